@@ -1,0 +1,116 @@
+//! What an event is to the engine: the [`Event`] trait, and [`Record`], an event made at run time.
+
+use std::sync::Arc;
+
+use crate::schema::{FieldId, Schema, TypeId};
+use crate::time::Timestamp;
+use crate::value::{Value, ValueRef};
+
+/// Something that happened: an event type, an event time, and fields.
+///
+/// Implement it with `#[derive(Event)]` for a struct or an enum, or use [`Record`] for events whose
+/// types are known at run time only. Events are cloned when a partial match or the reorder buffer
+/// keeps them, so cloning should be cheap.
+pub trait Event: Clone {
+    /// The event types that values of this Rust type can have. Its ids are what
+    /// [`type_id`](Event::type_id) and [`field`](Event::field) speak of; an engine links them by
+    /// name to the types that its rules declare.
+    ///
+    /// `None` says that events are laid out by the rules' own schema, as [`Record`]s are.
+    fn schema() -> Option<Schema>;
+
+    /// The event's type.
+    fn type_id(&self) -> TypeId;
+
+    /// The event's time.
+    fn time(&self) -> Timestamp;
+
+    /// The value of a field of this event's type; null where it is missing.
+    fn field(&self, field: FieldId) -> ValueRef<'_>;
+
+    /// The value of a field that the event's type does not declare (an open type, `..`).
+    fn dynamic_field(&self, _path: &str) -> ValueRef<'_> {
+        ValueRef::Null
+    }
+
+    /// The text that the event came from or any other label, for messages about it.
+    fn describe(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// An event whose type is known at run time: values in the order of a [`Schema`]'s fields.
+///
+/// Cloning copies a pointer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record(Arc<Inner>);
+
+#[derive(Debug, PartialEq)]
+struct Inner {
+    type_id: TypeId,
+    time: Timestamp,
+    values: Box<[Value]>,
+    extra: Box<[(Arc<str>, Value)]>,
+}
+
+impl Record {
+    /// An event of type `type_id` with `values` in the order of that type's fields. Missing values
+    /// at the end are null. The ids are those of the schema of the rules that will see it.
+    pub fn new(type_id: TypeId, time: Timestamp, values: impl Into<Box<[Value]>>) -> Record {
+        Record::with_extra(type_id, time, values, Vec::new())
+    }
+
+    /// The same, with undeclared fields of an open type.
+    pub fn with_extra(
+        type_id: TypeId,
+        time: Timestamp,
+        values: impl Into<Box<[Value]>>,
+        extra: impl Into<Box<[(Arc<str>, Value)]>>,
+    ) -> Record {
+        Record(Arc::new(Inner { type_id, time, values: values.into(), extra: extra.into() }))
+    }
+
+    /// The undeclared fields, in the order in which they came.
+    pub fn extra(&self) -> &[(Arc<str>, Value)] {
+        &self.0.extra
+    }
+
+    /// The declared fields' values by [`FieldId`].
+    pub fn values(&self) -> &[Value] {
+        &self.0.values
+    }
+}
+
+impl Event for Record {
+    fn schema() -> Option<Schema> {
+        None
+    }
+
+    fn type_id(&self) -> TypeId {
+        self.0.type_id
+    }
+
+    fn time(&self) -> Timestamp {
+        self.0.time
+    }
+
+    fn field(&self, field: FieldId) -> ValueRef<'_> {
+        self.0.values.get(field.index()).map_or(ValueRef::Null, Value::as_ref)
+    }
+
+    fn dynamic_field(&self, path: &str) -> ValueRef<'_> {
+        let mut parts = path.split('.');
+        let Some(first) = parts.next() else { return ValueRef::Null };
+        let find = |fields: &'_ [(Arc<str>, Value)], name: &str| {
+            fields.iter().position(|(key, _)| &**key == name)
+        };
+        let Some(index) = find(&self.0.extra, first) else { return ValueRef::Null };
+        let mut value = self.0.extra[index].1.as_ref();
+        for part in parts {
+            let ValueRef::Record(fields) = value else { return ValueRef::Null };
+            let Some(index) = find(fields, part) else { return ValueRef::Null };
+            value = fields[index].1.as_ref();
+        }
+        value
+    }
+}

@@ -1,0 +1,8 @@
+//! Matching one key's events in time order. No clock, no partitioning, no reordering: that is the
+//! business of [`stream`](crate::stream), or of a host that has done it already.
+//!
+//! * [`Matcher`] is immutable and shared: a compiled pattern with the host's closures.
+//! * [`Store`] holds what the partial matches of any number of keys have captured.
+//! * [`KeyState`] holds one key's partial matches; it means something with its store only.
+
+mod eval;

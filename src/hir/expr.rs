@@ -1,0 +1,163 @@
+//! Typed expressions over a candidate event and the events that a partial match has captured.
+
+use std::sync::Arc;
+
+use crate::hir::StageId;
+use crate::schema::{FieldId, TypeId};
+pub use crate::syntax::ast::BinaryOp;
+use crate::value::Value;
+
+/// An expression whose names are resolved and whose types were checked.
+///
+/// Null runs through: arithmetic and functions of null are null, a comparison with null is false,
+/// and so is a comparison of values that do not compare. `and`, `or` and `not` take null as false.
+#[derive(Clone, Debug)]
+pub enum Expr {
+    /// A constant.
+    Literal(Value),
+    /// A field of the candidate event.
+    Field(FieldRef),
+    /// A field of a captured event.
+    Captured(Captured),
+    /// An aggregate over captured events.
+    Aggregate(Box<Aggregate>),
+    /// A register of the run, which the automaton's builder puts in the place of the two above.
+    Register(usize),
+    /// A component of the key, in emits.
+    Key(usize),
+    /// A fact about the match, in emits.
+    Match(MatchFact),
+    /// `not x`
+    Not(Box<Expr>),
+    /// `-x`
+    Neg(Box<Expr>),
+    /// `a op b`
+    Binary(BinaryOp, Box<Expr>, Box<Expr>),
+    /// `x in set`
+    In(Box<Expr>, Box<Set>),
+    /// `x is null`
+    IsNull(Box<Expr>),
+    /// A compiled regular expression found in a text.
+    Regex(Box<Expr>, Arc<Regex>),
+    /// `if c then a else b`
+    If(Box<[Expr; 3]>),
+    /// A built-in function.
+    Call(&'static super::functions::Function, Vec<Expr>),
+    /// `[a, b]`
+    List(Vec<Expr>),
+    /// `{ a: x, b: y }`: what an emit makes.
+    Record(Vec<(Arc<str>, Expr)>),
+}
+
+/// A field of an event.
+#[derive(Clone, Debug)]
+pub enum FieldRef {
+    /// A declared field of the one type that the event has.
+    Declared(FieldId),
+    /// An undeclared field of an open type, by its dotted path.
+    Dynamic(Arc<str>),
+    /// The event's time.
+    Time,
+    /// The field by the event's type; null for other types. For `prev` and mixed aliases.
+    ByType(Arc<[(TypeId, FieldRef)]>),
+}
+
+/// A field of one captured event.
+#[derive(Clone, Debug)]
+pub struct Captured {
+    /// Whose event: a step's, or `None` for `prev`, the event captured last in this partial match.
+    pub stage: Option<StageId>,
+    /// Which of the step's events.
+    pub pick: Pick,
+    /// Which field.
+    pub field: FieldRef,
+}
+
+/// Which of several events that a step captured.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pick {
+    /// The first.
+    First,
+    /// The last.
+    Last,
+    /// `[i]` from 0.
+    Nth(u32),
+    /// `[-i]`: 1 is the last.
+    FromEnd(u32),
+}
+
+/// An aggregate over the events that a step has captured so far.
+#[derive(Clone, Debug)]
+pub struct Aggregate {
+    /// Which one.
+    pub op: AggregateOp,
+    /// Over whose events.
+    pub stage: StageId,
+    /// What is aggregated, evaluated with each captured event as the candidate; `None` for `count`
+    /// of the events themselves.
+    pub arg: Option<Expr>,
+}
+
+/// The aggregates. Nulls are left out of all of them.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum AggregateOp {
+    /// How many; 0 over nothing.
+    Count,
+    /// The sum; 0 over nothing.
+    Sum,
+    /// The mean; null over nothing.
+    Avg,
+    /// The least; null over nothing.
+    Min,
+    /// The greatest; null over nothing.
+    Max,
+    /// The first captured; null over nothing.
+    First,
+    /// The last captured; null over nothing.
+    Last,
+    /// The different values in the order of their first appearance.
+    Distinct,
+    /// All values in order.
+    Collect,
+    /// The standard deviation of the population; null over nothing.
+    Stddev,
+}
+
+/// A fact about a match or timeout.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MatchFact {
+    /// The time of the first event.
+    Start,
+    /// The time of the last event, or when the match was told if that is later.
+    End,
+    /// The step that was captured last.
+    Step,
+    /// What would have moved the partial match on.
+    Awaits,
+    /// The stable id.
+    Id,
+}
+
+/// What `in` looks in.
+#[derive(Clone, Debug)]
+pub enum Set {
+    /// A list that is known when the rule is compiled.
+    Values(Arc<ValueSet>),
+    /// `a..b`, both ends included.
+    Range(Expr, Expr),
+    /// A list that an expression computes.
+    Expr(Expr),
+}
+
+/// A set of constants, with networks for addresses.
+#[derive(Clone, Debug, Default)]
+pub struct ValueSet {
+    /// The constants. Numbers are looked up as they compare: `1` finds `1.0`.
+    pub values: hashbrown::HashSet<Value>,
+    /// Networks, for `ip` values: address and prefix length.
+    pub networks: Vec<(std::net::IpAddr, u8)>,
+}
+
+/// A regular expression that compares by its text.
+#[derive(Clone, Debug)]
+pub struct Regex(pub regex::Regex);

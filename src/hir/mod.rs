@@ -1,0 +1,232 @@
+//! What rules mean: names resolved, types checked, sugar gone.
+//!
+//! Both front ends end here: rule text (through [`syntax`](crate::syntax)) and the builder. A
+//! [`Pattern`] is the smallest form that the automaton and the reference matcher are built from.
+
+pub mod expr;
+pub mod functions;
+mod rule;
+
+use std::sync::Arc;
+
+pub use expr::Expr;
+pub use rule::{Emit, KeyPart, Meta, Rule};
+
+use crate::schema::TypeId;
+use crate::util::ids::define_id;
+
+define_id! {
+    /// A step of a [`Pattern`]: what a captured event was captured as.
+    StageId
+}
+define_id! {
+    /// A condition of a [`Pattern`].
+    ConditionId
+}
+
+/// A pattern of events of one key.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    /// The steps by [`StageId`], negated ones included, in the order of the text.
+    pub stages: Vec<Stage>,
+    /// The conditions by [`ConditionId`].
+    pub conditions: Vec<Condition>,
+    /// What has to happen.
+    pub body: Sequence,
+    /// The bound from a match's first event to its last, in milliseconds; an event exactly so long
+    /// after the first is too late.
+    pub within: Option<i64>,
+    /// What a match drops.
+    pub skip: Skip,
+    /// Whether partial matches that run out of time are told.
+    pub tell_timeouts: bool,
+}
+
+/// A step's name and the event type that it takes.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// The alias, or the type's or define's name. Unique within the pattern unless never referred to.
+    pub name: Arc<str>,
+    /// The event type, where the step takes only one (always so in rule text).
+    pub ty: Option<TypeId>,
+    /// Whether it is a `not` step, which captures nothing.
+    pub negated: bool,
+}
+
+/// A condition on a candidate event, and perhaps on what this partial match has captured.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    /// The event type that fits, or any.
+    pub ty: Option<TypeId>,
+    /// What must hold beside the type.
+    pub test: Test,
+}
+
+/// What a condition tests beside the event type.
+#[derive(Clone, Debug)]
+pub enum Test {
+    /// Nothing.
+    True,
+    /// An expression; null counts as false.
+    Expr(Expr),
+    /// A function of the host, by its number in the pattern's table of closures.
+    Host {
+        /// Its number.
+        index: usize,
+        /// Whether it looks at captured events.
+        correlated: bool,
+    },
+}
+
+/// Items that follow each other.
+#[derive(Clone, Debug, Default)]
+pub struct Sequence {
+    /// The items, in order; never empty in a checked pattern.
+    pub items: Vec<Item>,
+}
+
+/// One item of a sequence.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// How it follows the item before; of no meaning for the first of a pattern. For the first item
+    /// of a group the group's own contiguity counts.
+    pub contiguity: Contiguity,
+    /// The bound on the time from the event before to this item's first event.
+    pub gap: Option<Gap>,
+    /// What it is.
+    pub kind: ItemKind,
+}
+
+/// What an item of a sequence is.
+#[derive(Clone, Debug)]
+pub enum ItemKind {
+    /// An event, perhaps repeated.
+    Step {
+        /// What it is captured as.
+        stage: StageId,
+        /// What it has to fulfil.
+        condition: ConditionId,
+        /// How often.
+        quantifier: Quantifier,
+    },
+    /// No event that fulfils the condition. With [`Contiguity::Next`] it speaks of the very next
+    /// event only, with [`Contiguity::Relaxed`] of all up to the item after it. As the last item of
+    /// a pattern the gap's `max` (exclusive here: the match is told at `max`) bounds it, or else
+    /// the pattern's `within`.
+    Not {
+        /// Its name, for explanations; nothing is captured.
+        stage: StageId,
+        /// What must not come.
+        condition: ConditionId,
+    },
+    /// A sequence that is quantified as one.
+    Group {
+        /// The sequence.
+        body: Sequence,
+        /// How often.
+        quantifier: Quantifier,
+        /// The bound of one repetition from its first event to its last, in milliseconds,
+        /// exclusive as the pattern's.
+        within: Option<i64>,
+        /// The alias; counts repetitions.
+        alias: Option<StageId>,
+    },
+}
+
+/// How one event follows another.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Contiguity {
+    /// The very next event of the key's stream (Flink's `next`, `consecutive`).
+    Next,
+    /// Events that do not fit are skipped (`followedBy`; relaxed).
+    #[default]
+    Relaxed,
+    /// Events that fit may be skipped, too (`followedByAny`, `allowCombinations`).
+    Any,
+}
+
+/// How often an item occurs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quantifier {
+    /// At least so often, if it occurs at all; at least 1.
+    pub min: u32,
+    /// At most so often; without bound where `None`.
+    pub max: Option<u32>,
+    /// Whether it may be left out altogether.
+    pub optional: bool,
+    /// How repetitions follow each other.
+    pub inner: Contiguity,
+    /// How greedy the loop is.
+    pub mode: LoopMode,
+    /// The condition that ends the loop, if it has one.
+    pub until: Option<ConditionId>,
+}
+
+impl Quantifier {
+    /// Exactly once.
+    pub const ONCE: Quantifier = Quantifier {
+        min: 1,
+        max: Some(1),
+        optional: false,
+        inner: Contiguity::Relaxed,
+        mode: LoopMode::Each,
+        until: None,
+    };
+
+    /// Whether the item occurs exactly once.
+    pub fn is_once(&self) -> bool {
+        self.min == 1 && self.max == Some(1) && !self.optional
+    }
+
+    /// Whether it can repeat without bound.
+    pub fn is_unbounded(&self) -> bool {
+        self.max.is_none()
+    }
+}
+
+/// How greedy a loop is.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum LoopMode {
+    /// An event that the loop can take is never left to the next item (Flink's `greedy()`).
+    Greedy,
+    /// A match for each length (Flink's default).
+    #[default]
+    Each,
+    /// As [`LoopMode::Greedy`], and at the end of a pattern told only when it can grow no more.
+    Longest,
+}
+
+/// A bound on the time between two events, both ends included.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Gap {
+    /// At least so many milliseconds.
+    pub min: i64,
+    /// At most so many milliseconds.
+    pub max: Option<i64>,
+}
+
+/// What a match drops, and whether matches wait for older partial matches.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Skip {
+    /// What is dropped.
+    pub strategy: SkipStrategy,
+    /// Whether a match waits while an older partial match lives, so that the leftmost wins.
+    pub ordered: bool,
+}
+
+/// What a match drops: partial matches, and other matches that are complete but not told, by the
+/// event that they start with.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum SkipStrategy {
+    /// Nothing.
+    None,
+    /// Those that started at or before the match's last event.
+    #[default]
+    PastLast,
+    /// Those that started with the match's first event.
+    ToNext,
+    /// Those that started before the match's first event of this stage.
+    ToFirst(StageId),
+    /// Those that started before the match's last event of this stage.
+    ToLast(StageId),
+}

@@ -1,0 +1,58 @@
+//! A checked rule: a pattern with the stream that it reads and what it tells.
+
+use std::sync::Arc;
+
+use crate::hir::expr::FieldRef;
+use crate::hir::{Expr, Pattern};
+use crate::schema::TypeId;
+use crate::value::Value;
+
+/// A checked rule.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What people should know of it.
+    pub meta: Meta,
+    /// The event types of its stream, sorted: those of `from`, or those that it names.
+    pub types: Vec<TypeId>,
+    /// The partition key; empty where the rule has one stream for all events.
+    pub key: Vec<KeyPart>,
+    /// What it looks for.
+    pub pattern: Pattern,
+    /// What a match tells.
+    pub emit: Option<Emit>,
+    /// What a timeout tells; [`Pattern::tell_timeouts`] is set exactly if this is.
+    pub on_timeout: Option<Emit>,
+    /// A hash of what the rule means: the same for the same meaning, in every run and version.
+    pub version: u64,
+}
+
+/// What people should know of a rule; it changes no result.
+#[derive(Clone, Debug, Default)]
+pub struct Meta {
+    /// `about`: what a match means, in a sentence.
+    pub about: Option<Arc<str>>,
+    /// `severity`: any word.
+    pub severity: Option<Arc<str>>,
+    /// `tags`
+    pub tags: Vec<Arc<str>>,
+    /// `meta { ... }`: free values.
+    pub values: Vec<(Arc<str>, Value)>,
+}
+
+/// One component of a partition key.
+#[derive(Clone, Debug)]
+pub struct KeyPart {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The field that holds it, by event type, for each of [`Rule::types`].
+    pub fields: Vec<(TypeId, FieldRef)>,
+}
+
+/// What a match or timeout tells.
+#[derive(Clone, Debug)]
+pub struct Emit {
+    /// The record's fields.
+    pub fields: Vec<(Arc<str>, Expr)>,
+}

@@ -1,0 +1,161 @@
+//! Event types and their fields.
+//!
+//! A [`Schema`] gives every declared event type a [`TypeId`] and every field of it a [`FieldId`].
+//! Nested records are flattened: a field `addr: { city: string }` is the field `addr.city`, so that
+//! reading a field is one index whatever its depth.
+
+use std::fmt;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use crate::util::ids::define_id;
+use crate::value::Kind;
+
+define_id! {
+    /// An event type of a [`Schema`].
+    TypeId
+}
+define_id! {
+    /// A field of one event type of a [`Schema`].
+    FieldId
+}
+
+/// The type that a field is declared with.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum FieldType {
+    /// `bool`
+    Bool,
+    /// `int`
+    Int,
+    /// `float`
+    Float,
+    /// `string`
+    String,
+    /// `time`
+    Time,
+    /// `duration`
+    Duration,
+    /// `ip`
+    Ip,
+    /// `list<...>`
+    List(Box<FieldType>),
+}
+
+impl FieldType {
+    /// The set that holds just this type.
+    pub fn kind(&self) -> Kind {
+        match self {
+            FieldType::Bool => Kind::BOOL,
+            FieldType::Int => Kind::INT,
+            FieldType::Float => Kind::FLOAT,
+            FieldType::String => Kind::STRING,
+            FieldType::Time => Kind::TIME,
+            FieldType::Duration => Kind::DURATION,
+            FieldType::Ip => Kind::IP,
+            FieldType::List(_) => Kind::LIST,
+        }
+    }
+}
+
+impl fmt::Display for FieldType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FieldType::List(element) => write!(f, "list<{element}>"),
+            other => other.kind().fmt(f),
+        }
+    }
+}
+
+/// A declared field.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Field {
+    /// The name, dotted where the declaration is nested: `addr.city`.
+    pub name: Arc<str>,
+    /// The declared type.
+    pub ty: FieldType,
+    /// Whether it may be missing or null (`?`).
+    pub optional: bool,
+}
+
+impl Field {
+    /// The types that a value of this field can have.
+    pub fn kind(&self) -> Kind {
+        if self.optional { self.ty.kind().or(Kind::NULL) } else { self.ty.kind() }
+    }
+}
+
+/// A declared event type.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct EventType {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its fields, by [`FieldId`].
+    pub fields: Vec<Field>,
+    /// The field that holds the event time, if one is declared.
+    pub time: Option<FieldId>,
+    /// Whether undeclared fields are allowed (`..`); they are read as dynamic values.
+    pub open: bool,
+}
+
+impl EventType {
+    /// The field of this name (dotted for nested ones).
+    pub fn field_id(&self, name: &str) -> Option<FieldId> {
+        self.fields.iter().position(|field| &*field.name == name).map(FieldId::new)
+    }
+
+    /// The field with this id.
+    pub fn field(&self, id: FieldId) -> &Field {
+        &self.fields[id.index()]
+    }
+}
+
+/// The event types that a rule file declares, or that a Rust type describes.
+#[derive(Clone, Debug, Default)]
+pub struct Schema {
+    types: Vec<EventType>,
+    by_name: HashMap<Arc<str>, TypeId>,
+}
+
+impl Schema {
+    /// A schema without types.
+    pub fn new() -> Schema {
+        Schema::default()
+    }
+
+    /// Adds an event type. `None` if its name is taken; the schema is then as it was.
+    pub fn add(&mut self, ty: EventType) -> Option<TypeId> {
+        if self.by_name.contains_key(&ty.name) {
+            return None;
+        }
+        let id = TypeId::new(self.types.len());
+        self.by_name.insert(ty.name.clone(), id);
+        self.types.push(ty);
+        Some(id)
+    }
+
+    /// The type of this name.
+    pub fn type_id(&self, name: &str) -> Option<TypeId> {
+        self.by_name.get(name).copied()
+    }
+
+    /// The type with this id.
+    pub fn ty(&self, id: TypeId) -> &EventType {
+        &self.types[id.index()]
+    }
+
+    /// Every type with its id, in the order of declaration.
+    pub fn types(&self) -> impl ExactSizeIterator<Item = (TypeId, &EventType)> {
+        self.types.iter().enumerate().map(|(i, ty)| (TypeId::new(i), ty))
+    }
+
+    /// How many types are declared.
+    pub fn len(&self) -> usize {
+        self.types.len()
+    }
+
+    /// Whether no type is declared.
+    pub fn is_empty(&self) -> bool {
+        self.types.is_empty()
+    }
+}

@@ -1,0 +1,1 @@
+//! Many keys, any order: the engine around [`exec`](crate::exec).

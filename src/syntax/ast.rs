@@ -1,0 +1,610 @@
+//! Rule text as a tree that keeps everything: names as written, every span, every literal.
+//!
+//! The tree knows no schema. It prints back to text that parses to the same tree.
+
+use crate::diagnostic::Span;
+
+/// Something with the place where it was written.
+#[derive(Clone, Debug)]
+pub struct Spanned<T> {
+    /// The thing.
+    pub node: T,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// Trees are equal if they say the same, wherever it stands.
+impl<T: PartialEq> PartialEq for Spanned<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.node == other.node
+    }
+}
+
+/// A name, without the back-quotes that it may have been written in.
+pub type Name = Spanned<String>;
+
+/// A rule file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct File {
+    /// Its items in the order of the text.
+    pub items: Vec<Item>,
+}
+
+/// One item of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// `event NAME { ... }`
+    Event(EventDecl),
+    /// `list NAME: type = [...]` or `from "file"`
+    List(ListDecl),
+    /// `param NAME: type = literal`
+    Param(ParamDecl),
+    /// `define NAME = step`
+    Define(Define),
+    /// `rule NAME { ... }`
+    Rule(Rule),
+    /// `rule NAME = NAME(...) { ... }`
+    Instance(Instance),
+    /// `test NAME { ... }`
+    Test(Test),
+    /// `use "file"`
+    Use(Spanned<String>),
+}
+
+/// `event NAME { field, ..., .. }`
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventDecl {
+    /// The event type's name.
+    pub name: Name,
+    /// Its fields.
+    pub fields: Vec<FieldDecl>,
+    /// Whether `..` allows undeclared fields.
+    pub open: bool,
+}
+
+/// `NAME: type? = event time`
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldDecl {
+    /// The field's name.
+    pub name: Name,
+    /// Its type.
+    pub ty: Spanned<Type>,
+    /// Whether it is followed by `?`.
+    pub optional: bool,
+    /// Whether it is marked `= event time`.
+    pub event_time: bool,
+}
+
+/// A type as written.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Type {
+    /// `bool`
+    Bool,
+    /// `int`
+    Int,
+    /// `float`
+    Float,
+    /// `string`
+    String,
+    /// `time`
+    Time,
+    /// `duration`
+    Duration,
+    /// `ip`
+    Ip,
+    /// `list<type>`
+    List(Box<Spanned<Type>>),
+    /// `{ field, ... }`
+    Record(Vec<FieldDecl>),
+}
+
+/// `list NAME: type = [...]` or `list NAME: type from "file"`
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListDecl {
+    /// The list's name.
+    pub name: Name,
+    /// The type of its entries.
+    pub ty: Spanned<Type>,
+    /// Where the entries come from.
+    pub source: ListSource,
+}
+
+/// Where a list's entries come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ListSource {
+    /// `= [literal, ...]`
+    Inline(Vec<Spanned<Literal>>),
+    /// `from "path"`
+    File(Spanned<String>),
+}
+
+/// `param NAME: type = literal`
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParamDecl {
+    /// The parameter's name.
+    pub name: Name,
+    /// Its type.
+    pub ty: Spanned<Type>,
+    /// Its value unless the instance or the host gives another.
+    pub value: Spanned<Literal>,
+}
+
+/// `define NAME = step`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Define {
+    /// The new name.
+    pub name: Name,
+    /// What it stands for.
+    pub step: Step,
+}
+
+/// `rule NAME { clause* }`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// The rule's name.
+    pub name: Name,
+    /// Its clauses in the order of the text.
+    pub clauses: Vec<Spanned<Clause>>,
+}
+
+/// `rule NAME = BASE(NAME: literal, ...) { clause* }`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instance {
+    /// The new rule's name.
+    pub name: Name,
+    /// The rule that it is an instance of.
+    pub base: Name,
+    /// Values for the base's parameters.
+    pub args: Vec<(Name, Spanned<Literal>)>,
+    /// Clauses that replace the base's.
+    pub overrides: Vec<Spanned<Clause>>,
+}
+
+/// A clause of a rule.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Clause {
+    /// `about "..."`
+    About(Spanned<String>),
+    /// `severity NAME`
+    Severity(Name),
+    /// `tags ["...", ...]`
+    Tags(Vec<Spanned<String>>),
+    /// `meta { ... }`
+    Meta(Vec<(Name, Spanned<Expr>)>),
+    /// `param ...`
+    Param(ParamDecl),
+    /// `define ...`
+    Define(Define),
+    /// `from NAME, ...`, or `from *` as `None`
+    From(Option<Vec<Name>>),
+    /// `key ...`
+    Key(Vec<KeyPart>),
+    /// `match ...`
+    Match(Body),
+    /// `within ...`
+    Within(Dur),
+    /// `skip ...`
+    Skip(Skip),
+    /// `emit as NAME { ... }`
+    Emit(Emit),
+    /// `on timeout emit as NAME { ... }`
+    OnTimeout(Emit),
+    /// `suppress DUR by NAME, ...`
+    Suppress(Dur, Vec<Name>),
+    /// `limit N partials ...`
+    Limit(Spanned<u64>, LimitPolicy),
+}
+
+/// One component of a key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyPart {
+    /// The component's name; the field too, unless types give their own.
+    pub name: Name,
+    /// `{ TYPE: path, ... }`: the field by event type.
+    pub paths: Vec<(Name, Path)>,
+}
+
+/// `skip ...`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Skip {
+    /// What is dropped after a match.
+    pub strategy: SkipStrategy,
+    /// Whether a match waits for older partial matches.
+    pub ordered: bool,
+}
+
+/// What is dropped after a match.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SkipStrategy {
+    /// `none`
+    None,
+    /// `past last`
+    PastLast,
+    /// `to next`
+    ToNext,
+    /// `to first NAME`
+    ToFirst(Name),
+    /// `to last NAME`
+    ToLast(Name),
+}
+
+/// `emit as NAME { ... }`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Emit {
+    /// The event type that the record feeds.
+    pub as_type: Option<Name>,
+    /// The record; a name without value stands for itself.
+    pub fields: Vec<(Name, Option<Spanned<Expr>>)>,
+}
+
+/// What happens when a key holds too many partial matches.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LimitPolicy {
+    /// `drop oldest`
+    DropOldest,
+    /// `drop newest`
+    DropNewest,
+    /// `fail`
+    Fail,
+}
+
+/// `seq ((and seq)+ | (or seq)+)? (without step)?`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Body {
+    /// The sequences; more than one only with `joined_by`.
+    pub sequences: Vec<Sequence>,
+    /// `and` or `or` between them.
+    pub joined_by: Option<Junction>,
+    /// `without step`
+    pub without: Option<Step>,
+    /// All of it.
+    pub span: Span,
+}
+
+/// What joins the sequences of a body.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Junction {
+    /// All, in any order.
+    And,
+    /// Any one.
+    Or,
+}
+
+/// `item (arrow item)*`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sequence {
+    /// Its parts; the first one's arrow is meaningless and `Arrow::default()`.
+    pub parts: Vec<(Arrow, Part)>,
+    /// All of it.
+    pub span: Span,
+}
+
+/// `-> [min..max] next|any`
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Arrow {
+    /// How the part after it follows the part before.
+    pub contiguity: Contiguity,
+    /// `[min..max]`, both ends included.
+    pub gap: Option<Gap>,
+    /// The arrow with its words.
+    pub span: Option<Span>,
+}
+
+/// `[dur? .. dur?]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gap {
+    /// At least this long.
+    pub min: Option<Dur>,
+    /// At most this long.
+    pub max: Option<Dur>,
+    /// With its brackets.
+    pub span: Span,
+}
+
+/// How one event follows another.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Contiguity {
+    /// The first later event that fits; others are skipped.
+    #[default]
+    Relaxed,
+    /// The very next event of the stream: `next`.
+    Next,
+    /// Every later event that fits, one match each: `any`.
+    Any,
+}
+
+/// One part of a sequence.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part {
+    /// `not step (for dur)?`
+    Not {
+        /// What must not come.
+        step: Step,
+        /// For how long.
+        duration: Option<Dur>,
+        /// All of it.
+        span: Span,
+    },
+    /// `unit quant? (until ...)? (as NAME)?`
+    Take(Box<Take>),
+}
+
+/// A part that takes events.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Take {
+    /// What it takes.
+    pub unit: Unit,
+    /// How often.
+    pub quant: Option<Quant>,
+    /// What ends the loop.
+    pub until: Option<Until>,
+    /// `as NAME`
+    pub alias: Option<Name>,
+    /// All of it.
+    pub span: Span,
+}
+
+/// What a part takes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Unit {
+    /// One event.
+    Step(Step),
+    /// `( body within dur )`
+    Group(Body, Option<Dur>),
+    /// `N of (seq, seq, ... within dur)`
+    Of(Spanned<u64>, Vec<Sequence>, Option<Dur>),
+}
+
+/// `NAME [ expr ]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// An event type or a define.
+    pub name: Name,
+    /// The condition on the event.
+    pub condition: Option<Spanned<Expr>>,
+    /// All of it.
+    pub span: Span,
+}
+
+/// What ends a loop.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Until {
+    /// `until NAME[expr]`
+    Step(Step),
+    /// `until [expr]`
+    Condition(Spanned<Expr>),
+}
+
+/// `{min..max contiguity mode}` and its short forms.
+#[derive(Clone, Debug)]
+pub struct Quant {
+    /// At least so often.
+    pub min: u64,
+    /// At most so often; without bound where `None`.
+    pub max: Option<u64>,
+    /// How repetitions follow each other.
+    pub contiguity: Contiguity,
+    /// How greedy the loop is, where a word says so.
+    pub mode: Option<LoopMode>,
+    /// All of it.
+    pub span: Span,
+}
+
+impl PartialEq for Quant {
+    fn eq(&self, other: &Quant) -> bool {
+        (self.min, self.max, self.contiguity, self.mode)
+            == (other.min, other.max, other.contiguity, other.mode)
+    }
+}
+
+/// How greedy a loop is.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum LoopMode {
+    /// Takes what it can before the next step may.
+    #[default]
+    Greedy,
+    /// A match for each length.
+    Each,
+    /// Told when it can grow no more.
+    Longest,
+}
+
+/// A duration: `10m`, `$wait`, `o.sla`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Dur {
+    /// Milliseconds.
+    Literal(Spanned<i64>),
+    /// `$name`
+    Param(Name),
+    /// A field of a captured event.
+    Path(Path),
+}
+
+impl Dur {
+    /// Where it stands.
+    pub fn span(&self) -> Span {
+        match self {
+            Dur::Literal(literal) => literal.span,
+            Dur::Param(name) => name.span,
+            Dur::Path(path) => path.span,
+        }
+    }
+}
+
+/// `test NAME { ... }`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Test {
+    /// The rule that it tests.
+    pub rule: Name,
+    /// What happens, in order.
+    pub steps: Vec<Spanned<TestStep>>,
+}
+
+/// One line of a test.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TestStep {
+    /// `at DURATION NAME record`
+    Event {
+        /// Milliseconds after the start of the test.
+        at: Spanned<i64>,
+        /// The event type.
+        ty: Name,
+        /// Its fields.
+        fields: Vec<(Name, Option<Spanned<Expr>>)>,
+    },
+    /// `advance to DURATION`
+    Advance(Spanned<i64>),
+    /// `expect no? (match | timeout) record? (at DURATION)?`
+    Expect {
+        /// Whether it is expected not to come.
+        no: bool,
+        /// A timeout rather than a match.
+        timeout: bool,
+        /// What its emitted record holds at least.
+        fields: Vec<(Name, Option<Spanned<Expr>>)>,
+        /// When it is told.
+        at: Option<Spanned<i64>>,
+    },
+}
+
+/// `a.b[2].c`
+#[derive(Clone, Debug)]
+pub struct Path {
+    /// The first name.
+    pub root: Name,
+    /// What follows it.
+    pub rest: Vec<PathPart>,
+    /// All of it.
+    pub span: Span,
+}
+
+impl PartialEq for Path {
+    fn eq(&self, other: &Path) -> bool {
+        self.root == other.root && self.rest == other.rest
+    }
+}
+
+/// What follows the first name of a path.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PathPart {
+    /// `.name`
+    Field(Name),
+    /// `[i]`; negative counts from the end
+    Index(Spanned<i64>),
+}
+
+/// A literal value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Literal {
+    /// `null`
+    Null,
+    /// `true`, `false`
+    Bool(bool),
+    /// `12`
+    Int(i64),
+    /// `1.5`
+    Float(f64),
+    /// `"text"`
+    String(String),
+    /// `10m`, in milliseconds
+    Duration(i64),
+}
+
+/// An operator between two operands.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum BinaryOp {
+    /// `or`
+    Or,
+    /// `and`
+    And,
+    /// `==`
+    Eq,
+    /// `!=`
+    Ne,
+    /// `<`
+    Lt,
+    /// `<=`
+    Le,
+    /// `>`
+    Gt,
+    /// `>=`
+    Ge,
+    /// `~`
+    Matches,
+    /// `like`
+    Like,
+    /// `+`
+    Add,
+    /// `-`
+    Sub,
+    /// `*`
+    Mul,
+    /// `/`
+    Div,
+    /// `%`
+    Rem,
+}
+
+impl BinaryOp {
+    /// The operator as it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            BinaryOp::Or => "or",
+            BinaryOp::And => "and",
+            BinaryOp::Eq => "==",
+            BinaryOp::Ne => "!=",
+            BinaryOp::Lt => "<",
+            BinaryOp::Le => "<=",
+            BinaryOp::Gt => ">",
+            BinaryOp::Ge => ">=",
+            BinaryOp::Matches => "~",
+            BinaryOp::Like => "like",
+            BinaryOp::Add => "+",
+            BinaryOp::Sub => "-",
+            BinaryOp::Mul => "*",
+            BinaryOp::Div => "/",
+            BinaryOp::Rem => "%",
+        }
+    }
+}
+
+/// An expression. Parentheses are not kept; the printer puts them where they are needed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expr {
+    /// A literal.
+    Literal(Literal),
+    /// `[a, b]`
+    List(Vec<Spanned<Expr>>),
+    /// `name`, `alias.field`, `alias[0].field`
+    Path(Path),
+    /// `$name`
+    Param(Name),
+    /// `not x`
+    Not(Box<Spanned<Expr>>),
+    /// `-x`
+    Neg(Box<Spanned<Expr>>),
+    /// `a + b`
+    Binary(BinaryOp, Box<Spanned<Expr>>, Box<Spanned<Expr>>),
+    /// `x in set`, `x not in set`: the set is a list, a named list, a range or a CIDR text
+    In {
+        /// Whether it is `not in`.
+        negated: bool,
+        /// What is looked for.
+        value: Box<Spanned<Expr>>,
+        /// Where.
+        set: Box<Spanned<Expr>>,
+    },
+    /// `a..b`, only after `in`
+    Range(Box<Spanned<Expr>>, Box<Spanned<Expr>>),
+    /// `x is null`, `x is not null`
+    IsNull {
+        /// Whether it is `is not null`.
+        negated: bool,
+        /// What is asked about.
+        value: Box<Spanned<Expr>>,
+    },
+    /// `name(arg, ...)`
+    Call(Name, Vec<Spanned<Expr>>),
+    /// `if c then a else b`
+    If(Box<[Spanned<Expr>; 3]>),
+}

@@ -1,0 +1,5 @@
+//! Small data structures that the rest of the crate is built on. Nothing here knows of events.
+
+pub(crate) mod fnv;
+pub(crate) mod ids;
+pub(crate) mod slab;

@@ -1,0 +1,89 @@
+//! A vector whose freed places are used again; indices stay valid until their entry is removed.
+
+#[derive(Clone, Debug)]
+enum Entry<T> {
+    Full(T),
+    /// The next free place, or `u32::MAX` at the end of the list.
+    Free(u32),
+}
+
+/// A pool of values addressed by `u32`.
+#[derive(Clone, Debug)]
+pub(crate) struct Slab<T> {
+    entries: Vec<Entry<T>>,
+    free: u32,
+    len: usize,
+}
+
+impl<T> Default for Slab<T> {
+    fn default() -> Self {
+        Slab { entries: Vec::new(), free: u32::MAX, len: 0 }
+    }
+}
+
+impl<T> Slab<T> {
+    /// Stores `value` and gives its index.
+    pub(crate) fn insert(&mut self, value: T) -> u32 {
+        self.len += 1;
+        if self.free == u32::MAX {
+            let index = u32::try_from(self.entries.len()).expect("a slab holds fewer than 2^32");
+            self.entries.push(Entry::Full(value));
+            return index;
+        }
+        let index = self.free;
+        match std::mem::replace(&mut self.entries[index as usize], Entry::Full(value)) {
+            Entry::Free(next) => self.free = next,
+            Entry::Full(_) => unreachable!("the free list only links free places"),
+        }
+        index
+    }
+
+    /// Takes the value at `index` out. The index must be one that `insert` gave.
+    pub(crate) fn remove(&mut self, index: u32) -> T {
+        let entry = std::mem::replace(&mut self.entries[index as usize], Entry::Free(self.free));
+        self.free = index;
+        self.len -= 1;
+        match entry {
+            Entry::Full(value) => value,
+            Entry::Free(_) => unreachable!("an index is removed once"),
+        }
+    }
+
+    pub(crate) fn get(&self, index: u32) -> &T {
+        match &self.entries[index as usize] {
+            Entry::Full(value) => value,
+            Entry::Free(_) => unreachable!("an index is not used after its removal"),
+        }
+    }
+
+    pub(crate) fn get_mut(&mut self, index: u32) -> &mut T {
+        match &mut self.entries[index as usize] {
+            Entry::Full(value) => value,
+            Entry::Free(_) => unreachable!("an index is not used after its removal"),
+        }
+    }
+
+    /// How many values are stored.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Heap bytes of the pool itself, without what its values own.
+    pub(crate) fn memory_usage(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry<T>>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn freed_places_are_used_again() {
+        let mut slab = Slab::default();
+        let (a, b) = (slab.insert('a'), slab.insert('b'));
+        assert_eq!(slab.remove(a), 'a');
+        let c = slab.insert('c');
+        assert_eq!((c, *slab.get(b), *slab.get(c), slab.len()), (a, 'b', 'c', 2));
+    }
+}

@@ -1,0 +1,350 @@
+//! The values that events hold and expressions compute: [`Value`] owns, [`ValueRef`] borrows,
+//! [`Kind`] is a set of types.
+
+mod kind;
+
+pub use kind::Kind;
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::time::{Timestamp, format_millis};
+
+/// A value that owns its data. Cloning is cheap: text and lists are shared.
+#[derive(Clone, Debug, Default)]
+pub enum Value {
+    /// Missing or null.
+    #[default]
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A 64-bit integer.
+    Int(i64),
+    /// A 64-bit floating-point number.
+    Float(f64),
+    /// Text.
+    String(Arc<str>),
+    /// A moment in event time.
+    Time(Timestamp),
+    /// A span of time in milliseconds.
+    Duration(i64),
+    /// An IPv4 or IPv6 address.
+    Ip(IpAddr),
+    /// A list of values.
+    List(Arc<[Value]>),
+    /// Named values in the order in which they were given.
+    Record(Arc<[(Arc<str>, Value)]>),
+}
+
+/// A value borrowed from an event. Copying it copies a few machine words.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum ValueRef<'a> {
+    /// Missing or null.
+    #[default]
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A 64-bit integer.
+    Int(i64),
+    /// A 64-bit floating-point number.
+    Float(f64),
+    /// Text.
+    String(&'a str),
+    /// A moment in event time.
+    Time(Timestamp),
+    /// A span of time in milliseconds.
+    Duration(i64),
+    /// An IPv4 or IPv6 address.
+    Ip(IpAddr),
+    /// A list of values.
+    List(&'a [Value]),
+    /// Named values.
+    Record(&'a [(Arc<str>, Value)]),
+}
+
+impl Value {
+    /// The same value, borrowed.
+    pub fn as_ref(&self) -> ValueRef<'_> {
+        match self {
+            Value::Null => ValueRef::Null,
+            Value::Bool(b) => ValueRef::Bool(*b),
+            Value::Int(i) => ValueRef::Int(*i),
+            Value::Float(x) => ValueRef::Float(*x),
+            Value::String(s) => ValueRef::String(s),
+            Value::Time(t) => ValueRef::Time(*t),
+            Value::Duration(d) => ValueRef::Duration(*d),
+            Value::Ip(ip) => ValueRef::Ip(*ip),
+            Value::List(items) => ValueRef::List(items),
+            Value::Record(fields) => ValueRef::Record(fields),
+        }
+    }
+
+    /// Whether this is [`Value::Null`].
+    pub fn is_null(&self) -> bool {
+        matches!(self, Value::Null)
+    }
+
+    /// The set that holds just this value's type.
+    pub fn kind(&self) -> Kind {
+        self.as_ref().kind()
+    }
+}
+
+impl ValueRef<'_> {
+    /// The same value, owned.
+    pub fn to_value(self) -> Value {
+        match self {
+            ValueRef::Null => Value::Null,
+            ValueRef::Bool(b) => Value::Bool(b),
+            ValueRef::Int(i) => Value::Int(i),
+            ValueRef::Float(x) => Value::Float(x),
+            ValueRef::String(s) => Value::String(s.into()),
+            ValueRef::Time(t) => Value::Time(t),
+            ValueRef::Duration(d) => Value::Duration(d),
+            ValueRef::Ip(ip) => Value::Ip(ip),
+            ValueRef::List(items) => Value::List(items.into()),
+            ValueRef::Record(fields) => Value::Record(fields.into()),
+        }
+    }
+
+    /// Whether this is [`ValueRef::Null`].
+    pub fn is_null(self) -> bool {
+        matches!(self, ValueRef::Null)
+    }
+
+    /// The set that holds just this value's type.
+    pub fn kind(self) -> Kind {
+        match self {
+            ValueRef::Null => Kind::NULL,
+            ValueRef::Bool(_) => Kind::BOOL,
+            ValueRef::Int(_) => Kind::INT,
+            ValueRef::Float(_) => Kind::FLOAT,
+            ValueRef::String(_) => Kind::STRING,
+            ValueRef::Time(_) => Kind::TIME,
+            ValueRef::Duration(_) => Kind::DURATION,
+            ValueRef::Ip(_) => Kind::IP,
+            ValueRef::List(_) => Kind::LIST,
+            ValueRef::Record(_) => Kind::RECORD,
+        }
+    }
+
+    /// The number as a float, for an integer or a float.
+    pub fn as_f64(self) -> Option<f64> {
+        match self {
+            #[expect(clippy::cast_precision_loss, reason = "mixed arithmetic is done in floats")]
+            ValueRef::Int(i) => Some(i as f64),
+            ValueRef::Float(x) => Some(x),
+            _ => None,
+        }
+    }
+
+    /// How two values compare in a condition: `None` where either is null, where the types do not
+    /// compare, or where one is NaN. Integers and floats compare as numbers.
+    pub fn compare(self, other: ValueRef<'_>) -> Option<Ordering> {
+        match (self, other) {
+            (ValueRef::Bool(a), ValueRef::Bool(b)) => Some(a.cmp(&b)),
+            (ValueRef::Int(a), ValueRef::Int(b))
+            | (ValueRef::Duration(a), ValueRef::Duration(b)) => Some(a.cmp(&b)),
+            (ValueRef::Float(a), ValueRef::Float(b)) => a.partial_cmp(&b),
+            (ValueRef::Int(a), ValueRef::Float(b)) => compare_int_float(a, b),
+            (ValueRef::Float(a), ValueRef::Int(b)) => {
+                compare_int_float(b, a).map(Ordering::reverse)
+            }
+            (ValueRef::String(a), ValueRef::String(b)) => Some(a.cmp(b)),
+            (ValueRef::Time(a), ValueRef::Time(b)) => Some(a.cmp(&b)),
+            (ValueRef::Ip(a), ValueRef::Ip(b)) => Some(a.cmp(&b)),
+            (ValueRef::List(a), ValueRef::List(b)) => {
+                if a.len() == b.len()
+                    && a.iter()
+                        .zip(b)
+                        .all(|(x, y)| x.as_ref().compare(y.as_ref()) == Some(Ordering::Equal))
+                {
+                    Some(Ordering::Equal)
+                } else {
+                    None
+                }
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Compares without rounding the integer: `2^53 + 1` is more than `2^53` as a float.
+fn compare_int_float(int: i64, float: f64) -> Option<Ordering> {
+    if float.is_nan() {
+        return None;
+    }
+    // 2^63 as a float: every i64 is below it, and at or above its negative.
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    if float >= LIMIT {
+        return Some(Ordering::Less);
+    }
+    if float < -LIMIT {
+        return Some(Ordering::Greater);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "in range, checked above")]
+    let whole = float.trunc() as i64;
+    Some(
+        int.cmp(&whole)
+            .then_with(|| 0.0_f64.partial_cmp(&float.fract()).unwrap_or(Ordering::Equal)),
+    )
+}
+
+/// Structural equality, for keys, tests and collections: null equals null, floats compare by bits
+/// with one NaN and one zero, and an integer does not equal a float.
+impl PartialEq for Value {
+    fn eq(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Null, Value::Null) => true,
+            (Value::Bool(a), Value::Bool(b)) => a == b,
+            (Value::Int(a), Value::Int(b)) | (Value::Duration(a), Value::Duration(b)) => a == b,
+            (Value::Float(a), Value::Float(b)) => canonical_bits(*a) == canonical_bits(*b),
+            (Value::String(a), Value::String(b)) => a == b,
+            (Value::Time(a), Value::Time(b)) => a == b,
+            (Value::Ip(a), Value::Ip(b)) => a == b,
+            (Value::List(a), Value::List(b)) => a == b,
+            (Value::Record(a), Value::Record(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Value {}
+
+impl std::hash::Hash for Value {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(self).hash(state);
+        match self {
+            Value::Null => {}
+            Value::Bool(b) => b.hash(state),
+            Value::Int(i) | Value::Duration(i) => i.hash(state),
+            Value::Float(x) => canonical_bits(*x).hash(state),
+            Value::String(s) => s.hash(state),
+            Value::Time(t) => t.hash(state),
+            Value::Ip(ip) => ip.hash(state),
+            Value::List(items) => items.hash(state),
+            Value::Record(fields) => fields.hash(state),
+        }
+    }
+}
+
+fn canonical_bits(float: f64) -> u64 {
+    if float.is_nan() {
+        f64::NAN.to_bits()
+    } else if float == 0.0 {
+        0
+    } else {
+        float.to_bits()
+    }
+}
+
+/// Writes the value as a rule would spell it: text in quotes, durations as `1h30m`.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_ref().fmt(f)
+    }
+}
+
+/// Writes the value as a rule would spell it: text in quotes, durations as `1h30m`.
+impl fmt::Display for ValueRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ValueRef::Null => f.write_str("null"),
+            ValueRef::Bool(b) => b.fmt(f),
+            ValueRef::Int(i) => i.fmt(f),
+            ValueRef::Float(x) => write!(f, "{x:?}"),
+            ValueRef::String(s) => write!(f, "{s:?}"),
+            ValueRef::Time(t) => t.fmt(f),
+            ValueRef::Duration(d) => f.write_str(&format_millis(*d)),
+            ValueRef::Ip(ip) => ip.fmt(f),
+            ValueRef::List(items) => {
+                f.write_str("[")?;
+                for (i, item) in items.iter().enumerate() {
+                    if i > 0 {
+                        f.write_str(", ")?;
+                    }
+                    item.fmt(f)?;
+                }
+                f.write_str("]")
+            }
+            ValueRef::Record(fields) => {
+                f.write_str("{ ")?;
+                for (i, (name, value)) in fields.iter().enumerate() {
+                    if i > 0 {
+                        f.write_str(", ")?;
+                    }
+                    write!(f, "{name}: {value}")?;
+                }
+                f.write_str(" }")
+            }
+        }
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Value {
+        Value::Bool(value)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Value {
+        Value::Int(value)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Value {
+        Value::Float(value)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Value {
+        Value::String(value.into())
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Value {
+        Value::String(value.into())
+    }
+}
+
+impl From<Timestamp> for Value {
+    fn from(value: Timestamp) -> Value {
+        Value::Time(value)
+    }
+}
+
+impl From<IpAddr> for Value {
+    fn from(value: IpAddr) -> Value {
+        Value::Ip(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_compare_across_types_without_rounding() {
+        let big = 9_007_199_254_740_993; // 2^53 + 1
+        let cases = [
+            (ValueRef::Int(1), ValueRef::Float(1.0), Some(Ordering::Equal)),
+            (ValueRef::Int(1), ValueRef::Float(1.5), Some(Ordering::Less)),
+            (ValueRef::Int(-1), ValueRef::Float(-1.5), Some(Ordering::Greater)),
+            (ValueRef::Int(big), ValueRef::Float(9_007_199_254_740_992.0), Some(Ordering::Greater)),
+            (ValueRef::Int(i64::MAX), ValueRef::Float(9.3e18), Some(Ordering::Less)),
+            (ValueRef::Int(0), ValueRef::Float(f64::NAN), None),
+            (ValueRef::Null, ValueRef::Null, None),
+            (ValueRef::String("a"), ValueRef::Int(1), None),
+        ];
+        for (a, b, expected) in cases {
+            assert_eq!(a.compare(b), expected, "{a} with {b}");
+            assert_eq!(b.compare(a), expected.map(Ordering::reverse), "{b} with {a}");
+        }
+    }
+}
