@@ -4,7 +4,8 @@
 //! `i64` milliseconds, in the public API they are [`std::time::Duration`].
 
 use std::fmt;
-use std::time::Duration;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime};
 
 /// A moment in event time, in milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -56,6 +57,133 @@ impl fmt::Display for Timestamp {
         }
         f.write_str("Z")
     }
+}
+
+/// Saturates; fractions of a millisecond are cut off towards the past.
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Timestamp {
+        Timestamp(match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => duration_to_millis(after),
+            Err(before) => {
+                let before = before.duration().as_nanos().div_ceil(1_000_000);
+                i64::try_from(before).map_or(i64::MIN, |millis| -millis)
+            }
+        })
+    }
+}
+
+/// Reads RFC 3339, and of ISO 8601 what is common beside it: a space for the `T`, no seconds, no
+/// time of day (midnight), no offset (UTC). What is finer than a millisecond is cut off; the leap
+/// second `:60` is the second after `:59`.
+impl FromStr for Timestamp {
+    type Err = ParseTimestampError;
+
+    fn from_str(text: &str) -> Result<Timestamp, ParseTimestampError> {
+        parse_rfc_3339(text).map(Timestamp).ok_or(ParseTimestampError(()))
+    }
+}
+
+/// A text that is not a moment in RFC 3339.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ParseTimestampError(());
+
+impl fmt::Display for ParseTimestampError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a time in RFC 3339, such as 2016-09-04T21:15:00Z")
+    }
+}
+
+impl std::error::Error for ParseTimestampError {}
+
+fn parse_rfc_3339(text: &str) -> Option<i64> {
+    let mut cursor = Cursor(text.as_bytes());
+    let year_sign = cursor.take(b"+-");
+    let digits = cursor.0.iter().take_while(|b| b.is_ascii_digit()).count();
+    if digits < 4 || digits > 4 && year_sign.is_none() || digits > 9 {
+        return None;
+    }
+    let year = cursor.number(digits)?;
+    let year = if year_sign == Some(b'-') { -year } else { year };
+    cursor.take(b"-")?;
+    let month = cursor.number(2).filter(|month| (1..=12).contains(month))?;
+    cursor.take(b"-")?;
+    let day = cursor.number(2).filter(|day| (1..=days_in_month(year, month)).contains(day))?;
+    let mut millis = i128::from(days_from_civil(year, month, day)) * 86_400_000;
+    if cursor.take(b"Tt ").is_some() {
+        let hour = cursor.number(2).filter(|hour| *hour < 24)?;
+        cursor.take(b":")?;
+        let minute = cursor.number(2).filter(|minute| *minute < 60)?;
+        let mut second = 0;
+        if cursor.take(b":").is_some() {
+            second = cursor.number(2).filter(|second| *second <= 60)?;
+            if cursor.take(b".,").is_some() {
+                millis += i128::from(cursor.fraction()?);
+            }
+        }
+        millis += i128::from((hour * 60 + minute) * 60_000 + second * 1000);
+        match cursor.take(b"Zz+-") {
+            Some(sign @ (b'+' | b'-')) => {
+                let hour = cursor.number(2).filter(|hour| *hour < 24)?;
+                cursor.take(b":");
+                let minute = cursor.number(2).filter(|minute| *minute < 60)?;
+                let offset = i128::from((hour * 60 + minute) * 60_000);
+                millis += if sign == b'+' { -offset } else { offset };
+            }
+            _ => {}
+        }
+    }
+    if cursor.0.is_empty() { i64::try_from(millis).ok() } else { None }
+}
+
+/// What is left of a text that is being read.
+struct Cursor<'a>(&'a [u8]);
+
+impl Cursor<'_> {
+    /// Takes the next byte if it is one of `any_of`.
+    fn take(&mut self, any_of: &[u8]) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        any_of.contains(first).then(|| {
+            self.0 = rest;
+            *first
+        })
+    }
+
+    /// Takes a number of exactly `digits` digits, at most 9.
+    fn number(&mut self, digits: usize) -> Option<i64> {
+        let (number, rest) = self.0.split_at_checked(digits)?;
+        self.0 = rest;
+        number
+            .iter()
+            .try_fold(0, |sum, b| b.is_ascii_digit().then(|| sum * 10 + i64::from(b - b'0')))
+    }
+
+    /// Takes the digits after a point; gives milliseconds.
+    fn fraction(&mut self) -> Option<i64> {
+        let digits = self.0.iter().take_while(|b| b.is_ascii_digit()).count();
+        let (fraction, rest) = self.0.split_at(digits);
+        self.0 = rest;
+        let millis = (0..3).map(|i| fraction.get(i).map_or(0, |b| i64::from(b - b'0')));
+        (digits > 0).then(|| millis.fold(0, |sum, digit| sum * 10 + digit))
+    }
+}
+
+fn days_in_month(year: i64, month: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// The inverse of [`civil_from_days`].
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let month_index = (month + 9) % 12;
+    let day_of_year = (153 * month_index + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
 }
 
 /// Days since the epoch to (year, month, day) in the proleptic Gregorian calendar.
@@ -117,6 +245,60 @@ mod tests {
         }
         assert!(!Timestamp::MIN.to_string().is_empty());
         assert!(!Timestamp::MAX.to_string().is_empty());
+    }
+
+    #[test]
+    fn timestamps_are_read_from_rfc_3339_and_its_common_short_forms() {
+        for (text, millis) in [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("2016-09-04T21:15:00Z", Some(1_473_023_700_000)),
+            ("2016-09-04t23:15:00.0009+02:00", Some(1_473_023_700_000)),
+            ("2016-09-04 17:15-0400", Some(1_473_023_700_000)),
+            ("2000-02-29T00:00:00.25", Some(951_782_400_250)),
+            ("2000-02-29", Some(951_782_400_000)),
+            ("1999-12-31T23:59:60Z", Some(946_684_800_000)),
+            ("-0001-01-01T00:00:00Z", Some(-62_198_755_200_000)),
+            ("1900-02-29", None),
+            ("2016-13-01", None),
+            ("2016-09-04T24:00:00Z", None),
+            ("2016-09-04T", None),
+            ("2016-09-04T21:15:00.Z", None),
+            ("2016-09-04T21:15:00Z ", None),
+            ("2016-09-04T21:15:00+2", None),
+            ("20160904", None),
+            ("+292278995-01-01T00:00:00Z", None),
+            ("\u{661}970-01-01", None),
+            ("", None),
+        ] {
+            assert_eq!(text.parse().ok().map(Timestamp::as_millis), millis, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_timestamps_print_reads_back_as_the_same() {
+        let mut millis = 1_i64;
+        let mut cases = vec![Timestamp::MIN, Timestamp::MAX];
+        for _ in 0..2000 {
+            // A linear congruence: spreads over the whole range, the same in every run.
+            millis = millis.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            cases.push(Timestamp(millis));
+            cases.push(Timestamp(millis >> 20));
+        }
+        for time in cases {
+            assert_eq!(time.to_string().parse(), Ok(time), "{time}");
+        }
+    }
+
+    #[test]
+    fn system_times_become_the_millisecond_that_holds_them() {
+        let at = |nanos: i64| {
+            let span = Duration::from_nanos(nanos.unsigned_abs());
+            let epoch = SystemTime::UNIX_EPOCH;
+            Timestamp::from(if nanos < 0 { epoch - span } else { epoch + span }).as_millis()
+        };
+        for (nanos, millis) in [(0, 0), (1_999_999, 1), (-1, -1), (-1_000_000, -1)] {
+            assert_eq!(at(nanos), millis, "{nanos} ns");
+        }
     }
 
     #[test]
