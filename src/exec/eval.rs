@@ -1,7 +1,15 @@
 //! Evaluation of [`Expr`]essions. Where names lead is the [`Scope`]'s business.
+//!
+//! Nothing here allocates but what makes new text, lists and records.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use crate::hir::Expr;
-use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact};
+use crate::hir::expr::{Aggregate, BinaryOp, Captured, FieldRef, MatchFact, Set};
+use crate::time::Timestamp;
 use crate::value::{Value, ValueRef};
 
 /// What an expression can see.
@@ -28,6 +36,7 @@ pub(crate) enum Evaluated<'a> {
 }
 
 impl Evaluated<'_> {
+    #[inline]
     pub(crate) fn as_ref(&self) -> ValueRef<'_> {
         match self {
             Evaluated::Ref(value) => *value,
@@ -44,15 +53,504 @@ impl Evaluated<'_> {
 }
 
 /// The value of `expr`. Never panics, never fails: what cannot be computed is null.
+#[inline]
 pub(crate) fn eval<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Evaluated<'a> {
-    match expr {
-        Expr::Literal(value) => Evaluated::Ref(value.as_ref()),
-        Expr::Field(field) => Evaluated::Ref(scope.field(field)),
-        _ => Evaluated::Owned(Value::Null),
+    match borrowed(expr, scope) {
+        Some(value) => Evaluated::Ref(value),
+        None => compute(expr, scope),
     }
 }
 
 /// Whether `expr` is true; null and everything that is no bool is false.
+#[inline]
 pub(crate) fn test<S: Scope>(expr: &Expr, scope: &S) -> bool {
-    matches!(eval(expr, scope).as_ref(), ValueRef::Bool(true))
+    if let Expr::Binary(op, a, b) = expr
+        && let (Some(a), Some(b)) = (borrowed(a, scope), borrowed(b, scope))
+        && let Some(relation) = Relation::of(*op)
+    {
+        return relation.holds(a, b);
+    }
+    test_any(expr, scope)
+}
+
+/// What can be looked at in place.
+#[inline]
+fn borrowed<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Option<ValueRef<'a>> {
+    Some(match expr {
+        Expr::Field(field) => scope.field(field),
+        Expr::Literal(value) => value.as_ref(),
+        Expr::Register(index) => scope.register(*index),
+        Expr::Key(index) => scope.key(*index),
+        _ => return None,
+    })
+}
+
+fn test_any<S: Scope>(expr: &Expr, scope: &S) -> bool {
+    match expr {
+        Expr::Not(x) => !test(x, scope),
+        Expr::Binary(BinaryOp::And, a, b) => test(a, scope) && test(b, scope),
+        Expr::Binary(BinaryOp::Or, a, b) => test(a, scope) || test(b, scope),
+        Expr::Binary(op, a, b) => {
+            let Some(relation) = Relation::of(*op) else { return false };
+            relation.holds(eval(a, scope).as_ref(), eval(b, scope).as_ref())
+        }
+        Expr::In(x, set) => contains(set, eval(x, scope).as_ref(), scope),
+        Expr::IsNull(x) => eval(x, scope).as_ref().is_null(),
+        Expr::Regex(x, regex) => match eval(x, scope).as_ref() {
+            ValueRef::String(text) => regex.0.is_match(text),
+            _ => false,
+        },
+        Expr::If(parts) => {
+            let [condition, then, otherwise] = &**parts;
+            test(if test(condition, scope) { then } else { otherwise }, scope)
+        }
+        Expr::Neg(_) | Expr::List(_) | Expr::Record(_) => false,
+        Expr::Literal(_)
+        | Expr::Field(_)
+        | Expr::Captured(_)
+        | Expr::Aggregate(_)
+        | Expr::Register(_)
+        | Expr::Key(_)
+        | Expr::Match(_)
+        | Expr::Call(..) => matches!(eval(expr, scope).as_ref(), ValueRef::Bool(true)),
+    }
+}
+
+fn compute<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Evaluated<'a> {
+    Evaluated::Owned(match expr {
+        Expr::Literal(_) | Expr::Field(_) | Expr::Register(_) | Expr::Key(_) => {
+            return Evaluated::Ref(borrowed(expr, scope).unwrap_or_default());
+        }
+        Expr::Captured(captured) => scope.captured(captured),
+        Expr::Aggregate(aggregate) => scope.aggregate(aggregate),
+        Expr::Match(fact) => scope.fact(*fact),
+        Expr::Not(_) | Expr::In(..) | Expr::IsNull(_) | Expr::Regex(..) => {
+            Value::Bool(test_any(expr, scope))
+        }
+        Expr::Neg(x) => match eval(x, scope).as_ref() {
+            ValueRef::Int(i) => i.checked_neg().map_or(Value::Null, Value::Int),
+            ValueRef::Float(x) => Value::Float(-x),
+            ValueRef::Duration(d) => d.checked_neg().map_or(Value::Null, Value::Duration),
+            _ => Value::Null,
+        },
+        Expr::Binary(op, a, b) => match op {
+            BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem => {
+                arithmetic(*op, eval(a, scope).as_ref(), eval(b, scope).as_ref())
+            }
+            BinaryOp::Or
+            | BinaryOp::And
+            | BinaryOp::Eq
+            | BinaryOp::Ne
+            | BinaryOp::Lt
+            | BinaryOp::Le
+            | BinaryOp::Gt
+            | BinaryOp::Ge
+            | BinaryOp::Matches
+            | BinaryOp::Like => Value::Bool(test_any(expr, scope)),
+        },
+        Expr::If(parts) => {
+            let [condition, then, otherwise] = &**parts;
+            return eval(if test(condition, scope) { then } else { otherwise }, scope);
+        }
+        Expr::Call(function, args) => {
+            let args: SmallVec<[Evaluated<'_>; 4]> =
+                args.iter().map(|arg| eval(arg, scope)).collect();
+            let refs: SmallVec<[ValueRef<'_>; 4]> = args.iter().map(Evaluated::as_ref).collect();
+            (function.call)(&refs)
+        }
+        Expr::List(items) => {
+            Value::List(items.iter().map(|item| eval(item, scope).into_value()).collect())
+        }
+        Expr::Record(fields) => Value::Record(
+            fields
+                .iter()
+                .map(|(name, value)| (name.clone(), eval(value, scope).into_value()))
+                .collect(),
+        ),
+    })
+}
+
+/// An operator that gives a bool.
+#[derive(Clone, Copy)]
+enum Relation {
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+    Like,
+}
+
+impl Relation {
+    #[inline]
+    fn of(op: BinaryOp) -> Option<Relation> {
+        Some(match op {
+            BinaryOp::Eq => Relation::Eq,
+            BinaryOp::Ne => Relation::Ne,
+            BinaryOp::Lt => Relation::Lt,
+            BinaryOp::Le => Relation::Le,
+            BinaryOp::Gt => Relation::Gt,
+            BinaryOp::Ge => Relation::Ge,
+            BinaryOp::Like => Relation::Like,
+            _ => return None,
+        })
+    }
+
+    #[inline]
+    fn holds(self, a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
+        match (a, b) {
+            (ValueRef::Int(a), ValueRef::Int(b)) => self.of_ordered(a, b),
+            (ValueRef::Float(a), ValueRef::Float(b)) => {
+                // NaN compares with nothing, not even under `!=`.
+                self.of_ordered(a, b) && !(a.is_nan() || b.is_nan())
+            }
+            (ValueRef::String(a), ValueRef::String(b)) => match self {
+                Relation::Eq => a == b,
+                Relation::Ne => a != b,
+                Relation::Like => like(a, b),
+                Relation::Lt | Relation::Le | Relation::Gt | Relation::Ge => self.of_ordered(a, b),
+            },
+            _ => self.of_other(a, b),
+        }
+    }
+
+    #[inline]
+    fn of_ordered<T: PartialOrd>(self, a: T, b: T) -> bool {
+        match self {
+            Relation::Eq => a == b,
+            Relation::Ne => a != b,
+            Relation::Lt => a < b,
+            Relation::Le => a <= b,
+            Relation::Gt => a > b,
+            Relation::Ge => a >= b,
+            Relation::Like => false,
+        }
+    }
+
+    fn of_other(self, a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
+        match (a, b) {
+            // Lists and records have no order, but they are equal or not.
+            (ValueRef::List(_), ValueRef::List(_)) => match self {
+                Relation::Eq => a.compare(b) == Some(Ordering::Equal),
+                Relation::Ne => a.compare(b) != Some(Ordering::Equal),
+                _ => false,
+            },
+            (ValueRef::Record(a), ValueRef::Record(b)) => match self {
+                Relation::Eq => a == b,
+                Relation::Ne => a != b,
+                _ => false,
+            },
+            _ => match a.compare(b) {
+                Some(ordering) => self.of_ordered(ordering, Ordering::Equal),
+                None => false,
+            },
+        }
+    }
+}
+
+/// Whether two values are equal as conditions see it.
+fn equal(a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
+    Relation::Eq.holds(a, b)
+}
+
+fn contains<S: Scope>(set: &Set, value: ValueRef<'_>, scope: &S) -> bool {
+    match set {
+        Set::Values(values) => values.contains(value),
+        Set::Range(low, high) => {
+            Relation::Ge.holds(value, eval(low, scope).as_ref())
+                && Relation::Le.holds(value, eval(high, scope).as_ref())
+        }
+        Set::Expr(list) => match eval(list, scope).as_ref() {
+            ValueRef::List(items) => items.iter().any(|item| equal(item.as_ref(), value)),
+            _ => false,
+        },
+    }
+}
+
+/// `a op b` for an arithmetic operator. Integers stay integers except under `/`, which gives a
+/// float. Null where a result would overflow, is no number, or where the types don't go together.
+pub(crate) fn arithmetic(op: BinaryOp, a: ValueRef<'_>, b: ValueRef<'_>) -> Value {
+    use ValueRef::{Duration, Float, Int, String, Time};
+    match (a, b) {
+        (Int(a), Int(b)) => {
+            let result = match op {
+                BinaryOp::Add => a.checked_add(b),
+                BinaryOp::Sub => a.checked_sub(b),
+                BinaryOp::Mul => a.checked_mul(b),
+                BinaryOp::Rem => a.checked_rem(b),
+                _ => return float_arithmetic(op, Int(a).as_f64(), Int(b).as_f64()),
+            };
+            result.map_or(Value::Null, Value::Int)
+        }
+        (Int(_) | Float(_), Int(_) | Float(_)) => float_arithmetic(op, a.as_f64(), b.as_f64()),
+        (String(a), String(b)) if op == BinaryOp::Add => {
+            let mut text = std::string::String::with_capacity(a.len() + b.len());
+            text.push_str(a);
+            text.push_str(b);
+            Value::String(Arc::from(text))
+        }
+        (Time(a), Time(b)) if op == BinaryOp::Sub => {
+            a.as_millis().checked_sub(b.as_millis()).map_or(Value::Null, Value::Duration)
+        }
+        (Time(a), Duration(b)) => {
+            let result = match op {
+                BinaryOp::Add => a.as_millis().checked_add(b),
+                BinaryOp::Sub => a.as_millis().checked_sub(b),
+                _ => None,
+            };
+            result.map_or(Value::Null, |t| Value::Time(Timestamp::from_millis(t)))
+        }
+        (Duration(a), Time(b)) if op == BinaryOp::Add => a
+            .checked_add(b.as_millis())
+            .map_or(Value::Null, |t| Value::Time(Timestamp::from_millis(t))),
+        (Duration(a), Duration(b)) => {
+            let result = match op {
+                BinaryOp::Add => a.checked_add(b),
+                BinaryOp::Sub => a.checked_sub(b),
+                BinaryOp::Rem => a.checked_rem(b),
+                BinaryOp::Div => return float_arithmetic(op, Int(a).as_f64(), Int(b).as_f64()),
+                _ => None,
+            };
+            result.map_or(Value::Null, Value::Duration)
+        }
+        (Duration(a), Int(b)) => {
+            let result = match op {
+                BinaryOp::Mul => a.checked_mul(b),
+                BinaryOp::Div => a.checked_div(b),
+                _ => None,
+            };
+            result.map_or(Value::Null, Value::Duration)
+        }
+        (Duration(a), Float(b)) if matches!(op, BinaryOp::Mul | BinaryOp::Div) => {
+            match float_arithmetic(op, Int(a).as_f64(), Some(b)) {
+                Value::Float(millis) => to_int(millis).map_or(Value::Null, Value::Duration),
+                _ => Value::Null,
+            }
+        }
+        (Int(_) | Float(_), Duration(_)) if op == BinaryOp::Mul => arithmetic(op, b, a),
+        _ => Value::Null,
+    }
+}
+
+fn float_arithmetic(op: BinaryOp, a: Option<f64>, b: Option<f64>) -> Value {
+    let (Some(a), Some(b)) = (a, b) else { return Value::Null };
+    // Division by zero comes out infinite or as NaN.
+    let result = match op {
+        BinaryOp::Add => a + b,
+        BinaryOp::Sub => a - b,
+        BinaryOp::Mul => a * b,
+        BinaryOp::Div => a / b,
+        BinaryOp::Rem => a % b,
+        _ => f64::NAN,
+    };
+    if result.is_finite() { Value::Float(result) } else { Value::Null }
+}
+
+/// The nearest integer, where there is one.
+pub(crate) fn to_int(x: f64) -> Option<i64> {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    let rounded = x.round();
+    #[expect(clippy::cast_possible_truncation, reason = "in range, checked here")]
+    (-LIMIT..LIMIT).contains(&rounded).then_some(rounded as i64)
+}
+
+/// Whether `text` fits `pattern`, in which `*` stands for any text and `?` for any one character.
+fn like(text: &str, pattern: &str) -> bool {
+    let (mut text, mut pattern) = (text.chars(), pattern.chars());
+    // Behind the last `*`, and how much of the text it does not swallow.
+    let mut retry = None;
+    loop {
+        let before = text.clone();
+        match pattern.next() {
+            Some('*') => {
+                retry = Some((before.clone(), pattern.clone()));
+                text = before;
+                continue;
+            }
+            Some(wanted) => {
+                if let Some(found) = text.next()
+                    && (wanted == '?' || wanted == found)
+                {
+                    continue;
+                }
+            }
+            None if before.as_str().is_empty() => return true,
+            None => {}
+        }
+        let Some((rest, after_star)) = &mut retry else { return false };
+        if rest.next().is_none() {
+            return false;
+        }
+        (text, pattern) = (rest.clone(), after_star.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hir::expr::{Regex, ValueSet};
+    use crate::schema::FieldId;
+
+    /// A candidate event of these fields, and these registers.
+    struct Fixed(Vec<Value>, Vec<Value>);
+
+    impl Scope for Fixed {
+        fn field(&self, field: &FieldRef) -> ValueRef<'_> {
+            match field {
+                FieldRef::Declared(id) => self.0[id.index()].as_ref(),
+                _ => ValueRef::Null,
+            }
+        }
+        fn captured(&self, _: &Captured) -> Value {
+            Value::from("captured")
+        }
+        fn aggregate(&self, _: &Aggregate) -> Value {
+            Value::from("aggregate")
+        }
+        fn register(&self, index: usize) -> ValueRef<'_> {
+            self.1[index].as_ref()
+        }
+        fn key(&self, _: usize) -> ValueRef<'_> {
+            ValueRef::String("key")
+        }
+        fn fact(&self, _: MatchFact) -> Value {
+            Value::from("fact")
+        }
+    }
+
+    fn lit(value: impl Into<Value>) -> Expr {
+        Expr::Literal(value.into())
+    }
+
+    fn binary(op: BinaryOp, a: &Value, b: &Value) -> Value {
+        let expr = Expr::Binary(op, Box::new(lit(a.clone())), Box::new(lit(b.clone())));
+        eval(&expr, &Fixed(vec![], vec![])).into_value()
+    }
+
+    #[test]
+    fn operators_give_what_the_language_says() {
+        use BinaryOp::{Add, And, Div, Eq, Ge, Le, Like, Lt, Mul, Ne, Or, Rem, Sub};
+        let null = &Value::Null;
+        let (t, f) = (&Value::Bool(true), &Value::Bool(false));
+        let (one, two, max) = (&Value::Int(1), &Value::Int(2), &Value::Int(i64::MAX));
+        let (half, zero, nan) = (&Value::Float(0.5), &Value::Int(0), &Value::Float(f64::NAN));
+        let (text, other) = (&Value::from("ab"), &Value::from("b"));
+        let span = &Value::Duration(1500);
+        let time = &Value::Time(Timestamp::from_millis(10_000));
+        let later = &Value::Time(Timestamp::from_millis(12_000));
+        let end = &Value::Time(Timestamp::MAX);
+        let list = &Value::List(Arc::from([Value::Int(1)]));
+        let floats = &Value::List(Arc::from([Value::Float(1.0)]));
+        let empty = &Value::List(Arc::from([]));
+        let cases = [
+            (one, Eq, one, "true"),
+            (one, Ne, two, "true"),
+            (one, Lt, half, "false"),
+            (null, Eq, null, "false"),
+            (null, Ne, one, "false"),
+            (nan, Ne, one, "false"),
+            (nan, Ne, half, "false"),
+            (text, Ne, one, "false"),
+            (text, Ne, other, "true"),
+            (text, Lt, other, "true"),
+            (time, Le, later, "true"),
+            (list, Eq, floats, "true"),
+            (list, Ne, floats, "false"),
+            (list, Ne, empty, "true"),
+            (list, Ge, list, "false"),
+            (null, And, t, "false"),
+            (null, Or, t, "true"),
+            (null, Or, f, "false"),
+            (one, Add, two, "3"),
+            (one, Add, half, "1.5"),
+            (max, Add, one, "null"),
+            (max, Mul, two, "null"),
+            (one, Add, null, "null"),
+            (one, Div, two, "0.5"),
+            (one, Div, zero, "null"),
+            (half, Div, zero, "null"),
+            (two, Rem, zero, "null"),
+            (half, Rem, zero, "null"),
+            (max, Rem, two, "1"),
+            (text, Add, other, "\"abb\""),
+            (text, Sub, other, "null"),
+            (later, Sub, time, "2s"),
+            (later, Add, time, "null"),
+            (time, Add, span, "1970-01-01T00:00:11.500Z"),
+            (span, Add, time, "1970-01-01T00:00:11.500Z"),
+            (time, Sub, span, "1970-01-01T00:00:08.500Z"),
+            (end, Add, span, "null"),
+            (span, Mul, two, "3s"),
+            (half, Mul, span, "750ms"),
+            (span, Div, two, "750ms"),
+            (span, Div, zero, "null"),
+            (span, Div, half, "3s"),
+            (span, Div, span, "1.0"),
+            (span, Sub, span, "0s"),
+            (text, Like, other, "false"),
+            (text, Like, one, "false"),
+        ];
+        for (a, op, b, expected) in cases {
+            assert_eq!(binary(op, a, b).to_string(), expected, "{a} {} {b}", op.as_str());
+        }
+    }
+
+    #[test]
+    fn like_knows_stars_and_question_marks() {
+        for (text, pattern, expected) in [
+            ("cmd.exe", "*.exe", true),
+            ("cmd.exe.txt", "*.exe", false),
+            ("", "", true),
+            ("", "*", true),
+            ("a", "", false),
+            ("", "?", false),
+            ("a.exe.exe", "*.exe", true),
+            ("aXbXc", "a*X?", true),
+            ("aXbXc", "a*b*d", false),
+            ("stra\u{df}e", "stra?e", true),
+            ("*", "\u{2a}", true),
+            ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", "a*a*a*a*a*a*a*a*c", false),
+        ] {
+            assert_eq!(like(text, pattern), expected, "{text} like {pattern}");
+        }
+    }
+
+    #[test]
+    fn expressions_see_fields_registers_and_the_match() {
+        let scope = Fixed(vec![Value::Int(7), Value::from("10.1.2.3")], vec![Value::Int(3)]);
+        let field = |i| Box::new(Expr::Field(FieldRef::Declared(FieldId::new(i))));
+        let gt = Expr::Binary(BinaryOp::Gt, field(0), Box::new(Expr::Register(0)));
+        let mut networks = ValueSet::default();
+        networks.insert(&Value::Float(7.0));
+        networks.insert_network("10.0.0.0".parse().unwrap(), 8);
+        let networks = Arc::new(networks);
+        let address = Box::new(lit(Value::Ip("10.1.2.3".parse().unwrap())));
+        let regex = Arc::new(Regex(regex::Regex::new("^1.*3$").unwrap()));
+        let cases = [
+            (gt.clone(), "true"),
+            (Expr::Not(Box::new(gt.clone())), "false"),
+            (Expr::Not(Box::new(lit(Value::Null))), "true"),
+            (Expr::Not(field(0)), "true"),
+            (Expr::Neg(field(0)), "-7"),
+            (Expr::Neg(Box::new(lit(i64::MIN))), "null"),
+            (Expr::In(field(0), Box::new(Set::Range(lit(7), lit(8)))), "true"),
+            (Expr::In(field(0), Box::new(Set::Range(lit(8), lit(9)))), "false"),
+            (Expr::In(field(0), Box::new(Set::Values(networks.clone()))), "true"),
+            (Expr::In(address, Box::new(Set::Values(networks))), "true"),
+            (Expr::In(field(0), Box::new(Set::Expr(Expr::List(vec![lit(1), lit(7.0)])))), "true"),
+            (Expr::In(field(0), Box::new(Set::Expr(lit(Value::Null)))), "false"),
+            (Expr::IsNull(Box::new(lit(Value::Null))), "true"),
+            (Expr::Regex(field(1), regex.clone()), "true"),
+            (Expr::Regex(field(0), regex), "false"),
+            (Expr::If(Box::new([gt, lit(1), lit(2)])), "1"),
+            (Expr::List(vec![*field(0), Expr::Key(0)]), "[7, \"key\"]"),
+            (Expr::Record(vec![("a".into(), Expr::Match(MatchFact::Id))]), "{ a: \"fact\" }"),
+        ];
+        for (expr, expected) in cases {
+            let value = eval(&expr, &scope).into_value();
+            assert_eq!(value.to_string(), expected, "{expr:?}");
+            assert_eq!(test(&expr, &scope), expected == "true", "{expr:?}");
+        }
+    }
 }

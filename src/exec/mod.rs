@@ -5,4 +5,5 @@
 //! * [`Store`] holds what the partial matches of any number of keys have captured.
 //! * [`KeyState`] holds one key's partial matches; it means something with its store only.
 
+mod aggregate;
 mod eval;

@@ -1,11 +1,15 @@
 //! Typed expressions over a candidate event and the events that a partial match has captured.
 
+use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
 use std::sync::Arc;
+
+use hashbrown::Equivalent;
 
 use crate::hir::StageId;
 use crate::schema::{FieldId, TypeId};
 pub use crate::syntax::ast::BinaryOp;
-use crate::value::Value;
+use crate::value::{Value, ValueRef};
 
 /// An expression whose names are resolved and whose types were checked.
 ///
@@ -155,7 +159,76 @@ pub struct ValueSet {
     /// The constants. Numbers are looked up as they compare: `1` finds `1.0`.
     pub values: hashbrown::HashSet<Value>,
     /// Networks, for `ip` values: address and prefix length.
-    pub networks: Vec<(std::net::IpAddr, u8)>,
+    pub networks: Vec<(IpAddr, u8)>,
+}
+
+impl ValueSet {
+    /// Adds a constant.
+    pub fn insert(&mut self, value: &Value) {
+        self.values.insert(normal(value.as_ref()).to_value());
+    }
+
+    /// Adds the network of the addresses that share the first `prefix` bits with `address`.
+    pub fn insert_network(&mut self, address: IpAddr, prefix: u8) {
+        self.networks.push((address, prefix));
+    }
+
+    /// Whether `value` is one of the constants, or an address in one of the networks.
+    pub fn contains(&self, value: ValueRef<'_>) -> bool {
+        if value.is_null() {
+            return false;
+        }
+        self.values.contains(&Lookup(normal(value)))
+            || match value {
+                ValueRef::Ip(ip) => {
+                    self.networks.iter().any(|(network, prefix)| in_network(ip, *network, *prefix))
+                }
+                _ => false,
+            }
+    }
+}
+
+/// One form for numbers that are equal, and for an IPv4 address written as an IPv6 one.
+fn normal(value: ValueRef<'_>) -> ValueRef<'_> {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    match value {
+        #[expect(clippy::cast_possible_truncation, reason = "whole and in range")]
+        ValueRef::Float(x) if x.fract() == 0.0 && (-LIMIT..LIMIT).contains(&x) => {
+            ValueRef::Int(x as i64)
+        }
+        ValueRef::Ip(ip) => ValueRef::Ip(ip.to_canonical()),
+        other => other,
+    }
+}
+
+/// A value that is looked up without owning it.
+struct Lookup<'a>(ValueRef<'a>);
+
+impl Hash for Lookup<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash_into(state);
+    }
+}
+
+impl Equivalent<Value> for Lookup<'_> {
+    fn equivalent(&self, key: &Value) -> bool {
+        self.0.is_same(key.as_ref())
+    }
+}
+
+/// Whether `ip` shares the first `prefix` bits with `network`.
+pub(crate) fn in_network(ip: IpAddr, network: IpAddr, prefix: u8) -> bool {
+    match (ip.to_canonical(), network) {
+        (IpAddr::V4(ip), IpAddr::V4(network)) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(prefix.min(32))).unwrap_or(0);
+            (ip.to_bits() ^ network.to_bits()) & mask == 0
+        }
+        (IpAddr::V6(ip), IpAddr::V6(network)) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(prefix.min(128))).unwrap_or(0);
+            (ip.to_bits() ^ network.to_bits()) & mask == 0
+        }
+        _ => false,
+    }
 }
 
 /// A regular expression that compares by its text.

@@ -7,6 +7,7 @@ pub use kind::Kind;
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -196,36 +197,49 @@ fn compare_int_float(int: i64, float: f64) -> Option<Ordering> {
 /// with one NaN and one zero, and an integer does not equal a float.
 impl PartialEq for Value {
     fn eq(&self, other: &Value) -> bool {
-        match (self, other) {
-            (Value::Null, Value::Null) => true,
-            (Value::Bool(a), Value::Bool(b)) => a == b,
-            (Value::Int(a), Value::Int(b)) | (Value::Duration(a), Value::Duration(b)) => a == b,
-            (Value::Float(a), Value::Float(b)) => canonical_bits(*a) == canonical_bits(*b),
-            (Value::String(a), Value::String(b)) => a == b,
-            (Value::Time(a), Value::Time(b)) => a == b,
-            (Value::Ip(a), Value::Ip(b)) => a == b,
-            (Value::List(a), Value::List(b)) => a == b,
-            (Value::Record(a), Value::Record(b)) => a == b,
-            _ => false,
-        }
+        self.as_ref().is_same(other.as_ref())
     }
 }
 
 impl Eq for Value {}
 
-impl std::hash::Hash for Value {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        std::mem::discriminant(self).hash(state);
+impl Hash for Value {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_ref().hash_into(state);
+    }
+}
+
+impl ValueRef<'_> {
+    /// Structural equality, as [`Value`]s are equal.
+    pub(crate) fn is_same(self, other: ValueRef<'_>) -> bool {
+        match (self, other) {
+            (ValueRef::Null, ValueRef::Null) => true,
+            (ValueRef::Bool(a), ValueRef::Bool(b)) => a == b,
+            (ValueRef::Int(a), ValueRef::Int(b))
+            | (ValueRef::Duration(a), ValueRef::Duration(b)) => a == b,
+            (ValueRef::Float(a), ValueRef::Float(b)) => canonical_bits(a) == canonical_bits(b),
+            (ValueRef::String(a), ValueRef::String(b)) => a == b,
+            (ValueRef::Time(a), ValueRef::Time(b)) => a == b,
+            (ValueRef::Ip(a), ValueRef::Ip(b)) => a == b,
+            (ValueRef::List(a), ValueRef::List(b)) => a == b,
+            (ValueRef::Record(a), ValueRef::Record(b)) => a == b,
+            _ => false,
+        }
+    }
+
+    /// Hashes the value as [`Value`] does, so that a borrowed value finds an owned one.
+    pub(crate) fn hash_into<H: Hasher>(self, state: &mut H) {
+        std::mem::discriminant(&self).hash(state);
         match self {
-            Value::Null => {}
-            Value::Bool(b) => b.hash(state),
-            Value::Int(i) | Value::Duration(i) => i.hash(state),
-            Value::Float(x) => canonical_bits(*x).hash(state),
-            Value::String(s) => s.hash(state),
-            Value::Time(t) => t.hash(state),
-            Value::Ip(ip) => ip.hash(state),
-            Value::List(items) => items.hash(state),
-            Value::Record(fields) => fields.hash(state),
+            ValueRef::Null => {}
+            ValueRef::Bool(b) => b.hash(state),
+            ValueRef::Int(i) | ValueRef::Duration(i) => i.hash(state),
+            ValueRef::Float(x) => canonical_bits(x).hash(state),
+            ValueRef::String(s) => s.hash(state),
+            ValueRef::Time(t) => t.hash(state),
+            ValueRef::Ip(ip) => ip.hash(state),
+            ValueRef::List(items) => items.hash(state),
+            ValueRef::Record(fields) => fields.hash(state),
         }
     }
 }

@@ -1,0 +1,208 @@
+//! What `count`, `sum` and the other aggregates keep while events come, one value at a time.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use hashbrown::HashSet;
+
+use crate::hir::expr::AggregateOp;
+use crate::value::{Value, ValueRef};
+
+/// An aggregate in progress. Adding is O(1) (`distinct` and `collect` keep what they are given);
+/// nulls are left out. What has been added can't be taken back.
+#[derive(Clone, Debug)]
+pub(crate) struct Accumulator(State);
+
+#[derive(Clone, Debug)]
+enum State {
+    Count(i64),
+    Sum(Sum),
+    Avg(Sum, i64),
+    /// The least or greatest so far: which of the two an ordering says.
+    Extreme(Ordering, Value),
+    First(Value),
+    Last(Value),
+    Distinct(Vec<Value>, HashSet<Value>),
+    Collect(Vec<Value>),
+    /// Welford: how many, their mean, the sum of squared distances from it.
+    Stddev(i64, f64, f64),
+}
+
+/// A running sum. Integers stay integers until they overflow or meet a float.
+#[derive(Clone, Copy, Debug)]
+enum Sum {
+    Int(i64),
+    Float(f64),
+    /// Of durations, in milliseconds.
+    Duration(i64),
+    /// Of things that don't add up, or of durations that overflowed.
+    Nothing,
+}
+
+impl Sum {
+    fn add(self, value: ValueRef<'_>) -> Sum {
+        match (self, value) {
+            (Sum::Int(sum), ValueRef::Int(i)) => match sum.checked_add(i) {
+                Some(sum) => Sum::Int(sum),
+                None => Sum::Float(as_float(sum) + as_float(i)),
+            },
+            (Sum::Int(sum), ValueRef::Float(x)) => Sum::Float(as_float(sum) + x),
+            (Sum::Float(sum), ValueRef::Int(i)) => Sum::Float(sum + as_float(i)),
+            (Sum::Float(sum), ValueRef::Float(x)) => Sum::Float(sum + x),
+            // A sum starts as the integer 0, whatever comes.
+            (Sum::Int(0), ValueRef::Duration(d)) => Sum::Duration(d),
+            (Sum::Duration(sum), ValueRef::Duration(d)) => {
+                sum.checked_add(d).map_or(Sum::Nothing, Sum::Duration)
+            }
+            _ => Sum::Nothing,
+        }
+    }
+
+    fn value(self) -> Value {
+        match self {
+            Sum::Int(sum) => Value::Int(sum),
+            Sum::Float(sum) => finite(sum),
+            Sum::Duration(sum) => Value::Duration(sum),
+            Sum::Nothing => Value::Null,
+        }
+    }
+}
+
+impl Accumulator {
+    /// Nothing added yet.
+    pub(crate) fn new(op: AggregateOp) -> Accumulator {
+        Accumulator(match op {
+            AggregateOp::Count => State::Count(0),
+            AggregateOp::Sum => State::Sum(Sum::Int(0)),
+            AggregateOp::Avg => State::Avg(Sum::Int(0), 0),
+            AggregateOp::Min => State::Extreme(Ordering::Less, Value::Null),
+            AggregateOp::Max => State::Extreme(Ordering::Greater, Value::Null),
+            AggregateOp::First => State::First(Value::Null),
+            AggregateOp::Last => State::Last(Value::Null),
+            AggregateOp::Distinct => State::Distinct(Vec::new(), HashSet::new()),
+            AggregateOp::Collect => State::Collect(Vec::new()),
+            AggregateOp::Stddev => State::Stddev(0, 0.0, 0.0),
+        })
+    }
+
+    /// Adds the value of one event. Where the events themselves are counted, any value but null.
+    pub(crate) fn add(&mut self, value: ValueRef<'_>) {
+        if value.is_null() {
+            return;
+        }
+        match &mut self.0 {
+            State::Count(n) => *n += 1,
+            State::Sum(sum) => *sum = sum.add(value),
+            State::Avg(sum, n) => {
+                *sum = sum.add(value);
+                *n += 1;
+            }
+            State::Extreme(wanted, best) => {
+                let not_a_number = matches!(value, ValueRef::Float(x) if x.is_nan());
+                let better = best.is_null() || value.compare(best.as_ref()) == Some(*wanted);
+                if better && !not_a_number {
+                    *best = value.to_value();
+                }
+            }
+            State::First(first) => {
+                if first.is_null() {
+                    *first = value.to_value();
+                }
+            }
+            State::Last(last) => *last = value.to_value(),
+            State::Distinct(values, seen) => {
+                let value = value.to_value();
+                if seen.insert(value.clone()) {
+                    values.push(value);
+                }
+            }
+            State::Collect(values) => values.push(value.to_value()),
+            State::Stddev(n, mean, squares) => {
+                if let Some(x) = value.as_f64() {
+                    *n += 1;
+                    let distance = x - *mean;
+                    *mean += distance / as_float(*n);
+                    *squares += distance * (x - *mean);
+                }
+            }
+        }
+    }
+
+    /// The aggregate of what was added so far.
+    pub(crate) fn value(&self) -> Value {
+        match &self.0 {
+            State::Count(n) => Value::Int(*n),
+            State::Sum(sum) => sum.value(),
+            State::Avg(_, 0) | State::Stddev(0, ..) => Value::Null,
+            State::Avg(Sum::Int(sum), n) => Value::Float(as_float(*sum) / as_float(*n)),
+            State::Avg(Sum::Float(sum), n) => finite(sum / as_float(*n)),
+            State::Avg(Sum::Duration(sum), n) => Value::Duration(sum / n),
+            State::Avg(Sum::Nothing, _) => Value::Null,
+            State::Extreme(_, value) | State::First(value) | State::Last(value) => value.clone(),
+            State::Distinct(values, _) | State::Collect(values) => {
+                Value::List(Arc::from(values.as_slice()))
+            }
+            State::Stddev(n, _, squares) => finite((squares / as_float(*n)).max(0.0).sqrt()),
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "where floats begin, exactness ends")]
+fn as_float(int: i64) -> f64 {
+    int as f64
+}
+
+fn finite(x: f64) -> Value {
+    if x.is_finite() { Value::Float(x) } else { Value::Null }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_aggregate_gives_what_its_name_says() {
+        use AggregateOp::{Avg, Collect, Count, Distinct, First, Last, Max, Min, Stddev, Sum};
+        let none: &[Value] = &[];
+        let ints = &[Value::Null, Value::Int(4), Value::Int(2), Value::Int(4), Value::Null];
+        let mixed = &[Value::Int(1), Value::Float(0.5)];
+        let huge = &[Value::Int(i64::MAX), Value::Int(1)];
+        let spans = &[Value::Duration(1000), Value::Duration(3000)];
+        let odd = &[Value::from("b"), Value::from("a"), Value::Float(f64::NAN)];
+        let cases: &[(AggregateOp, &[Value], &str)] = &[
+            (Count, none, "0"),
+            (Count, ints, "3"),
+            (Sum, none, "0"),
+            (Sum, ints, "10"),
+            (Sum, mixed, "1.5"),
+            (Sum, huge, "9.223372036854776e18"),
+            (Sum, spans, "4s"),
+            (Sum, odd, "null"),
+            (Avg, none, "null"),
+            (Avg, ints, "3.3333333333333335"),
+            (Avg, spans, "2s"),
+            (Min, none, "null"),
+            (Min, ints, "2"),
+            (Min, mixed, "0.5"),
+            (Max, odd, "\"b\""),
+            (Max, ints, "4"),
+            (First, ints, "4"),
+            (First, none, "null"),
+            (Last, ints, "4"),
+            (Last, mixed, "0.5"),
+            (Distinct, ints, "[4, 2]"),
+            (Collect, ints, "[4, 2, 4]"),
+            (Collect, none, "[]"),
+            (Stddev, none, "null"),
+            (Stddev, mixed, "0.25"),
+            (Stddev, huge, "4.611686018427388e18"),
+        ];
+        for (op, values, expected) in cases {
+            let mut accumulator = Accumulator::new(*op);
+            for value in *values {
+                accumulator.add(value.as_ref());
+            }
+            assert_eq!(accumulator.value().to_string(), *expected, "{op:?} of {values:?}");
+        }
+    }
+}
