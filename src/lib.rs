@@ -1,8 +1,5 @@
 //! Kleene finds patterns of events over time.
 
-// So that code that the derives write finds the crate from within, too.
-extern crate self as kleene;
-
 pub mod diagnostic;
 pub mod event;
 pub mod exec;
@@ -16,7 +13,5 @@ mod util;
 pub mod value;
 
 pub use event::{Event, Record};
-#[cfg(feature = "derive")]
-pub use kleene_derive::{Event, Fields};
 pub use time::Timestamp;
 pub use value::{Value, ValueRef};

@@ -14,11 +14,11 @@ use crate::value::Kind;
 
 define_id! {
     /// An event type of a [`Schema`].
-    TypeId
+    pub TypeId
 }
 define_id! {
     /// A field of one event type of a [`Schema`].
-    FieldId
+    pub FieldId
 }
 
 /// The type that a field is declared with.

@@ -7,3 +7,11 @@
 
 mod aggregate;
 mod eval;
+mod key;
+mod matcher;
+mod outcome;
+mod store;
+
+pub use key::KeyState;
+pub use matcher::{HostCondition, Limits, Matcher, Store};
+pub use outcome::{Captures, Outcome, OutcomeKind};

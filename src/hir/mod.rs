@@ -17,11 +17,11 @@ use crate::util::ids::define_id;
 
 define_id! {
     /// A step of a [`Pattern`]: what a captured event was captured as.
-    StageId
+    pub StageId
 }
 define_id! {
     /// A condition of a [`Pattern`].
-    ConditionId
+    pub ConditionId
 }
 
 /// A pattern of events of one key.

@@ -1,2 +1,23 @@
 //! [`hir::Pattern`](crate::hir::Pattern) to an automaton with integer states and numbered
 //! conditions.
+//!
+//! Three steps, each with one job:
+//! * [`graph`] lays a pattern out as states with *take*, *ignore* and *proceed* transitions. The
+//!   construction follows that of Flink CEP, whose recorded answers are the specification, and
+//!   through it SASE (Agrawal et al., "Efficient Pattern Matching over Event Streams", SIGMOD 2008).
+//! * `registers` finds what conditions ask of captured events and gives it registers, so that the
+//!   matcher never walks back.
+//! * `flatten` removes the proceed transitions: each state gets the list of what an event can do
+//!   there, with one guard for each.
+
+mod flatten;
+mod graph;
+mod guard;
+mod program;
+mod registers;
+
+pub use program::{BuildError, Program};
+
+pub(crate) use guard::{Guard, GuardId};
+pub(crate) use program::{Action, Bound, ClockOp, Edge, StateId};
+pub(crate) use registers::RegisterKind;

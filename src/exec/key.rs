@@ -1,0 +1,61 @@
+//! The partial matches of one key.
+
+use smallvec::SmallVec;
+
+use crate::nfa::StateId;
+
+/// One key's partial matches. It means something with its [`Store`](super::Store) only.
+///
+/// A few machine words while the key has at most one partial match.
+#[derive(Clone, Debug, Default)]
+pub struct KeyState {
+    /// In the order of their first events.
+    pub(super) runs: SmallVec<[Run; 1]>,
+    /// Matches that wait for older partial matches (`ordered`), in the order in which they will be
+    /// told.
+    pub(super) completed: Vec<Completed>,
+}
+
+impl KeyState {
+    /// Whether nothing is open: the host may drop the state.
+    pub fn is_idle(&self) -> bool {
+        self.runs.is_empty() && self.completed.is_empty()
+    }
+
+    /// How many partial matches are open. One that waits in several places counts for each.
+    pub fn run_count(&self) -> usize {
+        self.runs.len() + self.completed.len()
+    }
+
+    /// Heap bytes of the state itself, without what its store holds for it.
+    pub fn memory_usage(&self) -> usize {
+        let spilled = if self.runs.spilled() { self.runs.capacity() } else { 0 };
+        spilled * size_of::<Run>() + self.completed.capacity() * size_of::<Completed>()
+    }
+}
+
+/// A partial match in one place of the automaton.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    pub(super) state: StateId,
+    /// The last captured event's node.
+    pub(super) head: u32,
+    /// Its registers and clocks.
+    pub(super) extra: u32,
+    /// The first event's number and time.
+    pub(super) start_seq: u64,
+    pub(super) start: i64,
+    /// The last captured event's time.
+    pub(super) last: i64,
+    /// When it runs out of time; `i64::MAX` if it does not.
+    pub(super) deadline: i64,
+}
+
+/// A match that was not told yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Completed {
+    pub(super) head: u32,
+    pub(super) start_seq: u64,
+    pub(super) start: i64,
+    pub(super) last: i64,
+}

@@ -1,0 +1,310 @@
+//! What a matcher tells: borrowed views of captured events.
+
+use std::fmt;
+
+use crate::event::Event;
+use crate::exec::aggregate::Accumulator;
+use crate::exec::eval::{self, Scope};
+use crate::exec::store::Chains;
+use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact, Pick};
+use crate::hir::{Expr, StageId};
+use crate::nfa::{Program, StateId};
+use crate::time::Timestamp;
+use crate::value::{Value, ValueRef};
+
+/// The events that a partial or complete match has captured, in the order in which it took them.
+pub struct Captures<'a, E> {
+    chains: &'a Chains<E>,
+    head: u32,
+}
+
+impl<E> Clone for Captures<'_, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for Captures<'_, E> {}
+
+impl<E> fmt::Debug for Captures<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let captured = self.chains.forth(self.head).into_iter().map(|id| {
+            let node = self.chains.node(id);
+            (node.stage, self.chains.event(id).seq)
+        });
+        f.debug_list().entries(captured).finish()
+    }
+}
+
+impl<'a, E> Captures<'a, E> {
+    pub(super) fn new(chains: &'a Chains<E>, head: u32) -> Captures<'a, E> {
+        Captures { chains, head }
+    }
+
+    /// How many events were captured.
+    pub fn len(&self) -> usize {
+        self.chains.back(self.head).next().map_or(0, |(_, node)| node.depth as usize)
+    }
+
+    /// Whether nothing was captured.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Every event with the step that it was captured as.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (StageId, &'a E)> + use<'a, E> {
+        let chains = self.chains;
+        chains
+            .forth(self.head)
+            .into_iter()
+            .map(move |id| (chains.node(id).stage, &chains.event(id).event))
+    }
+
+    /// The same with each event's sequence number.
+    pub fn numbered(&self) -> impl ExactSizeIterator<Item = (StageId, u64, &'a E)> + use<'a, E> {
+        let chains = self.chains;
+        chains.forth(self.head).into_iter().map(move |id| {
+            let stored = chains.event(id);
+            (chains.node(id).stage, stored.seq, &stored.event)
+        })
+    }
+
+    /// The events of one step.
+    pub fn of(&self, stage: StageId) -> impl Iterator<Item = &'a E> + use<'a, E> {
+        self.iter().filter(move |(of, _)| *of == stage).map(|(_, event)| event)
+    }
+
+    /// The first event of a step.
+    pub fn first(&self, stage: StageId) -> Option<&'a E> {
+        self.latest_first().filter(|(of, _)| *of == stage).last().map(|(_, event)| event)
+    }
+
+    /// The last event of a step.
+    pub fn last(&self, stage: StageId) -> Option<&'a E> {
+        self.latest_first().find(|(of, _)| *of == stage).map(|(_, event)| event)
+    }
+
+    /// The event that was captured last, whatever the step.
+    pub fn latest(&self) -> Option<&'a E> {
+        self.latest_first().next().map(|(_, event)| event)
+    }
+
+    fn latest_first(&self) -> impl Iterator<Item = (StageId, &'a E)> + use<'a, E> {
+        let chains = self.chains;
+        chains.back(self.head).map(move |(id, node)| (node.stage, &chains.event(id).event))
+    }
+}
+
+impl<'a, E: Event> Captures<'a, E> {
+    /// The field that `captured` asks for; null where there is no such event.
+    pub(crate) fn field(&self, captured: &Captured) -> ValueRef<'a> {
+        let event = match (captured.stage, captured.pick) {
+            (None, Pick::First) => self.iter().next().map(|(_, event)| event),
+            (None, Pick::Last) => self.latest(),
+            (None, Pick::Nth(n)) => self.iter().nth(n as usize).map(|(_, event)| event),
+            (None, Pick::FromEnd(n)) => {
+                self.latest_first().nth((n as usize).wrapping_sub(1)).map(|(_, event)| event)
+            }
+            (Some(stage), Pick::First) => self.first(stage),
+            (Some(stage), Pick::Last) => self.last(stage),
+            (Some(stage), Pick::Nth(n)) => self.of(stage).nth(n as usize),
+            (Some(stage), Pick::FromEnd(n)) => self
+                .latest_first()
+                .filter(|(of, _)| *of == stage)
+                .nth((n as usize).wrapping_sub(1))
+                .map(|(_, event)| event),
+        };
+        event.map_or(ValueRef::Null, |event| field_of(event, &captured.field))
+    }
+
+    /// The aggregate over what was captured.
+    pub(crate) fn aggregate(&self, aggregate: &Aggregate) -> Value {
+        let mut accumulator = Accumulator::new(aggregate.op);
+        for event in self.of(aggregate.stage) {
+            add_event(&mut accumulator, aggregate, event);
+        }
+        accumulator.value()
+    }
+}
+
+/// Adds what `aggregate` asks of `event`.
+pub(super) fn add_event<E: Event>(accumulator: &mut Accumulator, aggregate: &Aggregate, event: &E) {
+    match &aggregate.arg {
+        Some(arg) => accumulator.add(eval::eval(arg, &EventScope(event)).as_ref()),
+        None => accumulator.add(ValueRef::Bool(true)),
+    }
+}
+
+/// The value of `field` in `event`; null where it has none.
+pub(crate) fn field_of<'a, E: Event>(event: &'a E, field: &FieldRef) -> ValueRef<'a> {
+    match field {
+        FieldRef::Declared(id) => event.field(*id),
+        FieldRef::Dynamic(path) => event.dynamic_field(path),
+        FieldRef::Time => ValueRef::Time(event.time()),
+        FieldRef::ByType(fields) => {
+            let ty = event.type_id();
+            match fields.iter().find(|(of, _)| *of == ty) {
+                Some((_, field)) => field_of(event, field),
+                None => ValueRef::Null,
+            }
+        }
+    }
+}
+
+/// An event alone: what the argument of an aggregate can see.
+pub(super) struct EventScope<'a, E>(pub(super) &'a E);
+
+impl<E: Event> Scope for EventScope<'_, E> {
+    fn field(&self, field: &FieldRef) -> ValueRef<'_> {
+        field_of(self.0, field)
+    }
+    fn captured(&self, _: &Captured) -> Value {
+        Value::Null
+    }
+    fn aggregate(&self, _: &Aggregate) -> Value {
+        Value::Null
+    }
+    fn register(&self, _: usize) -> ValueRef<'_> {
+        ValueRef::Null
+    }
+    fn key(&self, _: usize) -> ValueRef<'_> {
+        ValueRef::Null
+    }
+    fn fact(&self, _: MatchFact) -> Value {
+        Value::Null
+    }
+}
+
+/// Whether an [`Outcome`] is a match or a timeout.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum OutcomeKind {
+    /// The pattern occurred.
+    Match,
+    /// A partial match ran out of time.
+    Timeout,
+}
+
+/// A match, or a partial match that ran out of time.
+pub struct Outcome<'a, E> {
+    pub(super) kind: OutcomeKind,
+    pub(super) program: &'a Program,
+    pub(super) captures: Captures<'a, E>,
+    pub(super) start: Timestamp,
+    pub(super) last: Timestamp,
+    pub(super) at: Timestamp,
+    pub(super) start_seq: u64,
+    /// Where a partial match waited; it can be in several places at once.
+    pub(super) states: &'a [StateId],
+}
+
+impl<E> Clone for Outcome<'_, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for Outcome<'_, E> {}
+
+impl<E> fmt::Debug for Outcome<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outcome")
+            .field("kind", &self.kind)
+            .field("start", &self.start)
+            .field("last", &self.last)
+            .field("at", &self.at)
+            .field("captures", &self.captures)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a, E> Outcome<'a, E> {
+    /// Match or timeout.
+    pub fn kind(&self) -> OutcomeKind {
+        self.kind
+    }
+
+    /// The captured events.
+    pub fn captures(&self) -> Captures<'a, E> {
+        self.captures
+    }
+
+    /// The time of the first event.
+    pub fn start(&self) -> Timestamp {
+        self.start
+    }
+
+    /// The time of the last captured event.
+    pub fn last(&self) -> Timestamp {
+        self.last
+    }
+
+    /// When it is told: the time of the event that completed the match, or the deadline that
+    /// passed.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// The sequence number of the first event.
+    pub fn start_seq(&self) -> u64 {
+        self.start_seq
+    }
+
+    /// The step that was captured last.
+    pub fn reached(&self) -> Option<StageId> {
+        self.captures.chains.back(self.captures.head).next().map(|(_, node)| node.stage)
+    }
+
+    /// The steps that would have moved a partial match on, without repetition, in the order of the
+    /// pattern. Empty for a match.
+    pub fn awaits(&self) -> Vec<StageId> {
+        let mut stages: Vec<StageId> =
+            self.states.iter().flat_map(|&state| self.program.awaits(state)).collect();
+        stages.sort_unstable();
+        stages.dedup();
+        stages
+    }
+}
+
+impl<E: Event> Outcome<'_, E> {
+    /// The value of an emit's expression, with `key` as the components of the key.
+    pub(crate) fn evaluate(&self, expr: &Expr, key: &[Value], id: &str) -> Value {
+        eval::eval(expr, &OutcomeScope { outcome: self, key, id }).into_value()
+    }
+}
+
+/// What an emit can see.
+struct OutcomeScope<'a, E> {
+    outcome: &'a Outcome<'a, E>,
+    key: &'a [Value],
+    id: &'a str,
+}
+
+impl<E: Event> Scope for OutcomeScope<'_, E> {
+    fn field(&self, _: &FieldRef) -> ValueRef<'_> {
+        ValueRef::Null
+    }
+    fn captured(&self, captured: &Captured) -> Value {
+        self.outcome.captures.field(captured).to_value()
+    }
+    fn aggregate(&self, aggregate: &Aggregate) -> Value {
+        self.outcome.captures.aggregate(aggregate)
+    }
+    fn register(&self, _: usize) -> ValueRef<'_> {
+        ValueRef::Null
+    }
+    fn key(&self, index: usize) -> ValueRef<'_> {
+        self.key.get(index).map_or(ValueRef::Null, Value::as_ref)
+    }
+    fn fact(&self, fact: MatchFact) -> Value {
+        let name = |stage: StageId| {
+            Value::String(self.outcome.program.stages()[stage.index()].name.clone())
+        };
+        match fact {
+            MatchFact::Start => Value::Time(self.outcome.start),
+            MatchFact::End => Value::Time(self.outcome.at),
+            MatchFact::Step => self.outcome.reached().map_or(Value::Null, name),
+            MatchFact::Awaits => Value::List(self.outcome.awaits().into_iter().map(name).collect()),
+            MatchFact::Id => self.id.into(),
+        }
+    }
+}

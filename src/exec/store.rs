@@ -1,0 +1,285 @@
+//! What partial matches have captured: a chain of nodes for each, with shared beginnings.
+
+use std::cmp::Ordering;
+
+use smallvec::SmallVec;
+
+use crate::exec::aggregate::Accumulator;
+use crate::hir::StageId;
+use crate::util::slab::Slab;
+use crate::value::Value;
+
+/// No node, no extra.
+pub(super) const NIL: u32 = u32::MAX;
+
+/// A captured event, linked to the one that was captured before it in the same partial match.
+///
+/// Partial matches that branch share the nodes up to there. A node lives as long as a run, a
+/// completed match or a later node refers to it.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) event: u32,
+    pub(super) previous: u32,
+    pub(super) stage: StageId,
+    /// How many events the chain holds, this one included.
+    pub(super) depth: u32,
+    refs: u32,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Stored<E> {
+    pub(super) event: E,
+    pub(super) seq: u64,
+    refs: u32,
+}
+
+/// Captured events and their chains.
+#[derive(Clone, Debug)]
+pub(super) struct Chains<E> {
+    nodes: Slab<Node>,
+    events: Slab<Stored<E>>,
+}
+
+impl<E> Chains<E> {
+    pub(super) fn new() -> Chains<E> {
+        Chains { nodes: Slab::default(), events: Slab::default() }
+    }
+
+    /// Keeps an event that no node refers to yet; the first node does.
+    pub(super) fn keep(&mut self, event: E, seq: u64) -> u32 {
+        self.events.insert(Stored { event, seq, refs: 0 })
+    }
+
+    /// A node for `event` behind `previous`, with one reference to it for the caller.
+    pub(super) fn link(&mut self, event: u32, previous: u32, stage: StageId) -> u32 {
+        self.events.get_mut(event).refs += 1;
+        let depth = if previous == NIL {
+            1
+        } else {
+            let before = self.nodes.get_mut(previous);
+            before.refs += 1;
+            before.depth.saturating_add(1)
+        };
+        self.nodes.insert(Node { event, previous, stage, depth, refs: 1 })
+    }
+
+    pub(super) fn retain(&mut self, node: u32) {
+        if node != NIL {
+            self.nodes.get_mut(node).refs += 1;
+        }
+    }
+
+    /// Gives up one reference to `node`, and everything that nothing refers to any more.
+    pub(super) fn release(&mut self, node: u32) {
+        let mut node = node;
+        while node != NIL {
+            let entry = self.nodes.get_mut(node);
+            entry.refs -= 1;
+            if entry.refs > 0 {
+                return;
+            }
+            let Node { event, previous, .. } = self.nodes.remove(node);
+            let stored = self.events.get_mut(event);
+            stored.refs -= 1;
+            if stored.refs == 0 {
+                self.events.remove(event);
+            }
+            node = previous;
+        }
+    }
+
+    pub(super) fn node(&self, node: u32) -> &Node {
+        self.nodes.get(node)
+    }
+
+    pub(super) fn event(&self, node: u32) -> &Stored<E> {
+        self.events.get(self.nodes.get(node).event)
+    }
+
+    /// The chain that ends in `head`, from its last node to its first.
+    pub(super) fn back(&self, head: u32) -> impl Iterator<Item = (u32, &Node)> {
+        let mut next = head;
+        std::iter::from_fn(move || {
+            if next == NIL {
+                return None;
+            }
+            let id = next;
+            let node = self.nodes.get(id);
+            next = node.previous;
+            Some((id, node))
+        })
+    }
+
+    /// The nodes of the chain that ends in `head`, from the first to the last.
+    pub(super) fn forth(&self, head: u32) -> SmallVec<[u32; 16]> {
+        let mut ids: SmallVec<[u32; 16]> = self.back(head).map(|(id, _)| id).collect();
+        ids.reverse();
+        ids
+    }
+
+    /// The order in which matches with the same first event are told: the one that captured most,
+    /// then, from the last event backwards, the one with the earlier event, then step.
+    pub(super) fn compare(&self, a: u32, b: u32) -> Ordering {
+        if a == b {
+            return Ordering::Equal;
+        }
+        let depth = |node| if node == NIL { 0 } else { self.nodes.get(node).depth };
+        depth(b).cmp(&depth(a)).then_with(|| {
+            for ((i, x), (j, y)) in self.back(a).zip(self.back(b)) {
+                if i == j {
+                    break;
+                }
+                let seq = |node: &Node| self.events.get(node.event).seq;
+                let order = seq(x).cmp(&seq(y)).then(x.stage.cmp(&y.stage));
+                if order != Ordering::Equal {
+                    return order;
+                }
+            }
+            Ordering::Equal
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    pub(super) fn memory_usage(&self) -> usize {
+        self.nodes.memory_usage() + self.events.memory_usage()
+    }
+}
+
+/// The registers and clocks of runs, in parallel tables; a run's `extra` is its row.
+#[derive(Clone, Debug)]
+pub(super) struct Extras {
+    registers: usize,
+    clocks: usize,
+    values: Vec<Value>,
+    /// The state behind each value, where it is an aggregate, and whether it was set where not.
+    states: Vec<RegisterState>,
+    times: Vec<i64>,
+    free: Vec<u32>,
+    rows: u32,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) enum RegisterState {
+    #[default]
+    Unset,
+    Set,
+    Aggregate(Box<Accumulator>),
+}
+
+/// A clock that is not set.
+pub(super) const UNSET: i64 = i64::MIN;
+
+impl Extras {
+    pub(super) fn new(registers: usize, clocks: usize) -> Extras {
+        Extras {
+            registers,
+            clocks,
+            values: Vec::new(),
+            states: Vec::new(),
+            times: Vec::new(),
+            free: Vec::new(),
+            rows: 0,
+        }
+    }
+
+    /// Whether runs have rows at all.
+    fn is_used(&self) -> bool {
+        self.registers + self.clocks > 0
+    }
+
+    /// A row with nothing set, or [`NIL`] where runs have none.
+    pub(super) fn create(&mut self) -> u32 {
+        if !self.is_used() {
+            return NIL;
+        }
+        if let Some(row) = self.free.pop() {
+            return row;
+        }
+        let row = self.rows;
+        self.rows += 1;
+        self.values.resize(self.values.len() + self.registers, Value::Null);
+        self.states.resize(self.states.len() + self.registers, RegisterState::Unset);
+        self.times.resize(self.times.len() + self.clocks, UNSET);
+        row
+    }
+
+    pub(super) fn duplicate(&mut self, row: u32) -> u32 {
+        if row == NIL {
+            return NIL;
+        }
+        let copy = self.create();
+        for i in 0..self.registers {
+            let (from, to) = (self.cell(row, i), self.cell(copy, i));
+            self.values[to] = self.values[from].clone();
+            self.states[to] = self.states[from].clone();
+        }
+        for i in 0..self.clocks {
+            self.times[copy as usize * self.clocks + i] =
+                self.times[row as usize * self.clocks + i];
+        }
+        copy
+    }
+
+    pub(super) fn release(&mut self, row: u32) {
+        if row == NIL {
+            return;
+        }
+        for i in 0..self.registers {
+            let cell = self.cell(row, i);
+            self.values[cell] = Value::Null;
+            self.states[cell] = RegisterState::Unset;
+        }
+        for time in self.times_mut(row) {
+            *time = UNSET;
+        }
+        self.free.push(row);
+    }
+
+    fn cell(&self, row: u32, register: usize) -> usize {
+        row as usize * self.registers + register
+    }
+
+    pub(super) fn value(&self, row: u32, register: usize) -> &Value {
+        const NULL: &Value = &Value::Null;
+        if row == NIL { NULL } else { &self.values[self.cell(row, register)] }
+    }
+
+    /// Whether no captured event has changed the register.
+    pub(super) fn is_untouched(&self, row: u32, register: usize) -> bool {
+        matches!(self.states[self.cell(row, register)], RegisterState::Unset)
+    }
+
+    pub(super) fn register_mut(
+        &mut self,
+        row: u32,
+        register: usize,
+    ) -> (&mut Value, &mut RegisterState) {
+        let cell = self.cell(row, register);
+        (&mut self.values[cell], &mut self.states[cell])
+    }
+
+    /// The clocks of a row; none where runs have no rows.
+    pub(super) fn times(&self, row: u32) -> &[i64] {
+        if row == NIL {
+            return &[];
+        }
+        &self.times[row as usize * self.clocks..][..self.clocks]
+    }
+
+    pub(super) fn times_mut(&mut self, row: u32) -> &mut [i64] {
+        if row == NIL {
+            return &mut [];
+        }
+        &mut self.times[row as usize * self.clocks..][..self.clocks]
+    }
+
+    pub(super) fn memory_usage(&self) -> usize {
+        self.values.capacity() * size_of::<Value>()
+            + self.states.capacity() * size_of::<RegisterState>()
+            + self.times.capacity() * size_of::<i64>()
+            + self.free.capacity() * size_of::<u32>()
+    }
+}

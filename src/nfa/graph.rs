@@ -1,0 +1,857 @@
+//! A pattern as a graph of states with take, ignore and proceed transitions.
+//!
+//! The graph is laid out from the end to the start, each item knowing the state that follows it.
+//! Which transitions an item gets decides every question of contiguity, greediness and absence;
+//! the shapes are those of Flink CEP's compiler, since its answers are the specification.
+
+use hashbrown::HashMap;
+
+use crate::hir::{
+    ConditionId, Contiguity, Gap, Item, ItemKind, LoopMode, Pattern, Quantifier, Sequence,
+    SkipStrategy, StageId,
+};
+use crate::nfa::guard::{Guard, GuardId, Guards};
+use crate::nfa::program::{BuildError, Kind, StateId};
+
+/// The most states that a pattern may take.
+pub(super) const MAX_STATES: usize = 100_000;
+/// The deepest nesting of groups.
+const MAX_DEPTH: usize = 64;
+
+/// A pattern laid out.
+#[derive(Debug)]
+pub(super) struct Graph {
+    pub(super) states: Vec<RawState>,
+    pub(super) guards: Guards,
+    pub(super) start: StateId,
+    /// What is known of each repetition of a group that has a clock, by [`RawState::instances`].
+    pub(super) instances: Vec<Instance>,
+    pub(super) clocks: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct RawState {
+    pub(super) role: Role,
+    pub(super) transitions: Vec<Transition>,
+    /// The repetitions of clocked groups that the state is part of, outermost first.
+    pub(super) instances: Vec<usize>,
+    /// Whether a `longest` loop that waits here is complete when it can grow no more.
+    pub(super) settles: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Role {
+    /// Waits for an event of a stage, or is a joint between repetitions.
+    Normal,
+    /// The match is complete.
+    Final,
+    /// A `not` was violated.
+    Stop,
+    /// A `not` at the end: complete when time runs out, at the latest so long after the last event.
+    Pending(Option<i64>),
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Verb {
+    /// Captures the event as the stage.
+    Take(StageId),
+    /// Skips it.
+    Ignore,
+    /// Goes on to the target with the same event.
+    Proceed,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Transition {
+    pub(super) verb: Verb,
+    pub(super) target: StateId,
+    pub(super) guard: GuardId,
+}
+
+/// One repetition of a group whose time is bounded.
+#[derive(Clone, Debug)]
+pub(super) struct Instance {
+    pub(super) clock: u32,
+    pub(super) within: Option<i64>,
+}
+
+pub(super) fn build(pattern: &Pattern) -> Result<Graph, BuildError> {
+    check(pattern)?;
+    let mut builder = Builder {
+        graph: Graph {
+            states: Vec::new(),
+            guards: Guards::new(),
+            start: StateId::new(0),
+            instances: Vec::new(),
+            clocks: 0,
+        },
+        stops: HashMap::new(),
+        originals: HashMap::new(),
+        clock_of: HashMap::new(),
+        inside: Vec::new(),
+    };
+    let end = builder.state(Role::Final)?;
+    let context = Context { group: None, following: None, top: true };
+    let start = builder.sequence(&pattern.body, end, context)?;
+    builder.graph.start = start;
+    Ok(builder.graph)
+}
+
+/// What surrounds the items of a sequence.
+#[derive(Clone, Copy, Debug)]
+struct Context<'p> {
+    group: Option<Group<'p>>,
+    /// The item that comes after the sequence.
+    following: Option<&'p Item>,
+    /// Whether the sequence is the pattern's own, not a group's.
+    top: bool,
+}
+
+/// The group whose items are laid out.
+#[derive(Clone, Copy, Debug)]
+struct Group<'p> {
+    /// How the group follows what is before it.
+    contiguity: Contiguity,
+    quantifier: &'p Quantifier,
+    /// Whether this is its first repetition.
+    first: bool,
+    /// What must hold of the time for the group's first event, true once it was taken.
+    gap: Option<GuardId>,
+}
+
+/// An item with its place.
+#[derive(Clone, Copy, Debug)]
+struct Place<'p> {
+    items: &'p [Item],
+    index: usize,
+    context: Context<'p>,
+}
+
+impl<'p> Place<'p> {
+    fn item(&self) -> &'p Item {
+        &self.items[self.index]
+    }
+
+    fn previous(&self) -> Option<Place<'p>> {
+        (self.index > 0).then(|| Place { index: self.index - 1, ..*self })
+    }
+
+    fn following(&self) -> Option<&'p Item> {
+        self.items.get(self.index + 1).or(self.context.following)
+    }
+
+    /// The group that the item is the first of.
+    fn head_of(&self) -> Option<Group<'p>> {
+        if self.index == 0 { self.context.group } else { None }
+    }
+
+    fn heads_optional_group(&self) -> bool {
+        self.head_of().is_some_and(|group| group.first && group.quantifier.optional)
+    }
+
+    fn quantifier(&self) -> Option<&'p Quantifier> {
+        match &self.item().kind {
+            ItemKind::Step { quantifier, .. } | ItemKind::Group { quantifier, .. } => {
+                Some(quantifier)
+            }
+            ItemKind::Not { .. } => None,
+        }
+    }
+
+    fn is_optional(&self) -> bool {
+        self.quantifier().is_some_and(|quantifier| quantifier.optional)
+    }
+}
+
+/// The guards of a step where it waits for an event.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    take: GuardId,
+    /// `None` where nothing may be skipped.
+    ignore: Option<GuardId>,
+    optional: bool,
+}
+
+struct Builder {
+    graph: Graph,
+    /// The stop state of each `not`.
+    stops: HashMap<StageId, StateId>,
+    /// For a greedy loop with `until`: what followed it before it was made to wait for the loop.
+    originals: HashMap<StateId, StateId>,
+    clock_of: HashMap<*const Item, u32>,
+    /// The repetitions of clocked groups around what is laid out now.
+    inside: Vec<usize>,
+}
+
+impl<'p> Builder {
+    /// Lays out `sequence` in front of `sink` and gives its first state.
+    fn sequence(
+        &mut self,
+        sequence: &'p Sequence,
+        sink: StateId,
+        context: Context<'p>,
+    ) -> Result<StateId, BuildError> {
+        let mut next = sink;
+        for index in (0..sequence.items.len()).rev() {
+            let place = Place { items: &sequence.items, index, context };
+            match &place.item().kind {
+                ItemKind::Not { stage, condition } => {
+                    next = self.absence(place, *stage, *condition, next)?;
+                }
+                _ => next = self.item(place, next)?,
+            }
+        }
+        Ok(next)
+    }
+
+    fn absence(
+        &mut self,
+        place: Place<'p>,
+        stage: StageId,
+        condition: ConditionId,
+        next: StateId,
+    ) -> Result<StateId, BuildError> {
+        let violated = self.extend(place, condition);
+        let respected = self.graph.guards.not(violated);
+        let next_role = self.graph.states[next.index()].role;
+        if place.item().contiguity == Contiguity::Next {
+            // Of the very next event only.
+            let state = self.state(Role::Normal)?;
+            if next_role == Role::Final {
+                self.add(state, Verb::Ignore, next, respected);
+            } else {
+                self.add(state, Verb::Proceed, next, respected);
+            }
+            let stop = self.stop(stage)?;
+            self.add(state, Verb::Proceed, stop, violated);
+            return Ok(state);
+        }
+        match next_role {
+            Role::Final if place.context.top => {
+                let bound = place.item().gap.and_then(|gap| gap.max);
+                let state = self.state(Role::Pending(bound))?;
+                let stop = self.stop(stage)?;
+                self.add(state, Verb::Proceed, stop, violated);
+                self.add(state, Verb::Ignore, state, respected);
+                Ok(state)
+            }
+            Role::Pending(_) if place.context.top => {
+                // A second one at the end joins the first.
+                let stop = self.stop(stage)?;
+                self.add(next, Verb::Proceed, stop, violated);
+                for transition in &mut self.graph.states[next.index()].transitions {
+                    if transition.verb == Verb::Ignore {
+                        transition.guard = self.graph.guards.and(transition.guard, respected);
+                    }
+                }
+                Ok(next)
+            }
+            // Between two steps: it becomes stop transitions of the states around it.
+            _ => Ok(next),
+        }
+    }
+
+    /// Lays out a step or group with its quantifier.
+    fn item(&mut self, place: Place<'p>, sink: StateId) -> Result<StateId, BuildError> {
+        let quantifier = place.quantifier().expect("only nots have no quantifier");
+        let first = if quantifier.is_unbounded() {
+            let after_loop = self.without_earlier_nots(place, sink)?;
+            let looping = self.unbounded(place, quantifier, after_loop)?;
+            self.repeated(place, quantifier, looping, sink)?
+        } else {
+            self.repeated(place, quantifier, sink, sink)?
+        };
+        self.add_stops(place, first)?;
+        Ok(first)
+    }
+
+    /// The needed repetitions, and the optional ones of a bounded loop, in front of `sink`; what
+    /// may be left out proceeds to `proceed`.
+    fn repeated(
+        &mut self,
+        place: Place<'p>,
+        quantifier: &'p Quantifier,
+        sink: StateId,
+        proceed: StateId,
+    ) -> Result<StateId, BuildError> {
+        let until = quantifier.until.map(|until| self.graph.guards.condition(until));
+        let until = if matches!(place.item().kind, ItemKind::Step { .. }) { until } else { None };
+        let step_take = self.take_guard(place);
+        let take = self.unless(step_take, until);
+        let inner_ignore = self.ignore_guard(place, Self::inner_contiguity(place));
+        let inner_ignore = inner_ignore.map(|guard| self.unless(guard, until));
+        let min = quantifier.min;
+        let max = quantifier.max.unwrap_or(min);
+        let longest = Self::is_longest(place, quantifier) && !quantifier.is_unbounded();
+        if is_greedy(quantifier) && min != max {
+            if until.is_some() {
+                let copy = self.copy(sink)?;
+                self.originals.insert(sink, copy);
+            }
+            self.make_wait(sink, take);
+        }
+        let mut next = sink;
+        let again = Waiting { take, ignore: inner_ignore, optional: true };
+        for _ in min..max {
+            next = self.single(place, next, proceed, again, false)?;
+            if longest {
+                self.settle(next);
+            }
+            self.add_stop_to_loop(place, next)?;
+        }
+        let again = Waiting { optional: false, ..again };
+        for _ in 1..min {
+            next = self.single(place, next, proceed, again, false)?;
+            self.add_stop_to_loop(place, next)?;
+        }
+        // The first repetition is what a gap speaks of, and its ignore does not look at `until`.
+        let gap = self.gap_guard(place);
+        let take = gap.map_or(take, |gap| self.graph.guards.and(take, gap));
+        let ignore = self.first_ignore_guard(place, gap);
+        let first = Waiting { take, ignore, optional: quantifier.optional };
+        let state = self.single(place, next, proceed, first, true)?;
+        if Self::is_longest(place, quantifier) && quantifier.optional {
+            self.settle(state);
+        }
+        Ok(state)
+    }
+
+    /// The state of a loop without upper bound, after its needed repetitions.
+    fn unbounded(
+        &mut self,
+        place: Place<'p>,
+        quantifier: &'p Quantifier,
+        sink: StateId,
+    ) -> Result<StateId, BuildError> {
+        if let ItemKind::Group { body, .. } = &place.item().kind {
+            let joint = self.state(Role::Normal)?;
+            if is_greedy(quantifier) {
+                let head = self.head_guard(place, body);
+                self.make_wait(sink, head);
+            }
+            let always = self.proceed_guard(place);
+            let head = self.group_body(place, quantifier, body, joint, false)?;
+            self.add(head, Verb::Proceed, sink, always);
+            self.add(joint, Verb::Proceed, head, always);
+            return Ok(joint);
+        }
+        let until = quantifier.until.map(|until| self.graph.guards.condition(until));
+        let ignore = self.ignore_guard(place, Self::inner_contiguity(place));
+        let ignore = ignore.map(|guard| self.unless(guard, until));
+        let step_take = self.take_guard(place);
+        let take = self.unless(step_take, until);
+        let always = self.proceed_guard(place);
+        let stage = place.stage();
+        let state = self.state(Role::Normal)?;
+        let longest = Self::is_longest(place, quantifier);
+        if longest {
+            self.graph.states[state.index()].settles = true;
+        } else if is_greedy(quantifier) {
+            if let Some(until) = until {
+                let copy = self.copy(sink)?;
+                self.originals.insert(sink, copy);
+                let ended = self.graph.guards.and(always, until);
+                self.add(state, Verb::Proceed, copy, ended);
+            }
+            let open = self.unless(always, until);
+            self.add(state, Verb::Proceed, sink, open);
+            self.make_wait(sink, step_take);
+        } else {
+            self.add(state, Verb::Proceed, sink, always);
+        }
+        self.add(state, Verb::Take(stage), state, take);
+        self.add_stop_to_loop(place, state)?;
+        if let Some(ignore) = ignore {
+            // A state of its own without the way on, so that an ignored event does not make one
+            // more copy of what waits behind the loop each time.
+            let skipping = self.state(Role::Normal)?;
+            self.graph.states[skipping.index()].settles = longest;
+            self.add(skipping, Verb::Take(stage), state, take);
+            self.add(skipping, Verb::Ignore, skipping, ignore);
+            self.add(state, Verb::Ignore, skipping, ignore);
+            self.add_stop_to_loop(place, skipping)?;
+        }
+        Ok(state)
+    }
+
+    /// One repetition of a step or group.
+    fn single(
+        &mut self,
+        place: Place<'p>,
+        sink: StateId,
+        proceed: StateId,
+        waiting: Waiting,
+        first: bool,
+    ) -> Result<StateId, BuildError> {
+        if let ItemKind::Group { body, quantifier, .. } = &place.item().kind {
+            if first && is_greedy(quantifier) && quantifier.max.is_some_and(|m| m != quantifier.min)
+            {
+                let head = self.head_guard(place, body);
+                self.make_wait(proceed, head);
+            }
+            let always = self.proceed_guard(place);
+            let head = self.group_body(place, quantifier, body, sink, first)?;
+            if waiting.optional {
+                self.add(head, Verb::Proceed, proceed, always);
+            }
+            return Ok(head);
+        }
+        let quantifier = place.quantifier().expect("only nots have no quantifier");
+        let stage = place.stage();
+        let state = self.state(Role::Normal)?;
+        // Once the event is taken, the nots before an optional step no longer hold.
+        let target = self.without_earlier_nots(place, sink)?;
+        self.add(state, Verb::Take(stage), target, waiting.take);
+        if waiting.optional {
+            let always = self.proceed_guard(place);
+            match quantifier.until {
+                Some(until) if is_greedy(quantifier) => {
+                    let until = self.graph.guards.condition(until);
+                    let original = self.originals.get(&proceed).copied().unwrap_or(proceed);
+                    let ended = self.graph.guards.and(always, until);
+                    self.add(state, Verb::Proceed, original, ended);
+                    let open = self.unless(always, Some(until));
+                    self.add(state, Verb::Proceed, proceed, open);
+                }
+                _ => self.add(state, Verb::Proceed, proceed, always),
+            }
+        }
+        if let Some(ignore) = waiting.ignore {
+            if waiting.optional || place.heads_optional_group() {
+                let skipping = self.state(Role::Normal)?;
+                self.add(skipping, Verb::Take(stage), target, waiting.take);
+                self.add(skipping, Verb::Ignore, skipping, ignore);
+                self.add_stops(place, skipping)?;
+                self.add(state, Verb::Ignore, skipping, ignore);
+            } else {
+                self.add(state, Verb::Ignore, state, ignore);
+            }
+        }
+        Ok(state)
+    }
+
+    fn group_body(
+        &mut self,
+        place: Place<'p>,
+        quantifier: &'p Quantifier,
+        body: &'p Sequence,
+        sink: StateId,
+        first: bool,
+    ) -> Result<StateId, BuildError> {
+        let ItemKind::Group { within, .. } = place.item().kind else {
+            unreachable!("only groups have a body")
+        };
+        let clocked = within.is_some() || place.item().gap.is_some();
+        let mut gap = if first { Self::inherited_gap(place) } else { None };
+        if clocked {
+            let clocks = &mut self.graph.clocks;
+            let clock =
+                *self.clock_of.entry(std::ptr::from_ref(place.item())).or_insert_with(|| {
+                    *clocks += 1;
+                    u32::try_from(*clocks - 1).unwrap_or(u32::MAX)
+                });
+            self.inside.push(self.graph.instances.len());
+            self.graph.instances.push(Instance { clock, within });
+            if let (Some(Gap { min, max }), true) = (place.item().gap, first) {
+                let max = max.unwrap_or(i64::MAX);
+                let own = Guard::Gap { min, max, unless_set: Some(clock) };
+                gap = Some(self.graph.guards.leaf(own));
+            }
+        }
+        let group = Group { contiguity: place.item().contiguity, quantifier, first, gap };
+        let context = Context { group: Some(group), following: place.following(), top: false };
+        let head = self.sequence(body, sink, context)?;
+        if clocked {
+            self.inside.pop();
+        }
+        Ok(head)
+    }
+
+    /// The contiguity with which an item's first event follows the event before.
+    fn entry_contiguity(place: Place<'p>) -> Contiguity {
+        match place.head_of() {
+            Some(group) if group.first => group.contiguity,
+            Some(group) => group.quantifier.inner,
+            None => place.item().contiguity,
+        }
+    }
+
+    /// The contiguity between an item's repetitions.
+    fn inner_contiguity(place: Place<'p>) -> Contiguity {
+        match place.head_of() {
+            Some(group) => group.quantifier.inner,
+            None => place.quantifier().map_or(Contiguity::Relaxed, |quantifier| quantifier.inner),
+        }
+    }
+
+    /// What must hold of the time for the item's first event.
+    fn gap_guard(&mut self, place: Place<'p>) -> Option<GuardId> {
+        match place.item().gap {
+            Some(Gap { min, max }) => {
+                let max = max.unwrap_or(i64::MAX);
+                Some(self.graph.guards.leaf(Guard::Gap { min, max, unless_set: None }))
+            }
+            None => Self::inherited_gap(place),
+        }
+    }
+
+    /// The bound of the group around `place`, where the group's first event can be this item's.
+    fn inherited_gap(place: Place<'p>) -> Option<GuardId> {
+        let gap = place.context.group?.gap?;
+        place.items[..place.index].iter().all(is_nullable).then_some(gap)
+    }
+
+    /// As [`Builder::ignore_guard`] for an item's first event: one that fits but comes outside of
+    /// the gap does not fit.
+    fn first_ignore_guard(&mut self, place: Place<'p>, gap: Option<GuardId>) -> Option<GuardId> {
+        let contiguity = Self::entry_contiguity(place);
+        let ignore = self.ignore_guard(place, contiguity)?;
+        let Some(gap) = gap else { return Some(ignore) };
+        let outside = self.graph.guards.not(gap);
+        let until = self.group_until(place);
+        let outside = self.unless(outside, until);
+        Some(self.graph.guards.or(ignore, outside))
+    }
+
+    fn ignore_guard(&mut self, place: Place<'p>, contiguity: Contiguity) -> Option<GuardId> {
+        let guard = match contiguity {
+            Contiguity::Next => return None,
+            Contiguity::Relaxed => {
+                let fits = match place.item().kind {
+                    ItemKind::Step { condition, .. } => self.graph.guards.condition(condition),
+                    // A group's first step decides, not the group.
+                    _ => self.graph.guards.always(),
+                };
+                self.graph.guards.not(fits)
+            }
+            Contiguity::Any => self.graph.guards.always(),
+        };
+        let until = self.group_until(place);
+        Some(self.unless(guard, until))
+    }
+
+    fn take_guard(&mut self, place: Place<'p>) -> GuardId {
+        match place.item().kind {
+            ItemKind::Step { condition, .. } | ItemKind::Not { condition, .. } => {
+                self.extend(place, condition)
+            }
+            ItemKind::Group { .. } => {
+                let until = self.group_until(place);
+                let always = self.graph.guards.always();
+                self.unless(always, until)
+            }
+        }
+    }
+
+    /// `condition`, and not the `until` of the group around it.
+    fn extend(&mut self, place: Place<'p>, condition: ConditionId) -> GuardId {
+        let guard = self.graph.guards.condition(condition);
+        let until = self.group_until(place);
+        self.unless(guard, until)
+    }
+
+    fn proceed_guard(&mut self, place: Place<'p>) -> GuardId {
+        let until = self.group_until(place);
+        let always = self.graph.guards.always();
+        self.unless(always, until)
+    }
+
+    fn group_until(&mut self, place: Place<'p>) -> Option<GuardId> {
+        let until = place.context.group?.quantifier.until?;
+        Some(self.graph.guards.condition(until))
+    }
+
+    fn unless(&mut self, guard: GuardId, until: Option<GuardId>) -> GuardId {
+        match until {
+            Some(until) => {
+                let not_until = self.graph.guards.not(until);
+                self.graph.guards.and(not_until, guard)
+            }
+            None => guard,
+        }
+    }
+
+    /// When an event can start the group: what a greedy loop of groups wants.
+    fn head_guard(&mut self, place: Place<'p>, body: &'p Sequence) -> GuardId {
+        let mut guard = self.graph.guards.never();
+        for item in &body.items {
+            let (head, optional) = match &item.kind {
+                ItemKind::Step { condition, quantifier, .. } => {
+                    (self.extend(place, *condition), quantifier.optional)
+                }
+                ItemKind::Group { body, quantifier, .. } => {
+                    (self.head_guard(place, body), quantifier.optional)
+                }
+                ItemKind::Not { .. } => break,
+            };
+            guard = self.graph.guards.or(guard, head);
+            if !optional {
+                break;
+            }
+        }
+        guard
+    }
+
+    /// The `not`s whose absence is still asked for where `place` waits: those right before it, and
+    /// those before optional items before it.
+    fn earlier_nots(&mut self, place: Place<'p>) -> Vec<(StageId, GuardId)> {
+        let mut nots = Vec::new();
+        let mut here = place;
+        while let Some(previous) = here.previous() {
+            match previous.item().kind {
+                ItemKind::Not { stage, condition } => {
+                    if previous.item().contiguity != Contiguity::Next {
+                        let violated = self.extend(place, condition);
+                        nots.push((stage, violated));
+                    }
+                }
+                _ if previous.is_optional() => {}
+                _ => break,
+            }
+            here = previous;
+        }
+        nots
+    }
+
+    fn add_stops(&mut self, place: Place<'p>, state: StateId) -> Result<(), BuildError> {
+        for (stage, violated) in self.earlier_nots(place) {
+            let stop = self.stop(stage)?;
+            self.add(state, Verb::Proceed, stop, violated);
+        }
+        Ok(())
+    }
+
+    /// A loop right before a `not` already respects it while it repeats.
+    fn add_stop_to_loop(&mut self, place: Place<'p>, state: StateId) -> Result<(), BuildError> {
+        let Some(following) = place.following() else { return Ok(()) };
+        if let ItemKind::Not { stage, condition } = following.kind
+            && following.contiguity != Contiguity::Next
+        {
+            let violated = self.extend(place, condition);
+            let stop = self.stop(stage)?;
+            self.add(state, Verb::Proceed, stop, violated);
+        }
+        Ok(())
+    }
+
+    /// `state` for the way on which an optional item's event was taken: a copy that no longer
+    /// respects the nots before the item. The state itself where there are none.
+    fn without_earlier_nots(
+        &mut self,
+        place: Place<'p>,
+        state: StateId,
+    ) -> Result<StateId, BuildError> {
+        let nots = self.earlier_nots(place);
+        if nots.is_empty() || !place.is_optional() {
+            return Ok(state);
+        }
+        let stops: Vec<StateId> =
+            nots.iter().filter_map(|(stage, _)| self.stops.get(stage).copied()).collect();
+        self.copy_without(state, &stops)
+    }
+
+    fn copy_without(&mut self, state: StateId, stops: &[StateId]) -> Result<StateId, BuildError> {
+        let copy = self.copy(state)?;
+        let transitions = std::mem::take(&mut self.graph.states[copy.index()].transitions);
+        let mut kept = Vec::with_capacity(transitions.len());
+        for mut transition in transitions {
+            if transition.verb == Verb::Proceed && transition.target != copy {
+                if stops.contains(&transition.target) {
+                    continue;
+                }
+                if self.graph.states[transition.target.index()].role != Role::Stop {
+                    transition.target = self.copy_without(transition.target, stops)?;
+                }
+            }
+            kept.push(transition);
+        }
+        self.graph.states[copy.index()].transitions = kept;
+        Ok(copy)
+    }
+
+    fn copy(&mut self, state: StateId) -> Result<StateId, BuildError> {
+        let copy = self.state(self.graph.states[state.index()].role)?;
+        let original = &self.graph.states[state.index()];
+        let (role, settles) = (original.role, original.settles);
+        let (instances, mut transitions) =
+            (original.instances.clone(), original.transitions.clone());
+        for transition in &mut transitions {
+            if transition.target == state {
+                transition.target = copy;
+            }
+        }
+        self.graph.states[copy.index()] = RawState { role, transitions, instances, settles };
+        Ok(copy)
+    }
+
+    /// Makes a greedy loop's successor wait: nothing leaves `state` with an event that the loop
+    /// can take.
+    fn make_wait(&mut self, state: StateId, loop_take: GuardId) {
+        let free = self.graph.guards.not(loop_take);
+        for transition in &mut self.graph.states[state.index()].transitions {
+            transition.guard = self.graph.guards.and(transition.guard, free);
+        }
+    }
+
+    fn is_longest(place: Place<'p>, quantifier: &Quantifier) -> bool {
+        quantifier.mode == LoopMode::Longest
+            && place.context.top
+            && place.index + 1 == place.items.len()
+            && matches!(place.item().kind, ItemKind::Step { .. })
+    }
+
+    /// Makes one of a bounded `longest` loop's optional repetitions complete only when it can grow
+    /// no more, instead of at once.
+    fn settle(&mut self, state: StateId) {
+        let mut waiting = vec![state];
+        for transition in &self.graph.states[state.index()].transitions {
+            if transition.verb == Verb::Ignore {
+                waiting.push(transition.target);
+            }
+        }
+        for id in waiting {
+            let raw = &mut self.graph.states[id.index()];
+            raw.settles = true;
+            raw.transitions.retain(|transition| transition.verb != Verb::Proceed);
+        }
+    }
+
+    fn stop(&mut self, not: StageId) -> Result<StateId, BuildError> {
+        if let Some(&stop) = self.stops.get(&not) {
+            return Ok(stop);
+        }
+        let stop = self.state(Role::Stop)?;
+        self.stops.insert(not, stop);
+        Ok(stop)
+    }
+
+    fn state(&mut self, role: Role) -> Result<StateId, BuildError> {
+        if self.graph.states.len() >= MAX_STATES {
+            return Err(BuildError::new(Kind::TooLarge));
+        }
+        let id = StateId::new(self.graph.states.len());
+        // The end, the stops and the joints between repetitions are outside of their group.
+        let instances = self.inside.clone();
+        self.graph.states.push(RawState {
+            role,
+            transitions: Vec::new(),
+            instances,
+            settles: false,
+        });
+        Ok(id)
+    }
+
+    fn add(&mut self, state: StateId, verb: Verb, target: StateId, guard: GuardId) {
+        self.graph.states[state.index()].transitions.push(Transition { verb, target, guard });
+    }
+}
+
+impl Place<'_> {
+    fn stage(&self) -> StageId {
+        match self.item().kind {
+            ItemKind::Step { stage, .. } | ItemKind::Not { stage, .. } => stage,
+            ItemKind::Group { .. } => unreachable!("a group is laid out by its body"),
+        }
+    }
+}
+
+fn is_greedy(quantifier: &Quantifier) -> bool {
+    matches!(quantifier.mode, LoopMode::Greedy | LoopMode::Longest)
+}
+
+/// Refuses what has no sensible meaning.
+fn check(pattern: &Pattern) -> Result<(), BuildError> {
+    if pattern.within.is_some_and(|within| within <= 0) {
+        return Err(BuildError::new(Kind::BadBound));
+    }
+    check_sequence(pattern, &pattern.body, true, 0)?;
+    if let SkipStrategy::ToFirst(stage) | SkipStrategy::ToLast(stage) = pattern.skip.strategy {
+        match pattern.stages.get(stage.index()) {
+            Some(target) if !target.negated => {}
+            Some(target) => {
+                return Err(BuildError::new(Kind::UnknownSkipTarget(target.name.clone())));
+            }
+            None => return Err(BuildError::new(Kind::UnknownSkipTarget("?".into()))),
+        }
+    }
+    Ok(())
+}
+
+fn check_sequence(
+    pattern: &Pattern,
+    sequence: &Sequence,
+    top: bool,
+    depth: usize,
+) -> Result<(), BuildError> {
+    let items = &sequence.items;
+    let error = |kind| Err(BuildError::new(kind));
+    if depth > MAX_DEPTH {
+        return error(Kind::TooLarge);
+    }
+    if items.is_empty() {
+        return error(Kind::Empty);
+    }
+    for (index, item) in items.iter().enumerate() {
+        let last = index + 1 == items.len();
+        if item.gap.is_some_and(|gap| gap.min < 0 || gap.max.is_some_and(|max| max < gap.min)) {
+            return error(Kind::BadBound);
+        }
+        match &item.kind {
+            ItemKind::Not { stage, .. } => {
+                let name = pattern.stages[stage.index()].name.clone();
+                if index == 0 || (last && !top) {
+                    return error(Kind::MisplacedNot(name));
+                }
+                if is_nullable(&items[index - 1]) {
+                    return error(Kind::NotAfterOptional(name));
+                }
+                let bounded = pattern.within.is_some() || item.gap.is_some_and(|g| g.max.is_some());
+                if last && item.contiguity != Contiguity::Next && !bounded {
+                    return error(Kind::UnboundedNot(name));
+                }
+            }
+            ItemKind::Step { stage, quantifier, .. } => {
+                let name = &pattern.stages[stage.index()].name;
+                check_quantifier(quantifier, name)?;
+                if quantifier.mode == LoopMode::Longest && !(top && last) {
+                    return error(Kind::LongestNotLast(name.clone()));
+                }
+            }
+            ItemKind::Group { body, quantifier, within, .. } => {
+                check_quantifier(quantifier, &"(...)".into())?;
+                if within.is_some_and(|within| within <= 0) {
+                    return error(Kind::BadBound);
+                }
+                check_sequence(pattern, body, false, depth + 1)?;
+                if quantifier.max != Some(1) && body.items.iter().all(is_nullable) {
+                    return error(Kind::EmptyLoop);
+                }
+                if quantifier.mode == LoopMode::Longest {
+                    return error(Kind::LongestNotLast("(...)".into()));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_quantifier(quantifier: &Quantifier, name: &std::sync::Arc<str>) -> Result<(), BuildError> {
+    if quantifier.min == 0 || quantifier.max.is_some_and(|max| max < quantifier.min) {
+        return Err(BuildError::new(Kind::BadQuantifier(name.clone())));
+    }
+    if quantifier.until.is_some() && !quantifier.is_unbounded() {
+        return Err(BuildError::new(Kind::UntilWithoutLoop(name.clone())));
+    }
+    Ok(())
+}
+
+/// Whether an item can be left out or be empty.
+fn is_nullable(item: &Item) -> bool {
+    match &item.kind {
+        ItemKind::Step { quantifier, .. } => quantifier.optional,
+        ItemKind::Group { quantifier, body, .. } => {
+            quantifier.optional || body.items.iter().all(is_nullable)
+        }
+        ItemKind::Not { .. } => false,
+    }
+}

@@ -1,0 +1,168 @@
+//! Boolean combinations of conditions, each stored once.
+
+use hashbrown::HashMap;
+
+use crate::hir::ConditionId;
+use crate::util::ids::define_id;
+
+define_id! {
+    /// A guard of a program.
+    pub(crate) GuardId
+}
+
+/// When a transition is open.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Guard {
+    True,
+    False,
+    Condition(ConditionId),
+    /// From `min` to `max` milliseconds have passed since the event captured last, both included.
+    /// True where nothing was captured. With a clock: true if that clock is set.
+    Gap {
+        min: i64,
+        max: i64,
+        unless_set: Option<u32>,
+    },
+    /// Less than `within` milliseconds have passed since the clock was set. True if it is not.
+    Within {
+        clock: u32,
+        within: i64,
+    },
+    Not(GuardId),
+    /// All of them; sorted, at least two.
+    And(Box<[GuardId]>),
+    /// At least one of them; sorted, at least two.
+    Or(Box<[GuardId]>),
+}
+
+/// Makes guards, and gives equal ones the same id.
+#[derive(Debug)]
+pub(crate) struct Guards {
+    all: Vec<Guard>,
+    ids: HashMap<Guard, GuardId>,
+}
+
+impl Guards {
+    pub(crate) fn new() -> Guards {
+        let mut guards = Guards { all: Vec::new(), ids: HashMap::new() };
+        guards.intern(Guard::True);
+        guards.intern(Guard::False);
+        guards
+    }
+
+    #[expect(clippy::unused_self, reason = "it is made by every table's constructor")]
+    pub(crate) fn always(&self) -> GuardId {
+        GuardId::new(0)
+    }
+
+    #[expect(clippy::unused_self, reason = "it is made by every table's constructor")]
+    pub(crate) fn never(&self) -> GuardId {
+        GuardId::new(1)
+    }
+
+    /// A guard that is neither constant nor made of others.
+    pub(crate) fn leaf(&mut self, guard: Guard) -> GuardId {
+        self.intern(guard)
+    }
+
+    pub(crate) fn condition(&mut self, condition: ConditionId) -> GuardId {
+        self.leaf(Guard::Condition(condition))
+    }
+
+    pub(crate) fn get(&self, id: GuardId) -> &Guard {
+        &self.all[id.index()]
+    }
+
+    pub(crate) fn not(&mut self, guard: GuardId) -> GuardId {
+        match self.all[guard.index()] {
+            Guard::True => self.never(),
+            Guard::False => self.always(),
+            Guard::Not(inner) => inner,
+            _ => self.intern(Guard::Not(guard)),
+        }
+    }
+
+    pub(crate) fn and(&mut self, a: GuardId, b: GuardId) -> GuardId {
+        let (always, never) = (self.always(), self.never());
+        self.join(a, b, always, never, Guard::And)
+    }
+
+    pub(crate) fn or(&mut self, a: GuardId, b: GuardId) -> GuardId {
+        let (always, never) = (self.always(), self.never());
+        self.join(a, b, never, always, Guard::Or)
+    }
+
+    /// `a and b` or `a or b`, flat and sorted: `unit` changes nothing, `zero` decides.
+    fn join(
+        &mut self,
+        a: GuardId,
+        b: GuardId,
+        unit: GuardId,
+        zero: GuardId,
+        make: fn(Box<[GuardId]>) -> Guard,
+    ) -> GuardId {
+        let same = std::mem::discriminant(&make(Box::default()));
+        let mut parts = Vec::new();
+        for id in [a, b] {
+            match &self.all[id.index()] {
+                guard @ (Guard::And(inner) | Guard::Or(inner))
+                    if std::mem::discriminant(guard) == same =>
+                {
+                    parts.extend_from_slice(inner);
+                }
+                _ => parts.push(id),
+            }
+        }
+        parts.sort_unstable();
+        parts.dedup();
+        parts.retain(|&id| id != unit);
+        let contradicts = |id: GuardId| match self.all[id.index()] {
+            Guard::Not(inner) => parts.binary_search(&inner).is_ok(),
+            _ => id == zero,
+        };
+        if parts.iter().any(|&id| contradicts(id)) {
+            return zero;
+        }
+        match parts[..] {
+            [] => unit,
+            [one] => one,
+            _ => self.intern(make(parts.into())),
+        }
+    }
+
+    fn intern(&mut self, guard: Guard) -> GuardId {
+        if let Some(&id) = self.ids.get(&guard) {
+            return id;
+        }
+        let id = GuardId::new(self.all.len());
+        self.all.push(guard.clone());
+        self.ids.insert(guard, id);
+        id
+    }
+
+    pub(crate) fn into_vec(self) -> Vec<Guard> {
+        self.all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_guards_are_one_and_constants_vanish() {
+        let mut guards = Guards::new();
+        let a = guards.condition(ConditionId::new(0));
+        let b = guards.condition(ConditionId::new(1));
+        let not_a = guards.not(a);
+        assert_eq!(guards.not(not_a), a);
+        assert_eq!(guards.and(a, b), guards.and(b, a));
+        let always = guards.always();
+        assert_eq!(guards.and(a, always), a);
+        assert_eq!(guards.or(a, always), always);
+        assert_eq!(guards.and(a, not_a), guards.never());
+        assert_eq!(guards.or(not_a, a), always);
+        let ab = guards.and(a, b);
+        assert_eq!(guards.and(ab, not_a), guards.never());
+    }
+}

@@ -1,0 +1,244 @@
+//! The compiled form of a pattern.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::hir::{Condition, Pattern, Skip, Stage, StageId};
+use crate::nfa::guard::{Guard, GuardId};
+use crate::nfa::registers::Register;
+use crate::nfa::{flatten, graph, registers};
+use crate::util::ids::define_id;
+
+define_id! {
+    /// A state of a [`Program`].
+    pub(crate) StateId
+}
+
+/// A compiled pattern: what the matchers run. Immutable; shared by all keys and threads.
+#[derive(Debug)]
+pub struct Program {
+    /// The pattern's steps, by id.
+    pub(crate) stages: Box<[Stage]>,
+    /// The pattern's conditions with registers in the place of captured events, by id.
+    pub(crate) conditions: Box<[Condition]>,
+    /// Which conditions look at captured events, by id.
+    pub(crate) correlated: Box<[bool]>,
+    pub(crate) guards: Box<[Guard]>,
+    pub(crate) states: Box<[State]>,
+    pub(crate) edges: Box<[Edge]>,
+    pub(crate) clock_ops: Box<[ClockOp]>,
+    pub(crate) bounds: Box<[Bound]>,
+    pub(crate) registers: Box<[Register]>,
+    /// How many group clocks a run has.
+    pub(crate) clocks: usize,
+    pub(crate) start: StateId,
+    /// The bound from first to last event, exclusive.
+    pub(crate) within: Option<i64>,
+    pub(crate) skip: Skip,
+    pub(crate) tell_timeouts: bool,
+    /// Whether two runs can come to hold the same events in the same state.
+    pub(crate) may_duplicate: bool,
+}
+
+/// A range of one of the program's tables.
+pub(crate) type Range = std::ops::Range<u32>;
+
+/// Where a partial match waits.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    /// What an event can do here: stops first, then takes and ignores.
+    pub(crate) edges: Range,
+    /// When an event that was taken on the way here completes the match: a guard over that event
+    /// and what was captured before it.
+    pub(crate) accept: Option<GuardId>,
+    /// Whether a partial match that waits here is complete when its time runs out.
+    pub(crate) accepts_at_deadline: bool,
+    /// Whether a partial match that waits here is complete when it can grow no more.
+    pub(crate) settles: bool,
+    /// What ends the wait, besides the pattern's own bound.
+    pub(crate) bounds: Range,
+    /// Whether a partial match can wait here at all (it cannot where nothing leads on).
+    pub(crate) live: bool,
+}
+
+/// What an event can do to a partial match that waits in a state.
+#[derive(Clone, Debug)]
+pub(crate) struct Edge {
+    pub(crate) guard: GuardId,
+    pub(crate) action: Action,
+    /// What happens to the clocks.
+    pub(crate) clocks: Range,
+}
+
+/// The effect of an edge.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Action {
+    /// The partial match is given up.
+    Stop,
+    /// The event is captured as `stage`.
+    Take { stage: StageId, target: StateId },
+    /// The event is skipped.
+    Ignore { target: StateId },
+    /// The event is skipped and completes the match without being part of it.
+    Complete,
+}
+
+/// What an edge does to a group's clock, which holds the time of a repetition's first event.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum ClockOp {
+    /// To the event's time.
+    Set(u32),
+    /// To the event's time unless it is set.
+    SetIfUnset(u32),
+    /// To nothing.
+    Unset(u32),
+}
+
+/// When a partial match that waits in a state runs out of time, exclusive.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Bound {
+    /// So many milliseconds after the event captured last.
+    SinceLast(i64),
+    /// So many milliseconds after the clock, if it is set.
+    SinceClock(u32, i64),
+}
+
+impl Program {
+    /// Compiles `pattern`.
+    pub fn new(pattern: &Pattern) -> Result<Program, BuildError> {
+        let automaton = flatten::flatten(graph::build(pattern)?)?;
+        let extracted = registers::extract(&pattern.conditions);
+        Ok(Program {
+            stages: pattern.stages.clone().into(),
+            conditions: extracted.conditions.into(),
+            correlated: extracted.correlated.into(),
+            registers: extracted.registers.into(),
+            guards: automaton.guards.into(),
+            states: automaton.states.into(),
+            edges: automaton.edges.into(),
+            clock_ops: automaton.clock_ops.into(),
+            bounds: automaton.bounds.into(),
+            clocks: automaton.clocks,
+            start: StateId::new(automaton.start),
+            within: pattern.within,
+            skip: pattern.skip.clone(),
+            tell_timeouts: pattern.tell_timeouts,
+            may_duplicate: flatten::may_duplicate(&pattern.body),
+        })
+    }
+
+    pub(crate) fn edges(&self, state: StateId) -> &[Edge] {
+        &self.edges[index_range(&self.states[state.index()].edges)]
+    }
+
+    pub(crate) fn bounds(&self, state: StateId) -> &[Bound] {
+        &self.bounds[index_range(&self.states[state.index()].bounds)]
+    }
+
+    pub(crate) fn clock_ops(&self, edge: &Edge) -> &[ClockOp] {
+        &self.clock_ops[index_range(&edge.clocks)]
+    }
+
+    /// The steps that would move a partial match on from `state`, in the order of the pattern.
+    pub(crate) fn awaits(&self, state: StateId) -> impl Iterator<Item = StageId> + '_ {
+        self.edges(state).iter().filter_map(|edge| match edge.action {
+            Action::Take { stage, .. } => Some(stage),
+            _ => None,
+        })
+    }
+
+    /// How many states the automaton has.
+    pub fn state_count(&self) -> usize {
+        self.states.len()
+    }
+
+    /// The pattern's steps, by [`StageId`].
+    pub fn stages(&self) -> &[Stage] {
+        &self.stages
+    }
+
+    /// What a match drops.
+    pub fn skip(&self) -> &Skip {
+        &self.skip
+    }
+
+    /// The bound from a match's first event to its last, in milliseconds, exclusive.
+    pub fn within(&self) -> Option<i64> {
+        self.within
+    }
+}
+
+fn index_range(range: &Range) -> std::ops::Range<usize> {
+    range.start as usize..range.end as usize
+}
+
+/// Why a pattern has no automaton.
+///
+/// Rule text and the builder check patterns before they get here and say it with a place; this is
+/// for patterns that a host makes itself.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BuildError(Kind);
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    Empty,
+    EmptyLoop,
+    UnboundedNot(Arc<str>),
+    MisplacedNot(Arc<str>),
+    NotAfterOptional(Arc<str>),
+    BadQuantifier(Arc<str>),
+    UntilWithoutLoop(Arc<str>),
+    LongestNotLast(Arc<str>),
+    BadBound,
+    UnknownSkipTarget(Arc<str>),
+    TooLarge,
+}
+
+impl BuildError {
+    pub(crate) fn new(kind: Kind) -> BuildError {
+        BuildError(kind)
+    }
+
+    /// Whether the pattern is beyond the limits on size or nesting.
+    pub fn is_too_large(&self) -> bool {
+        self.0 == Kind::TooLarge
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Empty => f.write_str("the pattern has no steps"),
+            Kind::EmptyLoop => f.write_str("a group that can be empty is repeated"),
+            Kind::UnboundedNot(name) => {
+                write!(f, "`not {name}` ends the pattern, but no `within` bounds it")
+            }
+            Kind::MisplacedNot(name) => write!(
+                f,
+                "`not {name}` cannot start a pattern or group, end a group, or come just before a \
+                 last `next not`"
+            ),
+            Kind::NotAfterOptional(name) => write!(
+                f,
+                "`not {name}` comes after steps that can all be left out, so that it would have \
+                 nothing to follow"
+            ),
+            Kind::BadQuantifier(name) => write!(f, "`{name}` has a quantifier that allows nothing"),
+            Kind::UntilWithoutLoop(name) => {
+                write!(f, "`{name}` has an `until`, but no unbounded loop")
+            }
+            Kind::LongestNotLast(name) => {
+                write!(f, "`{name}` is `longest`, but not the last step of the pattern")
+            }
+            Kind::BadBound => {
+                f.write_str("a bound on time is not positive, or its ends are swapped")
+            }
+            Kind::UnknownSkipTarget(name) => {
+                write!(f, "`{name}` captures nothing that could be skipped to")
+            }
+            Kind::TooLarge => f.write_str("the pattern is beyond the limits on size or nesting"),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}

@@ -1,0 +1,128 @@
+//! What conditions ask of captured events, kept up to date as events are captured.
+
+use crate::hir::expr::{Aggregate, Captured, FieldRef, Pick, Set};
+use crate::hir::{Condition, Expr, StageId, Test};
+
+/// A value that a run keeps for later conditions.
+#[derive(Clone, Debug)]
+pub(crate) struct Register {
+    /// Whose events change it; `None`: all.
+    pub(crate) stage: Option<StageId>,
+    pub(crate) kind: RegisterKind,
+}
+
+/// How a captured event changes a register.
+#[derive(Clone, Debug)]
+pub(crate) enum RegisterKind {
+    /// The field of the first event.
+    First(FieldRef),
+    /// The field of the last event.
+    Last(FieldRef),
+    /// An aggregate.
+    Aggregate(Box<Aggregate>),
+}
+
+/// Conditions with registers in the place of captured events, and what is known of them.
+#[derive(Debug, Default)]
+pub(super) struct Extracted {
+    pub(super) conditions: Vec<Condition>,
+    pub(super) correlated: Vec<bool>,
+    pub(super) registers: Vec<Register>,
+}
+
+pub(super) fn extract(conditions: &[Condition]) -> Extracted {
+    let mut extractor = Extractor { registers: Vec::new(), correlated: false };
+    let mut extracted = Extracted::default();
+    for condition in conditions {
+        extractor.correlated = false;
+        let test = match &condition.test {
+            Test::Expr(expr) => Test::Expr(extractor.expr(expr)),
+            Test::Host { index, correlated } => {
+                extractor.correlated = *correlated;
+                Test::Host { index: *index, correlated: *correlated }
+            }
+            Test::True => Test::True,
+        };
+        extracted.conditions.push(Condition { ty: condition.ty, test });
+        extracted.correlated.push(extractor.correlated);
+    }
+    extracted.registers = extractor.registers;
+    extracted
+}
+
+struct Extractor {
+    registers: Vec<Register>,
+    correlated: bool,
+}
+
+impl Extractor {
+    fn expr(&mut self, expr: &Expr) -> Expr {
+        match expr {
+            Expr::Captured(captured) => self.captured(captured),
+            Expr::Aggregate(aggregate) => {
+                let kind = RegisterKind::Aggregate(aggregate.clone());
+                self.register(Some(aggregate.stage), kind)
+            }
+            Expr::Literal(_)
+            | Expr::Field(_)
+            | Expr::Register(_)
+            | Expr::Key(_)
+            | Expr::Match(_) => expr.clone(),
+            Expr::Not(inner) => Expr::Not(self.boxed(inner)),
+            Expr::Neg(inner) => Expr::Neg(self.boxed(inner)),
+            Expr::IsNull(inner) => Expr::IsNull(self.boxed(inner)),
+            Expr::Regex(inner, regex) => Expr::Regex(self.boxed(inner), regex.clone()),
+            Expr::Binary(op, a, b) => Expr::Binary(*op, self.boxed(a), self.boxed(b)),
+            Expr::In(value, set) => Expr::In(
+                self.boxed(value),
+                Box::new(match &**set {
+                    Set::Values(values) => Set::Values(values.clone()),
+                    Set::Range(a, b) => Set::Range(self.expr(a), self.expr(b)),
+                    Set::Expr(list) => Set::Expr(self.expr(list)),
+                }),
+            ),
+            Expr::If(parts) => {
+                let [condition, then, otherwise] = &**parts;
+                Expr::If(Box::new([self.expr(condition), self.expr(then), self.expr(otherwise)]))
+            }
+            Expr::Call(function, args) => Expr::Call(function, self.list(args)),
+            Expr::List(items) => Expr::List(self.list(items)),
+            Expr::Record(fields) => Expr::Record(
+                fields.iter().map(|(name, value)| (name.clone(), self.expr(value))).collect(),
+            ),
+        }
+    }
+
+    fn boxed(&mut self, expr: &Expr) -> Box<Expr> {
+        Box::new(self.expr(expr))
+    }
+
+    fn list(&mut self, exprs: &[Expr]) -> Vec<Expr> {
+        exprs.iter().map(|expr| self.expr(expr)).collect()
+    }
+
+    fn captured(&mut self, captured: &Captured) -> Expr {
+        let field = captured.field.clone();
+        match captured.pick {
+            Pick::First => self.register(captured.stage, RegisterKind::First(field)),
+            Pick::Last => self.register(captured.stage, RegisterKind::Last(field)),
+            // Rare: read from the chain of captures when it is asked for.
+            Pick::Nth(_) | Pick::FromEnd(_) => {
+                self.correlated = true;
+                Expr::Captured(captured.clone())
+            }
+        }
+    }
+
+    /// The register that holds this, a new one unless another condition asks for the same.
+    fn register(&mut self, stage: Option<StageId>, kind: RegisterKind) -> Expr {
+        self.correlated = true;
+        let register = Register { stage, kind };
+        let wanted = format!("{register:?}");
+        let known = self.registers.iter().position(|known| format!("{known:?}") == wanted);
+        Expr::Register(known.unwrap_or_else(|| {
+            self.registers.push(register);
+            self.registers.len() - 1
+        }))
+    }
+}
