@@ -1,5 +1,8 @@
 //! Kleene finds patterns of events over time.
 
+// So that code that the derives write finds the crate from within, too.
+extern crate self as kleene;
+
 pub mod diagnostic;
 pub mod event;
 pub mod exec;
@@ -13,5 +16,7 @@ mod util;
 pub mod value;
 
 pub use event::{Event, Record};
+#[cfg(feature = "derive")]
+pub use kleene_derive::{Event, Fields};
 pub use time::Timestamp;
 pub use value::{Value, ValueRef};

@@ -1,1 +1,48 @@
-//! Part of Kleene.
+//! `#[derive(Event)]` and `#[derive(Fields)]` for the crate `kleene`, which exports and documents
+//! them.
+
+mod attributes;
+mod expand;
+mod model;
+
+use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
+
+/// Makes a struct, or an enum of such structs, an event.
+///
+/// A struct's fields become the fields that rules see, without allocation when they are read. The
+/// event type is called as the struct, in snake case: `OrderPaid` is `order_paid`. The event time is
+/// the field marked `#[event(time)]`, or the only field of type `Timestamp` or `SystemTime`.
+///
+/// An enum's variants hold one such struct each, perhaps in a `Box`, `Rc` or `Arc`, or have named
+/// fields themselves.
+///
+/// # On the struct
+/// * `#[event(name = "paid")]`: the name of the event type. On a variant of an enum, too.
+/// * `#[event(crate = "path")]`: where the crate `kleene` is, if not at `::kleene`.
+///
+/// # On a field
+/// * `#[event(time)]`: this is the event time.
+/// * `#[event(unit = "s")]`: a number that is a time, from the Unix epoch: `s`, `ms` (what `time`
+///   alone means), `us` or `ns`.
+/// * `#[event(rename = "type")]`: its name for rules.
+/// * `#[event(skip)]`: rules do not see it.
+/// * `#[event(nested)]`: a struct (or an `Option` of one) that derives `Fields`: a field `city` in a
+///   field `address` becomes `address.city`.
+/// * `#[event(saturate)]`: a `u64` or `usize`, of which values beyond `i64::MAX` are all alike.
+///
+/// Every other field is of a type that implements `kleene::event::FieldValue`.
+#[proc_macro_derive(Event, attributes(event))]
+pub fn derive_event(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    expand::event(&input).unwrap_or_else(|error| error.to_compile_error()).into()
+}
+
+/// Makes a struct a part of events, flattened by `#[event(nested)]`.
+///
+/// Takes the same `#[event(...)]` on fields as `#[derive(Event)]`, without `time`.
+#[proc_macro_derive(Fields, attributes(event))]
+pub fn derive_fields(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    expand::fields(&input).unwrap_or_else(|error| error.to_compile_error()).into()
+}

@@ -1,8 +1,13 @@
 //! What an event is to the engine: the [`Event`] trait, and [`Record`], an event made at run time.
 
+mod field;
+
+pub use field::{EventTime, FieldValue, Fields, StructEvent, TimeUnit, derived};
+
+use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::schema::{FieldId, Schema, TypeId};
+use crate::schema::{EventType, FieldId, Schema, TypeId};
 use crate::time::Timestamp;
 use crate::value::{Value, ValueRef};
 
@@ -38,6 +43,76 @@ pub trait Event: Clone {
         None
     }
 }
+
+/// An event that can be a `T`: an enum of events that has a variant `T`, or `T` itself.
+///
+/// `#[derive(Event)]` implements it for every variant that holds a struct, and for a struct with
+/// itself. The pattern builder's `of` asks for it.
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` is never a `{T}`",
+    note = "`{T}` has to be held by a variant of the enum `{Self}`, which derives kleene::Event"
+)]
+pub trait AsVariant<T>: Event {
+    /// The event as a `T`, if it is one.
+    fn as_variant(&self) -> Option<&T>;
+
+    /// The event type of a `T` in this type's [`schema`](Event::schema).
+    fn variant_type() -> TypeId;
+}
+
+macro_rules! forwarded_events {
+    ($($pointer:ident),*) => {
+        $(impl<E: Event> Event for $pointer<E>
+        where
+            $pointer<E>: Clone,
+        {
+            fn schema() -> Option<Schema> {
+                E::schema()
+            }
+
+            fn type_id(&self) -> TypeId {
+                E::type_id(self)
+            }
+
+            fn time(&self) -> Timestamp {
+                E::time(self)
+            }
+
+            fn field(&self, field: FieldId) -> ValueRef<'_> {
+                E::field(self, field)
+            }
+
+            fn dynamic_field(&self, path: &str) -> ValueRef<'_> {
+                E::dynamic_field(self, path)
+            }
+
+            fn describe(&self) -> Option<&str> {
+                E::describe(self)
+            }
+        }
+
+        impl<T, E: AsVariant<T>> AsVariant<T> for $pointer<E> {
+            fn as_variant(&self) -> Option<&T> {
+                E::as_variant(self)
+            }
+
+            fn variant_type() -> TypeId {
+                E::variant_type()
+            }
+        }
+
+        impl<E: StructEvent> StructEvent for $pointer<E> {
+            const NAME: &'static str = E::NAME;
+
+            fn event_type(name: Option<&str>) -> EventType {
+                E::event_type(name)
+            }
+        })*
+    };
+}
+
+// An `Arc` of a big event is what the engine can keep cheaply.
+forwarded_events!(Box, Rc, Arc);
 
 /// An event whose type is known at run time: values in the order of a [`Schema`]'s fields.
 ///

@@ -1,0 +1,296 @@
+//! What `#[derive(Event)]` and `#[derive(Fields)]` make of Rust types.
+#![cfg(feature = "derive")]
+
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use kleene::event::{AsVariant, FieldValue};
+use kleene::schema::{FieldId, FieldType};
+use kleene::{Event, Fields, Timestamp, ValueRef};
+
+/// The types of an event as a rule file would declare them, `@` marking the event time.
+fn declared<E: Event>() -> Vec<String> {
+    let schema = E::schema().expect("a derived event has a schema");
+    schema
+        .types()
+        .map(|(_, ty)| {
+            let fields = ty.fields.iter().enumerate().map(|(i, field)| {
+                let optional = if field.optional { "?" } else { "" };
+                let time = if ty.time == Some(FieldId::new(i)) { "@" } else { "" };
+                format!("{time}{}: {}{optional}", field.name, field.ty)
+            });
+            format!("{} {{ {} }}", ty.name, fields.collect::<Vec<_>>().join(", "))
+        })
+        .collect()
+}
+
+/// An event's type, time and every value.
+fn told(event: &impl Event) -> String {
+    fn schema_of<E: Event>(_: &E) -> kleene::schema::Schema {
+        E::schema().expect("a derived event has a schema")
+    }
+    let schema = schema_of(event);
+    let ty = schema.ty(event.type_id());
+    // One more than there are: it reads as null.
+    let values = (0..=ty.fields.len()).map(|i| event.field(FieldId::new(i)).to_string());
+    let values: Vec<_> = values.collect();
+    format!("{} at {}: {}", ty.name, event.time().as_millis(), values.join(" "))
+}
+
+#[derive(Clone, Event)]
+struct AllTypes<'a> {
+    at: Timestamp,
+    yes: bool,
+    byte: u8,
+    int: i64,
+    wide: u32,
+    ratio: f32,
+    exact: f64,
+    owned: String,
+    lent: &'a str,
+    perhaps_lent: Cow<'a, str>,
+    shared: Arc<str>,
+    boxed: Option<Box<str>>,
+    took: Duration,
+    from: IpAddr,
+    to: Option<Ipv4Addr>,
+    seen: Option<SystemTime>,
+    #[event(unit = "s")]
+    expires: Option<u32>,
+    #[event(saturate)]
+    id: u64,
+    #[event(rename = "type")]
+    kind: i8,
+    r#match: bool,
+    own: Celsius,
+    #[event(skip)]
+    unseen: Vec<u8>,
+}
+
+#[derive(Clone)]
+struct Celsius(f64);
+
+impl FieldValue for Celsius {
+    fn field_type() -> FieldType {
+        FieldType::Float
+    }
+
+    fn value(&self) -> ValueRef<'_> {
+        ValueRef::Float(self.0)
+    }
+}
+
+#[test]
+fn every_type_of_field_is_declared_and_lent() {
+    assert_eq!(
+        declared::<AllTypes<'_>>(),
+        ["all_types { @at: time, yes: bool, byte: int, int: int, wide: int, ratio: float, \
+          exact: float, owned: string, lent: string, perhaps_lent: string, shared: string, \
+          boxed: string?, took: duration, from: ip, to: ip?, seen: time?, expires: time?, id: int, \
+          type: int, match: bool, own: float }"]
+    );
+    let lent = String::from("lent");
+    let event = AllTypes {
+        at: Timestamp::from_millis(7),
+        yes: true,
+        byte: 255,
+        int: -1,
+        wide: u32::MAX,
+        ratio: 0.5,
+        exact: 2.5,
+        owned: "owned".into(),
+        lent: &lent,
+        perhaps_lent: Cow::Borrowed(&lent),
+        shared: "shared".into(),
+        boxed: None,
+        took: Duration::from_secs(90),
+        from: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        to: Some(Ipv4Addr::BROADCAST),
+        seen: Some(SystemTime::UNIX_EPOCH),
+        expires: Some(60),
+        id: u64::MAX,
+        kind: -8,
+        r#match: false,
+        own: Celsius(36.6),
+        unseen: vec![1],
+    };
+    assert_eq!(event.unseen.len(), 1);
+    assert_eq!(
+        told(&event),
+        "all_types at 7: 1970-01-01T00:00:00.007Z true 255 -1 4294967295 0.5 2.5 \"owned\" \
+         \"lent\" \"lent\" \"shared\" null 1m30s 127.0.0.1 255.255.255.255 1970-01-01T00:00:00Z \
+         1970-01-01T00:01:00Z 9223372036854775807 -8 false 36.6 null"
+    );
+    let ValueRef::String(value) = event.field(FieldId::new(8)) else { panic!("a string") };
+    assert_eq!(value.as_ptr(), lent.as_ptr(), "the text is lent, not copied");
+}
+
+#[derive(Clone, Fields)]
+struct Place {
+    lat: f64,
+    lon: f64,
+}
+
+#[derive(Clone, Fields)]
+struct Address<'a> {
+    city: &'a str,
+    #[event(nested)]
+    place: Option<Place>,
+    zip: Option<&'a str>,
+}
+
+#[derive(Clone, Event)]
+#[event(name = "parcel")]
+struct ParcelScanned<'a> {
+    id: &'a str,
+    #[event(nested)]
+    from: Address<'a>,
+    #[event(nested)]
+    to: Option<Address<'a>>,
+    ok: bool,
+    #[event(time, unit = "us")]
+    at: i64,
+}
+
+#[test]
+fn nested_structs_are_flattened_and_a_missing_one_is_null() {
+    assert_eq!(
+        declared::<ParcelScanned<'_>>(),
+        [
+            "parcel { id: string, from.city: string, from.place.lat: float?, from.place.lon: float?, \
+          from.zip: string?, to.city: string?, to.place.lat: float?, to.place.lon: float?, \
+          to.zip: string?, ok: bool, @at: time }"
+        ]
+    );
+    let place = Place { lat: 1.0, lon: 2.0 };
+    let from = Address { city: "Oslo", place: Some(place), zip: None };
+    let to = Address { city: "Rome", place: None, zip: Some("00042") };
+    let parcel = ParcelScanned { id: "p", from, to: Some(to), ok: true, at: 5_999 };
+    assert_eq!(
+        told(&parcel),
+        "parcel at 5: \"p\" \"Oslo\" 1.0 2.0 null \"Rome\" null null \"00042\" true \
+         1970-01-01T00:00:00.005Z null"
+    );
+    assert_eq!(
+        told(&ParcelScanned { to: None, ..parcel }),
+        "parcel at 5: \"p\" \"Oslo\" 1.0 2.0 null null null null null true \
+         1970-01-01T00:00:00.005Z null"
+    );
+}
+
+#[derive(Clone, Debug, Event, PartialEq)]
+struct OrderCreated {
+    order: String,
+    at: Timestamp,
+}
+
+#[derive(Clone, Debug, Event, PartialEq)]
+struct OrderPaid<'a> {
+    #[event(skip, time, unit = "s")]
+    at: u64,
+    order: &'a str,
+    amount: f64,
+}
+
+#[derive(Clone, Event)]
+enum ShopEvent<'a> {
+    OrderCreated(OrderCreated),
+    #[event(name = "paid")]
+    OrderPaid(Box<OrderPaid<'a>>),
+    Restocked {
+        field: &'a str,
+        index: u32,
+        at: SystemTime,
+        #[event(skip)]
+        _unseen: Vec<u8>,
+    },
+}
+
+#[test]
+fn an_enum_has_a_type_for_each_variant() {
+    assert_eq!(
+        declared::<ShopEvent<'_>>(),
+        [
+            "order_created { order: string, @at: time }",
+            "paid { order: string, amount: float }",
+            "restocked { field: string, index: int, @at: time }",
+        ]
+    );
+    let created = OrderCreated { order: "1".into(), at: Timestamp::from_millis(1) };
+    let paid = OrderPaid { at: 2, order: "1", amount: 9.5 };
+    let restocked = ShopEvent::Restocked {
+        field: "shoes",
+        index: 3,
+        at: SystemTime::UNIX_EPOCH,
+        _unseen: vec![],
+    };
+    let events = [
+        ShopEvent::OrderCreated(created.clone()),
+        ShopEvent::OrderPaid(Box::new(paid.clone())),
+        restocked,
+    ];
+    assert_eq!(
+        events.each_ref().map(told),
+        [
+            "order_created at 1: \"1\" 1970-01-01T00:00:00.001Z null",
+            "paid at 2000: \"1\" 9.5 null",
+            "restocked at 0: \"shoes\" 3 1970-01-01T00:00:00Z null",
+        ]
+    );
+    let as_created = events.each_ref().map(AsVariant::<OrderCreated>::as_variant);
+    assert_eq!(as_created, [Some(&created), None, None]);
+    let as_paid = events.each_ref().map(AsVariant::<OrderPaid<'_>>::as_variant);
+    assert_eq!(as_paid, [None, Some(&paid), None]);
+    assert_eq!(<ShopEvent<'_> as AsVariant<OrderPaid<'_>>>::variant_type().index(), 1);
+    assert_eq!(created.as_variant(), Some(&created), "a struct is its own variant");
+}
+
+#[test]
+fn a_pointer_to_an_event_is_that_event() {
+    let created = OrderCreated { order: "1".into(), at: Timestamp::from_millis(1) };
+    let event = Arc::new(ShopEvent::OrderCreated(created.clone()));
+    assert_eq!(declared::<Arc<ShopEvent<'_>>>(), declared::<ShopEvent<'_>>());
+    assert_eq!(told(&event), told(&*event));
+    assert_eq!(AsVariant::<OrderCreated>::as_variant(&event), Some(&created));
+}
+
+#[derive(Clone, Event)]
+struct Reading<'a, T, const N: usize>
+where
+    T: Send,
+{
+    value: T,
+    other: Option<&'a T>,
+    at: Timestamp,
+    #[event(skip)]
+    _raw: [u8; N],
+}
+
+#[test]
+fn generic_structs_are_events_where_their_fields_allow_it() {
+    let at = Timestamp::from_millis(3);
+    let reading = Reading { value: 1.5, other: None, at, _raw: [0; 2] };
+    assert_eq!(told(&reading), "reading at 3: 1.5 null 1970-01-01T00:00:00.003Z null");
+    assert_eq!(
+        declared::<Reading<'_, String, 0>>(),
+        ["reading { value: string, other: string?, @at: time }"]
+    );
+}
+
+mod elsewhere {
+    pub(crate) use ::kleene as engine;
+}
+
+#[derive(Clone, Event)]
+#[event(crate = "crate::elsewhere::engine")]
+struct Renamed {
+    at: Timestamp,
+}
+
+#[test]
+fn the_crate_may_be_elsewhere() {
+    let at = Timestamp::from_millis(0);
+    assert_eq!(told(&Renamed { at }), "renamed at 0: 1970-01-01T00:00:00Z null");
+}
