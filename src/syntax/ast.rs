@@ -249,7 +249,7 @@ pub enum LimitPolicy {
 }
 
 /// `seq ((and seq)+ | (or seq)+)? (without step)?`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Body {
     /// The sequences; more than one only with `joined_by`.
     pub sequences: Vec<Sequence>,
@@ -259,6 +259,13 @@ pub struct Body {
     pub without: Option<Step>,
     /// All of it.
     pub span: Span,
+}
+
+impl PartialEq for Body {
+    fn eq(&self, other: &Body) -> bool {
+        (&self.sequences, &self.joined_by, &self.without)
+            == (&other.sequences, &other.joined_by, &other.without)
+    }
 }
 
 /// What joins the sequences of a body.
@@ -271,7 +278,7 @@ pub enum Junction {
 }
 
 /// `item (arrow item)*`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Sequence {
     /// Its parts; the first one's arrow is meaningless and `Arrow::default()`.
     pub parts: Vec<(Arrow, Part)>,
@@ -279,8 +286,14 @@ pub struct Sequence {
     pub span: Span,
 }
 
+impl PartialEq for Sequence {
+    fn eq(&self, other: &Sequence) -> bool {
+        self.parts == other.parts
+    }
+}
+
 /// `-> [min..max] next|any`
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Arrow {
     /// How the part after it follows the part before.
     pub contiguity: Contiguity,
@@ -290,8 +303,14 @@ pub struct Arrow {
     pub span: Option<Span>,
 }
 
+impl PartialEq for Arrow {
+    fn eq(&self, other: &Arrow) -> bool {
+        (&self.contiguity, &self.gap) == (&other.contiguity, &other.gap)
+    }
+}
+
 /// `[dur? .. dur?]`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Gap {
     /// At least this long.
     pub min: Option<Dur>,
@@ -299,6 +318,12 @@ pub struct Gap {
     pub max: Option<Dur>,
     /// With its brackets.
     pub span: Span,
+}
+
+impl PartialEq for Gap {
+    fn eq(&self, other: &Gap) -> bool {
+        (&self.min, &self.max) == (&other.min, &other.max)
+    }
 }
 
 /// How one event follows another.
@@ -314,7 +339,7 @@ pub enum Contiguity {
 }
 
 /// One part of a sequence.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Part {
     /// `not step (for dur)?`
     Not {
@@ -329,8 +354,20 @@ pub enum Part {
     Take(Box<Take>),
 }
 
+impl PartialEq for Part {
+    fn eq(&self, other: &Part) -> bool {
+        match (self, other) {
+            (Part::Not { step, duration, .. }, Part::Not { step: other, duration: bound, .. }) => {
+                (step, duration) == (other, bound)
+            }
+            (Part::Take(take), Part::Take(other)) => take == other,
+            _ => false,
+        }
+    }
+}
+
 /// A part that takes events.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Take {
     /// What it takes.
     pub unit: Unit,
@@ -342,6 +379,13 @@ pub struct Take {
     pub alias: Option<Name>,
     /// All of it.
     pub span: Span,
+}
+
+impl PartialEq for Take {
+    fn eq(&self, other: &Take) -> bool {
+        (&self.unit, &self.quant, &self.until, &self.alias)
+            == (&other.unit, &other.quant, &other.until, &other.alias)
+    }
 }
 
 /// What a part takes.
@@ -356,7 +400,7 @@ pub enum Unit {
 }
 
 /// `NAME [ expr ]`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Step {
     /// An event type or a define.
     pub name: Name,
@@ -364,6 +408,12 @@ pub struct Step {
     pub condition: Option<Spanned<Expr>>,
     /// All of it.
     pub span: Span,
+}
+
+impl PartialEq for Step {
+    fn eq(&self, other: &Step) -> bool {
+        (&self.name, &self.condition) == (&other.name, &other.condition)
+    }
 }
 
 /// What ends a loop.
@@ -607,4 +657,44 @@ pub enum Expr {
     Call(Name, Vec<Spanned<Expr>>),
     /// `if c then a else b`
     If(Box<[Spanned<Expr>; 3]>),
+}
+
+impl Expr {
+    /// `a op b op c ...` for an `op` that is `And` or `Or`: a balanced tree, so that a chain of
+    /// hundreds nests only a few levels. Chains of the same operator inside are taken apart first;
+    /// this is the one form in which the parser builds them.
+    pub fn join(op: BinaryOp, operands: Vec<Spanned<Expr>>) -> Spanned<Expr> {
+        let mut flat = Vec::with_capacity(operands.len());
+        for operand in operands {
+            flatten(op, operand, &mut flat);
+        }
+        let count = flat.len();
+        balance(op, &mut flat.into_iter(), count)
+            .unwrap_or(Spanned { node: Expr::Literal(Literal::Null), span: Span::default() })
+    }
+}
+
+fn flatten(op: BinaryOp, expr: Spanned<Expr>, flat: &mut Vec<Spanned<Expr>>) {
+    match expr.node {
+        Expr::Binary(inner, left, right) if inner == op => {
+            flatten(op, *left, flat);
+            flatten(op, *right, flat);
+        }
+        _ => flat.push(expr),
+    }
+}
+
+/// A tree of the next `count` of `operands`, the left side the bigger one.
+fn balance(
+    op: BinaryOp,
+    operands: &mut impl Iterator<Item = Spanned<Expr>>,
+    count: usize,
+) -> Option<Spanned<Expr>> {
+    if count <= 1 {
+        return operands.next();
+    }
+    let left = balance(op, operands, count.div_ceil(2))?;
+    let right = balance(op, operands, count / 2)?;
+    let span = left.span.to(right.span);
+    Some(Spanned { node: Expr::Binary(op, Box::new(left), Box::new(right)), span })
 }

@@ -1,4 +1,32 @@
 //! Rule text to [`ast::File`] and back. Knows no schema; never fails: what cannot be read becomes
 //! a diagnostic, and reading goes on behind it.
+//!
+//! ```
+//! use kleene::diagnostic::Source;
+//! use kleene::syntax::{parse, print};
+//!
+//! let (file, diagnostics) = parse(&Source::new("shop.cep", "rule r { match a -> b{2,} }"));
+//! assert_eq!(diagnostics[0].help.as_deref(), Some("write `{2..}`"));
+//!
+//! let (file, diagnostics) = parse(&Source::new("shop.cep", "rule r {match a->b+ within 60s}"));
+//! assert!(diagnostics.is_empty());
+//! assert_eq!(print(&file), "rule r {\n  match a -> b+\n  within 1m\n}\n");
+//! ```
 
 pub mod ast;
+mod lex;
+mod parse;
+mod print;
+mod words;
+
+pub use parse::{parse, parse_literal};
+pub use print::print;
+
+/// Levels that groups, brackets and operators may nest.
+pub const MAX_NESTING: u32 = 64;
+
+/// The most repetitions that a quantifier may name.
+pub const MAX_REPETITIONS: u64 = 10_000;
+
+/// So many mistakes of a file are told, then no more.
+pub const MAX_DIAGNOSTICS: usize = 50;

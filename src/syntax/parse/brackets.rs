@@ -1,0 +1,187 @@
+//! Which bracket belongs to which, found before the parser runs, so that a mistake can be skipped
+//! to where it ends and a bracket that was forgotten does not swallow the rest of the file.
+
+use super::super::lex::{Token, TokenKind};
+use super::super::words;
+
+const NONE: u32 = u32::MAX;
+
+pub(super) struct Brackets {
+    /// For an opening bracket, the index of its partner.
+    closers: Vec<u32>,
+    /// How many brackets are open around a token; a bracket is outside of itself.
+    depths: Vec<u32>,
+}
+
+impl Brackets {
+    pub(super) fn new(text: &str, tokens: &[Token]) -> Brackets {
+        let mut finder = Finder {
+            text,
+            tokens,
+            closers: vec![NONE; tokens.len()],
+            stack: Vec::new(),
+            counts: [0; 3],
+            body: 0,
+        };
+        let depths = (0..tokens.len()).map(|i| finder.visit(i)).collect();
+        Brackets { closers: finder.closers, depths }
+    }
+
+    /// The partner of the opening bracket at the index `open`.
+    pub(super) fn closer(&self, open: usize) -> Option<usize> {
+        self.closers.get(open).filter(|closer| **closer != NONE).map(|closer| *closer as usize)
+    }
+
+    pub(super) fn depth(&self, token: usize) -> u32 {
+        self.depths.get(token).copied().unwrap_or(0)
+    }
+}
+
+struct Finder<'s> {
+    text: &'s str,
+    tokens: &'s [Token],
+    closers: Vec<u32>,
+    stack: Vec<u32>,
+    /// How many of each kind are open.
+    counts: [u32; 3],
+    /// The length of the stack inside the body of the rule or test that is open, 0 if none is.
+    body: usize,
+}
+
+impl Finder<'_> {
+    /// Takes the token `i` into account; how many brackets are open around it.
+    fn visit(&mut self, i: usize) -> u32 {
+        match self.tokens[i].kind {
+            TokenKind::OpenBrace | TokenKind::OpenParen | TokenKind::OpenBracket => {
+                let depth = self.stack.len();
+                self.counts[side(self.tokens[i].kind)] += 1;
+                self.stack.push(u32::try_from(i).unwrap_or(NONE));
+                if depth == 0 && self.opens_body(i) {
+                    self.body = 1;
+                }
+                u32::try_from(depth).unwrap_or(NONE)
+            }
+            TokenKind::CloseBrace | TokenKind::CloseParen | TokenKind::CloseBracket => {
+                let side_of_closer = side(self.tokens[i].kind);
+                // A closer without partner is skipped; any other one ends what it closes and all
+                // that was left open inside.
+                while self.counts[side_of_closer] > 0 {
+                    let Some(open) = self.pop() else { break };
+                    if side(self.tokens[open].kind) == side_of_closer {
+                        self.closers[open] = u32::try_from(i).unwrap_or(NONE);
+                        break;
+                    }
+                }
+                self.depth()
+            }
+            TokenKind::Word if self.tokens[i].first_on_line && !self.stack.is_empty() => {
+                if starts_item(self.text, self.tokens, i) {
+                    self.truncate(0);
+                } else if self.body > 0
+                    && self.stack.len() > self.body
+                    && starts_line(self.text, self.tokens, i)
+                {
+                    self.truncate(self.body);
+                }
+                self.depth()
+            }
+            TokenKind::End => 0,
+            _ => self.depth(),
+        }
+    }
+
+    fn depth(&self) -> u32 {
+        u32::try_from(self.stack.len()).unwrap_or(NONE)
+    }
+
+    fn pop(&mut self) -> Option<usize> {
+        let open = self.stack.pop()? as usize;
+        self.counts[side(self.tokens[open].kind)] -= 1;
+        self.body = self.body.min(self.stack.len());
+        Some(open)
+    }
+
+    fn truncate(&mut self, len: usize) {
+        while self.stack.len() > len {
+            self.pop();
+        }
+    }
+
+    /// Whether the brace at `i` opens the body of a rule or test.
+    fn opens_body(&self, i: usize) -> bool {
+        let back = |n: usize| i.checked_sub(n).map(|i| self.tokens[i]);
+        back(1).is_some_and(|token| token.kind == TokenKind::CloseParen)
+            || back(2).is_some_and(|token| matches!(word(self.text, token), "rule" | "test"))
+    }
+}
+
+fn side(kind: TokenKind) -> usize {
+    match kind {
+        TokenKind::OpenBrace | TokenKind::CloseBrace => 0,
+        TokenKind::OpenParen | TokenKind::CloseParen => 1,
+        _ => 2,
+    }
+}
+
+fn word(text: &str, token: Token) -> &str {
+    if token.kind == TokenKind::Word {
+        &text[token.span.start as usize..token.span.end as usize]
+    } else {
+        ""
+    }
+}
+
+fn at(tokens: &[Token], i: usize) -> Token {
+    tokens[i.min(tokens.len() - 1)]
+}
+
+/// Whether an item plainly starts at `i`, whatever is open there: `rule NAME {`.
+pub(super) fn starts_item(text: &str, tokens: &[Token], i: usize) -> bool {
+    let next = at(tokens, i + 1).kind;
+    let behind = at(tokens, i + 2).kind;
+    let named = matches!(next, TokenKind::Word | TokenKind::Quoted);
+    match word(text, at(tokens, i)) {
+        "event" | "test" => named && behind == TokenKind::OpenBrace,
+        "rule" => named && matches!(behind, TokenKind::OpenBrace | TokenKind::Assign),
+        "list" => named && behind == TokenKind::Colon,
+        "use" => next == TokenKind::Str,
+        _ => false,
+    }
+}
+
+/// Whether a clause plainly starts at `i`: no expression has two operands side by side.
+/// `within` does not count in brackets, where it belongs to a group.
+pub(super) fn starts_clause(text: &str, tokens: &[Token], i: usize) -> bool {
+    let next = at(tokens, i + 1);
+    let next_word = word(text, next);
+    let operand = !next.first_on_line
+        && match next.kind {
+            TokenKind::Word => {
+                !matches!(next_word, "and" | "or" | "in" | "is" | "not" | "like" | "then" | "else")
+            }
+            TokenKind::Quoted
+            | TokenKind::Str
+            | TokenKind::Int
+            | TokenKind::Duration
+            | TokenKind::Dollar => true,
+            _ => false,
+        };
+    match word(text, at(tokens, i)) {
+        "emit" => next.kind == TokenKind::OpenBrace || next_word == "as",
+        "meta" => next.kind == TokenKind::OpenBrace,
+        "tags" => next.kind == TokenKind::OpenBracket && at(tokens, i + 2).kind == TokenKind::Str,
+        word => operand && words::CLAUSES.contains(&word),
+    }
+}
+
+/// Whether a clause or a step of a test plainly starts at `i`, though brackets are open.
+fn starts_line(text: &str, tokens: &[Token], i: usize) -> bool {
+    let next = at(tokens, i + 1);
+    match word(text, at(tokens, i)) {
+        "within" => false,
+        "at" => next.kind == TokenKind::Duration,
+        "advance" => word(text, next) == "to",
+        "expect" => matches!(word(text, next), "no" | "match" | "timeout"),
+        _ => starts_clause(text, tokens, i),
+    }
+}

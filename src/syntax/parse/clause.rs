@@ -1,0 +1,424 @@
+//! Clauses of a rule.
+
+use crate::diagnostic::{Code, Diagnostic, Span};
+
+use super::super::ast::{
+    Clause, Dur, Emit, Expr, KeyPart, LimitPolicy, Name, Skip, SkipStrategy, Spanned,
+};
+use super::super::lex::{self, TokenKind};
+use super::super::words;
+use super::brackets::starts_clause;
+use super::{Parsed, Parser, Reported};
+
+/// What `{ ... }` of `emit`, `meta` and tests holds.
+pub(super) type Record = Vec<(Name, Option<Spanned<Expr>>)>;
+
+impl Parser<'_> {
+    /// `{ clause* }`; what is wrong with a clause is told and the next one looked for.
+    pub(super) fn clauses(&mut self) -> Vec<Spanned<Clause>> {
+        let open = self.at;
+        self.bump();
+        let depth = self.brackets.depth(open) + 1;
+        let mut clauses: Vec<Spanned<Clause>> = Vec::new();
+        // The first of each kind, by the words that start it.
+        let mut seen: Vec<(&'static str, Span)> = Vec::new();
+        loop {
+            if self.eat(TokenKind::CloseBrace) {
+                break;
+            }
+            if self.is(TokenKind::End) || self.at_item() && !self.at_clause() {
+                let diagnostic = self.unclosed(open);
+                self.tell(diagnostic);
+                break;
+            }
+            if self.semicolon() {
+                continue;
+            }
+            let start = self.at;
+            let span = self.peek().span;
+            self.nesting = 0;
+            match self.clause() {
+                Ok(node) => {
+                    let clause = Spanned { node, span: self.since(span) };
+                    let head = head(&clause.node);
+                    let first = seen.iter().find(|(seen, _)| *seen == head);
+                    if let Some((_, first)) = first.filter(|_| !repeats(&clause.node)) {
+                        let message = format!("a second `{head}` in one rule");
+                        let diagnostic = Diagnostic::error(Code::DuplicateClause, span, message)
+                            .context(*first, "the first one is here")
+                            .help("a rule has one; remove either");
+                        self.diagnostics.push(diagnostic);
+                    } else {
+                        seen.push((head, span));
+                        clauses.push(clause);
+                    }
+                }
+                Err(Reported) => self.skip_in_body(start, open, depth, Self::at_clause),
+            }
+        }
+        clauses
+    }
+
+    /// Whether a clause starts here, as far as one can tell in the middle of something wrong.
+    fn at_clause(&self) -> bool {
+        words::CLAUSES.contains(&self.word())
+            && (self.peek().first_on_line
+                && !matches!(
+                    self.nth(1).kind,
+                    TokenKind::Colon | TokenKind::Dot | TokenKind::Comma
+                )
+                || starts_clause(self.text, self.tokens, self.at))
+    }
+
+    fn clause(&mut self) -> Parsed<Clause> {
+        let word = self.word();
+        let Some(word) = words::CLAUSES.iter().copied().find(|clause| *clause == word) else {
+            return self.unknown_clause();
+        };
+        self.bump();
+        self.clause_behind(word)
+    }
+
+    /// A word that starts no clause. If one is near, it is read as that.
+    fn unknown_clause(&mut self) -> Parsed<Clause> {
+        let word = self.word();
+        let diagnostic = if word.is_empty() {
+            self.not_expected("a clause such as `match`, `within` or `emit`")
+        } else {
+            let message = format!("no clause starts with `{word}`");
+            Diagnostic::error(Code::UnexpectedToken, self.peek().span, message)
+        };
+        if word.is_empty() && matches!(self.kind(), TokenKind::Arrow | TokenKind::OpenBrace) {
+            let help = "the pattern of a rule stands behind the word `match`, and ends with it";
+            return self.fail(diagnostic.help(help));
+        }
+        if let Some(meant) = self.misspelled(&words::CLAUSES) {
+            self.tell(diagnostic.help(format!("did you mean `{meant}`?")));
+            self.bump();
+            // What is wrong behind it may be due to the guess.
+            let told = self.diagnostics.len();
+            let clause = self.clause_behind(meant);
+            if clause.is_err() {
+                self.diagnostics.truncate(told);
+            }
+            return clause;
+        }
+        let diagnostic = if let Some(help) = words::clause_elsewhere(word) {
+            diagnostic.help(help)
+        } else if words::ITEMS.contains(&word) {
+            diagnostic.help(format!("`{word}` stands outside of rules"))
+        } else if word.is_empty() {
+            diagnostic
+        } else {
+            diagnostic.help(format!("the clauses are {}", words::CLAUSES.join(", ")))
+        };
+        self.fail(diagnostic)
+    }
+
+    /// The clause whose first word is taken already.
+    fn clause_behind(&mut self, word: &str) -> Parsed<Clause> {
+        Ok(match word {
+            "about" => Clause::About(self.string("a description as a string")?),
+            "severity" => Clause::Severity(self.name("a severity such as `high`")?),
+            "tags" => Clause::Tags(self.tags()?),
+            "meta" => Clause::Meta(self.meta()?),
+            "param" => Clause::Param(self.param()?),
+            "define" => Clause::Define(self.define()?),
+            "from" => {
+                if self.eat(TokenKind::Star) {
+                    Clause::From(None)
+                } else {
+                    Clause::From(Some(self.names("an event type or `*`")?))
+                }
+            }
+            "key" => Clause::Key(self.key()?),
+            "match" => Clause::Match(self.body()?),
+            "within" => Clause::Within(self.dur("a duration such as `10m`")?),
+            "skip" => Clause::Skip(self.skip()?),
+            "emit" => Clause::Emit(self.emit()?),
+            "on" => {
+                self.expect_word("timeout")?;
+                self.expect_word("emit")?;
+                Clause::OnTimeout(self.emit()?)
+            }
+            "suppress" => {
+                let dur = self.dur("a duration such as `1m`")?;
+                let by = if self.eat_word("by") { self.names("a name")? } else { Vec::new() };
+                Clause::Suppress(dur, by)
+            }
+            _ => self.limit()?,
+        })
+    }
+
+    fn names(&mut self, expected: &str) -> Parsed<Vec<Name>> {
+        let mut names = vec![self.name(expected)?];
+        while self.eat(TokenKind::Comma) {
+            names.push(self.name(expected)?);
+        }
+        Ok(names)
+    }
+
+    fn tags(&mut self) -> Parsed<Vec<Spanned<String>>> {
+        let open = self.at;
+        if !self.is(TokenKind::OpenBracket) {
+            let diagnostic = self.not_expected("`[` and tags as strings");
+            return self.fail(diagnostic.help("write `tags [\"shop\", \"sla\"]`"));
+        }
+        self.bump();
+        let mut tags = Vec::new();
+        self.recover_in(open, |this| {
+            this.comma_list(open, TokenKind::CloseBracket, "a tag as a string", |this| {
+                tags.push(this.string("a tag as a string")?);
+                Ok(())
+            })
+        })?;
+        Ok(tags)
+    }
+
+    fn meta(&mut self) -> Parsed<Vec<(Name, Spanned<Expr>)>> {
+        if !self.is(TokenKind::OpenBrace) {
+            return self.unexpected("`{` and values such as `owner: \"fraud team\"`");
+        }
+        let mut meta = Vec::new();
+        for (name, value) in self.record()? {
+            let Some(value) = value else {
+                let message = format!("`{}` has no value", name.node);
+                let diagnostic = Diagnostic::error(Code::UnexpectedToken, name.span, message)
+                    .help(format!("write `{}: \"...\"`", name.node));
+                return self.fail(diagnostic);
+            };
+            meta.push((name, value));
+        }
+        Ok(meta)
+    }
+
+    fn key(&mut self) -> Parsed<Vec<KeyPart>> {
+        const EXPECTED: &str = "a field such as `user`";
+        let mut parts = Vec::new();
+        loop {
+            let name = self.name(EXPECTED)?;
+            let mut paths = Vec::new();
+            if self.is(TokenKind::OpenBrace) {
+                let open = self.at;
+                self.bump();
+                let expected = "an event type and its field, such as `login: user.id`";
+                self.recover_in(open, |this| {
+                    this.comma_list(open, TokenKind::CloseBrace, expected, |this| {
+                        let ty = this.free_name(expected)?;
+                        this.expect(TokenKind::Colon, "`:` and the field of this type")?;
+                        paths.push((ty, this.path()?));
+                        Ok(())
+                    })
+                })?;
+            } else if self.is(TokenKind::Dot) {
+                let diagnostic = self.not_expected("`,` or the next clause").help(format!(
+                    "a nested field is named per event type: `key {0} {{ login: {0}.id }}`",
+                    name.node
+                ));
+                return self.fail(diagnostic);
+            }
+            parts.push(KeyPart { name, paths });
+            if !self.eat(TokenKind::Comma) {
+                return Ok(parts);
+            }
+        }
+    }
+
+    fn skip(&mut self) -> Parsed<Skip> {
+        const EXPECTED: &str = "`none`, `past last`, `to next`, `to first NAME` or `to last NAME`";
+        let strategy = if self.eat_word("none") {
+            SkipStrategy::None
+        } else if self.eat_word("past") {
+            self.expect_word("last")?;
+            SkipStrategy::PastLast
+        } else if self.eat_word("to") {
+            if self.eat_word("next") {
+                SkipStrategy::ToNext
+            } else if self.eat_word("first") {
+                SkipStrategy::ToFirst(self.name("the name of a step")?)
+            } else if self.eat_word("last") {
+                SkipStrategy::ToLast(self.name("the name of a step")?)
+            } else {
+                return self.unexpected("`next`, `first NAME` or `last NAME`");
+            }
+        } else {
+            let diagnostic = self.not_expected(EXPECTED);
+            let help = match self.word() {
+                "no" | "nothing" | "off" => Some("write `skip none`"),
+                "past_last" | "last" => Some("write `skip past last`"),
+                "next" | "to_next" => Some("write `skip to next`"),
+                _ => None,
+            };
+            return self.fail(match help {
+                Some(help) => diagnostic.help(help),
+                None => diagnostic,
+            });
+        };
+        let ordered = self.eat_word("ordered");
+        Ok(Skip { strategy, ordered })
+    }
+
+    fn emit(&mut self) -> Parsed<Emit> {
+        let as_type = if self.eat_word("as") { Some(self.name("an event type")?) } else { None };
+        if !self.is(TokenKind::OpenBrace) {
+            let diagnostic = self.not_expected("`{` and the fields to emit");
+            return self.fail(diagnostic.help("write `emit { user, total: sum(t.amount) }`"));
+        }
+        Ok(Emit { as_type, fields: self.record()? })
+    }
+
+    fn limit(&mut self) -> Parsed<Clause> {
+        let token = self.peek();
+        if token.kind != TokenKind::Int {
+            let diagnostic = self.not_expected("a number");
+            return self.fail(diagnostic.help("write `limit 1000 partials drop oldest`"));
+        }
+        let number = Spanned { node: lex::int(self.text_of(token)).unwrap_or(0), span: token.span };
+        self.bump();
+        self.expect_word("partials")?;
+        let policy = if self.eat_word("fail") {
+            LimitPolicy::Fail
+        } else if self.eat_word("drop") {
+            if self.eat_word("oldest") {
+                LimitPolicy::DropOldest
+            } else if self.eat_word("newest") {
+                LimitPolicy::DropNewest
+            } else {
+                return self.unexpected("`oldest` or `newest`");
+            }
+        } else {
+            return self.unexpected("`drop oldest`, `drop newest` or `fail`");
+        };
+        Ok(Clause::Limit(number, policy))
+    }
+
+    /// `{ name, name: value, ... }`. What is wrong inside is told and the rest left out.
+    pub(super) fn record(&mut self) -> Parsed<Record> {
+        const EXPECTED: &str = "a name such as `user` or `total: 5`";
+        let open = self.at;
+        self.bump();
+        let mut fields = Record::new();
+        let whole = self.recover_in(open, |this| {
+            this.comma_list(open, TokenKind::CloseBrace, EXPECTED, |this| {
+                fields.push(this.entry(EXPECTED)?);
+                Ok(())
+            })
+        })?;
+        if whole.is_none() {
+            fields.clear();
+        }
+        Ok(fields)
+    }
+
+    fn entry(&mut self, expected: &str) -> Parsed<(Name, Option<Spanned<Expr>>)> {
+        let is_key = self.nth(1).kind == TokenKind::Colon;
+        if is_key && self.is(TokenKind::Str) {
+            let text = self.string_text(self.peek());
+            if words::is_word(&text) {
+                let diagnostic = self.not_expected("a name");
+                self.tell(diagnostic.help(format!("names stand without quotes: write `{text}:`")));
+            } else {
+                let diagnostic = self.not_expected("a name");
+                self.tell(
+                    diagnostic.help(format!("write the name in back-quotes: `` `{text}`: ``")),
+                );
+            }
+            let token = self.bump();
+            self.bump();
+            return Ok((Spanned { node: text, span: token.span }, Some(self.expr()?)));
+        }
+        let operator = words::is_operator(self.word());
+        if operator && !is_key {
+            let word = self.word();
+            let diagnostic = self.not_expected(expected);
+            return self.fail(diagnostic.help(format!("give the value a name: `name: {word}`")));
+        }
+        let start = self.at;
+        let name = self.free_name(expected)?;
+        match self.kind() {
+            TokenKind::Colon => {
+                self.bump();
+                Ok((name, Some(self.expr()?)))
+            }
+            TokenKind::Assign => {
+                self.colon_instead();
+                Ok((name, Some(self.expr()?)))
+            }
+            TokenKind::Dot | TokenKind::OpenParen | TokenKind::OpenBracket => {
+                let diagnostic = self.not_expected("`:`, `,` or `}`");
+                let last = self.word_at(1);
+                let root = self.text_of(self.tokens[start]);
+                let help = if self.is(TokenKind::Dot) && !last.is_empty() {
+                    format!("a value needs a name here: `{last}: {root}.{last}`")
+                } else {
+                    format!(
+                        "a value needs a name here: `name: {root}{}...`",
+                        self.text_of(self.peek())
+                    )
+                };
+                self.fail(diagnostic.help(help))
+            }
+            _ => Ok((name, None)),
+        }
+    }
+
+    /// A duration, a parameter or a path to one.
+    pub(super) fn dur(&mut self, expected: &str) -> Parsed<Dur> {
+        match self.kind() {
+            TokenKind::Duration => {
+                let span = self.peek().span;
+                let node = self.duration_literal(expected)?;
+                Ok(Dur::Literal(Spanned { node, span }))
+            }
+            TokenKind::Dollar => {
+                self.bump();
+                Ok(Dur::Param(self.free_name("the name of a parameter")?))
+            }
+            TokenKind::Word | TokenKind::Quoted
+                if !words::is_reserved(self.word()) || self.is_word("prev") =>
+            {
+                Ok(Dur::Path(self.path()?))
+            }
+            _ => {
+                let diagnostic = self.not_expected(expected);
+                let diagnostic = self.with_unit_help(diagnostic);
+                if self.is(TokenKind::Int) || self.is(TokenKind::Float) {
+                    // The unit is missing, or apart: the rest can be read.
+                    self.tell(diagnostic);
+                    let span = self.bump().span;
+                    if !self.peek().first_on_line && lex::unit_elsewhere(self.word()).is_some() {
+                        self.bump();
+                    }
+                    return Ok(Dur::Literal(Spanned { node: 0, span }));
+                }
+                self.fail(diagnostic)
+            }
+        }
+    }
+}
+
+/// The words that start a clause.
+fn head(clause: &Clause) -> &'static str {
+    match clause {
+        Clause::About(_) => "about",
+        Clause::Severity(_) => "severity",
+        Clause::Tags(_) => "tags",
+        Clause::Meta(_) => "meta",
+        Clause::Param(_) => "param",
+        Clause::Define(_) => "define",
+        Clause::From(_) => "from",
+        Clause::Key(_) => "key",
+        Clause::Match(_) => "match",
+        Clause::Within(_) => "within",
+        Clause::Skip(_) => "skip",
+        Clause::Emit(_) => "emit",
+        Clause::OnTimeout(_) => "on timeout",
+        Clause::Suppress(..) => "suppress",
+        Clause::Limit(..) => "limit",
+    }
+}
+
+/// Whether a rule may have several such clauses.
+fn repeats(clause: &Clause) -> bool {
+    matches!(clause, Clause::Param(_) | Clause::Define(_))
+}

@@ -1,0 +1,493 @@
+//! Expressions, by precedence: `or`, `and`, `not`, comparisons, `+ -`, `* / %`, unary `-`.
+
+use crate::diagnostic::{Code, Diagnostic, Span};
+
+use super::super::ast::{BinaryOp, Expr, Literal, Name, Path, PathPart, Spanned};
+use super::super::lex::TokenKind;
+use super::super::{MAX_NESTING, words};
+use super::{Parsed, Parser, too_deep};
+
+const EXPECTED: &str = "a value";
+
+/// How strongly operators bind.
+mod level {
+    pub(super) const OR: u8 = 1;
+    pub(super) const AND: u8 = 2;
+    pub(super) const COMPARE: u8 = 4;
+    pub(super) const ADD: u8 = 5;
+    pub(super) const MUL: u8 = 6;
+    pub(super) const UNARY: u8 = 7;
+}
+
+/// An expression with the number of its levels, which is limited because everything that walks
+/// the tree recurses.
+struct Tree {
+    expr: Spanned<Expr>,
+    height: u32,
+}
+
+/// What can stand between two operands, or behind one.
+enum Infix {
+    Binary(BinaryOp),
+    In { negated: bool },
+    NotLike,
+    Is,
+}
+
+impl Infix {
+    fn level(&self) -> u8 {
+        match self {
+            Infix::Binary(op) => level_of(*op),
+            _ => level::COMPARE,
+        }
+    }
+}
+
+/// How strongly `op` binds.
+fn level_of(op: BinaryOp) -> u8 {
+    match op {
+        BinaryOp::Or => level::OR,
+        BinaryOp::And => level::AND,
+        BinaryOp::Add | BinaryOp::Sub => level::ADD,
+        BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem => level::MUL,
+        _ => level::COMPARE,
+    }
+}
+
+impl Parser<'_> {
+    pub(super) fn expr(&mut self) -> Parsed<Spanned<Expr>> {
+        Ok(self.tree(level::OR)?.expr)
+    }
+
+    /// One node above `below`, or a mistake if that makes too many levels.
+    fn grow(&mut self, span: Span, node: Expr, below: u32) -> Parsed<Tree> {
+        let height = below + 1;
+        if height > MAX_NESTING {
+            return self.fail(too_deep(span));
+        }
+        Ok(Tree { expr: Spanned { node, span }, height })
+    }
+
+    /// An expression whose operators bind at least as strongly as `min`.
+    fn tree(&mut self, min: u8) -> Parsed<Tree> {
+        let mut left = self.prefix(min)?;
+        // Once there was a comparison, what follows may only bind less.
+        let mut compared: Option<Span> = None;
+        while let Some(infix) = self.infix() {
+            let level = infix.level();
+            if level < min {
+                break;
+            }
+            if level == level::COMPARE
+                && let Some(first) = compared
+            {
+                let place = self.peek().span;
+                self.tell(
+                    Diagnostic::error(
+                        Code::UnexpectedToken,
+                        place,
+                        format!("comparisons do not chain: {} behind another", self.found()),
+                    )
+                    .context(first, "the first comparison")
+                    .help("join them with `and`: `a < b and b < c`, or write `x in a..b`"),
+                );
+            }
+            let operator = self.peek().span;
+            left = match infix {
+                Infix::Binary(op @ (BinaryOp::And | BinaryOp::Or)) => self.chain(op, left)?,
+                Infix::Binary(op) => {
+                    self.take_operator(op);
+                    let right = self.tree(level + 1)?;
+                    let span = left.expr.span.to(right.expr.span);
+                    let height = left.height.max(right.height);
+                    let node = Expr::Binary(op, Box::new(left.expr), Box::new(right.expr));
+                    self.grow(span, node, height)?
+                }
+                Infix::In { negated } => {
+                    self.bump();
+                    if negated {
+                        self.bump();
+                    }
+                    self.membership(left, negated)?
+                }
+                Infix::NotLike => {
+                    let help = "write `not (name like \"*.exe\")`";
+                    let diagnostic = self.not_expected("`in` behind `not`");
+                    return self.fail(diagnostic.help(help));
+                }
+                Infix::Is => self.is_null(left)?,
+            };
+            if level == level::COMPARE {
+                compared = Some(operator);
+            }
+        }
+        Ok(left)
+    }
+
+    /// The operator that is looked at, none if the expression ends here.
+    fn infix(&mut self) -> Option<Infix> {
+        let op = match self.kind() {
+            TokenKind::Eq | TokenKind::Assign => BinaryOp::Eq,
+            TokenKind::Ne | TokenKind::LtGt => BinaryOp::Ne,
+            TokenKind::Lt => BinaryOp::Lt,
+            TokenKind::Le => BinaryOp::Le,
+            TokenKind::Gt => BinaryOp::Gt,
+            TokenKind::Ge => BinaryOp::Ge,
+            TokenKind::Tilde | TokenKind::EqTilde => BinaryOp::Matches,
+            TokenKind::Plus => BinaryOp::Add,
+            TokenKind::Minus => BinaryOp::Sub,
+            TokenKind::Star => BinaryOp::Mul,
+            TokenKind::Slash => BinaryOp::Div,
+            TokenKind::Percent => BinaryOp::Rem,
+            TokenKind::AndAnd => BinaryOp::And,
+            TokenKind::OrOr => BinaryOp::Or,
+            TokenKind::Word => {
+                let word = self.word();
+                let lower = word.to_ascii_lowercase();
+                if lower != word && words::is_operator(&lower) && !self.peek().first_on_line {
+                    // `AND`: told where it is taken.
+                    return match lower.as_str() {
+                        "and" => Some(Infix::Binary(BinaryOp::And)),
+                        "or" => Some(Infix::Binary(BinaryOp::Or)),
+                        "like" => Some(Infix::Binary(BinaryOp::Like)),
+                        "in" => {
+                            self.spelled("in");
+                            Some(Infix::In { negated: false })
+                        }
+                        "is" => {
+                            self.spelled("is");
+                            Some(Infix::Is)
+                        }
+                        _ => None,
+                    };
+                }
+                match word {
+                    "and" => BinaryOp::And,
+                    "or" => BinaryOp::Or,
+                    "like" => BinaryOp::Like,
+                    "in" => return Some(Infix::In { negated: false }),
+                    "is" => return Some(Infix::Is),
+                    "not" if self.word_at(1) == "like" => return Some(Infix::NotLike),
+                    "not" if self.word_at(1).eq_ignore_ascii_case("in") => {
+                        return Some(Infix::In { negated: true });
+                    }
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        };
+        Some(Infix::Binary(op))
+    }
+
+    /// Takes the operator `op`, telling if it is spelled in another way.
+    fn take_operator(&mut self, op: BinaryOp) {
+        let shown = op.as_str();
+        let kind = self.kind();
+        if kind == TokenKind::Assign {
+            let message = "`=` does not compare";
+            let diagnostic = Diagnostic::error(Code::UnexpectedToken, self.peek().span, message);
+            self.tell(diagnostic.help("write `==`"));
+        } else if self.text_of(self.peek()) != shown {
+            self.spelled(shown);
+        }
+        self.bump();
+        // `===`, `!==`
+        if matches!(op, BinaryOp::Eq | BinaryOp::Ne)
+            && self.is(TokenKind::Assign)
+            && self.peek().span.start == self.last_end().end
+        {
+            let place = self.last_end().to(self.peek().span);
+            let message = format!("`{shown}=` is not part of the language");
+            let diagnostic = Diagnostic::error(Code::UnexpectedToken, place, message);
+            self.tell(diagnostic.help(format!("write `{shown}`")));
+            self.bump();
+        }
+    }
+
+    /// `first op b op c ...` for `and` or `or`, any number of operands.
+    fn chain(&mut self, op: BinaryOp, first: Tree) -> Parsed<Tree> {
+        let start = first.expr.span;
+        let mut height = first.height;
+        let mut operands = vec![first.expr];
+        loop {
+            self.take_operator(op);
+            let next = self.tree(level_of(op) + 1)?;
+            height = height.max(next.height);
+            operands.push(next.expr);
+            if !matches!(self.infix(), Some(Infix::Binary(next)) if next == op) {
+                break;
+            }
+        }
+        let span = start.to(operands.last().map_or(start, |last| last.span));
+        let tree = Expr::join(op, operands);
+        // The operands stand at most so far below the root of the balanced tree.
+        let height = height.max(height_of(&tree));
+        if height > MAX_NESTING {
+            return self.fail(too_deep(span));
+        }
+        Ok(Tree { expr: Spanned { node: tree.node, span }, height })
+    }
+
+    /// What follows `in`.
+    fn membership(&mut self, value: Tree, negated: bool) -> Parsed<Tree> {
+        let from = self.tree(level::ADD)?;
+        let set = if self.eat(TokenKind::DotDot) {
+            let to = self.tree(level::ADD)?;
+            let span = from.expr.span.to(to.expr.span);
+            let height = from.height.max(to.height);
+            self.grow(span, Expr::Range(Box::new(from.expr), Box::new(to.expr)), height)?
+        } else {
+            from
+        };
+        let span = value.expr.span.to(set.expr.span);
+        let height = value.height.max(set.height);
+        let node = Expr::In { negated, value: Box::new(value.expr), set: Box::new(set.expr) };
+        self.grow(span, node, height)
+    }
+
+    /// `is null`, `is not null`
+    fn is_null(&mut self, value: Tree) -> Parsed<Tree> {
+        self.bump();
+        let negated = self.eat_word("not");
+        let lower = self.word().to_ascii_lowercase();
+        if lower == "null" {
+            if !self.is_word("null") {
+                self.spelled("null");
+            }
+            self.bump();
+        } else {
+            let diagnostic = self.not_expected("`null` or `not null` behind `is`");
+            return self.fail(
+                diagnostic.help("`is` only asks for null; other values are compared with `==`"),
+            );
+        }
+        let span = self.since(value.expr.span);
+        let height = value.height;
+        self.grow(span, Expr::IsNull { negated, value: Box::new(value.expr) }, height)
+    }
+
+    /// `not x`, `-x`, `if ...` or an operand. `min` is what binds around it.
+    fn prefix(&mut self, min: u8) -> Parsed<Tree> {
+        let start = self.peek().span;
+        let next = self.nth(1).kind;
+        let not_in_capitals = self.word() != "not"
+            && self.word().eq_ignore_ascii_case("not")
+            && matches!(
+                next,
+                TokenKind::Word | TokenKind::Quoted | TokenKind::OpenParen | TokenKind::Str
+            )
+            && !words::is_operator(&self.word_at(1).to_ascii_lowercase());
+        if self.is_word("not") || self.is(TokenKind::Bang) || not_in_capitals {
+            if !self.is_word("not") {
+                self.spelled("not");
+            } else if min >= level::COMPARE {
+                let diagnostic = self.not_expected(EXPECTED);
+                return self.fail(diagnostic.help("put it in parentheses: `(not ...)`"));
+            }
+            let bang = self.is(TokenKind::Bang);
+            self.bump();
+            // `!` binds more strongly where people know it from.
+            let inner = if bang { level::UNARY } else { level::COMPARE };
+            return self.nested(|this| {
+                let operand =
+                    if this.is_word("not") { this.prefix(level::AND)? } else { this.tree(inner)? };
+                let span = start.to(operand.expr.span);
+                this.grow(span, Expr::Not(Box::new(operand.expr)), operand.height)
+            });
+        }
+        if self.is_word("if") {
+            if min > level::OR {
+                let diagnostic = self.not_expected(EXPECTED);
+                let help = "put it in parentheses: `(if ... then ... else ...)`";
+                return self.fail(diagnostic.help(help));
+            }
+            return self.nested(Self::if_else);
+        }
+        if self.is(TokenKind::Minus) {
+            let literal = matches!(next, TokenKind::Int | TokenKind::Float | TokenKind::Duration);
+            self.bump();
+            if literal {
+                let literal = self.plain_literal(true)?.unwrap_or(Literal::Null);
+                return self.grow(self.since(start), Expr::Literal(literal), 0);
+            }
+            return self.nested(|this| {
+                let operand = this.prefix(level::UNARY)?;
+                let span = start.to(operand.expr.span);
+                this.grow(span, Expr::Neg(Box::new(operand.expr)), operand.height)
+            });
+        }
+        self.operand()
+    }
+
+    fn if_else(&mut self) -> Parsed<Tree> {
+        let start = self.bump().span;
+        let condition = self.tree(level::OR)?;
+        self.expect_word("then")?;
+        let yes = self.tree(level::OR)?;
+        if !self.is_word("else") {
+            let diagnostic = self.not_expected("`else`");
+            let help =
+                "an `if` has both: `if c then a else b`; `else null` says that there is nothing";
+            return self.fail(diagnostic.help(help));
+        }
+        self.bump();
+        let no = self.tree(level::OR)?;
+        let height = condition.height.max(yes.height).max(no.height);
+        let span = self.since(start);
+        self.grow(span, Expr::If(Box::new([condition.expr, yes.expr, no.expr])), height)
+    }
+
+    /// A literal, a path, a call, a list, a parameter or an expression in parentheses.
+    fn operand(&mut self) -> Parsed<Tree> {
+        let token = self.peek();
+        match token.kind {
+            TokenKind::OpenParen => self.nested(|this| {
+                let open = this.at;
+                this.bump();
+                let mut inner = this.tree(level::OR)?;
+                this.close(open, "an operator")?;
+                inner.expr.span = this.since(token.span);
+                Ok(inner)
+            }),
+            TokenKind::OpenBracket => self.nested(|this| {
+                let open = this.at;
+                this.bump();
+                let (entries, height) = this.arguments(open, TokenKind::CloseBracket, "a value")?;
+                this.grow(this.since(token.span), Expr::List(entries), height)
+            }),
+            TokenKind::Dollar => {
+                self.bump();
+                let name = self.free_name("the name of a parameter")?;
+                self.grow(self.since(token.span), Expr::Param(name), 0)
+            }
+            TokenKind::Word => {
+                let word = self.text_of(token);
+                let lower = word.to_ascii_lowercase();
+                let plain = !matches!(
+                    self.nth(1).kind,
+                    TokenKind::Dot | TokenKind::OpenBracket | TokenKind::OpenParen
+                );
+                if plain && word != lower && matches!(lower.as_str(), "true" | "false" | "null") {
+                    self.spelled(&lower);
+                    self.bump();
+                    return self.grow(token.span, Expr::Literal(Literal::Null), 0);
+                }
+                if let Some(literal) = self.plain_literal(false)? {
+                    return self.grow(token.span, Expr::Literal(literal), 0);
+                }
+                if self.nth(1).kind == TokenKind::OpenParen && !words::is_operator(word) {
+                    return self.nested(Self::call);
+                }
+                self.path_operand()
+            }
+            TokenKind::Quoted => {
+                if self.nth(1).kind == TokenKind::OpenParen {
+                    return self.nested(Self::call);
+                }
+                self.path_operand()
+            }
+            TokenKind::Dot if self.nth(1).kind == TokenKind::Int => {
+                let diagnostic = self.not_expected(EXPECTED);
+                let digits = self.text_of(self.nth(1));
+                self.fail(diagnostic.help(format!("write `0.{digits}`")))
+            }
+            _ => {
+                if let Some(literal) = self.plain_literal(false)? {
+                    return self.grow(token.span, Expr::Literal(literal), 0);
+                }
+                self.unexpected(EXPECTED)
+            }
+        }
+    }
+
+    fn path_operand(&mut self) -> Parsed<Tree> {
+        let path = self.path()?;
+        self.grow(path.span, Expr::Path(path), 0)
+    }
+
+    fn call(&mut self) -> Parsed<Tree> {
+        let name = self.any_name();
+        let open = self.at;
+        self.bump();
+        let (arguments, height) = self.arguments(open, TokenKind::CloseParen, "an argument")?;
+        self.grow(self.since(name.span), Expr::Call(name, arguments), height)
+    }
+
+    /// `expr, expr, ... closer`
+    fn arguments(
+        &mut self,
+        open: usize,
+        closer: TokenKind,
+        expected: &str,
+    ) -> Parsed<(Vec<Spanned<Expr>>, u32)> {
+        let mut arguments = Vec::new();
+        let mut height = 0;
+        self.comma_list(open, closer, expected, |this| {
+            let tree = this.tree(level::OR)?;
+            height = height.max(tree.height);
+            arguments.push(tree.expr);
+            Ok(())
+        })?;
+        Ok((arguments, height))
+    }
+
+    /// `a.b[2].c`
+    pub(super) fn path(&mut self) -> Parsed<Path> {
+        let root = self.root()?;
+        let start = root.span;
+        let mut rest = Vec::new();
+        loop {
+            if self.is(TokenKind::Dot) {
+                self.bump();
+                rest.push(PathPart::Field(self.free_name("the name of a field")?));
+            } else if self.is(TokenKind::OpenBracket) {
+                let open = self.at;
+                let span = self.bump().span;
+                let negative = self.eat(TokenKind::Minus);
+                if !self.is(TokenKind::Int) {
+                    let diagnostic = self.not_expected("a number as index");
+                    let help = "write `x[0]` for the first, `x[-1]` for the last";
+                    return self.fail(diagnostic.help(help));
+                }
+                let Some(Literal::Int(index)) = self.plain_literal(negative)? else {
+                    return self.unexpected("a number as index");
+                };
+                self.close(open, "")?;
+                rest.push(PathPart::Index(Spanned { node: index, span: self.since(span) }));
+            } else {
+                break;
+            }
+        }
+        Ok(Path { root, rest, span: self.since(start) })
+    }
+
+    /// The first name of a path.
+    fn root(&mut self) -> Parsed<Name> {
+        let word = self.word();
+        if words::is_operator(word) {
+            let diagnostic = self.not_expected(EXPECTED);
+            let diagnostic = match word {
+                "then" | "else" | "and" | "or" | "in" | "like" | "is" => diagnostic,
+                _ => diagnostic
+                    .help(format!("if it is a name, write it in back-quotes: `` `{word}` ``")),
+            };
+            return self.fail(diagnostic);
+        }
+        self.free_name(EXPECTED)
+    }
+}
+
+/// The number of levels of `expr`. Only for trees that are known to be within the limits.
+fn height_of(expr: &Spanned<Expr>) -> u32 {
+    let of_all = |exprs: &[Spanned<Expr>]| exprs.iter().map(height_of).max().unwrap_or(0);
+    1 + match &expr.node {
+        Expr::Literal(_) | Expr::Path(_) | Expr::Param(_) => 0,
+        Expr::Not(inner) | Expr::Neg(inner) | Expr::IsNull { value: inner, .. } => height_of(inner),
+        Expr::Binary(_, left, right) | Expr::Range(left, right) => {
+            height_of(left).max(height_of(right))
+        }
+        Expr::In { value, set, .. } => height_of(value).max(height_of(set)),
+        Expr::List(entries) | Expr::Call(_, entries) => of_all(entries),
+        Expr::If(parts) => of_all(parts.as_slice()),
+    }
+}

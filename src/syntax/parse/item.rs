@@ -1,0 +1,547 @@
+//! Items of a file, declarations, tests.
+
+use crate::diagnostic::{Code, Diagnostic, Span, nearest};
+
+use super::super::ast::{
+    Define, EventDecl, FieldDecl, File, Instance, Item, ListDecl, ListSource, Literal, ParamDecl,
+    Rule, Spanned, Test, TestStep, Type,
+};
+use super::super::lex::{self, TokenKind};
+use super::super::words;
+use super::brackets::starts_item;
+use super::{Parsed, Parser, Reported};
+
+const EXPECTED_ITEM: &str = "`event`, `list`, `param`, `define`, `rule`, `test` or `use`";
+
+impl Parser<'_> {
+    pub(super) fn file(&mut self) -> File {
+        let mut file = File::default();
+        while !self.is(TokenKind::End) {
+            if self.semicolon() {
+                continue;
+            }
+            let start = self.at;
+            self.nesting = 0;
+            match self.item() {
+                Ok(item) => file.items.push(item),
+                Err(Reported) => self.skip_to_item(start),
+            }
+        }
+        file
+    }
+
+    /// Goes on to the next item, behind the token `start` at least.
+    fn skip_to_item(&mut self, start: usize) {
+        self.jump(start + 1);
+        while !self.is(TokenKind::End) && !self.at_item() {
+            self.bump();
+        }
+    }
+
+    /// Whether an item starts here.
+    pub(super) fn at_item(&self) -> bool {
+        let token = self.peek();
+        if token.kind != TokenKind::Word || !words::ITEMS.contains(&self.word()) {
+            return false;
+        }
+        let alone = token.first_on_line
+            || self.at > 0 && self.tokens[self.at - 1].kind == TokenKind::CloseBrace;
+        alone && (self.brackets.depth(self.at) == 0 || starts_item(self.text, self.tokens, self.at))
+    }
+
+    /// Takes a `;`, which the language has no use for.
+    pub(super) fn semicolon(&mut self) -> bool {
+        if !self.is(TokenKind::Semicolon) {
+            return false;
+        }
+        if !self.told_semicolon {
+            self.told_semicolon = true;
+            let span = self.peek().span;
+            self.tell(
+                Diagnostic::error(Code::UnexpectedToken, span, "no `;` is needed here")
+                    .help("nothing stands between clauses or items; remove every `;`"),
+            );
+        }
+        self.bump();
+        true
+    }
+
+    fn item(&mut self) -> Parsed<Item> {
+        let word = self.word();
+        let word = if words::ITEMS.contains(&word) { word } else { self.misspelled_item()? };
+        self.bump();
+        match word {
+            "event" => Ok(Item::Event(self.event()?)),
+            "list" => Ok(Item::List(self.list()?)),
+            "param" => Ok(Item::Param(self.param()?)),
+            "define" => Ok(Item::Define(self.define()?)),
+            "rule" => self.rule(),
+            "test" => Ok(Item::Test(self.test()?)),
+            _ => Ok(Item::Use(self.string("the file to use as a string")?)),
+        }
+    }
+
+    /// The item that the word looked at is meant to be, which is told; fails if there is none.
+    fn misspelled_item(&mut self) -> Parsed<&'static str> {
+        let diagnostic = self.not_expected(EXPECTED_ITEM);
+        if let Some(meant) = self.misspelled(&words::ITEMS) {
+            self.tell(diagnostic.help(format!("did you mean `{meant}`?")));
+            return Ok(meant);
+        }
+        let word = self.word();
+        let diagnostic = if words::CLAUSES.contains(&word) {
+            diagnostic.help(format!("`{word}` is a clause: it stands inside `rule name {{ ... }}`"))
+        } else if self.is(TokenKind::CloseBrace) {
+            diagnostic.help("there is no `{` that this closes")
+        } else {
+            diagnostic
+        };
+        self.fail(diagnostic)
+    }
+
+    fn event(&mut self) -> Parsed<EventDecl> {
+        let name = self.name("the name of the event type")?;
+        let open = self.at;
+        self.expect(TokenKind::OpenBrace, "`{` and the fields")?;
+        let mut event = EventDecl { name, fields: Vec::new(), open: false };
+        let fields = &mut event.fields;
+        let is_open = &mut event.open;
+        self.recover_in(open, |this| {
+            this.comma_list(open, TokenKind::CloseBrace, "a field such as `user: string`", |this| {
+                if this.is(TokenKind::DotDot) {
+                    this.bump();
+                    *is_open = true;
+                    if !this.is(TokenKind::CloseBrace) && !this.is(TokenKind::Comma) {
+                        return this.unexpected("`}` behind `..`");
+                    }
+                    if this.is(TokenKind::Comma) && this.nth(1).kind != TokenKind::CloseBrace {
+                        let diagnostic = this.not_expected("`}` behind `..`");
+                        return this.fail(diagnostic.help("`..` stands behind the last field"));
+                    }
+                    return Ok(());
+                }
+                fields.push(this.field()?);
+                Ok(())
+            })
+        })?;
+        Ok(event)
+    }
+
+    fn field(&mut self) -> Parsed<FieldDecl> {
+        let name = self.free_name("a field such as `user: string`")?;
+        if !self.is(TokenKind::Colon) {
+            let diagnostic = self.not_expected("`:` and the type of the field");
+            return self.fail(diagnostic.help(format!("write `{}: string`", name.node)));
+        }
+        self.bump();
+        let ty = self.ty()?;
+        let optional = self.eat(TokenKind::Question);
+        let mut event_time = false;
+        if self.eat(TokenKind::Assign) {
+            if !self.is_word("event") || self.word_at(1) != "time" {
+                let diagnostic = self.not_expected("`event time` behind `=`");
+                return self.fail(diagnostic.help(
+                    "`at: time = event time` marks the field that holds the event's time; fields have no default values",
+                ));
+            }
+            self.bump();
+            self.bump();
+            event_time = true;
+        }
+        Ok(FieldDecl { name, ty, optional, event_time })
+    }
+
+    pub(super) fn ty(&mut self) -> Parsed<Spanned<Type>> {
+        const EXPECTED: &str = "a type";
+        let token = self.peek();
+        if token.kind == TokenKind::OpenBrace {
+            return self.nested(|this| {
+                let open = this.at;
+                this.bump();
+                let mut fields = Vec::new();
+                let expected = "a field such as `user: string`";
+                this.recover_in(open, |this| {
+                    this.comma_list(open, TokenKind::CloseBrace, expected, |this| {
+                        fields.push(this.field()?);
+                        Ok(())
+                    })
+                })?;
+                Ok(Spanned { node: Type::Record(fields), span: this.since(token.span) })
+            });
+        }
+        let node = match self.word() {
+            "bool" => Type::Bool,
+            "int" => Type::Int,
+            "float" => Type::Float,
+            "string" => Type::String,
+            "time" => Type::Time,
+            "duration" => Type::Duration,
+            "ip" => Type::Ip,
+            "list" => {
+                return self.nested(|this| {
+                    this.bump();
+                    if !this.is(TokenKind::Lt) {
+                        let diagnostic = this.not_expected("`<` and the type of the entries");
+                        return this.fail(diagnostic.help("write `list<string>`"));
+                    }
+                    this.bump();
+                    let inner = this.ty()?;
+                    this.expect(TokenKind::Gt, "`>` behind the type of the entries")?;
+                    let span = this.since(token.span);
+                    Ok(Spanned { node: Type::List(Box::new(inner)), span })
+                });
+            }
+            "" => return self.unexpected(EXPECTED),
+            word => {
+                let meant = words::type_elsewhere(word).or_else(|| nearest(word, words::TYPES));
+                let message = format!("no type `{word}`");
+                let diagnostic = Diagnostic::error(Code::UnexpectedToken, token.span, message);
+                let types = "the types are bool, int, float, string, time, duration, ip, list<...> and { ... }";
+                let diagnostic = diagnostic.help(match meant {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => types.to_owned(),
+                });
+                self.tell(diagnostic);
+                Type::String
+            }
+        };
+        self.bump();
+        Ok(Spanned { node, span: token.span })
+    }
+
+    fn list(&mut self) -> Parsed<ListDecl> {
+        let name = self.free_name("the name of the list")?;
+        self.expect(TokenKind::Colon, "`:` and the type of the entries")?;
+        let ty = self.ty()?;
+        if self.eat_word("from") {
+            let file = self.string("the list's file as a string")?;
+            return Ok(ListDecl { name, ty, source: ListSource::File(file) });
+        }
+        self.expect(TokenKind::Assign, "`= [...]` or `from \"file\"`")?;
+        let open = self.at;
+        self.expect(TokenKind::OpenBracket, "`[` and the entries")?;
+        let mut entries = Vec::new();
+        self.recover_in(open, |this| {
+            this.comma_list(open, TokenKind::CloseBracket, "an entry", |this| {
+                entries.push(this.literal()?);
+                Ok(())
+            })
+        })?;
+        Ok(ListDecl { name, ty, source: ListSource::Inline(entries) })
+    }
+
+    pub(super) fn param(&mut self) -> Parsed<ParamDecl> {
+        let name = self.free_name("the name of the parameter")?;
+        if !self.is(TokenKind::Colon) {
+            let diagnostic = self.not_expected("`:` and the type of the parameter");
+            let help = format!("write `param {}: duration = 10m`", name.node);
+            return self.fail(diagnostic.help(help));
+        }
+        self.bump();
+        let ty = self.ty()?;
+        self.expect(TokenKind::Assign, "`=` and the value of the parameter")?;
+        let value = self.literal()?;
+        Ok(ParamDecl { name, ty, value })
+    }
+
+    pub(super) fn define(&mut self) -> Parsed<Define> {
+        let name = self.name("the name that is defined")?;
+        self.expect(TokenKind::Assign, "`=` and a step")?;
+        let step = self.step("an event type")?;
+        Ok(Define { name, step })
+    }
+
+    fn rule(&mut self) -> Parsed<Item> {
+        let name = self.name("the name of the rule")?;
+        if self.eat(TokenKind::Assign) {
+            return Ok(Item::Instance(self.instance(name)?));
+        }
+        if !self.is(TokenKind::OpenBrace) {
+            return self.unexpected("`{` and the clauses of the rule");
+        }
+        let clauses = self.clauses();
+        Ok(Item::Rule(Rule { name, clauses }))
+    }
+
+    fn instance(&mut self, name: super::Name) -> Parsed<Instance> {
+        let base = self.name("the rule that this is an instance of")?;
+        let open = self.at;
+        if !self.is(TokenKind::OpenParen) {
+            let diagnostic = self.not_expected("`(` and values for parameters");
+            let help = format!("without parameters, write `{}()`", base.node);
+            return self.fail(diagnostic.help(help));
+        }
+        self.bump();
+        let mut args = Vec::new();
+        self.recover_in(open, |this| {
+            this.comma_list(open, TokenKind::CloseParen, "a parameter such as `wait: 2m`", |this| {
+                let name = this.free_name("a parameter such as `wait: 2m`")?;
+                if this.is(TokenKind::Assign) {
+                    this.colon_instead();
+                } else {
+                    this.expect(TokenKind::Colon, "`:` and the value of the parameter")?;
+                }
+                args.push((name, this.literal()?));
+                Ok(())
+            })
+        })?;
+        let overrides = if self.is(TokenKind::OpenBrace) { self.clauses() } else { Vec::new() };
+        Ok(Instance { name, base, args, overrides })
+    }
+
+    /// Takes a `=` for the `:` that belongs between a name and its value.
+    pub(super) fn colon_instead(&mut self) {
+        let diagnostic = self.not_expected("`:` between name and value");
+        self.tell(diagnostic.help("write `:` here, as in `name: value`"));
+        self.bump();
+    }
+
+    pub(super) fn literal(&mut self) -> Parsed<Spanned<Literal>> {
+        let start = self.peek().span;
+        let negative = self.is(TokenKind::Minus)
+            && matches!(self.nth(1).kind, TokenKind::Int | TokenKind::Float | TokenKind::Duration);
+        if negative {
+            self.bump();
+        }
+        let literal = self.plain_literal(negative)?;
+        let Some(node) = literal else {
+            let diagnostic = self.not_expected("a literal");
+            let word = self.word();
+            let help = match word.to_ascii_lowercase().as_str() {
+                "" if self.is(TokenKind::OpenBracket) => {
+                    "a list of literals is declared with `list name: type = [...]`".to_owned()
+                }
+                "" => return self.fail(diagnostic),
+                lower @ ("true" | "false" | "null") => format!("write `{lower}`"),
+                _ => format!("text stands in double quotes: `\"{word}\"`"),
+            };
+            return self.fail(diagnostic.help(help));
+        };
+        Ok(Spanned { node, span: self.since(start) })
+    }
+
+    /// The literal that is looked at, behind a minus where `negative`; none if it is no literal.
+    pub(super) fn plain_literal(&mut self, negative: bool) -> Parsed<Option<Literal>> {
+        let token = self.peek();
+        let text = self.text_of(token);
+        let signed = |magnitude: u64| {
+            if negative {
+                0i64.checked_sub_unsigned(magnitude)
+            } else {
+                i64::try_from(magnitude).ok()
+            }
+        };
+        // What cannot be read was told already, but for the one magnitude that needs a minus.
+        let too_big = |this: &mut Self, fits_negated: bool| {
+            if fits_negated {
+                this.tell(
+                    Diagnostic::error(
+                        Code::BadNumber,
+                        token.span,
+                        format!("`{text}` is too big for an int"),
+                    )
+                    .help(format!("the biggest int is {}", i64::MAX)),
+                );
+            }
+            0
+        };
+        let literal = match token.kind {
+            TokenKind::Int => {
+                let magnitude = lex::int(text);
+                let value = magnitude.and_then(signed);
+                Literal::Int(value.unwrap_or_else(|| too_big(self, magnitude.is_some())))
+            }
+            TokenKind::Duration => {
+                let magnitude = lex::duration(text).ok();
+                let value = magnitude.and_then(signed);
+                Literal::Duration(value.unwrap_or_else(|| too_big(self, magnitude.is_some())))
+            }
+            TokenKind::Float => {
+                let value = lex::float(text).unwrap_or(0.0);
+                Literal::Float(if negative { -value } else { value })
+            }
+            TokenKind::Str => Literal::String(self.string_text(token)),
+            TokenKind::Word => match text {
+                "true" => Literal::Bool(true),
+                "false" => Literal::Bool(false),
+                "null" => Literal::Null,
+                _ => return Ok(None),
+            },
+            TokenKind::Bad => return Err(Reported),
+            _ => return Ok(None),
+        };
+        self.bump();
+        Ok(Some(literal))
+    }
+
+    // Tests.
+
+    fn test(&mut self) -> Parsed<Test> {
+        let rule = self.name("the name of the rule that is tested")?;
+        let open = self.at;
+        self.expect(TokenKind::OpenBrace, "`{` and the steps of the test")?;
+        let mut steps = Vec::new();
+        let depth = self.brackets.depth(open) + 1;
+        loop {
+            if self.eat(TokenKind::CloseBrace) {
+                break;
+            }
+            if self.is(TokenKind::End) || self.at_item() {
+                let diagnostic = self.unclosed(open);
+                self.tell(diagnostic);
+                break;
+            }
+            if self.semicolon() {
+                continue;
+            }
+            let start = self.peek().span;
+            let index = self.at;
+            self.nesting = 0;
+            match self.test_step() {
+                Ok(step) => steps.push(Spanned { node: step, span: self.since(start) }),
+                Err(Reported) => {
+                    self.skip_in_body(index, open, depth, |this| {
+                        this.peek().first_on_line && words::TEST_STEPS.contains(&this.word())
+                            || this.is_word("at") && this.nth(1).kind == TokenKind::Duration
+                            || this.is_word("advance") && this.word_at(1) == "to"
+                            || this.is_word("expect")
+                    });
+                }
+            }
+        }
+        Ok(Test { rule, steps })
+    }
+
+    /// After a mistake in the body of a rule or test that the brace at `open` opens: goes on to its
+    /// end, to where `resumes` says so, or to the next item. Behind the token `start` at least.
+    pub(super) fn skip_in_body(
+        &mut self,
+        start: usize,
+        open: usize,
+        depth: u32,
+        resumes: impl Fn(&Self) -> bool,
+    ) {
+        let close = self.brackets.closer(open);
+        loop {
+            if self.is(TokenKind::End) || close == Some(self.at) || self.at_item() {
+                return;
+            }
+            if self.at > start && self.brackets.depth(self.at) == depth && resumes(self) {
+                return;
+            }
+            if self.brackets.depth(self.at) < depth && self.at > start {
+                return;
+            }
+            self.bump();
+        }
+    }
+
+    fn test_step(&mut self) -> Parsed<TestStep> {
+        const EXPECTED: &str = "`at`, `advance` or `expect`";
+        let word = self.word();
+        let word = if words::TEST_STEPS.contains(&word) {
+            word
+        } else {
+            let diagnostic = self.not_expected(EXPECTED);
+            let Some(meant) = self.misspelled(&words::TEST_STEPS) else {
+                let help = "an event comes with `at 5s login { user: \"ann\" }`";
+                return self.fail(diagnostic.help(help));
+            };
+            self.tell(diagnostic.help(format!("did you mean `{meant}`?")));
+            meant
+        };
+        self.bump();
+        match word {
+            "at" => {
+                let at = self.moment()?;
+                let ty = self.name("the event type")?;
+                if !self.is(TokenKind::OpenBrace) {
+                    let diagnostic = self.not_expected("`{` and the event's fields");
+                    let help = format!("without fields, write `{} {{}}`", ty.node);
+                    return self.fail(diagnostic.help(help));
+                }
+                let fields = self.record()?;
+                Ok(TestStep::Event { at, ty, fields })
+            }
+            "advance" => {
+                self.expect_word("to")?;
+                Ok(TestStep::Advance(self.moment()?))
+            }
+            _ => {
+                let no = self.eat_word("no");
+                let timeout = match self.word() {
+                    "match" => false,
+                    "timeout" => true,
+                    _ => {
+                        let expected =
+                            if no { "`match` or `timeout`" } else { "`match`, `timeout` or `no`" };
+                        let diagnostic = self.not_expected(expected);
+                        let help = if self.is_word("not") {
+                            "write `expect no match`"
+                        } else {
+                            "write `expect match { ... }` or `expect no match`"
+                        };
+                        return self.fail(diagnostic.help(help));
+                    }
+                };
+                self.bump();
+                let fields =
+                    if self.is(TokenKind::OpenBrace) { self.record()? } else { Vec::new() };
+                // `at 11m`, unless an event follows: `at 11m login {`.
+                let mut at = None;
+                if self.is_word("at") && !self.at_test_event() {
+                    self.bump();
+                    at = Some(self.moment()?);
+                }
+                Ok(TestStep::Expect { no, timeout, fields, at })
+            }
+        }
+    }
+
+    fn at_test_event(&self) -> bool {
+        self.nth(1).kind == TokenKind::Duration
+            && matches!(self.nth(2).kind, TokenKind::Word | TokenKind::Quoted)
+            && self.nth(3).kind == TokenKind::OpenBrace
+    }
+
+    /// A duration in a test: so long after its start.
+    fn moment(&mut self) -> Parsed<Spanned<i64>> {
+        let span = self.peek().span;
+        let node = self.duration_literal("a duration since the start of the test, such as `5s`")?;
+        Ok(Spanned { node, span })
+    }
+
+    /// A duration as written, in milliseconds.
+    pub(super) fn duration_literal(&mut self, expected: &str) -> Parsed<i64> {
+        if self.is(TokenKind::Duration) {
+            let Some(Literal::Duration(millis)) = self.plain_literal(false)? else {
+                return Err(Reported);
+            };
+            return Ok(millis);
+        }
+        let diagnostic = self.not_expected(expected);
+        self.fail(self.with_unit_help(diagnostic))
+    }
+
+    /// Where a number without unit is looked at, says how a duration is written.
+    pub(super) fn with_unit_help(&self, diagnostic: Diagnostic) -> Diagnostic {
+        if !matches!(self.kind(), TokenKind::Int | TokenKind::Float) {
+            return diagnostic;
+        }
+        let number = self.text_of(self.peek());
+        let next = self.nth(1);
+        let unit = lex::unit_elsewhere(self.word_at(1)).filter(|_| !next.first_on_line);
+        match unit {
+            Some(unit) => {
+                let span: Span = self.peek().span.to(next.span);
+                let mut diagnostic = diagnostic;
+                diagnostic.primary.span = span;
+                diagnostic.help(format!("write `{number}{unit}`"))
+            }
+            None if number == "0" => diagnostic.help("write `0s`"),
+            None => diagnostic.help(format!(
+                "a duration has a unit: `{number}ms`, `{number}s`, `{number}m`, `{number}h` or `{number}d`"
+            )),
+        }
+    }
+}

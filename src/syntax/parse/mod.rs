@@ -1,0 +1,444 @@
+//! Tokens to the tree: a recursive descent by hand, because the messages matter most.
+//!
+//! A function that cannot go on reports why and returns [`Reported`]; whoever knows a place to go
+//! on from (the end of a bracket, the next clause, the next item) catches it there. Where it is
+//! plain what was meant (`&&`, a missing arrow), it is reported and taken as that.
+
+mod brackets;
+mod clause;
+mod expr;
+mod item;
+mod pattern;
+
+use crate::diagnostic::{Code, Diagnostic, Source, Span, nearest};
+
+use super::ast::{File, Literal, Name, Spanned};
+use super::lex::{self, Token, TokenKind};
+use super::{MAX_DIAGNOSTICS, MAX_NESTING, words};
+
+use brackets::Brackets;
+
+/// Reads a rule file. What is wrong with it is in the diagnostics, in the order of the text; the
+/// tree is whole only if there are none.
+pub fn parse(source: &Source) -> (File, Vec<Diagnostic>) {
+    let text: &str = &source.text;
+    if u32::try_from(text.len()).is_err() {
+        let message = "a rule file has at most 4 GiB";
+        return (
+            File::default(),
+            vec![Diagnostic::error(Code::LimitExceeded, Span::default(), message)],
+        );
+    }
+    let (tokens, mut diagnostics) = lex::tokens(text);
+    let brackets = Brackets::new(text, &tokens);
+    let mut parser = Parser::new(text, &tokens, &brackets);
+    let file = parser.file();
+    diagnostics.append(&mut parser.diagnostics);
+    diagnostics.sort_by_key(|diagnostic| diagnostic.primary.span);
+    if diagnostics.len() > MAX_DIAGNOSTICS {
+        diagnostics.truncate(MAX_DIAGNOSTICS);
+        let last = diagnostics[MAX_DIAGNOSTICS - 1].primary.span;
+        diagnostics.push(
+            Diagnostic::error(Code::LimitExceeded, last, "too many errors: the rest is not told")
+                .help(format!("the first {MAX_DIAGNOSTICS} are above")),
+        );
+    }
+    (file, diagnostics)
+}
+
+/// Reads a single literal, such as the value of a parameter: `10m`, `-1.5`, `"text"`, `true`.
+pub fn parse_literal(text: &str) -> Option<Literal> {
+    if u32::try_from(text.len()).is_err() {
+        return None;
+    }
+    let (tokens, diagnostics) = lex::tokens(text);
+    let brackets = Brackets::new(text, &tokens);
+    let mut parser = Parser::new(text, &tokens, &brackets);
+    let literal = parser.literal().ok()?;
+    let whole = parser.kind() == TokenKind::End;
+    (whole && diagnostics.is_empty() && parser.diagnostics.is_empty()).then_some(literal.node)
+}
+
+/// A mistake that has been told.
+struct Reported;
+
+type Parsed<T> = Result<T, Reported>;
+
+struct Parser<'s> {
+    text: &'s str,
+    tokens: &'s [Token],
+    brackets: &'s Brackets,
+    /// The index of the token that is looked at; at most that of the end.
+    at: usize,
+    /// How many brackets and prefixes are open.
+    nesting: u32,
+    diagnostics: Vec<Diagnostic>,
+    /// The token at which the last mistake was noticed: one mistake, one message.
+    noticed: Option<usize>,
+    /// Whether a `;` was told; they come in dozens.
+    told_semicolon: bool,
+}
+
+impl<'s> Parser<'s> {
+    fn new(text: &'s str, tokens: &'s [Token], brackets: &'s Brackets) -> Parser<'s> {
+        Parser {
+            text,
+            tokens,
+            brackets,
+            at: 0,
+            nesting: 0,
+            diagnostics: Vec::new(),
+            noticed: None,
+            told_semicolon: false,
+        }
+    }
+
+    // Looking.
+
+    fn peek(&self) -> Token {
+        self.tokens[self.at]
+    }
+
+    fn kind(&self) -> TokenKind {
+        self.tokens[self.at].kind
+    }
+
+    /// The token `n` behind the one that is looked at.
+    fn nth(&self, n: usize) -> Token {
+        self.tokens[(self.at + n).min(self.tokens.len() - 1)]
+    }
+
+    fn text_of(&self, token: Token) -> &'s str {
+        &self.text[token.span.start as usize..token.span.end as usize]
+    }
+
+    /// The word that is looked at, or nothing if it is no word.
+    fn word(&self) -> &'s str {
+        self.word_at(0)
+    }
+
+    fn word_at(&self, n: usize) -> &'s str {
+        let token = self.nth(n);
+        if token.kind == TokenKind::Word { self.text_of(token) } else { "" }
+    }
+
+    fn is(&self, kind: TokenKind) -> bool {
+        self.kind() == kind
+    }
+
+    fn is_word(&self, word: &str) -> bool {
+        self.word() == word
+    }
+
+    /// Where the token before this one ends.
+    fn last_end(&self) -> Span {
+        self.at.checked_sub(1).map_or(Span::default(), |last| self.tokens[last].span)
+    }
+
+    /// From `start` to the last token that was taken.
+    fn since(&self, start: Span) -> Span {
+        start.to(self.last_end())
+    }
+
+    // Taking.
+
+    fn bump(&mut self) -> Token {
+        let token = self.peek();
+        if token.kind != TokenKind::End {
+            self.at += 1;
+        }
+        token
+    }
+
+    fn eat(&mut self, kind: TokenKind) -> bool {
+        let is = self.is(kind);
+        if is {
+            self.bump();
+        }
+        is
+    }
+
+    fn eat_word(&mut self, word: &str) -> bool {
+        let is = self.is_word(word);
+        if is {
+            self.bump();
+        }
+        is
+    }
+
+    fn expect(&mut self, kind: TokenKind, expected: &str) -> Parsed<Token> {
+        if self.is(kind) { Ok(self.bump()) } else { self.unexpected(expected) }
+    }
+
+    fn expect_word(&mut self, word: &str) -> Parsed<()> {
+        if self.eat_word(word) {
+            return Ok(());
+        }
+        let diagnostic = self.not_expected(&format!("`{word}`"));
+        let found = self.word();
+        if !found.is_empty() && nearest(found, [word]).is_some() {
+            return self.fail(diagnostic.help(format!("did you mean `{word}`?")));
+        }
+        self.fail(diagnostic)
+    }
+
+    /// Goes on to the token `index`, never back.
+    fn jump(&mut self, index: usize) {
+        self.at = self.at.max(index).min(self.tokens.len() - 1);
+    }
+
+    // Telling.
+
+    /// What is looked at, as messages name it.
+    fn found(&self) -> String {
+        let token = self.peek();
+        if token.kind == TokenKind::End {
+            return "the end of the file".to_owned();
+        }
+        let text = self.text_of(token);
+        if text.chars().count() <= 30 {
+            return format!("`{text}`");
+        }
+        let short: String = text.chars().take(26).collect();
+        format!("`{short}...`")
+    }
+
+    fn not_expected(&self, expected: &str) -> Diagnostic {
+        let message = format!("expected {expected}, found {}", self.found());
+        Diagnostic::error(Code::UnexpectedToken, self.peek().span, message)
+    }
+
+    fn unexpected<T>(&mut self, expected: &str) -> Parsed<T> {
+        let diagnostic = self.not_expected(expected);
+        self.fail(diagnostic)
+    }
+
+    /// Tells a mistake noticed at the token that is looked at, and gives up.
+    fn fail<T>(&mut self, diagnostic: Diagnostic) -> Parsed<T> {
+        self.tell(diagnostic);
+        Err(Reported)
+    }
+
+    /// Tells a mistake noticed at the token that is looked at.
+    fn tell(&mut self, diagnostic: Diagnostic) {
+        if self.noticed == Some(self.at) || self.is(TokenKind::Bad) {
+            self.noticed = Some(self.at);
+            return;
+        }
+        self.noticed = Some(self.at);
+        self.diagnostics.push(diagnostic);
+        if self.diagnostics.len() > MAX_DIAGNOSTICS {
+            // No one reads more: go to the end.
+            self.at = self.tokens.len() - 1;
+            self.noticed = Some(self.at);
+        }
+    }
+
+    // Brackets.
+
+    /// Takes the bracket that closes the one at the index `open`.
+    fn close(&mut self, open: usize, expected: &str) -> Parsed<()> {
+        let (closer, shown) = match self.tokens[open].kind {
+            TokenKind::OpenBrace => (TokenKind::CloseBrace, "}"),
+            TokenKind::OpenParen => (TokenKind::CloseParen, ")"),
+            _ => (TokenKind::CloseBracket, "]"),
+        };
+        if self.eat(closer) {
+            return Ok(());
+        }
+        let opener = self.tokens[open].span;
+        if self.brackets.closer(open).is_none() {
+            return self.fail(self.unclosed(open));
+        }
+        let expected = if expected.is_empty() {
+            format!("`{shown}`")
+        } else {
+            format!("{expected} or `{shown}`")
+        };
+        let mut diagnostic = self.not_expected(&expected);
+        if self.text[opener.start as usize..self.peek().span.start as usize].contains('\n') {
+            diagnostic = diagnostic.context(opener, "opened here");
+        }
+        self.fail(diagnostic)
+    }
+
+    /// The bracket at the index `open` has no partner, which is noticed here.
+    fn unclosed(&self, open: usize) -> Diagnostic {
+        let opener = self.tokens[open].span;
+        let shown = self.text_of(self.tokens[open]);
+        let closer = match shown {
+            "{" => "}",
+            "(" => ")",
+            _ => "]",
+        };
+        let diagnostic = Diagnostic::error(
+            Code::UnclosedBracket,
+            opener,
+            format!("this `{shown}` is never closed"),
+        );
+        if self.is(TokenKind::End) {
+            diagnostic.help(format!("the file ends without a `{closer}` for it"))
+        } else {
+            diagnostic.context(self.peek().span, format!("expected `{closer}` before this"))
+        }
+    }
+
+    /// Runs `inner` behind the bracket at the index `open`. If it fails, goes on behind the
+    /// partner of that bracket, where there is one.
+    fn recover_in<T>(
+        &mut self,
+        open: usize,
+        inner: impl FnOnce(&mut Self) -> Parsed<T>,
+    ) -> Parsed<Option<T>> {
+        let nesting = self.nesting;
+        if let Ok(node) = inner(self) {
+            return Ok(Some(node));
+        }
+        self.nesting = nesting;
+        match self.brackets.closer(open) {
+            Some(closer) if closer >= self.at => {
+                self.jump(closer + 1);
+                Ok(None)
+            }
+            _ => Err(Reported),
+        }
+    }
+
+    /// Runs `inner` one level deeper.
+    fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        if self.nesting >= MAX_NESTING {
+            return self.fail(too_deep(self.peek().span));
+        }
+        self.nesting += 1;
+        let result = inner(self);
+        self.nesting = self.nesting.saturating_sub(1);
+        result
+    }
+
+    /// `item, item, ... closer`, a comma before the closer allowed. The opening bracket is at the
+    /// index `open` and taken already.
+    fn comma_list(
+        &mut self,
+        open: usize,
+        closer: TokenKind,
+        expected: &str,
+        mut item: impl FnMut(&mut Self) -> Parsed<()>,
+    ) -> Parsed<()> {
+        let mut told_comma = false;
+        loop {
+            if self.is(closer) {
+                self.bump();
+                return Ok(());
+            }
+            item(self)?;
+            if self.eat(TokenKind::Comma) || self.is(closer) {
+                continue;
+            }
+            // A new line, or a name behind a value: the comma is missing.
+            let starts_item =
+                matches!(self.kind(), TokenKind::Word | TokenKind::Quoted | TokenKind::Str);
+            if !starts_item || self.brackets.closer(open).is_none() {
+                return self.close(open, expected);
+            }
+            if !told_comma {
+                told_comma = true;
+                let diagnostic = self.not_expected(&format!("`,` or {expected}"));
+                let last = self.last_end();
+                let place = Span { start: last.end, end: last.end };
+                self.tell(Diagnostic {
+                    message: "missing `,`".to_owned(),
+                    primary: crate::diagnostic::Label { span: place, text: String::new() },
+                    help: Some(format!("put a `,` before {}", self.found())),
+                    ..diagnostic
+                });
+            }
+            self.noticed = Some(self.at);
+        }
+    }
+
+    // Small things.
+
+    /// A name of an event type, rule or step: reserved words need back-quotes.
+    fn name(&mut self, expected: &str) -> Parsed<Name> {
+        match self.kind() {
+            TokenKind::Word if !words::is_reserved(self.word()) => Ok(self.any_name()),
+            TokenKind::Quoted => Ok(self.any_name()),
+            TokenKind::Word => {
+                let word = self.word();
+                let diagnostic = self
+                    .not_expected(expected)
+                    .label("a word of the language")
+                    .help(format!("if it is a name, write it in back-quotes: `` `{word}` ``"));
+                self.fail(diagnostic)
+            }
+            TokenKind::Str => {
+                let diagnostic = self.not_expected(expected);
+                let text = self.string_text(self.peek());
+                if words::is_word(&text) {
+                    return self.fail(diagnostic.help(format!("write `{text}` without quotes")));
+                }
+                self.fail(diagnostic)
+            }
+            _ => self.unexpected(expected),
+        }
+    }
+
+    /// A name where every word may be one.
+    fn free_name(&mut self, expected: &str) -> Parsed<Name> {
+        match self.kind() {
+            TokenKind::Word | TokenKind::Quoted => Ok(self.any_name()),
+            _ => self.name(expected),
+        }
+    }
+
+    /// The word or quoted name that is looked at.
+    fn any_name(&mut self) -> Name {
+        let token = self.bump();
+        let text = self.text_of(token);
+        let text = if token.kind == TokenKind::Quoted { &text[1..text.len() - 1] } else { text };
+        Spanned { node: text.to_owned(), span: token.span }
+    }
+
+    fn string(&mut self, expected: &str) -> Parsed<Spanned<String>> {
+        if self.is(TokenKind::Str) {
+            let token = self.bump();
+            return Ok(Spanned { node: self.string_text(token), span: token.span });
+        }
+        let diagnostic = self.not_expected(expected);
+        let word = self.word();
+        if word.is_empty() {
+            self.fail(diagnostic)
+        } else {
+            self.fail(diagnostic.help("text stands in double quotes"))
+        }
+    }
+
+    /// What a string token means.
+    fn string_text(&self, token: Token) -> String {
+        let text = self.text_of(token);
+        let mut content = text.chars();
+        content.next();
+        content.next_back();
+        lex::unescape(content.as_str(), |_, _| ())
+    }
+
+    /// The words that `found` may be a misspelling of, in other letters or a letter off.
+    fn misspelled(&self, candidates: &[&'static str]) -> Option<&'static str> {
+        let found = self.word();
+        if found.is_empty() {
+            return None;
+        }
+        nearest(found, candidates.iter().copied())
+    }
+}
+
+fn too_deep(span: Span) -> Diagnostic {
+    Diagnostic::error(
+        Code::LimitExceeded,
+        span,
+        format!("this nests deeper than {MAX_NESTING} levels"),
+    )
+}
+
+#[cfg(test)]
+mod tests;

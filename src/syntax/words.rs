@@ -1,0 +1,90 @@
+//! The words of the language and where they may stand as names.
+
+/// Words that start an item.
+pub(super) const ITEMS: [&str; 7] = ["event", "list", "param", "define", "rule", "test", "use"];
+
+/// Words that start a clause of a rule.
+pub(super) const CLAUSES: [&str; 15] = [
+    "about", "severity", "tags", "meta", "param", "define", "from", "key", "match", "within",
+    "skip", "emit", "on", "suppress", "limit",
+];
+
+/// Words that start a step of a test.
+pub(super) const TEST_STEPS: [&str; 3] = ["at", "advance", "expect"];
+
+/// Names of types.
+pub(super) const TYPES: [&str; 8] =
+    ["bool", "int", "float", "string", "time", "duration", "ip", "list"];
+
+/// Whether `word` needs back-quotes as the name of an event type, a rule, a step.
+///
+/// Words that start an item or a clause, join parts of a pattern or belong to expressions do. The
+/// names of types and the words that only mean something in one place (`first`, `at`, `fail`) do
+/// not.
+pub(super) fn is_reserved(word: &str) -> bool {
+    is_operator(word)
+        || ITEMS.contains(&word)
+        || CLAUSES.contains(&word)
+        || matches!(word, "without" | "next" | "any" | "as" | "until" | "for" | "of" | "prev")
+}
+
+/// Whether `word` means something inside an expression. Any other word may start a path there:
+/// `[severity > 3]` is about the field `severity`.
+pub(super) fn is_operator(word: &str) -> bool {
+    matches!(
+        word,
+        "and"
+            | "or"
+            | "not"
+            | "in"
+            | "like"
+            | "is"
+            | "null"
+            | "true"
+            | "false"
+            | "if"
+            | "then"
+            | "else"
+    )
+}
+
+/// Whether `text` is a name that needs no back-quotes to be read as one word.
+pub(super) fn is_word(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// What users of other languages type where they mean this clause.
+pub(super) fn clause_elsewhere(word: &str) -> Option<&'static str> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "where" | "when" | "if" | "having" | "filter" => {
+            "a condition stands in brackets after its step: `order_created[amount > 100]`"
+        }
+        "pattern" | "sequence" | "seq" | "detect" => "the pattern of a rule is its `match` clause",
+        "select" | "return" | "output" | "yield" | "measures" => {
+            "what a match tells is its `emit` clause: `emit { user, total: sum(t.amount) }`"
+        }
+        "group" | "partition" | "by" => "one stream per key is the `key` clause: `key user`",
+        "window" | "timeout" | "duration" | "timeframe" => {
+            "the time bound of a match is its `within` clause: `within 10m`"
+        }
+        "description" | "title" | "desc" | "doc" => "say what the rule is for with `about \"...\"`",
+        _ => return None,
+    })
+}
+
+/// The type that users of other languages mean by `word`.
+pub(super) fn type_elsewhere(word: &str) -> Option<&'static str> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "str" | "text" | "varchar" | "char" | "uuid" => "string",
+        "integer" | "long" | "i64" | "i32" | "u64" | "u32" | "bigint" | "short" => "int",
+        "double" | "number" | "f64" | "f32" | "decimal" | "real" => "float",
+        "boolean" => "bool",
+        "timestamp" | "datetime" | "date" | "instant" => "time",
+        "interval" | "timespan" => "duration",
+        "ipv4" | "ipv6" | "ipaddr" | "inet" | "cidr" | "address" => "ip",
+        "array" | "vec" | "set" => "list<...>",
+        _ => return None,
+    })
+}

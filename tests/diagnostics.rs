@@ -1,0 +1,56 @@
+//! Every rule file under `testdata/diagnostics` is told what the `.txt` beside it says.
+//! `KLEENE_TEST_UPDATE=1` writes those files anew; read the difference before you commit it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kleene::diagnostic::{Diagnostic, Source};
+
+#[test]
+fn every_mistake_is_told_as_recorded() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/diagnostics");
+    let update = std::env::var_os("KLEENE_TEST_UPDATE").is_some();
+    let mut wrong = String::new();
+    let mut cases = 0;
+    for file in rule_files(&root) {
+        cases += 1;
+        let text = fs::read_to_string(&file).unwrap();
+        let name = file.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
+        let source = Source::new(name.as_str(), text);
+        let rendered: Vec<String> =
+            check(&name, &source).iter().map(|diagnostic| diagnostic.render(&source)).collect();
+        let found = rendered.join("\n");
+        let record = file.with_extension("txt");
+        let expected = fs::read_to_string(&record).unwrap_or_default();
+        if found == expected {
+            continue;
+        }
+        if update {
+            fs::write(&record, found).unwrap();
+        } else {
+            let _ = writeln!(wrong, "{name}: expected\n{expected}\nfound\n{found}");
+        }
+    }
+    assert!(cases > 0, "no rule files under {}", root.display());
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// What is told about a file: the folder says how far it is read.
+fn check(_name: &str, source: &Source) -> Vec<Diagnostic> {
+    kleene::syntax::parse(source).1
+}
+
+fn rule_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("the folder is there");
+    let mut files = Vec::new();
+    for path in entries.map(|entry| entry.expect("it can be listed").path()) {
+        if path.is_dir() {
+            files.extend(rule_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "cep") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
