@@ -10,6 +10,7 @@ mod eval;
 mod key;
 mod matcher;
 mod outcome;
+pub mod reference;
 mod store;
 
 pub use key::KeyState;

@@ -1,1 +1,14 @@
-//! Part of Kleene.
+//! What Kleene's tests share: the recorded cases of Flink CEP, random patterns and streams, and
+//! engines behind one trait.
+//!
+//! * [`format`] reads the files of `testdata/conformance`.
+//! * [`convert`] turns a case into a pattern, [`text`] into a rule.
+//! * [`engine`] runs the events of a case through an engine.
+//! * [`judge`] compares what it told with what was recorded.
+//! * [`random`] makes patterns and streams for property tests.
+
+pub mod convert;
+pub mod engine;
+pub mod format;
+pub mod judge;
+pub mod known;

@@ -1,0 +1,148 @@
+//! What an engine told, held against what was recorded.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use kleene::exec::reference::Told;
+use kleene::hir::{Pattern, StageId};
+
+use crate::convert;
+use crate::engine::{self, Engine};
+use crate::format::{Case, Match};
+use crate::known::{self, Rule};
+
+/// How a case went.
+#[derive(Debug)]
+pub enum Verdict {
+    /// As recorded.
+    Passed,
+    /// Not as recorded, and it should be.
+    Failed(String),
+    /// Not as recorded, where the record itself depends on the order of a queue.
+    Tied,
+    /// Not as recorded, for a stated reason.
+    Known(&'static Rule),
+}
+
+/// What an engine does with a pattern that Flink refuses or cannot run.
+#[derive(Debug)]
+pub enum Odd {
+    /// It says why it does not run it.
+    Refused(String),
+    /// It runs it.
+    Supported,
+    /// What it told was wrong in itself: something was told twice.
+    Failed(String),
+}
+
+/// What was captured, by stage, in the order in which stages first captured something.
+type Captured = BTreeMap<String, Vec<usize>>;
+
+/// What was told in a step: matches, and timeouts with their time.
+type Tellings = (BTreeSet<Captured>, BTreeSet<(i64, Captured)>);
+
+/// Runs a case and compares.
+pub fn judge(engine: &dyn Engine, case: &Case, flags: &[String]) -> Verdict {
+    let outcome = match compare(engine, case) {
+        Ok(None) => return Verdict::Passed,
+        Ok(Some(difference)) | Err(difference) => difference,
+    };
+    if let Some(rule) = known::applying(&case.pattern) {
+        return Verdict::Known(rule);
+    }
+    if flags.iter().any(|flag| flag == "tie") {
+        return Verdict::Tied;
+    }
+    Verdict::Failed(outcome)
+}
+
+/// Runs a pattern that has no record of results.
+pub fn judge_odd(engine: &dyn Engine, case: &Case) -> Odd {
+    let pattern = match convert::pattern(&case.pattern) {
+        Ok(pattern) => pattern,
+        Err(error) => return Odd::Refused(error.to_string()),
+    };
+    let mut session = match engine.start(&pattern) {
+        Ok(session) => session,
+        Err(error) => return Odd::Refused(error),
+    };
+    let events = convert::events(case);
+    for told in engine::run(&mut *session, &events) {
+        if let Err(error) = tellings(&pattern, &told) {
+            return Odd::Failed(error);
+        }
+    }
+    Odd::Supported
+}
+
+/// The first difference, or why the case does not run.
+fn compare(engine: &dyn Engine, case: &Case) -> Result<Option<String>, String> {
+    let pattern = convert::pattern(&case.pattern).map_err(|error| error.to_string())?;
+    let mut session = engine.start(&pattern)?;
+    let events = convert::events(case);
+    let told = engine::run(&mut *session, &events);
+    let mut difference = String::new();
+    for (number, (told, recorded)) in told.iter().zip(&case.steps).enumerate() {
+        let (matches, timeouts) = tellings(&pattern, told)?;
+        let wanted_matches: BTreeSet<_> = recorded.matches.iter().map(by_stage).collect();
+        let wanted_timeouts: BTreeSet<_> =
+            recorded.timeouts.iter().map(|t| (t.at, by_stage(&t.partial))).collect();
+        let mut note = |sign: char, what: &str, captured: &Captured| {
+            let _ = writeln!(difference, "  step {number}: {sign} {what} {}", show(captured));
+        };
+        for captured in wanted_matches.difference(&matches) {
+            note('-', "match", captured);
+        }
+        for captured in matches.difference(&wanted_matches) {
+            note('+', "match", captured);
+        }
+        for (at, captured) in wanted_timeouts.difference(&timeouts) {
+            note('-', &format!("timeout at {at}"), captured);
+        }
+        for (at, captured) in timeouts.difference(&wanted_timeouts) {
+            note('+', &format!("timeout at {at}"), captured);
+        }
+    }
+    if told.len() != case.steps.len() {
+        let _ = writeln!(difference, "  {} steps instead of {}", told.len(), case.steps.len());
+    }
+    Ok(if difference.is_empty() { None } else { Some(difference) })
+}
+
+fn tellings(pattern: &Pattern, told: &[Told]) -> Result<Tellings, String> {
+    let mut tellings = Tellings::default();
+    for one in told {
+        let captured = captured(pattern, &one.captures);
+        let text = show(&captured);
+        let new = if one.is_match {
+            tellings.0.insert(captured)
+        } else {
+            tellings.1.insert((one.at.as_millis(), captured))
+        };
+        if !new {
+            return Err(format!("  told twice: {text}\n"));
+        }
+    }
+    Ok(tellings)
+}
+
+fn captured(pattern: &Pattern, captures: &[(StageId, usize)]) -> Captured {
+    let mut captured = Captured::new();
+    for &(stage, event) in captures {
+        let name = convert::stage_name(pattern, stage).to_string();
+        captured.entry(name).or_default().push(event);
+    }
+    captured
+}
+
+fn by_stage(recorded: &Match) -> Captured {
+    recorded.iter().cloned().collect()
+}
+
+fn show(captured: &Captured) -> String {
+    let parts = captured.iter().map(|(name, events)| {
+        let events: Vec<_> = events.iter().map(ToString::to_string).collect();
+        format!("{name}={}", events.join(","))
+    });
+    parts.collect::<Vec<_>>().join(" ")
+}

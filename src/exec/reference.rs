@@ -1,0 +1,1181 @@
+//! An independent matcher: slow and obvious.
+//!
+//! It reads a [`Pattern`] as it stands. Each partial match is a list of what it has captured and a
+//! [`Position`] in the pattern's tree; for every event the moves that are open there are worked out
+//! anew by walking the tree. Nothing is compiled, nothing is shared, nothing is kept in registers,
+//! so that it can be held against the matcher that does all of that. It takes time and memory
+//! exponential in the number of events where the pattern asks for every combination, and it keeps
+//! every event: it is for tests and explanations, not for streams.
+//!
+//! What a partial match does with an event is put in four words, those of Flink CEP and SASE:
+//! * *take*: the event is captured and the match goes on behind it;
+//! * *ignore*: the event is skipped and the match waits on;
+//! * *proceed*: the match also tries the same event at a later position, because what lies between
+//!   may be left out or has been repeated often enough;
+//! * *stop*: a `not` was violated; whatever else this partial match would have become at this event
+//!   is given up.
+//!
+//! All open takes and ignores of a position, and of those that it proceeds to, are followed.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::rc::Rc;
+
+use crate::event::Event;
+use crate::exec::aggregate::Accumulator;
+use crate::exec::eval::{self, Scope};
+use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact, Pick};
+use crate::hir::{
+    ConditionId, Contiguity, Gap, Item, ItemKind, LoopMode, Pattern, Quantifier, Sequence,
+    SkipStrategy, StageId, Test,
+};
+use crate::time::Timestamp;
+use crate::value::{Value, ValueRef};
+
+/// A condition that the host tests: the candidate event, and what the partial match has captured.
+pub type HostCondition<E> = Box<dyn Fn(&E, &[(StageId, &E)]) -> bool>;
+
+/// A match or a timeout.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Told {
+    /// Whether it is a match; a timeout otherwise.
+    pub is_match: bool,
+    /// What was captured, in the order of the events: the step, and the number of the event in the
+    /// order in which events were pushed, from 0.
+    pub captures: Vec<(StageId, usize)>,
+    /// The time of the event that completed the match, or the deadline that passed.
+    pub at: Timestamp,
+}
+
+/// Why a pattern cannot be run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refused(String);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// The matcher for one key's events in time order.
+pub struct Reference<E> {
+    pattern: Rc<Pattern>,
+    host: Vec<HostCondition<E>>,
+    /// Every event that was pushed.
+    events: Vec<E>,
+    /// Partial matches, in no particular order and without duplicates.
+    partials: Vec<Partial>,
+    /// Complete matches that wait until no older partial match is alive (`ordered`).
+    waiting: Vec<Captures>,
+}
+
+/// What a partial match has captured: steps and numbers of events.
+type Captures = Vec<(StageId, usize)>;
+
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Partial {
+    captures: Captures,
+    position: Position,
+}
+
+/// Where in the pattern a partial match waits.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Position {
+    /// The groups around it, outermost first.
+    frames: Vec<Frame>,
+    /// The item, in the innermost group's sequence.
+    index: usize,
+    wait: Wait,
+    /// The nots that are not asked for here though they stand before: an optional step behind them
+    /// has captured an event.
+    without: BTreeSet<StageId>,
+    /// How the position was reached, where that decides whether a greedy loop before it holds its
+    /// events back from it.
+    reached: Reached,
+}
+
+/// A group that is being matched.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Frame {
+    /// The group's place in its sequence.
+    index: usize,
+    turn: Turn,
+    /// When the first event of this repetition was captured.
+    begun: Option<Timestamp>,
+}
+
+/// Which repetition of an item.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Turn {
+    /// The n-th, from 1.
+    Nth(u32),
+    /// Any further one of a loop without upper bound, once the least number has been reached.
+    Further,
+}
+
+const FIRST: Turn = Turn::Nth(1);
+
+/// What is waited for at a position.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Wait {
+    /// An event of the step. With `skipped`, an event has been ignored here before, and what may
+    /// follow the step is waited for by another partial match.
+    Step { turn: Turn, skipped: bool },
+    /// Nothing: a repetition of the endless group is complete, the next one may start.
+    Joint,
+    /// One event that is not that of the `next not`.
+    NotNext,
+    /// The end of time, while the last `not`s hold.
+    Pending,
+    /// Nothing: the pattern is complete.
+    End,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Reached {
+    /// As it is usual.
+    Plainly,
+    /// From a greedy loop at the moment when its `until` came: the loop holds nothing back.
+    AfterUntil,
+    /// From an endless optional loop that has captured something.
+    FromLoop,
+}
+
+/// When a move is open.
+#[derive(Clone, Debug)]
+enum Guard {
+    Fits(ConditionId),
+    /// The event's time is within the bounds of the step and the groups around it.
+    InTime,
+    Not(Box<Guard>),
+    All(Vec<Guard>),
+    Any(Vec<Guard>),
+}
+
+impl Guard {
+    fn always() -> Guard {
+        Guard::All(Vec::new())
+    }
+
+    fn not(guard: Guard) -> Guard {
+        Guard::Not(Box::new(guard))
+    }
+
+    fn and(self, other: Guard) -> Guard {
+        Guard::All(vec![self, other])
+    }
+
+    /// `self`, and not `condition` if there is one.
+    fn unless(self, condition: Option<ConditionId>) -> Guard {
+        match condition {
+            Some(condition) => self.and(Guard::not(Guard::Fits(condition))),
+            None => self,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Move {
+    Take(StageId, Position),
+    Ignore(Position),
+    Proceed(Position),
+    Stop(StageId),
+}
+
+/// What an event makes of one partial match.
+#[derive(Default)]
+struct Outcome {
+    partials: Vec<Partial>,
+    matches: Vec<Captures>,
+    stopped: bool,
+}
+
+impl<E: Event> Reference<E> {
+    /// A matcher with nothing captured; `host` holds the closures of [`Test::Host`] by number.
+    ///
+    /// # Errors
+    /// For patterns that have no sensible meaning: see the crate's documentation of semantics.
+    pub fn new(pattern: &Pattern, host: Vec<HostCondition<E>>) -> Result<Reference<E>, Refused> {
+        check(pattern)?;
+        Ok(Reference {
+            pattern: Rc::new(pattern.clone()),
+            host,
+            events: Vec::new(),
+            partials: Vec::new(),
+            waiting: Vec::new(),
+        })
+    }
+
+    /// What the next event gives. Its time is not before that of the one before it, and
+    /// [`advance`](Reference::advance) has been called for it.
+    pub fn push(&mut self, event: E) -> Vec<Told> {
+        let now = self.events.len();
+        let at = event.time();
+        self.events.push(event);
+
+        let pattern = Rc::clone(&self.pattern);
+        let tree = Tree { pattern: &pattern };
+        let start = Partial { captures: Vec::new(), position: tree.start() };
+        let mut matches = Vec::new();
+        let mut partials = Vec::new();
+        for partial in std::iter::once(&start).chain(&self.partials) {
+            let outcome = self.meet(&tree, partial, now);
+            matches.extend(outcome.matches);
+            if !outcome.stopped {
+                partials.extend(outcome.partials);
+            }
+        }
+        // The start is always there; what has captured nothing is the start.
+        partials.retain(|partial| !partial.captures.is_empty());
+        partials.sort();
+        partials.dedup();
+        self.partials = partials;
+        self.tell(matches, at)
+    }
+
+    /// Moves time to `to`: what runs out of time by then is told, one deadline after the other.
+    pub fn advance(&mut self, to: Timestamp) -> Vec<Told> {
+        let pattern = Rc::clone(&self.pattern);
+        let tree = Tree { pattern: &pattern };
+        let mut told = Vec::new();
+        loop {
+            let deadlines: Vec<_> =
+                self.partials.iter().map(|partial| self.deadline(&tree, partial)).collect();
+            let Some(at) = deadlines.iter().flatten().min().copied() else { break };
+            if at > to {
+                break;
+            }
+            let (mut matches, mut timeouts, mut alive) = (Vec::new(), Vec::new(), Vec::new());
+            for (partial, deadline) in std::mem::take(&mut self.partials).into_iter().zip(deadlines)
+            {
+                if deadline != Some(at) {
+                    alive.push(partial);
+                } else if tree.is_complete_in_time(&partial.position) {
+                    matches.push(partial.captures);
+                } else {
+                    timeouts.push(partial.captures);
+                }
+            }
+            self.partials = alive;
+            if self.pattern.tell_timeouts {
+                in_order(&mut timeouts);
+                told.extend(timeouts.into_iter().map(|captures| Told {
+                    is_match: false,
+                    captures,
+                    at,
+                }));
+            }
+            told.extend(self.tell(matches, at));
+        }
+        told
+    }
+
+    /// The next moment at which [`advance`](Reference::advance) does something.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let tree = Tree { pattern: &self.pattern };
+        self.partials.iter().filter_map(|partial| self.deadline(&tree, partial)).min()
+    }
+
+    /// How many partial matches are open.
+    pub fn partial_count(&self) -> usize {
+        self.partials.len()
+    }
+
+    /// All that the event does to one partial match.
+    fn meet(&self, tree: &Tree<'_>, partial: &Partial, now: usize) -> Outcome {
+        let time = self.events[now].time();
+        let mut outcome = Outcome::default();
+        let mut open = vec![partial.position.clone()];
+        let mut seen = BTreeSet::new();
+        while let Some(position) = open.pop() {
+            if !seen.insert(position.clone()) {
+                continue;
+            }
+            for (guard, a_move) in tree.moves(&position, time) {
+                if !self.holds(tree, &guard, &position, &partial.captures, now) {
+                    continue;
+                }
+                match a_move {
+                    Move::Stop(_) => outcome.stopped = true,
+                    Move::Proceed(target) => open.push(target),
+                    Move::Ignore(target) if target.wait == Wait::End => {
+                        outcome.matches.push(partial.captures.clone());
+                    }
+                    Move::Ignore(target) => outcome
+                        .partials
+                        .push(Partial { captures: partial.captures.clone(), position: target }),
+                    Move::Take(stage, target) => {
+                        let mut captures = partial.captures.clone();
+                        captures.push((stage, now));
+                        if self.ends_after(tree, &target, &partial.captures, now) {
+                            outcome.matches.push(captures.clone());
+                        }
+                        if target.wait != Wait::End {
+                            outcome.partials.push(Partial { captures, position: target });
+                        }
+                    }
+                }
+            }
+        }
+        if outcome.partials.is_empty() && !outcome.stopped && tree.settles(&partial.position) {
+            outcome.matches.push(partial.captures.clone());
+        }
+        outcome
+    }
+
+    /// Whether the end can be reached from `position` without a further event, as seen with the
+    /// event that led there and what was captured before it.
+    fn ends_after(
+        &self,
+        tree: &Tree<'_>,
+        position: &Position,
+        before: &[(StageId, usize)],
+        now: usize,
+    ) -> bool {
+        let time = self.events[now].time();
+        let mut open = vec![position.clone()];
+        let mut seen = BTreeSet::new();
+        while let Some(position) = open.pop() {
+            if position.wait == Wait::End {
+                return true;
+            }
+            if !seen.insert(position.clone()) {
+                continue;
+            }
+            for (guard, a_move) in tree.moves(&position, time) {
+                if let Move::Proceed(target) = a_move
+                    && self.holds(tree, &guard, &position, before, now)
+                {
+                    open.push(target);
+                }
+            }
+        }
+        false
+    }
+
+    fn holds(
+        &self,
+        tree: &Tree<'_>,
+        guard: &Guard,
+        position: &Position,
+        captures: &[(StageId, usize)],
+        now: usize,
+    ) -> bool {
+        let holds = |guard: &Guard| self.holds(tree, guard, position, captures, now);
+        match guard {
+            Guard::Fits(condition) => self.fits(*condition, captures, now),
+            Guard::InTime => self.in_time(tree, position, captures, now),
+            Guard::Not(inner) => !holds(inner),
+            Guard::All(all) => all.iter().all(holds),
+            Guard::Any(any) => any.iter().any(holds),
+        }
+    }
+
+    fn fits(&self, condition: ConditionId, captures: &[(StageId, usize)], now: usize) -> bool {
+        let condition = &self.pattern.conditions[condition.index()];
+        let event = &self.events[now];
+        if condition.ty.is_some_and(|ty| ty != event.type_id()) {
+            return false;
+        }
+        match &condition.test {
+            Test::True => true,
+            Test::Expr(expr) => {
+                eval::test(expr, &View { candidate: event, captures, events: &self.events })
+            }
+            Test::Host { index, .. } => {
+                let seen: Vec<_> =
+                    captures.iter().map(|&(stage, event)| (stage, &self.events[event])).collect();
+                self.host.get(*index).is_some_and(|test| test(event, &seen))
+            }
+        }
+    }
+
+    /// Whether the event may be taken at `position` as far as time is concerned.
+    fn in_time(
+        &self,
+        tree: &Tree<'_>,
+        position: &Position,
+        captures: &[(StageId, usize)],
+        now: usize,
+    ) -> bool {
+        let time = self.events[now].time();
+        if let Some(&(_, last)) = captures.last() {
+            let passed = time.millis_since(self.events[last].time());
+            for gap in tree.gaps(position) {
+                if passed < gap.min || gap.max.is_some_and(|max| passed > max) {
+                    return false;
+                }
+            }
+        }
+        tree.running_groups(position).all(|(begun, within)| time.millis_since(begun) < within)
+    }
+
+    /// When a partial match runs out of time.
+    fn deadline(&self, tree: &Tree<'_>, partial: &Partial) -> Option<Timestamp> {
+        let time_of = |capture: Option<&(StageId, usize)>| {
+            capture.map(|&(_, event)| self.events[event].time())
+        };
+        let first = time_of(partial.captures.first())?;
+        let last = time_of(partial.captures.last())?;
+        let whole = self.pattern.within.map(|within| first.plus_millis(within));
+        let pending = tree.pending_bound(&partial.position).map(|bound| last.plus_millis(bound));
+        let here = tree.bounds_here(&partial.position).map(|bound| match bound {
+            Bound::SinceLast(millis) => last.plus_millis(millis),
+            Bound::Since(begun, millis) => begun.plus_millis(millis),
+        });
+        whole.into_iter().chain(pending).chain(here).min()
+    }
+
+    /// Tells what has been completed, as far as the skip strategy allows.
+    fn tell(&mut self, mut matches: Vec<Captures>, at: Timestamp) -> Vec<Told> {
+        let ordered = self.pattern.skip.ordered && self.pattern.skip.strategy != SkipStrategy::None;
+        matches.append(&mut self.waiting);
+        in_order(&mut matches);
+        let mut told = Vec::new();
+        while let Some(first) = matches.first() {
+            let start = start_of(first);
+            if ordered && self.partials.iter().any(|partial| start_of(&partial.captures) < start) {
+                break;
+            }
+            let captures = matches.remove(0);
+            matches.retain(|other| !self.skips(&captures, start_of(other)));
+            let mut partials = std::mem::take(&mut self.partials);
+            partials.retain(|partial| !self.skips(&captures, start_of(&partial.captures)));
+            self.partials = partials;
+            told.push(Told { is_match: true, captures, at });
+        }
+        self.waiting = matches;
+        told
+    }
+
+    /// Whether the match drops what started with the event `start`.
+    fn skips(&self, captures: &[(StageId, usize)], start: usize) -> bool {
+        let of = |stage: StageId| captures.iter().filter(move |(s, _)| *s == stage).map(|c| c.1);
+        match self.pattern.skip.strategy {
+            SkipStrategy::None => false,
+            SkipStrategy::PastLast => captures.last().is_some_and(|&(_, last)| start <= last),
+            SkipStrategy::ToNext => start == start_of(captures),
+            SkipStrategy::ToFirst(stage) => of(stage).next().is_some_and(|first| start < first),
+            SkipStrategy::ToLast(stage) => of(stage).last().is_some_and(|last| start < last),
+        }
+    }
+}
+
+impl<E> fmt::Debug for Reference<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reference")
+            .field("partials", &self.partials)
+            .field("waiting", &self.waiting)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The number of the event that a match started with.
+fn start_of(captures: &[(StageId, usize)]) -> usize {
+    captures.first().map_or(usize::MAX, |&(_, event)| event)
+}
+
+/// The order in which matches of one moment are told: the one that started first, then the one that
+/// captured most, then by what was captured; each once.
+fn in_order(matches: &mut Vec<Captures>) {
+    matches.sort_by(|a, b| {
+        (start_of(a), std::cmp::Reverse(a.len()), a).cmp(&(
+            start_of(b),
+            std::cmp::Reverse(b.len()),
+            b,
+        ))
+    });
+    matches.dedup();
+}
+
+/// What ends the wait at a position.
+enum Bound {
+    SinceLast(i64),
+    Since(Timestamp, i64),
+}
+
+/// The pattern, and how to find one's way in it.
+struct Tree<'p> {
+    pattern: &'p Pattern,
+}
+
+impl<'p> Tree<'p> {
+    fn start(&self) -> Position {
+        self.enter(&[], 0)
+    }
+
+    /// The sequence inside of the groups of `frames`.
+    fn sequence(&self, frames: &[Frame]) -> &'p Sequence {
+        let mut sequence = &self.pattern.body;
+        for frame in frames {
+            if let ItemKind::Group { body, .. } = &sequence.items[frame.index].kind {
+                sequence = body;
+            }
+        }
+        sequence
+    }
+
+    fn item(&self, frames: &[Frame], index: usize) -> &'p Item {
+        &self.sequence(frames).items[index]
+    }
+
+    /// The `until` of the innermost group: inside, nothing happens once it holds.
+    fn group_until(&self, frames: &[Frame]) -> Option<ConditionId> {
+        let (last, outer) = frames.split_last()?;
+        quantifier(self.item(outer, last.index)).until
+    }
+
+    /// The first position of an item's first repetition.
+    fn enter(&self, frames: &[Frame], index: usize) -> Position {
+        self.enter_turn(frames, index, FIRST)
+    }
+
+    fn enter_turn(&self, frames: &[Frame], index: usize, turn: Turn) -> Position {
+        let wait = match &self.item(frames, index).kind {
+            ItemKind::Group { .. } => {
+                let mut inside = frames.to_vec();
+                inside.push(Frame { index, turn, begun: None });
+                return self.enter(&inside, 0);
+            }
+            ItemKind::Step { .. } => Wait::Step { turn, skipped: false },
+            ItemKind::Not { .. } => Wait::NotNext,
+        };
+        Position::at(frames, index, wait)
+    }
+
+    /// The position after an item is done with.
+    fn after(&self, frames: &[Frame], index: usize) -> Position {
+        let items = &self.sequence(frames).items;
+        for next in index + 1..items.len() {
+            match &items[next].kind {
+                ItemKind::Not { .. } if items[next].contiguity != Contiguity::Next => {
+                    // Between two items it only forbids; at the end of the pattern it waits.
+                    if frames.is_empty() && items[next..].iter().all(is_not) {
+                        return Position::at(frames, next, Wait::Pending);
+                    }
+                }
+                _ => return self.enter(frames, next),
+            }
+        }
+        let Some((group, outer)) = frames.split_last() else {
+            return Position::at(&[], items.len(), Wait::End);
+        };
+        match self.next_turn(outer, group.index, group.turn) {
+            Some(_) if group.turn == Turn::Further => Position::at(outer, group.index, Wait::Joint),
+            Some(turn) => self.enter_turn(outer, group.index, turn),
+            None => self.after(outer, group.index),
+        }
+    }
+
+    /// The repetition after `turn`, if the item allows one more.
+    fn next_turn(&self, frames: &[Frame], index: usize, turn: Turn) -> Option<Turn> {
+        let quantifier = quantifier(self.item(frames, index));
+        match (turn, quantifier.max) {
+            (Turn::Further, _) => Some(Turn::Further),
+            (Turn::Nth(n), None) if n >= quantifier.min => Some(Turn::Further),
+            (Turn::Nth(n), Some(max)) if n >= max => None,
+            (Turn::Nth(n), _) => Some(Turn::Nth(n + 1)),
+        }
+    }
+
+    /// Whether everything after `index` in its sequence and the groups around it has been matched
+    /// when repetition `turn` may be left out.
+    fn may_be_left_out(quantifier: &Quantifier, turn: Turn) -> bool {
+        match turn {
+            Turn::Nth(1) => quantifier.optional,
+            Turn::Nth(n) => n > quantifier.min,
+            Turn::Further => true,
+        }
+    }
+
+    /// How the item's next event follows the one before, in repetition `turn`.
+    fn contiguity(&self, frames: &[Frame], index: usize, turn: Turn) -> Contiguity {
+        let item = self.item(frames, index);
+        match (turn, frames.split_last()) {
+            (FIRST, Some((group, outer))) if index == 0 => {
+                self.contiguity(outer, group.index, group.turn)
+            }
+            (FIRST, _) => item.contiguity,
+            _ => quantifier(item).inner,
+        }
+    }
+
+    /// The nots whose absence is asked for where the item is waited for: those right before it, and
+    /// those before optional items before it.
+    fn nots_before(&self, frames: &[Frame], index: usize) -> Vec<(StageId, ConditionId)> {
+        let items = &self.sequence(frames).items;
+        let mut nots = Vec::new();
+        for item in items[..index].iter().rev() {
+            match &item.kind {
+                ItemKind::Not { stage, condition } if item.contiguity != Contiguity::Next => {
+                    nots.push((*stage, *condition));
+                }
+                ItemKind::Not { .. } => break,
+                _ if quantifier(item).optional => {}
+                _ => break,
+            }
+        }
+        nots
+    }
+
+    /// The not right after the item, or after the group that it ends.
+    fn not_after(&self, frames: &[Frame], index: usize) -> Option<(StageId, ConditionId)> {
+        match self.sequence(frames).items.get(index + 1) {
+            Some(item) => match item.kind {
+                ItemKind::Not { stage, condition } if item.contiguity != Contiguity::Next => {
+                    Some((stage, condition))
+                }
+                _ => None,
+            },
+            None => {
+                let (group, outer) = frames.split_last()?;
+                self.not_after(outer, group.index)
+            }
+        }
+    }
+
+    /// The nots that an optional item leaves behind when it captures something.
+    fn left_behind(&self, frames: &[Frame], index: usize) -> BTreeSet<StageId> {
+        if quantifier(self.item(frames, index)).optional {
+            self.nots_before(frames, index).into_iter().map(|(stage, _)| stage).collect()
+        } else {
+            BTreeSet::new()
+        }
+    }
+
+    /// Everything that can happen at a position at `time`, with what it takes.
+    fn moves(&self, position: &Position, time: Timestamp) -> Vec<(Guard, Move)> {
+        let Position { frames, index, wait, .. } = position;
+        let mut moves = match *wait {
+            Wait::Step { turn, skipped } => self.step_moves(position, turn, skipped, time),
+            Wait::Joint => {
+                let start = self.enter_turn(frames, *index, Turn::Further);
+                vec![(Guard::always().unless(self.group_until(frames)), Move::Proceed(start))]
+            }
+            Wait::NotNext => {
+                let item = self.item(frames, *index);
+                let ItemKind::Not { stage, condition } = item.kind else { return Vec::new() };
+                let violated = Guard::Fits(condition).unless(self.group_until(frames));
+                let next = self.after(frames, *index);
+                let on =
+                    if next.wait == Wait::End { Move::Ignore(next) } else { Move::Proceed(next) };
+                vec![(Guard::not(violated.clone()), on), (violated, Move::Stop(stage))]
+            }
+            Wait::Pending => {
+                let mut moves = Vec::new();
+                let mut respected = Vec::new();
+                for item in &self.sequence(frames).items[*index..] {
+                    if let ItemKind::Not { stage, condition } = item.kind {
+                        moves.push((Guard::Fits(condition), Move::Stop(stage)));
+                        respected.push(Guard::not(Guard::Fits(condition)));
+                    }
+                }
+                moves.push((Guard::All(respected), Move::Ignore(position.clone())));
+                moves
+            }
+            Wait::End => Vec::new(),
+        };
+        if self.is_entry(position)
+            && let Some(held_back) = self.held_back(position)
+        {
+            for (guard, _) in &mut moves {
+                *guard = guard.clone().and(Guard::not(held_back.clone()));
+            }
+        }
+        // A copy that does without some nots goes on to copies that do without them.
+        moves.retain(
+            |(_, a_move)| !matches!(a_move, Move::Stop(stage) if position.without.contains(stage)),
+        );
+        for (_, a_move) in &mut moves {
+            if let Move::Proceed(target) = a_move {
+                target.without.extend(&position.without);
+            }
+        }
+        moves
+    }
+
+    fn step_moves(
+        &self,
+        position: &Position,
+        turn: Turn,
+        skipped: bool,
+        time: Timestamp,
+    ) -> Vec<(Guard, Move)> {
+        let Position { frames, index, .. } = position;
+        let index = *index;
+        let ItemKind::Step { stage, condition, quantifier } = &self.item(frames, index).kind else {
+            return Vec::new();
+        };
+        let mut moves = Vec::new();
+        let group_until = self.group_until(frames);
+        let fits = Guard::Fits(*condition).and(Guard::InTime);
+
+        let take = fits.clone().unless(group_until).unless(quantifier.until);
+        // The event begins those repetitions around it that had not begun.
+        let mut begun = frames.clone();
+        for frame in &mut begun {
+            frame.begun.get_or_insert(time);
+        }
+        let taken = match self.next_turn(frames, index, turn) {
+            Some(Turn::Further) if turn == Turn::Further => Position {
+                frames: begun,
+                wait: Wait::Step { turn, skipped: false },
+                ..position.clone()
+            },
+            Some(next) => Position {
+                without: self.left_behind(frames, index),
+                ..Position::at(&begun, index, Wait::Step { turn: next, skipped: false })
+            },
+            None => {
+                Position { without: self.left_behind(frames, index), ..self.after(&begun, index) }
+            }
+        };
+        moves.push((take, Move::Take(*stage, taken)));
+
+        let optional = Self::may_be_left_out(quantifier, turn);
+        if optional && !skipped && !self.settles(position) {
+            let open = Guard::always().unless(group_until);
+            let mut next = self.after(frames, index);
+            if turn == Turn::Further {
+                next.without = self.left_behind(frames, index);
+                if !next.without.is_empty() {
+                    next.reached = Reached::FromLoop;
+                }
+            }
+            match quantifier.until {
+                Some(until) if is_greedy(quantifier) => {
+                    let free = Position { reached: Reached::AfterUntil, ..next.clone() };
+                    moves.push((open.clone().and(Guard::Fits(until)), Move::Proceed(free)));
+                    moves.push((open.unless(Some(until)), Move::Proceed(next)));
+                }
+                _ => moves.push((open, Move::Proceed(next))),
+            }
+        }
+
+        let ignore = match self.contiguity(frames, index, turn) {
+            Contiguity::Next => None,
+            Contiguity::Relaxed => Some(Guard::not(fits)),
+            Contiguity::Any => Some(Guard::always()),
+        };
+        if let Some(ignore) = ignore {
+            let until = if turn == FIRST { None } else { quantifier.until };
+            let waits_apart =
+                optional || (turn == FIRST && self.starts_optional_group(frames, index));
+            let target = if waits_apart && !skipped {
+                Position::at(frames, index, Wait::Step { turn, skipped: true })
+            } else {
+                position.clone()
+            };
+            moves.push((ignore.unless(group_until).unless(until), Move::Ignore(target)));
+        }
+
+        let nots = if turn == FIRST || (skipped && turn != Turn::Further) {
+            self.nots_before(frames, index)
+        } else {
+            self.not_after(frames, index).into_iter().collect()
+        };
+        for (stage, condition) in nots {
+            moves.push((Guard::Fits(condition).unless(group_until), Move::Stop(stage)));
+        }
+        if turn == FIRST && index == 0 && !skipped {
+            self.group_moves(frames, &mut moves);
+        }
+        moves
+    }
+
+    /// Whether a partial match that waits here is complete once it can grow no more: in a `longest`
+    /// loop that has repeated often enough.
+    fn settles(&self, position: &Position) -> bool {
+        let Wait::Step { turn, .. } = position.wait else { return false };
+        let quantifier = quantifier(self.item(&position.frames, position.index));
+        quantifier.mode == LoopMode::Longest && Self::may_be_left_out(quantifier, turn)
+    }
+
+    /// What can happen where a repetition of a group starts: it may be left out.
+    fn group_moves(&self, frames: &[Frame], moves: &mut Vec<(Guard, Move)>) {
+        let Some((group, outer)) = frames.split_last() else { return };
+        let until = self.group_until(outer);
+        let quantifier = quantifier(self.item(outer, group.index));
+        if Self::may_be_left_out(quantifier, group.turn) {
+            let mut next = self.after(outer, group.index);
+            if group.turn == Turn::Further {
+                next.without = self.left_behind(outer, group.index);
+            }
+            moves.push((Guard::always().unless(until), Move::Proceed(next)));
+        }
+        let nots = match group.turn {
+            FIRST => self.nots_before(outer, group.index),
+            Turn::Nth(_) => self.not_after(outer, group.index).into_iter().collect(),
+            Turn::Further => Vec::new(),
+        };
+        for (stage, condition) in nots {
+            moves.push((Guard::Fits(condition).unless(until), Move::Stop(stage)));
+        }
+        if group.turn == FIRST && group.index == 0 {
+            self.group_moves(outer, moves);
+        }
+    }
+
+    /// Whether the item is the first of an optional group's first repetition.
+    fn starts_optional_group(&self, frames: &[Frame], index: usize) -> bool {
+        let Some((group, outer)) = frames.split_last() else { return false };
+        index == 0
+            && group.turn == FIRST
+            && (quantifier(self.item(outer, group.index)).optional
+                || self.starts_optional_group(outer, group.index))
+    }
+
+    /// Whether the position is the first one of what follows something.
+    fn is_entry(&self, position: &Position) -> bool {
+        match position.wait {
+            Wait::Step { turn, skipped } => turn == FIRST && !skipped,
+            Wait::NotNext | Wait::Pending => true,
+            Wait::Joint | Wait::End => false,
+        }
+    }
+
+    /// The events that a greedy loop right before the position keeps from it.
+    fn held_back(&self, position: &Position) -> Option<Guard> {
+        if position.reached == Reached::AfterUntil {
+            return None;
+        }
+        self.held_back_before(&position.frames, position.index, position.reached)
+    }
+
+    fn held_back_before(&self, frames: &[Frame], index: usize, reached: Reached) -> Option<Guard> {
+        if index > 0 {
+            let items = &self.sequence(frames).items;
+            let last = (0..index).rev().find(|&before| {
+                items[before].contiguity == Contiguity::Next || !is_not(&items[before])
+            })?;
+            return self.wanted_by(frames, last, reached);
+        }
+        let (group, outer) = frames.split_last()?;
+        let previous = match group.turn {
+            FIRST => return self.held_back_before(outer, group.index, reached),
+            Turn::Nth(n) => Turn::Nth(n - 1),
+            Turn::Further => Turn::Nth(quantifier(self.item(outer, group.index)).min),
+        };
+        let mut inside = frames.to_vec();
+        if let Some(frame) = inside.last_mut() {
+            frame.turn = previous;
+        }
+        let last = self.sequence(&inside).items.len() - 1;
+        self.wanted_by(&inside, last, reached)
+    }
+
+    /// What the item wants to keep from what directly follows it, if it is or ends with a greedy
+    /// loop.
+    fn wanted_by(&self, frames: &[Frame], index: usize, reached: Reached) -> Option<Guard> {
+        let group_until = self.group_until(frames);
+        match &self.item(frames, index).kind {
+            ItemKind::Not { .. } => None,
+            ItemKind::Step { condition, quantifier, .. } => {
+                if !is_greedy(quantifier) || quantifier.max == Some(quantifier.min) {
+                    return None;
+                }
+                let left_behind = self.left_behind(frames, index);
+                if quantifier.is_unbounded()
+                    && !left_behind.is_empty()
+                    && reached != Reached::FromLoop
+                {
+                    return None;
+                }
+                Some(Guard::Fits(*condition).unless(group_until))
+            }
+            ItemKind::Group { quantifier, body, .. } => {
+                let mut wanted = Vec::new();
+                if is_greedy(quantifier) && quantifier.max != Some(quantifier.min) {
+                    wanted.push(heads(body).unless(group_until));
+                }
+                if let Some(max) = quantifier.max {
+                    let mut inside = frames.to_vec();
+                    inside.push(Frame { index, turn: Turn::Nth(max), begun: None });
+                    wanted.extend(self.wanted_by(&inside, body.items.len() - 1, reached));
+                }
+                if wanted.is_empty() { None } else { Some(Guard::Any(wanted)) }
+            }
+        }
+    }
+
+    /// The bounds on the time from the event before to one that is taken here.
+    fn gaps(&self, position: &Position) -> Vec<Gap> {
+        let mut gaps = Vec::new();
+        let Wait::Step { turn: FIRST, .. } = position.wait else { return gaps };
+        gaps.extend(self.item(&position.frames, position.index).gap);
+        let mut index = position.index;
+        let mut frames = &position.frames[..];
+        while let Some((group, outer)) = frames.split_last() {
+            if index != 0 {
+                break;
+            }
+            if group.turn != FIRST {
+                break;
+            }
+            gaps.extend(self.item(outer, group.index).gap);
+            (index, frames) = (group.index, outer);
+        }
+        gaps
+    }
+
+    /// The repetitions of bounded groups that have begun: since when, and how long they may take.
+    fn running_groups(&self, position: &Position) -> impl Iterator<Item = (Timestamp, i64)> {
+        position.frames.iter().enumerate().filter_map(|(depth, frame)| {
+            match self.item(&position.frames[..depth], frame.index).kind {
+                ItemKind::Group { within: Some(within), .. } => Some((frame.begun?, within)),
+                _ => None,
+            }
+        })
+    }
+
+    /// What ends the wait at a position, besides the pattern's own bound.
+    fn bounds_here(&self, position: &Position) -> impl Iterator<Item = Bound> {
+        let gaps = self
+            .gaps(position)
+            .into_iter()
+            .filter_map(|gap| gap.max)
+            .map(|max| Bound::SinceLast(max.saturating_add(1)));
+        let groups =
+            self.running_groups(position).map(|(begun, within)| Bound::Since(begun, within));
+        gaps.chain(groups)
+    }
+
+    fn pending_bound(&self, position: &Position) -> Option<i64> {
+        if position.wait != Wait::Pending {
+            return None;
+        }
+        self.pattern.body.items.last()?.gap?.max
+    }
+
+    /// Whether a partial match that runs out of time here is a match: a `not` at the end has held, or
+    /// a `longest` loop is as long as it can be.
+    fn is_complete_in_time(&self, position: &Position) -> bool {
+        let mut open = vec![position.clone()];
+        let mut seen = BTreeSet::new();
+        while let Some(position) = open.pop() {
+            if position.wait == Wait::Pending || self.settles(&position) {
+                return true;
+            }
+            if !seen.insert(position.clone()) {
+                continue;
+            }
+            for (_, a_move) in self.moves(&position, Timestamp::MIN) {
+                if let Move::Proceed(target) = a_move {
+                    open.push(target);
+                }
+            }
+        }
+        false
+    }
+}
+
+/// What can start a sequence.
+fn heads(sequence: &Sequence) -> Guard {
+    let mut heads = Vec::new();
+    for item in &sequence.items {
+        match &item.kind {
+            ItemKind::Step { condition, .. } => heads.push(Guard::Fits(*condition)),
+            ItemKind::Group { body, .. } => heads.push(self::heads(body)),
+            ItemKind::Not { .. } => break,
+        }
+        if !quantifier(item).optional {
+            break;
+        }
+    }
+    Guard::Any(heads)
+}
+
+/// What a condition sees.
+struct View<'a, E> {
+    candidate: &'a E,
+    captures: &'a [(StageId, usize)],
+    events: &'a [E],
+}
+
+impl<'a, E: Event> View<'a, E> {
+    fn of(&self, stage: Option<StageId>) -> Vec<&'a E> {
+        let wanted = self.captures.iter().filter(|(s, _)| stage.is_none_or(|stage| *s == stage));
+        wanted.map(|&(_, event)| &self.events[event]).collect()
+    }
+}
+
+impl<E: Event> Scope for View<'_, E> {
+    fn field(&self, field: &FieldRef) -> ValueRef<'_> {
+        read(self.candidate, field)
+    }
+
+    fn captured(&self, captured: &Captured) -> Value {
+        let events = self.of(captured.stage);
+        let event = match captured.pick {
+            Pick::First => events.first(),
+            Pick::Last => events.last(),
+            Pick::Nth(n) => events.get(n as usize),
+            Pick::FromEnd(n) => events.len().checked_sub(n as usize).and_then(|i| events.get(i)),
+        };
+        event.map_or(Value::Null, |event| read(*event, &captured.field).to_value())
+    }
+
+    fn aggregate(&self, aggregate: &Aggregate) -> Value {
+        let mut accumulator = Accumulator::new(aggregate.op);
+        for event in self.of(Some(aggregate.stage)) {
+            match &aggregate.arg {
+                None => accumulator.add(ValueRef::Bool(true)),
+                Some(arg) => {
+                    let inner = View { candidate: event, ..*self };
+                    accumulator.add(eval::eval(arg, &inner).as_ref());
+                }
+            }
+        }
+        accumulator.value()
+    }
+
+    fn register(&self, _index: usize) -> ValueRef<'_> {
+        ValueRef::Null
+    }
+
+    fn key(&self, _index: usize) -> ValueRef<'_> {
+        ValueRef::Null
+    }
+
+    fn fact(&self, _fact: MatchFact) -> Value {
+        Value::Null
+    }
+}
+
+fn read<'a, E: Event>(event: &'a E, field: &FieldRef) -> ValueRef<'a> {
+    match field {
+        FieldRef::Declared(id) => event.field(*id),
+        FieldRef::Dynamic(path) => event.dynamic_field(path),
+        FieldRef::Time => ValueRef::Time(event.time()),
+        FieldRef::ByType(fields) => fields
+            .iter()
+            .find(|(ty, _)| *ty == event.type_id())
+            .map_or(ValueRef::Null, |(_, field)| read(event, field)),
+    }
+}
+
+/// Refuses what has no sensible meaning.
+fn check(pattern: &Pattern) -> Result<(), Refused> {
+    if pattern.within.is_some_and(|within| within <= 0) {
+        return Err(Refused("`within` is not positive".into()));
+    }
+    check_sequence(pattern, &pattern.body, true)?;
+    if pattern.body.items.iter().all(may_be_empty) {
+        return Err(Refused("the pattern can match without any event".into()));
+    }
+    if let SkipStrategy::ToFirst(stage) | SkipStrategy::ToLast(stage) = pattern.skip.strategy
+        && pattern.stages.get(stage.index()).is_none_or(|stage| stage.negated)
+    {
+        return Err(Refused("there is no step of the name to skip to".into()));
+    }
+    Ok(())
+}
+
+fn check_sequence(pattern: &Pattern, sequence: &Sequence, top: bool) -> Result<(), Refused> {
+    let items = &sequence.items;
+    let refuse = |text: String| Err(Refused(text));
+    let name_of = |stage: StageId| &pattern.stages[stage.index()].name;
+    if items.is_empty() {
+        return refuse("a sequence has no steps".into());
+    }
+    for (index, item) in items.iter().enumerate() {
+        let last = index + 1 == items.len();
+        if item.gap.is_some_and(|gap| gap.min < 0 || gap.max.is_some_and(|max| max < gap.min)) {
+            return refuse("the ends of a gap are negative or swapped".into());
+        }
+        match &item.kind {
+            ItemKind::Not { stage, .. } => {
+                let name = name_of(*stage);
+                if index == 0 || (last && !top) {
+                    return refuse(format!(
+                        "`not {name}` cannot start a pattern or group, or end a group"
+                    ));
+                }
+                if may_be_empty(&items[index - 1]) {
+                    return refuse(format!("`not {name}` comes after what may be left out"));
+                }
+                let relaxed = item.contiguity != Contiguity::Next;
+                let before_last_next = index + 2 == items.len()
+                    && is_not(&items[index + 1])
+                    && items[index + 1].contiguity == Contiguity::Next;
+                if relaxed && before_last_next {
+                    return refuse(format!("`not {name}` comes just before a last `next not`"));
+                }
+                let bounded = pattern.within.is_some() || item.gap.is_some_and(|g| g.max.is_some());
+                if last && relaxed && !bounded {
+                    return refuse(format!("`not {name}` ends the pattern without a bound"));
+                }
+            }
+            ItemKind::Step { stage, quantifier, .. } => {
+                let name = name_of(*stage);
+                check_quantifier(quantifier, name)?;
+                if quantifier.mode == LoopMode::Longest && !(top && last) {
+                    return refuse(format!("`{name}` is `longest` but not last"));
+                }
+            }
+            ItemKind::Group { body, quantifier, within, .. } => {
+                check_quantifier(quantifier, "(...)")?;
+                if within.is_some_and(|within| within <= 0) {
+                    return refuse("the `within` of a group is not positive".into());
+                }
+                if quantifier.mode == LoopMode::Longest {
+                    return refuse("a group cannot be `longest`".into());
+                }
+                check_sequence(pattern, body, false)?;
+                if quantifier.max != Some(1) && body.items.iter().all(may_be_empty) {
+                    return refuse("a group that can be empty is repeated".into());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_quantifier(quantifier: &Quantifier, name: &str) -> Result<(), Refused> {
+    if quantifier.min == 0 || quantifier.max.is_some_and(|max| max < quantifier.min) {
+        return Err(Refused(format!("the quantifier of `{name}` allows nothing")));
+    }
+    if quantifier.until.is_some() && !quantifier.is_unbounded() {
+        return Err(Refused(format!("`{name}` has an `until` but can't repeat without bound")));
+    }
+    Ok(())
+}
+
+fn may_be_empty(item: &Item) -> bool {
+    match &item.kind {
+        ItemKind::Step { quantifier, .. } => quantifier.optional,
+        ItemKind::Group { quantifier, body, .. } => {
+            quantifier.optional || body.items.iter().all(may_be_empty)
+        }
+        ItemKind::Not { .. } => false,
+    }
+}
+
+impl Position {
+    fn at(frames: &[Frame], index: usize, wait: Wait) -> Position {
+        Position {
+            frames: frames.to_vec(),
+            index,
+            wait,
+            without: BTreeSet::new(),
+            reached: Reached::Plainly,
+        }
+    }
+}
+
+fn is_not(item: &Item) -> bool {
+    matches!(item.kind, ItemKind::Not { .. })
+}
+
+fn is_greedy(quantifier: &Quantifier) -> bool {
+    matches!(quantifier.mode, LoopMode::Greedy | LoopMode::Longest)
+}
+
+fn quantifier(item: &Item) -> &Quantifier {
+    match &item.kind {
+        ItemKind::Step { quantifier, .. } | ItemKind::Group { quantifier, .. } => quantifier,
+        ItemKind::Not { .. } => &Quantifier::ONCE,
+    }
+}
