@@ -550,9 +550,9 @@ impl<'p> Tree<'p> {
         let items = &self.sequence(frames).items;
         for next in index + 1..items.len() {
             match &items[next].kind {
-                ItemKind::Not { .. } if items[next].contiguity != Contiguity::Next => {
+                ItemKind::Not { .. } if forbids(&items[next]) => {
                     // Between two items it only forbids; at the end of the pattern it waits.
-                    if frames.is_empty() && items[next..].iter().all(is_not) {
+                    if frames.is_empty() && items[next..].iter().all(forbids) {
                         return Position::at(frames, next, Wait::Pending);
                     }
                 }
@@ -847,9 +847,7 @@ impl<'p> Tree<'p> {
     fn held_back_before(&self, frames: &[Frame], index: usize, reached: Reached) -> Option<Guard> {
         if index > 0 {
             let items = &self.sequence(frames).items;
-            let last = (0..index).rev().find(|&before| {
-                items[before].contiguity == Contiguity::Next || !is_not(&items[before])
-            })?;
+            let last = (0..index).rev().find(|&before| !forbids(&items[before]))?;
             return self.wanted_by(frames, last, reached);
         }
         let (group, outer) = frames.split_last()?;
@@ -903,7 +901,9 @@ impl<'p> Tree<'p> {
     /// The bounds on the time from the event before to one that is taken here.
     fn gaps(&self, position: &Position) -> Vec<Gap> {
         let mut gaps = Vec::new();
-        let Wait::Step { turn: FIRST, .. } = position.wait else { return gaps };
+        if !matches!(position.wait, Wait::Step { turn: FIRST, .. } | Wait::NotNext) {
+            return gaps;
+        }
         gaps.extend(self.item(&position.frames, position.index).gap);
         let mut index = position.index;
         let mut frames = &position.frames[..];
@@ -958,7 +958,8 @@ impl<'p> Tree<'p> {
             if position.wait == Wait::Pending || self.settles(&position) {
                 return true;
             }
-            if !seen.insert(position.clone()) {
+            // A `next not` has not been fulfilled before the next event.
+            if position.wait == Wait::NotNext || !seen.insert(position.clone()) {
                 continue;
             }
             for (_, a_move) in self.moves(&position, Timestamp::MIN) {
@@ -1062,9 +1063,6 @@ fn check(pattern: &Pattern) -> Result<(), Refused> {
         return Err(Refused("`within` is not positive".into()));
     }
     check_sequence(pattern, &pattern.body, true)?;
-    if pattern.body.items.iter().all(may_be_empty) {
-        return Err(Refused("the pattern can match without any event".into()));
-    }
     if let SkipStrategy::ToFirst(stage) | SkipStrategy::ToLast(stage) = pattern.skip.strategy
         && pattern.stages.get(stage.index()).is_none_or(|stage| stage.negated)
     {
@@ -1088,7 +1086,7 @@ fn check_sequence(pattern: &Pattern, sequence: &Sequence, top: bool) -> Result<(
         match &item.kind {
             ItemKind::Not { stage, .. } => {
                 let name = name_of(*stage);
-                if index == 0 || (last && !top) {
+                if index == 0 || (last && !top && forbids(item)) {
                     return refuse(format!(
                         "`not {name}` cannot start a pattern or group, or end a group"
                     ));
@@ -1096,15 +1094,8 @@ fn check_sequence(pattern: &Pattern, sequence: &Sequence, top: bool) -> Result<(
                 if may_be_empty(&items[index - 1]) {
                     return refuse(format!("`not {name}` comes after what may be left out"));
                 }
-                let relaxed = item.contiguity != Contiguity::Next;
-                let before_last_next = index + 2 == items.len()
-                    && is_not(&items[index + 1])
-                    && items[index + 1].contiguity == Contiguity::Next;
-                if relaxed && before_last_next {
-                    return refuse(format!("`not {name}` comes just before a last `next not`"));
-                }
                 let bounded = pattern.within.is_some() || item.gap.is_some_and(|g| g.max.is_some());
-                if last && relaxed && !bounded {
+                if last && forbids(item) && !bounded {
                     return refuse(format!("`not {name}` ends the pattern without a bound"));
                 }
             }
@@ -1124,8 +1115,8 @@ fn check_sequence(pattern: &Pattern, sequence: &Sequence, top: bool) -> Result<(
                     return refuse("a group cannot be `longest`".into());
                 }
                 check_sequence(pattern, body, false)?;
-                if quantifier.max != Some(1) && body.items.iter().all(may_be_empty) {
-                    return refuse("a group that can be empty is repeated".into());
+                if quantifier.is_unbounded() && body.items.iter().all(may_be_empty) {
+                    return refuse("a group that can be empty is repeated without bound".into());
                 }
             }
         }
@@ -1165,8 +1156,9 @@ impl Position {
     }
 }
 
-fn is_not(item: &Item) -> bool {
-    matches!(item.kind, ItemKind::Not { .. })
+/// Whether the item is a `not` that speaks of all events up to the item after it.
+fn forbids(item: &Item) -> bool {
+    matches!(item.kind, ItemKind::Not { .. }) && item.contiguity != Contiguity::Next
 }
 
 fn is_greedy(quantifier: &Quantifier) -> bool {

@@ -1,7 +1,8 @@
 //! Where Kleene knowingly does something else than Flink: rules on the shape of a pattern. Each is
-//! explained in `docs/semantics.md`.
+//! explained, with what Kleene does instead, in `docs/semantics.md`.
 
-use crate::format::CasePattern;
+use crate::convert::{self, PREVIOUS};
+use crate::format::{CasePattern, CaseStage};
 
 /// A shape of pattern for which Kleene's answer may differ.
 #[derive(Debug)]
@@ -13,9 +14,120 @@ pub struct Rule {
 }
 
 /// All of them.
-pub const RULES: &[Rule] = &[];
+pub const RULES: &[Rule] = &[
+    Rule { name: "not-after-loop-at-end", applies: not_after_loop_at_end },
+    Rule { name: "several-nots-at-end", applies: several_nots_at_end },
+    Rule { name: "not-at-group-end", applies: |pattern| any(&pattern.stages, &not_at_group_end) },
+    Rule {
+        name: "not-after-optional",
+        applies: |pattern| any_run(&pattern.stages, &not_after_empty),
+    },
+    Rule {
+        name: "endless-empty-group",
+        applies: |pattern| any(&pattern.stages, &endless_and_empty),
+    },
+    Rule { name: "skip-to-a-not", applies: skip_to_a_not },
+    Rule { name: "gap-at-a-loop", applies: gap_at_a_loop },
+    Rule { name: "gap-and-within", applies: gap_and_within },
+    Rule { name: "skip-and-deadlines", applies: skip_and_deadlines },
+];
 
 /// The first rule that applies to a pattern.
 pub fn applying(pattern: &CasePattern) -> Option<&'static Rule> {
     RULES.iter().find(|rule| (rule.applies)(pattern))
+}
+
+/// A last `not_followed_by` right after something that can repeat or be left out: Flink tells a
+/// timeout where the loop itself still waits, Kleene the match.
+fn not_after_loop_at_end(pattern: &CasePattern) -> bool {
+    match &pattern.stages[..] {
+        [.., before, last] => forbids(last) && (varies(before) || before.group.is_some()),
+        _ => false,
+    }
+}
+
+/// Two `not_followed_by` at the end: Flink regards the last only, Kleene both.
+fn several_nots_at_end(pattern: &CasePattern) -> bool {
+    matches!(&pattern.stages[..], [.., a, b] if forbids(a) && forbids(b))
+}
+
+/// A `not_followed_by` that ends a group: Flink ignores it, Kleene refuses it.
+fn not_at_group_end(stage: &CaseStage) -> bool {
+    stage.group.as_deref().and_then(<[_]>::last).is_some_and(forbids)
+}
+
+/// A not after a group that can be empty: Kleene refuses it, as it and Flink do after any optional
+/// stage.
+fn not_after_empty(stages: &[CaseStage]) -> bool {
+    stages.windows(2).any(|pair| convert::is_negated(&pair[1]) && may_be_empty(&pair[0]))
+}
+
+/// A group that can be empty, repeated without bound: Flink hangs on some events, Kleene refuses it.
+fn endless_and_empty(stage: &CaseStage) -> bool {
+    matches!(stage.times, Some((_, None)))
+        && stage.group.as_ref().is_some_and(|group| group.iter().all(may_be_empty))
+}
+
+/// Skipping to a stage that never captures anything: Kleene refuses it.
+fn skip_to_a_not(pattern: &CasePattern) -> bool {
+    pattern.skip.stage.as_ref().is_some_and(|name| {
+        any(&pattern.stages, &|stage| {
+            convert::is_negated(stage) && stage.name.as_ref() == Some(name)
+        })
+    })
+}
+
+/// `previous_current` on a stage that can repeat or be left out, or right after one: Flink hangs the
+/// bound on some of its states, Kleene bounds the first event of the stage, however it is reached.
+fn gap_at_a_loop(pattern: &CasePattern) -> bool {
+    let quantified = |stage: &CaseStage| stage.times.is_some() || stage.optional;
+    let stages = &pattern.stages;
+    (0..stages.len()).any(|index| {
+        let before = stages[..index].iter().rev().find(|stage| !convert::is_negated(stage));
+        bounds_gap(&stages[index])
+            && (quantified(&stages[index])
+                || before.is_some_and(|stage| quantified(stage) || stage.group.is_some()))
+    })
+}
+
+/// `previous_current` beside `within`: where time passes both at once, Flink tells the former even
+/// if the latter came first.
+fn gap_and_within(pattern: &CasePattern) -> bool {
+    pattern.within.is_some() && pattern.stages.iter().any(bounds_gap)
+}
+
+/// A skip strategy with deadlines: Flink lets everything time out that is due when time moves, and
+/// tells what that frees only then; Kleene takes one deadline after the other, however time moves.
+fn skip_and_deadlines(pattern: &CasePattern) -> bool {
+    pattern.skip.strategy != "no_skip"
+        && (pattern.within.is_some() || pattern.stages.iter().any(bounds_gap))
+}
+
+fn forbids(stage: &CaseStage) -> bool {
+    stage.contiguity.as_deref() == Some("not_followed_by")
+}
+
+fn bounds_gap(stage: &CaseStage) -> bool {
+    stage.within_kind.as_deref() == Some(PREVIOUS)
+}
+
+/// Whether the stage can occur in more than one number.
+fn varies(stage: &CaseStage) -> bool {
+    stage.optional || matches!(stage.times, Some((min, max)) if Some(min) != max)
+}
+
+fn may_be_empty(stage: &CaseStage) -> bool {
+    stage.optional
+        || matches!(stage.times, Some((0, _)))
+        || stage.group.as_ref().is_some_and(|group| group.iter().all(may_be_empty))
+}
+
+/// Whether a stage, in groups too, is as `is` says.
+fn any(stages: &[CaseStage], is: &dyn Fn(&CaseStage) -> bool) -> bool {
+    stages.iter().any(|stage| is(stage) || any(stage.group.as_deref().unwrap_or_default(), is))
+}
+
+/// Whether a sequence, in groups too, is as `is` says.
+fn any_run(stages: &[CaseStage], is: &dyn Fn(&[CaseStage]) -> bool) -> bool {
+    is(stages) || stages.iter().any(|stage| any_run(stage.group.as_deref().unwrap_or_default(), is))
 }
