@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs, io};
 
-use kleene_test::engine::{Engine, ReferenceEngine};
+use kleene_test::engine::{Engine, MatcherEngine, ReferenceEngine};
 use kleene_test::format::{self, Case};
 use kleene_test::judge::{self, Odd, Verdict};
 
@@ -48,7 +48,7 @@ fn run() -> io::Result<usize> {
     }
     let usage = "usage: conformance DIR [--show FAILURES_PER_FILE] [--only ID]";
     let dir = dir.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, usage))?;
-    let engines: [&dyn Engine; 1] = [&ReferenceEngine];
+    let engines: [&dyn Engine; 2] = [&MatcherEngine, &ReferenceEngine];
 
     let mut files = Vec::new();
     collect(&dir, &mut files)?;

@@ -259,6 +259,8 @@ impl<E: Event> Reference<E> {
                 }
             }
             self.partials = alive;
+            // A partial match can wait in several places; it is no timeout if one completes it.
+            timeouts.retain(|captures| !matches.contains(captures));
             if self.pattern.tell_timeouts {
                 in_order(&mut timeouts);
                 told.extend(timeouts.into_iter().map(|captures| Told {
@@ -458,7 +460,7 @@ impl<E: Event> Reference<E> {
             SkipStrategy::PastLast => captures.last().is_some_and(|&(_, last)| start <= last),
             SkipStrategy::ToNext => start == start_of(captures),
             SkipStrategy::ToFirst(stage) => of(stage).next().is_some_and(|first| start < first),
-            SkipStrategy::ToLast(stage) => of(stage).last().is_some_and(|last| start < last),
+            SkipStrategy::ToLast(stage) => of(stage).next_back().is_some_and(|last| start < last),
         }
     }
 }
@@ -622,18 +624,14 @@ impl<'p> Tree<'p> {
 
     /// The not right after the item, or after the group that it ends.
     fn not_after(&self, frames: &[Frame], index: usize) -> Option<(StageId, ConditionId)> {
-        match self.sequence(frames).items.get(index + 1) {
-            Some(item) => match item.kind {
-                ItemKind::Not { stage, condition } if item.contiguity != Contiguity::Next => {
-                    Some((stage, condition))
-                }
+        if let Some(item) = self.sequence(frames).items.get(index + 1) {
+            return match item.kind {
+                ItemKind::Not { stage, condition } if forbids(item) => Some((stage, condition)),
                 _ => None,
-            },
-            None => {
-                let (group, outer) = frames.split_last()?;
-                self.not_after(outer, group.index)
-            }
+            };
         }
+        let (group, outer) = frames.split_last()?;
+        self.not_after(outer, group.index)
     }
 
     /// The nots that an optional item leaves behind when it captures something.
@@ -677,7 +675,7 @@ impl<'p> Tree<'p> {
             }
             Wait::End => Vec::new(),
         };
-        if self.is_entry(position)
+        if position.is_entry()
             && let Some(held_back) = self.held_back(position)
         {
             for (guard, _) in &mut moves {
@@ -825,15 +823,6 @@ impl<'p> Tree<'p> {
             && group.turn == FIRST
             && (quantifier(self.item(outer, group.index)).optional
                 || self.starts_optional_group(outer, group.index))
-    }
-
-    /// Whether the position is the first one of what follows something.
-    fn is_entry(&self, position: &Position) -> bool {
-        match position.wait {
-            Wait::Step { turn, skipped } => turn == FIRST && !skipped,
-            Wait::NotNext | Wait::Pending => true,
-            Wait::Joint | Wait::End => false,
-        }
     }
 
     /// The events that a greedy loop right before the position keeps from it.
@@ -1152,6 +1141,15 @@ impl Position {
             wait,
             without: BTreeSet::new(),
             reached: Reached::Plainly,
+        }
+    }
+
+    /// Whether the position is the first one of what follows something.
+    fn is_entry(&self) -> bool {
+        match self.wait {
+            Wait::Step { turn, skipped } => turn == FIRST && !skipped,
+            Wait::NotNext | Wait::Pending => true,
+            Wait::Joint | Wait::End => false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Engines behind one trait.
 
 use kleene::exec::reference::{Reference, Told};
+use kleene::exec::{KeyState, Matcher, Outcome, OutcomeKind, Store};
 use kleene::hir::Pattern;
 use kleene::{Event as _, Record, Timestamp};
 
@@ -46,6 +47,60 @@ impl Session for Reference<Record> {
 
     fn push(&mut self, event: &Record) -> Vec<Told> {
         self.push(event.clone())
+    }
+}
+
+/// [`Matcher`].
+#[derive(Clone, Copy, Debug)]
+pub struct MatcherEngine;
+
+impl Engine for MatcherEngine {
+    fn name(&self) -> &'static str {
+        "matcher"
+    }
+
+    fn start(&self, pattern: &Pattern) -> Result<Box<dyn Session>, String> {
+        let matcher = Matcher::new(pattern, Vec::new()).map_err(|error| error.to_string())?;
+        let store = matcher.create_store();
+        Ok(Box::new(MatcherSession { matcher, store, key: KeyState::default(), seq: 0 }))
+    }
+}
+
+#[derive(Debug)]
+struct MatcherSession {
+    matcher: Matcher<Record>,
+    store: Store<Record>,
+    key: KeyState,
+    seq: u64,
+}
+
+impl Session for MatcherSession {
+    fn advance(&mut self, to: Timestamp) -> Vec<Told> {
+        let mut told = Vec::new();
+        let Self { matcher, store, key, .. } = self;
+        matcher.advance(store, key, to, &mut |outcome| told.push(tell(&outcome)));
+        told
+    }
+
+    fn push(&mut self, event: &Record) -> Vec<Told> {
+        let mut told = Vec::new();
+        let Self { matcher, store, key, seq } = self;
+        matcher.push(store, key, event, *seq, &mut |outcome| told.push(tell(&outcome)));
+        *seq += 1;
+        told
+    }
+}
+
+fn tell(outcome: &Outcome<'_, Record>) -> Told {
+    let number = |seq: u64| usize::try_from(seq).unwrap_or(usize::MAX);
+    Told {
+        is_match: outcome.kind() == OutcomeKind::Match,
+        captures: outcome
+            .captures()
+            .numbered()
+            .map(|(stage, seq, _)| (stage, number(seq)))
+            .collect(),
+        at: outcome.at(),
     }
 }
 

@@ -2,10 +2,9 @@
 //! engines behind one trait.
 //!
 //! * [`format`] reads the files of `testdata/conformance`.
-//! * [`convert`] turns a case into a pattern, [`text`] into a rule.
+//! * [`convert`] turns a case into a pattern.
 //! * [`engine`] runs the events of a case through an engine.
 //! * [`judge`] compares what it told with what was recorded.
-//! * [`random`] makes patterns and streams for property tests.
 
 pub mod convert;
 pub mod engine;

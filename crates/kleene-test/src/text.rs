@@ -1,1 +1,0 @@
-//! Cases as rule text.
