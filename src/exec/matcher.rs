@@ -173,8 +173,6 @@ impl<E: Event> Matcher<E> {
     /// Moves a key's time to `to`: partial matches whose deadline is at or before it run out of
     /// time, or match where a `not` is last. Deadlines are handled one after the other in the order
     /// of time, so that it makes no difference how far a step goes.
-    ///
-    /// At [`Timestamp::MAX`], the end of time, `longest` loops without a bound are told, too.
     pub fn advance(
         &self,
         store: &mut Store<E>,
@@ -185,19 +183,31 @@ impl<E: Event> Matcher<E> {
         while let Some(deadline) = self.deadline(key).filter(|&deadline| deadline <= to) {
             self.expire(store, key, deadline, sink);
         }
-        if to == Timestamp::MAX {
-            let mut last = Timestamp::MIN;
-            for run in &key.runs {
-                if self.program.states[run.state.index()].settles {
-                    store.scratch.completed.push(completed(run));
-                    store.chains.retain(run.head);
-                    last = last.max(Timestamp::from_millis(run.last));
-                }
+    }
+
+    /// Ends a key's stream: time moves to its end, `longest` loops that nothing bounds are told,
+    /// and so are matches that waited for older partial matches. The key is idle after it.
+    pub fn finish(
+        &self,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        sink: &mut impl FnMut(Outcome<'_, E>),
+    ) {
+        self.advance(store, key, Timestamp::MAX, sink);
+        let mut last = i64::MIN;
+        for run in &key.runs {
+            if self.program.states[run.state.index()].settles {
+                store.scratch.completed.push(completed(run));
+                store.chains.retain(run.head);
+                last = last.max(run.last);
             }
-            Self::clear_runs(store, key);
-            if !store.scratch.completed.is_empty() || !key.completed.is_empty() {
-                self.tell_completed(store, key, last, sink);
-            }
+        }
+        for match_ in &key.completed {
+            last = last.max(match_.last);
+        }
+        Self::clear_runs(store, key);
+        if !store.scratch.completed.is_empty() || !key.completed.is_empty() {
+            self.tell_completed(store, key, Timestamp::from_millis(last), sink);
         }
     }
 
@@ -452,14 +462,23 @@ impl<E: Event> Step<'_, E> {
         self.store.scratch.epoch += 1;
         let program = self.program;
         let mut open: SmallVec<[&Edge; 8]> = SmallVec::new();
+        let mut stopped = false;
         for edge in program.edges(run.state) {
             if self.guard(edge.guard, run, event_epoch) {
-                if edge.action == Action::Stop {
-                    self.give_up(run);
-                    return false;
+                match edge.action {
+                    Action::Stop => stopped = true,
+                    _ => open.push(edge),
                 }
-                open.push(edge);
             }
+        }
+        if stopped {
+            // A `not` that is violated ends the partial match, but not a match that the same event
+            // completes.
+            for edge in open {
+                self.complete_only(edge, run, event_epoch);
+            }
+            self.give_up(run);
+            return false;
         }
         match open[..] {
             [] => {
@@ -532,7 +551,12 @@ impl<E: Event> Step<'_, E> {
                 let mut run = Run { state: target, ..run };
                 self.set_clocks(edge, &run);
                 run.deadline = self.deadline(&run);
-                next.push(run);
+                if run.deadline <= self.time {
+                    // What it would wait for there is too late already.
+                    self.give_up(&run);
+                } else {
+                    next.push(run);
+                }
             }
             Action::Take { stage, target } => {
                 self.take(edge, stage, target, run, event_epoch, next);
@@ -566,6 +590,22 @@ impl<E: Event> Step<'_, E> {
         self.update_registers(stage, &run);
         run.deadline = self.deadline(&run);
         next.push(run);
+    }
+
+    /// Follows `edge` as far as a match goes that it completes, and leaves the run as it is.
+    fn complete_only(&mut self, edge: &Edge, run: &Run, event_epoch: u64) {
+        match edge.action {
+            Action::Take { stage, target } => {
+                let accept = self.program.states[target.index()].accept;
+                if accept.is_some_and(|guard| self.guard(guard, run, event_epoch)) {
+                    let head = self.link(run.head, stage);
+                    let match_ = Run { head, last: self.time, ..*run };
+                    self.store.scratch.completed.push(completed(&match_));
+                }
+            }
+            Action::Complete => self.complete(completed(run)),
+            Action::Ignore { .. } | Action::Stop => {}
+        }
     }
 
     /// A match with a reference of its own to its events.

@@ -101,7 +101,15 @@ fn resolve(
                     }
                 }
             }
-            Action::Stop | Action::Complete => {}
+            Action::Complete => {
+                let bound = gap_max(graph, guard).map(|max| Bound::SinceLast(max + 1));
+                let edge_bounds: Vec<Bound> = bound.into_iter().collect();
+                bounds = Some(match bounds.take() {
+                    None => edge_bounds,
+                    Some(others) => common(&others, &edge_bounds),
+                });
+            }
+            Action::Stop => {}
         }
         let clocks = range(first_op, automaton.clock_ops.len());
         let new = Edge { guard, action: edge.action, clocks };

@@ -110,11 +110,11 @@ struct Context<'p> {
 /// The group whose items are laid out.
 #[derive(Clone, Copy, Debug)]
 struct Group<'p> {
-    /// How the group follows what is before it.
+    /// How this repetition follows what is before it.
     contiguity: Contiguity,
     quantifier: &'p Quantifier,
-    /// Whether this is its first repetition.
-    first: bool,
+    /// Whether this repetition may be left out together with the group.
+    optional: bool,
     /// What must hold of the time for the group's first event, true once it was taken.
     gap: Option<GuardId>,
 }
@@ -146,7 +146,7 @@ impl<'p> Place<'p> {
     }
 
     fn heads_optional_group(&self) -> bool {
-        self.head_of().is_some_and(|group| group.first && group.quantifier.optional)
+        self.head_of().is_some_and(|group| group.optional)
     }
 
     fn quantifier(&self) -> Option<&'p Quantifier> {
@@ -215,8 +215,10 @@ impl<'p> Builder {
         let respected = self.graph.guards.not(violated);
         let next_role = self.graph.states[next.index()].role;
         if place.item().contiguity == Contiguity::Next {
-            // Of the very next event only.
+            // Of the very next event only; a gap bounds when that one comes.
             let state = self.state(Role::Normal)?;
+            let gap = self.gap_guard(place);
+            let respected = gap.map_or(respected, |gap| self.graph.guards.and(respected, gap));
             if next_role == Role::Final {
                 self.add(state, Verb::Ignore, next, respected);
             } else {
@@ -278,7 +280,7 @@ impl<'p> Builder {
         let until = if matches!(place.item().kind, ItemKind::Step { .. }) { until } else { None };
         let step_take = self.take_guard(place);
         let take = self.unless(step_take, until);
-        let inner_ignore = self.ignore_guard(place, Self::inner_contiguity(place));
+        let inner_ignore = self.ignore_guard(place, quantifier.inner);
         let inner_ignore = inner_ignore.map(|guard| self.unless(guard, until));
         let min = quantifier.min;
         let max = quantifier.max.unwrap_or(min);
@@ -336,7 +338,7 @@ impl<'p> Builder {
             return Ok(joint);
         }
         let until = quantifier.until.map(|until| self.graph.guards.condition(until));
-        let ignore = self.ignore_guard(place, Self::inner_contiguity(place));
+        let ignore = self.ignore_guard(place, quantifier.inner);
         let ignore = ignore.map(|guard| self.unless(guard, until));
         let step_take = self.take_guard(place);
         let take = self.unless(step_take, until);
@@ -458,7 +460,9 @@ impl<'p> Builder {
                 gap = Some(self.graph.guards.leaf(own));
             }
         }
-        let group = Group { contiguity: place.item().contiguity, quantifier, first, gap };
+        let contiguity = if first { Self::entry_contiguity(place) } else { quantifier.inner };
+        let optional = first && (quantifier.optional || place.heads_optional_group());
+        let group = Group { contiguity, quantifier, optional, gap };
         let context = Context { group: Some(group), following: place.following(), top: false };
         let head = self.sequence(body, sink, context)?;
         if clocked {
@@ -467,21 +471,10 @@ impl<'p> Builder {
         Ok(head)
     }
 
-    /// The contiguity with which an item's first event follows the event before.
+    /// The contiguity with which an item's first event follows the event before. The first item of
+    /// a group follows it as the group does.
     fn entry_contiguity(place: Place<'p>) -> Contiguity {
-        match place.head_of() {
-            Some(group) if group.first => group.contiguity,
-            Some(group) => group.quantifier.inner,
-            None => place.item().contiguity,
-        }
-    }
-
-    /// The contiguity between an item's repetitions.
-    fn inner_contiguity(place: Place<'p>) -> Contiguity {
-        match place.head_of() {
-            Some(group) => group.quantifier.inner,
-            None => place.quantifier().map_or(Contiguity::Relaxed, |quantifier| quantifier.inner),
-        }
+        place.head_of().map_or(place.item().contiguity, |group| group.contiguity)
     }
 
     /// What must hold of the time for the item's first event.
@@ -766,12 +759,9 @@ fn check(pattern: &Pattern) -> Result<(), BuildError> {
     }
     check_sequence(pattern, &pattern.body, true, 0)?;
     if let SkipStrategy::ToFirst(stage) | SkipStrategy::ToLast(stage) = pattern.skip.strategy {
-        match pattern.stages.get(stage.index()) {
-            Some(target) if !target.negated => {}
-            Some(target) => {
-                return Err(BuildError::new(Kind::UnknownSkipTarget(target.name.clone())));
-            }
-            None => return Err(BuildError::new(Kind::UnknownSkipTarget("?".into()))),
+        // A `not` captures nothing, so that skipping to it drops nothing.
+        if stage.index() >= pattern.stages.len() {
+            return Err(BuildError::new(Kind::UnknownSkipTarget));
         }
     }
     Ok(())
@@ -799,10 +789,12 @@ fn check_sequence(
         match &item.kind {
             ItemKind::Not { stage, .. } => {
                 let name = pattern.stages[stage.index()].name.clone();
-                if index == 0 || (last && !top) {
+                // A `next not` may end a group: it looks at the event that comes after the group.
+                if index == 0 || (last && !top && item.contiguity != Contiguity::Next) {
                     return error(Kind::MisplacedNot(name));
                 }
-                if is_nullable(&items[index - 1]) {
+                let before = &items[..index];
+                if before.last().is_some_and(is_optional) || before.iter().all(is_nullable) {
                     return error(Kind::NotAfterOptional(name));
                 }
                 let bounded = pattern.within.is_some() || item.gap.is_some_and(|g| g.max.is_some());
@@ -823,7 +815,7 @@ fn check_sequence(
                     return error(Kind::BadBound);
                 }
                 check_sequence(pattern, body, false, depth + 1)?;
-                if quantifier.max != Some(1) && body.items.iter().all(is_nullable) {
+                if quantifier.is_unbounded() && body.items.iter().all(is_nullable) {
                     return error(Kind::EmptyLoop);
                 }
                 if quantifier.mode == LoopMode::Longest {
@@ -843,6 +835,15 @@ fn check_quantifier(quantifier: &Quantifier, name: &std::sync::Arc<str>) -> Resu
         return Err(BuildError::new(Kind::UntilWithoutLoop(name.clone())));
     }
     Ok(())
+}
+
+fn is_optional(item: &Item) -> bool {
+    match &item.kind {
+        ItemKind::Step { quantifier, .. } | ItemKind::Group { quantifier, .. } => {
+            quantifier.optional
+        }
+        ItemKind::Not { .. } => false,
+    }
 }
 
 /// Whether an item can be left out or be empty.

@@ -190,7 +190,7 @@ pub(crate) enum Kind {
     UntilWithoutLoop(Arc<str>),
     LongestNotLast(Arc<str>),
     BadBound,
-    UnknownSkipTarget(Arc<str>),
+    UnknownSkipTarget,
     TooLarge,
 }
 
@@ -233,9 +233,7 @@ impl fmt::Display for BuildError {
             Kind::BadBound => {
                 f.write_str("a bound on time is not positive, or its ends are swapped")
             }
-            Kind::UnknownSkipTarget(name) => {
-                write!(f, "`{name}` captures nothing that could be skipped to")
-            }
+            Kind::UnknownSkipTarget => f.write_str("`skip to` names a step that does not exist"),
             Kind::TooLarge => f.write_str("the pattern is beyond the limits on size or nesting"),
         }
     }
