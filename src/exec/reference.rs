@@ -614,7 +614,7 @@ impl<'p> Tree<'p> {
                 ItemKind::Not { stage, condition } if item.contiguity != Contiguity::Next => {
                     nots.push((*stage, *condition));
                 }
-                ItemKind::Not { .. } => break,
+                ItemKind::Not { .. } => {}
                 _ if quantifier(item).optional => {}
                 _ => break,
             }

@@ -83,7 +83,11 @@ fn resolve(
                         automaton.clock_ops.push(ClockOp::Set(clock));
                     }
                 }
-                if let Some(max) = gap_max(graph, guard) {
+                // Only where the item itself is waited for; before a `next not` or a joint it is not
+                // yet.
+                if edge.path.len() == 1
+                    && let Some(max) = gap_max(graph, guard)
+                {
                     edge_bounds.push(Bound::SinceLast(max.saturating_add(1)));
                 }
                 // A partial match is out of time where every way on is.
@@ -170,8 +174,13 @@ fn walk(
             found.push(Found { action: Action::Stop, guard, path: path.clone() });
             return Ok(());
         }
-        Role::Pending(bound) => reach.pending = Some(Pending { bound }),
-        Role::Normal => {}
+        // A `next not` before it needs an event that it can look at.
+        Role::Pending(bound) => {
+            if path.iter().all(|state| graph.states[state.index()].role != Role::NextNot) {
+                reach.pending = Some(Pending { bound });
+            }
+        }
+        Role::Normal | Role::NextNot => {}
     }
     if found.len() > MAX_EDGES {
         return Err(BuildError::new(Kind::TooLarge));

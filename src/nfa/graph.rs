@@ -43,6 +43,8 @@ pub(super) struct RawState {
 pub(super) enum Role {
     /// Waits for an event of a stage, or is a joint between repetitions.
     Normal,
+    /// Looks whether the very next event violates a `next not`.
+    NextNot,
     /// The match is complete.
     Final,
     /// A `not` was violated.
@@ -216,7 +218,7 @@ impl<'p> Builder {
         let next_role = self.graph.states[next.index()].role;
         if place.item().contiguity == Contiguity::Next {
             // Of the very next event only; a gap bounds when that one comes.
-            let state = self.state(Role::Normal)?;
+            let state = self.state(Role::NextNot)?;
             let gap = self.gap_guard(place);
             let respected = gap.map_or(respected, |gap| self.graph.guards.and(respected, gap));
             if next_role == Role::Final {

@@ -17,6 +17,10 @@ pub struct Rule {
 pub const RULES: &[Rule] = &[
     Rule { name: "not-after-loop-at-end", applies: not_after_loop_at_end },
     Rule { name: "several-nots-at-end", applies: several_nots_at_end },
+    Rule {
+        name: "not-before-next-not",
+        applies: |pattern| any_run(&pattern.stages, &not_before_next_not),
+    },
     Rule { name: "not-at-group-end", applies: |pattern| any(&pattern.stages, &not_at_group_end) },
     Rule {
         name: "not-after-optional",
@@ -49,6 +53,14 @@ fn not_after_loop_at_end(pattern: &CasePattern) -> bool {
 /// Two `not_followed_by` at the end: Flink regards the last only, Kleene both.
 fn several_nots_at_end(pattern: &CasePattern) -> bool {
     matches!(&pattern.stages[..], [.., a, b] if forbids(a) && forbids(b))
+}
+
+/// A `not_followed_by` before a `not_next` that something follows: Flink ignores the former, Kleene
+/// asks for both.
+fn not_before_next_not(stages: &[CaseStage]) -> bool {
+    stages
+        .windows(3)
+        .any(|run| forbids(&run[0]) && run[1].contiguity.as_deref() == Some("not_next"))
 }
 
 /// A `not_followed_by` that ends a group: Flink ignores it, Kleene refuses it.
