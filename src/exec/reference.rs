@@ -17,7 +17,8 @@
 //!
 //! All open takes and ignores of a position, and of those that it proceeds to, are followed.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
 
@@ -147,8 +148,10 @@ enum Reached {
 #[derive(Clone, Debug)]
 enum Guard {
     Fits(ConditionId),
-    /// The event's time is within the bounds of the step and the groups around it.
-    InTime,
+    /// The event's time is within the gaps that the event before leaves open.
+    InGap,
+    /// The event's time is within the bounds of the groups around that have begun.
+    InGroups,
     Not(Box<Guard>),
     All(Vec<Guard>),
     Any(Vec<Guard>),
@@ -274,6 +277,24 @@ impl<E: Event> Reference<E> {
         told
     }
 
+    /// Ends the stream: time moves to its end; what waits for older partial matches is told, and so
+    /// are `longest` loops that nothing bounds.
+    pub fn finish(&mut self) -> Vec<Told> {
+        let mut told = self.advance(Timestamp::MAX);
+        let pattern = Rc::clone(&self.pattern);
+        let tree = Tree { pattern: &pattern };
+        let settled: Vec<Captures> = std::mem::take(&mut self.partials)
+            .into_iter()
+            .filter(|partial| tree.settles(&partial.position))
+            .map(|partial| partial.captures)
+            .collect();
+        let ends = settled.iter().chain(&self.waiting).filter_map(|captures| captures.last());
+        if let Some(at) = ends.map(|&(_, event)| self.events[event].time()).max() {
+            told.extend(self.tell(settled, at));
+        }
+        told
+    }
+
     /// The next moment at which [`advance`](Reference::advance) does something.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let tree = Tree { pattern: &self.pattern };
@@ -368,7 +389,11 @@ impl<E: Event> Reference<E> {
         let holds = |guard: &Guard| self.holds(tree, guard, position, captures, now);
         match guard {
             Guard::Fits(condition) => self.fits(*condition, captures, now),
-            Guard::InTime => self.in_time(tree, position, captures, now),
+            Guard::InGap => self.in_gap(tree, position, captures, now),
+            Guard::InGroups => {
+                let time = self.events[now].time();
+                tree.running_groups(position).all(|group| time < group.deadline())
+            }
             Guard::Not(inner) => !holds(inner),
             Guard::All(all) => all.iter().all(holds),
             Guard::Any(any) => any.iter().any(holds),
@@ -394,24 +419,18 @@ impl<E: Event> Reference<E> {
         }
     }
 
-    /// Whether the event may be taken at `position` as far as time is concerned.
-    fn in_time(
+    fn in_gap(
         &self,
         tree: &Tree<'_>,
         position: &Position,
         captures: &[(StageId, usize)],
         now: usize,
     ) -> bool {
-        let time = self.events[now].time();
-        if let Some(&(_, last)) = captures.last() {
-            let passed = time.millis_since(self.events[last].time());
-            for gap in tree.gaps(position) {
-                if passed < gap.min || gap.max.is_some_and(|max| passed > max) {
-                    return false;
-                }
-            }
-        }
-        tree.running_groups(position).all(|(begun, within)| time.millis_since(begun) < within)
+        let Some(&(_, last)) = captures.last() else { return true };
+        let passed = self.events[now].time().millis_since(self.events[last].time());
+        tree.gaps(position)
+            .iter()
+            .all(|gap| passed >= gap.min && gap.max.is_none_or(|max| passed <= max))
     }
 
     /// When a partial match runs out of time.
@@ -423,11 +442,42 @@ impl<E: Event> Reference<E> {
         let last = time_of(partial.captures.last())?;
         let whole = self.pattern.within.map(|within| first.plus_millis(within));
         let pending = tree.pending_bound(&partial.position).map(|bound| last.plus_millis(bound));
-        let here = tree.bounds_here(&partial.position).map(|bound| match bound {
-            Bound::SinceLast(millis) => last.plus_millis(millis),
-            Bound::Since(begun, millis) => begun.plus_millis(millis),
-        });
+        let here = self.shared_bound(tree, &partial.position, last);
         whole.into_iter().chain(pending).chain(here).min()
+    }
+
+    /// When all ways on from a position are closed by bounds of the same kind: that on the time
+    /// since the event before, or that of the same group.
+    fn shared_bound(
+        &self,
+        tree: &Tree<'_>,
+        position: &Position,
+        last: Timestamp,
+    ) -> Option<Timestamp> {
+        let mut shared: Option<BTreeMap<Option<Vec<usize>>, Timestamp>> = None;
+        for way in tree.ways_on(position) {
+            let mut bounds = BTreeMap::new();
+            if let Some(max) = tree.gaps(&way).iter().filter_map(|gap| gap.max).min() {
+                bounds.insert(None, last.plus_millis(max.saturating_add(1)));
+            }
+            for group in tree.running_groups(&way) {
+                let deadline = group.deadline();
+                bounds.insert(Some(group.path), deadline);
+            }
+            shared = Some(match shared {
+                None => bounds,
+                Some(mut others) => {
+                    others.retain(|kind, deadline| {
+                        bounds.get(kind).is_some_and(|other| {
+                            *deadline = (*deadline).max(*other);
+                            true
+                        })
+                    });
+                    others
+                }
+            });
+        }
+        shared?.into_values().min()
     }
 
     /// Tells what has been completed, as far as the skip strategy allows.
@@ -479,23 +529,31 @@ fn start_of(captures: &[(StageId, usize)]) -> usize {
     captures.first().map_or(usize::MAX, |&(_, event)| event)
 }
 
-/// The order in which matches of one moment are told: the one that started first, then the one that
-/// captured most, then by what was captured; each once.
+/// The order in which matches of one moment are told: the one that started first; then the one that
+/// captured most; then, from the last event backwards, the one with the earlier event or, for the
+/// same event, the earlier step. Each is told once.
 fn in_order(matches: &mut Vec<Captures>) {
-    matches.sort_by(|a, b| {
-        (start_of(a), std::cmp::Reverse(a.len()), a).cmp(&(
-            start_of(b),
-            std::cmp::Reverse(b.len()),
-            b,
-        ))
-    });
+    let key = |captures: &Captures| {
+        let backwards: Vec<_> =
+            captures.iter().rev().map(|&(stage, event)| (event, stage)).collect();
+        (start_of(captures), Reverse(captures.len()), backwards)
+    };
+    matches.sort_by_key(key);
     matches.dedup();
 }
 
-/// What ends the wait at a position.
-enum Bound {
-    SinceLast(i64),
-    Since(Timestamp, i64),
+/// A repetition of a bounded group that has begun.
+struct Running {
+    /// Where the group is in the tree.
+    path: Vec<usize>,
+    begun: Timestamp,
+    within: i64,
+}
+
+impl Running {
+    fn deadline(&self) -> Timestamp {
+        self.begun.plus_millis(self.within)
+    }
 }
 
 /// The pattern, and how to find one's way in it.
@@ -611,7 +669,7 @@ impl<'p> Tree<'p> {
         let mut nots = Vec::new();
         for item in items[..index].iter().rev() {
             match &item.kind {
-                ItemKind::Not { stage, condition } if item.contiguity != Contiguity::Next => {
+                ItemKind::Not { stage, condition } if forbids(item) => {
                     nots.push((*stage, *condition));
                 }
                 ItemKind::Not { .. } => {}
@@ -708,9 +766,9 @@ impl<'p> Tree<'p> {
         };
         let mut moves = Vec::new();
         let group_until = self.group_until(frames);
-        let fits = Guard::Fits(*condition).and(Guard::InTime);
+        let fits = Guard::Fits(*condition).and(Guard::InGap);
 
-        let take = fits.clone().unless(group_until).unless(quantifier.until);
+        let take = fits.clone().and(Guard::InGroups).unless(group_until).unless(quantifier.until);
         // The event begins those repetitions around it that had not begun.
         let mut begun = frames.clone();
         for frame in &mut begun {
@@ -887,48 +945,54 @@ impl<'p> Tree<'p> {
         }
     }
 
-    /// The bounds on the time from the event before to one that is taken here.
+    /// The bounds on the time from the event before to one that is taken here: the item's for its
+    /// first event, and those of the groups that it is the first event of.
     fn gaps(&self, position: &Position) -> Vec<Gap> {
-        let mut gaps = Vec::new();
         if !matches!(position.wait, Wait::Step { turn: FIRST, .. } | Wait::NotNext) {
-            return gaps;
+            return Vec::new();
         }
-        gaps.extend(self.item(&position.frames, position.index).gap);
-        let mut index = position.index;
-        let mut frames = &position.frames[..];
-        while let Some((group, outer)) = frames.split_last() {
-            if index != 0 {
-                break;
-            }
-            if group.turn != FIRST {
-                break;
-            }
-            gaps.extend(self.item(outer, group.index).gap);
-            (index, frames) = (group.index, outer);
-        }
-        gaps
+        let own = self.item(&position.frames, position.index).gap;
+        let starting = position.frames.iter().enumerate().filter_map(|(depth, frame)| {
+            let starts = frame.turn == FIRST && frame.begun.is_none();
+            starts.then(|| self.item(&position.frames[..depth], frame.index).gap)?
+        });
+        own.into_iter().chain(starting).collect()
     }
 
-    /// The repetitions of bounded groups that have begun: since when, and how long they may take.
-    fn running_groups(&self, position: &Position) -> impl Iterator<Item = (Timestamp, i64)> {
+    /// The repetitions of bounded groups that have begun.
+    fn running_groups(&self, position: &Position) -> impl Iterator<Item = Running> {
         position.frames.iter().enumerate().filter_map(|(depth, frame)| {
             match self.item(&position.frames[..depth], frame.index).kind {
-                ItemKind::Group { within: Some(within), .. } => Some((frame.begun?, within)),
+                ItemKind::Group { within: Some(within), .. } => Some(Running {
+                    path: position.frames[..=depth].iter().map(|frame| frame.index).collect(),
+                    begun: frame.begun?,
+                    within,
+                }),
                 _ => None,
             }
         })
     }
 
-    /// What ends the wait at a position, besides the pattern's own bound.
-    fn bounds_here(&self, position: &Position) -> impl Iterator<Item = Bound> {
-        let gaps = self
-            .gaps(position)
-            .into_iter()
-            .filter_map(|gap| gap.max)
-            .map(|max| Bound::SinceLast(max.saturating_add(1)));
-        let groups =
-            self.running_groups(position).map(|(begun, within)| Bound::Since(begun, within));
-        gaps.chain(groups)
+    /// The positions that take an event, or need one more, among those that can be reached from
+    /// `position` without an event.
+    fn ways_on(&self, position: &Position) -> Vec<Position> {
+        let mut ways = Vec::new();
+        let mut open = vec![position.clone()];
+        let mut seen = BTreeSet::new();
+        while let Some(position) = open.pop() {
+            if !seen.insert(position.clone()) {
+                continue;
+            }
+            for (_, a_move) in self.moves(&position, Timestamp::MIN) {
+                match a_move {
+                    Move::Take(..) => ways.push(position.clone()),
+                    Move::Ignore(target) if target.wait == Wait::End => ways.push(position.clone()),
+                    Move::Proceed(target) => open.push(target),
+                    Move::Ignore(_) | Move::Stop(_) => {}
+                }
+            }
+        }
+        ways
     }
 
     fn pending_bound(&self, position: &Position) -> Option<i64> {
@@ -1053,7 +1117,7 @@ fn check(pattern: &Pattern) -> Result<(), Refused> {
     }
     check_sequence(pattern, &pattern.body, true)?;
     if let SkipStrategy::ToFirst(stage) | SkipStrategy::ToLast(stage) = pattern.skip.strategy
-        && pattern.stages.get(stage.index()).is_none_or(|stage| stage.negated)
+        && stage.index() >= pattern.stages.len()
     {
         return Err(Refused("there is no step of the name to skip to".into()));
     }
@@ -1080,7 +1144,8 @@ fn check_sequence(pattern: &Pattern, sequence: &Sequence, top: bool) -> Result<(
                         "`not {name}` cannot start a pattern or group, or end a group"
                     ));
                 }
-                if may_be_empty(&items[index - 1]) {
+                let nothing_before = items[..index].iter().all(may_be_empty);
+                if quantifier(&items[index - 1]).optional || nothing_before {
                     return refuse(format!("`not {name}` comes after what may be left out"));
                 }
                 let bounded = pattern.within.is_some() || item.gap.is_some_and(|g| g.max.is_some());

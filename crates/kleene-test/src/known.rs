@@ -23,14 +23,13 @@ pub const RULES: &[Rule] = &[
     },
     Rule { name: "not-at-group-end", applies: |pattern| any(&pattern.stages, &not_at_group_end) },
     Rule {
-        name: "not-after-optional",
-        applies: |pattern| any_run(&pattern.stages, &not_after_empty),
+        name: "not-before-next-not",
+        applies: |pattern| any_run(&pattern.stages, &not_before_next_not),
     },
     Rule {
         name: "endless-empty-group",
         applies: |pattern| any(&pattern.stages, &endless_and_empty),
     },
-    Rule { name: "skip-to-a-not", applies: skip_to_a_not },
     Rule { name: "gap-at-a-loop", applies: gap_at_a_loop },
     Rule { name: "gap-and-within", applies: gap_and_within },
     Rule { name: "skip-and-deadlines", applies: skip_and_deadlines },
@@ -68,10 +67,12 @@ fn not_at_group_end(stage: &CaseStage) -> bool {
     stage.group.as_deref().and_then(<[_]>::last).is_some_and(forbids)
 }
 
-/// A not after a group that can be empty: Kleene refuses it, as it and Flink do after any optional
-/// stage.
-fn not_after_empty(stages: &[CaseStage]) -> bool {
-    stages.windows(2).any(|pair| convert::is_negated(&pair[1]) && may_be_empty(&pair[0]))
+/// A `not_followed_by` before a `not_next` before a stage: Flink forgets the former, Kleene regards
+/// both.
+fn not_before_next_not(stages: &[CaseStage]) -> bool {
+    stages
+        .windows(2)
+        .any(|pair| forbids(&pair[0]) && pair[1].contiguity.as_deref() == Some("not_next"))
 }
 
 /// A group that can be empty, repeated without bound: Flink hangs on some events, Kleene refuses it.
@@ -80,17 +81,9 @@ fn endless_and_empty(stage: &CaseStage) -> bool {
         && stage.group.as_ref().is_some_and(|group| group.iter().all(may_be_empty))
 }
 
-/// Skipping to a stage that never captures anything: Kleene refuses it.
-fn skip_to_a_not(pattern: &CasePattern) -> bool {
-    pattern.skip.stage.as_ref().is_some_and(|name| {
-        any(&pattern.stages, &|stage| {
-            convert::is_negated(stage) && stage.name.as_ref() == Some(name)
-        })
-    })
-}
-
-/// `previous_current` on a stage that can repeat or be left out, or right after one: Flink hangs the
-/// bound on some of its states, Kleene bounds the first event of the stage, however it is reached.
+/// `previous_current` on a stage that can repeat or be left out, or right after such a one or a
+/// `not_next`: Flink hangs the bound on some of its states, Kleene bounds the first event of the
+/// stage, however it is reached.
 fn gap_at_a_loop(pattern: &CasePattern) -> bool {
     let quantified = |stage: &CaseStage| stage.times.is_some() || stage.optional;
     let stages = &pattern.stages;
@@ -98,6 +91,7 @@ fn gap_at_a_loop(pattern: &CasePattern) -> bool {
         let before = stages[..index].iter().rev().find(|stage| !convert::is_negated(stage));
         bounds_gap(&stages[index])
             && (quantified(&stages[index])
+                || (index > 0 && stages[index - 1].contiguity.as_deref() == Some("not_next"))
                 || before.is_some_and(|stage| quantified(stage) || stage.group.is_some()))
     })
 }
