@@ -442,42 +442,8 @@ impl<E: Event> Reference<E> {
         let last = time_of(partial.captures.last())?;
         let whole = self.pattern.within.map(|within| first.plus_millis(within));
         let pending = tree.pending_bound(&partial.position).map(|bound| last.plus_millis(bound));
-        let here = self.shared_bound(tree, &partial.position, last);
+        let here = tree.shared_bound(&partial.position, last);
         whole.into_iter().chain(pending).chain(here).min()
-    }
-
-    /// When all ways on from a position are closed by bounds of the same kind: that on the time
-    /// since the event before, or that of the same group.
-    fn shared_bound(
-        &self,
-        tree: &Tree<'_>,
-        position: &Position,
-        last: Timestamp,
-    ) -> Option<Timestamp> {
-        let mut shared: Option<BTreeMap<Option<Vec<usize>>, Timestamp>> = None;
-        for way in tree.ways_on(position) {
-            let mut bounds = BTreeMap::new();
-            if let Some(max) = tree.gaps(&way).iter().filter_map(|gap| gap.max).min() {
-                bounds.insert(None, last.plus_millis(max.saturating_add(1)));
-            }
-            for group in tree.running_groups(&way) {
-                let deadline = group.deadline();
-                bounds.insert(Some(group.path), deadline);
-            }
-            shared = Some(match shared {
-                None => bounds,
-                Some(mut others) => {
-                    others.retain(|kind, deadline| {
-                        bounds.get(kind).is_some_and(|other| {
-                            *deadline = (*deadline).max(*other);
-                            true
-                        })
-                    });
-                    others
-                }
-            });
-        }
-        shared?.into_values().min()
     }
 
     /// Tells what has been completed, as far as the skip strategy allows.
@@ -971,6 +937,35 @@ impl<'p> Tree<'p> {
                 _ => None,
             }
         })
+    }
+
+    /// When all ways on from a position are closed by bounds of the same kind: that on the time
+    /// since the event before, or that of the same group.
+    fn shared_bound(&self, position: &Position, last: Timestamp) -> Option<Timestamp> {
+        let mut shared: Option<BTreeMap<Option<Vec<usize>>, Timestamp>> = None;
+        for way in self.ways_on(position) {
+            let mut bounds = BTreeMap::new();
+            if let Some(max) = self.gaps(&way).iter().filter_map(|gap| gap.max).min() {
+                bounds.insert(None, last.plus_millis(max.saturating_add(1)));
+            }
+            for group in self.running_groups(&way) {
+                let deadline = group.deadline();
+                bounds.insert(Some(group.path), deadline);
+            }
+            shared = Some(match shared {
+                None => bounds,
+                Some(mut others) => {
+                    others.retain(|kind, deadline| {
+                        bounds.get(kind).is_some_and(|other| {
+                            *deadline = (*deadline).max(*other);
+                            true
+                        })
+                    });
+                    others
+                }
+            });
+        }
+        shared?.into_values().min()
     }
 
     /// The positions that take an event, or need one more, among those that can be reached from

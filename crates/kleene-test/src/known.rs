@@ -23,10 +23,6 @@ pub const RULES: &[Rule] = &[
     },
     Rule { name: "not-at-group-end", applies: |pattern| any(&pattern.stages, &not_at_group_end) },
     Rule {
-        name: "not-before-next-not",
-        applies: |pattern| any_run(&pattern.stages, &not_before_next_not),
-    },
-    Rule {
         name: "endless-empty-group",
         applies: |pattern| any(&pattern.stages, &endless_and_empty),
     },
@@ -65,14 +61,6 @@ fn not_before_next_not(stages: &[CaseStage]) -> bool {
 /// A `not_followed_by` that ends a group: Flink ignores it, Kleene refuses it.
 fn not_at_group_end(stage: &CaseStage) -> bool {
     stage.group.as_deref().and_then(<[_]>::last).is_some_and(forbids)
-}
-
-/// A `not_followed_by` before a `not_next` before a stage: Flink forgets the former, Kleene regards
-/// both.
-fn not_before_next_not(stages: &[CaseStage]) -> bool {
-    stages
-        .windows(2)
-        .any(|pair| forbids(&pair[0]) && pair[1].contiguity.as_deref() == Some("not_next"))
 }
 
 /// A group that can be empty, repeated without bound: Flink hangs on some events, Kleene refuses it.
