@@ -13,6 +13,8 @@ mod outcome;
 pub mod reference;
 mod store;
 
+pub(crate) use outcome::field_of;
+
 pub use key::KeyState;
 pub use matcher::{HostCondition, Limits, Matcher, Store};
 pub use outcome::{Captures, Outcome, OutcomeKind};

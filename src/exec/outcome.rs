@@ -5,7 +5,7 @@ use std::fmt;
 use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
 use crate::exec::eval::{self, Scope};
-use crate::exec::store::Chains;
+use crate::exec::store::{Chains, NIL};
 use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact, Pick};
 use crate::hir::{Expr, StageId};
 use crate::nfa::{Program, StateId};
@@ -266,9 +266,59 @@ impl<'a, E> Outcome<'a, E> {
 }
 
 impl<E: Event> Outcome<'_, E> {
-    /// The value of an emit's expression, with `key` as the components of the key.
-    pub(crate) fn evaluate(&self, expr: &Expr, key: &[Value], id: &str) -> Value {
+    /// The value of an emit's expression, with `key` as the components of the key. The id is made
+    /// only where it is asked for.
+    pub(crate) fn evaluate(&self, expr: &Expr, key: &[Value], id: &dyn Fn() -> String) -> Value {
         eval::eval(expr, &OutcomeScope { outcome: self, key, id }).into_value()
+    }
+
+    /// A copy that outlives the step which made the outcome.
+    pub(crate) fn hold(&self) -> Held<E> {
+        let mut chains = Chains::new();
+        let mut head = NIL;
+        for (stage, seq, event) in self.captures.numbered() {
+            let event = chains.keep(event.clone(), seq);
+            head = chains.link(event, head, stage);
+        }
+        Held {
+            chains,
+            head,
+            kind: self.kind,
+            start: self.start,
+            last: self.last,
+            at: self.at,
+            start_seq: self.start_seq,
+            states: self.states.into(),
+        }
+    }
+}
+
+/// An outcome that owns what it has captured.
+#[derive(Debug)]
+pub(crate) struct Held<E> {
+    chains: Chains<E>,
+    head: u32,
+    kind: OutcomeKind,
+    start: Timestamp,
+    last: Timestamp,
+    at: Timestamp,
+    start_seq: u64,
+    states: Box<[StateId]>,
+}
+
+impl<E> Held<E> {
+    /// The outcome again; `program` is the one that it is of.
+    pub(crate) fn outcome<'a>(&'a self, program: &'a Program) -> Outcome<'a, E> {
+        Outcome {
+            kind: self.kind,
+            program,
+            captures: Captures::new(&self.chains, self.head),
+            start: self.start,
+            last: self.last,
+            at: self.at,
+            start_seq: self.start_seq,
+            states: &self.states,
+        }
     }
 }
 
@@ -276,7 +326,7 @@ impl<E: Event> Outcome<'_, E> {
 struct OutcomeScope<'a, E> {
     outcome: &'a Outcome<'a, E>,
     key: &'a [Value],
-    id: &'a str,
+    id: &'a dyn Fn() -> String,
 }
 
 impl<E: Event> Scope for OutcomeScope<'_, E> {
@@ -304,7 +354,7 @@ impl<E: Event> Scope for OutcomeScope<'_, E> {
             MatchFact::End => Value::Time(self.outcome.at),
             MatchFact::Step => self.outcome.reached().map_or(Value::Null, name),
             MatchFact::Awaits => Value::List(self.outcome.awaits().into_iter().map(name).collect()),
-            MatchFact::Id => self.id.into(),
+            MatchFact::Id => (self.id)().into(),
         }
     }
 }

@@ -147,6 +147,15 @@ impl Program {
         })
     }
 
+    /// Whether a deadline can tell anything, a match or a timeout. Where not, deadlines only free
+    /// memory, and it makes no difference if they are noticed late.
+    pub(crate) fn tells_at_deadlines(&self) -> bool {
+        let mut states = self.states.iter();
+        self.tell_timeouts
+            || self.skip.ordered
+            || states.any(|state| state.accepts_at_deadline || state.settles)
+    }
+
     /// How many states the automaton has.
     pub fn state_count(&self) -> usize {
         self.states.len()
