@@ -18,5 +18,6 @@ pub mod value;
 pub use event::{Event, Record};
 #[cfg(feature = "derive")]
 pub use kleene_derive::{Event, Fields};
+pub use stream::{Engine, Match, Output, Sink, Timeout};
 pub use time::Timestamp;
 pub use value::{Value, ValueRef};

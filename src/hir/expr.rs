@@ -54,7 +54,7 @@ pub enum Expr {
 }
 
 /// A field of an event.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum FieldRef {
     /// A declared field of the one type that the event has.
     Declared(FieldId),

@@ -1,1 +1,44 @@
 //! Many keys, any order: the engine around [`exec`](crate::exec).
+//!
+//! An [`Engine`] is a pure state machine: events and watermarks go in, matches and timeouts come out
+//! to a [`Sink`]. It has no clock, no threads and does no I/O; a host drives it.
+//!
+//! ```text
+//! push --late?--> reorder buffer --watermark--> time order --type, key--> KeyState --> Sink
+//!                                                   |                        |
+//!                                                   +-- timers: deadlines <--+
+//! ```
+//!
+//! **Time.** A watermark `W` says that no event with a time at or before `W` will come. What is
+//! buffered up to `W` is then released by time, and by arrival within one time; deadlines up to `W`
+//! fire. An event at or before the watermark is late: the sink is told, it is counted, and no rule
+//! sees it.
+//!
+//! **Order.** What is told is ordered by event time; at one time, deadlines come first, by rule and
+//! then by start; then the events by arrival, and what one event completes by rule and then by
+//! start. Rules count in the order in which they were given. The same events in the same order of
+//! arrival give the same output, whatever the batches and whenever watermarks come.
+//!
+//! **Keys.** Each rule sees one stream for each value of its key. An event in which a part of the
+//! key is null is not in that rule's streams; such events are counted. A key costs memory only while
+//! it has a partial match open.
+
+mod builder;
+mod engine;
+mod id;
+mod partition;
+mod relink;
+mod reorder;
+mod sink;
+mod stats;
+mod timers;
+mod told;
+mod watermark;
+
+pub use builder::{BuildError, Builder};
+pub use engine::{Engine, PushError};
+pub use id::MatchId;
+pub use sink::{Ignore, Late, OnMatch, Overflow, Reason, Rejected, Sink, on_match};
+pub use stats::Stats;
+pub use told::{Expired, Found, Match, Output, Timeout};
+pub use watermark::SourceId;

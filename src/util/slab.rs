@@ -49,6 +49,14 @@ impl<T> Slab<T> {
         }
     }
 
+    /// The value at `index`, if there is one now.
+    pub(crate) fn try_get(&self, index: u32) -> Option<&T> {
+        match self.entries.get(index as usize) {
+            Some(Entry::Full(value)) => Some(value),
+            _ => None,
+        }
+    }
+
     pub(crate) fn get(&self, index: u32) -> &T {
         match &self.entries[index as usize] {
             Entry::Full(value) => value,

@@ -1,0 +1,212 @@
+//! What an engine is made of.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::event::Event;
+use crate::exec::{self, HostCondition, Matcher};
+use crate::hir::Rule;
+use crate::nfa;
+use crate::schema::Schema;
+use crate::stream::engine::{Engine, Limits, Routes, Running};
+use crate::stream::relink::{Misfit, relink};
+use crate::stream::told::RuleInfo;
+use crate::stream::watermark::Strategy;
+use crate::time::duration_to_millis;
+
+/// Configures an [`Engine`].
+pub struct Builder<E: Event> {
+    rules: Vec<Given<E>>,
+    strategy: Strategy,
+    limits: Limits,
+    per_key: exec::Limits,
+}
+
+struct Given<E> {
+    rule: Arc<Rule>,
+    host: Vec<HostCondition<E>>,
+    /// What the rule's numbers mean; those of the events themselves where `None`.
+    schema: Option<Arc<Schema>>,
+}
+
+impl<E: Event> fmt::Debug for Builder<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rules: Vec<_> = self.rules.iter().map(|given| &given.rule.name).collect();
+        f.debug_struct("Builder")
+            .field("rules", &rules)
+            .field("strategy", &self.strategy)
+            .field("limits", &(self.limits, self.per_key))
+            .finish()
+    }
+}
+
+impl<E: Event> Default for Builder<E> {
+    fn default() -> Self {
+        Builder::new()
+    }
+}
+
+impl<E: Event> Builder<E> {
+    /// No rules yet, and events that come in time order.
+    pub fn new() -> Builder<E> {
+        Builder {
+            rules: Vec::new(),
+            strategy: Strategy::Sorted,
+            limits: Limits { buffered: 10_000_000, partials: 50_000_000 },
+            per_key: exec::Limits::default(),
+        }
+    }
+
+    /// Adds a checked rule whose types and fields are numbered by `schema`.
+    ///
+    /// Where events have a schema of their own (a derived Rust type), the rule is linked to it by
+    /// the names of types and fields.
+    #[must_use]
+    pub fn rule(mut self, schema: Arc<Schema>, rule: Arc<Rule>) -> Self {
+        self.rules.push(Given { rule, host: Vec::new(), schema: Some(schema) });
+        self
+    }
+
+    /// Adds a rule whose types and fields are numbered as the events number them, with the host's
+    /// closures that its conditions refer to.
+    #[must_use]
+    pub fn rule_with(mut self, rule: Arc<Rule>, host: Vec<HostCondition<E>>) -> Self {
+        self.rules.push(Given { rule, host, schema: None });
+        self
+    }
+
+    /// Events come in time order, which is the default: nothing is buffered. One that is older than
+    /// the one before is late. With several [sources](Engine::source) each of them is in order, and
+    /// events are buffered to bring the sources together.
+    #[must_use]
+    pub fn sorted(mut self) -> Self {
+        self.strategy = Strategy::Sorted;
+        self
+    }
+
+    /// Events come at most `bound` later than a newer one: an event that is exactly so much older
+    /// than the newest is still in time. Results wait until time has gone on by `bound`.
+    #[must_use]
+    pub fn out_of_order(mut self, bound: Duration) -> Self {
+        self.strategy = Strategy::OutOfOrder(duration_to_millis(bound));
+        self
+    }
+
+    /// Time moves only when the host says so, with [`Engine::advance`] or
+    /// [`Engine::advance_source`].
+    #[must_use]
+    pub fn watermarks_from_source(mut self) -> Self {
+        self.strategy = Strategy::Source;
+        self
+    }
+
+    /// How many events are buffered at most until time has passed them; 10 million by default.
+    /// Where one more comes, time is moved on to the oldest of them, as if a watermark had come: no
+    /// event is lost, but what then comes from before is late. The sink is told each time.
+    #[must_use]
+    pub fn limit_buffered(mut self, events: usize) -> Self {
+        self.limits.buffered = events;
+        self
+    }
+
+    /// How many partial matches are open at most, over all rules and keys; 50 million by default.
+    /// Where an event makes more, those of its key are dropped, and the sink is told.
+    #[must_use]
+    pub fn limit_partials(mut self, partials: u64) -> Self {
+        self.limits.partials = partials;
+        self
+    }
+
+    /// How many partial matches one key of one rule has at most; 4 million by default. Beyond it no
+    /// new ones are started, and the sink is told.
+    #[must_use]
+    pub fn limit_partials_per_key(mut self, partials: usize) -> Self {
+        self.per_key.partial_matches_per_key = partials;
+        self
+    }
+
+    /// Makes the engine. Fails where a rule cannot be run, or does not fit the events.
+    pub fn build(self) -> Result<Engine<E>, BuildError> {
+        let own = E::schema().map(Arc::new);
+        let first = self.rules.iter().find_map(|given| given.schema.clone());
+        let schema = own.clone().or(first).unwrap_or_default();
+        let mut declared = vec![false; schema.len()];
+        let mut rules = Vec::with_capacity(self.rules.len());
+        let mut linked = Vec::with_capacity(self.rules.len());
+        for Given { rule, host, schema: of_rule } in self.rules {
+            let fail = |kind| BuildError { rule: rule.name.clone(), kind };
+            let types = of_rule.as_deref().unwrap_or(&schema);
+            for (_, ty) in types.types() {
+                if let Some(id) = schema.type_id(&ty.name) {
+                    declared[id.index()] = true;
+                }
+            }
+            let rule = match &of_rule {
+                Some(of_rule) if own.is_some() => {
+                    Arc::new(relink(&rule, of_rule, &schema).map_err(|e| fail(Kind::Misfit(e)))?)
+                }
+                Some(of_rule) if !same(of_rule, &schema) => return Err(fail(Kind::Schemas)),
+                _ => rule.clone(),
+            };
+            let matcher = Matcher::new(&rule.pattern, host).map_err(|e| fail(Kind::Pattern(e)))?;
+            let matcher = matcher.with_limits(self.per_key);
+            linked.push(rule.clone());
+            rules.push(Running::new(RuleInfo { rule, schema: schema.clone() }, matcher));
+        }
+        let routes = Routes::new(&declared, &linked);
+        Ok(Engine::new(rules, routes, self.strategy, self.limits))
+    }
+}
+
+/// Whether two schemas number the same types in the same way.
+fn same(a: &Arc<Schema>, b: &Arc<Schema>) -> bool {
+    Arc::ptr_eq(a, b) || (a.len() == b.len() && a.types().eq(b.types()))
+}
+
+/// Why an engine could not be made.
+#[derive(Clone, Debug)]
+pub struct BuildError {
+    rule: Arc<str>,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Pattern(nfa::BuildError),
+    Misfit(Misfit),
+    Schemas,
+}
+
+impl BuildError {
+    /// The name of the rule that is at fault.
+    pub fn rule(&self) -> &str {
+        &self.rule
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::Pattern(_) => write!(f, "the rule `{}` cannot be run", self.rule),
+            Kind::Misfit(misfit) => {
+                write!(f, "the rule `{}` does not fit the events: {misfit}", self.rule)
+            }
+            Kind::Schemas => write!(
+                f,
+                "the rule `{}` declares other event types than the rules before it",
+                self.rule
+            ),
+        }
+    }
+}
+
+impl Error for BuildError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.kind {
+            Kind::Pattern(error) => Some(error),
+            Kind::Misfit(_) | Kind::Schemas => None,
+        }
+    }
+}

@@ -1,0 +1,575 @@
+//! The engine: events and watermarks in, results out.
+
+use std::fmt;
+use std::sync::Arc;
+
+use hashbrown::DefaultHashBuilder;
+use smallvec::SmallVec;
+
+use crate::event::Event;
+use crate::exec::{KeyState, Matcher, Outcome, OutcomeKind, Store};
+use crate::hir::Rule;
+use crate::hir::expr::FieldRef;
+use crate::nfa::Program;
+use crate::schema::TypeId;
+use crate::stream::builder::Builder;
+use crate::stream::partition::{KeyRef, Partition, Slot};
+use crate::stream::reorder::Reorder;
+use crate::stream::sink::{Late, Overflow, Reason, Rejected, Sink};
+use crate::stream::stats::Stats;
+use crate::stream::timers::{Timer, Timers};
+use crate::stream::told::{Match, RuleInfo, Timeout};
+use crate::stream::watermark::{Progress, SourceId, Strategy};
+use crate::time::Timestamp;
+
+/// Runs rules over a stream of events. See the [module](crate::stream) for what it promises.
+pub struct Engine<E: Event> {
+    rules: Vec<Running<E>>,
+    routes: Routes,
+    progress: Progress,
+    buffer: Reorder<E>,
+    timers: Timers,
+    /// No event at or before this time is taken any more.
+    watermark: Timestamp,
+    /// How many events have been released.
+    released: u64,
+    limits: Limits,
+    stats: Stats,
+    finished: bool,
+    /// The source of events that are pushed without one.
+    main: Option<SourceId>,
+    /// Scratch for timers that have come up.
+    due: Vec<Timer>,
+}
+
+/// What may grow how far.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) buffered: usize,
+    pub(crate) partials: u64,
+}
+
+/// A rule and what it holds.
+pub(crate) struct Running<E: Event> {
+    info: RuleInfo,
+    matcher: Matcher<E>,
+    store: Store<E>,
+    keys: Partition,
+    /// By how many milliseconds its timers may be late: not 0 only where nothing can be told at a
+    /// deadline, so that timers merely free memory.
+    slack: i64,
+}
+
+impl<E: Event> Running<E> {
+    pub(crate) fn new(info: RuleInfo, matcher: Matcher<E>) -> Running<E> {
+        let (store, slack) = (matcher.create_store(), slack(matcher.program()));
+        Running { info, matcher, store, keys: Partition::default(), slack }
+    }
+}
+
+/// An eighth of `within` for rules that tell nothing at deadlines: a key that stays busy then sets a
+/// timer for every few of its partial matches, not for each.
+fn slack(program: &Program) -> i64 {
+    match program.within() {
+        Some(within) if !program.tells_at_deadlines() => within / 8,
+        _ => 0,
+    }
+}
+
+/// Which rules see which events.
+pub(crate) struct Routes {
+    /// By type id.
+    types: Vec<Route>,
+    hasher: DefaultHashBuilder,
+}
+
+#[derive(Default)]
+struct Route {
+    /// Whether the rules declare the type.
+    declared: bool,
+    /// The different keys that rules want of this type.
+    keys: Vec<Box<[FieldRef]>>,
+    /// The rules in order, each with the key that it wants.
+    rules: Vec<(u32, u32)>,
+}
+
+impl Routes {
+    /// For events of types of which the rules declare some: `declared` by type id.
+    pub(crate) fn new(declared: &[bool], rules: &[Arc<Rule>]) -> Routes {
+        let routes = declared.iter().map(|&declared| Route { declared, ..Route::default() });
+        let mut routes: Vec<Route> = routes.collect();
+        for (index, rule) in (0..).zip(rules) {
+            for ty in &rule.types {
+                let Some(route) = routes.get_mut(ty.index()) else { continue };
+                let key: Box<[FieldRef]> =
+                    rule.key.iter().map(|part| field_of(&part.fields, *ty)).collect();
+                let at = route.keys.iter().position(|other| *other == key).unwrap_or_else(|| {
+                    route.keys.push(key);
+                    route.keys.len() - 1
+                });
+                route.rules.push((index, u32::try_from(at).unwrap_or(u32::MAX)));
+            }
+        }
+        Routes { types: routes, hasher: DefaultHashBuilder::default() }
+    }
+}
+
+/// The field that holds a key part in events of type `ty`; one that is always null if there is none.
+fn field_of(fields: &[(TypeId, FieldRef)], ty: TypeId) -> FieldRef {
+    let field = fields.iter().find(|(id, _)| *id == ty).map(|(_, field)| field.clone());
+    field.unwrap_or_else(|| FieldRef::ByType(Arc::new([])))
+}
+
+impl<E: Event> fmt::Debug for Engine<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rules: Vec<_> = self.rules.iter().map(|rule| &rule.info.rule.name).collect();
+        f.debug_struct("Engine")
+            .field("rules", &rules)
+            .field("watermark", &self.watermark)
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<E: Event> Engine<E> {
+    /// Starts the configuration of an engine.
+    pub fn builder() -> Builder<E> {
+        Builder::new()
+    }
+
+    pub(crate) fn new(
+        rules: Vec<Running<E>>,
+        routes: Routes,
+        strategy: Strategy,
+        limits: Limits,
+    ) -> Engine<E> {
+        Engine {
+            rules,
+            routes,
+            progress: Progress::new(strategy),
+            buffer: Reorder::new(),
+            timers: Timers::new(),
+            watermark: Timestamp::MIN,
+            released: 0,
+            limits,
+            stats: Stats::default(),
+            finished: false,
+            main: None,
+            due: Vec::new(),
+        }
+    }
+
+    /// Takes an event of the only source.
+    ///
+    /// Fails only after [`finish`](Engine::finish); what is wrong with an event is told to the sink.
+    #[inline]
+    pub fn push<S: Sink<E> + ?Sized>(&mut self, event: &E, sink: &mut S) -> Result<(), PushError> {
+        let source = self.main_source();
+        self.push_from(source, event, sink)
+    }
+
+    /// Takes several events of the only source, as [`push`](Engine::push) does one after the other.
+    pub fn push_batch<'a, S: Sink<E> + ?Sized>(
+        &mut self,
+        events: impl IntoIterator<Item = &'a E>,
+        sink: &mut S,
+    ) -> Result<(), PushError>
+    where
+        E: 'a,
+    {
+        let source = self.main_source();
+        events.into_iter().try_for_each(|event| self.push_from(source, event, sink))
+    }
+
+    /// The source of this name, made if it is new.
+    ///
+    /// Each source has a watermark of its own, and that of the engine is the least of theirs: a
+    /// source that has not said anything yet holds all others up until it is
+    /// [idle](Engine::set_idle). The names are the host's; sources should be made before the first
+    /// event is pushed, since time never goes back.
+    pub fn source(&mut self, name: &str) -> SourceId {
+        self.progress.source(name)
+    }
+
+    fn main_source(&mut self) -> SourceId {
+        match self.main {
+            Some(source) => source,
+            None => *self.main.insert(self.progress.source("")),
+        }
+    }
+
+    /// Takes an event of one of several sources.
+    pub fn push_from<S: Sink<E> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        event: &E,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
+        if self.finished {
+            return Err(PushError(()));
+        }
+        self.stats.events += 1;
+        let time = event.time();
+        if time <= self.watermark {
+            self.refuse(source, event, sink);
+            return Ok(());
+        }
+        if time == Timestamp::MAX {
+            self.reject(event, sink);
+            return Ok(());
+        }
+        let named = match self.routes.types.get(event.type_id().index()) {
+            Some(route) if route.declared => !route.rules.is_empty(),
+            _ => {
+                self.stats.unknown += 1;
+                false
+            }
+        };
+        self.progress.observe(source, time);
+        if self.progress.is_sorted() && self.buffer.len() == 0 {
+            self.watermark = self.watermark.max(self.progress.watermark());
+            if named {
+                self.release(event, sink);
+            } else if self.timers.next() <= time {
+                self.fire(time, sink);
+            }
+            return Ok(());
+        }
+        if named {
+            self.buffer.add(time, event.clone());
+        }
+        self.follow(sink);
+        if self.buffer.len() > self.limits.buffered
+            && let Some(oldest) = self.buffer.first()
+        {
+            self.stats.overflowed += 1;
+            sink.overflowed(Overflow::Reorder { watermark: oldest });
+            self.move_to(oldest, sink);
+        }
+        Ok(())
+    }
+
+    /// `source` says that no event at or before `to` will come from it any more.
+    pub fn advance_source<S: Sink<E> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        to: Timestamp,
+        sink: &mut S,
+    ) {
+        // The end of time is what `finish` means.
+        self.progress.advance(source, to.min(Timestamp::MAX.plus_millis(-1)));
+        self.follow(sink);
+    }
+
+    /// The only source says that no event at or before `to` will come any more: a watermark.
+    ///
+    /// It adds to what the strategy finds out by itself; an engine that was built with
+    /// [`watermarks_from_source`](Builder::watermarks_from_source) moves by these alone. Time never
+    /// goes back: a watermark that is behind changes nothing.
+    pub fn advance<S: Sink<E> + ?Sized>(&mut self, to: Timestamp, sink: &mut S) {
+        let source = self.main_source();
+        self.advance_source(source, to, sink);
+    }
+
+    /// `source` has nothing to say for now: the others do not wait for it until an event or
+    /// watermark of it comes. Its events that are then behind the others are late.
+    pub fn set_idle<S: Sink<E> + ?Sized>(&mut self, source: SourceId, sink: &mut S) {
+        self.progress.set_idle(source);
+        self.follow(sink);
+    }
+
+    /// The end of time: everything that is buffered is released, and what is open is told. Events
+    /// can't be pushed any more.
+    pub fn finish<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
+        if self.finished {
+            return;
+        }
+        self.move_to(Timestamp::MAX, sink);
+        self.finished = true;
+        let Engine { rules, stats, .. } = self;
+        for rule in rules {
+            // What has no deadline can still be complete now that nothing can come any more.
+            let slots = rule.keys.slots();
+            expire(rule, &slots, Timestamp::MAX, stats, sink);
+            rule.store = rule.matcher.create_store();
+            rule.keys = Partition::default();
+        }
+        stats.partials = 0;
+        stats.keys = 0;
+    }
+
+    /// How far time has come: no event at or before this is taken any more.
+    pub fn watermark(&self) -> Timestamp {
+        self.watermark
+    }
+
+    /// The rules in their order, with the type and field numbers of the events.
+    pub fn rules(&self) -> impl ExactSizeIterator<Item = &Arc<Rule>> {
+        self.rules.iter().map(|rule| &rule.info.rule)
+    }
+
+    /// Counts since the engine was built, and what it holds now.
+    pub fn stats(&self) -> Stats {
+        Stats { buffered: self.buffer.len() as u64, ..self.stats }
+    }
+
+    /// Bytes of heap that the engine holds, about: without what events own.
+    pub fn memory_usage(&self) -> usize {
+        let rules = self.rules.iter();
+        rules.map(|rule| rule.keys.memory_usage() + rule.store.memory_usage()).sum::<usize>()
+            + self.buffer.memory_usage()
+            + self.timers.memory_usage()
+    }
+
+    #[cold]
+    fn refuse<S: Sink<E> + ?Sized>(&mut self, source: SourceId, event: &E, sink: &mut S) {
+        if event.time() == Timestamp::MIN {
+            self.reject(event, sink);
+            return;
+        }
+        // Late, but a sign of life.
+        self.progress.observe(source, event.time());
+        self.stats.late += 1;
+        sink.late(Late { event, watermark: self.watermark });
+        self.follow(sink);
+    }
+
+    #[cold]
+    fn reject<S: Sink<E> + ?Sized>(&mut self, event: &E, sink: &mut S) {
+        self.stats.rejected += 1;
+        sink.rejected(Rejected { event, reason: Reason::TimeOutOfRange });
+    }
+
+    /// Moves on to where the sources are.
+    #[inline]
+    fn follow<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
+        let watermark = self.progress.watermark();
+        if watermark > self.watermark && !self.finished {
+            self.move_to(watermark, sink);
+        }
+    }
+
+    /// Releases events and fires deadlines up to and including `to`.
+    fn move_to<S: Sink<E> + ?Sized>(&mut self, to: Timestamp, sink: &mut S) {
+        self.watermark = to;
+        while let Some(event) = self.buffer.take_until(to) {
+            self.release(&event, sink);
+        }
+        self.fire(to, sink);
+    }
+
+    /// Gives an event to the rules, after the deadlines up to its time.
+    fn release<S: Sink<E> + ?Sized>(&mut self, event: &E, sink: &mut S) {
+        if self.timers.next() <= event.time() {
+            self.fire(event.time(), sink);
+        }
+        let Engine { rules, routes, timers, stats, limits, .. } = self;
+        let seq = self.released;
+        self.released += 1;
+        let Some(route) = routes.types.get(event.type_id().index()) else { return };
+        let keys = route.keys.iter().map(|fields| KeyRef::read(event, fields, &routes.hasher));
+        let keys: SmallVec<[Option<KeyRef<'_>>; 1]> = keys.collect();
+        if keys.iter().any(Option::is_none) {
+            stats.keyless += 1;
+        }
+        for &(index, key) in &route.rules {
+            if let Some(key) = &keys[key as usize] {
+                let rule = &mut rules[index as usize];
+                rule.take(index, key, event, seq, timers, stats, sink);
+                if stats.partials > limits.partials {
+                    rule.overflow(key, stats, sink);
+                }
+            }
+        }
+        if timers.len() > 64 && timers.len() as u64 / 2 > stats.keys {
+            // Each key has one timer that counts: more than half are of keys that are gone.
+            timers.retain(|timer| {
+                let living = rules[timer.rule as usize].keys.living(timer.slot, timer.generation);
+                living.is_some_and(|slot| slot.armed == timer.at)
+            });
+        }
+    }
+
+    /// Fires the deadlines up to and including `to`.
+    fn fire<S: Sink<E> + ?Sized>(&mut self, to: Timestamp, sink: &mut S) {
+        let Engine { rules, timers, stats, due, .. } = self;
+        let mut slots: SmallVec<[u32; 16]> = SmallVec::new();
+        while timers.len() > 0 && timers.next() <= to {
+            let now = timers.take_next(due);
+            for of_rule in due.chunk_by(|a, b| a.rule == b.rule) {
+                let index = of_rule[0].rule;
+                let rule = &mut rules[index as usize];
+                slots.clear();
+                slots.extend(of_rule.iter().filter_map(|timer| {
+                    let slot = rule.keys.living(timer.slot, timer.generation)?;
+                    (slot.armed == now).then_some(timer.slot)
+                }));
+                expire(rule, &slots, now, stats, sink);
+                for &slot in &slots {
+                    rule.keys.slot_mut(slot).armed = Timestamp::MAX;
+                    rule.settle(index, slot, timers, stats);
+                }
+            }
+        }
+    }
+}
+
+/// Moves the keys in `slots` to `now` and tells what comes of it, by start.
+fn expire<E: Event, S: Sink<E> + ?Sized>(
+    rule: &mut Running<E>,
+    slots: &[u32],
+    now: Timestamp,
+    stats: &mut Stats,
+    sink: &mut S,
+) {
+    let Running { info, matcher, store, keys, .. } = rule;
+    if let [slot] = *slots {
+        let Slot { key, state, .. } = keys.slot_mut(slot);
+        let before = state.run_count();
+        let mut tell = |outcome: Outcome<'_, E>| {
+            tell(Match::new(info, key, outcome), outcome.kind(), stats, sink);
+        };
+        matcher.advance(store, state, now, &mut tell);
+        count(stats, before, state.run_count());
+        return;
+    }
+    // Keys are independent, but what they tell at one moment has one order.
+    let mut held = Vec::new();
+    for &slot in slots {
+        let state = &mut keys.slot_mut(slot).state;
+        let before = state.run_count();
+        let mut hold = |outcome: Outcome<'_, E>| {
+            let order = (outcome.kind() == OutcomeKind::Match, outcome.start_seq());
+            held.push((order, slot, outcome.hold()));
+        };
+        matcher.advance(store, state, now, &mut hold);
+        count(stats, before, state.run_count());
+    }
+    held.sort_by_key(|(order, ..)| *order);
+    for (_, slot, held) in &held {
+        let outcome = held.outcome(matcher.program());
+        let told = Match::new(info, &keys.slot(*slot).key, outcome);
+        tell(told, outcome.kind(), stats, sink);
+    }
+}
+
+#[inline]
+fn tell<E: Event, S: Sink<E> + ?Sized>(
+    told: Match<'_, E>,
+    kind: OutcomeKind,
+    stats: &mut Stats,
+    sink: &mut S,
+) {
+    match kind {
+        OutcomeKind::Match => {
+            stats.matches += 1;
+            sink.matched(told);
+        }
+        OutcomeKind::Timeout => {
+            stats.timeouts += 1;
+            sink.timed_out(Timeout::new(told));
+        }
+    }
+}
+
+/// Notes that a key that had `before` partial matches has `after`.
+#[inline]
+fn count(stats: &mut Stats, before: usize, after: usize) {
+    stats.partials = stats.partials + after as u64 - before as u64;
+    stats.peak_partials = stats.peak_partials.max(stats.partials);
+}
+
+impl<E: Event> Running<E> {
+    /// Gives an event to the key that it is of.
+    #[inline]
+    #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
+    fn take<S: Sink<E> + ?Sized>(
+        &mut self,
+        index: u32,
+        key: &KeyRef<'_>,
+        event: &E,
+        seq: u64,
+        timers: &mut Timers,
+        stats: &mut Stats,
+        sink: &mut S,
+    ) {
+        let Running { info, matcher, store, keys, .. } = self;
+        let dropped;
+        let slot = if let Some(slot) = keys.find(key) {
+            let Slot { key, state, .. } = keys.slot_mut(slot);
+            let before = state.run_count();
+            let mut tell = |outcome: Outcome<'_, E>| {
+                tell(Match::new(info, key, outcome), outcome.kind(), stats, sink);
+            };
+            dropped = matcher.push(store, state, event, seq, &mut tell);
+            count(stats, before, state.run_count());
+            slot
+        } else {
+            // Most events start nothing, and then the key need not be remembered.
+            let mut state = KeyState::default();
+            let mut owned = None;
+            let mut tell = |outcome: Outcome<'_, E>| {
+                let key = owned.get_or_insert_with(|| key.to_key());
+                tell(Match::new(info, key, outcome), outcome.kind(), stats, sink);
+            };
+            dropped = matcher.push(store, &mut state, event, seq, &mut tell);
+            if state.is_idle() {
+                return;
+            }
+            count(stats, 0, state.run_count());
+            stats.keys += 1;
+            keys.insert(key, state)
+        };
+        if dropped > 0 {
+            stats.overflowed += 1;
+            sink.overflowed(Overflow::Partials { rule: &info.rule, dropped });
+        }
+        self.settle(index, slot, timers, stats);
+    }
+
+    /// Drops a key that has nothing open, or makes sure that a timer waits for its next deadline.
+    #[inline]
+    fn settle(&mut self, index: u32, slot: u32, timers: &mut Timers, stats: &mut Stats) {
+        let place = self.keys.slot_mut(slot);
+        if place.state.is_idle() {
+            self.drop_key(slot, stats);
+            return;
+        }
+        let Some(deadline) = self.matcher.deadline(&place.state) else { return };
+        let at = deadline.plus_millis(self.slack);
+        if at < place.armed {
+            place.armed = at;
+            timers.add(Timer { at, rule: index, slot, generation: place.generation });
+        }
+    }
+
+    fn drop_key(&mut self, slot: u32, stats: &mut Stats) {
+        self.keys.remove(slot);
+        stats.keys -= 1;
+    }
+
+    /// Drops the partial matches of the key that made them too many.
+    #[cold]
+    fn overflow<S: Sink<E> + ?Sized>(&mut self, key: &KeyRef<'_>, stats: &mut Stats, sink: &mut S) {
+        let Some(slot) = self.keys.find(key) else { return };
+        let state = &mut self.keys.slot_mut(slot).state;
+        let dropped = state.run_count();
+        self.matcher.clear(&mut self.store, state);
+        count(stats, dropped, 0);
+        self.drop_key(slot, stats);
+        stats.overflowed += 1;
+        sink.overflowed(Overflow::Partials { rule: &self.info.rule, dropped });
+    }
+}
+
+/// An event or watermark came after the engine was finished.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PushError(());
+
+impl fmt::Display for PushError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the engine was finished: no event can come after the end of time")
+    }
+}
+
+impl std::error::Error for PushError {}

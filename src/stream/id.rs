@@ -1,0 +1,88 @@
+//! Ids of matches that are the same again after a replay.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::event::Event;
+use crate::schema::{FieldId, Schema};
+use crate::util::fnv::Fnv;
+use crate::value::ValueRef;
+
+/// The stable id of a match or timeout; prints as 16 hex digits.
+///
+/// It is a hash of the rule's version, whether it is a match or a timeout, the key, and of each
+/// captured event the step, the event's type, time and declared fields. It does not depend on when
+/// or in which order events arrived, on other keys, on batches or on a restart. So a replay gives
+/// the same ids, and two results share an id only if their events agree in all of that: if the same
+/// event was sent twice.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct MatchId(pub(crate) u64);
+
+impl MatchId {
+    /// The id as a number.
+    pub fn as_u64(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for MatchId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// Adds an event: its type by name, its time, its declared fields.
+pub(crate) fn write_event<E: Event>(hash: &mut Fnv, event: &E, schema: &Schema) {
+    let id = event.type_id();
+    hash.write_i64(event.time().as_millis());
+    if id.index() < schema.len() {
+        let ty = schema.ty(id);
+        hash.write_str(&ty.name);
+        for index in 0..ty.fields.len() {
+            write_value(hash, event.field(FieldId::new(index)));
+        }
+    }
+}
+
+/// Adds a value so that different values give different bytes.
+pub(crate) fn write_value(hash: &mut Fnv, value: ValueRef<'_>) {
+    let mut number = |tag: u8, number: i64| {
+        hash.write(&[tag]);
+        hash.write_i64(number);
+    };
+    match value {
+        ValueRef::Null => hash.write(&[0]),
+        ValueRef::Bool(b) => hash.write(&[1, u8::from(b)]),
+        ValueRef::Int(i) => number(2, i),
+        ValueRef::Float(x) => number(3, x.to_bits().cast_signed()),
+        ValueRef::Time(t) => number(4, t.as_millis()),
+        ValueRef::Duration(d) => number(5, d),
+        ValueRef::String(text) => {
+            hash.write(&[6]);
+            hash.write_str(text);
+        }
+        ValueRef::Ip(IpAddr::V4(ip)) => {
+            hash.write(&[7]);
+            hash.write(&ip.octets());
+        }
+        ValueRef::Ip(IpAddr::V6(ip)) => {
+            hash.write(&[8]);
+            hash.write(&ip.octets());
+        }
+        ValueRef::List(items) => {
+            hash.write(&[9]);
+            hash.write(&(items.len() as u64).to_le_bytes());
+            for item in items {
+                write_value(hash, item.as_ref());
+            }
+        }
+        ValueRef::Record(fields) => {
+            hash.write(&[10]);
+            hash.write(&(fields.len() as u64).to_le_bytes());
+            for (name, value) in fields {
+                hash.write_str(name);
+                write_value(hash, value.as_ref());
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Rules are checked against the types that their file declares; events of a derived Rust type
+//! number types and fields in their own way. Relinking gives a rule the events' numbers, by name.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::hir::expr::{Aggregate, Captured, Expr, FieldRef, Set};
+use crate::hir::{Emit, KeyPart, Pattern, Rule, Stage, Test};
+use crate::schema::{FieldId, Schema, TypeId};
+use crate::value::Kind;
+
+/// Why a rule does not fit the events.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Misfit {
+    MissingField { ty: Arc<str>, field: Arc<str> },
+    OtherKind { ty: Arc<str>, field: Arc<str>, rule: Kind, event: Kind },
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Misfit::MissingField { ty, field } => {
+                write!(f, "the events' type `{ty}` has no field `{field}`, which the rule reads")
+            }
+            Misfit::OtherKind { ty, field, rule, event } => write!(
+                f,
+                "the field `{field}` of `{ty}` is declared as {rule} in the rules, but is {event} \
+                 in the events"
+            ),
+        }
+    }
+}
+
+/// The rule with the numbers of `events` in the place of those of `declared`. Types that `events`
+/// lacks get numbers that no event has.
+pub(crate) fn relink(rule: &Rule, declared: &Schema, events: &Schema) -> Result<Rule, Misfit> {
+    let linker = Linker { declared, events };
+    let pattern = &rule.pattern;
+    let mut types: Vec<TypeId> = rule.types.iter().map(|ty| linker.ty(*ty)).collect();
+    types.sort_unstable();
+    let stages = &pattern.stages;
+    let conditions = pattern.conditions.iter().map(|condition| {
+        let test = match &condition.test {
+            Test::Expr(expr) => Test::Expr(linker.expr(expr, condition.ty, stages)?),
+            other => other.clone(),
+        };
+        Ok(crate::hir::Condition { ty: condition.ty.map(|ty| linker.ty(ty)), test })
+    });
+    let relinked = Pattern {
+        conditions: conditions.collect::<Result<_, Misfit>>()?,
+        stages: stages
+            .iter()
+            .map(|stage| Stage { ty: stage.ty.map(|ty| linker.ty(ty)), ..stage.clone() })
+            .collect(),
+        ..pattern.clone()
+    };
+    let key = rule.key.iter().map(|part| {
+        let fields = part.fields.iter().filter(|(ty, _)| linker.exists(*ty));
+        let fields =
+            fields.map(|(ty, field)| Ok((linker.ty(*ty), linker.field(field, Some(*ty))?)));
+        Ok(KeyPart { name: part.name.clone(), fields: fields.collect::<Result<_, Misfit>>()? })
+    });
+    let emit = |emit: &Emit| -> Result<Emit, Misfit> {
+        let fields = emit
+            .fields
+            .iter()
+            .map(|(name, expr)| Ok((name.clone(), linker.expr(expr, None, stages)?)));
+        Ok(Emit { fields: fields.collect::<Result<_, Misfit>>()? })
+    };
+    Ok(Rule {
+        types,
+        key: key.collect::<Result<_, Misfit>>()?,
+        pattern: relinked,
+        emit: rule.emit.as_ref().map(emit).transpose()?,
+        on_timeout: rule.on_timeout.as_ref().map(emit).transpose()?,
+        ..rule.clone()
+    })
+}
+
+struct Linker<'a> {
+    declared: &'a Schema,
+    events: &'a Schema,
+}
+
+impl Linker<'_> {
+    fn exists(&self, ty: TypeId) -> bool {
+        self.events.type_id(&self.declared.ty(ty).name).is_some()
+    }
+
+    fn ty(&self, ty: TypeId) -> TypeId {
+        let found = self.events.type_id(&self.declared.ty(ty).name);
+        found.unwrap_or_else(|| TypeId::new(self.events.len() + ty.index()))
+    }
+
+    /// A field of an event of type `ty`, or of one whose type is not known.
+    fn field(&self, field: &FieldRef, ty: Option<TypeId>) -> Result<FieldRef, Misfit> {
+        Ok(match field {
+            FieldRef::Time => FieldRef::Time,
+            FieldRef::Declared(id) => match ty {
+                Some(ty) if self.exists(ty) => FieldRef::Declared(self.declared_field(*id, ty)?),
+                // No event of that type comes, so that nothing is ever read.
+                _ => field.clone(),
+            },
+            FieldRef::Dynamic(path) => {
+                let ty = ty.and_then(|ty| self.events.type_id(&self.declared.ty(ty).name));
+                let id = ty.and_then(|ty| self.events.ty(ty).field_id(path));
+                id.map_or_else(|| field.clone(), FieldRef::Declared)
+            }
+            FieldRef::ByType(fields) => {
+                let fields = fields.iter().filter(|(ty, _)| self.exists(*ty));
+                let fields =
+                    fields.map(|(ty, field)| Ok((self.ty(*ty), self.field(field, Some(*ty))?)));
+                FieldRef::ByType(fields.collect::<Result<_, Misfit>>()?)
+            }
+        })
+    }
+
+    fn declared_field(&self, id: FieldId, ty: TypeId) -> Result<FieldId, Misfit> {
+        let (from, to) = (self.declared.ty(ty), self.events.ty(self.ty(ty)));
+        let wanted = from.field(id);
+        let Some(found) = to.field_id(&wanted.name) else {
+            let (ty, field) = (from.name.clone(), wanted.name.clone());
+            return Err(Misfit::MissingField { ty, field });
+        };
+        let (rule, event) = (wanted.ty.kind(), to.field(found).ty.kind());
+        if rule != event {
+            let (ty, field) = (from.name.clone(), wanted.name.clone());
+            return Err(Misfit::OtherKind { ty, field, rule, event });
+        }
+        Ok(found)
+    }
+
+    /// An expression in which the candidate event is of type `candidate`.
+    fn expr(
+        &self,
+        expr: &Expr,
+        candidate: Option<TypeId>,
+        stages: &[Stage],
+    ) -> Result<Expr, Misfit> {
+        let walk = |inner: &Expr| self.expr(inner, candidate, stages);
+        let boxed = |inner: &Expr| walk(inner).map(Box::new);
+        let all = |inner: &[Expr]| inner.iter().map(walk).collect::<Result<Vec<_>, Misfit>>();
+        Ok(match expr {
+            Expr::Literal(_) | Expr::Register(_) | Expr::Key(_) | Expr::Match(_) => expr.clone(),
+            Expr::Field(field) => Expr::Field(self.field(field, candidate)?),
+            Expr::Captured(captured) => {
+                let ty = captured.stage.and_then(|stage| stages[stage.index()].ty);
+                let field = self.field(&captured.field, ty)?;
+                Expr::Captured(Captured { field, ..captured.clone() })
+            }
+            Expr::Aggregate(aggregate) => {
+                let ty = stages[aggregate.stage.index()].ty;
+                let arg = aggregate.arg.as_ref();
+                let arg = arg.map(|arg| self.expr(arg, ty, stages)).transpose()?;
+                Expr::Aggregate(Box::new(Aggregate { arg, ..(**aggregate).clone() }))
+            }
+            Expr::Not(inner) => Expr::Not(boxed(inner)?),
+            Expr::Neg(inner) => Expr::Neg(boxed(inner)?),
+            Expr::Binary(op, a, b) => Expr::Binary(*op, boxed(a)?, boxed(b)?),
+            Expr::In(inner, set) => {
+                let set = match &**set {
+                    Set::Values(values) => Set::Values(values.clone()),
+                    Set::Range(low, high) => Set::Range(walk(low)?, walk(high)?),
+                    Set::Expr(list) => Set::Expr(walk(list)?),
+                };
+                Expr::In(boxed(inner)?, Box::new(set))
+            }
+            Expr::IsNull(inner) => Expr::IsNull(boxed(inner)?),
+            Expr::Regex(inner, regex) => Expr::Regex(boxed(inner)?, regex.clone()),
+            Expr::If(parts) => {
+                let [condition, then, otherwise] = &**parts;
+                Expr::If(Box::new([walk(condition)?, walk(then)?, walk(otherwise)?]))
+            }
+            Expr::Call(function, args) => Expr::Call(function, all(args)?),
+            Expr::List(items) => Expr::List(all(items)?),
+            Expr::Record(fields) => {
+                let fields = fields.iter().map(|(name, inner)| Ok((name.clone(), walk(inner)?)));
+                Expr::Record(fields.collect::<Result<_, Misfit>>()?)
+            }
+        })
+    }
+}

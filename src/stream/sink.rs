@@ -1,0 +1,161 @@
+//! Where results go.
+
+use std::fmt;
+
+use crate::event::Event;
+use crate::hir::Rule;
+use crate::stream::told::{Match, Output, Timeout};
+use crate::time::Timestamp;
+
+/// Takes what an engine has to tell, as borrowed views: what is not looked at costs nothing.
+///
+/// `Vec<Output<E>>` is a sink that keeps everything, [`Ignore`] one that keeps nothing, and
+/// [`on_match`] makes one of a closure.
+pub trait Sink<E: Event> {
+    /// A rule has matched.
+    fn matched(&mut self, found: Match<'_, E>);
+
+    /// A partial match of a rule with `on timeout` has run out of time.
+    fn timed_out(&mut self, timeout: Timeout<'_, E>) {
+        let _ = timeout;
+    }
+
+    /// An event came when its time was over; no rule sees it.
+    fn late(&mut self, late: Late<'_, E>) {
+        let _ = late;
+    }
+
+    /// An event cannot be taken; no rule sees it.
+    fn rejected(&mut self, rejected: Rejected<'_, E>) {
+        let _ = rejected;
+    }
+
+    /// A limit was reached, and something had to give way.
+    fn overflowed(&mut self, overflow: Overflow<'_>) {
+        let _ = overflow;
+    }
+}
+
+/// An event that came too late.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Late<'a, E> {
+    /// The event.
+    pub event: &'a E,
+    /// How far time had come: the event's time is not after it.
+    pub watermark: Timestamp,
+}
+
+/// An event that cannot be taken.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Rejected<'a, E> {
+    /// The event.
+    pub event: &'a E,
+    /// What is wrong with it.
+    pub reason: Reason,
+}
+
+/// What is wrong with an event.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Its time is the first or the last that there is; these stand for "before everything" and
+    /// "the end".
+    TimeOutOfRange,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::TimeOutOfRange => f.write_str("the event's time is out of range"),
+        }
+    }
+}
+
+/// A limit that was reached.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Overflow<'a> {
+    /// The reorder buffer was full. Its oldest events were let go before it was sure that no older
+    /// one would come: time was moved on to theirs.
+    #[non_exhaustive]
+    Reorder {
+        /// How far time was moved.
+        watermark: Timestamp,
+    },
+    /// There were too many partial matches. Beyond the limit of one key no new ones were started;
+    /// beyond that of the engine all those of the key that made one more were dropped.
+    #[non_exhaustive]
+    Partials {
+        /// Of which rule.
+        rule: &'a Rule,
+        /// How many were dropped or not started.
+        dropped: usize,
+    },
+}
+
+impl fmt::Display for Overflow<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Overflow::Reorder { watermark } => {
+                write!(f, "the reorder buffer is full: time was moved on to {watermark}")
+            }
+            Overflow::Partials { rule, dropped } => write!(
+                f,
+                "too many partial matches: {dropped} of the rule `{}` were dropped",
+                rule.name
+            ),
+        }
+    }
+}
+
+impl<E: Event> Sink<E> for Vec<Output<E>> {
+    fn matched(&mut self, found: Match<'_, E>) {
+        self.push(Output::Match(found.to_owned()));
+    }
+
+    fn timed_out(&mut self, timeout: Timeout<'_, E>) {
+        self.push(Output::Timeout(timeout.to_owned()));
+    }
+
+    fn late(&mut self, late: Late<'_, E>) {
+        self.push(Output::Late { event: late.event.clone(), watermark: late.watermark });
+    }
+
+    fn rejected(&mut self, rejected: Rejected<'_, E>) {
+        self.push(Output::Rejected { event: rejected.event.clone(), reason: rejected.reason });
+    }
+
+    fn overflowed(&mut self, overflow: Overflow<'_>) {
+        self.push(Output::Overflowed { what: overflow.to_string() });
+    }
+}
+
+/// A sink that keeps nothing: [`Engine::stats`](crate::stream::Engine::stats) counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ignore;
+
+impl<E: Event> Sink<E> for Ignore {
+    fn matched(&mut self, _: Match<'_, E>) {}
+}
+
+/// A sink that calls `tell` with each match and lets the rest go.
+pub fn on_match<E: Event, F: FnMut(Match<'_, E>)>(tell: F) -> OnMatch<F> {
+    OnMatch(tell)
+}
+
+/// What [`on_match`] makes.
+pub struct OnMatch<F>(F);
+
+impl<F> fmt::Debug for OnMatch<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnMatch(..)")
+    }
+}
+
+impl<E: Event, F: FnMut(Match<'_, E>)> Sink<E> for OnMatch<F> {
+    fn matched(&mut self, found: Match<'_, E>) {
+        (self.0)(found);
+    }
+}

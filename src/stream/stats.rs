@@ -1,0 +1,31 @@
+//! What an engine counts.
+
+/// Counts since an engine was built, and what it holds now. Reading them costs nothing.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Events that were pushed, whatever became of them.
+    pub events: u64,
+    /// Matches that were told.
+    pub matches: u64,
+    /// Timeouts that were told.
+    pub timeouts: u64,
+    /// Events that came too late.
+    pub late: u64,
+    /// Events that could not be taken.
+    pub rejected: u64,
+    /// Events of types that the rules do not declare.
+    pub unknown: u64,
+    /// Events that were not in the streams of some rule because their key is null or missing.
+    pub keyless: u64,
+    /// How often a limit was reached.
+    pub overflowed: u64,
+    /// Partial matches that are open now.
+    pub partials: u64,
+    /// The most partial matches that were ever open at once.
+    pub peak_partials: u64,
+    /// Events in the reorder buffer now.
+    pub buffered: u64,
+    /// Keys with something open now, over all rules.
+    pub keys: u64,
+}

@@ -1,0 +1,148 @@
+//! The deadlines of all keys and rules.
+//!
+//! Event time only grows, and most deadlines are "start + within": for one rule they are asked for
+//! in the order in which they will come. So timers queue in a few sorted lanes, where adding and
+//! taking are O(1), and only what fits in no lane goes to a heap. A timer is never looked for:
+//! what is no longer wanted is told by its key's generation when it comes up.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use crate::time::Timestamp;
+
+/// How many lanes there are: enough for rules with a handful of different bounds.
+const LANES: usize = 8;
+
+/// A moment at which a key of a rule wants to be looked at.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Timer {
+    pub(crate) at: Timestamp,
+    pub(crate) rule: u32,
+    pub(crate) slot: u32,
+    /// Of the slot when the timer was set; a slot that is used again has another one.
+    pub(crate) generation: u32,
+}
+
+/// A queue of timers by time.
+#[derive(Debug)]
+pub(crate) struct Timers {
+    lanes: [VecDeque<Timer>; LANES],
+    heap: BinaryHeap<Reverse<Timer>>,
+    /// The least time of all, `MAX` where there is none.
+    next: Timestamp,
+    len: usize,
+}
+
+impl Timers {
+    pub(crate) fn new() -> Timers {
+        Timers { lanes: Default::default(), heap: BinaryHeap::new(), next: Timestamp::MAX, len: 0 }
+    }
+
+    /// The time of the next timer, `MAX` if there is none.
+    #[inline]
+    pub(crate) fn next(&self) -> Timestamp {
+        self.next
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn add(&mut self, timer: Timer) {
+        self.len += 1;
+        self.next = self.next.min(timer.at);
+        for lane in &mut self.lanes {
+            if lane.back().is_none_or(|last| last.at <= timer.at) {
+                lane.push_back(timer);
+                return;
+            }
+        }
+        self.heap.push(Reverse(timer));
+    }
+
+    /// Fills `due` with the timers of the next moment, sorted by rule, and gives that moment.
+    pub(crate) fn take_next(&mut self, due: &mut Vec<Timer>) -> Timestamp {
+        due.clear();
+        let at = self.next;
+        let mut next = Timestamp::MAX;
+        for lane in &mut self.lanes {
+            while let Some(&timer) = lane.front() {
+                if timer.at != at {
+                    next = next.min(timer.at);
+                    break;
+                }
+                due.push(timer);
+                lane.pop_front();
+            }
+        }
+        while let Some(Reverse(timer)) = self.heap.peek() {
+            if timer.at != at {
+                next = next.min(timer.at);
+                break;
+            }
+            due.push(*timer);
+            self.heap.pop();
+        }
+        self.len -= due.len();
+        self.next = next;
+        due.sort_unstable();
+        at
+    }
+
+    /// Throws away the timers that `wanted` refuses.
+    pub(crate) fn retain(&mut self, mut wanted: impl FnMut(&Timer) -> bool) {
+        for lane in &mut self.lanes {
+            lane.retain(&mut wanted);
+        }
+        self.heap.retain(|Reverse(timer)| wanted(timer));
+        self.len = self.lanes.iter().map(VecDeque::len).sum::<usize>() + self.heap.len();
+        let firsts = self.lanes.iter().filter_map(|lane| lane.front().map(|timer| timer.at));
+        let first = firsts.chain(self.heap.peek().map(|Reverse(timer)| timer.at)).min();
+        self.next = first.unwrap_or(Timestamp::MAX);
+    }
+
+    /// Heap bytes.
+    pub(crate) fn memory_usage(&self) -> usize {
+        let lanes = self.lanes.iter().map(VecDeque::capacity).sum::<usize>();
+        (lanes + self.heap.capacity()) * size_of::<Timer>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timer(at: i64, rule: u32) -> Timer {
+        Timer { at: Timestamp::from_millis(at), rule, slot: 0, generation: 0 }
+    }
+
+    #[test]
+    fn timers_come_by_time_then_rule_from_lanes_and_heap_alike() {
+        let mut timers = Timers::new();
+        // Falling times: each fits no lane that is there, so that the last go to the heap.
+        for at in (0..20).rev() {
+            timers.add(timer(at, 1));
+            timers.add(timer(at, 0));
+        }
+        let mut seen = Vec::new();
+        while timers.len() > 0 {
+            let mut due = Vec::new();
+            let at = timers.take_next(&mut due);
+            seen.extend(due.iter().map(|timer| (timer.at.as_millis(), timer.rule)));
+            assert!(due.iter().all(|timer| timer.at == at));
+        }
+        let expected: Vec<_> = (0..20).flat_map(|at| [(at, 0), (at, 1)]).collect();
+        assert_eq!(seen, expected);
+        assert_eq!(timers.next(), Timestamp::MAX);
+    }
+
+    #[test]
+    fn unwanted_timers_can_be_thrown_away() {
+        let mut timers = Timers::new();
+        for at in (0..20).rev() {
+            timers.add(timer(at, 0));
+        }
+        timers.retain(|timer| timer.at.as_millis() % 7 == 6);
+        assert_eq!((timers.len(), timers.next()), (2, Timestamp::from_millis(6)));
+    }
+}

@@ -1,0 +1,261 @@
+//! What is told: borrowed views of matches and timeouts, and their owned forms.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::event::Event;
+use crate::exec::{Outcome, OutcomeKind};
+use crate::hir::{Emit, Rule, StageId};
+use crate::schema::Schema;
+use crate::stream::id::{self, MatchId};
+use crate::stream::sink::Reason;
+use crate::time::Timestamp;
+use crate::util::fnv::Fnv;
+use crate::value::Value;
+
+/// A rule as the engine runs it.
+#[derive(Debug)]
+pub(crate) struct RuleInfo {
+    /// With the events' numbers.
+    pub(crate) rule: Arc<Rule>,
+    /// What the events' numbers mean.
+    pub(crate) schema: Arc<Schema>,
+}
+
+/// A match, as a sink sees it.
+pub struct Match<'a, E> {
+    info: &'a RuleInfo,
+    key: &'a [Value],
+    outcome: Outcome<'a, E>,
+}
+
+impl<E> Clone for Match<'_, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for Match<'_, E> {}
+
+impl<E: Event> fmt::Debug for Match<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Match")
+            .field("rule", &self.info.rule.name)
+            .field("id", &self.id())
+            .field("key", &self.key)
+            .field("start", &self.start())
+            .field("end", &self.end())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a, E: Event> Match<'a, E> {
+    pub(crate) fn new(info: &'a RuleInfo, key: &'a [Value], outcome: Outcome<'a, E>) -> Self {
+        Match { info, key, outcome }
+    }
+
+    /// The rule: its name, version, and what people should know of it.
+    pub fn rule(&self) -> &'a Rule {
+        &self.info.rule
+    }
+
+    /// The id, which is the same again after a replay.
+    pub fn id(&self) -> MatchId {
+        let mut hash = Fnv::new();
+        hash.write(&self.info.rule.version.to_le_bytes());
+        hash.write(&[u8::from(self.outcome.kind() == OutcomeKind::Timeout)]);
+        for value in self.key {
+            id::write_value(&mut hash, value.as_ref());
+        }
+        for (stage, event) in self.outcome.captures().iter() {
+            hash.write(&(stage.index() as u64).to_le_bytes());
+            id::write_event(&mut hash, event, &self.info.schema);
+        }
+        MatchId(hash.finish())
+    }
+
+    /// The key: names and values.
+    pub fn key(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a Value)> + use<'a, E> {
+        self.info.rule.key.iter().map(|part| &part.name).zip(self.key)
+    }
+
+    /// The time of the first event.
+    pub fn start(&self) -> Timestamp {
+        self.outcome.start()
+    }
+
+    /// The time of the last event.
+    pub fn last(&self) -> Timestamp {
+        self.outcome.last()
+    }
+
+    /// The event time at which this is told: that of the event that completed it, or the deadline
+    /// that passed.
+    pub fn end(&self) -> Timestamp {
+        self.outcome.at()
+    }
+
+    /// The captured events in the order in which they were taken, each with its step's name.
+    pub fn events(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a E)> + use<'a, E> {
+        let stages = &self.info.rule.pattern.stages;
+        let events = self.outcome.captures().iter();
+        events.map(move |(stage, event)| (&stages[stage.index()].name, event))
+    }
+
+    /// What the rule emits: a record, or null if it says nothing.
+    pub fn emit(&self) -> Value {
+        let rule = &self.info.rule;
+        match self.outcome.kind() {
+            OutcomeKind::Match => self.evaluate(rule.emit.as_ref()),
+            OutcomeKind::Timeout => self.evaluate(rule.on_timeout.as_ref()),
+        }
+    }
+
+    /// A copy that owns everything.
+    pub fn to_owned(&self) -> Found<E> {
+        let names = self.key().map(|(name, value)| (name.clone(), value.clone()));
+        Found {
+            rule: self.info.rule.name.clone(),
+            id: self.id(),
+            key: names.collect(),
+            start: self.start(),
+            last: self.last(),
+            end: self.end(),
+            events: self.events().map(|(name, event)| (name.clone(), event.clone())).collect(),
+            emit: self.emit(),
+        }
+    }
+
+    fn evaluate(&self, emit: Option<&Emit>) -> Value {
+        let Some(emit) = emit else { return Value::Null };
+        let id = || self.id().to_string();
+        let fields = emit.fields.iter();
+        Value::Record(
+            fields
+                .map(|(name, expr)| (name.clone(), self.outcome.evaluate(expr, self.key, &id)))
+                .collect(),
+        )
+    }
+
+    fn stage_name(&self, stage: StageId) -> &'a Arc<str> {
+        &self.info.rule.pattern.stages[stage.index()].name
+    }
+}
+
+/// A partial match that ran out of time, as a sink sees it. It has all that a [`Match`] has: `emit`
+/// gives what `on timeout emit` says, `end` the deadline that passed.
+pub struct Timeout<'a, E>(Match<'a, E>);
+
+impl<E> Clone for Timeout<'_, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for Timeout<'_, E> {}
+
+impl<E: Event> fmt::Debug for Timeout<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Timeout").field(&self.0).finish()
+    }
+}
+
+impl<'a, E> Deref for Timeout<'a, E> {
+    type Target = Match<'a, E>;
+
+    fn deref(&self) -> &Match<'a, E> {
+        &self.0
+    }
+}
+
+impl<'a, E: Event> Timeout<'a, E> {
+    pub(crate) fn new(told: Match<'a, E>) -> Self {
+        Timeout(told)
+    }
+
+    /// The name of the step that was captured last.
+    pub fn reached(&self) -> Option<&'a Arc<str>> {
+        self.0.outcome.reached().map(|stage| self.0.stage_name(stage))
+    }
+
+    /// The names of the steps that would have moved it on, in the order of the pattern.
+    pub fn awaits(&self) -> Vec<&'a Arc<str>> {
+        self.0.outcome.awaits().into_iter().map(|stage| self.0.stage_name(stage)).collect()
+    }
+
+    /// A copy that owns everything.
+    pub fn to_owned(&self) -> Expired<E> {
+        Expired {
+            found: self.0.to_owned(),
+            reached: self.reached().cloned(),
+            awaits: self.awaits().into_iter().cloned().collect(),
+        }
+    }
+}
+
+/// One thing that an engine told, owned.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Output<E> {
+    /// A rule has matched.
+    Match(Found<E>),
+    /// A partial match has run out of time.
+    Timeout(Expired<E>),
+    /// An event came too late.
+    #[non_exhaustive]
+    Late {
+        /// The event.
+        event: E,
+        /// How far time had come.
+        watermark: Timestamp,
+    },
+    /// An event could not be taken.
+    #[non_exhaustive]
+    Rejected {
+        /// The event.
+        event: E,
+        /// What is wrong with it.
+        reason: Reason,
+    },
+    /// A limit was reached.
+    #[non_exhaustive]
+    Overflowed {
+        /// What had to give way.
+        what: String,
+    },
+}
+
+/// A match, owned.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Found<E> {
+    /// The rule's name.
+    pub rule: Arc<str>,
+    /// The stable id.
+    pub id: MatchId,
+    /// The key: names and values.
+    pub key: Vec<(Arc<str>, Value)>,
+    /// The time of the first event.
+    pub start: Timestamp,
+    /// The time of the last event.
+    pub last: Timestamp,
+    /// When it was told: the completing event's time, or the deadline.
+    pub end: Timestamp,
+    /// The captured events in the order in which they were taken, by the names of their steps.
+    pub events: Vec<(Arc<str>, E)>,
+    /// What the rule emits; null if it says nothing.
+    pub emit: Value,
+}
+
+/// A partial match that ran out of time, owned.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Expired<E> {
+    /// What it has in common with a match.
+    pub found: Found<E>,
+    /// The name of the step that was captured last.
+    pub reached: Option<Arc<str>>,
+    /// The names of the steps that would have moved it on.
+    pub awaits: Vec<Arc<str>>,
+}
