@@ -8,6 +8,7 @@ pub mod event;
 pub mod exec;
 pub mod hir;
 pub mod nfa;
+pub mod pattern;
 pub mod schema;
 pub mod stream;
 pub mod syntax;
@@ -18,6 +19,7 @@ pub mod value;
 pub use event::{Event, Record};
 #[cfg(feature = "derive")]
 pub use kleene_derive::{Event, Fields};
+pub use pattern::Pattern;
 pub use stream::{Engine, Match, Output, Sink, Timeout};
 pub use time::Timestamp;
 pub use value::{Value, ValueRef};

@@ -121,15 +121,13 @@ fn parse_rfc_3339(text: &str) -> Option<i64> {
             }
         }
         millis += i128::from((hour * 60 + minute) * 60_000 + second * 1000);
-        match cursor.take(b"Zz+-") {
-            Some(sign @ (b'+' | b'-')) => {
-                let hour = cursor.number(2).filter(|hour| *hour < 24)?;
-                cursor.take(b":");
-                let minute = cursor.number(2).filter(|minute| *minute < 60)?;
-                let offset = i128::from((hour * 60 + minute) * 60_000);
-                millis += if sign == b'+' { -offset } else { offset };
-            }
-            _ => {}
+        let sign = cursor.take(b"Zz+-");
+        if let Some(sign @ (b'+' | b'-')) = sign {
+            let hour = cursor.number(2).filter(|hour| *hour < 24)?;
+            cursor.take(b":");
+            let minute = cursor.number(2).filter(|minute| *minute < 60)?;
+            let offset = i128::from((hour * 60 + minute) * 60_000);
+            millis += if sign == b'+' { -offset } else { offset };
         }
     }
     if cursor.0.is_empty() { i64::try_from(millis).ok() } else { None }

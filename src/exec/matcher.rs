@@ -769,26 +769,28 @@ impl<E: Event> Step<'_, E> {
         if memo >> 1 == epoch {
             return memo & 1 == 1;
         }
-        let answer = match &condition.test {
-            Test::True => true,
-            Test::Expr(expr) => eval::test(
-                expr,
-                &CandidateScope {
-                    event: self.event,
-                    captures: Captures::new(chains, run.head),
-                    extras,
-                    program: self.program,
-                    extra: run.extra,
-                },
-            ),
-            Test::Host { index, .. } => self
-                .matcher
-                .host
-                .get(*index)
-                .is_some_and(|host| host(self.event, &Captures::new(chains, run.head))),
+        let scope = CandidateScope {
+            event: self.event,
+            captures: Captures::new(chains, run.head),
+            extras,
+            program: self.program,
+            extra: run.extra,
         };
+        let answer = holds(&condition.test, &self.matcher.host, &scope);
         scratch.memo[id.index()] = epoch << 1 | u64::from(answer);
         answer
+    }
+}
+
+/// Whether a condition holds beside the event's type.
+fn holds<E: Event>(test: &Test, host: &[HostCondition<E>], scope: &CandidateScope<'_, E>) -> bool {
+    match test {
+        Test::True => true,
+        Test::Expr(expr) => eval::test(expr, scope),
+        Test::Host { index, .. } => {
+            host.get(*index).is_some_and(|host| host(scope.event, &scope.captures))
+        }
+        Test::All(tests) => tests.iter().all(|test| holds(test, host, scope)),
     }
 }
 

@@ -406,7 +406,11 @@ impl<E: Event> Reference<E> {
         if condition.ty.is_some_and(|ty| ty != event.type_id()) {
             return false;
         }
-        match &condition.test {
+        self.passes(&condition.test, event, captures)
+    }
+
+    fn passes(&self, test: &Test, event: &E, captures: &[(StageId, usize)]) -> bool {
+        match test {
             Test::True => true,
             Test::Expr(expr) => {
                 eval::test(expr, &View { candidate: event, captures, events: &self.events })
@@ -416,6 +420,7 @@ impl<E: Event> Reference<E> {
                     captures.iter().map(|&(stage, event)| (stage, &self.events[event])).collect();
                 self.host.get(*index).is_some_and(|test| test(event, &seen))
             }
+            Test::All(tests) => tests.iter().all(|test| self.passes(test, event, captures)),
         }
     }
 

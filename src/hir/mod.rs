@@ -76,6 +76,8 @@ pub enum Test {
         /// Whether it looks at captured events.
         correlated: bool,
     },
+    /// All of these. (Closures over events that borrow cannot be put into one another.)
+    All(Vec<Test>),
 }
 
 /// Items that follow each other.

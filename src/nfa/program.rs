@@ -208,6 +208,10 @@ impl BuildError {
         BuildError(kind)
     }
 
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.0
+    }
+
     /// Whether the pattern is beyond the limits on size or nesting.
     pub fn is_too_large(&self) -> bool {
         self.0 == Kind::TooLarge

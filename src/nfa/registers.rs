@@ -35,14 +35,7 @@ pub(super) fn extract(conditions: &[Condition]) -> Extracted {
     let mut extracted = Extracted::default();
     for condition in conditions {
         extractor.correlated = false;
-        let test = match &condition.test {
-            Test::Expr(expr) => Test::Expr(extractor.expr(expr)),
-            Test::Host { index, correlated } => {
-                extractor.correlated = *correlated;
-                Test::Host { index: *index, correlated: *correlated }
-            }
-            Test::True => Test::True,
-        };
+        let test = extractor.test(&condition.test);
         extracted.conditions.push(Condition { ty: condition.ty, test });
         extracted.correlated.push(extractor.correlated);
     }
@@ -56,6 +49,18 @@ struct Extractor {
 }
 
 impl Extractor {
+    fn test(&mut self, test: &Test) -> Test {
+        match test {
+            Test::Expr(expr) => Test::Expr(self.expr(expr)),
+            Test::Host { index, correlated } => {
+                self.correlated |= *correlated;
+                Test::Host { index: *index, correlated: *correlated }
+            }
+            Test::All(tests) => Test::All(tests.iter().map(|test| self.test(test)).collect()),
+            Test::True => Test::True,
+        }
+    }
+
     fn expr(&mut self, expr: &Expr) -> Expr {
         match expr {
             Expr::Captured(captured) => self.captured(captured),

@@ -1,0 +1,91 @@
+//! What a condition can see of the partial match that it is asked for.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::event::AsVariant;
+use crate::exec::Captures;
+use crate::hir::StageId;
+
+/// The events that a partial match has captured before the candidate event, by the names of their
+/// steps.
+pub struct Captured<'a, E> {
+    pub(super) captures: Captures<'a, E>,
+    pub(super) names: &'a [Arc<str>],
+}
+
+impl<E> fmt::Debug for Captured<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Captured").field("captures", &self.captures).finish_non_exhaustive()
+    }
+}
+
+impl<'a, E> Captured<'a, E> {
+    /// Every event with the name of its step, in the order in which they were captured.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'a str, &'a E)> + use<'a, E> {
+        let names = self.names;
+        self.captures.iter().map(move |(stage, event)| (&*names[stage.index()], event))
+    }
+
+    /// The events of a step; none if no step has this name.
+    pub fn of(&self, step: &str) -> impl Iterator<Item = &'a E> + use<'a, E> {
+        let captures = self.captures;
+        self.stage(step).into_iter().flat_map(move |stage| captures.of(stage))
+    }
+
+    /// How many events a step has captured.
+    pub fn count(&self, step: &str) -> usize {
+        self.of(step).count()
+    }
+
+    /// The first event of a step.
+    pub fn first(&self, step: &str) -> Option<&'a E> {
+        self.captures.first(self.stage(step)?)
+    }
+
+    /// The last event of a step.
+    pub fn last(&self, step: &str) -> Option<&'a E> {
+        self.captures.last(self.stage(step)?)
+    }
+
+    /// The event that was captured last, whatever the step: what `prev` is in rule text.
+    pub fn latest(&self) -> Option<&'a E> {
+        self.captures.latest()
+    }
+
+    /// The events of a step that are a `T`.
+    pub fn of_as<T: 'a>(&self, step: &str) -> impl Iterator<Item = &'a T> + use<'a, T, E>
+    where
+        E: AsVariant<T>,
+    {
+        self.of(step).filter_map(E::as_variant)
+    }
+
+    /// The first event of a step, as a `T`.
+    pub fn first_as<T>(&self, step: &str) -> Option<&'a T>
+    where
+        E: AsVariant<T>,
+    {
+        self.first(step)?.as_variant()
+    }
+
+    /// The last event of a step, as a `T`.
+    pub fn last_as<T>(&self, step: &str) -> Option<&'a T>
+    where
+        E: AsVariant<T>,
+    {
+        self.last(step)?.as_variant()
+    }
+
+    /// The event that was captured last, as a `T`.
+    pub fn latest_as<T>(&self) -> Option<&'a T>
+    where
+        E: AsVariant<T>,
+    {
+        self.latest()?.as_variant()
+    }
+
+    fn stage(&self, step: &str) -> Option<StageId> {
+        self.names.iter().position(|name| **name == *step).map(StageId::new)
+    }
+}

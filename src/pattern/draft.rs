@@ -1,0 +1,229 @@
+//! A pattern while it is being built: what was said, in the order in which it was said.
+
+use std::ops::{Bound, RangeBounds, RangeFrom, RangeInclusive};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::exec::HostCondition;
+use crate::hir::{Contiguity, Gap, LoopMode};
+use crate::pattern::error::{PatternError, PatternErrorKind};
+use crate::schema::{Schema, TypeId};
+use crate::time::duration_to_millis;
+
+/// How often something occurs: `3`, `2..=4` or `3..`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Times {
+    pub(super) min: u32,
+    pub(super) max: Option<u32>,
+}
+
+impl From<u32> for Times {
+    fn from(times: u32) -> Times {
+        Times { min: times, max: Some(times) }
+    }
+}
+
+impl From<RangeInclusive<u32>> for Times {
+    fn from(times: RangeInclusive<u32>) -> Times {
+        Times { min: *times.start(), max: Some(*times.end()) }
+    }
+}
+
+impl From<RangeFrom<u32>> for Times {
+    fn from(times: RangeFrom<u32>) -> Times {
+        Times { min: times.start, max: None }
+    }
+}
+
+/// The names of the steps by number, for closures that ask for captured events.
+pub(super) type Names = Arc<[Arc<str>]>;
+
+/// A condition of the host.
+pub(super) enum Test<E> {
+    Plain(HostCondition<E>),
+    /// One that sees captured events, made when the steps have their numbers.
+    Correlated(Box<dyn FnOnce(Names) -> HostCondition<E> + Send + Sync>),
+}
+
+/// The event type of a step.
+#[derive(Clone, Debug)]
+pub(super) enum OfType {
+    Any,
+    Id(TypeId),
+    Named(Arc<str>),
+}
+
+/// What a candidate event has to fulfil.
+pub(super) struct DraftCondition<E> {
+    pub(super) ty: OfType,
+    pub(super) tests: Vec<Test<E>>,
+}
+
+pub(super) struct DraftItem<E> {
+    /// Empty for a group without a name.
+    pub(super) name: Arc<str>,
+    pub(super) contiguity: Contiguity,
+    pub(super) gap: Option<Gap>,
+    pub(super) kind: DraftKind<E>,
+    pub(super) times: Option<Times>,
+    pub(super) optional: bool,
+    pub(super) inner: Option<Contiguity>,
+    pub(super) mode: Option<LoopMode>,
+    pub(super) until: Option<DraftCondition<E>>,
+}
+
+pub(super) enum DraftKind<E> {
+    Step(DraftCondition<E>),
+    Not(DraftCondition<E>),
+    Group(Draft<E>),
+}
+
+impl<E> DraftItem<E> {
+    pub(super) fn new(name: &str, contiguity: Contiguity, kind: DraftKind<E>) -> DraftItem<E> {
+        DraftItem {
+            name: name.into(),
+            contiguity,
+            gap: None,
+            kind,
+            times: None,
+            optional: false,
+            inner: None,
+            mode: None,
+            until: None,
+        }
+    }
+
+    pub(super) fn step(name: &str, contiguity: Contiguity) -> DraftItem<E> {
+        DraftItem::new(name, contiguity, DraftKind::Step(DraftCondition::any()))
+    }
+
+    pub(super) fn not(name: &str, contiguity: Contiguity) -> DraftItem<E> {
+        DraftItem::new(name, contiguity, DraftKind::Not(DraftCondition::any()))
+    }
+
+    /// As messages call it.
+    pub(super) fn label(&self) -> String {
+        if self.name.is_empty() { "the group".to_owned() } else { format!("`{}`", self.name) }
+    }
+
+    pub(super) fn refuse(&self, kind: PatternErrorKind, what: &str) -> PatternError {
+        let name = (!self.name.is_empty()).then_some(&self.name);
+        PatternError::new(kind, name, format!("{}: {what}", self.label()))
+    }
+}
+
+impl<E> DraftCondition<E> {
+    pub(super) fn any() -> DraftCondition<E> {
+        DraftCondition { ty: OfType::Any, tests: Vec::new() }
+    }
+}
+
+/// What a match drops, by name.
+#[derive(Clone, Debug)]
+pub(super) enum DraftSkip {
+    None,
+    PastLast,
+    ToNext,
+    ToFirst(Arc<str>),
+    ToLast(Arc<str>),
+}
+
+/// Which event types the stream holds.
+#[derive(Clone, Debug)]
+pub(super) enum DraftStream {
+    All,
+    Named(Vec<Arc<str>>),
+}
+
+/// One part of the key: its name, and the fields by type where they are called differently.
+#[derive(Clone, Debug)]
+pub(super) struct DraftKey {
+    pub(super) name: Arc<str>,
+    pub(super) fields: Vec<(Arc<str>, Arc<str>)>,
+}
+
+pub(super) struct Draft<E> {
+    /// Never empty.
+    pub(super) items: Vec<DraftItem<E>>,
+    pub(super) within: Option<Duration>,
+    pub(super) whole: Whole,
+    /// The first thing that went wrong.
+    pub(super) error: Option<PatternError>,
+}
+
+/// What is said of a pattern as a whole, and means nothing for a group.
+#[derive(Debug, Default)]
+pub(super) struct Whole {
+    pub(super) skip: Option<DraftSkip>,
+    pub(super) ordered: bool,
+    pub(super) tell_timeouts: bool,
+    pub(super) stream: Option<DraftStream>,
+    pub(super) key: Vec<DraftKey>,
+    pub(super) schema: Option<Arc<Schema>>,
+    pub(super) version: Option<u64>,
+}
+
+impl Whole {
+    /// The first setting that was made.
+    pub(super) fn first_setting(&self) -> Option<&'static str> {
+        let settings = [
+            (self.skip.is_some(), "a skip strategy"),
+            (self.ordered, "`ordered`"),
+            (self.tell_timeouts, "`tell_timeouts`"),
+            (self.stream.is_some(), "the stream's types"),
+            (!self.key.is_empty(), "a key"),
+            (self.schema.is_some(), "a schema"),
+            (self.version.is_some(), "a version"),
+        ];
+        settings.into_iter().find(|(made, _)| *made).map(|(_, name)| name)
+    }
+}
+
+impl<E> Draft<E> {
+    pub(super) fn new(first: DraftItem<E>) -> Draft<E> {
+        Draft { items: vec![first], within: None, whole: Whole::default(), error: None }
+    }
+
+    pub(super) fn fail(&mut self, error: PatternError) {
+        self.error.get_or_insert(error);
+    }
+}
+
+/// The gap of whole milliseconds that lies within `range`.
+pub(super) fn gap(range: &impl RangeBounds<Duration>) -> Gap {
+    let is_whole = |d: &Duration| d.subsec_nanos().is_multiple_of(1_000_000);
+    let min = match range.start_bound() {
+        Bound::Included(d) if is_whole(d) => duration_to_millis(*d),
+        Bound::Included(d) | Bound::Excluded(d) => duration_to_millis(*d).saturating_add(1),
+        Bound::Unbounded => 0,
+    };
+    let max = match range.end_bound() {
+        Bound::Excluded(d) if is_whole(d) => Some(duration_to_millis(*d) - 1),
+        Bound::Included(d) | Bound::Excluded(d) => Some(duration_to_millis(*d)),
+        Bound::Unbounded => None,
+    };
+    Gap { min, max }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_are_the_whole_milliseconds_within_the_range() {
+        let ms = Duration::from_millis;
+        let half = ms(2) + Duration::from_micros(500);
+        let cases = [
+            (gap(&(ms(1)..=ms(5))), 1, Some(5)),
+            (gap(&(ms(1)..ms(5))), 1, Some(4)),
+            (gap(&(half..=half)), 3, Some(2)),
+            (gap(&(..half)), 0, Some(2)),
+            (gap(&(ms(7)..)), 7, None),
+            (gap(&(Bound::Excluded(ms(7)), Bound::Unbounded)), 8, None),
+            (gap(&(..Duration::MAX)), 0, Some(i64::MAX)),
+        ];
+        for (i, (gap, min, max)) in cases.into_iter().enumerate() {
+            assert_eq!((gap.min, gap.max), (min, max), "case {i}");
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! From what was said to what is matched.
+
+use std::sync::Arc;
+
+use crate::diagnostic::nearest;
+use crate::event::Event;
+use crate::exec::{HostCondition, Matcher};
+use crate::hir::expr::FieldRef;
+use crate::hir::{
+    self, Condition, ConditionId, Contiguity, Item, ItemKind, KeyPart, LoopMode, Quantifier,
+    Sequence, Skip, SkipStrategy, Stage, StageId,
+};
+use crate::nfa::{BuildError, Refusal};
+use crate::pattern::Pattern;
+use crate::pattern::draft::{
+    Draft, DraftCondition, DraftItem, DraftKey, DraftKind, DraftSkip, DraftStream, Names, OfType,
+    Test, Times, Whole,
+};
+use crate::pattern::error::{PatternError, PatternErrorKind as Kind};
+use crate::schema::{Schema, TypeId};
+use crate::time::duration_to_millis;
+use crate::util::fnv::Fnv;
+
+/// The most repetitions that a quantifier may ask for.
+const MAX_TIMES: u32 = 10_000;
+/// The deepest nesting of groups.
+const MAX_DEPTH: usize = 64;
+
+type Result<T> = std::result::Result<T, PatternError>;
+
+pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
+    let Draft { items, within, whole, error } = draft;
+    if let Some(error) = error {
+        return Err(error);
+    }
+    let schema = whole.schema.clone().or_else(|| E::schema().map(Arc::new));
+    let mut lowering = Lowering::<E> {
+        schema: schema.as_deref(),
+        stages: Vec::new(),
+        conditions: Vec::new(),
+        tests: Vec::new(),
+        named: Vec::new(),
+        any: false,
+    };
+    let body = lowering.sequence(items, 0)?;
+    if body.items.iter().all(can_be_empty) {
+        let message = "the pattern matches without any event: a step must not be optional";
+        return Err(PatternError::new(Kind::MatchesNothing, None, message));
+    }
+    let within = within.map(|within| bound(within, "`within`")).transpose()?;
+    if whole.tell_timeouts && within.is_none() && !is_bounded(&body) {
+        let message =
+            "`tell_timeouts` needs `within`: without it no partial match runs out of time";
+        return Err(PatternError::new(Kind::NoBound, None, message));
+    }
+    let types = lowering.types(whole.stream.as_ref())?;
+    let key = whole.key.iter().map(|key| lowering.key(key, &types)).collect::<Result<Vec<_>>>()?;
+    let skip = lowering.skip(&whole)?;
+    let Lowering { stages, conditions, tests, .. } = lowering;
+
+    let names: Names = stages.iter().map(|stage| stage.name.clone()).collect();
+    let host: Vec<HostCondition<E>> = tests
+        .into_iter()
+        .map(|test| match test {
+            Test::Plain(condition) => condition,
+            Test::Correlated(make) => make(Arc::clone(&names)),
+        })
+        .collect();
+    let tell_timeouts = whole.tell_timeouts;
+    let hir = hir::Pattern { stages, conditions, body, within, skip, tell_timeouts };
+    let matcher = Matcher::new(&hir, host.clone()).map_err(|error| refused(&error))?;
+    let mut version = Fnv::new();
+    version.write_str(&format!("{hir:?} {types:?} {key:?}"));
+    version.write(&whole.version.unwrap_or(0).to_le_bytes());
+    Ok(Pattern { hir, host, matcher, names, schema, types, key, version: version.finish() })
+}
+
+struct Lowering<'s, E> {
+    schema: Option<&'s Schema>,
+    stages: Vec<Stage>,
+    conditions: Vec<Condition>,
+    /// The closures by number.
+    tests: Vec<Test<E>>,
+    /// The types that steps name.
+    named: Vec<TypeId>,
+    /// Whether a step takes events of any type.
+    any: bool,
+}
+
+impl<E: Event> Lowering<'_, E> {
+    fn sequence(&mut self, items: Vec<DraftItem<E>>, depth: usize) -> Result<Sequence> {
+        if depth > MAX_DEPTH {
+            let message = format!("groups are nested deeper than {MAX_DEPTH}");
+            return Err(PatternError::new(Kind::TooLarge, None, message));
+        }
+        let count = items.len();
+        let items = items.into_iter().enumerate();
+        let place = |index| Place { first: index == 0, last: index + 1 == count, depth };
+        let items = items.map(|(index, item)| self.item(item, place(index)));
+        Ok(Sequence { items: items.collect::<Result<_>>()? })
+    }
+
+    fn item(&mut self, mut item: DraftItem<E>, place: Place) -> Result<Item> {
+        check_place(&item, place)?;
+        let until = item.until.take();
+        let quantifier = quantifier(&item)?;
+        if until.is_some() && quantifier.max.is_some() {
+            let what = "`until` needs a loop without upper bound, such as `times(3..)`";
+            return Err(item.refuse(Kind::UntilWithoutLoop, what));
+        }
+        let contiguity = if place.first { Contiguity::Relaxed } else { item.contiguity };
+        let gap = item.gap;
+        let kind = match item.kind {
+            DraftKind::Step(condition) => {
+                let ty = self.resolve(&condition.ty, Some(&item.name))?;
+                let stage = self.stage(item.name, ty, false)?;
+                let condition = self.condition(condition.tests, ty);
+                let quantifier = self.with_until(quantifier, until)?;
+                ItemKind::Step { stage, condition, quantifier }
+            }
+            DraftKind::Not(condition) => {
+                let ty = self.resolve(&condition.ty, Some(&item.name))?;
+                let stage = self.stage(item.name, ty, true)?;
+                ItemKind::Not { stage, condition: self.condition(condition.tests, ty) }
+            }
+            DraftKind::Group(group) => {
+                let Draft { items, within, whole, error } = group;
+                if let Some(error) = error {
+                    return Err(error);
+                }
+                if let Some(setting) = whole.first_setting() {
+                    let message = format!("{setting} is given in a group: it belongs on the whole");
+                    return Err(PatternError::new(Kind::Misplaced, None, message));
+                }
+                let within = within.map(|w| bound(w, "`within` of a group")).transpose()?;
+                let alias = if item.name.is_empty() {
+                    None
+                } else {
+                    Some(self.stage(item.name, None, false)?)
+                };
+                let body = self.sequence(items, place.depth + 1)?;
+                let quantifier = self.with_until(quantifier, until)?;
+                ItemKind::Group { body, quantifier, within, alias }
+            }
+        };
+        Ok(Item { contiguity, gap, kind })
+    }
+
+    fn with_until(
+        &mut self,
+        quantifier: Quantifier,
+        until: Option<DraftCondition<E>>,
+    ) -> Result<Quantifier> {
+        let Some(until) = until else { return Ok(quantifier) };
+        let ty = self.resolve(&until.ty, None)?;
+        Ok(Quantifier { until: Some(self.condition(until.tests, ty)), ..quantifier })
+    }
+
+    fn stage(&mut self, name: Arc<str>, ty: Option<TypeId>, negated: bool) -> Result<StageId> {
+        if name.is_empty() {
+            return Err(PatternError::new(Kind::BadName, None, "a step needs a name"));
+        }
+        if self.stages.iter().any(|stage| stage.name == name) {
+            let message = format!("two steps are called `{name}`: give each its own name");
+            return Err(PatternError::new(Kind::BadName, Some(&name), message));
+        }
+        self.stages.push(Stage { name, ty, negated });
+        Ok(StageId::new(self.stages.len() - 1))
+    }
+
+    fn condition(&mut self, tests: Vec<Test<E>>, ty: Option<TypeId>) -> ConditionId {
+        let mut tests = tests.into_iter().map(|test| {
+            let correlated = matches!(test, Test::Correlated(_));
+            self.tests.push(test);
+            hir::Test::Host { index: self.tests.len() - 1, correlated }
+        });
+        let test = match (tests.next(), tests.next()) {
+            (None, _) => hir::Test::True,
+            (Some(only), None) => only,
+            (Some(first), Some(second)) => {
+                hir::Test::All([first, second].into_iter().chain(tests).collect())
+            }
+        };
+        self.conditions.push(Condition { ty, test });
+        ConditionId::new(self.conditions.len() - 1)
+    }
+
+    /// The type of a step, which joins the stream.
+    fn resolve(&mut self, ty: &OfType, step: Option<&Arc<str>>) -> Result<Option<TypeId>> {
+        let id = match ty {
+            OfType::Any => {
+                self.any = true;
+                return Ok(None);
+            }
+            OfType::Id(id) => *id,
+            OfType::Named(name) => self.type_id(name, step)?,
+        };
+        self.named.push(id);
+        Ok(Some(id))
+    }
+
+    fn type_id(&self, name: &str, step: Option<&Arc<str>>) -> Result<TypeId> {
+        let error = |message| Err(PatternError::new(Kind::UnknownType, step, message));
+        let Some(schema) = self.schema else {
+            return error(format!(
+                "there is no schema to look up `{name}` in: give one with `schema`"
+            ));
+        };
+        let names = schema.types().map(|(_, ty)| &*ty.name);
+        match (schema.type_id(name), nearest(name, names)) {
+            (Some(id), _) => Ok(id),
+            (None, Some(near)) => {
+                error(format!("there is no event type `{name}`: did you mean `{near}`?"))
+            }
+            (None, None) => error(format!("there is no event type `{name}`")),
+        }
+    }
+
+    /// The types of the stream, sorted.
+    fn types(&self, stream: Option<&DraftStream>) -> Result<Vec<TypeId>> {
+        let mut types = match stream {
+            Some(DraftStream::Named(names)) => {
+                names.iter().map(|name| self.type_id(name, None)).collect::<Result<Vec<_>>>()?
+            }
+            None if !self.any => self.named.clone(),
+            None | Some(DraftStream::All) => {
+                self.schema.iter().flat_map(|schema| schema.types()).map(|(id, _)| id).collect()
+            }
+        };
+        types.sort_unstable();
+        types.dedup();
+        Ok(types)
+    }
+
+    fn key(&self, key: &DraftKey, types: &[TypeId]) -> Result<KeyPart> {
+        let Some(schema) = self.schema else {
+            let message = format!(
+                "there is no schema to look up the key `{}` in: give one with `schema`",
+                key.name
+            );
+            return Err(PatternError::new(Kind::UnknownField, None, message));
+        };
+        for (ty, _) in &key.fields {
+            self.type_id(ty, None)?;
+        }
+        let fields = types.iter().map(|&id| {
+            let ty = schema.ty(id);
+            let given = key.fields.iter().find(|(of, _)| *of == ty.name);
+            let name = given.map_or(&key.name, |(_, field)| field);
+            if let Some(field) = ty.field_id(name) {
+                return Ok((id, FieldRef::Declared(field)));
+            }
+            if ty.open {
+                return Ok((id, FieldRef::Dynamic(name.clone())));
+            }
+            let near = nearest(name, ty.fields.iter().map(|field| &*field.name));
+            let help = near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
+            let message = format!("`{}` has no field `{name}` for the key{help}", ty.name);
+            Err(PatternError::new(Kind::UnknownField, None, message))
+        });
+        Ok(KeyPart { name: key.name.clone(), fields: fields.collect::<Result<_>>()? })
+    }
+
+    fn skip(&self, whole: &Whole) -> Result<Skip> {
+        let target = |name: &Arc<str>| {
+            let captures = || self.stages.iter().filter(|stage| !stage.negated);
+            let found = self.stages.iter().position(|stage| stage.name == *name && !stage.negated);
+            found.map(StageId::new).ok_or_else(|| {
+                let near = nearest(name, captures().map(|stage| &*stage.name));
+                let help =
+                    near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
+                let message = format!("no step `{name}` captures events to skip to{help}");
+                PatternError::new(Kind::UnknownSkipTarget, Some(name), message)
+            })
+        };
+        let strategy = match &whole.skip {
+            None | Some(DraftSkip::PastLast) => SkipStrategy::PastLast,
+            Some(DraftSkip::None) => SkipStrategy::None,
+            Some(DraftSkip::ToNext) => SkipStrategy::ToNext,
+            Some(DraftSkip::ToFirst(name)) => SkipStrategy::ToFirst(target(name)?),
+            Some(DraftSkip::ToLast(name)) => SkipStrategy::ToLast(target(name)?),
+        };
+        Ok(Skip { strategy, ordered: whole.ordered })
+    }
+}
+
+/// Where an item stands.
+#[derive(Clone, Copy)]
+struct Place {
+    first: bool,
+    last: bool,
+    depth: usize,
+}
+
+/// Refuses what does not go with the place or the kind of an item.
+fn check_place<E>(item: &DraftItem<E>, place: Place) -> Result<()> {
+    let is_not = matches!(item.kind, DraftKind::Not(_));
+    if is_not {
+        if item.times.is_some() || item.optional || item.until.is_some() {
+            return Err(item.refuse(Kind::BadQuantifier, "a `not` cannot be repeated or left out"));
+        }
+        let at_end = place.last && place.depth == 0;
+        if item.gap.is_some() && !(at_end && item.contiguity == Contiguity::Relaxed) {
+            let what = "only a `not_followed_by` at the end of a pattern can have a bound in time";
+            return Err(item.refuse(Kind::MisplacedNot, what));
+        }
+        if item.gap.is_some_and(|gap| gap.min != 0) {
+            let what = "a `not` has no gap: use `lasting`";
+            return Err(item.refuse(Kind::MisplacedNot, what));
+        }
+    } else if place.first && item.gap.is_some() {
+        let what = "nothing comes before it from which the gap could run";
+        return Err(item.refuse(Kind::BadBound, what));
+    }
+    Ok(())
+}
+
+fn quantifier<E>(item: &DraftItem<E>) -> Result<Quantifier> {
+    let refuse = |what: &str| Err(item.refuse(Kind::BadQuantifier, what));
+    let Some(Times { min, max }) = item.times else {
+        if item.inner.is_some() {
+            return refuse("`consecutive` and `allow_combinations` need `times` or `one_or_more`");
+        }
+        if item.mode.is_some() && !item.optional {
+            return refuse("`greedy`, `each` and `longest` need `times` or `one_or_more`");
+        }
+        let mode = item.mode.unwrap_or(LoopMode::Each);
+        return Ok(Quantifier { optional: item.optional, mode, ..Quantifier::ONCE });
+    };
+    if max == Some(0) {
+        return refuse("zero times is never: leave the step out or use a `not`");
+    }
+    if max.is_some_and(|max| max < min) {
+        return refuse("the least number of times is more than the most");
+    }
+    if min > MAX_TIMES || max.is_some_and(|max| max > MAX_TIMES) {
+        let what = format!("at most {MAX_TIMES} repetitions can be asked for");
+        return Err(item.refuse(Kind::TooLarge, &what));
+    }
+    Ok(Quantifier {
+        min: min.max(1),
+        max,
+        optional: item.optional || min == 0,
+        inner: item.inner.unwrap_or(Contiguity::Relaxed),
+        mode: item.mode.unwrap_or(LoopMode::Greedy),
+        until: None,
+    })
+}
+
+fn bound(duration: std::time::Duration, what: &str) -> Result<i64> {
+    match duration_to_millis(duration) {
+        0 => {
+            Err(PatternError::new(Kind::BadBound, None, format!("{what} has to be 1 ms at least")))
+        }
+        millis => Ok(millis),
+    }
+}
+
+/// Whether an item matches no event at all.
+fn can_be_empty(item: &Item) -> bool {
+    match &item.kind {
+        ItemKind::Step { quantifier, .. } => quantifier.optional,
+        ItemKind::Not { .. } => true,
+        ItemKind::Group { quantifier, body, .. } => {
+            quantifier.optional || body.items.iter().all(can_be_empty)
+        }
+    }
+}
+
+/// Whether a gap or the bound of a group lets partial matches run out of time.
+fn is_bounded(body: &Sequence) -> bool {
+    body.items.iter().any(|item| {
+        let gap = item.gap.is_some_and(|gap| gap.max.is_some());
+        match &item.kind {
+            ItemKind::Step { .. } => gap,
+            ItemKind::Not { .. } => false,
+            ItemKind::Group { body, within, .. } => gap || within.is_some() || is_bounded(body),
+        }
+    })
+}
+
+/// What the automaton's builder refuses, as an error of the pattern.
+fn refused(error: &BuildError) -> PatternError {
+    let (kind, step) = match error.kind() {
+        Refusal::Empty => (Kind::MatchesNothing, None),
+        Refusal::EmptyLoop => (Kind::EmptyLoop, None),
+        Refusal::UnboundedNot(name) => (Kind::UnboundedNot, Some(name)),
+        Refusal::MisplacedNot(name) | Refusal::NotAfterOptional(name) => {
+            (Kind::MisplacedNot, Some(name))
+        }
+        Refusal::BadQuantifier(name) => (Kind::BadQuantifier, Some(name)),
+        Refusal::UntilWithoutLoop(name) => (Kind::UntilWithoutLoop, Some(name)),
+        Refusal::LongestNotLast(name) => (Kind::LongestNotLast, Some(name)),
+        Refusal::BadBound => (Kind::BadBound, None),
+        Refusal::UnknownSkipTarget => (Kind::UnknownSkipTarget, None),
+        Refusal::TooLarge => (Kind::TooLarge, None),
+    };
+    PatternError::new(kind, step, error.to_string())
+}

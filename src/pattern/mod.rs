@@ -1,0 +1,150 @@
+//! Patterns built in Rust, with closures as conditions.
+//!
+//! The builder has the words of rule text; where they differ from those of Flink CEP, both are told.
+//! A step is named, then told what it takes:
+//!
+//! ```
+//! use std::time::Duration;
+//! use kleene::{Event, Pattern, Timestamp};
+//!
+//! #[derive(Clone, Event)]
+//! struct Login {
+//!     user: String,
+//!     ok: bool,
+//!     at: Timestamp,
+//! }
+//!
+//! # fn main() -> Result<(), kleene::pattern::PatternError> {
+//! // (login[not ok]{3.. next}) as fails -> next login[ok] as hit   within 1m
+//! let guessed = Pattern::<Login>::begin("fails")
+//!     .when(|login| !login.ok)
+//!     .times(3..)
+//!     .consecutive()
+//!     .next("hit")
+//!     .when(|login| login.ok)
+//!     .within(Duration::from_secs(60))
+//!     .key("user")
+//!     .build()?;
+//!
+//! let matcher = guessed.matcher(); // for the events of one user
+//! let (mut store, mut state) = (matcher.create_store(), Default::default());
+//! let mut tries = Vec::new();
+//! for (seq, ok) in [false, false, false, true].into_iter().enumerate() {
+//!     let at = Timestamp::from_millis(1000 * seq as i64);
+//!     let login = Login { user: "ann".into(), ok, at };
+//!     matcher.push(&mut store, &mut state, &login, seq as u64, &mut |found| {
+//!         tries.push(guessed.captured(&found).count("fails"));
+//!     });
+//! }
+//! assert_eq!(tries, [3]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | rule text | builder | Flink CEP |
+//! |---|---|---|
+//! | `-> next b` | `.next("b")` | `next` |
+//! | `-> b` | `.followed_by("b")` | `followedBy` |
+//! | `-> any b` | `.followed_by_any("b")` | `followedByAny` |
+//! | `-> not b -> c` | `.not_followed_by("b").followed_by("c")` | `notFollowedBy` |
+//! | `-> not b for 10m` | `.not_followed_by("b").lasting(..)` | `notFollowedBy`, `within` |
+//! | `login[not ok]` | `.of::<Login>().when(..)` | `subtype`, `where` |
+//! | `[item == view.item]` | `.when_with(..)` | `IterativeCondition` |
+//! | `{3}` `{2..4}` `{3..}` `+` `?` | `.times(3)` `.times(2..=4)` `.times(3..)` `.one_or_more()` `.optional()` | `times`, `timesOrMore`, `oneOrMore`, `optional` |
+//! | `{3 next}` `{3 any}` | `.times(3).consecutive()` `.allow_combinations()` | the same |
+//! | `{1.. greedy}` (the default), `each`, `longest` | `.greedy()` `.each()` `.longest()` | `greedy()`, its default, - |
+//! | `until` | `.until(..)` `.until_of(..)` | `until` |
+//! | `(a -> b){2} within 5s` | `.followed_by_group(Pattern::begin("a").followed_by("b").within(..)).times(2)` | a group pattern |
+//! | `->[1m..5m]` | `.gap(..)` | `within(.., PREVIOUS_AND_CURRENT)` |
+//! | `skip past last` (the default) ... | `.skip_past_last()` ... | `AfterMatchSkipStrategy` (default: none) |
+//! | `from *` | `.from_all()` | always so |
+
+mod builder;
+mod captured;
+mod draft;
+mod error;
+mod lower;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use builder::{AnyEvent, Only, PatternBuilder, View};
+pub use captured::Captured;
+pub use draft::Times;
+pub use error::{PatternError, PatternErrorKind};
+
+use crate::event::Event;
+use crate::exec::{HostCondition, Matcher, Outcome};
+use crate::hir::{self, KeyPart, Meta, Rule, StageId};
+use crate::schema::{Schema, TypeId};
+
+/// A pattern that was checked and compiled. Begin one with [`begin`](Pattern::begin).
+pub struct Pattern<E> {
+    hir: hir::Pattern,
+    host: Vec<HostCondition<E>>,
+    matcher: Matcher<E>,
+    names: draft::Names,
+    schema: Option<Arc<Schema>>,
+    types: Vec<TypeId>,
+    key: Vec<KeyPart>,
+    version: u64,
+}
+
+impl<E> fmt::Debug for Pattern<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pattern")
+            .field("hir", &self.hir)
+            .field("types", &self.types)
+            .field("key", &self.key)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<E: Event> Pattern<E> {
+    /// The matcher of this pattern, for a host that partitions its events by key and orders them by
+    /// time itself.
+    pub fn matcher(&self) -> Matcher<E> {
+        self.matcher.clone()
+    }
+
+    /// What a match or timeout of this pattern's matcher captured, by the names of the steps.
+    pub fn captured<'a>(&'a self, outcome: &Outcome<'a, E>) -> Captured<'a, E> {
+        Captured { captures: outcome.captures(), names: &self.names }
+    }
+
+    /// The name of a step.
+    pub fn step_name(&self, step: StageId) -> &str {
+        &self.names[step.index()]
+    }
+
+    /// The pattern as the automaton is built from it.
+    pub fn hir(&self) -> &hir::Pattern {
+        &self.hir
+    }
+
+    /// The closures that [`hir`](Pattern::hir) refers to by number.
+    pub fn host_conditions(&self) -> &[HostCondition<E>] {
+        &self.host
+    }
+
+    /// The schema in which the pattern's types and fields were looked up.
+    pub fn schema(&self) -> Option<&Arc<Schema>> {
+        self.schema.as_ref()
+    }
+
+    /// The pattern as a rule called `name`, without anything to emit. Its closures are
+    /// [`host_conditions`](Pattern::host_conditions).
+    pub fn to_rule(&self, name: &str) -> Rule {
+        Rule {
+            name: name.into(),
+            meta: Meta::default(),
+            types: self.types.clone(),
+            key: self.key.clone(),
+            pattern: self.hir.clone(),
+            emit: None,
+            on_timeout: None,
+            version: self.version,
+        }
+    }
+}

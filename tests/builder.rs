@@ -1,0 +1,513 @@
+//! Patterns built in Rust: what they match, and what the builder refuses.
+#![cfg(feature = "derive")]
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use kleene::exec::{KeyState, OutcomeKind};
+use kleene::pattern::{PatternBuilder, PatternErrorKind as Kind};
+use kleene::schema::{EventType, Field, FieldType, Schema, TypeId};
+use kleene::{Event, Pattern, Record, Timestamp, Value};
+
+macro_rules! structs {
+    ($($name:ident),*) => {
+        $(#[derive(Clone, Debug, Event)]
+        struct $name {
+            v: i64,
+            at: Timestamp,
+        })*
+
+        #[derive(Clone, Debug, Event)]
+        enum Ev {
+            $($name($name),)*
+        }
+    };
+}
+
+structs!(A, B, C, D);
+
+impl Ev {
+    fn v(&self) -> i64 {
+        match self {
+            Ev::A(A { v, .. }) | Ev::B(B { v, .. }) | Ev::C(C { v, .. }) | Ev::D(D { v, .. }) => *v,
+        }
+    }
+}
+
+/// Events from text: `a1 b2@5000` are an `A` with `v` 1 at 0 ms and a `B` with `v` 2 at 5 s; without
+/// a time, events come 1 s apart.
+fn events(text: &str) -> Vec<Ev> {
+    let parse = |(index, word): (usize, &str)| {
+        let (ty, rest) = word.split_at(1);
+        let default = (index * 1000).to_string();
+        let (v, at) = rest.split_once('@').unwrap_or((rest, &default));
+        let v = if v.is_empty() { 0 } else { v.parse().expect("a number") };
+        let at = Timestamp::from_millis(at.parse().expect("a time"));
+        match ty {
+            "a" => Ev::A(A { v, at }),
+            "b" => Ev::B(B { v, at }),
+            "c" => Ev::C(C { v, at }),
+            "d" => Ev::D(D { v, at }),
+            other => panic!("no type {other}"),
+        }
+    };
+    text.split_whitespace().enumerate().map(parse).collect()
+}
+
+/// What the pattern tells: `x=0 y=1,2` for a match of the events with these positions, with
+/// `timeout@<ms>` before it for a timeout.
+fn run<E: Event>(pattern: &Pattern<E>, events: &[E]) -> Vec<String> {
+    let matcher = pattern.matcher();
+    let (mut store, mut key) = (matcher.create_store(), KeyState::default());
+    let mut told = Vec::new();
+    for (seq, event) in (0..).zip(events) {
+        matcher.advance(&mut store, &mut key, event.time(), &mut |o| told.push(tell(pattern, &o)));
+        matcher.push(&mut store, &mut key, event, seq, &mut |o| told.push(tell(pattern, &o)));
+    }
+    matcher.advance(&mut store, &mut key, Timestamp::MAX, &mut |o| told.push(tell(pattern, &o)));
+    told
+}
+
+fn tell<E: Event>(pattern: &Pattern<E>, outcome: &kleene::exec::Outcome<'_, E>) -> String {
+    let mut steps: Vec<(String, Vec<String>)> = Vec::new();
+    for (step, seq, _) in outcome.captures().numbered() {
+        let name = pattern.step_name(step);
+        match steps.last_mut() {
+            Some((last, seqs)) if last == name => seqs.push(seq.to_string()),
+            _ => steps.push((name.to_owned(), vec![seq.to_string()])),
+        }
+    }
+    let mut words: Vec<String> =
+        steps.into_iter().map(|(name, seqs)| format!("{name}={}", seqs.join(","))).collect();
+    if outcome.kind() == OutcomeKind::Timeout {
+        words.insert(0, format!("timeout@{}", outcome.at().as_millis()));
+    }
+    words.join(" ")
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn a() -> PatternBuilder<Ev, kleene::pattern::Only<A>> {
+    Pattern::begin("a").of::<A>()
+}
+
+/// Builds a pattern, runs it over the events and compares what is told.
+fn check<V>(builder: PatternBuilder<Ev, V>, input: &str, expected: &[&str]) {
+    let text = format!("{builder:?} over {input}");
+    let pattern = builder.build().unwrap_or_else(|error| panic!("{text}: {error}"));
+    assert_eq!(run(&pattern, &events(input)), expected, "{text}");
+}
+
+#[test]
+fn steps_follow_each_other_as_the_words_say() {
+    let after = |v| move |b: &B| b.v == v;
+    check(a().next("b").of::<B>().skip_none(), "a c b a b", &["a=3 b=4"]);
+    check(a().followed_by("b").of::<B>().skip_none(), "a c b b", &["a=0 b=2"]);
+    check(a().followed_by_any("b").of::<B>().skip_none(), "a c b b", &["a=0 b=2", "a=0 b=3"]);
+    check(
+        a().not_next("n").of::<C>().followed_by("b").of::<B>().skip_none(),
+        "a c b a d b",
+        &["a=3 b=5"],
+    );
+    check(
+        a().not_followed_by("n").of::<C>().followed_by("b").of::<B>().skip_none(),
+        "a d c b a d b",
+        &["a=4 b=6"],
+    );
+    check(
+        a().not_followed_by("n").of::<B>().when(after(1)).lasting(3 * SECOND),
+        "a b2 b1 a b2 d d d",
+        &["a=3"],
+    );
+    check(
+        a().followed_by("b").of::<B>().gap(2 * SECOND..=3 * SECOND).skip_none(),
+        "a b b a d d d b",
+        &["a=0 b=2"],
+    );
+}
+
+#[test]
+fn closures_decide_which_events_a_step_takes() {
+    check(
+        a().when(|a| a.v > 1).when(|a| a.v < 4).followed_by("any").when(|e| e.v() == 9),
+        "a1 a3 b8 c9",
+        &["a=1 any=3"],
+    );
+    check(
+        a().times(2)
+            .followed_by("b")
+            .of::<B>()
+            .when(|b| b.v < 100)
+            .when_with(|b, seen| b.v == seen.of_as::<A>("a").map(|a| a.v).sum::<i64>()),
+        "a1 a2 b2 b3",
+        &["a=0,1 b=3"],
+    );
+    // `first`, `last`, `latest`, `count` and `iter`, in a loop that looks at itself.
+    check(
+        a().followed_by("b")
+            .of::<B>()
+            .when_with(|b, seen| {
+                let top = seen.first_as::<A>("a").map_or(0, |a| a.v);
+                let before = seen.last_as::<B>("b").map_or(top, |b| b.v);
+                let latest = seen.latest().map(Ev::v);
+                let count = seen.count("b") + 1;
+                assert_eq!(latest, Some(before));
+                assert_eq!(seen.iter().map(|(name, _)| name).collect::<String>().len(), count);
+                assert_eq!(seen.count("no such step"), 0);
+                b.v < before
+            })
+            .times(3)
+            .consecutive(),
+        "a9 b8 b7 b6 a5 b4 b6",
+        &["a=0 b=1,2,3"],
+    );
+}
+
+#[test]
+fn quantifiers_repeat_steps() {
+    let b = || a().followed_by("b").of::<B>();
+    let c = |b: PatternBuilder<Ev, _>| b.followed_by("c").of::<C>().skip_none();
+    check(c(b().times(2)), "a b d b c", &["a=0 b=1,3 c=4"]);
+    check(c(b().times(2).consecutive()), "a b d b c", &[]);
+    check(c(b().times(2).allow_combinations()), "a b b b c", &["a=0 b=1,2 c=4", "a=0 b=1,3 c=4"]);
+    check(c(b().times(1..=2)), "a b b c", &["a=0 b=1,2 c=3"]);
+    check(c(b().times(1..=2).each()), "a b b c", &["a=0 b=1,2 c=3", "a=0 b=1 c=3"]);
+    check(c(b().times(0..)), "a c a b c", &["a=0 c=1", "a=0 b=3 c=4", "a=2 b=3 c=4"]);
+    check(c(b().one_or_more()), "a c b b c", &["a=0 b=2,3 c=4"]);
+    check(c(b().optional()), "a c", &["a=0 c=1"]);
+    check(
+        c(b().one_or_more().until_of::<D>(|d| d.v == 1)),
+        "a b b d0 b d1 b c",
+        &["a=0 b=1,2,4 c=7"],
+    );
+    check(c(b().one_or_more().until(|b| b.v == 1)), "a b b b1 b c", &["a=0 b=1,2 c=5"]);
+    check(b().one_or_more().longest().within(5 * SECOND), "a b b d b@9000", &["a=0 b=1,2"]);
+}
+
+#[test]
+fn groups_repeat_sequences() {
+    let pair = || Pattern::<Ev>::begin("a").of::<A>().followed_by("b").of::<B>();
+    check(
+        Pattern::begin_group(pair()).times(2).named("pairs").followed_by("c").of::<C>(),
+        "a b c a b c",
+        &["a=0 b=1 a=3 b=4 c=5"],
+    );
+    check(
+        Pattern::begin("d").of::<D>().followed_by_group(pair().within(2 * SECOND)).skip_none(),
+        "d a d b a b",
+        &["d=2 a=4 b=5"],
+    );
+    check(
+        Pattern::begin("d").of::<D>().next_group(pair()).skip_none(),
+        "d c a b d a c b",
+        &["d=4 a=5 b=7"],
+    );
+    check(
+        Pattern::begin("d").of::<D>().followed_by_any_group(pair()).skip_none(),
+        "d a a b",
+        &["d=0 a=1 b=3", "d=0 a=2 b=3"],
+    );
+}
+
+#[test]
+fn a_match_drops_what_the_skip_strategy_says() {
+    let p = || a().times(2).each().followed_by("b").of::<B>();
+    check(p().skip_none(), "a a a b", &["a=0,1 b=3", "a=1,2 b=3"]);
+    check(p(), "a a a b", &["a=0,1 b=3"]);
+    check(p().skip_past_last(), "a a a b", &["a=0,1 b=3"]);
+    check(p().skip_to_next(), "a a a b", &["a=0,1 b=3", "a=1,2 b=3"]);
+    check(p().skip_to_first("b"), "a a a b", &["a=0,1 b=3"]);
+    check(p().skip_to_last("a"), "a a a b", &["a=0,1 b=3", "a=1,2 b=3"]);
+    let q = || Pattern::<Ev>::begin("x").when(|e| e.v() < 9).followed_by("y").within(4 * SECOND);
+    check(
+        q().when_with(|y, seen| Some(y.v() + 1) == seen.latest().map(Ev::v)),
+        "a5 b3 c2 d9 d9",
+        &["x=1 y=2"],
+    );
+    check(
+        q().when_with(|y, seen| Some(y.v() + 1) == seen.latest().map(Ev::v)).ordered(),
+        "a5 b3 c2 b4",
+        &["x=0 y=3"],
+    );
+}
+
+#[test]
+fn partial_matches_time_out() {
+    check(
+        a().followed_by("b").of::<B>().within(2 * SECOND).tell_timeouts(),
+        "a b a d b",
+        &["a=0 b=1", "timeout@4000 a=2"],
+    );
+    check(a().followed_by("b").of::<B>().within(2 * SECOND), "a d b", &[]);
+}
+
+#[test]
+fn events_that_borrow_are_matched() {
+    #[derive(Clone, Event)]
+    struct Hit<'a> {
+        path: &'a str,
+        at: Timestamp,
+    }
+    let text = String::from("/a /b /b /a");
+    let hits =
+        text.split(' ').zip(0..).map(|(path, i)| Hit { path, at: Timestamp::from_millis(i) });
+    let pattern = Pattern::begin("x")
+        .followed_by("y")
+        .when_with(|y: &Hit<'_>, seen| seen.first("x").is_some_and(|x| x.path == y.path))
+        .when(|y| y.path.len() == 2)
+        .build()
+        .unwrap();
+    assert_eq!(run(&pattern, &hits.collect::<Vec<_>>()), ["x=1 y=2"]);
+}
+
+fn record_schema() -> Schema {
+    let field = |name: &str, ty| Field { name: name.into(), ty, optional: false };
+    let ty = |name: &str| EventType {
+        name: name.into(),
+        fields: vec![field("user", FieldType::String), field("n", FieldType::Int)],
+        time: None,
+        open: false,
+    };
+    let mut schema = Schema::new();
+    schema.add(ty("login"));
+    schema.add(EventType { open: true, ..ty("logout") });
+    schema.add(EventType { fields: vec![field("who", FieldType::String)], ..ty("reset") });
+    schema
+}
+
+#[test]
+fn records_are_matched_by_the_schema_that_is_given() {
+    let record = |ty: usize, at| {
+        Record::new(TypeId::new(ty), Timestamp::from_millis(at), [Value::from("ann")])
+    };
+    let pattern = Pattern::<Record>::begin("in")
+        .of_type("login")
+        .followed_by("out")
+        .of_type("logout")
+        .schema(record_schema())
+        .build()
+        .unwrap();
+    assert_eq!(run(&pattern, &[record(0, 1), record(2, 2), record(1, 3)]), ["in=0 out=2"]);
+}
+
+#[test]
+fn the_rule_of_a_pattern_has_its_stream_and_its_key() {
+    let begin = || Pattern::<Record>::begin("in").of_type("login").schema(record_schema());
+    let described = |builder: PatternBuilder<Record>| {
+        let rule = builder.build().unwrap().to_rule("r");
+        let types: Vec<_> = rule.types.iter().map(|ty| ty.index()).collect();
+        let key = rule.key.iter().map(|part| {
+            let fields = part.fields.iter().map(|(ty, field)| format!("{} {field:?}", ty.index()));
+            format!("{}: {}", part.name, fields.collect::<Vec<_>>().join(", "))
+        });
+        (types, key.collect::<Vec<_>>().join("; "))
+    };
+    let declared = |ty: usize, field: u32| format!("{ty} Declared(FieldId({field}))");
+    assert_eq!(described(begin()), (vec![0], String::new()));
+    assert_eq!(described(begin().next("any")), (vec![0, 1, 2], String::new()));
+    assert_eq!(described(begin().from_all()), (vec![0, 1, 2], String::new()));
+    assert_eq!(
+        described(begin().from_types(["logout", "login"]).key("user").key("n")),
+        (
+            vec![0, 1],
+            format!(
+                "user: {}, {}; n: {}, {}",
+                declared(0, 0),
+                declared(1, 0),
+                declared(0, 1),
+                declared(1, 1)
+            )
+        )
+    );
+    assert_eq!(
+        described(begin().from_all().key_by_type("user", [("reset", "who"), ("logout", "x.y")])),
+        (
+            vec![0, 1, 2],
+            format!("user: {}, 1 Dynamic(\"x.y\"), {}", declared(0, 0), declared(2, 0))
+        )
+    );
+    let version = |builder: PatternBuilder<Record>| builder.build().unwrap().to_rule("r").version;
+    assert_eq!(version(begin()), version(begin()));
+    assert_ne!(version(begin()), version(begin().version(2)));
+    assert_ne!(version(begin()), version(begin().within(SECOND)));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
+    let b = || a().followed_by("b").of::<B>();
+    let group = || Pattern::begin_group(Pattern::<Ev>::begin("x").optional());
+    let record = || Pattern::<Record>::begin("in").schema(record_schema());
+    let refused = |result: Result<Pattern<Ev>, _>| result.map(|_| ()).unwrap_err();
+    let refused_record = |builder: PatternBuilder<Record>| builder.build().map(|_| ()).unwrap_err();
+    let (name, none, step) = (Some("b"), None, Some("a"));
+    let cases = [
+        (refused(a().followed_by("a").build()), Kind::BadName, step, "two steps are called `a`"),
+        (refused(a().followed_by("").build()), Kind::BadName, none, "a step needs a name"),
+        (refused(b().named("c").build()), Kind::BadName, name, "has its name already"),
+        (refused(b().times(0).build()), Kind::BadQuantifier, name, "zero times is never"),
+        (refused(b().times(0..=0).build()), Kind::BadQuantifier, name, "zero times is never"),
+        (
+            refused(b().times(RangeInclusive::new(5, 2)).build()),
+            Kind::BadQuantifier,
+            name,
+            "more than the most",
+        ),
+        (refused(b().times(2).times(3).build()), Kind::BadQuantifier, name, "two quantifiers"),
+        (refused(b().times(10_001).build()), Kind::TooLarge, name, "at most 10000"),
+        (refused(b().consecutive().build()), Kind::BadQuantifier, name, "need `times`"),
+        (refused(b().greedy().build()), Kind::BadQuantifier, name, "need `times`"),
+        (refused(b().times(2..).greedy().each().build()), Kind::BadQuantifier, name, "exclude"),
+        (
+            refused(b().times(2).consecutive().allow_combinations().build()),
+            Kind::BadQuantifier,
+            name,
+            "exclude each other",
+        ),
+        (
+            refused(b().times(2).until(|b| b.v > 1).build()),
+            Kind::UntilWithoutLoop,
+            name,
+            "a loop without upper bound",
+        ),
+        (
+            refused(b().times(2..).until(|_| true).until(|_| true).build()),
+            Kind::BadQuantifier,
+            name,
+            "two `until`s",
+        ),
+        (
+            refused(a().times(2..).longest().followed_by("b").build()),
+            Kind::LongestNotLast,
+            step,
+            "not the last step",
+        ),
+        (refused(a().optional().build()), Kind::MatchesNothing, none, "without any event"),
+        (
+            refused(group().followed_by("c").times(0..).build()),
+            Kind::MatchesNothing,
+            none,
+            "without any event",
+        ),
+        (
+            refused(group().times(2..).followed_by("c").build()),
+            Kind::EmptyLoop,
+            none,
+            "can be empty",
+        ),
+        (
+            refused(a().not_followed_by("b").build()),
+            Kind::UnboundedNot,
+            name,
+            "no `within` bounds it",
+        ),
+        (
+            refused(a().not_followed_by("b").times(2).within(SECOND).build()),
+            Kind::BadQuantifier,
+            name,
+            "cannot be repeated",
+        ),
+        (
+            refused(a().not_followed_by("b").lasting(SECOND).followed_by("c").build()),
+            Kind::MisplacedNot,
+            name,
+            "at the end of a pattern",
+        ),
+        (
+            refused(a().not_followed_by("b").gap(SECOND..).build()),
+            Kind::MisplacedNot,
+            name,
+            "use `lasting`",
+        ),
+        (refused(b().lasting(SECOND).build()), Kind::Misplaced, name, "for a `not` at the end"),
+        (
+            refused(a().not_followed_by("b").lasting(Duration::ZERO).build()),
+            Kind::BadBound,
+            name,
+            "1 ms at least",
+        ),
+        (
+            refused(a().optional().not_followed_by("b").followed_by("c").build()),
+            Kind::MisplacedNot,
+            name,
+            "nothing to follow",
+        ),
+        (refused(a().within(Duration::ZERO).build()), Kind::BadBound, none, "1 ms at least"),
+        (refused(a().gap(SECOND..).build()), Kind::BadBound, step, "nothing comes before it"),
+        (
+            refused(b().gap(2 * SECOND..=SECOND).build()),
+            Kind::BadBound,
+            name,
+            "no whole millisecond",
+        ),
+        (refused(b().tell_timeouts().build()), Kind::NoBound, none, "needs `within`"),
+        (
+            refused(b().skip_to_first("bb").build()),
+            Kind::UnknownSkipTarget,
+            Some("bb"),
+            "did you mean `b`?",
+        ),
+        (
+            refused(a().not_next("b").followed_by("c").skip_to_last("b").build()),
+            Kind::UnknownSkipTarget,
+            name,
+            "no step `b` captures events",
+        ),
+        (
+            refused(a().followed_by_group(Pattern::begin("b").ordered()).build()),
+            Kind::Misplaced,
+            none,
+            "`ordered` is given in a group",
+        ),
+        (
+            refused(a().followed_by_group(Pattern::begin("b").times(0)).build()),
+            Kind::BadQuantifier,
+            name,
+            "zero times",
+        ),
+        (refused(group().when(|_| true).build()), Kind::Misplaced, none, "not itself"),
+        (refused(group().of::<A>().build()), Kind::Misplaced, none, "not itself"),
+        (
+            refused(Pattern::begin("a").of_type("bb").build()),
+            Kind::UnknownType,
+            step,
+            "no event type `bb`: did you mean `b`?",
+        ),
+        (
+            refused(a().from_types(["zebra"]).build()),
+            Kind::UnknownType,
+            none,
+            "no event type `zebra`",
+        ),
+        (refused(a().key("vv").build()), Kind::UnknownField, none, "did you mean `v`?"),
+        (
+            refused_record(record().key("user")),
+            Kind::UnknownField,
+            none,
+            "`reset` has no field `user`",
+        ),
+        (
+            refused_record(record().key_by_type("user", [("resett", "who")])),
+            Kind::UnknownType,
+            none,
+            "did you mean `reset`?",
+        ),
+        (
+            refused_record(Pattern::begin("in").of_type("login")),
+            Kind::UnknownType,
+            Some("in"),
+            "give one with `schema`",
+        ),
+        (
+            refused_record(Pattern::begin("in").key("user")),
+            Kind::UnknownField,
+            none,
+            "give one with `schema`",
+        ),
+    ];
+    for (error, kind, step, part) in cases {
+        assert_eq!((error.kind(), error.step()), (kind, step), "{error}");
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    let nested = (0..70).fold(a().followed_by("b"), |inner, _| Pattern::begin_group(inner));
+    assert_eq!(refused(nested.build()).kind(), Kind::TooLarge);
+}
