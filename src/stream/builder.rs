@@ -9,6 +9,7 @@ use crate::event::Event;
 use crate::exec::{self, HostCondition, Matcher};
 use crate::hir::Rule;
 use crate::nfa;
+use crate::pattern::Pattern;
 use crate::schema::Schema;
 use crate::stream::engine::{Engine, Limits, Routes, Running};
 use crate::stream::relink::{Misfit, relink};
@@ -66,6 +67,15 @@ impl<E: Event> Builder<E> {
     #[must_use]
     pub fn rule(mut self, schema: Arc<Schema>, rule: Arc<Rule>) -> Self {
         self.rules.push(Given { rule, host: Vec::new(), schema: Some(schema) });
+        self
+    }
+
+    /// Adds a pattern that was built in Rust, as a rule called `name`.
+    #[must_use]
+    pub fn pattern(mut self, name: &str, pattern: &Pattern<E>) -> Self {
+        let rule = Arc::new(pattern.to_rule(name));
+        let host = pattern.host_conditions().to_vec();
+        self.rules.push(Given { rule, host, schema: pattern.schema().cloned() });
         self
     }
 

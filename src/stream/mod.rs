@@ -22,6 +22,48 @@
 //! **Keys.** Each rule sees one stream for each value of its key. An event in which a part of the
 //! key is null is not in that rule's streams; such events are counted. A key costs memory only while
 //! it has a partial match open.
+//!
+//! ```
+//! use std::time::Duration;
+//! use kleene::stream::on_match;
+//! use kleene::{Engine, Event, Pattern, Timestamp};
+//!
+//! #[derive(Clone, Event)]
+//! struct Login {
+//!     user: String,
+//!     ok: bool,
+//!     at: Timestamp,
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let guessed = Pattern::<Login>::begin("fails")
+//!     .when(|login| !login.ok)
+//!     .times(3..)
+//!     .consecutive()
+//!     .next("hit")
+//!     .when(|login| login.ok)
+//!     .within(Duration::from_secs(60))
+//!     .key("user")
+//!     .build()?;
+//! let mut engine = Engine::builder()
+//!     .pattern("guessed", &guessed)
+//!     .out_of_order(Duration::from_secs(5))
+//!     .build()?;
+//!
+//! let mut users = Vec::new();
+//! let mut sink = on_match(|found| {
+//!     users.extend(found.key().map(|(_, user)| user.to_string()));
+//! });
+//! let logins = [(2, "ann", false), (1, "ann", false), (3, "bob", true), (3, "ann", false), (4, "ann", true)];
+//! for (second, user, ok) in logins {
+//!     let at = Timestamp::from_millis(1000 * second);
+//!     engine.push(&Login { user: user.into(), ok, at }, &mut sink)?;
+//! }
+//! engine.finish(&mut sink);
+//! assert_eq!(users, ["\"ann\""]);
+//! # Ok(())
+//! # }
+//! ```
 
 mod builder;
 mod engine;
