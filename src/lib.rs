@@ -9,6 +9,7 @@ pub mod exec;
 pub mod hir;
 pub mod nfa;
 pub mod pattern;
+pub mod ruleset;
 pub mod schema;
 pub mod stream;
 pub mod syntax;
@@ -20,6 +21,7 @@ pub use event::{Event, Record};
 #[cfg(feature = "derive")]
 pub use kleene_derive::{Event, Fields};
 pub use pattern::Pattern;
+pub use ruleset::RuleSet;
 pub use stream::{Engine, Match, Output, Sink, Timeout};
 pub use time::Timestamp;
 pub use value::{Value, ValueRef};

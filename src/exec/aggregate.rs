@@ -133,11 +133,10 @@ impl Accumulator {
         match &self.0 {
             State::Count(n) => Value::Int(*n),
             State::Sum(sum) => sum.value(),
-            State::Avg(_, 0) | State::Stddev(0, ..) => Value::Null,
+            State::Avg(_, 0) | State::Avg(Sum::Nothing, _) | State::Stddev(0, ..) => Value::Null,
             State::Avg(Sum::Int(sum), n) => Value::Float(as_float(*sum) / as_float(*n)),
             State::Avg(Sum::Float(sum), n) => finite(sum / as_float(*n)),
             State::Avg(Sum::Duration(sum), n) => Value::Duration(sum / n),
-            State::Avg(Sum::Nothing, _) => Value::Null,
             State::Extreme(_, value) | State::First(value) | State::Last(value) => value.clone(),
             State::Distinct(values, _) | State::Collect(values) => {
                 Value::List(Arc::from(values.as_slice()))

@@ -8,10 +8,10 @@ use smallvec::SmallVec;
 
 use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
-use crate::exec::eval::{self, Scope};
 use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::outcome::{Captures, Outcome, OutcomeKind, add_event, field_of};
 use crate::exec::store::{Chains, Extras, NIL, RegisterState, UNSET};
+use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact};
 use crate::hir::{ConditionId, Pattern, SkipStrategy, StageId, Test};
 use crate::nfa::{

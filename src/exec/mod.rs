@@ -6,7 +6,6 @@
 //! * [`KeyState`] holds one key's partial matches; it means something with its store only.
 
 mod aggregate;
-mod eval;
 mod key;
 mod matcher;
 mod outcome;

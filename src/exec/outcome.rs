@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
-use crate::exec::eval::{self, Scope};
 use crate::exec::store::{Chains, NIL};
+use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact, Pick};
 use crate::hir::{Expr, StageId};
 use crate::nfa::{Program, StateId};

@@ -24,7 +24,7 @@ use std::rc::Rc;
 
 use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
-use crate::exec::eval::{self, Scope};
+use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact, Pick};
 use crate::hir::{
     ConditionId, Contiguity, Gap, Item, ItemKind, LoopMode, Pattern, Quantifier, Sequence,

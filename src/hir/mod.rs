@@ -3,8 +3,10 @@
 //! Both front ends end here: rule text (through [`syntax`](crate::syntax)) and the builder. A
 //! [`Pattern`] is the smallest form that the automaton and the reference matcher are built from.
 
+pub(crate) mod eval;
 pub mod expr;
 pub mod functions;
+pub(crate) mod lower;
 mod rule;
 
 use std::sync::Arc;

@@ -73,6 +73,35 @@ pub(crate) fn test<S: Scope>(expr: &Expr, scope: &S) -> bool {
     test_any(expr, scope)
 }
 
+/// The value of an expression of constants.
+pub(crate) fn constant(expr: &Expr) -> Value {
+    eval(expr, &Nothing).into_value()
+}
+
+/// A scope without an event.
+struct Nothing;
+
+impl Scope for Nothing {
+    fn field(&self, _: &FieldRef) -> ValueRef<'_> {
+        ValueRef::Null
+    }
+    fn captured(&self, _: &Captured) -> Value {
+        Value::Null
+    }
+    fn aggregate(&self, _: &Aggregate) -> Value {
+        Value::Null
+    }
+    fn register(&self, _: usize) -> ValueRef<'_> {
+        ValueRef::Null
+    }
+    fn key(&self, _: usize) -> ValueRef<'_> {
+        ValueRef::Null
+    }
+    fn fact(&self, _: MatchFact) -> Value {
+        Value::Null
+    }
+}
+
 /// What can be looked at in place.
 #[inline]
 fn borrowed<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Option<ValueRef<'a>> {
@@ -216,7 +245,7 @@ impl Relation {
     }
 
     #[inline]
-    fn of_ordered<T: PartialOrd>(self, a: T, b: T) -> bool {
+    fn of_ordered<T: Copy + PartialOrd>(self, a: T, b: T) -> bool {
         match self {
             Relation::Eq => a == b,
             Relation::Ne => a != b,

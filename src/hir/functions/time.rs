@@ -1,0 +1,171 @@
+//! Functions of moments. All take UTC or a fixed offset: a rule's answer must not depend on a
+//! machine's time zone tables.
+
+use std::fmt::Write as _;
+
+use super::{DEFAULTS, Function};
+use crate::time::{civil_from_days, days_from_civil};
+use crate::value::{Kind, Value, ValueRef};
+
+const ONE: &[(&str, Kind)] = &[("time", Kind::TIME), ("zone", Kind::STRING)];
+const DAY_MILLIS: i64 = 86_400_000;
+
+/// Reads `UTC`, `Z`, `+02:00` or `-0530` as milliseconds east of Greenwich.
+pub(crate) fn parse_zone(text: &str) -> Option<i64> {
+    if text.eq_ignore_ascii_case("utc") || text.eq_ignore_ascii_case("z") {
+        return Some(0);
+    }
+    let (sign, digits) = match text.as_bytes() {
+        [b'+', rest @ ..] => (1, rest),
+        [b'-', rest @ ..] => (-1, rest),
+        _ => return None,
+    };
+    let digit = |b: u8| b.is_ascii_digit().then(|| i64::from(b - b'0'));
+    let pair = |a: u8, b: u8| Some(digit(a)? * 10 + digit(b)?);
+    let (hours, minutes) = match *digits {
+        [a, b] => (pair(a, b)?, 0),
+        [a, b, b':', c, d] | [a, b, c, d] => (pair(a, b)?, pair(c, d)?),
+        _ => return None,
+    };
+    (hours < 24 && minutes < 60).then_some(sign * (hours * 60 + minutes) * 60_000)
+}
+
+/// The local milliseconds since the epoch that a call speaks of: `args[at]` is its zone.
+fn local(args: &[ValueRef<'_>], at: usize) -> Option<i64> {
+    let Some(ValueRef::Time(time)) = args.first() else { return None };
+    let offset = match args.get(at) {
+        None => 0,
+        Some(ValueRef::String(zone)) => parse_zone(zone)?,
+        Some(_) => return None,
+    };
+    Some(time.plus_millis(offset).as_millis())
+}
+
+fn number(millis: Option<i64>, f: impl Fn(i64) -> i64) -> Value {
+    millis.map_or(Value::Null, |millis| Value::Int(f(millis)))
+}
+
+/// Monday is 1, as ISO 8601 counts; 1970-01-01 was a Thursday.
+fn weekday(millis: i64) -> i64 {
+    (millis.div_euclid(DAY_MILLIS) + 3).rem_euclid(7) + 1
+}
+
+pub(super) const HOUR: Function = Function {
+    name: "hour",
+    params: ONE,
+    required: 1,
+    result: Kind::INT,
+    about: "The hour of the day, 0 to 23, in UTC or in a zone such as \"+02:00\".",
+    examples: &[
+        ("hour(\"2024-03-01T22:30:00Z\")", "22"),
+        ("hour(\"2024-03-01T22:30:00Z\", \"+02:00\")", "0"),
+    ],
+    call: |args| number(local(args, 1), |t| t.rem_euclid(DAY_MILLIS) / 3_600_000),
+    ..DEFAULTS
+};
+
+pub(super) const DAY: Function = Function {
+    name: "day",
+    params: ONE,
+    required: 1,
+    result: Kind::INT,
+    about: "The day of the month, 1 to 31.",
+    examples: &[("day(\"2024-02-29T23:00:00Z\", \"+0200\")", "1")],
+    call: |args| number(local(args, 1), |t| civil_from_days(t.div_euclid(DAY_MILLIS)).2),
+    ..DEFAULTS
+};
+
+pub(super) const WEEKDAY: Function = Function {
+    name: "weekday",
+    params: ONE,
+    required: 1,
+    result: Kind::INT,
+    about: "The day of the week, from 1 for Monday to 7 for Sunday.",
+    examples: &[
+        ("weekday(\"1970-01-01T00:00:00Z\")", "4"),
+        ("weekday(\"2024-03-03T12:00:00Z\")", "7"),
+    ],
+    call: |args| number(local(args, 1), weekday),
+    ..DEFAULTS
+};
+
+pub(super) const DATE: Function = Function {
+    name: "date",
+    params: ONE,
+    required: 1,
+    result: Kind::STRING,
+    about: "The date as text, year first.",
+    examples: &[("date(\"2024-03-01T22:30:00Z\")", "\"2024-03-01\"")],
+    call: |args| {
+        local(args, 1).map_or(Value::Null, |t| {
+            let (year, month, day) = civil_from_days(t.div_euclid(DAY_MILLIS));
+            Value::from(format!("{year:04}-{month:02}-{day:02}"))
+        })
+    },
+    ..DEFAULTS
+};
+
+pub(super) const FORMAT: Function = Function {
+    name: "format",
+    params: &[("time", Kind::TIME), ("pattern", Kind::STRING), ("zone", Kind::STRING)],
+    required: 2,
+    result: Kind::STRING,
+    about: "The moment as text: %Y %m %d %H %M %S are year to second, %L milliseconds, %j the day \
+            of the year, %a and %b the short English day and month, %u the weekday's number, %% a \
+            percent sign.",
+    examples: &[
+        ("format(\"2024-03-01T22:30:05Z\", \"%d.%m.%Y %H:%M\")", "\"01.03.2024 22:30\""),
+        ("format(\"2024-03-01T22:30:05Z\", \"%a %b %j %%\", \"-01:00\")", "\"Fri Mar 061 %\""),
+    ],
+    call: |args| {
+        let Some(ValueRef::String(pattern)) = args.get(1) else { return Value::Null };
+        local(args, 2).map_or(Value::Null, |t| Value::from(format(t, pattern)))
+    },
+    ..DEFAULTS
+};
+
+fn format(millis: i64, pattern: &str) -> String {
+    const DAYS: &str = "MonTueWedThuFriSatSun";
+    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    let days = millis.div_euclid(DAY_MILLIS);
+    let in_day = millis.rem_euclid(DAY_MILLIS);
+    let (year, month, day) = civil_from_days(days);
+    let name = |names: &'static str, number: i64| {
+        let start = usize::try_from(number - 1).unwrap_or_default() * 3;
+        names.get(start..start + 3).unwrap_or_default()
+    };
+    let mut out = String::new();
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        if c != '%' {
+            out.push(c);
+            continue;
+        }
+        // Writing to a string does not fail.
+        let _ = match chars.next() {
+            Some('Y') => write!(out, "{year:04}"),
+            Some('m') => write!(out, "{month:02}"),
+            Some('d') => write!(out, "{day:02}"),
+            Some('H') => write!(out, "{:02}", in_day / 3_600_000),
+            Some('M') => write!(out, "{:02}", in_day / 60_000 % 60),
+            Some('S') => write!(out, "{:02}", in_day / 1000 % 60),
+            Some('L') => write!(out, "{:03}", in_day % 1000),
+            Some('j') => write!(out, "{:03}", days - days_from_civil(year, 1, 1) + 1),
+            Some('u') => write!(out, "{}", weekday(millis)),
+            Some('a') => write!(out, "{}", name(DAYS, weekday(millis))),
+            Some('b') => write!(out, "{}", name(MONTHS, month)),
+            Some(other) => {
+                if other != '%' {
+                    out.push('%');
+                }
+                out.push(other);
+                Ok(())
+            }
+            None => {
+                out.push('%');
+                Ok(())
+            }
+        };
+    }
+    out
+}

@@ -1,0 +1,285 @@
+//! A text that says what a rule means and nothing else: the same for the same meaning, whatever
+//! else the file declares and wherever it stands. Rule versions are hashes of it, and equal
+//! conditions are found by it.
+
+use std::fmt::Write as _;
+
+use crate::hir::expr::{Captured, FieldRef, Pick, Set, ValueSet};
+use crate::hir::{
+    Condition, ConditionId, Emit, Expr, Item, ItemKind, Pattern, Quantifier, Rule, Sequence,
+    SkipStrategy, StageId, Test,
+};
+use crate::schema::{Schema, TypeId};
+use crate::util::fnv::Fnv;
+
+/// The hash of what `rule` means; [`Rule::version`] itself is not looked at.
+pub(super) fn version(rule: &Rule, schema: &Schema) -> u64 {
+    let stages: Vec<_> = rule.pattern.stages.iter().map(|stage| stage.ty).collect();
+    let mut canon = Canon { schema, stages: &stages, candidate: None, out: String::new() };
+    canon.rule(rule);
+    let mut hash = Fnv::new();
+    hash.write_str(&canon.out);
+    hash.finish()
+}
+
+/// What a condition means; `stages` are the types of the pattern's steps.
+pub(super) fn condition(
+    condition: &Condition,
+    schema: &Schema,
+    stages: &[Option<TypeId>],
+) -> String {
+    let mut canon = Canon { schema, stages, candidate: None, out: String::new() };
+    canon.condition(condition);
+    canon.out
+}
+
+/// What a field of the candidate is called.
+pub(super) fn field(field: &FieldRef, ty: TypeId, schema: &Schema) -> String {
+    let mut canon = Canon { schema, stages: &[], candidate: None, out: String::new() };
+    canon.field(Some(ty), field);
+    canon.out
+}
+
+struct Canon<'a> {
+    schema: &'a Schema,
+    stages: &'a [Option<TypeId>],
+    /// The type of the event whose fields a bare name means.
+    candidate: Option<TypeId>,
+    out: String,
+}
+
+impl Canon<'_> {
+    fn word(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.out.push(' ');
+    }
+
+    /// Writing to a string does not fail.
+    fn debug(&mut self, thing: impl std::fmt::Debug) {
+        let _ = write!(self.out, "{thing:?} ");
+    }
+
+    fn rule(&mut self, rule: &Rule) {
+        let Rule { name, meta: _, types, key, pattern, emit, on_timeout, version: _ } = rule;
+        self.debug(name);
+        let mut types: Vec<TypeId> = types.clone();
+        types.sort_by_key(|ty| self.schema.ty(*ty).name.clone());
+        for ty in types {
+            let ty = self.schema.ty(ty);
+            self.debug((&ty.name, ty.open, ty.time.map(|time| &ty.field(time).name)));
+            let mut fields: Vec<_> = ty.fields.iter().collect();
+            fields.sort_by_key(|field| field.name.clone());
+            for field in fields {
+                let _ = write!(self.out, "{:?} {} {} ", field.name, field.ty, field.optional);
+            }
+        }
+        for part in key {
+            self.debug(&part.name);
+            let mut fields = part.fields.clone();
+            fields.sort_by_key(|(ty, _)| self.schema.ty(*ty).name.clone());
+            for (ty, field) in &fields {
+                self.ty(Some(*ty));
+                self.field(Some(*ty), field);
+            }
+        }
+        self.pattern(pattern);
+        self.emit(emit.as_ref());
+        self.emit(on_timeout.as_ref());
+    }
+
+    fn emit(&mut self, emit: Option<&Emit>) {
+        self.word("emit");
+        for (name, value) in emit.into_iter().flat_map(|emit| &emit.fields) {
+            self.debug(name);
+            self.expr(value);
+        }
+    }
+
+    fn pattern(&mut self, pattern: &Pattern) {
+        let Pattern { stages, conditions, body, within, skip, tell_timeouts } = pattern;
+        for stage in stages {
+            self.debug((&stage.name, stage.negated));
+            self.ty(stage.ty);
+        }
+        for condition in conditions {
+            self.condition(condition);
+        }
+        self.sequence(body);
+        self.debug((within, skip.ordered, tell_timeouts));
+        match &skip.strategy {
+            SkipStrategy::None => self.word("none"),
+            SkipStrategy::PastLast => self.word("past last"),
+            SkipStrategy::ToNext => self.word("to next"),
+            SkipStrategy::ToFirst(stage) => self.debug(("to first", stage.index())),
+            SkipStrategy::ToLast(stage) => self.debug(("to last", stage.index())),
+        }
+    }
+
+    fn sequence(&mut self, sequence: &Sequence) {
+        self.word("(");
+        for Item { contiguity, gap, kind } in &sequence.items {
+            self.debug((contiguity, gap.map(|gap| (gap.min, gap.max))));
+            match kind {
+                ItemKind::Step { stage, condition, quantifier } => {
+                    self.debug((stage.index(), condition.index()));
+                    self.quantifier(quantifier);
+                }
+                ItemKind::Not { stage, condition } => {
+                    self.debug(("not", stage.index(), condition.index()));
+                }
+                ItemKind::Group { body, quantifier, within, alias } => {
+                    self.sequence(body);
+                    self.quantifier(quantifier);
+                    self.debug((within, alias.map(StageId::index)));
+                }
+            }
+        }
+        self.word(")");
+    }
+
+    fn quantifier(&mut self, quantifier: &Quantifier) {
+        let Quantifier { min, max, optional, inner, mode, until } = quantifier;
+        let until = until.map(ConditionId::index);
+        self.debug((min, max, optional, inner, mode, until));
+    }
+
+    fn condition(&mut self, condition: &Condition) {
+        self.ty(condition.ty);
+        self.candidate = condition.ty;
+        match &condition.test {
+            Test::True => self.word("true"),
+            Test::Expr(expr) => self.expr(expr),
+            Test::Host { index, correlated } => self.debug(("host", index, correlated)),
+        }
+    }
+
+    fn ty(&mut self, ty: Option<TypeId>) {
+        match ty {
+            Some(ty) => self.debug(self.schema.ty(ty).name.clone()),
+            None => self.word("-"),
+        }
+    }
+
+    fn field(&mut self, ty: Option<TypeId>, field: &FieldRef) {
+        match (field, ty) {
+            (FieldRef::Declared(id), Some(ty)) => {
+                self.debug(self.schema.ty(ty).field(*id).name.clone());
+            }
+            (FieldRef::Declared(id), None) => self.debug(("#", id.index())),
+            (FieldRef::Dynamic(path), _) => self.debug(("dynamic", path)),
+            (FieldRef::Time, _) => self.word("time"),
+            (FieldRef::ByType(fields), _) => {
+                let mut fields = fields.to_vec();
+                fields.sort_by_key(|(ty, _)| self.schema.ty(*ty).name.clone());
+                for (ty, field) in &fields {
+                    self.ty(Some(*ty));
+                    self.field(Some(*ty), field);
+                }
+            }
+        }
+    }
+
+    fn stage_type(&self, stage: StageId) -> Option<TypeId> {
+        self.stages.get(stage.index()).copied().flatten()
+    }
+
+    fn expr(&mut self, expr: &Expr) {
+        self.word("(");
+        match expr {
+            Expr::Literal(value) => {
+                let _ = write!(self.out, "{} {value} ", value.kind());
+            }
+            Expr::Field(field) => self.field(self.candidate, field),
+            Expr::Captured(Captured { stage, pick, field }) => {
+                self.debug(("captured", stage.map(StageId::index)));
+                match pick {
+                    Pick::First => self.word("first"),
+                    Pick::Last => self.word("last"),
+                    Pick::Nth(n) => self.debug(n),
+                    Pick::FromEnd(n) => self.debug(("end", n)),
+                }
+                self.field(stage.and_then(|stage| self.stage_type(stage)), field);
+            }
+            Expr::Aggregate(aggregate) => {
+                self.debug((aggregate.op, aggregate.stage.index()));
+                let each = self.stage_type(aggregate.stage);
+                let outside = std::mem::replace(&mut self.candidate, each);
+                if let Some(arg) = &aggregate.arg {
+                    self.expr(arg);
+                }
+                self.candidate = outside;
+            }
+            Expr::Register(index) => self.debug(("register", index)),
+            Expr::Key(index) => self.debug(("key", index)),
+            Expr::Match(fact) => self.debug(fact),
+            Expr::Not(x) => {
+                self.word("not");
+                self.expr(x);
+            }
+            Expr::Neg(x) => {
+                self.word("neg");
+                self.expr(x);
+            }
+            Expr::Binary(op, a, b) => {
+                self.word(op.as_str());
+                self.expr(a);
+                self.expr(b);
+            }
+            Expr::In(x, set) => {
+                self.word("in");
+                self.expr(x);
+                match &**set {
+                    Set::Values(values) => self.values(values),
+                    Set::Range(low, high) => {
+                        self.word("range");
+                        self.expr(low);
+                        self.expr(high);
+                    }
+                    Set::Expr(list) => self.expr(list),
+                }
+            }
+            Expr::IsNull(x) => {
+                self.word("null");
+                self.expr(x);
+            }
+            Expr::Regex(x, regex) => {
+                self.debug(("~", regex.0.as_str()));
+                self.expr(x);
+            }
+            Expr::If(parts) => {
+                self.word("if");
+                self.exprs(&**parts);
+            }
+            Expr::Call(function, args) => {
+                self.word(function.name);
+                self.exprs(args);
+            }
+            Expr::List(items) => {
+                self.word("list");
+                self.exprs(items);
+            }
+            Expr::Record(fields) => {
+                self.word("record");
+                for (name, value) in fields {
+                    self.debug(name);
+                    self.expr(value);
+                }
+            }
+        }
+        self.word(")");
+    }
+
+    fn exprs(&mut self, exprs: &[Expr]) {
+        for expr in exprs {
+            self.expr(expr);
+        }
+    }
+
+    fn values(&mut self, set: &ValueSet) {
+        let mut texts: Vec<String> =
+            set.values.iter().map(|value| format!("{} {value}", value.kind())).collect();
+        texts.extend(set.networks.iter().map(|(ip, prefix)| format!("{ip}/{prefix}")));
+        texts.sort_unstable();
+        self.debug(texts);
+    }
+}

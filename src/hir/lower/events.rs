@@ -1,0 +1,154 @@
+//! Event declarations to a [`Schema`](crate::schema::Schema), nested records flattened.
+
+use std::sync::Arc;
+
+use super::{Env, Site};
+use crate::diagnostic::{Code, Diagnostic, Source, Span};
+use crate::schema::{EventType, Field, FieldId, FieldType};
+use crate::syntax::ast::{self, FieldDecl, Spanned};
+
+/// A field that may be the event time.
+struct TimeField {
+    id: FieldId,
+    span: Span,
+    marked: bool,
+    optional: bool,
+}
+
+impl<'a> Env<'a> {
+    pub(super) fn declare_events(&mut self, files: &'a [(Source, ast::File)]) {
+        for (source, (_, file)) in files.iter().enumerate() {
+            for item in &file.items {
+                if let ast::Item::Event(event) = item {
+                    self.declare_event(source, event);
+                }
+            }
+        }
+    }
+
+    fn declare_event(&mut self, source: usize, decl: &'a ast::EventDecl) {
+        let mut fields = Vec::new();
+        let mut times = Vec::new();
+        self.flatten(source, &decl.fields, "", false, &mut fields, &mut times);
+        let time = self.event_time(source, decl, &times);
+        let ty = EventType { name: decl.name.node.as_str().into(), fields, time, open: decl.open };
+        let name = decl.name.node.as_str();
+        let site = Site { source, span: decl.name.span };
+        let Some(first) = self.declared.get(&("event type", name)).copied() else {
+            self.declared.insert(("event type", name), site);
+            self.schema.add(ty);
+            return;
+        };
+        let same = self.schema.type_id(name).is_some_and(|id| *self.schema.ty(id) == ty);
+        if first.source != source && same {
+            return;
+        }
+        let message = if first.source == source {
+            format!("the event type `{name}` is declared twice")
+        } else {
+            format!("the event type `{name}` is declared in another way elsewhere")
+        };
+        let diagnostic = Diagnostic::error(Code::DuplicateName, decl.name.span, message);
+        let diagnostic = self.point_at(diagnostic, source, first, "declared here first");
+        self.report(source, diagnostic.help("files may share a declaration if it is the same"));
+    }
+
+    fn flatten(
+        &mut self,
+        source: usize,
+        decls: &[FieldDecl],
+        prefix: &str,
+        optional: bool,
+        fields: &mut Vec<Field>,
+        times: &mut Vec<TimeField>,
+    ) {
+        for (i, decl) in decls.iter().enumerate() {
+            if let Some(first) = decls[..i].iter().find(|other| other.name == decl.name) {
+                let message = format!("the field `{}` is declared twice", decl.name.node);
+                let diagnostic = Diagnostic::error(Code::DuplicateName, decl.name.span, message)
+                    .context(first.name.span, "declared here first");
+                self.report(source, diagnostic);
+                continue;
+            }
+            let name: Arc<str> = format!("{prefix}{}", decl.name.node).into();
+            let optional = optional || decl.optional;
+            if decl.event_time && decl.ty.node != ast::Type::Time {
+                let message = "the event time is a field of type `time`";
+                let diagnostic = Diagnostic::error(Code::BadEvent, decl.ty.span, message)
+                    .help(format!("write `{}: time = event time`", decl.name.node));
+                self.report(source, diagnostic);
+            }
+            if let ast::Type::Record(inner) = &decl.ty.node {
+                self.flatten(source, inner, &format!("{name}."), optional, fields, times);
+                continue;
+            }
+            let Some(ty) = self.field_type(source, &decl.ty) else { continue };
+            if ty == FieldType::Time && (prefix.is_empty() || decl.event_time) {
+                times.push(TimeField {
+                    id: FieldId::new(fields.len()),
+                    span: decl.name.span,
+                    marked: decl.event_time,
+                    optional,
+                });
+            }
+            fields.push(Field { name, ty, optional });
+        }
+    }
+
+    fn field_type(&mut self, source: usize, ty: &Spanned<ast::Type>) -> Option<FieldType> {
+        Some(match &ty.node {
+            ast::Type::Bool => FieldType::Bool,
+            ast::Type::Int => FieldType::Int,
+            ast::Type::Float => FieldType::Float,
+            ast::Type::String => FieldType::String,
+            ast::Type::Time => FieldType::Time,
+            ast::Type::Duration => FieldType::Duration,
+            ast::Type::Ip => FieldType::Ip,
+            ast::Type::List(element) => {
+                FieldType::List(Box::new(self.field_type(source, element)?))
+            }
+            ast::Type::Record(_) => {
+                self.report(source, Diagnostic::unsupported(ty.span, "a list of records"));
+                return None;
+            }
+        })
+    }
+
+    fn event_time(
+        &mut self,
+        source: usize,
+        decl: &ast::EventDecl,
+        times: &[TimeField],
+    ) -> Option<FieldId> {
+        let marked: Vec<_> = times.iter().filter(|time| time.marked).collect();
+        let time = match (marked.as_slice(), times) {
+            ([time], _) => *time,
+            ([], [time]) => time,
+            ([], []) => return None,
+            ([], [first, second, ..]) => {
+                let message = format!("`{}` has several times", decl.name.node);
+                let diagnostic = Diagnostic::error(Code::BadEvent, decl.name.span, message)
+                    .context(first.span, "this one")
+                    .context(second.span, "or this one?")
+                    .help("mark the one that is the event time: `at: time = event time`");
+                self.report(source, diagnostic);
+                return None;
+            }
+            ([first, second, ..], _) => {
+                let message = format!("`{}` has two event times", decl.name.node);
+                let diagnostic = Diagnostic::error(Code::BadEvent, second.span, message)
+                    .context(first.span, "marked already")
+                    .help("mark one field only");
+                self.report(source, diagnostic);
+                return None;
+            }
+        };
+        if time.optional {
+            let message = format!("the event time of `{}` can't be missing", decl.name.node);
+            let diagnostic = Diagnostic::error(Code::BadEvent, time.span, message)
+                .help("take the `?` away, or mark another field with `= event time`");
+            self.report(source, diagnostic);
+        }
+        Some(time.id)
+    }
+}

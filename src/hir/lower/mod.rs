@@ -1,0 +1,323 @@
+//! From the tree of rule text to checked rules: names are resolved, types checked, sugar removed.
+//!
+//! Every mistake of every file is told, not only the first. A rule with a mistake is left out of
+//! the result; the rules beside it are checked all the same.
+//!
+//! * [`declarations`](self): events, lists, parameters, defines and their tables, here.
+//! * `rule` gathers a rule's clauses, `pattern` lays out its steps, `expr` checks expressions.
+//! * `canon` says what a rule means, for its version.
+
+mod canon;
+mod events;
+mod expr;
+mod literal;
+mod names;
+mod pattern;
+mod rule;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hashbrown::HashSet;
+
+use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span, nearest};
+use crate::hir::Rule;
+use crate::hir::expr::ValueSet;
+use crate::schema::Schema;
+use crate::syntax::ast::{self, Name, Spanned};
+use crate::value::{Kind, Value};
+
+/// What a set of rule files comes to.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    /// The event types that the files declare.
+    pub(crate) schema: Schema,
+    /// The rules that are free of mistakes, in the order of the text.
+    pub(crate) rules: Vec<Rule>,
+}
+
+/// A value that the host gives a parameter: `wait=2m` or `unpaid_order.wait=2m`.
+#[derive(Clone, Debug)]
+pub(crate) struct HostParam {
+    /// The parameter's name, perhaps with its rule's name and a dot before it.
+    pub(crate) name: String,
+    /// The value as text.
+    pub(crate) value: String,
+}
+
+/// Gives the text of a file that a rule file names, or says why it can't be read. The first
+/// argument is the source that names it, the second the path as written.
+pub(crate) type Loader<'l> = dyn FnMut(&Source, &str) -> Result<String, String> + 'l;
+
+/// Checks files that were loaded together.
+pub(crate) fn check(
+    files: &[(Source, ast::File)],
+    host: &[HostParam],
+    loader: &mut Loader<'_>,
+) -> (Checked, Vec<(Source, Diagnostic)>) {
+    let mut env = Env::new(files, host);
+    env.declare_events(files);
+    env.declare(files, loader);
+    let rules = env.rules_of(files);
+    env.check_tests(files);
+    env.check_host_params();
+    let (schema, diagnostics) = env.finish(files);
+    (Checked { schema, rules }, diagnostics)
+}
+
+/// A declared list.
+struct List {
+    set: Arc<ValueSet>,
+    kind: Kind,
+}
+
+/// A parameter's value.
+#[derive(Clone)]
+struct Param {
+    value: Value,
+    kind: Kind,
+}
+
+/// Where something stands: which file, and where in it.
+#[derive(Clone, Copy)]
+struct Site {
+    source: usize,
+    span: Span,
+}
+
+/// What all the files declare.
+struct Env<'a> {
+    schema: Schema,
+    lists: BTreeMap<&'a str, List>,
+    params: BTreeMap<&'a str, Param>,
+    defines: BTreeMap<&'a str, (usize, &'a ast::Define)>,
+    rules: BTreeMap<&'a str, (usize, &'a ast::Rule)>,
+    /// What a name was declared as, where.
+    declared: BTreeMap<(&'static str, &'a str), Site>,
+    host: &'a [HostParam],
+    /// Which of the host's parameters found one.
+    host_used: Vec<bool>,
+    sources: Vec<Source>,
+    diagnostics: Vec<(usize, Diagnostic)>,
+    told: HashSet<(usize, Code, Span, String)>,
+    /// How many errors were reported, those told already included.
+    errors: usize,
+}
+
+impl<'a> Env<'a> {
+    fn new(files: &'a [(Source, ast::File)], host: &'a [HostParam]) -> Env<'a> {
+        Env {
+            schema: Schema::new(),
+            lists: BTreeMap::new(),
+            params: BTreeMap::new(),
+            defines: BTreeMap::new(),
+            rules: BTreeMap::new(),
+            declared: BTreeMap::new(),
+            host,
+            host_used: vec![false; host.len()],
+            sources: files.iter().map(|(source, _)| source.clone()).collect(),
+            diagnostics: Vec::new(),
+            told: HashSet::new(),
+            errors: 0,
+        }
+    }
+
+    /// Tells a diagnostic once, however often its place is looked at.
+    fn report(&mut self, source: usize, diagnostic: Diagnostic) {
+        if diagnostic.severity == Severity::Error {
+            self.errors += 1;
+        }
+        let key = (source, diagnostic.code, diagnostic.primary.span, diagnostic.message.clone());
+        if self.told.insert(key) {
+            self.diagnostics.push((source, diagnostic));
+        }
+    }
+
+    /// Notes that `name` is declared as a `what`; tells if it was before.
+    fn declare_once(&mut self, what: &'static str, source: usize, name: &'a Name) -> bool {
+        let site = Site { source, span: name.span };
+        let Some(first) = self.declared.get(&(what, name.node.as_str())).copied() else {
+            self.declared.insert((what, &name.node), site);
+            return true;
+        };
+        let message = format!("the {what} `{}` is declared twice", name.node);
+        let diagnostic = Diagnostic::error(Code::DuplicateName, name.span, message);
+        let diagnostic = self.point_at(diagnostic, source, first, "declared here first");
+        self.report(source, diagnostic.help("give one of the two another name"));
+        false
+    }
+
+    /// Adds a place to a diagnostic, in words where it is in another file.
+    fn point_at(&self, diagnostic: Diagnostic, source: usize, at: Site, text: &str) -> Diagnostic {
+        if at.source == source {
+            return diagnostic.context(at.span, text);
+        }
+        let other = &self.sources[at.source];
+        let (line, column) = other.line_column(at.span.start);
+        diagnostic.label(format!("{text}: {}:{line}:{column}", other.name))
+    }
+
+    fn declare(&mut self, files: &'a [(Source, ast::File)], loader: &mut Loader<'_>) {
+        for (source, (_, file)) in files.iter().enumerate() {
+            for item in &file.items {
+                match item {
+                    ast::Item::List(list) => self.declare_list(source, list, loader),
+                    ast::Item::Param(param) => {
+                        if self.declare_once("parameter", source, &param.name)
+                            && let Some(param_value) = self.param_value(source, param, None, None)
+                        {
+                            self.params.insert(&param.name.node, param_value);
+                        }
+                    }
+                    ast::Item::Define(define) => {
+                        if self.declare_once("define", source, &define.name)
+                            && self.is_no_event(source, &define.name)
+                        {
+                            self.defines.insert(&define.name.node, (source, define));
+                        }
+                    }
+                    ast::Item::Rule(rule) => {
+                        if self.declare_once("rule", source, &rule.name) {
+                            self.rules.insert(&rule.name.node, (source, rule));
+                        }
+                    }
+                    ast::Item::Instance(instance) => {
+                        self.declare_once("rule", source, &instance.name);
+                    }
+                    ast::Item::Event(_) | ast::Item::Test(_) | ast::Item::Use(_) => {}
+                }
+            }
+        }
+    }
+
+    /// Whether a define's name is free of event types; tells if not.
+    fn is_no_event(&mut self, source: usize, name: &Name) -> bool {
+        if self.schema.type_id(&name.node).is_none() {
+            return true;
+        }
+        let message = format!("`{}` is an event type already", name.node);
+        let diagnostic = Diagnostic::error(Code::DuplicateName, name.span, message);
+        let first = self.declared.get(&("event type", name.node.as_str())).copied();
+        let diagnostic = match first {
+            Some(first) => self.point_at(diagnostic, source, first, "declared here"),
+            None => diagnostic,
+        };
+        self.report(source, diagnostic.help("give the define a name of its own"));
+        false
+    }
+
+    fn rules_of(&mut self, files: &'a [(Source, ast::File)]) -> Vec<Rule> {
+        let mut rules = Vec::new();
+        for (source, (_, file)) in files.iter().enumerate() {
+            for item in &file.items {
+                let rule = match item {
+                    ast::Item::Rule(rule) => self.rule(source, rule),
+                    ast::Item::Instance(instance) => self.instance(source, instance),
+                    _ => None,
+                };
+                rules.extend(rule);
+            }
+        }
+        self.check_defines();
+        rules
+    }
+
+    /// Defines that no rule uses are at least of a known type and no circle.
+    fn check_defines(&mut self) {
+        let defines: Vec<_> = self.defines.values().copied().collect();
+        for (source, define) in defines {
+            names::resolve_step(self, &BTreeMap::new(), source, &define.step);
+        }
+    }
+
+    /// Tests are run elsewhere; the names in them have to be right all the same.
+    fn check_tests(&mut self, files: &'a [(Source, ast::File)]) {
+        for (source, (_, file)) in files.iter().enumerate() {
+            for item in &file.items {
+                let ast::Item::Test(test) = item else { continue };
+                if !self.declared.contains_key(&("rule", test.rule.node.as_str())) {
+                    let names = self.declared.keys().filter(|(what, _)| *what == "rule");
+                    let near = nearest(&test.rule.node, names.map(|(_, name)| *name));
+                    let diagnostic = unknown(Code::UnknownRule, "rule", &test.rule, near);
+                    self.report(source, diagnostic);
+                }
+                for step in &test.steps {
+                    if let ast::TestStep::Event { ty, fields, .. } = &step.node {
+                        self.check_test_event(source, ty, fields);
+                    }
+                }
+            }
+        }
+    }
+
+    fn check_test_event(
+        &mut self,
+        source: usize,
+        ty: &Name,
+        fields: &[(Name, Option<Spanned<ast::Expr>>)],
+    ) {
+        let Some(id) = self.schema.type_id(&ty.node) else {
+            let diagnostic = names::unknown_type(self, None, ty);
+            self.report(source, diagnostic);
+            return;
+        };
+        for (name, _) in fields {
+            let event = self.schema.ty(id);
+            let prefix = format!("{}.", name.node);
+            let known = event.open
+                || event
+                    .fields
+                    .iter()
+                    .any(|field| *field.name == *name.node || field.name.starts_with(&prefix));
+            if !known {
+                let diagnostic = names::unknown_field(&self.schema, id, &name.node, name.span);
+                self.report(source, diagnostic);
+            }
+        }
+    }
+
+    fn check_host_params(&mut self) {
+        for (index, param) in self.host.iter().enumerate() {
+            if !self.host_used[index] {
+                let message = format!("there is no parameter `{}`", param.name);
+                let near = nearest(&param.name, self.params.keys().copied());
+                let mut diagnostic = self.host_diagnostic(index, message);
+                diagnostic.help = Some(near.map_or_else(
+                    || "name it as `param` or `rule.param`".to_owned(),
+                    |near| format!("did you mean `{near}`?"),
+                ));
+                self.report(self.sources.len() + index, diagnostic);
+            }
+        }
+    }
+
+    /// An error about the value that the host gives; it is told of the text `name=value`.
+    fn host_diagnostic(&self, index: usize, message: String) -> Diagnostic {
+        let HostParam { name, value } = &self.host[index];
+        let span = Span::new(0, name.len() + 1 + value.len());
+        Diagnostic::error(Code::BadParam, span, message)
+    }
+
+    fn finish(mut self, files: &[(Source, ast::File)]) -> (Schema, Vec<(Source, Diagnostic)>) {
+        self.diagnostics.sort_by_key(|(source, diagnostic)| (*source, diagnostic.primary.span));
+        let mut sources: Vec<Source> = files.iter().map(|(source, _)| source.clone()).collect();
+        sources.extend(
+            self.host.iter().map(|p| Source::new("<params>", format!("{}={}", p.name, p.value))),
+        );
+        let diagnostics =
+            self.diagnostics.into_iter().map(|(at, d)| (sources[at].clone(), d)).collect();
+        (self.schema, diagnostics)
+    }
+}
+
+/// `what` of this name does not exist; `near` may be meant.
+fn unknown(code: Code, what: &str, name: &Name, near: Option<&str>) -> Diagnostic {
+    let article = if what.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    let message = format!("there is no {what} `{}`", name.node);
+    let diagnostic =
+        Diagnostic::error(code, name.span, message).label(format!("not {article} {what}"));
+    match near {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic,
+    }
+}

@@ -1,0 +1,139 @@
+//! Event types, fields and defines by name.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Env, unknown};
+use crate::diagnostic::{Code, Diagnostic, Span, nearest};
+use crate::hir::expr::FieldRef;
+use crate::schema::{Schema, TypeId};
+use crate::syntax::ast::{self, Name, Spanned};
+use crate::value::Kind;
+
+/// A step with its defines resolved.
+#[derive(Clone)]
+pub(super) struct Resolved<'a> {
+    /// The event type; `None` where it was refused already.
+    pub(super) ty: Option<TypeId>,
+    /// The conditions of its defines and its own, innermost first, with their files.
+    pub(super) conditions: Vec<(usize, &'a Spanned<ast::Expr>)>,
+}
+
+/// The defines of a rule.
+pub(super) type Defines<'a> = BTreeMap<&'a str, (usize, &'a ast::Define)>;
+
+/// Follows a step's name through defines to an event type.
+pub(super) fn resolve_step<'a>(
+    env: &mut Env<'a>,
+    local: &Defines<'a>,
+    source: usize,
+    step: &'a ast::Step,
+) -> Resolved<'a> {
+    let mut conditions = Vec::new();
+    let mut path: Vec<&str> = Vec::new();
+    let (mut source, mut step) = (source, step);
+    let ty = loop {
+        conditions.extend(step.condition.as_ref().map(|condition| (source, condition)));
+        let name = step.name.node.as_str();
+        let Some(&(next_source, define)) = local.get(name).or_else(|| env.defines.get(name)) else {
+            let ty = env.schema.type_id(name);
+            if ty.is_none() {
+                let diagnostic = unknown_type(env, Some(local), &step.name);
+                env.report(source, diagnostic);
+            }
+            break ty;
+        };
+        if path.contains(&name) {
+            let message = format!("the define `{name}` uses itself");
+            let circle = path.iter().skip_while(|other| **other != name).copied();
+            let circle: Vec<_> = circle.chain([name]).collect();
+            let diagnostic = Diagnostic::error(Code::CyclicDefine, define.name.span, message)
+                .label(circle.join(" -> "))
+                .help("a define has to end at an event type");
+            env.report(next_source, diagnostic);
+            break None;
+        }
+        path.push(name);
+        (source, step) = (next_source, &define.step);
+    };
+    conditions.reverse();
+    Resolved { ty, conditions }
+}
+
+/// There is no such event type or define.
+pub(super) fn unknown_type(env: &Env<'_>, local: Option<&Defines<'_>>, name: &Name) -> Diagnostic {
+    let types = env.schema.types().map(|(_, ty)| &*ty.name);
+    let defines = env.defines.keys().copied();
+    let local = local.into_iter().flat_map(BTreeMap::keys).copied();
+    let near = nearest(&name.node, types.chain(defines).chain(local));
+    let diagnostic = unknown(Code::UnknownType, "event type or define", name, near);
+    if near.is_some() {
+        return diagnostic;
+    }
+    if env.schema.is_empty() {
+        return diagnostic.help(format!("declare it: `event {} {{ ... }}`", name.node));
+    }
+    let names = listed(env.schema.types().map(|(_, ty)| &*ty.name));
+    diagnostic.help(format!("declared are {names}"))
+}
+
+/// `a`, `b` and `c`, cut off where there are many.
+pub(super) fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    const SHOWN: usize = 8;
+    let names: Vec<_> = names.collect();
+    let mut out = String::new();
+    for (i, name) in names.iter().take(SHOWN).enumerate() {
+        let last = i + 1 == names.len() && i > 0;
+        out.push_str(if last {
+            " and "
+        } else if i > 0 {
+            ", "
+        } else {
+            ""
+        });
+        out.push('`');
+        out.push_str(name);
+        out.push('`');
+    }
+    if names.len() > SHOWN {
+        out.push_str(", ...");
+    }
+    out
+}
+
+/// The field at a dotted path, with its types.
+pub(super) fn field(schema: &Schema, ty: TypeId, path: &str) -> Option<(FieldRef, Kind)> {
+    let event = schema.ty(ty);
+    if let Some(id) = event.field_id(path) {
+        return Some((FieldRef::Declared(id), event.field(id).kind()));
+    }
+    // What is a part of a declared record is not dynamic.
+    let prefix = format!("{path}.");
+    let is_record = event.fields.iter().any(|field| field.name.starts_with(&prefix));
+    (event.open && !is_record).then(|| (FieldRef::Dynamic(Arc::from(path)), Kind::ANY))
+}
+
+/// The event type has no such field.
+pub(super) fn unknown_field(schema: &Schema, ty: TypeId, path: &str, span: Span) -> Diagnostic {
+    let event = schema.ty(ty);
+    let prefix = format!("{path}.");
+    let inside: Vec<_> = event
+        .fields
+        .iter()
+        .map(|field| &*field.name)
+        .filter(|name| name.starts_with(&prefix))
+        .collect();
+    if !inside.is_empty() {
+        let message = format!("`{path}` of `{}` is a record", event.name);
+        return Diagnostic::error(Code::UnknownField, span, message)
+            .help(format!("say which of its fields: {}", listed(inside.into_iter())));
+    }
+    let message = format!("`{}` has no field `{path}`", event.name);
+    let diagnostic = Diagnostic::error(Code::UnknownField, span, message);
+    let names = || event.fields.iter().map(|field| &*field.name);
+    match nearest(path, names()) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None if event.fields.is_empty() => diagnostic.help("it is declared without fields"),
+        None => diagnostic.help(format!("its fields are {}", listed(names()))),
+    }
+}

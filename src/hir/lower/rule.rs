@@ -1,0 +1,666 @@
+//! A rule's clauses, gathered and checked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::expr::{Place, What};
+use super::literal::Given;
+use super::names::{self, Defines, listed};
+use super::pattern::StepInfo;
+use super::{Env, Param, canon, unknown};
+use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::hir::expr::FieldRef;
+use crate::hir::{
+    Condition, ConditionId, Emit, Expr, KeyPart, Meta, Pattern, Rule, Skip, SkipStrategy, Stage,
+    StageId,
+};
+use crate::schema::TypeId;
+use crate::syntax::ast::{self, Clause, Name, Spanned};
+use crate::value::{Kind, Value};
+
+/// One rule in the making.
+pub(super) struct Cx<'e, 'a> {
+    pub(super) env: &'e mut Env<'a>,
+    /// The file that what is looked at stands in.
+    pub(super) source: usize,
+    pub(super) params: BTreeMap<&'a str, Param>,
+    pub(super) defines: Defines<'a>,
+    /// The steps of the pattern, by their stages' indices.
+    pub(super) steps: Vec<StepInfo>,
+    /// The parts of the key with their types.
+    pub(super) key: Vec<(Arc<str>, Kind)>,
+    /// Levels of the expression that is looked at.
+    pub(super) depth: usize,
+    /// How many steps the pattern has if its repetitions are written out.
+    pub(super) steps_written_out: u64,
+    /// How many repeated groups there are.
+    pub(super) loop_count: usize,
+    pub(super) used_defines: BTreeSet<&'a str>,
+    used_params: BTreeSet<&'a str>,
+    conditions: Vec<Condition>,
+    condition_ids: HashMap<String, ConditionId>,
+    /// The event types that the pattern names, each with a place.
+    named: BTreeMap<TypeId, (usize, &'a Name)>,
+}
+
+/// The clauses of a rule, each with its file.
+#[derive(Default)]
+struct Clauses<'a> {
+    by_word: BTreeMap<&'static str, (usize, &'a Spanned<Clause>)>,
+    params: Vec<(usize, &'a ast::ParamDecl)>,
+    defines: Vec<(usize, &'a ast::Define)>,
+}
+
+impl<'a> Clauses<'a> {
+    /// Later clauses take the place of earlier ones.
+    fn add(&mut self, source: usize, clauses: &'a [Spanned<Clause>]) {
+        for clause in clauses {
+            let word = match &clause.node {
+                Clause::Param(param) => {
+                    self.params.retain(|(_, other)| {
+                        other.name != param.name || std::ptr::eq(*other, param)
+                    });
+                    self.params.push((source, param));
+                    continue;
+                }
+                Clause::Define(define) => {
+                    self.defines.retain(|(_, other)| other.name != define.name);
+                    self.defines.push((source, define));
+                    continue;
+                }
+                Clause::About(_) => "about",
+                Clause::Severity(_) => "severity",
+                Clause::Tags(_) => "tags",
+                Clause::Meta(_) => "meta",
+                Clause::From(_) => "from",
+                Clause::Key(_) => "key",
+                Clause::Match(_) => "match",
+                Clause::Within(_) => "within",
+                Clause::Skip(_) => "skip",
+                Clause::Emit(_) => "emit",
+                Clause::OnTimeout(_) => "on timeout",
+                Clause::Suppress(..) => "suppress",
+                Clause::Limit(..) => "limit",
+            };
+            self.by_word.insert(word, (source, clause));
+        }
+    }
+}
+
+/// Tells names that are declared twice in one rule.
+fn check_twice<'a>(env: &mut Env<'a>, source: usize, clauses: &'a [Spanned<Clause>]) {
+    let mut seen: BTreeMap<(&str, &str), &Name> = BTreeMap::new();
+    for clause in clauses {
+        let (what, name) = match &clause.node {
+            Clause::Param(param) => ("parameter", &param.name),
+            Clause::Define(define) => ("define", &define.name),
+            _ => continue,
+        };
+        if let Some(first) = seen.insert((what, &name.node), name) {
+            let message = format!("the {what} `{}` is declared twice", name.node);
+            let diagnostic = Diagnostic::error(Code::DuplicateName, name.span, message)
+                .context(first.span, "declared here first");
+            env.report(source, diagnostic);
+        }
+    }
+}
+
+impl<'a> Env<'a> {
+    pub(super) fn rule(&mut self, source: usize, rule: &'a ast::Rule) -> Option<Rule> {
+        check_twice(self, source, &rule.clauses);
+        let mut clauses = Clauses::default();
+        clauses.add(source, &rule.clauses);
+        self.lower_rule(source, &rule.name, &clauses, &[])
+    }
+
+    pub(super) fn instance(&mut self, source: usize, decl: &'a ast::Instance) -> Option<Rule> {
+        let Some(&(base_source, base)) = self.rules.get(decl.base.node.as_str()) else {
+            let diagnostic = if self.declared.contains_key(&("rule", decl.base.node.as_str())) {
+                Diagnostic::unsupported(decl.base.span, "an instance of an instance")
+            } else {
+                let near = nearest(&decl.base.node, self.rules.keys().copied());
+                unknown(Code::UnknownRule, "rule", &decl.base, near)
+            };
+            self.report(source, diagnostic);
+            return None;
+        };
+        check_twice(self, source, &decl.overrides);
+        let mut clauses = Clauses::default();
+        clauses.add(base_source, &base.clauses);
+        clauses.add(source, &decl.overrides);
+        for (index, (name, _)) in decl.args.iter().enumerate() {
+            let mut names = clauses.params.iter().map(|(_, param)| &param.name);
+            if !names.any(|param| param == name) {
+                let params = clauses.params.iter().map(|(_, param)| param.name.node.as_str());
+                let near = nearest(&name.node, params.clone());
+                let mut diagnostic = unknown(Code::UnknownParam, "parameter", name, near);
+                if near.is_none() {
+                    let known = listed(params);
+                    diagnostic = diagnostic.help(if known.is_empty() {
+                        format!("`{}` has no parameters", base.name.node)
+                    } else {
+                        format!("`{}` has {known}", base.name.node)
+                    });
+                }
+                self.report(source, diagnostic);
+            }
+            if let Some((first, _)) = decl.args[..index].iter().find(|(other, _)| other == name) {
+                let message = format!("`{}` is given twice", name.node);
+                let diagnostic = Diagnostic::error(Code::DuplicateName, name.span, message)
+                    .context(first.span, "given here first");
+                self.report(source, diagnostic);
+            }
+        }
+        let args: Vec<_> =
+            decl.args.iter().map(|(name, value)| (name.node.as_str(), (source, value))).collect();
+        self.lower_rule(source, &decl.name, &clauses, &args)
+    }
+
+    fn lower_rule(
+        &mut self,
+        source: usize,
+        name: &'a Name,
+        clauses: &Clauses<'a>,
+        args: &[(&str, Given<'a>)],
+    ) -> Option<Rule> {
+        let errors = self.errors;
+        let mut params = BTreeMap::new();
+        let mut failed_params = BTreeSet::new();
+        for &(source, param) in &clauses.params {
+            let param_name = param.name.node.as_str();
+            let given = args.iter().find(|(arg, _)| *arg == param_name).map(|(_, value)| *value);
+            match self.param_value(source, param, Some(&name.node), given) {
+                Some(value) => {
+                    params.insert(param_name, value);
+                }
+                None => {
+                    failed_params.insert(param_name);
+                }
+            }
+        }
+        for &name in &failed_params {
+            // It was told already; what it is used for should not be.
+            params.insert(name, Param { value: Value::Null, kind: Kind::NEVER });
+        }
+        let mut defines = Defines::new();
+        for &(source, define) in &clauses.defines {
+            if self.is_no_event(source, &define.name) {
+                defines.insert(&define.name.node, (source, define));
+            }
+        }
+        let mut cx = Cx {
+            env: self,
+            source,
+            params,
+            defines,
+            steps: Vec::new(),
+            key: Vec::new(),
+            depth: 0,
+            steps_written_out: 0,
+            loop_count: 0,
+            used_defines: BTreeSet::new(),
+            used_params: BTreeSet::new(),
+            conditions: Vec::new(),
+            condition_ids: HashMap::new(),
+            named: BTreeMap::new(),
+        };
+        let rule = cx.lower(name, clauses);
+        // Where something was refused, what it would have used is not known.
+        if cx.env.errors != errors {
+            return None;
+        }
+        cx.warn_unused(clauses);
+        rule
+    }
+}
+
+impl<'a> Cx<'_, 'a> {
+    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
+        self.env.report(self.source, diagnostic);
+    }
+
+    /// The parameter of this name: the rule's, else the file's. Tells if there is none.
+    pub(super) fn find_param(&mut self, name: &'a Name) -> Option<Param> {
+        self.used_params.insert(&name.node);
+        let found = self.params.get(name.node.as_str());
+        if let Some(param) = found.or_else(|| self.env.params.get(name.node.as_str())) {
+            return (!param.kind.is_never()).then(|| param.clone());
+        }
+        if self.env.declared.contains_key(&("parameter", name.node.as_str())) {
+            // Its declaration was refused.
+            self.env.errors += 1;
+            return None;
+        }
+        let names = self.params.keys().chain(self.env.params.keys()).copied();
+        let near = nearest(&name.node, names);
+        let mut diagnostic = unknown(Code::UnknownParam, "parameter", name, near);
+        if near.is_none() {
+            diagnostic =
+                diagnostic.help(format!("declare it: `param {}: duration = 10m`", name.node));
+        }
+        self.report(diagnostic);
+        None
+    }
+
+    pub(super) fn note_type(&mut self, ty: Option<TypeId>, name: &'a Name) {
+        if let Some(ty) = ty {
+            self.named.entry(ty).or_insert((self.source, name));
+        }
+    }
+
+    /// The number of a condition; equal ones share one.
+    pub(super) fn add_condition(&mut self, condition: Condition) -> ConditionId {
+        let stages: Vec<_> = self.steps.iter().map(|step| step.ty).collect();
+        let text = canon::condition(&condition, &self.env.schema, &stages);
+        if let Some(id) = self.condition_ids.get(&text) {
+            return *id;
+        }
+        let id = ConditionId::new(self.conditions.len());
+        self.conditions.push(condition);
+        self.condition_ids.insert(text, id);
+        id
+    }
+
+    /// Checks one clause with its own file for the places of its mistakes.
+    fn at<T>(&mut self, source: usize, f: impl FnOnce(&mut Self) -> T) -> T {
+        let home = std::mem::replace(&mut self.source, source);
+        let result = f(self);
+        self.source = home;
+        result
+    }
+
+    fn lower(&mut self, name: &'a Name, clauses: &Clauses<'a>) -> Option<Rule> {
+        let get = |word: &str| clauses.by_word.get(word).copied();
+        let mut within = None;
+        if let Some((source, clause)) = get("within")
+            && let Clause::Within(dur) = &clause.node
+        {
+            within = self.at(source, |cx| cx.bound(dur));
+        }
+        for (word, what) in [("suppress", "`suppress`"), ("limit", "`limit`")] {
+            if let Some((source, clause)) = get(word) {
+                self.env.report(source, Diagnostic::unsupported(clause.span, what));
+            }
+        }
+        let mut body = None;
+        if let Some((source, clause)) = get("match")
+            && let Clause::Match(found) = &clause.node
+        {
+            body = self.at(source, |cx| cx.body(found, within));
+        } else {
+            let message = format!("the rule `{}` has no `match`", name.node);
+            self.report(
+                Diagnostic::error(Code::MissingMatch, name.span, message)
+                    .help("say what it looks for: `match order_created -> order_paid`"),
+            );
+        }
+        let types = self.types(get("from"));
+        let (types, key) = self.key(name, get("key"), get("match").is_some(), types, get("from"));
+        let skip = self.skip(get("skip"));
+        let emit = get("emit").and_then(|(source, clause)| match &clause.node {
+            Clause::Emit(emit) => Some(self.at(source, |cx| cx.emit(emit, What::Emit))),
+            _ => None,
+        });
+        let on_timeout = get("on timeout").and_then(|(source, clause)| {
+            let Clause::OnTimeout(emit) = &clause.node else { return None };
+            if get("within").is_none() {
+                let message = "without `within` nothing times out";
+                self.env.report(
+                    source,
+                    Diagnostic::error(Code::MissingClause, clause.span, message)
+                        .help("give the rule a bound: `within 1h`"),
+                );
+            }
+            Some(self.at(source, |cx| cx.emit(emit, What::Timeout)))
+        });
+        let meta = self.meta(clauses);
+        let body = body?;
+        let tell_timeouts = on_timeout.is_some();
+        let stages = self
+            .steps
+            .iter()
+            .map(|step| Stage { name: step.name.clone(), ty: step.ty, negated: step.negated })
+            .collect();
+        let pattern = Pattern {
+            stages,
+            conditions: std::mem::take(&mut self.conditions),
+            body,
+            within,
+            skip,
+            tell_timeouts,
+        };
+        let name: Arc<str> = name.node.as_str().into();
+        let mut rule = Rule { name, meta, types, key, pattern, emit, on_timeout, version: 0 };
+        rule.version = canon::version(&rule, &self.env.schema);
+        Some(rule)
+    }
+
+    /// The types of the rule's stream.
+    fn types(&mut self, from: Option<(usize, &'a Spanned<Clause>)>) -> Vec<TypeId> {
+        let named: Vec<TypeId> = self.named.keys().copied().collect();
+        let Some((source, clause)) = from else { return named };
+        let Clause::From(Some(names)) = &clause.node else {
+            return self.env.schema.types().map(|(id, _)| id).collect();
+        };
+        let mut types = Vec::new();
+        for name in names {
+            if let Some(ty) = self.env.schema.type_id(&name.node) {
+                types.push(ty);
+            } else {
+                let diagnostic = names::unknown_type(self.env, None, name);
+                self.env.report(source, diagnostic);
+            }
+        }
+        types.sort_unstable();
+        types.dedup();
+        for ty in named {
+            if types.contains(&ty) {
+                continue;
+            }
+            let (step_source, name) = self.named[&ty];
+            let event = self.env.schema.ty(ty).name.clone();
+            let message = format!("the rule does not see `{event}`, which this step waits for");
+            let mut diagnostic = Diagnostic::error(Code::UnknownType, name.span, message)
+                .help(format!("add it: `from {event}, ...`"));
+            if step_source == source {
+                diagnostic = diagnostic.context(clause.span, "it is not among these");
+            }
+            self.env.report(step_source, diagnostic);
+        }
+        types
+    }
+
+    /// The key's parts; of `from *`, types that lack the key are left out.
+    fn key(
+        &mut self,
+        rule: &'a Name,
+        key: Option<(usize, &'a Spanned<Clause>)>,
+        has_match: bool,
+        mut types: Vec<TypeId>,
+        from: Option<(usize, &'a Spanned<Clause>)>,
+    ) -> (Vec<TypeId>, Vec<KeyPart>) {
+        let Some((source, clause)) = key else {
+            if has_match {
+                let message = format!("the rule `{}` has no `key`", rule.node);
+                self.report(
+                    Diagnostic::warning(Code::NoKey, rule.span, message)
+                        .label("all events are one stream")
+                        .help("events that belong together share a key: `key user`"),
+                );
+            }
+            return (types, Vec::new());
+        };
+        let Clause::Key(parts) = &clause.node else { return (types, Vec::new()) };
+        let all = matches!(from, Some((_, clause)) if clause.node == Clause::From(None));
+        if all {
+            types.retain(|ty| {
+                self.named.contains_key(ty)
+                    || parts.iter().all(|part| self.key_field(part, *ty).is_some())
+            });
+        }
+        let mut out: Vec<KeyPart> = Vec::new();
+        for part in parts {
+            let name: Arc<str> = part.name.node.as_str().into();
+            if out.iter().any(|other| other.name == name) {
+                let message = format!("`{name}` is in the key twice");
+                let diagnostic = Diagnostic::error(Code::DuplicateName, part.name.span, message);
+                self.env.report(source, diagnostic);
+                continue;
+            }
+            let (fields, kind) = self.at(source, |cx| cx.key_part(part, &types));
+            self.key.push((name.clone(), kind));
+            out.push(KeyPart { name, fields });
+        }
+        (types, out)
+    }
+
+    /// The field that holds a part of the key in events of this type.
+    fn key_field(&self, part: &ast::KeyPart, ty: TypeId) -> Option<(FieldRef, Kind)> {
+        let name = &self.env.schema.ty(ty).name;
+        let own = part.paths.iter().find(|(owner, _)| *owner.node == **name);
+        let path = own.map_or_else(|| part.name.node.clone(), |(_, path)| path_text(path));
+        names::field(&self.env.schema, ty, &path)
+    }
+
+    fn key_part(
+        &mut self,
+        part: &'a ast::KeyPart,
+        types: &[TypeId],
+    ) -> (Vec<(TypeId, FieldRef)>, Kind) {
+        for (owner, path) in &part.paths {
+            let Some(ty) = self.env.schema.type_id(&owner.node) else {
+                let diagnostic = names::unknown_type(self.env, None, owner);
+                self.report(diagnostic);
+                continue;
+            };
+            if names::field(&self.env.schema, ty, &path_text(path)).is_none() {
+                let text = path_text(path);
+                let diagnostic = names::unknown_field(&self.env.schema, ty, &text, path.span);
+                self.report(diagnostic);
+            }
+        }
+        let mut fields = Vec::new();
+        let mut kind = Kind::NEVER;
+        let mut first: Option<(TypeId, Kind)> = None;
+        for &ty in types {
+            let Some((field, field_kind)) = self.key_field(part, ty) else {
+                let owner = self.env.schema.ty(ty).name.clone();
+                if part.paths.iter().any(|(name, _)| *name.node == *owner) {
+                    continue;
+                }
+                self.missing_key(part, ty);
+                continue;
+            };
+            let own = field_kind.without(Kind::NULL);
+            if let Some((other, other_kind)) = first
+                && own != other_kind
+                && own != Kind::ANY.without(Kind::NULL)
+                && other_kind != Kind::ANY.without(Kind::NULL)
+            {
+                let schema = &self.env.schema;
+                let message = format!(
+                    "`{}` is {other_kind} in `{}`, but {own} in `{}`: they never agree",
+                    part.name.node,
+                    schema.ty(other).name,
+                    schema.ty(ty).name
+                );
+                let diagnostic = Diagnostic::error(Code::BadKey, part.name.span, message);
+                self.report(diagnostic.help("declare both fields with the same type"));
+            }
+            first = first.or(Some((ty, own)));
+            kind = kind.or(field_kind);
+            fields.push((ty, field));
+        }
+        (fields, kind)
+    }
+
+    fn missing_key(&mut self, part: &ast::KeyPart, ty: TypeId) {
+        let schema = &self.env.schema;
+        let event = schema.ty(ty);
+        let key = &part.name.node;
+        let message = format!("`{}` has no field `{key}`, which is the rule's key", event.name);
+        let mut diagnostic = Diagnostic::error(Code::BadKey, part.name.span, message);
+        let fields = || event.fields.iter().map(|field| &*field.name);
+        let near = nearest(key, fields()).or_else(|| {
+            // `user` for `user_id`, `host` for `host.id`.
+            fields().find(|field| {
+                let (long, short) =
+                    if field.len() > key.len() { (*field, &**key) } else { (&**key, *field) };
+                long.strip_prefix(short).is_some_and(|rest| rest.starts_with(['_', '.']))
+            })
+        });
+        diagnostic = diagnostic.help(match near {
+            Some(near) => {
+                format!("if it is called `{near}` there: `key {key} {{ {}: {near} }}`", event.name)
+            }
+            None => format!(
+                "say which of its fields it is: `key {key} {{ {}: ... }}`; it has {}",
+                event.name,
+                listed(fields())
+            ),
+        });
+        if let Some((source, name)) = self.named.get(&ty)
+            && *source == self.source
+        {
+            diagnostic = diagnostic.context(name.span, "a step of this type");
+        }
+        self.report(diagnostic);
+    }
+
+    fn skip(&mut self, skip: Option<(usize, &'a Spanned<Clause>)>) -> Skip {
+        let Some((source, clause)) = skip else { return Skip::default() };
+        let Clause::Skip(skip) = &clause.node else { return Skip::default() };
+        let mut target = |name: &Name| {
+            let stage = self.at(source, |cx| cx.skip_target(name));
+            stage.map_or(StageId::new(0), StageId::new)
+        };
+        let strategy = match &skip.strategy {
+            ast::SkipStrategy::None => SkipStrategy::None,
+            ast::SkipStrategy::PastLast => SkipStrategy::PastLast,
+            ast::SkipStrategy::ToNext => SkipStrategy::ToNext,
+            ast::SkipStrategy::ToFirst(name) => SkipStrategy::ToFirst(target(name)),
+            ast::SkipStrategy::ToLast(name) => SkipStrategy::ToLast(target(name)),
+        };
+        if skip.ordered && strategy == SkipStrategy::None {
+            let message = "`ordered` says which match wins; with `skip none` all are told";
+            self.env.report(
+                source,
+                Diagnostic::error(Code::NotAllowedHere, clause.span, message)
+                    .help("leave `ordered` out, or skip something"),
+            );
+        }
+        Skip { strategy, ordered: skip.ordered }
+    }
+
+    fn skip_target(&mut self, name: &Name) -> Option<usize> {
+        let mut found = self
+            .steps
+            .iter()
+            .enumerate()
+            .filter(|(_, step)| !step.negated && *step.name == *name.node)
+            .map(|(index, step)| (index, step.group));
+        match (found.next(), found.next()) {
+            (Some((index, false)), None) => return Some(index),
+            (Some((_, true)), None) => {
+                let message = format!("`{}` is a group", name.node);
+                self.report(
+                    Diagnostic::error(Code::UnknownSkipTarget, name.span, message)
+                        .help("name a step inside of it"),
+                );
+            }
+            (Some(_), Some(_)) => {
+                let message = format!("several steps are called `{}`", name.node);
+                self.report(
+                    Diagnostic::error(Code::AmbiguousAlias, name.span, message)
+                        .help("give the one that is meant a name of its own with `as`"),
+                );
+            }
+            (None, _) => {
+                let steps = || self.steps.iter().filter(|step| !step.negated && !step.group);
+                let near = nearest(&name.node, steps().map(|step| &*step.name));
+                let help = near.map_or_else(
+                    || format!("the steps are {}", listed(steps().map(|step| &*step.name))),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                let message = format!("there is no step `{}` to skip to", name.node);
+                self.report(
+                    Diagnostic::error(Code::UnknownSkipTarget, name.span, message).help(help),
+                );
+            }
+        }
+        None
+    }
+
+    fn emit(&mut self, emit: &'a ast::Emit, what: What) -> Emit {
+        if let Some(name) = &emit.as_type {
+            self.report(Diagnostic::unsupported(name.span, "`emit as`"));
+        }
+        let place = Place { candidate: None, what, bound: None };
+        let mut fields: Vec<(Arc<str>, Expr)> = Vec::new();
+        for (index, (name, value)) in emit.fields.iter().enumerate() {
+            if let Some((first, _)) = emit.fields[..index].iter().find(|(other, _)| other == name) {
+                let message = format!("`{}` is emitted twice", name.node);
+                let diagnostic = Diagnostic::error(Code::DuplicateName, name.span, message)
+                    .context(first.span, "emitted here first");
+                self.report(diagnostic);
+            }
+            let expr = match value {
+                Some(value) => self.expr(value, place).expr,
+                None => self.bare_name(name, place),
+            };
+            fields.push((name.node.as_str().into(), expr));
+        }
+        Emit { fields }
+    }
+
+    fn bare_name(&mut self, name: &'a Name, place: Place) -> Expr {
+        let path = ast::Path { root: name.clone(), rest: Vec::new(), span: name.span };
+        self.bare_in_emit(&path, place).expr
+    }
+
+    fn meta(&mut self, clauses: &Clauses<'a>) -> Meta {
+        let mut meta = Meta::default();
+        let of = |word: &str| clauses.by_word.get(word).copied();
+        if let Some((_, clause)) = of("about")
+            && let Clause::About(text) = &clause.node
+        {
+            meta.about = Some(text.node.as_str().into());
+        }
+        if let Some((_, clause)) = of("severity")
+            && let Clause::Severity(name) = &clause.node
+        {
+            meta.severity = Some(name.node.as_str().into());
+        }
+        if let Some((_, clause)) = of("tags")
+            && let Clause::Tags(tags) = &clause.node
+        {
+            meta.tags = tags.iter().map(|tag| tag.node.as_str().into()).collect();
+        }
+        if let Some((source, clause)) = of("meta")
+            && let Clause::Meta(fields) = &clause.node
+        {
+            let place = Place { candidate: None, what: What::Constant, bound: None };
+            for (name, value) in fields {
+                let typed = self.at(source, |cx| cx.expr(value, place));
+                if let Expr::Literal(value) = typed.expr {
+                    meta.values.push((name.node.as_str().into(), value));
+                } else {
+                    let message = "only constants can stand here";
+                    let diagnostic = Diagnostic::error(Code::NotAllowedHere, typed.span, message);
+                    self.env.report(source, diagnostic);
+                }
+            }
+        }
+        meta
+    }
+
+    /// What the rule declares and does not use.
+    fn warn_unused(&mut self, clauses: &Clauses<'a>) {
+        let params = clauses.params.iter().map(|&(at, param)| (at, "parameter", &param.name));
+        let defines = clauses.defines.iter().map(|&(at, define)| (at, "define", &define.name));
+        for (source, what, name) in params.chain(defines) {
+            let used = if what == "define" { &self.used_defines } else { &self.used_params };
+            if !used.contains(name.node.as_str()) {
+                let message = format!("the {what} `{}` is never used", name.node);
+                let diagnostic = Diagnostic::warning(Code::Unused, name.span, message);
+                self.env.report(source, diagnostic);
+            }
+        }
+    }
+}
+
+fn path_text(path: &ast::Path) -> String {
+    let mut text = path.root.node.clone();
+    for part in &path.rest {
+        match part {
+            ast::PathPart::Field(name) => {
+                text.push('.');
+                text.push_str(&name.node);
+            }
+            ast::PathPart::Index(index) => text = format!("{text}[{}]", index.node),
+        }
+    }
+    text
+}

@@ -1,0 +1,347 @@
+//! Rule files, checked and ready for an [`Engine`](crate::stream).
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span};
+use crate::hir::Rule;
+use crate::hir::lower::{self, HostParam};
+use crate::schema::Schema;
+use crate::syntax::{self, ast};
+
+/// The most files that one set may take in through `use`.
+const MAX_FILES: usize = 1000;
+
+/// Rules that were checked together: their event types, and what each looks for.
+///
+/// Immutable; cloning copies a pointer.
+///
+/// ```
+/// let rules = kleene::RuleSet::parse(
+///     "event paid { order_id: string, at: time }
+///      event sent { order_id: string, at: time }
+///      rule not_sent { key order_id  match paid -> not sent for 2d }",
+/// )?;
+/// assert_eq!(rules.rules().len(), 1);
+/// # Ok::<(), kleene::ruleset::RulesError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct RuleSet(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    schema: Schema,
+    rules: Vec<Rule>,
+    by_name: HashMap<Arc<str>, usize>,
+    warnings: Vec<Report>,
+}
+
+impl RuleSet {
+    /// The rules of a text. Files that it names (`list ... from`, `use`) can't be read; see
+    /// [`RuleSetBuilder::loader`].
+    ///
+    /// # Errors
+    /// Every mistake of the text.
+    pub fn parse(text: &str) -> Result<RuleSet, RulesError> {
+        RuleSet::load([Source::new("<rules>", text)])
+    }
+
+    /// The rules of a file. Files that it names are looked for beside it.
+    ///
+    /// # Errors
+    /// Every mistake of the file and of those that it uses, or that one can't be read.
+    pub fn from_path(path: impl AsRef<Path>) -> Result<RuleSet, RulesError> {
+        RuleSet::builder().path(path).build()
+    }
+
+    /// The rules of several texts, which share what they declare.
+    ///
+    /// # Errors
+    /// Every mistake of every text.
+    pub fn load(sources: impl IntoIterator<Item = Source>) -> Result<RuleSet, RulesError> {
+        sources.into_iter().fold(RuleSet::builder(), RuleSetBuilder::source).build()
+    }
+
+    /// Rules with parameters from outside, several files, or files that come from elsewhere.
+    pub fn builder<'l>() -> RuleSetBuilder<'l> {
+        RuleSetBuilder::default()
+    }
+
+    /// The event types that the rules declare.
+    pub fn schema(&self) -> &Schema {
+        &self.0.schema
+    }
+
+    /// The rules, in the order of the text.
+    pub fn rules(&self) -> &[Rule] {
+        &self.0.rules
+    }
+
+    /// The rule of this name.
+    pub fn rule(&self, name: &str) -> Option<&Rule> {
+        self.0.by_name.get(name).map(|index| &self.0.rules[*index])
+    }
+
+    /// What may not be meant as it is written.
+    pub fn warnings(&self) -> &[Report] {
+        &self.0.warnings
+    }
+}
+
+/// A diagnostic with the text that it is about. `Display` renders it with the source line.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Report {
+    /// The text.
+    pub source: Source,
+    /// What is to be said of it.
+    pub diagnostic: Diagnostic,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.diagnostic.render(&self.source))
+    }
+}
+
+/// Rules that can't be used, with every reason. `Display` renders them all.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RulesError {
+    reports: Vec<Report>,
+}
+
+impl RulesError {
+    /// The mistakes, and the warnings beside them, file by file in the order of the text.
+    pub fn diagnostics(&self) -> &[Report] {
+        &self.reports
+    }
+}
+
+impl fmt::Display for RulesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, report) in self.reports.iter().enumerate() {
+            if i > 0 {
+                f.write_str("\n")?;
+            }
+            report.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for RulesError {}
+
+/// Gives the text of a file that a rule file names.
+type Loader<'l> = Box<dyn FnMut(&Source, &str) -> Result<String, String> + 'l>;
+
+/// Gathers what a [`RuleSet`] is made of.
+#[derive(Default)]
+pub struct RuleSetBuilder<'l> {
+    inputs: Vec<Input>,
+    params: Vec<HostParam>,
+    loader: Option<Loader<'l>>,
+}
+
+enum Input {
+    Source(Source),
+    Path(PathBuf),
+}
+
+impl fmt::Debug for RuleSetBuilder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self
+            .inputs
+            .iter()
+            .map(|input| match input {
+                Input::Source(source) => source.name.to_string(),
+                Input::Path(path) => path.display().to_string(),
+            })
+            .collect();
+        f.debug_struct("RuleSetBuilder")
+            .field("inputs", &names)
+            .field("params", &self.params)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'l> RuleSetBuilder<'l> {
+    /// Adds rule text.
+    #[must_use]
+    pub fn source(mut self, source: Source) -> Self {
+        self.inputs.push(Input::Source(source));
+        self
+    }
+
+    /// Adds a rule file. It is read by [`build`](Self::build).
+    #[must_use]
+    pub fn path(mut self, path: impl AsRef<Path>) -> Self {
+        self.inputs.push(Input::Path(path.as_ref().to_owned()));
+        self
+    }
+
+    /// Gives a parameter its value, as text: `name` is that of the parameter, or `rule.parameter`
+    /// for the one of a single rule, which is stronger. Of two of the same name the later counts.
+    #[must_use]
+    pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.params.push(HostParam { name: name.into(), value: value.into() });
+        self
+    }
+
+    /// Says where the text of files comes from that rule files name. The closure is given the
+    /// source that names the file and the path as written, and returns the text or the reason why
+    /// there is none. Without one, they are files beside the rule file that names them.
+    #[must_use]
+    pub fn loader(
+        mut self,
+        loader: impl FnMut(&Source, &str) -> Result<String, String> + 'l,
+    ) -> Self {
+        self.loader = Some(Box::new(loader));
+        self
+    }
+
+    /// Reads and checks everything.
+    ///
+    /// # Errors
+    /// Every mistake of every file.
+    pub fn build(self) -> Result<RuleSet, RulesError> {
+        let RuleSetBuilder { inputs, params, loader } = self;
+        let from_paths = inputs.iter().any(|input| matches!(input, Input::Path(_)));
+        let mut loader = loader.unwrap_or_else(|| {
+            if from_paths { Box::new(beside) } else { Box::new(|_, _| Err(NO_LOADER.to_owned())) }
+        });
+        let mut reports = Vec::new();
+        let mut files: Vec<(Source, ast::File)> = Vec::new();
+        for input in inputs {
+            let source = match input {
+                Input::Source(source) => source,
+                Input::Path(path) => match read(&path) {
+                    Ok(source) => source,
+                    Err(report) => {
+                        reports.push(*report);
+                        continue;
+                    }
+                },
+            };
+            take_in(source, &mut files, &mut reports, &mut *loader);
+        }
+        let (checked, diagnostics) = lower::check(&files, &params, &mut *loader);
+        reports.extend(
+            diagnostics.into_iter().map(|(source, diagnostic)| Report { source, diagnostic }),
+        );
+        // File by file, in the order of the text.
+        let order: HashMap<Arc<str>, usize> =
+            files.iter().enumerate().map(|(i, (source, _))| (source.name.clone(), i)).collect();
+        reports.sort_by_key(|report| {
+            let file = order.get(&report.source.name).copied().unwrap_or(usize::MAX);
+            (file, report.diagnostic.primary.span)
+        });
+        if reports.iter().any(|report| report.diagnostic.severity == Severity::Error) {
+            return Err(RulesError { reports });
+        }
+        let by_name =
+            checked.rules.iter().enumerate().map(|(i, rule)| (rule.name.clone(), i)).collect();
+        let inner =
+            Inner { schema: checked.schema, rules: checked.rules, by_name, warnings: reports };
+        Ok(RuleSet(Arc::new(inner)))
+    }
+}
+
+const NO_LOADER: &str = "these rules don't come from a file, so there is nothing beside them";
+
+/// A file beside the rule file that names it.
+fn beside(from: &Source, path: &str) -> Result<String, String> {
+    let path = Path::new(&*from.name).parent().unwrap_or(Path::new("")).join(path);
+    read_text(&path)
+}
+
+fn read_text(path: &Path) -> Result<String, String> {
+    let bytes = std::fs::read(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        _ => error.to_string(),
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
+            .iter()
+            .fold(1, |line, byte| line + usize::from(*byte == b'\n'));
+        format!("it is not UTF-8 in line {line}")
+    })
+}
+
+fn read(path: &Path) -> Result<Source, Box<Report>> {
+    let name = path.display().to_string();
+    match read_text(path) {
+        Ok(text) => Ok(Source::new(name, text)),
+        Err(reason) => {
+            let message = format!("`{name}` can't be read: {reason}");
+            let diagnostic = Diagnostic::error(Code::UnreadableFile, Span::default(), message);
+            Err(Box::new(Report { source: Source::new(name, ""), diagnostic }))
+        }
+    }
+}
+
+/// Parses a source and those that it uses, each once.
+fn take_in(
+    source: Source,
+    files: &mut Vec<(Source, ast::File)>,
+    reports: &mut Vec<Report>,
+    loader: &mut lower::Loader<'_>,
+) {
+    let mut waiting = vec![source];
+    while let Some(source) = waiting.pop() {
+        if files.iter().any(|(other, _)| other.name == source.name && other.text == source.text) {
+            continue;
+        }
+        let (file, diagnostics) = syntax::parse(&source);
+        reports.extend(
+            diagnostics.into_iter().map(|diagnostic| Report { source: source.clone(), diagnostic }),
+        );
+        for item in &file.items {
+            let ast::Item::Use(path) = item else { continue };
+            let name = beside_name(&source, &path.node);
+            if files.iter().any(|(other, _)| *other.name == *name)
+                || waiting.iter().any(|other| *other.name == *name)
+            {
+                continue;
+            }
+            let text = if files.len() + waiting.len() >= MAX_FILES {
+                Err(format!("more than {MAX_FILES} files are in use"))
+            } else {
+                loader(&source, &path.node)
+            };
+            match text {
+                Ok(text) => waiting.push(Source::new(name, text)),
+                Err(reason) => {
+                    let message = format!("`{}` can't be read: {reason}", path.node);
+                    let diagnostic = Diagnostic::error(Code::UnreadableFile, path.span, message)
+                        .help("the path is relative to the rule file");
+                    reports.push(Report { source: source.clone(), diagnostic });
+                }
+            }
+        }
+        files.push((source, file));
+    }
+}
+
+/// What a used file is called: its path from where the first file's path starts.
+fn beside_name(from: &Source, path: &str) -> String {
+    let mut name = PathBuf::new();
+    let joined = Path::new(&*from.name).parent().unwrap_or(Path::new("")).join(path);
+    // `a/../b` is `b`, so that a circle of files comes back to the same names.
+    for part in joined.components() {
+        match part {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir
+                if matches!(
+                    name.components().next_back(),
+                    Some(std::path::Component::Normal(_))
+                ) =>
+            {
+                name.pop();
+            }
+            part => name.push(part),
+        }
+    }
+    name.display().to_string()
+}
