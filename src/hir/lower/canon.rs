@@ -146,9 +146,20 @@ impl Canon<'_> {
     fn condition(&mut self, condition: &Condition) {
         self.ty(condition.ty);
         self.candidate = condition.ty;
-        match &condition.test {
+        self.test(&condition.test);
+    }
+
+    fn test(&mut self, test: &Test) {
+        match test {
             Test::True => self.word("true"),
             Test::Expr(expr) => self.expr(expr),
+            Test::All(tests) => {
+                self.word("(all");
+                for test in tests {
+                    self.test(test);
+                }
+                self.word(")");
+            }
             Test::Host { index, correlated } => self.debug(("host", index, correlated)),
         }
     }
