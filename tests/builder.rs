@@ -478,6 +478,12 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             none,
             "no event type `zebra`",
         ),
+        (
+            refused(a().schema(record_schema()).build()),
+            Kind::Misplaced,
+            none,
+            "have none of their own",
+        ),
         (refused(a().key("vv").build()), Kind::UnknownField, none, "did you mean `v`?"),
         (
             refused_record(record().key("user")),

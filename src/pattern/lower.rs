@@ -33,7 +33,13 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
     if let Some(error) = error {
         return Err(error);
     }
-    let schema = whole.schema.clone().or_else(|| E::schema().map(Arc::new));
+    let schema = match (E::schema(), whole.schema.clone()) {
+        (Some(_), Some(_)) => {
+            let message = "`schema` is for events that have none of their own; these have one";
+            return Err(PatternError::new(Kind::Misplaced, None, message));
+        }
+        (own, given) => own.map(Arc::new).or(given),
+    };
     let mut lowering = Lowering::<E> {
         schema: schema.as_deref(),
         stages: Vec::new(),

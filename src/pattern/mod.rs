@@ -22,7 +22,7 @@
 //!     .consecutive()
 //!     .next("hit")
 //!     .when(|login| login.ok)
-//!     .within(Duration::from_secs(60))
+//!     .within(Duration::from_mins(1))
 //!     .key("user")
 //!     .build()?;
 //!
