@@ -60,7 +60,7 @@ impl Parser<'_> {
     }
 
     /// Whether a clause starts here, as far as one can tell in the middle of something wrong.
-    fn at_clause(&self) -> bool {
+    pub(super) fn at_clause(&self) -> bool {
         words::CLAUSES.contains(&self.word())
             && (self.peek().first_on_line
                 && !matches!(
@@ -82,7 +82,9 @@ impl Parser<'_> {
     /// A word that starts no clause. If one is near, it is read as that.
     fn unknown_clause(&mut self) -> Parsed<Clause> {
         let word = self.word();
-        let diagnostic = if word.is_empty() {
+        let stray = word.is_empty()
+            || !self.peek().first_on_line && self.misspelled(&words::CLAUSES).is_none();
+        let diagnostic = if stray {
             self.not_expected("a clause such as `match`, `within` or `emit`")
         } else {
             let message = format!("no clause starts with `{word}`");
@@ -107,7 +109,7 @@ impl Parser<'_> {
             diagnostic.help(help)
         } else if words::ITEMS.contains(&word) {
             diagnostic.help(format!("`{word}` stands outside of rules"))
-        } else if word.is_empty() {
+        } else if stray {
             diagnostic
         } else {
             diagnostic.help(format!("the clauses are {}", words::CLAUSES.join(", ")))
@@ -152,10 +154,28 @@ impl Parser<'_> {
 
     fn names(&mut self, expected: &str) -> Parsed<Vec<Name>> {
         let mut names = vec![self.name(expected)?];
-        while self.eat(TokenKind::Comma) {
+        while self.another_name() {
             names.push(self.name(expected)?);
         }
         Ok(names)
+    }
+
+    /// Whether a comma and one more name follow; a comma that is missing is told.
+    fn another_name(&mut self) -> bool {
+        if self.eat(TokenKind::Comma) {
+            return true;
+        }
+        let token = self.peek();
+        let word = self.word();
+        let is_name = token.kind == TokenKind::Quoted
+            || !word.is_empty()
+                && !words::is_reserved(word)
+                && self.misspelled(&words::CLAUSES).is_none();
+        if token.first_on_line || !is_name {
+            return false;
+        }
+        self.missing_comma();
+        true
     }
 
     fn tags(&mut self) -> Parsed<Vec<Spanned<String>>> {
@@ -218,7 +238,7 @@ impl Parser<'_> {
                 return self.fail(diagnostic);
             }
             parts.push(KeyPart { name, paths });
-            if !self.eat(TokenKind::Comma) {
+            if !self.another_name() {
                 return Ok(parts);
             }
         }
@@ -239,10 +259,14 @@ impl Parser<'_> {
             } else if self.eat_word("last") {
                 SkipStrategy::ToLast(self.name("the name of a step")?)
             } else {
-                return self.unexpected("`next`, `first NAME` or `last NAME`");
+                let diagnostic = self.not_expected_word(
+                    "`next`, `first NAME` or `last NAME`",
+                    &["next", "first", "last"],
+                );
+                return self.fail(diagnostic);
             }
         } else {
-            let diagnostic = self.not_expected(EXPECTED);
+            let diagnostic = self.not_expected_word(EXPECTED, &["none", "past"]);
             let help = match self.word() {
                 "no" | "nothing" | "off" => Some("write `skip none`"),
                 "past_last" | "last" => Some("write `skip past last`"),
@@ -284,10 +308,14 @@ impl Parser<'_> {
             } else if self.eat_word("newest") {
                 LimitPolicy::DropNewest
             } else {
-                return self.unexpected("`oldest` or `newest`");
+                let words = ["oldest", "newest"];
+                let diagnostic = self.not_expected_word("`oldest` or `newest`", &words);
+                return self.fail(diagnostic);
             }
         } else {
-            return self.unexpected("`drop oldest`, `drop newest` or `fail`");
+            let expected = "`drop oldest`, `drop newest` or `fail`";
+            let diagnostic = self.not_expected_word(expected, &["drop", "fail"]);
+            return self.fail(diagnostic);
         };
         Ok(Clause::Limit(number, policy))
     }

@@ -83,7 +83,8 @@ impl Parser<'_> {
 
     /// The item that the word looked at is meant to be, which is told; fails if there is none.
     fn misspelled_item(&mut self) -> Parsed<&'static str> {
-        let diagnostic = self.not_expected(EXPECTED_ITEM);
+        let message = format!("expected {EXPECTED_ITEM}, found {}", self.found());
+        let diagnostic = Diagnostic::error(Code::UnexpectedToken, self.peek().span, message);
         if let Some(meant) = self.misspelled(&words::ITEMS) {
             self.tell(diagnostic.help(format!("did you mean `{meant}`?")));
             return Ok(meant);

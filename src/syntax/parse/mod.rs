@@ -10,7 +10,7 @@ mod expr;
 mod item;
 mod pattern;
 
-use crate::diagnostic::{Code, Diagnostic, Source, Span, nearest};
+use crate::diagnostic::{Code, Diagnostic, Label, Source, Span, nearest};
 
 use super::ast::{File, Literal, Name, Spanned};
 use super::lex::{self, Token, TokenKind};
@@ -175,11 +175,12 @@ impl<'s> Parser<'s> {
             return Ok(());
         }
         let diagnostic = self.not_expected(&format!("`{word}`"));
-        let found = self.word();
-        if !found.is_empty() && nearest(found, [word]).is_some() {
-            return self.fail(diagnostic.help(format!("did you mean `{word}`?")));
+        if self.peek().first_on_line || nearest(self.word(), [word]).is_none() {
+            return self.fail(diagnostic);
         }
-        self.fail(diagnostic)
+        self.tell(diagnostic.help(format!("did you mean `{word}`?")));
+        self.bump();
+        Ok(())
     }
 
     /// Goes on to the token `index`, never back.
@@ -204,8 +205,46 @@ impl<'s> Parser<'s> {
     }
 
     fn not_expected(&self, expected: &str) -> Diagnostic {
+        let token = self.peek();
         let message = format!("expected {expected}, found {}", self.found());
-        Diagnostic::error(Code::UnexpectedToken, self.peek().span, message)
+        let diagnostic = Diagnostic::error(Code::UnexpectedToken, token.span, message);
+        if !self.something_else_follows() {
+            return diagnostic;
+        }
+        // What is missing is missing where the text breaks off.
+        let place = self.last_end().end;
+        let diagnostic = Diagnostic { primary: point(place), ..diagnostic };
+        if token.kind == TokenKind::End {
+            return diagnostic;
+        }
+        let before = self.text_of(self.tokens[self.at - 1]);
+        let message = if before.len() <= 30 {
+            format!("expected {expected} after `{before}`")
+        } else {
+            format!("expected {expected} at the end of this line")
+        };
+        Diagnostic { message, ..diagnostic }
+    }
+
+    /// Whether what is looked at stands on another line and belongs to something else.
+    fn something_else_follows(&self) -> bool {
+        let token = self.peek();
+        self.at > 0
+            && token.first_on_line
+            && (matches!(token.kind, TokenKind::End | TokenKind::CloseBrace)
+                || self.at_item()
+                || self.at_clause())
+    }
+
+    /// Something like [`not_expected`](Self::not_expected), where words were expected.
+    fn not_expected_word(&self, expected: &str, words: &[&'static str]) -> Diagnostic {
+        let diagnostic = self.not_expected(expected);
+        match self.misspelled(words) {
+            Some(meant) if !self.something_else_follows() => {
+                diagnostic.help(format!("did you mean `{meant}`?"))
+            }
+            _ => diagnostic,
+        }
     }
 
     fn unexpected<T>(&mut self, expected: &str) -> Parsed<T> {
@@ -330,7 +369,11 @@ impl<'s> Parser<'s> {
                 self.bump();
                 return Ok(());
             }
-            item(self)?;
+            let nesting = self.nesting;
+            if item(self).is_err() {
+                self.nesting = nesting;
+                self.skip_to_comma(open)?;
+            }
             if self.eat(TokenKind::Comma) || self.is(closer) {
                 continue;
             }
@@ -342,18 +385,34 @@ impl<'s> Parser<'s> {
             }
             if !told_comma {
                 told_comma = true;
-                let diagnostic = self.not_expected(&format!("`,` or {expected}"));
-                let last = self.last_end();
-                let place = Span { start: last.end, end: last.end };
-                self.tell(Diagnostic {
-                    message: "missing `,`".to_owned(),
-                    primary: crate::diagnostic::Label { span: place, text: String::new() },
-                    help: Some(format!("put a `,` before {}", self.found())),
-                    ..diagnostic
-                });
+                self.missing_comma();
             }
             self.noticed = Some(self.at);
         }
+    }
+
+    /// Tells that a comma is missing before what is looked at.
+    fn missing_comma(&mut self) {
+        let diagnostic = Diagnostic {
+            primary: point(self.last_end().end),
+            ..Diagnostic::error(Code::UnexpectedToken, Span::default(), "missing `,`")
+        };
+        self.tell(diagnostic.help(format!("put a `,` before {}", self.found())));
+    }
+
+    /// After a mistake in a list: goes on to its next comma or its end, if the bracket at the index
+    /// `open` has one.
+    fn skip_to_comma(&mut self, open: usize) -> Parsed<()> {
+        let Some(closer) = self.brackets.closer(open).filter(|closer| *closer >= self.at) else {
+            return Err(Reported);
+        };
+        let depth = self.brackets.depth(open) + 1;
+        while self.at < closer
+            && !(self.is(TokenKind::Comma) && self.brackets.depth(self.at) == depth)
+        {
+            self.bump();
+        }
+        Ok(())
     }
 
     // Small things.
@@ -365,11 +424,15 @@ impl<'s> Parser<'s> {
             TokenKind::Quoted => Ok(self.any_name()),
             TokenKind::Word => {
                 let word = self.word();
-                let diagnostic = self
-                    .not_expected(expected)
-                    .label("a word of the language")
-                    .help(format!("if it is a name, write it in back-quotes: `` `{word}` ``"));
-                self.fail(diagnostic)
+                let diagnostic = self.not_expected(expected);
+                if self.something_else_follows() {
+                    return self.fail(diagnostic);
+                }
+                self.fail(
+                    diagnostic
+                        .label("a word of the language")
+                        .help(format!("if it is a name, write it in back-quotes: `` `{word}` ``")),
+                )
             }
             TokenKind::Str => {
                 let diagnostic = self.not_expected(expected);
@@ -405,8 +468,7 @@ impl<'s> Parser<'s> {
             return Ok(Spanned { node: self.string_text(token), span: token.span });
         }
         let diagnostic = self.not_expected(expected);
-        let word = self.word();
-        if word.is_empty() {
+        if self.word().is_empty() || self.something_else_follows() {
             self.fail(diagnostic)
         } else {
             self.fail(diagnostic.help("text stands in double quotes"))
@@ -430,6 +492,11 @@ impl<'s> Parser<'s> {
         }
         nearest(found, candidates.iter().copied())
     }
+}
+
+/// A place between two characters.
+fn point(at: u32) -> Label {
+    Label { span: Span { start: at, end: at }, text: String::new() }
 }
 
 fn too_deep(span: Span) -> Diagnostic {

@@ -38,7 +38,8 @@ impl Parser<'_> {
             self.bump();
             sequences.push(self.sequence()?);
         }
-        let without = if self.eat_word("without") { Some(self.step(EXPECTED_STEP)?) } else { None };
+        let without =
+            if self.eat_joint("without") { Some(self.step(EXPECTED_STEP)?) } else { None };
         let joined_by = first.map(|(junction, _)| junction);
         Ok(Body { sequences, joined_by, without, span: self.since(start) })
     }
@@ -60,16 +61,29 @@ impl Parser<'_> {
         Some(junction)
     }
 
+    /// Takes `word` where no name can stand, in capitals too, which is told.
+    fn eat_joint(&mut self, word: &str) -> bool {
+        let found = self.word();
+        if !found.eq_ignore_ascii_case(word) || found != word && self.peek().first_on_line {
+            return false;
+        }
+        if found != word {
+            self.spelled(word);
+        }
+        self.bump();
+        true
+    }
+
     /// Tells that what is looked at is spelled `shown` here.
     pub(super) fn spelled(&mut self, shown: &str) {
-        let message = format!("{} is written `{shown}`", self.found());
-        let diagnostic = Diagnostic::error(Code::UnexpectedToken, self.peek().span, message);
-        let lower_case = self.word().eq_ignore_ascii_case(shown);
-        self.tell(if lower_case {
-            diagnostic.help("the words of the language are in lower case")
+        let found = self.found();
+        let message = if self.word().eq_ignore_ascii_case(shown) {
+            format!("{found} is written in lower case")
         } else {
-            diagnostic.help(format!("write `{shown}`"))
-        });
+            format!("{found} is not part of the language")
+        };
+        let diagnostic = Diagnostic::error(Code::UnexpectedToken, self.peek().span, message);
+        self.tell(diagnostic.help(format!("write `{shown}`")));
     }
 
     fn sequence(&mut self) -> Parsed<Sequence> {
@@ -150,7 +164,11 @@ impl Parser<'_> {
             TokenKind::Arrow => {}
             TokenKind::FatArrow => self.spelled("->"),
             TokenKind::Minus if self.nth(1).kind == TokenKind::Gt => {
-                self.spelled("->");
+                let place = start.to(self.nth(1).span);
+                let message = "an arrow is written without a space in it";
+                self.tell(
+                    Diagnostic::error(Code::UnexpectedToken, place, message).help("write `->`"),
+                );
                 self.bump();
             }
             _ if self.arrow_is_missing() => {
@@ -187,10 +205,10 @@ impl Parser<'_> {
                 if word == "not" {
                     return matches!(next.kind, TokenKind::Word | TokenKind::Quoted);
                 }
-                if matches!(word, "next" | "any") {
-                    return false;
-                }
-                if words::is_reserved(word) {
+                let lower = word.to_ascii_lowercase();
+                if words::is_reserved(word)
+                    || matches!(lower.as_str(), "and" | "or" | "without" | "within")
+                {
                     return false;
                 }
                 if !token.first_on_line {
@@ -234,6 +252,14 @@ impl Parser<'_> {
             let min = if this.is(TokenKind::DotDot) { None } else { Some(this.dur(expected)?) };
             if !this.is(TokenKind::DotDot) {
                 let diagnostic = this.not_expected("`..` between the ends of a gap");
+                let separator = matches!(this.kind(), TokenKind::Comma | TokenKind::Minus);
+                if separator && this.nth(1).kind != TokenKind::CloseBracket {
+                    this.tell(diagnostic.help("write `..` here, as in `[1m..5m]`"));
+                    this.bump();
+                    let max = this.dur("a duration or `]`")?;
+                    this.close(open, "")?;
+                    return Ok((min, Some(max)));
+                }
                 let shown = min.as_ref().map_or(Span::default(), super::super::ast::Dur::span);
                 let shown = &this.text[shown.start as usize..shown.end as usize];
                 let help = format!("write `[..{shown}]` for at most, `[{shown}..]` for at least");
@@ -277,7 +303,7 @@ impl Parser<'_> {
             return self.fail(diagnostic.help(help));
         }
         let step = self.step(EXPECTED_STEP)?;
-        let duration = if self.eat_word("for") {
+        let duration = if self.eat_joint("for") {
             Some(self.dur("a duration such as `10m`")?)
         } else if matches!(self.kind(), TokenKind::Duration | TokenKind::Dollar) {
             let shown = self.text_of(self.peek());
@@ -309,7 +335,7 @@ impl Parser<'_> {
         let unit = self.unit()?;
         let quant = self.quant()?;
         let until = self.until()?;
-        let alias = if self.eat_word("as") { Some(self.name("a name")?) } else { None };
+        let alias = if self.eat_joint("as") { Some(self.name("a name")?) } else { None };
         if alias.is_some() {
             let what = match self.kind() {
                 TokenKind::OpenBrace | TokenKind::Plus | TokenKind::Star | TokenKind::Question => {
@@ -366,7 +392,7 @@ impl Parser<'_> {
     }
 
     fn group_within(&mut self) -> Parsed<Option<super::super::ast::Dur>> {
-        if !self.eat_word("within") {
+        if !self.eat_joint("within") {
             return Ok(None);
         }
         Ok(Some(self.dur("a duration such as `10m`")?))
@@ -429,7 +455,7 @@ impl Parser<'_> {
     }
 
     fn until(&mut self) -> Parsed<Option<Until>> {
-        if !self.eat_word("until") {
+        if !self.eat_joint("until") {
             return Ok(None);
         }
         if self.is(TokenKind::OpenBracket) {
