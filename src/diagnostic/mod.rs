@@ -155,7 +155,7 @@ pub(crate) fn nearest<'a>(
     found: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let limit = (found.chars().count() / 3).max(1);
+    let limit = (found.chars().count() / 3).clamp(1, 5);
     candidates
         .into_iter()
         .map(|candidate| (edit_distance(found, candidate), candidate))

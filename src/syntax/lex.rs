@@ -202,6 +202,9 @@ impl<'s> Lexer<'s> {
     }
 
     fn bad_character(&mut self, from: &str, to: &str, help: &str) {
+        if self.diagnostics.len() > MAX_DIAGNOSTICS {
+            return;
+        }
         let found: String = from[..from.len() - to.len()].chars().take(12).collect();
         let printable = found.chars().all(|c| !c.is_control() && !c.is_whitespace());
         let message = match found.chars().next() {

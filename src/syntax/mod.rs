@@ -28,5 +28,8 @@ pub const MAX_NESTING: u32 = 64;
 /// The most repetitions that a quantifier may name.
 pub const MAX_REPETITIONS: u64 = 10_000;
 
+/// The longest rule file, in bytes.
+pub const MAX_TEXT: usize = 64 << 20;
+
 /// So many mistakes of a file are told, then no more.
 pub const MAX_DIAGNOSTICS: usize = 50;

@@ -74,6 +74,24 @@ pub(super) fn clause_elsewhere(word: &str) -> Option<&'static str> {
     })
 }
 
+/// What users of other languages mean by `word` between two values.
+pub(super) fn operator_elsewhere(word: &str) -> Option<&'static str> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "between" => "a range is asked for with `in`: `x in 1..5`",
+        "contains" | "includes" | "has" => "this is a function: `contains(name, \"text\")`",
+        "startswith" | "starts_with" => "this is a function: `starts_with(name, \"text\")`",
+        "endswith" | "ends_with" => "this is a function: `ends_with(name, \"text\")`",
+        "matches" | "regex" | "regexp" | "rlike" | "ilike" => {
+            "a regular expression is asked for with `~`: `name ~ \"^a\"`"
+        }
+        "eq" | "equals" => "write `==`",
+        "ne" | "neq" => "write `!=`",
+        "mod" => "write `%`",
+        "div" => "write `/`",
+        _ => return None,
+    })
+}
+
 /// The type that users of other languages mean by `word`.
 pub(super) fn type_elsewhere(word: &str) -> Option<&'static str> {
     Some(match word.to_ascii_lowercase().as_str() {

@@ -91,7 +91,7 @@ impl Parser<'_> {
             Diagnostic::error(Code::UnexpectedToken, self.peek().span, message)
         };
         if word.is_empty() && matches!(self.kind(), TokenKind::Arrow | TokenKind::OpenBrace) {
-            let help = "the pattern of a rule stands behind the word `match`, and ends with it";
+            let help = "the pattern of a rule stands after the word `match`, and ends with it";
             return self.fail(diagnostic.help(help));
         }
         if let Some(meant) = self.misspelled(&words::CLAUSES) {

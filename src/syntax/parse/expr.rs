@@ -86,7 +86,7 @@ impl Parser<'_> {
                     Diagnostic::error(
                         Code::UnexpectedToken,
                         place,
-                        format!("comparisons do not chain: {} behind another", self.found()),
+                        format!("comparisons do not chain: {} after another", self.found()),
                     )
                     .context(first, "the first comparison")
                     .help("join them with `and`: `a < b and b < c`, or write `x in a..b`"),
@@ -111,8 +111,9 @@ impl Parser<'_> {
                     self.membership(left, negated)?
                 }
                 Infix::NotLike => {
-                    let help = "write `not (name like \"*.exe\")`";
-                    let diagnostic = self.not_expected("`in` behind `not`");
+                    let help = "write `not name like \"*.exe\"`";
+                    let message = "there is `not in` but no `not like`";
+                    let diagnostic = Diagnostic::error(Code::UnexpectedToken, operator, message);
                     return self.fail(diagnostic.help(help));
                 }
                 Infix::Is => self.is_null(left)?,
@@ -256,7 +257,7 @@ impl Parser<'_> {
             }
             self.bump();
         } else {
-            let diagnostic = self.not_expected("`null` or `not null` behind `is`");
+            let diagnostic = self.not_expected("`null` or `not null` after `is`");
             return self.fail(
                 diagnostic.help("`is` only asks for null; other values are compared with `==`"),
             );
@@ -345,7 +346,7 @@ impl Parser<'_> {
                 let open = this.at;
                 this.bump();
                 let mut inner = this.tree(level::OR)?;
-                this.close(open, "an operator")?;
+                this.close_expr(open)?;
                 inner.expr.span = this.since(token.span);
                 Ok(inner)
             }),
@@ -398,6 +399,15 @@ impl Parser<'_> {
                 self.unexpected(EXPECTED)
             }
         }
+    }
+
+    /// Takes the bracket behind an expression that closes the one at the index `open`.
+    pub(super) fn close_expr(&mut self, open: usize) -> Parsed<()> {
+        if let Some(help) = words::operator_elsewhere(self.word()) {
+            let diagnostic = self.not_expected("an operator");
+            return self.fail(diagnostic.help(help));
+        }
+        self.close(open, "an operator")
     }
 
     fn path_operand(&mut self) -> Parsed<Tree> {

@@ -113,11 +113,11 @@ impl Parser<'_> {
                     this.bump();
                     *is_open = true;
                     if !this.is(TokenKind::CloseBrace) && !this.is(TokenKind::Comma) {
-                        return this.unexpected("`}` behind `..`");
+                        return this.unexpected("`}` after `..`");
                     }
                     if this.is(TokenKind::Comma) && this.nth(1).kind != TokenKind::CloseBrace {
-                        let diagnostic = this.not_expected("`}` behind `..`");
-                        return this.fail(diagnostic.help("`..` stands behind the last field"));
+                        let diagnostic = this.not_expected("`}` after `..`");
+                        return this.fail(diagnostic.help("`..` stands after the last field"));
                     }
                     return Ok(());
                 }
@@ -140,7 +140,7 @@ impl Parser<'_> {
         let mut event_time = false;
         if self.eat(TokenKind::Assign) {
             if !self.is_word("event") || self.word_at(1) != "time" {
-                let diagnostic = self.not_expected("`event time` behind `=`");
+                let diagnostic = self.not_expected("`event time` after `=`");
                 return self.fail(diagnostic.help(
                     "`at: time = event time` marks the field that holds the event's time; fields have no default values",
                 ));
@@ -187,7 +187,7 @@ impl Parser<'_> {
                     }
                     this.bump();
                     let inner = this.ty()?;
-                    this.expect(TokenKind::Gt, "`>` behind the type of the entries")?;
+                    this.expect(TokenKind::Gt, "`>` after the type of the entries")?;
                     let span = this.since(token.span);
                     Ok(Spanned { node: Type::List(Box::new(inner)), span })
                 });
@@ -368,7 +368,7 @@ impl Parser<'_> {
                 "null" => Literal::Null,
                 _ => return Ok(None),
             },
-            TokenKind::Bad => return Err(Reported),
+            TokenKind::Bad => return self.unexpected("a literal"),
             _ => return Ok(None),
         };
         self.bump();
@@ -403,9 +403,7 @@ impl Parser<'_> {
                 Err(Reported) => {
                     self.skip_in_body(index, open, depth, |this| {
                         this.peek().first_on_line && words::TEST_STEPS.contains(&this.word())
-                            || this.is_word("at") && this.nth(1).kind == TokenKind::Duration
-                            || this.is_word("advance") && this.word_at(1) == "to"
-                            || this.is_word("expect")
+                            || this.at_test_step()
                     });
                 }
             }
@@ -434,6 +432,16 @@ impl Parser<'_> {
                 return;
             }
             self.bump();
+        }
+    }
+
+    /// Whether a step of a test plainly starts here.
+    pub(super) fn at_test_step(&self) -> bool {
+        match self.word() {
+            "at" => self.nth(1).kind == TokenKind::Duration,
+            "advance" => self.word_at(1) == "to",
+            "expect" => matches!(self.word_at(1), "no" | "match" | "timeout"),
+            _ => false,
         }
     }
 
@@ -469,7 +477,14 @@ impl Parser<'_> {
                 Ok(TestStep::Advance(self.moment()?))
             }
             _ => {
-                let no = self.eat_word("no");
+                let no = if self.is_word("not") {
+                    let diagnostic = self.not_expected("`match`, `timeout` or `no`");
+                    self.tell(diagnostic.help("write `no`, as in `expect no match`"));
+                    self.bump();
+                    true
+                } else {
+                    self.eat_word("no")
+                };
                 let timeout = match self.word() {
                     "match" => false,
                     "timeout" => true,
@@ -477,11 +492,7 @@ impl Parser<'_> {
                         let expected =
                             if no { "`match` or `timeout`" } else { "`match`, `timeout` or `no`" };
                         let diagnostic = self.not_expected(expected);
-                        let help = if self.is_word("not") {
-                            "write `expect no match`"
-                        } else {
-                            "write `expect match { ... }` or `expect no match`"
-                        };
+                        let help = "write `expect match { ... }` or `expect no match`";
                         return self.fail(diagnostic.help(help));
                     }
                 };

@@ -14,7 +14,7 @@ use crate::diagnostic::{Code, Diagnostic, Label, Source, Span, nearest};
 
 use super::ast::{File, Literal, Name, Spanned};
 use super::lex::{self, Token, TokenKind};
-use super::{MAX_DIAGNOSTICS, MAX_NESTING, words};
+use super::{MAX_DIAGNOSTICS, MAX_NESTING, MAX_TEXT, words};
 
 use brackets::Brackets;
 
@@ -22,12 +22,10 @@ use brackets::Brackets;
 /// tree is whole only if there are none.
 pub fn parse(source: &Source) -> (File, Vec<Diagnostic>) {
     let text: &str = &source.text;
-    if u32::try_from(text.len()).is_err() {
-        let message = "a rule file has at most 4 GiB";
-        return (
-            File::default(),
-            vec![Diagnostic::error(Code::LimitExceeded, Span::default(), message)],
-        );
+    if text.len() > MAX_TEXT {
+        let message = format!("a rule file has at most {} MiB", MAX_TEXT >> 20);
+        let diagnostic = Diagnostic::error(Code::LimitExceeded, Span::default(), message);
+        return (File::default(), vec![diagnostic]);
     }
     let (tokens, mut diagnostics) = lex::tokens(text);
     let brackets = Brackets::new(text, &tokens);
@@ -48,7 +46,7 @@ pub fn parse(source: &Source) -> (File, Vec<Diagnostic>) {
 
 /// Reads a single literal, such as the value of a parameter: `10m`, `-1.5`, `"text"`, `true`.
 pub fn parse_literal(text: &str) -> Option<Literal> {
-    if u32::try_from(text.len()).is_err() {
+    if text.len() > MAX_TEXT {
         return None;
     }
     let (tokens, diagnostics) = lex::tokens(text);
@@ -58,6 +56,9 @@ pub fn parse_literal(text: &str) -> Option<Literal> {
     let whole = parser.kind() == TokenKind::End;
     (whole && diagnostics.is_empty() && parser.diagnostics.is_empty()).then_some(literal.node)
 }
+
+/// After so many mistakes, told or not, nothing more is read.
+const MAX_MISTAKES: usize = 4 * MAX_DIAGNOSTICS;
 
 /// A mistake that has been told.
 struct Reported;
@@ -75,6 +76,8 @@ struct Parser<'s> {
     diagnostics: Vec<Diagnostic>,
     /// The token at which the last mistake was noticed: one mistake, one message.
     noticed: Option<usize>,
+    /// How often something was wrong, told or not: each may mean a long way to where it ends.
+    mistakes: usize,
     /// Whether a `;` was told; they come in dozens.
     told_semicolon: bool,
 }
@@ -89,6 +92,7 @@ impl<'s> Parser<'s> {
             nesting: 0,
             diagnostics: Vec::new(),
             noticed: None,
+            mistakes: 0,
             told_semicolon: false,
         }
     }
@@ -233,7 +237,8 @@ impl<'s> Parser<'s> {
             && token.first_on_line
             && (matches!(token.kind, TokenKind::End | TokenKind::CloseBrace)
                 || self.at_item()
-                || self.at_clause())
+                || self.at_clause()
+                || self.at_test_step())
     }
 
     /// Something like [`not_expected`](Self::not_expected), where words were expected.
@@ -260,13 +265,13 @@ impl<'s> Parser<'s> {
 
     /// Tells a mistake noticed at the token that is looked at.
     fn tell(&mut self, diagnostic: Diagnostic) {
-        if self.noticed == Some(self.at) || self.is(TokenKind::Bad) {
-            self.noticed = Some(self.at);
-            return;
+        // What cannot be read at all was told by the lexer.
+        if self.noticed != Some(self.at) && !self.is(TokenKind::Bad) {
+            self.diagnostics.push(diagnostic);
         }
         self.noticed = Some(self.at);
-        self.diagnostics.push(diagnostic);
-        if self.diagnostics.len() > MAX_DIAGNOSTICS {
+        self.mistakes += 1;
+        if self.diagnostics.len() > MAX_DIAGNOSTICS || self.mistakes > MAX_MISTAKES {
             // No one reads more: go to the end.
             self.at = self.tokens.len() - 1;
             self.noticed = Some(self.at);

@@ -298,7 +298,7 @@ impl Parser<'_> {
     /// What follows a `not`.
     fn negated(&mut self, start: Span) -> Parsed<Part> {
         if self.is(TokenKind::OpenParen) {
-            let diagnostic = self.not_expected("one step behind `not`");
+            let diagnostic = self.not_expected("one step after `not`");
             let help = "`not` takes a single step; for several, write `not a -> not b` or use `or` in one condition";
             return self.fail(diagnostic.help(help));
         }
@@ -431,7 +431,7 @@ impl Parser<'_> {
         if matches!(self.word(), "next" | "any") {
             let word = self.word();
             let diagnostic = self.not_expected(expected);
-            let help = format!("`{word}` stands behind an arrow: `a -> {word} b`");
+            let help = format!("`{word}` stands after an arrow: `a -> {word} b`");
             return self.fail(diagnostic.help(help));
         }
         let name = self.name(expected)?;
@@ -449,7 +449,7 @@ impl Parser<'_> {
                 let diagnostic = this.not_expected("`]` or an operator");
                 return this.fail(diagnostic.help("several conditions are joined with `and`"));
             }
-            this.close(open, "an operator")?;
+            this.close_expr(open)?;
             Ok(expr)
         })
     }
