@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
 use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::outcome::{Captures, Outcome, OutcomeKind, add_event, field_of};
-use crate::exec::store::{Chains, Extras, NIL, RegisterState, UNSET};
+use crate::exec::store::{Chains, Extras, NIL, RegisterState, Starts, UNSET};
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact};
 use crate::hir::{ConditionId, Pattern, SkipStrategy, StageId, Test};
@@ -97,8 +97,8 @@ struct Scratch {
     /// For each condition, the epoch in which it was tested, times two, plus the answer.
     memo: Vec<u64>,
     epoch: u64,
-    /// The nodes that this event made, by what is before it and the step, where runs can meet.
-    made: HashMap<(u32, StageId), u32>,
+    /// The nodes that this event made, by what they say, where runs can meet.
+    made: HashMap<(u32, StageId, Starts), u32>,
     /// The runs that are left behind, where runs can meet.
     seen: HashSet<(StateId, u32, SmallVec<[i64; 2]>)>,
     /// Partial matches that ran out of time at one deadline.
@@ -576,7 +576,7 @@ impl<E: Event> Step<'_, E> {
         let state = &self.program.states[target.index()];
         // The way to the end is looked at with what was captured before this event.
         let accepted = state.accept.is_some_and(|guard| self.guard(guard, &run, event_epoch));
-        let head = self.link(run.head, stage);
+        let head = self.link(edge, &run, stage);
         self.store.chains.release(run.head);
         let mut run = Run { state: target, head, last: self.time, ..run };
         if accepted {
@@ -598,7 +598,7 @@ impl<E: Event> Step<'_, E> {
             Action::Take { stage, target } => {
                 let accept = self.program.states[target.index()].accept;
                 if accept.is_some_and(|guard| self.guard(guard, run, event_epoch)) {
-                    let head = self.link(run.head, stage);
+                    let head = self.link(edge, run, stage);
                     let match_ = Run { head, last: self.time, ..*run };
                     self.store.scratch.completed.push(completed(&match_));
                 }
@@ -619,25 +619,53 @@ impl<E: Event> Step<'_, E> {
         self.store.extras.release(run.extra);
     }
 
-    /// The node of this event behind `previous`, with a reference for the caller.
-    fn link(&mut self, previous: u32, stage: StageId) -> u32 {
+    /// The node of this event behind what `run` has captured, with a reference for the caller.
+    fn link(&mut self, edge: &Edge, run: &Run, stage: StageId) -> u32 {
+        let previous = run.head;
+        let starts = self.starts(edge, run);
         let Store { chains, scratch, .. } = &mut *self.store;
         if self.stored == NIL {
             self.stored = chains.keep(self.event.clone(), self.seq);
         }
         if !self.program.may_duplicate {
-            return chains.link(self.stored, previous, stage);
+            return chains.link(self.stored, previous, stage, starts);
         }
         // Equal captures get the same node, so that equal runs can be found.
-        match scratch.made.entry((previous, stage)) {
+        match scratch.made.entry((previous, stage, starts)) {
             hashbrown::hash_map::Entry::Occupied(made) => {
                 chains.retain(*made.get());
                 *made.get()
             }
             hashbrown::hash_map::Entry::Vacant(place) => {
-                *place.insert(chains.link(self.stored, previous, stage))
+                *place.insert(chains.link(self.stored, previous, stage, starts))
             }
         }
+    }
+
+    /// The named groups of which a take of `edge` starts a repetition.
+    fn starts(&self, edge: &Edge, run: &Run) -> Starts {
+        let mut starts = 0;
+        if self.program.named.is_empty() {
+            return starts;
+        }
+        let times = self.store.extras.times(run.extra);
+        for op in self.program.clock_ops(edge) {
+            let clock = match *op {
+                ClockOp::Set(clock) | ClockOp::Pass(clock) => clock,
+                ClockOp::SetIfUnset(clock) | ClockOp::Unset(clock)
+                    if times[clock as usize] == UNSET =>
+                {
+                    clock
+                }
+                ClockOp::SetIfUnset(_) | ClockOp::Unset(_) => continue,
+            };
+            for ((_, named), bit) in self.program.named.iter().zip(0..) {
+                if *named == clock {
+                    starts |= 1 << bit;
+                }
+            }
+        }
+        starts
     }
 
     /// Of runs that wait in the same state with the same events, keeps the first.
@@ -675,7 +703,7 @@ impl<E: Event> Step<'_, E> {
                     times[clock as usize] = self.time;
                 }
                 ClockOp::SetIfUnset(_) => {}
-                ClockOp::Unset(clock) => times[clock as usize] = UNSET,
+                ClockOp::Unset(clock) | ClockOp::Pass(clock) => times[clock as usize] = UNSET,
             }
         }
     }
@@ -812,7 +840,7 @@ impl<E: Event> Scope for CandidateScope<'_, E> {
         self.captures.field(captured).to_value()
     }
     fn aggregate(&self, aggregate: &Aggregate) -> Value {
-        self.captures.aggregate(aggregate)
+        self.captures.aggregate(aggregate, self.program)
     }
     #[inline]
     fn register(&self, index: usize) -> ValueRef<'_> {

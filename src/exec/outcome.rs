@@ -117,8 +117,13 @@ impl<'a, E: Event> Captures<'a, E> {
         event.map_or(ValueRef::Null, |event| field_of(event, &captured.field))
     }
 
-    /// The aggregate over what was captured.
-    pub(crate) fn aggregate(&self, aggregate: &Aggregate) -> Value {
+    /// The aggregate over what was captured. Of a group with an alias only the repetitions count.
+    pub(crate) fn aggregate(&self, aggregate: &Aggregate, program: &Program) -> Value {
+        if let Some(bit) = program.start_bit(aggregate.stage) {
+            let nodes = self.chains.back(self.head);
+            let count = nodes.filter(|(_, node)| node.starts & bit != 0).count();
+            return Value::Int(i64::try_from(count).unwrap_or(i64::MAX));
+        }
         let mut accumulator = Accumulator::new(aggregate.op);
         for event in self.of(aggregate.stage) {
             add_event(&mut accumulator, aggregate, event);
@@ -276,9 +281,10 @@ impl<E: Event> Outcome<'_, E> {
     pub(crate) fn hold(&self) -> Held<E> {
         let mut chains = Chains::new();
         let mut head = NIL;
-        for (stage, seq, event) in self.captures.numbered() {
-            let event = chains.keep(event.clone(), seq);
-            head = chains.link(event, head, stage);
+        for id in self.captures.chains.forth(self.captures.head) {
+            let (node, stored) = (self.captures.chains.node(id), self.captures.chains.event(id));
+            let event = chains.keep(stored.event.clone(), stored.seq);
+            head = chains.link(event, head, node.stage, node.starts);
         }
         Held {
             chains,
@@ -337,7 +343,7 @@ impl<E: Event> Scope for OutcomeScope<'_, E> {
         self.outcome.captures.field(captured).to_value()
     }
     fn aggregate(&self, aggregate: &Aggregate) -> Value {
-        self.outcome.captures.aggregate(aggregate)
+        self.outcome.captures.aggregate(aggregate, self.outcome.program)
     }
     fn register(&self, _: usize) -> ValueRef<'_> {
         ValueRef::Null

@@ -21,6 +21,8 @@ pub(super) struct Node {
     pub(super) event: u32,
     pub(super) previous: u32,
     pub(super) stage: StageId,
+    /// The named groups of which the event starts a repetition: a bit for each.
+    pub(super) starts: Starts,
     /// How many events the chain holds, this one included.
     pub(super) depth: u32,
     refs: u32,
@@ -32,6 +34,9 @@ pub(super) struct Stored<E> {
     pub(super) seq: u64,
     refs: u32,
 }
+
+/// A set of named groups, as bits by their place among the pattern's named groups.
+pub(super) type Starts = u32;
 
 /// Captured events and their chains.
 #[derive(Clone, Debug)]
@@ -51,7 +56,13 @@ impl<E> Chains<E> {
     }
 
     /// A node for `event` behind `previous`, with one reference to it for the caller.
-    pub(super) fn link(&mut self, event: u32, previous: u32, stage: StageId) -> u32 {
+    pub(super) fn link(
+        &mut self,
+        event: u32,
+        previous: u32,
+        stage: StageId,
+        starts: Starts,
+    ) -> u32 {
         self.events.get_mut(event).refs += 1;
         let depth = if previous == NIL {
             1
@@ -60,7 +71,7 @@ impl<E> Chains<E> {
             before.refs += 1;
             before.depth.saturating_add(1)
         };
-        self.nodes.insert(Node { event, previous, stage, depth, refs: 1 })
+        self.nodes.insert(Node { event, previous, stage, starts, depth, refs: 1 })
     }
 
     pub(super) fn retain(&mut self, node: u32) {

@@ -1,6 +1,6 @@
 //! A graph without its proceed transitions: what an event can do in each state, as a flat list.
 
-use crate::hir::{ItemKind, Sequence};
+use crate::hir::{ItemKind, Sequence, StageId};
 use crate::nfa::graph::{Graph, Role, Verb};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::program::{Action, Bound, BuildError, ClockOp, Edge, Kind, Range, State, StateId};
@@ -17,6 +17,7 @@ pub(super) struct Automaton {
     pub(super) clock_ops: Vec<ClockOp>,
     pub(super) bounds: Vec<Bound>,
     pub(super) clocks: usize,
+    pub(super) named: Vec<(StageId, u32)>,
     pub(super) start: usize,
 }
 
@@ -30,6 +31,7 @@ pub(super) fn flatten(mut graph: Graph) -> Result<Automaton, BuildError> {
             return Err(BuildError::new(Kind::TooLarge));
         }
     }
+    automaton.named = graph.named;
     automaton.guards = graph.guards.into_vec();
     Ok(automaton)
 }
@@ -75,13 +77,13 @@ fn resolve(
                         guard = graph.guards.and(guard, check);
                         edge_bounds.push(Bound::SinceClock(clock, within));
                     }
-                    if !graph.states[target.index()].instances.contains(&instance) {
-                        automaton.clock_ops.push(ClockOp::Unset(clock));
-                    } else if same {
-                        automaton.clock_ops.push(ClockOp::SetIfUnset(clock));
-                    } else {
-                        automaton.clock_ops.push(ClockOp::Set(clock));
-                    }
+                    let stays = graph.states[target.index()].instances.contains(&instance);
+                    automaton.clock_ops.push(match (same, stays) {
+                        (true, true) => ClockOp::SetIfUnset(clock),
+                        (true, false) => ClockOp::Unset(clock),
+                        (false, true) => ClockOp::Set(clock),
+                        (false, false) => ClockOp::Pass(clock),
+                    });
                 }
                 // Only where the item itself is waited for; before a `next not` or a joint it is not
                 // yet.

@@ -15,6 +15,8 @@ use crate::nfa::program::{BuildError, Kind, StateId};
 
 /// The most states that a pattern may take.
 pub(super) const MAX_STATES: usize = 100_000;
+/// The most groups with an alias, one bit of a node each.
+const MAX_NAMED_GROUPS: usize = 32;
 /// The deepest nesting of groups.
 const MAX_DEPTH: usize = 64;
 
@@ -27,6 +29,8 @@ pub(super) struct Graph {
     /// What is known of each repetition of a group that has a clock, by [`RawState::instances`].
     pub(super) instances: Vec<Instance>,
     pub(super) clocks: usize,
+    /// The named groups, each with its clock.
+    pub(super) named: Vec<(StageId, u32)>,
 }
 
 #[derive(Debug)]
@@ -86,6 +90,7 @@ pub(super) fn build(pattern: &Pattern) -> Result<Graph, BuildError> {
             start: StateId::new(0),
             instances: Vec::new(),
             clocks: 0,
+            named: Vec::new(),
         },
         stops: HashMap::new(),
         originals: HashMap::new(),
@@ -442,10 +447,10 @@ impl<'p> Builder {
         sink: StateId,
         first: bool,
     ) -> Result<StateId, BuildError> {
-        let ItemKind::Group { within, .. } = place.item().kind else {
+        let ItemKind::Group { within, alias, .. } = place.item().kind else {
             unreachable!("only groups have a body")
         };
-        let clocked = within.is_some() || place.item().gap.is_some();
+        let clocked = within.is_some() || place.item().gap.is_some() || alias.is_some();
         let mut gap = if first { Self::inherited_gap(place) } else { None };
         if clocked {
             let clocks = &mut self.graph.clocks;
@@ -454,6 +459,14 @@ impl<'p> Builder {
                     *clocks += 1;
                     u32::try_from(*clocks - 1).unwrap_or(u32::MAX)
                 });
+            if let Some(alias) = alias
+                && self.graph.named.iter().all(|(known, _)| *known != alias)
+            {
+                self.graph.named.push((alias, clock));
+                if self.graph.named.len() > MAX_NAMED_GROUPS {
+                    return Err(BuildError::new(Kind::TooLarge));
+                }
+            }
             self.inside.push(self.graph.instances.len());
             self.graph.instances.push(Instance { clock, within });
             if let (Some(Gap { min, max }), true) = (place.item().gap, first) {

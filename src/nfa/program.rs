@@ -31,6 +31,8 @@ pub struct Program {
     pub(crate) registers: Box<[Register]>,
     /// How many group clocks a run has.
     pub(crate) clocks: usize,
+    /// The groups with an alias, each with its clock; a node has a bit for each.
+    pub(crate) named: Box<[(StageId, u32)]>,
     pub(crate) start: StateId,
     /// The bound from first to last event, exclusive.
     pub(crate) within: Option<i64>,
@@ -90,8 +92,10 @@ pub(crate) enum ClockOp {
     Set(u32),
     /// To the event's time unless it is set.
     SetIfUnset(u32),
-    /// To nothing.
+    /// To nothing: the repetition ends.
     Unset(u32),
+    /// To nothing: a repetition starts and ends with this event.
+    Pass(u32),
 }
 
 /// When a partial match that waits in a state runs out of time, exclusive.
@@ -107,7 +111,7 @@ impl Program {
     /// Compiles `pattern`.
     pub fn new(pattern: &Pattern) -> Result<Program, BuildError> {
         let automaton = flatten::flatten(graph::build(pattern)?)?;
-        let extracted = registers::extract(&pattern.conditions);
+        let extracted = registers::extract(&pattern.conditions, &automaton.named);
         Ok(Program {
             stages: pattern.stages.clone().into(),
             conditions: extracted.conditions.into(),
@@ -119,6 +123,7 @@ impl Program {
             clock_ops: automaton.clock_ops.into(),
             bounds: automaton.bounds.into(),
             clocks: automaton.clocks,
+            named: automaton.named.into(),
             start: StateId::new(automaton.start),
             within: pattern.within,
             skip: pattern.skip.clone(),
@@ -154,6 +159,11 @@ impl Program {
         self.tell_timeouts
             || self.skip.ordered
             || states.any(|state| state.accepts_at_deadline || state.settles)
+    }
+
+    /// The bit of a node that says that its event starts a repetition of the group with this alias.
+    pub(crate) fn start_bit(&self, alias: StageId) -> Option<u32> {
+        self.named.iter().zip(0..).find(|((of, _), _)| *of == alias).map(|(_, bit)| 1 << bit)
     }
 
     /// How many states the automaton has.

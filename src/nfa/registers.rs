@@ -30,8 +30,9 @@ pub(super) struct Extracted {
     pub(super) registers: Vec<Register>,
 }
 
-pub(super) fn extract(conditions: &[Condition]) -> Extracted {
-    let mut extractor = Extractor { registers: Vec::new(), correlated: false };
+/// `named` are the aliases of groups, whose repetitions are counted where they are asked for.
+pub(super) fn extract(conditions: &[Condition], named: &[(StageId, u32)]) -> Extracted {
+    let mut extractor = Extractor { registers: Vec::new(), correlated: false, named };
     let mut extracted = Extracted::default();
     for condition in conditions {
         extractor.correlated = false;
@@ -43,12 +44,13 @@ pub(super) fn extract(conditions: &[Condition]) -> Extracted {
     extracted
 }
 
-struct Extractor {
+struct Extractor<'a> {
     registers: Vec<Register>,
     correlated: bool,
+    named: &'a [(StageId, u32)],
 }
 
-impl Extractor {
+impl Extractor<'_> {
     fn test(&mut self, test: &Test) -> Test {
         match test {
             Test::Expr(expr) => Test::Expr(self.expr(expr)),
@@ -64,6 +66,10 @@ impl Extractor {
     fn expr(&mut self, expr: &Expr) -> Expr {
         match expr {
             Expr::Captured(captured) => self.captured(captured),
+            Expr::Aggregate(of) if self.named.iter().any(|(alias, _)| *alias == of.stage) => {
+                self.correlated = true;
+                expr.clone()
+            }
             Expr::Aggregate(aggregate) => {
                 let kind = RegisterKind::Aggregate(aggregate.clone());
                 self.register(Some(aggregate.stage), kind)
