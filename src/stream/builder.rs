@@ -10,6 +10,7 @@ use crate::exec::{self, HostCondition, Matcher};
 use crate::hir::Rule;
 use crate::nfa;
 use crate::pattern::Pattern;
+use crate::ruleset::RuleSet;
 use crate::schema::Schema;
 use crate::stream::engine::{Engine, Limits, Routes, Running};
 use crate::stream::relink::{Misfit, relink};
@@ -60,10 +61,21 @@ impl<E: Event> Builder<E> {
         }
     }
 
-    /// Adds a checked rule whose types and fields are numbered by `schema`.
+    /// Adds the rules of a rule file.
     ///
-    /// Where events have a schema of their own (a derived Rust type), the rule is linked to it by
-    /// the names of types and fields.
+    /// Where events have a schema of their own (a derived Rust type), the rules are linked to it by
+    /// the names of types and fields: a rule does not see types that the events lack, and
+    /// [`build`](Builder::build) fails if a field that it reads is missing or of another type.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "a handle that is cheap to clone")]
+    pub fn rules(self, rules: RuleSet) -> Self {
+        let schema = Arc::new(rules.schema().clone());
+        let rules = rules.rules().iter();
+        rules.fold(self, |builder, rule| builder.rule(schema.clone(), Arc::new(rule.clone())))
+    }
+
+    /// Adds a checked rule whose types and fields are numbered by `schema`, as
+    /// [`rules`](Builder::rules) adds all those of a file.
     #[must_use]
     pub fn rule(mut self, schema: Arc<Schema>, rule: Arc<Rule>) -> Self {
         self.rules.push(Given { rule, host: Vec::new(), schema: Some(schema) });
