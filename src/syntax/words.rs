@@ -66,7 +66,7 @@ pub(super) fn clause_elsewhere(word: &str) -> Option<&'static str> {
             "what a match tells is its `emit` clause: `emit { user, total: sum(t.amount) }`"
         }
         "group" | "partition" | "by" => "one stream per key is the `key` clause: `key user`",
-        "window" | "timeout" | "duration" | "timeframe" => {
+        "window" | "duration" | "timeframe" | "timespan" => {
             "the time bound of a match is its `within` clause: `within 10m`"
         }
         "description" | "title" | "desc" | "doc" => "say what the rule is for with `about \"...\"`",

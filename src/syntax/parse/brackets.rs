@@ -7,8 +7,8 @@ use super::super::words;
 const NONE: u32 = u32::MAX;
 
 pub(super) struct Brackets {
-    /// For an opening bracket, the index of its partner.
-    closers: Vec<u32>,
+    /// For a bracket, the index of its partner.
+    partners: Vec<u32>,
     /// How many brackets are open around a token; a bracket is outside of itself.
     depths: Vec<u32>,
 }
@@ -18,18 +18,19 @@ impl Brackets {
         let mut finder = Finder {
             text,
             tokens,
-            closers: vec![NONE; tokens.len()],
+            partners: vec![NONE; tokens.len()],
             stack: Vec::new(),
             counts: [0; 3],
             body: 0,
         };
         let depths = (0..tokens.len()).map(|i| finder.visit(i)).collect();
-        Brackets { closers: finder.closers, depths }
+        Brackets { partners: finder.partners, depths }
     }
 
-    /// The partner of the opening bracket at the index `open`.
-    pub(super) fn closer(&self, open: usize) -> Option<usize> {
-        self.closers.get(open).filter(|closer| **closer != NONE).map(|closer| *closer as usize)
+    /// The partner of the bracket at the index `bracket`.
+    pub(super) fn partner(&self, bracket: usize) -> Option<usize> {
+        let partner = self.partners.get(bracket)?;
+        (*partner != NONE).then_some(*partner as usize)
     }
 
     pub(super) fn depth(&self, token: usize) -> u32 {
@@ -40,7 +41,7 @@ impl Brackets {
 struct Finder<'s> {
     text: &'s str,
     tokens: &'s [Token],
-    closers: Vec<u32>,
+    partners: Vec<u32>,
     stack: Vec<u32>,
     /// How many of each kind are open.
     counts: [u32; 3],
@@ -68,7 +69,8 @@ impl Finder<'_> {
                 while self.counts[side_of_closer] > 0 {
                     let Some(open) = self.pop() else { break };
                     if side(self.tokens[open].kind) == side_of_closer {
-                        self.closers[open] = u32::try_from(i).unwrap_or(NONE);
+                        self.partners[open] = u32::try_from(i).unwrap_or(NONE);
+                        self.partners[i] = u32::try_from(open).unwrap_or(NONE);
                         break;
                     }
                 }

@@ -14,10 +14,8 @@ use super::{Parsed, Parser, Reported};
 pub(super) type Record = Vec<(Name, Option<Spanned<Expr>>)>;
 
 impl Parser<'_> {
-    /// `{ clause* }`; what is wrong with a clause is told and the next one looked for.
-    pub(super) fn clauses(&mut self) -> Vec<Spanned<Clause>> {
-        let open = self.at;
-        self.bump();
+    /// The clauses in the braces at the index `open`, which is taken already; what is wrong with a clause is told and the next one looked for.
+    pub(super) fn clauses(&mut self, open: usize) -> Vec<Spanned<Clause>> {
         let depth = self.brackets.depth(open) + 1;
         let mut clauses: Vec<Spanned<Clause>> = Vec::new();
         // The first of each kind, by the words that start it.
@@ -76,6 +74,12 @@ impl Parser<'_> {
             return self.unknown_clause();
         };
         self.bump();
+        if self.is(TokenKind::Colon) {
+            let message = format!("no `:` stands after `{word}`");
+            let diagnostic = Diagnostic::error(Code::UnexpectedToken, self.peek().span, message);
+            self.tell(diagnostic.help("remove it"));
+            self.bump();
+        }
         self.clause_behind(word)
     }
 
@@ -90,9 +94,22 @@ impl Parser<'_> {
             let message = format!("no clause starts with `{word}`");
             Diagnostic::error(Code::UnexpectedToken, self.peek().span, message)
         };
-        if word.is_empty() && matches!(self.kind(), TokenKind::Arrow | TokenKind::OpenBrace) {
-            let help = "the pattern of a rule stands after the word `match`, and ends with it";
+        let help = match self.kind() {
+            TokenKind::Arrow | TokenKind::FatArrow => {
+                "the pattern ended before this; a bound on a part of it is written `(a within 5m) -> b`"
+            }
+            TokenKind::Comma => "steps are joined with `->`, `and` or `or`",
+            TokenKind::OpenBrace => "braces stand after `emit`, `meta`, or a step that repeats",
+            _ => "",
+        };
+        if !help.is_empty() {
             return self.fail(diagnostic.help(help));
+        }
+        if matches!(word, "timeout" | "on_timeout" | "ontimeout" | "onTimeout") {
+            self.tell(diagnostic.help("write `on timeout emit { ... }`"));
+            self.bump();
+            self.expect_word("emit")?;
+            return Ok(Clause::OnTimeout(self.emit()?));
         }
         if let Some(meant) = self.misspelled(&words::CLAUSES) {
             self.tell(diagnostic.help(format!("did you mean `{meant}`?")));
@@ -121,7 +138,7 @@ impl Parser<'_> {
     fn clause_behind(&mut self, word: &str) -> Parsed<Clause> {
         Ok(match word {
             "about" => Clause::About(self.string("a description as a string")?),
-            "severity" => Clause::Severity(self.name("a severity such as `high`")?),
+            "severity" => Clause::Severity(self.severity()?),
             "tags" => Clause::Tags(self.tags()?),
             "meta" => Clause::Meta(self.meta()?),
             "param" => Clause::Param(self.param()?),
@@ -150,6 +167,17 @@ impl Parser<'_> {
             }
             _ => self.limit()?,
         })
+    }
+
+    fn severity(&mut self) -> Parsed<Name> {
+        const EXPECTED: &str = "a severity such as `high`";
+        if !self.is(TokenKind::Str) {
+            return self.name(EXPECTED);
+        }
+        // Quotes or not, it is plain what is meant.
+        let Err(Reported) = self.name(EXPECTED) else { return Err(Reported) };
+        let token = self.bump();
+        Ok(Spanned { node: self.string_text(token), span: token.span })
     }
 
     fn names(&mut self, expected: &str) -> Parsed<Vec<Name>> {
@@ -359,7 +387,12 @@ impl Parser<'_> {
         if operator && !is_key {
             let word = self.word();
             let diagnostic = self.not_expected(expected);
-            return self.fail(diagnostic.help(format!("give the value a name: `name: {word}`")));
+            let help = if matches!(word, "true" | "false" | "null") {
+                format!("give the value a name: `name: {word}`")
+            } else {
+                format!("if it is a name, write it in back-quotes: `` `{word}` ``")
+            };
+            return self.fail(diagnostic.help(help));
         }
         let start = self.at;
         let name = self.free_name(expected)?;

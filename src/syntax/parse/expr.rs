@@ -231,6 +231,11 @@ impl Parser<'_> {
 
     /// What follows `in`.
     fn membership(&mut self, value: Tree, negated: bool) -> Parsed<Tree> {
+        let in_parentheses = self.is(TokenKind::OpenParen) && self.nth(2).kind == TokenKind::Comma;
+        if self.is(TokenKind::OpenBrace) || in_parentheses {
+            let diagnostic = self.not_expected("a list after `in`");
+            return self.fail(diagnostic.help("a list stands in square brackets: `x in [1, 2]`"));
+        }
         let from = self.tree(level::ADD)?;
         let set = if self.eat(TokenKind::DotDot) {
             let to = self.tree(level::ADD)?;

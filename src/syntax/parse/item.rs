@@ -49,8 +49,17 @@ impl Parser<'_> {
         alone && (self.brackets.depth(self.at) == 0 || starts_item(self.text, self.tokens, self.at))
     }
 
-    /// Takes a `;`, which the language has no use for.
+    /// Takes a `;`, which the language has no use for, or a `,` at the end of a line.
     pub(super) fn semicolon(&mut self) -> bool {
+        if self.is(TokenKind::Comma) && self.nth(1).first_on_line {
+            let span = self.peek().span;
+            self.tell(
+                Diagnostic::error(Code::UnexpectedToken, span, "no `,` is needed here")
+                    .help("nothing stands between clauses or items"),
+            );
+            self.bump();
+            return true;
+        }
         if !self.is(TokenKind::Semicolon) {
             return false;
         }
@@ -102,8 +111,7 @@ impl Parser<'_> {
 
     fn event(&mut self) -> Parsed<EventDecl> {
         let name = self.name("the name of the event type")?;
-        let open = self.at;
-        self.expect(TokenKind::OpenBrace, "`{` and the fields")?;
+        let open = self.open_brace("`{` and the fields")?;
         let mut event = EventDecl { name, fields: Vec::new(), open: false };
         let fields = &mut event.fields;
         let is_open = &mut event.open;
@@ -235,7 +243,15 @@ impl Parser<'_> {
         let name = self.free_name("the name of the parameter")?;
         if !self.is(TokenKind::Colon) {
             let diagnostic = self.not_expected("`:` and the type of the parameter");
-            let help = format!("write `param {}: duration = 10m`", name.node);
+            let value = self.nth(1);
+            let (ty, value) = match value.kind {
+                TokenKind::Int => ("int", self.text_of(value)),
+                TokenKind::Float => ("float", self.text_of(value)),
+                TokenKind::Str => ("string", self.text_of(value)),
+                TokenKind::Duration => ("duration", self.text_of(value)),
+                _ => ("duration", "10m"),
+            };
+            let help = format!("write `param {}: {ty} = {value}`", name.node);
             return self.fail(diagnostic.help(help));
         }
         self.bump();
@@ -257,10 +273,16 @@ impl Parser<'_> {
         if self.eat(TokenKind::Assign) {
             return Ok(Item::Instance(self.instance(name)?));
         }
-        if !self.is(TokenKind::OpenBrace) {
-            return self.unexpected("`{` and the clauses of the rule");
+        if matches!(self.word(), "extends" | "from" | "is" | "like") && !self.peek().first_on_line {
+            let diagnostic = self.not_expected("`{` and the clauses of the rule");
+            let help = format!(
+                "an instance of another rule is written `rule {} = other(wait: 2m)`",
+                name.node
+            );
+            return self.fail(diagnostic.help(help));
         }
-        let clauses = self.clauses();
+        let open = self.open_brace("`{` and the clauses of the rule")?;
+        let clauses = self.clauses(open);
         Ok(Item::Rule(Rule { name, clauses }))
     }
 
@@ -286,7 +308,9 @@ impl Parser<'_> {
                 Ok(())
             })
         })?;
-        let overrides = if self.is(TokenKind::OpenBrace) { self.clauses() } else { Vec::new() };
+        let open = self.at;
+        let overrides =
+            if self.eat(TokenKind::OpenBrace) { self.clauses(open) } else { Vec::new() };
         Ok(Instance { name, base, args, overrides })
     }
 
@@ -379,8 +403,7 @@ impl Parser<'_> {
 
     fn test(&mut self) -> Parsed<Test> {
         let rule = self.name("the name of the rule that is tested")?;
-        let open = self.at;
-        self.expect(TokenKind::OpenBrace, "`{` and the steps of the test")?;
+        let open = self.open_brace("`{` and the steps of the test")?;
         let mut steps = Vec::new();
         let depth = self.brackets.depth(open) + 1;
         loop {
@@ -420,7 +443,7 @@ impl Parser<'_> {
         depth: u32,
         resumes: impl Fn(&Self) -> bool,
     ) {
-        let close = self.brackets.closer(open);
+        let close = self.brackets.partner(open);
         loop {
             if self.is(TokenKind::End) || close == Some(self.at) || self.at_item() {
                 return;
@@ -473,7 +496,13 @@ impl Parser<'_> {
                 Ok(TestStep::Event { at, ty, fields })
             }
             "advance" => {
-                self.expect_word("to")?;
+                if self.is(TokenKind::Duration) {
+                    let shown = self.text_of(self.peek());
+                    let diagnostic = self.not_expected("`to`");
+                    self.tell(diagnostic.help(format!("write `advance to {shown}`")));
+                } else {
+                    self.expect_word("to")?;
+                }
                 Ok(TestStep::Advance(self.moment()?))
             }
             _ => {

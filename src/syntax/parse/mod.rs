@@ -210,6 +210,12 @@ impl<'s> Parser<'s> {
 
     fn not_expected(&self, expected: &str) -> Diagnostic {
         let token = self.peek();
+        if let Some(opener) = self.stray_closer() {
+            let found = self.found();
+            let message = format!("there is no `{opener}` for this {found}");
+            return Diagnostic::error(Code::UnexpectedToken, token.span, message)
+                .label(format!("expected {expected}"));
+        }
         let message = format!("expected {expected}, found {}", self.found());
         let diagnostic = Diagnostic::error(Code::UnexpectedToken, token.span, message);
         if !self.something_else_follows() {
@@ -230,15 +236,25 @@ impl<'s> Parser<'s> {
         Diagnostic { message, ..diagnostic }
     }
 
-    /// Whether what is looked at stands on another line and belongs to something else.
+    /// The bracket that is missing for the closing one that is looked at.
+    fn stray_closer(&self) -> Option<char> {
+        let opener = match self.kind() {
+            TokenKind::CloseBrace => '{',
+            TokenKind::CloseParen => '(',
+            TokenKind::CloseBracket => '[',
+            _ => return None,
+        };
+        self.brackets.partner(self.at).is_none().then_some(opener)
+    }
+
+    /// Whether what is looked at belongs to something else, mostly on another line.
     fn something_else_follows(&self) -> bool {
         let token = self.peek();
-        self.at > 0
-            && token.first_on_line
+        let breaks_off = token.first_on_line
             && (matches!(token.kind, TokenKind::End | TokenKind::CloseBrace)
                 || self.at_item()
-                || self.at_clause()
-                || self.at_test_step())
+                || self.at_test_step());
+        self.at > 0 && (breaks_off || self.at_clause())
     }
 
     /// Something like [`not_expected`](Self::not_expected), where words were expected.
@@ -291,7 +307,7 @@ impl<'s> Parser<'s> {
             return Ok(());
         }
         let opener = self.tokens[open].span;
-        if self.brackets.closer(open).is_none() {
+        if self.brackets.partner(open).is_none() {
             return self.fail(self.unclosed(open));
         }
         let expected = if expected.is_empty() {
@@ -339,7 +355,7 @@ impl<'s> Parser<'s> {
             return Ok(Some(node));
         }
         self.nesting = nesting;
-        match self.brackets.closer(open) {
+        match self.brackets.partner(open) {
             Some(closer) if closer >= self.at => {
                 self.jump(closer + 1);
                 Ok(None)
@@ -385,7 +401,7 @@ impl<'s> Parser<'s> {
             // A new line, or a name behind a value: the comma is missing.
             let starts_item =
                 matches!(self.kind(), TokenKind::Word | TokenKind::Quoted | TokenKind::Str);
-            if !starts_item || self.brackets.closer(open).is_none() {
+            if !starts_item || self.brackets.partner(open).is_none() {
                 return self.close(open, expected);
             }
             if !told_comma {
@@ -408,7 +424,7 @@ impl<'s> Parser<'s> {
     /// After a mistake in a list: goes on to its next comma or its end, if the bracket at the index
     /// `open` has one.
     fn skip_to_comma(&mut self, open: usize) -> Parsed<()> {
-        let Some(closer) = self.brackets.closer(open).filter(|closer| *closer >= self.at) else {
+        let Some(closer) = self.brackets.partner(open).filter(|closer| *closer >= self.at) else {
             return Err(Reported);
         };
         let depth = self.brackets.depth(open) + 1;
@@ -457,6 +473,22 @@ impl<'s> Parser<'s> {
             TokenKind::Word | TokenKind::Quoted => Ok(self.any_name()),
             _ => self.name(expected),
         }
+    }
+
+    /// Takes the `{` after the name of something.
+    fn open_brace(&mut self, expected: &str) -> Parsed<usize> {
+        let open = self.at;
+        if self.eat(TokenKind::OpenBrace) {
+            return Ok(open);
+        }
+        let diagnostic = self.not_expected(expected);
+        let adjacent = self.peek().span.start == self.last_end().end;
+        if adjacent && matches!(self.kind(), TokenKind::Minus | TokenKind::Dot | TokenKind::Slash) {
+            let help =
+                "a name with other characters than a-z, A-Z, 0-9 and _ stands in back-quotes";
+            return self.fail(diagnostic.help(help));
+        }
+        self.fail(diagnostic)
     }
 
     /// The word or quoted name that is looked at.

@@ -101,18 +101,19 @@ impl Parser<'_> {
                     return Err(Reported);
                 }
             }
-            match self.arrow() {
-                Ok(Some(next)) => arrow = next,
-                Ok(None) if failed => return Err(Reported),
-                Ok(None) => return Ok(Sequence { parts, span: self.since(start) }),
-                Err(Reported) => {
-                    failed = true;
-                    if !self.skip_to_arrow(depth) {
-                        return Err(Reported);
+            arrow = loop {
+                match self.arrow() {
+                    Ok(Some(arrow)) => break arrow,
+                    Ok(None) if failed => return Err(Reported),
+                    Ok(None) => return Ok(Sequence { parts, span: self.since(start) }),
+                    Err(Reported) => {
+                        failed = true;
+                        if !self.skip_to_arrow(depth) {
+                            return Err(Reported);
+                        }
                     }
-                    arrow = Arrow::default();
                 }
-            }
+            };
         }
     }
 
@@ -172,6 +173,20 @@ impl Parser<'_> {
                 self.bump();
             }
             _ if self.arrow_is_missing() => {
+                let next = self.nth(1);
+                if self.word_at(1) != "as"
+                    && !next.first_on_line
+                    && (next.kind == TokenKind::Int
+                        || next.kind == TokenKind::Word
+                            && self.is(TokenKind::Word)
+                            && !words::CLAUSES.contains(&self.word_at(1)))
+                    && !self.is_word("not")
+                {
+                    // Words in a row: this is prose, and none of them may be a step.
+                    let diagnostic = self.not_expected("`->` or the end of the pattern");
+                    let help = "steps are joined with `->`; `a{3}` is three times `a`";
+                    return self.fail(diagnostic.help(help));
+                }
                 let place = self.last_end().end;
                 let place = Span { start: place, end: place };
                 let help = format!("write `->` before {}", self.found());
@@ -184,6 +199,17 @@ impl Parser<'_> {
                     .help(help),
                 );
                 return Ok(Some(Arrow::default()));
+            }
+            TokenKind::Word if matches!(self.word(), "next" | "any") => {
+                // `a next b`, `a next -> b`
+                let word = self.word();
+                let diagnostic = self.not_expected("`->`");
+                self.tell(diagnostic.help(format!("write `-> {word}`")));
+                let contiguity = self.contiguity();
+                if matches!(self.kind(), TokenKind::Arrow | TokenKind::FatArrow) {
+                    self.bump();
+                }
+                return Ok(Some(Arrow { contiguity, gap: None, span: Some(self.since(start)) }));
             }
             _ => return Ok(None),
         }
@@ -435,6 +461,13 @@ impl Parser<'_> {
             return self.fail(diagnostic.help(help));
         }
         let name = self.name(expected)?;
+        if self.is(TokenKind::Dot) && self.peek().span.start == self.last_end().end {
+            let diagnostic = self.not_expected("the end of the event type's name");
+            let rest = self.word_at(1);
+            let help =
+                format!("a name with a dot stands in back-quotes: `` `{}.{rest}` ``", name.node);
+            return self.fail(diagnostic.help(help));
+        }
         let condition = if self.is(TokenKind::OpenBracket) { self.condition()? } else { None };
         Ok(Step { name, condition, span: self.since(start) })
     }
@@ -518,6 +551,10 @@ impl Parser<'_> {
                 }
                 this.bump();
             }
+            if matches!(this.word(), "times" | "x" | "or") {
+                let diagnostic = this.not_expected("`..` or `}`");
+                return this.fail(diagnostic.help(format!("write `{{{min}}}`, or `{{{min}..}}` for at least so many")));
+            }
             if let Some(meant) = this.misspelled(&LOOP_WORDS) {
                 let diagnostic = this.not_expected("`next`, `any`, `greedy`, `each`, `longest` or `}`");
                 return this.fail(diagnostic.help(format!("did you mean `{meant}`?")));
@@ -589,7 +626,7 @@ impl Parser<'_> {
                 self.diagnostics.push(Diagnostic::error(
                     Code::LimitExceeded,
                     token.span,
-                    format!("`{text}` is more than {MAX_REPETITIONS} repetitions"),
+                    format!("`{text}` is beyond the limit of {MAX_REPETITIONS}"),
                 ));
                 MAX_REPETITIONS
             }
