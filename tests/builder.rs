@@ -4,10 +4,11 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use kleene::exec::{KeyState, OutcomeKind};
-use kleene::pattern::{PatternBuilder, PatternErrorKind as Kind};
+use kleene::exec::{KeyState, Matcher, Outcome, OutcomeKind};
+use kleene::hir::StageId;
+use kleene::pattern::{Only, PatternBuilder, PatternErrorKind as Kind};
 use kleene::schema::{EventType, Field, FieldType, Schema, TypeId};
-use kleene::{Event, Pattern, Record, Timestamp, Value};
+use kleene::{Event, Pattern, Record, RuleSet, Timestamp, Value};
 
 macro_rules! structs {
     ($($name:ident),*) => {
@@ -57,24 +58,31 @@ fn events(text: &str) -> Vec<Ev> {
 /// What the pattern tells: `x=0 y=1,2` for a match of the events with these positions, with
 /// `timeout@<ms>` before it for a timeout.
 fn run<E: Event>(pattern: &Pattern<E>, events: &[E]) -> Vec<String> {
-    let matcher = pattern.matcher();
+    run_matcher(&pattern.matcher(), &|step| pattern.step_name(step).to_owned(), events)
+}
+
+fn run_matcher<E: Event>(
+    matcher: &Matcher<E>,
+    name: &dyn Fn(StageId) -> String,
+    events: &[E],
+) -> Vec<String> {
     let (mut store, mut key) = (matcher.create_store(), KeyState::default());
     let mut told = Vec::new();
     for (seq, event) in (0..).zip(events) {
-        matcher.advance(&mut store, &mut key, event.time(), &mut |o| told.push(tell(pattern, &o)));
-        matcher.push(&mut store, &mut key, event, seq, &mut |o| told.push(tell(pattern, &o)));
+        matcher.advance(&mut store, &mut key, event.time(), &mut |o| told.push(tell(name, &o)));
+        matcher.push(&mut store, &mut key, event, seq, &mut |o| told.push(tell(name, &o)));
     }
-    matcher.advance(&mut store, &mut key, Timestamp::MAX, &mut |o| told.push(tell(pattern, &o)));
+    matcher.advance(&mut store, &mut key, Timestamp::MAX, &mut |o| told.push(tell(name, &o)));
     told
 }
 
-fn tell<E: Event>(pattern: &Pattern<E>, outcome: &kleene::exec::Outcome<'_, E>) -> String {
+fn tell<E: Event>(name: &dyn Fn(StageId) -> String, outcome: &Outcome<'_, E>) -> String {
     let mut steps: Vec<(String, Vec<String>)> = Vec::new();
     for (step, seq, _) in outcome.captures().numbered() {
-        let name = pattern.step_name(step);
+        let name = name(step);
         match steps.last_mut() {
-            Some((last, seqs)) if last == name => seqs.push(seq.to_string()),
-            _ => steps.push((name.to_owned(), vec![seq.to_string()])),
+            Some((last, seqs)) if *last == name => seqs.push(seq.to_string()),
+            _ => steps.push((name, vec![seq.to_string()])),
         }
     }
     let mut words: Vec<String> =
@@ -87,7 +95,7 @@ fn tell<E: Event>(pattern: &Pattern<E>, outcome: &kleene::exec::Outcome<'_, E>) 
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn a() -> PatternBuilder<Ev, kleene::pattern::Only<A>> {
+fn a() -> PatternBuilder<Ev, Only<A>> {
     Pattern::begin("a").of::<A>()
 }
 
@@ -516,4 +524,152 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
     }
     let nested = (0..70).fold(a().followed_by("b"), |inner, _| Pattern::begin_group(inner));
     assert_eq!(refused(nested.build()).kind(), Kind::TooLarge);
+}
+
+/// Streams of every mixture, the same in every run.
+fn random_streams(count: usize) -> Vec<Vec<Ev>> {
+    let mut state = 7_u64;
+    let mut next = move |below: u64| -> u64 {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let stream = |_| {
+        let mut at = 0;
+        let words = (0..14).map(|_| {
+            at += next(4) * 500;
+            let ty = match next(7) {
+                0 | 1 => 'a',
+                2 | 3 => 'b',
+                4 | 5 => 'c',
+                _ => 'd',
+            };
+            format!("{ty}{}@{at}", next(3))
+        });
+        events(&words.collect::<Vec<_>>().join(" "))
+    };
+    (0..count).map(stream).collect()
+}
+
+#[test]
+fn the_builder_and_rule_text_say_the_same() {
+    let b = || a().followed_by("b").of::<B>();
+    let c = |before: PatternBuilder<Ev, Only<B>>| before.followed_by("c").of::<C>();
+    let pair = || Pattern::<Ev>::begin("a").of::<A>().followed_by("b").of::<B>();
+    let pairs = [
+        (
+            "match a -> b[v > a.v and v < 2]",
+            b().when_with(|b, seen| seen.first_as::<A>("a").is_some_and(|a| b.v > a.v))
+                .when(|b| b.v < 2)
+                .build(),
+        ),
+        ("match a -> next b  skip none", a().next("b").of::<B>().skip_none().build()),
+        (
+            "match a -> any b -> c  skip none",
+            c(a().followed_by_any("b").of::<B>()).skip_none().build(),
+        ),
+        (
+            "match a -> b{2 any} -> c  skip none",
+            c(b().times(2).allow_combinations()).skip_none().build(),
+        ),
+        ("match a -> b{2..3 next each} -> c", c(b().times(2..=3).consecutive().each()).build()),
+        ("match a -> b{2..3} -> c  skip none", c(b().times(2..=3)).skip_none().build()),
+        ("match a -> b? -> c  skip none", c(b().optional()).skip_none().build()),
+        ("match a -> b* -> c  skip none", c(b().times(0..)).skip_none().build()),
+        (
+            "match a -> b+ until d[v == 1] -> c",
+            c(b().one_or_more().until_of(|d: &D| d.v == 1)).build(),
+        ),
+        (
+            "match a -> b+ until [v == 1] -> c  skip to last b",
+            c(b().one_or_more().until(|b| b.v == 1)).skip_to_last("b").build(),
+        ),
+        (
+            "match a -> not d -> b  skip none",
+            a().not_followed_by("d").of::<D>().followed_by("b").of::<B>().skip_none().build(),
+        ),
+        (
+            "match a -> next not d -> b  skip none",
+            a().not_next("d").of::<D>().followed_by("b").of::<B>().skip_none().build(),
+        ),
+        (
+            "match a -> not b[v != 0] for 2s  skip to next",
+            a().not_followed_by("b")
+                .of::<B>()
+                .when(|b| b.v != 0)
+                .lasting(2 * SECOND)
+                .skip_to_next()
+                .build(),
+        ),
+        (
+            "match a -> not b  within 3s  on timeout emit {}",
+            a().not_followed_by("b").of::<B>().within(3 * SECOND).tell_timeouts().build(),
+        ),
+        (
+            "match a ->[1s..2s] b  skip to first b ordered",
+            b().gap(SECOND..=2 * SECOND).skip_to_first("b").ordered().build(),
+        ),
+        (
+            "match (a -> b){2..} as pairs -> c  skip none",
+            Pattern::begin_group(pair())
+                .times(2..)
+                .named("pairs")
+                .followed_by("c")
+                .of::<C>()
+                .skip_none()
+                .build(),
+        ),
+        (
+            "match d -> (a -> b within 2s)?  -> c  skip none",
+            Pattern::begin("d")
+                .of::<D>()
+                .followed_by_group(pair().within(2 * SECOND))
+                .optional()
+                .followed_by("c")
+                .of::<C>()
+                .skip_none()
+                .build(),
+        ),
+        (
+            "match d -> next (a -> b){1..2 next} -> any c  within 6s  on timeout emit {}",
+            Pattern::begin("d")
+                .of::<D>()
+                .next_group(pair())
+                .times(1..=2)
+                .consecutive()
+                .followed_by_any("c")
+                .of::<C>()
+                .within(6 * SECOND)
+                .tell_timeouts()
+                .build(),
+        ),
+        (
+            "match a -> b{1.. longest}  within 5s  ",
+            b().one_or_more().longest().within(5 * SECOND).build(),
+        ),
+        (
+            "match a{2} -> b  skip past last ordered",
+            a().times(2).followed_by("b").of::<B>().skip_past_last().ordered().build(),
+        ),
+    ];
+    let streams = random_streams(300);
+    for (text, built) in pairs {
+        let built = built.unwrap();
+        let file = format!(
+            "event a {{ v: int, at: time }}  event b {{ v: int, at: time }}
+             event c {{ v: int, at: time }}  event d {{ v: int, at: time }}
+             rule r {{ from * {text} }}"
+        );
+        let rules = RuleSet::parse(&file).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let parsed = &rules.rules()[0].pattern;
+        let matcher = Matcher::new(parsed, []).unwrap();
+        let name = |step: StageId| parsed.stages[step.index()].name.to_string();
+        let mut told = 0;
+        for stream in &streams {
+            let expected = run_matcher(&matcher, &name, stream);
+            assert_eq!(run(&built, stream), expected, "{text} over {stream:?}");
+            told += expected.len();
+        }
+        assert!(told > 20, "{text}: the streams hardly say anything: {told}");
+    }
 }

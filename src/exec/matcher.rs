@@ -452,8 +452,14 @@ impl<E: Event> Step<'_, E> {
         }
         key.runs.extend_from_slice(&next);
         next.clear();
-        self.store.scratch.next = next;
-        self.store.scratch.made.clear();
+        let Store { chains, scratch, .. } = &mut *self.store;
+        scratch.next = next;
+        for (_, node) in scratch.made.drain() {
+            chains.release(node);
+        }
+        if self.stored != NIL {
+            chains.release_event(self.stored);
+        }
     }
 
     /// Moves one run. Says whether it stays as it is; if not, what becomes of it is in `next`, and
@@ -637,7 +643,10 @@ impl<E: Event> Step<'_, E> {
                 *made.get()
             }
             hashbrown::hash_map::Entry::Vacant(place) => {
-                *place.insert(chains.link(self.stored, previous, stage, starts))
+                // What is remembered here lives as long as it can be found.
+                let node = *place.insert(chains.link(self.stored, previous, stage, starts));
+                chains.retain(node);
+                node
             }
         }
     }

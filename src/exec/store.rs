@@ -50,9 +50,18 @@ impl<E> Chains<E> {
         Chains { nodes: Slab::default(), events: Slab::default() }
     }
 
-    /// Keeps an event that no node refers to yet; the first node does.
+    /// Keeps an event, with one reference to it for the caller.
     pub(super) fn keep(&mut self, event: E, seq: u64) -> u32 {
-        self.events.insert(Stored { event, seq, refs: 0 })
+        self.events.insert(Stored { event, seq, refs: 1 })
+    }
+
+    /// Gives up one reference to a stored event.
+    pub(super) fn release_event(&mut self, event: u32) {
+        let stored = self.events.get_mut(event);
+        stored.refs -= 1;
+        if stored.refs == 0 {
+            self.events.remove(event);
+        }
     }
 
     /// A node for `event` behind `previous`, with one reference to it for the caller.
@@ -90,11 +99,7 @@ impl<E> Chains<E> {
                 return;
             }
             let Node { event, previous, .. } = self.nodes.remove(node);
-            let stored = self.events.get_mut(event);
-            stored.refs -= 1;
-            if stored.refs == 0 {
-                self.events.remove(event);
-            }
+            self.release_event(event);
             node = previous;
         }
     }
