@@ -1,3 +1,4 @@
 //! The command line of Kleene.
+mod input;
 
 fn main() {}

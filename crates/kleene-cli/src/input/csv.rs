@@ -1,0 +1,370 @@
+//! Events as CSV with a header row.
+//!
+//! Records are split here and not by a CSV library, as input is not trusted: a record has a longest
+//! length, and a quote that is never closed costs its own line and not the rest of the input.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use kleene::Record;
+use kleene::schema::FieldType;
+use kleene::value::Value;
+use memchr::{memchr, memchr_iter, memchr2};
+
+use super::layout::{Assembly, Layout, Layouts};
+use super::lines::{Content, Line, Lines};
+use super::scalar::{from_text, guess_from_text};
+
+/// Reads records of CSV as events.
+#[derive(Debug)]
+pub(crate) struct CsvParser {
+    layouts: Layouts,
+    header: Vec<Arc<str>>,
+    /// The column that holds the type, where the input says it.
+    type_column: Option<usize>,
+    time_column: Option<usize>,
+    /// What to take from which column, for each type that has come.
+    columns: HashMap<Arc<str>, Vec<Column>>,
+    type_name: String,
+    seen: Vec<bool>,
+}
+
+/// What a column means for a type.
+#[derive(Debug)]
+enum Column {
+    Field(usize),
+    Extra,
+    Nothing,
+}
+
+/// The cells of a record.
+#[derive(Debug, Default)]
+pub(crate) struct Cells {
+    /// The text of all cells, where quotes had to be taken away.
+    text: String,
+    /// Where each cell starts and ends.
+    ends: Vec<(usize, usize)>,
+}
+
+/// A record, split.
+pub(crate) struct Row<'a> {
+    /// Its text as it came.
+    pub(crate) raw: &'a str,
+    text: &'a str,
+    cells: &'a [(usize, usize)],
+}
+
+impl<'a> Row<'a> {
+    fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let text = self.text;
+        self.cells.iter().map(move |&(start, end)| &text[start..end])
+    }
+}
+
+impl CsvParser {
+    /// A parser for the columns that `header` names, or why that does not work.
+    pub(crate) fn new(layouts: Layouts, header: &Row<'_>) -> Result<CsvParser, String> {
+        let header: Vec<Arc<str>> = header.iter().map(|name| name.trim().into()).collect();
+        for (index, name) in header.iter().enumerate() {
+            if header[..index].contains(name) {
+                return Err(format!("the CSV header has two columns called `{name}`"));
+            }
+        }
+        let position = |name: &str| header.iter().position(|column| **column == *name);
+        let reading = &layouts.reading;
+        let type_column = position(&reading.type_field);
+        if type_column.is_none() && reading.fixed_type.is_none() {
+            return Err(format!(
+                "the CSV header has no column `{}` for the event type: it has {}\n\
+                 help: name the column with --type-field, or give the type of all events with \
+                 --type",
+                reading.type_field,
+                header.join(", ")
+            ));
+        }
+        Ok(CsvParser {
+            type_column: type_column.filter(|_| reading.fixed_type.is_none()),
+            time_column: position(&reading.time_field),
+            type_name: reading.fixed_type.clone().unwrap_or_default(),
+            columns: HashMap::new(),
+            seen: Vec::new(),
+            layouts,
+            header,
+        })
+    }
+
+    /// The event in a record: `None` if its type is not declared, the reason if it is not one.
+    pub(crate) fn parse(&mut self, row: &Row<'_>) -> Result<Option<Record>, String> {
+        if row.cells.len() != self.header.len() {
+            let (wanted, found) = (self.header.len(), row.cells.len());
+            return Err(format!("expected {wanted} cells as in the header, found {found}"));
+        }
+        if let Some(column) = self.type_column {
+            let (start, end) = row.cells[column];
+            if start == end {
+                return Err(format!(
+                    "no event type: the column `{}` is empty",
+                    self.header[column]
+                ));
+            }
+            self.type_name.clear();
+            self.type_name.push_str(&row.text[start..end]);
+        }
+        let Some(layout) = self.layouts.of(&self.type_name) else { return Ok(None) };
+        if !self.columns.contains_key(&*self.type_name) {
+            let columns = self.header.iter().enumerate();
+            let columns = columns.map(|(index, name)| self.meaning(layout, index, name)).collect();
+            self.columns.insert(self.type_name.as_str().into(), columns);
+        }
+        let columns = &self.columns[&*self.type_name];
+        let reading = &self.layouts.reading;
+        let mut assembly = Assembly::new(layout, reading, &mut self.seen);
+        for (index, (cell, column)) in row.iter().zip(columns).enumerate() {
+            if Some(index) == self.time_column && !cell.is_empty() {
+                let time = from_text(&FieldType::Time, cell, reading.unit);
+                assembly.set_named_time(&time);
+            }
+            match column {
+                Column::Field(field) => {
+                    let (ty, optional) = (assembly.ty(*field), layout.fields[*field].optional);
+                    // An empty cell is a missing value, unless it must be text.
+                    if !cell.is_empty() {
+                        assembly.set(*field, from_text(ty, cell, reading.unit));
+                    } else if !optional && *ty == FieldType::String {
+                        assembly.set(*field, Ok(Value::from("")));
+                    }
+                }
+                Column::Extra if !cell.is_empty() => {
+                    assembly.extra.push((self.header[index].clone(), guess_from_text(cell)));
+                }
+                Column::Extra | Column::Nothing => {}
+            }
+        }
+        assembly.finish().map(Some)
+    }
+
+    /// The type of the record that was parsed last.
+    pub(crate) fn type_name(&self) -> &str {
+        &self.type_name
+    }
+
+    fn meaning(&self, layout: &Layout, index: usize, name: &str) -> Column {
+        if let Some(field) = layout.fields.iter().position(|field| *field.name == *name) {
+            Column::Field(field)
+        } else if layout.open && ![self.type_column, self.time_column].contains(&Some(index)) {
+            Column::Extra
+        } else {
+            Column::Nothing
+        }
+    }
+}
+
+/// What [`next_row`] found.
+pub(crate) enum Next<'a> {
+    /// A record that starts on this line.
+    Row(u64, Row<'a>),
+    /// A line that is no record, with the start of its text and why.
+    Bad(u64, Vec<u8>, String),
+    /// More input has to arrive first, or there is none.
+    Waiting,
+}
+
+/// The next record that has arrived whole. Empty lines are passed over.
+pub(crate) fn next_row<'a>(lines: &'a mut Lines, cells: &'a mut Cells, delimiter: u8) -> Next<'a> {
+    cells.ends.clear();
+    cells.text.clear();
+    let waiting = lines.waiting();
+    let line_end = memchr(b'\n', waiting);
+    let first_line = &waiting[..line_end.unwrap_or(waiting.len())];
+    if memchr(b'"', first_line).is_none() {
+        return match lines.line() {
+            None => Next::Waiting,
+            Some(Line { number, content: Content::TooLong { length, start } }) => {
+                Next::Bad(number, start, super::too_long(length))
+            }
+            Some(Line { number, content: Content::Whole(line) }) => match str::from_utf8(line) {
+                Err(error) => Next::Bad(number, line.to_vec(), super::not_utf8(&error)),
+                Ok(line) => {
+                    let mut start = 0;
+                    for end in memchr_iter(delimiter, line.as_bytes()) {
+                        cells.ends.push((start, end));
+                        start = end + 1;
+                    }
+                    cells.ends.push((start, line.len()));
+                    Next::Row(number, Row { raw: line, text: line, cells: &cells.ends })
+                }
+            },
+        };
+    }
+    let (limit, ended) = (lines.limit(), lines.is_ended());
+    let reason = match quoted_extent(waiting, delimiter) {
+        Extent::Whole(length) if length <= limit => Ok(length),
+        Extent::Whole(length) => Err(super::too_long(length as u64)),
+        Extent::Endless if ended && waiting.len() <= limit => Ok(waiting.len()),
+        Extent::Endless | Extent::Unclosed if !ended && waiting.len() <= limit => {
+            return Next::Waiting;
+        }
+        // Nothing but the start of a line, and too long already.
+        Extent::Endless | Extent::Unclosed if line_end.is_none() && !ended => {
+            lines.line();
+            return Next::Waiting;
+        }
+        Extent::Endless => Err(super::too_long(waiting.len() as u64)),
+        Extent::Unclosed => Err(String::from("a quote is opened and never closed")),
+    };
+    let length = match reason {
+        Ok(length) => length,
+        Err(reason) => {
+            let length = line_end.map_or(waiting.len(), |end| end + 1);
+            let (number, line) = lines.take(length);
+            return Next::Bad(number, line[..line.len().min(limit)].to_vec(), reason);
+        }
+    };
+    let (number, raw) = lines.take(length);
+    let raw = raw.strip_suffix(b"\n").unwrap_or(raw);
+    let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
+    match str::from_utf8(raw) {
+        Err(error) => Next::Bad(number, raw.to_vec(), super::not_utf8(&error)),
+        Ok(raw) => {
+            split_quoted(raw, delimiter, cells);
+            Next::Row(number, Row { raw, text: &cells.text, cells: &cells.ends })
+        }
+    }
+}
+
+/// How far a record with quotes reaches.
+enum Extent {
+    /// So many bytes, its line end included.
+    Whole(usize),
+    /// Its line does not end.
+    Endless,
+    /// A quote is not closed.
+    Unclosed,
+}
+
+/// The extent of the record at the start of `text`.
+fn quoted_extent(text: &[u8], delimiter: u8) -> Extent {
+    let mut at = 0;
+    loop {
+        // At the start of a cell: only here does a quote open one.
+        if text.get(at) == Some(&b'"') {
+            at += 1;
+            loop {
+                let Some(found) = memchr(b'"', &text[at..]) else { return Extent::Unclosed };
+                at += found + 1;
+                if text.get(at) != Some(&b'"') {
+                    break;
+                }
+                at += 1;
+            }
+        }
+        match memchr2(delimiter, b'\n', &text[at..]) {
+            Some(found) if text[at + found] == b'\n' => return Extent::Whole(at + found + 1),
+            Some(found) => at += found + 1,
+            None => return Extent::Endless,
+        }
+    }
+}
+
+/// The cells of one record without its line end, quotes taken away.
+fn split_quoted(record: &str, delimiter: u8, cells: &mut Cells) {
+    let delimiter = char::from(delimiter);
+    let mut rest = record;
+    loop {
+        let start = cells.text.len();
+        if let Some(mut inner) = rest.strip_prefix('"') {
+            loop {
+                let (before, after) = inner.split_once('"').unwrap_or((inner, ""));
+                cells.text.push_str(before);
+                let Some(next) = after.strip_prefix('"') else {
+                    rest = after;
+                    break;
+                };
+                cells.text.push('"');
+                inner = next;
+            }
+        }
+        // What follows a closing quote is taken as it is.
+        let (before, after) =
+            rest.split_once(delimiter).map_or((rest, None), |(b, after)| (b, Some(after)));
+        cells.text.push_str(before);
+        cells.ends.push((start, cells.text.len()));
+        match after {
+            Some(after) => rest = after,
+            None => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The records of `text` as `line: cell|cell`, or `line! reason`.
+    fn rows(text: &[u8], block: usize, limit: usize) -> Vec<String> {
+        let (mut lines, mut cells) = (Lines::new(limit), Cells::default());
+        let mut found = Vec::new();
+        let mut blocks = text.chunks(block);
+        loop {
+            match next_row(&mut lines, &mut cells, b',') {
+                Next::Row(number, row) => {
+                    found.push(format!("{number}: {}", row.iter().collect::<Vec<_>>().join("|")));
+                }
+                Next::Bad(number, _, reason) => found.push(format!("{number}! {reason}")),
+                Next::Waiting => match blocks.next() {
+                    Some(block) => lines.push(block),
+                    None if lines.is_ended() => return found,
+                    None => lines.end(),
+                },
+            }
+        }
+    }
+
+    #[test]
+    fn records_are_the_same_however_the_blocks_are_cut() {
+        let text = b"a,b\r\n\"x, y\",\"say \"\"hi\"\"\"\n\"two\nlines\",5\" pipe\n,\n\xff,1\n\"\"z,\"end\"";
+        let expected = [
+            "1: a|b",
+            "2: x, y|say \"hi\"",
+            "3: two\nlines|5\" pipe",
+            "5: |",
+            "6! not UTF-8 at column 1",
+            "7: z|end",
+        ];
+        for block in 1..=text.len() {
+            assert_eq!(rows(text, block, 100), expected, "blocks of {block}");
+        }
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_costs_one_line() {
+        let text = b"a,b\n1,\"x\n2,y\n3,\"z\"\n".as_slice();
+        // The stray quote pairs up with the next one; what follows is whole again.
+        assert_eq!(rows(text, 7, 100)[..2], ["1: a|b", "2: 1|x\n2,y\n3,z\""]);
+        let text = b"a,b\n1,\"x\n2,y\n3,z\n".as_slice();
+        let expected = ["1: a|b", "2! a quote is opened and never closed", "3: 2|y", "4: 3|z"];
+        assert_eq!(rows(text, 7, 100), expected);
+        let long = [text, &b"4,z\n".repeat(100)].concat();
+        assert_eq!(rows(&long, 7, 50)[..4], expected);
+        assert_eq!(rows(&long, 7, 50).len(), 104);
+    }
+
+    #[test]
+    fn records_that_are_too_long_are_skipped() {
+        let line = "x".repeat(300);
+        for (text, expected) in [
+            (
+                format!("a\n{line}\nb\n"),
+                "2! the line is too long: 300 bytes (--max-line allows more)",
+            ),
+            (format!("a\n\"{line}\"\nb\n"), "2! the line is too long"),
+            (format!("a\n\"{line}\nb\n"), "2! "),
+        ] {
+            for block in [7, 1000] {
+                let found = rows(text.as_bytes(), block, 100);
+                assert_eq!((found.len(), &*found[0], &*found[2]), (3, "1: a", "3: b"), "{found:?}");
+                assert!(found[1].starts_with(expected), "{found:?}");
+            }
+        }
+    }
+}

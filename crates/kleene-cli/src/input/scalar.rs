@@ -1,0 +1,224 @@
+//! Values of a declared type from what the input holds: JSON scalars, or text (CSV).
+
+use std::fmt;
+use std::net::IpAddr;
+
+use kleene::schema::FieldType;
+use kleene::value::Value;
+
+use super::time::{TimeUnit, duration_from_text, time_from_float, time_from_int, time_from_text};
+
+/// A JSON value without parts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scalar<'a> {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A whole number that fits.
+    Int(i64),
+    /// Any other number.
+    Float(f64),
+    /// A string.
+    Text(&'a str),
+}
+
+/// What was found, as messages say it; long text is cut.
+impl fmt::Display for Scalar<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Scalar::Null => f.write_str("null"),
+            Scalar::Bool(b) => b.fmt(f),
+            Scalar::Int(i) => write!(f, "the number {i}"),
+            Scalar::Float(x) => write!(f, "the number {x:?}"),
+            Scalar::Text(text) => write!(f, "the text {}", quoted(text)),
+        }
+    }
+}
+
+/// `text` in quotes, cut after some characters.
+pub(crate) fn quoted(text: &str) -> String {
+    const SHOWN: usize = 40;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{:?}...", &text[..end]),
+        None => format!("{text:?}"),
+    }
+}
+
+/// The value of type `ty` that a JSON scalar stands for. Null is for the caller to judge: it gives
+/// [`Value::Null`]. The error says what was expected and what was found.
+pub(crate) fn from_json(
+    ty: &FieldType,
+    scalar: Scalar<'_>,
+    unit: TimeUnit,
+) -> Result<Value, String> {
+    match (ty, scalar) {
+        (_, Scalar::Null) => Ok(Value::Null),
+        (FieldType::Bool, Scalar::Bool(b)) => Ok(Value::Bool(b)),
+        (FieldType::Int, Scalar::Int(i)) => Ok(Value::Int(i)),
+        (FieldType::Int, Scalar::Float(x)) => int_from_float(x),
+        #[expect(clippy::cast_precision_loss, reason = "declared as float: rounding is asked for")]
+        (FieldType::Float, Scalar::Int(i)) => Ok(Value::Float(i as f64)),
+        (FieldType::Float, Scalar::Float(x)) => Ok(Value::Float(x)),
+        (FieldType::String, Scalar::Text(text)) => Ok(Value::String(text.into())),
+        (FieldType::Time, Scalar::Int(i)) => time_from_int(i, unit).map(Value::Time),
+        (FieldType::Time, Scalar::Float(x)) => time_from_float(x, unit).map(Value::Time),
+        (FieldType::Duration, Scalar::Int(millis)) => Ok(Value::Duration(millis)),
+        (FieldType::Time | FieldType::Duration | FieldType::Ip, Scalar::Text(text)) => {
+            special_from_text(ty, text, unit)
+        }
+        _ => Err(format!("expected {ty}, found {scalar}")),
+    }
+}
+
+/// The value of type `ty` that a piece of text stands for, where everything is text. A list is
+/// given as JSON.
+pub(crate) fn from_text(ty: &FieldType, text: &str, unit: TimeUnit) -> Result<Value, String> {
+    let wrong = || format!("expected {ty}, found {}", Scalar::Text(text));
+    match ty {
+        FieldType::Bool => match text {
+            "true" | "True" | "TRUE" | "1" => Ok(Value::Bool(true)),
+            "false" | "False" | "FALSE" | "0" => Ok(Value::Bool(false)),
+            _ => Err(wrong()),
+        },
+        FieldType::Int => match text.parse() {
+            Ok(number) => Ok(Value::Int(number)),
+            Err(error) if is_overflow(&error) => {
+                Err(format!("{} is out of range for int", quoted(text)))
+            }
+            Err(_) => match text.parse() {
+                Ok(number) => int_from_float(number).map_err(|_| wrong()),
+                Err(_) => Err(wrong()),
+            },
+        },
+        FieldType::Float => match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(Value::Float(number)),
+            _ => Err(wrong()),
+        },
+        FieldType::String => Ok(Value::String(text.into())),
+        FieldType::Time | FieldType::Duration | FieldType::Ip => special_from_text(ty, text, unit),
+        FieldType::List(_) => super::json::list_from_text(ty, text, unit),
+    }
+}
+
+/// The value that text stands for where the type is not declared: a number or a bool if it is
+/// spelled as one, text otherwise (`007` stays text).
+pub(crate) fn guess_from_text(text: &str) -> Value {
+    match text {
+        "true" => return Value::Bool(true),
+        "false" => return Value::Bool(false),
+        _ => {}
+    }
+    if let Ok(number) = text.parse::<i64>()
+        && number.to_string() == text
+    {
+        return Value::Int(number);
+    }
+    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    if let [b'1'..=b'9', ..] | [b'0', b'.', ..] = digits
+        && let Ok(number) = text.parse::<f64>()
+        && number.is_finite()
+        && text.contains('.')
+    {
+        return Value::Float(number);
+    }
+    Value::String(text.into())
+}
+
+fn special_from_text(ty: &FieldType, text: &str, unit: TimeUnit) -> Result<Value, String> {
+    let found = |expected: String| format!("{expected}, found {}", Scalar::Text(text));
+    match ty {
+        FieldType::Time => time_from_text(text, unit).map(Value::Time).map_err(found),
+        FieldType::Duration => match text.parse() {
+            Ok(millis) => Ok(Value::Duration(millis)),
+            Err(_) => duration_from_text(text).map(Value::Duration).map_err(found),
+        },
+        _ => match text.parse::<IpAddr>() {
+            Ok(ip) => Ok(Value::Ip(ip)),
+            Err(_) => Err(found(String::from("expected an IP address"))),
+        },
+    }
+}
+
+/// `5.0` and `1e3` are whole numbers too; beyond 2^53 a float does not say which one.
+fn int_from_float(number: f64) -> Result<Value, String> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if number.fract() != 0.0 {
+        Err(format!("expected int, found the number {number:?}"))
+    } else if number.abs() > EXACT {
+        Err(format!("{number:?} is out of range for int"))
+    } else {
+        #[expect(clippy::cast_possible_truncation, reason = "in range, checked above")]
+        let number = number as i64;
+        Ok(Value::Int(number))
+    }
+}
+
+fn is_overflow(error: &std::num::ParseIntError) -> bool {
+    use std::num::IntErrorKind::{NegOverflow, PosOverflow};
+    matches!(error.kind(), PosOverflow | NegOverflow)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_read_as_the_declared_type() {
+        let list = FieldType::List(Box::new(FieldType::Int));
+        let cases = [
+            (&FieldType::Bool, "true", Ok("true")),
+            (&FieldType::Bool, "0", Ok("false")),
+            (&FieldType::Bool, "yes", Err(r#"expected bool, found the text "yes""#)),
+            (&FieldType::Int, "-7", Ok("-7")),
+            (&FieldType::Int, "7.0", Ok("7")),
+            (&FieldType::Int, "7.5", Err(r#"expected int, found the text "7.5""#)),
+            (
+                &FieldType::Int,
+                "9223372036854775808",
+                Err(r#""9223372036854775808" is out of range for int"#),
+            ),
+            (&FieldType::Float, "2", Ok("2.0")),
+            (&FieldType::Float, "NaN", Err(r#"expected float, found the text "NaN""#)),
+            (&FieldType::Ip, "::1", Ok("::1")),
+            (&FieldType::Ip, "1.2.3", Err(r#"expected an IP address, found the text "1.2.3""#)),
+            (&FieldType::Duration, "1m30s", Ok("1m30s")),
+            (&FieldType::Duration, "1500", Ok("1s500ms")),
+            (&FieldType::Time, "0", Ok("1970-01-01T00:00:00Z")),
+            (&list, "[1, 2]", Ok("[1, 2]")),
+            (
+                &list,
+                "[1, \"a\"]",
+                Err("expected list<int>, the 2nd element: expected int, found the text \"a\""),
+            ),
+            (&list, "1;2", Err(r#"expected list<int> as JSON ([...]), found the text "1;2""#)),
+        ];
+        for (ty, text, expected) in cases {
+            let found = from_text(ty, text, TimeUnit::Ms).map(|value| value.to_string());
+            assert_eq!(found.as_deref().map_err(String::as_str), expected, "{text:?} as {ty}");
+        }
+    }
+
+    #[test]
+    fn undeclared_text_is_a_number_only_if_it_is_spelled_as_one() {
+        let cases = [
+            ("7", "7"),
+            ("007", "\"007\""),
+            ("+7", "\"+7\""),
+            ("-0.5", "-0.5"),
+            ("1.5.2", "\"1.5.2\""),
+            ("true", "true"),
+            ("inf", "\"inf\""),
+            ("12345678901234567890", "\"12345678901234567890\""),
+        ];
+        for (text, value) in cases {
+            assert_eq!(guess_from_text(text).to_string(), value);
+        }
+    }
+
+    #[test]
+    fn long_text_is_cut_in_messages() {
+        assert_eq!(quoted("ab"), "\"ab\"");
+        assert_eq!(quoted(&"\u{e9}".repeat(100)).chars().count(), 45);
+    }
+}

@@ -1,0 +1,188 @@
+//! Times and durations as inputs spell them.
+
+use clap::ValueEnum;
+use kleene::Timestamp;
+
+/// What an epoch number counts.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub(crate) enum TimeUnit {
+    /// Seconds.
+    S,
+    /// Milliseconds.
+    #[default]
+    Ms,
+    /// Microseconds.
+    Us,
+    /// Nanoseconds.
+    Ns,
+}
+
+/// The years 0 to 9999, which is what RFC 3339 can write. A number outside is nearly always one in
+/// another unit, and is better refused than taken for the year 55,000,000.
+const EARLIEST: i64 = -62_167_219_200_000;
+const LATEST: i64 = 253_402_300_799_999;
+
+/// The moment that `number` stands for, if it is in the years 0 to 9999.
+pub(crate) fn time_from_int(number: i64, unit: TimeUnit) -> Result<Timestamp, String> {
+    let millis = match unit {
+        TimeUnit::S => number.checked_mul(1000),
+        TimeUnit::Ms => Some(number),
+        TimeUnit::Us => Some(number.div_euclid(1000)),
+        TimeUnit::Ns => Some(number.div_euclid(1_000_000)),
+    };
+    match millis {
+        Some(millis) if (EARLIEST..=LATEST).contains(&millis) => Ok(Timestamp::from_millis(millis)),
+        _ => Err(out_of_range(number, unit)),
+    }
+}
+
+/// The same for a number with a fraction; what is below a millisecond is cut off.
+pub(crate) fn time_from_float(number: f64, unit: TimeUnit) -> Result<Timestamp, String> {
+    let millis = match unit {
+        TimeUnit::S => number * 1e3,
+        TimeUnit::Ms => number,
+        TimeUnit::Us => number / 1e3,
+        TimeUnit::Ns => number / 1e6,
+    };
+    // Seconds such as 1473023700.123 have no exact float: the nearest microsecond is what was meant.
+    let millis = ((millis * 1e3).round() / 1e3).floor();
+    #[expect(clippy::cast_precision_loss, reason = "both bounds are below 2^53")]
+    if (EARLIEST as f64..=LATEST as f64).contains(&millis) {
+        #[expect(clippy::cast_possible_truncation, reason = "in range, checked above")]
+        let millis = millis as i64;
+        Ok(Timestamp::from_millis(millis))
+    } else {
+        Err(out_of_range(number, unit))
+    }
+}
+
+fn out_of_range(number: impl std::fmt::Display, unit: TimeUnit) -> String {
+    let unit = match unit {
+        TimeUnit::S => "seconds",
+        TimeUnit::Ms => "milliseconds",
+        TimeUnit::Us => "microseconds",
+        TimeUnit::Ns => "nanoseconds",
+    };
+    format!(
+        "{number} {unit} is out of range, the year is not between 0 and 9999 (is --time-unit right?)"
+    )
+}
+
+/// A moment as text: RFC 3339 (`2016-09-04T21:15:00Z`, a space for the `T` is fine, without an
+/// offset it is UTC, a date alone is its midnight), or a number in text.
+pub(crate) fn time_from_text(text: &str, unit: TimeUnit) -> Result<Timestamp, String> {
+    // A number comes first: eight digits are a moment, not a date.
+    if let Ok(number) = text.parse::<i64>() {
+        return time_from_int(number, unit);
+    }
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return time_from_int(time.as_millis(), TimeUnit::Ms);
+    }
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() => time_from_float(number, unit),
+        _ => Err(String::from("expected a time such as 2016-09-04T21:15:00Z or an epoch number")),
+    }
+}
+
+/// A duration as rules spell it (`1h30m`, `250ms`, `7d`), in milliseconds.
+pub(crate) fn duration_from_text(text: &str) -> Result<i64, String> {
+    let wrong = || String::from("expected a duration such as 250ms, 5s or 1h30m");
+    let (negative, mut rest) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let mut total: i64 = 0;
+    let mut last_size = i64::MAX;
+    if rest.is_empty() {
+        return Err(wrong());
+    }
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let letters = rest[digits..].bytes().take_while(u8::is_ascii_alphabetic).count();
+        let size = match &rest[digits..digits + letters] {
+            "d" => 86_400_000,
+            "h" => 3_600_000,
+            "m" => 60_000,
+            "s" => 1000,
+            "ms" => 1,
+            _ => return Err(wrong()),
+        };
+        // `1m1h` is a slip of the pen.
+        if digits == 0 || size >= last_size {
+            return Err(wrong());
+        }
+        total = rest[..digits]
+            .parse::<i64>()
+            .ok()
+            .and_then(|number| number.checked_mul(size))
+            .and_then(|millis| total.checked_add(millis))
+            .ok_or_else(|| String::from("the duration is too long"))?;
+        last_size = size;
+        rest = &rest[digits + letters..];
+    }
+    Ok(if negative { -total } else { total })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_in_each_spelling() {
+        let cases = [
+            ("2016-09-04T21:15:00Z", TimeUnit::Ms, Some(1_473_023_700_000)),
+            ("2016-09-04T21:15:00.250Z", TimeUnit::Ms, Some(1_473_023_700_250)),
+            ("2016-09-04T21:15:00.250999Z", TimeUnit::Ms, Some(1_473_023_700_250)),
+            ("2016-09-04T23:15:00+02:00", TimeUnit::Ms, Some(1_473_023_700_000)),
+            ("2016-09-04 21:15:00", TimeUnit::Ms, Some(1_473_023_700_000)),
+            ("2016-09-04", TimeUnit::Ms, Some(1_472_947_200_000)),
+            ("0000-01-01T00:00:00Z", TimeUnit::Ms, Some(EARLIEST)),
+            ("9999-12-30T23:59:59.999Z", TimeUnit::Ms, Some(LATEST - 86_400_000)),
+            ("9999-12-31T23:59:59.999Z", TimeUnit::Ms, Some(LATEST)),
+            ("2000-02-29T00:00:00Z", TimeUnit::Ms, Some(951_782_400_000)),
+            ("1900-02-29T00:00:00Z", TimeUnit::Ms, None),
+            ("2016-13-04T21:15:00Z", TimeUnit::Ms, None),
+            ("2016-09-04T24:15:00Z", TimeUnit::Ms, None),
+            ("1473023700", TimeUnit::S, Some(1_473_023_700_000)),
+            ("1473023700.25", TimeUnit::S, Some(1_473_023_700_250)),
+            ("1473023700.123", TimeUnit::S, Some(1_473_023_700_123)),
+            ("1473023700250", TimeUnit::Ms, Some(1_473_023_700_250)),
+            ("1473023700250999", TimeUnit::Us, Some(1_473_023_700_250)),
+            ("-1", TimeUnit::Ns, Some(-1)),
+            ("1473023700250999000", TimeUnit::Ms, None),
+            ("9223372036854775807", TimeUnit::S, None),
+            ("99999999999999999999", TimeUnit::Us, None),
+            ("NaN", TimeUnit::S, None),
+            ("inf", TimeUnit::S, None),
+            ("yesterday", TimeUnit::S, None),
+            ("", TimeUnit::S, None),
+        ];
+        for (text, unit, millis) in cases {
+            let time = time_from_text(text, unit).ok().map(Timestamp::as_millis);
+            assert_eq!(time, millis, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn durations_are_read_as_rules_spell_them() {
+        let cases = [
+            ("5s", Some(5000)),
+            ("1h30m", Some(5_400_000)),
+            ("250ms", Some(250)),
+            ("1m250ms", Some(60_250)),
+            ("-7d", Some(-604_800_000)),
+            ("0s", Some(0)),
+            ("", None),
+            ("-", None),
+            ("5", None),
+            ("s", None),
+            ("1m1h", None),
+            ("5 s", None),
+            ("5\u{e9}", None),
+            ("99999999999999d", None),
+        ];
+        for (text, millis) in cases {
+            assert_eq!(duration_from_text(text).ok(), millis, "{text:?}");
+        }
+    }
+}
