@@ -1,4 +1,53 @@
 //! The command line of Kleene.
-mod input;
 
-fn main() {}
+mod args;
+mod commands;
+mod input;
+mod interrupt;
+mod output;
+mod progress;
+mod rejects;
+mod rules;
+mod summary;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Cli, Command};
+
+/// How a command ended, as the exit code says it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Ending {
+    /// All is fine.
+    Fine,
+    /// The rules are wrong; that was told.
+    WrongRules,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+fn main() -> ExitCode {
+    // Wrong usage ends in there, with exit code 2.
+    let cli = Cli::parse();
+    let result = match &cli.command {
+        Command::Run(args) => commands::run(args),
+        Command::Check(args) => commands::check(args),
+    };
+    match result {
+        Ok(Ending::Fine) => ExitCode::SUCCESS,
+        Ok(Ending::WrongRules) => ExitCode::from(1),
+        Ok(Ending::Interrupted) => ExitCode::from(interrupt::EXIT_CODE),
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Prints a line to standard error.
+fn say(line: &str) {
+    // If standard error is closed there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

@@ -1,0 +1,183 @@
+//! The command line as it is typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::input::{Format, TimeUnit, duration_from_text};
+
+/// Finds patterns of events over time in files and streams.
+#[derive(Debug, Parser)]
+#[command(name = "kleene", version, about, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 all is fine, 1 the rules are wrong, 2 wrong usage or a file that cannot be read or
+written, 130 interrupted by Ctrl-C.";
+
+const RUN_HELP: &str = "\
+Examples:
+  kleene run shop.cep --input orders.jsonl.gz            a file, unpacked while it is read
+  tail -f orders.jsonl | kleene run shop.cep             a stream; results come as they are found
+  kleene run rules/ -i trades.csv --param active_trader.limit=10
+  kleene run ssh.cep -i auth.jsonl --out-of-order 5s --rejects bad.jsonl > found.jsonl
+
+Each result is one JSON object a line on standard output. The summary on standard error counts
+events, matches, timeouts, late, rejected and unknown events.
+
+Times are RFC 3339 or epoch numbers (--time-unit). The event time is the declared field of type
+`time`; where a type declares none, or an event lacks it, it is the field `ts` (--time-field).
+
+Exit codes: 0 the input was read to its end, or nobody reads the output any more; 1 the rules are
+wrong; 2 wrong usage, or a file that cannot be read or written; 130 interrupted by Ctrl-C: what was
+found until then is told, and what is still open is not told as a timeout.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run rules over events and print matches and timeouts
+    #[command(after_help = RUN_HELP)]
+    Run(RunArgs),
+    /// Check rules and print what is wrong with them
+    #[command(after_help = "Exit codes: 0 no errors, 1 errors (or denied warnings), 2 a file that cannot be read.")]
+    Check(CheckArgs),
+}
+
+/// `kleene run`
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    /// Rule files, or directories with rule files (*.cep)
+    #[arg(required = true)]
+    pub(crate) rules: Vec<PathBuf>,
+
+    /// Where events come from; `-` is standard input. Gzip is recognised by itself
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub(crate) input: PathBuf,
+
+    /// Where results go; `-` is standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub(crate) output: PathBuf,
+
+    /// Write late and malformed input there, as JSON lines with the line number and the reason
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rejects: Option<PathBuf>,
+
+    /// How the input is written [default: by the file's name, else jsonl]
+    #[arg(short, long, value_enum)]
+    pub(crate) format: Option<Format>,
+
+    /// How much later than newer events an event may come; what comes later still is late
+    #[arg(long, value_name = "DURATION", value_parser = bound, conflicts_with = "sorted")]
+    pub(crate) out_of_order: Option<Duration>,
+
+    /// Events come in time order (the default): an event older than the one before it is late
+    #[arg(long)]
+    pub(crate) sorted: bool,
+
+    /// Set a rule's parameter
+    #[arg(short, long = "param", value_name = "RULE.NAME=VALUE")]
+    pub(crate) params: Vec<String>,
+
+    /// The field that holds the event type; dotted for one in a nested object
+    #[arg(long, value_name = "FIELD", default_value = "type")]
+    pub(crate) type_field: String,
+
+    /// The type of every event, where no field tells
+    #[arg(long = "type", value_name = "NAME", conflicts_with = "type_field")]
+    pub(crate) event_type: Option<String>,
+
+    /// The field that holds the event time [default: the declared one, else `ts`]
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) time_field: Option<String>,
+
+    /// What times given as numbers count since 1970
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) time_unit: TimeUnit,
+
+    /// What separates the cells of CSV [default: comma, tab for .tsv]
+    #[arg(long, value_name = "CHAR", value_parser = delimiter)]
+    pub(crate) delimiter: Option<u8>,
+
+    /// Lines longer than this are rejected (bytes, or with K or M)
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1M")]
+    pub(crate) max_line: usize,
+
+    /// Nothing on standard error but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// `kleene check`
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    /// Rule files, or directories with rule files (*.cep)
+    #[arg(required = true)]
+    pub(crate) rules: Vec<PathBuf>,
+
+    /// Fail on warnings too
+    #[arg(long, value_name = "WHAT", value_parser = ["warnings"])]
+    pub(crate) deny: Option<String>,
+}
+
+fn bound(text: &str) -> Result<Duration, String> {
+    let millis = duration_from_text(text)?;
+    u64::try_from(millis).map(Duration::from_millis).map_err(|_| String::from("cannot be negative"))
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"\\t" => Ok(b'\t'),
+        [byte] if byte.is_ascii() && !b"\"\r\n".contains(byte) => Ok(*byte),
+        _ => Err(String::from("expected one ASCII character such as ; or \\t")),
+    }
+}
+
+fn size(text: &str) -> Result<usize, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" => 1,
+        "K" | "k" => 1 << 10,
+        "M" | "m" => 1 << 20,
+        "G" | "g" => 1 << 30,
+        _ => return Err(String::from("expected a number of bytes such as 65536, 64K or 16M")),
+    };
+    let number: usize =
+        digits.parse().map_err(|_| String::from("expected a number of bytes such as 64K or 16M"))?;
+    match number.checked_mul(unit) {
+        Some(size @ 1..=0x4000_0000) => Ok(size),
+        _ => Err(String::from("expected 1 byte to 1G")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_defined() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_delimiters_and_bounds_are_read() {
+        assert_eq!(size("64K"), Ok(65536));
+        assert_eq!(size("1"), Ok(1));
+        for text in ["0", "", "K", "5T", "99G", "-1", "1.5M"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+        assert_eq!(delimiter(";"), Ok(b';'));
+        assert_eq!(delimiter("\\t"), Ok(b'\t'));
+        for text in ["", "ab", "\"", "\n", "\u{e9}"] {
+            assert!(delimiter(text).is_err(), "{text}");
+        }
+        assert_eq!(bound("1m"), Ok(Duration::from_secs(60)));
+        assert!(bound("-1m").is_err());
+    }
+}

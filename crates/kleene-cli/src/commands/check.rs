@@ -1,0 +1,33 @@
+//! `kleene check`: what is wrong with rules.
+
+use std::io::Write as _;
+
+use anyhow::Result;
+
+use crate::Ending;
+use crate::args::CheckArgs;
+use crate::rules;
+use crate::summary::grouped;
+
+/// Checks rules and prints all that is to be said of them.
+pub(crate) fn check(args: &CheckArgs) -> Result<Ending> {
+    let loaded = match rules::load(&args.rules, &[])? {
+        Ok(loaded) => loaded,
+        Err(diagnostics) => {
+            crate::say(diagnostics.trim_end());
+            return Ok(Ending::WrongRules);
+        }
+    };
+    if !loaded.warnings.is_empty() {
+        crate::say(loaded.warnings.trim_end());
+    }
+    let count = |number: usize, what: &str| {
+        let plural = if number == 1 { "" } else { "s" };
+        format!("{} {what}{plural}", grouped(number as u64))
+    };
+    let rules = count(loaded.rules.len(), "rule");
+    let warnings = count(loaded.warning_count, "warning");
+    // A closed pipe has heard enough.
+    let _ = writeln!(std::io::stdout(), "{rules}, {warnings}");
+    Ok(if args.deny.is_some() && loaded.warning_count > 0 { Ending::WrongRules } else { Ending::Fine })
+}

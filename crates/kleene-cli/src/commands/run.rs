@@ -1,0 +1,309 @@
+//! `kleene run`: events in, matches and timeouts out.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use kleene::stream::{Engine, Late, Match, Overflow, Rejected, Sink, Stats, Timeout};
+use kleene::value::{Value, ValueRef};
+use kleene::{Event as _, Record, Timestamp};
+
+use crate::Ending;
+use crate::args::RunArgs;
+use crate::input::{self, Feed, Fill, Format, Item, Place, Reading};
+use crate::interrupt::Interrupt;
+use crate::output::Output;
+use crate::progress::Progress;
+use crate::rejects::Rejects;
+use crate::rules::{self, Loaded};
+use crate::summary::{Counts, grouped, summary};
+
+/// Runs rules over an input.
+pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
+    let loaded = match rules::load(&args.rules, &args.params)? {
+        Ok(loaded) => loaded,
+        Err(diagnostics) => {
+            crate::say(diagnostics.trim_end());
+            return Ok(Ending::WrongRules);
+        }
+    };
+    if !args.quiet && !loaded.warnings.is_empty() {
+        crate::say(loaded.warnings.trim_end());
+    }
+    if let Some(name) = &args.event_type
+        && loaded.schema.type_id(name).is_none()
+    {
+        bail!("the rules declare no event type `{name}` (--type): {}", declared(&loaded));
+    }
+    let mut engine = match build(args, &loaded) {
+        Ok(engine) => engine,
+        Err(error) => {
+            crate::say(&format!("error: {error:#}"));
+            return Ok(Ending::WrongRules);
+        }
+    };
+    refuse_same_files(args)?;
+    let reading = Reading {
+        type_field: args.type_field.clone(),
+        fixed_type: args.event_type.clone(),
+        time_field: args.time_field.clone().unwrap_or_else(|| String::from("ts")),
+        prefers_time_field: args.time_field.is_some(),
+        unit: args.time_unit,
+    };
+    let opened = input::open(&args.input)?;
+    let output = Output::open(&args.output, &loaded.schema, &reading.time_field)?;
+    let rejects = Rejects::open(args.rejects.as_deref(), args.quiet)?;
+    // Results that go to the terminal say enough of the progress.
+    let shows_progress = !args.quiet && !output.is_terminal();
+    let progress = Progress::new(opened.size, opened.position.clone(), shows_progress);
+    let format = args.format.unwrap_or_else(|| Format::of(&args.input));
+    let delimiter = args.delimiter.unwrap_or_else(|| input::delimiter_of(&args.input));
+    let mut feed =
+        Feed::start(opened, format, delimiter, args.max_line, &loaded.schema, reading);
+    let interrupt = Interrupt::default();
+    interrupt.listen(feed.waker());
+
+    let mut outlets = Outlets { output, rejects, progress };
+    let mut counts = Counts::default();
+    let started = Instant::now();
+    let stop = pump(&mut feed, &mut engine, &mut outlets, &mut counts, &interrupt);
+    if matches!(stop, Stop::End) {
+        engine.finish(&mut Tell { outlets: &mut outlets, place: None });
+    }
+    let Outlets { mut output, mut rejects, progress } = outlets;
+    output.flush();
+    progress.clear();
+    if let Some(error) = output.failure() {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Ok(Ending::Fine);
+        }
+        return Err(error)
+            .with_context(|| format!("cannot write the output {}", args.output.display()));
+    }
+    rejects.finish()?;
+    if !args.quiet {
+        let stats = engine.stats();
+        if matches!(stop, Stop::Interrupted) {
+            crate::say(&format!(
+                "interrupted: this is what was found so far; {} partial matches are still open \
+                 and told neither as matches nor as timeouts",
+                grouped(stats.partials)
+            ));
+        }
+        crate::say(summary(&stats, &counts, started.elapsed()).trim_end());
+        if matches!(stop, Stop::End) {
+            for hint in hints(args, &loaded, &feed, format, &stats, &counts) {
+                crate::say(&format!("hint: {hint}"));
+            }
+        }
+    }
+    match stop {
+        Stop::End | Stop::CannotWrite => Ok(Ending::Fine),
+        Stop::Interrupted => Ok(Ending::Interrupted),
+        Stop::CannotRead(error) => Err(error),
+    }
+}
+
+fn build(args: &RunArgs, loaded: &Loaded) -> Result<Engine<Record>> {
+    let mut builder = Engine::builder();
+    for rule in &loaded.rules {
+        builder = builder.rule(Arc::clone(&loaded.schema), Arc::clone(rule));
+    }
+    builder = match args.out_of_order {
+        Some(bound) => builder.out_of_order(bound),
+        None => builder.sorted(),
+    };
+    Ok(builder.build()?)
+}
+
+/// Opening a file to write to it empties it, which must not happen to the input.
+fn refuse_same_files(args: &RunArgs) -> Result<()> {
+    let canonical = |path: &Path| path.canonicalize().ok().filter(|path| path.is_file());
+    let written = [Some(&args.output), args.rejects.as_ref()];
+    for (index, path) in written.iter().enumerate() {
+        let Some(path) = path else { continue };
+        let Some(file) = canonical(path) else { continue };
+        if canonical(&args.input).is_some_and(|input| input == file) {
+            bail!("{} is the input; it cannot be written to as well", path.display());
+        }
+        if index == 1 && canonical(&args.output).is_some_and(|output| output == file) {
+            bail!("{} is the output; rejects need a file of their own", path.display());
+        }
+    }
+    Ok(())
+}
+
+/// Why the reading of events ended.
+enum Stop {
+    /// There are no more.
+    End,
+    /// Ctrl-C.
+    Interrupted,
+    /// Results cannot be written any more.
+    CannotWrite,
+    /// The input cannot be read any further.
+    CannotRead(anyhow::Error),
+}
+
+/// Moves events from the input into the engine until something ends it.
+fn pump(
+    feed: &mut Feed,
+    engine: &mut Engine<Record>,
+    outlets: &mut Outlets,
+    counts: &mut Counts,
+    interrupt: &Interrupt,
+) -> Stop {
+    loop {
+        match feed.next() {
+            Item::Event(event, place) => {
+                let mut sink = Tell { outlets, place: Some(place) };
+                // Fails only after the engine was told of the end.
+                let _ = engine.push(&event, &mut sink);
+                if interrupt.is_set() {
+                    return Stop::Interrupted;
+                }
+            }
+            Item::Unknown(name) => counts.saw_unknown(name),
+            Item::Rejected(place, reason) => {
+                counts.rejected += 1;
+                outlets.reject(place, &reason);
+            }
+            Item::Nothing => {}
+            Item::Unreadable(reason) => return Stop::CannotRead(anyhow!(reason)),
+            Item::Waiting => {
+                outlets.output.flush_if_live();
+                if outlets.output.has_failed() || outlets.rejects.has_failed() {
+                    return Stop::CannotWrite;
+                }
+                let stats = engine.stats();
+                let events = stats.events + counts.unknown;
+                outlets.progress.update(events, stats.matches, stats.timeouts);
+                let fill = feed.fill();
+                if interrupt.is_set() {
+                    return Stop::Interrupted;
+                }
+                match fill {
+                    Ok(Fill::More | Fill::Woken) => {}
+                    Ok(Fill::End) => return Stop::End,
+                    Err(error) => {
+                        let error = anyhow::Error::new(error);
+                        return Stop::CannotRead(error.context("cannot read on in the input"));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where everything goes that a run has to tell.
+struct Outlets {
+    output: Output,
+    rejects: Rejects,
+    progress: Progress,
+}
+
+impl Outlets {
+    fn reject(&mut self, place: Place<'_>, reason: &str) {
+        self.rejects.tell(place, reason, &self.progress);
+    }
+}
+
+/// What the engine tells while it takes the event at a place of the input.
+struct Tell<'a> {
+    outlets: &'a mut Outlets,
+    place: Option<Place<'a>>,
+}
+
+impl Sink<Record> for Tell<'_> {
+    fn matched(&mut self, found: Match<'_, Record>) {
+        self.outlets.output.matched(&found);
+    }
+
+    fn timed_out(&mut self, timeout: Timeout<'_, Record>) {
+        self.outlets.output.timed_out(&timeout);
+    }
+
+    fn late(&mut self, late: Late<'_, Record>) {
+        let Some(place) = self.place else { return };
+        self.outlets.reject(place, &late_reason(late.event.time(), late.watermark));
+    }
+
+    fn rejected(&mut self, rejected: Rejected<'_, Record>) {
+        let Some(place) = self.place else { return };
+        self.outlets.reject(place, &rejected.reason.to_string());
+    }
+
+    fn overflowed(&mut self, overflow: Overflow<'_>) {
+        let Some(place) = self.place else { return };
+        let reason = match overflow {
+            Overflow::Partials { rule, dropped, .. } => format!(
+                "too many partial matches: {dropped} of the rule `{}` were dropped",
+                rule.name
+            ),
+            Overflow::Reorder { watermark, .. } => {
+                format!("too many events wait to be sorted: time was moved on to {watermark}")
+            }
+            _ => String::from("a limit was reached"),
+        };
+        self.outlets.reject(place, &reason);
+    }
+}
+
+/// `late by 1h: ...`. An event is late if it is not after the watermark.
+fn late_reason(time: Timestamp, watermark: Timestamp) -> String {
+    let by = Value::Duration(watermark.millis_since(time).saturating_add(1));
+    format!("late by {by}: its time {} has passed already", ValueRef::Time(time))
+}
+
+/// What a newcomer may want to know when the result is not what was hoped for.
+fn hints(
+    args: &RunArgs,
+    loaded: &Loaded,
+    feed: &Feed,
+    format: Format,
+    stats: &Stats,
+    counts: &Counts,
+) -> Vec<String> {
+    let mut hints = Vec::new();
+    let is_nothing_known = stats.events == 0;
+    if feed.is_empty() {
+        hints.push(String::from("the input is empty"));
+    } else if is_nothing_known && counts.unknown > 0 {
+        hints.push(format!("no event is of a declared type: {}", declared(loaded)));
+    } else if is_nothing_known && counts.rejected > 0 {
+        hints.push(match format {
+            Format::Jsonl => String::from(
+                "nothing in the input could be read as one JSON object a line; is it CSV \
+                 (--format csv), or one JSON array (`jq -c '.[]'` makes lines of it)?",
+            ),
+            Format::Csv => String::from(
+                "nothing in the input could be read as CSV; is it JSON (--format jsonl), or is \
+                 the delimiter another one (--delimiter)?",
+            ),
+        });
+    }
+    if stats.late > 0 {
+        hints.push(match args.out_of_order {
+            None => String::from(
+                "the input is not in time order: --out-of-order 5s waits 5 seconds for late events",
+            ),
+            Some(_) => String::from("a larger --out-of-order waits longer for late events"),
+        });
+    }
+    hints
+}
+
+/// The declared types, for messages.
+fn declared(loaded: &Loaded) -> String {
+    const SHOWN: usize = 10;
+    let mut names: Vec<&str> =
+        loaded.schema.types().take(SHOWN).map(|(_, ty)| &*ty.name).collect();
+    match loaded.schema.len() {
+        0 => return String::from("the rules declare none"),
+        length if length > SHOWN => names.push("..."),
+        _ => {}
+    }
+    format!("the rules declare {}", names.join(", "))
+}

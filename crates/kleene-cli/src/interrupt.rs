@@ -1,0 +1,30 @@
+//! Ctrl-C: the first asks for an orderly end, the second ends at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The exit code of a run that was interrupted, as shells know it: 128 + SIGINT.
+pub(crate) const EXIT_CODE: u8 = 130;
+
+/// Whether the user wants the run to end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Whether Ctrl-C was pressed.
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// From now on Ctrl-C (or a request to terminate) sets this, and then calls `wake`.
+    pub(crate) fn listen(&self, wake: impl Fn() + Send + 'static) {
+        let flag = self.clone();
+        // Fails only where another handler was set before, or where there are no signals.
+        let _ = ctrlc::set_handler(move || {
+            if flag.0.swap(true, Ordering::Relaxed) {
+                std::process::exit(i32::from(EXIT_CODE));
+            }
+            wake();
+        });
+    }
+}

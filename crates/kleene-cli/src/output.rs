@@ -1,0 +1,348 @@
+//! Results as JSON, one object a line.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use kleene::schema::{EventType, FieldId, Schema};
+use kleene::value::{Value, ValueRef};
+use kleene::{Event as _, Match, Record, Timeout};
+
+/// Writes matches and timeouts.
+pub(crate) struct Output {
+    writer: BufWriter<Box<dyn Write>>,
+    /// Whether someone may be waiting to read.
+    is_live: bool,
+    /// Whether it goes to the terminal.
+    is_terminal: bool,
+    /// What writing failed with; nothing is written after that.
+    failure: Option<io::Error>,
+    has_unflushed: bool,
+    line: Vec<u8>,
+    shapes: Vec<Shape>,
+}
+
+/// How the events of a type are written.
+struct Shape {
+    name: Arc<str>,
+    /// Whether a declared field of that name stands for the type already.
+    has_type_field: bool,
+    /// The name under which the event's time is written first.
+    time_name: Arc<str>,
+    /// The fields but that of the event time, in the order of declaration.
+    fields: Vec<Member>,
+}
+
+/// A field or an object of fields.
+enum Member {
+    Field(Arc<str>, FieldId),
+    Object(Arc<str>, Vec<Member>),
+}
+
+impl Shape {
+    fn new(ty: &EventType, time_field: &str) -> Shape {
+        let time_name = match ty.time {
+            Some(id) => ty.field(id).name.clone(),
+            None => time_field.into(),
+        };
+        let mut fields = Vec::new();
+        for (index, field) in ty.fields.iter().enumerate() {
+            if field.name != time_name {
+                insert(&mut fields, &field.name, FieldId::new(index));
+            }
+        }
+        let has_type_field = ty.field_id("type").is_some();
+        Shape { name: ty.name.clone(), has_type_field, time_name, fields }
+    }
+}
+
+fn insert(members: &mut Vec<Member>, path: &str, id: FieldId) {
+    let Some((name, rest)) = path.split_once('.') else {
+        members.push(Member::Field(path.into(), id));
+        return;
+    };
+    for member in &mut *members {
+        if let Member::Object(object, inner) = member
+            && **object == *name
+        {
+            return insert(inner, rest, id);
+        }
+    }
+    let mut inner = Vec::new();
+    insert(&mut inner, rest, id);
+    members.push(Member::Object(name.into(), inner));
+}
+
+impl Output {
+    /// Opens a file to write to, or standard output for `-`. Events without a declared time have it
+    /// under `time_field`.
+    pub(crate) fn open(path: &Path, schema: &Schema, time_field: &str) -> Result<Output> {
+        let (writer, is_live, is_terminal): (Box<dyn Write>, _, _) = if path == Path::new("-") {
+            let stdout = io::stdout();
+            let is_terminal = stdout.is_terminal();
+            (Box::new(stdout), true, is_terminal)
+        } else {
+            let file = File::create(path)
+                .with_context(|| format!("cannot write the output {}", path.display()))?;
+            let is_file = file.metadata().is_ok_and(|meta| meta.is_file());
+            (Box::new(file), !is_file, false)
+        };
+        Ok(Output {
+            writer: BufWriter::with_capacity(64 << 10, writer),
+            is_live,
+            is_terminal,
+            failure: None,
+            has_unflushed: false,
+            line: Vec::new(),
+            shapes: schema.types().map(|(_, ty)| Shape::new(ty, time_field)).collect(),
+        })
+    }
+
+    /// Writes a match.
+    pub(crate) fn matched(&mut self, found: &Match<'_, Record>) {
+        self.write("match", found, None);
+    }
+
+    /// Writes a timeout.
+    pub(crate) fn timed_out(&mut self, timeout: &Timeout<'_, Record>) {
+        self.write("timeout", timeout, Some(timeout));
+    }
+
+    /// Hands over what was written so far, if someone may be waiting for it.
+    pub(crate) fn flush_if_live(&mut self) {
+        if self.is_live && self.has_unflushed {
+            self.flush();
+        }
+    }
+
+    /// Hands over what was written so far.
+    pub(crate) fn flush(&mut self) {
+        self.has_unflushed = false;
+        if self.failure.is_none() {
+            self.failure = self.writer.flush().err();
+        }
+    }
+
+    /// What writing failed with, if it did.
+    pub(crate) fn failure(&mut self) -> Option<io::Error> {
+        self.failure.take()
+    }
+
+    /// Whether it goes to the terminal.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
+    /// Whether writing failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failure.is_some()
+    }
+
+    fn write(
+        &mut self,
+        kind: &str,
+        found: &Match<'_, Record>,
+        timeout: Option<&Timeout<'_, Record>>,
+    ) {
+        if self.has_failed() {
+            return;
+        }
+        let mut line = std::mem::take(&mut self.line);
+        line.clear();
+        line.extend_from_slice(b"{\"rule\":");
+        write_text(&mut line, &found.rule().name);
+        line.extend_from_slice(b",\"kind\":");
+        write_text(&mut line, kind);
+        line.extend_from_slice(b",\"id\":");
+        write_text(&mut line, &found.id().to_string());
+        line.extend_from_slice(b",\"key\":{");
+        let mut comma = Comma::default();
+        for (name, value) in found.key() {
+            comma.name(&mut line, name);
+            write_value(&mut line, value.as_ref());
+        }
+        line.extend_from_slice(b"},\"start\":");
+        write_value(&mut line, ValueRef::Time(found.start()));
+        line.extend_from_slice(b",\"end\":");
+        write_value(&mut line, ValueRef::Time(found.end()));
+        if let Some(timeout) = timeout {
+            line.extend_from_slice(b",\"reached\":");
+            let reached = timeout.reached();
+            write_value(&mut line, reached.map_or(ValueRef::Null, |name| ValueRef::String(name)));
+            line.extend_from_slice(b",\"awaits\":[");
+            let mut comma = Comma::default();
+            for name in timeout.awaits() {
+                comma.next(&mut line);
+                write_text(&mut line, name);
+            }
+            line.push(b']');
+        }
+        line.extend_from_slice(b",\"events\":");
+        self.write_events(&mut line, found);
+        line.extend_from_slice(b",\"emit\":");
+        match found.emit() {
+            Value::Null => line.extend_from_slice(b"{}"),
+            emit => write_value(&mut line, emit.as_ref()),
+        }
+        line.extend_from_slice(b"}\n");
+        self.failure = self.writer.write_all(&line).err();
+        self.has_unflushed = true;
+        self.line = line;
+    }
+
+    /// The events by the names of their steps, in the order in which the steps were reached.
+    fn write_events(&self, line: &mut Vec<u8>, found: &Match<'_, Record>) {
+        let events: Vec<(&Arc<str>, &Record)> = found.events().collect();
+        let mut names: Vec<&Arc<str>> = Vec::new();
+        for (name, _) in &events {
+            if !names.contains(name) {
+                names.push(name);
+            }
+        }
+        line.push(b'{');
+        let mut comma = Comma::default();
+        for name in names {
+            comma.name(line, name);
+            line.push(b'[');
+            let mut comma = Comma::default();
+            for (_, event) in events.iter().filter(|(of, _)| *of == name) {
+                comma.next(line);
+                self.write_event(line, event);
+            }
+            line.push(b']');
+        }
+        line.push(b'}');
+    }
+
+    fn write_event(&self, line: &mut Vec<u8>, event: &Record) {
+        let shape = &self.shapes[event.type_id().index()];
+        line.push(b'{');
+        let mut comma = Comma::default();
+        if !shape.has_type_field {
+            comma.name(line, "type");
+            write_text(line, &shape.name);
+        }
+        comma.name(line, &shape.time_name);
+        write_value(line, ValueRef::Time(event.time()));
+        write_members(line, &mut comma, &shape.fields, event, event.extra());
+        line.push(b'}');
+    }
+}
+
+/// Writes the fields that are there, those of open types last. What an object has of both declared
+/// and undeclared fields is put together again.
+fn write_members(
+    line: &mut Vec<u8>,
+    comma: &mut Comma,
+    members: &[Member],
+    event: &Record,
+    extra: &[(Arc<str>, Value)],
+) {
+    for member in members {
+        match member {
+            Member::Field(name, id) => {
+                let value = event.field(*id);
+                if !value.is_null() {
+                    comma.name(line, name);
+                    write_value(line, value);
+                }
+            }
+            Member::Object(name, members) => {
+                let rest = extra.iter().find(|(undeclared, _)| undeclared == name);
+                let rest = match rest {
+                    Some((_, Value::Record(fields))) => &**fields,
+                    _ => &[],
+                };
+                let (length, before) = (line.len(), comma.clone());
+                comma.name(line, name);
+                line.push(b'{');
+                let mut inner = Comma::default();
+                write_members(line, &mut inner, members, event, rest);
+                line.push(b'}');
+                if inner.is_first() {
+                    line.truncate(length);
+                    *comma = before;
+                }
+            }
+        }
+    }
+    let is_object = |name: &Arc<str>| {
+        members.iter().any(|member| matches!(member, Member::Object(object, _) if object == name))
+    };
+    for (name, value) in extra.iter().filter(|(name, _)| !is_object(name)) {
+        comma.name(line, name);
+        write_value(line, value.as_ref());
+    }
+}
+
+/// Puts a comma before each but the first.
+#[derive(Clone, Default)]
+struct Comma(bool);
+
+impl Comma {
+    fn next(&mut self, line: &mut Vec<u8>) {
+        if self.0 {
+            line.push(b',');
+        }
+        self.0 = true;
+    }
+
+    fn name(&mut self, line: &mut Vec<u8>, name: &str) {
+        self.next(line);
+        write_text(line, name);
+        line.push(b':');
+    }
+
+    fn is_first(&self) -> bool {
+        !self.0
+    }
+}
+
+/// Writes a string of JSON.
+pub(crate) fn write_text(line: &mut Vec<u8>, text: &str) {
+    write_json(line, text);
+}
+
+/// Writes a value as JSON: times as RFC 3339, durations as rules spell them, addresses as text,
+/// floats that JSON has no number for as null.
+pub(crate) fn write_value(line: &mut Vec<u8>, value: ValueRef<'_>) {
+    match value {
+        ValueRef::Null => line.extend_from_slice(b"null"),
+        ValueRef::Bool(b) => write_json(line, &b),
+        ValueRef::Int(i) => write_json(line, &i),
+        ValueRef::Float(x) => write_json(line, &x),
+        ValueRef::String(text) => write_text(line, text),
+        // None of these has a character that needs escaping.
+        ValueRef::Time(_) | ValueRef::Duration(_) | ValueRef::Ip(_) => {
+            line.push(b'"');
+            // Writing to memory does not fail.
+            let _ = write!(line, "{value}");
+            line.push(b'"');
+        }
+        ValueRef::List(items) => {
+            line.push(b'[');
+            let mut comma = Comma::default();
+            for item in items {
+                comma.next(line);
+                write_value(line, item.as_ref());
+            }
+            line.push(b']');
+        }
+        ValueRef::Record(fields) => {
+            line.push(b'{');
+            let mut comma = Comma::default();
+            for (name, value) in fields {
+                comma.name(line, name);
+                write_value(line, value.as_ref());
+            }
+            line.push(b'}');
+        }
+    }
+}
+
+fn write_json<T: serde::Serialize + ?Sized>(line: &mut Vec<u8>, value: &T) {
+    // Writing text and numbers to memory does not fail.
+    let _ = serde_json::to_writer(line, value);
+}

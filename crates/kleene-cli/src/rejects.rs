@@ -1,0 +1,90 @@
+//! What could not be taken: told on standard error while it is little, written to a file if asked.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::input::Place;
+use crate::output::write_text;
+use crate::progress::Progress;
+
+/// How many are told on standard error.
+const SHOWN: u64 = 5;
+/// How much of the input is written with each, in characters.
+const INPUT_KEPT: usize = 1000;
+
+/// Late and malformed events.
+pub(crate) struct Rejects {
+    file: Option<(PathBuf, BufWriter<File>)>,
+    failure: Option<io::Error>,
+    is_quiet: bool,
+    told: u64,
+    line: Vec<u8>,
+}
+
+impl Rejects {
+    /// Rejects that go to a file, if one is given, and else to standard error.
+    pub(crate) fn open(path: Option<&Path>, is_quiet: bool) -> Result<Rejects> {
+        let file = match path {
+            None => None,
+            Some(path) => {
+                let file = File::create(path)
+                    .with_context(|| format!("cannot write the rejects {}", path.display()))?;
+                Some((path.to_path_buf(), BufWriter::new(file)))
+            }
+        };
+        Ok(Rejects { file, failure: None, is_quiet, told: 0, line: Vec::new() })
+    }
+
+    /// Tells of one.
+    pub(crate) fn tell(&mut self, place: Place<'_>, reason: &str, progress: &Progress) {
+        if let Some((_, file)) = &mut self.file {
+            if self.failure.is_none() {
+                self.line.clear();
+                let line = &mut self.line;
+                line.extend_from_slice(b"{\"line\":");
+                // Writing to memory does not fail.
+                let _ = write!(line, "{}", place.line);
+                line.extend_from_slice(b",\"reason\":");
+                write_text(line, reason);
+                line.extend_from_slice(b",\"input\":");
+                write_text(line, &shortened(place.text));
+                line.extend_from_slice(b"}\n");
+                self.failure = file.write_all(line).err();
+            }
+        } else if !self.is_quiet {
+            self.told += 1;
+            if self.told <= SHOWN {
+                progress.say(&format!("line {}: {reason}", place.line));
+            } else if self.told == SHOWN + 1 {
+                progress.say("further rejects are only counted; use --rejects FILE to see them all");
+            }
+        }
+    }
+
+    /// Writes what is left. Fails if writing did at any time.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        if let Some((path, file)) = &mut self.file {
+            let result = match self.failure.take() {
+                Some(error) => Err(error),
+                None => file.flush(),
+            };
+            result.with_context(|| format!("cannot write the rejects {}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Whether writing failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failure.is_some()
+    }
+}
+
+/// The text, cut, with what is not UTF-8 replaced.
+fn shortened(text: &[u8]) -> String {
+    // Cut roughly first: the text may be long, and characters have at most 4 bytes.
+    let text = String::from_utf8_lossy(&text[..text.len().min(4 * INPUT_KEPT)]);
+    text.chars().take(INPUT_KEPT).collect()
+}

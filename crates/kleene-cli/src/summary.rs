@@ -1,0 +1,132 @@
+//! The counts at the end of a run.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use kleene::stream::Stats;
+
+/// How many types are told by name.
+const NAMES: usize = 5;
+/// How many names are remembered, however many there are in the input.
+const NAMES_KEPT: usize = 100;
+
+/// What a run counts beside the engine.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    /// Lines that are no event of a declared type.
+    pub(crate) rejected: u64,
+    /// Events of types that no rule file declares.
+    pub(crate) unknown: u64,
+    unknown_types: Vec<(String, u64)>,
+}
+
+impl Counts {
+    /// Counts an event of an undeclared type.
+    pub(crate) fn saw_unknown(&mut self, name: &str) {
+        self.unknown += 1;
+        match self.unknown_types.iter_mut().find(|(known, _)| known == name) {
+            Some((_, count)) => *count += 1,
+            None if self.unknown_types.len() < NAMES_KEPT => {
+                // Names come from the input and can be of any length.
+                if name.len() <= 100 {
+                    self.unknown_types.push((name.to_owned(), 1));
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// The undeclared types that came most often: `delivered 4,856, login 12, ...`.
+    pub(crate) fn unknown_types(&self) -> String {
+        let mut types: Vec<_> = self.unknown_types.iter().collect();
+        types.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let named = types.iter().take(NAMES);
+        let mut text: Vec<String> =
+            named.map(|(name, count)| format!("{} {}", name.escape_debug(), grouped(*count))).collect();
+        if types.len() > NAMES {
+            text.push(String::from("..."));
+        }
+        text.join(", ")
+    }
+}
+
+/// The summary as it is printed.
+pub(crate) fn summary(stats: &Stats, counts: &Counts, elapsed: Duration) -> String {
+    let events = stats.events + counts.unknown;
+    let seconds = elapsed.as_secs_f64();
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a speed to look at"
+    )]
+    let speed = (events as f64 / seconds.max(1e-6)) as u64;
+    let unknown = if counts.unknown == 0 {
+        String::new()
+    } else {
+        format!("types that are not declared: {}", counts.unknown_types())
+    };
+    let rows = [
+        ("events", events, format!("{} events/s, {seconds:.2} s", grouped(speed))),
+        ("matches", stats.matches, String::new()),
+        ("timeouts", stats.timeouts, String::new()),
+        ("late", stats.late, String::new()),
+        ("rejected", counts.rejected + stats.rejected, String::new()),
+        ("unknown", counts.unknown + stats.unknown, unknown),
+        ("without key", stats.keyless, String::new()),
+        ("limits reached", stats.overflowed, String::new()),
+        ("peak partial matches", stats.peak_partials, String::new()),
+    ];
+    let width = rows.iter().map(|(_, count, _)| grouped(*count).len()).max().unwrap_or(1);
+    let mut text = String::new();
+    for (name, count, note) in rows {
+        // What is rare is not worth a line that says 0.
+        if count == 0 && matches!(name, "without key" | "limits reached") {
+            continue;
+        }
+        let line = format!("{name:<20}  {:>width$}  {note}", grouped(count));
+        // Writing to memory does not fail.
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    text
+}
+
+/// The number with separators: `1,234,567`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_separators() {
+        for (number, text) in
+            [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567"), (12_345, "12,345")]
+        {
+            assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn undeclared_types_are_told_most_frequent_first() {
+        let mut counts = Counts::default();
+        for name in ["b", "a", "c", "b", "d", "e", "f", "\n", "a", "b"] {
+            counts.saw_unknown(name);
+        }
+        for number in 0..1000 {
+            counts.saw_unknown(&"x".repeat(number));
+        }
+        assert_eq!(counts.unknown_types(), "b 3, a 2,  1, \\n 1, c 1, ...");
+        assert_eq!((counts.unknown, counts.unknown_types.len()), (1010, NAMES_KEPT));
+    }
+}
