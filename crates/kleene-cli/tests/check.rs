@@ -1,0 +1,51 @@
+//! `kleene check`, the help and the version.
+
+mod common;
+
+use common::Dir;
+
+const GOOD: &[u8] = b"event a { x: int }\nrule r { key x match a{3} within 5s }\n";
+const NO_KEY: &[u8] = b"event a { x: int }\nrule r { match a{3} within 5s }\n";
+
+#[test]
+fn good_rules_are_counted() {
+    let dir = Dir::new(&[("good.cep", GOOD)]);
+    let ran = dir.run("check good.cep");
+    assert_eq!((ran.code, &*ran.stdout, &*ran.stderr), (Some(0), "1 rule, 0 warnings\n", ""));
+}
+
+#[test]
+fn warnings_are_told_and_can_be_denied() {
+    let dir = Dir::new(&[("r.cep", NO_KEY)]);
+    let ran = dir.run("check r.cep");
+    assert_eq!((ran.code, &*ran.stdout), (Some(0), "1 rule, 1 warning\n"));
+    assert!(ran.stderr.starts_with("warning[W0001]: "), "{}", ran.stderr);
+    assert_eq!(dir.run("check r.cep --deny warnings").code, Some(1));
+}
+
+#[test]
+fn the_files_of_a_directory_are_one_set_of_rules() {
+    let dir = Dir::new(&[
+        ("rules/events.cep", b"event a { x: int }\n"),
+        ("rules/deep/one.cep", b"rule one { key x match a{3} within 5s }\n"),
+        ("rules/deep/two.cep", b"rule two { key x match a -> a as b within 5s }\n"),
+    ]);
+    let ran = dir.run("check rules");
+    assert_eq!((ran.code, &*ran.stdout), (Some(0), "2 rules, 0 warnings\n"), "{}", ran.stderr);
+    dir.write("rules/deep/three.cep", b"rule three { key y match c within 5s }\n");
+    let ran = dir.run("check rules");
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("rules/deep/three.cep:1:"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_help_shows_examples_and_the_version_is_told() {
+    let dir = Dir::new(&[]);
+    let help = dir.run("run --help");
+    assert_eq!(help.code, Some(0));
+    for text in ["Examples:", "kleene run shop.cep --input orders.jsonl.gz", "Exit codes:"] {
+        assert!(help.stdout.contains(text), "{text}");
+    }
+    let version = dir.run("--version");
+    assert_eq!(version.stdout, concat!("kleene ", env!("CARGO_PKG_VERSION"), "\n"));
+}

@@ -1,0 +1,550 @@
+//! `kleene run` on good input and bad.
+
+mod common;
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::Stdio;
+
+use common::{Dir, Ran};
+use serde_json::json;
+
+const SHOP: &str = "
+event created { order_id: string, amount: float?, ts: time }
+event paid { order_id: string, ts: time }
+
+rule unpaid {
+  key order_id
+  match created as c -> paid as p
+  within 10m
+  skip none
+  emit { order_id, amount: c.amount, took: p.ts - c.ts }
+  on timeout emit { order_id, reached: match.step }
+}
+";
+
+/// Two orders, of which one is paid in time.
+const ORDERS: &str = r#"{"type":"created","ts":"2024-05-01T10:00:00Z","order_id":"a","amount":9.5}
+{"type":"created","ts":"2024-05-01T10:01:00Z","order_id":"b"}
+{"type":"paid","ts":"2024-05-01T10:02:30Z","order_id":"a"}
+{"type":"created","ts":"2024-05-01T11:00:00Z","order_id":"c"}
+"#;
+
+fn shop(input: &str) -> Dir {
+    Dir::new(&[("shop.cep", SHOP.as_bytes()), ("in.jsonl", input.as_bytes())])
+}
+
+/// The orders with another line after the second.
+fn with_line(line: &[u8]) -> Vec<u8> {
+    let mut lines: Vec<&[u8]> = ORDERS.lines().map(str::as_bytes).collect();
+    lines.insert(2, line);
+    let mut text = lines.join(&b'\n');
+    text.push(b'\n');
+    text
+}
+
+/// Whether the orders were seen: one match, and two timeouts.
+fn assert_orders_seen(ran: &Ran) {
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!((ran.count("matches"), ran.count("timeouts")), (1, 2), "{}", ran.stderr);
+    assert_eq!(ran.results().len(), 3);
+}
+
+#[test]
+fn matches_and_timeouts_are_printed_as_json_lines() {
+    let ran = shop(ORDERS).run("run shop.cep --input in.jsonl");
+    assert_orders_seen(&ran);
+    let mut results = ran.results();
+    for result in &mut results {
+        let id = result.as_object_mut().unwrap().remove("id").unwrap();
+        assert!(!id.as_str().unwrap().is_empty());
+    }
+    assert_eq!(
+        results,
+        [
+            json!({
+                "rule": "unpaid", "kind": "match", "key": { "order_id": "a" },
+                "start": "2024-05-01T10:00:00Z", "end": "2024-05-01T10:02:30Z",
+                "events": {
+                    "c": [{ "type": "created", "ts": "2024-05-01T10:00:00Z", "order_id": "a", "amount": 9.5 }],
+                    "p": [{ "type": "paid", "ts": "2024-05-01T10:02:30Z", "order_id": "a" }],
+                },
+                "emit": { "order_id": "a", "amount": 9.5, "took": "2m30s" },
+            }),
+            json!({
+                "rule": "unpaid", "kind": "timeout", "key": { "order_id": "b" },
+                "start": "2024-05-01T10:01:00Z", "end": "2024-05-01T10:11:00Z",
+                "reached": "c", "awaits": ["p"],
+                "events": {
+                    "c": [{ "type": "created", "ts": "2024-05-01T10:01:00Z", "order_id": "b" }],
+                },
+                "emit": { "order_id": "b", "reached": "c" },
+            }),
+            json!({
+                "rule": "unpaid", "kind": "timeout", "key": { "order_id": "c" },
+                "start": "2024-05-01T11:00:00Z", "end": "2024-05-01T11:10:00Z",
+                "reached": "c", "awaits": ["p"],
+                "events": {
+                    "c": [{ "type": "created", "ts": "2024-05-01T11:00:00Z", "order_id": "c" }],
+                },
+                "emit": { "order_id": "c", "reached": "c" },
+            }),
+        ]
+    );
+    let first = ran.stdout.lines().next().unwrap();
+    let order = ["rule", "kind", "id", "key", "start", "end", "events", "emit"];
+    let places: Vec<_> = order.map(|name| first.find(&format!("\"{name}\":"))).to_vec();
+    assert!(places.is_sorted() && places.iter().all(Option::is_some), "{first}");
+}
+
+#[test]
+fn the_summary_counts_everything() {
+    let ran = shop(ORDERS).run("run shop.cep --input in.jsonl");
+    let expected = [
+        ("events", 4),
+        ("matches", 1),
+        ("timeouts", 2),
+        ("late", 0),
+        ("rejected", 0),
+        ("unknown", 0),
+        ("peak partial matches", 2),
+    ];
+    for (name, count) in expected {
+        assert_eq!(ran.count(name), count, "{name}");
+    }
+    assert!(ran.stderr.contains(" events/s, "), "{}", ran.stderr);
+    assert_eq!(ran.told(), [""; 0]);
+}
+
+#[test]
+fn bad_lines_are_told_and_the_rest_is_processed() {
+    let cases: [(&[u8], &str); 10] = [
+        (b"garbage", "line 3: not JSON: expected value at column 1"),
+        (
+            br#"{"type":"created","ts":"2024-05-01T10:01:30Z","order_id":"x""#,
+            "line 3: not JSON: EOF while parsing an object at column 60",
+        ),
+        (br#"{"type":"created","ts":"2024-05-01T10:01:30Z"}"#, "line 3: missing field `order_id`"),
+        (
+            br#"{"type":"created","ts":"2024-05-01T10:01:30Z","order_id":17}"#,
+            "line 3: field `order_id`: expected string, found the number 17",
+        ),
+        (
+            br#"{"type":"created","ts":"2024-05-01T10:01:30Z","order_id":"x","amount":"9"}"#,
+            "line 3: field `amount`: expected float, found the text \"9\"",
+        ),
+        (
+            br#"{"type":"created","order_id":"x"}"#,
+            "line 3: no event time: missing field `ts`",
+        ),
+        (
+            br#"{"ts":"2024-05-01T10:01:30Z","order_id":"x"}"#,
+            "line 3: no event type: missing field `type`",
+        ),
+        (
+            b"{\"type\":\"created\",\"ts\":\"2024-05-01T10:01:30Z\",\"order_id\":\"\xff\"}",
+            "line 3: not UTF-8 at column 58",
+        ),
+        (
+            br#"{"type":"paid","ts":"2024-05-01T10:01:30Z","order_id":"a"} {}"#,
+            "line 3: not JSON: trailing characters at column 60",
+        ),
+        (
+            br#"{"type":"paid","ts":"2024-05-01T10:01:30Z","order_id":"a","order_id":"a"}"#,
+            "line 3: field `order_id` is given twice",
+        ),
+    ];
+    for (line, expected) in cases {
+        let dir = shop("");
+        dir.write("in.jsonl", &with_line(line));
+        let ran = dir.run("run shop.cep --input in.jsonl");
+        assert_orders_seen(&ran);
+        assert_eq!((ran.count("events"), ran.count("rejected")), (4, 1), "{expected}");
+        assert_eq!(ran.told(), [expected]);
+    }
+}
+
+#[test]
+fn an_event_of_an_unknown_type_is_counted_and_no_error() {
+    let line = br#"{"type":"delivered","ts":"2024-05-01T10:01:30Z"}"#;
+    let ran = shop("").run_with("run shop.cep", &with_line(line));
+    assert_orders_seen(&ran);
+    assert_eq!((ran.count("events"), ran.count("unknown"), ran.count("rejected")), (5, 1, 0));
+    assert_eq!(ran.told(), [""; 0]);
+    assert!(ran.stderr.contains("types that are not declared: delivered 1\n"), "{}", ran.stderr);
+}
+
+#[test]
+fn an_event_an_hour_late_is_told_and_the_rest_is_processed() {
+    let line = br#"{"type":"paid","ts":"2024-05-01T09:01:00Z","order_id":"b"}"#;
+    for (order, by) in [("", "1h"), ("--sorted", "1h"), ("--out-of-order 5s", "59m55s")] {
+        let ran = shop("").run_with(&format!("run shop.cep {order}"), &with_line(line));
+        assert_orders_seen(&ran);
+        assert_eq!((ran.count("events"), ran.count("late")), (5, 1), "{order}");
+        let expected =
+            format!("line 3: late by {by}: its time 2024-05-01T09:01:00Z has passed already");
+        assert_eq!(ran.told(), [expected]);
+        assert!(ran.stderr.contains("hint: "), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn events_out_of_order_within_the_bound_are_in_time() {
+    let line = br#"{"type":"paid","ts":"2024-05-01T10:00:57Z","order_id":"z"}"#;
+    let ran = shop("").run_with("run shop.cep --out-of-order 5s", &with_line(line));
+    assert_orders_seen(&ran);
+    assert_eq!(ran.count("late"), 0);
+}
+
+#[test]
+fn a_line_of_ten_megabytes_is_skipped_without_being_held() {
+    let mut line = br#"{"type":"paid","ts":"2024-05-01T10:01:30Z","order_id":""#.to_vec();
+    line.resize(10 << 20, b'x');
+    let ran = shop("").run_with("run shop.cep", &with_line(&line));
+    assert_orders_seen(&ran);
+    assert_eq!(ran.count("rejected"), 1);
+    let expected = "line 3: the line is too long: 10485760 bytes (--max-line allows more)";
+    assert_eq!(ran.told(), [expected]);
+    // Where it is allowed it is seen for what it is.
+    line.extend_from_slice(b"\"}");
+    let ran = shop("").run_with("run shop.cep --max-line 11M", &with_line(&line));
+    assert_orders_seen(&ran);
+    assert_eq!((ran.count("rejected"), ran.count("events")), (0, 5));
+}
+
+#[test]
+fn an_empty_input_has_no_events() {
+    let dir = shop("");
+    dir.write("in.csv", b"");
+    for args in ["run shop.cep", "run shop.cep -i in.jsonl", "run shop.cep -i in.csv"] {
+        let ran = dir.run(args);
+        assert_eq!((ran.code, &*ran.stdout), (Some(0), ""), "{args}");
+        assert_eq!((ran.count("events"), ran.count("matches")), (0, 0));
+        assert!(ran.stderr.ends_with("hint: the input is empty\n"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn only_the_first_rejects_are_told_and_all_are_written_if_asked() {
+    let mut input = String::from(ORDERS);
+    for number in 0..20 {
+        input.push_str(&format!("garbage \"{number}\" \u{e9}\n"));
+    }
+    input.push_str(r#"{"type":"paid","ts":"2024-05-01T10:00:00Z","order_id":"a"}"#);
+    let dir = shop(&input);
+    let ran = dir.run("run shop.cep -i in.jsonl");
+    assert_orders_seen(&ran);
+    let told = ran.told();
+    assert_eq!(told.len(), 6, "{told:?}");
+    assert_eq!(told[5], "further rejects are only counted; use --rejects FILE to see them all");
+    assert_eq!((ran.count("rejected"), ran.count("late")), (20, 1));
+
+    let ran = dir.run("run shop.cep -i in.jsonl --rejects bad.jsonl");
+    assert_orders_seen(&ran);
+    assert_eq!(ran.told(), [""; 0]);
+    let bad = dir.read("bad.jsonl");
+    let bad: Vec<serde_json::Value> =
+        bad.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(bad.len(), 21);
+    assert_eq!(
+        bad[0],
+        json!({ "line": 5, "reason": "not JSON: expected value at column 1", "input": "garbage \"0\" \u{e9}" })
+    );
+    assert_eq!(
+        bad[20],
+        json!({
+            "line": 25,
+            "reason": "late by 1h: its time 2024-05-01T10:00:00Z has passed already",
+            "input": r#"{"type":"paid","ts":"2024-05-01T10:00:00Z","order_id":"a"}"#,
+        })
+    );
+}
+
+#[test]
+fn the_same_results_come_from_a_file_standard_input_gzip_and_csv() {
+    let csv = "order_id,ts,type,amount\na,1714557600000,created,9.5\n\"b\",1714557660000,created,\n\
+               a,2024-05-01T10:02:30Z,paid,\nc,2024-05-01 11:00:00,created,\n";
+    let gzip = |text: &str| {
+        let mut encoder =
+            flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let dir = shop(ORDERS);
+    dir.write("in.csv", csv.as_bytes());
+    dir.write("in.csv.gz", &gzip(csv));
+    dir.write("in.jsonl.gz", &gzip(ORDERS));
+    dir.write("in.tsv", csv.replace(',', "\t").as_bytes());
+    dir.write("unnamed", &gzip(csv));
+    let expected = dir.run("run shop.cep -i in.jsonl");
+    assert_orders_seen(&expected);
+    for args in [
+        "-i in.jsonl.gz",
+        "-i in.csv",
+        "-i in.csv.gz",
+        "-i in.tsv",
+        "-i unnamed --format csv",
+        "-i in.csv --delimiter ,",
+    ] {
+        let ran = dir.run(&format!("run shop.cep {args}"));
+        assert_eq!((ran.code, &ran.stdout), (Some(0), &expected.stdout), "{args}: {}", ran.stderr);
+    }
+    for (args, input) in [
+        ("", ORDERS.as_bytes()),
+        ("-i -", ORDERS.as_bytes()),
+        ("--input - --format csv", csv.as_bytes()),
+        ("", &gzip(ORDERS)),
+    ] {
+        let ran = dir.run_with(&format!("run shop.cep {args}"), input);
+        assert_eq!((ran.code, &ran.stdout), (Some(0), &expected.stdout), "{args}: {}", ran.stderr);
+    }
+    let ran = dir.run("run shop.cep -i in.jsonl --output out.jsonl");
+    assert_eq!((ran.code, &*ran.stdout), (Some(0), ""));
+    assert_eq!(dir.read("out.jsonl"), expected.stdout);
+}
+
+#[test]
+fn bad_records_of_csv_are_told_and_the_rest_is_processed() {
+    let csv = "type,order_id,ts,amount\ncreated,a,2024-05-01T10:00:00Z,9.5\n\
+               created,b,2024-05-01T10:01:00Z,\ncreated,x\ncreated,x,yesterday,\n\
+               created,x,2024-05-01T10:01:00Z,much\n,x,2024-05-01T10:01:00Z,\n\
+               paid,a,2024-05-01T10:02:30Z,\ncreated,c,2024-05-01T11:00:00Z,\n\
+               created,\"c,2024-05-01T11:00:00Z,\n";
+    let dir = shop("");
+    dir.write("in.csv", csv.as_bytes());
+    let ran = dir.run("run shop.cep -i in.csv");
+    assert_orders_seen(&ran);
+    assert_eq!(
+        ran.told(),
+        [
+            "line 4: expected 4 cells as in the header, found 2",
+            "line 5: field `ts`: expected a time such as 2016-09-04T21:15:00Z or an epoch number, found the text \"yesterday\"",
+            "line 6: field `amount`: expected float, found the text \"much\"",
+            "line 7: no event type: the column `type` is empty",
+            "line 10: a quote is opened and never closed",
+        ]
+    );
+    assert_eq!(ran.count("rejected"), 5);
+}
+
+#[test]
+fn the_type_can_be_given_and_the_fields_named() {
+    let rules = "event hit { ip: ip, http.status: int }\n".replace("http.status: int", "http: { status: int }")
+        + "rule twice { key ip match hit[http.status == 500]{2} as h within 10s }";
+    let dir = Dir::new(&[("r.cep", rules.as_bytes())]);
+    dir.write("a.csv", b"ip,http.status,when\n1.2.3.4,500,1714557600\n1.2.3.4,500,1714557601\n");
+    let ran = dir.run("run r.cep -i a.csv --type hit --time-field when --time-unit s");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let expected = json!([
+        { "type": "hit", "when": "2024-05-01T10:00:00Z", "ip": "1.2.3.4", "http": { "status": 500 } },
+        { "type": "hit", "when": "2024-05-01T10:00:01Z", "ip": "1.2.3.4", "http": { "status": 500 } },
+    ]);
+    assert_eq!(ran.results()[0]["events"]["h"], expected);
+    assert_eq!(ran.results()[0]["emit"], json!({}));
+
+    let line = r#"{"e":{"kind":"hit","at":1714557600},"ip":"1.2.3.4","http":{"status":500,"x":[]}}"#;
+    let ran = dir.run_with(
+        "run r.cep --type-field e.kind --time-field e.at --time-unit s",
+        format!("{line}\n{line}\n").as_bytes(),
+    );
+    assert_eq!((ran.code, ran.count("matches")), (Some(0), 1), "{}", ran.stderr);
+}
+
+#[test]
+fn a_csv_header_that_cannot_be_used_ends_the_run() {
+    let dir = shop("");
+    for (csv, expected) in [
+        (
+            "order_id,ts\na,1\n",
+            "error: the CSV header has no column `type` for the event type: it has order_id, ts\n\
+             help: name the column with --type-field, or give the type of all events with --type\n",
+        ),
+        ("type,ts,ts\n", "error: the CSV header has two columns called `ts`\n"),
+        ("type,\"ts\n", "error: the CSV header cannot be read: a quote is opened and never closed\n"),
+    ] {
+        dir.write("in.csv", csv.as_bytes());
+        let ran = dir.run("run shop.cep -i in.csv --quiet");
+        assert_eq!((ran.code, &*ran.stderr), (Some(2), expected));
+    }
+}
+
+#[test]
+fn files_that_cannot_be_used_are_one_clear_line() {
+    let dir = shop(ORDERS);
+    dir.write("empty/readme.txt", b"");
+    for (args, expected) in [
+        ("run nowhere.cep", "error: cannot read the rules nowhere.cep: No such file or directory"),
+        ("check nowhere.cep", "error: cannot read the rules nowhere.cep: No such file or directory"),
+        ("run empty", "error: no rule files (*.cep) in the directory empty"),
+        (
+            "run shop.cep -i nowhere.jsonl",
+            "error: cannot open the input nowhere.jsonl: No such file or directory",
+        ),
+        ("run shop.cep -i empty", "error: the input empty is a directory"),
+        (
+            "run shop.cep -i in.jsonl -o no/where",
+            "error: cannot write the output no/where: No such file or directory",
+        ),
+        (
+            "run shop.cep -i in.jsonl --rejects no/where",
+            "error: cannot write the rejects no/where: No such file or directory",
+        ),
+        (
+            "run shop.cep -i in.jsonl -o ./in.jsonl",
+            "error: ./in.jsonl is the input; it cannot be written to as well",
+        ),
+        (
+            "run shop.cep -i in.jsonl --type nothing",
+            "error: the rules declare no event type `nothing` (--type): the rules declare created, paid",
+        ),
+    ] {
+        let ran = dir.run(args);
+        assert_eq!((ran.code, &*ran.stdout), (Some(2), ""), "{args}");
+        assert!(ran.stderr.starts_with(expected), "{args}: {}", ran.stderr);
+        assert_eq!(ran.stderr.lines().count(), 1, "{args}: {}", ran.stderr);
+    }
+    assert_eq!(dir.read("in.jsonl"), ORDERS);
+    for args in ["", "run", "run shop.cep --out-of-order", "run shop.cep --out-of-order 5", "fly"] {
+        assert_eq!(dir.run(args).code, Some(2), "{args}");
+    }
+}
+
+#[test]
+fn a_broken_gzip_file_is_an_error_after_what_was_found() {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    encoder.write_all(ORDERS.as_bytes()).unwrap();
+    encoder.write_all(&[b'\n'; 1 << 20]).unwrap();
+    let packed = encoder.finish().unwrap();
+    let dir = shop("");
+    dir.write("in.jsonl.gz", &packed[..packed.len() / 2]);
+    let ran = dir.run("run shop.cep -i in.jsonl.gz");
+    assert_eq!(ran.code, Some(2));
+    // No timeout but that which time has passed: what the end would have brought is not known.
+    assert_eq!((ran.count("matches"), ran.count("timeouts")), (1, 1));
+    assert!(ran.stderr.contains("error: cannot read on in the input"), "{}", ran.stderr);
+}
+
+#[test]
+fn wrong_rules_end_the_run_with_their_diagnostics() {
+    let dir = shop(ORDERS);
+    dir.write("wrong.cep", b"event a { x: int }\nrule r { key x match b -> a within 5s }\n");
+    for command in ["run", "check"] {
+        let ran = dir.run(&format!("{command} wrong.cep"));
+        assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{}", ran.stderr);
+        assert!(ran.stderr.contains("--> wrong.cep:2:"), "{}", ran.stderr);
+        assert!(ran.stderr.starts_with("error[E0"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    let mut input = String::new();
+    for number in 0..20_000 {
+        input.push_str(&format!(
+            "{{\"type\":\"created\",\"ts\":{0},\"order_id\":\"{0}\"}}\n{{\"type\":\"paid\",\"ts\":{0},\"order_id\":\"{0}\"}}\n",
+            1_714_557_600_000_u64 + number
+        ));
+    }
+    let dir = shop(&input);
+    let mut command = dir.command("run shop.cep -i in.jsonl");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    assert!(line.starts_with("{\"rule\":\"unpaid\""));
+    drop(stdout);
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!((child.wait().unwrap().code(), &*stderr), (Some(0), ""));
+}
+
+#[test]
+fn results_come_while_the_input_is_still_open() {
+    let dir = shop("");
+    let mut command = dir.command("run shop.cep");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    for line in ORDERS.lines().take(3) {
+        writeln!(stdin, "{line}").unwrap();
+    }
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    assert!(line.contains("\"kind\":\"match\""), "{line}");
+    drop(stdin);
+    line.clear();
+    stdout.read_line(&mut line).unwrap();
+    assert!(line.contains("\"kind\":\"timeout\""), "{line}");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_with_what_was_found_so_far() {
+    let dir = shop("");
+    let mut command = dir.command("run shop.cep");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(ORDERS.as_bytes()).unwrap();
+    // The results of the first lines come out, so the input has been read.
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut text = String::new();
+    stdout.read_line(&mut text).unwrap();
+    stdout.read_line(&mut text).unwrap();
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    stdout.read_to_string(&mut text).unwrap();
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    let ran = Ran { code: child.wait().unwrap().code(), stdout: text, stderr };
+    // The input is still open: nothing but the signal has ended it.
+    drop(stdin);
+    assert_eq!(ran.code, Some(130));
+    assert_eq!((ran.count("matches"), ran.count("timeouts")), (1, 1), "{}", ran.stderr);
+    assert_eq!(ran.results().len(), 2);
+    assert!(ran.stderr.starts_with("interrupted: "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("1 partial matches"), "{}", ran.stderr);
+}
+
+#[test]
+fn quiet_says_nothing() {
+    let ran = shop("").run_with("run shop.cep --quiet", &with_line(b"garbage"));
+    assert_eq!((ran.code, &*ran.stderr), (Some(0), ""));
+    assert_eq!(ran.results().len(), 3);
+}
+
+#[test]
+fn nothing_readable_gives_a_hint() {
+    let dir = shop("");
+    let ran = dir.run_with("run shop.cep", b"type,ts,order_id\ncreated,1,a\n");
+    assert!(ran.stderr.contains("(--format csv)"), "{}", ran.stderr);
+    let ran = dir.run_with("run shop.cep", b"{\"type\":\"view\",\"ts\":1}\n");
+    assert!(
+        ran.stderr.contains("hint: no event is of a declared type: the rules declare created, paid"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn parameters_are_set_from_outside() {
+    let rules = SHOP.replace("key order_id", "param wait: duration = 10m\n  key order_id")
+        .replace("within 10m", "within $wait");
+    let dir = shop(ORDERS);
+    dir.write("shop.cep", rules.as_bytes());
+    assert_orders_seen(&dir.run("run shop.cep -i in.jsonl"));
+    for param in ["unpaid.wait=1m", "wait=1m"] {
+        let ran = dir.run(&format!("run shop.cep -i in.jsonl --param {param}"));
+        assert_eq!((ran.count("matches"), ran.count("timeouts")), (0, 3), "{}", ran.stderr);
+    }
+    for (param, expected) in [
+        ("unpaid.wait=soon", "wait"),
+        ("unpaid.weight=1m", "weight"),
+        ("other.wait=1m", "other"),
+        ("wait", "wait"),
+    ] {
+        let ran = dir.run(&format!("run shop.cep -i in.jsonl --param {param}"));
+        assert_eq!((ran.code, &*ran.stdout), (Some(2), ""), "{}", ran.stderr);
+        assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+    }
+}
