@@ -44,7 +44,9 @@ pub(crate) enum Command {
     #[command(after_help = RUN_HELP)]
     Run(RunArgs),
     /// Check rules and print what is wrong with them
-    #[command(after_help = "Exit codes: 0 no errors, 1 errors (or denied warnings), 2 a file that cannot be read.")]
+    #[command(
+        after_help = "Exit codes: 0 no errors, 1 errors (or denied warnings), 2 a file that cannot be read."
+    )]
     Check(CheckArgs),
 }
 
@@ -146,8 +148,9 @@ fn size(text: &str) -> Result<usize, String> {
         "G" | "g" => 1 << 30,
         _ => return Err(String::from("expected a number of bytes such as 65536, 64K or 16M")),
     };
-    let number: usize =
-        digits.parse().map_err(|_| String::from("expected a number of bytes such as 64K or 16M"))?;
+    let number: usize = digits
+        .parse()
+        .map_err(|_| String::from("expected a number of bytes such as 64K or 16M"))?;
     match number.checked_mul(unit) {
         Some(size @ 1..=0x4000_0000) => Ok(size),
         _ => Err(String::from("expected 1 byte to 1G")),

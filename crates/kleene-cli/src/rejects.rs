@@ -59,7 +59,8 @@ impl Rejects {
             if self.told <= SHOWN {
                 progress.say(&format!("line {}: {reason}", place.line));
             } else if self.told == SHOWN + 1 {
-                progress.say("further rejects are only counted; use --rejects FILE to see them all");
+                progress
+                    .say("further rejects are only counted; use --rejects FILE to see them all");
             }
         }
     }

@@ -81,7 +81,10 @@ mod tests {
         };
         let all = ["a.cep", "b/c/y.cep", "b/x.cep", "z.cep"];
         assert_eq!(names(&[""]).unwrap(), all);
-        assert_eq!(names(&["z.cep", "b", "b/../z.cep"]).unwrap(), ["z.cep", "b/c/y.cep", "b/x.cep"]);
+        assert_eq!(
+            names(&["z.cep", "b", "b/../z.cep"]).unwrap(),
+            ["z.cep", "b/c/y.cep", "b/x.cep"]
+        );
         assert_eq!(names(&["b/notes.txt"]).unwrap(), ["b/notes.txt"]);
         assert!(names(&["empty"]).unwrap_err().to_string().starts_with("no rule files"));
         assert!(names(&["nowhere"]).unwrap_err().to_string().starts_with("cannot read the rules"));

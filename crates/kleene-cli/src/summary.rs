@@ -41,8 +41,9 @@ impl Counts {
         let mut types: Vec<_> = self.unknown_types.iter().collect();
         types.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         let named = types.iter().take(NAMES);
-        let mut text: Vec<String> =
-            named.map(|(name, count)| format!("{} {}", name.escape_debug(), grouped(*count))).collect();
+        let mut text: Vec<String> = named
+            .map(|(name, count)| format!("{} {}", name.escape_debug(), grouped(*count)))
+            .collect();
         if types.len() > NAMES {
             text.push(String::from("..."));
         }

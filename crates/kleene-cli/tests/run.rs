@@ -132,10 +132,7 @@ fn bad_lines_are_told_and_the_rest_is_processed() {
             br#"{"type":"created","ts":"2024-05-01T10:01:30Z","order_id":"x","amount":"9"}"#,
             "line 3: field `amount`: expected float, found the text \"9\"",
         ),
-        (
-            br#"{"type":"created","order_id":"x"}"#,
-            "line 3: no event time: missing field `ts`",
-        ),
+        (br#"{"type":"created","order_id":"x"}"#, "line 3: no event time: missing field `ts`"),
         (
             br#"{"ts":"2024-05-01T10:01:30Z","order_id":"x"}"#,
             "line 3: no event type: missing field `type`",
@@ -264,8 +261,7 @@ fn the_same_results_come_from_a_file_standard_input_gzip_and_csv() {
     let csv = "order_id,ts,type,amount\na,1714557600000,created,9.5\n\"b\",1714557660000,created,\n\
                a,2024-05-01T10:02:30Z,paid,\nc,2024-05-01 11:00:00,created,\n";
     let gzip = |text: &str| {
-        let mut encoder =
-            flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         encoder.write_all(text.as_bytes()).unwrap();
         encoder.finish().unwrap()
     };
@@ -328,7 +324,8 @@ fn bad_records_of_csv_are_told_and_the_rest_is_processed() {
 
 #[test]
 fn the_type_can_be_given_and_the_fields_named() {
-    let rules = "event hit { ip: ip, http.status: int }\n".replace("http.status: int", "http: { status: int }")
+    let rules = "event hit { ip: ip, http.status: int }\n"
+        .replace("http.status: int", "http: { status: int }")
         + "rule twice { key ip match hit[http.status == 500]{2} as h within 10s }";
     let dir = Dir::new(&[("r.cep", rules.as_bytes())]);
     dir.write("a.csv", b"ip,http.status,when\n1.2.3.4,500,1714557600\n1.2.3.4,500,1714557601\n");
@@ -341,7 +338,8 @@ fn the_type_can_be_given_and_the_fields_named() {
     assert_eq!(ran.results()[0]["events"]["h"], expected);
     assert_eq!(ran.results()[0]["emit"], json!({}));
 
-    let line = r#"{"e":{"kind":"hit","at":1714557600},"ip":"1.2.3.4","http":{"status":500,"x":[]}}"#;
+    let line =
+        r#"{"e":{"kind":"hit","at":1714557600},"ip":"1.2.3.4","http":{"status":500,"x":[]}}"#;
     let ran = dir.run_with(
         "run r.cep --type-field e.kind --time-field e.at --time-unit s",
         format!("{line}\n{line}\n").as_bytes(),
@@ -359,7 +357,10 @@ fn a_csv_header_that_cannot_be_used_ends_the_run() {
              help: name the column with --type-field, or give the type of all events with --type\n",
         ),
         ("type,ts,ts\n", "error: the CSV header has two columns called `ts`\n"),
-        ("type,\"ts\n", "error: the CSV header cannot be read: a quote is opened and never closed\n"),
+        (
+            "type,\"ts\n",
+            "error: the CSV header cannot be read: a quote is opened and never closed\n",
+        ),
     ] {
         dir.write("in.csv", csv.as_bytes());
         let ran = dir.run("run shop.cep -i in.csv --quiet");
@@ -373,7 +374,10 @@ fn files_that_cannot_be_used_are_one_clear_line() {
     dir.write("empty/readme.txt", b"");
     for (args, expected) in [
         ("run nowhere.cep", "error: cannot read the rules nowhere.cep: No such file or directory"),
-        ("check nowhere.cep", "error: cannot read the rules nowhere.cep: No such file or directory"),
+        (
+            "check nowhere.cep",
+            "error: cannot read the rules nowhere.cep: No such file or directory",
+        ),
         ("run empty", "error: no rule files (*.cep) in the directory empty"),
         (
             "run shop.cep -i nowhere.jsonl",
@@ -520,7 +524,8 @@ fn nothing_readable_gives_a_hint() {
     assert!(ran.stderr.contains("(--format csv)"), "{}", ran.stderr);
     let ran = dir.run_with("run shop.cep", b"{\"type\":\"view\",\"ts\":1}\n");
     assert!(
-        ran.stderr.contains("hint: no event is of a declared type: the rules declare created, paid"),
+        ran.stderr
+            .contains("hint: no event is of a declared type: the rules declare created, paid"),
         "{}",
         ran.stderr
     );
@@ -528,7 +533,8 @@ fn nothing_readable_gives_a_hint() {
 
 #[test]
 fn parameters_are_set_from_outside() {
-    let rules = SHOP.replace("key order_id", "param wait: duration = 10m\n  key order_id")
+    let rules = SHOP
+        .replace("key order_id", "param wait: duration = 10m\n  key order_id")
         .replace("within 10m", "within $wait");
     let dir = shop(ORDERS);
     dir.write("shop.cep", rules.as_bytes());

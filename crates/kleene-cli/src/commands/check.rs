@@ -29,5 +29,9 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Ending> {
     let warnings = count(loaded.warning_count, "warning");
     // A closed pipe has heard enough.
     let _ = writeln!(std::io::stdout(), "{rules}, {warnings}");
-    Ok(if args.deny.is_some() && loaded.warning_count > 0 { Ending::WrongRules } else { Ending::Fine })
+    Ok(if args.deny.is_some() && loaded.warning_count > 0 {
+        Ending::WrongRules
+    } else {
+        Ending::Fine
+    })
 }

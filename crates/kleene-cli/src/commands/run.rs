@@ -60,8 +60,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     let progress = Progress::new(opened.size, opened.position.clone(), shows_progress);
     let format = args.format.unwrap_or_else(|| Format::of(&args.input));
     let delimiter = args.delimiter.unwrap_or_else(|| input::delimiter_of(&args.input));
-    let mut feed =
-        Feed::start(opened, format, delimiter, args.max_line, &loaded.schema, reading);
+    let mut feed = Feed::start(opened, format, delimiter, args.max_line, &loaded.schema, reading);
     let interrupt = Interrupt::default();
     interrupt.listen(feed.waker());
 
@@ -298,8 +297,7 @@ fn hints(
 /// The declared types, for messages.
 fn declared(loaded: &Loaded) -> String {
     const SHOWN: usize = 10;
-    let mut names: Vec<&str> =
-        loaded.schema.types().take(SHOWN).map(|(_, ty)| &*ty.name).collect();
+    let mut names: Vec<&str> = loaded.schema.types().take(SHOWN).map(|(_, ty)| &*ty.name).collect();
     match loaded.schema.len() {
         0 => return String::from("the rules declare none"),
         length if length > SHOWN => names.push("..."),

@@ -44,16 +44,6 @@ pub(crate) struct Cells {
     text: String,
     /// Where each cell starts and ends.
     ends: Vec<(usize, usize)>,
-    /// The last text that was no record.
-    bad: Vec<u8>,
-}
-
-impl Cells {
-    /// Keeps the text of what is no record until the next one.
-    pub(crate) fn keep(&mut self, text: Vec<u8>) -> &[u8] {
-        self.bad = text;
-        &self.bad
-    }
 }
 
 /// A record, split.

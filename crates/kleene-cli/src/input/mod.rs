@@ -62,6 +62,8 @@ pub(crate) struct Feed {
     lines: Lines,
     cells: Cells,
     parser: Parser,
+    /// The text of the last line that could not be kept whole.
+    bad: Vec<u8>,
     /// Whether there was anything in the input.
     is_empty: bool,
 }
@@ -129,6 +131,7 @@ impl Feed {
                 Format::Jsonl => Parser::Json(JsonParser::new(layouts)),
                 Format::Csv => Parser::Header(Some(layouts), delimiter),
             },
+            bad: Vec::new(),
             is_empty: true,
         }
     }
@@ -162,8 +165,12 @@ impl Feed {
 
     /// What is next in the input that has arrived.
     pub(crate) fn next(&mut self) -> Item<'_> {
+        if matches!(self.parser, Parser::Header(..)) {
+            return self.header();
+        }
         match &mut self.parser {
-            Parser::Json(parser) => next_json(&mut self.lines, &mut self.cells, parser),
+            Parser::Header(..) => Item::Nothing,
+            Parser::Json(parser) => next_json(&mut self.lines, &mut self.bad, parser),
             Parser::Csv(parser, delimiter) => {
                 match csv::next_row(&mut self.lines, &mut self.cells, *delimiter) {
                     Next::Row(_, row) if row.raw.is_empty() => Item::Nothing,
@@ -176,44 +183,48 @@ impl Feed {
                         }
                     }
                     Next::Bad(line, text, reason) => {
-                        Item::Rejected(Place { line, text: self.cells.keep(text) }, reason)
-                    }
-                    Next::Waiting => Item::Waiting,
-                }
-            }
-            Parser::Header(layouts, delimiter) => {
-                let delimiter = *delimiter;
-                match csv::next_row(&mut self.lines, &mut self.cells, delimiter) {
-                    Next::Row(_, row) if row.raw.is_empty() => Item::Nothing,
-                    Next::Row(_, row) => {
-                        let Some(layouts) = layouts.take() else { return Item::Waiting };
-                        match CsvParser::new(layouts, &row) {
-                            Ok(parser) => {
-                                self.parser = Parser::Csv(parser, delimiter);
-                                Item::Nothing
-                            }
-                            Err(reason) => Item::Unreadable(reason),
-                        }
-                    }
-                    Next::Bad(_, _, reason) => {
-                        Item::Unreadable(format!("the CSV header cannot be read: {reason}"))
+                        self.bad = text;
+                        Item::Rejected(Place { line, text: &self.bad }, reason)
                     }
                     Next::Waiting => Item::Waiting,
                 }
             }
         }
     }
+
+    /// Reads the header of CSV.
+    fn header(&mut self) -> Item<'static> {
+        let Parser::Header(layouts, delimiter) = &mut self.parser else { return Item::Nothing };
+        match csv::next_row(&mut self.lines, &mut self.cells, *delimiter) {
+            Next::Row(_, row) if row.raw.is_empty() => Item::Nothing,
+            Next::Row(_, row) => {
+                let Some(layouts) = layouts.take() else { return Item::Nothing };
+                match CsvParser::new(layouts, &row) {
+                    Ok(parser) => {
+                        self.parser = Parser::Csv(parser, *delimiter);
+                        Item::Nothing
+                    }
+                    Err(reason) => Item::Unreadable(reason),
+                }
+            }
+            Next::Bad(_, _, reason) => {
+                Item::Unreadable(format!("the CSV header cannot be read: {reason}"))
+            }
+            Next::Waiting => Item::Waiting,
+        }
+    }
 }
 
 fn next_json<'a>(
     lines: &'a mut Lines,
-    cells: &'a mut Cells,
+    bad: &'a mut Vec<u8>,
     parser: &'a mut JsonParser,
 ) -> Item<'a> {
     match lines.line() {
         None => Item::Waiting,
         Some(Line { number, content: Content::TooLong { length, start } }) => {
-            Item::Rejected(Place { line: number, text: cells.keep(start) }, too_long(length))
+            *bad = start;
+            Item::Rejected(Place { line: number, text: bad }, too_long(length))
         }
         Some(Line { number, content: Content::Whole(bytes) }) => {
             let place = Place { line: number, text: bytes };

@@ -213,8 +213,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x");
         for length in [0, 1, 2, BLOCK, 5 * BLOCK + 3] {
-            let bytes: Vec<u8> =
-                (0..length).map(|i| u8::try_from(i % 251).unwrap()).collect();
+            let bytes: Vec<u8> = (0..length).map(|i| u8::try_from(i % 251).unwrap()).collect();
             std::fs::write(&path, &bytes).unwrap();
             assert!(read(&path).unwrap() == bytes, "{length}");
             // Two members one after the other, as `cat a.gz b.gz` makes them.
