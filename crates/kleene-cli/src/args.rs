@@ -180,7 +180,7 @@ mod tests {
         for text in ["", "ab", "\"", "\n", "\u{e9}"] {
             assert!(delimiter(text).is_err(), "{text}");
         }
-        assert_eq!(bound("1m"), Ok(Duration::from_secs(60)));
+        assert_eq!(bound("1s500ms"), Ok(Duration::from_millis(1500)));
         assert!(bound("-1m").is_err());
     }
 }

@@ -24,13 +24,12 @@ impl Counts {
     /// Counts an event of an undeclared type.
     pub(crate) fn saw_unknown(&mut self, name: &str) {
         self.unknown += 1;
+        let has_room = self.unknown_types.len() < NAMES_KEPT;
         match self.unknown_types.iter_mut().find(|(known, _)| known == name) {
             Some((_, count)) => *count += 1,
-            None if self.unknown_types.len() < NAMES_KEPT => {
-                // Names come from the input and can be of any length.
-                if name.len() <= 100 {
-                    self.unknown_types.push((name.to_owned(), 1));
-                }
+            // Names come from the input and can be of any length.
+            None if has_room && name.len() <= 100 => {
+                self.unknown_types.push((name.to_owned(), 1));
             }
             None => {}
         }

@@ -14,7 +14,7 @@ use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visito
 use serde_json::Deserializer;
 
 use super::layout::{Assembly, Entry, Layouts, Node};
-use super::scalar::{Scalar, from_json, quoted};
+use super::scalar::{Scalar, from_json};
 use super::time::TimeUnit;
 
 /// Reads lines of JSON as events.
@@ -93,13 +93,13 @@ pub(crate) fn list_from_text(ty: &FieldType, text: &str, unit: TimeUnit) -> Resu
     }
 }
 
-/// serde_json's message with the place said in the manner of one line.
+/// The message of `serde_json` with the place said in the manner of one line.
 fn syntax_reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let message = text.rsplit_once(" at line ").map_or(&*text, |(message, _)| message);
     let message = message.strip_prefix("invalid type: ").map_or_else(
         || format!("not JSON: {message}"),
-        |message| format!("not an event: found {}", message.replace("`", "")),
+        |message| format!("not an event: found {}", message.replace('`', "")),
     );
     if error.column() > 0 { format!("{message} at column {}", error.column()) } else { message }
 }

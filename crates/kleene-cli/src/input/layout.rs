@@ -253,11 +253,10 @@ impl<'a> Assembly<'a> {
         let named = self.named_time;
         let name = &self.reading.time_field;
         let time = match (declared, named) {
-            (Some(time), None) => time,
-            (Some(time), Some(_)) if !self.reading.prefers_time_field => time,
+            (Some(time), named) if named.is_none() || !self.reading.prefers_time_field => time,
             (_, Some(Ok(time))) => time,
             (_, Some(Err(reason))) => return Err(format!("field `{name}`: {reason}")),
-            (None, None) => {
+            (_, None) => {
                 let declared = self.layout.time.map(|index| &*self.layout.fields[index].name);
                 return Err(match declared {
                     Some(field) if field != name => {

@@ -1,8 +1,6 @@
 //! `kleene check`, the help and the version.
 
-mod common;
-
-use common::Dir;
+use crate::common::Dir;
 
 const GOOD: &[u8] = b"event a { x: int }\nrule r { key x match a{3} within 5s }\n";
 const NO_KEY: &[u8] = b"event a { x: int }\nrule r { match a{3} within 5s }\n";

@@ -1,24 +1,24 @@
 //! Runs the built program in a directory of its own.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
 /// A directory with the files of one test.
-pub struct Dir(TempDir);
+pub(crate) struct Dir(TempDir);
 
 /// What a run of the program gave.
 #[derive(Debug)]
-pub struct Ran {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Dir {
-    pub fn new(files: &[(&str, &[u8])]) -> Dir {
+    pub(crate) fn new(files: &[(&str, &[u8])]) -> Dir {
         let dir = Dir(tempfile::tempdir().unwrap());
         for (name, content) in files {
             dir.write(name, content);
@@ -26,22 +26,22 @@ impl Dir {
         dir
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    pub fn write(&self, name: &str, content: &[u8]) {
+    pub(crate) fn write(&self, name: &str, content: &[u8]) {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
     }
 
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
     /// The program, to be started in this directory.
-    pub fn command(&self, args: &str) -> Command {
+    pub(crate) fn command(&self, args: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kleene"));
         command.current_dir(self.0.path()).args(args.split_whitespace());
         command.stdin(Stdio::null());
@@ -49,12 +49,12 @@ impl Dir {
     }
 
     /// Runs the program with arguments that are split at spaces, without input.
-    pub fn run(&self, args: &str) -> Ran {
+    pub(crate) fn run(&self, args: &str) -> Ran {
         Ran::from(self.command(args).output().unwrap())
     }
 
     /// The same with `input` on standard input.
-    pub fn run_with(&self, args: &str, input: &[u8]) -> Ran {
+    pub(crate) fn run_with(&self, args: &str, input: &[u8]) -> Ran {
         let mut command = self.command(args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -82,12 +82,12 @@ impl From<Output> for Ran {
 
 impl Ran {
     /// The results, parsed.
-    pub fn results(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn results(&self) -> Vec<serde_json::Value> {
         self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// A count of the summary.
-    pub fn count(&self, name: &str) -> u64 {
+    pub(crate) fn count(&self, name: &str) -> u64 {
         let line = self.stderr.lines().find(|line| line.starts_with(&format!("{name}  ")));
         let line = line.unwrap_or_else(|| panic!("no {name} in the summary:\n{}", self.stderr));
         let number = line[name.len()..].trim_start().split("  ").next().unwrap();
@@ -95,12 +95,7 @@ impl Ran {
     }
 
     /// The lines of standard error before the summary.
-    pub fn told(&self) -> Vec<&str> {
+    pub(crate) fn told(&self) -> Vec<&str> {
         self.stderr.lines().take_while(|line| !line.starts_with("events  ")).collect()
     }
-}
-
-/// The path of a file as messages show it.
-pub fn shown(path: &Path) -> String {
-    path.display().to_string()
 }

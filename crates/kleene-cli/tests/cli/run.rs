@@ -1,11 +1,10 @@
 //! `kleene run` on good input and bad.
 
-mod common;
-
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::Stdio;
 
-use common::{Dir, Ran};
+use crate::common::{Dir, Ran};
 use serde_json::json;
 
 const SHOP: &str = "
@@ -224,7 +223,7 @@ fn an_empty_input_has_no_events() {
 fn only_the_first_rejects_are_told_and_all_are_written_if_asked() {
     let mut input = String::from(ORDERS);
     for number in 0..20 {
-        input.push_str(&format!("garbage \"{number}\" \u{e9}\n"));
+        writeln!(input, "garbage \"{number}\" \u{e9}").unwrap();
     }
     input.push_str(r#"{"type":"paid","ts":"2024-05-01T10:00:00Z","order_id":"a"}"#);
     let dir = shop(&input);
@@ -416,7 +415,7 @@ fn files_that_cannot_be_used_are_one_clear_line() {
 fn a_broken_gzip_file_is_an_error_after_what_was_found() {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
     encoder.write_all(ORDERS.as_bytes()).unwrap();
-    encoder.write_all(&[b'\n'; 1 << 20]).unwrap();
+    encoder.write_all(&vec![b'\n'; 1 << 20]).unwrap();
     let packed = encoder.finish().unwrap();
     let dir = shop("");
     dir.write("in.jsonl.gz", &packed[..packed.len() / 2]);
@@ -443,10 +442,10 @@ fn wrong_rules_end_the_run_with_their_diagnostics() {
 fn a_closed_pipe_ends_quietly() {
     let mut input = String::new();
     for number in 0..20_000 {
-        input.push_str(&format!(
-            "{{\"type\":\"created\",\"ts\":{0},\"order_id\":\"{0}\"}}\n{{\"type\":\"paid\",\"ts\":{0},\"order_id\":\"{0}\"}}\n",
-            1_714_557_600_000_u64 + number
-        ));
+        let time = 1_714_557_600_000_u64 + number;
+        for kind in ["created", "paid"] {
+            writeln!(input, r#"{{"type":"{kind}","ts":{time},"order_id":"{time}"}}"#).unwrap();
+        }
     }
     let dir = shop(&input);
     let mut command = dir.command("run shop.cep -i in.jsonl");

@@ -1,0 +1,6 @@
+//! The program as its users see it: what it prints, what it writes, how it ends.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod check;
+mod common;
+mod run;
