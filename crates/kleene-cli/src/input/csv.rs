@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
 use kleene::Record;
 use kleene::schema::FieldType;
 use kleene::value::Value;
@@ -23,8 +22,8 @@ pub(crate) struct CsvParser {
     /// The column that holds the type, where the input says it.
     type_column: Option<usize>,
     time_column: Option<usize>,
-    /// What to take from which column, for each type that has come.
-    columns: HashMap<Arc<str>, Vec<Column>>,
+    /// What the columns mean for each type, once it has come.
+    columns: Vec<Option<Vec<Column>>>,
     type_name: String,
     seen: Vec<bool>,
 }
@@ -86,7 +85,7 @@ impl CsvParser {
             type_column: type_column.filter(|_| reading.fixed_type.is_none()),
             time_column: position(&reading.time_field),
             type_name: reading.fixed_type.clone().unwrap_or_default(),
-            columns: HashMap::new(),
+            columns: std::iter::repeat_with(|| None).take(layouts.len()).collect(),
             seen: Vec::new(),
             layouts,
             header,
@@ -110,16 +109,17 @@ impl CsvParser {
             self.type_name.clear();
             self.type_name.push_str(&row.text[start..end]);
         }
-        let Some(layout) = self.layouts.of(&self.type_name) else { return Ok(None) };
-        if !self.columns.contains_key(&*self.type_name) {
-            let columns = self.header.iter().enumerate();
-            let columns = columns.map(|(index, name)| self.meaning(layout, index, name)).collect();
-            self.columns.insert(self.type_name.as_str().into(), columns);
-        }
-        let columns = &self.columns[&*self.type_name];
+        let Some((index, layout)) = self.layouts.of(&self.type_name) else { return Ok(None) };
+        let columns = self.columns[index].get_or_insert_with(|| {
+            let special = [self.type_column, self.time_column];
+            let names = self.header.iter().enumerate();
+            names
+                .map(|(column, name)| meaning(layout, name, special.contains(&Some(column))))
+                .collect()
+        });
         let reading = &self.layouts.reading;
         let mut assembly = Assembly::new(layout, reading, &mut self.seen);
-        for (index, (cell, column)) in row.iter().zip(columns).enumerate() {
+        for (index, (cell, column)) in row.iter().zip(&*columns).enumerate() {
             if Some(index) == self.time_column && !cell.is_empty() {
                 let time = from_text(&FieldType::Time, cell, reading.unit);
                 assembly.set_named_time(&time);
@@ -147,15 +147,14 @@ impl CsvParser {
     pub(crate) fn type_name(&self) -> &str {
         &self.type_name
     }
+}
 
-    fn meaning(&self, layout: &Layout, index: usize, name: &str) -> Column {
-        if let Some(field) = layout.fields.iter().position(|field| *field.name == *name) {
-            Column::Field(field)
-        } else if layout.open && ![self.type_column, self.time_column].contains(&Some(index)) {
-            Column::Extra
-        } else {
-            Column::Nothing
-        }
+/// What the column called `name` means for a type; a special one holds the type or the time.
+fn meaning(layout: &Layout, name: &str, is_special: bool) -> Column {
+    match layout.fields.iter().position(|field| *field.name == *name) {
+        Some(field) => Column::Field(field),
+        None if layout.open && !is_special => Column::Extra,
+        None => Column::Nothing,
     }
 }
 

@@ -43,7 +43,7 @@ impl JsonParser {
         }
         let layout = self.layouts.of(&self.type_name);
         let is_known = layout.is_some();
-        let layout = layout.unwrap_or_else(|| self.layouts.nothing());
+        let layout = layout.map_or_else(|| self.layouts.nothing(), |(_, layout)| layout);
         let mut assembly = Assembly::new(layout, &self.layouts.reading, &mut self.seen);
         let mut json = Deserializer::from_str(line);
         let seed = ObjectSeed { node: &layout.root, assembly: &mut assembly };
