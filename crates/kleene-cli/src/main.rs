@@ -24,6 +24,8 @@ pub(crate) enum Ending {
     Fine,
     /// The rules are wrong; that was told.
     WrongRules,
+    /// What was asked for cannot be done; that was told.
+    WrongUsage,
     /// Ctrl-C.
     Interrupted,
 }
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     match result {
         Ok(Ending::Fine) => ExitCode::SUCCESS,
         Ok(Ending::WrongRules) => ExitCode::from(1),
+        Ok(Ending::WrongUsage) => ExitCode::from(2),
         Ok(Ending::Interrupted) => ExitCode::from(interrupt::EXIT_CODE),
         Err(error) => {
             say(&format!("error: {error:#}"));

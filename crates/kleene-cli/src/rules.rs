@@ -2,11 +2,78 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
+use kleene::diagnostic::{Code, Severity};
+use kleene::hir::Rule;
+use kleene::ruleset::{Report, RuleSet};
+use kleene::schema::Schema;
+
+use crate::Ending;
 
 /// How deep directories are searched: more is a loop of links.
 const DEPTH: usize = 32;
+
+/// Rules that can be run.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) rules: Vec<Arc<Rule>>,
+    /// What may not be meant as it is written, as it is printed; one text for each.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Rules that cannot be run.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    /// Every reason, as it is printed.
+    pub(crate) diagnostics: String,
+    /// How the command ends.
+    pub(crate) ending: Ending,
+}
+
+/// Loads the rule files that `paths` speak of as one set, with parameters given as `name=value`.
+/// Fails if files cannot be found.
+pub(crate) fn load(paths: &[PathBuf], params: &[String]) -> Result<Result<Loaded, Refused>> {
+    let mut builder = RuleSet::builder();
+    for file in collect(paths)? {
+        builder = builder.path(file);
+    }
+    for param in params {
+        let Some((name, value)) = param.split_once('=') else {
+            bail!("--param {param}: expected a name and a value, such as rule.name=10");
+        };
+        builder = builder.param(name.trim(), value.trim());
+    }
+    let rules = match builder.build() {
+        Ok(rules) => rules,
+        Err(error) => {
+            let mut errors = error
+                .diagnostics()
+                .iter()
+                .filter(|report| report.diagnostic.severity == Severity::Error);
+            let ending =
+                if errors.all(is_about_usage) { Ending::WrongUsage } else { Ending::WrongRules };
+            return Ok(Err(Refused { diagnostics: error.to_string(), ending }));
+        }
+    };
+    Ok(Ok(Loaded {
+        schema: Arc::new(rules.schema().clone()),
+        rules: rules.rules().iter().cloned().map(Arc::new).collect(),
+        warnings: rules.warnings().iter().map(ToString::to_string).collect(),
+    }))
+}
+
+/// Whether the rules themselves are without blame.
+fn is_about_usage(report: &Report) -> bool {
+    let is_whole_file = report.source.text.is_empty();
+    match report.diagnostic.code {
+        Code::BadParam => true,
+        Code::UnreadableFile => is_whole_file,
+        _ => false,
+    }
+}
 
 /// The files that `paths` speak of: a file is itself, a directory all `*.cep` in it and below it,
 /// sorted by path. A file that is named twice is taken once.
@@ -89,15 +156,4 @@ mod tests {
         assert!(names(&["empty"]).unwrap_err().to_string().starts_with("no rule files"));
         assert!(names(&["nowhere"]).unwrap_err().to_string().starts_with("cannot read the rules"));
     }
-}
-
-pub(crate) struct Loaded {
-    pub(crate) schema: std::sync::Arc<kleene::schema::Schema>,
-    pub(crate) rules: Vec<std::sync::Arc<kleene::hir::Rule>>,
-    pub(crate) warnings: String,
-    pub(crate) warning_count: usize,
-}
-pub(crate) fn load(paths: &[PathBuf], _params: &[String]) -> Result<Result<Loaded, String>> {
-    collect(paths)?;
-    Ok(Err(String::new()))
 }

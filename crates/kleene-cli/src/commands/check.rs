@@ -13,23 +13,21 @@ use crate::summary::grouped;
 pub(crate) fn check(args: &CheckArgs) -> Result<Ending> {
     let loaded = match rules::load(&args.rules, &[])? {
         Ok(loaded) => loaded,
-        Err(diagnostics) => {
-            crate::say(diagnostics.trim_end());
-            return Ok(Ending::WrongRules);
+        Err(refused) => {
+            crate::say(refused.diagnostics.trim_end());
+            return Ok(refused.ending);
         }
     };
-    if !loaded.warnings.is_empty() {
-        crate::say(loaded.warnings.trim_end());
-    }
+    loaded.warnings.iter().for_each(|warning| crate::say(warning));
     let count = |number: usize, what: &str| {
         let plural = if number == 1 { "" } else { "s" };
         format!("{} {what}{plural}", grouped(number as u64))
     };
     let rules = count(loaded.rules.len(), "rule");
-    let warnings = count(loaded.warning_count, "warning");
+    let warnings = count(loaded.warnings.len(), "warning");
     // A closed pipe has heard enough.
     let _ = writeln!(std::io::stdout(), "{rules}, {warnings}");
-    Ok(if args.deny.is_some() && loaded.warning_count > 0 {
+    Ok(if args.deny.is_some() && !loaded.warnings.is_empty() {
         Ending::WrongRules
     } else {
         Ending::Fine

@@ -24,13 +24,16 @@ use crate::summary::{Counts, grouped, summary};
 pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     let loaded = match rules::load(&args.rules, &args.params)? {
         Ok(loaded) => loaded,
-        Err(diagnostics) => {
-            crate::say(diagnostics.trim_end());
-            return Ok(Ending::WrongRules);
+        Err(refused) => {
+            crate::say(refused.diagnostics.trim_end());
+            return Ok(refused.ending);
         }
     };
-    if !args.quiet && !loaded.warnings.is_empty() {
-        crate::say(loaded.warnings.trim_end());
+    if !args.quiet {
+        loaded.warnings.iter().for_each(|warning| crate::say(warning));
+    }
+    if loaded.rules.is_empty() {
+        bail!("there is no rule to run");
     }
     if let Some(name) = &args.event_type
         && loaded.schema.type_id(name).is_none()
