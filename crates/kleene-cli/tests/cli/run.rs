@@ -138,7 +138,7 @@ fn bad_lines_are_told_and_the_rest_is_processed() {
         ),
         (
             b"{\"type\":\"created\",\"ts\":\"2024-05-01T10:01:30Z\",\"order_id\":\"\xff\"}",
-            "line 3: not UTF-8 at column 58",
+            "line 3: not UTF-8 at column 59",
         ),
         (
             br#"{"type":"paid","ts":"2024-05-01T10:01:30Z","order_id":"a"} {}"#,
