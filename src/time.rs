@@ -46,16 +46,38 @@ impl fmt::Display for Timestamp {
         let (year, month, day) = civil_from_days(days);
         let (seconds, millis) = (millis / 1000, millis % 1000);
         let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-        if (0..=9999).contains(&year) {
-            write!(f, "{year:04}")?;
+        // Results are full of times: digits are put in place without the machinery of `write!`.
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        for (number, end) in
+            [(month, 7), (day, 10), (hour, 13), (minute, 16), (second, 19), (millis, 23)]
+        {
+            put_digits(&mut text[..end], number);
+        }
+        let length = if millis == 0 {
+            text[19] = b'Z';
+            20
+        } else {
+            24
+        };
+        let start = if (0..=9999).contains(&year) {
+            put_digits(&mut text[..4], year);
+            0
         } else {
             write!(f, "{year:+}")?;
+            4
+        };
+        f.write_str(str::from_utf8(&text[start..length]).unwrap_or_default())
+    }
+}
+
+/// Writes the digits of a number that is not negative so that they end where `text` ends.
+fn put_digits(text: &mut [u8], mut number: i64) {
+    for digit in text.iter_mut().rev() {
+        if number == 0 {
+            return;
         }
-        write!(f, "-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
-        if millis != 0 {
-            write!(f, ".{millis:03}")?;
-        }
-        f.write_str("Z")
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
     }
 }
 
