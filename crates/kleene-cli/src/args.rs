@@ -9,7 +9,7 @@ use crate::input::{Format, TimeUnit, duration_from_text};
 
 /// Finds patterns of events over time in files and streams.
 #[derive(Debug, Parser)]
-#[command(name = "kleene", version, about, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "kleene", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -11,6 +11,7 @@ use kleene::ruleset::{Report, RuleSet};
 use kleene::schema::Schema;
 
 use crate::Ending;
+use crate::summary::counted;
 
 /// How deep directories are searched: more is a loop of links.
 const DEPTH: usize = 32;
@@ -27,8 +28,8 @@ pub(crate) struct Loaded {
 /// Rules that cannot be run.
 #[derive(Debug)]
 pub(crate) struct Refused {
-    /// Every reason, as it is printed.
-    pub(crate) diagnostics: String,
+    /// Every reason and their number, as it is printed.
+    pub(crate) text: String,
     /// How the command ends.
     pub(crate) ending: Ending,
 }
@@ -49,13 +50,15 @@ pub(crate) fn load(paths: &[PathBuf], params: &[String]) -> Result<Result<Loaded
     let rules = match builder.build() {
         Ok(rules) => rules,
         Err(error) => {
-            let mut errors = error
+            let (errors, warnings): (Vec<&Report>, Vec<&Report>) = error
                 .diagnostics()
                 .iter()
-                .filter(|report| report.diagnostic.severity == Severity::Error);
-            let ending =
-                if errors.all(is_about_usage) { Ending::WrongUsage } else { Ending::WrongRules };
-            return Ok(Err(Refused { diagnostics: error.to_string(), ending }));
+                .partition(|report| report.diagnostic.severity == Severity::Error);
+            let is_usage = errors.iter().all(|report| is_about_usage(report));
+            let ending = if is_usage { Ending::WrongUsage } else { Ending::WrongRules };
+            let (errors, warnings) =
+                (counted(errors.len(), "error"), counted(warnings.len(), "warning"));
+            return Ok(Err(Refused { text: format!("{error}\n{errors}, {warnings}"), ending }));
         }
     };
     Ok(Ok(Loaded {

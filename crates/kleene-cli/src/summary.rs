@@ -91,6 +91,12 @@ pub(crate) fn summary(stats: &Stats, counts: &Counts, elapsed: Duration) -> Stri
     text
 }
 
+/// `1 rule`, `2 rules`.
+pub(crate) fn counted(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(number as u64))
+}
+
 /// The number with separators: `1,234,567`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();

@@ -1,6 +1,6 @@
 //! `kleene run`: events in, matches and timeouts out.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,7 +25,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     let loaded = match rules::load(&args.rules, &args.params)? {
         Ok(loaded) => loaded,
         Err(refused) => {
-            crate::say(refused.diagnostics.trim_end());
+            crate::say(&refused.text);
             return Ok(refused.ending);
         }
     };
@@ -55,6 +55,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
         prefers_time_field: args.time_field.is_some(),
         unit: args.time_unit,
     };
+    if !args.quiet && args.input == Path::new("-") && io::stdin().is_terminal() {
+        crate::say("reading events from the terminal; Ctrl-D ends, --input reads a file");
+    }
     let opened = input::open(&args.input)?;
     let output = Output::open(&args.output, &loaded.schema, &reading.time_field)?;
     let rejects = Rejects::open(args.rejects.as_deref(), args.quiet)?;
@@ -67,14 +70,15 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     let interrupt = Interrupt::default();
     interrupt.listen(feed.waker());
 
-    let mut outlets = Outlets { output, rejects, progress };
+    let mut outlets =
+        Outlets { output, rejects, progress, is_quiet: args.quiet, told_of_limit: false };
     let mut counts = Counts::default();
     let started = Instant::now();
     let stop = pump(&mut feed, &mut engine, &mut outlets, &mut counts, &interrupt);
     if matches!(stop, Stop::End) {
         engine.finish(&mut Tell { outlets: &mut outlets, place: None });
     }
-    let Outlets { mut output, mut rejects, progress } = outlets;
+    let Outlets { mut output, mut rejects, progress, .. } = outlets;
     output.flush();
     progress.clear();
     if let Some(error) = output.failure() {
@@ -204,6 +208,9 @@ struct Outlets {
     output: Output,
     rejects: Rejects,
     progress: Progress,
+    is_quiet: bool,
+    /// Whether it was said that a limit was reached.
+    told_of_limit: bool,
 }
 
 impl Outlets {
@@ -238,8 +245,11 @@ impl Sink<Record> for Tell<'_> {
     }
 
     fn overflowed(&mut self, overflow: Overflow<'_>) {
-        let Some(place) = self.place else { return };
-        let reason = match overflow {
+        let outlets = &mut *self.outlets;
+        if outlets.is_quiet || std::mem::replace(&mut outlets.told_of_limit, true) {
+            return;
+        }
+        let what = match overflow {
             Overflow::Partials { rule, dropped, .. } => format!(
                 "too many partial matches: {dropped} of the rule `{}` were dropped",
                 rule.name
@@ -247,9 +257,11 @@ impl Sink<Record> for Tell<'_> {
             Overflow::Reorder { watermark, .. } => {
                 format!("too many events wait to be sorted: time was moved on to {watermark}")
             }
-            _ => String::from("a limit was reached"),
+            _ => String::from("something had to give way"),
         };
-        self.outlets.reject(place, &reason);
+        let line = self.place.map_or(0, |place| place.line);
+        let text = format!("line {line}: limit reached: {what}; the summary counts how often");
+        outlets.progress.say(&text);
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct Reading {
 /// The layout of every declared type.
 #[derive(Debug)]
 pub(crate) struct Layouts {
-    layouts: Vec<Layout>,
+    all: Vec<Layout>,
     by_name: HashMap<Arc<str>, usize>,
     nothing: Layout,
     pub(crate) reading: Reading,
@@ -69,23 +69,23 @@ pub(crate) struct Entry {
 impl Layouts {
     /// The layouts of the types of `schema`.
     pub(crate) fn new(schema: &Schema, reading: Reading) -> Layouts {
-        let layouts = schema.types().map(|(id, ty)| Layout::new(id, ty, &reading)).collect();
+        let all = schema.types().map(|(id, ty)| Layout::new(id, ty, &reading)).collect();
         let names = schema.types().enumerate();
         let by_name = names.map(|(index, (_, ty))| (ty.name.clone(), index)).collect();
         let empty = EventType { name: "".into(), fields: Vec::new(), time: None, open: false };
         let nothing = Layout::new(TypeId::new(0), &empty, &reading);
-        Layouts { layouts, by_name, nothing, reading }
+        Layouts { all, by_name, nothing, reading }
     }
 
     /// The layout of the type of this name with its number, if it is declared.
     pub(crate) fn of(&self, name: &str) -> Option<(usize, &Layout)> {
         let index = *self.by_name.get(name)?;
-        Some((index, &self.layouts[index]))
+        Some((index, &self.all[index]))
     }
 
     /// How many types are declared.
     pub(crate) fn len(&self) -> usize {
-        self.layouts.len()
+        self.all.len()
     }
 
     /// A layout without fields: what is taken from an event of no declared type.
