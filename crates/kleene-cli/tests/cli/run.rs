@@ -464,7 +464,8 @@ fn a_closed_pipe_ends_quietly() {
 fn results_come_while_the_input_is_still_open() {
     let dir = shop("");
     let mut command = dir.command("run shop.cep");
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     for line in ORDERS.lines().take(3) {
