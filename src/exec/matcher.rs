@@ -781,7 +781,9 @@ impl<E: Event> Step<'_, E> {
                 (*min..=*max).contains(&self.time.saturating_sub(run.last))
             }
             Guard::Within { clock, within } => {
-                match self.store.extras.times(run.extra)[*clock as usize] {
+                // A run that is about to start has no clocks yet.
+                let time = self.store.extras.times(run.extra).get(*clock as usize);
+                match time.copied().unwrap_or(UNSET) {
                     UNSET => true,
                     time => self.time.saturating_sub(time) < *within,
                 }
