@@ -25,3 +25,7 @@ pub use ruleset::RuleSet;
 pub use stream::{Engine, Match, Output, Sink, Timeout};
 pub use time::Timestamp;
 pub use value::{Value, ValueRef};
+
+#[cfg(all(doctest, feature = "derive"))]
+#[doc = include_str!("../README.md")]
+mod readme {}
