@@ -88,7 +88,7 @@ pub trait Fields {
     message = "`{Self}` is not an event of one type",
     note = "a variant of an event enum holds one struct that derives kleene::Event"
 )]
-pub trait StructEvent: crate::Event {
+pub trait StructEvent: crate::event::Event {
     /// The event type's name.
     const NAME: &'static str;
 

@@ -1,0 +1,202 @@
+//! What ARCHITECTURE.md says of the code, as far as the text of the files can tell.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The folders and files directly in `src/`, and what each may import of the others. Each row may
+/// name only rows above it: imports run one way.
+const IMPORTS: &[(&str, &[&str])] = &[
+    ("util", &[]),
+    ("time", &[]),
+    ("diagnostic", &[]),
+    ("value", &["time"]),
+    ("schema", &["util", "value"]),
+    ("event", &["time", "value", "schema"]),
+    ("syntax", &["time", "diagnostic"]),
+    ("hir", &["util", "time", "diagnostic", "value", "schema", "syntax"]),
+    ("nfa", &["util", "hir"]),
+    ("exec", &["util", "time", "value", "schema", "event", "hir", "nfa"]),
+    (
+        "pattern",
+        &["util", "time", "diagnostic", "schema", "event", "hir", "nfa", "exec"],
+    ),
+    ("ruleset", &["diagnostic", "schema", "syntax", "hir"]),
+    (
+        "stream",
+        &["util", "time", "value", "schema", "event", "hir", "nfa", "exec", "pattern", "ruleset"],
+    ),
+];
+
+/// What the library does without, and the one file that may do it all the same.
+const ABSENT: &[(&str, &str)] = &[
+    ("std::thread", ""),
+    ("std::io", "src/ruleset.rs"),
+    ("std::fs", "src/ruleset.rs"),
+    ("TcpStream", ""),
+    ("std::env", ""),
+    ("std::process", ""),
+    ("SystemTime::now", ""),
+    ("Instant::now", ""),
+    ("println!", ""),
+    ("print!", ""),
+    ("static mut", ""),
+    ("thread_local!", ""),
+    ("unsafe ", ""),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The files below `folder` whose names end in one of `endings`, sorted, with their paths from the
+/// root. What is built or hidden is left out.
+fn files(folder: &str, endings: &[&str]) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut open: Vec<PathBuf> = vec![root().join(folder)];
+    while let Some(path) = open.pop() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() {
+            let built = ["target", "corpus", "artifacts"].contains(&name.as_str());
+            let hidden = name.starts_with('.') && name != ".ci";
+            if path == root() || !(built || hidden) {
+                let entries = fs::read_dir(&path).expect("the folder can be listed");
+                open.extend(entries.map(|entry| entry.expect("it can be listed").path()));
+            }
+        } else if endings.iter().any(|ending| name.ends_with(ending)) {
+            let path_from_root = path.strip_prefix(root()).expect("it is below the root");
+            let text = fs::read_to_string(&path).expect("it is UTF-8");
+            found.push((path_from_root.to_string_lossy().replace('\\', "/"), text));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The text without comments, and with it without what documentation links to.
+fn code(text: &str) -> String {
+    text.lines().map(|line| line.split("//").next().unwrap_or_default().to_owned() + "\n").collect()
+}
+
+/// The folder or file in `src/` that a source file belongs to.
+fn area(path: &str) -> &str {
+    let below = path.strip_prefix("src/").expect("it is in src/");
+    below.split('/').next().expect("it has a first part").trim_end_matches(".rs")
+}
+
+/// The first parts of all `crate::` paths, those in `crate::{a, b::c}` too.
+fn imports(code: &str) -> BTreeSet<String> {
+    let word = |text: &str| -> String {
+        text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    };
+    let mut found = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        let Some(group) = rest.strip_prefix('{') else {
+            found.insert(word(rest));
+            continue;
+        };
+        let (mut depth, mut start) = (0, 0);
+        for (index, c) in group.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth > 0 => depth -= 1,
+                ',' | '}' if depth == 0 => {
+                    found.insert(word(&group[start..index]));
+                    start = index + 1;
+                    if c == '}' {
+                        break;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    found.remove("");
+    found
+}
+
+#[test]
+fn imports_run_one_way() {
+    let allowed: BTreeMap<&str, &[&str]> = IMPORTS.iter().copied().collect();
+    for (index, (area, targets)) in IMPORTS.iter().enumerate() {
+        for target in *targets {
+            assert!(
+                IMPORTS[..index].iter().any(|(above, _)| above == target),
+                "{area} may not name {target}, which is not above it"
+            );
+        }
+    }
+    let sources = files("src", &[".rs"]);
+    for (path, text) in sources.iter().filter(|(path, _)| path != "src/lib.rs") {
+        let area = area(path);
+        let Some(targets) = allowed.get(area) else {
+            panic!("{path}: say in the table what `{area}` may import");
+        };
+        for import in imports(&code(text)) {
+            let is_module = allowed.contains_key(import.as_str());
+            // An item of the root hides where it comes from.
+            assert!(is_module, "{path}: import `{import}` from the module that defines it");
+            if import == area {
+                continue;
+            }
+            assert!(targets.contains(&import.as_str()), "{path}: `{area}` may not use `{import}`");
+        }
+    }
+}
+
+#[test]
+fn the_tour_in_lib_rs_is_without_logic() {
+    let text = fs::read_to_string(root().join("src/lib.rs")).expect("it is there");
+    for word in ["fn ", "struct ", "enum ", "trait ", "impl "] {
+        assert!(!code(&text).contains(word), "src/lib.rs defines something: `{word}`");
+    }
+}
+
+#[test]
+fn the_library_has_no_clock_no_threads_and_no_output() {
+    for (path, text) in files("src", &[".rs"]) {
+        let code = code(&text);
+        let code = code.split("#[cfg(test)]").next().expect("there is a first part");
+        for (word, exempt) in ABSENT {
+            assert!(path == *exempt || !code.contains(word), "{path} uses `{word}`");
+        }
+    }
+}
+
+#[test]
+fn sources_are_ascii() {
+    for (path, text) in files("", &[".rs", ".toml", ".cep"]) {
+        // What is wrong with these files is what they are for.
+        if path.starts_with("testdata/") || path.starts_with("fuzz/") {
+            continue;
+        }
+        let line = text.lines().position(|line| !line.is_ascii());
+        assert_eq!(line, None, "{path} is not ASCII, counting lines from 0");
+    }
+}
+
+#[test]
+fn no_file_knows_the_machine_that_it_was_written_on() {
+    // In pieces, so that this file passes, too.
+    let hosts = [["crates", ".io"], ["index.crates", ".io"], ["static.crates", ".io"]];
+    let folders = [["/ho", "me/"], ["/ro", "ot/"], ["/wo", "rk/"], ["C:\\U", "sers"]];
+    let endings = [".rs", ".toml", ".md", ".cep", ".yml", ".yaml", ".json", ".sh", "run"];
+    for (path, text) in files("", &endings) {
+        for word in hosts.iter().chain(&folders).map(|pieces| pieces.concat()) {
+            assert!(!text.contains(&word), "{path} mentions {word}");
+        }
+    }
+}
+
+#[test]
+fn the_code_map_names_every_folder() {
+    let map = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("it is there");
+    for (area, _) in IMPORTS {
+        let names = [format!("`{area}/`"), format!("`{area}.rs`")];
+        assert!(names.iter().any(|name| map.contains(name)), "ARCHITECTURE.md lacks {area}");
+    }
+    for folder in ["crates", "patterns", "examples", "benches", "testdata", "tests", "docs"] {
+        assert!(map.contains(&format!("`{folder}/")), "ARCHITECTURE.md lacks {folder}/");
+    }
+}
