@@ -17,10 +17,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("hir", &["util", "time", "diagnostic", "value", "schema", "syntax"]),
     ("nfa", &["util", "hir"]),
     ("exec", &["util", "time", "value", "schema", "event", "hir", "nfa"]),
-    (
-        "pattern",
-        &["util", "time", "diagnostic", "schema", "event", "hir", "nfa", "exec"],
-    ),
+    ("pattern", &["util", "time", "diagnostic", "schema", "event", "hir", "nfa", "exec"]),
     ("ruleset", &["diagnostic", "schema", "syntax", "hir"]),
     (
         "stream",

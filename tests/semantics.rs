@@ -103,7 +103,7 @@ fn the_page_says_what_comes_out() {
     let page = page();
     let examples = examples(&page);
     assert!(examples.len() > 30, "only {} examples", examples.len());
-    let mut wrong = String::new();
+    let mut wrong = Vec::new();
     for example in &examples {
         let told = run(example);
         let found: Vec<String> = told
@@ -117,15 +117,15 @@ fn the_page_says_what_comes_out() {
             })
             .collect();
         if found != example.told {
-            wrong += &format!(
+            wrong.push(format!(
                 "docs/semantics.md:{}: expected\n  {}\nfound\n  {}\n",
                 example.line,
                 example.told.join("\n  "),
                 found.join("\n  ")
-            );
+            ));
         }
     }
-    assert!(wrong.is_empty(), "{wrong}");
+    assert!(wrong.is_empty(), "{}", wrong.concat());
 }
 
 #[test]
