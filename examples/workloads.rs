@@ -82,7 +82,7 @@ fn measure(options: &Options) -> Result<String, String> {
         let counts = baseline(&events);
         ("baseline", counts, start.elapsed().as_secs_f64())
     } else {
-        let builder = Engine::builder().rules(rules);
+        let builder = workload.builder(rules);
         let builder = match options.out_of_order {
             Some(bound) => {
                 shuffle(&mut events, bound);
@@ -103,12 +103,13 @@ fn measure(options: &Options) -> Result<String, String> {
     Ok(format!(
         "{{\"workload\":\"{}\",\"run\":\"{how}\",\"events\":{},\"seconds\":{seconds:.4},\
          \"events_per_second\":{rate:.0},\"matches\":{},\"timeouts\":{},\"late\":{},\
-         \"peak_partials\":{},\"peak_rss_kb\":{}}}",
+         \"overflowed\":{},\"peak_partials\":{},\"peak_rss_kb\":{}}}",
         workload.id,
         events.len(),
         counts.matches,
         counts.timeouts,
         stats.late,
+        stats.overflowed,
         stats.peak_partials,
         peak_rss().map_or("null".to_owned(), |kb| kb.to_string()),
     ))

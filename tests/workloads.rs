@@ -41,7 +41,7 @@ fn the_reorder_buffer_changes_no_count() {
                 pair.swap(0, 1);
             }
         }
-        let builder = Engine::builder().rules(rules).out_of_order(Duration::from_mins(1));
+        let builder = workload.builder(rules).out_of_order(Duration::from_mins(1));
         let mut engine = builder.build().unwrap();
         assert_eq!(run(&mut engine, &events), sorted, "{}", workload.id);
         assert_eq!(engine.stats().late, 0, "{}", workload.id);

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use kleene::schema::{FieldType, Schema};
-use kleene::stream::{Engine, Ignore};
+use kleene::stream::{Builder, Engine, Ignore};
 use kleene::{Record, RuleSet, Timestamp, Value};
 
 /// What a run over a workload found.
@@ -136,12 +136,19 @@ impl Workload {
         rows.iter().filter_map(|row| row.to_record(schema)).collect()
     }
 
+    /// The start of an engine for these rules. W7 is there to show what becomes of many partial
+    /// matches: it gets more than the usual limit allows.
+    pub fn builder(&self, rules: RuleSet) -> Builder<Record> {
+        let builder = Engine::builder().rules(rules);
+        if self.id == "W7" { builder.limit_partials_per_key(1 << 26) } else { builder }
+    }
+
     /// An engine for these rules over sorted events.
     ///
     /// # Panics
     /// If the rules are wrong.
     pub fn engine(&self, rules: RuleSet) -> Engine<Record> {
-        match Engine::builder().rules(rules).sorted().build() {
+        match self.builder(rules).sorted().build() {
             Ok(engine) => engine,
             Err(error) => panic!("{}: {error}", self.id),
         }
