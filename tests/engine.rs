@@ -4,13 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "derive")]
+use kleene::RuleSet;
 use kleene::hir::expr::{Captured, Expr, FieldRef, MatchFact, Pick};
 use kleene::hir::{
     Condition, ConditionId, Contiguity, Emit, Gap, Item, ItemKind, KeyPart, Meta, Pattern,
     Quantifier, Rule, Sequence, Skip, SkipStrategy, Stage, StageId, Test,
 };
 use kleene::schema::{EventType, Field, FieldId, FieldType, Schema, TypeId};
-use kleene::stream::{Builder, Engine, Output, Reason, SourceId};
+use kleene::stream::{Builder, Engine, Ignore, Output, Reason, SourceId};
 use kleene::{Event, Record, Timestamp, Value};
 use proptest::prelude::*;
 
@@ -377,6 +379,17 @@ fn partial_matches_beyond_the_limit_go_and_are_counted() {
 }
 
 #[test]
+fn an_engine_can_move_to_another_thread() {
+    let mut engine = engine(&[paid()]);
+    engine.push(&event(A, 1, 1, 0), &mut Ignore).unwrap();
+    let engine = std::thread::spawn(move || {
+        engine.push(&event(B, 2, 1, 0), &mut Ignore).unwrap();
+        engine
+    });
+    assert_eq!(engine.join().unwrap().stats().matches, 1);
+}
+
+#[test]
 fn memory_goes_with_the_keys_that_are_open() {
     let mut engine = engine(&[paid()]);
     let mut out = Outputs::new();
@@ -428,6 +441,32 @@ mod derived {
         assert!(found.emit.to_string().starts_with("{ k: 3, n: 9,"), "{}", found.emit);
         assert_eq!(found.events[1].1, Shop::B(B { at: at(2), k: 3 }));
         assert_eq!(engine.stats().keyless, 1);
+    }
+
+    #[test]
+    fn rule_text_runs_over_rust_types() {
+        let rules = RuleSet::parse(
+            "event c { x: string, t: time }
+             event b { at: time, k: int }
+             event a { at: time, n: int, k: int? }
+             rule r {
+               key k
+               match a[n > 1] as first -> not b for 5s
+               emit { k, n: first.n, due: first.at + 5s, all: sum(first.n) }
+             }
+             rule c { match c }",
+        )
+        .unwrap();
+        let mut engine = Engine::builder().rules(rules).build().unwrap();
+        let mut out: Vec<Output<Shop>> = Vec::new();
+        for (n, k) in [(1, 1), (2, 2), (3, 3)] {
+            let at = Timestamp::from_millis(n * 1000);
+            engine.push(&Shop::A(A { n, at, k: Some(k) }), &mut out).unwrap();
+        }
+        engine.push(&Shop::B(B { at: Timestamp::from_millis(4000), k: 2 }), &mut out).unwrap();
+        engine.finish(&mut out);
+        let [Output::Match(found)] = &out[..] else { panic!("{out:?}") };
+        assert_eq!(found.emit.to_string(), "{ k: 3, n: 3, due: 1970-01-01T00:00:08Z, all: 3 }");
     }
 
     #[derive(Clone, Event)]
