@@ -347,6 +347,42 @@ fn the_type_can_be_given_and_the_fields_named() {
 }
 
 #[test]
+fn events_come_back_as_they_were_given() {
+    let rules = "
+event login {
+  at: time, user: { name: string, groups: list<string>, home: { city: string? } },
+  from: ip, took: duration?, ok: bool, score: float, tries: int, ..
+}
+rule all { match login as l within 1s emit { name: l.user.name, took: l.took, version: l.agent.version } }
+";
+    let dir = Dir::new(&[("r.cep", rules.as_bytes())]);
+    let mut event = json!({
+        "type": "login", "at": "2024-05-01T10:00:00.250Z",
+        "user": {
+            "name": "\u{e9}\n\"\\", "groups": ["a", "b"], "home": { "city": "x", "zip": "1" },
+            "id": 7,
+        },
+        "from": "2001:db8::1", "took": "1m30s", "ok": false, "score": 0.1, "tries": -5,
+        "agent": { "version": [1, 2.5, null, { "x": true }] }, "empty": {},
+    });
+    let ran = dir.run_with("run r.cep", event.to_string().as_bytes());
+    assert_eq!((ran.code, ran.results().len()), (Some(0), 1), "{}", ran.stderr);
+    let result = &ran.results()[0];
+    assert_eq!(result["events"]["l"], json!([event]));
+    assert_eq!(result["key"], json!({}));
+    assert_eq!(
+        result["emit"],
+        json!({ "name": "\u{e9}\n\"\\", "took": "1m30s", "version": [1, 2.5, null, { "x": true }] })
+    );
+
+    // What is missing stays missing.
+    event["user"] = json!({ "name": "n", "groups": [] });
+    event.as_object_mut().unwrap().remove("took");
+    let ran = dir.run_with("run r.cep", event.to_string().as_bytes());
+    assert_eq!(ran.results()[0]["events"]["l"], json!([event]));
+}
+
+#[test]
 fn a_csv_header_that_cannot_be_used_ends_the_run() {
     let dir = shop("");
     for (csv, expected) in [
