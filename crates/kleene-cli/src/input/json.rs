@@ -99,7 +99,12 @@ fn syntax_reason(error: &serde_json::Error) -> String {
     let message = text.rsplit_once(" at line ").map_or(&*text, |(message, _)| message);
     let message = message.strip_prefix("invalid type: ").map_or_else(
         || format!("not JSON: {message}"),
-        |message| format!("not an event: found {}", message.replace('`', "")),
+        |message| {
+            format!(
+                "not an event: found {}",
+                message.replace('`', "").replacen("sequence", "a list", 1)
+            )
+        },
     );
     if error.column() > 0 { format!("{message} at column {}", error.column()) } else { message }
 }
@@ -659,7 +664,7 @@ mod tests {
             ("hello", "not JSON: expected value at column 1"),
             ("{", "not JSON: EOF while parsing an object at column 1"),
             ("5", "not an event: found integer 5, expected an object at column 1"),
-            ("[1]", "not an event: found sequence, expected an object at column 1"),
+            ("[1]", "not an event: found a list, expected an object at column 1"),
             (r#"{"a":1}"#, "no event type: missing field `type`"),
             (r#"{"type":5}"#, "field `type`: expected the event type, found the number 5"),
             (r#"{"type":["x"]}"#, "field `type`: expected the event type, found a list"),
