@@ -159,7 +159,8 @@ pub(crate) fn nearest<'a>(
     candidates
         .into_iter()
         .map(|candidate| (edit_distance(found, candidate), candidate))
-        .filter(|(distance, _)| *distance <= limit)
+        // Of a single letter, any other would be near.
+        .filter(|(distance, _)| *distance <= limit && *distance < found.chars().count())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

@@ -174,11 +174,11 @@ impl ValueRef<'_> {
 
 /// Compares without rounding the integer: `2^53 + 1` is more than `2^53` as a float.
 fn compare_int_float(int: i64, float: f64) -> Option<Ordering> {
+    // 2^63 as a float: every i64 is below it, and at or above its negative.
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     if float.is_nan() {
         return None;
     }
-    // 2^63 as a float: every i64 is below it, and at or above its negative.
-    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     if float >= LIMIT {
         return Some(Ordering::Less);
     }

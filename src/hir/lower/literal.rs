@@ -55,6 +55,10 @@ pub(super) fn convert(value: Value, kind: Kind) -> Result<Value, Value> {
 /// The constant does not fit its place.
 pub(super) fn misfit(value: &Value, kind: Kind, span: Span) -> Diagnostic {
     match (value, kind) {
+        (Value::String(text), Kind::IP) if text.contains('/') && parse_network(text).is_none() => {
+            Diagnostic::error(Code::BadLiteral, span, format!("{value} is no network"))
+                .help("a network is written as \"10.0.0.0/8\" or \"fe80::/10\"")
+        }
         (Value::String(_), Kind::IP) => {
             Diagnostic::error(Code::BadLiteral, span, format!("{value} is no IP address")).help(
                 "an address is written as \"10.0.0.1\" or \"fe80::1\"; a network such as \
@@ -67,7 +71,16 @@ pub(super) fn misfit(value: &Value, kind: Kind, span: Span) -> Diagnostic {
         }
         _ => {
             let message = format!("expected {kind}, found {}", value.kind());
-            Diagnostic::error(Code::TypeMismatch, span, message)
+            let diagnostic = Diagnostic::error(Code::TypeMismatch, span, message);
+            match (value, kind) {
+                (Value::Int(_), Kind::DURATION) => {
+                    diagnostic.help(format!("a duration has a unit: `{value}s`, `{value}m`"))
+                }
+                (_, Kind::STRING) => {
+                    diagnostic.help(format!("a text stands in quotes: \"{value}\""))
+                }
+                _ => diagnostic,
+            }
         }
     }
 }
@@ -121,6 +134,7 @@ impl<'a> Env<'a> {
             self.report(source, Diagnostic::unsupported(list.ty.span, &what));
         }
         let mut set = ValueSet::default();
+        let errors = self.errors;
         match &list.source {
             ast::ListSource::Inline(literals) => {
                 for literal in literals {
@@ -143,7 +157,10 @@ impl<'a> Env<'a> {
                 }
             }
         }
-        self.lists.insert(&list.name.node, List { set: Arc::new(set), kind });
+        self.lists.insert(
+            &list.name.node,
+            List { set: Arc::new(set), kind, known: self.errors == errors },
+        );
     }
 
     /// One entry a line; empty lines and those that start with `#` are left out.

@@ -3,7 +3,7 @@
 //! Every mistake of every file is told, not only the first. A rule with a mistake is left out of
 //! the result; the rules beside it are checked all the same.
 //!
-//! * [`declarations`](self): events, lists, parameters, defines and their tables, here.
+//! * Events, lists, parameters and defines, and their tables, are here and in `events`, `literal`.
 //! * `rule` gathers a rule's clauses, `pattern` lays out its steps, `expr` checks expressions.
 //! * `canon` says what a rule means, for its version.
 
@@ -14,6 +14,8 @@ mod literal;
 mod names;
 mod pattern;
 mod rule;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -69,6 +71,8 @@ pub(crate) fn check(
 struct List {
     set: Arc<ValueSet>,
     kind: Kind,
+    /// Whether all of it could be read.
+    known: bool,
 }
 
 /// A parameter's value.
@@ -312,10 +316,8 @@ impl<'a> Env<'a> {
 
 /// `what` of this name does not exist; `near` may be meant.
 fn unknown(code: Code, what: &str, name: &Name, near: Option<&str>) -> Diagnostic {
-    let article = if what.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
     let message = format!("there is no {what} `{}`", name.node);
-    let diagnostic =
-        Diagnostic::error(code, name.span, message).label(format!("not {article} {what}"));
+    let diagnostic = Diagnostic::error(code, name.span, message);
     match near {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic,

@@ -30,12 +30,13 @@ pub(super) fn resolve_step<'a>(
     step: &'a ast::Step,
 ) -> Resolved<'a> {
     let mut conditions = Vec::new();
-    let mut path: Vec<&str> = Vec::new();
+    let mut path: Vec<&'a str> = Vec::new();
     let (mut source, mut step) = (source, step);
     let ty = loop {
         conditions.extend(step.condition.as_ref().map(|condition| (source, condition)));
         let name = step.name.node.as_str();
-        let Some(&(next_source, define)) = local.get(name).or_else(|| env.defines.get(name)) else {
+        let Some(&(define_source, define)) = local.get(name).or_else(|| env.defines.get(name))
+        else {
             let ty = env.schema.type_id(name);
             if ty.is_none() {
                 let diagnostic = unknown_type(env, Some(local), &step.name);
@@ -44,20 +45,36 @@ pub(super) fn resolve_step<'a>(
             break ty;
         };
         if path.contains(&name) {
-            let message = format!("the define `{name}` uses itself");
-            let circle = path.iter().skip_while(|other| **other != name).copied();
-            let circle: Vec<_> = circle.chain([name]).collect();
-            let diagnostic = Diagnostic::error(Code::CyclicDefine, define.name.span, message)
-                .label(circle.join(" -> "))
-                .help("a define has to end at an event type");
-            env.report(next_source, diagnostic);
+            report_circle(env, local, path, name);
             break None;
         }
         path.push(name);
-        (source, step) = (next_source, &define.step);
+        (source, step) = (define_source, &define.step);
     };
     conditions.reverse();
     Resolved { ty, conditions }
+}
+
+/// Tells of a circle of defines, at the same one wherever it was entered.
+fn report_circle<'a>(
+    env: &mut Env<'a>,
+    local: &Defines<'a>,
+    mut path: Vec<&'a str>,
+    entry: &'a str,
+) {
+    path.drain(..path.iter().position(|name| *name == entry).unwrap_or(0));
+    let first = (0..path.len()).min_by_key(|index| path[*index]).unwrap_or(0);
+    path.rotate_left(first);
+    let name = path[0];
+    let Some(&(source, define)) = local.get(name).or_else(|| env.defines.get(name)) else {
+        return;
+    };
+    path.push(name);
+    let message = format!("the define `{name}` uses itself");
+    let diagnostic = Diagnostic::error(Code::CyclicDefine, define.name.span, message)
+        .label(path.join(" -> "))
+        .help("a define has to end at an event type");
+    env.report(source, diagnostic);
 }
 
 /// There is no such event type or define.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Site;
-use super::expr::{Place, What};
+use super::expr::{Place, What, contradiction};
 use super::names::{Resolved, resolve_step};
 use super::rule::Cx;
 use crate::diagnostic::{Code, Diagnostic, Span};
@@ -13,8 +13,8 @@ use crate::hir::{
     StageId, Test,
 };
 use crate::schema::TypeId;
+use crate::syntax::MAX_REPETITIONS;
 use crate::syntax::ast::{self, Arrow, Dur, Name, Part, Spanned, Take, Unit, Until};
-use crate::syntax::{MAX_NESTING, MAX_REPETITIONS};
 use crate::time::format_millis;
 use crate::value::Value;
 
@@ -71,20 +71,12 @@ impl Quant<'_> {
     }
 }
 
-/// What surrounds a sequence.
-#[derive(Clone, Copy)]
-struct Around {
-    depth: u32,
-    /// How often what surrounds it may repeat.
-    times: u64,
-}
-
 impl<'a> Cx<'_, 'a> {
     /// Lays out the `match` of a rule; `within` is the rule's.
     pub(super) fn body(&mut self, body: &'a ast::Body, within: Option<i64>) -> Option<Sequence> {
         let mut loops = Vec::new();
-        let around = Around { depth: 0, times: 1 };
-        let plan = self.plan_body(body, around, &mut loops)?;
+        let errors = self.env.errors;
+        let plan = self.plan_body(body, 1, &mut loops)?;
         if plan.items.iter().all(PlanItem::can_be_empty) {
             let message = "this pattern can match nothing at all";
             self.report(
@@ -99,7 +91,9 @@ impl<'a> Cx<'_, 'a> {
         if let Some(last) = plan.items.last() {
             self.warn_last_loop(last);
         }
-        self.warn_without_within(&plan, body.span, within);
+        if self.env.errors == errors {
+            self.warn_without_within(&plan, body.span, within);
+        }
         self.check_names();
         Some(self.sequence(&plan, within))
     }
@@ -109,32 +103,38 @@ impl<'a> Cx<'_, 'a> {
     fn plan_body(
         &mut self,
         body: &'a ast::Body,
-        around: Around,
+        times: u64,
         loops: &mut Vec<usize>,
     ) -> Option<Plan<'a>> {
+        if let Some(step) = &body.without {
+            self.report(Diagnostic::unsupported(step.span, "`without`"));
+            self.resolve(step);
+        }
         if let Some(junction) = body.joined_by {
             let what = match junction {
                 ast::Junction::And => "`and` between steps",
                 ast::Junction::Or => "`or` between steps",
             };
             self.report(Diagnostic::unsupported(body.span, what));
-            // The steps are checked all the same, so that all mistakes are told at once.
-            for sequence in &body.sequences {
-                self.plan_sequence(sequence, around, loops);
-            }
+            self.check_only(&body.sequences, times, loops);
             return None;
         }
-        if let Some(step) = &body.without {
-            self.report(Diagnostic::unsupported(step.span, "`without`"));
-        }
-        let plan = body.sequences.first().map(|one| self.plan_sequence(one, around, loops))?;
+        let plan = body.sequences.first().map(|one| self.plan_sequence(one, times, loops))?;
         (!plan.items.is_empty() && body.without.is_none()).then_some(plan)
+    }
+
+    /// Looks for mistakes in sequences that can't be run yet, so that all are told at once.
+    fn check_only(&mut self, sequences: &'a [ast::Sequence], times: u64, loops: &mut Vec<usize>) {
+        for sequence in sequences {
+            let plan = self.plan_sequence(sequence, times, loops);
+            self.sequence(&plan, None);
+        }
     }
 
     fn plan_sequence(
         &mut self,
         sequence: &'a ast::Sequence,
-        around: Around,
+        times: u64,
         loops: &mut Vec<usize>,
     ) -> Plan<'a> {
         let mut items = Vec::new();
@@ -142,16 +142,17 @@ impl<'a> Cx<'_, 'a> {
             match part {
                 Part::Not { step, duration, span } => {
                     let resolved = self.resolve(step);
-                    let duration = duration.as_ref().and_then(|duration| {
-                        self.duration(duration).map(|millis| (millis, duration.span()))
-                    });
+                    // What was refused is not refused again for want of it.
+                    let duration = duration
+                        .as_ref()
+                        .map(|duration| (self.duration(duration).unwrap_or(0), duration.span()));
                     let stage = self.add_step(step, None, resolved.ty, loops, false);
                     self.steps[stage].negated = true;
                     let kind = PlanKind::Not { stage, step: resolved, duration };
                     items.push(PlanItem { arrow, span: *span, kind });
                 }
                 Part::Take(take) => {
-                    if let Some(kind) = self.plan_take(take, around, loops) {
+                    if let Some(kind) = self.plan_take(take, times, loops) {
                         items.push(PlanItem { arrow, span: take.span, kind });
                     }
                 }
@@ -163,19 +164,19 @@ impl<'a> Cx<'_, 'a> {
     fn plan_take(
         &mut self,
         take: &'a Take,
-        around: Around,
+        times: u64,
         loops: &mut Vec<usize>,
     ) -> Option<PlanKind<'a>> {
         let quant = self.quant(take);
         let quantifier = &quant.quantifier;
-        let times = u64::from(quantifier.max.unwrap_or(quantifier.min).max(1));
-        let times = around.times.saturating_mul(times);
+        let own = u64::from(quantifier.max.unwrap_or(quantifier.min).max(1));
+        let times = times.saturating_mul(own);
         match &take.unit {
             Unit::Step(step) => {
+                let fine = self.steps_written_out <= MAX_STEPS;
                 self.steps_written_out = self.steps_written_out.saturating_add(times);
-                if self.steps_written_out > MAX_STEPS {
+                if fine && self.steps_written_out > MAX_STEPS {
                     self.too_many_steps(take.span);
-                    return None;
                 }
                 let resolved = self.resolve(step);
                 let many = quant.can_repeat();
@@ -183,19 +184,13 @@ impl<'a> Cx<'_, 'a> {
                 Some(PlanKind::Step { stage, step: resolved, quant })
             }
             Unit::Group(body, bound) => {
-                if around.depth >= MAX_NESTING {
-                    let message = format!("this nests deeper than {MAX_NESTING} levels");
-                    self.report(Diagnostic::error(Code::LimitExceeded, take.span, message));
-                    return None;
-                }
                 let within = bound.as_ref().and_then(|bound| self.bound(bound));
                 let repeated = quant.can_repeat();
                 if repeated {
                     self.loop_count += 1;
                     loops.push(self.loop_count);
                 }
-                let inside = Around { depth: around.depth + 1, times };
-                let plan = self.plan_body(body, inside, loops);
+                let plan = self.plan_body(body, times, loops);
                 if repeated {
                     loops.pop();
                 }
@@ -214,13 +209,9 @@ impl<'a> Cx<'_, 'a> {
                 }
                 self.plan_group(take, plan, quant, within, bound.as_ref().map(Dur::span))
             }
-            Unit::Of(..) => {
+            Unit::Of(_, sequences, _) => {
                 self.report(Diagnostic::unsupported(take.span, "`N of (...)`"));
-                if let Unit::Of(_, sequences, _) = &take.unit {
-                    for sequence in sequences {
-                        self.plan_sequence(sequence, around, loops);
-                    }
-                }
+                self.check_only(sequences, times, loops);
                 None
             }
         }
@@ -377,10 +368,6 @@ impl<'a> Cx<'_, 'a> {
             let message = format!("{} is more than {most}", quant.min);
             let help = format!("the lesser number comes first: `{{{most}..{}}}`", quant.min);
             refuse(Code::BadQuantifier, message, &help);
-        } else if most.max(quant.min) > MAX_REPETITIONS {
-            let message = format!("more than {MAX_REPETITIONS} repetitions");
-            let help = "a count in a condition has no limit: `x{1..} until [count(x) > 20000]`";
-            refuse(Code::LimitExceeded, message, help);
         }
         let inner = contiguity(quant.contiguity);
         let greedy = matches!(quant.mode, Some(ast::LoopMode::Greedy | ast::LoopMode::Longest));
@@ -785,7 +772,8 @@ impl<'a> Cx<'_, 'a> {
         match dur {
             Dur::Literal(millis) => Some(millis.node),
             Dur::Param(name) => {
-                let param = self.find_param(name)?;
+                let example = format!("param {}: duration = 10m", name.node);
+                let param = self.find_param(name, &example)?;
                 if let Value::Duration(millis) = param.value
                     && millis >= 0
                 {
@@ -865,7 +853,7 @@ impl<'a> Cx<'_, 'a> {
                 None => expr,
                 Some(before) => Expr::Binary(BinaryOp::And, Box::new(before), Box::new(expr)),
             });
-            if all.as_ref().is_some_and(|all| self.contradiction(all, ty)) {
+            if all.as_ref().is_some_and(|all| contradiction(all, ty, &self.env.schema)) {
                 never = Some((*source, condition));
             }
         }

@@ -31,8 +31,6 @@ pub(super) struct Cx<'e, 'a> {
     pub(super) steps: Vec<StepInfo>,
     /// The parts of the key with their types.
     pub(super) key: Vec<(Arc<str>, Kind)>,
-    /// Levels of the expression that is looked at.
-    pub(super) depth: usize,
     /// How many steps the pattern has if its repetitions are written out.
     pub(super) steps_written_out: u64,
     /// How many repeated groups there are.
@@ -197,7 +195,6 @@ impl<'a> Env<'a> {
             defines,
             steps: Vec::new(),
             key: Vec::new(),
-            depth: 0,
             steps_written_out: 0,
             loop_count: 0,
             used_defines: BTreeSet::new(),
@@ -222,7 +219,7 @@ impl<'a> Cx<'_, 'a> {
     }
 
     /// The parameter of this name: the rule's, else the file's. Tells if there is none.
-    pub(super) fn find_param(&mut self, name: &'a Name) -> Option<Param> {
+    pub(super) fn find_param(&mut self, name: &'a Name, example: &str) -> Option<Param> {
         self.used_params.insert(&name.node);
         let found = self.params.get(name.node.as_str());
         if let Some(param) = found.or_else(|| self.env.params.get(name.node.as_str())) {
@@ -237,8 +234,7 @@ impl<'a> Cx<'_, 'a> {
         let near = nearest(&name.node, names);
         let mut diagnostic = unknown(Code::UnknownParam, "parameter", name, near);
         if near.is_none() {
-            diagnostic =
-                diagnostic.help(format!("declare it: `param {}: duration = 10m`", name.node));
+            diagnostic = diagnostic.help(format!("declare it: `{example}`"));
         }
         self.report(diagnostic);
         None
@@ -277,7 +273,8 @@ impl<'a> Cx<'_, 'a> {
         if let Some((source, clause)) = get("within")
             && let Clause::Within(dur) = &clause.node
         {
-            within = self.at(source, |cx| cx.bound(dur));
+            // What was refused is not refused again for want of it.
+            within = Some(self.at(source, |cx| cx.bound(dur)).unwrap_or(i64::MAX));
         }
         for (word, what) in [("suppress", "`suppress`"), ("limit", "`limit`")] {
             if let Some((source, clause)) = get(word) {
@@ -588,16 +585,16 @@ impl<'a> Cx<'_, 'a> {
             }
             let expr = match value {
                 Some(value) => self.expr(value, place).expr,
-                None => self.bare_name(name, place),
+                None => self.bare_name(name),
             };
             fields.push((name.node.as_str().into(), expr));
         }
         Emit { fields }
     }
 
-    fn bare_name(&mut self, name: &'a Name, place: Place) -> Expr {
+    fn bare_name(&mut self, name: &'a Name) -> Expr {
         let path = ast::Path { root: name.clone(), rest: Vec::new(), span: name.span };
-        self.bare_in_emit(&path, place).expr
+        self.bare_in_emit(&path).expr
     }
 
     fn meta(&mut self, clauses: &Clauses<'a>) -> Meta {

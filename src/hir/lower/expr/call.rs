@@ -1,0 +1,316 @@
+//! Calls of functions, and aggregates over what a step captured.
+
+use super::path::Found;
+use super::{Bound, COMPARABLE, Place, Typed, compare, fold, non_null, refused};
+use crate::diagnostic::{Code, Diagnostic, Span, nearest};
+use crate::hir::expr::{Aggregate, AggregateOp, Pick};
+use crate::hir::functions;
+use crate::hir::functions::Function;
+use crate::hir::functions::net::parse_network;
+use crate::hir::functions::time::parse_zone;
+use crate::hir::lower::rule::Cx;
+use crate::hir::lower::unknown;
+use crate::hir::{Expr, StageId};
+use crate::syntax::ast;
+use crate::syntax::ast::{Name, Path, Spanned};
+use crate::value::{Kind, Value};
+
+const AGGREGATES: [(&str, AggregateOp); 10] = [
+    ("count", AggregateOp::Count),
+    ("sum", AggregateOp::Sum),
+    ("avg", AggregateOp::Avg),
+    ("min", AggregateOp::Min),
+    ("max", AggregateOp::Max),
+    ("first", AggregateOp::First),
+    ("last", AggregateOp::Last),
+    ("distinct", AggregateOp::Distinct),
+    ("collect", AggregateOp::Collect),
+    ("stddev", AggregateOp::Stddev),
+];
+
+impl<'a> Cx<'_, 'a> {
+    pub(super) fn call(
+        &mut self,
+        name: &'a Name,
+        args: &'a [Spanned<ast::Expr>],
+        span: Span,
+        place: Place,
+    ) -> Typed {
+        let aggregate = AGGREGATES.iter().find(|(aggregate, _)| *aggregate == name.node);
+        if let Some((_, op)) = aggregate {
+            let of_values = matches!(op, AggregateOp::Min | AggregateOp::Max) && args.len() != 1;
+            if !of_values {
+                return self.aggregate(*op, name, args, span, place);
+            }
+        }
+        if name.node == "matches" {
+            let [text, pattern] = args else {
+                return self.wrong_count(name, "matches(text, regex)", args.len(), span);
+            };
+            let text = self.expr(text, place);
+            let pattern = self.expr(pattern, place);
+            if text.kind.is_never() || pattern.kind.is_never() {
+                return refused(span);
+            }
+            return self.regex(text, &pattern, span);
+        }
+        let Some(function) = functions::lookup(&name.node) else {
+            let known = functions::FUNCTIONS.iter().map(|function| function.name);
+            let known = known.chain(AGGREGATES.iter().map(|(name, _)| *name)).chain(["matches"]);
+            let near = nearest(&name.node, known);
+            let diagnostic = unknown(Code::UnknownFunction, "function", name, near);
+            self.report(diagnostic);
+            for arg in args {
+                self.expr(arg, place);
+            }
+            return refused(span);
+        };
+        let most = if function.variadic { usize::MAX } else { function.params.len() };
+        if args.len() < function.required || args.len() > most {
+            return self.wrong_count(name, &function.signature(), args.len(), span);
+        }
+        let mut typed = Vec::with_capacity(args.len());
+        let mut fine = true;
+        for (i, arg) in args.iter().enumerate() {
+            let mut arg = self.expr(arg, place);
+            let (param, wanted) = function.params[i.min(function.params.len() - 1)];
+            let what = format!("`{param}` of `{}`", function.name);
+            fine &= !arg.kind.is_never()
+                && self.coerce(&mut arg, wanted)
+                && self.expect(&arg, wanted, &what)
+                && self.check_constant(param, &arg);
+            typed.push(arg);
+        }
+        if !fine {
+            return refused(span);
+        }
+        self.finish_call(function, typed, span)
+    }
+
+    pub(super) fn finish_call(
+        &mut self,
+        function: &'static Function,
+        args: Vec<Typed>,
+        span: Span,
+    ) -> Typed {
+        let mut kind = function.result;
+        if kind == Kind::ANY {
+            kind = args.iter().fold(Kind::NEVER, |kind, arg| kind.or(arg.kind));
+            // Values that a choice is made of have to compare.
+            if function.variadic && function.name != "coalesce" {
+                for pair in args.windows(2) {
+                    let (a, b) = (non_null(pair[0].kind), non_null(pair[1].kind));
+                    if !(a.is_never() || b.is_never() || compare(a, b)) {
+                        let message = format!("{a} does not compare with {b}");
+                        self.report(Diagnostic::error(Code::TypeMismatch, pair[1].span, message));
+                        return refused(span);
+                    }
+                }
+            }
+        }
+        if function.name == "contains"
+            && args[0].kind.is_subset_of(Kind::STRING.or(Kind::NULL))
+            && !self.expect(&args[1], Kind::STRING, "`part` of `contains`")
+        {
+            return refused(span);
+        }
+        let kind = kind.or(Kind::NULL);
+        let args = args.into_iter().map(|arg| arg.expr).collect();
+        fold(Typed { expr: Expr::Call(function, args), kind, span })
+    }
+
+    /// Time zones and networks that are constants are checked now.
+    pub(super) fn check_constant(&mut self, param: &str, arg: &Typed) -> bool {
+        let Expr::Literal(Value::String(text)) = &arg.expr else { return true };
+        let diagnostic = match param {
+            "zone" if parse_zone(text).is_none() => {
+                let message = format!("{text:?} is no time zone that is known here");
+                Diagnostic::error(Code::BadLiteral, arg.span, message)
+                    .help("write a fixed offset such as \"+02:00\", or \"UTC\"")
+            }
+            "network" if parse_network(text).is_none() => {
+                Diagnostic::error(Code::BadLiteral, arg.span, format!("{text:?} is no network"))
+                    .help("a network is written as \"10.0.0.0/8\" or \"fe80::/10\"")
+            }
+            _ => return true,
+        };
+        self.report(diagnostic);
+        false
+    }
+
+    pub(super) fn wrong_count(
+        &mut self,
+        name: &Name,
+        signature: &str,
+        found: usize,
+        span: Span,
+    ) -> Typed {
+        let message = format!("`{}` does not take {found} arguments", name.node);
+        let message = if found == 1 { message.replace("arguments", "argument") } else { message };
+        let help = format!("write `{signature}`");
+        self.report(Diagnostic::error(Code::WrongArgumentCount, span, message).help(help));
+        refused(span)
+    }
+
+    pub(super) fn aggregate(
+        &mut self,
+        op: AggregateOp,
+        name: &Name,
+        args: &'a [Spanned<ast::Expr>],
+        span: Span,
+        place: Place,
+    ) -> Typed {
+        let spelled = name.node.as_str();
+        let [arg] = args else {
+            let signature = format!("{spelled}(step.field)");
+            return self.wrong_count(name, &signature, args.len(), span);
+        };
+        if place.bound.is_some() {
+            let message = "an aggregate inside of an aggregate";
+            self.report(Diagnostic::error(Code::NotAllowedHere, span, message));
+            return refused(span);
+        }
+        let mut roots = Vec::new();
+        step_roots(arg, &mut roots);
+        let whole = matches!(&arg.node, ast::Expr::Path(path) if path.rest.is_empty());
+        let mut steps = Vec::new();
+        for root in roots {
+            match self.find_step(&root.root.node) {
+                Found::One(step) if whole || !root.rest.is_empty() => steps.push(step),
+                Found::Several(first, second) if whole || !root.rest.is_empty() => {
+                    self.ambiguous(&root.root.node, root.span, first, second);
+                    return refused(span);
+                }
+                _ => {}
+            }
+        }
+        steps.dedup();
+        let step = match steps.as_slice() {
+            [step] => *step,
+            [] => return self.aggregate_of_nothing(op, spelled, arg, place),
+            _ => {
+                let message = format!("`{spelled}` is over the events of one step");
+                self.report(
+                    Diagnostic::error(Code::NotAllowedHere, arg.span, message)
+                        .help("compute one aggregate for each step"),
+                );
+                return refused(span);
+            }
+        };
+        if !self.expect_visible(place, step, span) {
+            return refused(span);
+        }
+        let stage = StageId::new(step);
+        let step_name = self.steps[step].name.clone();
+        if whole && op == AggregateOp::Count {
+            let aggregate = Aggregate { op, stage, arg: None };
+            return Typed { expr: Expr::Aggregate(Box::new(aggregate)), kind: Kind::INT, span };
+        }
+        if whole || self.steps[step].group {
+            let message = if self.steps[step].group {
+                format!("`{step_name}` is a group: only `count({step_name})` goes with it")
+            } else {
+                format!("`{spelled}` of which field?")
+            };
+            let diagnostic = Diagnostic::error(Code::NotAllowedHere, arg.span, message);
+            self.report(match self.fields_of(step) {
+                Some(fields) => diagnostic.help(format!("fields are {fields}")),
+                None => diagnostic,
+            });
+            return refused(span);
+        }
+        let pick = match op {
+            AggregateOp::First => Some(Pick::First),
+            AggregateOp::Last => Some(Pick::Last),
+            _ => None,
+        };
+        if let Some(pick) = pick {
+            let bound = Some(Bound::Pick(step, pick));
+            let typed = self.expr(arg, Place { bound, ..place });
+            return Typed { span, ..typed };
+        }
+        let each =
+            Place { candidate: self.steps[step].ty, bound: Some(Bound::Each(step)), ..place };
+        let typed = self.expr(arg, each);
+        if typed.kind.is_never() {
+            return refused(span);
+        }
+        let arg_kind = non_null(typed.kind);
+        let (wanted, kind) = match op {
+            AggregateOp::Count => (Kind::ANY, Kind::INT),
+            AggregateOp::Sum => (Kind::NUMBER.or(Kind::DURATION), arg_kind),
+            AggregateOp::Avg => {
+                let kind = if arg_kind == Kind::DURATION { arg_kind } else { Kind::FLOAT };
+                (Kind::NUMBER.or(Kind::DURATION), kind)
+            }
+            AggregateOp::Min | AggregateOp::Max => (COMPARABLE, arg_kind),
+            AggregateOp::Stddev => (Kind::NUMBER, Kind::FLOAT),
+            AggregateOp::Distinct | AggregateOp::Collect => (Kind::ANY, Kind::LIST),
+            AggregateOp::First | AggregateOp::Last => (Kind::ANY, arg_kind),
+        };
+        if !self.expect(&typed, wanted, &format!("`{spelled}`")) {
+            return refused(span);
+        }
+        let aggregate = Aggregate { op, stage, arg: Some(typed.expr) };
+        let kind = kind.or(Kind::NULL);
+        Typed { expr: Expr::Aggregate(Box::new(aggregate)), kind, span }
+    }
+
+    /// `sum(amount)`: of whose events?
+    pub(super) fn aggregate_of_nothing(
+        &mut self,
+        op: AggregateOp,
+        spelled: &str,
+        arg: &'a Spanned<ast::Expr>,
+        place: Place,
+    ) -> Typed {
+        if let ast::Expr::Path(path) = &arg.node
+            && !path.rest.is_empty()
+        {
+            // The root is no step: say so.
+            return self.path(path, place);
+        }
+        let mut help = format!("write `{spelled}(step.field)`");
+        if let ast::Expr::Path(path) = &arg.node {
+            let field = path.root.node.as_str();
+            let mut owners: Vec<_> = self
+                .steps
+                .iter()
+                .filter(|step| !step.negated && self.has_field(step.ty, field))
+                .collect();
+            owners.sort_by_key(|step| !step.many);
+            if let Some(owner) = owners.first() {
+                help = format!("write `{spelled}({}.{field})`", owner.name);
+            } else if let steps = self.steps.iter().filter(|step| !step.negated)
+                && let Some(near) = nearest(field, steps.map(|step| &*step.name))
+            {
+                help = format!("did you mean `{spelled}({near})`?");
+            }
+        }
+        if matches!(op, AggregateOp::Min | AggregateOp::Max) {
+            help = format!("{help}, or `{spelled}(a, b)` for the {spelled} of values");
+        }
+        let message = format!("`{spelled}` over which events?");
+        self.report(Diagnostic::error(Code::NotAllowedHere, arg.span, message).help(help));
+        refused(arg.span)
+    }
+}
+
+/// The paths of an expression that can name a step.
+fn step_roots<'e>(expr: &'e Spanned<ast::Expr>, out: &mut Vec<&'e Path>) {
+    let mut open = vec![expr];
+    while let Some(next) = open.pop() {
+        match &next.node {
+            ast::Expr::Path(path) => out.push(path),
+            ast::Expr::Literal(_) | ast::Expr::Param(_) => {}
+            ast::Expr::List(items) | ast::Expr::Call(_, items) => open.extend(items),
+            ast::Expr::Not(x) | ast::Expr::Neg(x) | ast::Expr::IsNull { value: x, .. } => {
+                open.push(x);
+            }
+            ast::Expr::Binary(_, a, b)
+            | ast::Expr::Range(a, b)
+            | ast::Expr::In { value: a, set: b, .. } => open.extend([&**a, &**b]),
+            ast::Expr::If(parts) => open.extend(parts.iter()),
+        }
+    }
+}

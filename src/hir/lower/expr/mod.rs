@@ -1,0 +1,450 @@
+//! Expressions: types checked, constants computed. Names are `path`'s business.
+
+mod call;
+mod contradiction;
+mod path;
+mod set;
+
+pub(in crate::hir::lower) use contradiction::contradiction;
+
+use std::sync::Arc;
+
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::hir::Expr;
+use crate::hir::eval::constant;
+use crate::hir::expr::{BinaryOp, Pick, Regex, Set};
+use crate::hir::lower::literal::{convert, misfit, plain};
+use crate::hir::lower::rule::Cx;
+use crate::schema::TypeId;
+use crate::syntax::ast;
+use crate::syntax::ast::{Name, Spanned};
+use crate::value::{Kind, Value};
+
+/// The most bytes that a compiled regular expression may take.
+const MAX_REGEX: usize = 1 << 20;
+
+/// A checked expression with the types that it can have.
+pub(in crate::hir::lower) struct Typed {
+    pub(in crate::hir::lower) expr: Expr,
+    pub(in crate::hir::lower) kind: Kind,
+    pub(in crate::hir::lower) span: Span,
+}
+
+/// Where an expression stands, which says what its names mean.
+#[derive(Clone, Copy)]
+pub(in crate::hir::lower) struct Place {
+    /// The type of the event that is looked at, if there is one.
+    pub(in crate::hir::lower) candidate: Option<TypeId>,
+    pub(in crate::hir::lower) what: What,
+    pub(in crate::hir::lower) bound: Option<Bound>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub(in crate::hir::lower) enum What {
+    /// The condition of the step with this index.
+    Step(usize),
+    /// The condition that ends the loop which ends with this step.
+    Until(usize),
+    Emit,
+    Timeout,
+    /// Where no event is at hand.
+    Constant,
+}
+
+/// Inside of an aggregate, one step's name means one event.
+#[derive(Clone, Copy)]
+pub(in crate::hir::lower) enum Bound {
+    /// Each of the step's events in turn, as the candidate.
+    Each(usize),
+    /// The step's first or last event.
+    Pick(usize, Pick),
+}
+
+const COMPARABLE: Kind = Kind::ANY.without(Kind::LIST).without(Kind::RECORD);
+
+fn literal(value: Value, span: Span) -> Typed {
+    Typed { kind: value.kind(), expr: Expr::Literal(value), span }
+}
+
+/// What was refused: it goes with everything, so that one mistake is told once.
+fn refused(span: Span) -> Typed {
+    Typed { expr: Expr::Literal(Value::Null), kind: Kind::NEVER, span }
+}
+
+fn non_null(kind: Kind) -> Kind {
+    kind.without(Kind::NULL)
+}
+
+/// Whether values of these types ever compare.
+fn compare(a: Kind, b: Kind) -> bool {
+    let (a, b) = (non_null(a), non_null(b));
+    a.intersects(b) || a.intersects(Kind::NUMBER) && b.intersects(Kind::NUMBER)
+}
+
+impl<'a> Cx<'_, 'a> {
+    /// A condition: a bool, constants computed.
+    pub(in crate::hir::lower) fn condition(
+        &mut self,
+        expr: &'a Spanned<ast::Expr>,
+        place: Place,
+    ) -> Typed {
+        let typed = self.expr(expr, place);
+        self.expect_bool(&typed, "a condition");
+        typed
+    }
+
+    fn expect_bool(&mut self, typed: &Typed, what: &str) {
+        let kind = non_null(typed.kind);
+        if kind.is_never() || kind.intersects(Kind::BOOL) {
+            return;
+        }
+        let message = format!("{what} has to be true or false, this is {kind}");
+        let diagnostic = Diagnostic::error(Code::NotABool, typed.span, message);
+        let help = match kind {
+            Kind::STRING => "compare it: `== \"...\"`",
+            Kind::INT | Kind::FLOAT | Kind::NUMBER => "compare it: `!= 0`",
+            _ => "compare it, or ask `is not null`",
+        };
+        self.report(diagnostic.help(help));
+    }
+
+    pub(in crate::hir::lower) fn expr(
+        &mut self,
+        expr: &'a Spanned<ast::Expr>,
+        place: Place,
+    ) -> Typed {
+        let span = expr.span;
+        let (result, kind) = match &expr.node {
+            ast::Expr::Literal(value) => return literal(plain(value), span),
+            ast::Expr::Path(path) => return self.path(path, place),
+            ast::Expr::Param(name) => return self.param(name),
+            ast::Expr::Call(name, args) => return self.call(name, args, span, place),
+            ast::Expr::In { negated, value, set } => {
+                let Some(found) = self.membership(value, set, place, span) else {
+                    return refused(span);
+                };
+                (if *negated { Expr::Not(Box::new(found)) } else { found }, Kind::BOOL)
+            }
+            ast::Expr::Binary(op @ (BinaryOp::And | BinaryOp::Or), ..) => {
+                return self.junction(*op, expr, place);
+            }
+            ast::Expr::Binary(op, a, b) => return self.binary(*op, a, b, span, place),
+            ast::Expr::List(items) => {
+                let items: Vec<_> = items.iter().map(|i| self.expr(i, place).expr).collect();
+                (Expr::List(items), Kind::LIST)
+            }
+            ast::Expr::Not(x) => {
+                let x = self.expr(x, place);
+                self.expect_bool(&x, "what `not` negates");
+                (Expr::Not(Box::new(x.expr)), Kind::BOOL)
+            }
+            ast::Expr::Neg(x) => {
+                let x = self.expr(x, place);
+                let signed = Kind::NUMBER.or(Kind::DURATION);
+                if !self.expect(&x, signed, "`-`") {
+                    return refused(span);
+                }
+                (Expr::Neg(Box::new(x.expr)), x.kind.and(signed.or(Kind::NULL)))
+            }
+            ast::Expr::IsNull { negated, value } => {
+                let asked = Expr::IsNull(Box::new(self.expr(value, place).expr));
+                (if *negated { Expr::Not(Box::new(asked)) } else { asked }, Kind::BOOL)
+            }
+            ast::Expr::Range(..) => {
+                let message = "a range stands behind `in` only";
+                self.report(
+                    Diagnostic::error(Code::NotAllowedHere, span, message)
+                        .help("write `x in 1..5`"),
+                );
+                return refused(span);
+            }
+            ast::Expr::If(parts) => {
+                let [condition, then, otherwise] = &**parts;
+                let condition = self.condition(condition, place);
+                let then = self.expr(then, place);
+                let otherwise = self.expr(otherwise, place);
+                let kind = then.kind.or(otherwise.kind);
+                (Expr::If(Box::new([condition.expr, then.expr, otherwise.expr])), kind)
+            }
+        };
+        fold(Typed { expr: result, kind, span })
+    }
+
+    /// `a and b and c`: a long chain becomes a balanced tree, so that its depth stays small.
+    fn junction(&mut self, op: BinaryOp, expr: &'a Spanned<ast::Expr>, place: Place) -> Typed {
+        let mut operands = Vec::new();
+        let mut open = vec![expr];
+        while let Some(next) = open.pop() {
+            match &next.node {
+                ast::Expr::Binary(other, a, b) if *other == op => open.extend([&**b, &**a]),
+                _ => operands.push(next),
+            }
+        }
+        let absorbing = op == BinaryOp::Or;
+        let mut parts = Vec::new();
+        let mut absorbed = false;
+        let mut failed = false;
+        for operand in operands {
+            let typed = self.expr(operand, place);
+            self.expect_bool(&typed, &format!("what stands beside `{}`", op.as_str()));
+            failed |= typed.kind.is_never();
+            match typed.expr {
+                Expr::Literal(value) => {
+                    absorbed |= matches!(value, Value::Bool(true)) == absorbing;
+                }
+                part => parts.push(part),
+            }
+        }
+        let span = expr.span;
+        if failed {
+            return Typed { kind: Kind::NEVER, ..literal(Value::Null, span) };
+        }
+        if absorbed || parts.is_empty() {
+            return literal(Value::Bool(absorbing == absorbed), span);
+        }
+        Typed { expr: balanced(op, parts), kind: Kind::BOOL, span }
+    }
+
+    fn binary(
+        &mut self,
+        op: BinaryOp,
+        left: &'a Spanned<ast::Expr>,
+        right: &'a Spanned<ast::Expr>,
+        span: Span,
+        place: Place,
+    ) -> Typed {
+        let mut a = self.expr(left, place);
+        let mut b = self.expr(right, place);
+        if a.kind.is_never() || b.kind.is_never() {
+            return refused(span);
+        }
+        if op == BinaryOp::Matches {
+            return self.regex(a, &b, span);
+        }
+        let kind = match op {
+            BinaryOp::Like => {
+                let text = self.expect(&a, Kind::STRING, "`like`");
+                if !(self.expect(&b, Kind::STRING, "`like`") && text) {
+                    return refused(span);
+                }
+                Kind::BOOL
+            }
+            BinaryOp::Eq
+            | BinaryOp::Ne
+            | BinaryOp::Lt
+            | BinaryOp::Le
+            | BinaryOp::Gt
+            | BinaryOp::Ge => {
+                if !self.comparison(op, &mut a, &mut b, span) {
+                    return refused(span);
+                }
+                Kind::BOOL
+            }
+            _ => {
+                let kind = arithmetic(op, a.kind, b.kind);
+                if kind.is_never() {
+                    let (left, right) = (non_null(a.kind), non_null(b.kind));
+                    if left.is_never() || right.is_never() {
+                        return literal(Value::Null, span);
+                    }
+                    let message = format!("`{}` does not go with {left} and {right}", op.as_str());
+                    let diagnostic = Diagnostic::error(Code::TypeMismatch, span, message);
+                    self.report(match (left, right) {
+                        (Kind::TIME, Kind::TIME) if op == BinaryOp::Add => {
+                            diagnostic.help("two moments subtract; a duration can be added")
+                        }
+                        (Kind::TIME | Kind::DURATION, k) if k.is_subset_of(Kind::NUMBER) => {
+                            diagnostic.help("a duration has a unit: `10s`, `5m`")
+                        }
+                        _ => diagnostic,
+                    });
+                    return refused(span);
+                }
+                kind
+            }
+        };
+        fold(Typed { expr: Expr::Binary(op, Box::new(a.expr), Box::new(b.expr)), kind, span })
+    }
+
+    /// Checks what `==` and its like compare; a text is read as what it is compared with.
+    fn comparison(&mut self, op: BinaryOp, a: &mut Typed, b: &mut Typed, span: Span) -> bool {
+        if !(self.coerce(a, b.kind) && self.coerce(b, a.kind)) {
+            return false;
+        }
+        if non_null(a.kind).is_never() || non_null(b.kind).is_never() {
+            let message = "a comparison with null is always false";
+            let asked = if op == BinaryOp::Ne { "is not null" } else { "is null" };
+            self.report(
+                Diagnostic::warning(Code::AlwaysFalse, span, message)
+                    .help(format!("write `{asked}`")),
+            );
+            return true;
+        }
+        let (left, right) = (non_null(a.kind), non_null(b.kind));
+        let ordered = !matches!(op, BinaryOp::Eq | BinaryOp::Ne);
+        if ordered {
+            for typed in [&*a, &*b] {
+                if !non_null(typed.kind).intersects(COMPARABLE) {
+                    let message = format!("{} has no order", non_null(typed.kind));
+                    let diagnostic = Diagnostic::error(Code::TypeMismatch, typed.span, message);
+                    self.report(diagnostic.help("only `==` and `!=` compare it"));
+                    return false;
+                }
+            }
+        }
+        if !compare(left, right) {
+            let message = format!("{left} does not compare with {right}");
+            let diagnostic = Diagnostic::error(Code::TypeMismatch, span, message);
+            self.report(match (left, right) {
+                (Kind::DURATION, other) | (other, Kind::DURATION)
+                    if other.intersects(Kind::NUMBER) =>
+                {
+                    diagnostic.help("a duration has a unit: `10s`, `5m`")
+                }
+                (Kind::STRING, other) if other.intersects(Kind::NUMBER) => {
+                    diagnostic.help("a text stands in quotes: \"5\"")
+                }
+                (Kind::LIST, _) | (_, Kind::LIST) => {
+                    diagnostic.help("to look into a list write `x in list`")
+                }
+                _ => diagnostic,
+            });
+            return false;
+        }
+        true
+    }
+
+    /// Reads a constant text as the address or time that is asked for.
+    fn coerce(&mut self, typed: &mut Typed, wanted: Kind) -> bool {
+        let wanted = non_null(wanted);
+        let Expr::Literal(value @ Value::String(_)) = &typed.expr else { return true };
+        if wanted != Kind::IP && wanted != Kind::TIME {
+            return true;
+        }
+        match convert(value.clone(), wanted) {
+            Ok(value) => {
+                *typed = literal(value, typed.span);
+                true
+            }
+            Err(value) => {
+                self.report(misfit(&value, wanted, typed.span));
+                false
+            }
+        }
+    }
+
+    /// Tells if `typed` can't have a type of `wanted`.
+    fn expect(&mut self, typed: &Typed, wanted: Kind, what: &str) -> bool {
+        let kind = non_null(typed.kind);
+        if kind.is_never() || kind.intersects(wanted) {
+            return true;
+        }
+        let wanted = non_null(wanted);
+        let message = format!("{what} takes {wanted}, this is {kind}");
+        self.report(Diagnostic::error(Code::TypeMismatch, typed.span, message));
+        false
+    }
+
+    fn regex(&mut self, text: Typed, pattern: &Typed, span: Span) -> Typed {
+        if !self.expect(&text, Kind::STRING, "`~`") {
+            return refused(span);
+        }
+        let Expr::Literal(Value::String(source)) = &pattern.expr else {
+            let message = "a regular expression is a text in quotes or a parameter";
+            self.report(
+                Diagnostic::error(Code::NotAllowedHere, pattern.span, message)
+                    .help("to look for a computed text use `contains` or `like`"),
+            );
+            return refused(span);
+        };
+        match regex::RegexBuilder::new(source).size_limit(MAX_REGEX).build() {
+            Ok(regex) => {
+                let expr = Expr::Regex(Box::new(text.expr), Arc::new(Regex(regex)));
+                fold(Typed { expr, kind: Kind::BOOL, span })
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                let reason = reason.lines().last().unwrap_or_default();
+                let reason = reason.trim_start_matches("error: ").to_owned();
+                let message = "this regular expression does not compile";
+                self.report(
+                    Diagnostic::error(Code::BadRegex, pattern.span, message).label(reason).help(
+                        "the syntax is that of the Rust crate `regex`: no look-around, no \
+                         back-references; a backslash in quotes is written `\\\\`",
+                    ),
+                );
+                refused(span)
+            }
+        }
+    }
+
+    fn param(&mut self, name: &'a Name) -> Typed {
+        let span = name.span;
+        let example = format!("param {}: int = 10", name.node);
+        if let Some(param) = self.find_param(name, &example) {
+            return Typed { kind: param.kind, expr: Expr::Literal(param.value), span };
+        }
+        refused(span)
+    }
+}
+
+/// The types that `a op b` can have; none where the types don't go together.
+fn arithmetic(op: BinaryOp, a: Kind, b: Kind) -> Kind {
+    use BinaryOp::{Add, Div, Mul, Rem, Sub};
+    let mut result = Kind::NEVER;
+    let mut rule = |on: bool, left: Kind, right: Kind, gives: Kind| {
+        if on && a.intersects(left) && b.intersects(right) {
+            result = result.or(gives);
+        }
+    };
+    let (int, float, time, span) = (Kind::INT, Kind::FLOAT, Kind::TIME, Kind::DURATION);
+    rule(op != Div, int, int, int);
+    rule(op == Div, int, int, float);
+    rule(true, float, Kind::NUMBER, float);
+    rule(true, Kind::NUMBER, float, float);
+    rule(op == Add, Kind::STRING, Kind::STRING, Kind::STRING);
+    rule(op == Sub, time, time, span);
+    rule(matches!(op, Add | Sub), time, span, time);
+    rule(op == Add, span, time, time);
+    rule(matches!(op, Add | Sub | Rem), span, span, span);
+    rule(op == Div, span, span, float);
+    rule(matches!(op, Mul | Div), span, Kind::NUMBER, span);
+    rule(op == Mul, Kind::NUMBER, span, span);
+    if (a.or(b)).intersects(Kind::NULL) && !result.is_never() {
+        result = result.or(Kind::NULL);
+    }
+    result
+}
+
+/// A tree of `op` over `parts` whose depth is the logarithm of their number.
+fn balanced(op: BinaryOp, mut parts: Vec<Expr>) -> Expr {
+    if parts.len() < 2 {
+        return parts.pop().unwrap_or(Expr::Literal(Value::Null));
+    }
+    let right = parts.split_off(parts.len().div_ceil(2));
+    Expr::Binary(op, Box::new(balanced(op, parts)), Box::new(balanced(op, right)))
+}
+
+/// Computes what consists of constants.
+fn fold(typed: Typed) -> Typed {
+    let is_literal = |expr: &Expr| matches!(expr, Expr::Literal(_));
+    let constant_parts = match &typed.expr {
+        Expr::Not(x) | Expr::Neg(x) | Expr::IsNull(x) | Expr::Regex(x, _) => is_literal(x),
+        Expr::Binary(_, a, b) => is_literal(a) && is_literal(b),
+        Expr::If(parts) => parts.iter().all(is_literal),
+        Expr::Call(_, args) | Expr::List(args) => args.iter().all(is_literal),
+        Expr::In(x, set) => {
+            is_literal(x)
+                && match &**set {
+                    Set::Values(_) => true,
+                    Set::Range(low, high) => is_literal(low) && is_literal(high),
+                    Set::Expr(list) => is_literal(list),
+                }
+        }
+        _ => false,
+    };
+    if !constant_parts || typed.kind.is_never() {
+        return typed;
+    }
+    literal(constant(&typed.expr), typed.span)
+}

@@ -1,0 +1,557 @@
+//! Paths: fields of the candidate, of captured events, of the match.
+
+use std::sync::Arc;
+
+use super::{Bound, Place, Typed, What, non_null, refused};
+use crate::diagnostic::{Code, Diagnostic, Span, nearest};
+use crate::hir::expr::{Captured, FieldRef, MatchFact, Pick};
+use crate::hir::functions;
+use crate::hir::lower::names;
+use crate::hir::lower::names::listed;
+use crate::hir::lower::rule::Cx;
+use crate::hir::lower::unknown;
+use crate::hir::{Expr, StageId};
+use crate::schema::TypeId;
+use crate::syntax::ast::{Path, PathPart};
+use crate::value::{Kind, Value};
+
+const FACTS: [(&str, MatchFact, Kind); 5] = [
+    ("start", MatchFact::Start, Kind::TIME),
+    ("end", MatchFact::End, Kind::TIME),
+    ("step", MatchFact::Step, Kind::STRING),
+    ("awaits", MatchFact::Awaits, Kind::ANY),
+    ("id", MatchFact::Id, Kind::ANY),
+];
+
+/// Which step a name means.
+pub(super) enum Found {
+    Nothing,
+    One(usize),
+    Several(usize, usize),
+}
+
+impl Cx<'_, '_> {
+    pub(super) fn path(&mut self, path: &Path, place: Place) -> Typed {
+        let root = path.root.node.as_str();
+        let span = path.span;
+        if place.what == What::Constant {
+            return self.not_constant(root, span);
+        }
+        if root == "prev" && !path.rest.is_empty() {
+            return self.prev(path, place);
+        }
+        if root == "match" && !path.rest.is_empty() {
+            return self.fact(path, place);
+        }
+        if let Some(bound) = place.bound {
+            return self.bound_path(path, bound, place);
+        }
+        let dotted = dotted_field(path);
+        let field = match (&dotted, place.candidate) {
+            (Some((dotted, _)), Some(ty)) => names::field(&self.env.schema, ty, dotted),
+            _ => None,
+        };
+        if path.rest.is_empty() {
+            return match (field, place.candidate) {
+                (Some((field, kind)), _) => Typed { expr: Expr::Field(field), kind, span },
+                (None, Some(ty)) => self.no_such_field(ty, path),
+                (None, None) => self.bare_in_emit(path),
+            };
+        }
+        let step = match self.find_step(root) {
+            Found::Nothing => None,
+            Found::One(step) => Some(step),
+            Found::Several(first, second) => {
+                self.ambiguous(root, span, first, second);
+                return refused(span);
+            }
+        };
+        // `order[order.total > 5]` is about the nested field; a dynamic field gives way to a step.
+        let own = matches!((step, place.what), (Some(step), What::Step(own)) if step == own);
+        match (field, step) {
+            (Some((FieldRef::Declared(_), _)), Some(_)) if !own => {
+                let message = format!("`{root}` is a step and a field of this event");
+                self.report(
+                    Diagnostic::error(Code::AmbiguousAlias, span, message)
+                        .help("give the step another name with `as`"),
+                );
+                refused(span)
+            }
+            (Some((field @ FieldRef::Declared(_), kind)), _) | (Some((field, kind)), None) => {
+                let index = dotted.and_then(|(_, index)| index);
+                element(Typed { expr: Expr::Field(field), kind, span }, index)
+            }
+            (_, Some(_)) if own && place.candidate.is_some_and(|ty| self.is_record(ty, root)) => {
+                self.unknown_path(path, place)
+            }
+            (_, Some(step)) => self.captured(path, step, place),
+            (None, None) => self.unknown_path(path, place),
+        }
+    }
+
+    pub(super) fn no_such_field(&mut self, ty: TypeId, path: &Path) -> Typed {
+        let root = &path.root.node;
+        let mut diagnostic = names::unknown_field(&self.env.schema, ty, root, path.span);
+        if self.is_record(ty, root) {
+            // Said already.
+        } else if let Found::One(step) = self.find_step(root) {
+            let message = format!("`{root}` is a step, not a field of this event");
+            let own = self.env.schema.ty(ty).fields.first();
+            let field = self.steps[step]
+                .ty
+                .and_then(|ty| self.env.schema.ty(ty).fields.first())
+                .or(own)
+                .map_or("field", |field| &field.name);
+            diagnostic = Diagnostic::error(Code::UnknownField, path.span, message)
+                .help(format!("say which of its fields: `{root}.{field}`"));
+        } else if self.params.contains_key(root.as_str())
+            || self.env.params.contains_key(root.as_str())
+        {
+            diagnostic = diagnostic.help(format!("the parameter is written `${root}`"));
+        } else if self.env.lists.contains_key(root.as_str()) {
+            diagnostic = diagnostic.help(format!("a list goes with `in`: `x in {root}`"));
+        }
+        self.report(diagnostic);
+        refused(path.span)
+    }
+
+    pub(super) fn not_constant(&mut self, found: &str, span: Span) -> Typed {
+        let message = "only constants can stand here";
+        self.report(
+            Diagnostic::error(Code::NotAllowedHere, span, message)
+                .help(format!("a text stands in quotes: \"{found}\"")),
+        );
+        refused(span)
+    }
+
+    /// In an emit a bare name is a part of the key.
+    pub(in crate::hir::lower) fn bare_in_emit(&mut self, path: &Path) -> Typed {
+        let root = path.root.node.as_str();
+        let span = path.span;
+        if let Some(index) = self.key.iter().position(|(key, _)| **key == *root) {
+            return Typed { expr: Expr::Key(index), kind: self.key[index].1, span };
+        }
+        if let Found::One(step) = self.find_step(root) {
+            let message = format!("`{root}` is a step: a whole event can't be emitted");
+            let help = self.fields_of(step).map_or_else(
+                || format!("count its repetitions: `count({root})`"),
+                |fields| format!("say which of its fields: {fields}"),
+            );
+            self.report(Diagnostic::error(Code::NotAllowedHere, span, message).help(help));
+            return refused(span);
+        }
+        let owners: Vec<_> = self
+            .steps
+            .iter()
+            .filter(|step| !step.negated && self.has_field(step.ty, root))
+            .map(|step| format!("{}.{root}", step.name))
+            .collect();
+        let message = format!("`{root}` is no part of the key");
+        let diagnostic = Diagnostic::error(Code::UnknownField, span, message);
+        self.report(if let Some(near) = nearest(root, self.key.iter().map(|(key, _)| &**key)) {
+            diagnostic.help(format!("did you mean `{near}`?"))
+        } else if owners.is_empty() {
+            diagnostic.help("here a bare name is a part of the key; a field is `step.field`")
+        } else {
+            diagnostic.help(format!(
+                "say whose field it is: {}",
+                listed(owners.iter().map(String::as_str))
+            ))
+        });
+        refused(span)
+    }
+
+    /// Whether a name is that of nested fields.
+    pub(super) fn is_record(&self, ty: TypeId, name: &str) -> bool {
+        let fields = &self.env.schema.ty(ty).fields;
+        fields.iter().any(|f| f.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+    }
+
+    pub(super) fn has_field(&self, ty: Option<TypeId>, field: &str) -> bool {
+        ty.is_some_and(|ty| self.env.schema.ty(ty).field_id(field).is_some())
+    }
+
+    pub(super) fn fields_of(&self, step: usize) -> Option<String> {
+        let step = &self.steps[step];
+        let ty = step.ty?;
+        let names: Vec<_> = self
+            .env
+            .schema
+            .ty(ty)
+            .fields
+            .iter()
+            .map(|field| format!("{}.{}", step.name, field.name))
+            .collect();
+        (!names.is_empty()).then(|| listed(names.iter().map(String::as_str)))
+    }
+
+    pub(super) fn unknown_path(&mut self, path: &Path, place: Place) -> Typed {
+        let root = &path.root.node;
+        let negated = self.steps.iter().find(|step| step.negated && *step.name == **root);
+        if let Some(step) = negated {
+            let message = format!("`{root}` must not come, so there is no event of it");
+            let diagnostic = Diagnostic::error(Code::UnknownAlias, path.root.span, message);
+            let diagnostic = if step.site.source == self.source {
+                diagnostic.context(step.site.span, "negated here")
+            } else {
+                diagnostic
+            };
+            self.report(diagnostic);
+            return refused(path.span);
+        }
+        // A nested field of the candidate, misspelled, rather than a step.
+        if let (Some((dotted, _)), Some(ty)) = (dotted_field(path), place.candidate)
+            && self.is_record(ty, root)
+        {
+            let diagnostic = names::unknown_field(&self.env.schema, ty, &dotted, path.span);
+            self.report(diagnostic);
+            return refused(path.span);
+        }
+        let steps = self.steps.iter().filter(|step| !step.negated).map(|step| &*step.name);
+        let near = nearest(root, steps.chain(["prev", "match"]));
+        let mut diagnostic = unknown(Code::UnknownAlias, "step", &path.root, near);
+        if near.is_none() {
+            let steps = self.steps.iter().filter(|step| !step.negated).map(|step| &*step.name);
+            let steps = listed(steps);
+            if !steps.is_empty() {
+                diagnostic = diagnostic.help(format!("the steps are {steps}"));
+            }
+        }
+        self.report(diagnostic);
+        refused(path.span)
+    }
+
+    pub(super) fn find_step(&self, name: &str) -> Found {
+        let named = |explicit: bool| {
+            let steps = self.steps.iter().enumerate();
+            steps.filter(move |(_, step)| {
+                !step.negated && *step.name == *name && (step.explicit || !explicit)
+            })
+        };
+        // A name that someone chose goes before one that a type gave.
+        let explicit = named(true).next().is_some();
+        let mut found = named(explicit).map(|(index, _)| index);
+        match (found.next(), found.next()) {
+            (None, _) => Found::Nothing,
+            (Some(step), None) => Found::One(step),
+            (Some(first), Some(second)) => Found::Several(first, second),
+        }
+    }
+
+    pub(super) fn ambiguous(&mut self, name: &str, span: Span, first: usize, second: usize) {
+        let message = format!("two steps are called `{name}`");
+        let mut diagnostic = Diagnostic::error(Code::AmbiguousAlias, span, message)
+            .help(format!("give each a name of its own: `{name} as first_{name}`"));
+        for (step, text) in [(first, "this one"), (second, "or this one?")] {
+            let site = self.steps[step].site;
+            if site.source == self.source {
+                diagnostic = diagnostic.context(site.span, text);
+            }
+        }
+        self.report(diagnostic);
+    }
+
+    /// Whether an expression at `place` can see what step `index` captured.
+    pub(super) fn sees(&self, place: Place, index: usize) -> bool {
+        let step = &self.steps[index];
+        match place.what {
+            What::Emit | What::Timeout => true,
+            What::Constant => false,
+            What::Until(last) => index <= last,
+            What::Step(own) => {
+                index < own
+                    || index == own && step.many
+                    || self.steps[own].loops.iter().any(|one| step.loops.contains(one))
+            }
+        }
+    }
+
+    /// Tells if an expression at `place` can't see step `index` yet.
+    pub(super) fn expect_visible(&mut self, place: Place, index: usize, span: Span) -> bool {
+        if self.sees(place, index) {
+            return true;
+        }
+        let name = self.steps[index].name.clone();
+        let own = place.what == What::Step(index);
+        let message = if own {
+            format!("`{name}` is not captured yet when its own condition is tested")
+        } else {
+            format!("`{name}` comes later")
+        };
+        let diagnostic = Diagnostic::error(Code::AliasNotYetCaptured, span, message);
+        self.report(if own {
+            diagnostic.help("a field of the event that is tested is a bare name, without the step")
+        } else {
+            let help = format!("put the condition at `{name}`, which sees what came before it");
+            diagnostic.help(help)
+        });
+        false
+    }
+
+    /// `step.field`, `step[0].field`
+    pub(super) fn captured(&mut self, path: &Path, index: usize, place: Place) -> Typed {
+        let span = path.span;
+        if !self.expect_visible(place, index, span) {
+            return refused(span);
+        }
+        let (pick, rest) = match path.rest.split_first() {
+            Some((PathPart::Index(number), rest)) => (Some(nth(number.node)), rest),
+            _ => (None, path.rest.as_slice()),
+        };
+        let name = self.steps[index].name.clone();
+        if self.steps[index].group {
+            let message = format!("`{name}` is a group, which has no fields");
+            self.report(
+                Diagnostic::error(Code::NotAllowedHere, span, message).help(format!(
+                    "`count({name})` is how often it came; a field belongs to a step"
+                )),
+            );
+            return refused(span);
+        }
+        let Some(ty) = self.steps[index].ty else { return refused(span) };
+        let Some((field, kind, element_index)) = self.field_at(ty, rest, span, &name) else {
+            return refused(span);
+        };
+        let pick = match pick {
+            Some(Some(pick)) => pick,
+            Some(None) => {
+                let message = "no step holds so many events";
+                self.report(Diagnostic::error(Code::LimitExceeded, span, message));
+                return refused(span);
+            }
+            None if self.steps[index].many => {
+                let spelled = rest_text(rest);
+                let message = format!("`{name}` can hold several events");
+                self.report(
+                    Diagnostic::error(Code::NeedsAggregate, span, message)
+                        .label("of which one?")
+                        .help(format!(
+                            "write `first({name}.{spelled})`, `last({name}.{spelled})`, \
+                             `{name}[0].{spelled}`, or an aggregate such as `max({name}.{spelled})`"
+                        )),
+                );
+                return refused(span);
+            }
+            None => Pick::Last,
+        };
+        let captured = Captured { stage: Some(StageId::new(index)), pick, field };
+        let expr = Expr::Captured(captured);
+        element(Typed { expr, kind: kind.or(Kind::NULL), span }, element_index)
+    }
+
+    /// The field that the rest of a path names, and the index of a list's item behind it.
+    pub(super) fn field_at(
+        &mut self,
+        ty: TypeId,
+        rest: &[PathPart],
+        span: Span,
+        step: &str,
+    ) -> Option<(FieldRef, Kind, Option<i64>)> {
+        let Some((dotted, index)) = dotted_parts(None, rest) else {
+            let message = format!("an index comes right behind `{step}` or at the end");
+            self.report(
+                Diagnostic::error(Code::NotAllowedHere, span, message)
+                    .help(format!("write `{step}[0].field` or `{step}.list[0]`")),
+            );
+            return None;
+        };
+        if dotted.is_empty() {
+            let event = self.env.schema.ty(ty);
+            let field = event.fields.first().map_or("field", |field| &field.name);
+            let message = format!("this is a whole event of `{step}`");
+            let help = format!("say which of its fields, such as `.{field}`");
+            self.report(Diagnostic::error(Code::NotAllowedHere, span, message).help(help));
+            return None;
+        }
+        let Some((field, kind)) = names::field(&self.env.schema, ty, &dotted) else {
+            let diagnostic = names::unknown_field(&self.env.schema, ty, &dotted, span);
+            self.report(diagnostic);
+            return None;
+        };
+        if index.is_some() && !kind.intersects(Kind::LIST) {
+            let message = format!("`{dotted}` is no list but {}", non_null(kind));
+            self.report(Diagnostic::error(Code::TypeMismatch, span, message));
+            return None;
+        }
+        Some((field, kind, index))
+    }
+
+    /// Inside of an aggregate.
+    pub(super) fn bound_path(&mut self, path: &Path, bound: Bound, place: Place) -> Typed {
+        let span = path.span;
+        let (Bound::Each(step) | Bound::Pick(step, _)) = bound;
+        let name = self.steps[step].name.clone();
+        let Some(ty) = self.steps[step].ty else { return refused(span) };
+        if *path.root.node != *name || path.rest.is_empty() {
+            if let Bound::Pick(..) = bound {
+                return self.path(path, Place { bound: None, ..place });
+            }
+            let message = "inside of an aggregate stand fields of one step and constants only";
+            self.report(
+                Diagnostic::error(Code::NotAllowedHere, span, message)
+                    .help(format!("a field of the events of `{name}` is `{name}.field`")),
+            );
+            return refused(span);
+        }
+        if let Some(PathPart::Index(_)) = path.rest.first() {
+            let message = "an aggregate is over all events of a step";
+            self.report(
+                Diagnostic::error(Code::NotAllowedHere, span, message)
+                    .help(format!("leave the index out: `{name}.{}`", rest_text(&path.rest[1..]))),
+            );
+            return refused(span);
+        }
+        let Some((field, kind, index)) = self.field_at(ty, &path.rest, span, &name) else {
+            return refused(span);
+        };
+        let typed = match bound {
+            Bound::Each(_) => Typed { expr: Expr::Field(field), kind, span },
+            Bound::Pick(_, pick) => {
+                let captured = Captured { stage: Some(StageId::new(step)), pick, field };
+                Typed { expr: Expr::Captured(captured), kind: kind.or(Kind::NULL), span }
+            }
+        };
+        element(typed, index)
+    }
+
+    /// `prev.field`: of the event captured last, whichever step's it is.
+    pub(super) fn prev(&mut self, path: &Path, place: Place) -> Typed {
+        let span = path.span;
+        if matches!(place.what, What::Emit | What::Timeout | What::Constant)
+            || matches!(place.bound, Some(Bound::Each(_)))
+        {
+            let message = "`prev` is the event captured before the one that a condition tests";
+            self.report(
+                Diagnostic::error(Code::NotAllowedHere, span, message)
+                    .help("name the step instead: `step.field`, `last(step.field)`"),
+            );
+            return refused(span);
+        }
+        let Some((dotted, index)) = dotted_parts(None, &path.rest) else {
+            let message = "`prev` is one event, it has no index";
+            self.report(
+                Diagnostic::error(Code::NotAllowedHere, span, message).help("write `prev.field`"),
+            );
+            return refused(span);
+        };
+        let visible: Vec<_> = (0..self.steps.len())
+            .filter(|index| self.sees(place, *index))
+            .filter(|index| !self.steps[*index].negated && !self.steps[*index].group)
+            .collect();
+        if visible.is_empty() {
+            let message = "there is no event before the first step";
+            self.report(
+                Diagnostic::error(Code::AliasNotYetCaptured, span, message)
+                    .help("begin with a step without `prev`: `tick -> next down{2..}`"),
+            );
+            return refused(span);
+        }
+        let mut types: Vec<_> = visible.iter().filter_map(|index| self.steps[*index].ty).collect();
+        types.sort_unstable();
+        types.dedup();
+        let mut fields = Vec::new();
+        let mut kind = Kind::NULL;
+        for &ty in &types {
+            if let Some((field, field_kind)) = names::field(&self.env.schema, ty, &dotted) {
+                kind = kind.or(field_kind);
+                fields.push((ty, field));
+            }
+        }
+        if fields.is_empty() {
+            if let Some(ty) = types.first() {
+                let diagnostic = names::unknown_field(&self.env.schema, *ty, &dotted, span);
+                self.report(diagnostic);
+            }
+            return refused(span);
+        }
+        let field = FieldRef::ByType(Arc::from(fields));
+        let captured = Captured { stage: None, pick: Pick::Last, field };
+        element(Typed { expr: Expr::Captured(captured), kind, span }, index)
+    }
+
+    /// `match.step` and its like.
+    pub(super) fn fact(&mut self, path: &Path, place: Place) -> Typed {
+        let span = path.span;
+        let name = match path.rest.as_slice() {
+            [PathPart::Field(name)] => name.node.as_str(),
+            _ => "",
+        };
+        let Some((_, fact, kind)) = FACTS.iter().find(|(fact, ..)| *fact == name) else {
+            let message = format!("there is no `match.{name}`");
+            let near = nearest(name, FACTS.iter().map(|(fact, ..)| *fact));
+            let help = near.map_or_else(
+                || format!("there are {}", listed(FACTS.iter().map(|(fact, ..)| *fact))),
+                |near| format!("did you mean `match.{near}`?"),
+            );
+            self.report(Diagnostic::error(Code::UnknownField, span, message).help(help));
+            return refused(span);
+        };
+        match place.what {
+            What::Timeout => {}
+            What::Emit if *fact != MatchFact::Awaits => {}
+            What::Emit => {
+                let message = "a match awaits nothing any more";
+                self.report(
+                    Diagnostic::error(Code::NotAllowedHere, span, message)
+                        .help("`match.awaits` belongs in `on timeout emit`"),
+                );
+                return refused(span);
+            }
+            _ => {
+                let message = "`match` is known when it is told, not in a condition";
+                self.report(
+                    Diagnostic::error(Code::NotAllowedHere, span, message)
+                        .help("use `match` in `emit` and `on timeout emit`"),
+                );
+                return refused(span);
+            }
+        }
+        Typed { expr: Expr::Match(*fact), kind: *kind, span }
+    }
+}
+
+/// `[i]` of a step's events; `None` where the number is absurd.
+fn nth(index: i64) -> Option<Pick> {
+    let number = u32::try_from(index.unsigned_abs()).ok()?;
+    Some(if index < 0 { Pick::FromEnd(number) } else { Pick::Nth(number) })
+}
+
+/// `a.b.c` and the index behind it; `None` where an index stands in between.
+fn dotted_field(path: &Path) -> Option<(String, Option<i64>)> {
+    dotted_parts(Some(&path.root.node), &path.rest)
+}
+
+fn dotted_parts(root: Option<&str>, rest: &[PathPart]) -> Option<(String, Option<i64>)> {
+    let mut out = root.unwrap_or_default().to_owned();
+    for (i, part) in rest.iter().enumerate() {
+        match part {
+            PathPart::Field(name) => {
+                if !out.is_empty() {
+                    out.push('.');
+                }
+                out.push_str(&name.node);
+            }
+            PathPart::Index(index) if i + 1 == rest.len() && !out.is_empty() => {
+                return Some((out, Some(index.node)));
+            }
+            PathPart::Index(_) => return None,
+        }
+    }
+    Some((out, None))
+}
+
+fn rest_text(rest: &[PathPart]) -> String {
+    dotted_parts(None, rest).map_or_else(String::new, |(text, _)| text)
+}
+
+/// `list[i]`
+fn element(list: Typed, index: Option<i64>) -> Typed {
+    match index {
+        None => list,
+        Some(index) => {
+            let args = vec![list.expr, Expr::Literal(Value::Int(index))];
+            let expr = Expr::Call(functions::ELEMENT, args);
+            Typed { expr, kind: Kind::ANY, span: list.span }
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! What `in` looks into: lists, ranges and networks.
+
+use std::sync::Arc;
+
+use super::{Place, Typed, compare, fold, non_null};
+use crate::diagnostic::{Code, Diagnostic, Span, nearest};
+use crate::hir::Expr;
+use crate::hir::expr::{Set, ValueSet};
+use crate::hir::lower::literal::{add_to_set, misfit};
+use crate::hir::lower::names;
+use crate::hir::lower::rule::Cx;
+use crate::hir::lower::unknown;
+use crate::syntax::ast;
+use crate::syntax::ast::Spanned;
+use crate::value::{Kind, Value};
+
+impl<'a> Cx<'_, 'a> {
+    pub(super) fn membership(
+        &mut self,
+        value: &'a Spanned<ast::Expr>,
+        set: &'a Spanned<ast::Expr>,
+        place: Place,
+        span: Span,
+    ) -> Option<Expr> {
+        let value = self.expr(value, place);
+        let set = self.set(&value, set, place)?;
+        if let Set::Values(values) = &set
+            && values.values.is_empty()
+            && values.networks.is_empty()
+        {
+            let message = "this list is empty: nothing is in it";
+            self.report(Diagnostic::warning(Code::AlwaysFalse, span, message));
+        }
+        let expr = Expr::In(Box::new(value.expr), Box::new(set));
+        Some(fold(Typed { expr, kind: Kind::BOOL, span }).expr)
+    }
+
+    /// `None` where something was refused.
+    pub(super) fn set(
+        &mut self,
+        value: &Typed,
+        set: &'a Spanned<ast::Expr>,
+        place: Place,
+    ) -> Option<Set> {
+        let failed = value.kind.is_never();
+        match &set.node {
+            ast::Expr::Range(low, high) => {
+                let mut low = self.expr(low, place);
+                let mut high = self.expr(high, place);
+                for end in [&mut low, &mut high] {
+                    if end.kind.is_never() || failed {
+                        return None;
+                    }
+                    if !self.coerce(end, value.kind) {
+                        return None;
+                    }
+                    if !compare(value.kind, end.kind) && !non_null(value.kind).is_never() {
+                        let message = format!(
+                            "{} does not compare with {}",
+                            non_null(value.kind),
+                            non_null(end.kind)
+                        );
+                        self.report(Diagnostic::error(Code::TypeMismatch, end.span, message));
+                        return None;
+                    }
+                }
+                if let (Expr::Literal(low), Expr::Literal(high)) = (&low.expr, &high.expr)
+                    && low.as_ref().compare(high.as_ref()).is_none_or(std::cmp::Ordering::is_gt)
+                {
+                    let message = format!("the range {low}..{high} is empty");
+                    self.report(
+                        Diagnostic::warning(Code::AlwaysFalse, set.span, message)
+                            .help("the lesser end comes first"),
+                    );
+                }
+                Some(Set::Range(low.expr, high.expr))
+            }
+            ast::Expr::List(items) => {
+                let items: Vec<_> = items.iter().map(|item| self.expr(item, place)).collect();
+                if failed || items.iter().any(|item| item.kind.is_never()) {
+                    return None;
+                }
+                let constant = items.iter().all(|item| matches!(item.expr, Expr::Literal(_)));
+                if !constant {
+                    for item in &items {
+                        self.expect_element(value, item.kind, item.span);
+                    }
+                    return Some(Set::Expr(Expr::List(
+                        items.into_iter().map(|item| item.expr).collect(),
+                    )));
+                }
+                let mut values = ValueSet::default();
+                let mut fine = true;
+                for item in items {
+                    if let Expr::Literal(constant) = item.expr {
+                        fine &= self.add_element(&mut values, value, constant, item.span);
+                    }
+                }
+                fine.then(|| Set::Values(Arc::new(values)))
+            }
+            ast::Expr::Path(path)
+                if path.rest.is_empty() && self.is_list_name(&path.root.node, place) =>
+            {
+                let list = &self.env.lists[path.root.node.as_str()];
+                let (set, kind, known) = (Arc::clone(&list.set), list.kind, list.known);
+                if failed || !known || !self.expect_element(value, kind, path.span) {
+                    return None;
+                }
+                Some(Set::Values(set))
+            }
+            ast::Expr::Call(name, args) if name.node == "cidr" && args.len() == 1 => {
+                let network = self.expr(&args[0], place);
+                self.network(value, &network)
+            }
+            _ => {
+                if let ast::Expr::Path(path) = &set.node
+                    && path.rest.is_empty()
+                    && self.means_nothing(&path.root.node, place)
+                {
+                    let near = nearest(&path.root.node, self.env.lists.keys().copied());
+                    let mut diagnostic = unknown(Code::UnknownList, "list", &path.root, near);
+                    if near.is_none() {
+                        diagnostic = diagnostic
+                            .help(format!("declare it: `list {}: string = [...]`", path.root.node));
+                    }
+                    self.report(diagnostic);
+                    return None;
+                }
+                let list = self.expr(set, place);
+                if failed || list.kind.is_never() {
+                    return None;
+                }
+                if matches!(list.expr, Expr::Literal(Value::String(_))) {
+                    return self.network(value, &list);
+                }
+                if !non_null(list.kind).intersects(Kind::LIST) {
+                    let message = format!("`in` looks into a list, this is {}", list.kind);
+                    let help = "a list is `[1, 2]`, a range `1..5`, a network \"10.0.0.0/8\"";
+                    self.report(
+                        Diagnostic::error(Code::TypeMismatch, list.span, message).help(help),
+                    );
+                    return None;
+                }
+                Some(Set::Expr(list.expr))
+            }
+        }
+    }
+
+    pub(super) fn expect_element(&mut self, value: &Typed, kind: Kind, span: Span) -> bool {
+        let wanted = non_null(value.kind);
+        if wanted.is_never() || compare(wanted, kind) {
+            return true;
+        }
+        let message = format!("{wanted} is never equal to {}", non_null(kind));
+        self.report(
+            Diagnostic::error(Code::TypeMismatch, span, message)
+                .context(value.span, format!("this is {wanted}")),
+        );
+        false
+    }
+
+    pub(super) fn add_element(
+        &mut self,
+        set: &mut ValueSet,
+        value: &Typed,
+        constant: Value,
+        span: Span,
+    ) -> bool {
+        let wanted = non_null(value.kind);
+        if constant.is_null() {
+            let message = "null is equal to nothing, not even to null";
+            self.report(
+                Diagnostic::warning(Code::AlwaysFalse, span, message)
+                    .help("ask with `is null` beside the list"),
+            );
+            return true;
+        }
+        if wanted == Kind::IP || wanted == Kind::TIME {
+            if let Err(constant) = add_to_set(set, constant, wanted) {
+                self.report(misfit(&constant, wanted, span));
+                return false;
+            }
+            return true;
+        }
+        let fine = self.expect_element(value, constant.kind(), span);
+        if fine {
+            set.insert(&constant);
+        }
+        fine
+    }
+
+    pub(super) fn network(&mut self, value: &Typed, network: &Typed) -> Option<Set> {
+        if network.kind.is_never() || value.kind.is_never() {
+            return None;
+        }
+        if !self.expect(value, Kind::IP, "a network") {
+            return None;
+        }
+        let Expr::Literal(constant) = &network.expr else {
+            let message = "a network is a text in quotes or a parameter";
+            self.report(
+                Diagnostic::error(Code::NotAllowedHere, network.span, message)
+                    .help("use `cidr(address, network)` for a computed one"),
+            );
+            return None;
+        };
+        let mut set = ValueSet::default();
+        if let Err(constant) = add_to_set(&mut set, constant.clone(), Kind::IP) {
+            let message = format!("{constant} is no network");
+            self.report(
+                Diagnostic::error(Code::BadLiteral, network.span, message)
+                    .help("a network is written as \"10.0.0.0/8\" or \"fe80::/10\""),
+            );
+            return None;
+        }
+        Some(Set::Values(Arc::new(set)))
+    }
+
+    /// Whether a bare name behind `in` is a declared list: a field of that name comes first.
+    pub(super) fn is_list_name(&self, name: &str, place: Place) -> bool {
+        let is_field =
+            place.candidate.is_some_and(|ty| self.env.schema.ty(ty).field_id(name).is_some());
+        self.env.lists.contains_key(name) && !is_field
+    }
+
+    /// Whether a bare name is neither a field nor a part of the key.
+    pub(super) fn means_nothing(&self, name: &str, place: Place) -> bool {
+        let is_field =
+            place.candidate.is_some_and(|ty| names::field(&self.env.schema, ty, name).is_some());
+        !is_field && !self.key.iter().any(|(key, _)| **key == *name)
+    }
+}
