@@ -1,8 +1,12 @@
 //! What an event is to the engine: the [`Event`] trait, and [`Record`], an event made at run time.
 
 mod field;
+#[cfg(feature = "serde")]
+mod serial;
 
 pub use field::{EventTime, FieldValue, Fields, StructEvent, TimeUnit, derived};
+#[cfg(feature = "serde")]
+pub use serial::SerializeEvent;
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -2,6 +2,8 @@
 //! [`Kind`] is a set of types.
 
 mod kind;
+#[cfg(feature = "serde")]
+mod serial;
 
 pub use kind::Kind;
 

@@ -1,0 +1,102 @@
+//! Events through serde, by the names in a schema.
+
+use std::sync::Arc;
+
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+
+use crate::event::{Event, Record};
+use crate::schema::{FieldId, Schema};
+use crate::value::{Value, ValueRef};
+
+impl Record {
+    /// The record with the names of its fields: something that serialises as a map. `schema` is
+    /// that of the rules which the record was made for.
+    pub fn serialize_with<'a>(&'a self, schema: &'a Schema) -> SerializeEvent<'a, Record> {
+        SerializeEvent { event: self, schema, extra: self.extra() }
+    }
+}
+
+/// An event with the names of its fields. Serialises as a map; dotted names become maps in it, and
+/// one in which everything is null becomes null.
+#[derive(Clone, Copy, Debug)]
+pub struct SerializeEvent<'a, E> {
+    event: &'a E,
+    schema: &'a Schema,
+    /// Fields that the type does not declare.
+    extra: &'a [(Arc<str>, Value)],
+}
+
+impl<'a, E: Event> SerializeEvent<'a, E> {
+    /// The event with the names that `schema` gives to its type's fields: the type's own
+    /// [`schema`](Event::schema), or that of the rules for [`Record`]s.
+    pub fn new(event: &'a E, schema: &'a Schema) -> SerializeEvent<'a, E> {
+        SerializeEvent { event, schema, extra: &[] }
+    }
+}
+
+impl<E: Event> Serialize for SerializeEvent<'_, E> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut root = Vec::new();
+        let ty = self.event.type_id();
+        if ty.index() < self.schema.len() {
+            for (index, field) in self.schema.ty(ty).fields.iter().enumerate() {
+                insert(&mut root, &field.name, self.event.field(FieldId::new(index)));
+            }
+        }
+        root.extend(self.extra.iter().map(|(name, value)| (&**name, Node::Leaf(value.as_ref()))));
+        serialize_map(&root, serializer)
+    }
+}
+
+/// A value, or what dotted names have put under one name.
+enum Node<'a> {
+    Leaf(ValueRef<'a>),
+    Map(Vec<(&'a str, Node<'a>)>),
+}
+
+impl Node<'_> {
+    fn is_null(&self) -> bool {
+        match self {
+            Node::Leaf(value) => value.is_null(),
+            Node::Map(fields) => fields.iter().all(|(_, node)| node.is_null()),
+        }
+    }
+}
+
+impl Serialize for Node<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            node if node.is_null() => serializer.serialize_none(),
+            Node::Leaf(value) => value.serialize(serializer),
+            Node::Map(fields) => serialize_map(fields, serializer),
+        }
+    }
+}
+
+fn insert<'a>(mut fields: &mut Vec<(&'a str, Node<'a>)>, name: &'a str, value: ValueRef<'a>) {
+    let mut name = name;
+    while let Some((head, tail)) = name.split_once('.') {
+        let index = fields.iter().position(|(name, _)| *name == head).unwrap_or_else(|| {
+            fields.push((head, Node::Map(Vec::new())));
+            fields.len() - 1
+        });
+        if matches!(fields[index].1, Node::Leaf(_)) {
+            break; // `a` and `a.b` are both fields: the latter keeps its dot
+        }
+        let Node::Map(inner) = &mut fields[index].1 else { return };
+        fields = inner;
+        name = tail;
+    }
+    fields.push((name, Node::Leaf(value)));
+}
+
+fn serialize_map<S: Serializer>(
+    fields: &[(&str, Node<'_>)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(fields.len()))?;
+    for (name, node) in fields {
+        map.serialize_entry(name, node)?;
+    }
+    map.end()
+}
