@@ -51,6 +51,22 @@ pub enum Item {
     Use(Spanned<String>),
 }
 
+impl Item {
+    /// Where its name stands, or the file's path after `use`.
+    pub fn name_span(&self) -> Span {
+        match self {
+            Item::Event(event) => event.name.span,
+            Item::List(list) => list.name.span,
+            Item::Param(param) => param.name.span,
+            Item::Define(define) => define.name.span,
+            Item::Rule(rule) => rule.name.span,
+            Item::Instance(instance) => instance.name.span,
+            Item::Test(test) => test.rule.span,
+            Item::Use(path) => path.span,
+        }
+    }
+}
+
 /// `event NAME { field, ..., .. }`
 #[derive(Clone, Debug, PartialEq)]
 pub struct EventDecl {

@@ -446,11 +446,12 @@ impl Parser<'_> {
                 if self.is(TokenKind::Int) || self.is(TokenKind::Float) {
                     // The unit is missing, or apart: the rest can be read.
                     self.tell(diagnostic);
-                    let span = self.bump().span;
+                    let token = self.bump();
                     if !self.peek().first_on_line && lex::unit_elsewhere(self.word()).is_some() {
                         self.bump();
                     }
-                    return Ok(Dur::Literal(Spanned { node: 0, span }));
+                    // Any length will do: nothing runs with this mistake in it.
+                    return Ok(Dur::Literal(Spanned { node: 60_000, span: token.span }));
                 }
                 self.fail(diagnostic)
             }

@@ -113,6 +113,7 @@ impl Parser<'_> {
         let name = self.name("the name of the event type")?;
         let open = self.open_brace("`{` and the fields")?;
         let mut event = EventDecl { name, fields: Vec::new(), open: false };
+        let mistakes = self.mistakes;
         let fields = &mut event.fields;
         let is_open = &mut event.open;
         self.recover_in(open, |this| {
@@ -133,6 +134,8 @@ impl Parser<'_> {
                 Ok(())
             })
         })?;
+        // What could not be read of it shall not be missed by the rules.
+        event.open |= self.mistakes > mistakes;
         Ok(event)
     }
 
@@ -210,8 +213,7 @@ impl Parser<'_> {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => types.to_owned(),
                 });
-                self.tell(diagnostic);
-                Type::String
+                return self.fail(diagnostic);
             }
         };
         self.bump();
