@@ -32,27 +32,27 @@ rule big_spender {
 }
 "#;
 
-/// Events whose types are known at run time only: values in the order of the declared fields.
+/// Events whose types are known at run time only.
 fn records(rules: &RuleSet) -> Result<Vec<Record>, Box<dyn Error>> {
-    let ty = |name| rules.schema().type_id(name).ok_or("the rules do not declare the type");
-    let (created, paid) = (ty("order_created")?, ty("order_paid")?);
-    let at = |minute: i64| Timestamp::from_millis(minute * 60_000);
-    let new = |order: &str, user: &str, amount: f64, minute| {
-        let values = [order.into(), user.into(), amount.into(), Value::Time(at(minute))];
-        Record::new(created, at(minute), values)
+    let at = |minute: i64| ("at", Timestamp::from_millis(minute * 60_000).into());
+    let created = |order: &str, user: &str, amount: f64, minute| {
+        let fields = [("order_id", order.into()), ("user", user.into()), ("amount", amount.into())];
+        let fields: Vec<(&str, Value)> = fields.into_iter().chain([at(minute)]).collect();
+        Record::from_fields(rules.schema(), "order_created", fields)
     };
-    let pay = |order: &str, minute| {
-        Record::new(paid, at(minute), [order.into(), Value::Time(at(minute))])
+    let paid = |order: &str, minute| {
+        Record::from_fields(rules.schema(), "order_paid", [("order_id", order.into()), at(minute)])
     };
-    Ok(vec![
-        new("1", "ann", 9.5, 0),
-        new("2", "bob", 5.0, 1),
-        new("3", "ann", 20.0, 2),
-        pay("1", 9),
-        new("4", "ann", 1.5, 30),
-        pay("4", 31),
-        pay("3", 40),
-    ])
+    let records = [
+        created("1", "ann", 9.5, 0),
+        created("2", "bob", 5.0, 1),
+        created("3", "ann", 20.0, 2),
+        paid("1", 9),
+        created("4", "ann", 1.5, 30),
+        paid("4", 31),
+        paid("3", 40),
+    ];
+    Ok(records.into_iter().collect::<Result<_, _>>()?)
 }
 
 /// The same rules run over Rust types: linked by the names of types and fields. A type may have

@@ -12,7 +12,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("diagnostic", &[]),
     ("value", &["time"]),
     ("schema", &["util", "value"]),
-    ("event", &["time", "value", "schema"]),
+    ("event", &["time", "diagnostic", "value", "schema"]),
     ("syntax", &["time", "diagnostic"]),
     ("hir", &["util", "time", "diagnostic", "value", "schema", "syntax"]),
     ("nfa", &["util", "hir"]),

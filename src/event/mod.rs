@@ -1,10 +1,12 @@
 //! What an event is to the engine: the [`Event`] trait, and [`Record`], an event made at run time.
 
 mod field;
+mod record;
 #[cfg(feature = "serde")]
 mod serial;
 
 pub use field::{EventTime, FieldValue, Fields, StructEvent, TimeUnit, derived};
+pub use record::RecordError;
 #[cfg(feature = "serde")]
 pub use serial::SerializeEvent;
 
@@ -147,6 +149,33 @@ impl Record {
         extra: impl Into<Box<[(Arc<str>, Value)]>>,
     ) -> Record {
         Record(Arc::new(Inner { type_id, time, values: values.into(), extra: extra.into() }))
+    }
+
+    /// An event of the type called `ty`, with its fields by name. The event time is that of the
+    /// type's time field; fields that are not given are null; an integer is taken for a float.
+    ///
+    /// # Errors
+    /// An unknown type or field, a value that is not of the declared type, a missing one that is not
+    /// optional, or a type without a field for the time.
+    ///
+    /// ```
+    /// use kleene::{Event as _, Record, RuleSet, Timestamp, Value};
+    ///
+    /// let rules = RuleSet::parse("event paid { order: int, amount: float?, at: time }")?;
+    /// let at = Timestamp::from_millis(1000);
+    /// let paid = Record::from_fields(rules.schema(), "paid", [("order", 7.into()), ("at", at.into())])?;
+    /// assert_eq!((paid.time(), &paid.values()[0]), (at, &Value::Int(7)));
+    ///
+    /// let error = Record::from_fields(rules.schema(), "paid", [("ordr", 7.into())]).unwrap_err();
+    /// assert_eq!(error.to_string(), "`paid` has no field `ordr`: did you mean `order`?");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_fields<'a>(
+        schema: &Schema,
+        ty: &str,
+        fields: impl IntoIterator<Item = (&'a str, Value)>,
+    ) -> Result<Record, RecordError> {
+        record::from_fields(schema, ty, fields)
     }
 
     /// The undeclared fields, in the order in which they came.
