@@ -188,3 +188,48 @@ fn every_rule_says_what_it_is_for_and_has_a_test() {
         }
     }
 }
+
+/// The commands in the README print what stands below them, except that `...` stands for the rest
+/// of a line, and alone for all further lines.
+#[cfg(unix)]
+#[test]
+fn the_commands_of_the_readme_do_what_it_says() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("it is there");
+    let scratch = tempfile::tempdir().expect("a folder can be made");
+    for folder in ["patterns", "examples"] {
+        let link = scratch.path().join(folder);
+        std::os::unix::fs::symlink(root().join(folder), link).expect("a link can be made");
+    }
+    let program = Path::new(env!("CARGO_BIN_EXE_kleene")).parent().expect("it is in a folder");
+    let path = std::env::var("PATH").expect("there is a path");
+    let mut commands = 0;
+    for block in readme.split("```console\n").skip(1) {
+        let block = block.split("```").next().expect("there is a first part");
+        for transcript in block.split("$ ").skip(1) {
+            let (command, expected) = transcript.split_once('\n').expect("a command ends");
+            let output = Command::new("sh")
+                .args(["-c", &format!("({command}) 2>&1")])
+                .current_dir(scratch.path())
+                .env("PATH", format!("{}:{path}", program.display()))
+                .output()
+                .expect("there is a shell");
+            let found = String::from_utf8_lossy(&output.stdout);
+            let mut found = found.lines();
+            for line in expected.lines() {
+                if line == "..." {
+                    found.by_ref().for_each(drop);
+                    break;
+                }
+                let next = found.next().unwrap_or("the end");
+                let fits = match line.strip_suffix("...") {
+                    Some(beginning) => next.starts_with(beginning),
+                    None => next == line,
+                };
+                assert!(fits, "{command}\nexpected: {line}\nfound:    {next}");
+            }
+            assert_eq!(found.next(), None, "{command}");
+            commands += 1;
+        }
+    }
+    assert!(commands >= 5, "only {commands} commands");
+}
