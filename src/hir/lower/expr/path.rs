@@ -147,7 +147,7 @@ impl Cx<'_, '_> {
             .map(|step| format!("{}.{root}", step.name))
             .collect();
         let message = format!("`{root}` is no part of the key");
-        let diagnostic = Diagnostic::error(Code::UnknownField, span, message);
+        let diagnostic = Diagnostic::error(Code::NotAllowedHere, span, message);
         self.report(if let Some(near) = nearest(root, self.key.iter().map(|(key, _)| &**key)) {
             diagnostic.help(format!("did you mean `{near}`?"))
         } else if owners.is_empty() {

@@ -1,11 +1,14 @@
 //! Rule files, checked and ready for an [`Engine`](crate::stream).
 
+mod cascade;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use self::cascade::Broken;
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span};
 use crate::hir::Rule;
 use crate::hir::lower::{self, HostParam};
@@ -226,17 +229,14 @@ impl<'l> RuleSetBuilder<'l> {
             };
             take_in(source, &mut files, &mut reports, &mut *loader);
         }
-        let (checked, diagnostics) = lower::check(&files, &params, &mut *loader);
-        let broken: Vec<_> = reports.iter().filter_map(|report| item_of(report, &files)).collect();
-        for (source, diagnostic) in diagnostics {
-            let report = Report { source, diagnostic };
-            let follows = !broken.is_empty()
-                && may_follow(&report.diagnostic)
-                && item_of(&report, &files).is_some_and(|item| broken.contains(&item));
-            if !follows {
-                reports.push(report);
-            }
+        let mut broken = Broken::default();
+        for Report { source, diagnostic } in &reports {
+            broken.add(source, diagnostic.primary.span.start);
         }
+        let (checked, diagnostics) = lower::check(&files, &params, &mut *loader);
+        let checks =
+            diagnostics.into_iter().map(|(source, diagnostic)| Report { source, diagnostic });
+        reports.extend(checks.filter(|report| !broken.explains(report)));
         // File by file, in the order of the text.
         let order: HashMap<Arc<str>, usize> =
             files.iter().enumerate().map(|(i, (source, _))| (source.name.clone(), i)).collect();
@@ -253,36 +253,6 @@ impl<'l> RuleSetBuilder<'l> {
             Inner { schema: checked.schema, rules: checked.rules, by_name, warnings: reports };
         Ok(RuleSet(Arc::new(inner)))
     }
-}
-
-/// Whether something may only be found because a part of its item could not be read, which is told
-/// already: what that part said is missing.
-fn may_follow(found: &Diagnostic) -> bool {
-    found.severity == Severity::Warning
-        || matches!(
-            found.code,
-            Code::UnknownAlias
-                | Code::AmbiguousAlias
-                | Code::AliasNotYetCaptured
-                | Code::UnknownSkipTarget
-                | Code::UnknownParam
-                | Code::NotAllowedHere
-                | Code::MissingMatch
-                | Code::MissingClause
-                | Code::BadEvent
-                | Code::BadKey
-                | Code::BadBound
-                | Code::BadQuantifier
-        )
-}
-
-/// The file and the item that a report is about: that whose name stands last before it.
-fn item_of(report: &Report, files: &[(Source, ast::File)]) -> Option<(usize, usize)> {
-    let text = &report.source.text;
-    let index = files.iter().position(|(source, _)| Arc::ptr_eq(&source.text, text))?;
-    let place = report.diagnostic.primary.span.start;
-    let items = &files[index].1.items;
-    Some((index, items.partition_point(|item| item.name_span().start <= place)))
 }
 
 const NO_LOADER: &str = "these rules don't come from a file, so there is nothing beside them";
