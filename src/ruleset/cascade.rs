@@ -3,21 +3,34 @@
 //! A field that is "unknown" because its event's declaration lacks a comma, a rule "without
 //! `match`" because that is where the mistake is: such messages only hide the one that counts.
 
+use hashbrown::HashSet;
+
 use super::Report;
 use crate::diagnostic::{Code, Diagnostic, Severity, Source};
+
+/// The words that begin an item.
+const ITEMS: [&str; 7] = ["event", "list", "param", "define", "rule", "test", "use"];
 
 /// Where the parser gave up.
 #[derive(Default)]
 pub(super) struct Broken {
     /// Whether a declaration that others refer to is among it.
     declarations: bool,
+    /// Whether a whole file is missing.
+    missing_files: bool,
+    /// What is declared somewhere, readable or not.
+    names: HashSet<String>,
     /// The rules and tests, by file and the bytes from their word to the next item's.
     rules: Vec<(Source, std::ops::Range<u32>)>,
 }
 
 impl Broken {
     /// Notes what a mistake that the parser told of has spoiled.
-    pub(super) fn add(&mut self, source: &Source, at: u32) {
+    pub(super) fn add(&mut self, report: &Report) {
+        let Report { source, diagnostic } = report;
+        let at = diagnostic.primary.span.start;
+        self.missing_files |= diagnostic.code == Code::UnreadableFile;
+        self.names.extend(declared_names(&source.text).map(str::to_owned));
         let starts = item_starts(&source.text);
         let index = starts.partition_point(|(start, _)| *start <= at);
         match index.checked_sub(1).map(|index| starts[index]) {
@@ -29,6 +42,13 @@ impl Broken {
         }
     }
 
+    /// Whether the name that a report is about is declared, in a way that could not be read.
+    fn is_declared(&self, report: &Report) -> bool {
+        let span = report.diagnostic.primary.span;
+        let name = report.source.text.get(span.start as usize..span.end as usize);
+        name.is_some_and(|name| self.names.contains(name.trim_matches(['`', '$'])))
+    }
+
     /// Whether the checker may say this only because of what could not be read.
     pub(super) fn explains(&self, report: &Report) -> bool {
         let code = report.diagnostic.code;
@@ -37,20 +57,31 @@ impl Broken {
             let mut rules = self.rules.iter();
             rules.any(|(source, range)| range.contains(&at) && *source == report.source)
         };
-        let refers = matches!(
-            code,
-            Code::UnknownType
-                | Code::UnknownField
-                | Code::UnknownAlias
-                | Code::UnknownList
-                | Code::UnknownParam
-                | Code::UnknownRule
-                | Code::NotAllowedHere
-                | Code::BadEvent
-                | Code::BadKey
-        );
-        self.declarations && refers || may_follow(&report.diagnostic) && in_rule()
+        let follows_from_declaration = match code {
+            // Is it declared, only not well?
+            Code::UnknownType | Code::UnknownList | Code::UnknownParam | Code::UnknownRule => {
+                self.missing_files || self.is_declared(report)
+            }
+            Code::UnknownField
+            | Code::UnknownAlias
+            | Code::NotAllowedHere
+            | Code::BadEvent
+            | Code::BadKey => true,
+            _ => false,
+        };
+        self.declarations && follows_from_declaration || may_follow(&report.diagnostic) && in_rule()
     }
+}
+
+/// The names that stand behind the word of an item.
+fn declared_names(text: &str) -> impl Iterator<Item = &str> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut words = text.split(move |c| !is_word(c)).filter(|word| !word.is_empty());
+    let mut last = words.next().unwrap_or_default();
+    words.filter_map(move |word| {
+        let before = std::mem::replace(&mut last, word);
+        ITEMS.contains(&before).then_some(word)
+    })
 }
 
 /// Whether something may only be found because a part of its rule could not be read: what that part
@@ -75,7 +106,6 @@ fn may_follow(found: &Diagnostic) -> bool {
 
 /// The first byte of each line that begins an item, with its word.
 fn item_starts(text: &str) -> Vec<(u32, &str)> {
-    const ITEMS: [&str; 7] = ["event", "list", "param", "define", "rule", "test", "use"];
     let mut starts = Vec::new();
     let mut start = 0;
     for line in text.split_inclusive('\n') {

@@ -230,8 +230,8 @@ impl<'l> RuleSetBuilder<'l> {
             take_in(source, &mut files, &mut reports, &mut *loader);
         }
         let mut broken = Broken::default();
-        for Report { source, diagnostic } in &reports {
-            broken.add(source, diagnostic.primary.span.start);
+        for report in &reports {
+            broken.add(report);
         }
         let (checked, diagnostics) = lower::check(&files, &params, &mut *loader);
         let checks =
