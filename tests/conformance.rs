@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use kleene_test::engine::{Engine, ReferenceEngine};
+use kleene_test::engine::{Engine, MatcherEngine, ReferenceEngine};
 use kleene_test::format;
 use kleene_test::judge::{self, Odd, Verdict};
 
@@ -44,4 +44,9 @@ fn agrees_with_the_record(engine: &dyn Engine) {
 #[test]
 fn the_reference_agrees_with_the_record() {
     agrees_with_the_record(&ReferenceEngine);
+}
+
+#[test]
+fn the_matcher_agrees_with_the_record() {
+    agrees_with_the_record(&MatcherEngine);
 }

@@ -1,6 +1,7 @@
 //! The general strategy: every partial match is a run through the automaton.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
@@ -355,19 +356,18 @@ impl<E: Event> Matcher<E> {
                 start_seq: match_.start_seq,
                 states: &[],
             });
-            if let Some(bound) = skip_bound(chains, &skip.strategy, &match_) {
+            if let Some(dropped) = dropped_starts(chains, &skip.strategy, &match_) {
                 key.runs.retain(|run| {
-                    if run.start_seq < bound {
+                    if dropped.contains(&run.start_seq) {
                         chains.release(run.head);
                         extras.release(run.extra);
                         return false;
                     }
                     true
                 });
-                // They are in the order of their start, so what is dropped is at the front.
                 let mut kept = told;
                 for i in told..dropped_from {
-                    if new[i].start_seq < bound {
+                    if dropped.contains(&new[i].start_seq) {
                         chains.release(new[i].head);
                     } else {
                         new[kept] = new[i];
@@ -386,18 +386,22 @@ impl<E: Event> Matcher<E> {
     }
 }
 
-/// What starts before this number is dropped after `match_`.
-fn skip_bound<E>(chains: &Chains<E>, strategy: &SkipStrategy, match_: &Completed) -> Option<u64> {
+/// What started with an event of these numbers is dropped after `match_`.
+fn dropped_starts<E>(
+    chains: &Chains<E>,
+    strategy: &SkipStrategy,
+    match_: &Completed,
+) -> Option<Range<u64>> {
     let of_stage = |stage: StageId| {
         chains.back(match_.head).filter(move |(_, node)| node.stage == stage).map(|(id, _)| id)
     };
     let seq = |id: u32| chains.event(id).seq;
     match strategy {
         SkipStrategy::None => None,
-        SkipStrategy::PastLast => Some(seq(match_.head) + 1),
-        SkipStrategy::ToNext => Some(match_.start_seq + 1),
-        SkipStrategy::ToFirst(stage) => of_stage(*stage).last().map(seq),
-        SkipStrategy::ToLast(stage) => of_stage(*stage).next().map(seq),
+        SkipStrategy::PastLast => Some(0..seq(match_.head) + 1),
+        SkipStrategy::ToNext => Some(match_.start_seq..match_.start_seq + 1),
+        SkipStrategy::ToFirst(stage) => of_stage(*stage).last().map(|id| 0..seq(id)),
+        SkipStrategy::ToLast(stage) => of_stage(*stage).next().map(|id| 0..seq(id)),
     }
 }
 
@@ -666,7 +670,7 @@ impl<E: Event> Step<'_, E> {
                 {
                     clock
                 }
-                ClockOp::SetIfUnset(_) | ClockOp::Unset(_) => continue,
+                ClockOp::SetIfUnset(_) | ClockOp::Unset(_) | ClockOp::Clear(_) => continue,
             };
             for ((_, named), bit) in self.program.named.iter().zip(0..) {
                 if *named == clock {
@@ -712,7 +716,9 @@ impl<E: Event> Step<'_, E> {
                     times[clock as usize] = self.time;
                 }
                 ClockOp::SetIfUnset(_) => {}
-                ClockOp::Unset(clock) | ClockOp::Pass(clock) => times[clock as usize] = UNSET,
+                ClockOp::Unset(clock) | ClockOp::Pass(clock) | ClockOp::Clear(clock) => {
+                    times[clock as usize] = UNSET;
+                }
             }
         }
     }
@@ -754,13 +760,17 @@ impl<E: Event> Step<'_, E> {
         };
         for bound in self.program.bounds(run.state) {
             let ends = match *bound {
-                Bound::SinceLast(after) => run.last.saturating_add(after),
-                Bound::SinceClock(clock, after) => {
-                    match self.store.extras.times(run.extra)[clock as usize] {
-                        UNSET => i64::MAX,
-                        time => time.saturating_add(after),
+                Bound::Last(after) => run.last.saturating_add(after),
+                Bound::LastUnlessSet(clock, after) => {
+                    match self.store.extras.time(run.extra, clock) {
+                        UNSET => run.last.saturating_add(after),
+                        _ => i64::MAX,
                     }
                 }
+                Bound::Clock(clock, after) => match self.store.extras.time(run.extra, clock) {
+                    UNSET => i64::MAX,
+                    time => time.saturating_add(after),
+                },
             };
             deadline = deadline.min(ends);
         }
@@ -773,21 +783,17 @@ impl<E: Event> Step<'_, E> {
             Guard::False => false,
             Guard::Condition(condition) => self.condition(*condition, run, event_epoch),
             Guard::Gap { min, max, unless_set } => {
-                let times = self.store.extras.times(run.extra);
-                if run.head == NIL || unless_set.is_some_and(|clock| times[clock as usize] != UNSET)
-                {
+                let extras = &self.store.extras;
+                let is_set = |clock| extras.time(run.extra, clock) != UNSET;
+                if run.head == NIL || unless_set.is_some_and(is_set) {
                     return true;
                 }
                 (*min..=*max).contains(&self.time.saturating_sub(run.last))
             }
-            Guard::Within { clock, within } => {
-                // A run that is about to start has no clocks yet.
-                let time = self.store.extras.times(run.extra).get(*clock as usize);
-                match time.copied().unwrap_or(UNSET) {
-                    UNSET => true,
-                    time => self.time.saturating_sub(time) < *within,
-                }
-            }
+            Guard::Within { clock, within } => match self.store.extras.time(run.extra, *clock) {
+                UNSET => true,
+                time => self.time.saturating_sub(time) < *within,
+            },
             Guard::Not(inner) => !self.guard(*inner, run, event_epoch),
             Guard::And(parts) => parts.iter().all(|&part| self.guard(part, run, event_epoch)),
             Guard::Or(parts) => parts.iter().any(|&part| self.guard(part, run, event_epoch)),

@@ -179,6 +179,62 @@ impl Guard {
     }
 }
 
+/// A guard with negations at the conditions only and constants gone, so that a contradiction shows.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Plain {
+    Constant(bool),
+    Condition(ConditionId, bool),
+    /// The time: no two of them are known to contradict each other.
+    Time,
+    All(BTreeSet<Plain>),
+    Any(BTreeSet<Plain>),
+}
+
+impl Plain {
+    /// What it takes for `guard` to be as `wanted`.
+    fn of(guard: &Guard, wanted: bool) -> Plain {
+        let parts = |parts: &[Guard]| parts.iter().map(|part| Plain::of(part, wanted)).collect();
+        match (guard, wanted) {
+            (Guard::Fits(condition), _) => Plain::Condition(*condition, wanted),
+            (Guard::InGap | Guard::InGroups, _) => Plain::Time,
+            (Guard::Not(inner), _) => Plain::of(inner, !wanted),
+            (Guard::All(all), true) => Plain::join(parts(all), true),
+            (Guard::Any(any), true) => Plain::join(parts(any), false),
+            (Guard::All(all), false) => Plain::join(parts(all), false),
+            (Guard::Any(any), false) => Plain::join(parts(any), true),
+        }
+    }
+
+    /// All of the parts, or any of them.
+    fn join(parts: Vec<Plain>, all: bool) -> Plain {
+        let mut flat = BTreeSet::new();
+        for part in parts {
+            match part {
+                Plain::All(inner) if all => flat.extend(inner),
+                Plain::Any(inner) if !all => flat.extend(inner),
+                Plain::Constant(same) if same == all => {}
+                other => {
+                    flat.insert(other);
+                }
+            }
+        }
+        let decides = |part: &Plain| match part {
+            Plain::Constant(_) => true,
+            Plain::Condition(id, wanted) => flat.contains(&Plain::Condition(*id, !wanted)),
+            _ => false,
+        };
+        if flat.iter().any(decides) {
+            return Plain::Constant(!all);
+        }
+        match flat.len() {
+            0 => Plain::Constant(all),
+            1 => flat.pop_first().unwrap_or(Plain::Constant(all)),
+            _ if all => Plain::All(flat),
+            _ => Plain::Any(flat),
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Move {
     Take(StageId, Position),
@@ -326,23 +382,29 @@ impl<E: Event> Reference<E> {
                     Move::Ignore(target) if target.wait == Wait::End => {
                         outcome.matches.push(partial.captures.clone());
                     }
-                    Move::Ignore(target) => outcome
-                        .partials
-                        .push(Partial { captures: partial.captures.clone(), position: target }),
+                    Move::Ignore(target) => {
+                        let waits =
+                            Partial { captures: partial.captures.clone(), position: target };
+                        // It may be too late for all that could be waited for there.
+                        if self.deadline(tree, &waits).is_none_or(|deadline| deadline > time) {
+                            outcome.partials.push(waits);
+                        }
+                    }
                     Move::Take(stage, target) => {
                         let mut captures = partial.captures.clone();
                         captures.push((stage, now));
                         if self.ends_after(tree, &target, &partial.captures, now) {
                             outcome.matches.push(captures.clone());
                         }
-                        if target.wait != Wait::End {
+                        if tree.is_live(&target) {
                             outcome.partials.push(Partial { captures, position: target });
                         }
                     }
                 }
             }
         }
-        if outcome.partials.is_empty() && !outcome.stopped && tree.settles(&partial.position) {
+        let ends = outcome.partials.is_empty() && outcome.matches.is_empty() && !outcome.stopped;
+        if ends && !partial.captures.is_empty() && tree.settles(&partial.position) {
             outcome.matches.push(partial.captures.clone());
         }
         outcome
@@ -688,7 +750,8 @@ impl<'p> Tree<'p> {
                 let next = self.after(frames, *index);
                 let on =
                     if next.wait == Wait::End { Move::Ignore(next) } else { Move::Proceed(next) };
-                vec![(Guard::not(violated.clone()), on), (violated, Move::Stop(stage))]
+                let respected = Guard::not(violated.clone()).and(Guard::InGap);
+                vec![(respected, on), (violated, Move::Stop(stage))]
             }
             Wait::Pending => {
                 let mut moves = Vec::new();
@@ -762,7 +825,7 @@ impl<'p> Tree<'p> {
         moves.push((take, Move::Take(*stage, taken)));
 
         let optional = Self::may_be_left_out(quantifier, turn);
-        if optional && !skipped && !self.settles(position) {
+        if optional && !skipped && !self.is_settled(position) {
             let open = Guard::always().unless(group_until);
             let mut next = self.after(frames, index);
             if turn == Turn::Further {
@@ -788,8 +851,7 @@ impl<'p> Tree<'p> {
         };
         if let Some(ignore) = ignore {
             let until = if turn == FIRST { None } else { quantifier.until };
-            let waits_apart =
-                optional || (turn == FIRST && self.starts_optional_group(frames, index));
+            let waits_apart = optional || self.starts_optional_group(frames, index);
             let target = if waits_apart && !skipped {
                 Position::at(frames, index, Wait::Step { turn, skipped: true })
             } else {
@@ -812,14 +874,6 @@ impl<'p> Tree<'p> {
         moves
     }
 
-    /// Whether a partial match that waits here is complete once it can grow no more: in a `longest`
-    /// loop that has repeated often enough.
-    fn settles(&self, position: &Position) -> bool {
-        let Wait::Step { turn, .. } = position.wait else { return false };
-        let quantifier = quantifier(self.item(&position.frames, position.index));
-        quantifier.mode == LoopMode::Longest && Self::may_be_left_out(quantifier, turn)
-    }
-
     /// What can happen where a repetition of a group starts: it may be left out.
     fn group_moves(&self, frames: &[Frame], moves: &mut Vec<(Guard, Move)>) {
         let Some((group, outer)) = frames.split_last() else { return };
@@ -829,6 +883,9 @@ impl<'p> Tree<'p> {
             let mut next = self.after(outer, group.index);
             if group.turn == Turn::Further {
                 next.without = self.left_behind(outer, group.index);
+                if !next.without.is_empty() {
+                    next.reached = Reached::FromLoop;
+                }
             }
             moves.push((Guard::always().unless(until), Move::Proceed(next)));
         }
@@ -885,25 +942,23 @@ impl<'p> Tree<'p> {
     /// What the item wants to keep from what directly follows it, if it is or ends with a greedy
     /// loop.
     fn wanted_by(&self, frames: &[Frame], index: usize, reached: Reached) -> Option<Guard> {
+        let item = self.item(frames, index);
+        let quantifier = quantifier(item);
         let group_until = self.group_until(frames);
-        match &self.item(frames, index).kind {
+        // An endless optional loop after a not holds events back from what follows it only where
+        // it has been entered.
+        let is_apart = quantifier.is_unbounded()
+            && reached != Reached::FromLoop
+            && !self.left_behind(frames, index).is_empty();
+        let wants = is_greedy(quantifier) && quantifier.max != Some(quantifier.min) && !is_apart;
+        match &item.kind {
             ItemKind::Not { .. } => None,
-            ItemKind::Step { condition, quantifier, .. } => {
-                if !is_greedy(quantifier) || quantifier.max == Some(quantifier.min) {
-                    return None;
-                }
-                let left_behind = self.left_behind(frames, index);
-                if quantifier.is_unbounded()
-                    && !left_behind.is_empty()
-                    && reached != Reached::FromLoop
-                {
-                    return None;
-                }
-                Some(Guard::Fits(*condition).unless(group_until))
+            ItemKind::Step { condition, .. } => {
+                wants.then(|| Guard::Fits(*condition).unless(group_until))
             }
-            ItemKind::Group { quantifier, body, .. } => {
+            ItemKind::Group { body, .. } => {
                 let mut wanted = Vec::new();
-                if is_greedy(quantifier) && quantifier.max != Some(quantifier.min) {
+                if wants {
                     wanted.push(heads(body).unless(group_until));
                 }
                 if let Some(max) = quantifier.max {
@@ -948,9 +1003,9 @@ impl<'p> Tree<'p> {
     /// since the event before, or that of the same group.
     fn shared_bound(&self, position: &Position, last: Timestamp) -> Option<Timestamp> {
         let mut shared: Option<BTreeMap<Option<Vec<usize>>, Timestamp>> = None;
-        for way in self.ways_on(position) {
+        for (way, gaps) in self.ways_on(position) {
             let mut bounds = BTreeMap::new();
-            if let Some(max) = self.gaps(&way).iter().filter_map(|gap| gap.max).min() {
+            if let Some(max) = gaps.iter().filter_map(|gap| gap.max).min() {
                 bounds.insert(None, last.plus_millis(max.saturating_add(1)));
             }
             for group in self.running_groups(&way) {
@@ -973,45 +1028,55 @@ impl<'p> Tree<'p> {
         shared?.into_values().min()
     }
 
-    /// The positions that take an event, or need one more, among those that can be reached from
-    /// `position` without an event.
-    fn ways_on(&self, position: &Position) -> Vec<Position> {
-        let mut ways = Vec::new();
-        let mut open = vec![position.clone()];
-        let mut seen = BTreeSet::new();
-        while let Some(position) = open.pop() {
-            if !seen.insert(position.clone()) {
-                continue;
-            }
-            for (_, a_move) in self.moves(&position, Timestamp::MIN) {
+    /// What can ever happen to a partial match that waits at `position`: the moves other than
+    /// proceeds, there and at the positions that it proceeds to, that do not ask for what
+    /// contradicts itself. Each with where it is made, and the gaps that the event has to keep.
+    fn prospects(&self, position: &Position) -> Vec<(Position, Vec<Gap>, Move)> {
+        let mut prospects = Vec::new();
+        let mut open = vec![(position.clone(), Vec::new(), Vec::new())];
+        while let Some((position, gaps, guards)) = open.pop() {
+            for (guard, a_move) in self.moves(&position, Timestamp::MIN) {
+                let guards = [&guards[..], &[guard]].concat();
+                if Plain::of(&Guard::All(guards.clone()), true) == Plain::Constant(false) {
+                    continue;
+                }
+                let with_own = [&gaps[..], &self.gaps(&position)].concat();
                 match a_move {
-                    Move::Take(..) => ways.push(position.clone()),
-                    Move::Ignore(target) if target.wait == Wait::End => ways.push(position.clone()),
-                    Move::Proceed(target) => open.push(target),
-                    Move::Ignore(_) | Move::Stop(_) => {}
+                    Move::Proceed(target) if position.wait == Wait::NotNext => {
+                        open.push((target, with_own, guards));
+                    }
+                    Move::Proceed(target) => open.push((target, gaps.clone(), guards)),
+                    other => prospects.push((position.clone(), with_own, other)),
                 }
             }
         }
-        ways
+        prospects
     }
 
-    fn pending_bound(&self, position: &Position) -> Option<i64> {
-        if position.wait != Wait::Pending {
-            return None;
-        }
-        self.pattern.body.items.last()?.gap?.max
+    /// Whether anything can ever happen at a position.
+    fn is_live(&self, position: &Position) -> bool {
+        position.wait != Wait::End && !self.prospects(position).is_empty()
     }
 
-    /// Whether a partial match that runs out of time here is a match: a `not` at the end has held, or
-    /// a `longest` loop is as long as it can be.
-    fn is_complete_in_time(&self, position: &Position) -> bool {
+    /// The positions that take an event, or need one more, among those that can be reached from
+    /// `position` without an event; each with the gaps that its event has to keep.
+    fn ways_on(&self, position: &Position) -> impl Iterator<Item = (Position, Vec<Gap>)> {
+        self.prospects(position).into_iter().filter_map(|(position, gaps, a_move)| match a_move {
+            Move::Take(..) => Some((position, gaps)),
+            Move::Ignore(target) if target.wait == Wait::End => Some((position, gaps)),
+            _ => None,
+        })
+    }
+
+    /// Whether one of the positions that can be reached without an event is as `is` says. A `next
+    /// not` on the way has not been fulfilled before the next event.
+    fn reaches(&self, position: &Position, is: impl Fn(&Position) -> bool) -> bool {
         let mut open = vec![position.clone()];
         let mut seen = BTreeSet::new();
         while let Some(position) = open.pop() {
-            if position.wait == Wait::Pending || self.settles(&position) {
+            if is(&position) {
                 return true;
             }
-            // A `next not` has not been fulfilled before the next event.
             if position.wait == Wait::NotNext || !seen.insert(position.clone()) {
                 continue;
             }
@@ -1022,6 +1087,34 @@ impl<'p> Tree<'p> {
             }
         }
         false
+    }
+
+    /// Whether only the `not`s at the end are still to hold.
+    fn is_pending(&self, position: &Position) -> bool {
+        self.reaches(position, |position| position.wait == Wait::Pending)
+    }
+
+    /// Whether a partial match that waits here is complete once it can grow no more: all that is
+    /// left is a `longest` loop that has repeated often enough.
+    fn settles(&self, position: &Position) -> bool {
+        self.reaches(position, |position| self.is_settled(position))
+    }
+
+    fn is_settled(&self, position: &Position) -> bool {
+        let Wait::Step { turn, .. } = position.wait else { return false };
+        let quantifier = quantifier(self.item(&position.frames, position.index));
+        quantifier.mode == LoopMode::Longest && Self::may_be_left_out(quantifier, turn)
+    }
+
+    /// The bound of the last `not`, since the last event.
+    fn pending_bound(&self, position: &Position) -> Option<i64> {
+        let bound = self.pattern.body.items.last().filter(|last| forbids(last))?.gap?.max?;
+        self.is_pending(position).then_some(bound)
+    }
+
+    /// Whether a partial match that runs out of time here is a match.
+    fn is_complete_in_time(&self, position: &Position) -> bool {
+        self.is_pending(position) || self.settles(position)
     }
 }
 

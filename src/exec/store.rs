@@ -265,7 +265,7 @@ impl Extras {
 
     /// Whether no captured event has changed the register.
     pub(super) fn is_untouched(&self, row: u32, register: usize) -> bool {
-        matches!(self.states[self.cell(row, register)], RegisterState::Unset)
+        row == NIL || matches!(self.states[self.cell(row, register)], RegisterState::Unset)
     }
 
     pub(super) fn register_mut(
@@ -283,6 +283,11 @@ impl Extras {
             return &[];
         }
         &self.times[row as usize * self.clocks..][..self.clocks]
+    }
+
+    /// One clock of a row.
+    pub(super) fn time(&self, row: u32, clock: u32) -> i64 {
+        self.times(row).get(clock as usize).copied().unwrap_or(UNSET)
     }
 
     pub(super) fn times_mut(&mut self, row: u32) -> &mut [i64] {

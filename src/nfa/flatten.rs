@@ -50,7 +50,7 @@ fn resolve(
     automaton: &mut Automaton,
 ) -> Result<State, BuildError> {
     let mut found = Vec::new();
-    let mut reach = Reach { accept: graph.guards.never(), pending: None };
+    let mut reach = Reach { accept: graph.guards.never(), pending: None, settles: false };
     let always = graph.guards.always();
     walk(graph, &mut vec![state], always, &mut found, &mut reach)?;
     let never = graph.guards.never();
@@ -63,9 +63,18 @@ fn resolve(
         let first_op = automaton.clock_ops.len();
         let mut guard = edge.guard;
         let mut edge_bounds = Vec::new();
+        // What is entered on the way has not begun, whatever the clock says of a repetition before.
+        let leaving = *edge.path.last().expect("a path starts with its state");
+        for instance in graph.states[leaving.index()].instances.clone() {
+            let inside =
+                |state: &StateId| graph.states[state.index()].instances.contains(&instance);
+            if !edge.path.iter().all(inside) {
+                let clock = graph.instances[instance].clock;
+                guard = graph.guards.where_unset(guard, clock);
+            }
+        }
         match edge.action {
             Action::Take { target, .. } => {
-                let leaving = *edge.path.last().expect("a path starts with its state");
                 for instance in graph.states[leaving.index()].instances.clone() {
                     let (clock, within) =
                         (graph.instances[instance].clock, graph.instances[instance].within);
@@ -75,7 +84,7 @@ fn resolve(
                     if same && let Some(within) = within {
                         let check = graph.guards.leaf(Guard::Within { clock, within });
                         guard = graph.guards.and(guard, check);
-                        edge_bounds.push(Bound::SinceClock(clock, within));
+                        edge_bounds.push(Bound::Clock(clock, within));
                     }
                     let stays = graph.states[target.index()].instances.contains(&instance);
                     automaton.clock_ops.push(match (same, stays) {
@@ -85,13 +94,8 @@ fn resolve(
                         (false, false) => ClockOp::Pass(clock),
                     });
                 }
-                // Only where the item itself is waited for; before a `next not` or a joint it is not
-                // yet.
-                if edge.path.len() == 1
-                    && let Some(max) = gap_max(graph, guard)
-                {
-                    edge_bounds.push(Bound::SinceLast(max.saturating_add(1)));
-                }
+                leave_groups(graph, &edge.path, target, first_op, &mut automaton.clock_ops);
+                gap_bounds(graph, guard, state, &mut edge_bounds);
                 // A partial match is out of time where every way on is.
                 bounds = Some(match bounds.take() {
                     None => edge_bounds,
@@ -106,10 +110,10 @@ fn resolve(
                         automaton.clock_ops.push(ClockOp::Unset(graph.instances[instance].clock));
                     }
                 }
+                leave_groups(graph, &edge.path, target, first_op, &mut automaton.clock_ops);
             }
             Action::Complete => {
-                let bound = gap_max(graph, guard).map(|max| Bound::SinceLast(max + 1));
-                let edge_bounds: Vec<Bound> = bound.into_iter().collect();
+                gap_bounds(graph, guard, state, &mut edge_bounds);
                 bounds = Some(match bounds.take() {
                     None => edge_bounds,
                     Some(others) => common(&others, &edge_bounds),
@@ -130,7 +134,7 @@ fn resolve(
     let mut bounds = bounds.unwrap_or_default();
     let raw = &graph.states[state.index()];
     if let Some(Pending { bound: Some(bound) }) = reach.pending {
-        bounds.push(Bound::SinceLast(bound));
+        bounds.push(Bound::Last(bound));
     }
     let first_bound = automaton.bounds.len();
     automaton.bounds.append(&mut bounds);
@@ -139,10 +143,30 @@ fn resolve(
         live: !edges.is_empty() && !matches!(raw.role, Role::Final | Role::Stop),
         edges,
         accept: (reach.accept != never).then_some(reach.accept),
-        accepts_at_deadline: reach.pending.is_some() || raw.settles,
-        settles: raw.settles,
+        accepts_at_deadline: reach.pending.is_some() || reach.settles,
+        settles: reach.settles,
         bounds: range(first_bound, automaton.bounds.len()),
     })
+}
+
+/// Clears the clocks of the groups that are left on the way over `path` to `target`, as far as the
+/// operations from `first` on say nothing of them.
+fn leave_groups(
+    graph: &Graph,
+    path: &[StateId],
+    target: StateId,
+    first: usize,
+    operations: &mut Vec<ClockOp>,
+) {
+    let inside =
+        |state: StateId, instance: usize| graph.states[state.index()].instances.contains(&instance);
+    for &instance in &graph.states[path[0].index()].instances {
+        let stays = inside(target, instance) && path.iter().all(|&state| inside(state, instance));
+        let clock = graph.instances[instance].clock;
+        if !stays && operations[first..].iter().all(|operation| operation.clock() != clock) {
+            operations.push(ClockOp::Clear(clock));
+        }
+    }
 }
 
 /// What a state reaches over proceeds alone.
@@ -151,6 +175,8 @@ struct Reach {
     accept: GuardId,
     /// Whether it reaches a `not` at the end, and that one's own bound.
     pending: Option<Pending>,
+    /// Whether it reaches a `longest` loop that has repeated often enough.
+    settles: bool,
 }
 
 /// A `not` at the end.
@@ -176,13 +202,14 @@ fn walk(
             found.push(Found { action: Action::Stop, guard, path: path.clone() });
             return Ok(());
         }
-        // A `next not` before it needs an event that it can look at.
-        Role::Pending(bound) => {
-            if path.iter().all(|state| graph.states[state.index()].role != Role::NextNot) {
-                reach.pending = Some(Pending { bound });
-            }
+        Role::Pending(_) | Role::Normal | Role::NextNot => {}
+    }
+    // A `next not` on the way needs an event that it can look at.
+    if path.iter().all(|state| graph.states[state.index()].role != Role::NextNot) {
+        if let Role::Pending(bound) = graph.states[state.index()].role {
+            reach.pending = Some(Pending { bound });
         }
-        Role::Normal | Role::NextNot => {}
+        reach.settles |= graph.states[state.index()].settles;
     }
     if found.len() > MAX_EDGES {
         return Err(BuildError::new(Kind::TooLarge));
@@ -214,12 +241,27 @@ fn walk(
     Ok(())
 }
 
-/// The upper end of the gap that `guard` asks for, if it does.
-fn gap_max(graph: &Graph, guard: GuardId) -> Option<i64> {
+/// The upper ends of the gaps that `guard` asks for where `waiting` waits.
+fn gap_bounds(graph: &Graph, guard: GuardId, waiting: StateId, bounds: &mut Vec<Bound>) {
     match graph.guards.get(guard) {
-        Guard::Gap { max, unless_set: None, .. } if *max < i64::MAX => Some(*max),
-        Guard::And(parts) => parts.iter().filter_map(|&part| gap_max(graph, part)).min(),
-        _ => None,
+        Guard::Gap { max, unless_set, .. } if *max < i64::MAX => {
+            let max = max.saturating_add(1);
+            // The clock can only be set where the group has been entered.
+            let within = |&clock: &u32| {
+                let inside = &graph.states[waiting.index()].instances;
+                inside.iter().any(|&instance| graph.instances[instance].clock == clock)
+            };
+            bounds.push(match unless_set.filter(within) {
+                Some(clock) => Bound::LastUnlessSet(clock, max),
+                None => Bound::Last(max),
+            });
+        }
+        Guard::And(parts) => {
+            for &part in parts {
+                gap_bounds(graph, part, waiting, bounds);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -228,15 +270,20 @@ fn common(some: &[Bound], others: &[Bound]) -> Vec<Bound> {
     let mut result = Vec::new();
     for &one in some {
         for &other in others {
-            match (one, other) {
-                (Bound::SinceLast(x), Bound::SinceLast(y)) => {
-                    result.push(Bound::SinceLast(x.max(y)));
+            result.extend(match (one, other) {
+                (Bound::Last(x), Bound::Last(y)) => Some(Bound::Last(x.max(y))),
+                (Bound::Last(x), Bound::LastUnlessSet(c, y))
+                | (Bound::LastUnlessSet(c, x), Bound::Last(y)) => {
+                    Some(Bound::LastUnlessSet(c, x.max(y)))
                 }
-                (Bound::SinceClock(c, x), Bound::SinceClock(d, y)) if c == d => {
-                    result.push(Bound::SinceClock(c, x.max(y)));
+                (Bound::LastUnlessSet(c, x), Bound::LastUnlessSet(d, y)) if c == d => {
+                    Some(Bound::LastUnlessSet(c, x.max(y)))
                 }
-                _ => {}
-            }
+                (Bound::Clock(c, x), Bound::Clock(d, y)) if c == d => {
+                    Some(Bound::Clock(c, x.max(y)))
+                }
+                _ => None,
+            });
         }
     }
     result
@@ -254,12 +301,24 @@ fn range(start: usize, end: usize) -> Range {
 
 /// Whether a partial match can come to wait twice in one state with the same events.
 ///
-/// Only a group that repeats does that: what is ignored between repetitions leads on in more than
-/// one way, and so do repetitions of content that can be left out.
-pub(super) fn may_duplicate(sequence: &Sequence) -> bool {
+/// A group that repeats does that: what is ignored between repetitions leads on in more than one
+/// way, and so do repetitions of content that can be left out. So does what can be left out in more
+/// than one way.
+pub(super) fn may_duplicate(sequence: &Sequence, automaton: &Automaton) -> bool {
+    let same_twice = |state: &State| {
+        let edges = &automaton.edges[state.edges.start as usize..state.edges.end as usize];
+        let mut actions: Vec<Action> = edges.iter().map(|edge| edge.action).collect();
+        actions.retain(|action| *action != Action::Stop);
+        actions.sort_unstable();
+        actions.windows(2).any(|pair| pair[0] == pair[1])
+    };
+    repeats_group(sequence) || automaton.states.iter().any(same_twice)
+}
+
+fn repeats_group(sequence: &Sequence) -> bool {
     sequence.items.iter().any(|item| match &item.kind {
         ItemKind::Group { body, quantifier, .. } => {
-            quantifier.max != Some(1) || may_duplicate(body)
+            quantifier.max != Some(1) || repeats_group(body)
         }
         _ => false,
     })

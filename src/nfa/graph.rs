@@ -284,7 +284,8 @@ impl<'p> Builder {
         proceed: StateId,
     ) -> Result<StateId, BuildError> {
         let until = quantifier.until.map(|until| self.graph.guards.condition(until));
-        let until = if matches!(place.item().kind, ItemKind::Step { .. }) { until } else { None };
+        let is_step = matches!(place.item().kind, ItemKind::Step { .. });
+        let until = if is_step { until } else { None };
         let step_take = self.take_guard(place);
         let take = self.unless(step_take, until);
         let inner_ignore = self.ignore_guard(place, quantifier.inner);
@@ -292,7 +293,8 @@ impl<'p> Builder {
         let min = quantifier.min;
         let max = quantifier.max.unwrap_or(min);
         let longest = Self::is_longest(place, quantifier) && !quantifier.is_unbounded();
-        if is_greedy(quantifier) && min != max {
+        // What a group wants is seen to where its first repetition is laid out.
+        if is_step && is_greedy(quantifier) && min != max {
             if until.is_some() {
                 let copy = self.copy(sink)?;
                 self.originals.insert(sink, copy);
@@ -342,7 +344,7 @@ impl<'p> Builder {
             let head = self.group_body(place, quantifier, body, joint, false)?;
             self.add(head, Verb::Proceed, sink, always);
             self.add(joint, Verb::Proceed, head, always);
-            return Ok(joint);
+            return Ok(head);
         }
         let until = quantifier.until.map(|until| self.graph.guards.condition(until));
         let ignore = self.ignore_guard(place, quantifier.inner);
@@ -451,7 +453,9 @@ impl<'p> Builder {
             unreachable!("only groups have a body")
         };
         let clocked = within.is_some() || place.item().gap.is_some() || alias.is_some();
-        let mut gap = if first { Self::inherited_gap(place) } else { None };
+        // Where a repetition can be empty, the first event can be in the next one.
+        let can_start = first || body.items.iter().all(is_nullable);
+        let mut gap = if can_start { Self::inherited_gap(place) } else { None };
         if clocked {
             let clocks = &mut self.graph.clocks;
             let clock =
@@ -472,7 +476,8 @@ impl<'p> Builder {
             if let (Some(Gap { min, max }), true) = (place.item().gap, first) {
                 let max = max.unwrap_or(i64::MAX);
                 let own = Guard::Gap { min, max, unless_set: Some(clock) };
-                gap = Some(self.graph.guards.leaf(own));
+                let own = self.graph.guards.leaf(own);
+                gap = self.both(gap, Some(own));
             }
         }
         let contiguity = if first { Self::entry_contiguity(place) } else { quantifier.inner };
@@ -494,12 +499,17 @@ impl<'p> Builder {
 
     /// What must hold of the time for the item's first event.
     fn gap_guard(&mut self, place: Place<'p>) -> Option<GuardId> {
-        match place.item().gap {
-            Some(Gap { min, max }) => {
-                let max = max.unwrap_or(i64::MAX);
-                Some(self.graph.guards.leaf(Guard::Gap { min, max, unless_set: None }))
-            }
-            None => Self::inherited_gap(place),
+        let own = place.item().gap.map(|Gap { min, max }| {
+            let max = max.unwrap_or(i64::MAX);
+            self.graph.guards.leaf(Guard::Gap { min, max, unless_set: None })
+        });
+        self.both(own, Self::inherited_gap(place))
+    }
+
+    fn both(&mut self, a: Option<GuardId>, b: Option<GuardId>) -> Option<GuardId> {
+        match (a, b) {
+            (Some(a), Some(b)) => Some(self.graph.guards.and(a, b)),
+            (a, b) => a.or(b),
         }
     }
 
@@ -659,6 +669,11 @@ impl<'p> Builder {
     }
 
     fn copy_without(&mut self, state: StateId, stops: &[StateId]) -> Result<StateId, BuildError> {
+        // The end, and the joint of a group that is being laid out: what follows it is a new
+        // repetition, where the nots hold again.
+        if self.graph.states[state.index()].transitions.is_empty() {
+            return Ok(state);
+        }
         let copy = self.copy(state)?;
         let transitions = std::mem::take(&mut self.graph.states[copy.index()].transitions);
         let mut kept = Vec::with_capacity(transitions.len());
@@ -718,9 +733,14 @@ impl<'p> Builder {
             }
         }
         for id in waiting {
+            let mut transitions = std::mem::take(&mut self.graph.states[id.index()].transitions);
+            transitions.retain(|transition| {
+                transition.verb != Verb::Proceed
+                    || self.graph.states[transition.target.index()].role == Role::Stop
+            });
             let raw = &mut self.graph.states[id.index()];
             raw.settles = true;
-            raw.transitions.retain(|transition| transition.verb != Verb::Proceed);
+            raw.transitions = transitions;
         }
     }
 

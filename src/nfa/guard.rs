@@ -73,12 +73,43 @@ impl Guards {
         &self.all[id.index()]
     }
 
+    /// Negations end up at the conditions, so that contradictions show.
     pub(crate) fn not(&mut self, guard: GuardId) -> GuardId {
-        match self.all[guard.index()] {
+        match self.all[guard.index()].clone() {
             Guard::True => self.never(),
             Guard::False => self.always(),
             Guard::Not(inner) => inner,
+            Guard::And(parts) => parts.iter().fold(self.never(), |any, &part| {
+                let not = self.not(part);
+                self.or(any, not)
+            }),
+            Guard::Or(parts) => parts.iter().fold(self.always(), |all, &part| {
+                let not = self.not(part);
+                self.and(all, not)
+            }),
             _ => self.intern(Guard::Not(guard)),
+        }
+    }
+
+    /// The guard as it is where the clock is known not to be set.
+    pub(crate) fn where_unset(&mut self, guard: GuardId, clock: u32) -> GuardId {
+        match self.all[guard.index()].clone() {
+            Guard::Gap { min, max, unless_set: Some(of) } if of == clock => {
+                self.leaf(Guard::Gap { min, max, unless_set: None })
+            }
+            Guard::Not(inner) => {
+                let inner = self.where_unset(inner, clock);
+                self.not(inner)
+            }
+            Guard::And(parts) => parts.iter().fold(self.always(), |all, &part| {
+                let part = self.where_unset(part, clock);
+                self.and(all, part)
+            }),
+            Guard::Or(parts) => parts.iter().fold(self.never(), |any, &part| {
+                let part = self.where_unset(part, clock);
+                self.or(any, part)
+            }),
+            _ => guard,
         }
     }
 
@@ -163,6 +194,9 @@ mod tests {
         assert_eq!(guards.and(a, not_a), guards.never());
         assert_eq!(guards.or(not_a, a), always);
         let ab = guards.and(a, b);
+        let neither = guards.or(a, b);
+        let neither = guards.not(neither);
+        assert_eq!(guards.and(a, neither), guards.never());
         assert_eq!(guards.and(ab, not_a), guards.never());
     }
 }

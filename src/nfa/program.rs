@@ -73,7 +73,7 @@ pub(crate) struct Edge {
 }
 
 /// The effect of an edge.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Action {
     /// The partial match is given up.
     Stop,
@@ -96,15 +96,32 @@ pub(crate) enum ClockOp {
     Unset(u32),
     /// To nothing: a repetition starts and ends with this event.
     Pass(u32),
+    /// To nothing: the repetition has ended before this event.
+    Clear(u32),
+}
+
+impl ClockOp {
+    /// Which clock.
+    pub(crate) fn clock(self) -> u32 {
+        match self {
+            ClockOp::Set(clock)
+            | ClockOp::SetIfUnset(clock)
+            | ClockOp::Unset(clock)
+            | ClockOp::Pass(clock)
+            | ClockOp::Clear(clock) => clock,
+        }
+    }
 }
 
 /// When a partial match that waits in a state runs out of time, exclusive.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Bound {
     /// So many milliseconds after the event captured last.
-    SinceLast(i64),
+    Last(i64),
+    /// The same, unless the clock is set.
+    LastUnlessSet(u32, i64),
     /// So many milliseconds after the clock, if it is set.
-    SinceClock(u32, i64),
+    Clock(u32, i64),
 }
 
 impl Program {
@@ -112,6 +129,7 @@ impl Program {
     pub fn new(pattern: &Pattern) -> Result<Program, BuildError> {
         let automaton = flatten::flatten(graph::build(pattern)?)?;
         let extracted = registers::extract(&pattern.conditions, &automaton.named);
+        let may_duplicate = flatten::may_duplicate(&pattern.body, &automaton);
         Ok(Program {
             stages: pattern.stages.clone().into(),
             conditions: extracted.conditions.into(),
@@ -128,7 +146,7 @@ impl Program {
             within: pattern.within,
             skip: pattern.skip.clone(),
             tell_timeouts: pattern.tell_timeouts,
-            may_duplicate: flatten::may_duplicate(&pattern.body),
+            may_duplicate,
         })
     }
 

@@ -23,6 +23,8 @@ pub trait Session {
     fn advance(&mut self, to: Timestamp) -> Vec<Told>;
     /// Takes the next event.
     fn push(&mut self, event: &Record) -> Vec<Told>;
+    /// Ends the stream.
+    fn finish(&mut self) -> Vec<Told>;
 }
 
 /// [`Reference`].
@@ -47,6 +49,10 @@ impl Session for Reference<Record> {
 
     fn push(&mut self, event: &Record) -> Vec<Told> {
         self.push(event.clone())
+    }
+
+    fn finish(&mut self) -> Vec<Told> {
+        self.finish()
     }
 }
 
@@ -87,6 +93,13 @@ impl Session for MatcherSession {
         let Self { matcher, store, key, seq } = self;
         matcher.push(store, key, event, *seq, &mut |outcome| told.push(tell(&outcome)));
         *seq += 1;
+        told
+    }
+
+    fn finish(&mut self) -> Vec<Told> {
+        let mut told = Vec::new();
+        let Self { matcher, store, key, .. } = self;
+        matcher.finish(store, key, &mut |outcome| told.push(tell(&outcome)));
         told
     }
 }

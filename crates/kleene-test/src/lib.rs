@@ -2,12 +2,15 @@
 //! engines behind one trait.
 //!
 //! * [`format`] reads the files of `testdata/conformance`.
-//! * [`convert`] turns a case into a pattern.
+//! * [`convert`] turns a case into a pattern, [`text`] a pattern into a rule.
 //! * [`engine`] runs the events of a case through an engine.
 //! * [`judge`] compares what it told with what was recorded.
+//! * [`random`] makes patterns and streams for property tests.
 
 pub mod convert;
 pub mod engine;
 pub mod format;
 pub mod judge;
 pub mod known;
+pub mod random;
+pub mod text;

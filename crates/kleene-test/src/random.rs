@@ -1,0 +1,443 @@
+//! Random patterns and streams for property tests.
+//!
+//! A [`RandomPattern`] is a plain tree that proptest can shrink; [`RandomPattern::build`] makes a
+//! pattern of it over the events of [`convert::schema`](crate::convert::schema).
+
+use std::fmt;
+
+use kleene::hir::expr::{Aggregate, AggregateOp, BinaryOp, Captured, FieldRef, Pick};
+use kleene::hir::{
+    Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, LoopMode, Pattern, Quantifier,
+    Sequence, Skip, SkipStrategy, Stage, StageId, Test,
+};
+use kleene::schema::FieldId;
+use kleene::{Event as _, Record, Value};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::{convert, text};
+
+/// The event types of random streams.
+pub const TYPES: [&str; 4] = ["a", "b", "c", "d"];
+
+/// A pattern before its names are given out.
+#[derive(Clone, Debug)]
+pub struct RandomPattern {
+    items: Vec<RandomItem>,
+    within: Option<i64>,
+    skip: RandomSkip,
+    ordered: bool,
+    longest: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum RandomSkip {
+    None,
+    PastLast,
+    ToNext,
+    /// The number of a step, taken around.
+    ToFirst(usize),
+    ToLast(usize),
+}
+
+#[derive(Clone, Debug)]
+struct RandomItem {
+    contiguity: Contiguity,
+    gap: Option<Gap>,
+    kind: RandomKind,
+}
+
+#[derive(Clone, Debug)]
+enum RandomKind {
+    Step(RandomTest, RandomQuantifier),
+    Not(RandomTest),
+    Group(Vec<RandomItem>, RandomQuantifier, Option<i64>),
+}
+
+#[derive(Clone, Debug)]
+struct RandomQuantifier {
+    min: u32,
+    /// How many more than `min`; without bound where `None`.
+    more: Option<u32>,
+    optional: bool,
+    inner: Contiguity,
+    greedy: bool,
+    until: Option<RandomTest>,
+}
+
+/// A condition; steps are named by number, taken around.
+#[derive(Clone, Debug)]
+enum RandomTest {
+    Always,
+    Type(usize),
+    Compare(BinaryOp, i64),
+    Aggregate(BinaryOp, AggregateOp, usize),
+    Captured(BinaryOp, Option<usize>, Pick),
+    Not(Box<RandomTest>),
+    And(Box<RandomTest>, Box<RandomTest>),
+    Or(Box<RandomTest>, Box<RandomTest>),
+}
+
+/// A pattern that shows itself as text.
+#[derive(Clone)]
+pub struct Built(pub Pattern);
+
+impl fmt::Debug for Built {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (pattern, text) = (&self.0, text::body(&self.0));
+        let skip = text::skip(pattern);
+        write!(f, "{} within {:?} skip {skip} {:?}", text.body, pattern.within, text.problems)
+    }
+}
+
+/// Events that show themselves as text: number, time, type and `v`.
+#[derive(Clone)]
+pub struct Stream(pub Vec<Record>);
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, event) in self.0.iter().enumerate() {
+            let [ty, v] = event.values() else { continue };
+            write!(f, "{number}@{}:{ty}{v} ", event.time().as_millis())?;
+        }
+        Ok(())
+    }
+}
+
+/// Patterns with everything that patterns can say. Most can be run; some are refused.
+pub fn pattern() -> impl Strategy<Value = RandomPattern> {
+    let skip = prop_oneof![
+        3 => Just(RandomSkip::None),
+        2 => Just(RandomSkip::PastLast),
+        1 => Just(RandomSkip::ToNext),
+        1 => any::<usize>().prop_map(RandomSkip::ToFirst),
+        1 => any::<usize>().prop_map(RandomSkip::ToLast),
+    ];
+    let within = option::weighted(0.6, 1..16_i64);
+    (vec(item(2), 1..5), within, skip, any::<bool>(), prop::bool::weighted(0.15)).prop_map(
+        |(items, within, skip, ordered, longest)| RandomPattern {
+            items,
+            within,
+            skip,
+            ordered,
+            longest,
+        },
+    )
+}
+
+/// Events in the order of time: `(time, type, v)`.
+pub fn stream() -> impl Strategy<Value = Stream> {
+    let event = (0..4_i64, 0..TYPES.len(), 0..5_i64);
+    vec(event, 0..13).prop_map(|events| {
+        let mut time = 0;
+        let events = events
+            .into_iter()
+            .map(|(passed, ty, v)| {
+                time += passed;
+                convert::event(time, TYPES[ty], v)
+            })
+            .collect();
+        Stream(events)
+    })
+}
+
+fn item(depth: u32) -> BoxedStrategy<RandomItem> {
+    let step =
+        (test(), quantifier()).prop_map(|(test, quantifier)| RandomKind::Step(test, quantifier));
+    let not = test().prop_map(RandomKind::Not);
+    let kind = if depth == 0 {
+        prop_oneof![5 => step, 1 => not].boxed()
+    } else {
+        let within = option::weighted(0.2, 1..8_i64);
+        let group = (vec(item(depth - 1), 1..4), quantifier(), within)
+            .prop_map(|(items, quantifier, within)| RandomKind::Group(items, quantifier, within));
+        prop_oneof![6 => step, 2 => not, 2 => group].boxed()
+    };
+    let gap = option::weighted(0.12, (0..3_i64, option::weighted(0.8, 0..5_i64)));
+    (contiguity(), gap, kind)
+        .prop_map(|(contiguity, gap, kind)| RandomItem {
+            contiguity,
+            gap: gap.map(|(min, more)| Gap { min, max: more.map(|more| min + more) }),
+            kind,
+        })
+        .boxed()
+}
+
+fn contiguity() -> impl Strategy<Value = Contiguity> {
+    prop_oneof![
+        3 => Just(Contiguity::Relaxed),
+        2 => Just(Contiguity::Next),
+        2 => Just(Contiguity::Any),
+    ]
+}
+
+fn quantifier() -> impl Strategy<Value = RandomQuantifier> {
+    let times = prop_oneof![
+        4 => Just((1, Some(0))),
+        1 => (1..4_u32).prop_map(|n| (n, Some(0))),
+        1 => (1..3_u32, 1..3_u32).prop_map(|(min, more)| (min, Some(more))),
+        2 => (1..3_u32).prop_map(|min| (min, None)),
+    ];
+    let until = option::weighted(0.3, test());
+    let greedy = prop::bool::weighted(0.4);
+    (times, prop::bool::weighted(0.25), contiguity(), greedy, until).prop_map(
+        |((min, more), optional, inner, greedy, until)| RandomQuantifier {
+            min,
+            more,
+            optional,
+            inner,
+            greedy,
+            until: until.filter(|_| more.is_none()),
+        },
+    )
+}
+
+fn test() -> BoxedStrategy<RandomTest> {
+    let operator = || {
+        select(vec![
+            BinaryOp::Gt,
+            BinaryOp::Ge,
+            BinaryOp::Lt,
+            BinaryOp::Le,
+            BinaryOp::Eq,
+            BinaryOp::Ne,
+        ])
+    };
+    let aggregate = select(vec![
+        AggregateOp::Count,
+        AggregateOp::Sum,
+        AggregateOp::Avg,
+        AggregateOp::Min,
+        AggregateOp::Max,
+        AggregateOp::First,
+        AggregateOp::Last,
+        AggregateOp::Stddev,
+    ]);
+    let pick = select(vec![Pick::First, Pick::Last, Pick::Nth(1), Pick::FromEnd(2)]);
+    let ty = || (0..TYPES.len()).prop_map(RandomTest::Type);
+    let captured = option::weighted(0.6, any::<usize>());
+    let on_v = prop_oneof![
+        2 => (operator(), 0..5_i64).prop_map(|(op, v)| RandomTest::Compare(op, v)),
+        1 => (operator(), aggregate, any::<usize>())
+            .prop_map(|(op, aggregate, step)| RandomTest::Aggregate(op, aggregate, step)),
+        1 => (operator(), captured, pick)
+            .prop_map(|(op, step, pick)| RandomTest::Captured(op, step, pick)),
+    ]
+    .boxed();
+    prop_oneof![
+        1 => Just(RandomTest::Always),
+        6 => ty(),
+        1 => on_v.clone(),
+        3 => (ty(), on_v).prop_map(|(a, b)| RandomTest::And(a.into(), b.into())),
+        2 => (ty(), ty()).prop_map(|(a, b)| RandomTest::Or(a.into(), b.into())),
+        1 => ty().prop_map(|a| RandomTest::Not(a.into())),
+    ]
+    .boxed()
+}
+
+impl RandomPattern {
+    /// The pattern as it is, which may be one that is refused.
+    pub fn build(&self) -> Built {
+        let mut builder = Builder { steps: count(&self.items), stages: vec![], conditions: vec![] };
+        let mut body = builder.sequence(&self.items);
+        if self.longest
+            && let Some(Item { kind: ItemKind::Step { quantifier, .. }, .. }) =
+                body.items.last_mut()
+        {
+            quantifier.mode = LoopMode::Longest;
+        }
+        let step = |number: usize| StageId::new(number % builder.steps.max(1));
+        let strategy = match self.skip {
+            RandomSkip::None => SkipStrategy::None,
+            RandomSkip::PastLast => SkipStrategy::PastLast,
+            RandomSkip::ToNext => SkipStrategy::ToNext,
+            RandomSkip::ToFirst(number) => SkipStrategy::ToFirst(step(number)),
+            RandomSkip::ToLast(number) => SkipStrategy::ToLast(step(number)),
+        };
+        Built(Pattern {
+            stages: builder.stages,
+            conditions: builder.conditions,
+            body,
+            within: self.within,
+            skip: Skip { strategy, ordered: self.ordered },
+            tell_timeouts: true,
+        })
+    }
+
+    /// The same without `not`s and gaps where they have no meaning, and with a bound where a `not`
+    /// needs one.
+    #[must_use]
+    pub fn repaired(mut self) -> RandomPattern {
+        repair(&mut self.items, true);
+        let forbids = matches!(
+            self.items.last(),
+            Some(RandomItem { kind: RandomKind::Not(_), contiguity, .. })
+                if *contiguity != Contiguity::Next
+        );
+        if forbids && self.within.is_none() {
+            self.within = Some(9);
+        }
+        self
+    }
+}
+
+fn repair(items: &mut Vec<RandomItem>, top: bool) {
+    let mut kept: Vec<RandomItem> = Vec::new();
+    let mut last_is_not_at_end = None;
+    for mut item in items.drain(..) {
+        match &mut item.kind {
+            RandomKind::Not(_) => {
+                if kept.last().is_none_or(is_optional) || kept.iter().all(may_be_empty) {
+                    continue;
+                }
+            }
+            RandomKind::Group(inner, quantifier, _) => {
+                repair(inner, false);
+                if inner.iter().all(may_be_empty) && quantifier.more.is_none() {
+                    quantifier.more = Some(1);
+                    quantifier.until = None;
+                }
+            }
+            RandomKind::Step(..) => {}
+        }
+        kept.push(item);
+    }
+    if !top {
+        while kept.last().is_some_and(|item| matches!(item.kind, RandomKind::Not(_))) {
+            last_is_not_at_end = kept.pop();
+        }
+    }
+    // A sequence of nothing but nots becomes one step.
+    if kept.is_empty() {
+        let test = match last_is_not_at_end {
+            Some(RandomItem { kind: RandomKind::Not(test), .. }) => test,
+            _ => RandomTest::Type(0),
+        };
+        let once = RandomQuantifier {
+            min: 1,
+            more: Some(0),
+            optional: false,
+            inner: Contiguity::Relaxed,
+            greedy: false,
+            until: None,
+        };
+        let kind = RandomKind::Step(test, once);
+        kept.push(RandomItem { contiguity: Contiguity::Relaxed, gap: None, kind });
+    }
+    // Before the first there is nothing to be far from.
+    if let Some(first) = kept.first_mut() {
+        first.gap = None;
+    }
+    *items = kept;
+}
+
+fn is_optional(item: &RandomItem) -> bool {
+    match &item.kind {
+        RandomKind::Step(_, quantifier) | RandomKind::Group(_, quantifier, _) => {
+            quantifier.optional
+        }
+        RandomKind::Not(_) => false,
+    }
+}
+
+fn may_be_empty(item: &RandomItem) -> bool {
+    is_optional(item)
+        || matches!(&item.kind, RandomKind::Group(items, ..) if items.iter().all(may_be_empty))
+}
+
+fn count(items: &[RandomItem]) -> usize {
+    let in_item = |item: &RandomItem| match &item.kind {
+        RandomKind::Step(..) | RandomKind::Not(_) => 1,
+        RandomKind::Group(items, ..) => count(items),
+    };
+    items.iter().map(in_item).sum()
+}
+
+struct Builder {
+    steps: usize,
+    stages: Vec<Stage>,
+    conditions: Vec<Condition>,
+}
+
+impl Builder {
+    fn sequence(&mut self, items: &[RandomItem]) -> Sequence {
+        Sequence { items: items.iter().map(|item| self.item(item)).collect() }
+    }
+
+    fn item(&mut self, item: &RandomItem) -> Item {
+        let kind = match &item.kind {
+            RandomKind::Step(test, quantifier) => {
+                let stage = self.stage(false);
+                let condition = self.condition(test);
+                ItemKind::Step { stage, condition, quantifier: self.quantifier(quantifier) }
+            }
+            RandomKind::Not(test) => {
+                let stage = self.stage(true);
+                ItemKind::Not { stage, condition: self.condition(test) }
+            }
+            RandomKind::Group(items, quantifier, within) => ItemKind::Group {
+                body: self.sequence(items),
+                quantifier: self.quantifier(quantifier),
+                within: *within,
+                alias: None,
+            },
+        };
+        Item { contiguity: item.contiguity, gap: item.gap, kind }
+    }
+
+    fn stage(&mut self, negated: bool) -> StageId {
+        let id = StageId::new(self.stages.len());
+        let name = format!("s{}", self.stages.len()).into();
+        self.stages.push(Stage { name, ty: Some(convert::event_type()), negated });
+        id
+    }
+
+    fn quantifier(&mut self, quantifier: &RandomQuantifier) -> Quantifier {
+        Quantifier {
+            min: quantifier.min,
+            max: quantifier.more.map(|more| quantifier.min + more),
+            optional: quantifier.optional,
+            inner: quantifier.inner,
+            mode: if quantifier.greedy { LoopMode::Greedy } else { LoopMode::Each },
+            until: quantifier.until.as_ref().map(|test| self.condition(test)),
+        }
+    }
+
+    fn condition(&mut self, test: &RandomTest) -> ConditionId {
+        let id = ConditionId::new(self.conditions.len());
+        let test = match test {
+            RandomTest::Always => Test::True,
+            test => Test::Expr(self.expr(test)),
+        };
+        self.conditions.push(Condition { ty: Some(convert::event_type()), test });
+        id
+    }
+
+    fn expr(&self, test: &RandomTest) -> Expr {
+        let field = |index| Expr::Field(FieldRef::Declared(FieldId::new(index)));
+        let binary = |op, a, b| Expr::Binary(op, Box::new(a), Box::new(b));
+        let step = |number: usize| StageId::new(number % self.steps.max(1));
+        match test {
+            RandomTest::Always => Expr::Literal(Value::Bool(true)),
+            RandomTest::Type(ty) => {
+                binary(BinaryOp::Eq, field(0), Expr::Literal(Value::from(TYPES[*ty])))
+            }
+            RandomTest::Compare(op, v) => binary(*op, field(1), Expr::Literal(Value::from(*v))),
+            RandomTest::Aggregate(op, aggregate, number) => {
+                let arg = (*aggregate != AggregateOp::Count).then(|| field(1));
+                let aggregate = Aggregate { op: *aggregate, stage: step(*number), arg };
+                binary(*op, field(1), Expr::Aggregate(Box::new(aggregate)))
+            }
+            RandomTest::Captured(op, number, pick) => {
+                let field_ref = FieldRef::Declared(FieldId::new(1));
+                let captured = Captured { stage: number.map(step), pick: *pick, field: field_ref };
+                binary(*op, field(1), Expr::Captured(captured))
+            }
+            RandomTest::Not(a) => Expr::Not(Box::new(self.expr(a))),
+            RandomTest::And(a, b) => binary(BinaryOp::And, self.expr(a), self.expr(b)),
+            RandomTest::Or(a, b) => binary(BinaryOp::Or, self.expr(a), self.expr(b)),
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! Patterns as rule text, so that the parser and the checker can be put on the path of a test.
+
+use std::fmt::Write as _;
+
+use kleene::hir::expr::{AggregateOp, BinaryOp, Captured, FieldRef, Pick};
+use kleene::hir::{
+    ConditionId, Contiguity, Expr, Gap, Item, ItemKind, LoopMode, Pattern, Quantifier, Sequence,
+    SkipStrategy, StageId, Test,
+};
+
+/// A pattern in words.
+#[derive(Clone, Debug)]
+pub struct Text {
+    /// The body of `match`.
+    pub body: String,
+    /// What the language has no words for; the text then says something else.
+    pub problems: Vec<String>,
+}
+
+/// A rule file with one rule, `r`, that has the pattern and reads events of
+/// [`convert::schema`](crate::convert::schema).
+///
+/// # Errors
+/// What the language has no words for.
+pub fn rule(pattern: &Pattern) -> Result<String, Vec<String>> {
+    let Text { body, problems } = body(pattern);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let mut text = String::from("event e { type: string, v: int }\n\nrule r {\n  from *\n");
+    let _ = writeln!(text, "  match {body}");
+    if let Some(within) = pattern.within {
+        let _ = writeln!(text, "  within {within}ms");
+    }
+    let _ = writeln!(text, "  skip {}", skip(pattern));
+    if pattern.tell_timeouts {
+        text += "  on timeout emit { step: match.step }\n";
+    }
+    text += "}\n";
+    Ok(text)
+}
+
+/// What a pattern's matches drop, in words.
+pub fn skip(pattern: &Pattern) -> String {
+    let name = |stage: StageId| &pattern.stages[stage.index()].name;
+    let mut text = match pattern.skip.strategy {
+        SkipStrategy::None => return "none".into(),
+        SkipStrategy::PastLast => "past last".to_owned(),
+        SkipStrategy::ToNext => "to next".to_owned(),
+        SkipStrategy::ToFirst(stage) => format!("to first {}", name(stage)),
+        SkipStrategy::ToLast(stage) => format!("to last {}", name(stage)),
+    };
+    if pattern.skip.ordered {
+        text += " ordered";
+    }
+    text
+}
+
+/// A pattern's body in words.
+pub fn body(pattern: &Pattern) -> Text {
+    let mut printer = Printer { pattern, text: String::new(), problems: Vec::new() };
+    printer.sequence(&pattern.body, true);
+    Text { body: printer.text, problems: printer.problems }
+}
+
+struct Printer<'a> {
+    pattern: &'a Pattern,
+    text: String,
+    problems: Vec<String>,
+}
+
+impl Printer<'_> {
+    fn problem(&mut self, problem: &str) {
+        self.problems.push(problem.to_owned());
+    }
+
+    fn sequence(&mut self, sequence: &Sequence, top: bool) {
+        for (index, item) in sequence.items.iter().enumerate() {
+            if index > 0 {
+                self.text += " ->";
+                self.arrow(item);
+                self.text += " ";
+            } else if item.gap.is_some() {
+                self.problem("a gap before the first step of a sequence");
+            }
+            let last = top && index + 1 == sequence.items.len();
+            self.item(item, last);
+        }
+    }
+
+    fn arrow(&mut self, item: &Item) {
+        if let Some(Gap { min, max }) = item.gap
+            && !matches!(item.kind, ItemKind::Not { .. })
+        {
+            let _ = write!(self.text, "[{min}ms..");
+            if let Some(max) = max {
+                let _ = write!(self.text, "{max}ms");
+            }
+            self.text += "]";
+        }
+        self.text += contiguity(item.contiguity);
+    }
+
+    fn item(&mut self, item: &Item, last: bool) {
+        match &item.kind {
+            ItemKind::Not { condition, .. } => {
+                self.text += "not ";
+                self.step(*condition);
+                if item.contiguity == Contiguity::Any {
+                    self.problem("`any` before a not");
+                }
+                match item.gap {
+                    None => {}
+                    Some(Gap { max: Some(max), .. })
+                        if last && item.contiguity == Contiguity::Relaxed =>
+                    {
+                        let _ = write!(self.text, " for {max}ms");
+                    }
+                    Some(_) => self.problem("a gap before a not"),
+                }
+            }
+            ItemKind::Step { stage, condition, quantifier } => {
+                self.step(*condition);
+                self.quantifier(quantifier);
+                let name = &self.pattern.stages[stage.index()].name;
+                let _ = write!(self.text, " as {name}");
+            }
+            ItemKind::Group { body, quantifier, within, .. } => {
+                self.text += "(";
+                self.sequence(body, false);
+                if let Some(within) = within {
+                    let _ = write!(self.text, " within {within}ms");
+                }
+                self.text += ")";
+                self.quantifier(quantifier);
+            }
+        }
+    }
+
+    fn step(&mut self, condition: ConditionId) {
+        self.text += "e";
+        match &self.pattern.conditions[condition.index()].test {
+            Test::True => {}
+            Test::Expr(expr) => {
+                self.text += "[";
+                self.expr(expr);
+                self.text += "]";
+            }
+            Test::Host { .. } | Test::All(_) => self.problem("a condition of the host"),
+        }
+    }
+
+    fn quantifier(&mut self, quantifier: &Quantifier) {
+        let Quantifier { min, max, optional, inner, mode, until } = quantifier;
+        if quantifier.is_once() {
+            return;
+        }
+        if *optional && *min > 1 {
+            self.problem("an optional loop of more than one");
+        }
+        let from = if *optional { 0 } else { *min };
+        let _ = match max {
+            Some(max) if *max == from => write!(self.text, "{{{from}"),
+            Some(max) => write!(self.text, "{{{from}..{max}"),
+            None => write!(self.text, "{{{from}.."),
+        };
+        self.text += contiguity(*inner);
+        self.text += match mode {
+            LoopMode::Greedy => " greedy",
+            LoopMode::Each => " each",
+            LoopMode::Longest => " longest",
+        };
+        self.text += "}";
+        if let Some(until) = until {
+            self.text += " until ";
+            self.step(*until);
+        }
+    }
+
+    fn expr(&mut self, expr: &Expr) {
+        match expr {
+            Expr::Literal(value) => {
+                let _ = write!(self.text, "{value}");
+            }
+            Expr::Field(field) => self.field(field),
+            Expr::Not(inner) => {
+                self.text += "not (";
+                self.expr(inner);
+                self.text += ")";
+            }
+            Expr::Binary(op, a, b) => {
+                let nested = matches!(op, BinaryOp::And | BinaryOp::Or);
+                for (index, part) in [a, b].into_iter().enumerate() {
+                    if index > 0 {
+                        let _ = write!(self.text, " {} ", operator(*op));
+                    }
+                    if nested {
+                        self.text += "(";
+                    }
+                    self.expr(part);
+                    if nested {
+                        self.text += ")";
+                    }
+                }
+            }
+            Expr::Captured(captured) => self.captured(captured),
+            Expr::Aggregate(aggregate) => {
+                let name = match aggregate.op {
+                    AggregateOp::Count => "count",
+                    AggregateOp::Sum => "sum",
+                    AggregateOp::Avg => "avg",
+                    AggregateOp::Min => "min",
+                    AggregateOp::Max => "max",
+                    AggregateOp::First => "first",
+                    AggregateOp::Last => "last",
+                    AggregateOp::Distinct => "distinct",
+                    AggregateOp::Collect => "collect",
+                    AggregateOp::Stddev => "stddev",
+                };
+                let stage = self.stage(aggregate.stage);
+                let _ = write!(self.text, "{name}({stage}");
+                if let Some(arg) = &aggregate.arg {
+                    self.text += ".";
+                    self.expr(arg);
+                }
+                self.text += ")";
+            }
+            _ => self.problem("an expression of another kind"),
+        }
+    }
+
+    fn captured(&mut self, captured: &Captured) {
+        let of = match captured.stage {
+            Some(stage) => self.stage(stage),
+            None => "prev".to_owned(),
+        };
+        match (captured.stage, captured.pick) {
+            (None, Pick::Last) => self.text += &of,
+            (None, _) => {
+                self.problem("an event by number, whatever the step");
+                self.text += "prev";
+            }
+            (Some(_), Pick::First) => {
+                let _ = write!(self.text, "first({of}.");
+                self.field(&captured.field);
+                self.text += ")";
+                return;
+            }
+            (Some(_), Pick::Last) => {
+                let _ = write!(self.text, "last({of}.");
+                self.field(&captured.field);
+                self.text += ")";
+                return;
+            }
+            (Some(_), Pick::Nth(n)) => {
+                let _ = write!(self.text, "{of}[{n}]");
+            }
+            (Some(_), Pick::FromEnd(n)) => {
+                let _ = write!(self.text, "{of}[-{n}]");
+            }
+        }
+        self.text += ".";
+        self.field(&captured.field);
+    }
+
+    fn stage(&mut self, stage: StageId) -> String {
+        let stage = &self.pattern.stages[stage.index()];
+        if stage.negated {
+            self.problems.push("a condition on what a not captured".into());
+        }
+        stage.name.to_string()
+    }
+
+    fn field(&mut self, field: &FieldRef) {
+        match field {
+            FieldRef::Declared(id) => self.text += ["type", "v"].get(id.index()).unwrap_or(&"?"),
+            _ => self.problem("an undeclared field"),
+        }
+    }
+}
+
+fn contiguity(contiguity: Contiguity) -> &'static str {
+    match contiguity {
+        Contiguity::Next => " next",
+        Contiguity::Relaxed => "",
+        Contiguity::Any => " any",
+    }
+}
+
+fn operator(op: BinaryOp) -> &'static str {
+    match op {
+        BinaryOp::And => "and",
+        BinaryOp::Or => "or",
+        BinaryOp::Eq => "==",
+        BinaryOp::Ne => "!=",
+        BinaryOp::Lt => "<",
+        BinaryOp::Le => "<=",
+        BinaryOp::Gt => ">",
+        BinaryOp::Ge => ">=",
+        _ => "?",
+    }
+}

@@ -1,0 +1,82 @@
+//! Random patterns over random streams: the matcher does what the reference does.
+
+use kleene::exec::reference::Reference;
+use kleene::{Event as _, Record, Timestamp};
+use kleene_test::engine::{Engine as _, MatcherEngine, Session};
+use kleene_test::random;
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+
+/// Where combinations explode, the reference would take for ever: the rest of the stream is left out.
+const MOST_PARTIALS: usize = 1500;
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn the_matcher_tells_what_the_reference_tells(
+        pattern in random::pattern().prop_map(|pattern| pattern.repaired().build()),
+        events in random::stream(),
+    ) {
+        let mut reference = Reference::<Record>::new(&pattern.0, Vec::new())
+            .map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let mut matcher = MatcherEngine.start(&pattern.0).map_err(TestCaseError::fail)?;
+        for (number, event) in events.0.iter().enumerate() {
+            let expected = reference.advance(event.time());
+            prop_assert_eq!(matcher.advance(event.time()), expected, "time, event {}", number);
+            let expected = Session::push(&mut reference, event);
+            prop_assert_eq!(matcher.push(event), expected, "event {}", number);
+            if reference.partial_count() > MOST_PARTIALS {
+                break;
+            }
+        }
+        prop_assert_eq!(matcher.finish(), reference.finish(), "the end");
+    }
+
+    #[test]
+    fn the_matcher_refuses_what_the_reference_refuses(pattern in random::pattern()) {
+        let pattern = pattern.build();
+        let reference = Reference::<Record>::new(&pattern.0, Vec::new());
+        let matcher = MatcherEngine.start(&pattern.0);
+        let reasons = (matcher.err(), reference.err());
+        prop_assert_eq!(reasons.0.is_some(), reasons.1.is_some(), "{:?}", reasons);
+    }
+
+    #[test]
+    fn how_far_time_moves_at_once_changes_nothing(
+        pattern in random::pattern().prop_map(|pattern| pattern.repaired().build()),
+        events in random::stream(),
+        steps in prop::collection::vec(1..4_i64, 40),
+    ) {
+        let mut plain = MatcherEngine.start(&pattern.0).map_err(TestCaseError::fail)?;
+        let mut stepping = MatcherEngine.start(&pattern.0).map_err(TestCaseError::fail)?;
+        let mut reference = Reference::<Record>::new(&pattern.0, Vec::new())
+            .map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let (mut expected, mut told) = (Vec::new(), Vec::new());
+        let mut now = 0;
+        let mut steps = steps.into_iter();
+        for event in &events.0 {
+            // One goes straight to the event, the other in steps of any size.
+            for step in steps.by_ref() {
+                now += step;
+                if now >= event.time().as_millis() {
+                    now = event.time().as_millis();
+                    break;
+                }
+                told.extend(stepping.advance(Timestamp::from_millis(now)));
+            }
+            told.extend(stepping.push(event));
+            expected.extend(plain.push(event));
+            Session::push(&mut reference, event);
+            if reference.partial_count() > MOST_PARTIALS {
+                break;
+            }
+        }
+        told.extend(stepping.finish());
+        expected.extend(plain.finish());
+        prop_assert_eq!(told, expected);
+    }
+}
