@@ -78,10 +78,7 @@ fn declared_names(text: &str) -> impl Iterator<Item = &str> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let mut words = text.split(move |c| !is_word(c)).filter(|word| !word.is_empty());
     let mut last = words.next().unwrap_or_default();
-    words.filter_map(move |word| {
-        let before = std::mem::replace(&mut last, word);
-        ITEMS.contains(&before).then_some(word)
-    })
+    words.filter(move |word| ITEMS.contains(&std::mem::replace(&mut last, word)))
 }
 
 /// Whether something may only be found because a part of its rule could not be read: what that part

@@ -96,6 +96,7 @@ struct Env<'a> {
     params: BTreeMap<&'a str, Param>,
     defines: BTreeMap<&'a str, (usize, &'a ast::Define)>,
     rules: BTreeMap<&'a str, (usize, &'a ast::Rule)>,
+    instances: BTreeMap<&'a str, (usize, &'a ast::Instance)>,
     /// What a name was declared as, where.
     declared: BTreeMap<(&'static str, &'a str), Site>,
     host: &'a [HostParam],
@@ -116,6 +117,7 @@ impl<'a> Env<'a> {
             params: BTreeMap::new(),
             defines: BTreeMap::new(),
             rules: BTreeMap::new(),
+            instances: BTreeMap::new(),
             declared: BTreeMap::new(),
             host,
             host_used: vec![false; host.len()],
@@ -186,7 +188,9 @@ impl<'a> Env<'a> {
                         }
                     }
                     ast::Item::Instance(instance) => {
-                        self.declare_once("rule", source, &instance.name);
+                        if self.declare_once("rule", source, &instance.name) {
+                            self.instances.insert(&instance.name.node, (source, instance));
+                        }
                     }
                     ast::Item::Event(_) | ast::Item::Test(_) | ast::Item::Use(_) => {}
                 }

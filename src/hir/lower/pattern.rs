@@ -622,19 +622,24 @@ impl<'a> Cx<'_, 'a> {
     }
 
     fn warn_last_loop(&mut self, last: &PlanItem<'a>) {
-        let PlanKind::Step { stage, quant, .. } = &last.kind else { return };
+        let (quant, name) = match &last.kind {
+            PlanKind::Step { stage, quant, .. } => (quant, self.steps[*stage].name.to_string()),
+            PlanKind::Group { quant, .. } => (quant, "(...)".to_owned()),
+            PlanKind::Not { .. } => return,
+        };
         let Quantifier { min, max, mode, .. } = quant.quantifier;
         if let (LoopMode::Greedy, Some(span)) = (mode, quant.span)
             && max != Some(min)
         {
-            let name = self.steps[*stage].name.clone();
-            let message = format!("a loop at the end matches as soon as it holds {min}");
-            let message =
-                if min == 1 { format!("{message} event") } else { format!("{message} events") };
-            self.report(Diagnostic::warning(Code::LastLoopEager, span, message).help(format!(
-                "write `{name}{{{min}}}` if that is meant, `{{{min}.. longest}}` to wait for all, \
-                 or `each` for a match at each"
-            )));
+            let message = format!("a loop at the end matches as soon as it came {min} times");
+            let message = if min == 1 { message.replace("1 times", "once") } else { message };
+            let each =
+                format!("write `{name}{{{min}}}` if that is meant, or `each` for a match each");
+            let help = match last.kind {
+                PlanKind::Group { .. } => each,
+                _ => format!("{each}; `{{{min}.. longest}}` waits for all"),
+            };
+            self.report(Diagnostic::warning(Code::LastLoopEager, span, message).help(help));
         }
     }
 

@@ -20,6 +20,9 @@ use crate::schema::TypeId;
 use crate::syntax::ast::{self, Clause, Name, Spanned};
 use crate::value::{Kind, Value};
 
+/// How long a chain of instances of instances may be.
+const MAX_INSTANCES: usize = 64;
+
 /// One rule in the making.
 pub(super) struct Cx<'e, 'a> {
     pub(super) env: &'e mut Env<'a>,
@@ -114,32 +117,57 @@ impl<'a> Env<'a> {
     }
 
     pub(super) fn instance(&mut self, source: usize, decl: &'a ast::Instance) -> Option<Rule> {
-        let Some(&(base_source, base)) = self.rules.get(decl.base.node.as_str()) else {
-            let diagnostic = if self.declared.contains_key(&("rule", decl.base.node.as_str())) {
-                Diagnostic::unsupported(decl.base.span, "an instance of an instance")
-            } else {
-                let near = nearest(&decl.base.node, self.rules.keys().copied());
-                unknown(Code::UnknownRule, "rule", &decl.base, near)
-            };
+        let mut clauses = Clauses::default();
+        let mut args = Vec::new();
+        self.inherit(source, decl, &mut Vec::new(), &mut clauses, &mut args)?;
+        self.lower_rule(source, &decl.name, &clauses, &args)
+    }
+
+    /// Gathers the clauses and arguments of an instance's bases, then its own.
+    fn inherit(
+        &mut self,
+        source: usize,
+        decl: &'a ast::Instance,
+        path: &mut Vec<&'a str>,
+        clauses: &mut Clauses<'a>,
+        args: &mut Vec<(&'a str, Given<'a>)>,
+    ) -> Option<()> {
+        let base = decl.base.node.as_str();
+        path.push(&decl.name.node);
+        if path.len() > MAX_INSTANCES {
+            let message = format!("instances of instances, more than {MAX_INSTANCES} deep");
+            self.report(source, Diagnostic::error(Code::LimitExceeded, decl.name.span, message));
+            return None;
+        }
+        if let Some(&(base_source, rule)) = self.rules.get(base) {
+            clauses.add(base_source, &rule.clauses);
+        } else if path.contains(&base) {
+            let message = format!("the rule `{base}` is an instance of itself");
+            let diagnostic = Diagnostic::error(Code::UnknownRule, decl.base.span, message);
+            self.report(source, diagnostic.help("an instance is of a rule with a `match`"));
+            return None;
+        } else if let Some(&(base_source, instance)) = self.instances.get(base) {
+            self.inherit(base_source, instance, path, clauses, args)?;
+        } else {
+            let names = self.rules.keys().chain(self.instances.keys()).copied();
+            let near = nearest(base, names);
+            let diagnostic = unknown(Code::UnknownRule, "rule", &decl.base, near);
             self.report(source, diagnostic);
             return None;
-        };
+        }
         check_twice(self, source, &decl.overrides);
-        let mut clauses = Clauses::default();
-        clauses.add(base_source, &base.clauses);
         clauses.add(source, &decl.overrides);
-        for (index, (name, _)) in decl.args.iter().enumerate() {
-            let mut names = clauses.params.iter().map(|(_, param)| &param.name);
-            if !names.any(|param| param == name) {
-                let params = clauses.params.iter().map(|(_, param)| param.name.node.as_str());
-                let near = nearest(&name.node, params.clone());
+        for (index, (name, value)) in decl.args.iter().enumerate() {
+            let params = || clauses.params.iter().map(|(_, param)| param.name.node.as_str());
+            if !params().any(|param| param == name.node) {
+                let near = nearest(&name.node, params());
                 let mut diagnostic = unknown(Code::UnknownParam, "parameter", name, near);
                 if near.is_none() {
-                    let known = listed(params);
+                    let known = listed(params());
                     diagnostic = diagnostic.help(if known.is_empty() {
-                        format!("`{}` has no parameters", base.name.node)
+                        format!("`{base}` has no parameters")
                     } else {
-                        format!("`{}` has {known}", base.name.node)
+                        format!("`{base}` has {known}")
                     });
                 }
                 self.report(source, diagnostic);
@@ -150,10 +178,10 @@ impl<'a> Env<'a> {
                     .context(first.span, "given here first");
                 self.report(source, diagnostic);
             }
+            args.retain(|(other, _)| *other != name.node);
+            args.push((&name.node, (source, value)));
         }
-        let args: Vec<_> =
-            decl.args.iter().map(|(name, value)| (name.node.as_str(), (source, value))).collect();
-        self.lower_rule(source, &decl.name, &clauses, &args)
+        Some(())
     }
 
     fn lower_rule(

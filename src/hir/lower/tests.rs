@@ -311,7 +311,8 @@ fn parameters_come_from_the_file_the_instance_and_the_host() {
     let text = format!(
         "{EVENTS}param low: int = 1
          rule r {{ param wait: duration = 10m  key k  match a[v > $low] -> not b for $wait }}
-         rule fast = r(wait: 1m) {{ severity high }}"
+         rule fast = r(wait: 1m) {{ severity high }}
+         rule faster = fast() {{ severity low }}"
     );
     let waits = |host: &[(&str, &str)]| {
         let builder = RuleSet::builder().source(crate::diagnostic::Source::new("x", &*text));
@@ -320,10 +321,10 @@ fn parameters_come_from_the_file_the_instance_and_the_host() {
         let waits = rules.rules().iter().map(|rule| rule.pattern.body.items[1].gap.unwrap().max);
         (waits.map(Option::unwrap).collect::<Vec<_>>(), rules)
     };
-    assert_eq!(waits(&[]).0, [600_000, 60_000]);
-    assert_eq!(waits(&[("wait", "5s")]).0, [5000, 5000]);
-    assert_eq!(waits(&[("fast.wait", "2s"), ("wait", "5s")]).0, [5000, 2000]);
-    assert_eq!(waits(&[("r.wait", "1h30m"), ("low", "-5")]).0, [5_400_000, 60_000]);
+    assert_eq!(waits(&[]).0, [600_000, 60_000, 60_000]);
+    assert_eq!(waits(&[("wait", "5s")]).0, [5000, 5000, 5000]);
+    assert_eq!(waits(&[("fast.wait", "2s"), ("wait", "5s")]).0, [5000, 2000, 5000]);
+    assert_eq!(waits(&[("r.wait", "1h30m"), ("low", "-5")]).0, [5_400_000, 60_000, 60_000]);
     let rules = waits(&[]).1;
     assert_eq!(rules.rule("fast").unwrap().meta.severity.as_deref(), Some("high"));
     assert!(rules.rule("slow").is_none());
