@@ -1,0 +1,434 @@
+//! A rule's `match`: steps, groups and quantifiers laid out here; then `check` looks at the whole,
+//! and `build` makes the pattern with its conditions.
+
+mod build;
+mod check;
+
+use std::sync::Arc;
+
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::hir::lower::Site;
+use crate::hir::lower::names::{Resolved, resolve_step};
+use crate::hir::lower::rule::Cx;
+use crate::hir::{Contiguity, LoopMode, Quantifier, Sequence};
+use crate::schema::TypeId;
+use crate::syntax::MAX_REPETITIONS;
+use crate::syntax::ast::{self, Arrow, Dur, Name, Part, Take, Unit, Until};
+
+/// The most steps that a pattern may come to when its repetitions are written out.
+const MAX_STEPS: u64 = 30_000;
+
+/// What is known of a step while its rule is checked; the index is that of its stage.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+pub(in crate::hir::lower) struct StepInfo {
+    pub(in crate::hir::lower) name: Arc<str>,
+    /// Whether someone chose the name with `as`.
+    pub(in crate::hir::lower) explicit: bool,
+    pub(in crate::hir::lower) site: Site,
+    /// `None` for groups, and where the type was refused.
+    pub(in crate::hir::lower) ty: Option<TypeId>,
+    pub(in crate::hir::lower) negated: bool,
+    /// Whether this is the alias of a group.
+    pub(in crate::hir::lower) group: bool,
+    /// Whether a match can hold several events of it.
+    pub(in crate::hir::lower) many: bool,
+    /// The repeated groups around it.
+    pub(in crate::hir::lower) loops: Vec<usize>,
+}
+
+/// A sequence whose steps have their numbers and types, but not yet their conditions.
+struct Plan<'a> {
+    items: Vec<PlanItem<'a>>,
+}
+
+struct PlanItem<'a> {
+    arrow: &'a Arrow,
+    span: Span,
+    kind: PlanKind<'a>,
+}
+
+enum PlanKind<'a> {
+    Step { stage: usize, step: Resolved<'a>, quant: Quant<'a> },
+    Not { stage: usize, step: Resolved<'a>, duration: Option<(i64, Span)> },
+    Group { plan: Plan<'a>, quant: Quant<'a>, within: Option<i64>, alias: Option<usize> },
+}
+
+/// A quantifier as it will be, but for its `until`.
+#[derive(Clone)]
+struct Quant<'a> {
+    quantifier: Quantifier,
+    /// Where it stands, if it is written.
+    span: Option<Span>,
+    until: Option<&'a Until>,
+}
+
+impl Quant<'_> {
+    fn can_repeat(&self) -> bool {
+        self.quantifier.max != Some(1)
+    }
+}
+
+impl<'a> Cx<'_, 'a> {
+    /// Lays out the `match` of a rule; `within` is the rule's.
+    pub(in crate::hir::lower) fn body(
+        &mut self,
+        body: &'a ast::Body,
+        within: Option<i64>,
+    ) -> Option<Sequence> {
+        let mut loops = Vec::new();
+        let errors = self.env.errors;
+        let plan = self.plan_body(body, 1, &mut loops)?;
+        if plan.items.iter().all(PlanItem::can_be_empty) {
+            let message = "this pattern can match nothing at all";
+            self.report(
+                Diagnostic::error(Code::MatchesNothing, body.span, message)
+                    .label("every step can be left out")
+                    .help("let at least one step be required: `+` instead of `*`, no `?`"),
+            );
+        }
+        self.check_absences(&plan, true, within);
+        self.check_longest(&plan, true, within);
+        self.warn_loops(&plan, within.is_some());
+        if let Some(last) = plan.items.last() {
+            self.warn_last_loop(last);
+        }
+        if self.env.errors == errors {
+            self.warn_without_within(&plan, body.span, within);
+        }
+        self.check_names();
+        Some(self.sequence(&plan, within))
+    }
+
+    fn plan_body(
+        &mut self,
+        body: &'a ast::Body,
+        times: u64,
+        loops: &mut Vec<usize>,
+    ) -> Option<Plan<'a>> {
+        if let Some(step) = &body.without {
+            self.report(Diagnostic::unsupported(step.span, "`without`"));
+            self.resolve(step);
+        }
+        if let Some(junction) = body.joined_by {
+            let what = match junction {
+                ast::Junction::And => "`and` between steps",
+                ast::Junction::Or => "`or` between steps",
+            };
+            self.report(Diagnostic::unsupported(body.span, what));
+            self.check_only(&body.sequences, times, loops);
+            return None;
+        }
+        let plan = body.sequences.first().map(|one| self.plan_sequence(one, times, loops))?;
+        (!plan.items.is_empty() && body.without.is_none()).then_some(plan)
+    }
+
+    /// Looks for mistakes in sequences that can't be run yet, so that all are told at once.
+    fn check_only(&mut self, sequences: &'a [ast::Sequence], times: u64, loops: &mut Vec<usize>) {
+        for sequence in sequences {
+            let plan = self.plan_sequence(sequence, times, loops);
+            self.sequence(&plan, None);
+        }
+    }
+
+    fn plan_sequence(
+        &mut self,
+        sequence: &'a ast::Sequence,
+        times: u64,
+        loops: &mut Vec<usize>,
+    ) -> Plan<'a> {
+        let mut items = Vec::new();
+        for (arrow, part) in &sequence.parts {
+            match part {
+                Part::Not { step, duration, span } => {
+                    let resolved = self.resolve(step);
+                    // What was refused is not refused again for want of it.
+                    let duration = duration
+                        .as_ref()
+                        .map(|duration| (self.duration(duration).unwrap_or(0), duration.span()));
+                    let stage = self.add_step(step, None, resolved.ty, loops, false);
+                    self.steps[stage].negated = true;
+                    let kind = PlanKind::Not { stage, step: resolved, duration };
+                    items.push(PlanItem { arrow, span: *span, kind });
+                }
+                Part::Take(take) => {
+                    if let Some(kind) = self.plan_take(take, times, loops) {
+                        items.push(PlanItem { arrow, span: take.span, kind });
+                    }
+                }
+            }
+        }
+        Plan { items }
+    }
+
+    fn plan_take(
+        &mut self,
+        take: &'a Take,
+        times: u64,
+        loops: &mut Vec<usize>,
+    ) -> Option<PlanKind<'a>> {
+        let quant = self.quant(take);
+        let quantifier = &quant.quantifier;
+        let own = u64::from(quantifier.max.unwrap_or(quantifier.min).max(1));
+        let times = times.saturating_mul(own);
+        match &take.unit {
+            Unit::Step(step) => {
+                let fine = self.steps_written_out <= MAX_STEPS;
+                self.steps_written_out = self.steps_written_out.saturating_add(times);
+                if fine && self.steps_written_out > MAX_STEPS {
+                    self.too_many_steps(take.span);
+                }
+                let resolved = self.resolve(step);
+                let many = quant.can_repeat();
+                let stage = self.add_step(step, take.alias.as_ref(), resolved.ty, loops, many);
+                Some(PlanKind::Step { stage, step: resolved, quant })
+            }
+            Unit::Group(body, bound) => {
+                let within = bound.as_ref().and_then(|bound| self.bound(bound));
+                let repeated = quant.can_repeat();
+                if repeated {
+                    self.loop_count += 1;
+                    loops.push(self.loop_count);
+                }
+                let plan = self.plan_body(body, times, loops);
+                if repeated {
+                    loops.pop();
+                }
+                let plan = plan?;
+                if repeated && plan.items.iter().all(PlanItem::can_be_empty) {
+                    let message = "a group that can be empty is repeated";
+                    self.report(
+                        Diagnostic::error(Code::EmptyLoop, take.span, message)
+                            .label("each repetition may be nothing")
+                            .help(
+                                "let a step inside be required, or the repetition be inside: \
+                                   `(a? -> b)+`, `a*`",
+                            ),
+                    );
+                    return None;
+                }
+                self.plan_group(take, plan, quant, within, bound.as_ref().map(Dur::span))
+            }
+            Unit::Of(_, sequences, _) => {
+                self.report(Diagnostic::unsupported(take.span, "`N of (...)`"));
+                self.check_only(sequences, times, loops);
+                None
+            }
+        }
+    }
+
+    /// A group of one step is that step where this says the same.
+    fn plan_group(
+        &mut self,
+        take: &'a Take,
+        mut plan: Plan<'a>,
+        outer: Quant<'a>,
+        within: Option<i64>,
+        within_span: Option<Span>,
+    ) -> Option<PlanKind<'a>> {
+        let alias = take.alias.as_ref();
+        let single = match plan.items.as_slice() {
+            [PlanItem { kind: PlanKind::Step { stage, quant, .. }, .. }] => {
+                Some((*stage, quant.clone()))
+            }
+            _ => None,
+        };
+        if let Some((stage, inner)) = &single {
+            let named = self.steps[*stage].explicit;
+            if let Some(span) = within_span
+                && inner.quantifier.max == Some(1)
+            {
+                let message = "this `within` bounds a single event";
+                let name = self.steps[*stage].name.clone();
+                self.report(
+                    Diagnostic::error(Code::BadBound, span, message)
+                        .help(format!("put the repetition inside: `({name}{{3}} within 5s)`")),
+                );
+                return None;
+            }
+            let both_named = named && alias.is_some();
+            let merged = if outer.until.is_some() && inner.span.is_some() || both_named {
+                None
+            } else if outer.span.is_none() && within.is_none() {
+                Some(Quant { until: inner.until.or(outer.until), ..inner.clone() })
+            } else if inner.span.is_none() {
+                Some(outer.clone())
+            } else if outer.quantifier.max == Some(1) && within.is_none() {
+                let optional = inner.quantifier.optional || outer.quantifier.optional;
+                let quantifier = Quantifier { optional, ..inner.quantifier.clone() };
+                Some(Quant { quantifier, ..inner.clone() })
+            } else {
+                None
+            };
+            if let Some(merged) = merged {
+                if let Some(alias) = alias {
+                    self.rename(*stage, alias);
+                }
+                self.steps[*stage].many |= merged.can_repeat();
+                let item = plan.items.pop()?;
+                let PlanKind::Step { stage, step, .. } = item.kind else { return None };
+                return Some(PlanKind::Step { stage, step, quant: merged });
+            }
+            // `(x{3..} within 5s) as fails` names the events, not the one round.
+            if let Some(alias) = alias
+                && !named
+                && outer.span.is_none()
+            {
+                self.rename(*stage, alias);
+                return Some(PlanKind::Group { plan, quant: outer, within, alias: None });
+            }
+        }
+        let alias = alias.map(|alias| {
+            let site = Site { source: self.source, span: alias.span };
+            self.steps.push(StepInfo {
+                name: alias.node.as_str().into(),
+                explicit: true,
+                site,
+                ty: None,
+                negated: false,
+                group: true,
+                many: true,
+                loops: Vec::new(),
+            });
+            self.steps.len() - 1
+        });
+        Some(PlanKind::Group { plan, quant: outer, within, alias })
+    }
+
+    fn rename(&mut self, stage: usize, alias: &Name) {
+        let step = &mut self.steps[stage];
+        step.name = alias.node.as_str().into();
+        step.explicit = true;
+        step.site = Site { source: self.source, span: alias.span };
+    }
+
+    fn resolve(&mut self, step: &'a ast::Step) -> Resolved<'a> {
+        let mut name = step.name.node.as_str();
+        while let Some((_, define)) = self.defines.get(name) {
+            if !self.used_defines.insert(define.name.node.as_str()) {
+                break;
+            }
+            name = define.step.name.node.as_str();
+        }
+        let resolved = resolve_step(self.env, &self.defines, self.source, step);
+        self.note_type(resolved.ty, &step.name);
+        resolved
+    }
+
+    fn add_step(
+        &mut self,
+        step: &ast::Step,
+        alias: Option<&Name>,
+        ty: Option<TypeId>,
+        loops: &[usize],
+        many: bool,
+    ) -> usize {
+        let name = alias.unwrap_or(&step.name);
+        self.steps.push(StepInfo {
+            name: name.node.as_str().into(),
+            explicit: alias.is_some(),
+            site: Site { source: self.source, span: name.span },
+            ty,
+            negated: false,
+            group: false,
+            many: many || !loops.is_empty(),
+            loops: loops.to_vec(),
+        });
+        self.steps.len() - 1
+    }
+
+    fn too_many_steps(&mut self, span: Span) {
+        let message = format!("this pattern comes to more than {MAX_STEPS} steps");
+        self.report(
+            Diagnostic::error(Code::LimitExceeded, span, message)
+                .label("nested repetitions multiply")
+                .help("use smaller counts, or loops without an upper bound"),
+        );
+    }
+
+    /// The quantifier of a part, checked by itself.
+    fn quant(&mut self, take: &'a Take) -> Quant<'a> {
+        let until = take.until.as_ref();
+        let Some(quant) = &take.quant else {
+            if let Some(until) = until {
+                self.until_without_loop(until_span(until), "this is no loop");
+            }
+            let quantifier = Quantifier::ONCE;
+            return Quant { quantifier, span: None, until: None };
+        };
+        let span = quant.span;
+        let mut refuse = |code, message: String, help: &str| {
+            self.report(Diagnostic::error(code, span, message).help(help));
+        };
+        let most = quant.max.unwrap_or(quant.min);
+        if quant.max == Some(0) {
+            let help = "leave the step out, or write `not x` if it must not come";
+            refuse(Code::BadQuantifier, "this step would never occur".to_owned(), help);
+        } else if most < quant.min {
+            let message = format!("{} is more than {most}", quant.min);
+            let help = format!("the lesser number comes first: `{{{most}..{}}}`", quant.min);
+            refuse(Code::BadQuantifier, message, &help);
+        }
+        let inner = contiguity(quant.contiguity);
+        let greedy = matches!(quant.mode, Some(ast::LoopMode::Greedy | ast::LoopMode::Longest));
+        if inner == Contiguity::Any && greedy {
+            let help = "a greedy loop takes every event that fits: leave `any` away, or write \
+                        `each` instead of the other word";
+            let message = "`any` skips events that fit, a greedy loop does not";
+            refuse(Code::BadContiguity, message.to_owned(), help);
+        }
+        let clamp = |n: u64| u32::try_from(n.min(MAX_REPETITIONS)).unwrap_or(u32::MAX);
+        let min = clamp(quant.min.max(1));
+        let max = quant.max.map(|max| clamp(max).max(min));
+        let optional = quant.min == 0;
+        let mode = match quant.mode {
+            Some(ast::LoopMode::Each) => LoopMode::Each,
+            Some(ast::LoopMode::Longest) => LoopMode::Longest,
+            _ if max == Some(min) && !optional || inner == Contiguity::Any => LoopMode::Each,
+            _ => LoopMode::Greedy,
+        };
+        if let Some(until) = until
+            && max.is_some()
+        {
+            self.until_without_loop(until_span(until), "this loop ends by itself");
+        }
+        let quantifier = Quantifier { min, max, optional, inner, mode, until: None };
+        let until = if max.is_none() { until } else { None };
+        Quant { quantifier, span: Some(span), until }
+    }
+
+    fn until_without_loop(&mut self, span: Span, label: &str) {
+        let message = "`until` ends a loop without an upper bound";
+        self.report(
+            Diagnostic::error(Code::UntilWithoutLoop, span, message)
+                .label(label)
+                .help("write `x{1..} until y`"),
+        );
+    }
+}
+
+impl PlanItem<'_> {
+    fn can_be_empty(&self) -> bool {
+        match &self.kind {
+            PlanKind::Step { quant, .. } => quant.quantifier.optional,
+            PlanKind::Group { quant, plan, .. } => {
+                quant.quantifier.optional || plan.items.iter().all(PlanItem::can_be_empty)
+            }
+            PlanKind::Not { .. } => false,
+        }
+    }
+}
+
+fn contiguity(contiguity: ast::Contiguity) -> Contiguity {
+    match contiguity {
+        ast::Contiguity::Relaxed => Contiguity::Relaxed,
+        ast::Contiguity::Next => Contiguity::Next,
+        ast::Contiguity::Any => Contiguity::Any,
+    }
+}
+
+fn until_span(until: &Until) -> Span {
+    match until {
+        Until::Step(step) => step.span,
+        Until::Condition(condition) => condition.span,
+    }
+}
