@@ -319,17 +319,11 @@ impl<E: Event> Matcher<E> {
         let skip = &program.skip;
         // The buffer is taken out while it is told from, and given back for its space.
         let mut new = std::mem::take(&mut scratch.completed);
-        let order = |a: &Completed, b: &Completed| {
-            a.start_seq.cmp(&b.start_seq).then_with(|| chains.compare(a.head, b.head))
-        };
-        if new.len() > 1 {
-            new.sort_by(order);
-        }
         if skip.ordered && skip.strategy != SkipStrategy::None {
             key.completed.append(&mut new);
-            key.completed.sort_by(order);
             std::mem::swap(&mut key.completed, &mut new);
         }
+        in_order(chains, &mut new);
         let mut told = 0;
         let mut dropped_from = new.len();
         while told < dropped_from {
@@ -384,6 +378,26 @@ impl<E: Event> Matcher<E> {
         new.clear();
         scratch.completed = new;
     }
+}
+
+/// Sorts matches by their start; [`Chains::compare`] decides between those that start together.
+fn in_order<E>(chains: &Chains<E>, matches: &mut Vec<Completed>) {
+    let compare = |a: &Completed, b: &Completed| {
+        a.start_seq.cmp(&b.start_seq).then_with(|| chains.compare(a.head, b.head))
+    };
+    // Chains are scattered over memory: where there are many, most pairs are decided by keys.
+    if matches.len() < 64 {
+        matches.sort_by(compare);
+        return;
+    }
+    let mut keyed: Vec<_> = matches
+        .drain(..)
+        .map(|match_| (chains.sort_key(match_.head, match_.start_seq), match_))
+        .collect();
+    keyed.sort_by(|(i, a), (j, b)| {
+        a.start_seq.cmp(&b.start_seq).then(i.cmp(j)).then_with(|| compare(a, b))
+    });
+    matches.extend(keyed.into_iter().map(|(_, match_)| match_));
 }
 
 /// What started with an event of these numbers is dropped after `match_`.
