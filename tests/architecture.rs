@@ -28,8 +28,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
 /// What the library does without, and the one file that may do it all the same.
 const ABSENT: &[(&str, &str)] = &[
     ("std::thread", ""),
-    ("std::io", "src/ruleset.rs"),
-    ("std::fs", "src/ruleset.rs"),
+    ("std::io", "src/ruleset/mod.rs"),
+    ("std::fs", "src/ruleset/mod.rs"),
     ("TcpStream", ""),
     ("std::env", ""),
     ("std::process", ""),
@@ -70,8 +70,10 @@ fn files(folder: &str, endings: &[&str]) -> Vec<(String, String)> {
     found
 }
 
-/// The text without comments, and with it without what documentation links to.
+/// The text without comments, and with it without what documentation links to, and without unit tests,
+/// which may look further.
 fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     text.lines().map(|line| line.split("//").next().unwrap_or_default().to_owned() + "\n").collect()
 }
 
@@ -125,7 +127,7 @@ fn imports_run_one_way() {
         }
     }
     let sources = files("src", &[".rs"]);
-    // Unit tests in a file of their own may look further, as those in a file with code may.
+    // Unit tests in a file of their own may look further, too.
     let is_code = |path: &str| path != "src/lib.rs" && !path.ends_with("/tests.rs");
     for (path, text) in sources.iter().filter(|(path, _)| is_code(path)) {
         let area = area(path);
@@ -156,7 +158,6 @@ fn the_tour_in_lib_rs_is_without_logic() {
 fn the_library_has_no_clock_no_threads_and_no_output() {
     for (path, text) in files("src", &[".rs"]) {
         let code = code(&text);
-        let code = code.split("#[cfg(test)]").next().expect("there is a first part");
         for (word, exempt) in ABSENT {
             assert!(path == *exempt || !code.contains(word), "{path} uses `{word}`");
         }
