@@ -116,6 +116,8 @@ codes! {
     BadEvent = "E0504",
     /// A parameter value from outside that does not fit.
     BadParam = "E0505",
+    /// A test that cannot happen: time goes back, or an event lacks a field.
+    BadTest = "E0506",
 
     /// A file that cannot be read.
     UnreadableFile = "E0601",

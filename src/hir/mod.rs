@@ -8,11 +8,13 @@ pub mod expr;
 pub mod functions;
 pub(crate) mod lower;
 mod rule;
+pub mod test_block;
 
 use std::sync::Arc;
 
 pub use expr::Expr;
 pub use rule::{Emit, KeyPart, Meta, Rule};
+pub use test_block::TestBlock;
 
 use crate::schema::TypeId;
 use crate::util::ids::define_id;

@@ -66,6 +66,7 @@ impl Broken {
             | Code::UnknownAlias
             | Code::NotAllowedHere
             | Code::BadEvent
+            | Code::BadTest
             | Code::BadKey => true,
             _ => false,
         };

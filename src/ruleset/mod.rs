@@ -10,8 +10,8 @@ use hashbrown::HashMap;
 
 use self::cascade::Broken;
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span};
-use crate::hir::Rule;
 use crate::hir::lower::{self, HostParam};
+use crate::hir::{Rule, TestBlock};
 use crate::schema::Schema;
 use crate::syntax::{self, ast};
 
@@ -38,6 +38,7 @@ pub struct RuleSet(Arc<Inner>);
 struct Inner {
     schema: Schema,
     rules: Vec<Rule>,
+    tests: Vec<TestBlock>,
     by_name: HashMap<Arc<str>, usize>,
     warnings: Vec<Report>,
 }
@@ -86,6 +87,11 @@ impl RuleSet {
     /// The rule of this name.
     pub fn rule(&self, name: &str) -> Option<&Rule> {
         self.0.by_name.get(name).map(|index| &self.0.rules[*index])
+    }
+
+    /// The `test` blocks, in the order of the text. [`testing`](crate::testing) runs them.
+    pub fn tests(&self) -> &[TestBlock] {
+        &self.0.tests
     }
 
     /// What may not be meant as it is written.
@@ -249,8 +255,8 @@ impl<'l> RuleSetBuilder<'l> {
         }
         let by_name =
             checked.rules.iter().enumerate().map(|(i, rule)| (rule.name.clone(), i)).collect();
-        let inner =
-            Inner { schema: checked.schema, rules: checked.rules, by_name, warnings: reports };
+        let lower::Checked { schema, rules, tests } = checked;
+        let inner = Inner { schema, rules, tests, by_name, warnings: reports };
         Ok(RuleSet(Arc::new(inner)))
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! * Events, lists, parameters and defines, and their tables, are here and in `events`, `literal`.
 //! * `rule` gathers a rule's clauses, `pattern` lays out its steps, `expr` checks expressions.
+//! * `test_block` checks tests against what the rules tell.
 //! * `canon` says what a rule means, for its version.
 
 mod canon;
@@ -14,6 +15,7 @@ mod literal;
 mod names;
 mod pattern;
 mod rule;
+mod test_block;
 #[cfg(test)]
 mod tests;
 
@@ -23,10 +25,10 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span, nearest};
-use crate::hir::Rule;
 use crate::hir::expr::ValueSet;
+use crate::hir::{Rule, TestBlock};
 use crate::schema::Schema;
-use crate::syntax::ast::{self, Name, Spanned};
+use crate::syntax::ast::{self, Name};
 use crate::value::{Kind, Value};
 
 /// What a set of rule files comes to.
@@ -36,6 +38,8 @@ pub(crate) struct Checked {
     pub(crate) schema: Schema,
     /// The rules that are free of mistakes, in the order of the text.
     pub(crate) rules: Vec<Rule>,
+    /// The tests, in the order of the text.
+    pub(crate) tests: Vec<TestBlock>,
 }
 
 /// A value that the host gives a parameter: `wait=2m` or `unpaid_order.wait=2m`.
@@ -61,10 +65,10 @@ pub(crate) fn check(
     env.declare_events(files);
     env.declare(files, loader);
     let rules = env.rules_of(files);
-    env.check_tests(files);
+    let tests = env.tests_of(files, &rules);
     env.check_host_params();
     let (schema, diagnostics) = env.finish(files);
-    (Checked { schema, rules }, diagnostics)
+    (Checked { schema, rules, tests }, diagnostics)
 }
 
 /// A declared list.
@@ -235,52 +239,6 @@ impl<'a> Env<'a> {
         let defines: Vec<_> = self.defines.values().copied().collect();
         for (source, define) in defines {
             names::resolve_step(self, &BTreeMap::new(), source, &define.step);
-        }
-    }
-
-    /// Tests are run elsewhere; the names in them have to be right all the same.
-    fn check_tests(&mut self, files: &'a [(Source, ast::File)]) {
-        for (source, (_, file)) in files.iter().enumerate() {
-            for item in &file.items {
-                let ast::Item::Test(test) = item else { continue };
-                if !self.declared.contains_key(&("rule", test.rule.node.as_str())) {
-                    let names = self.declared.keys().filter(|(what, _)| *what == "rule");
-                    let near = nearest(&test.rule.node, names.map(|(_, name)| *name));
-                    let diagnostic = unknown(Code::UnknownRule, "rule", &test.rule, near);
-                    self.report(source, diagnostic);
-                }
-                for step in &test.steps {
-                    if let ast::TestStep::Event { ty, fields, .. } = &step.node {
-                        self.check_test_event(source, ty, fields);
-                    }
-                }
-            }
-        }
-    }
-
-    fn check_test_event(
-        &mut self,
-        source: usize,
-        ty: &Name,
-        fields: &[(Name, Option<Spanned<ast::Expr>>)],
-    ) {
-        let Some(id) = self.schema.type_id(&ty.node) else {
-            let diagnostic = names::unknown_type(self, None, ty);
-            self.report(source, diagnostic);
-            return;
-        };
-        for (name, _) in fields {
-            let event = self.schema.ty(id);
-            let prefix = format!("{}.", name.node);
-            let known = event.open
-                || event
-                    .fields
-                    .iter()
-                    .any(|field| *field.name == *name.node || field.name.starts_with(&prefix));
-            if !known {
-                let diagnostic = names::unknown_field(&self.schema, id, &name.node, name.span);
-                self.report(source, diagnostic);
-            }
         }
     }
 

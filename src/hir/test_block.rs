@@ -1,0 +1,67 @@
+//! The `test` blocks of rule files, checked: what happens, and what is expected to be told.
+
+use std::sync::Arc;
+
+use crate::diagnostic::{Source, Span};
+use crate::schema::TypeId;
+use crate::time::Timestamp;
+use crate::value::Value;
+
+/// When a test starts, 2000-01-01T00:00:00Z: the durations in a test count from here.
+pub const TEST_START: Timestamp = Timestamp::from_millis(946_684_800_000);
+
+/// A test of one rule. [`testing`](crate::testing) runs it.
+#[derive(Clone, Debug)]
+pub struct TestBlock {
+    /// The rule that it tests.
+    pub rule: Arc<str>,
+    /// The file that it stands in.
+    pub source: Source,
+    /// Where the rule's name stands in the test.
+    pub span: Span,
+    /// What happens, in order.
+    pub steps: Vec<TestStep>,
+}
+
+impl TestBlock {
+    /// The line of the file on which the test starts, from 1.
+    pub fn line(&self) -> usize {
+        self.source.line_column(self.span.start).0
+    }
+}
+
+/// One line of a test.
+#[derive(Clone, Debug)]
+pub enum TestStep {
+    /// `at DURATION NAME record`: an event comes. Times never go back in a checked test.
+    Event {
+        /// Its type.
+        ty: TypeId,
+        /// Its time: that of its time field, if the test gives it, else as long after
+        /// [`TEST_START`] as the test says.
+        at: Timestamp,
+        /// Its fields' values in the order of the schema.
+        values: Vec<Value>,
+        /// The undeclared fields of an open type.
+        extra: Vec<(Arc<str>, Value)>,
+    },
+    /// `advance to DURATION`: time moves on to here without an event.
+    Advance(Timestamp),
+    /// `expect ...`
+    Expect(Expectation),
+}
+
+/// `expect no? (match | timeout) record? (at DURATION)?`
+#[derive(Clone, Debug)]
+pub struct Expectation {
+    /// Whether it is expected not to be told.
+    pub no: bool,
+    /// A timeout rather than a match.
+    pub timeout: bool,
+    /// What the emitted record, or else the key, holds at least.
+    pub fields: Vec<(Arc<str>, Value)>,
+    /// When it is told.
+    pub at: Option<Timestamp>,
+    /// Where it stands.
+    pub span: Span,
+}
