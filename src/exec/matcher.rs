@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
 use crate::exec::key::{Completed, KeyState, Run};
-use crate::exec::outcome::{Captures, Outcome, OutcomeKind, add_event, field_of};
+use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind, add_event, field_of};
 use crate::exec::store::{Chains, Extras, NIL, RegisterState, Starts, UNSET};
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact};
@@ -222,6 +222,30 @@ impl<E: Event> Matcher<E> {
             key.runs.iter().map(|run| run.deadline).min()?
         };
         (deadline < i64::MAX).then_some(Timestamp::from_millis(deadline))
+    }
+
+    /// The partial matches of a key that are open, in the order in which they would be told.
+    pub fn open<'a>(&'a self, store: &'a Store<E>, key: &KeyState) -> Vec<Open<'a, E>> {
+        let complete = key.completed.iter().map(|match_| (match_.head, match_.start_seq, None));
+        let runs = key.runs.iter().map(|run| (run.head, run.start_seq, Some(run)));
+        let mut places: Vec<_> = complete.chain(runs).collect();
+        places.sort_by(|a, b| {
+            a.1.cmp(&b.1).then_with(|| store.chains.compare(a.0, b.0)).then(a.0.cmp(&b.0))
+        });
+        let mut open: Vec<Open<'a, E>> = Vec::new();
+        // One that waits in several places is one all the same.
+        for of_one in places.chunk_by(|a, b| a.0 == b.0 && a.2.is_some() == b.2.is_some()) {
+            let (head, start_seq, _) = of_one[0];
+            let runs = of_one.iter().filter_map(|(.., run)| *run);
+            open.push(Open {
+                program: &self.program,
+                captures: Captures::new(&store.chains, head),
+                start_seq,
+                deadline: runs.clone().map(|run| run.deadline).min().unwrap_or(i64::MAX),
+                states: runs.map(|run| run.state).collect(),
+            });
+        }
+        open
     }
 
     /// Gives up everything that a key holds in the store.

@@ -16,4 +16,4 @@ pub(crate) use outcome::field_of;
 
 pub use key::KeyState;
 pub use matcher::{HostCondition, Limits, Matcher, Store};
-pub use outcome::{Captures, Outcome, OutcomeKind};
+pub use outcome::{Captures, Open, Outcome, OutcomeKind};

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use smallvec::SmallVec;
+
 use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
 use crate::exec::store::{Chains, NIL};
@@ -262,11 +264,7 @@ impl<'a, E> Outcome<'a, E> {
     /// The steps that would have moved a partial match on, without repetition, in the order of the
     /// pattern. Empty for a match.
     pub fn awaits(&self) -> Vec<StageId> {
-        let mut stages: Vec<StageId> =
-            self.states.iter().flat_map(|&state| self.program.awaits(state)).collect();
-        stages.sort_unstable();
-        stages.dedup();
-        stages
+        awaits(self.program, self.states)
     }
 }
 
@@ -297,6 +295,60 @@ impl<E: Event> Outcome<'_, E> {
             states: self.states.into(),
         }
     }
+}
+
+/// A partial match that is open, as [`Matcher::open`](super::Matcher::open) shows it.
+pub struct Open<'a, E> {
+    pub(super) program: &'a Program,
+    pub(super) captures: Captures<'a, E>,
+    pub(super) start_seq: u64,
+    pub(super) deadline: i64,
+    /// Where it waits; nowhere if it is complete and waits to be told.
+    pub(super) states: SmallVec<[StateId; 2]>,
+}
+
+impl<E> fmt::Debug for Open<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Open")
+            .field("captures", &self.captures)
+            .field("deadline", &self.deadline())
+            .field("awaits", &self.awaits())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a, E> Open<'a, E> {
+    /// What it has captured so far.
+    pub fn captures(&self) -> Captures<'a, E> {
+        self.captures
+    }
+
+    /// The sequence number of the first event.
+    pub fn start_seq(&self) -> u64 {
+        self.start_seq
+    }
+
+    /// When it runs out of time, or matches where a `not` is last; `None` if it never does.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        (self.deadline < i64::MAX).then_some(Timestamp::from_millis(self.deadline))
+    }
+
+    /// Whether it is complete, and waits for older partial matches (`ordered`).
+    pub fn is_complete(&self) -> bool {
+        self.states.is_empty()
+    }
+
+    /// The steps that would move it on, without repetition, in the order of the pattern.
+    pub fn awaits(&self) -> Vec<StageId> {
+        awaits(self.program, &self.states)
+    }
+}
+
+fn awaits(program: &Program, states: &[StateId]) -> Vec<StageId> {
+    let mut stages: Vec<StageId> = states.iter().flat_map(|&state| program.awaits(state)).collect();
+    stages.sort_unstable();
+    stages.dedup();
+    stages
 }
 
 /// An outcome that owns what it has captured.

@@ -18,7 +18,7 @@ use crate::stream::reorder::Reorder;
 use crate::stream::sink::{Late, Overflow, Reason, Rejected, Sink};
 use crate::stream::stats::Stats;
 use crate::stream::timers::{Timer, Timers};
-use crate::stream::told::{Match, RuleInfo, Timeout};
+use crate::stream::told::{Match, Partial, RuleInfo, Timeout};
 use crate::stream::watermark::{Progress, SourceId, Strategy};
 use crate::time::Timestamp;
 
@@ -306,6 +306,25 @@ impl<E: Event> Engine<E> {
     /// The rules in their order, with the type and field numbers of the events.
     pub fn rules(&self) -> impl ExactSizeIterator<Item = &Arc<Rule>> {
         self.rules.iter().map(|rule| &rule.info.rule)
+    }
+
+    /// The partial matches of the rule of this name that are open now, by their first events. Where
+    /// nothing is told when time runs out, some may be shown for a while after their deadline.
+    ///
+    /// For people who look: it takes time in proportion to what is open.
+    pub fn partials(&self, rule: &str) -> Vec<Partial<'_, E>> {
+        let mut partials = Vec::new();
+        for running in self.rules.iter().filter(|running| *running.info.rule.name == *rule) {
+            let Running { info, matcher, store, keys, .. } = running;
+            for slot in keys.slots() {
+                let Slot { key, state, .. } = keys.slot(slot);
+                let open = matcher.open(store, state).into_iter();
+                partials.extend(open.map(|open| Partial::new(info, key, open)));
+            }
+        }
+        // Partial matches with the same first event are of one key, and in order already.
+        partials.sort_by_key(Partial::start_seq);
+        partials
     }
 
     /// Counts since the engine was built, and what it holds now.

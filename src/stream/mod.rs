@@ -82,5 +82,5 @@ pub use engine::{Engine, PushError};
 pub use id::MatchId;
 pub use sink::{Ignore, Late, OnMatch, Overflow, Reason, Rejected, Sink, on_match};
 pub use stats::Stats;
-pub use told::{Expired, Found, Match, Output, Timeout};
+pub use told::{Expired, Found, Match, Output, Partial, Timeout};
 pub use watermark::SourceId;

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::event::Event;
-use crate::exec::{Outcome, OutcomeKind};
+use crate::exec::{Open, Outcome, OutcomeKind};
 use crate::hir::{Emit, Rule, StageId};
 use crate::schema::Schema;
 use crate::stream::id::{self, MatchId};
@@ -191,6 +191,62 @@ impl<'a, E: Event> Timeout<'a, E> {
             reached: self.reached().cloned(),
             awaits: self.awaits().into_iter().cloned().collect(),
         }
+    }
+}
+
+/// A partial match that is open, as [`Engine::partials`](crate::Engine::partials) shows it.
+pub struct Partial<'a, E> {
+    info: &'a RuleInfo,
+    key: &'a [Value],
+    open: Open<'a, E>,
+}
+
+impl<E: Event> fmt::Debug for Partial<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Partial")
+            .field("rule", &self.info.rule.name)
+            .field("key", &self.key)
+            .field("open", &self.open)
+            .finish()
+    }
+}
+
+impl<'a, E: Event> Partial<'a, E> {
+    pub(crate) fn new(info: &'a RuleInfo, key: &'a [Value], open: Open<'a, E>) -> Self {
+        Partial { info, key, open }
+    }
+
+    pub(crate) fn start_seq(&self) -> u64 {
+        self.open.start_seq()
+    }
+
+    /// The key: names and values.
+    pub fn key(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a Value)> + use<'a, E> {
+        self.info.rule.key.iter().map(|part| &part.name).zip(self.key)
+    }
+
+    /// The captured events in the order in which they were taken, each with its step's name.
+    pub fn events(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a E)> + use<'a, E> {
+        let stages = &self.info.rule.pattern.stages;
+        let events = self.open.captures().iter();
+        events.map(move |(stage, event)| (&stages[stage.index()].name, event))
+    }
+
+    /// The names of the steps that would move it on, in the order of the pattern. None if it only
+    /// waits for time to pass, or [is complete](Partial::is_complete).
+    pub fn awaits(&self) -> Vec<&'a Arc<str>> {
+        let stages = &self.info.rule.pattern.stages;
+        self.open.awaits().into_iter().map(|stage| &stages[stage.index()].name).collect()
+    }
+
+    /// When it runs out of time, or matches where a `not` is last; `None` if it never does.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.open.deadline()
+    }
+
+    /// Whether it is complete, and waits for older partial matches (`ordered`).
+    pub fn is_complete(&self) -> bool {
+        self.open.is_complete()
     }
 }
 
