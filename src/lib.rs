@@ -108,6 +108,7 @@ pub mod ruleset;
 pub mod schema;
 pub mod stream;
 pub mod syntax;
+pub mod testing;
 pub mod time;
 mod util;
 pub mod value;

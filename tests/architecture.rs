@@ -23,6 +23,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "stream",
         &["util", "time", "value", "schema", "event", "hir", "nfa", "exec", "pattern", "ruleset"],
     ),
+    ("testing", &["time", "diagnostic", "value", "schema", "event", "hir", "ruleset", "stream"]),
 ];
 
 /// What the library does without, and the one file that may do it all the same.

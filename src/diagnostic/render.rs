@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Diagnostic, Source, Span};
+use super::{Diagnostic, Label, Source, Span};
 
 /// Longest part of a source line that is shown, in characters.
 const MAX_WIDTH: usize = 120;
@@ -10,8 +10,23 @@ const MAX_WIDTH: usize = 120;
 pub(super) fn render(diagnostic: &Diagnostic, source: &Source) -> String {
     let mut out = String::new();
     let Diagnostic { code, severity, message, primary, context, help } = diagnostic;
-    let (line, column) = source.line_column(primary.span.start);
     let _ = writeln!(out, "{severity}[{code}]: {message}");
+    let margin = places(&mut out, source, primary, context);
+    if let Some(help) = help {
+        let _ = writeln!(out, "{:margin$} = help: {help}", "");
+    }
+    out
+}
+
+/// Writes where it is, and the source lines with what is to be said of them. Gives the width of the
+/// line numbers.
+pub(super) fn places(
+    out: &mut String,
+    source: &Source,
+    primary: &Label,
+    context: &[Label],
+) -> usize {
+    let (line, column) = source.line_column(primary.span.start);
     let mut labels: Vec<_> = std::iter::once((primary, '^'))
         .chain(context.iter().map(|label| (label, '-')))
         .map(|(label, mark)| (source.line_column(label.span.start).0, label, mark))
@@ -36,10 +51,7 @@ pub(super) fn render(diagnostic: &Diagnostic, source: &Source) -> String {
         }
         last_line = Some(line);
     }
-    if let Some(help) = help {
-        let _ = writeln!(out, "{:margin$} = help: {help}", "");
-    }
-    out
+    margin
 }
 
 /// The line that `span` starts on, and the marks that underline it there.

@@ -1,0 +1,390 @@
+//! Runs the `test` blocks of rule files.
+//!
+//! A test has the rule to itself: a fresh [`Engine`] with that rule only, events in time order. Its
+//! durations count from [`TEST_START`]; an event whose record does not give the event time has the
+//! time at which it comes. `advance to` moves time on without an event; nothing else does, and
+//! nothing is finished at the end.
+//!
+//! An expectation is judged where it stands, against what was told up to there. `expect match` wants
+//! a match that no other expectation of the test speaks of, whose emitted record or key holds at
+//! least the given fields, and which was told at the given time, if one is given. Values compare as in
+//! conditions, but null equals null; against a time, a duration counts from the start of the test.
+//! `expect no match` wants that none of all that was told fits. Matches that no expectation speaks of
+//! do not fail a test.
+//!
+//! ```
+//! let rules = kleene::RuleSet::parse(
+//!     r#"event paid { order_id: string, at: time }
+//!        event sent { order_id: string, at: time }
+//!        rule not_sent { key order_id  match paid -> not sent for 2d }
+//!        test not_sent {
+//!          at 0s paid { order_id: "1" }
+//!          at 1d paid { order_id: "2" }
+//!          at 2d sent { order_id: "2" }
+//!          expect match { order_id: "1" } at 2d
+//!          expect no match { order_id: "2" }
+//!        }"#,
+//! )?;
+//! let test = &rules.tests()[0];
+//! assert!(kleene::testing::run(&rules, test)?.is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod render;
+
+use std::cmp::Ordering;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+pub use crate::hir::test_block::{Expectation, TEST_START, TestBlock, TestStep};
+
+use crate::diagnostic::Span;
+use crate::event::{Event as _, Record};
+use crate::ruleset::RuleSet;
+use crate::schema::Schema;
+use crate::stream::{self, Engine, Match, Sink, Timeout};
+use crate::time::Timestamp;
+use crate::value::{Value, ValueRef};
+
+/// An expectation that does not hold.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The expectation.
+    pub expected: Expectation,
+    /// How far time had come.
+    pub now: Timestamp,
+    /// What was told up to there of the same kind, the nearest first: what fits although it should
+    /// not, where `expect no` fails.
+    pub told: Vec<Told>,
+    /// The partial matches that were open there.
+    pub open: Vec<Open>,
+}
+
+impl Failure {
+    /// Where the expectation stands.
+    pub fn span(&self) -> Span {
+        self.expected.span
+    }
+}
+
+/// A match or timeout that was told.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// When it was told.
+    pub at: Timestamp,
+    /// The key.
+    pub key: Vec<(Arc<str>, Value)>,
+    /// The emitted record; null if the rule emits nothing.
+    pub emit: Value,
+    /// The fields in which it differs from what is expected, each with the value that it has.
+    pub differs: Vec<Difference>,
+    /// Whether it was told at another time than expected.
+    pub at_another_time: bool,
+    /// Whether an earlier expectation speaks of it.
+    pub is_taken: bool,
+}
+
+/// A field that is not as expected.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    /// Its name.
+    pub field: Arc<str>,
+    /// What it should hold.
+    pub expected: Value,
+    /// What it holds.
+    pub found: Value,
+}
+
+/// A partial match that was open.
+#[derive(Clone, Debug)]
+pub struct Open {
+    /// The key.
+    pub key: Vec<(Arc<str>, Value)>,
+    /// The captured events, in the order in which they were taken.
+    pub events: Vec<Captured>,
+    /// The names of the steps that would have moved it on.
+    pub awaits: Vec<Arc<str>>,
+    /// When it runs out of time, or matches where a `not` is last.
+    pub deadline: Option<Timestamp>,
+    /// Whether it was complete and waited for older ones.
+    pub is_complete: bool,
+}
+
+/// A captured event.
+#[derive(Clone, Debug)]
+pub struct Captured {
+    /// The step that it was captured as.
+    pub step: Arc<str>,
+    /// Its time.
+    pub at: Timestamp,
+    /// Its fields, without those that are null and without the event time.
+    pub fields: Vec<(Arc<str>, Value)>,
+}
+
+/// A test that cannot be run.
+#[derive(Clone, Debug)]
+pub struct TestError(Cause);
+
+#[derive(Clone, Debug)]
+enum Cause {
+    NoRule(Arc<str>),
+    Build(stream::BuildError),
+}
+
+impl fmt::Display for TestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Cause::NoRule(name) => write!(f, "the rules have no rule `{name}`"),
+            Cause::Build(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for TestError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.0 {
+            Cause::NoRule(_) => None,
+            Cause::Build(error) => error.source(),
+        }
+    }
+}
+
+/// Runs a test of `rules` and gives the expectations that do not hold, in the order of the text: the
+/// test passes if there are none.
+///
+/// Fails if the rule cannot be run, or is not one of `rules`.
+pub fn run(rules: &RuleSet, test: &TestBlock) -> Result<Vec<Failure>, TestError> {
+    let rule = rules.rule(&test.rule).ok_or_else(|| TestError(Cause::NoRule(test.rule.clone())))?;
+    let mut engine = Engine::builder()
+        .rule(Arc::new(rules.schema().clone()), Arc::new(rule.clone()))
+        .sorted()
+        .build()
+        .map_err(|error| TestError(Cause::Build(error)))?;
+    let mut log = Log::default();
+    let mut claims = Claims::default();
+    let mut failures = Vec::new();
+    let mut now = TEST_START;
+    for step in &test.steps {
+        match step {
+            TestStep::Event { ty, at, values, extra } => {
+                now = *at;
+                let event = Record::with_extra(*ty, *at, values.clone(), extra.clone());
+                // Fails after the end only, and a test has none.
+                let _ = engine.push(&event, &mut log);
+            }
+            TestStep::Advance(to) => {
+                now = *to;
+                engine.advance(*to, &mut log);
+            }
+            TestStep::Expect(expected) => {
+                let fitting: Vec<usize> = log.fitting(expected).collect();
+                let holds = if expected.no { fitting.is_empty() } else { claims.claim(fitting) };
+                if !holds {
+                    failures.push(Failure {
+                        told: log.instead(expected, &claims),
+                        open: open(&engine, rules.schema(), &test.rule, now),
+                        expected: expected.clone(),
+                        now,
+                    });
+                }
+            }
+        }
+    }
+    Ok(failures)
+}
+
+/// What was told so far.
+#[derive(Default)]
+struct Log(Vec<Entry>);
+
+struct Entry {
+    is_timeout: bool,
+    at: Timestamp,
+    key: Vec<(Arc<str>, Value)>,
+    emit: Value,
+}
+
+impl Sink<Record> for Log {
+    fn matched(&mut self, found: Match<'_, Record>) {
+        self.add(&found, false);
+    }
+
+    fn timed_out(&mut self, timeout: Timeout<'_, Record>) {
+        self.add(&timeout, true);
+    }
+}
+
+impl Log {
+    fn add(&mut self, told: &Match<'_, Record>, is_timeout: bool) {
+        let key = told.key().map(|(name, value)| (name.clone(), value.clone()));
+        self.0.push(Entry { is_timeout, at: told.end(), key: key.collect(), emit: told.emit() });
+    }
+
+    fn of_kind(&self, expected: &Expectation) -> impl Iterator<Item = (usize, &Entry)> {
+        let is_timeout = expected.timeout;
+        self.0.iter().enumerate().filter(move |(_, told)| told.is_timeout == is_timeout)
+    }
+
+    /// The indices of what fits an expectation, in the order in which it was told.
+    fn fitting(&self, expected: &Expectation) -> impl Iterator<Item = usize> {
+        self.of_kind(expected).filter(|(_, told)| told.fits(expected)).map(|(index, _)| index)
+    }
+
+    /// What the failure of an expectation shows.
+    fn instead(&self, expected: &Expectation, claims: &Claims) -> Vec<Told> {
+        let mut told: Vec<Told> = self
+            .of_kind(expected)
+            .filter(|(_, told)| !expected.no || told.fits(expected))
+            .map(|(index, told)| Told {
+                at: told.at,
+                key: told.key.clone(),
+                emit: told.emit.clone(),
+                differs: told.differences(expected),
+                at_another_time: told.is_at_another_time(expected),
+                is_taken: claims.has(index),
+            })
+            .collect();
+        told.sort_by_key(|told| {
+            (told.differs.len() + usize::from(told.at_another_time), told.is_taken)
+        });
+        told
+    }
+}
+
+impl Entry {
+    fn fits(&self, expected: &Expectation) -> bool {
+        !self.is_at_another_time(expected) && self.differences(expected).is_empty()
+    }
+
+    fn is_at_another_time(&self, expected: &Expectation) -> bool {
+        expected.at.is_some_and(|at| at != self.at)
+    }
+
+    fn differences(&self, expected: &Expectation) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        for (field, value) in &expected.fields {
+            let found = self.field(field);
+            if !fits(value.as_ref(), found) {
+                differences.push(Difference {
+                    field: field.clone(),
+                    expected: value.clone(),
+                    found: found.to_value(),
+                });
+            }
+        }
+        differences
+    }
+
+    /// What it says of a field: in the emitted record, else in the key.
+    fn field(&self, name: &str) -> ValueRef<'_> {
+        let emitted = match self.emit.as_ref() {
+            ValueRef::Record(fields) => fields,
+            _ => &[],
+        };
+        let mut fields = emitted.iter().chain(&self.key);
+        let field = fields.find(|(field, _)| **field == *name);
+        field.map_or(ValueRef::Null, |(_, value)| value.as_ref())
+    }
+}
+
+/// Whether a value is the one that a test names.
+fn fits(expected: ValueRef<'_>, found: ValueRef<'_>) -> bool {
+    match (expected, found) {
+        (ValueRef::Null, ValueRef::Null) => true,
+        // The constants of rule text have no types of their own for these.
+        (ValueRef::String(text), ValueRef::Ip(ip)) => text.parse() == Ok(ip),
+        (ValueRef::String(text), ValueRef::Time(time)) => text.parse() == Ok(time),
+        (ValueRef::Duration(millis), ValueRef::Time(time)) => {
+            time == TEST_START.plus_millis(millis)
+        }
+        (ValueRef::List(expected), ValueRef::List(found)) => {
+            expected.len() == found.len()
+                && expected.iter().zip(found).all(|(a, b)| fits(a.as_ref(), b.as_ref()))
+        }
+        (expected, found) => expected.compare(found) == Some(Ordering::Equal),
+    }
+}
+
+/// Which expectation speaks of what was told: each of another one.
+#[derive(Default)]
+struct Claims {
+    /// For each expectation, by the index of what was told, what it could speak of.
+    fitting: Vec<Vec<usize>>,
+    /// What was told with the expectation that speaks of it.
+    taken: Vec<(usize, usize)>,
+}
+
+impl Claims {
+    /// Whether `fitting` holds one for a further expectation, perhaps after others have changed to
+    /// one that fits them as well.
+    fn claim(&mut self, fitting: Vec<usize>) -> bool {
+        self.fitting.push(fitting);
+        let claimed = self.find(self.fitting.len() - 1, &mut Vec::new());
+        if !claimed {
+            self.fitting.pop();
+        }
+        claimed
+    }
+
+    fn has(&self, told: usize) -> bool {
+        self.taken.iter().any(|(taken, _)| *taken == told)
+    }
+
+    fn find(&mut self, expectation: usize, tried: &mut Vec<usize>) -> bool {
+        for index in 0..self.fitting[expectation].len() {
+            let told = self.fitting[expectation][index];
+            if tried.contains(&told) {
+                continue;
+            }
+            tried.push(told);
+            let owner = self.taken.iter().position(|(taken, _)| *taken == told);
+            match owner {
+                None => {
+                    self.taken.push((told, expectation));
+                    return true;
+                }
+                Some(place) => {
+                    let other = self.taken[place].1;
+                    if self.find(other, tried) {
+                        // The other one has what it found as well; this is what it gives up.
+                        if let Some(entry) = self.taken.iter_mut().find(|(taken, _)| *taken == told)
+                        {
+                            entry.1 = expectation;
+                        }
+                        return true;
+                    }
+                }
+            }
+        }
+        false
+    }
+}
+
+/// The partial matches of the rule that are open at `now`.
+fn open(engine: &Engine<Record>, schema: &Schema, rule: &str, now: Timestamp) -> Vec<Open> {
+    let captured = |step: &Arc<str>, event: &Record| {
+        let ty = schema.ty(event.type_id());
+        let declared = ty.fields.iter().zip(event.values()).enumerate();
+        let declared = declared
+            .filter(|(index, _)| ty.time.is_none_or(|time| time.index() != *index))
+            .map(|(_, (field, value))| (field.name.clone(), value.clone()));
+        let fields = declared.chain(event.extra().iter().cloned());
+        let fields = fields.filter(|(_, value)| !value.is_null()).collect();
+        Captured { step: step.clone(), at: event.time(), fields }
+    };
+    let partials = engine.partials(rule).into_iter();
+    partials
+        .filter(|partial| partial.deadline().is_none_or(|deadline| deadline > now))
+        .map(|partial| Open {
+            key: partial.key().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            events: partial.events().map(|(step, event)| captured(step, event)).collect(),
+            awaits: partial.awaits().into_iter().cloned().collect(),
+            deadline: partial.deadline(),
+            is_complete: partial.is_complete(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

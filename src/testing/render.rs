@@ -1,0 +1,137 @@
+//! A failure as people read it.
+
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+
+use super::{Captured, Failure, Open, TEST_START, TestBlock, Told};
+use crate::time::{Timestamp, format_millis};
+use crate::value::{Value, ValueRef};
+
+/// How many matches or partial matches are shown of each.
+const SHOWN: usize = 5;
+
+/// How many of a partial match's captured events are shown at either end.
+const SHOWN_EVENTS: usize = 3;
+
+impl Failure {
+    /// The failure as plain text of several lines: what is wrong, the source line, what was told
+    /// instead and what was open, ending in a newline. `test` is the test that failed.
+    pub fn render(&self, test: &TestBlock) -> String {
+        let mut out = String::new();
+        let _ = writeln!(out, "{}", self.message());
+        out.push_str(&test.source.excerpt(self.span()));
+        let kind = if self.expected.timeout { "timeout" } else { "match" };
+        let head = match (self.told.is_empty(), self.expected.no) {
+            (true, _) => format!("no {kind} was told up to {}", since_start(self.now)),
+            (false, true) => "told was".to_owned(),
+            (false, false) => "told instead, the nearest first".to_owned(),
+        };
+        let _ = writeln!(out, "  {head}{}", if self.told.is_empty() { "" } else { ":" });
+        for told in self.told.iter().take(SHOWN) {
+            self.render_told(&mut out, told, kind);
+        }
+        more(&mut out, self.told.len());
+        let now = since_start(self.now);
+        if self.open.is_empty() {
+            let _ = writeln!(out, "  no partial match was open at {now}");
+        } else {
+            let _ = writeln!(out, "  partial matches open at {now}:");
+        }
+        for open in self.open.iter().take(SHOWN) {
+            render_open(&mut out, open);
+        }
+        more(&mut out, self.open.len());
+        out
+    }
+
+    /// What is wrong, in a line.
+    pub fn message(&self) -> String {
+        let kind = if self.expected.timeout { "timeout" } else { "match" };
+        if self.expected.no {
+            return format!("a {kind} was told that was not expected");
+        }
+        let is_taken = |told: &Told| told.differs.is_empty() && !told.at_another_time;
+        if self.told.first().is_some_and(is_taken) {
+            return format!(
+                "a further {kind} was expected, and only that of an earlier line was told"
+            );
+        }
+        format!("a {kind} was expected that was not told")
+    }
+
+    fn render_told(&self, out: &mut String, told: &Told, kind: &str) {
+        let record = match &told.emit {
+            Value::Null => Fields(&told.key).to_string(),
+            emit => emit.to_string(),
+        };
+        let taken = if told.is_taken { ", which another line expects" } else { "" };
+        let _ = writeln!(out, "    {kind} {record} at {}{taken}", since_start(told.at));
+        for differs in &told.differs {
+            let name = &differs.field;
+            let found = match differs.found {
+                Value::Time(time) if matches!(differs.expected, Value::Duration(_)) => {
+                    format!("{} (the start of the test + {})", differs.found, since_start(time))
+                }
+                _ => differs.found.to_string(),
+            };
+            let _ = writeln!(out, "      - {name}: {}", differs.expected);
+            let _ = writeln!(out, "      + {name}: {found}");
+        }
+        if let Some(at) = self.expected.at.filter(|_| told.at_another_time) {
+            let _ = writeln!(out, "      - at {}", since_start(at));
+            let _ = writeln!(out, "      + at {}", since_start(told.at));
+        }
+    }
+}
+
+fn render_open(out: &mut String, open: &Open) {
+    out.push_str("    ");
+    if !open.key.is_empty() {
+        let _ = write!(out, "{}: ", Fields(&open.key));
+    }
+    let skipped = open.events.len().saturating_sub(2 * SHOWN_EVENTS);
+    for (index, event) in open.events.iter().enumerate() {
+        if skipped > 0 && (SHOWN_EVENTS..SHOWN_EVENTS + skipped).contains(&index) {
+            if index == SHOWN_EVENTS {
+                let _ = write!(out, ", ... {skipped} more");
+            }
+            continue;
+        }
+        out.push_str(if index > 0 { ", " } else { "" });
+        let Captured { step, at, fields } = event;
+        let _ = write!(out, "{step} at {}", since_start(*at));
+        if !fields.is_empty() {
+            let _ = write!(out, " {}", Fields(fields));
+        }
+    }
+    out.push('\n');
+    let until = open.deadline.map(|at| format!(" until {}", since_start(at)));
+    let until = until.unwrap_or_default();
+    if open.is_complete {
+        out.push_str("      complete: waits for older partial matches (`ordered`)\n");
+    } else if open.awaits.is_empty() {
+        let _ = writeln!(out, "      waits for time to pass{until}");
+    } else {
+        let _ = writeln!(out, "      awaits {}{until}", open.awaits.join(" or "));
+    }
+}
+
+fn more(out: &mut String, count: usize) {
+    if count > SHOWN {
+        let _ = writeln!(out, "    ... and {} more", count - SHOWN);
+    }
+}
+
+/// A time as tests write it.
+fn since_start(time: Timestamp) -> String {
+    format_millis(time.millis_since(TEST_START))
+}
+
+/// `{ user: "ann" }`
+struct Fields<'a>(&'a [(Arc<str>, Value)]);
+
+impl fmt::Display for Fields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        ValueRef::Record(self.0).fmt(f)
+    }
+}
