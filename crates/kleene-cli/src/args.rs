@@ -17,8 +17,8 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 all is fine, 1 the rules are wrong, 2 wrong usage or a file that cannot be read or
-written, 130 interrupted by Ctrl-C.";
+Exit codes: 0 all is fine, 1 the rules are wrong or a test of them fails, 2 wrong usage or a file
+that cannot be read or written, 130 interrupted by Ctrl-C.";
 
 const RUN_HELP: &str = "\
 Examples:
@@ -37,6 +37,29 @@ Exit codes: 0 the input was read to its end, or nobody reads the output any more
 wrong; 2 wrong usage, or a file that cannot be read or written; 130 interrupted by Ctrl-C: what was
 found until then is told, and what is still open is not told as a timeout.";
 
+const TEST_HELP: &str = "\
+Examples:
+  kleene test patterns/                                  every test of every file below it
+  kleene test shop.cep --rule unpaid_order               the tests of one rule
+  kleene test rules/ --junit report.xml                  a report for continuous integration
+
+A test stands beside its rule:
+  test unpaid_order {
+    at 0s  order_created { order_id: \"1\" }
+    at 1m  order_created { order_id: \"2\" }
+    at 9m  order_paid    { order_id: \"1\" }
+    advance to 12m
+    expect match { order_id: \"2\" } at 11m
+    expect no match { order_id: \"1\" }
+  }
+
+An expectation is judged where it stands. `expect match` names fields that a match has to hold at
+least, and each names a match of its own; matches that none names do not fail a test. Times count
+from the start of the test, which is 2000-01-01T00:00:00Z.
+
+Exit codes: 0 all tests pass; 1 a test fails, or the rules are wrong; 2 wrong usage, or a file that
+cannot be read or written.";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -48,6 +71,9 @@ pub(crate) enum Command {
         after_help = "Exit codes: 0 no errors, 1 errors (or denied warnings), 2 a file that cannot be read."
     )]
     Check(CheckArgs),
+    /// Run the tests that rule files hold
+    #[command(after_help = TEST_HELP)]
+    Test(TestArgs),
 }
 
 /// `kleene run`
@@ -124,6 +150,22 @@ pub(crate) struct CheckArgs {
     /// Fail on warnings too
     #[arg(long, value_name = "WHAT", value_parser = ["warnings"])]
     pub(crate) deny: Option<String>,
+}
+
+/// `kleene test`
+#[derive(Args, Debug)]
+pub(crate) struct TestArgs {
+    /// Rule files, or directories with rule files (*.cep)
+    #[arg(required = true)]
+    pub(crate) rules: Vec<PathBuf>,
+
+    /// Run the tests of this rule only; may be given several times
+    #[arg(long = "rule", value_name = "NAME")]
+    pub(crate) only: Vec<String>,
+
+    /// Write a report in the XML form of JUnit
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
 }
 
 fn bound(text: &str) -> Result<Duration, String> {

@@ -22,7 +22,7 @@ use args::{Cli, Command};
 pub(crate) enum Ending {
     /// All is fine.
     Fine,
-    /// The rules are wrong; that was told.
+    /// The rules are wrong, or a test of them fails; that was told.
     WrongRules,
     /// What was asked for cannot be done; that was told.
     WrongUsage,
@@ -36,6 +36,7 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Run(args) => commands::run(args),
         Command::Check(args) => commands::check(args),
+        Command::Test(args) => commands::test(args),
     };
     match result {
         Ok(Ending::Fine) => ExitCode::SUCCESS,

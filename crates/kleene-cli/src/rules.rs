@@ -19,6 +19,8 @@ const DEPTH: usize = 32;
 /// Rules that can be run.
 #[derive(Debug)]
 pub(crate) struct Loaded {
+    /// All of it.
+    pub(crate) set: RuleSet,
     pub(crate) schema: Arc<Schema>,
     pub(crate) rules: Vec<Arc<Rule>>,
     /// What may not be meant as it is written, as it is printed; one text for each.
@@ -65,6 +67,7 @@ pub(crate) fn load(paths: &[PathBuf], params: &[String]) -> Result<Result<Loaded
         schema: Arc::new(rules.schema().clone()),
         rules: rules.rules().iter().cloned().map(Arc::new).collect(),
         warnings: rules.warnings().iter().map(ToString::to_string).collect(),
+        set: rules,
     }))
 }
 

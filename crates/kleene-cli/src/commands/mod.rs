@@ -2,6 +2,8 @@
 
 mod check;
 mod run;
+mod test;
 
 pub(crate) use check::check;
 pub(crate) use run::run;
+pub(crate) use test::test;
