@@ -172,9 +172,15 @@ fn the_rules_have_no_mistakes_and_fit_together() {
 }
 
 #[test]
-fn every_rule_says_what_it_is_for_and_has_a_test() {
-    // Too many hits for a test that anyone would want to read.
-    let untested = ["crawler_burst"];
+fn the_tests_in_the_rule_files_pass() {
+    let output = kleene(&["test", "patterns"]);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{stdout}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!stdout.contains("without a test"), "{stdout}");
+}
+
+#[test]
+fn every_rule_says_what_it_is_for_and_has_tests() {
     for path in rule_files(&root().join("patterns")) {
         let text = fs::read_to_string(&path).expect("it can be read");
         let blocks = text.split("\nrule ").skip(1);
@@ -183,53 +189,9 @@ fn every_rule_says_what_it_is_for_and_has_a_test() {
             for clause in ["about \"", "severity ", "tags [", "key ", "match ", "emit {"] {
                 assert!(rule.contains(&format!("\n  {clause}")), "{name} lacks `{clause}`");
             }
-            let is_tested = text.contains(&format!("\ntest {name} {{"));
-            assert_eq!(is_tested, !untested.contains(&name), "{name}");
+            // What it finds, and where that ends.
+            let tests = text.matches(&format!("\ntest {name} {{")).count();
+            assert!(tests >= 2, "{name} has {tests} tests");
         }
     }
-}
-
-/// The commands in the README print what stands below them, except that `...` stands for the rest
-/// of a line, and alone for all further lines.
-#[cfg(unix)]
-#[test]
-fn the_commands_of_the_readme_do_what_it_says() {
-    let readme = fs::read_to_string(root().join("README.md")).expect("it is there");
-    let scratch = tempfile::tempdir().expect("a folder can be made");
-    for folder in ["patterns", "examples"] {
-        let link = scratch.path().join(folder);
-        std::os::unix::fs::symlink(root().join(folder), link).expect("a link can be made");
-    }
-    let program = Path::new(env!("CARGO_BIN_EXE_kleene")).parent().expect("it is in a folder");
-    let path = std::env::var("PATH").expect("there is a path");
-    let mut commands = 0;
-    for block in readme.split("```console\n").skip(1) {
-        let block = block.split("```").next().expect("there is a first part");
-        for transcript in block.split("$ ").skip(1) {
-            let (command, expected) = transcript.split_once('\n').expect("a command ends");
-            let output = Command::new("sh")
-                .args(["-c", &format!("({command}) 2>&1")])
-                .current_dir(scratch.path())
-                .env("PATH", format!("{}:{path}", program.display()))
-                .output()
-                .expect("there is a shell");
-            let found = String::from_utf8_lossy(&output.stdout);
-            let mut found = found.lines();
-            for line in expected.lines() {
-                if line == "..." {
-                    found.by_ref().for_each(drop);
-                    break;
-                }
-                let next = found.next().unwrap_or("the end");
-                let fits = match line.strip_suffix("...") {
-                    Some(beginning) => next.starts_with(beginning),
-                    None => next == line,
-                };
-                assert!(fits, "{command}\nexpected: {line}\nfound:    {next}");
-            }
-            assert_eq!(found.next(), None, "{command}");
-            commands += 1;
-        }
-    }
-    assert!(commands >= 5, "only {commands} commands");
 }
