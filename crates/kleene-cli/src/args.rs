@@ -163,7 +163,7 @@ pub(crate) struct TestArgs {
     #[arg(long = "rule", value_name = "NAME")]
     pub(crate) only: Vec<String>,
 
-    /// Write a report in the XML form of JUnit
+    /// Write a report there, in the XML that continuous integration reads
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
 }
