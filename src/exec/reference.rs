@@ -1,7 +1,7 @@
 //! An independent matcher: slow and obvious.
 //!
 //! It reads a [`Pattern`] as it stands. Each partial match is a list of what it has captured and a
-//! [`Position`] in the pattern's tree; for every event the moves that are open there are worked out
+//! `Position` in the pattern's tree; for every event the moves that are open there are worked out
 //! anew by walking the tree. Nothing is compiled, nothing is shared, nothing is kept in registers,
 //! so that it can be held against the matcher that does all of that. It takes time and memory
 //! exponential in the number of events where the pattern asks for every combination, and it keeps

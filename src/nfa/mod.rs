@@ -2,7 +2,7 @@
 //! conditions.
 //!
 //! Three steps, each with one job:
-//! * [`graph`] lays a pattern out as states with *take*, *ignore* and *proceed* transitions. The
+//! * `graph` lays a pattern out as states with *take*, *ignore* and *proceed* transitions. The
 //!   construction follows that of Flink CEP, whose recorded answers are the specification, and
 //!   through it SASE (Agrawal et al., "Efficient Pattern Matching over Event Streams", SIGMOD 2008).
 //! * `registers` finds what conditions ask of captured events and gives it registers, so that the
