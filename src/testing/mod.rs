@@ -33,9 +33,12 @@
 mod render;
 
 use std::cmp::Ordering;
+use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+
+use hashbrown::HashMap;
 
 pub use crate::hir::test_block::{Expectation, TEST_START, TestBlock, TestStep};
 
@@ -309,55 +312,56 @@ fn fits(expected: ValueRef<'_>, found: ValueRef<'_>) -> bool {
 /// Which expectation speaks of what was told: each of another one.
 #[derive(Default)]
 struct Claims {
-    /// For each expectation, by the index of what was told, what it could speak of.
+    /// For each expectation that holds, by the index of what was told, what it could speak of.
     fitting: Vec<Vec<usize>>,
-    /// What was told with the expectation that speaks of it.
-    taken: Vec<(usize, usize)>,
+    /// For each expectation, what it speaks of.
+    claimed: Vec<usize>,
+    /// By the index of what was told, which expectation speaks of it.
+    owners: HashMap<usize, usize>,
 }
 
 impl Claims {
     /// Whether `fitting` holds one for a further expectation, perhaps after others have changed to
-    /// one that fits them as well.
+    /// one that fits them as well: the search for an augmenting path of a bipartite matching.
     fn claim(&mut self, fitting: Vec<usize>) -> bool {
+        let new = self.fitting.len();
         self.fitting.push(fitting);
-        let claimed = self.find(self.fitting.len() - 1, &mut Vec::new());
-        if !claimed {
-            self.fitting.pop();
+        let mut waiting = VecDeque::from([new]);
+        // What was told, with the expectation that would take it.
+        let mut takers: HashMap<usize, usize> = HashMap::new();
+        while let Some(expectation) = waiting.pop_front() {
+            for &told in &self.fitting[expectation] {
+                if takers.contains_key(&told) {
+                    continue;
+                }
+                takers.insert(told, expectation);
+                if let Some(owner) = self.owners.get(&told) {
+                    waiting.push_back(*owner);
+                    continue;
+                }
+                self.hand_over(told, &takers, new);
+                return true;
+            }
         }
-        claimed
+        self.fitting.pop();
+        false
+    }
+
+    /// Gives `free` to its taker, what that had before to the taker of that, and so on up to `new`.
+    fn hand_over(&mut self, free: usize, takers: &HashMap<usize, usize>, new: usize) {
+        let mut told = free;
+        while let Some(&taker) = takers.get(&told) {
+            self.owners.insert(told, taker);
+            if taker == new {
+                self.claimed.push(told);
+                return;
+            }
+            told = std::mem::replace(&mut self.claimed[taker], told);
+        }
     }
 
     fn has(&self, told: usize) -> bool {
-        self.taken.iter().any(|(taken, _)| *taken == told)
-    }
-
-    fn find(&mut self, expectation: usize, tried: &mut Vec<usize>) -> bool {
-        for index in 0..self.fitting[expectation].len() {
-            let told = self.fitting[expectation][index];
-            if tried.contains(&told) {
-                continue;
-            }
-            tried.push(told);
-            let owner = self.taken.iter().position(|(taken, _)| *taken == told);
-            match owner {
-                None => {
-                    self.taken.push((told, expectation));
-                    return true;
-                }
-                Some(place) => {
-                    let other = self.taken[place].1;
-                    if self.find(other, tried) {
-                        // The other one has what it found as well; this is what it gives up.
-                        if let Some(entry) = self.taken.iter_mut().find(|(taken, _)| *taken == told)
-                        {
-                            entry.1 = expectation;
-                        }
-                        return true;
-                    }
-                }
-            }
-        }
-        false
+        self.owners.contains_key(&told)
     }
 }
 

@@ -105,6 +105,15 @@ fn expectations_hold_or_fail_where_they_stand() {
 }
 
 #[test]
+fn a_test_has_a_limit_of_lines() {
+    let test = |lines: usize| format!("{RULES}test r {{ {} }}", "expect no match\n".repeat(lines));
+    RuleSet::parse(&test(10_000)).unwrap_or_else(|error| panic!("{error}"));
+    let error = RuleSet::parse(&test(10_001)).expect_err("it is too long");
+    let mut codes = error.diagnostics().iter().map(|report| report.diagnostic.code);
+    assert!(codes.any(|code| code == crate::diagnostic::Code::LimitExceeded), "{error}");
+}
+
+#[test]
 fn a_failure_shows_what_was_told_and_what_is_open() {
     let (rules, failures) = failures(
         "test r {

@@ -12,6 +12,9 @@ use crate::syntax::ast::{self, Expr, Literal, Name, Spanned};
 use crate::time::Timestamp;
 use crate::value::Value;
 
+/// The most lines that a test has.
+const MAX_STEPS: usize = 10_000;
+
 /// The names in a record of a test with their values.
 type Fields = [(Name, Option<Spanned<Expr>>)];
 
@@ -60,6 +63,12 @@ impl<'a> Env<'a> {
         test: &ast::Test,
         rule: Option<&Rule>,
     ) -> Vec<TestStep> {
+        if let Some(step) = test.steps.get(MAX_STEPS) {
+            let message = format!("a test has at most {MAX_STEPS} lines");
+            let diagnostic = Diagnostic::error(Code::LimitExceeded, step.span, message);
+            self.report(source, diagnostic.help("make several tests of it"));
+            return Vec::new();
+        }
         let mut now: Option<Now> = None;
         let mut steps = Vec::with_capacity(test.steps.len());
         for step in &test.steps {
