@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use kleene::diagnostic::{Source, Span};
 use kleene::syntax::ast::*;
-use kleene::syntax::{MAX_DIAGNOSTICS, parse, print};
+use kleene::syntax::{MAX_DIAGNOSTICS, format as format_source, parse, print};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -23,6 +23,15 @@ proptest! {
         prop_assert_eq!(told, "", "{}", printed);
         prop_assert_eq!(&again, &file, "{}", printed);
         prop_assert_eq!(print(&again), printed);
+    }
+
+    #[test]
+    fn formatting_keeps_the_tree_and_every_comment(
+        file in file(),
+        comments in vec((any::<prop::sample::Index>(), 0..5u8), 0..6),
+    ) {
+        let text = with_comments(&print(&file), &comments);
+        check_format(&text);
     }
 
     #[test]
@@ -131,7 +140,8 @@ fn long_chains_of_and_and_or_do_not_nest() {
     let text = format!("rule r {{\n  match a[{condition}]\n}}\n");
     let (file, diagnostics) = parse(&Source::new("chain.cep", text.as_str()));
     assert_eq!(diagnostics, []);
-    assert_eq!(print(&file), text);
+    let lines = condition.replace(" or", "\n    or");
+    assert_eq!(print(&file), format!("rule r {{\n  match a[\n    {lines}\n  ]\n}}\n"));
 }
 
 /// Reads `text` and checks what must hold of every result.
@@ -152,7 +162,76 @@ fn check_any(text: &str) {
         let (again, diagnostics) = parse(&Source::new("printed.cep", printed.as_str()));
         assert_eq!(diagnostics, [], "{text}\n{printed}");
         assert_eq!(again, file, "{text}\n{printed}");
+        check_format(text);
     }
+}
+
+/// Checks what must hold of the format of `text`, if it is without mistakes.
+fn check_format(text: &str) {
+    let (file, diagnostics) = parse(&Source::new("any.cep", text));
+    if !diagnostics.is_empty() {
+        // A line break can make a mistake of what is none on one line.
+        return;
+    }
+    let formatted = format_source(&Source::new("any.cep", text)).expect("there are no mistakes");
+    let source = Source::new("formatted.cep", formatted.as_str());
+    let (again, diagnostics) = parse(&source);
+    assert_eq!(diagnostics, [], "{text}\n{formatted}");
+    assert_eq!(again, file, "{text}\n{formatted}");
+    assert_eq!(comments_of(&formatted), comments_of(text), "{text}\n{formatted}");
+    assert_eq!(format_source(&source).as_ref(), Ok(&formatted), "{text}");
+}
+
+/// The comments of a text in their order.
+fn comments_of(text: &str) -> Vec<&str> {
+    outside_of_quotes(text)
+        .filter(|&at| text[at..].starts_with('#'))
+        .map(|at| text[at..].lines().next().unwrap_or("").trim())
+        .collect()
+}
+
+/// The places of `text` that are in no string, no back-quotes and no comment but at its `#`.
+fn outside_of_quotes(text: &str) -> impl Iterator<Item = usize> {
+    let mut inside = None;
+    let mut escaped = false;
+    text.char_indices().filter_map(move |(at, c)| {
+        let was = inside;
+        match inside {
+            Some('"') if escaped => escaped = false,
+            Some('"') if c == '\\' => escaped = true,
+            Some(quote) if c == quote => inside = None,
+            Some(_) => {}
+            None if c == '#' => inside = Some('\n'),
+            None if c == '"' || c == '`' => inside = Some(c),
+            None => {}
+        }
+        was.is_none().then_some(at)
+    })
+}
+
+/// `text` with comments and blank lines at some of its blanks.
+fn with_comments(text: &str, comments: &[(prop::sample::Index, u8)]) -> String {
+    let blanks: Vec<usize> = outside_of_quotes(text)
+        .filter(|&at| text.as_bytes()[at] == b' ' || text.as_bytes()[at] == b'\n')
+        .collect();
+    if blanks.is_empty() {
+        return text.to_owned();
+    }
+    let mut places: Vec<_> =
+        comments.iter().map(|(index, kind)| (blanks[index.index(blanks.len())], *kind)).collect();
+    places.sort_unstable();
+    let mut out = text.to_owned();
+    for (number, &(at, kind)) in places.iter().enumerate().rev() {
+        let comment = match kind {
+            0 => format!(" # c{number}\r\n"),
+            1 => format!("\n# c{number}\n"),
+            2 => format!("\n\n  # c{number} \n\n\n"),
+            3 => "\n\n".to_owned(),
+            _ => format!(" #c{number} \"\n# again\n"),
+        };
+        out.insert_str(at, &comment);
+    }
+    out
 }
 
 fn rule_files() -> Vec<String> {

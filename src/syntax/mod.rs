@@ -14,11 +14,14 @@
 //! ```
 
 pub mod ast;
+mod format;
+mod layout;
 mod lex;
 mod parse;
 mod print;
 mod words;
 
+pub use format::format;
 pub use parse::{parse, parse_literal};
 pub use print::print;
 

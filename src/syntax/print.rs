@@ -1,5 +1,6 @@
 //! The tree to text, in one spelling. What is printed reads back as the same tree.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::time::format_millis;
@@ -10,48 +11,86 @@ use super::ast::{
     PathPart, Quant, Sequence, Skip, SkipStrategy, Spanned, Step, Take, Test, TestStep, Type, Unit,
     Until,
 };
+use super::layout::{Edge, Flat, Mark, MarkKind, lay_out};
 use super::words;
-
-/// Longest line that a record or list stays on.
-const MAX_WIDTH: usize = 100;
 
 /// The file in the one spelling of the language, comments left out.
 pub fn print(file: &File) -> String {
-    let mut printer = Printer { out: String::new(), indent: 0, flat: false };
-    let mut last = None;
-    for item in &file.items {
-        // Declarations of one line stand together, everything else apart.
-        let kind = std::mem::discriminant(item);
-        let short = matches!(item, Item::List(_) | Item::Param(_) | Item::Define(_) | Item::Use(_));
-        if last.is_some_and(|last| last != kind || !short) {
-            printer.out.push('\n');
-        }
-        last = Some(kind);
-        printer.item(item);
-        printer.out.push('\n');
-    }
-    printer.out
+    let mut printer = Printer::default();
+    printer.file(file, true);
+    lay_out(&printer.finish(), &BTreeMap::new())
+}
+
+/// The file with marks where lines may break. Blank lines stand only where they have to.
+pub(super) fn flat(file: &File) -> Flat {
+    let mut printer = Printer::default();
+    printer.file(file, false);
+    printer.finish()
 }
 
 type Field = (super::ast::Name, Option<Spanned<Expr>>);
 
+#[derive(Default)]
 struct Printer {
+    /// Everything on one line.
     out: String,
-    indent: usize,
-    /// Whether everything goes on one line, to see how long it is.
-    flat: bool,
+    marks: Vec<Mark>,
 }
 
 impl Printer {
+    fn finish(self) -> Flat {
+        Flat { text: self.out, marks: self.marks }
+    }
+
     fn push(&mut self, text: &str) {
         self.out.push_str(text);
     }
 
-    fn line(&mut self) {
-        self.out.push('\n');
-        for _ in 0..self.indent {
-            self.out.push_str("  ");
+    fn mark(&mut self, kind: MarkKind) {
+        self.marks.push(Mark { at: self.out.len(), kind });
+    }
+
+    /// A place where the line may be broken, instead of the blanks that `flat` is.
+    fn may_break(&mut self, flat: &str, edge: Edge) {
+        self.mark(MarkKind::Break { hard: false, blanks: flat.len(), edge, apart: false });
+        self.push(flat);
+    }
+
+    /// A new line.
+    fn line(&mut self, edge: Edge, apart: bool) {
+        self.mark(MarkKind::Break { hard: true, blanks: 1, edge, apart });
+        self.push("\n");
+    }
+
+    /// What is broken everywhere or nowhere.
+    fn group(&mut self, inner: impl FnOnce(&mut Self)) {
+        self.mark(MarkKind::Begin);
+        inner(self);
+        self.mark(MarkKind::End);
+    }
+
+    fn indented(&mut self, inner: impl FnOnce(&mut Self)) {
+        self.mark(MarkKind::Indent);
+        inner(self);
+        self.mark(MarkKind::Dedent);
+    }
+
+    fn file(&mut self, file: &File, apart: bool) {
+        self.mark(MarkKind::Break { hard: true, blanks: 0, edge: Edge::Open, apart: false });
+        let mut last: Option<&Item> = None;
+        for item in &file.items {
+            if let Some(last) = last {
+                let is_block = |item: &Item| matches!(item, Item::Rule(_) | Item::Test(_));
+                // Declarations of one line stand together, everything else apart.
+                let is_short =
+                    matches!(item, Item::List(_) | Item::Param(_) | Item::Define(_) | Item::Use(_))
+                        && std::mem::discriminant(item) == std::mem::discriminant(last);
+                self.line(Edge::Between, is_block(item) || is_block(last) || apart && !is_short);
+            }
+            last = Some(item);
+            self.item(item);
         }
+        self.mark(MarkKind::Break { hard: true, blanks: 0, edge: Edge::Close, apart: false });
     }
 
     /// `before item, item, ... after`; a line each if they are too long for one.
@@ -61,38 +100,54 @@ impl Printer {
         items: &[T],
         mut item: impl FnMut(&mut Self, &T),
     ) {
-        let start = self.out.len();
-        self.push(brackets.0);
-        if items.is_empty() {
-            return self.push(brackets.1);
-        }
+        self.list_with(brackets, items, |this, one| {
+            item(this, one);
+            true
+        });
+    }
+
+    /// The same; `item` tells whether a comma may stand behind it if it is the last one.
+    fn list_with<T>(
+        &mut self,
+        brackets: (&str, &str),
+        items: &[T],
+        mut item: impl FnMut(&mut Self, &T) -> bool,
+    ) {
         let pad = if brackets.0 == "{" { " " } else { "" };
-        let was_flat = std::mem::replace(&mut self.flat, true);
-        self.push(pad);
-        for (i, one) in items.iter().enumerate() {
-            if i > 0 {
-                self.push(", ");
+        self.brackets(brackets, pad, items.is_empty(), |this| {
+            for (i, one) in items.iter().enumerate() {
+                let is_last = i + 1 == items.len();
+                let comma = item(this, one);
+                if !is_last {
+                    this.push(",");
+                    this.may_break(" ", Edge::Between);
+                } else if comma {
+                    this.mark(MarkKind::Comma);
+                }
             }
-            item(self, one);
-        }
-        self.push(pad);
-        self.push(brackets.1);
-        self.flat = was_flat;
-        let line_start = self.out[..start].rfind('\n').map_or(0, |i| i + 1);
-        if self.flat || self.out.len() - line_start <= MAX_WIDTH {
-            return;
-        }
-        self.out.truncate(start);
-        self.push(brackets.0);
-        self.indent += 1;
-        for one in items {
-            self.line();
-            item(self, one);
-            self.push(",");
-        }
-        self.indent -= 1;
-        self.line();
-        self.push(brackets.1);
+        });
+    }
+
+    /// Something in brackets that stands on lines of its own if it is too long for one.
+    fn brackets(
+        &mut self,
+        brackets: (&str, &str),
+        pad: &str,
+        is_empty: bool,
+        inner: impl FnOnce(&mut Self),
+    ) {
+        self.group(|this| {
+            this.push(brackets.0);
+            this.indented(|this| {
+                if is_empty {
+                    return this.may_break("", Edge::Empty);
+                }
+                this.may_break(pad, Edge::Open);
+                inner(this);
+                this.may_break(pad, Edge::Close);
+            });
+            this.push(brackets.1);
+        });
     }
 
     /// A name where reserved words need back-quotes.
@@ -158,9 +213,16 @@ impl Printer {
                     this.push(": ");
                     this.literal(&value.node);
                 });
-                if !instance.overrides.is_empty() {
-                    self.push(" ");
-                    self.clauses(&instance.overrides);
+                match instance.overrides.as_slice() {
+                    [] => {}
+                    [one] => {
+                        self.push(" ");
+                        self.brackets(("{", "}"), " ", false, |this| this.clause(&one.node));
+                    }
+                    overrides => {
+                        self.push(" ");
+                        self.clauses(overrides);
+                    }
                 }
             }
             Item::Test(test) => self.test(test),
@@ -180,16 +242,14 @@ impl Printer {
         if event.open {
             fields.push(None);
         }
-        let start = self.out.len();
-        self.list(("{", "}"), &fields, |this, field| match field {
-            Some(field) => this.field(field),
-            None => this.push(".."),
+        self.list_with(("{", "}"), &fields, |this, field| {
+            match field {
+                Some(field) => this.field(field),
+                None => this.push(".."),
+            }
+            // No comma behind `..`.
+            field.is_some()
         });
-        // No comma behind `..`.
-        if event.open && self.out[start..].ends_with("..,\n}") {
-            self.out.truncate(self.out.len() - 3);
-            self.push("\n}");
-        }
     }
 
     fn field(&mut self, field: &FieldDecl) {
@@ -273,16 +333,22 @@ impl Printer {
     // Rules.
 
     fn clauses(&mut self, clauses: &[Spanned<Clause>]) {
+        self.block(clauses, |this, clause| this.clause(&clause.node));
+    }
+
+    /// `{ ... }` with a line for each item.
+    fn block<T>(&mut self, items: &[T], mut item: impl FnMut(&mut Self, &T)) {
+        if items.is_empty() {
+            return self.brackets(("{", "}"), "", true, |_| ());
+        }
         self.push("{");
-        self.indent += 1;
-        for clause in clauses {
-            self.line();
-            self.clause(&clause.node);
-        }
-        self.indent -= 1;
-        if !clauses.is_empty() {
-            self.line();
-        }
+        self.indented(|this| {
+            for (i, one) in items.iter().enumerate() {
+                this.line(if i == 0 { Edge::Open } else { Edge::Between }, false);
+                item(this, one);
+            }
+            this.line(Edge::Close, false);
+        });
         self.push("}");
     }
 
@@ -434,42 +500,66 @@ impl Printer {
 
     fn body(&mut self, body: &Body) {
         let junction = match body.joined_by {
-            Some(Junction::Or) => " or ",
-            _ => " and ",
+            Some(Junction::Or) => "or ",
+            _ => "and ",
         };
-        for (i, sequence) in body.sequences.iter().enumerate() {
-            if i > 0 {
-                self.push(junction);
+        self.group(|this| {
+            match body.sequences.as_slice() {
+                [one] => this.sequence(one),
+                sequences => {
+                    for (i, sequence) in sequences.iter().enumerate() {
+                        if i == 0 {
+                            this.group(|this| this.sequence(sequence));
+                            continue;
+                        }
+                        this.indented(|this| {
+                            this.may_break(" ", Edge::Between);
+                            this.push(junction);
+                            this.group(|this| this.sequence(sequence));
+                        });
+                    }
+                }
             }
-            self.sequence(sequence);
-        }
-        if let Some(step) = &body.without {
-            self.push(" without ");
-            self.step(step);
-        }
+            if let Some(step) = &body.without {
+                this.indented(|this| {
+                    this.may_break(" ", Edge::Between);
+                    this.push("without ");
+                    this.step(step);
+                });
+            }
+        });
     }
 
     fn sequence(&mut self, sequence: &Sequence) {
         for (i, (arrow, part)) in sequence.parts.iter().enumerate() {
-            if i > 0 {
-                self.arrow(arrow);
+            if i == 0 {
+                self.part(part);
+                continue;
             }
-            match part {
-                Part::Not { step, duration, .. } => {
-                    self.push("not ");
-                    self.step(step);
-                    if let Some(duration) = duration {
-                        self.push(" for ");
-                        self.dur(duration);
-                    }
+            self.indented(|this| {
+                this.may_break(" ", Edge::Between);
+                this.arrow(arrow);
+                this.part(part);
+            });
+        }
+    }
+
+    fn part(&mut self, part: &Part) {
+        match part {
+            Part::Not { step, duration, .. } => {
+                self.push("not ");
+                self.step(step);
+                if let Some(duration) = duration {
+                    self.push(" for ");
+                    self.dur(duration);
                 }
-                Part::Take(take) => self.take(take),
             }
+            Part::Take(take) => self.take(take),
         }
     }
 
     fn arrow(&mut self, arrow: &Arrow) {
-        self.push(" ->");
+        self.push("->");
         if let Some(gap) = &arrow.gap {
             self.push("[");
             if let Some(min) = &gap.min {
@@ -492,21 +582,23 @@ impl Printer {
         match &take.unit {
             Unit::Step(step) => self.step(step),
             Unit::Group(body, within) => {
-                self.push("(");
-                self.body(body);
-                self.within(within.as_ref());
-                self.push(")");
+                self.brackets(("(", ")"), "", false, |this| {
+                    this.body(body);
+                    this.within(within.as_ref());
+                });
             }
             Unit::Of(count, sequences, within) => {
-                let _ = write!(self.out, "{} of (", count.node);
-                for (i, sequence) in sequences.iter().enumerate() {
-                    if i > 0 {
-                        self.push(", ");
+                let _ = write!(self.out, "{} of ", count.node);
+                self.brackets(("(", ")"), "", false, |this| {
+                    for (i, sequence) in sequences.iter().enumerate() {
+                        if i > 0 {
+                            this.push(",");
+                            this.may_break(" ", Edge::Between);
+                        }
+                        this.group(|this| this.sequence(sequence));
                     }
-                    self.sequence(sequence);
-                }
-                self.within(within.as_ref());
-                self.push(")");
+                    this.within(within.as_ref());
+                });
             }
         }
         if let Some(quant) = &take.quant {
@@ -518,9 +610,8 @@ impl Printer {
                 self.step(step);
             }
             Some(Until::Condition(condition)) => {
-                self.push(" until [");
-                self.expr(&condition.node, 0);
-                self.push("]");
+                self.push(" until ");
+                self.condition(&condition.node);
             }
             None => {}
         }
@@ -540,10 +631,18 @@ impl Printer {
     fn step(&mut self, step: &Step) {
         self.name(&step.name.node);
         if let Some(condition) = &step.condition {
-            self.push("[");
-            self.expr(&condition.node, 0);
-            self.push("]");
+            self.condition(&condition.node);
         }
+    }
+
+    fn condition(&mut self, condition: &Expr) {
+        self.brackets(("[", "]"), "", false, |this| match condition {
+            // Nothing else stands in the brackets that it could be confused with.
+            Expr::Binary(op @ (BinaryOp::And | BinaryOp::Or), left, right) => {
+                this.group(|this| this.chain(*op, &left.node, &right.node));
+            }
+            _ => this.expr(condition, 0),
+        });
     }
 
     fn quant(&mut self, quant: &Quant) {
@@ -632,9 +731,7 @@ impl Printer {
                 self.expr(&inner.node, min);
             }
             Expr::Binary(op @ (BinaryOp::And | BinaryOp::Or), left, right) => {
-                self.chain(*op, &left.node);
-                let _ = write!(self.out, " {} ", op.as_str());
-                self.chain(*op, &right.node);
+                self.group(|this| this.indented(|this| this.chain(*op, &left.node, &right.node)));
             }
             Expr::Binary(op, left, right) => {
                 let level = level(expr);
@@ -679,13 +776,19 @@ impl Printer {
         }
     }
 
+    /// `left op right` for an `and` or `or`; broken, a line starts with the operator.
+    fn chain(&mut self, op: BinaryOp, left: &Expr, right: &Expr) {
+        self.link(op, left);
+        self.may_break(" ", Edge::Between);
+        let _ = write!(self.out, "{} ", op.as_str());
+        self.link(op, right);
+    }
+
     /// One side of an `and` or `or`: a chain of the same operator goes on without parentheses.
-    fn chain(&mut self, op: BinaryOp, side: &Expr) {
+    fn link(&mut self, op: BinaryOp, side: &Expr) {
         match side {
             Expr::Binary(inner, left, right) if *inner == op => {
-                self.chain(op, &left.node);
-                let _ = write!(self.out, " {} ", op.as_str());
-                self.chain(op, &right.node);
+                self.chain(op, &left.node, &right.node);
             }
             _ => {
                 let min = if op == BinaryOp::Or { AND } else { NOT };
@@ -699,38 +802,33 @@ impl Printer {
     fn test(&mut self, test: &Test) {
         self.push("test ");
         self.name(&test.rule.node);
-        self.push(" {");
-        self.indent += 1;
-        for step in &test.steps {
-            self.line();
-            match &step.node {
-                TestStep::Event { at, ty, fields } => {
-                    let _ = write!(self.out, "at {} ", format_millis(at.node));
-                    self.name(&ty.node);
+        self.push(" ");
+        self.block(&test.steps, |this, step| this.test_step(&step.node));
+    }
+
+    fn test_step(&mut self, step: &TestStep) {
+        match step {
+            TestStep::Event { at, ty, fields } => {
+                let _ = write!(self.out, "at {} ", format_millis(at.node));
+                self.name(&ty.node);
+                self.push(" ");
+                self.record(fields);
+            }
+            TestStep::Advance(to) => {
+                let _ = write!(self.out, "advance to {}", format_millis(to.node));
+            }
+            TestStep::Expect { no, timeout, fields, at } => {
+                self.push(if *no { "expect no " } else { "expect " });
+                self.push(if *timeout { "timeout" } else { "match" });
+                if !fields.is_empty() {
                     self.push(" ");
                     self.record(fields);
                 }
-                TestStep::Advance(to) => {
-                    let _ = write!(self.out, "advance to {}", format_millis(to.node));
-                }
-                TestStep::Expect { no, timeout, fields, at } => {
-                    self.push(if *no { "expect no " } else { "expect " });
-                    self.push(if *timeout { "timeout" } else { "match" });
-                    if !fields.is_empty() {
-                        self.push(" ");
-                        self.record(fields);
-                    }
-                    if let Some(at) = at {
-                        let _ = write!(self.out, " at {}", format_millis(at.node));
-                    }
+                if let Some(at) = at {
+                    let _ = write!(self.out, " at {}", format_millis(at.node));
                 }
             }
         }
-        self.indent -= 1;
-        if !test.steps.is_empty() {
-            self.line();
-        }
-        self.push("}");
     }
 }
 

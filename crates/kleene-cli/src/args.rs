@@ -60,6 +60,15 @@ from the start of the test, which is 2000-01-01T00:00:00Z.
 Exit codes: 0 all tests pass; 1 a test fails, or the rules are wrong; 2 wrong usage, or a file that
 cannot be read or written.";
 
+const FMT_HELP: &str = "\
+Examples:
+  kleene fmt rules/                  every *.cep there, in place; only what changes is written
+  kleene fmt --check rules/          change nothing, fail if something would change
+  kleene fmt - < shop.cep            from standard input to standard output
+
+Exit codes: 0 all is formatted; 1 the rules have mistakes, or --check found something to format;
+2 wrong usage, or a file that cannot be read or written.";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -74,6 +83,9 @@ pub(crate) enum Command {
     /// Run the tests that rule files hold
     #[command(after_help = TEST_HELP)]
     Test(TestArgs),
+    /// Write rules in their one spelling, comments kept
+    #[command(after_help = FMT_HELP)]
+    Fmt(FmtArgs),
 }
 
 /// `kleene run`
@@ -166,6 +178,22 @@ pub(crate) struct TestArgs {
     /// Write a report there, in the XML that continuous integration reads
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
+}
+
+/// `kleene fmt`
+#[derive(Args, Debug)]
+pub(crate) struct FmtArgs {
+    /// Rule files, or directories with rule files (*.cep); `-` is standard input
+    #[arg(required = true)]
+    pub(crate) rules: Vec<PathBuf>,
+
+    /// Change nothing; show what would change and fail if there is something
+    #[arg(long, conflicts_with = "stdout")]
+    pub(crate) check: bool,
+
+    /// Print the result instead of changing files
+    #[arg(long)]
+    pub(crate) stdout: bool,
 }
 
 fn bound(text: &str) -> Result<Duration, String> {

@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run(args),
         Command::Check(args) => commands::check(args),
         Command::Test(args) => commands::test(args),
+        Command::Fmt(args) => commands::fmt(args),
     };
     match result {
         Ok(Ending::Fine) => ExitCode::SUCCESS,

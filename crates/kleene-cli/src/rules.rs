@@ -83,7 +83,7 @@ fn is_about_usage(report: &Report) -> bool {
 
 /// The files that `paths` speak of: a file is itself, a directory all `*.cep` in it and below it,
 /// sorted by path. A file that is named twice is taken once.
-fn collect(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+pub(crate) fn collect(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
         let meta = fs::metadata(path)

@@ -1,9 +1,11 @@
 //! The commands, one a file.
 
 mod check;
+mod fmt;
 mod run;
 mod test;
 
 pub(crate) use check::check;
+pub(crate) use fmt::fmt;
 pub(crate) use run::run;
 pub(crate) use test::test;

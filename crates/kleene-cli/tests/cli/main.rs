@@ -3,5 +3,6 @@
 
 mod check;
 mod common;
+mod fmt;
 mod run;
 mod test;

@@ -1,0 +1,159 @@
+//! `kleene fmt`: rules in their one spelling.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use kleene::diagnostic::Source;
+use kleene::syntax;
+
+use crate::Ending;
+use crate::args::FmtArgs;
+use crate::rules;
+use crate::summary::counted;
+
+/// Formats rule files in place, or tells what would change.
+pub(crate) fn fmt(args: &FmtArgs) -> Result<Ending> {
+    let (mut changed, mut unchanged, mut errors) = (0, 0, 0);
+    for source in sources(&args.rules)? {
+        let (name, text) = (&source.name, &*source.text);
+        let formatted = match syntax::format(&source) {
+            Ok(formatted) => formatted,
+            Err(diagnostics) => {
+                errors += diagnostics.len();
+                let told: Vec<String> =
+                    diagnostics.iter().map(|diagnostic| diagnostic.render(&source)).collect();
+                crate::say(&told.join("\n"));
+                continue;
+            }
+        };
+        let is_input = &**name == STDIN;
+        if (is_input || args.stdout) && !args.check {
+            // A closed pipe has heard enough.
+            let _ = io::stdout().write_all(formatted.as_bytes());
+        } else if formatted == text {
+            unchanged += 1;
+        } else {
+            changed += 1;
+            if args.check {
+                tell(&difference(name, text, &formatted));
+            } else {
+                replace(Path::new(&**name), &formatted)
+                    .with_context(|| format!("cannot write {name}"))?;
+                tell(&format!("formatted {name}\n"));
+            }
+        }
+    }
+    if errors > 0 {
+        crate::say(&counted(errors, "error"));
+    }
+    if changed + unchanged > 0 {
+        let would = if args.check { "to format" } else { "formatted" };
+        tell(&format!("{} {would}, {unchanged} unchanged\n", counted(changed, "file")));
+    }
+    Ok(if errors > 0 || args.check && changed > 0 { Ending::WrongRules } else { Ending::Fine })
+}
+
+/// What standard input is called.
+const STDIN: &str = "-";
+
+/// The rules that `paths` speak of. All are read before anything is written.
+fn sources(paths: &[PathBuf]) -> Result<Vec<Source>> {
+    let (inputs, paths): (Vec<_>, Vec<_>) =
+        paths.iter().cloned().partition(|path| path.as_os_str() == STDIN);
+    let mut sources = Vec::new();
+    if !inputs.is_empty() {
+        let mut text = String::new();
+        io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
+        sources.push(Source::new(STDIN, text));
+    }
+    for path in rules::collect(&paths)? {
+        let name = path
+            .to_str()
+            .with_context(|| format!("the name of this file is not UTF-8: {}", path.display()))?;
+        let text = fs::read_to_string(&path)
+            .with_context(|| format!("cannot read the rules {}", path.display()))?;
+        sources.push(Source::new(name, text));
+    }
+    Ok(sources)
+}
+
+fn tell(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
+}
+
+/// Writes a file anew: whoever reads it sees the old text or the new one, never a part.
+fn replace(path: &Path, text: &str) -> Result<()> {
+    // A link stays one.
+    let path = path.canonicalize()?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let beside = path.with_file_name(name);
+    let written = write_new(&beside, text, fs::metadata(&path)?.permissions())
+        .and_then(|()| fs::rename(&beside, &path));
+    if written.is_err() {
+        // What is left of it helps nobody; the error that is told is the first one.
+        let _ = fs::remove_file(&beside);
+    }
+    Ok(written?)
+}
+
+fn write_new(path: &Path, text: &str, permissions: fs::Permissions) -> io::Result<()> {
+    let mut file = fs::File::create_new(path)?;
+    file.write_all(text.as_bytes())?;
+    file.set_permissions(permissions)?;
+    file.sync_all()
+}
+
+/// So many lines of a difference are shown on each side.
+const SHOWN: usize = 8;
+
+/// The first place at which two texts differ, as a unified diff.
+fn difference(name: &str, old: &str, new: &str) -> String {
+    let (old, new): (Vec<&str>, Vec<&str>) =
+        (old.split_inclusive('\n').collect(), new.split_inclusive('\n').collect());
+    let same = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
+    let (gone, come) = next_same(&old[same..], &new[same..]);
+    let before = same.saturating_sub(1);
+    let mut out = format!("--- {name}\n+++ {name} (formatted)\n");
+    let range = |lines: usize| match lines {
+        0 => format!("{before},0"),
+        _ => format!("{},{lines}", before + 1),
+    };
+    let _ =
+        writeln!(out, "@@ -{} +{} @@", range(same - before + gone), range(same - before + come));
+    let mut lines = |sign: char, lines: &[&str]| {
+        for line in lines {
+            let line = line.strip_suffix('\n').unwrap_or(line);
+            let _ = writeln!(out, "{sign}{}", line.replace('\r', "\\r"));
+        }
+    };
+    lines(' ', &old[before..same]);
+    lines('-', &old[same..same + gone]);
+    lines('+', &new[same..same + come]);
+    let rest = old.len() - same - gone + new.len() - same - come;
+    if rest > 0 && old[same + gone..] != new[same + come..] {
+        out.push_str("...\n");
+    }
+    out
+}
+
+/// How many lines of each side stand before the next line that both have; at most [`SHOWN`].
+fn next_same(old: &[&str], new: &[&str]) -> (usize, usize) {
+    for sum in 1..=2 * SHOWN {
+        for gone in sum.saturating_sub(SHOWN)..=sum.min(SHOWN) {
+            let come = sum - gone;
+            let is_same = match (old.get(gone), new.get(come)) {
+                (Some(old), Some(new)) => old == new && !old.trim().is_empty(),
+                (None, None) => old.len() == gone && new.len() == come,
+                _ => false,
+            };
+            if is_same {
+                return (gone, come);
+            }
+        }
+    }
+    (old.len().min(SHOWN), new.len().min(SHOWN))
+}
