@@ -83,7 +83,7 @@ fn mistakes_are_told_instead() {
 }
 
 fn read(path: &Path) -> Source {
-    Source::new(path.display().to_string(), fs::read_to_string(path).unwrap())
+    Source::new(path.display().to_string(), fs::read_to_string(path).expect("it can be read"))
 }
 
 /// The rule files in a folder of the repository and below it.
@@ -91,8 +91,8 @@ fn rule_files(folder: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
+        for entry in fs::read_dir(folder).expect("the folder is there") {
+            let path = entry.expect("it can be listed").path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "cep") {

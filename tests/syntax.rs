@@ -200,10 +200,9 @@ fn outside_of_quotes(text: &str) -> impl Iterator<Item = usize> {
             Some('"') if escaped => escaped = false,
             Some('"') if c == '\\' => escaped = true,
             Some(quote) if c == quote => inside = None,
-            Some(_) => {}
             None if c == '#' => inside = Some('\n'),
             None if c == '"' || c == '`' => inside = Some(c),
-            None => {}
+            Some(_) | None => {}
         }
         was.is_none().then_some(at)
     })
