@@ -77,9 +77,8 @@ fn measure(options: &Options) -> Result<String, String> {
     let mut events = suite::read(&options.file, rules.schema())?;
     let mut stats = Stats::default();
     let (how, counts, seconds) = if options.baseline {
-        let baseline = workload.baseline.ok_or("this workload has no baseline")?;
         let start = Instant::now();
-        let counts = baseline(&events);
+        let counts = (workload.baseline)(&events, options.rules);
         ("baseline", counts, start.elapsed().as_secs_f64())
     } else {
         let builder = workload.builder(rules);

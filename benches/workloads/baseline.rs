@@ -137,6 +137,30 @@ pub fn hits(events: &[Record]) -> Counts {
     counts
 }
 
+/// W8: for each of `rules` classes of items, a view and then a pay of the same item within an hour,
+/// per user; a match drops what is open of that user and class.
+pub fn item_rules(events: &[Record], rules: usize) -> Counts {
+    let rules = i64::try_from(rules).expect("there are fewer rules than numbers");
+    let mut open: HashMap<(i64, i64), Vec<(i64, i64)>> = HashMap::new();
+    let mut counts = Counts::default();
+    for event in events {
+        let step = event.type_id().index();
+        if step != 0 && step != 3 {
+            continue;
+        }
+        let (now, item) = (time(event), int(event, 2));
+        let views = open.entry((int(event, 1), item % rules)).or_default();
+        views.retain(|&(start, _)| now - start < HOUR);
+        if step == 0 {
+            views.push((now, item));
+        } else if views.iter().any(|&(_, viewed)| viewed == item) {
+            counts.matches += 1;
+            views.clear();
+        }
+    }
+    counts
+}
+
 /// W5. What each user has viewed in the last hour, and how far they got with it.
 pub fn funnel(events: &[Record]) -> Counts {
     struct Open {
