@@ -528,29 +528,27 @@ impl<E: Event> Step<'_, E> {
             self.give_up(run);
             return false;
         }
+        let settles = program.states[run.state.index()].settles;
         match open[..] {
-            [] => {
-                if program.states[run.state.index()].settles {
-                    self.complete(completed(run));
-                }
-                self.give_up(run);
-                false
-            }
             [Edge { action: Action::Ignore { target }, clocks, .. }]
                 if *target == run.state && clocks.is_empty() =>
             {
                 true
             }
-            [edge] => {
+            [edge] if !settles => {
                 // The only way on: what the run holds goes with it.
                 self.follow(edge, *run, event_epoch, next);
                 false
             }
             _ => {
+                let before = (next.len(), self.store.scratch.completed.len());
                 for edge in open {
                     self.store.chains.retain(run.head);
                     let extra = self.store.extras.duplicate(run.extra);
                     self.follow(edge, Run { extra, ..*run }, event_epoch, next);
+                }
+                if settles && before == (next.len(), self.store.scratch.completed.len()) {
+                    self.complete(completed(run));
                 }
                 self.give_up(run);
                 false

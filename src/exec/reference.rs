@@ -179,62 +179,6 @@ impl Guard {
     }
 }
 
-/// A guard with negations at the conditions only and constants gone, so that a contradiction shows.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Plain {
-    Constant(bool),
-    Condition(ConditionId, bool),
-    /// The time: no two of them are known to contradict each other.
-    Time,
-    All(BTreeSet<Plain>),
-    Any(BTreeSet<Plain>),
-}
-
-impl Plain {
-    /// What it takes for `guard` to be as `wanted`.
-    fn of(guard: &Guard, wanted: bool) -> Plain {
-        let parts = |parts: &[Guard]| parts.iter().map(|part| Plain::of(part, wanted)).collect();
-        match (guard, wanted) {
-            (Guard::Fits(condition), _) => Plain::Condition(*condition, wanted),
-            (Guard::InGap | Guard::InGroups, _) => Plain::Time,
-            (Guard::Not(inner), _) => Plain::of(inner, !wanted),
-            (Guard::All(all), true) => Plain::join(parts(all), true),
-            (Guard::Any(any), true) => Plain::join(parts(any), false),
-            (Guard::All(all), false) => Plain::join(parts(all), false),
-            (Guard::Any(any), false) => Plain::join(parts(any), true),
-        }
-    }
-
-    /// All of the parts, or any of them.
-    fn join(parts: Vec<Plain>, all: bool) -> Plain {
-        let mut flat = BTreeSet::new();
-        for part in parts {
-            match part {
-                Plain::All(inner) if all => flat.extend(inner),
-                Plain::Any(inner) if !all => flat.extend(inner),
-                Plain::Constant(same) if same == all => {}
-                other => {
-                    flat.insert(other);
-                }
-            }
-        }
-        let decides = |part: &Plain| match part {
-            Plain::Constant(_) => true,
-            Plain::Condition(id, wanted) => flat.contains(&Plain::Condition(*id, !wanted)),
-            _ => false,
-        };
-        if flat.iter().any(decides) {
-            return Plain::Constant(!all);
-        }
-        match flat.len() {
-            0 => Plain::Constant(all),
-            1 => flat.pop_first().unwrap_or(Plain::Constant(all)),
-            _ if all => Plain::All(flat),
-            _ => Plain::Any(flat),
-        }
-    }
-}
-
 #[derive(Clone, Debug)]
 enum Move {
     Take(StageId, Position),
@@ -1028,32 +972,34 @@ impl<'p> Tree<'p> {
         shared?.into_values().min()
     }
 
-    /// What can ever happen to a partial match that waits at `position`: the moves other than
-    /// proceeds, there and at the positions that it proceeds to, that do not ask for what
-    /// contradicts itself. Each with where it is made, and the gaps that the event has to keep.
+    /// What can happen to a partial match that waits at `position`, whatever the event: the moves
+    /// other than proceeds, there and at the positions that it proceeds to. Each with where it is
+    /// made, and the gaps that the event has to keep.
     fn prospects(&self, position: &Position) -> Vec<(Position, Vec<Gap>, Move)> {
         let mut prospects = Vec::new();
-        let mut open = vec![(position.clone(), Vec::new(), Vec::new())];
-        while let Some((position, gaps, guards)) = open.pop() {
-            for (guard, a_move) in self.moves(&position, Timestamp::MIN) {
-                let guards = [&guards[..], &[guard]].concat();
-                if Plain::of(&Guard::All(guards.clone()), true) == Plain::Constant(false) {
-                    continue;
-                }
-                let with_own = [&gaps[..], &self.gaps(&position)].concat();
+        let mut open = vec![(position.clone(), Vec::new())];
+        let mut seen = Vec::new();
+        while let Some(here) = open.pop() {
+            if seen.contains(&here) {
+                continue;
+            }
+            let (position, gaps) = &here;
+            for (_, a_move) in self.moves(position, Timestamp::MIN) {
+                let with_own = [&gaps[..], &self.gaps(position)].concat();
                 match a_move {
                     Move::Proceed(target) if position.wait == Wait::NotNext => {
-                        open.push((target, with_own, guards));
+                        open.push((target, with_own));
                     }
-                    Move::Proceed(target) => open.push((target, gaps.clone(), guards)),
+                    Move::Proceed(target) => open.push((target, gaps.clone())),
                     other => prospects.push((position.clone(), with_own, other)),
                 }
             }
+            seen.push(here);
         }
         prospects
     }
 
-    /// Whether anything can ever happen at a position.
+    /// Whether anything can happen at a position.
     fn is_live(&self, position: &Position) -> bool {
         position.wait != Wait::End && !self.prospects(position).is_empty()
     }

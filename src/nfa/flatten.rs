@@ -6,7 +6,7 @@ use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::program::{Action, Bound, BuildError, ClockOp, Edge, Kind, Range, State, StateId};
 
 /// The most edges that a program may have.
-const MAX_EDGES: usize = 1_000_000;
+const MAX_EDGES: usize = 200_000;
 
 /// The tables of a program that describe its automaton.
 #[derive(Debug, Default)]
@@ -42,6 +42,8 @@ struct Found {
     guard: GuardId,
     /// The states from the one that waits to the one that the transition leaves.
     path: Vec<StateId>,
+    /// What is asked of the time since the event before, here and on the way.
+    gaps: Vec<GuardId>,
 }
 
 fn resolve(
@@ -52,9 +54,11 @@ fn resolve(
     let mut found = Vec::new();
     let mut reach = Reach { accept: graph.guards.never(), pending: None, settles: false };
     let always = graph.guards.always();
-    walk(graph, &mut vec![state], always, &mut found, &mut reach)?;
+    walk(graph, &mut vec![state], &mut Vec::new(), always, &mut found, &mut reach)?;
     let never = graph.guards.never();
-    found.retain(|edge| edge.guard != never);
+    // Whether a partial match waits, and for how long, does not hang on whether conditions happen
+    // to contradict each other.
+    let live = !found.is_empty();
     found.sort_by_key(|edge| edge.action != Action::Stop);
 
     let first_edge = automaton.edges.len();
@@ -62,6 +66,7 @@ fn resolve(
     for edge in found {
         let first_op = automaton.clock_ops.len();
         let mut guard = edge.guard;
+        let mut gaps = edge.gaps;
         let mut edge_bounds = Vec::new();
         // What is entered on the way has not begun, whatever the clock says of a repetition before.
         let leaving = *edge.path.last().expect("a path starts with its state");
@@ -71,6 +76,9 @@ fn resolve(
             if !edge.path.iter().all(inside) {
                 let clock = graph.instances[instance].clock;
                 guard = graph.guards.where_unset(guard, clock);
+                for gap in &mut gaps {
+                    *gap = graph.guards.where_unset(*gap, clock);
+                }
             }
         }
         match edge.action {
@@ -95,7 +103,7 @@ fn resolve(
                     });
                 }
                 leave_groups(graph, &edge.path, target, first_op, &mut automaton.clock_ops);
-                gap_bounds(graph, guard, state, &mut edge_bounds);
+                gap_bounds(graph, &gaps, state, &mut edge_bounds);
                 // A partial match is out of time where every way on is.
                 bounds = Some(match bounds.take() {
                     None => edge_bounds,
@@ -113,13 +121,17 @@ fn resolve(
                 leave_groups(graph, &edge.path, target, first_op, &mut automaton.clock_ops);
             }
             Action::Complete => {
-                gap_bounds(graph, guard, state, &mut edge_bounds);
+                gap_bounds(graph, &gaps, state, &mut edge_bounds);
                 bounds = Some(match bounds.take() {
                     None => edge_bounds,
                     Some(others) => common(&others, &edge_bounds),
                 });
             }
             Action::Stop => {}
+        }
+        if guard == never {
+            automaton.clock_ops.truncate(first_op);
+            continue;
         }
         let clocks = range(first_op, automaton.clock_ops.len());
         let new = Edge { guard, action: edge.action, clocks };
@@ -140,7 +152,7 @@ fn resolve(
     automaton.bounds.append(&mut bounds);
     let edges = range(first_edge, automaton.edges.len());
     Ok(State {
-        live: !edges.is_empty() && !matches!(raw.role, Role::Final | Role::Stop),
+        live: live && !matches!(raw.role, Role::Final | Role::Stop),
         edges,
         accept: (reach.accept != never).then_some(reach.accept),
         accepts_at_deadline: reach.pending.is_some() || reach.settles,
@@ -188,6 +200,7 @@ struct Pending {
 fn walk(
     graph: &mut Graph,
     path: &mut Vec<StateId>,
+    gaps: &mut Vec<GuardId>,
     guard: GuardId,
     found: &mut Vec<Found>,
     reach: &mut Reach,
@@ -199,7 +212,7 @@ fn walk(
             return Ok(());
         }
         Role::Stop => {
-            found.push(Found { action: Action::Stop, guard, path: path.clone() });
+            found.push(Found { action: Action::Stop, guard, path: path.clone(), gaps: Vec::new() });
             return Ok(());
         }
         Role::Pending(_) | Role::Normal | Role::NextNot => {}
@@ -217,9 +230,6 @@ fn walk(
     for index in 0..graph.states[state.index()].transitions.len() {
         let transition = graph.states[state.index()].transitions[index].clone();
         let guard = graph.guards.and(guard, transition.guard);
-        if guard == graph.guards.never() {
-            continue;
-        }
         let action = match transition.verb {
             Verb::Take(stage) => Action::Take { stage, target: transition.target },
             Verb::Ignore if graph.states[transition.target.index()].role == Role::Final => {
@@ -230,38 +240,40 @@ fn walk(
                 if path.contains(&transition.target) {
                     return Err(BuildError::new(Kind::EmptyLoop));
                 }
+                let before = gaps.len();
+                gaps.extend(transition.gap);
                 path.push(transition.target);
-                walk(graph, path, guard, found, reach)?;
+                walk(graph, path, gaps, guard, found, reach)?;
                 path.pop();
+                gaps.truncate(before);
                 continue;
             }
         };
-        found.push(Found { action, guard, path: path.clone() });
+        let gaps = gaps.iter().copied().chain(transition.gap).collect();
+        found.push(Found { action, guard, path: path.clone(), gaps });
     }
     Ok(())
 }
 
-/// The upper ends of the gaps that `guard` asks for where `waiting` waits.
-fn gap_bounds(graph: &Graph, guard: GuardId, waiting: StateId, bounds: &mut Vec<Bound>) {
-    match graph.guards.get(guard) {
-        Guard::Gap { max, unless_set, .. } if *max < i64::MAX => {
-            let max = max.saturating_add(1);
-            // The clock can only be set where the group has been entered.
-            let within = |&clock: &u32| {
-                let inside = &graph.states[waiting.index()].instances;
-                inside.iter().any(|&instance| graph.instances[instance].clock == clock)
-            };
-            bounds.push(match unless_set.filter(within) {
-                Some(clock) => Bound::LastUnlessSet(clock, max),
-                None => Bound::Last(max),
-            });
-        }
-        Guard::And(parts) => {
-            for &part in parts {
-                gap_bounds(graph, part, waiting, bounds);
+/// The upper ends of the gaps that are asked for where `waiting` waits.
+fn gap_bounds(graph: &Graph, gaps: &[GuardId], waiting: StateId, bounds: &mut Vec<Bound>) {
+    for &gap in gaps {
+        match graph.guards.get(gap) {
+            Guard::Gap { max, unless_set, .. } if *max < i64::MAX => {
+                let max = max.saturating_add(1);
+                // The clock can only be set where the group has been entered.
+                let entered = |&clock: &u32| {
+                    let inside = &graph.states[waiting.index()].instances;
+                    inside.iter().any(|&instance| graph.instances[instance].clock == clock)
+                };
+                bounds.push(match unless_set.filter(entered) {
+                    Some(clock) => Bound::LastUnlessSet(clock, max),
+                    None => Bound::Last(max),
+                });
             }
+            Guard::And(parts) => gap_bounds(graph, parts, waiting, bounds),
+            _ => {}
         }
-        _ => {}
     }
 }
 

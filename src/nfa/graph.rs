@@ -72,6 +72,8 @@ pub(super) struct Transition {
     pub(super) verb: Verb,
     pub(super) target: StateId,
     pub(super) guard: GuardId,
+    /// What of the guard speaks of the time since the event before.
+    pub(super) gap: Option<GuardId>,
 }
 
 /// One repetition of a group whose time is bounded.
@@ -177,6 +179,8 @@ struct Waiting {
     /// `None` where nothing may be skipped.
     ignore: Option<GuardId>,
     optional: bool,
+    /// What of `take` speaks of the time since the event before.
+    gap: Option<GuardId>,
 }
 
 struct Builder {
@@ -227,9 +231,9 @@ impl<'p> Builder {
             let gap = self.gap_guard(place);
             let respected = gap.map_or(respected, |gap| self.graph.guards.and(respected, gap));
             if next_role == Role::Final {
-                self.add(state, Verb::Ignore, next, respected);
+                self.add_in_gap(state, Verb::Ignore, next, respected, gap);
             } else {
-                self.add(state, Verb::Proceed, next, respected);
+                self.add_in_gap(state, Verb::Proceed, next, respected, gap);
             }
             let stop = self.stop(stage)?;
             self.add(state, Verb::Proceed, stop, violated);
@@ -302,7 +306,7 @@ impl<'p> Builder {
             self.make_wait(sink, take);
         }
         let mut next = sink;
-        let again = Waiting { take, ignore: inner_ignore, optional: true };
+        let again = Waiting { take, ignore: inner_ignore, optional: true, gap: None };
         for _ in min..max {
             next = self.single(place, next, proceed, again, false)?;
             if longest {
@@ -319,7 +323,7 @@ impl<'p> Builder {
         let gap = self.gap_guard(place);
         let take = gap.map_or(take, |gap| self.graph.guards.and(take, gap));
         let ignore = self.first_ignore_guard(place, gap);
-        let first = Waiting { take, ignore, optional: quantifier.optional };
+        let first = Waiting { take, ignore, optional: quantifier.optional, gap };
         let state = self.single(place, next, proceed, first, true)?;
         if Self::is_longest(place, quantifier) && quantifier.optional {
             self.settle(state);
@@ -412,7 +416,7 @@ impl<'p> Builder {
         let state = self.state(Role::Normal)?;
         // Once the event is taken, the nots before an optional step no longer hold.
         let target = self.without_earlier_nots(place, sink)?;
-        self.add(state, Verb::Take(stage), target, waiting.take);
+        self.add_in_gap(state, Verb::Take(stage), target, waiting.take, waiting.gap);
         if waiting.optional {
             let always = self.proceed_guard(place);
             match quantifier.until {
@@ -430,7 +434,7 @@ impl<'p> Builder {
         if let Some(ignore) = waiting.ignore {
             if waiting.optional || place.heads_optional_group() {
                 let skipping = self.state(Role::Normal)?;
-                self.add(skipping, Verb::Take(stage), target, waiting.take);
+                self.add_in_gap(skipping, Verb::Take(stage), target, waiting.take, waiting.gap);
                 self.add(skipping, Verb::Ignore, skipping, ignore);
                 self.add_stops(place, skipping)?;
                 self.add(state, Verb::Ignore, skipping, ignore);
@@ -770,7 +774,19 @@ impl<'p> Builder {
     }
 
     fn add(&mut self, state: StateId, verb: Verb, target: StateId, guard: GuardId) {
-        self.graph.states[state.index()].transitions.push(Transition { verb, target, guard });
+        self.add_in_gap(state, verb, target, guard, None);
+    }
+
+    fn add_in_gap(
+        &mut self,
+        state: StateId,
+        verb: Verb,
+        target: StateId,
+        guard: GuardId,
+        gap: Option<GuardId>,
+    ) {
+        let transition = Transition { verb, target, guard, gap };
+        self.graph.states[state.index()].transitions.push(transition);
     }
 }
 

@@ -1,9 +1,12 @@
 //! Engines behind one trait.
 
+use kleene::diagnostic::Severity;
 use kleene::exec::reference::{Reference, Told};
 use kleene::exec::{KeyState, Matcher, Outcome, OutcomeKind, Store};
 use kleene::hir::Pattern;
-use kleene::{Event as _, Record, Timestamp};
+use kleene::{Event as _, Record, RuleSet, Timestamp};
+
+use crate::text;
 
 /// Something that finds patterns in one key's events.
 pub trait Engine {
@@ -130,4 +133,37 @@ pub fn run(session: &mut dyn Session, events: &[Record]) -> Vec<Vec<Told>> {
     }
     steps.push(session.advance(Timestamp::MAX));
     steps
+}
+
+/// [`Matcher`], with the pattern printed as a rule, parsed and checked on the way.
+#[derive(Clone, Copy, Debug)]
+pub struct TextEngine;
+
+impl TextEngine {
+    /// The pattern that the parser and the checker make of the rule that says `pattern`. Its steps
+    /// have the same ids.
+    ///
+    /// # Errors
+    /// If the language has no words for it, or the checker refuses it.
+    pub fn read_back(pattern: &Pattern) -> Result<Pattern, String> {
+        let text = text::rule(pattern).map_err(|problems| problems.join(", "))?;
+        let rules = RuleSet::parse(&text).map_err(|error| {
+            let reports = error.diagnostics().iter().map(|report| &report.diagnostic);
+            let errors = reports.filter(|diagnostic| diagnostic.severity == Severity::Error);
+            let messages: Vec<_> = errors.map(|error| error.message.clone()).collect();
+            format!("{}\n{text}", messages.join(", "))
+        })?;
+        let rule = rules.rules().first().ok_or("there is no rule")?;
+        Ok(rule.pattern.clone())
+    }
+}
+
+impl Engine for TextEngine {
+    fn name(&self) -> &'static str {
+        "text"
+    }
+
+    fn start(&self, pattern: &Pattern) -> Result<Box<dyn Session>, String> {
+        MatcherEngine.start(&TextEngine::read_back(pattern)?)
+    }
 }

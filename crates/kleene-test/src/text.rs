@@ -33,11 +33,22 @@ pub fn rule(pattern: &Pattern) -> Result<String, Vec<String>> {
         let _ = writeln!(text, "  within {within}ms");
     }
     let _ = writeln!(text, "  skip {}", skip(pattern));
-    if pattern.tell_timeouts {
+    // Where nothing bounds the time, the checker says that nothing can time out.
+    if pattern.tell_timeouts && (pattern.within.is_some() || has_bound(&pattern.body)) {
         text += "  on timeout emit { step: match.step }\n";
     }
     text += "}\n";
     Ok(text)
+}
+
+fn has_bound(sequence: &Sequence) -> bool {
+    sequence.items.iter().any(|item| {
+        let inside = match &item.kind {
+            ItemKind::Group { body, within, .. } => within.is_some() || has_bound(body),
+            _ => false,
+        };
+        inside || item.gap.is_some_and(|gap| gap.max.is_some())
+    })
 }
 
 /// What a pattern's matches drop, in words.
@@ -126,6 +137,9 @@ impl Printer<'_> {
                 let _ = write!(self.text, " as {name}");
             }
             ItemKind::Group { body, quantifier, within, .. } => {
+                if body.items.len() == 1 {
+                    self.problem("a group of one step, which is taken for that step");
+                }
                 self.text += "(";
                 self.sequence(body, false);
                 if let Some(within) = within {
