@@ -298,6 +298,14 @@ fn common(some: &[Bound], others: &[Bound]) -> Vec<Bound> {
             });
         }
     }
+    // Of one kind the least decides.
+    result.sort_unstable();
+    result.dedup_by(|later, earlier| match (*later, *earlier) {
+        (Bound::Last(_), Bound::Last(_)) => true,
+        (Bound::LastUnlessSet(c, _), Bound::LastUnlessSet(d, _))
+        | (Bound::Clock(c, _), Bound::Clock(d, _)) => c == d,
+        _ => false,
+    });
     result
 }
 

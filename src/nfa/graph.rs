@@ -673,12 +673,10 @@ impl<'p> Builder {
     }
 
     fn copy_without(&mut self, state: StateId, stops: &[StateId]) -> Result<StateId, BuildError> {
-        // The end, and the joint of a group that is being laid out: what follows it is a new
-        // repetition, where the nots hold again.
-        if self.graph.states[state.index()].transitions.is_empty() {
+        let copy = self.copy(state)?;
+        if copy == state {
             return Ok(state);
         }
-        let copy = self.copy(state)?;
         let transitions = std::mem::take(&mut self.graph.states[copy.index()].transitions);
         let mut kept = Vec::with_capacity(transitions.len());
         for mut transition in transitions {
@@ -696,7 +694,12 @@ impl<'p> Builder {
         Ok(copy)
     }
 
+    /// A state with the same transitions. The end needs none, and the joint of a group that is
+    /// being laid out has none yet: behind it is a new repetition, where all holds again.
     fn copy(&mut self, state: StateId) -> Result<StateId, BuildError> {
+        if self.graph.states[state.index()].transitions.is_empty() {
+            return Ok(state);
+        }
         let copy = self.state(self.graph.states[state.index()].role)?;
         let original = &self.graph.states[state.index()];
         let (role, settles) = (original.role, original.settles);

@@ -114,7 +114,7 @@ impl ClockOp {
 }
 
 /// When a partial match that waits in a state runs out of time, exclusive.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Bound {
     /// So many milliseconds after the event captured last.
     Last(i64),
