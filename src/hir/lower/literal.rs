@@ -243,6 +243,9 @@ impl<'a> Env<'a> {
     ) -> Option<Value> {
         let name = &param.name.node;
         let long = rule.map(|rule| format!("{rule}.{name}"));
+        if !self.host.is_empty() {
+            self.host_names.extend([name.clone()].into_iter().chain(long.clone()));
+        }
         let mut found = None;
         for (index, host) in self.host.iter().enumerate() {
             let is_long = long.as_deref() == Some(host.name.as_str());
@@ -258,7 +261,10 @@ impl<'a> Env<'a> {
         if value.is_none() {
             let text = &self.host[index].value;
             let message = format!("`{text}` is no {kind}, which the parameter `{name}` is");
-            let diagnostic = self.host_diagnostic(index, message);
+            let mut diagnostic = self.host_diagnostic(index, message);
+            if kind == Kind::DURATION && text.parse::<f64>().is_ok() {
+                diagnostic.help = Some(format!("a duration has a unit: `{name}={text}s`"));
+            }
             self.report(self.sources.len() + index, diagnostic);
         }
         value

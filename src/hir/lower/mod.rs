@@ -19,7 +19,7 @@ mod test_block;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hashbrown::HashSet;
@@ -106,6 +106,8 @@ struct Env<'a> {
     host: &'a [HostParam],
     /// Which of the host's parameters found one.
     host_used: Vec<bool>,
+    /// The names by which the host could give parameters; kept only if it gives any.
+    host_names: BTreeSet<String>,
     sources: Vec<Source>,
     diagnostics: Vec<(usize, Diagnostic)>,
     told: HashSet<(usize, Code, Span, String)>,
@@ -125,6 +127,7 @@ impl<'a> Env<'a> {
             declared: BTreeMap::new(),
             host,
             host_used: vec![false; host.len()],
+            host_names: BTreeSet::new(),
             sources: files.iter().map(|(source, _)| source.clone()).collect(),
             diagnostics: Vec::new(),
             told: HashSet::new(),
@@ -246,7 +249,7 @@ impl<'a> Env<'a> {
         for (index, param) in self.host.iter().enumerate() {
             if !self.host_used[index] {
                 let message = format!("there is no parameter `{}`", param.name);
-                let near = nearest(&param.name, self.params.keys().copied());
+                let near = nearest(&param.name, self.host_names.iter().map(String::as_str));
                 let mut diagnostic = self.host_diagnostic(index, message);
                 diagnostic.help = Some(near.map_or_else(
                     || "name it as `param` or `rule.param`".to_owned(),
