@@ -1,7 +1,7 @@
 //! What Kleene's tests share: the recorded cases of Flink CEP, random patterns and streams, and
 //! engines behind one trait.
 //!
-//! * [`format`] reads the files of `testdata/conformance`.
+//! * [`mod@format`] reads the files of `testdata/conformance`.
 //! * [`convert`] turns a case into a pattern, [`text`] a pattern into a rule.
 //! * [`engine`] runs the events of a case through an engine.
 //! * [`judge`] compares what it told with what was recorded.

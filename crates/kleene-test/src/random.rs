@@ -1,7 +1,7 @@
 //! Random patterns and streams for property tests.
 //!
 //! A [`RandomPattern`] is a plain tree that proptest can shrink; [`RandomPattern::build`] makes a
-//! pattern of it over the events of [`convert::schema`](crate::convert::schema).
+//! pattern of it over the events of [`crate::convert::schema`].
 
 use std::fmt;
 
