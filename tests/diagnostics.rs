@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kleene::diagnostic::{Diagnostic, Source};
+use kleene::RuleSet;
+use kleene::diagnostic::{Code, Diagnostic, Source};
+use kleene::ruleset::Report;
 
 #[test]
 fn every_mistake_is_told_as_recorded() {
@@ -18,8 +20,8 @@ fn every_mistake_is_told_as_recorded() {
         let text = fs::read_to_string(&file).unwrap();
         let name = file.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
         let source = Source::new(name.as_str(), text);
-        let rendered: Vec<String> =
-            check(&root, &source).iter().map(|diagnostic| diagnostic.render(&source)).collect();
+        let reports = check(&root, &source);
+        let rendered: Vec<String> = reports.iter().map(ToString::to_string).collect();
         let found = rendered.join("\n");
         let record = file.with_extension("txt");
         let expected = fs::read_to_string(&record).unwrap_or_default();
@@ -36,22 +38,81 @@ fn every_mistake_is_told_as_recorded() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+#[test]
+fn every_code_is_shown_and_explained() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/diagnostics");
+    let files = rule_files(&root);
+    assert!(files.len() >= 80, "only {} files", files.len());
+    let shown: String = files
+        .iter()
+        .map(|file| fs::read_to_string(file.with_extension("txt")).unwrap_or_default())
+        .collect();
+    let mut wrong = String::new();
+    for code in Code::ALL {
+        if !shown.contains(&format!("[{code}]: ")) {
+            let _ = writeln!(wrong, "{code}: no file shows it");
+        }
+        let text = code.explanation();
+        if !text.starts_with(&format!("# {code}: ")) || text.lines().any(|line| line.len() > 120) {
+            let _ = writeln!(wrong, "{code}: its explanation is not laid out as the others are");
+        }
+        let told = |label: &str| told_of_example(*code, label);
+        match told("\nWrong:\n") {
+            Some(codes) if !codes.is_empty() && codes.iter().all(|found| found == code) => {}
+            codes => {
+                let _ = writeln!(wrong, "{code}: of its wrong example is told {codes:?}");
+            }
+        }
+        match told("\nRight:\n") {
+            Some(codes) if codes.is_empty() => {}
+            codes => {
+                let _ = writeln!(wrong, "{code}: of its right example is told {codes:?}");
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// The codes that are told of the example behind `label`; `None` if there is none. What merely can't
+/// be run yet is not counted.
+fn told_of_example(code: Code, label: &str) -> Option<Vec<Code>> {
+    let (_, behind) = code.explanation().split_once(label)?;
+    let lines = behind.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
+    let text: String =
+        lines.map(|line| line.strip_prefix("    ").unwrap_or_default().to_owned() + "\n").collect();
+    if text.trim().is_empty() {
+        return None;
+    }
+    let source = Source::new("explain/example.cep", text);
+    let told = check(Path::new("."), &source);
+    let codes = told.iter().map(|report| report.diagnostic.code);
+    Some(codes.filter(|found| *found == code || *found != Code::Unsupported).collect())
+}
+
 /// What is told about a file: the folder says how far it is read.
-fn check(root: &Path, source: &Source) -> Vec<Diagnostic> {
+fn check(root: &Path, source: &Source) -> Vec<Report> {
     if source.name.starts_with("syntax/") {
-        return kleene::syntax::parse(source).1;
+        let report = |diagnostic: Diagnostic| Report { source: source.clone(), diagnostic };
+        return kleene::syntax::parse(source).1.into_iter().map(report).collect();
     }
     let folder = root.join(&*source.name);
     let beside = |_: &Source, path: &str| {
         let text = fs::read_to_string(folder.with_file_name(path));
         text.map_err(|_| "there is no such file".to_owned())
     };
-    let rules = kleene::RuleSet::builder().source(source.clone()).loader(beside).build();
-    let reports = match &rules {
-        Ok(rules) => rules.warnings(),
-        Err(error) => error.diagnostics(),
-    };
-    reports.iter().map(|report| report.diagnostic.clone()).collect()
+    let mut builder = RuleSet::builder().source(source.clone()).loader(beside);
+    for (name, value) in params(&source.text) {
+        builder = builder.param(name, value);
+    }
+    builder
+        .build()
+        .map_or_else(|error| error.diagnostics().to_vec(), |rules| rules.warnings().to_vec())
+}
+
+/// The parameters that a comment such as `# --param wait=2m` gives.
+fn params(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix("# --param "));
+    lines.filter_map(|param| param.split_once('='))
 }
 
 fn rule_files(folder: &Path) -> Vec<PathBuf> {

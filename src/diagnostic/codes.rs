@@ -5,6 +5,7 @@
 //! `E09xx` the rest; warnings count from `W0001`.
 
 use std::fmt;
+use std::str::FromStr;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
@@ -23,6 +24,14 @@ macro_rules! codes {
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Code::$name => $text,)*
+                }
+            }
+
+            /// What it means at length, with an example that is wrong and one that is right, as
+            /// Markdown that reads well as plain text.
+            pub const fn explanation(self) -> &'static str {
+                match self {
+                    $(Code::$name => include_str!(concat!("explain/", $text, ".md")),)*
                 }
             }
         }
@@ -141,11 +150,41 @@ codes! {
     Unused = "W0006",
 }
 
+impl Code {
+    /// What it is about, in a few words.
+    pub fn title(self) -> &'static str {
+        let first = self.explanation().lines().next().unwrap_or_default();
+        first.split_once(": ").map_or(first, |(_, title)| title)
+    }
+}
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
+
+/// Reads a code as users see it, in capital letters or not.
+impl FromStr for Code {
+    type Err = UnknownCode;
+
+    fn from_str(text: &str) -> Result<Code, UnknownCode> {
+        let mut codes = Code::ALL.iter().copied();
+        codes.find(|code| code.as_str().eq_ignore_ascii_case(text)).ok_or(UnknownCode(()))
+    }
+}
+
+/// A text that is no code of a diagnostic.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct UnknownCode(());
+
+impl fmt::Display for UnknownCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no such code")
+    }
+}
+
+impl std::error::Error for UnknownCode {}
 
 #[cfg(test)]
 mod tests {
@@ -157,5 +196,15 @@ mod tests {
         texts.sort_unstable();
         texts.dedup();
         assert_eq!(texts.len(), Code::ALL.len());
+    }
+
+    #[test]
+    fn codes_are_read_back() {
+        for code in Code::ALL {
+            assert_eq!(code.as_str().parse(), Ok(*code));
+            assert_eq!(code.as_str().to_lowercase().parse(), Ok(*code));
+        }
+        assert!("E9999".parse::<Code>().is_err());
+        assert_eq!(Code::UnboundedNot.title(), "a `not` at the end without a bound");
     }
 }

@@ -4,7 +4,7 @@
 mod codes;
 mod render;
 
-pub use codes::Code;
+pub use codes::{Code, UnknownCode};
 
 use std::fmt;
 use std::sync::Arc;

@@ -69,6 +69,13 @@ Examples:
 Exit codes: 0 all is formatted; 1 the rules have mistakes, or --check found something to format;
 2 wrong usage, or a file that cannot be read or written.";
 
+const EXPLAIN_HELP: &str = "\
+Examples:
+  kleene explain E0401               what it means, a wrong example and a right one
+  kleene explain                     all codes, a line each
+
+Exit codes: 0 it was explained; 2 there is no such code.";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -86,6 +93,9 @@ pub(crate) enum Command {
     /// Write rules in their one spelling, comments kept
     #[command(after_help = FMT_HELP)]
     Fmt(FmtArgs),
+    /// Say at length what an error or warning means
+    #[command(after_help = EXPLAIN_HELP)]
+    Explain(ExplainArgs),
 }
 
 /// `kleene run`
@@ -194,6 +204,14 @@ pub(crate) struct FmtArgs {
     /// Print the result instead of changing files
     #[arg(long)]
     pub(crate) stdout: bool,
+}
+
+/// `kleene explain`
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArgs {
+    /// The code of a diagnostic, such as E0401 [default: list them all]
+    #[arg(value_name = "CODE")]
+    pub(crate) subject: Option<PathBuf>,
 }
 
 fn bound(text: &str) -> Result<Duration, String> {

@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Check(args) => commands::check(args),
         Command::Test(args) => commands::test(args),
         Command::Fmt(args) => commands::fmt(args),
+        Command::Explain(args) => commands::explain(args),
     };
     match result {
         Ok(Ending::Fine) => ExitCode::SUCCESS,

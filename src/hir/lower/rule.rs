@@ -10,7 +10,7 @@ use super::literal::Given;
 use super::names::{self, Defines, listed};
 use super::pattern::StepInfo;
 use super::{Env, Param, canon, unknown};
-use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::FieldRef;
 use crate::hir::{
     Condition, ConditionId, Emit, Expr, KeyPart, Meta, Pattern, Rule, Skip, SkipStrategy, Stage,
@@ -38,6 +38,12 @@ pub(super) struct Cx<'e, 'a> {
     pub(super) steps_written_out: u64,
     /// How many repeated groups there are.
     pub(super) loop_count: usize,
+    /// Whether the rule has `skip none`.
+    pub(super) keeps_all: bool,
+    /// Where a pattern stands whose partial matches can wait for ever.
+    pub(super) waits_forever: Option<(usize, Span)>,
+    /// Whether a gap bounds some wait.
+    pub(super) bounded_waits: bool,
     pub(super) used_defines: BTreeSet<&'a str>,
     used_params: BTreeSet<&'a str>,
     conditions: Vec<Condition>,
@@ -225,6 +231,9 @@ impl<'a> Env<'a> {
             key: Vec::new(),
             steps_written_out: 0,
             loop_count: 0,
+            keeps_all: false,
+            waits_forever: None,
+            bounded_waits: false,
             used_defines: BTreeSet::new(),
             used_params: BTreeSet::new(),
             conditions: Vec::new(),
@@ -309,6 +318,10 @@ impl<'a> Cx<'_, 'a> {
                 self.env.report(source, Diagnostic::unsupported(clause.span, what));
             }
         }
+        self.keeps_all = matches!(
+            get("skip").map(|(_, clause)| &clause.node),
+            Some(Clause::Skip(ast::Skip { strategy: ast::SkipStrategy::None, .. }))
+        );
         let mut body = None;
         if let Some((source, clause)) = get("match")
             && let Clause::Match(found) = &clause.node
@@ -330,7 +343,9 @@ impl<'a> Cx<'_, 'a> {
         });
         let on_timeout = get("on timeout").and_then(|(source, clause)| {
             let Clause::OnTimeout(emit) = &clause.node else { return None };
-            if get("within").is_none() {
+            if get("within").is_none() && body.is_some() && !self.bounded_waits {
+                // That it waits for ever is said with it.
+                self.waits_forever = None;
                 let message = "without `within` nothing times out";
                 self.env.report(
                     source,
@@ -340,6 +355,14 @@ impl<'a> Cx<'_, 'a> {
             }
             Some(self.at(source, |cx| cx.emit(emit, What::Timeout)))
         });
+        if let Some((source, span)) = self.waits_forever {
+            let message = "without `within`, a partial match waits for ever";
+            self.env.report(
+                source,
+                Diagnostic::warning(Code::NoWithin, span, message)
+                    .help("say how long a match may take: `within 1h`"),
+            );
+        }
         let meta = self.meta(clauses);
         let body = body?;
         let tell_timeouts = on_timeout.is_some();

@@ -1,11 +1,13 @@
 //! The commands, one a file.
 
 mod check;
+mod explain;
 mod fmt;
 mod run;
 mod test;
 
 pub(crate) use check::check;
+pub(crate) use explain::explain;
 pub(crate) use fmt::fmt;
 pub(crate) use run::run;
 pub(crate) use test::test;

@@ -3,6 +3,7 @@
 
 mod check;
 mod common;
+mod explain;
 mod fmt;
 mod run;
 mod test;

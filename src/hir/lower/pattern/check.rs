@@ -197,27 +197,45 @@ impl<'a> Cx<'_, 'a> {
         }
     }
 
-    pub(super) fn warn_loops(&mut self, plan: &Plan<'a>, bounded: bool) {
-        for item in &plan.items {
+    /// Tells of loops whose partial matches grow with each event.
+    pub(super) fn warn_loops(&mut self, plan: &Plan<'a>, top: bool, bounded: bool) {
+        for (index, item) in plan.items.iter().enumerate() {
             let quant = match &item.kind {
                 PlanKind::Step { quant, .. } => quant,
                 PlanKind::Group { plan, quant, within, .. } => {
-                    self.warn_loops(plan, bounded || within.is_some());
+                    self.warn_loops(plan, false, bounded || within.is_some());
                     quant
                 }
                 PlanKind::Not { .. } => continue,
             };
             let Quantifier { mode, inner, max: None, .. } = quant.quantifier else { continue };
-            let branches =
-                inner == Contiguity::Any || mode == LoopMode::Each && inner != Contiguity::Next;
-            if let (true, false, None, Some(span)) = (branches, bounded, quant.until, quant.span) {
-                let message = "without `within`, the partial matches of this loop grow with each \
-                               event and are never given up";
-                self.report(
-                    Diagnostic::warning(Code::ExponentialLoop, span, message)
-                        .help("bound it with `within`, or take `any` or `each` away"),
-                );
+            let (None, Some(span)) = (quant.until, quant.span) else { continue };
+            let doubles = inner == Contiguity::Any;
+            let last = top && index + 1 == plan.items.len();
+            if mode != LoopMode::Each || inner == Contiguity::Next {
+                continue;
             }
+            let (message, help) = if !bounded {
+                (
+                    "without `within`, the partial matches of this loop grow with each event and \
+                     are never given up",
+                    "bound it with `within`, or take `any` or `each` away",
+                )
+            } else if doubles && (self.keeps_all || !last) {
+                (
+                    "the partial matches of this loop double with each event that it can take",
+                    "give it an upper bound or an `until`, or take `any` away",
+                )
+            } else if self.keeps_all {
+                (
+                    "with `skip none`, this loop gives a match for each event that it begins with \
+                     and each length",
+                    "let a match skip something, give the loop an upper bound, or take `each` away",
+                )
+            } else {
+                continue;
+            };
+            self.report(Diagnostic::warning(Code::ExponentialLoop, span, message).help(help));
         }
     }
 
@@ -233,8 +251,8 @@ impl<'a> Cx<'_, 'a> {
         {
             let message = format!("a loop at the end matches as soon as it came {min} times");
             let message = if min == 1 { message.replace("1 times", "once") } else { message };
-            let each =
-                format!("write `{name}{{{min}}}` if that is meant, or `each` for a match each");
+            let plain = if min == 1 { name } else { format!("{name}{{{min}}}") };
+            let each = format!("write `{plain}` if that is meant, or `each` for a match each");
             let help = match last.kind {
                 PlanKind::Group { .. } => each,
                 _ => format!("{each}; `{{{min}.. longest}}` waits for all"),
@@ -243,10 +261,13 @@ impl<'a> Cx<'_, 'a> {
         }
     }
 
-    pub(super) fn warn_without_within(&mut self, plan: &Plan<'a>, span: Span, within: Option<i64>) {
+    /// Notes whether a partial match can wait for ever.
+    pub(super) fn note_waits(&mut self, plan: &Plan<'a>, span: Span, within: Option<i64>) {
+        let gap =
+            |item: &PlanItem<'_>| item.arrow.gap.as_ref().is_some_and(|gap| gap.max.is_some());
         let waits = |(index, item): (usize, &PlanItem<'_>)| match &item.kind {
             PlanKind::Step { quant, .. } => {
-                index > 0 && item.arrow.contiguity != ast::Contiguity::Next
+                index > 0 && item.arrow.contiguity != ast::Contiguity::Next && !gap(item)
                     || quant.can_repeat() && quant.quantifier.inner != Contiguity::Next
             }
             PlanKind::Not { duration, .. } => {
@@ -254,6 +275,7 @@ impl<'a> Cx<'_, 'a> {
             }
             PlanKind::Group { .. } => true,
         };
+        self.bounded_waits = plan.items.iter().any(gap);
         if within.is_none() && plan.items.iter().enumerate().any(waits) {
             // A last `not` with `for` gives up by itself.
             if let [PlanItem { kind: PlanKind::Step { quant, .. }, .. }, last] =
@@ -263,11 +285,7 @@ impl<'a> Cx<'_, 'a> {
             {
                 return;
             }
-            let message = "without `within`, a partial match waits for ever";
-            self.report(
-                Diagnostic::warning(Code::NoWithin, span, message)
-                    .help("say how long a match may take: `within 1h`"),
-            );
+            self.waits_forever = Some((self.source, span));
         }
     }
 }

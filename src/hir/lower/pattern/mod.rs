@@ -88,12 +88,12 @@ impl<'a> Cx<'_, 'a> {
         }
         self.check_absences(&plan, true, within);
         self.check_longest(&plan, true, within);
-        self.warn_loops(&plan, within.is_some());
         if let Some(last) = plan.items.last() {
             self.warn_last_loop(last);
         }
         if self.env.errors == errors {
-            self.warn_without_within(&plan, body.span, within);
+            self.warn_loops(&plan, true, within.is_some());
+            self.note_waits(&plan, body.span, within);
         }
         self.check_names();
         Some(self.sequence(&plan, within))
