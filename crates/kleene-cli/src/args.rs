@@ -76,6 +76,19 @@ Examples:
 
 Exit codes: 0 it was explained; 2 there is no such code.";
 
+const INFER_HELP: &str = "\
+Examples:
+  kleene infer orders.jsonl.gz > events.cep              and write rules below the declarations
+  head -n 1000 app.log | kleene infer - --type-field event
+  kleene infer ticks.csv --type tick                     one type, which no column tells
+
+What is missing or null in some events gets a `?`. Of several times the likeliest is marked as the
+event time, and a comment says why. What has no one type (a number here, a text there; lists of
+objects) is left to `..`, with a comment: rules can read it, unchecked. Read the comments, and
+change what you know better.
+
+Exit codes: 0 declarations were printed; 2 wrong usage, or nothing can be read as an event.";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -96,6 +109,9 @@ pub(crate) enum Command {
     /// Say at length what an error or warning means
     #[command(after_help = EXPLAIN_HELP)]
     Explain(ExplainArgs),
+    /// Read a sample of events and print event declarations that fit them
+    #[command(after_help = INFER_HELP)]
+    Infer(InferArgs),
 }
 
 /// `kleene run`
@@ -212,6 +228,50 @@ pub(crate) struct ExplainArgs {
     /// The code of a diagnostic, such as E0401 [default: list them all]
     #[arg(value_name = "CODE")]
     pub(crate) subject: Option<PathBuf>,
+}
+
+/// `kleene infer`
+#[derive(Args, Debug)]
+pub(crate) struct InferArgs {
+    /// Where events come from; `-` is standard input. Gzip is recognised by itself
+    #[arg(value_name = "FILE")]
+    pub(crate) input: PathBuf,
+
+    /// Look at the first so many lines
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) sample: u64,
+
+    /// How the input is written [default: by the file's name, else jsonl]
+    #[arg(short, long, value_enum)]
+    pub(crate) format: Option<Format>,
+
+    /// The field that holds the event type; dotted for one in a nested object
+    #[arg(long, value_name = "FIELD", default_value = "type")]
+    pub(crate) type_field: String,
+
+    /// The type of every event, where no field tells
+    #[arg(long = "type", value_name = "NAME", conflicts_with = "type_field")]
+    pub(crate) event_type: Option<String>,
+
+    /// The field that holds the event time [default: the likeliest]
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) time_field: Option<String>,
+
+    /// What times given as numbers count since 1970 [default: what most of them can be]
+    #[arg(long, value_enum)]
+    pub(crate) time_unit: Option<TimeUnit>,
+
+    /// What separates the cells of CSV [default: comma, tab for .tsv]
+    #[arg(long, value_name = "CHAR", value_parser = delimiter)]
+    pub(crate) delimiter: Option<u8>,
+
+    /// Lines longer than this are left out (bytes, or with K or M)
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1M")]
+    pub(crate) max_line: usize,
+
+    /// Nothing on standard error but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
 }
 
 fn bound(text: &str) -> Result<Duration, String> {

@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod infer;
 mod input;
 mod interrupt;
 mod output;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Test(args) => commands::test(args),
         Command::Fmt(args) => commands::fmt(args),
         Command::Explain(args) => commands::explain(args),
+        Command::Infer(args) => commands::infer(args),
     };
     match result {
         Ok(Ending::Fine) => ExitCode::SUCCESS,

@@ -3,11 +3,13 @@
 mod check;
 mod explain;
 mod fmt;
+mod infer;
 mod run;
 mod test;
 
 pub(crate) use check::check;
 pub(crate) use explain::explain;
 pub(crate) use fmt::fmt;
+pub(crate) use infer::infer;
 pub(crate) use run::run;
 pub(crate) use test::test;

@@ -58,17 +58,34 @@ impl<'a> Row<'a> {
         let text = self.text;
         self.cells.iter().map(move |&(start, end)| &text[start..end])
     }
+
+    /// The names of the columns that this row heads.
+    pub(crate) fn header(&self) -> Result<Vec<String>, String> {
+        let header: Vec<String> = self.iter().map(|name| name.trim().into()).collect();
+        match header.iter().enumerate().find(|(index, name)| header[..*index].contains(name)) {
+            Some((_, name)) => Err(format!("the CSV header has two columns called `{name}`")),
+            None => Ok(header),
+        }
+    }
+
+    /// Each cell with its column of `header`, which has to have as many.
+    pub(crate) fn matched<'h, T>(
+        &self,
+        header: &'h [T],
+    ) -> Result<impl Iterator<Item = (&'h T, &'a str)> + use<'a, 'h, T>, String> {
+        let (wanted, found) = (header.len(), self.cells.len());
+        if wanted == found {
+            Ok(header.iter().zip(self.iter()))
+        } else {
+            Err(format!("expected {wanted} cells as in the header, found {found}"))
+        }
+    }
 }
 
 impl CsvParser {
     /// A parser for the columns that `header` names, or why that does not work.
     pub(crate) fn new(layouts: Layouts, header: &Row<'_>) -> Result<CsvParser, String> {
-        let header: Vec<Arc<str>> = header.iter().map(|name| name.trim().into()).collect();
-        for (index, name) in header.iter().enumerate() {
-            if header[..index].contains(name) {
-                return Err(format!("the CSV header has two columns called `{name}`"));
-            }
-        }
+        let header: Vec<Arc<str>> = header.header()?.into_iter().map(Arc::from).collect();
         let position = |name: &str| header.iter().position(|column| **column == *name);
         let reading = &layouts.reading;
         let type_column = position(&reading.type_field);
@@ -94,10 +111,7 @@ impl CsvParser {
 
     /// The event in a record: `None` if its type is not declared, the reason if it is not one.
     pub(crate) fn parse(&mut self, row: &Row<'_>) -> Result<Option<Record>, String> {
-        if row.cells.len() != self.header.len() {
-            let (wanted, found) = (self.header.len(), row.cells.len());
-            return Err(format!("expected {wanted} cells as in the header, found {found}"));
-        }
+        let cells = row.matched(&self.header)?;
         if let Some(column) = self.type_column {
             let (start, end) = row.cells[column];
             if start == end {
@@ -119,7 +133,7 @@ impl CsvParser {
         });
         let reading = &self.layouts.reading;
         let mut assembly = Assembly::new(layout, reading, &mut self.seen);
-        for (index, (cell, column)) in row.iter().zip(&*columns).enumerate() {
+        for (index, ((name, cell), column)) in cells.zip(&*columns).enumerate() {
             if Some(index) == self.time_column && !cell.is_empty() {
                 let time = from_text(&FieldType::Time, cell, reading.unit);
                 assembly.set_named_time(&time);
@@ -135,7 +149,7 @@ impl CsvParser {
                     }
                 }
                 Column::Extra if !cell.is_empty() => {
-                    assembly.extra.push((self.header[index].clone(), guess_from_text(cell)));
+                    assembly.extra.push((name.clone(), guess_from_text(cell)));
                 }
                 Column::Extra | Column::Nothing => {}
             }

@@ -94,7 +94,7 @@ pub(crate) fn list_from_text(ty: &FieldType, text: &str, unit: TimeUnit) -> Resu
 }
 
 /// The message of `serde_json` with the place said in the manner of one line.
-fn syntax_reason(error: &serde_json::Error) -> String {
+pub(crate) fn syntax_reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let message = text.rsplit_once(" at line ").map_or(&*text, |(message, _)| message);
     let message = message.strip_prefix("invalid type: ").map_or_else(

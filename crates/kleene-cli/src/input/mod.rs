@@ -4,6 +4,7 @@ mod csv;
 mod json;
 mod layout;
 mod lines;
+mod raw;
 mod scalar;
 mod source;
 mod time;
@@ -17,6 +18,7 @@ use kleene::Record;
 use kleene::schema::Schema;
 
 pub(crate) use layout::Reading;
+pub(crate) use raw::{MAX_DEPTH, Raw, RawFeed, RawItem, list as list_from_cell};
 pub(crate) use source::{Opened, open};
 pub(crate) use time::{TimeUnit, duration_from_text};
 

@@ -5,5 +5,6 @@ mod check;
 mod common;
 mod explain;
 mod fmt;
+mod infer;
 mod run;
 mod test;

@@ -1,0 +1,132 @@
+//! `kleene infer`: event declarations from a sample of the input.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::Ending;
+use crate::args::InferArgs;
+use crate::infer::{Sample, Wanted};
+use crate::input::{self, Format, RawFeed, RawItem};
+use crate::summary::counted;
+
+/// So many lines that are no events are shown with their reasons.
+const SHOWN: usize = 3;
+
+/// Reads a sample and prints the declarations that fit it.
+pub(crate) fn infer(args: &InferArgs) -> Result<Ending> {
+    if !args.quiet && args.input == Path::new("-") && io::stdin().is_terminal() {
+        crate::say("reading events from the terminal; Ctrl-D ends");
+    }
+    let format = args.format.unwrap_or_else(|| Format::of(&args.input));
+    let delimiter = args.delimiter.unwrap_or_else(|| input::delimiter_of(&args.input));
+    let mut feed = RawFeed::start(input::open(&args.input)?, format, delimiter, args.max_line);
+    let mut sample = Sample::new(Wanted {
+        type_field: args.type_field.clone(),
+        fixed_type: args.event_type.clone(),
+        time_field: args.time_field.clone(),
+        unit: args.time_unit,
+    });
+    let mut read = Read::default();
+    let is_whole = loop {
+        // Lines that are no events count as well: an endless input of them has to end, too.
+        if read.events + read.rejected == args.sample {
+            break false;
+        }
+        match feed.next().context("cannot read on in the input")? {
+            RawItem::Event(fields) => match sample.add(fields) {
+                Ok(()) => read.events += 1,
+                Err(reason) => {
+                    read.typeless += 1;
+                    read.reject(None, reason);
+                }
+            },
+            RawItem::Rejected(line, reason) => read.reject(Some(line), reason),
+            RawItem::Nothing => {}
+            RawItem::End => break true,
+            RawItem::Unreadable(reason) => bail!(reason),
+        }
+    };
+    if read.events == 0 {
+        bail!(nothing(&read, &feed, &sample, format));
+    }
+    let name = match args.input.to_str() {
+        Some("-") => String::from("standard input"),
+        _ => args.input.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+    };
+    // A closed pipe has heard enough.
+    let _ = io::stdout().write_all(sample.declarations(&name).as_bytes());
+    if !args.quiet {
+        tell(args, &read, &sample, is_whole);
+    }
+    Ok(Ending::Fine)
+}
+
+/// What was read.
+#[derive(Debug, Default)]
+struct Read {
+    events: u64,
+    /// Lines that are no events.
+    rejected: u64,
+    /// Of these, those that only lack a type.
+    typeless: u64,
+    /// The first of them, with the reasons.
+    reasons: Vec<String>,
+}
+
+impl Read {
+    fn reject(&mut self, line: Option<u64>, reason: String) {
+        self.rejected += 1;
+        if self.reasons.len() < SHOWN && !self.reasons.contains(&reason) {
+            self.reasons.push(match line {
+                Some(line) => format!("line {line}: {reason}"),
+                None => reason,
+            });
+        }
+    }
+}
+
+/// Why nothing can be inferred.
+fn nothing(read: &Read, feed: &RawFeed, sample: &Sample, format: Format) -> String {
+    if feed.is_empty() {
+        return String::from("the input is empty: there is nothing to infer from");
+    }
+    let reasons = read.reasons.join("\n  ");
+    if read.typeless > 0 {
+        return format!("{reasons}\nhelp: {}", sample.hint());
+    }
+    let help = match format {
+        _ if read.rejected == 0 => return String::from("there is no event in the input"),
+        Format::Jsonl => {
+            "one JSON object a line is expected; is it CSV (--format csv), or one JSON array \
+             (`jq -c '.[]'` makes lines of it)?"
+        }
+        Format::Csv => {
+            "CSV is expected; is it JSON (--format jsonl), or is the delimiter another one \
+             (--delimiter)?"
+        }
+    };
+    format!("no line could be read as an event:\n  {reasons}\nhelp: {help}")
+}
+
+fn tell(args: &InferArgs, read: &Read, sample: &Sample, is_whole: bool) {
+    let events = counted(usize::try_from(read.events).unwrap_or(usize::MAX), "event");
+    let types = counted(sample.types(), "type");
+    crate::say(&format!("{events} of {types}"));
+    if read.rejected > 0 {
+        crate::say(&format!("{} could not be used:", counted_lines(read.rejected)));
+        read.reasons.iter().for_each(|reason| crate::say(&format!("  {reason}")));
+        if read.typeless > 0 {
+            crate::say(&format!("hint: {}", sample.hint()));
+        }
+    }
+    if !is_whole {
+        let lines = counted_lines(args.sample);
+        crate::say(&format!("the first {lines} were looked at; --sample takes more"));
+    }
+}
+
+fn counted_lines(count: u64) -> String {
+    counted(usize::try_from(count).unwrap_or(usize::MAX), "line")
+}

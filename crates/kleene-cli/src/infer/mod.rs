@@ -1,0 +1,356 @@
+//! Event declarations from a sample of events.
+
+mod decide;
+mod seen;
+
+use std::fmt::Write as _;
+
+use hashbrown::HashMap;
+use kleene::diagnostic::Source;
+use kleene::syntax::ast::{File, Item};
+use kleene::syntax::{format, print};
+
+use self::decide::{Wishes, decide, index, is_nameable, shown};
+use self::seen::{MAX_NAME, Scope, Seen, Shape};
+use crate::input::{Raw, TimeUnit};
+use crate::summary::{counted, grouped};
+
+/// The most event types that are looked at.
+const MAX_TYPES: usize = 1000;
+
+/// The most fields that are looked at, over all types.
+const MAX_FIELDS_IN_ALL: usize = 20_000;
+
+/// How events are read.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    /// The field that holds the event type; dotted for one in a nested object.
+    pub(crate) type_field: String,
+    /// The type of every event, where the input does not say.
+    pub(crate) fixed_type: Option<String>,
+    /// The field that holds the event time, if it was said.
+    pub(crate) time_field: Option<String>,
+    /// What epoch numbers count, if it was said.
+    pub(crate) unit: Option<TimeUnit>,
+}
+
+/// What was seen of the events so far.
+#[derive(Debug)]
+pub(crate) struct Sample {
+    wanted: Wanted,
+    scope: Scope,
+    types: Vec<(Box<str>, Seen)>,
+    by_name: HashMap<Box<str>, usize>,
+    /// Events of types beyond [`MAX_TYPES`].
+    beyond: u64,
+    /// What could tell the type, where the field that should does not.
+    hints: Hints,
+}
+
+impl Sample {
+    /// Nothing was seen yet.
+    pub(crate) fn new(wanted: Wanted) -> Sample {
+        let type_path = match wanted.fixed_type {
+            Some(_) => Vec::new(),
+            None => wanted.type_field.split('.').map(String::from).collect(),
+        };
+        Sample {
+            wanted,
+            scope: Scope { event: 0, room: MAX_FIELDS_IN_ALL, type_path },
+            types: Vec::new(),
+            by_name: HashMap::new(),
+            beyond: 0,
+            hints: Hints::default(),
+        }
+    }
+
+    /// How many event types were seen.
+    pub(crate) fn types(&self) -> usize {
+        self.types.len()
+    }
+
+    /// Looks at an event. The error says why it is none.
+    pub(crate) fn add(&mut self, fields: Vec<(String, Raw)>) -> Result<(), String> {
+        let name = match &self.wanted.fixed_type {
+            Some(name) => name.clone(),
+            None => match find(&fields, &self.scope.type_path) {
+                Some(Raw::Text(name) | Raw::Cell(name)) if !name.is_empty() => name.clone(),
+                found => {
+                    let reason = match found {
+                        Some(Raw::Text(_) | Raw::Cell(_)) => "it is empty",
+                        Some(_) => "it holds no text",
+                        None => "it is missing",
+                    };
+                    self.hints.saw(&fields);
+                    let field = shown(&[&self.wanted.type_field]);
+                    return Err(format!("no event type in the field {field}: {reason}"));
+                }
+            },
+        };
+        if name.len() > MAX_NAME {
+            return Err(format!("an event type with a name of more than {MAX_NAME} bytes"));
+        }
+        self.scope.event += 1;
+        let index = match self.by_name.get(&*name) {
+            Some(index) => *index,
+            None if self.types.len() >= MAX_TYPES => {
+                self.beyond += 1;
+                return Ok(());
+            }
+            None => {
+                self.by_name.insert(name.as_str().into(), self.types.len());
+                self.types.push((name.into(), Seen::default()));
+                self.types.len() - 1
+            }
+        };
+        if let Some((_, seen)) = self.types.get_mut(index) {
+            let path = self.scope.type_path.clone();
+            let path = (!path.is_empty()).then_some(path.as_slice());
+            seen.object(fields, path, &mut self.scope);
+        }
+        Ok(())
+    }
+
+    /// The declarations, in the one spelling; `name` is that of the input.
+    pub(crate) fn declarations(&self, name: &str) -> String {
+        let unit = self.wanted.unit.unwrap_or_else(|| self.unit());
+        let wishes = Wishes { unit, time_field: self.wanted.time_field.clone() };
+        let mut text = String::new();
+        let events = counted(usize::try_from(self.scope.event).unwrap_or(usize::MAX), "event");
+        let _ = writeln!(text, "# Inferred from {events} of {}.", name.escape_debug());
+        let options = self.options(unit);
+        if !options.is_empty() {
+            let _ = writeln!(text, "# To be read with: kleene run RULES {options}");
+        }
+        if self.beyond > 0 {
+            let _ = writeln!(
+                text,
+                "# More than {} event types: {} of others are left out. Is the type in another \
+                 field (--type-field)?",
+                grouped(MAX_TYPES as u64),
+                counted(usize::try_from(self.beyond).unwrap_or(usize::MAX), "event")
+            );
+        }
+        if self.scope.room == 0 {
+            let _ = writeln!(
+                text,
+                "# Only {} fields in all are looked at.",
+                grouped(MAX_FIELDS_IN_ALL as u64)
+            );
+        }
+        for (name, seen) in &self.types {
+            let count = usize::try_from(seen.count(Shape::Object)).unwrap_or(usize::MAX);
+            let _ = writeln!(text, "\n# {}.", counted(count, "event"));
+            if !is_nameable(name) {
+                let _ = writeln!(text, "# {} is no name that can be declared.", shown(&[name]));
+                continue;
+            }
+            let decided = decide(name, seen, &wishes);
+            for note in &decided.notes {
+                let _ = writeln!(text, "# {note}");
+            }
+            text.push_str(&print(&File { items: vec![Item::Event(decided.decl)] }));
+        }
+        // It is well-formed, so this only lays it out.
+        format(&Source::new("declarations", text.as_str())).unwrap_or(text)
+    }
+
+    /// What `kleene run` has to be told to read the same events.
+    fn options(&self, unit: TimeUnit) -> String {
+        let mut options = Vec::new();
+        match &self.wanted.fixed_type {
+            Some(name) => options.push(format!("--type {}", argument(name))),
+            None if self.wanted.type_field != "type" => {
+                options.push(format!("--type-field {}", argument(&self.wanted.type_field)));
+            }
+            None => {}
+        }
+        let unit = match unit {
+            TimeUnit::S => Some("s"),
+            TimeUnit::Ms => None,
+            TimeUnit::Us => Some("us"),
+            TimeUnit::Ns => Some("ns"),
+        };
+        options.extend(unit.map(|unit| format!("--time-unit {unit}")));
+        options.join(" ")
+    }
+
+    /// The unit in which most numbers are moments whose names speak of time.
+    fn unit(&self) -> TimeUnit {
+        let mut counts = [0; 4];
+        let mut waiting: Vec<(&str, &Seen)> =
+            self.types.iter().map(|(name, seen)| (&**name, seen)).collect();
+        while let Some((name, seen)) = waiting.pop() {
+            if decide::name_rank(name) > 0 {
+                counts.iter_mut().zip(seen.epochs).for_each(|(sum, count)| *sum += count);
+            }
+            waiting.extend(seen.fields.iter().map(|(name, seen)| (&**name, seen)));
+        }
+        let units = [TimeUnit::Ms, TimeUnit::S, TimeUnit::Us, TimeUnit::Ns];
+        // Of equals the first.
+        units.into_iter().rev().max_by_key(|unit| counts[index(*unit)]).unwrap_or_default()
+    }
+
+    /// What to try where no event has a type.
+    pub(crate) fn hint(&self) -> String {
+        self.hints.text()
+    }
+}
+
+/// An argument as a shell takes it.
+fn argument(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_-.@".contains(c);
+    if text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.escape_debug().to_string().replace('\'', "'\\''"))
+    }
+}
+
+/// The value at a path, which may be given as nested objects or with dots in the name.
+fn find<'a>(fields: &'a [(String, Raw)], path: &[String]) -> Option<&'a Raw> {
+    let (first, rest) = path.split_first()?;
+    fields.iter().find_map(|(name, value)| match value {
+        _ if name == first && rest.is_empty() => Some(value),
+        Raw::Object(inner) if name == first => find(inner, rest),
+        _ if name.contains('.') && name.split('.').eq(path.iter().map(String::as_str)) => {
+            Some(value)
+        }
+        _ => None,
+    })
+}
+
+/// Fields that could hold the event type: their values are few.
+#[derive(Debug, Default)]
+struct Hints {
+    fields: Vec<(Box<str>, Vec<Box<str>>)>,
+}
+
+impl Hints {
+    const MAX_FIELDS: usize = 100;
+    const MAX_VALUES: usize = 50;
+
+    fn saw(&mut self, fields: &[(String, Raw)]) {
+        for (name, value) in fields {
+            let (Raw::Text(value) | Raw::Cell(value)) = value else { continue };
+            if name.len() > MAX_NAME || value.len() > MAX_NAME || value.is_empty() {
+                continue;
+            }
+            let known = match self.fields.iter().position(|(known, _)| **known == **name) {
+                Some(index) => index,
+                None if self.fields.len() < Self::MAX_FIELDS => {
+                    self.fields.push((name.as_str().into(), Vec::new()));
+                    self.fields.len() - 1
+                }
+                None => continue,
+            };
+            let values = &mut self.fields[known].1;
+            if values.len() < Self::MAX_VALUES && !values.iter().any(|known| **known == **value) {
+                values.push(value.as_str().into());
+            }
+        }
+    }
+
+    fn text(&self) -> String {
+        const SHOWN: usize = 3;
+        let speaks = |name: &str| {
+            let name = name.to_ascii_lowercase();
+            ["type", "event", "kind", "action", "name"].iter().any(|word| name.contains(word))
+        };
+        let mut likely: Vec<_> =
+            self.fields.iter().filter(|(_, values)| values.len() < Self::MAX_VALUES).collect();
+        likely.sort_by_key(|(name, values)| (!speaks(name), values.len()));
+        let likely: Vec<String> = likely
+            .iter()
+            .take(SHOWN)
+            .map(|(name, values)| {
+                format!("{} ({})", shown(&[name]), counted(values.len(), "value"))
+            })
+            .collect();
+        let field = if likely.is_empty() {
+            String::from("--type-field FIELD")
+        } else {
+            format!("--type-field FIELD, perhaps {}", likely.join(", "))
+        };
+        format!("say which field holds the type ({field}), or give the type of all (--type NAME)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(type_field: &str) -> Sample {
+        Sample::new(Wanted {
+            type_field: type_field.into(),
+            fixed_type: None,
+            time_field: None,
+            unit: None,
+        })
+    }
+
+    fn text(text: &str) -> Raw {
+        Raw::Text(text.into())
+    }
+
+    #[test]
+    fn memory_hangs_on_limits_and_not_on_the_input() {
+        let mut all = sample("type");
+        for number in 0..3000 {
+            let fields = (0..40).map(|field| (format!("f{number}_{field}"), Raw::Int(1)));
+            let ty = (String::from("type"), text(&format!("t{number}")));
+            all.add(std::iter::once(ty).chain(fields).collect()).unwrap();
+        }
+        assert_eq!((all.types(), all.beyond, all.scope.room), (MAX_TYPES, 2000, 0));
+        let fields: usize = all.types.iter().map(|(_, seen)| seen.fields.len()).sum();
+        assert_eq!(fields, MAX_FIELDS_IN_ALL);
+        let told = all.declarations("x");
+        for part in [
+            "# More than 1,000 event types: 2,000 events of others are left out.",
+            "# Only 20,000 fields in all are looked at.",
+            "# Left to `..`: more fields (only 1,000 of a type are looked at",
+        ] {
+            assert!(told.contains(part), "{part}");
+        }
+
+        let mut wide = sample("type");
+        for number in 0..2000 {
+            let name = format!("f{number}");
+            wide.add(vec![(String::from("type"), text("t")), (name, Raw::Int(1))]).unwrap();
+        }
+        assert_eq!(wide.types[0].1.fields.len(), seen::MAX_FIELDS);
+        assert_eq!(wide.types[0].1.left_out, 1000);
+        assert!(wide.add(vec![(String::from("type"), text(&"x".repeat(300)))]).is_err());
+    }
+
+    #[test]
+    fn the_type_is_found_nested_and_dotted() {
+        let inner = vec![(String::from("kind"), text("a"))];
+        let nested = vec![(String::from("event"), Raw::Object(inner))];
+        let dotted = vec![(String::from("event.kind"), text("b"))];
+        let mut sample = sample("event.kind");
+        sample.add(nested).unwrap();
+        sample.add(dotted).unwrap();
+        assert!(sample.add(vec![(String::from("event"), text("c"))]).is_err());
+        let names: Vec<&str> = sample.types.iter().map(|(name, _)| &**name).collect();
+        assert_eq!(names, ["a", "b"]);
+    }
+
+    #[test]
+    fn fields_that_could_tell_the_type_are_named() {
+        let mut sample = sample("type");
+        for number in 0..100 {
+            let fields = vec![
+                (String::from("id"), text(&number.to_string())),
+                (String::from("colour"), text("red")),
+                (String::from("event"), text(["a", "b"][number % 2])),
+            ];
+            assert!(sample.add(fields).is_err());
+        }
+        assert_eq!(
+            sample.hint(),
+            "say which field holds the type (--type-field FIELD, perhaps `event` (2 values), \
+             `colour` (1 value)), or give the type of all (--type NAME)"
+        );
+    }
+}

@@ -1,0 +1,345 @@
+//! Events as they stand in the input, before any rule says what they should be.
+
+use std::fmt;
+use std::io;
+
+use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Deserializer;
+
+use super::csv::{self, Cells, Next};
+use super::json::syntax_reason;
+use super::lines::{Content, Line, Lines};
+use super::source::{Arrival, Opened, Source};
+use super::{Format, not_utf8, too_long};
+
+/// How deep objects and lists are looked into.
+pub(crate) const MAX_DEPTH: usize = 16;
+
+/// A value of the input.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Raw {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A whole number that fits.
+    Int(i64),
+    /// Any other number.
+    Float(f64),
+    /// A JSON string.
+    Text(String),
+    /// A cell of CSV, which may be anything; empty if it is missing.
+    Cell(String),
+    /// A list.
+    List(Vec<Raw>),
+    /// An object.
+    Object(Vec<(String, Raw)>),
+    /// A list or an object below [`MAX_DEPTH`].
+    Deep,
+}
+
+/// What is next in the input.
+#[derive(Debug)]
+pub(crate) enum RawItem {
+    /// The fields of an event, in the order of the input.
+    Event(Vec<(String, Raw)>),
+    /// A line that is no event, and why.
+    Rejected(u64, String),
+    /// Nothing to speak of; go on.
+    Nothing,
+    /// There is no more.
+    End,
+    /// No event can be read from this input, and why.
+    Unreadable(String),
+}
+
+/// Events out of an input, without a schema.
+pub(crate) struct RawFeed {
+    source: Source,
+    lines: Lines,
+    cells: Cells,
+    format: Format,
+    delimiter: u8,
+    /// The names of the columns of CSV, once they have come.
+    header: Option<Vec<String>>,
+    is_empty: bool,
+}
+
+impl RawFeed {
+    /// Starts to read.
+    pub(crate) fn start(opened: Opened, format: Format, delimiter: u8, max_line: usize) -> RawFeed {
+        RawFeed {
+            source: Source::start(opened),
+            lines: Lines::new(max_line),
+            cells: Cells::default(),
+            format,
+            delimiter,
+            header: None,
+            is_empty: true,
+        }
+    }
+
+    /// Whether nothing at all was in the input so far.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.is_empty
+    }
+
+    /// What is next; waits for it.
+    pub(crate) fn next(&mut self) -> io::Result<RawItem> {
+        loop {
+            let item = match self.format {
+                Format::Jsonl => self.json(),
+                Format::Csv => self.csv(),
+            };
+            if let Some(item) = item {
+                return Ok(item);
+            }
+            if self.lines.is_ended() {
+                return Ok(RawItem::End);
+            }
+            match self.source.next()? {
+                Arrival::Block(block) => {
+                    self.is_empty = false;
+                    self.lines.push(block.bytes());
+                    self.source.give_back(block);
+                }
+                Arrival::End => self.lines.end(),
+                Arrival::Woken => {}
+            }
+        }
+    }
+
+    fn json(&mut self) -> Option<RawItem> {
+        let Line { number, content } = self.lines.line()?;
+        let bytes = match content {
+            Content::Whole(bytes) => bytes,
+            Content::TooLong { length, .. } => {
+                return Some(RawItem::Rejected(number, too_long(length)));
+            }
+        };
+        Some(match str::from_utf8(bytes) {
+            Err(error) => RawItem::Rejected(number, not_utf8(&error)),
+            Ok(text) if text.trim_ascii().is_empty() => RawItem::Nothing,
+            Ok(text) => match object(text) {
+                Ok(fields) => RawItem::Event(fields),
+                Err(reason) => RawItem::Rejected(number, reason),
+            },
+        })
+    }
+
+    fn csv(&mut self) -> Option<RawItem> {
+        Some(match csv::next_row(&mut self.lines, &mut self.cells, self.delimiter) {
+            Next::Waiting => return None,
+            Next::Row(_, row) if row.raw.is_empty() => RawItem::Nothing,
+            Next::Row(line, row) => match &self.header {
+                Some(header) => match row.matched(header) {
+                    Ok(cells) => RawItem::Event(
+                        cells.map(|(name, cell)| (name.clone(), Raw::Cell(cell.into()))).collect(),
+                    ),
+                    Err(reason) => RawItem::Rejected(line, reason),
+                },
+                None => match row.header() {
+                    Ok(header) => {
+                        self.header = Some(header);
+                        RawItem::Nothing
+                    }
+                    Err(reason) => RawItem::Unreadable(reason),
+                },
+            },
+            Next::Bad(line, _, reason) if self.header.is_some() => RawItem::Rejected(line, reason),
+            Next::Bad(_, _, reason) => {
+                RawItem::Unreadable(format!("the CSV header cannot be read: {reason}"))
+            }
+        })
+    }
+}
+
+/// The fields of the object that a line of JSON is.
+fn object(line: &str) -> Result<Vec<(String, Raw)>, String> {
+    let mut json = Deserializer::from_str(line);
+    let object = ObjectSeed.deserialize(&mut json);
+    object.and_then(|fields| json.end().map(|()| fields)).map_err(|error| syntax_reason(&error))
+}
+
+/// The list that a cell of CSV holds as JSON.
+pub(crate) fn list(cell: &str) -> Option<Vec<Raw>> {
+    let mut json = Deserializer::from_str(cell);
+    match (RawSeed { depth: 0 }.deserialize(&mut json), json.end()) {
+        (Ok(Raw::List(elements)), Ok(())) => Some(elements),
+        _ => None,
+    }
+}
+
+/// Anything but an object is an error.
+struct ObjectSeed;
+
+impl<'de> DeserializeSeed<'de> for ObjectSeed {
+    type Value = Vec<(String, Raw)>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ObjectSeed {
+    type Value = Vec<(String, Raw)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        fields(map, 1)
+    }
+}
+
+fn fields<'de, A: MapAccess<'de>>(
+    mut map: A,
+    depth: usize,
+) -> Result<Vec<(String, Raw)>, A::Error> {
+    let mut fields = Vec::new();
+    while let Some(name) = map.next_key()? {
+        fields.push((name, map.next_value_seed(RawSeed { depth })?));
+    }
+    Ok(fields)
+}
+
+/// A value that is nested so deep.
+struct RawSeed {
+    depth: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for RawSeed {
+    type Value = Raw;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<Raw, D::Error> {
+        if self.depth > MAX_DEPTH {
+            // What is ignored may nest as deep as it likes.
+            return json.deserialize_ignored_any(IgnoredAny).map(|_| Raw::Deep);
+        }
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for RawSeed {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Raw, E> {
+        Ok(Raw::Bool(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Raw, E> {
+        Ok(Raw::Int(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Raw, E> {
+        #[expect(clippy::cast_precision_loss, reason = "beyond i64: only good for a float")]
+        Ok(i64::try_from(value).map_or(Raw::Float(value as f64), Raw::Int))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Raw, E> {
+        Ok(Raw::Float(value))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Raw, E> {
+        Ok(Raw::Text(value.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Raw, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = list.next_element_seed(RawSeed { depth: self.depth + 1 })? {
+            elements.push(element);
+        }
+        Ok(Raw::List(elements))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Raw, A::Error> {
+        fields(map, self.depth + 1).map(Raw::Object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(format: Format, text: &str) -> Vec<String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("input");
+        std::fs::write(&path, text).unwrap();
+        let mut feed = RawFeed::start(super::super::open(&path).unwrap(), format, b',', 100);
+        let mut all = Vec::new();
+        loop {
+            match feed.next().unwrap() {
+                RawItem::End => return all,
+                RawItem::Nothing => {}
+                RawItem::Event(fields) => all.push(format!("{fields:?}")),
+                RawItem::Rejected(line, reason) => all.push(format!("{line}: {reason}")),
+                RawItem::Unreadable(reason) => {
+                    all.push(reason);
+                    return all;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn json_keeps_the_order_of_its_fields() {
+        let text = "\u{feff}{\"b\":1,\"a\":[1.5,null],\"o\":{\"x\":\"y\"}}\r\n\n[1]\nno\n{} {}\n";
+        assert_eq!(
+            read(Format::Jsonl, text),
+            [
+                "[(\"b\", Int(1)), (\"a\", List([Float(1.5), Null])), \
+                 (\"o\", Object([(\"x\", Text(\"y\"))]))]",
+                "3: not an event: found a list, expected an object",
+                "4: not JSON: expected ident at column 2",
+                "5: not JSON: trailing characters at column 4",
+            ]
+        );
+        let long = format!("{{\"a\":\"{}\"}}\n{{\"a\":true}}", "x".repeat(100));
+        assert_eq!(
+            read(Format::Jsonl, &long),
+            [
+                "1: the line is too long: 108 bytes (--max-line allows more)",
+                "[(\"a\", Bool(true))]"
+            ]
+        );
+    }
+
+    #[test]
+    fn deep_json_is_cut_and_not_followed() {
+        let line = format!("{{\"a\":{}{}}}", "[".repeat(40), "]".repeat(40));
+        let found = read(Format::Jsonl, &line);
+        assert!(found[0].contains("Deep"), "{found:?}");
+        assert_eq!(found[0].matches("List").count(), MAX_DEPTH, "{found:?}");
+    }
+
+    #[test]
+    fn csv_gives_each_cell_the_name_of_its_column() {
+        assert_eq!(
+            read(Format::Csv, "a, b \n1,\n1,2,3\n\"x\"\"y\",\"\n\"\n"),
+            [
+                "[(\"a\", Cell(\"1\")), (\"b\", Cell(\"\"))]",
+                "3: expected 2 cells as in the header, found 3",
+                "[(\"a\", Cell(\"x\\\"y\")), (\"b\", Cell(\"\\n\"))]",
+            ]
+        );
+        assert_eq!(read(Format::Csv, "a,a\n1,2\n"), ["the CSV header has two columns called `a`"]);
+        assert_eq!(read(Format::Csv, ""), [""; 0]);
+    }
+
+    #[test]
+    fn a_cell_may_hold_a_list() {
+        assert_eq!(list("[1, 2]"), Some(vec![Raw::Int(1), Raw::Int(2)]));
+        for cell in ["[1", "1", "{}", "[1] x"] {
+            assert_eq!(list(cell), None, "{cell}");
+        }
+    }
+}
