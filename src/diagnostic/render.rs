@@ -1,5 +1,6 @@
 //! Plain text with a caret. Other renderers (colour, editors) work from the same data.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::{Diagnostic, Label, Source, Span};
@@ -7,13 +8,16 @@ use super::{Diagnostic, Label, Source, Span};
 /// Longest part of a source line that is shown, in characters.
 const MAX_WIDTH: usize = 120;
 
+/// Longest message, label or help that is shown, in characters.
+const MAX_TEXT: usize = 300;
+
 pub(super) fn render(diagnostic: &Diagnostic, source: &Source) -> String {
     let mut out = String::new();
     let Diagnostic { code, severity, message, primary, context, help } = diagnostic;
-    let _ = writeln!(out, "{severity}[{code}]: {message}");
+    let _ = writeln!(out, "{severity}[{code}]: {}", clipped(message));
     let margin = places(&mut out, source, primary, context);
     if let Some(help) = help {
-        let _ = writeln!(out, "{:margin$} = help: {help}", "");
+        let _ = writeln!(out, "{:margin$} = help: {}", "", clipped(help));
     }
     out
 }
@@ -44,7 +48,7 @@ pub(super) fn places(
         if last_line != Some(line) {
             let _ = writeln!(out, "{line:margin$} | {text}");
         }
-        let _ = writeln!(out, "{:margin$} | {underline} {}", "", label.text);
+        let _ = writeln!(out, "{:margin$} | {underline} {}", "", clipped(&label.text));
         while out.ends_with(" \n") {
             out.truncate(out.len() - 2);
             out.push('\n');
@@ -52,6 +56,23 @@ pub(super) fn places(
         last_line = Some(line);
     }
     margin
+}
+
+/// What is said in one line, without the middle where someone's names are very long.
+fn clipped(text: &str) -> Cow<'_, str> {
+    let printable = |c: char| if c.is_control() { ' ' } else { c };
+    if text.chars().count() <= MAX_TEXT && !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let text: String = text.chars().map(printable).collect();
+    let length = text.chars().count();
+    if length <= MAX_TEXT {
+        return Cow::Owned(text);
+    }
+    let half = MAX_TEXT / 2;
+    let first: String = text.chars().take(half).collect();
+    let last: String = text.chars().skip(length - half).collect();
+    Cow::Owned(format!("{first} ... {last}"))
 }
 
 /// The line that `span` starts on, and the marks that underline it there.
@@ -91,6 +112,18 @@ mod tests {
         assert_eq!(
             text,
             "error[E0201]: no event type `ordr`\n --> shop.cep:2:9\n  |\n1 | rule x {\n  |      - in this rule\n2 |   match ordr\n  |         ^^^^ not declared\n  = help: did you mean `order`?\n"
+        );
+    }
+
+    #[test]
+    fn long_names_and_line_breaks_do_not_fill_the_screen() {
+        let source = Source::new("x", "abc");
+        let message = format!("there is no `{}`\nat all", "long".repeat(1000));
+        let text = Diagnostic::error(Code::UnknownType, Span::new(0, 1), message).render(&source);
+        assert_eq!(text.lines().count(), 5);
+        assert!(
+            text.len() < 400 && text.contains(" ... ") && text.contains("` at all\n"),
+            "{text}"
         );
     }
 

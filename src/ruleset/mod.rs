@@ -1,6 +1,7 @@
 //! Rule files, checked and ready for an [`Engine`](crate::stream).
 
 mod cascade;
+mod screen;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -94,7 +95,7 @@ impl RuleSet {
         &self.0.tests
     }
 
-    /// What may not be meant as it is written.
+    /// What may not be meant as it is written; [`Reports`] prints it.
     pub fn warnings(&self) -> &[Report] {
         &self.0.warnings
     }
@@ -115,7 +116,19 @@ impl fmt::Display for Report {
     }
 }
 
-/// Rules that can't be used, with every reason. `Display` renders them all.
+/// Reports as they are printed. `Display` renders what fits on a screen, errors first, and says how
+/// much more there is; `{:#}` renders all.
+#[derive(Clone, Copy, Debug)]
+pub struct Reports<'a>(pub &'a [Report]);
+
+impl fmt::Display for Reports<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        screen::write(f, self.0, f.alternate())
+    }
+}
+
+/// Rules that can't be used, with every reason. `Display` renders what fits on a screen and says how
+/// much more there is; `{:#}` renders all.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RulesError {
     reports: Vec<Report>,
@@ -130,13 +143,7 @@ impl RulesError {
 
 impl fmt::Display for RulesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, report) in self.reports.iter().enumerate() {
-            if i > 0 {
-                f.write_str("\n")?;
-            }
-            report.fmt(f)?;
-        }
-        Ok(())
+        Reports(&self.reports).fmt(f)
     }
 }
 

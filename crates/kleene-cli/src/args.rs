@@ -188,6 +188,10 @@ pub(crate) struct CheckArgs {
     /// Fail on warnings too
     #[arg(long, value_name = "WHAT", value_parser = ["warnings"])]
     pub(crate) deny: Option<String>,
+
+    /// Print all that is wrong, not only what fits on a screen
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 /// `kleene test`

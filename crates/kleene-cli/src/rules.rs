@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use kleene::diagnostic::{Code, Severity};
 use kleene::hir::Rule;
-use kleene::ruleset::{Report, RuleSet};
+use kleene::ruleset::{Report, Reports, RuleSet};
 use kleene::schema::Schema;
 
 use crate::Ending;
@@ -23,8 +23,8 @@ pub(crate) struct Loaded {
     pub(crate) set: RuleSet,
     pub(crate) schema: Arc<Schema>,
     pub(crate) rules: Vec<Arc<Rule>>,
-    /// What may not be meant as it is written, as it is printed; one text for each.
-    pub(crate) warnings: Vec<String>,
+    /// What may not be meant as it is written, as it is printed; empty if there is nothing.
+    pub(crate) warnings: String,
 }
 
 /// Rules that cannot be run.
@@ -39,6 +39,15 @@ pub(crate) struct Refused {
 /// Loads the rule files that `paths` speak of as one set, with parameters given as `name=value`.
 /// Fails if files cannot be found.
 pub(crate) fn load(paths: &[PathBuf], params: &[String]) -> Result<Result<Loaded, Refused>> {
+    load_and_tell(paths, params, false)
+}
+
+/// The same; if `whole`, all that is wrong is printed, not what fits on a screen.
+pub(crate) fn load_and_tell(
+    paths: &[PathBuf],
+    params: &[String],
+    whole: bool,
+) -> Result<Result<Loaded, Refused>> {
     let mut builder = RuleSet::builder();
     for file in collect(paths)? {
         builder = builder.path(file);
@@ -60,15 +69,27 @@ pub(crate) fn load(paths: &[PathBuf], params: &[String]) -> Result<Result<Loaded
             let ending = if is_usage { Ending::WrongUsage } else { Ending::WrongRules };
             let (errors, warnings) =
                 (counted(errors.len(), "error"), counted(warnings.len(), "warning"));
-            return Ok(Err(Refused { text: format!("{error}\n{errors}, {warnings}"), ending }));
+            let told = told(error.diagnostics(), whole);
+            return Ok(Err(Refused { text: format!("{told}\n{errors}, {warnings}"), ending }));
         }
     };
     Ok(Ok(Loaded {
         schema: Arc::new(rules.schema().clone()),
         rules: rules.rules().iter().cloned().map(Arc::new).collect(),
-        warnings: rules.warnings().iter().map(ToString::to_string).collect(),
+        warnings: told(rules.warnings(), whole),
         set: rules,
     }))
+}
+
+/// Reports as they are printed, and how to learn more about them.
+fn told(reports: &[Report], whole: bool) -> String {
+    let is_error = |report: &&Report| report.diagnostic.severity == Severity::Error;
+    let Some(first) = reports.iter().find(is_error).or(reports.first()) else {
+        return String::new();
+    };
+    let listed = Reports(reports);
+    let listed = if whole { format!("{listed:#}") } else { listed.to_string() };
+    format!("{listed}\nFor more about a code, try `kleene explain {}`.", first.diagnostic.code)
 }
 
 /// Whether the rules themselves are without blame.

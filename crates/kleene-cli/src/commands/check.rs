@@ -11,21 +11,20 @@ use crate::summary::counted;
 
 /// Checks rules and prints all that is to be said of them.
 pub(crate) fn check(args: &CheckArgs) -> Result<Ending> {
-    let loaded = match rules::load(&args.rules, &[])? {
+    let loaded = match rules::load_and_tell(&args.rules, &[], args.all)? {
         Ok(loaded) => loaded,
         Err(refused) => {
             crate::say(&refused.text);
             return Ok(refused.ending);
         }
     };
-    loaded.warnings.iter().for_each(|warning| crate::say(warning));
+    let number = loaded.set.warnings().len();
+    if number > 0 {
+        crate::say(&loaded.warnings);
+    }
     let rules = counted(loaded.rules.len(), "rule");
-    let warnings = counted(loaded.warnings.len(), "warning");
+    let warnings = counted(number, "warning");
     // A closed pipe has heard enough.
     let _ = writeln!(std::io::stdout(), "{rules}, {warnings}");
-    Ok(if args.deny.is_some() && !loaded.warnings.is_empty() {
-        Ending::WrongRules
-    } else {
-        Ending::Fine
-    })
+    Ok(if args.deny.is_some() && number > 0 { Ending::WrongRules } else { Ending::Fine })
 }

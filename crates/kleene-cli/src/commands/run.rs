@@ -29,8 +29,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
             return Ok(refused.ending);
         }
     };
-    if !args.quiet {
-        loaded.warnings.iter().for_each(|warning| crate::say(warning));
+    if !args.quiet && !loaded.warnings.is_empty() {
+        crate::say(&loaded.warnings);
     }
     if loaded.rules.is_empty() {
         bail!("there is no rule to run");

@@ -22,6 +22,27 @@ fn warnings_are_told_and_can_be_denied() {
 }
 
 #[test]
+fn how_to_learn_more_is_said_once() {
+    let dir = Dir::new(&[("r.cep", NO_KEY), ("wrong.cep", b"rule r { match a -> b }\n")]);
+    for (args, code) in [("check r.cep", "W0001"), ("check wrong.cep", "E0201")] {
+        let ran = dir.run(args);
+        let hint = format!("For more about a code, try `kleene explain {code}`.\n");
+        assert_eq!(ran.stderr.matches(&hint).count(), 1, "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn what_is_wrong_fits_on_a_screen_unless_all_is_asked_for() {
+    let text: String = (0..40).map(|n| format!("rule r{n} {{ key k match b }}\n")).collect();
+    let dir = Dir::new(&[("r.cep", text.as_bytes())]);
+    let (some, all) = (dir.run("check r.cep"), dir.run("check r.cep --all"));
+    assert_eq!((some.code, all.code), (Some(1), Some(1)));
+    assert!(some.stderr.lines().count() < 60, "{}", some.stderr);
+    assert!(some.stderr.contains(" more errors\n") && some.stderr.contains("\n40 errors, 0 warn"));
+    assert_eq!(all.stderr.matches("error[E0201]").count(), 40);
+}
+
+#[test]
 fn the_files_of_a_directory_are_one_set_of_rules() {
     let dir = Dir::new(&[
         ("rules/events.cep", b"event a { x: int }\n"),

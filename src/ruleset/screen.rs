@@ -1,0 +1,64 @@
+//! As much of what is to be said as fits on a screen.
+
+use std::fmt::{self, Write as _};
+
+use super::Report;
+use crate::diagnostic::Severity;
+
+/// So many lines are printed, then it is only said how much more there is.
+const MAX_LINES: usize = 50;
+
+/// Writes reports with an empty line between them: all if they fit on a screen or `whole` asks for
+/// them, else the first errors, then warnings, and how many there are beside.
+pub(super) fn write(f: &mut fmt::Formatter<'_>, reports: &[Report], whole: bool) -> fmt::Result {
+    let texts: Vec<String> = reports.iter().map(Report::to_string).collect();
+    let lines = |text: &String| text.lines().count() + 1;
+    if whole || texts.iter().map(lines).sum::<usize>() <= MAX_LINES {
+        return f.write_str(&texts.join("\n"));
+    }
+    let is_error = |index: &usize| reports[*index].diagnostic.severity == Severity::Error;
+    let (errors, warnings): (Vec<usize>, Vec<usize>) = (0..reports.len()).partition(is_error);
+    let order: Vec<usize> = errors.iter().chain(&warnings).copied().collect();
+    let mut room = MAX_LINES;
+    let mut shown = 0;
+    for &index in &order {
+        let needed = lines(&texts[index]);
+        if needed > room && shown > 0 {
+            break;
+        }
+        room = room.saturating_sub(needed);
+        shown += 1;
+        f.write_str(&texts[index])?;
+        f.write_char('\n')?;
+    }
+    let more = |of: &[usize], what: &str| {
+        let number = of.iter().filter(|index| !order[..shown].contains(index)).count();
+        let plural = if number == 1 { "" } else { "s" };
+        (number > 0).then(|| format!("{number} more {what}{plural}"))
+    };
+    let rest = [more(&errors, "error"), more(&warnings, "warning")];
+    let rest: Vec<String> = rest.into_iter().flatten().collect();
+    if rest.is_empty() { Ok(()) } else { writeln!(f, "... and {}", rest.join(" and ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::RuleSet;
+
+    #[test]
+    fn a_screen_is_filled_errors_first_and_the_rest_is_counted() {
+        let mut text = String::from("event a { k: string, at: time }\n");
+        for number in 0..20 {
+            text += &format!("rule w{number} {{ match a }}\nrule e{number} {{ key k match b }}\n");
+        }
+        let error = RuleSet::parse(&text).unwrap_err();
+        let printed = error.to_string();
+        assert_eq!(error.diagnostics().len(), 40);
+        assert!(printed.lines().count() <= super::MAX_LINES + 1, "{printed}");
+        let shown = printed.matches("error[E0201]").count();
+        assert_eq!(printed.matches("warning[").count(), 0);
+        let rest = format!("\n... and {} more errors and 20 more warnings\n", 20 - shown);
+        assert!(shown > 5 && printed.ends_with(&rest), "{printed}");
+        assert_eq!(format!("{error:#}").matches("\n --> ").count(), 40);
+    }
+}
