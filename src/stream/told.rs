@@ -117,6 +117,7 @@ impl<'a, E: Event> Match<'a, E> {
         let names = self.key().map(|(name, value)| (name.clone(), value.clone()));
         Found {
             rule: self.info.rule.name.clone(),
+            version: self.info.rule.version,
             id: self.id(),
             key: names.collect(),
             start: self.start(),
@@ -288,6 +289,8 @@ pub enum Output<E> {
 pub struct Found<E> {
     /// The rule's name.
     pub rule: Arc<str>,
+    /// The rule's [version](crate::hir::Rule::version).
+    pub version: u64,
     /// The stable id.
     pub id: MatchId,
     /// The key: names and values.

@@ -153,6 +153,8 @@ impl Output {
         line.clear();
         line.extend_from_slice(b"{\"rule\":");
         write_text(&mut line, &found.rule().name);
+        line.extend_from_slice(b",\"version\":");
+        write_text(&mut line, &format!("{:016x}", found.rule().version));
         line.extend_from_slice(b",\"kind\":");
         write_text(&mut line, kind);
         line.extend_from_slice(b",\"id\":");

@@ -54,8 +54,11 @@ fn matches_and_timeouts_are_printed_as_json_lines() {
     assert_orders_seen(&ran);
     let mut results = ran.results();
     for result in &mut results {
-        let id = result.as_object_mut().unwrap().remove("id").unwrap();
-        assert!(!id.as_str().unwrap().is_empty());
+        let result = result.as_object_mut().unwrap();
+        for hash in ["version", "id"] {
+            let hash = result.remove(hash).unwrap();
+            assert_eq!(hash.as_str().unwrap().len(), 16);
+        }
     }
     assert_eq!(
         results,
@@ -90,7 +93,7 @@ fn matches_and_timeouts_are_printed_as_json_lines() {
         ]
     );
     let first = ran.stdout.lines().next().unwrap();
-    let order = ["rule", "kind", "id", "key", "start", "end", "events", "emit"];
+    let order = ["rule", "version", "kind", "id", "key", "start", "end", "events", "emit"];
     let places: Vec<_> = order.map(|name| first.find(&format!("\"{name}\":"))).to_vec();
     assert!(places.is_sorted() && places.iter().all(Option::is_some), "{first}");
 }
