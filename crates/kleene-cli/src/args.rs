@@ -9,16 +9,22 @@ use crate::input::{Format, TimeUnit, duration_from_text};
 
 /// Finds patterns of events over time in files and streams.
 #[derive(Debug, Parser)]
-#[command(name = "kleene", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "kleene", version, max_term_width = 100, after_help = HELP)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-const EXIT_CODES: &str = "\
-Exit codes: 0 all is fine, 1 the rules are wrong or a test of them fails, 2 wrong usage or a file
-that cannot be read or written, 130 interrupted by Ctrl-C.";
+const HELP: &str = "\
+Examples:
+  kleene infer orders.jsonl > shop.cep                   declare what is in a file
+  kleene check shop.cep                                  what is wrong with the rules, if anything
+  kleene run shop.cep --input orders.jsonl               what they find
+  kleene help run                                        more on a command, with examples
+
+Exit codes: 0 all is fine; 1 the rules are wrong, or a test of them fails; 2 wrong usage, or a file
+that cannot be read or written; 130 interrupted by Ctrl-C.";
 
 const RUN_HELP: &str = "\
 Examples:
@@ -36,6 +42,16 @@ Times are RFC 3339 or epoch numbers (--time-unit). The event time is the declare
 Exit codes: 0 the input was read to its end, or nobody reads the output any more; 1 the rules are
 wrong; 2 wrong usage, or a file that cannot be read or written; 130 interrupted by Ctrl-C: what was
 found until then is told, and what is still open is not told as a timeout.";
+
+const CHECK_HELP: &str = "\
+Examples:
+  kleene check shop.cep                                  one file, and those that it uses
+  kleene check rules/ --deny warnings                    every *.cep below it, as one set of rules
+
+`kleene explain CODE` says at length what an error or warning means.
+
+Exit codes: 0 no errors; 1 errors, or warnings that are denied; 2 wrong usage, or a file that cannot
+be read.";
 
 const TEST_HELP: &str = "\
 Examples:
@@ -89,6 +105,16 @@ change what you know better.
 
 Exit codes: 0 declarations were printed; 2 wrong usage, or nothing can be read as an event.";
 
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  kleene completions bash > ~/.local/share/bash-completion/completions/kleene
+  kleene completions zsh > \"${fpath[1]}/_kleene\"
+  kleene completions fish > ~/.config/fish/completions/kleene.fish
+  kleene completions powershell >> $PROFILE
+  kleene completions elvish >> ~/.config/elvish/rc.elv
+
+Exit codes: 0 it was printed; 2 wrong usage.";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -96,9 +122,7 @@ pub(crate) enum Command {
     #[command(after_help = RUN_HELP)]
     Run(RunArgs),
     /// Check rules and print what is wrong with them
-    #[command(
-        after_help = "Exit codes: 0 no errors, 1 errors (or denied warnings), 2 a file that cannot be read."
-    )]
+    #[command(after_help = CHECK_HELP)]
     Check(CheckArgs),
     /// Run the tests that rule files hold
     #[command(after_help = TEST_HELP)]
@@ -112,6 +136,9 @@ pub(crate) enum Command {
     /// Read a sample of events and print event declarations that fit them
     #[command(after_help = INFER_HELP)]
     Infer(InferArgs),
+    /// Print what a shell needs to complete commands and options
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions(CompletionsArgs),
 }
 
 /// `kleene run`
@@ -278,6 +305,14 @@ pub(crate) struct InferArgs {
     pub(crate) quiet: bool,
 }
 
+/// `kleene completions`
+#[derive(Args, Debug)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
 fn bound(text: &str) -> Result<Duration, String> {
     let millis = duration_from_text(text)?;
     u64::try_from(millis).map(Duration::from_millis).map_err(|_| String::from("cannot be negative"))
@@ -318,6 +353,46 @@ mod tests {
     #[test]
     fn the_command_line_is_well_defined() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_examples_and_tells_its_exit_codes() {
+        let cli = Cli::command();
+        for command in cli.get_subcommands().chain([&cli]) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for part in ["Examples:\n  ", "\nExit codes: 0 "] {
+                assert!(help.contains(part), "{}: {part}", command.get_name());
+            }
+            for line in help.lines() {
+                assert!(line.chars().count() <= 100, "{}: {line}", command.get_name());
+            }
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            assert!(!about.is_empty() && !about.ends_with('.'), "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn every_example_of_the_help_is_a_command_line() {
+        let cli = Cli::command();
+        let mut read = 0;
+        for command in cli.get_subcommands().chain([&cli]) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in help.lines().filter_map(|line| line.strip_prefix("  ")) {
+                let Some(at) = line.find("kleene ") else { continue };
+                // Two blanks set off what is said about it; the shell takes what is behind `>`.
+                let typed = line[at..].split("  ").next().unwrap_or_default();
+                let typed = typed.split(['>', '<', '|']).next().unwrap_or_default();
+                let words = typed.split_whitespace().filter(|word| *word != "help");
+                let parsed = Cli::try_parse_from(words);
+                let is_fine = parsed.as_ref().map_or_else(
+                    |error| error.kind() == clap::error::ErrorKind::MissingRequiredArgument,
+                    |_| true,
+                );
+                assert!(is_fine && at < 40, "{line}: {parsed:?}");
+                read += 1;
+            }
+        }
+        assert!(read > 15, "{read}");
     }
 
     #[test]

@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         Command::Fmt(args) => commands::fmt(args),
         Command::Explain(args) => commands::explain(args),
         Command::Infer(args) => commands::infer(args),
+        Command::Completions(args) => Ok(commands::completions(args)),
     };
     match result {
         Ok(Ending::Fine) => ExitCode::SUCCESS,

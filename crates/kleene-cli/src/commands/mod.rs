@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
 mod check;
+mod completions;
 mod explain;
 mod fmt;
 mod infer;
@@ -8,6 +9,7 @@ mod run;
 mod test;
 
 pub(crate) use check::check;
+pub(crate) use completions::completions;
 pub(crate) use explain::explain;
 pub(crate) use fmt::fmt;
 pub(crate) use infer::infer;

@@ -65,6 +65,29 @@ fn the_help_shows_examples_and_the_version_is_told() {
     for text in ["Examples:", "kleene run shop.cep --input orders.jsonl.gz", "Exit codes:"] {
         assert!(help.stdout.contains(text), "{text}");
     }
+    assert_eq!(dir.run("help run").stdout, help.stdout);
     let version = dir.run("--version");
     assert_eq!(version.stdout, concat!("kleene ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn each_shell_gets_its_completions() {
+    let dir = Dir::new(&[]);
+    let shells = [
+        ("bash", "_kleene() {"),
+        ("zsh", "#compdef kleene"),
+        ("fish", "complete -c kleene"),
+        ("powershell", "Register-ArgumentCompleter"),
+        ("elvish", "edit:completion:arg-completer[kleene]"),
+    ];
+    for (shell, part) in shells {
+        let ran = dir.run(&format!("completions {shell}"));
+        assert_eq!((ran.code, &*ran.stderr), (Some(0), ""), "{shell}");
+        for part in [part, "infer", "out-of-order"] {
+            assert!(ran.stdout.contains(part), "{shell}: {part}");
+        }
+    }
+    let ran = dir.run("completions tcsh");
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("possible values: bash"), "{}", ran.stderr);
 }

@@ -105,10 +105,27 @@ fn the_report_is_xml_that_holds_everything() {
         assert!(report.contains(text), "{text} in\n{report}");
     }
     assert_eq!(report.matches("<failure ").count(), report.matches("</failure>").count());
-    assert!(!report.contains("<1>"), "{report}");
+    let xml = roxmltree::Document::parse(&report).unwrap();
+    let failure = xml.descendants().find(|node| node.has_tag_name("failure")).unwrap();
+    assert!(failure.text().unwrap().contains("match { k: \"<1>\", v: 1 } at 1s"), "{report}");
     let ran = dir.run("test r.cep --junit nowhere/report.xml");
     assert_eq!(ran.code, Some(2));
     assert!(ran.stderr.contains("cannot write the report"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_report_is_xml_whatever_the_files_and_values_hold() {
+    let rules = RULES.replace("rule r {", "rule `a<b>&\"\']]>` {");
+    let bad =
+        BAD.replace("test r {", "test `a<b>&\"\']]>` {").replace("<1>", "\\u{1b}]]>&amp;\\u{0}\\r");
+    let dir = Dir::new(&[("<a&'b\".cep", [rules, bad].concat().as_bytes())]);
+    let ran = dir.run("test <a&'b\".cep --junit report.xml");
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    let report = dir.read("report.xml");
+    let xml = roxmltree::Document::parse(&report).unwrap();
+    let case = xml.descendants().find(|node| node.has_tag_name("testcase")).unwrap();
+    assert_eq!(case.attribute("classname"), Some("a<b>&\"\']]>"));
+    assert_eq!(case.attribute("file"), Some("<a&'b\".cep"));
 }
 
 #[test]
