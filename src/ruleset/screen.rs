@@ -47,10 +47,13 @@ mod tests {
 
     #[test]
     fn a_screen_is_filled_errors_first_and_the_rest_is_counted() {
-        let mut text = String::from("event a { k: string, at: time }\n");
-        for number in 0..20 {
-            text += &format!("rule w{number} {{ match a }}\nrule e{number} {{ key k match b }}\n");
-        }
+        let rules = (0..20).map(|number| {
+            format!("rule w{number} {{ match a }}\nrule e{number} {{ key k match b }}\n")
+        });
+        let text = format!(
+            "event a {{ k: string, at: time }}\n{}",
+            rules.collect::<Vec<String>>().concat()
+        );
         let error = RuleSet::parse(&text).unwrap_err();
         let printed = error.to_string();
         assert_eq!(error.diagnostics().len(), 40);
@@ -59,6 +62,6 @@ mod tests {
         assert_eq!(printed.matches("warning[").count(), 0);
         let rest = format!("\n... and {} more errors and 20 more warnings\n", 20 - shown);
         assert!(shown > 5 && printed.ends_with(&rest), "{printed}");
-        assert_eq!(format!("{error:#}").matches("\n --> ").count(), 40);
+        assert_eq!(format!("{error:#}").matches("--> <rules>:").count(), 40);
     }
 }
