@@ -33,7 +33,8 @@ fn how_to_learn_more_is_said_once() {
 
 #[test]
 fn what_is_wrong_fits_on_a_screen_unless_all_is_asked_for() {
-    let text: String = (0..40).map(|n| format!("rule r{n} {{ key k match b }}\n")).collect();
+    let rules = (0..40).map(|n| format!("rule r{n} {{ key k match b }}\n"));
+    let text = rules.collect::<Vec<String>>().concat();
     let dir = Dir::new(&[("r.cep", text.as_bytes())]);
     let (some, all) = (dir.run("check r.cep"), dir.run("check r.cep --all"));
     assert_eq!((some.code, all.code), (Some(1), Some(1)));
