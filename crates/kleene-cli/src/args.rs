@@ -79,8 +79,11 @@ cannot be read or written.";
 const FMT_HELP: &str = "\
 Examples:
   kleene fmt rules/                  every *.cep there, in place; only what changes is written
-  kleene fmt --check rules/          change nothing, fail if something would change
+  kleene fmt --check rules/ docs/    change nothing, fail if something would change
   kleene fmt - < shop.cep            from standard input to standard output
+
+In Markdown (*.md) the fenced blocks that are marked `cep` are formatted, and nothing else is
+touched; one that is marked `cep error=CODE` shows a mistake and stays as it is.
 
 Exit codes: 0 all is formatted; 1 the rules have mistakes, or --check found something to format;
 2 wrong usage, or a file that cannot be read or written.";
@@ -240,7 +243,7 @@ pub(crate) struct TestArgs {
 /// `kleene fmt`
 #[derive(Args, Debug)]
 pub(crate) struct FmtArgs {
-    /// Rule files, or directories with rule files (*.cep); `-` is standard input
+    /// Rule files or Markdown, or directories with them (*.cep, *.md); `-` is standard input
     #[arg(required = true)]
     pub(crate) rules: Vec<PathBuf>,
 

@@ -5,6 +5,7 @@ mod commands;
 mod infer;
 mod input;
 mod interrupt;
+mod markdown;
 mod output;
 mod progress;
 mod rejects;

@@ -105,15 +105,22 @@ fn is_about_usage(report: &Report) -> bool {
 /// The files that `paths` speak of: a file is itself, a directory all `*.cep` in it and below it,
 /// sorted by path. A file that is named twice is taken once.
 pub(crate) fn collect(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    collect_with(paths, &["cep"])
+}
+
+/// The same for directories of which all files with one of these endings count.
+pub(crate) fn collect_with(paths: &[PathBuf], endings: &[&str]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
         let meta = fs::metadata(path)
             .with_context(|| format!("cannot read the rules {}", path.display()))?;
         if meta.is_dir() {
             let before = files.len();
-            collect_directory(path, DEPTH, &mut files)?;
+            collect_directory(path, DEPTH, endings, &mut files)?;
             if files.len() == before {
-                bail!("no rule files (*.cep) in the directory {}", path.display());
+                let endings: Vec<_> = endings.iter().map(|ending| format!("*.{ending}")).collect();
+                let endings = endings.join(", ");
+                bail!("no rule files ({endings}) in the directory {}", path.display());
             }
         } else {
             files.push(path.clone());
@@ -131,7 +138,12 @@ pub(crate) fn collect(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn collect_directory(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
+fn collect_directory(
+    directory: &Path,
+    depth: usize,
+    endings: &[&str],
+    files: &mut Vec<PathBuf>,
+) -> Result<()> {
     let failed = || format!("cannot read the directory {}", directory.display());
     if depth == 0 {
         bail!("directories are nested too deeply: {}", directory.display());
@@ -144,8 +156,11 @@ fn collect_directory(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) -
     paths.sort();
     for path in paths {
         if path.is_dir() {
-            collect_directory(&path, depth - 1, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "cep") {
+            collect_directory(&path, depth - 1, endings, files)?;
+        } else if path
+            .extension()
+            .is_some_and(|found| endings.iter().any(|ending| found == *ending))
+        {
             files.push(path);
         }
     }

@@ -1,4 +1,4 @@
-//! `kleene fmt`: rules in their one spelling.
+//! `kleene fmt`: rules in their one spelling, in rule files and in Markdown.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,6 +11,7 @@ use kleene::syntax;
 
 use crate::Ending;
 use crate::args::FmtArgs;
+use crate::markdown;
 use crate::rules;
 use crate::summary::counted;
 
@@ -19,16 +20,12 @@ pub(crate) fn fmt(args: &FmtArgs) -> Result<Ending> {
     let (mut changed, mut unchanged, mut errors) = (0, 0, 0);
     for source in sources(&args.rules)? {
         let (name, text) = (&source.name, &*source.text);
-        let formatted = match syntax::format(&source) {
-            Ok(formatted) => formatted,
-            Err(diagnostics) => {
-                errors += diagnostics.len();
-                let told: Vec<String> =
-                    diagnostics.iter().map(|diagnostic| diagnostic.render(&source)).collect();
-                crate::say(&told.join("\n"));
-                continue;
-            }
-        };
+        let (formatted, mistakes) = formatted(&source);
+        if !mistakes.is_empty() {
+            errors += mistakes.len();
+            crate::say(&mistakes.join("\n"));
+        }
+        let Some(formatted) = formatted else { continue };
         let is_input = &**name == STDIN;
         if (is_input || args.stdout) && !args.check {
             // A closed pipe has heard enough.
@@ -56,6 +53,21 @@ pub(crate) fn fmt(args: &FmtArgs) -> Result<Ending> {
     Ok(if errors > 0 || args.check && changed > 0 { Ending::WrongRules } else { Ending::Fine })
 }
 
+/// A file as it should be, unless mistakes prevent it, and the mistakes as they are printed.
+fn formatted(source: &Source) -> (Option<String>, Vec<String>) {
+    if Path::new(&*source.name).extension().is_some_and(|extension| extension == "md") {
+        let page = markdown::format(source);
+        return (Some(page.text), page.errors);
+    }
+    match syntax::format(source) {
+        Ok(text) => (Some(text), Vec::new()),
+        Err(diagnostics) => {
+            let told = diagnostics.iter().map(|diagnostic| diagnostic.render(source));
+            (None, told.collect())
+        }
+    }
+}
+
 /// What standard input is called.
 const STDIN: &str = "-";
 
@@ -69,7 +81,7 @@ fn sources(paths: &[PathBuf]) -> Result<Vec<Source>> {
         io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
         sources.push(Source::new(STDIN, text));
     }
-    for path in rules::collect(&paths)? {
+    for path in rules::collect_with(&paths, &["cep", "md"])? {
         let name = path
             .to_str()
             .with_context(|| format!("the name of this file is not UTF-8: {}", path.display()))?;

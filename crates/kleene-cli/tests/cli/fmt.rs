@@ -59,6 +59,28 @@ fn files_with_mistakes_stay_and_the_others_are_formatted() {
 }
 
 #[test]
+fn rules_in_markdown_are_formatted_where_they_stand() {
+    let page = |rule: &str| format!("# Rules\n\n```cep\n{rule}```\n\n```sh\nrule   r\n```\n");
+    let broken = "x\n```cep\nrule r { match a[ }\n```\n";
+    let dir = Dir::new(&[
+        ("docs/rules.md", page(UGLY).as_bytes()),
+        ("docs/broken.md", broken.as_bytes()),
+        ("docs/a.cep", GOOD.as_bytes()),
+    ]);
+    let ran = dir.run("fmt --check docs/rules.md");
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stdout.contains("@@ -5,3 +5,3 @@\n rule r {\n-  key   x\n"), "{}", ran.stdout);
+    let ran = dir.run("fmt docs");
+    assert_eq!(ran.code, Some(1));
+    assert_eq!(ran.stdout, "formatted docs/rules.md\n1 file formatted, 2 unchanged\n");
+    assert!(ran.stderr.contains(" docs/broken.md:3:19\n"), "{}", ran.stderr);
+    assert_eq!((dir.read("docs/rules.md"), &*dir.read("docs/broken.md")), (page(GOOD), broken));
+    assert_eq!(dir.run("fmt --check docs/rules.md docs/a.cep").code, Some(0));
+    // Other commands take rule files only.
+    assert_eq!(dir.run("check docs/a.cep docs/rules.md").code, Some(1));
+}
+
+#[test]
 fn a_missing_file_is_wrong_usage_and_nothing_is_written() {
     let dir = Dir::new(&[("b.cep", UGLY.as_bytes())]);
     let ran = dir.run("fmt b.cep nowhere.cep");
