@@ -5,6 +5,7 @@
 //! * [`convert`] turns a case into a pattern, [`text`] a pattern into a rule.
 //! * [`engine`] runs the events of a case through an engine.
 //! * [`judge`] compares what it told with what was recorded.
+//! * [`pages`] finds the fenced blocks of the documentation.
 //! * [`random`] makes patterns and streams for property tests.
 
 pub mod convert;
@@ -12,5 +13,6 @@ pub mod engine;
 pub mod format;
 pub mod judge;
 pub mod known;
+pub mod pages;
 pub mod random;
 pub mod text;

@@ -3,6 +3,8 @@
 
 mod check;
 mod common;
+#[cfg(unix)]
+mod docs;
 mod explain;
 mod fmt;
 mod infer;
