@@ -3,6 +3,7 @@
 
 mod data;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -25,7 +26,7 @@ fn rule_files(folder: &Path) -> Vec<PathBuf> {
         let path = entry.expect("it can be listed").path();
         if path.is_dir() {
             files.extend(rule_files(&path));
-        } else {
+        } else if path.extension().is_some_and(|extension| extension == "cep") {
             files.push(path);
         }
     }
@@ -48,7 +49,8 @@ fn command_of(text: &str) -> Vec<&str> {
     args
 }
 
-/// What a file's rules tell: `rule kind key` for each match and timeout, sorted.
+/// What a file's rules tell: `rule kind key` for each match and timeout, sorted. The parts of a key
+/// come in the order of their names.
 fn told(output: &Output) -> Vec<String> {
     let text = str::from_utf8(&output.stdout).expect("it is UTF-8");
     let mut told: Vec<String> = text
@@ -113,6 +115,90 @@ fn expected(file: &str) -> Vec<String> {
         "security/login_after_failures.cep" => {
             expect("login_after_failures", "match", &["203.0.113.99/deploy"])
         }
+        "security/password_spraying.cep" => [
+            expect("password_spraying", "match", &["203.0.113.50", "203.0.113.50"]),
+            expect("password_spraying_hit", "match", &["203.0.113.50"]),
+        ]
+        .concat(),
+        "security/impossible_travel.cep" => expect("impossible_travel", "match", &["u-03"]),
+        "security/mfa_fatigue.cep" => [
+            expect("mfa_fatigue", "match", &["u-07"]),
+            expect("mfa_fatigue_approved", "match", &["u-07"]),
+        ]
+        .concat(),
+        "security/ssh_scan.cep" => [
+            expect("ssh_scan", "match", &["203.0.113.77", "203.0.113.77"]),
+            expect("port_scan", "match", &["10.0.0.5/203.0.113.78"]),
+        ]
+        .concat(),
+        "security/sudo_after_failures.cep" => {
+            expect("sudo_after_failures", "match", &["web-2/svc-app"])
+        }
+        "security/cloud_escalation.cep" => {
+            expect("cloud_escalation", "match", &["arn:aws:iam::111122223333:user/build"])
+        }
+        "shop/coupon_abuse.cep" => [
+            expect("coupon_abuse", "match", &["WELCOME10/d-07"]),
+            expect("coupon_guessing", "match", &["d-20"]),
+        ]
+        .concat(),
+        "shop/refund_abuse.cep" => [
+            expect("refund_abuse", "match", &["k-05"]),
+            expect("refund_without_return", "match", &["o-509", "o-514"]),
+        ]
+        .concat(),
+        "fraud/card_testing.cep" => [
+            expect("card_testing", "match", &["203.0.113.60", "203.0.113.60", "203.0.113.60"]),
+            expect("tested_card_used", "match", &["c-907"]),
+        ]
+        .concat(),
+        "fraud/card_velocity.cep" => [
+            expect("card_velocity", "match", &["c-77"]),
+            expect("spending_velocity", "match", &["c-88"]),
+        ]
+        .concat(),
+        "fraud/mule_account.cep" => [
+            expect("in_and_out_transfer", "match", &["a-11"]),
+            expect("structuring", "match", &["a-13"]),
+        ]
+        .concat(),
+        "fraud/account_takeover.cep" => expect("account_takeover", "match", &["a-21"]),
+        "ads/click_fraud.cep" => [
+            expect("click_burst", "match", &["spring/d-666", "spring/d-666"]),
+            expect("click_injection", "match", &["spring/d-700", "spring/d-701"]),
+        ]
+        .concat(),
+        // At the end of the stream every sensor falls silent.
+        "iot/silent_sensor.cep" => [
+            expect("silent_sensor", "match", &["s-1", "s-2", "s-2", "s-3", "s-4", "f-1"]),
+            expect("door_left_open", "match", &["cold-1"]),
+        ]
+        .concat(),
+        "iot/temperature.cep" => [
+            expect("rising_temperature", "match", &["s-3"]),
+            expect("too_warm", "match", &["f-1"]),
+            expect("stuck_value", "match", &["s-4", "s-4"]),
+        ]
+        .concat(),
+        "market/double_bottom.cep" => expect("double_bottom", "match", &["DDD"]),
+        "market/spike_and_fade.cep" => expect("spike_and_fade", "match", &["EEE"]),
+        "ops/crash_loop.cep" => [
+            expect("crash_loop", "match", &["app/shop/cart-7d4"]),
+            expect("repeated_oom", "match", &["app/shop/search-5"]),
+        ]
+        .concat(),
+        "ops/deploys.cep" => [
+            expect("deploy_without_health_check", "match", &["mail"]),
+            expect("error_burst_after_deploy", "match", &["search"]),
+        ]
+        .concat(),
+        // The report's next start is due after the end of the stream.
+        "ops/jobs.cep" => [
+            expect("hung_job", "match", &["report"]),
+            expect("missed_job", "match", &["backup", "report"]),
+        ]
+        .concat(),
+        "ops/flapping_alert.cep" => expect("flapping_alert", "match", &["HighLatency/web-3"]),
         "market/active_trader.cep" => {
             expect("active_trader", "match", &["ann", "cem", "dora", "dora"])
         }
@@ -146,7 +232,7 @@ fn the_streams_are_what_the_generator_makes() {
 fn every_rule_finds_what_is_there_with_the_command_that_it_shows() {
     let folder = root().join("patterns");
     let files = rule_files(&folder);
-    assert!(files.len() >= 8, "only {} rule files", files.len());
+    assert!(files.len() >= 29, "only {} rule files", files.len());
     for path in files {
         let name = path.strip_prefix(&folder).expect("it is in it").to_string_lossy();
         let name = name.replace('\\', "/");
@@ -162,6 +248,65 @@ fn every_rule_finds_what_is_there_with_the_command_that_it_shows() {
             assert!(line.ends_with(" 0"), "{name}: {line}");
         }
     }
+}
+
+/// The page that lists the rules: a table for each field, a row for each rule, made of the rule's
+/// `about`.
+fn page() -> String {
+    let folder = root().join("patterns");
+    let mut page = String::from(PAGE_TOP);
+    let mut count = 0;
+    let mut field = String::new();
+    for path in rule_files(&folder) {
+        let name = path.strip_prefix(&folder).expect("it is in it").to_string_lossy();
+        let name = name.replace('\\', "/");
+        let (folder, file) = name.split_once('/').expect("it is in a folder");
+        if folder != field {
+            folder.clone_into(&mut field);
+            let _ = write!(page, "\n## {folder}\n\n| rule | severity | tells |\n|---|---|---|\n");
+        }
+        let text = fs::read_to_string(&path).expect("it can be read");
+        for rule in text.split("\nrule ").skip(1) {
+            count += 1;
+            let name = rule.split(' ').next().expect("a rule has a name");
+            let clause = |start: &str| {
+                let line = rule.lines().find_map(|line| line.trim_start().strip_prefix(start));
+                line.unwrap_or_default().trim_matches('"').to_owned()
+            };
+            let (about, severity) = (clause("about "), clause("severity "));
+            let _ = writeln!(page, "| [`{name}`]({folder}/{file}) | {severity} | {about} |");
+        }
+    }
+    page.replace("{count}", &count.to_string())
+}
+
+const PAGE_TOP: &str = "# Ready rules
+
+{count} rules in seven fields. Each file stands alone: it declares its events, says in comments where its numbers come
+from and what to tune, and ends in its tests. Its first lines hold a command that runs it on a small stream of
+`examples/data`.
+
+```sh
+kleene test patterns/                                     # the tests of all of them
+kleene run patterns/ops/jobs.cep --input jobs.jsonl --param hung_job.longest=4h
+```
+
+To use one, rename the fields of its events to those of your data, or the events to the types that your data has. Other
+parameters need no copy of a rule: `use \"patterns/ops/jobs.cep\"` and `rule hung_import = hung_job(longest: 6h)`.
+
+This page is made of the rules; `KLEENE_TEST_UPDATE=1 cargo test -p kleene-cli --test patterns` writes it anew.
+";
+
+#[test]
+fn the_page_lists_every_rule() {
+    let (path, page) = (root().join("patterns/README.md"), page());
+    if std::env::var_os("KLEENE_TEST_UPDATE").is_some() {
+        fs::write(&path, &page).expect("it can be written");
+    }
+    assert!(
+        fs::read_to_string(&path).is_ok_and(|found| found == page),
+        "patterns/README.md differs: make it anew with KLEENE_TEST_UPDATE=1"
+    );
 }
 
 #[test]
@@ -189,9 +334,9 @@ fn every_rule_says_what_it_is_for_and_has_tests() {
             for clause in ["about \"", "severity ", "tags [", "key ", "match ", "emit {"] {
                 assert!(rule.contains(&format!("\n  {clause}")), "{name} lacks `{clause}`");
             }
-            // What it finds, and where that ends.
+            // What it finds, what it leaves alone, and where exactly that ends.
             let tests = text.matches(&format!("\ntest {name} {{")).count();
-            assert!(tests >= 2, "{name} has {tests} tests");
+            assert!(tests >= 3, "{name} has {tests} tests");
         }
     }
 }
