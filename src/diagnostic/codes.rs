@@ -148,6 +148,8 @@ codes! {
     LastLoopEager = "W0005",
     /// A name that is never used.
     Unused = "W0006",
+    /// A division by a constant zero, which is always null.
+    DivisionByZero = "W0007",
 }
 
 impl Code {

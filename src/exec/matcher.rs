@@ -83,6 +83,12 @@ impl<E> Store<E> {
         self.chains.len()
     }
 
+    /// How often an expression divided by zero, which gives null: once for each time that a
+    /// condition, an aggregate's argument or an emit is computed.
+    pub fn divisions_by_zero(&self) -> u64 {
+        self.chains.divisions_by_zero()
+    }
+
     /// Heap bytes, without what the events themselves own.
     pub fn memory_usage(&self) -> usize {
         self.chains.memory_usage() + self.extras.memory_usage()
@@ -764,7 +770,8 @@ impl<E: Event> Step<'_, E> {
             if register.stage.is_some_and(|of| of != stage) {
                 continue;
             }
-            let (value, state) = self.store.extras.register_mut(run.extra, index);
+            let Store { chains, extras, .. } = &mut *self.store;
+            let (value, state) = extras.register_mut(run.extra, index);
             match &register.kind {
                 RegisterKind::First(field) => {
                     if matches!(state, RegisterState::Unset) {
@@ -781,7 +788,7 @@ impl<E: Event> Step<'_, E> {
                         *state = RegisterState::Aggregate(Box::new(Accumulator::new(aggregate.op)));
                     }
                     if let RegisterState::Aggregate(accumulator) = state {
-                        add_event(accumulator, aggregate, self.event);
+                        add_event(accumulator, aggregate, self.event, chains);
                         *value = accumulator.value();
                     }
                 }
@@ -908,6 +915,9 @@ impl<E: Event> Scope for CandidateScope<'_, E> {
     }
     fn fact(&self, _: MatchFact) -> Value {
         Value::Null
+    }
+    fn divided_by_zero(&self) {
+        self.captures.divided_by_zero();
     }
 }
 

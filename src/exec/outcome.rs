@@ -98,6 +98,11 @@ impl<'a, E> Captures<'a, E> {
 }
 
 impl<'a, E: Event> Captures<'a, E> {
+    /// Counts a division by zero.
+    pub(super) fn divided_by_zero(&self) {
+        self.chains.divided_by_zero();
+    }
+
     /// The field that `captured` asks for; null where there is no such event.
     pub(crate) fn field(&self, captured: &Captured) -> ValueRef<'a> {
         let event = match (captured.stage, captured.pick) {
@@ -128,16 +133,21 @@ impl<'a, E: Event> Captures<'a, E> {
         }
         let mut accumulator = Accumulator::new(aggregate.op);
         for event in self.of(aggregate.stage) {
-            add_event(&mut accumulator, aggregate, event);
+            add_event(&mut accumulator, aggregate, event, self.chains);
         }
         accumulator.value()
     }
 }
 
-/// Adds what `aggregate` asks of `event`.
-pub(super) fn add_event<E: Event>(accumulator: &mut Accumulator, aggregate: &Aggregate, event: &E) {
+/// Adds what `aggregate` asks of `event`; `chains` counts divisions by zero.
+pub(super) fn add_event<E: Event>(
+    accumulator: &mut Accumulator,
+    aggregate: &Aggregate,
+    event: &E,
+    chains: &Chains<E>,
+) {
     match &aggregate.arg {
-        Some(arg) => accumulator.add(eval::eval(arg, &EventScope(event)).as_ref()),
+        Some(arg) => accumulator.add(eval::eval(arg, &EventScope { event, chains }).as_ref()),
         None => accumulator.add(ValueRef::Bool(true)),
     }
 }
@@ -159,11 +169,14 @@ pub(crate) fn field_of<'a, E: Event>(event: &'a E, field: &FieldRef) -> ValueRef
 }
 
 /// An event alone: what the argument of an aggregate can see.
-pub(super) struct EventScope<'a, E>(pub(super) &'a E);
+struct EventScope<'a, E> {
+    event: &'a E,
+    chains: &'a Chains<E>,
+}
 
 impl<E: Event> Scope for EventScope<'_, E> {
     fn field(&self, field: &FieldRef) -> ValueRef<'_> {
-        field_of(self.0, field)
+        field_of(self.event, field)
     }
     fn captured(&self, _: &Captured) -> Value {
         Value::Null
@@ -179,6 +192,9 @@ impl<E: Event> Scope for EventScope<'_, E> {
     }
     fn fact(&self, _: MatchFact) -> Value {
         Value::Null
+    }
+    fn divided_by_zero(&self) {
+        self.chains.divided_by_zero();
     }
 }
 
@@ -277,7 +293,7 @@ impl<E: Event> Outcome<'_, E> {
 
     /// A copy that outlives the step which made the outcome.
     pub(crate) fn hold(&self) -> Held<E> {
-        let mut chains = Chains::new();
+        let mut chains = Chains::counting_with(self.captures.chains);
         let mut head = NIL;
         for id in self.captures.chains.forth(self.captures.head) {
             let (node, stored) = (self.captures.chains.node(id), self.captures.chains.event(id));
@@ -414,5 +430,8 @@ impl<E: Event> Scope for OutcomeScope<'_, E> {
             MatchFact::Awaits => Value::List(self.outcome.awaits().into_iter().map(name).collect()),
             MatchFact::Id => (self.id)().into(),
         }
+    }
+    fn divided_by_zero(&self) {
+        self.outcome.captures.chains.divided_by_zero();
     }
 }

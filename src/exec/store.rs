@@ -1,6 +1,8 @@
 //! What partial matches have captured: a chain of nodes for each, with shared beginnings.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{self, AtomicU64};
 
 use smallvec::SmallVec;
 
@@ -43,11 +45,34 @@ pub(super) type Starts = u32;
 pub(super) struct Chains<E> {
     nodes: Slab<Node>,
     events: Slab<Stored<E>>,
+    /// Whoever looks at captures from outside counts here, too.
+    divisions_by_zero: Arc<AtomicU64>,
 }
 
 impl<E> Chains<E> {
     pub(super) fn new() -> Chains<E> {
-        Chains { nodes: Slab::default(), events: Slab::default() }
+        Chains {
+            nodes: Slab::default(),
+            events: Slab::default(),
+            divisions_by_zero: Arc::default(),
+        }
+    }
+
+    /// Without events, counting what `other` counts.
+    pub(super) fn counting_with(other: &Chains<E>) -> Chains<E> {
+        let divisions_by_zero = Arc::clone(&other.divisions_by_zero);
+        Chains { nodes: Slab::default(), events: Slab::default(), divisions_by_zero }
+    }
+
+    /// Counts a division by zero.
+    #[cold]
+    pub(super) fn divided_by_zero(&self) {
+        self.divisions_by_zero.fetch_add(1, atomic::Ordering::Relaxed);
+    }
+
+    /// How often something was divided by zero.
+    pub(super) fn divisions_by_zero(&self) -> u64 {
+        self.divisions_by_zero.load(atomic::Ordering::Relaxed)
     }
 
     /// Keeps an event, with one reference to it for the caller.

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use crate::hir::Expr;
 use crate::hir::expr::{Aggregate, BinaryOp, Captured, FieldRef, MatchFact, Set};
 use crate::time::Timestamp;
-use crate::value::{Value, ValueRef};
+use crate::value::{Kind, Value, ValueRef};
 
 /// What an expression can see.
 pub(crate) trait Scope {
@@ -26,6 +26,8 @@ pub(crate) trait Scope {
     fn key(&self, index: usize) -> ValueRef<'_>;
     /// A fact about the match.
     fn fact(&self, fact: MatchFact) -> Value;
+    /// Notes that something was divided by zero.
+    fn divided_by_zero(&self) {}
 }
 
 /// What an expression gives: borrowed where it can be.
@@ -164,7 +166,12 @@ fn compute<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Evaluated<'a> {
         },
         Expr::Binary(op, a, b) => match op {
             BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem => {
-                arithmetic(*op, eval(a, scope).as_ref(), eval(b, scope).as_ref())
+                let (a, b) = (eval(a, scope), eval(b, scope));
+                let value = arithmetic(*op, a.as_ref(), b.as_ref());
+                if value.is_null() && divides_by_zero(*op, a.as_ref(), b.as_ref()) {
+                    scope.divided_by_zero();
+                }
+                value
             }
             BinaryOp::Or
             | BinaryOp::And
@@ -295,6 +302,18 @@ fn contains<S: Scope>(set: &Set, value: ValueRef<'_>, scope: &S) -> bool {
             _ => false,
         },
     }
+}
+
+/// Whether `a op b` is null because `b` is zero.
+#[cold]
+fn divides_by_zero(op: BinaryOp, a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
+    let divides = Kind::NUMBER.or(Kind::DURATION);
+    let zero = match b {
+        ValueRef::Int(b) | ValueRef::Duration(b) => b == 0,
+        ValueRef::Float(b) => b == 0.0,
+        _ => false,
+    };
+    zero && matches!(op, BinaryOp::Div | BinaryOp::Rem) && a.kind().is_subset_of(divides)
 }
 
 /// `a op b` for an arithmetic operator. Integers stay integers except under `/`, which gives a

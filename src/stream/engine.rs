@@ -291,6 +291,7 @@ impl<E: Event> Engine<E> {
             // What has no deadline can still be complete now that nothing can come any more.
             let slots = rule.keys.slots();
             expire(rule, &slots, Timestamp::MAX, stats, sink);
+            stats.divided_by_zero += rule.store.divisions_by_zero();
             rule.store = rule.matcher.create_store();
             rule.keys = Partition::default();
         }
@@ -329,7 +330,12 @@ impl<E: Event> Engine<E> {
 
     /// Counts since the engine was built, and what it holds now.
     pub fn stats(&self) -> Stats {
-        Stats { buffered: self.buffer.len() as u64, ..self.stats }
+        let divisions: u64 = self.rules.iter().map(|rule| rule.store.divisions_by_zero()).sum();
+        Stats {
+            buffered: self.buffer.len() as u64,
+            divided_by_zero: self.stats.divided_by_zero + divisions,
+            ..self.stats
+        }
     }
 
     /// Bytes of heap that the engine holds, about: without what events own.

@@ -18,6 +18,9 @@ pub struct Stats {
     pub unknown: u64,
     /// Events that were not in the streams of some rule because their key is null or missing.
     pub keyless: u64,
+    /// How often an expression divided by zero, which gives null: each time that a condition, an
+    /// aggregate's argument or an emit is computed counts.
+    pub divided_by_zero: u64,
     /// How often a limit was reached.
     pub overflowed: u64,
     /// Partial matches that are open now.

@@ -74,6 +74,7 @@ pub(crate) fn summary(stats: &Stats, counts: &Counts, elapsed: Duration) -> Stri
         ("rejected", counts.rejected + stats.rejected, String::new()),
         ("unknown", counts.unknown + stats.unknown, unknown),
         ("without key", stats.keyless, String::new()),
+        ("divisions by zero", stats.divided_by_zero, String::new()),
         ("limits reached", stats.overflowed, String::new()),
         ("peak partial matches", stats.peak_partials, String::new()),
     ];
@@ -81,7 +82,7 @@ pub(crate) fn summary(stats: &Stats, counts: &Counts, elapsed: Duration) -> Stri
     let mut text = String::new();
     for (name, count, note) in rows {
         // What is rare is not worth a line that says 0.
-        if count == 0 && matches!(name, "without key" | "limits reached") {
+        if count == 0 && matches!(name, "without key" | "divisions by zero" | "limits reached") {
             continue;
         }
         let line = format!("{name:<20}  {:>width$}  {note}", grouped(count));

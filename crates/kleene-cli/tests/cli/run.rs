@@ -593,3 +593,13 @@ fn parameters_are_set_from_outside() {
         assert!(ran.stderr.contains(expected), "{}", ran.stderr);
     }
 }
+
+#[test]
+fn divisions_by_zero_are_in_the_summary() {
+    let rules = "event a { n: int, ts: time }\nrule r { key n match a emit { n, q: 1 / a.n } }\n";
+    let input = b"{\"type\":\"a\",\"n\":0,\"ts\":1}\n{\"type\":\"a\",\"n\":4,\"ts\":2}\n";
+    let dir = Dir::new(&[("r.cep", rules.as_bytes()), ("in.jsonl", input)]);
+    let ran = dir.run("run r.cep -i in.jsonl --time-unit ms");
+    assert_eq!((ran.count("matches"), ran.count("divisions by zero")), (2, 1), "{}", ran.stderr);
+    assert_eq!(ran.results()[0]["emit"], json!({ "n": 0, "q": null }));
+}

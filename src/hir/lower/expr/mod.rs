@@ -260,10 +260,29 @@ impl<'a> Cx<'_, 'a> {
                     });
                     return refused(span);
                 }
+                if matches!(op, BinaryOp::Div | BinaryOp::Rem) {
+                    self.warn_of_zero(&b);
+                }
                 kind
             }
         };
         fold(Typed { expr: Expr::Binary(op, Box::new(a.expr), Box::new(b.expr)), kind, span })
+    }
+
+    /// Tells if something is divided by a constant zero.
+    fn warn_of_zero(&mut self, divisor: &Typed) {
+        let zero = match &divisor.expr {
+            Expr::Literal(Value::Int(n) | Value::Duration(n)) => *n == 0,
+            Expr::Literal(Value::Float(x)) => *x == 0.0,
+            _ => false,
+        };
+        if zero {
+            let message = "a division by zero is always null";
+            self.report(
+                Diagnostic::warning(Code::DivisionByZero, divisor.span, message)
+                    .help("divide by something that is not 0 for every event"),
+            );
+        }
     }
 
     /// Checks what `==` and its like compare; a text is read as what it is compared with.
