@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use kleene::RuleSet;
 use kleene::diagnostic::{Code, Diagnostic, Source};
-use kleene::ruleset::Report;
+use kleene::ruleset::{HostFunction, Report};
+use kleene::value::{Kind, Value};
 
 #[test]
 fn every_mistake_is_told_as_recorded() {
@@ -104,9 +105,26 @@ fn check(root: &Path, source: &Source) -> Vec<Report> {
     for (name, value) in params(&source.text) {
         builder = builder.param(name, value);
     }
+    for function in functions(&source.text) {
+        builder = builder.function(function);
+    }
     builder
         .build()
         .map_or_else(|error| error.diagnostics().to_vec(), |rules| rules.warnings().to_vec())
+}
+
+/// The functions that a comment such as `# --function slug(text, length?)` gives: parameters are
+/// texts, those that can be left out are numbers.
+fn functions(text: &str) -> impl Iterator<Item = HostFunction> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix("# --function "));
+    let calls = lines.filter_map(|line| line.strip_suffix(')')?.split_once('('));
+    calls.map(|(name, params)| {
+        let function = HostFunction::new(name, Kind::STRING, |_| Value::Null);
+        params.split(", ").fold(function, |function, param| match param.strip_suffix('?') {
+            Some(optional) => function.optional(optional, Kind::INT),
+            None => function.param(param, Kind::STRING),
+        })
+    })
 }
 
 /// The parameters that a comment such as `# --param wait=2m` gives.

@@ -127,6 +127,8 @@ codes! {
     BadParam = "E0505",
     /// A test that cannot happen: time goes back, or an event lacks a field.
     BadTest = "E0506",
+    /// A function of the host that rules cannot call.
+    BadFunction = "E0507",
 
     /// A file that cannot be read.
     UnreadableFile = "E0601",

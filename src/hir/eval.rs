@@ -192,7 +192,7 @@ fn compute<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Evaluated<'a> {
             let args: SmallVec<[Evaluated<'_>; 4]> =
                 args.iter().map(|arg| eval(arg, scope)).collect();
             let refs: SmallVec<[ValueRef<'_>; 4]> = args.iter().map(Evaluated::as_ref).collect();
-            (function.call)(&refs)
+            function.call(&refs)
         }
         Expr::List(items) => {
             Value::List(items.iter().map(|item| eval(item, scope).into_value()).collect())

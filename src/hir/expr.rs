@@ -45,8 +45,8 @@ pub enum Expr {
     Regex(Box<Expr>, Arc<Regex>),
     /// `if c then a else b`
     If(Box<[Expr; 3]>),
-    /// A built-in function.
-    Call(&'static super::functions::Function, Vec<Expr>),
+    /// A function, built in or of the host.
+    Call(super::functions::Callee, Vec<Expr>),
     /// `[a, b]`
     List(Vec<Expr>),
     /// `{ a: x, b: y }`: what an emit makes.

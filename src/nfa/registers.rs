@@ -96,7 +96,7 @@ impl Extractor<'_> {
                 let [condition, then, otherwise] = &**parts;
                 Expr::If(Box::new([self.expr(condition), self.expr(then), self.expr(otherwise)]))
             }
-            Expr::Call(function, args) => Expr::Call(function, self.list(args)),
+            Expr::Call(function, args) => Expr::Call(function.clone(), self.list(args)),
             Expr::List(items) => Expr::List(self.list(items)),
             Expr::Record(fields) => Expr::Record(
                 fields.iter().map(|(name, value)| (name.clone(), self.expr(value))).collect(),

@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 
 use self::cascade::Broken;
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span};
+pub use crate::hir::functions::HostFunction;
 use crate::hir::lower::{self, HostParam};
 use crate::hir::{Rule, TestBlock};
 use crate::schema::Schema;
@@ -157,6 +158,7 @@ type Loader<'l> = Box<dyn FnMut(&Source, &str) -> Result<String, String> + 'l>;
 pub struct RuleSetBuilder<'l> {
     inputs: Vec<Input>,
     params: Vec<HostParam>,
+    functions: Vec<Arc<HostFunction>>,
     loader: Option<Loader<'l>>,
 }
 
@@ -178,6 +180,7 @@ impl fmt::Debug for RuleSetBuilder<'_> {
         f.debug_struct("RuleSetBuilder")
             .field("inputs", &names)
             .field("params", &self.params)
+            .field("functions", &self.functions)
             .finish_non_exhaustive()
     }
 }
@@ -205,6 +208,33 @@ impl<'l> RuleSetBuilder<'l> {
         self
     }
 
+    /// Adds a function of the host that rules can call by its name. Names have to be different from
+    /// each other and from those of built-in functions.
+    ///
+    /// ```
+    /// use kleene::RuleSet;
+    /// use kleene::diagnostic::Source;
+    /// use kleene::ruleset::HostFunction;
+    /// use kleene::value::{Kind, Value, ValueRef};
+    ///
+    /// let is_prime = HostFunction::new("is_prime", Kind::BOOL, |args| match args {
+    ///     [ValueRef::Int(n)] => Value::Bool(*n > 1 && (2..*n).all(|d| n % d > 0)),
+    ///     _ => Value::Null,
+    /// });
+    /// let text = "event draw { player: string, number: int, at: time }
+    ///             rule lucky { key player  match draw[is_prime(number)]{3}  within 1h }";
+    /// let rules = RuleSet::builder()
+    ///     .function(is_prime.param("n", Kind::INT))
+    ///     .source(Source::new("draws.cep", text))
+    ///     .build()?;
+    /// # Ok::<(), kleene::ruleset::RulesError>(())
+    /// ```
+    #[must_use]
+    pub fn function(mut self, function: HostFunction) -> Self {
+        self.functions.push(Arc::new(function));
+        self
+    }
+
     /// Says where the text of files comes from that rule files name. The closure is given the
     /// source that names the file and the path as written, and returns the text or the reason why
     /// there is none. Without one, they are files beside the rule file that names them.
@@ -222,7 +252,7 @@ impl<'l> RuleSetBuilder<'l> {
     /// # Errors
     /// Every mistake of every file.
     pub fn build(self) -> Result<RuleSet, RulesError> {
-        let RuleSetBuilder { inputs, params, loader } = self;
+        let RuleSetBuilder { inputs, params, functions, loader } = self;
         let from_paths = inputs.iter().any(|input| matches!(input, Input::Path(_)));
         let mut loader = loader.unwrap_or_else(|| {
             if from_paths { Box::new(beside) } else { Box::new(|_, _| Err(NO_LOADER.to_owned())) }
@@ -246,7 +276,7 @@ impl<'l> RuleSetBuilder<'l> {
         for report in &reports {
             broken.add(report);
         }
-        let (checked, diagnostics) = lower::check(&files, &params, &mut *loader);
+        let (checked, diagnostics) = lower::check(&files, &params, &functions, &mut *loader);
         let checks =
             diagnostics.into_iter().map(|(source, diagnostic)| Report { source, diagnostic });
         reports.extend(checks.filter(|report| !broken.explains(report)));

@@ -171,7 +171,7 @@ impl Linker<'_> {
                 let [condition, then, otherwise] = &**parts;
                 Expr::If(Box::new([walk(condition)?, walk(then)?, walk(otherwise)?]))
             }
-            Expr::Call(function, args) => Expr::Call(function, all(args)?),
+            Expr::Call(function, args) => Expr::Call(function.clone(), all(args)?),
             Expr::List(items) => Expr::List(all(items)?),
             Expr::Record(fields) => {
                 let fields = fields.iter().map(|(name, inner)| Ok((name.clone(), walk(inner)?)));

@@ -25,6 +25,12 @@ pub use format::format;
 pub use parse::{parse, parse_literal};
 pub use print::print;
 
+/// Whether `text` is a name that can be written as it is, without back-quotes, wherever a name can
+/// stand.
+pub fn is_name(text: &str) -> bool {
+    words::is_word(text) && !words::is_reserved(text)
+}
+
 /// Levels that groups, brackets and operators may nest.
 pub const MAX_NESTING: u32 = 64;
 

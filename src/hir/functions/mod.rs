@@ -1,12 +1,79 @@
-//! The built-in functions of expressions, by subject.
+//! The functions of expressions: the built-in ones, by subject, and those of the host.
 
 mod general;
+mod host;
 pub(crate) mod net;
 mod number;
 mod text;
 pub(crate) mod time;
 
+use std::sync::Arc;
+
 use crate::value::{Kind, Value, ValueRef};
+
+pub use host::HostFunction;
+
+/// The function that an expression calls.
+#[derive(Clone, Debug)]
+pub enum Callee {
+    /// A built-in one.
+    BuiltIn(&'static Function),
+    /// One of the host.
+    Host(Arc<HostFunction>),
+}
+
+impl Callee {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Callee::BuiltIn(function) => function.name,
+            Callee::Host(function) => function.name(),
+        }
+    }
+
+    /// How a call of it is spelled.
+    pub fn signature(&self) -> String {
+        match self {
+            Callee::BuiltIn(function) => function.signature(),
+            Callee::Host(function) => function.signature(),
+        }
+    }
+
+    /// The fewest and the most arguments that it takes.
+    pub fn arguments(&self) -> (usize, usize) {
+        match self {
+            Callee::BuiltIn(function) if function.variadic => (function.required, usize::MAX),
+            Callee::BuiltIn(function) => (function.required, function.params.len()),
+            Callee::Host(function) => (function.required(), function.params().len()),
+        }
+    }
+
+    /// The name of the parameter that takes the argument with this index, and the types that may
+    /// stand there; `None` if there is no such parameter.
+    pub fn param(&self, index: usize) -> Option<(&str, Kind)> {
+        match self {
+            Callee::BuiltIn(function) => {
+                let last = function.params.len().checked_sub(1)?;
+                let index = if function.variadic { index.min(last) } else { index };
+                function.params.get(index).copied()
+            }
+            Callee::Host(function) => {
+                let (name, kind) = function.params().get(index)?;
+                // Integers are given as floats.
+                let int = if kind.intersects(Kind::FLOAT) { Kind::INT } else { Kind::NEVER };
+                Some((name, kind.or(int)))
+            }
+        }
+    }
+
+    /// Calls it. The checker has made sure of the number of arguments.
+    pub(crate) fn call(&self, args: &[ValueRef<'_>]) -> Value {
+        match self {
+            Callee::BuiltIn(function) => (function.call)(args),
+            Callee::Host(function) => function.call(args),
+        }
+    }
+}
 
 /// A built-in function.
 #[derive(Debug)]
@@ -33,15 +100,26 @@ pub struct Function {
 impl Function {
     /// How a call of it is spelled: `round(x, digits?)`.
     pub fn signature(&self) -> String {
-        let mut out = format!("{}(", self.name);
-        for (i, (name, _)) in self.params.iter().enumerate() {
-            out.push_str(if i > 0 { ", " } else { "" });
-            out.push_str(name);
-            out.push_str(if i >= self.required { "?" } else { "" });
-        }
-        out.push_str(if self.variadic { ", ...)" } else { ")" });
-        out
+        let params = self.params.iter().map(|(name, _)| *name);
+        signature(self.name, params, self.required, self.variadic)
     }
+}
+
+/// `name(a, b?)`
+fn signature<'p>(
+    name: &str,
+    params: impl Iterator<Item = &'p str>,
+    required: usize,
+    variadic: bool,
+) -> String {
+    let mut out = format!("{name}(");
+    for (i, name) in params.enumerate() {
+        out.push_str(if i > 0 { ", " } else { "" });
+        out.push_str(name);
+        out.push_str(if i >= required { "?" } else { "" });
+    }
+    out.push_str(if variadic { ", ...)" } else { ")" });
+    out
 }
 
 /// The function of this name.

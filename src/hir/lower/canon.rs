@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use crate::hir::expr::{Captured, FieldRef, Pick, Set, ValueSet};
+use crate::hir::functions::Callee;
 use crate::hir::{
     Condition, ConditionId, Emit, Expr, Item, ItemKind, Pattern, Quantifier, Rule, Sequence,
     SkipStrategy, StageId, Test,
@@ -262,7 +263,14 @@ impl Canon<'_> {
                 self.exprs(&**parts);
             }
             Expr::Call(function, args) => {
-                self.word(function.name);
+                match function {
+                    Callee::BuiltIn(function) => self.word(function.name),
+                    Callee::Host(function) => {
+                        let (params, required) = (function.params(), function.required());
+                        let result = function.result();
+                        self.debug(("host", function.name(), params, required, result));
+                    }
+                }
                 self.exprs(args);
             }
             Expr::List(items) => {

@@ -24,12 +24,17 @@ use std::sync::Arc;
 
 use hashbrown::HashSet;
 
+use self::expr::AGGREGATES;
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span, nearest};
 use crate::hir::expr::ValueSet;
+use crate::hir::functions::{Callee, FUNCTIONS, HostFunction};
 use crate::hir::{Rule, TestBlock};
 use crate::schema::Schema;
+use crate::syntax;
 use crate::syntax::ast::{self, Name};
 use crate::value::{Kind, Value};
+
+const NAME_HELP: &str = "a name is letters, digits and `_`, and no word of the language";
 
 /// What a set of rule files comes to.
 #[derive(Debug)]
@@ -59,9 +64,11 @@ pub(crate) type Loader<'l> = dyn FnMut(&Source, &str) -> Result<String, String> 
 pub(crate) fn check(
     files: &[(Source, ast::File)],
     host: &[HostParam],
+    functions: &[Arc<HostFunction>],
     loader: &mut Loader<'_>,
 ) -> (Checked, Vec<(Source, Diagnostic)>) {
-    let mut env = Env::new(files, host);
+    let mut env = Env::new(files, host, functions);
+    env.check_host_functions();
     env.declare_events(files);
     env.declare(files, loader);
     let rules = env.rules_of(files);
@@ -104,6 +111,7 @@ struct Env<'a> {
     /// What a name was declared as, where.
     declared: BTreeMap<(&'static str, &'a str), Site>,
     host: &'a [HostParam],
+    functions: &'a [Arc<HostFunction>],
     /// Which of the host's parameters found one.
     host_used: Vec<bool>,
     /// The names by which the host could give parameters; kept only if it gives any.
@@ -116,7 +124,11 @@ struct Env<'a> {
 }
 
 impl<'a> Env<'a> {
-    fn new(files: &'a [(Source, ast::File)], host: &'a [HostParam]) -> Env<'a> {
+    fn new(
+        files: &'a [(Source, ast::File)],
+        host: &'a [HostParam],
+        functions: &'a [Arc<HostFunction>],
+    ) -> Env<'a> {
         Env {
             schema: Schema::new(),
             lists: BTreeMap::new(),
@@ -126,6 +138,7 @@ impl<'a> Env<'a> {
             instances: BTreeMap::new(),
             declared: BTreeMap::new(),
             host,
+            functions,
             host_used: vec![false; host.len()],
             host_names: BTreeSet::new(),
             sources: files.iter().map(|(source, _)| source.clone()).collect(),
@@ -267,16 +280,55 @@ impl<'a> Env<'a> {
         Diagnostic::error(Code::BadParam, span, message)
     }
 
+    /// The host's function of this name.
+    fn host_function(&self, name: &str) -> Option<Callee> {
+        let function = self.functions.iter().find(|function| function.name() == name)?;
+        Some(Callee::Host(Arc::clone(function)))
+    }
+
+    /// The names of all functions.
+    fn function_names(&self) -> impl Iterator<Item = &str> {
+        let host = self.functions.iter().map(|function| function.name());
+        host.chain(built_in_names().map(|name| -> &str { name }))
+    }
+
+    /// Tells of functions of the host that rules could not call, or that would take the place of
+    /// others.
+    fn check_host_functions(&mut self) {
+        for (index, function) in self.functions.iter().enumerate() {
+            let name = function.name();
+            let (message, help) = if !syntax::is_name(name) {
+                ("rules can't call a function of this name".to_owned(), NAME_HELP)
+            } else if built_in_names().any(|built_in| built_in == name) {
+                (format!("there is a built-in function `{name}` already"), "choose another name")
+            } else if self.functions[..index].iter().any(|other| other.name() == name) {
+                (format!("the function `{name}` is registered twice"), "choose another name")
+            } else {
+                continue;
+            };
+            let span = Span::new(0, name.len());
+            let diagnostic = Diagnostic::error(Code::BadFunction, span, message).help(help);
+            self.report(self.sources.len() + self.host.len() + index, diagnostic);
+        }
+    }
+
     fn finish(mut self, files: &[(Source, ast::File)]) -> (Schema, Vec<(Source, Diagnostic)>) {
         self.diagnostics.sort_by_key(|(source, diagnostic)| (*source, diagnostic.primary.span));
         let mut sources: Vec<Source> = files.iter().map(|(source, _)| source.clone()).collect();
         sources.extend(
             self.host.iter().map(|p| Source::new("<params>", format!("{}={}", p.name, p.value))),
         );
+        sources.extend(self.functions.iter().map(|f| Source::new("<functions>", f.signature())));
         let diagnostics =
             self.diagnostics.into_iter().map(|(at, d)| (sources[at].clone(), d)).collect();
         (self.schema, diagnostics)
     }
+}
+
+/// The names of the built-in functions and of aggregates.
+fn built_in_names() -> impl Iterator<Item = &'static str> {
+    let functions = FUNCTIONS.iter().map(|function| function.name);
+    functions.chain(AGGREGATES.iter().map(|(name, _)| *name)).chain(["matches"])
 }
 
 /// `what` of this name does not exist; `near` may be meant.

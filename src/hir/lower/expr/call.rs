@@ -4,10 +4,9 @@ use super::path::Found;
 use super::{Bound, COMPARABLE, Place, Typed, compare, fold, non_null, refused};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::{Aggregate, AggregateOp, Pick};
-use crate::hir::functions;
-use crate::hir::functions::Function;
 use crate::hir::functions::net::parse_network;
 use crate::hir::functions::time::parse_zone;
+use crate::hir::functions::{self, Callee};
 use crate::hir::lower::rule::Cx;
 use crate::hir::lower::unknown;
 use crate::hir::{Expr, StageId};
@@ -15,7 +14,7 @@ use crate::syntax::ast;
 use crate::syntax::ast::{Name, Path, Spanned};
 use crate::value::{Kind, Value};
 
-const AGGREGATES: [(&str, AggregateOp); 10] = [
+pub(in crate::hir::lower) const AGGREGATES: [(&str, AggregateOp); 10] = [
     ("count", AggregateOp::Count),
     ("sum", AggregateOp::Sum),
     ("avg", AggregateOp::Avg),
@@ -54,10 +53,9 @@ impl<'a> Cx<'_, 'a> {
             }
             return self.regex(text, &pattern, span);
         }
-        let Some(function) = functions::lookup(&name.node) else {
-            let known = functions::FUNCTIONS.iter().map(|function| function.name);
-            let known = known.chain(AGGREGATES.iter().map(|(name, _)| *name)).chain(["matches"]);
-            let near = nearest(&name.node, known);
+        let built_in = functions::lookup(&name.node).map(Callee::BuiltIn);
+        let Some(function) = built_in.or_else(|| self.env.host_function(&name.node)) else {
+            let near = nearest(&name.node, self.env.function_names());
             let diagnostic = unknown(Code::UnknownFunction, "function", name, near);
             self.report(diagnostic);
             for arg in args {
@@ -65,20 +63,20 @@ impl<'a> Cx<'_, 'a> {
             }
             return refused(span);
         };
-        let most = if function.variadic { usize::MAX } else { function.params.len() };
-        if args.len() < function.required || args.len() > most {
+        let (fewest, most) = function.arguments();
+        if args.len() < fewest || args.len() > most {
             return self.wrong_count(name, &function.signature(), args.len(), span);
         }
         let mut typed = Vec::with_capacity(args.len());
         let mut fine = true;
         for (i, arg) in args.iter().enumerate() {
             let mut arg = self.expr(arg, place);
-            let (param, wanted) = function.params[i.min(function.params.len() - 1)];
-            let what = format!("`{param}` of `{}`", function.name);
+            let Some((param, wanted)) = function.param(i) else { break };
+            let what = format!("`{param}` of `{}`", function.name());
             fine &= !arg.kind.is_never()
                 && self.coerce(&mut arg, wanted)
                 && self.expect(&arg, wanted, &what)
-                && self.check_constant(param, &arg);
+                && (matches!(function, Callee::Host(_)) || self.check_constant(param, &arg));
             typed.push(arg);
         }
         if !fine {
@@ -87,12 +85,15 @@ impl<'a> Cx<'_, 'a> {
         self.finish_call(function, typed, span)
     }
 
-    pub(super) fn finish_call(
-        &mut self,
-        function: &'static Function,
-        args: Vec<Typed>,
-        span: Span,
-    ) -> Typed {
+    pub(super) fn finish_call(&mut self, callee: Callee, args: Vec<Typed>, span: Span) -> Typed {
+        let function = match &callee {
+            Callee::BuiltIn(function) => *function,
+            Callee::Host(function) => {
+                let kind = function.result().or(Kind::NULL);
+                let args = args.into_iter().map(|arg| arg.expr).collect();
+                return Typed { expr: Expr::Call(callee, args), kind, span };
+            }
+        };
         let mut kind = function.result;
         if kind == Kind::ANY {
             kind = args.iter().fold(Kind::NEVER, |kind, arg| kind.or(arg.kind));
@@ -116,7 +117,7 @@ impl<'a> Cx<'_, 'a> {
         }
         let kind = kind.or(Kind::NULL);
         let args = args.into_iter().map(|arg| arg.expr).collect();
-        fold(Typed { expr: Expr::Call(function, args), kind, span })
+        fold(Typed { expr: Expr::Call(callee, args), kind, span })
     }
 
     /// Time zones and networks that are constants are checked now.

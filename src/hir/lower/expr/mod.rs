@@ -5,6 +5,7 @@ mod contradiction;
 mod path;
 mod set;
 
+pub(in crate::hir::lower) use call::AGGREGATES;
 pub(in crate::hir::lower) use contradiction::contradiction;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::Expr;
 use crate::hir::eval::constant;
 use crate::hir::expr::{BinaryOp, Pick, Regex, Set};
+use crate::hir::functions::Callee;
 use crate::hir::lower::literal::{convert, misfit, plain};
 use crate::hir::lower::rule::Cx;
 use crate::schema::TypeId;
@@ -451,7 +453,7 @@ fn fold(typed: Typed) -> Typed {
         Expr::Not(x) | Expr::Neg(x) | Expr::IsNull(x) | Expr::Regex(x, _) => is_literal(x),
         Expr::Binary(_, a, b) => is_literal(a) && is_literal(b),
         Expr::If(parts) => parts.iter().all(is_literal),
-        Expr::Call(_, args) | Expr::List(args) => args.iter().all(is_literal),
+        Expr::Call(Callee::BuiltIn(_), args) | Expr::List(args) => args.iter().all(is_literal),
         Expr::In(x, set) => {
             is_literal(x)
                 && match &**set {

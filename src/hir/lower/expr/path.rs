@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Bound, Place, Typed, What, non_null, refused};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::{Captured, FieldRef, MatchFact, Pick};
-use crate::hir::functions;
+use crate::hir::functions::{self, Callee};
 use crate::hir::lower::names;
 use crate::hir::lower::names::listed;
 use crate::hir::lower::rule::Cx;
@@ -550,7 +550,7 @@ fn element(list: Typed, index: Option<i64>) -> Typed {
         None => list,
         Some(index) => {
             let args = vec![list.expr, Expr::Literal(Value::Int(index))];
-            let expr = Expr::Call(functions::ELEMENT, args);
+            let expr = Expr::Call(Callee::BuiltIn(functions::ELEMENT), args);
             Typed { expr, kind: Kind::ANY, span: list.span }
         }
     }
