@@ -5,7 +5,7 @@
 //! ```
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it shows what it finds")]
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::error::Error;
 
 use kleene::diagnostic::Source;
@@ -28,7 +28,7 @@ rule two_countries {
 
 /// A look-up in a table that the program has read from somewhere.
 fn country() -> HostFunction {
-    let table = HashMap::from([("alster", "DE"), ("gamla stan", "SE"), ("reeperbahn", "DE")]);
+    let table = BTreeMap::from([("alster", "DE"), ("gamla stan", "SE"), ("reeperbahn", "DE")]);
     HostFunction::new("country", Kind::STRING, move |args| match args {
         // What is not known is null, and a comparison with null is false.
         [ValueRef::String(shop)] => table.get(shop).map_or(Value::Null, |&code| Value::from(code)),
