@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kleene::diagnostic::Source;
-use kleene::ruleset::{HostFunction, RulesError};
+use kleene::ruleset::{HostFunction, RuleSetBuilder, RulesError};
 use kleene::stream::Output;
 use kleene::value::Kind;
 use kleene::{Engine, Record, RuleSet, Timestamp, Value, ValueRef};
@@ -49,7 +49,7 @@ fn score() -> HostFunction {
 
 fn load(text: &str, functions: &[HostFunction]) -> Result<RuleSet, RulesError> {
     let builder = RuleSet::builder().source(Source::new("login.cep", text));
-    functions.iter().cloned().fold(builder, |builder, function| builder.function(function)).build()
+    functions.iter().cloned().fold(builder, RuleSetBuilder::function).build()
 }
 
 fn logins(rules: &RuleSet) -> Vec<Record> {
