@@ -25,6 +25,7 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 
 use self::expr::AGGREGATES;
+use self::rule::Told;
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span, nearest};
 use crate::hir::expr::ValueSet;
 use crate::hir::functions::{Callee, FUNCTIONS, HostFunction};
@@ -118,7 +119,9 @@ struct Env<'a> {
     host_names: BTreeSet<String>,
     sources: Vec<Source>,
     diagnostics: Vec<(usize, Diagnostic)>,
-    told: HashSet<(usize, Code, Span, String)>,
+    reported: HashSet<(usize, Code, Span, String)>,
+    /// What the rules tell.
+    told: BTreeMap<Arc<str>, Told>,
     /// How many errors were reported, those told already included.
     errors: usize,
 }
@@ -143,7 +146,8 @@ impl<'a> Env<'a> {
             host_names: BTreeSet::new(),
             sources: files.iter().map(|(source, _)| source.clone()).collect(),
             diagnostics: Vec::new(),
-            told: HashSet::new(),
+            reported: HashSet::new(),
+            told: BTreeMap::new(),
             errors: 0,
         }
     }
@@ -154,7 +158,7 @@ impl<'a> Env<'a> {
             self.errors += 1;
         }
         let key = (source, diagnostic.code, diagnostic.primary.span, diagnostic.message.clone());
-        if self.told.insert(key) {
+        if self.reported.insert(key) {
             self.diagnostics.push((source, diagnostic));
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::expr::{Place, What};
+use super::expr::{Place, Typed, What};
 use super::literal::Given;
 use super::names::{self, Defines, listed};
 use super::pattern::StepInfo;
@@ -34,6 +34,8 @@ pub(super) struct Cx<'e, 'a> {
     pub(super) steps: Vec<StepInfo>,
     /// The parts of the key with their types.
     pub(super) key: Vec<(Arc<str>, Kind)>,
+    /// The types of what the rule emits.
+    told: Told,
     /// How many steps the pattern has if its repetitions are written out.
     pub(super) steps_written_out: u64,
     /// How many repeated groups there are.
@@ -50,6 +52,14 @@ pub(super) struct Cx<'e, 'a> {
     condition_ids: HashMap<String, ConditionId>,
     /// The event types that the pattern names, each with a place.
     named: BTreeMap<TypeId, (usize, &'a Name)>,
+}
+
+/// The types of what a rule tells, by name, for its tests.
+#[derive(Default)]
+pub(super) struct Told {
+    pub(super) emit: Vec<(Arc<str>, Kind)>,
+    pub(super) timeout: Vec<(Arc<str>, Kind)>,
+    pub(super) key: Vec<(Arc<str>, Kind)>,
 }
 
 /// The clauses of a rule, each with its file.
@@ -229,6 +239,7 @@ impl<'a> Env<'a> {
             defines,
             steps: Vec::new(),
             key: Vec::new(),
+            told: Told::default(),
             steps_written_out: 0,
             loop_count: 0,
             keeps_all: false,
@@ -246,6 +257,11 @@ impl<'a> Env<'a> {
             return None;
         }
         cx.warn_unused(clauses);
+        let (mut told, key) = (cx.told, cx.key);
+        told.key = key;
+        if let Some(rule) = &rule {
+            self.told.insert(rule.name.clone(), told);
+        }
         rule
     }
 }
@@ -634,18 +650,22 @@ impl<'a> Cx<'_, 'a> {
                     .context(first.span, "emitted here first");
                 self.report(diagnostic);
             }
-            let expr = match value {
-                Some(value) => self.expr(value, place).expr,
+            let typed = match value {
+                Some(value) => self.expr(value, place),
                 None => self.bare_name(name),
             };
-            fields.push((name.node.as_str().into(), expr));
+            let name: Arc<str> = name.node.as_str().into();
+            let told =
+                if what == What::Timeout { &mut self.told.timeout } else { &mut self.told.emit };
+            told.push((name.clone(), typed.kind));
+            fields.push((name, typed.expr));
         }
         Emit { fields }
     }
 
-    fn bare_name(&mut self, name: &'a Name) -> Expr {
+    fn bare_name(&mut self, name: &'a Name) -> Typed {
         let path = ast::Path { root: name.clone(), rest: Vec::new(), span: name.span };
-        self.bare_in_emit(&path).expr
+        self.bare_in_emit(&path)
     }
 
     fn meta(&mut self, clauses: &Clauses<'a>) -> Meta {

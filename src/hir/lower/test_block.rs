@@ -10,7 +10,7 @@ use crate::hir::{Emit, Rule};
 use crate::schema::{FieldType, TypeId};
 use crate::syntax::ast::{self, Expr, Literal, Name, Spanned};
 use crate::time::Timestamp;
-use crate::value::Value;
+use crate::value::{Kind, Value};
 
 /// The most lines that a test has.
 const MAX_STEPS: usize = 10_000;
@@ -245,7 +245,10 @@ impl<'a> Env<'a> {
             if let Some(rule) = rule {
                 self.check_told(source, rule, emit, timeout, name);
             }
-            if let Some((value, _)) = self.constant(source, name, value.as_ref()) {
+            if let Some((value, span)) = self.constant(source, name, value.as_ref()) {
+                if let Some(rule) = rule {
+                    self.check_value(source, rule, timeout, name, &value, span);
+                }
                 expected.push((name.node.as_str().into(), value));
             }
         }
@@ -278,6 +281,53 @@ impl<'a> Env<'a> {
             None => format!("it has {}", listed(known())),
         };
         self.report(source, diagnostic.help(help));
+    }
+
+    /// Tells if what the rule tells under this name can never be `value`.
+    fn check_value(
+        &mut self,
+        source: usize,
+        rule: &Rule,
+        timeout: bool,
+        name: &Name,
+        value: &Value,
+        span: Span,
+    ) {
+        let Some(told) = self.told.get(&rule.name) else { return };
+        let emitted = if timeout { &told.timeout } else { &told.emit };
+        let mut known = emitted.iter().chain(&told.key);
+        let Some((_, kind)) = known.find(|(known, _)| **known == *name.node) else { return };
+        let kind = *kind;
+        let found = value.kind();
+        let agrees = kind.is_never()
+            || kind.intersects(found)
+            || kind.intersects(Kind::NUMBER) && found.is_subset_of(Kind::NUMBER)
+            // It counts from the start of the test.
+            || kind.intersects(Kind::TIME) && found == Kind::DURATION;
+        let as_text = Kind::IP.or(Kind::TIME);
+        if agrees || found == Kind::STRING && kind.intersects(as_text) {
+            let exact = kind.without(Kind::NULL);
+            if let (Value::String(_), Kind::IP | Kind::TIME) = (value, exact)
+                && let Err(value) = literal::convert(value.clone(), exact)
+            {
+                let diagnostic = literal::misfit(&value, exact, span);
+                self.report(source, diagnostic.label(format!("`{}` is {exact}", name.node)));
+            }
+            return;
+        }
+        let wanted = kind.without(Kind::NULL);
+        let message = if value.is_null() {
+            format!("`{}` is never null", name.node)
+        } else {
+            format!("`{}` is {wanted}, and never {found}", name.node)
+        };
+        let mut diagnostic = Diagnostic::error(Code::TypeMismatch, span, message);
+        if wanted == Kind::STRING && !value.is_null() {
+            diagnostic = diagnostic.help(format!("a text stands in quotes: \"{value}\""));
+        } else if wanted == Kind::DURATION && found == Kind::INT {
+            diagnostic = diagnostic.help(format!("a duration has a unit: `{value}s`, `{value}m`"));
+        }
+        self.report(source, diagnostic);
     }
 
     /// The constant that a field is given, with its place.
