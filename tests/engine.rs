@@ -88,7 +88,7 @@ fn rule(name: &str, items: Vec<Item>, within: Option<i64>, skip: SkipStrategy) -
         pattern: Pattern {
             stages: ["a", "b", "c"].into_iter().enumerate().map(stage).collect(),
             conditions: (0..3).map(condition).collect(),
-            body: Sequence { items },
+            body: Sequence { items, without: None },
             within,
             skip: Skip { strategy: skip, ordered: false },
             tell_timeouts: false,

@@ -14,12 +14,14 @@ pub struct KeyState {
     /// Matches that wait for older partial matches (`ordered`), in the order in which they will be
     /// told.
     pub(super) completed: Vec<Completed>,
+    /// When the event last came that must not have come before a match starts, while that matters.
+    pub(super) broken: Option<i64>,
 }
 
 impl KeyState {
     /// Whether nothing is open: the host may drop the state.
     pub fn is_idle(&self) -> bool {
-        self.runs.is_empty() && self.completed.is_empty()
+        self.runs.is_empty() && self.completed.is_empty() && self.broken.is_none()
     }
 
     /// How many partial matches are open. One that waits in several places counts for each.

@@ -16,7 +16,8 @@ use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact};
 use crate::hir::{ConditionId, Pattern, SkipStrategy, StageId, Test};
 use crate::nfa::{
-    Action, Bound, BuildError, ClockOp, Edge, Guard, GuardId, Program, RegisterKind, StateId,
+    Action, BuildError, ClockOp, Edge, Guard, GuardId, Program, RegisterKind, Silence, Since,
+    StateId,
 };
 use crate::time::Timestamp;
 use crate::value::{Value, ValueRef};
@@ -201,6 +202,7 @@ impl<E: Event> Matcher<E> {
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
         self.advance(store, key, Timestamp::MAX, sink);
+        key.broken = None;
         let mut last = i64::MIN;
         for run in &key.runs {
             if self.program.states[run.state.index()].settles {
@@ -223,9 +225,13 @@ impl<E: Event> Matcher<E> {
     pub fn deadline(&self, key: &KeyState) -> Option<Timestamp> {
         let deadline = if self.program.bounds.is_empty() {
             // Runs are in the order of their start: the first is the first to run out.
-            key.runs.first()?.deadline
+            key.runs.first().map_or(i64::MAX, |run| run.deadline)
         } else {
-            key.runs.iter().map(|run| run.deadline).min()?
+            key.runs.iter().map(|run| run.deadline).min().unwrap_or(i64::MAX)
+        };
+        let deadline = match &self.program.silence {
+            Some(silence) => deadline.min(silence.ends(key.broken)),
+            None => deadline,
         };
         (deadline < i64::MAX).then_some(Timestamp::from_millis(deadline))
     }
@@ -256,6 +262,7 @@ impl<E: Event> Matcher<E> {
 
     /// Gives up everything that a key holds in the store.
     pub fn clear(&self, store: &mut Store<E>, key: &mut KeyState) {
+        key.broken = None;
         Self::clear_runs(store, key);
         for match_ in std::mem::take(&mut key.completed) {
             store.chains.release(match_.head);
@@ -286,6 +293,11 @@ impl<E: Event> Matcher<E> {
     ) {
         let program = &*self.program;
         let Store { chains, extras, scratch } = store;
+        if let Some(silence) = &program.silence
+            && silence.ends(key.broken) <= deadline.as_millis()
+        {
+            key.broken = None;
+        }
         scratch.expired.clear();
         key.runs.retain(|run| {
             if run.deadline > deadline.as_millis() {
@@ -487,7 +499,9 @@ impl<E: Event> Step<'_, E> {
             key.runs.truncate(kept);
             break;
         }
-        self.start(event_epoch, &mut next);
+        if self.program.silence.is_none() || self.is_silent(key, event_epoch) {
+            self.start(event_epoch, &mut next);
+        }
         if self.program.may_duplicate {
             self.merge_equal(key, &mut next);
         }
@@ -507,6 +521,32 @@ impl<E: Event> Step<'_, E> {
         }
         if self.stored != NIL {
             chains.release_event(self.stored);
+        }
+    }
+
+    /// Whether a match can start: what must not have come for so long has not. Remembers the event
+    /// if it is one of those.
+    fn is_silent(&mut self, key: &mut KeyState, event_epoch: u64) -> bool {
+        let Some(Silence { condition, millis }) = self.program.silence else { return true };
+        let silent = key.broken.is_none_or(|broken| self.time.saturating_sub(broken) >= millis);
+        self.store.scratch.epoch += 1;
+        let nothing = self.nothing();
+        if self.condition(condition, &nothing, event_epoch) {
+            key.broken = Some(self.time);
+        }
+        silent
+    }
+
+    /// What has captured nothing.
+    fn nothing(&self) -> Run {
+        Run {
+            state: self.program.start,
+            head: NIL,
+            extra: NIL,
+            start_seq: self.seq,
+            start: self.time,
+            last: self.time,
+            deadline: i64::MAX,
         }
     }
 
@@ -564,15 +604,7 @@ impl<E: Event> Step<'_, E> {
 
     fn start(&mut self, event_epoch: u64, next: &mut Vec<Run>) {
         let program = self.program;
-        let nothing = Run {
-            state: program.start,
-            head: NIL,
-            extra: NIL,
-            start_seq: self.seq,
-            start: self.time,
-            last: self.time,
-            deadline: i64::MAX,
-        };
+        let nothing = self.nothing();
         self.store.scratch.epoch += 1;
         let mut open: SmallVec<[&Edge; 8]> = SmallVec::new();
         for edge in program.edges(program.start) {
@@ -802,17 +834,15 @@ impl<E: Event> Step<'_, E> {
             None => i64::MAX,
         };
         for bound in self.program.bounds(run.state) {
-            let ends = match *bound {
-                Bound::Last(after) => run.last.saturating_add(after),
-                Bound::LastUnlessSet(clock, after) => {
-                    match self.store.extras.time(run.extra, clock) {
-                        UNSET => run.last.saturating_add(after),
-                        _ => i64::MAX,
-                    }
-                }
-                Bound::Clock(clock, after) => match self.store.extras.time(run.extra, clock) {
+            let time = |clock| self.store.extras.time(run.extra, clock);
+            if bound.unless_set.is_some_and(|clock| time(clock) != UNSET) {
+                continue;
+            }
+            let ends = match bound.since {
+                Since::Last => run.last.saturating_add(bound.after),
+                Since::Clock(clock) => match time(clock) {
                     UNSET => i64::MAX,
-                    time => time.saturating_add(after),
+                    time => time.saturating_add(bound.after),
                 },
             };
             deadline = deadline.min(ends);
@@ -825,14 +855,15 @@ impl<E: Event> Step<'_, E> {
             Guard::True => true,
             Guard::False => false,
             Guard::Condition(condition) => self.condition(*condition, run, event_epoch),
-            Guard::Gap { min, max, unless_set } => {
-                let extras = &self.store.extras;
-                let is_set = |clock| extras.time(run.extra, clock) != UNSET;
-                if run.head == NIL || unless_set.is_some_and(is_set) {
+            Guard::Gap { min, max, unless_set, since } => {
+                let time = |clock| self.store.extras.time(run.extra, clock);
+                if run.head == NIL || unless_set.is_some_and(|clock| time(clock) != UNSET) {
                     return true;
                 }
-                (*min..=*max).contains(&self.time.saturating_sub(run.last))
+                let before = since.map_or(run.last, time);
+                (*min..=*max).contains(&self.time.saturating_sub(before))
             }
+            Guard::IsSet(clock) => self.store.extras.time(run.extra, *clock) != UNSET,
             Guard::Within { clock, within } => match self.store.extras.time(run.extra, *clock) {
                 UNSET => true,
                 time => self.time.saturating_sub(time) < *within,

@@ -105,6 +105,51 @@ struct Frame {
     turn: Turn,
     /// When the first event of this repetition was captured.
     begun: Option<Timestamp>,
+    /// Which way it is, in a group of ways.
+    way: Option<Way>,
+}
+
+/// A way of a group of ways that is being matched.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Way {
+    number: usize,
+    /// Whether another way had begun before it was waited for.
+    later: bool,
+    /// When its last event was captured.
+    last: Option<Timestamp>,
+}
+
+/// Where one of several ways stands.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Standing {
+    /// Nothing was captured on it.
+    Ready(Position),
+    Begun(Position),
+    Done,
+    /// So many others have begun that it is not needed.
+    Unneeded,
+}
+
+impl Standing {
+    fn position(&self) -> Option<&Position> {
+        match self {
+            Standing::Ready(position) | Standing::Begun(position) => Some(position),
+            Standing::Done | Standing::Unneeded => None,
+        }
+    }
+
+    /// The same way, at another position.
+    fn moved(&self, position: Position) -> Standing {
+        match self {
+            Standing::Begun(_) if position.wait == Wait::EndOfWay => Standing::Done,
+            Standing::Begun(_) => Standing::Begun(position),
+            _ => Standing::Ready(position),
+        }
+    }
+
+    fn has_begun(&self) -> bool {
+        matches!(self, Standing::Begun(_) | Standing::Done)
+    }
 }
 
 /// Which repetition of an item.
@@ -119,7 +164,7 @@ enum Turn {
 const FIRST: Turn = Turn::Nth(1);
 
 /// What is waited for at a position.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Wait {
     /// An event of the step. With `skipped`, an event has been ignored here before, and what may
     /// follow the step is waited for by another partial match.
@@ -130,6 +175,10 @@ enum Wait {
     NotNext,
     /// The end of time, while the last `not`s hold.
     Pending,
+    /// What several ways wait for.
+    Ways(Vec<Standing>),
+    /// Nothing: one of several ways is complete.
+    EndOfWay,
     /// Nothing: the pattern is complete.
     End,
 }
@@ -152,6 +201,15 @@ enum Guard {
     InGap,
     /// The event's time is within the bounds of the groups around that have begun.
     InGroups,
+    /// Less than so many milliseconds have passed since the event before.
+    Sooner(i64),
+    /// What must not come from the first event of a sequence on has not come, or is not asked for
+    /// yet. `taken` says whether the event is one of the sequence.
+    KeptOut {
+        taken: bool,
+    },
+    /// The guard as it is at another position: that of one of several ways.
+    At(Box<Position>, Box<Guard>),
     Not(Box<Guard>),
     All(Vec<Guard>),
     Any(Vec<Guard>),
@@ -181,8 +239,11 @@ impl Guard {
 
 #[derive(Clone, Debug)]
 enum Move {
-    Take(StageId, Position),
+    /// With where it is made: of several ways, on that one.
+    Take(StageId, Position, Position),
     Ignore(Position),
+    /// As it is ignored, though it may fit: another way captures it.
+    Skip(Position),
     Proceed(Position),
     Stop(StageId),
 }
@@ -221,9 +282,10 @@ impl<E: Event> Reference<E> {
         let pattern = Rc::clone(&self.pattern);
         let tree = Tree { pattern: &pattern };
         let start = Partial { captures: Vec::new(), position: tree.start() };
+        let start = self.is_silent_before(now).then_some(&start);
         let mut matches = Vec::new();
         let mut partials = Vec::new();
-        for partial in std::iter::once(&start).chain(&self.partials) {
+        for partial in start.into_iter().chain(&self.partials) {
             let outcome = self.meet(&tree, partial, now);
             matches.extend(outcome.matches);
             if !outcome.stopped {
@@ -236,6 +298,21 @@ impl<E: Event> Reference<E> {
         partials.dedup();
         self.partials = partials;
         self.tell(matches, at)
+    }
+
+    /// Whether what must not have come for a time before the first event has not.
+    fn is_silent_before(&self, now: usize) -> bool {
+        let first = &self.pattern.body.items[0];
+        let (ItemKind::Not { condition, .. }, Some(Gap { max: Some(time), .. })) =
+            (&first.kind, first.gap)
+        else {
+            return true;
+        };
+        let at = self.events[now].time();
+        (0..now).all(|before| {
+            at.millis_since(self.events[before].time()) >= time
+                || !self.fits(*condition, &[], before)
+        })
     }
 
     /// Moves time to `to`: what runs out of time by then is told, one deadline after the other.
@@ -322,6 +399,7 @@ impl<E: Event> Reference<E> {
                 }
                 match a_move {
                     Move::Stop(_) => outcome.stopped = true,
+                    Move::Skip(_) => {}
                     Move::Proceed(target) => open.push(target),
                     Move::Ignore(target) if target.wait == Wait::End => {
                         outcome.matches.push(partial.captures.clone());
@@ -334,7 +412,7 @@ impl<E: Event> Reference<E> {
                             outcome.partials.push(waits);
                         }
                     }
-                    Move::Take(stage, target) => {
+                    Move::Take(stage, target, _) => {
                         let mut captures = partial.captures.clone();
                         captures.push((stage, now));
                         if self.ends_after(tree, &target, &partial.captures, now) {
@@ -400,6 +478,15 @@ impl<E: Event> Reference<E> {
                 let time = self.events[now].time();
                 tree.running_groups(position).all(|group| time < group.deadline())
             }
+            Guard::Sooner(millis) => {
+                let Some(last) = self.event_before(tree, position, captures) else { return true };
+                self.events[now].time().millis_since(last) < *millis
+            }
+            Guard::KeptOut { taken } => {
+                let mut asked = tree.kept_out(position, *taken || !captures.is_empty(), *taken);
+                asked.all(|condition| !self.fits(condition, captures, now))
+            }
+            Guard::At(position, guard) => self.holds(tree, guard, position, captures, now),
             Guard::Not(inner) => !holds(inner),
             Guard::All(all) => all.iter().all(holds),
             Guard::Any(any) => any.iter().any(holds),
@@ -437,11 +524,22 @@ impl<E: Event> Reference<E> {
         captures: &[(StageId, usize)],
         now: usize,
     ) -> bool {
-        let Some(&(_, last)) = captures.last() else { return true };
-        let passed = self.events[now].time().millis_since(self.events[last].time());
+        let Some(last) = self.event_before(tree, position, captures) else { return true };
+        let passed = self.events[now].time().millis_since(last);
         tree.gaps(position)
             .iter()
             .all(|gap| passed >= gap.min && gap.max.is_none_or(|max| passed <= max))
+    }
+
+    /// The time of the event before: of the same way, where there are several.
+    fn event_before(
+        &self,
+        tree: &Tree<'_>,
+        position: &Position,
+        captures: &[(StageId, usize)],
+    ) -> Option<Timestamp> {
+        let last = captures.last().map(|&(_, event)| self.events[event].time())?;
+        Some(tree.last_of_way(position).map_or(last, |(_, last)| last))
     }
 
     /// When a partial match runs out of time.
@@ -519,10 +617,21 @@ fn in_order(matches: &mut Vec<Captures>) {
     matches.dedup();
 }
 
+/// A place in the tree: for each group around it its place and the number of the way in it.
+type Path = Vec<(usize, Option<usize>)>;
+
+/// What a bound on time starts from.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Base {
+    LastEvent,
+    LastOfWay(Path),
+    Group(Path),
+}
+
 /// A repetition of a bounded group that has begun.
 struct Running {
     /// Where the group is in the tree.
-    path: Vec<usize>,
+    path: Path,
     begun: Timestamp,
     within: i64,
 }
@@ -540,15 +649,19 @@ struct Tree<'p> {
 
 impl<'p> Tree<'p> {
     fn start(&self) -> Position {
-        self.enter(&[], 0)
+        // What must not have come before is looked at elsewhere.
+        let silent = matches!(self.pattern.body.items[0].kind, ItemKind::Not { .. });
+        self.enter(&[], usize::from(silent))
     }
 
     /// The sequence inside of the groups of `frames`.
     fn sequence(&self, frames: &[Frame]) -> &'p Sequence {
         let mut sequence = &self.pattern.body;
         for frame in frames {
-            if let ItemKind::Group { body, .. } = &sequence.items[frame.index].kind {
-                sequence = body;
+            match (&sequence.items[frame.index].kind, frame.way) {
+                (ItemKind::Group { body, .. }, _) => sequence = body,
+                (ItemKind::Ways { ways, .. }, Some(way)) => sequence = &ways[way.number],
+                _ => {}
             }
         }
         sequence
@@ -561,6 +674,9 @@ impl<'p> Tree<'p> {
     /// The `until` of the innermost group: inside, nothing happens once it holds.
     fn group_until(&self, frames: &[Frame]) -> Option<ConditionId> {
         let (last, outer) = frames.split_last()?;
+        if last.way.is_some() {
+            return self.group_until(outer);
+        }
         quantifier(self.item(outer, last.index)).until
     }
 
@@ -573,13 +689,62 @@ impl<'p> Tree<'p> {
         let wait = match &self.item(frames, index).kind {
             ItemKind::Group { .. } => {
                 let mut inside = frames.to_vec();
-                inside.push(Frame { index, turn, begun: None });
+                inside.push(Frame { index, turn, begun: None, way: None });
                 return self.enter(&inside, 0);
+            }
+            ItemKind::Ways { ways, .. } => {
+                let ready = (0..ways.len())
+                    .map(|way| Standing::Ready(self.enter_way(frames, index, way, false)));
+                Wait::Ways(ready.collect())
             }
             ItemKind::Step { .. } => Wait::Step { turn, skipped: false },
             ItemKind::Not { .. } => Wait::NotNext,
         };
         Position::at(frames, index, wait)
+    }
+
+    /// The first position of one of several ways.
+    fn enter_way(&self, frames: &[Frame], index: usize, number: usize, later: bool) -> Position {
+        let mut inside = frames.to_vec();
+        let way = Some(Way { number, later, last: None });
+        inside.push(Frame { index, turn: FIRST, begun: None, way });
+        self.enter(&inside, 0)
+    }
+
+    /// How many of several ways have to happen.
+    fn count(&self, frames: &[Frame], index: usize) -> usize {
+        match self.item(frames, index).kind {
+            ItemKind::Ways { count, .. } => count,
+            _ => 1,
+        }
+    }
+
+    /// The way around a position on which something was captured, where it is one of several that
+    /// have to happen; with the time of its last event.
+    fn last_of_way(&self, position: &Position) -> Option<(Path, Timestamp)> {
+        let frames = &position.frames;
+        (0..frames.len()).rev().find_map(|depth| {
+            let last = frames[depth].way?.last?;
+            (self.count(&frames[..depth], frames[depth].index) > 1)
+                .then(|| (path(&frames[..=depth]), last))
+        })
+    }
+
+    /// What must not come here: the `without` of the sequences around, as far as they have begun
+    /// or begin with the event. `any` says whether the pattern's own has.
+    fn kept_out(
+        &self,
+        position: &Position,
+        any: bool,
+        taken: bool,
+    ) -> impl Iterator<Item = ConditionId> {
+        let frames = &position.frames;
+        let own = self.pattern.body.without.as_ref().filter(|_| any);
+        let of_groups = (0..frames.len()).filter_map(move |depth| {
+            let asked = taken || frames[depth].begun.is_some();
+            self.sequence(&frames[..=depth]).without.as_ref().filter(|_| asked)
+        });
+        own.into_iter().chain(of_groups).map(|without| without.condition)
     }
 
     /// The position after an item is done with.
@@ -599,6 +764,9 @@ impl<'p> Tree<'p> {
         let Some((group, outer)) = frames.split_last() else {
             return Position::at(&[], items.len(), Wait::End);
         };
+        if group.way.is_some() && self.count(outer, group.index) > 1 {
+            return Position::at(outer, group.index, Wait::EndOfWay);
+        }
         match self.next_turn(outer, group.index, group.turn) {
             Some(_) if group.turn == Turn::Further => Position::at(outer, group.index, Wait::Joint),
             Some(turn) => self.enter_turn(outer, group.index, turn),
@@ -631,6 +799,9 @@ impl<'p> Tree<'p> {
     fn contiguity(&self, frames: &[Frame], index: usize, turn: Turn) -> Contiguity {
         let item = self.item(frames, index);
         match (turn, frames.split_last()) {
+            (FIRST, Some((Frame { way: Some(Way { later: true, .. }), .. }, _))) if index == 0 => {
+                Contiguity::Relaxed
+            }
             (FIRST, Some((group, outer))) if index == 0 => {
                 self.contiguity(outer, group.index, group.turn)
             }
@@ -641,13 +812,15 @@ impl<'p> Tree<'p> {
 
     /// The nots whose absence is asked for where the item is waited for: those right before it, and
     /// those before optional items before it.
-    fn nots_before(&self, frames: &[Frame], index: usize) -> Vec<(StageId, ConditionId)> {
-        let items = &self.sequence(frames).items;
+    fn nots_before(&self, frames: &[Frame], index: usize) -> Vec<(StageId, Guard)> {
+        let sequence = &self.sequence(frames).items;
+        // What stands first is about the time before.
+        let from = usize::from(frames.is_empty() && forbids(&sequence[0]));
         let mut nots = Vec::new();
-        for item in items[..index].iter().rev() {
+        for item in sequence[from.min(index)..index].iter().rev() {
             match &item.kind {
-                ItemKind::Not { stage, condition } if forbids(item) => {
-                    nots.push((*stage, *condition));
+                ItemKind::Not { stage, .. } if forbids(item) => {
+                    nots.push((*stage, violated(item)));
                 }
                 ItemKind::Not { .. } => {}
                 _ if quantifier(item).optional => {}
@@ -658,14 +831,17 @@ impl<'p> Tree<'p> {
     }
 
     /// The not right after the item, or after the group that it ends.
-    fn not_after(&self, frames: &[Frame], index: usize) -> Option<(StageId, ConditionId)> {
+    fn not_after(&self, frames: &[Frame], index: usize) -> Option<(StageId, Guard)> {
         if let Some(item) = self.sequence(frames).items.get(index + 1) {
             return match item.kind {
-                ItemKind::Not { stage, condition } if forbids(item) => Some((stage, condition)),
+                ItemKind::Not { stage, .. } if forbids(item) => Some((stage, violated(item))),
                 _ => None,
             };
         }
         let (group, outer) = frames.split_last()?;
+        if group.way.is_some() && self.count(outer, group.index) > 1 {
+            return None;
+        }
         self.not_after(outer, group.index)
     }
 
@@ -681,8 +857,21 @@ impl<'p> Tree<'p> {
     /// Everything that can happen at a position at `time`, with what it takes.
     fn moves(&self, position: &Position, time: Timestamp) -> Vec<(Guard, Move)> {
         let Position { frames, index, wait, .. } = position;
-        let mut moves = match *wait {
-            Wait::Step { turn, skipped } => self.step_moves(position, turn, skipped, time),
+        let mut moves = match wait {
+            Wait::Step { turn, skipped } => self.step_moves(position, *turn, *skipped, time),
+            Wait::Ways(ways) => {
+                let mut moves = self.moves_of_ways(position, ways, time);
+                if position.is_entry() {
+                    for (stage, violated) in self.nots_before(frames, *index) {
+                        let violated = violated.unless(self.group_until(frames));
+                        moves.push((violated, Move::Stop(stage)));
+                    }
+                    if *index == 0 {
+                        self.group_moves(frames, &mut moves);
+                    }
+                }
+                moves
+            }
             Wait::Joint => {
                 let start = self.enter_turn(frames, *index, Turn::Further);
                 vec![(Guard::always().unless(self.group_until(frames)), Move::Proceed(start))]
@@ -692,8 +881,8 @@ impl<'p> Tree<'p> {
                 let ItemKind::Not { stage, condition } = item.kind else { return Vec::new() };
                 let violated = Guard::Fits(condition).unless(self.group_until(frames));
                 let next = self.after(frames, *index);
-                let on =
-                    if next.wait == Wait::End { Move::Ignore(next) } else { Move::Proceed(next) };
+                let is_end = next.wait == Wait::End;
+                let on = if is_end { Move::Ignore(next) } else { Move::Proceed(next) };
                 let respected = Guard::not(violated.clone()).and(Guard::InGap);
                 vec![(respected, on), (violated, Move::Stop(stage))]
             }
@@ -709,13 +898,25 @@ impl<'p> Tree<'p> {
                 moves.push((Guard::All(respected), Move::Ignore(position.clone())));
                 moves
             }
-            Wait::End => Vec::new(),
+            Wait::EndOfWay | Wait::End => Vec::new(),
         };
+        for (guard, a_move) in &mut moves {
+            let taken = match a_move {
+                _ if matches!(wait, Wait::Ways(_)) => continue,
+                Move::Take(..) => true,
+                Move::Ignore(_) | Move::Skip(_) => false,
+                Move::Proceed(_) | Move::Stop(_) => continue,
+            };
+            *guard = guard.clone().and(Guard::KeptOut { taken });
+        }
         if position.is_entry()
             && let Some(held_back) = self.held_back(position)
         {
-            for (guard, _) in &mut moves {
-                *guard = guard.clone().and(Guard::not(held_back.clone()));
+            for (guard, a_move) in &mut moves {
+                // From other ways nothing is held back.
+                if !matches!(a_move, Move::Skip(_)) {
+                    *guard = guard.clone().and(Guard::not(held_back.clone()));
+                }
             }
         }
         // A copy that does without some nots goes on to copies that do without them.
@@ -751,6 +952,9 @@ impl<'p> Tree<'p> {
         let mut begun = frames.clone();
         for frame in &mut begun {
             frame.begun.get_or_insert(time);
+            if let Some(way) = &mut frame.way {
+                way.last = Some(time);
+            }
         }
         let taken = match self.next_turn(frames, index, turn) {
             Some(Turn::Further) if turn == Turn::Further => Position {
@@ -766,7 +970,7 @@ impl<'p> Tree<'p> {
                 Position { without: self.left_behind(frames, index), ..self.after(&begun, index) }
             }
         };
-        moves.push((take, Move::Take(*stage, taken)));
+        moves.push((take, Move::Take(*stage, taken, position.clone())));
 
         let optional = Self::may_be_left_out(quantifier, turn);
         if optional && !skipped && !self.is_settled(position) {
@@ -801,6 +1005,8 @@ impl<'p> Tree<'p> {
             } else {
                 position.clone()
             };
+            let skip = Guard::always().unless(group_until).unless(until);
+            moves.push((skip, Move::Skip(target.clone())));
             moves.push((ignore.unless(group_until).unless(until), Move::Ignore(target)));
         }
 
@@ -809,8 +1015,8 @@ impl<'p> Tree<'p> {
         } else {
             self.not_after(frames, index).into_iter().collect()
         };
-        for (stage, condition) in nots {
-            moves.push((Guard::Fits(condition).unless(group_until), Move::Stop(stage)));
+        for (stage, violated) in nots {
+            moves.push((violated.unless(group_until), Move::Stop(stage)));
         }
         if turn == FIRST && index == 0 && !skipped {
             self.group_moves(frames, &mut moves);
@@ -821,6 +1027,10 @@ impl<'p> Tree<'p> {
     /// What can happen where a repetition of a group starts: it may be left out.
     fn group_moves(&self, frames: &[Frame], moves: &mut Vec<(Guard, Move)>) {
         let Some((group, outer)) = frames.split_last() else { return };
+        // Of several ways together that is asked where they stand.
+        if group.way.is_some() {
+            return;
+        }
         let until = self.group_until(outer);
         let quantifier = quantifier(self.item(outer, group.index));
         if Self::may_be_left_out(quantifier, group.turn) {
@@ -838,12 +1048,139 @@ impl<'p> Tree<'p> {
             Turn::Nth(_) => self.not_after(outer, group.index).into_iter().collect(),
             Turn::Further => Vec::new(),
         };
-        for (stage, condition) in nots {
-            moves.push((Guard::Fits(condition).unless(until), Move::Stop(stage)));
+        for (stage, violated) in nots {
+            moves.push((violated.unless(until), Move::Stop(stage)));
         }
         if group.turn == FIRST && group.index == 0 {
             self.group_moves(outer, moves);
         }
+    }
+
+    /// What can happen where several ways stand: one of them takes the event or goes on without it,
+    /// or all of them ignore it.
+    fn moves_of_ways(
+        &self,
+        position: &Position,
+        ways: &[Standing],
+        time: Timestamp,
+    ) -> Vec<(Guard, Move)> {
+        let mut moves = Vec::new();
+        for (number, standing) in ways.iter().enumerate() {
+            let Some(here) = standing.position() else { continue };
+            for (guard, a_move) in self.moves(here, time) {
+                let at = |guard| Guard::At(Box::new(here.clone()), Box::new(guard));
+                match a_move {
+                    Move::Take(stage, target, origin) => {
+                        for (others, target) in self.take_on(position, ways, number, target) {
+                            let take = Move::Take(stage, target, origin.clone());
+                            moves.push((at(guard.clone()).and(others), take));
+                        }
+                    }
+                    Move::Proceed(target) => {
+                        let mut ways = ways.to_vec();
+                        ways[number] = standing.moved(target);
+                        moves.push((at(guard), Move::Proceed(self.with_ways(position, ways))));
+                    }
+                    Move::Stop(stage) => moves.push((at(guard), Move::Stop(stage))),
+                    Move::Ignore(_) | Move::Skip(_) => {}
+                }
+            }
+        }
+        let everyone: Vec<usize> =
+            (0..ways.len()).filter(|&number| ways[number].position().is_some()).collect();
+        for (guard, ways) in self.pass_over(ways, &everyone, false) {
+            moves.push((guard, Move::Ignore(self.with_ways(position, ways))));
+        }
+        for (guard, ways) in self.pass_over(ways, &everyone, true) {
+            moves.push((guard, Move::Skip(self.with_ways(position, ways))));
+        }
+        moves
+    }
+
+    /// Where several ways stand once the event has been captured on one of them, which leads it to
+    /// `target`; with what the others ask for to skip it.
+    fn take_on(
+        &self,
+        position: &Position,
+        ways: &[Standing],
+        number: usize,
+        target: Position,
+    ) -> Vec<(Guard, Position)> {
+        let Position { frames, index, .. } = position;
+        let count = self.count(frames, *index);
+        if count == 1 {
+            return vec![(Guard::always(), target)];
+        }
+        let outer = target.frames[..frames.len()].to_vec();
+        let mut ways = ways.to_vec();
+        ways[number] = Standing::Begun(Position::at(&[], 0, Wait::End)).moved(target);
+        let begun = ways.iter().filter(|way| way.has_begun()).count();
+        for (other, way) in ways.iter_mut().enumerate() {
+            if let Standing::Ready(_) = way {
+                *way = if begun == count {
+                    Standing::Unneeded
+                } else {
+                    Standing::Ready(self.enter_way(&outer, *index, other, true))
+                };
+            }
+        }
+        let others: Vec<usize> = (0..ways.len())
+            .filter(|&other| other != number && matches!(ways[other], Standing::Begun(_)))
+            .collect();
+        let after = self.pass_over(&ways, &others, true).into_iter();
+        after
+            .map(|(guard, mut ways)| {
+                // The groups around have begun for all of them.
+                for way in &mut ways {
+                    if let Standing::Begun(position) | Standing::Ready(position) = way {
+                        position.frames[..outer.len()].clone_from_slice(&outer);
+                    }
+                }
+                let position = Position { frames: outer.clone(), ..position.clone() };
+                (guard, self.with_ways(&position, ways))
+            })
+            .collect()
+    }
+
+    /// What `who` of several ways ask for to let an event pass, all of them, and where they stand
+    /// then. With `taken` the event is one that another way captures.
+    fn pass_over(
+        &self,
+        ways: &[Standing],
+        who: &[usize],
+        taken: bool,
+    ) -> Vec<(Guard, Vec<Standing>)> {
+        let mut found = vec![(Guard::always(), ways.to_vec())];
+        for &number in who {
+            let Some(here) = ways[number].position() else { continue };
+            let mut longer = Vec::new();
+            for (guard, a_move) in self.moves(here, Timestamp::MIN) {
+                let target = match a_move {
+                    Move::Skip(target) if taken => target,
+                    Move::Ignore(target) if !taken => target,
+                    _ => continue,
+                };
+                for (others, ways) in &found {
+                    let mut ways = ways.clone();
+                    ways[number] = ways[number].moved(target.clone());
+                    let guard = Guard::At(Box::new(here.clone()), Box::new(guard.clone()));
+                    longer.push((others.clone().and(guard), ways));
+                }
+            }
+            found = longer;
+        }
+        found
+    }
+
+    /// The position with the ways as they stand; behind them, if enough of them are done.
+    fn with_ways(&self, position: &Position, ways: Vec<Standing>) -> Position {
+        let Position { frames, index, .. } = position;
+        let begun = ways.iter().filter(|way| way.has_begun()).count();
+        let open = ways.iter().any(|way| matches!(way, Standing::Begun(_)));
+        if begun == self.count(frames, *index) && !open {
+            return self.after(frames, *index);
+        }
+        Position { wait: Wait::Ways(ways), ..position.clone() }
     }
 
     /// Whether the item is the first of an optional group's first repetition.
@@ -851,6 +1188,7 @@ impl<'p> Tree<'p> {
         let Some((group, outer)) = frames.split_last() else { return false };
         index == 0
             && group.turn == FIRST
+            && group.way.is_none_or(|way| !way.later)
             && (quantifier(self.item(outer, group.index)).optional
                 || self.starts_optional_group(outer, group.index))
     }
@@ -870,6 +1208,10 @@ impl<'p> Tree<'p> {
             return self.wanted_by(frames, last, reached);
         }
         let (group, outer) = frames.split_last()?;
+        // Where several ways are entered, they are held back together.
+        if group.way.is_some() {
+            return None;
+        }
         let previous = match group.turn {
             FIRST => return self.held_back_before(outer, group.index, reached),
             Turn::Nth(n) => Turn::Nth(n - 1),
@@ -896,7 +1238,8 @@ impl<'p> Tree<'p> {
             && !self.left_behind(frames, index).is_empty();
         let wants = is_greedy(quantifier) && quantifier.max != Some(quantifier.min) && !is_apart;
         match &item.kind {
-            ItemKind::Not { .. } => None,
+            // A loop at the end of one of several ways keeps nothing from what follows them all.
+            ItemKind::Not { .. } | ItemKind::Ways { .. } => None,
             ItemKind::Step { condition, .. } => {
                 wants.then(|| Guard::Fits(*condition).unless(group_until))
             }
@@ -907,7 +1250,7 @@ impl<'p> Tree<'p> {
                 }
                 if let Some(max) = quantifier.max {
                     let mut inside = frames.to_vec();
-                    inside.push(Frame { index, turn: Turn::Nth(max), begun: None });
+                    inside.push(Frame { index, turn: Turn::Nth(max), begun: None, way: None });
                     wanted.extend(self.wanted_by(&inside, body.items.len() - 1, reached));
                 }
                 if wanted.is_empty() { None } else { Some(Guard::Any(wanted)) }
@@ -922,11 +1265,18 @@ impl<'p> Tree<'p> {
             return Vec::new();
         }
         let own = self.item(&position.frames, position.index).gap;
-        let starting = position.frames.iter().enumerate().filter_map(|(depth, frame)| {
-            let starts = frame.turn == FIRST && frame.begun.is_none();
-            starts.then(|| self.item(&position.frames[..depth], frame.index).gap)?
-        });
-        own.into_iter().chain(starting).collect()
+        let mut gaps: Vec<Gap> = own.into_iter().collect();
+        for (depth, frame) in position.frames.iter().enumerate().rev() {
+            // What bounds the first of several ways does not bound the others.
+            if frame.turn != FIRST || frame.begun.is_some() {
+                continue;
+            }
+            if frame.way.is_some_and(|way| way.later) {
+                break;
+            }
+            gaps.extend(self.item(&position.frames[..depth], frame.index).gap);
+        }
+        gaps
     }
 
     /// The repetitions of bounded groups that have begun.
@@ -934,7 +1284,7 @@ impl<'p> Tree<'p> {
         position.frames.iter().enumerate().filter_map(|(depth, frame)| {
             match self.item(&position.frames[..depth], frame.index).kind {
                 ItemKind::Group { within: Some(within), .. } => Some(Running {
-                    path: position.frames[..=depth].iter().map(|frame| frame.index).collect(),
+                    path: path(&position.frames[..=depth]),
                     begun: frame.begun?,
                     within,
                 }),
@@ -944,17 +1294,34 @@ impl<'p> Tree<'p> {
     }
 
     /// When all ways on from a position are closed by bounds of the same kind: that on the time
-    /// since the event before, or that of the same group.
+    /// since the event before, or that of the same group. Of several ways that have to happen, it
+    /// is enough that one of them is closed.
     fn shared_bound(&self, position: &Position, last: Timestamp) -> Option<Timestamp> {
-        let mut shared: Option<BTreeMap<Option<Vec<usize>>, Timestamp>> = None;
-        for (way, gaps) in self.ways_on(position) {
+        let all = self.shared_by_all(position, last);
+        let Wait::Ways(ways) = &position.wait else { return all };
+        let needed = ways.iter().filter_map(|way| match way {
+            Standing::Begun(here) if !self.reaches_end_of_way(here) => {
+                self.shared_bound(here, last)
+            }
+            _ => None,
+        });
+        needed.chain(all).min()
+    }
+
+    fn shared_by_all(&self, position: &Position, last: Timestamp) -> Option<Timestamp> {
+        let mut shared: Option<BTreeMap<Base, Timestamp>> = None;
+        for (position, gaps) in self.ways_on(position) {
             let mut bounds = BTreeMap::new();
             if let Some(max) = gaps.iter().filter_map(|gap| gap.max).min() {
-                bounds.insert(None, last.plus_millis(max.saturating_add(1)));
+                let (base, last) = match self.last_of_way(&position) {
+                    Some((path, last)) => (Base::LastOfWay(path), last),
+                    None => (Base::LastEvent, last),
+                };
+                bounds.insert(base, last.plus_millis(max.saturating_add(1)));
             }
-            for group in self.running_groups(&way) {
+            for group in self.running_groups(&position) {
                 let deadline = group.deadline();
-                bounds.insert(Some(group.path), deadline);
+                bounds.insert(Base::Group(group.path), deadline);
             }
             shared = Some(match shared {
                 None => bounds,
@@ -972,6 +1339,26 @@ impl<'p> Tree<'p> {
         shared?.into_values().min()
     }
 
+    /// Whether one of several ways can end here without another event.
+    fn reaches_end_of_way(&self, position: &Position) -> bool {
+        let mut open = vec![position.clone()];
+        let mut seen = BTreeSet::new();
+        while let Some(position) = open.pop() {
+            if position.wait == Wait::EndOfWay {
+                return true;
+            }
+            if !seen.insert(position.clone()) {
+                continue;
+            }
+            for (_, a_move) in self.moves(&position, Timestamp::MIN) {
+                if let Move::Proceed(target) = a_move {
+                    open.push(target);
+                }
+            }
+        }
+        false
+    }
+
     /// What can happen to a partial match that waits at `position`, whatever the event: the moves
     /// other than proceeds, there and at the positions that it proceeds to. Each with where it is
     /// made, and the gaps that the event has to keep.
@@ -985,13 +1372,17 @@ impl<'p> Tree<'p> {
             }
             let (position, gaps) = &here;
             for (_, a_move) in self.moves(position, Timestamp::MIN) {
-                let with_own = [&gaps[..], &self.gaps(position)].concat();
+                let with_own = |own: &Position| [&gaps[..], &self.gaps(own)].concat();
                 match a_move {
+                    Move::Skip(_) => {}
                     Move::Proceed(target) if position.wait == Wait::NotNext => {
-                        open.push((target, with_own));
+                        open.push((target, with_own(position)));
                     }
                     Move::Proceed(target) => open.push((target, gaps.clone())),
-                    other => prospects.push((position.clone(), with_own, other)),
+                    Move::Take(.., ref origin) => {
+                        prospects.push((origin.clone(), with_own(origin), a_move));
+                    }
+                    other => prospects.push((position.clone(), with_own(position), other)),
                 }
             }
             seen.push(here);
@@ -1071,6 +1462,7 @@ fn heads(sequence: &Sequence) -> Guard {
         match &item.kind {
             ItemKind::Step { condition, .. } => heads.push(Guard::Fits(*condition)),
             ItemKind::Group { body, .. } => heads.push(self::heads(body)),
+            ItemKind::Ways { ways, .. } => heads.extend(ways.iter().map(self::heads)),
             ItemKind::Not { .. } => break,
         }
         if !quantifier(item).optional {
@@ -1178,6 +1570,10 @@ fn check_sequence(pattern: &Pattern, sequence: &Sequence, top: bool) -> Result<(
         match &item.kind {
             ItemKind::Not { stage, .. } => {
                 let name = name_of(*stage);
+                let timed = item.gap.is_some_and(|gap| gap.max.is_some());
+                if index == 0 && top && !last && forbids(item) && timed {
+                    continue;
+                }
                 if index == 0 || (last && !top && forbids(item)) {
                     return refuse(format!(
                         "`not {name}` cannot start a pattern or group, or end a group"
@@ -1187,7 +1583,7 @@ fn check_sequence(pattern: &Pattern, sequence: &Sequence, top: bool) -> Result<(
                 if quantifier(&items[index - 1]).optional || nothing_before {
                     return refuse(format!("`not {name}` comes after what may be left out"));
                 }
-                let bounded = pattern.within.is_some() || item.gap.is_some_and(|g| g.max.is_some());
+                let bounded = pattern.within.is_some() || timed;
                 if last && forbids(item) && !bounded {
                     return refuse(format!("`not {name}` ends the pattern without a bound"));
                 }
@@ -1212,6 +1608,19 @@ fn check_sequence(pattern: &Pattern, sequence: &Sequence, top: bool) -> Result<(
                     return refuse("a group that can be empty is repeated without bound".into());
                 }
             }
+            ItemKind::Ways { ways, count } => {
+                if *count == 0 || *count > ways.len() {
+                    return refuse("more ways have to happen than there are, or none".into());
+                }
+                for way in ways {
+                    check_sequence(pattern, way, false)?;
+                    let last_is_not =
+                        matches!(way.items.last(), Some(Item { kind: ItemKind::Not { .. }, .. }));
+                    if last_is_not || way.items.iter().all(may_be_empty) {
+                        return refuse("a way can be empty or ends with a `not`".into());
+                    }
+                }
+            }
         }
     }
     Ok(())
@@ -1233,7 +1642,7 @@ fn may_be_empty(item: &Item) -> bool {
         ItemKind::Group { quantifier, body, .. } => {
             quantifier.optional || body.items.iter().all(may_be_empty)
         }
-        ItemKind::Not { .. } => false,
+        ItemKind::Not { .. } | ItemKind::Ways { .. } => false,
     }
 }
 
@@ -1250,10 +1659,20 @@ impl Position {
 
     /// Whether the position is the first one of what follows something.
     fn is_entry(&self) -> bool {
-        match self.wait {
-            Wait::Step { turn, skipped } => turn == FIRST && !skipped,
+        match &self.wait {
+            Wait::Step { turn, skipped } => *turn == FIRST && !skipped,
             Wait::NotNext | Wait::Pending => true,
-            Wait::Joint | Wait::End => false,
+            Wait::Ways(ways) => ways.iter().all(|way| match way {
+                Standing::Ready(position) => {
+                    let here = &position.frames[self.frames.len()..];
+                    let at_start = position.index == 0
+                        && here.iter().all(|frame| frame.way.is_some() || frame.index == 0)
+                        && here.iter().all(|frame| frame.way.is_none_or(|way| !way.later));
+                    at_start && position.is_entry()
+                }
+                _ => false,
+            }),
+            Wait::Joint | Wait::EndOfWay | Wait::End => false,
         }
     }
 }
@@ -1270,6 +1689,20 @@ fn is_greedy(quantifier: &Quantifier) -> bool {
 fn quantifier(item: &Item) -> &Quantifier {
     match &item.kind {
         ItemKind::Step { quantifier, .. } | ItemKind::Group { quantifier, .. } => quantifier,
-        ItemKind::Not { .. } => &Quantifier::ONCE,
+        ItemKind::Not { .. } | ItemKind::Ways { .. } => &Quantifier::ONCE,
     }
+}
+
+/// When an event violates a `not`: within its time, if it has its own.
+fn violated(not: &Item) -> Guard {
+    let ItemKind::Not { condition, .. } = not.kind else { return Guard::Any(Vec::new()) };
+    let violated = Guard::Fits(condition);
+    match not.gap.and_then(|gap| gap.max) {
+        Some(time) => violated.and(Guard::Sooner(time)),
+        None => violated,
+    }
+}
+
+fn path(frames: &[Frame]) -> Path {
+    frames.iter().map(|frame| (frame.index, frame.way.map(|way| way.number))).collect()
 }

@@ -89,6 +89,18 @@ pub enum Test {
 pub struct Sequence {
     /// The items, in order; never empty in a checked pattern.
     pub items: Vec<Item>,
+    /// What must not come from the sequence's first event to its last, these two included; where a
+    /// `not` is last, up to the moment when the match is told.
+    pub without: Option<Without>,
+}
+
+/// What must not come while something is matched.
+#[derive(Clone, Debug)]
+pub struct Without {
+    /// Its name, for explanations; nothing is captured.
+    pub stage: StageId,
+    /// What must not come.
+    pub condition: ConditionId,
 }
 
 /// One item of a sequence.
@@ -116,9 +128,11 @@ pub enum ItemKind {
         quantifier: Quantifier,
     },
     /// No event that fulfils the condition. With [`Contiguity::Next`] it speaks of the very next
-    /// event only, with [`Contiguity::Relaxed`] of all up to the item after it. As the last item of
-    /// a pattern the gap's `max` (exclusive here: the match is told at `max`) bounds it, or else
-    /// the pattern's `within`.
+    /// event only, with [`Contiguity::Relaxed`] of all up to the item after it. The gap's `max`,
+    /// exclusive here, is how long it holds: as the first item of a pattern before the first event,
+    /// elsewhere after the event before. As the last item it ends with the pattern's `within` if it
+    /// has no time of its own; the match is told at that moment. Between two items the gap of the
+    /// item after it has to be at least as long.
     Not {
         /// Its name, for explanations; nothing is captured.
         stage: StageId,
@@ -136,6 +150,15 @@ pub enum ItemKind {
         within: Option<i64>,
         /// The alias; counts repetitions.
         alias: Option<StageId>,
+    },
+    /// Several sequences of which so many have to happen, in any order: each event goes to one of
+    /// them, no more of them are begun than have to happen, and none of them looks at what the
+    /// others take. One is `or`, all of them is `and`.
+    Ways {
+        /// The sequences; none can be empty, and none ends with a `not`.
+        ways: Vec<Sequence>,
+        /// How many of them have to happen.
+        count: usize,
     },
 }
 

@@ -1,9 +1,11 @@
 //! A graph without its proceed transitions: what an event can do in each state, as a flat list.
 
 use crate::hir::{ItemKind, Sequence, StageId};
-use crate::nfa::graph::{Graph, Role, Verb};
+use crate::nfa::graph::{Graph, Role, Transition, Verb};
 use crate::nfa::guard::{Guard, GuardId};
-use crate::nfa::program::{Action, Bound, BuildError, ClockOp, Edge, Kind, Range, State, StateId};
+use crate::nfa::program::{
+    Action, Bound, BuildError, ClockOp, Edge, Kind, Range, Since, State, StateId,
+};
 
 /// The most edges that a program may have.
 const MAX_EDGES: usize = 200_000;
@@ -44,6 +46,10 @@ struct Found {
     path: Vec<StateId>,
     /// What is asked of the time since the event before, here and on the way.
     gaps: Vec<GuardId>,
+    /// Of a take on one of several ways: the repetitions of clocked groups that it takes part in.
+    instances: Option<Vec<usize>>,
+    /// Of a take: a clock that it sets.
+    marks: Option<u32>,
 }
 
 fn resolve(
@@ -83,7 +89,10 @@ fn resolve(
         }
         match edge.action {
             Action::Take { target, .. } => {
-                for instance in graph.states[leaving.index()].instances.clone() {
+                let taking = edge
+                    .instances
+                    .unwrap_or_else(|| graph.states[leaving.index()].instances.clone());
+                for instance in taking {
                     let (clock, within) =
                         (graph.instances[instance].clock, graph.instances[instance].within);
                     let inside =
@@ -92,7 +101,11 @@ fn resolve(
                     if same && let Some(within) = within {
                         let check = graph.guards.leaf(Guard::Within { clock, within });
                         guard = graph.guards.and(guard, check);
-                        edge_bounds.push(Bound::Clock(clock, within));
+                        edge_bounds.push(Bound {
+                            since: Since::Clock(clock),
+                            unless_set: None,
+                            after: within,
+                        });
                     }
                     let stays = graph.states[target.index()].instances.contains(&instance);
                     automaton.clock_ops.push(match (same, stays) {
@@ -103,6 +116,7 @@ fn resolve(
                     });
                 }
                 leave_groups(graph, &edge.path, target, first_op, &mut automaton.clock_ops);
+                automaton.clock_ops.extend(edge.marks.map(ClockOp::Set));
                 gap_bounds(graph, &gaps, state, &mut edge_bounds);
                 // A partial match is out of time where every way on is.
                 bounds = Some(match bounds.take() {
@@ -144,9 +158,17 @@ fn resolve(
         }
     }
     let mut bounds = bounds.unwrap_or_default();
+    // Of several ways that have to go on, one that is out of time is enough. Each was laid out, and
+    // has been resolved, before they were put together.
+    for &way in &graph.states[state.index()].required {
+        let way = &automaton.states[way.index()].bounds;
+        bounds.extend_from_slice(&automaton.bounds[way.start as usize..way.end as usize]);
+    }
+    bounds.sort_unstable();
+    bounds.dedup();
     let raw = &graph.states[state.index()];
     if let Some(Pending { bound: Some(bound) }) = reach.pending {
-        bounds.push(Bound::Last(bound));
+        bounds.push(Bound { since: Since::Last, unless_set: None, after: bound });
     }
     let first_bound = automaton.bounds.len();
     automaton.bounds.append(&mut bounds);
@@ -212,7 +234,14 @@ fn walk(
             return Ok(());
         }
         Role::Stop => {
-            found.push(Found { action: Action::Stop, guard, path: path.clone(), gaps: Vec::new() });
+            found.push(Found {
+                action: Action::Stop,
+                guard,
+                path: path.clone(),
+                gaps: Vec::new(),
+                instances: None,
+                marks: None,
+            });
             return Ok(());
         }
         Role::Pending(_) | Role::Normal | Role::NextNot => {}
@@ -250,7 +279,8 @@ fn walk(
             }
         };
         let gaps = gaps.iter().copied().chain(transition.gap).collect();
-        found.push(Found { action, guard, path: path.clone(), gaps });
+        let Transition { instances, marks, .. } = transition;
+        found.push(Found { action, guard, path: path.clone(), gaps, instances, marks });
     }
     Ok(())
 }
@@ -259,17 +289,15 @@ fn walk(
 fn gap_bounds(graph: &Graph, gaps: &[GuardId], waiting: StateId, bounds: &mut Vec<Bound>) {
     for &gap in gaps {
         match graph.guards.get(gap) {
-            Guard::Gap { max, unless_set, .. } if *max < i64::MAX => {
-                let max = max.saturating_add(1);
+            Guard::Gap { max, unless_set, since, .. } if *max < i64::MAX => {
+                let after = max.saturating_add(1);
                 // The clock can only be set where the group has been entered.
                 let entered = |&clock: &u32| {
                     let inside = &graph.states[waiting.index()].instances;
                     inside.iter().any(|&instance| graph.instances[instance].clock == clock)
                 };
-                bounds.push(match unless_set.filter(entered) {
-                    Some(clock) => Bound::LastUnlessSet(clock, max),
-                    None => Bound::Last(max),
-                });
+                let since = since.map_or(Since::Last, Since::Clock);
+                bounds.push(Bound { since, unless_set: unless_set.filter(entered), after });
             }
             Guard::And(parts) => gap_bounds(graph, parts, waiting, bounds),
             _ => {}
@@ -280,32 +308,23 @@ fn gap_bounds(graph: &Graph, gaps: &[GuardId], waiting: StateId, bounds: &mut Ve
 /// The bounds that hold for both of two ways on: for each kind the later.
 fn common(some: &[Bound], others: &[Bound]) -> Vec<Bound> {
     let mut result = Vec::new();
-    for &one in some {
-        for &other in others {
-            result.extend(match (one, other) {
-                (Bound::Last(x), Bound::Last(y)) => Some(Bound::Last(x.max(y))),
-                (Bound::Last(x), Bound::LastUnlessSet(c, y))
-                | (Bound::LastUnlessSet(c, x), Bound::Last(y)) => {
-                    Some(Bound::LastUnlessSet(c, x.max(y)))
-                }
-                (Bound::LastUnlessSet(c, x), Bound::LastUnlessSet(d, y)) if c == d => {
-                    Some(Bound::LastUnlessSet(c, x.max(y)))
-                }
-                (Bound::Clock(c, x), Bound::Clock(d, y)) if c == d => {
-                    Some(Bound::Clock(c, x.max(y)))
-                }
-                _ => None,
-            });
+    for one in some {
+        for other in others {
+            let unless_set = match (one.unless_set, other.unless_set) {
+                (one, None) => one,
+                (None, other) => other,
+                (one, other) if one == other => one,
+                _ => continue,
+            };
+            if one.since == other.since {
+                let after = one.after.max(other.after);
+                result.push(Bound { unless_set, after, ..*one });
+            }
         }
     }
     // Of one kind the least decides.
     result.sort_unstable();
-    result.dedup_by(|later, earlier| match (*later, *earlier) {
-        (Bound::Last(_), Bound::Last(_)) => true,
-        (Bound::LastUnlessSet(c, _), Bound::LastUnlessSet(d, _))
-        | (Bound::Clock(c, _), Bound::Clock(d, _)) => c == d,
-        _ => false,
-    });
+    result.dedup_by_key(|bound| (bound.since, bound.unless_set));
     result
 }
 
@@ -321,7 +340,7 @@ fn range(start: usize, end: usize) -> Range {
 
 /// Whether a partial match can come to wait twice in one state with the same events.
 ///
-/// A group that repeats does that: what is ignored between repetitions leads on in more than one
+/// Ways that go on beside each other do that, and so does a group that repeats: what is ignored between repetitions leads on in more than one
 /// way, and so do repetitions of content that can be left out. So does what can be left out in more
 /// than one way.
 pub(super) fn may_duplicate(sequence: &Sequence, automaton: &Automaton) -> bool {
@@ -340,6 +359,7 @@ fn repeats_group(sequence: &Sequence) -> bool {
         ItemKind::Group { body, quantifier, .. } => {
             quantifier.max != Some(1) || repeats_group(body)
         }
+        ItemKind::Ways { .. } => true,
         _ => false,
     })
 }

@@ -17,17 +17,21 @@ pub(crate) enum Guard {
     False,
     Condition(ConditionId),
     /// From `min` to `max` milliseconds have passed since the event captured last, both included.
-    /// True where nothing was captured. With a clock: true if that clock is set.
+    /// True where nothing was captured, and if the clock `unless_set` is set.
     Gap {
         min: i64,
         max: i64,
         unless_set: Option<u32>,
+        /// The clock that has the time of the event before, where it is not the one captured last.
+        since: Option<u32>,
     },
     /// Less than `within` milliseconds have passed since the clock was set. True if it is not.
     Within {
         clock: u32,
         within: i64,
     },
+    /// The clock is set.
+    IsSet(u32),
     Not(GuardId),
     /// All of them; sorted, at least two.
     And(Box<[GuardId]>),
@@ -93,23 +97,41 @@ impl Guards {
 
     /// The guard as it is where the clock is known not to be set.
     pub(crate) fn where_unset(&mut self, guard: GuardId, clock: u32) -> GuardId {
-        match self.all[guard.index()].clone() {
-            Guard::Gap { min, max, unless_set: Some(of) } if of == clock => {
-                self.leaf(Guard::Gap { min, max, unless_set: None })
+        self.map(guard, &|leaf| match *leaf {
+            Guard::Gap { min, max, unless_set: Some(of), since } if of == clock => {
+                Guard::Gap { min, max, unless_set: None, since }
             }
+            Guard::IsSet(of) if of == clock => Guard::False,
+            ref other => other.clone(),
+        })
+    }
+
+    /// The guard with the time of the event before taken from `to` where it was from `clock`.
+    pub(crate) fn rebased(&mut self, guard: GuardId, clock: u32, to: Option<u32>) -> GuardId {
+        self.map(guard, &|leaf| match *leaf {
+            Guard::Gap { min, max, unless_set, since: Some(of) } if of == clock => {
+                Guard::Gap { min, max, unless_set, since: to }
+            }
+            ref other => other.clone(),
+        })
+    }
+
+    /// The guard with each leaf replaced.
+    fn map(&mut self, guard: GuardId, leaf: &dyn Fn(&Guard) -> Guard) -> GuardId {
+        match self.all[guard.index()].clone() {
             Guard::Not(inner) => {
-                let inner = self.where_unset(inner, clock);
+                let inner = self.map(inner, leaf);
                 self.not(inner)
             }
             Guard::And(parts) => parts.iter().fold(self.always(), |all, &part| {
-                let part = self.where_unset(part, clock);
+                let part = self.map(part, leaf);
                 self.and(all, part)
             }),
             Guard::Or(parts) => parts.iter().fold(self.never(), |any, &part| {
-                let part = self.where_unset(part, clock);
+                let part = self.map(part, leaf);
                 self.or(any, part)
             }),
-            _ => guard,
+            here => self.intern(leaf(&here)),
         }
     }
 

@@ -19,5 +19,5 @@ mod registers;
 pub use program::{BuildError, Program};
 
 pub(crate) use guard::{Guard, GuardId};
-pub(crate) use program::{Action, Bound, ClockOp, Edge, Kind as Refusal, StateId};
+pub(crate) use program::{Action, ClockOp, Edge, Kind as Refusal, Silence, Since, StateId};
 pub(crate) use registers::RegisterKind;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::hir::{Condition, Pattern, Skip, Stage, StageId};
+use crate::hir::{Condition, ConditionId, ItemKind, Pattern, Skip, Stage, StageId};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::registers::Register;
 use crate::nfa::{flatten, graph, registers};
@@ -34,6 +34,8 @@ pub struct Program {
     /// The groups with an alias, each with its clock; a node has a bit for each.
     pub(crate) named: Box<[(StageId, u32)]>,
     pub(crate) start: StateId,
+    /// What must not have come before the first event.
+    pub(crate) silence: Option<Silence>,
     /// The bound from first to last event, exclusive.
     pub(crate) within: Option<i64>,
     pub(crate) skip: Skip,
@@ -113,15 +115,43 @@ impl ClockOp {
     }
 }
 
-/// When a partial match that waits in a state runs out of time, exclusive.
+/// When a partial match that waits in a state runs out of time: so many milliseconds after `since`,
+/// exclusive.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Bound {
-    /// So many milliseconds after the event captured last.
-    Last(i64),
-    /// The same, unless the clock is set.
-    LastUnlessSet(u32, i64),
-    /// So many milliseconds after the clock, if it is set.
-    Clock(u32, i64),
+pub(crate) struct Bound {
+    pub(crate) since: Since,
+    /// The clock that frees of the bound once it is set.
+    pub(crate) unless_set: Option<u32>,
+    pub(crate) after: i64,
+}
+
+/// What a bound starts from.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Since {
+    /// The event captured last.
+    Last,
+    /// A clock; there is no bound while it is not set.
+    Clock(u32),
+}
+
+/// What must not have come for a time before a match starts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Silence {
+    pub(crate) condition: ConditionId,
+    pub(crate) millis: i64,
+}
+
+impl Silence {
+    fn of(pattern: &Pattern) -> Option<Silence> {
+        let first = pattern.body.items.first()?;
+        let ItemKind::Not { condition, .. } = first.kind else { return None };
+        Some(Silence { condition, millis: first.gap?.max? })
+    }
+
+    /// From when on it does not matter any more that it was broken.
+    pub(crate) fn ends(&self, broken: Option<i64>) -> i64 {
+        broken.map_or(i64::MAX, |broken| broken.saturating_add(self.millis))
+    }
 }
 
 impl Program {
@@ -143,6 +173,7 @@ impl Program {
             clocks: automaton.clocks,
             named: automaton.named.into(),
             start: StateId::new(automaton.start),
+            silence: Silence::of(pattern),
             within: pattern.within,
             skip: pattern.skip.clone(),
             tell_timeouts: pattern.tell_timeouts,
@@ -227,6 +258,8 @@ pub(crate) enum Kind {
     UntilWithoutLoop(Arc<str>),
     LongestNotLast(Arc<str>),
     BadBound,
+    BadCount,
+    EmptyWay,
     UnknownSkipTarget,
     TooLarge,
 }
@@ -273,6 +306,10 @@ impl fmt::Display for BuildError {
             }
             Kind::BadBound => {
                 f.write_str("a bound on time is not positive, or its ends are swapped")
+            }
+            Kind::BadCount => f.write_str("more ways have to happen than there are, or none"),
+            Kind::EmptyWay => {
+                f.write_str("a way of a group of ways can be empty or ends with a `not`")
             }
             Kind::UnknownSkipTarget => f.write_str("`skip to` names a step that does not exist"),
             Kind::TooLarge => f.write_str("the pattern is beyond the limits on size or nesting"),

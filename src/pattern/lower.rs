@@ -103,7 +103,7 @@ impl<E: Event> Lowering<'_, E> {
         let items = items.into_iter().enumerate();
         let place = |index| Place { first: index == 0, last: index + 1 == count, depth };
         let items = items.map(|(index, item)| self.item(item, place(index)));
-        Ok(Sequence { items: items.collect::<Result<_>>()? })
+        Ok(Sequence { items: items.collect::<Result<_>>()?, without: None })
     }
 
     fn item(&mut self, mut item: DraftItem<E>, place: Place) -> Result<Item> {
@@ -370,6 +370,7 @@ fn can_be_empty(item: &Item) -> bool {
         ItemKind::Group { quantifier, body, .. } => {
             quantifier.optional || body.items.iter().all(can_be_empty)
         }
+        ItemKind::Ways { .. } => false,
     }
 }
 
@@ -381,6 +382,7 @@ fn is_bounded(body: &Sequence) -> bool {
             ItemKind::Step { .. } => gap,
             ItemKind::Not { .. } => false,
             ItemKind::Group { body, within, .. } => gap || within.is_some() || is_bounded(body),
+            ItemKind::Ways { ways, .. } => gap || ways.iter().any(is_bounded),
         }
     })
 }
@@ -397,6 +399,7 @@ fn refused(error: &BuildError) -> PatternError {
         Refusal::BadQuantifier(name) => (Kind::BadQuantifier, Some(name)),
         Refusal::UntilWithoutLoop(name) => (Kind::UntilWithoutLoop, Some(name)),
         Refusal::LongestNotLast(name) => (Kind::LongestNotLast, Some(name)),
+        Refusal::BadCount | Refusal::EmptyWay => (Kind::BadQuantifier, None),
         Refusal::BadBound => (Kind::BadBound, None),
         Refusal::UnknownSkipTarget => (Kind::UnknownSkipTarget, None),
         Refusal::TooLarge => (Kind::TooLarge, None),

@@ -161,7 +161,11 @@ impl Converter {
             }
             items.push(item);
         }
-        if items.is_empty() { no("there are no stages") } else { Ok(Sequence { items }) }
+        if items.is_empty() {
+            no("there are no stages")
+        } else {
+            Ok(Sequence { items, without: None })
+        }
     }
 
     fn item(&mut self, stage: &CaseStage, last: bool) -> Result<Item, Inexpressible> {

@@ -8,7 +8,7 @@ use std::fmt;
 use kleene::hir::expr::{Aggregate, AggregateOp, BinaryOp, Captured, FieldRef, Pick};
 use kleene::hir::{
     Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, LoopMode, Pattern, Quantifier,
-    Sequence, Skip, SkipStrategy, Stage, StageId, Test,
+    Sequence, Skip, SkipStrategy, Stage, StageId, Test, Without,
 };
 use kleene::schema::FieldId;
 use kleene::{Event as _, Record, Value};
@@ -25,7 +25,10 @@ pub const TYPES: [&str; 4] = ["a", "b", "c", "d"];
 /// A pattern before its names are given out.
 #[derive(Clone, Debug)]
 pub struct RandomPattern {
+    /// What must not have come before the first event, and for how long.
+    silence: Option<(RandomTest, i64)>,
     items: Vec<RandomItem>,
+    without: Option<RandomTest>,
     within: Option<i64>,
     skip: RandomSkip,
     ordered: bool,
@@ -53,7 +56,16 @@ struct RandomItem {
 enum RandomKind {
     Step(RandomTest, RandomQuantifier),
     Not(RandomTest),
-    Group(Vec<RandomItem>, RandomQuantifier, Option<i64>),
+    Group(RandomGroup, RandomQuantifier),
+    /// So many of these, taken around; at least 1.
+    Ways(Vec<Vec<RandomItem>>, usize),
+}
+
+#[derive(Clone, Debug)]
+struct RandomGroup {
+    items: Vec<RandomItem>,
+    without: Option<RandomTest>,
+    within: Option<i64>,
 }
 
 #[derive(Clone, Debug)]
@@ -116,9 +128,14 @@ pub fn pattern() -> impl Strategy<Value = RandomPattern> {
         1 => any::<usize>().prop_map(RandomSkip::ToLast),
     ];
     let within = option::weighted(0.6, 1..16_i64);
-    (vec(item(2), 1..5), within, skip, any::<bool>(), prop::bool::weighted(0.15)).prop_map(
-        |(items, within, skip, ordered, longest)| RandomPattern {
+    let silence = option::weighted(0.1, (test(), 1..5_i64));
+    let without = option::weighted(0.1, test());
+    let flags = (any::<bool>(), prop::bool::weighted(0.15));
+    (silence, vec(item(2), 1..5), without, within, skip, flags).prop_map(
+        |(silence, items, without, within, skip, (ordered, longest))| RandomPattern {
+            silence,
             items,
+            without,
             within,
             skip,
             ordered,
@@ -151,9 +168,14 @@ fn item(depth: u32) -> BoxedStrategy<RandomItem> {
         prop_oneof![5 => step, 1 => not].boxed()
     } else {
         let within = option::weighted(0.2, 1..8_i64);
-        let group = (vec(item(depth - 1), 1..4), quantifier(), within)
-            .prop_map(|(items, quantifier, within)| RandomKind::Group(items, quantifier, within));
-        prop_oneof![6 => step, 2 => not, 2 => group].boxed()
+        let without = option::weighted(0.15, test());
+        let group = (vec(item(depth - 1), 1..4), without, within)
+            .prop_map(|(items, without, within)| RandomGroup { items, without, within });
+        let group = (group, quantifier())
+            .prop_map(|(group, quantifier)| RandomKind::Group(group, quantifier));
+        let ways = (vec(vec(item(depth - 1), 1..3), 1..4), any::<usize>())
+            .prop_map(|(ways, count)| RandomKind::Ways(ways, count));
+        prop_oneof![6 => step, 2 => not, 2 => group, 1 => ways].boxed()
     };
     let gap = option::weighted(0.12, (0..3_i64, option::weighted(0.8, 0..5_i64)));
     (contiguity(), gap, kind)
@@ -240,8 +262,17 @@ fn test() -> BoxedStrategy<RandomTest> {
 impl RandomPattern {
     /// The pattern as it is, which may be one that is refused.
     pub fn build(&self) -> Built {
-        let mut builder = Builder { steps: count(&self.items), stages: vec![], conditions: vec![] };
-        let mut body = builder.sequence(&self.items);
+        let negated = usize::from(self.silence.is_some()) + usize::from(self.without.is_some());
+        let steps = count(&self.items) + negated;
+        let mut builder = Builder { steps, stages: vec![], conditions: vec![] };
+        let silence = self.silence.as_ref().map(|(test, time)| {
+            let stage = builder.stage(true);
+            let kind = ItemKind::Not { stage, condition: builder.condition(test) };
+            let gap = Some(Gap { min: 0, max: Some(*time) });
+            Item { contiguity: Contiguity::Relaxed, gap, kind }
+        });
+        let mut body = builder.sequence(&self.items, self.without.as_ref());
+        body.items.splice(0..0, silence);
         if self.longest
             && let Some(Item { kind: ItemKind::Step { quantifier, .. }, .. }) =
                 body.items.last_mut()
@@ -293,7 +324,15 @@ fn repair(items: &mut Vec<RandomItem>, top: bool) {
                     continue;
                 }
             }
-            RandomKind::Group(inner, quantifier, _) => {
+            RandomKind::Ways(ways, _) => {
+                for way in ways {
+                    repair(way, false);
+                    if way.iter().all(may_be_empty) {
+                        require(way);
+                    }
+                }
+            }
+            RandomKind::Group(RandomGroup { items: inner, .. }, quantifier) => {
                 repair(inner, false);
                 if inner.iter().all(may_be_empty) && quantifier.more.is_none() {
                     quantifier.more = Some(1);
@@ -333,24 +372,38 @@ fn repair(items: &mut Vec<RandomItem>, top: bool) {
     *items = kept;
 }
 
+/// Makes the first item one that cannot be left out.
+fn require(items: &mut [RandomItem]) {
+    match items.first_mut().map(|item| &mut item.kind) {
+        Some(RandomKind::Step(_, quantifier)) => quantifier.optional = false,
+        Some(RandomKind::Group(group, quantifier)) => {
+            quantifier.optional = false;
+            require(&mut group.items);
+        }
+        Some(RandomKind::Not(_) | RandomKind::Ways(..)) | None => {}
+    }
+}
+
 fn is_optional(item: &RandomItem) -> bool {
     match &item.kind {
-        RandomKind::Step(_, quantifier) | RandomKind::Group(_, quantifier, _) => {
-            quantifier.optional
-        }
-        RandomKind::Not(_) => false,
+        RandomKind::Step(_, quantifier) | RandomKind::Group(_, quantifier) => quantifier.optional,
+        RandomKind::Not(_) | RandomKind::Ways(..) => false,
     }
 }
 
 fn may_be_empty(item: &RandomItem) -> bool {
     is_optional(item)
-        || matches!(&item.kind, RandomKind::Group(items, ..) if items.iter().all(may_be_empty))
+        || matches!(
+            &item.kind,
+            RandomKind::Group(group, _) if group.items.iter().all(may_be_empty)
+        )
 }
 
 fn count(items: &[RandomItem]) -> usize {
     let in_item = |item: &RandomItem| match &item.kind {
         RandomKind::Step(..) | RandomKind::Not(_) => 1,
-        RandomKind::Group(items, ..) => count(items),
+        RandomKind::Group(group, _) => count(&group.items) + usize::from(group.without.is_some()),
+        RandomKind::Ways(ways, _) => ways.iter().map(|way| count(way)).sum(),
     };
     items.iter().map(in_item).sum()
 }
@@ -362,8 +415,31 @@ struct Builder {
 }
 
 impl Builder {
-    fn sequence(&mut self, items: &[RandomItem]) -> Sequence {
-        Sequence { items: items.iter().map(|item| self.item(item)).collect() }
+    fn sequence(&mut self, items: &[RandomItem], without: Option<&RandomTest>) -> Sequence {
+        let mut lowered: Vec<Item> = Vec::new();
+        // What comes after a `not` with a time comes after that time.
+        let mut silence = 0;
+        for item in items {
+            let mut item = self.item(item);
+            match (&item.kind, item.gap) {
+                (ItemKind::Not { .. }, gap) if item.contiguity != Contiguity::Next => {
+                    silence = silence.max(gap.and_then(|gap| gap.max).unwrap_or(0));
+                }
+                (_, gap) if silence > 0 => {
+                    let Gap { min, max } = gap.unwrap_or(Gap { min: 0, max: None });
+                    let max = max.map(|max| max.max(silence));
+                    item.gap = Some(Gap { min: min.max(silence), max });
+                    silence = 0;
+                }
+                _ => {}
+            }
+            lowered.push(item);
+        }
+        let without = without.map(|test| {
+            let stage = self.stage(true);
+            Without { stage, condition: self.condition(test) }
+        });
+        Sequence { items: lowered, without }
     }
 
     fn item(&mut self, item: &RandomItem) -> Item {
@@ -377,12 +453,17 @@ impl Builder {
                 let stage = self.stage(true);
                 ItemKind::Not { stage, condition: self.condition(test) }
             }
-            RandomKind::Group(items, quantifier, within) => ItemKind::Group {
-                body: self.sequence(items),
+            RandomKind::Group(group, quantifier) => ItemKind::Group {
+                body: self.sequence(&group.items, group.without.as_ref()),
                 quantifier: self.quantifier(quantifier),
-                within: *within,
+                within: group.within,
                 alias: None,
             },
+            RandomKind::Ways(ways, count) => {
+                let count = count % ways.len() + 1;
+                let ways = ways.iter().map(|way| self.sequence(way, None)).collect();
+                ItemKind::Ways { ways, count }
+            }
         };
         Item { contiguity: item.contiguity, gap: item.gap, kind }
     }

@@ -45,6 +45,7 @@ fn has_bound(sequence: &Sequence) -> bool {
     sequence.items.iter().any(|item| {
         let inside = match &item.kind {
             ItemKind::Group { body, within, .. } => within.is_some() || has_bound(body),
+            ItemKind::Ways { ways, .. } => ways.iter().any(has_bound),
             _ => false,
         };
         inside || item.gap.is_some_and(|gap| gap.max.is_some())
@@ -70,7 +71,7 @@ pub fn skip(pattern: &Pattern) -> String {
 /// A pattern's body in words.
 pub fn body(pattern: &Pattern) -> Text {
     let mut printer = Printer { pattern, text: String::new(), problems: Vec::new() };
-    printer.sequence(&pattern.body, true);
+    printer.sequence(&pattern.body);
     Text { body: printer.text, problems: printer.problems }
 }
 
@@ -85,17 +86,20 @@ impl Printer<'_> {
         self.problems.push(problem.to_owned());
     }
 
-    fn sequence(&mut self, sequence: &Sequence, top: bool) {
+    fn sequence(&mut self, sequence: &Sequence) {
         for (index, item) in sequence.items.iter().enumerate() {
             if index > 0 {
                 self.text += " ->";
                 self.arrow(item);
                 self.text += " ";
-            } else if item.gap.is_some() {
+            } else if item.gap.is_some() && !matches!(item.kind, ItemKind::Not { .. }) {
                 self.problem("a gap before the first step of a sequence");
             }
-            let last = top && index + 1 == sequence.items.len();
-            self.item(item, last);
+            self.item(item);
+        }
+        if let Some(without) = &sequence.without {
+            self.text += " without ";
+            self.step(without.condition);
         }
     }
 
@@ -112,7 +116,7 @@ impl Printer<'_> {
         self.text += contiguity(item.contiguity);
     }
 
-    fn item(&mut self, item: &Item, last: bool) {
+    fn item(&mut self, item: &Item) {
         match &item.kind {
             ItemKind::Not { condition, .. } => {
                 self.text += "not ";
@@ -122,9 +126,7 @@ impl Printer<'_> {
                 }
                 match item.gap {
                     None => {}
-                    Some(Gap { max: Some(max), .. })
-                        if last && item.contiguity == Contiguity::Relaxed =>
-                    {
+                    Some(Gap { max: Some(max), .. }) if item.contiguity == Contiguity::Relaxed => {
                         let _ = write!(self.text, " for {max}ms");
                     }
                     Some(_) => self.problem("a gap before a not"),
@@ -141,12 +143,31 @@ impl Printer<'_> {
                     self.problem("a group of one step, which is taken for that step");
                 }
                 self.text += "(";
-                self.sequence(body, false);
+                self.sequence(body);
                 if let Some(within) = within {
                     let _ = write!(self.text, " within {within}ms");
                 }
                 self.text += ")";
                 self.quantifier(quantifier);
+            }
+            ItemKind::Ways { ways, count } => {
+                let joint = match *count {
+                    _ if ways.len() == 1 => ", ",
+                    1 => " or ",
+                    all if all == ways.len() => " and ",
+                    _ => ", ",
+                };
+                if joint == ", " {
+                    let _ = write!(self.text, "{count} of ");
+                }
+                self.text += "(";
+                for (number, way) in ways.iter().enumerate() {
+                    if number > 0 {
+                        self.text += joint;
+                    }
+                    self.sequence(way);
+                }
+                self.text += ")";
             }
         }
     }

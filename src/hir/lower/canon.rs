@@ -133,7 +133,16 @@ impl Canon<'_> {
                     self.quantifier(quantifier);
                     self.debug((within, alias.map(StageId::index)));
                 }
+                ItemKind::Ways { ways, count } => {
+                    self.debug(("of", count));
+                    for way in ways {
+                        self.sequence(way);
+                    }
+                }
             }
+        }
+        if let Some(without) = &sequence.without {
+            self.debug(("without", without.stage.index(), without.condition.index()));
         }
         self.word(")");
     }

@@ -8,7 +8,7 @@ use crate::hir::lower::names::Resolved;
 use crate::hir::lower::rule::Cx;
 use crate::hir::{
     Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Quantifier, Sequence, StageId,
-    Test,
+    Test, Without,
 };
 use crate::schema::TypeId;
 use crate::syntax::ast;
@@ -18,13 +18,43 @@ use crate::value::Value;
 
 impl<'a> Cx<'_, 'a> {
     pub(super) fn sequence(&mut self, plan: &Plan<'a>, within: Option<i64>) -> Sequence {
-        let items = plan
-            .items
-            .iter()
-            .enumerate()
-            .map(|(index, item)| self.item(item, index == 0, within))
-            .collect();
-        Sequence { items }
+        let mut items = Vec::new();
+        // How long a `not` before the item holds: it comes no sooner.
+        let mut silence = 0;
+        for (index, item) in plan.items.iter().enumerate() {
+            let mut lowered = self.item(item, index == 0, within);
+            match lowered.kind {
+                ItemKind::Not { .. } if index > 0 => {
+                    silence = silence.max(lowered.gap.and_then(|gap| gap.max).unwrap_or(0));
+                }
+                ItemKind::Not { .. } => {}
+                _ if silence > 0 => {
+                    let Gap { min, max } = lowered.gap.unwrap_or(Gap { min: 0, max: None });
+                    if max.is_some_and(|max| max < silence) {
+                        self.gap_too_short(item, silence);
+                    }
+                    lowered.gap = Some(Gap { min: min.max(silence), max });
+                    silence = 0;
+                }
+                _ => {}
+            }
+            items.push(lowered);
+        }
+        let without = plan.without.as_ref().map(|(stage, step)| Without {
+            stage: StageId::new(*stage),
+            condition: self.step_condition(step, What::Step(*stage)),
+        });
+        Sequence { items, without }
+    }
+
+    fn gap_too_short(&mut self, item: &PlanItem<'a>, silence: i64) {
+        let span = item.arrow.gap.as_ref().map_or(item.span, |gap| gap.span);
+        let message =
+            format!("this gap ends before the {} of the `not` have passed", format_millis(silence));
+        self.report(
+            Diagnostic::error(Code::BadBound, span, message)
+                .help("the step comes after that time, so that its gap has to be longer"),
+        );
     }
 
     pub(super) fn item(&mut self, item: &PlanItem<'a>, first: bool, within: Option<i64>) -> Item {
@@ -62,6 +92,10 @@ impl<'a> Cx<'_, 'a> {
                 let alias = alias.map(StageId::new);
                 ItemKind::Group { body, quantifier, within: *own, alias }
             }
+            PlanKind::Ways { ways, count } => {
+                let ways = ways.iter().map(|way| self.sequence(way, within)).collect();
+                ItemKind::Ways { ways, count: *count }
+            }
         };
         let contiguity =
             if first { Contiguity::default() } else { contiguity(item.arrow.contiguity) };
@@ -72,6 +106,9 @@ impl<'a> Cx<'_, 'a> {
         match plan.items.last().map(|item| &item.kind) {
             Some(PlanKind::Step { stage, .. } | PlanKind::Not { stage, .. }) => *stage,
             Some(PlanKind::Group { plan, .. }) => self.last_stage(plan),
+            Some(PlanKind::Ways { ways, .. }) => {
+                ways.last().map_or(self.steps.len() - 1, |way| self.last_stage(way))
+            }
             None => self.steps.len() - 1,
         }
     }
@@ -225,6 +262,11 @@ fn common_type(plan: &Plan<'_>) -> Option<TypeId> {
     let mut types = plan.items.iter().map(|item| match &item.kind {
         PlanKind::Step { step, .. } | PlanKind::Not { step, .. } => step.ty,
         PlanKind::Group { plan, .. } => common_type(plan),
+        PlanKind::Ways { ways, .. } => {
+            let mut types = ways.iter().map(common_type);
+            let first = types.next().flatten()?;
+            types.all(|ty| ty == Some(first)).then_some(first)
+        }
     });
     let first = types.next().flatten()?;
     types.all(|ty| ty == Some(first)).then_some(first)

@@ -42,14 +42,14 @@ impl<'a> Cx<'_, 'a> {
             match &item.kind {
                 PlanKind::Not { stage, duration, .. } => {
                     let name = self.steps[*stage].name.clone();
-                    let last = index + 1 == items.len();
                     let diagnostic = Self::misplaced_not(items, index, &name, top).or_else(|| {
-                        if last {
+                        let rest = &items[index + 1..];
+                        if index == 0 {
+                            Self::silence_before(item, &name, *duration, rest)
+                        } else if rest.is_empty() {
                             Self::unbounded_not(item, &name, *duration, within)
                         } else {
-                            duration.map(|(_, span)| {
-                                Diagnostic::unsupported(span, "`for` between two steps")
-                            })
+                            Self::silence_between(item, &name, *duration, rest, within)
                         }
                     });
                     if let Some(diagnostic) = diagnostic {
@@ -57,6 +57,11 @@ impl<'a> Cx<'_, 'a> {
                     }
                 }
                 PlanKind::Group { plan, .. } => self.check_absences(plan, false, within),
+                PlanKind::Ways { ways, .. } => {
+                    for way in ways {
+                        self.check_absences(way, false, within);
+                    }
+                }
                 PlanKind::Step { .. } => {}
             }
         }
@@ -88,7 +93,7 @@ impl<'a> Cx<'_, 'a> {
         }
         if index == 0 {
             if top {
-                return Some(Diagnostic::unsupported(span, "`not` as the first step"));
+                return None;
             }
             let message = "a group does not begin with `not`";
             return refuse(message, format!("put it before the group: `-> not {name} -> (...)`"));
@@ -122,6 +127,92 @@ impl<'a> Cx<'_, 'a> {
         None
     }
 
+    /// What is wrong with a `not` before the first event.
+    fn silence_before(
+        item: &PlanItem<'_>,
+        name: &str,
+        duration: Option<(i64, Span)>,
+        rest: &[PlanItem<'_>],
+    ) -> Option<Diagnostic> {
+        let Some(next) = rest.first() else {
+            let message = "there is nothing but a `not` here";
+            return Some(
+                Diagnostic::error(Code::MatchesNothing, item.span, message)
+                    .label("a match needs an event to begin with")
+                    .help(format!("say after which event: `a -> not {name} for 10m`")),
+            );
+        };
+        match duration {
+            None => {
+                let message = "a `not` at the start needs a time: how long must it not have come?";
+                Some(
+                    Diagnostic::error(Code::UnboundedNot, item.span, message)
+                        .help(format!("write `not {name} for 10m -> ...`")),
+                )
+            }
+            Some((0, span)) => Some(Diagnostic::error(Code::BadBound, span, "no time at all")),
+            Some(_) if next.arrow.contiguity != ast::Contiguity::Relaxed => {
+                let message = "this is where the match begins: there is no event before it";
+                let diagnostic = Diagnostic::error(Code::BadContiguity, next.span, message);
+                Some(diagnostic.help("write `->` alone"))
+            }
+            Some(_) => next.arrow.gap.as_ref().map(|gap| {
+                let message = "this is where the match begins: there is no event before it";
+                Diagnostic::error(Code::BadBound, gap.span, message)
+                    .help("say it behind the `not`: `not x for 5m -> ...`")
+            }),
+        }
+    }
+
+    /// What is wrong with the `for` of a `not` between two steps.
+    fn silence_between(
+        item: &PlanItem<'_>,
+        name: &str,
+        duration: Option<(i64, Span)>,
+        rest: &[PlanItem<'_>],
+        within: Option<i64>,
+    ) -> Option<Diagnostic> {
+        let (_, span) = duration?;
+        let is_plain_not = |item: &&PlanItem<'_>| {
+            matches!(item.kind, PlanKind::Not { .. })
+                && item.arrow.contiguity != ast::Contiguity::Next
+        };
+        let next = rest.iter().find(|item| !is_plain_not(item));
+        if next.is_some_and(|next| matches!(next.kind, PlanKind::Not { .. }) || next.can_be_empty())
+        {
+            let message = "the step after a `not` with `for` has to come";
+            return Some(
+                Diagnostic::error(Code::MisplacedNot, span, message)
+                    .label("it tells when the time is over")
+                    .help("let that step be required, or leave `for` out"),
+            );
+        }
+        Self::bad_silence(item, name, duration, within)
+    }
+
+    fn bad_silence(
+        item: &PlanItem<'_>,
+        name: &str,
+        duration: Option<(i64, Span)>,
+        within: Option<i64>,
+    ) -> Option<Diagnostic> {
+        let (millis, span) = duration?;
+        if item.arrow.contiguity == ast::Contiguity::Next {
+            let message = "`next not` speaks of a single event, not of a time";
+            return Some(
+                Diagnostic::error(Code::MisplacedNot, span, message)
+                    .help(format!("write `-> not {name} for ...`, or leave `for` out")),
+            );
+        }
+        let within = within.filter(|within| millis >= *within)?;
+        let message = format!(
+            "the rule's `within {}` ends before this `for` can pass",
+            format_millis(within)
+        );
+        let diagnostic = Diagnostic::error(Code::BadBound, span, message);
+        Some(diagnostic.help("raise `within`, or leave it out"))
+    }
+
     pub(super) fn unbounded_not(
         item: &PlanItem<'_>,
         name: &str,
@@ -129,20 +220,10 @@ impl<'a> Cx<'_, 'a> {
         within: Option<i64>,
     ) -> Option<Diagnostic> {
         let is_next = item.arrow.contiguity == ast::Contiguity::Next;
+        if let Some(diagnostic) = Self::bad_silence(item, name, duration, within) {
+            return Some(diagnostic);
+        }
         match (duration, within) {
-            (Some((_, span)), _) if is_next => {
-                Some(Diagnostic::unsupported(span, "`for` behind `next not`"))
-            }
-            (Some((millis, span)), Some(within)) if millis >= within => {
-                let message = format!(
-                    "the rule's `within {}` ends before this `for` can pass",
-                    format_millis(within)
-                );
-                Some(
-                    Diagnostic::error(Code::BadBound, span, message)
-                        .help("raise `within`, or leave it out"),
-                )
-            }
             (None, None) if !is_next => {
                 let message = "a `not` at the end needs a bound: when is it certain?";
                 Some(
@@ -164,6 +245,12 @@ impl<'a> Cx<'_, 'a> {
                     self.check_longest(plan, false, within);
                     (quant, false)
                 }
+                PlanKind::Ways { ways, .. } => {
+                    for way in ways {
+                        self.check_longest(way, false, within);
+                    }
+                    continue;
+                }
                 PlanKind::Not { .. } => continue,
             };
             let (LoopMode::Longest, Some(span)) = (quant.quantifier.mode, quant.span) else {
@@ -183,7 +270,11 @@ impl<'a> Cx<'_, 'a> {
                     .help("between steps a loop is `greedy` already: leave the word out"),
                 );
             } else if !is_step {
-                self.report(Diagnostic::unsupported(span, "`longest` on a group"));
+                let message = "`longest` is for a single step, not for a group";
+                self.report(
+                    Diagnostic::error(Code::LongestNotLast, span, message)
+                        .help("a repetition of a group is never taken back: write `each`"),
+                );
             } else if endless {
                 self.report(
                     Diagnostic::error(
@@ -205,6 +296,12 @@ impl<'a> Cx<'_, 'a> {
                 PlanKind::Group { plan, quant, within, .. } => {
                     self.warn_loops(plan, false, bounded || within.is_some());
                     quant
+                }
+                PlanKind::Ways { ways, .. } => {
+                    for way in ways {
+                        self.warn_loops(way, bounded);
+                    }
+                    continue;
                 }
                 PlanKind::Not { .. } => continue,
             };
@@ -243,6 +340,12 @@ impl<'a> Cx<'_, 'a> {
         let (quant, name) = match &last.kind {
             PlanKind::Step { stage, quant, .. } => (quant, self.steps[*stage].name.to_string()),
             PlanKind::Group { quant, .. } => (quant, "(...)".to_owned()),
+            PlanKind::Ways { ways, .. } => {
+                for last in ways.iter().filter_map(|way| way.items.last()) {
+                    self.warn_last_loop(last);
+                }
+                return;
+            }
             PlanKind::Not { .. } => return,
         };
         let Quantifier { min, max, mode, .. } = quant.quantifier;
@@ -263,20 +366,8 @@ impl<'a> Cx<'_, 'a> {
 
     /// Notes whether a partial match can wait for ever.
     pub(super) fn note_waits(&mut self, plan: &Plan<'a>, span: Span, within: Option<i64>) {
-        let gap =
-            |item: &PlanItem<'_>| item.arrow.gap.as_ref().is_some_and(|gap| gap.max.is_some());
-        let waits = |(index, item): (usize, &PlanItem<'_>)| match &item.kind {
-            PlanKind::Step { quant, .. } => {
-                index > 0 && item.arrow.contiguity != ast::Contiguity::Next && !gap(item)
-                    || quant.can_repeat() && quant.quantifier.inner != Contiguity::Next
-            }
-            PlanKind::Not { duration, .. } => {
-                duration.is_none() && item.arrow.contiguity != ast::Contiguity::Next
-            }
-            PlanKind::Group { .. } => true,
-        };
-        self.bounded_waits = plan.items.iter().any(gap);
-        if within.is_none() && plan.items.iter().enumerate().any(waits) {
+        self.bounded_waits = plan.items.iter().any(has_bounded_gap);
+        if within.is_none() && may_wait(plan) {
             // A last `not` with `for` gives up by itself.
             if let [PlanItem { kind: PlanKind::Step { quant, .. }, .. }, last] =
                 plan.items.as_slice()
@@ -288,4 +379,30 @@ impl<'a> Cx<'_, 'a> {
             self.waits_forever = Some((self.source, span));
         }
     }
+}
+
+fn has_bounded_gap(item: &PlanItem<'_>) -> bool {
+    item.arrow.gap.as_ref().is_some_and(|gap| gap.max.is_some())
+}
+
+/// Whether a partial match can wait for an event that need not be the next.
+fn may_wait(plan: &Plan<'_>) -> bool {
+    let waits = |(index, item): (usize, &PlanItem<'_>)| match &item.kind {
+        PlanKind::Step { quant, .. } => {
+            index > 0 && item.arrow.contiguity != ast::Contiguity::Next && !has_bounded_gap(item)
+                || quant.can_repeat() && quant.quantifier.inner != Contiguity::Next
+        }
+        PlanKind::Not { duration, .. } => {
+            duration.is_none() && item.arrow.contiguity != ast::Contiguity::Next
+        }
+        PlanKind::Group { .. } => true,
+        PlanKind::Ways { ways, count } => {
+            *count > 1
+                || index > 0 && item.arrow.contiguity != ast::Contiguity::Next
+                || ways.iter().any(may_wait)
+        }
+    };
+    // What must not have come before the first event waits for nothing.
+    let silent = matches!(plan.items.first(), Some(PlanItem { kind: PlanKind::Not { .. }, .. }));
+    plan.items[usize::from(silent)..].iter().enumerate().any(waits)
 }

@@ -15,6 +15,8 @@ use crate::schema::TypeId;
 use crate::syntax::MAX_REPETITIONS;
 use crate::syntax::ast::{self, Arrow, Dur, Name, Part, Take, Unit, Until};
 
+/// The most ways of one `and`, `or` or `of`: what has happened so far is one of two to that power.
+const MAX_WAYS: usize = 12;
 /// The most steps that a pattern may come to when its repetitions are written out.
 const MAX_STEPS: u64 = 30_000;
 
@@ -39,6 +41,7 @@ pub(in crate::hir::lower) struct StepInfo {
 /// A sequence whose steps have their numbers and types, but not yet their conditions.
 struct Plan<'a> {
     items: Vec<PlanItem<'a>>,
+    without: Option<(usize, Resolved<'a>)>,
 }
 
 struct PlanItem<'a> {
@@ -51,6 +54,7 @@ enum PlanKind<'a> {
     Step { stage: usize, step: Resolved<'a>, quant: Quant<'a> },
     Not { stage: usize, step: Resolved<'a>, duration: Option<(i64, Span)> },
     Group { plan: Plan<'a>, quant: Quant<'a>, within: Option<i64>, alias: Option<usize> },
+    Ways { ways: Vec<Plan<'a>>, count: usize },
 }
 
 /// A quantifier as it will be, but for its `until`.
@@ -105,29 +109,62 @@ impl<'a> Cx<'_, 'a> {
         times: u64,
         loops: &mut Vec<usize>,
     ) -> Option<Plan<'a>> {
+        let mut plan = match body.joined_by {
+            None => self.plan_sequence(body.sequences.first()?, times, loops),
+            Some(junction) => {
+                let count = match junction {
+                    ast::Junction::And => body.sequences.len(),
+                    ast::Junction::Or => 1,
+                };
+                self.plan_ways(&body.sequences, count, body.span, times, loops)?
+            }
+        };
         if let Some(step) = &body.without {
-            self.report(Diagnostic::unsupported(step.span, "`without`"));
-            self.resolve(step);
+            let resolved = self.resolve(step);
+            let stage = self.add_step(step, None, resolved.ty, loops, false);
+            self.steps[stage].negated = true;
+            plan.without = Some((stage, resolved));
         }
-        if let Some(junction) = body.joined_by {
-            let what = match junction {
-                ast::Junction::And => "`and` between steps",
-                ast::Junction::Or => "`or` between steps",
-            };
-            self.report(Diagnostic::unsupported(body.span, what));
-            self.check_only(&body.sequences, times, loops);
-            return None;
-        }
-        let plan = body.sequences.first().map(|one| self.plan_sequence(one, times, loops))?;
-        (!plan.items.is_empty() && body.without.is_none()).then_some(plan)
+        (!plan.items.is_empty()).then_some(plan)
     }
 
-    /// Looks for mistakes in sequences that can't be run yet, so that all are told at once.
-    fn check_only(&mut self, sequences: &'a [ast::Sequence], times: u64, loops: &mut Vec<usize>) {
-        for sequence in sequences {
-            let plan = self.plan_sequence(sequence, times, loops);
-            self.sequence(&plan, None);
+    /// `count` of these sequences, in any order.
+    fn plan_ways(
+        &mut self,
+        sequences: &'a [ast::Sequence],
+        count: usize,
+        span: Span,
+        times: u64,
+        loops: &mut Vec<usize>,
+    ) -> Option<Plan<'a>> {
+        let ways: Vec<Plan<'a>> =
+            sequences.iter().map(|sequence| self.plan_sequence(sequence, times, loops)).collect();
+        if ways.len() > MAX_WAYS {
+            let message = format!("{} alternatives in one group", ways.len());
+            self.report(
+                Diagnostic::error(Code::LimitExceeded, span, message)
+                    .label(format!("at most {MAX_WAYS} can be told apart"))
+                    .help("say it by a condition: `x[kind in [\"a\", \"b\"]]`"),
+            );
+            return None;
         }
+        let mut fine = true;
+        for (way, sequence) in ways.iter().zip(sequences) {
+            fine &= !way.items.is_empty();
+            if !way.items.is_empty() && way.items.iter().all(PlanItem::can_be_empty) {
+                let message = "this alternative can be nothing at all";
+                self.report(
+                    Diagnostic::error(Code::MatchesNothing, sequence.span, message)
+                        .label("every step can be left out")
+                        .help("let a step of it be required, or make the whole optional: `(...)?`"),
+                );
+                fine = false;
+            }
+        }
+        let arrow = &sequences.first()?.parts.first()?.0;
+        let kind = PlanKind::Ways { ways, count };
+        let items = vec![PlanItem { arrow, span, kind }];
+        fine.then_some(Plan { items, without: None })
     }
 
     fn plan_sequence(
@@ -157,7 +194,7 @@ impl<'a> Cx<'_, 'a> {
                 }
             }
         }
-        Plan { items }
+        Plan { items, without: None }
     }
 
     fn plan_take(
@@ -208,10 +245,28 @@ impl<'a> Cx<'_, 'a> {
                 }
                 self.plan_group(take, plan, quant, within, bound.as_ref().map(Dur::span))
             }
-            Unit::Of(_, sequences, _) => {
-                self.report(Diagnostic::unsupported(take.span, "`N of (...)`"));
-                self.check_only(sequences, times, loops);
-                None
+            Unit::Of(count, sequences, bound) => {
+                let within = bound.as_ref().and_then(|bound| self.bound(bound));
+                let of = sequences.len();
+                let needed = usize::try_from(count.node).unwrap_or(usize::MAX);
+                if needed == 0 || needed > of {
+                    let message = format!("{} of {of} alternatives", count.node);
+                    self.report(
+                        Diagnostic::error(Code::BadQuantifier, count.span, message)
+                            .label(format!("between 1 and {of}")),
+                    );
+                }
+                let repeated = quant.can_repeat();
+                if repeated {
+                    self.loop_count += 1;
+                    loops.push(self.loop_count);
+                }
+                let needed = needed.clamp(1, of.max(1));
+                let plan = self.plan_ways(sequences, needed, take.span, times, loops);
+                if repeated {
+                    loops.pop();
+                }
+                self.plan_group(take, plan?, quant, within, bound.as_ref().map(Dur::span))
             }
         }
     }
@@ -227,6 +282,7 @@ impl<'a> Cx<'_, 'a> {
     ) -> Option<PlanKind<'a>> {
         let alias = take.alias.as_ref();
         let single = match plan.items.as_slice() {
+            _ if plan.without.is_some() => None,
             [PlanItem { kind: PlanKind::Step { stage, quant, .. }, .. }] => {
                 Some((*stage, quant.clone()))
             }
@@ -413,7 +469,7 @@ impl PlanItem<'_> {
             PlanKind::Group { quant, plan, .. } => {
                 quant.quantifier.optional || plan.items.iter().all(PlanItem::can_be_empty)
             }
-            PlanKind::Not { .. } => false,
+            PlanKind::Not { .. } | PlanKind::Ways { .. } => false,
         }
     }
 }

@@ -4,12 +4,15 @@
 //! Which transitions an item gets decides every question of contiguity, greediness and absence;
 //! the shapes are those of Flink CEP's compiler, since its answers are the specification.
 
+mod check;
+mod ways;
+
 use hashbrown::HashMap;
 
 use crate::hir::{
-    ConditionId, Contiguity, Gap, Item, ItemKind, LoopMode, Pattern, Quantifier, Sequence,
-    SkipStrategy, StageId,
+    ConditionId, Contiguity, Gap, Item, ItemKind, LoopMode, Pattern, Quantifier, Sequence, StageId,
 };
+use crate::nfa::graph::check::is_nullable;
 use crate::nfa::guard::{Guard, GuardId, Guards};
 use crate::nfa::program::{BuildError, Kind, StateId};
 
@@ -17,8 +20,6 @@ use crate::nfa::program::{BuildError, Kind, StateId};
 pub(super) const MAX_STATES: usize = 100_000;
 /// The most groups with an alias, one bit of a node each.
 const MAX_NAMED_GROUPS: usize = 32;
-/// The deepest nesting of groups.
-const MAX_DEPTH: usize = 64;
 
 /// A pattern laid out.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ pub(super) struct Graph {
     pub(super) named: Vec<(StageId, u32)>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct RawState {
     pub(super) role: Role,
     pub(super) transitions: Vec<Transition>,
@@ -41,6 +42,8 @@ pub(super) struct RawState {
     pub(super) instances: Vec<usize>,
     /// Whether a `longest` loop that waits here is complete when it can grow no more.
     pub(super) settles: bool,
+    /// Of a group of ways: where those wait that have begun and have to go on.
+    pub(super) required: Vec<StateId>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -74,6 +77,13 @@ pub(super) struct Transition {
     pub(super) guard: GuardId,
     /// What of the guard speaks of the time since the event before.
     pub(super) gap: Option<GuardId>,
+    /// Of an ignore: when the event may be skipped although it fits, because another way of a group
+    /// of ways takes it.
+    pub(super) skip: GuardId,
+    /// Of a take on one of several ways: the repetitions of clocked groups that it takes part in.
+    pub(super) instances: Option<Vec<usize>>,
+    /// Of a take: a clock that it sets to the event's time.
+    pub(super) marks: Option<u32>,
 }
 
 /// One repetition of a group whose time is bounded.
@@ -84,7 +94,7 @@ pub(super) struct Instance {
 }
 
 pub(super) fn build(pattern: &Pattern) -> Result<Graph, BuildError> {
-    check(pattern)?;
+    check::check(pattern)?;
     let mut builder = Builder {
         graph: Graph {
             states: Vec::new(),
@@ -100,7 +110,7 @@ pub(super) fn build(pattern: &Pattern) -> Result<Graph, BuildError> {
         inside: Vec::new(),
     };
     let end = builder.state(Role::Final)?;
-    let context = Context { group: None, following: None, top: true };
+    let context = Context { group: None, following: None, top: true, since: None };
     let start = builder.sequence(&pattern.body, end, context)?;
     builder.graph.start = start;
     Ok(builder.graph)
@@ -114,6 +124,8 @@ struct Context<'p> {
     following: Option<&'p Item>,
     /// Whether the sequence is the pattern's own, not a group's.
     top: bool,
+    /// The clock that has the time of the event captured last on this way of a group of ways.
+    since: Option<u32>,
 }
 
 /// The group whose items are laid out.
@@ -158,12 +170,17 @@ impl<'p> Place<'p> {
         self.head_of().is_some_and(|group| group.optional)
     }
 
+    /// Whether it is the pattern's first item.
+    fn is_start(&self) -> bool {
+        self.context.top && self.index == 0
+    }
+
     fn quantifier(&self) -> Option<&'p Quantifier> {
         match &self.item().kind {
             ItemKind::Step { quantifier, .. } | ItemKind::Group { quantifier, .. } => {
                 Some(quantifier)
             }
-            ItemKind::Not { .. } => None,
+            ItemKind::Not { .. } | ItemKind::Ways { .. } => None,
         }
     }
 
@@ -177,10 +194,18 @@ impl<'p> Place<'p> {
 struct Waiting {
     take: GuardId,
     /// `None` where nothing may be skipped.
-    ignore: Option<GuardId>,
+    ignore: Option<Ignoring>,
     optional: bool,
     /// What of `take` speaks of the time since the event before.
     gap: Option<GuardId>,
+}
+
+/// When an event is skipped.
+#[derive(Clone, Copy, Debug)]
+struct Ignoring {
+    guard: GuardId,
+    /// The same for an event that another way of a group of ways takes.
+    skip: GuardId,
 }
 
 struct Builder {
@@ -189,7 +214,8 @@ struct Builder {
     stops: HashMap<StageId, StateId>,
     /// For a greedy loop with `until`: what followed it before it was made to wait for the loop.
     originals: HashMap<StateId, StateId>,
-    clock_of: HashMap<*const Item, u32>,
+    /// The clock of each group and `without`, by its place in the pattern.
+    clock_of: HashMap<*const (), u32>,
     /// The repetitions of clocked groups around what is laid out now.
     inside: Vec<usize>,
 }
@@ -202,6 +228,11 @@ impl<'p> Builder {
         sink: StateId,
         context: Context<'p>,
     ) -> Result<StateId, BuildError> {
+        let from = self.graph.states.len();
+        if sequence.without.is_some() {
+            let clock = self.clock(std::ptr::from_ref(sequence).cast());
+            self.enter(clock, None);
+        }
         let mut next = sink;
         for index in (0..sequence.items.len()).rev() {
             let place = Place { items: &sequence.items, index, context };
@@ -209,10 +240,54 @@ impl<'p> Builder {
                 ItemKind::Not { stage, condition } => {
                     next = self.absence(place, *stage, *condition, next)?;
                 }
-                _ => next = self.item(place, next)?,
+                ItemKind::Ways { ways, count } => {
+                    next = self.ways(place, ways, *count, next)?;
+                    self.add_stops(place, next)?;
+                }
+                ItemKind::Step { .. } | ItemKind::Group { .. } => next = self.item(place, next)?,
             }
         }
+        if let Some(without) = &sequence.without {
+            self.inside.pop();
+            let clock = self.clock(std::ptr::from_ref(sequence).cast());
+            self.keep_out(from, without.condition, clock);
+        }
         Ok(next)
+    }
+
+    /// No event from the first that the states from `from` on take to the last fulfils the
+    /// condition; `clock` is set once one was taken.
+    fn keep_out(&mut self, from: usize, condition: ConditionId, clock: u32) {
+        let violated = self.graph.guards.condition(condition);
+        let respected = self.graph.guards.not(violated);
+        let begun = self.graph.guards.leaf(Guard::IsSet(clock));
+        let not_begun = self.graph.guards.not(begun);
+        let skipped = self.graph.guards.or(respected, not_begun);
+        let Graph { states, guards, .. } = &mut self.graph;
+        for transition in states[from..].iter_mut().flat_map(|state| &mut state.transitions) {
+            match transition.verb {
+                Verb::Take(_) => transition.guard = guards.and(transition.guard, respected),
+                Verb::Ignore => {
+                    transition.guard = guards.and(transition.guard, skipped);
+                    transition.skip = guards.and(transition.skip, skipped);
+                }
+                Verb::Proceed => {}
+            }
+        }
+    }
+
+    fn clock(&mut self, of: *const ()) -> u32 {
+        let clocks = &mut self.graph.clocks;
+        *self.clock_of.entry(of).or_insert_with(|| {
+            *clocks += 1;
+            u32::try_from(*clocks - 1).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// What is laid out from here on is part of one repetition of what has the clock.
+    fn enter(&mut self, clock: u32, within: Option<i64>) {
+        self.inside.push(self.graph.instances.len());
+        self.graph.instances.push(Instance { clock, within });
     }
 
     fn absence(
@@ -222,6 +297,10 @@ impl<'p> Builder {
         condition: ConditionId,
         next: StateId,
     ) -> Result<StateId, BuildError> {
+        if place.is_start() {
+            // The matcher knows when such an event came last, and starts nothing too soon after it.
+            return Ok(next);
+        }
         let violated = self.extend(place, condition);
         let respected = self.graph.guards.not(violated);
         let next_role = self.graph.states[next.index()].role;
@@ -266,7 +345,7 @@ impl<'p> Builder {
 
     /// Lays out a step or group with its quantifier.
     fn item(&mut self, place: Place<'p>, sink: StateId) -> Result<StateId, BuildError> {
-        let quantifier = place.quantifier().expect("only nots have no quantifier");
+        let quantifier = place.quantifier().expect("it is a step or a group");
         let first = if quantifier.is_unbounded() {
             let after_loop = self.without_earlier_nots(place, sink)?;
             let looping = self.unbounded(place, quantifier, after_loop)?;
@@ -292,8 +371,7 @@ impl<'p> Builder {
         let until = if is_step { until } else { None };
         let step_take = self.take_guard(place);
         let take = self.unless(step_take, until);
-        let inner_ignore = self.ignore_guard(place, quantifier.inner);
-        let inner_ignore = inner_ignore.map(|guard| self.unless(guard, until));
+        let inner_ignore = self.ignoring(place, quantifier.inner, until);
         let min = quantifier.min;
         let max = quantifier.max.unwrap_or(min);
         let longest = Self::is_longest(place, quantifier) && !quantifier.is_unbounded();
@@ -322,7 +400,7 @@ impl<'p> Builder {
         // The first repetition is what a gap speaks of, and its ignore does not look at `until`.
         let gap = self.gap_guard(place);
         let take = gap.map_or(take, |gap| self.graph.guards.and(take, gap));
-        let ignore = self.first_ignore_guard(place, gap);
+        let ignore = self.first_ignoring(place, gap);
         let first = Waiting { take, ignore, optional: quantifier.optional, gap };
         let state = self.single(place, next, proceed, first, true)?;
         if Self::is_longest(place, quantifier) && quantifier.optional {
@@ -351,12 +429,10 @@ impl<'p> Builder {
             return Ok(head);
         }
         let until = quantifier.until.map(|until| self.graph.guards.condition(until));
-        let ignore = self.ignore_guard(place, quantifier.inner);
-        let ignore = ignore.map(|guard| self.unless(guard, until));
+        let ignore = self.ignoring(place, quantifier.inner, until);
         let step_take = self.take_guard(place);
         let take = self.unless(step_take, until);
         let always = self.proceed_guard(place);
-        let stage = place.stage();
         let state = self.state(Role::Normal)?;
         let longest = Self::is_longest(place, quantifier);
         if longest {
@@ -374,16 +450,16 @@ impl<'p> Builder {
         } else {
             self.add(state, Verb::Proceed, sink, always);
         }
-        self.add(state, Verb::Take(stage), state, take);
+        self.add_take(place, state, state, take, None);
         self.add_stop_to_loop(place, state)?;
         if let Some(ignore) = ignore {
             // A state of its own without the way on, so that an ignored event does not make one
             // more copy of what waits behind the loop each time.
             let skipping = self.state(Role::Normal)?;
             self.graph.states[skipping.index()].settles = longest;
-            self.add(skipping, Verb::Take(stage), state, take);
-            self.add(skipping, Verb::Ignore, skipping, ignore);
-            self.add(state, Verb::Ignore, skipping, ignore);
+            self.add_take(place, skipping, state, take, None);
+            self.add_ignore(skipping, skipping, ignore);
+            self.add_ignore(state, skipping, ignore);
             self.add_stop_to_loop(place, skipping)?;
         }
         Ok(state)
@@ -411,12 +487,11 @@ impl<'p> Builder {
             }
             return Ok(head);
         }
-        let quantifier = place.quantifier().expect("only nots have no quantifier");
-        let stage = place.stage();
+        let quantifier = place.quantifier().expect("it is a step");
         let state = self.state(Role::Normal)?;
         // Once the event is taken, the nots before an optional step no longer hold.
         let target = self.without_earlier_nots(place, sink)?;
-        self.add_in_gap(state, Verb::Take(stage), target, waiting.take, waiting.gap);
+        self.add_take(place, state, target, waiting.take, waiting.gap);
         if waiting.optional {
             let always = self.proceed_guard(place);
             match quantifier.until {
@@ -434,12 +509,12 @@ impl<'p> Builder {
         if let Some(ignore) = waiting.ignore {
             if waiting.optional || place.heads_optional_group() {
                 let skipping = self.state(Role::Normal)?;
-                self.add_in_gap(skipping, Verb::Take(stage), target, waiting.take, waiting.gap);
-                self.add(skipping, Verb::Ignore, skipping, ignore);
+                self.add_take(place, skipping, target, waiting.take, waiting.gap);
+                self.add_ignore(skipping, skipping, ignore);
                 self.add_stops(place, skipping)?;
-                self.add(state, Verb::Ignore, skipping, ignore);
+                self.add_ignore(state, skipping, ignore);
             } else {
-                self.add(state, Verb::Ignore, state, ignore);
+                self.add_ignore(state, state, ignore);
             }
         }
         Ok(state)
@@ -461,12 +536,7 @@ impl<'p> Builder {
         let can_start = first || body.items.iter().all(is_nullable);
         let mut gap = if can_start { Self::inherited_gap(place) } else { None };
         if clocked {
-            let clocks = &mut self.graph.clocks;
-            let clock =
-                *self.clock_of.entry(std::ptr::from_ref(place.item())).or_insert_with(|| {
-                    *clocks += 1;
-                    u32::try_from(*clocks - 1).unwrap_or(u32::MAX)
-                });
+            let clock = self.clock(std::ptr::from_ref(place.item()).cast());
             if let Some(alias) = alias
                 && self.graph.named.iter().all(|(known, _)| *known != alias)
             {
@@ -475,11 +545,11 @@ impl<'p> Builder {
                     return Err(BuildError::new(Kind::TooLarge));
                 }
             }
-            self.inside.push(self.graph.instances.len());
-            self.graph.instances.push(Instance { clock, within });
+            self.enter(clock, within);
             if let (Some(Gap { min, max }), true) = (place.item().gap, first) {
                 let max = max.unwrap_or(i64::MAX);
-                let own = Guard::Gap { min, max, unless_set: Some(clock) };
+                let since = place.context.since;
+                let own = Guard::Gap { min, max, unless_set: Some(clock), since };
                 let own = self.graph.guards.leaf(own);
                 gap = self.both(gap, Some(own));
             }
@@ -487,7 +557,12 @@ impl<'p> Builder {
         let contiguity = if first { Self::entry_contiguity(place) } else { quantifier.inner };
         let optional = first && (quantifier.optional || place.heads_optional_group());
         let group = Group { contiguity, quantifier, optional, gap };
-        let context = Context { group: Some(group), following: place.following(), top: false };
+        let context = Context {
+            group: Some(group),
+            following: place.following(),
+            top: false,
+            since: place.context.since,
+        };
         let head = self.sequence(body, sink, context)?;
         if clocked {
             self.inside.pop();
@@ -505,7 +580,8 @@ impl<'p> Builder {
     fn gap_guard(&mut self, place: Place<'p>) -> Option<GuardId> {
         let own = place.item().gap.map(|Gap { min, max }| {
             let max = max.unwrap_or(i64::MAX);
-            self.graph.guards.leaf(Guard::Gap { min, max, unless_set: None })
+            let since = place.context.since;
+            self.graph.guards.leaf(Guard::Gap { min, max, unless_set: None, since })
         });
         self.both(own, Self::inherited_gap(place))
     }
@@ -523,16 +599,28 @@ impl<'p> Builder {
         place.items[..place.index].iter().all(is_nullable).then_some(gap)
     }
 
-    /// As [`Builder::ignore_guard`] for an item's first event: one that fits but comes outside of
+    /// As [`Builder::ignoring`] for an item's first event: one that fits but comes outside of
     /// the gap does not fit.
-    fn first_ignore_guard(&mut self, place: Place<'p>, gap: Option<GuardId>) -> Option<GuardId> {
+    fn first_ignoring(&mut self, place: Place<'p>, gap: Option<GuardId>) -> Option<Ignoring> {
         let contiguity = Self::entry_contiguity(place);
-        let ignore = self.ignore_guard(place, contiguity)?;
+        let ignore = self.ignoring(place, contiguity, None)?;
         let Some(gap) = gap else { return Some(ignore) };
         let outside = self.graph.guards.not(gap);
         let until = self.group_until(place);
         let outside = self.unless(outside, until);
-        Some(self.graph.guards.or(ignore, outside))
+        Some(Ignoring { guard: self.graph.guards.or(ignore.guard, outside), ..ignore })
+    }
+
+    /// When a step skips events as `contiguity` says, but none that fulfils `until`.
+    fn ignoring(
+        &mut self,
+        place: Place<'p>,
+        contiguity: Contiguity,
+        until: Option<GuardId>,
+    ) -> Option<Ignoring> {
+        let guard = self.ignore_guard(place, contiguity)?;
+        let skip = self.ignore_guard(place, Contiguity::Any)?;
+        Some(Ignoring { guard: self.unless(guard, until), skip: self.unless(skip, until) })
     }
 
     fn ignore_guard(&mut self, place: Place<'p>, contiguity: Contiguity) -> Option<GuardId> {
@@ -557,7 +645,7 @@ impl<'p> Builder {
             ItemKind::Step { condition, .. } | ItemKind::Not { condition, .. } => {
                 self.extend(place, condition)
             }
-            ItemKind::Group { .. } => {
+            ItemKind::Group { .. } | ItemKind::Ways { .. } => {
                 let until = self.group_until(place);
                 let always = self.graph.guards.always();
                 self.unless(always, until)
@@ -604,6 +692,14 @@ impl<'p> Builder {
                 ItemKind::Group { body, quantifier, .. } => {
                     (self.head_guard(place, body), quantifier.optional)
                 }
+                ItemKind::Ways { ways, .. } => {
+                    let mut any = self.graph.guards.never();
+                    for way in ways {
+                        let head = self.head_guard(place, way);
+                        any = self.graph.guards.or(any, head);
+                    }
+                    (any, false)
+                }
                 ItemKind::Not { .. } => break,
             };
             guard = self.graph.guards.or(guard, head);
@@ -622,8 +718,8 @@ impl<'p> Builder {
         while let Some(previous) = here.previous() {
             match previous.item().kind {
                 ItemKind::Not { stage, condition } => {
-                    if previous.item().contiguity != Contiguity::Next {
-                        let violated = self.extend(place, condition);
+                    if previous.item().contiguity != Contiguity::Next && !previous.is_start() {
+                        let violated = self.violation(previous, place, condition);
                         nots.push((stage, violated));
                     }
                 }
@@ -633,6 +729,20 @@ impl<'p> Builder {
             here = previous;
         }
         nots
+    }
+
+    /// When an event violates a `not` before `place`.
+    fn violation(&mut self, not: Place<'p>, place: Place<'p>, condition: ConditionId) -> GuardId {
+        let violated = self.extend(place, condition);
+        self.in_time(violated, not.item().gap, place.context.since)
+    }
+
+    /// A `not` with its own time is violated only within it.
+    fn in_time(&mut self, violated: GuardId, time: Option<Gap>, since: Option<u32>) -> GuardId {
+        let Some(max) = time.and_then(|time| time.max) else { return violated };
+        let gap = Guard::Gap { min: 0, max: max.saturating_sub(1), unless_set: None, since };
+        let gap = self.graph.guards.leaf(gap);
+        self.graph.guards.and(violated, gap)
     }
 
     fn add_stops(&mut self, place: Place<'p>, state: StateId) -> Result<(), BuildError> {
@@ -650,6 +760,7 @@ impl<'p> Builder {
             && following.contiguity != Contiguity::Next
         {
             let violated = self.extend(place, condition);
+            let violated = self.in_time(violated, following.gap, place.context.since);
             let stop = self.stop(stage)?;
             self.add(state, Verb::Proceed, stop, violated);
         }
@@ -701,16 +812,13 @@ impl<'p> Builder {
             return Ok(state);
         }
         let copy = self.state(self.graph.states[state.index()].role)?;
-        let original = &self.graph.states[state.index()];
-        let (role, settles) = (original.role, original.settles);
-        let (instances, mut transitions) =
-            (original.instances.clone(), original.transitions.clone());
-        for transition in &mut transitions {
+        let mut raw = self.graph.states[state.index()].clone();
+        for transition in &mut raw.transitions {
             if transition.target == state {
                 transition.target = copy;
             }
         }
-        self.graph.states[copy.index()] = RawState { role, transitions, instances, settles };
+        self.graph.states[copy.index()] = raw;
         Ok(copy)
     }
 
@@ -772,6 +880,7 @@ impl<'p> Builder {
             transitions: Vec::new(),
             instances,
             settles: false,
+            required: Vec::new(),
         });
         Ok(id)
     }
@@ -788,8 +897,31 @@ impl<'p> Builder {
         guard: GuardId,
         gap: Option<GuardId>,
     ) {
-        let transition = Transition { verb, target, guard, gap };
+        let skip = self.graph.guards.always();
+        let transition =
+            Transition { verb, target, guard, gap, skip, instances: None, marks: None };
         self.graph.states[state.index()].transitions.push(transition);
+    }
+
+    fn add_take(
+        &mut self,
+        place: Place<'p>,
+        state: StateId,
+        target: StateId,
+        guard: GuardId,
+        gap: Option<GuardId>,
+    ) {
+        self.add_in_gap(state, Verb::Take(place.stage()), target, guard, gap);
+        if let Some(take) = self.graph.states[state.index()].transitions.last_mut() {
+            take.marks = place.context.since;
+        }
+    }
+
+    fn add_ignore(&mut self, state: StateId, target: StateId, ignore: Ignoring) {
+        self.add(state, Verb::Ignore, target, ignore.guard);
+        if let Some(added) = self.graph.states[state.index()].transitions.last_mut() {
+            added.skip = ignore.skip;
+        }
     }
 }
 
@@ -797,116 +929,13 @@ impl Place<'_> {
     fn stage(&self) -> StageId {
         match self.item().kind {
             ItemKind::Step { stage, .. } | ItemKind::Not { stage, .. } => stage,
-            ItemKind::Group { .. } => unreachable!("a group is laid out by its body"),
+            ItemKind::Group { .. } | ItemKind::Ways { .. } => {
+                unreachable!("a group is laid out by its content")
+            }
         }
     }
 }
 
 fn is_greedy(quantifier: &Quantifier) -> bool {
     matches!(quantifier.mode, LoopMode::Greedy | LoopMode::Longest)
-}
-
-/// Refuses what has no sensible meaning.
-fn check(pattern: &Pattern) -> Result<(), BuildError> {
-    if pattern.within.is_some_and(|within| within <= 0) {
-        return Err(BuildError::new(Kind::BadBound));
-    }
-    check_sequence(pattern, &pattern.body, true, 0)?;
-    if let SkipStrategy::ToFirst(stage) | SkipStrategy::ToLast(stage) = pattern.skip.strategy {
-        // A `not` captures nothing, so that skipping to it drops nothing.
-        if stage.index() >= pattern.stages.len() {
-            return Err(BuildError::new(Kind::UnknownSkipTarget));
-        }
-    }
-    Ok(())
-}
-
-fn check_sequence(
-    pattern: &Pattern,
-    sequence: &Sequence,
-    top: bool,
-    depth: usize,
-) -> Result<(), BuildError> {
-    let items = &sequence.items;
-    let error = |kind| Err(BuildError::new(kind));
-    if depth > MAX_DEPTH {
-        return error(Kind::TooLarge);
-    }
-    if items.is_empty() {
-        return error(Kind::Empty);
-    }
-    for (index, item) in items.iter().enumerate() {
-        let last = index + 1 == items.len();
-        if item.gap.is_some_and(|gap| gap.min < 0 || gap.max.is_some_and(|max| max < gap.min)) {
-            return error(Kind::BadBound);
-        }
-        match &item.kind {
-            ItemKind::Not { stage, .. } => {
-                let name = pattern.stages[stage.index()].name.clone();
-                // A `next not` may end a group: it looks at the event that comes after the group.
-                if index == 0 || (last && !top && item.contiguity != Contiguity::Next) {
-                    return error(Kind::MisplacedNot(name));
-                }
-                let before = &items[..index];
-                if before.last().is_some_and(is_optional) || before.iter().all(is_nullable) {
-                    return error(Kind::NotAfterOptional(name));
-                }
-                let bounded = pattern.within.is_some() || item.gap.is_some_and(|g| g.max.is_some());
-                if last && item.contiguity != Contiguity::Next && !bounded {
-                    return error(Kind::UnboundedNot(name));
-                }
-            }
-            ItemKind::Step { stage, quantifier, .. } => {
-                let name = &pattern.stages[stage.index()].name;
-                check_quantifier(quantifier, name)?;
-                if quantifier.mode == LoopMode::Longest && !(top && last) {
-                    return error(Kind::LongestNotLast(name.clone()));
-                }
-            }
-            ItemKind::Group { body, quantifier, within, .. } => {
-                check_quantifier(quantifier, &"(...)".into())?;
-                if within.is_some_and(|within| within <= 0) {
-                    return error(Kind::BadBound);
-                }
-                check_sequence(pattern, body, false, depth + 1)?;
-                if quantifier.is_unbounded() && body.items.iter().all(is_nullable) {
-                    return error(Kind::EmptyLoop);
-                }
-                if quantifier.mode == LoopMode::Longest {
-                    return error(Kind::LongestNotLast("(...)".into()));
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-fn check_quantifier(quantifier: &Quantifier, name: &std::sync::Arc<str>) -> Result<(), BuildError> {
-    if quantifier.min == 0 || quantifier.max.is_some_and(|max| max < quantifier.min) {
-        return Err(BuildError::new(Kind::BadQuantifier(name.clone())));
-    }
-    if quantifier.until.is_some() && !quantifier.is_unbounded() {
-        return Err(BuildError::new(Kind::UntilWithoutLoop(name.clone())));
-    }
-    Ok(())
-}
-
-fn is_optional(item: &Item) -> bool {
-    match &item.kind {
-        ItemKind::Step { quantifier, .. } | ItemKind::Group { quantifier, .. } => {
-            quantifier.optional
-        }
-        ItemKind::Not { .. } => false,
-    }
-}
-
-/// Whether an item can be left out or be empty.
-fn is_nullable(item: &Item) -> bool {
-    match &item.kind {
-        ItemKind::Step { quantifier, .. } => quantifier.optional,
-        ItemKind::Group { quantifier, body, .. } => {
-            quantifier.optional || body.items.iter().all(is_nullable)
-        }
-        ItemKind::Not { .. } => false,
-    }
 }

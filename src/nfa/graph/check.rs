@@ -1,0 +1,136 @@
+//! What a pattern must not be, where rule text and the builder have not seen to it.
+
+use crate::hir::{
+    Contiguity, Item, ItemKind, LoopMode, Pattern, Quantifier, Sequence, SkipStrategy,
+};
+use crate::nfa::program::{BuildError, Kind};
+
+/// The deepest nesting of groups.
+const MAX_DEPTH: usize = 64;
+
+/// Refuses what has no sensible meaning.
+pub(super) fn check(pattern: &Pattern) -> Result<(), BuildError> {
+    if pattern.within.is_some_and(|within| within <= 0) {
+        return Err(BuildError::new(Kind::BadBound));
+    }
+    check_sequence(pattern, &pattern.body, true, 0)?;
+    if let SkipStrategy::ToFirst(stage) | SkipStrategy::ToLast(stage) = pattern.skip.strategy {
+        // A `not` captures nothing, so that skipping to it drops nothing.
+        if stage.index() >= pattern.stages.len() {
+            return Err(BuildError::new(Kind::UnknownSkipTarget));
+        }
+    }
+    Ok(())
+}
+
+fn check_sequence(
+    pattern: &Pattern,
+    sequence: &Sequence,
+    top: bool,
+    depth: usize,
+) -> Result<(), BuildError> {
+    let items = &sequence.items;
+    let error = |kind| Err(BuildError::new(kind));
+    if depth > MAX_DEPTH {
+        return error(Kind::TooLarge);
+    }
+    if items.is_empty() {
+        return error(Kind::Empty);
+    }
+    for (index, item) in items.iter().enumerate() {
+        let last = index + 1 == items.len();
+        if item.gap.is_some_and(|gap| gap.min < 0 || gap.max.is_some_and(|max| max < gap.min)) {
+            return error(Kind::BadBound);
+        }
+        match &item.kind {
+            ItemKind::Not { stage, .. } => {
+                let name = pattern.stages[stage.index()].name.clone();
+                // A `next not` may end a group: it looks at the event that comes after the group.
+                let timed = item.gap.is_some_and(|gap| gap.max.is_some());
+                if index == 0 {
+                    // What must not have come before the first event needs its time.
+                    if top && timed && !last && item.contiguity != Contiguity::Next {
+                        continue;
+                    }
+                    return error(Kind::MisplacedNot(name));
+                }
+                if last && !top && item.contiguity != Contiguity::Next {
+                    return error(Kind::MisplacedNot(name));
+                }
+                let before = &items[..index];
+                if before.last().is_some_and(is_optional) || before.iter().all(is_nullable) {
+                    return error(Kind::NotAfterOptional(name));
+                }
+                let bounded = pattern.within.is_some() || timed;
+                if last && item.contiguity != Contiguity::Next && !bounded {
+                    return error(Kind::UnboundedNot(name));
+                }
+            }
+            ItemKind::Step { stage, quantifier, .. } => {
+                let name = &pattern.stages[stage.index()].name;
+                check_quantifier(quantifier, name)?;
+                if quantifier.mode == LoopMode::Longest && !(top && last) {
+                    return error(Kind::LongestNotLast(name.clone()));
+                }
+            }
+            ItemKind::Group { body, quantifier, within, .. } => {
+                check_quantifier(quantifier, &"(...)".into())?;
+                if within.is_some_and(|within| within <= 0) {
+                    return error(Kind::BadBound);
+                }
+                check_sequence(pattern, body, false, depth + 1)?;
+                if quantifier.is_unbounded() && body.items.iter().all(is_nullable) {
+                    return error(Kind::EmptyLoop);
+                }
+                if quantifier.mode == LoopMode::Longest {
+                    return error(Kind::LongestNotLast("(...)".into()));
+                }
+            }
+            ItemKind::Ways { ways, count } => {
+                if *count == 0 || *count > ways.len() {
+                    return error(Kind::BadCount);
+                }
+                for way in ways {
+                    check_sequence(pattern, way, false, depth + 1)?;
+                    let ends_with_not =
+                        matches!(way.items.last(), Some(Item { kind: ItemKind::Not { .. }, .. }));
+                    if ends_with_not || way.items.iter().all(is_nullable) {
+                        return error(Kind::EmptyWay);
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_quantifier(quantifier: &Quantifier, name: &std::sync::Arc<str>) -> Result<(), BuildError> {
+    if quantifier.min == 0 || quantifier.max.is_some_and(|max| max < quantifier.min) {
+        return Err(BuildError::new(Kind::BadQuantifier(name.clone())));
+    }
+    if quantifier.until.is_some() && !quantifier.is_unbounded() {
+        return Err(BuildError::new(Kind::UntilWithoutLoop(name.clone())));
+    }
+    Ok(())
+}
+
+pub(super) fn is_optional(item: &Item) -> bool {
+    match &item.kind {
+        ItemKind::Step { quantifier, .. } | ItemKind::Group { quantifier, .. } => {
+            quantifier.optional
+        }
+        ItemKind::Not { .. } | ItemKind::Ways { .. } => false,
+    }
+}
+
+/// Whether an item can be left out or be empty.
+pub(super) fn is_nullable(item: &Item) -> bool {
+    match &item.kind {
+        ItemKind::Step { quantifier, .. } => quantifier.optional,
+        ItemKind::Group { quantifier, body, .. } => {
+            quantifier.optional || body.items.iter().all(is_nullable)
+        }
+        // No way can be left out.
+        ItemKind::Not { .. } | ItemKind::Ways { .. } => false,
+    }
+}

@@ -1,0 +1,362 @@
+//! Groups of ways: `a or b`, `a and b`, `2 of (a, b, c)`.
+//!
+//! Each way is laid out by itself; then the states of the ways that are under way at the same time
+//! are put together, as in a product of automata. An event goes to one way, and the others skip it
+//! as they would skip one that does not fit. It is ignored where all of them ignore it.
+
+use hashbrown::HashMap;
+
+use super::{Builder, Context, Group, Place, RawState, Role, Transition, Verb};
+use crate::hir::{Contiguity, Gap, ItemKind, Quantifier, Sequence};
+use crate::nfa::guard::{Guard, GuardId};
+use crate::nfa::program::{BuildError, Kind, StateId};
+
+/// The most states of one group of ways.
+const MAX_COMBINED: usize = 30_000;
+
+/// Where each way stands.
+type Places = Vec<Standing>;
+
+/// Where a way stands.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum Standing {
+    /// Its first event has not come; it waits here for it.
+    Ready(StateId),
+    /// Its first event has come; it waits here for the next.
+    Begun(StateId),
+    Done,
+    /// So many others have begun that it is not needed.
+    Unneeded,
+}
+
+impl Standing {
+    fn state(self) -> Option<StateId> {
+        match self {
+            Standing::Ready(state) | Standing::Begun(state) => Some(state),
+            Standing::Done | Standing::Unneeded => None,
+        }
+    }
+
+    fn has_begun(self) -> bool {
+        matches!(self, Standing::Begun(_) | Standing::Done)
+    }
+}
+
+/// A group of ways while it is laid out.
+struct Ways {
+    count: usize,
+    /// The clock of each way's last event, if it has one, and that of what is around it.
+    clocks: Vec<Option<u32>>,
+    since: Option<u32>,
+    /// Where each way waits for its first event once another way has begun.
+    later: Vec<StateId>,
+    /// Where each way ends.
+    end: StateId,
+    /// What follows the group.
+    sink: StateId,
+    made: HashMap<Places, StateId>,
+    open: Vec<(Places, StateId)>,
+}
+
+impl<'p> Builder {
+    /// Lays out a group of ways in front of `sink`.
+    pub(super) fn ways(
+        &mut self,
+        place: Place<'p>,
+        ways: &'p [Sequence],
+        count: usize,
+        sink: StateId,
+    ) -> Result<StateId, BuildError> {
+        let end = self.state(Role::Normal)?;
+        // The gap is that of the first event, whichever way it goes.
+        let mut gap = Self::inherited_gap(place);
+        let clocked = place.item().gap.is_some();
+        if let Some(Gap { min, max }) = place.item().gap {
+            let clock = self.clock(std::ptr::from_ref(place.item()).cast());
+            self.enter(clock, None);
+            let (max, since) = (max.unwrap_or(i64::MAX), place.context.since);
+            let own = Guard::Gap { min, max, unless_set: Some(clock), since };
+            let own = self.graph.guards.leaf(own);
+            gap = self.both(gap, Some(own));
+        }
+        let (mut first, mut later, mut clocks) = (Vec::new(), Vec::new(), Vec::new());
+        for way in ways {
+            let contiguity = Self::entry_contiguity(place);
+            let mut context = Self::context_of_way(place, contiguity, gap);
+            if count == 1 {
+                first.push(self.sequence(way, end, context)?);
+                clocks.push(None);
+                continue;
+            }
+            // The event before is that of this way, where that matters.
+            if reads_time(way) {
+                context.since = Some(self.clock(std::ptr::from_ref(way).cast()));
+            }
+            clocks.push(context.since.filter(|_| context.since != place.context.since));
+            context.following = None;
+            first.push(self.sequence(way, end, context)?);
+            context.group = context.group.map(|group| Group {
+                contiguity: Contiguity::Relaxed,
+                optional: false,
+                gap: None,
+                ..group
+            });
+            later.push(self.sequence(way, end, context)?);
+        }
+        let mut group = Ways {
+            count,
+            clocks,
+            since: place.context.since,
+            later,
+            end,
+            sink,
+            made: HashMap::new(),
+            open: Vec::new(),
+        };
+        let start = first.into_iter().map(Standing::Ready).collect();
+        let start = self.combined(&mut group, start)?;
+        while let Some((places, state)) = group.open.pop() {
+            self.combine(&mut group, &places, state)?;
+        }
+        if clocked {
+            self.inside.pop();
+        }
+        if count == 1 {
+            let always = self.graph.guards.always();
+            self.add(end, Verb::Proceed, sink, always);
+        }
+        Ok(start)
+    }
+
+    fn context_of_way(
+        place: Place<'p>,
+        contiguity: Contiguity,
+        gap: Option<GuardId>,
+    ) -> Context<'p> {
+        let around = place.context.group;
+        let quantifier = around.map_or(&Quantifier::ONCE, |group| group.quantifier);
+        let optional = place.heads_optional_group();
+        let group = Group { contiguity, quantifier, optional, gap };
+        let following = place.following();
+        Context { group: Some(group), following, top: false, since: place.context.since }
+    }
+
+    /// The state in which the ways stand as `places` says.
+    fn combined(&mut self, group: &mut Ways, places: Places) -> Result<StateId, BuildError> {
+        let begun = places.iter().filter(|place| place.has_begun()).count();
+        let open = places.iter().filter(|place| matches!(place, Standing::Begun(_))).count();
+        if begun == group.count && open == 0 {
+            return Ok(group.sink);
+        }
+        if group.count == 1
+            && let Some(state) = places.iter().find(|place| place.has_begun())
+        {
+            // The only way that is left goes on by itself.
+            return Ok(state.state().unwrap_or(group.sink));
+        }
+        if let Some(&state) = group.made.get(&places) {
+            return Ok(state);
+        }
+        if group.made.len() >= MAX_COMBINED {
+            return Err(BuildError::new(Kind::TooLarge));
+        }
+        let parts: Vec<&RawState> = places
+            .iter()
+            .filter_map(|place| place.state())
+            .map(|state| &self.graph.states[state.index()])
+            .collect();
+        let waits_for_one = parts.iter().any(|part| part.role == Role::NextNot);
+        let mut instances = self.inside.clone();
+        for part in &parts {
+            for instance in &part.instances {
+                if !instances.contains(instance) {
+                    instances.push(*instance);
+                }
+            }
+        }
+        let state = self.state(if waits_for_one { Role::NextNot } else { Role::Normal })?;
+        let required = places
+            .iter()
+            .filter_map(|place| match place {
+                Standing::Begun(state) => Some(*state),
+                _ => None,
+            })
+            .filter(|state| !self.can_end(*state, group.end))
+            .collect();
+        let raw = &mut self.graph.states[state.index()];
+        raw.instances = instances;
+        raw.required = required;
+        group.made.insert(places.clone(), state);
+        group.open.push((places, state));
+        Ok(state)
+    }
+
+    /// Whether a way can end at `state` without another event.
+    fn can_end(&self, state: StateId, end: StateId) -> bool {
+        let mut open = vec![state];
+        let mut seen = Vec::new();
+        while let Some(state) = open.pop() {
+            if state == end {
+                return true;
+            }
+            if seen.contains(&state) {
+                continue;
+            }
+            seen.push(state);
+            let transitions = &self.graph.states[state.index()].transitions;
+            let on = transitions.iter().filter(|transition| transition.verb == Verb::Proceed);
+            open.extend(on.map(|transition| transition.target));
+        }
+        false
+    }
+
+    /// Adds what can happen where the ways stand as `places` says.
+    fn combine(
+        &mut self,
+        group: &mut Ways,
+        places: &Places,
+        state: StateId,
+    ) -> Result<(), BuildError> {
+        for (index, place) in places.iter().enumerate() {
+            for transition in self.transitions(group, *place, index) {
+                match transition.verb {
+                    Verb::Take(_) => self.combine_take(group, places, index, state, transition)?,
+                    Verb::Proceed => {
+                        let target = self.combine_proceed(group, places, index, &transition)?;
+                        let added = Transition { target, ..transition };
+                        self.graph.states[state.index()].transitions.push(added);
+                    }
+                    // All ways ignore an event, or none does.
+                    Verb::Ignore => {}
+                }
+            }
+        }
+        let everyone: Vec<usize> =
+            (0..places.len()).filter(|&index| places[index].state().is_some()).collect();
+        for (guard, skip, places) in self.skips(group, places, &everyone, |ignore| ignore.guard) {
+            let target = self.combined(group, places)?;
+            self.add(state, Verb::Ignore, target, guard);
+            if let Some(added) = self.graph.states[state.index()].transitions.last_mut() {
+                added.skip = skip;
+            }
+        }
+        Ok(())
+    }
+
+    /// What can happen where a way stands.
+    fn transitions(&mut self, group: &Ways, place: Standing, index: usize) -> Vec<Transition> {
+        let Some(here) = place.state() else { return Vec::new() };
+        let mut transitions = self.graph.states[here.index()].transitions.clone();
+        if let (Standing::Ready(_), Some(clock)) = (place, group.clocks[index]) {
+            // What the clock says is of another repetition.
+            let guards = &mut self.graph.guards;
+            for transition in &mut transitions {
+                transition.guard = guards.rebased(transition.guard, clock, group.since);
+                transition.skip = guards.rebased(transition.skip, clock, group.since);
+                transition.gap = transition.gap.map(|gap| guards.rebased(gap, clock, group.since));
+            }
+        }
+        transitions
+    }
+
+    fn combine_proceed(
+        &mut self,
+        group: &mut Ways,
+        places: &Places,
+        index: usize,
+        transition: &Transition,
+    ) -> Result<StateId, BuildError> {
+        if self.graph.states[transition.target.index()].role == Role::Stop {
+            return Ok(transition.target);
+        }
+        let mut places = places.clone();
+        places[index] = match places[index] {
+            Standing::Begun(_) if transition.target == group.end => Standing::Done,
+            Standing::Begun(_) => Standing::Begun(transition.target),
+            _ => Standing::Ready(transition.target),
+        };
+        self.combined(group, places)
+    }
+
+    fn combine_take(
+        &mut self,
+        group: &mut Ways,
+        places: &Places,
+        index: usize,
+        state: StateId,
+        take: Transition,
+    ) -> Result<(), BuildError> {
+        let here = places[index].state().expect("something is taken there");
+        let mut after = places.clone();
+        after[index] =
+            if take.target == group.end { Standing::Done } else { Standing::Begun(take.target) };
+        let begun = after.iter().filter(|place| place.has_begun()).count();
+        for (other, place) in after.iter_mut().enumerate() {
+            if let Standing::Ready(_) = place {
+                *place = if begun == group.count {
+                    Standing::Unneeded
+                } else {
+                    Standing::Ready(group.later[other])
+                };
+            }
+        }
+        let others: Vec<usize> = (0..after.len())
+            .filter(|&other| other != index && matches!(after[other], Standing::Begun(_)))
+            .collect();
+        let instances = self.graph.states[here.index()].instances.clone();
+        for (guard, _, places) in self.skips(group, &after, &others, |ignore| ignore.skip) {
+            let target = self.combined(group, places)?;
+            let guard = self.graph.guards.and(take.guard, guard);
+            let instances = take.instances.clone().unwrap_or_else(|| instances.clone());
+            let added = Transition { target, guard, instances: Some(instances), ..take.clone() };
+            self.graph.states[state.index()].transitions.push(added);
+        }
+        Ok(())
+    }
+
+    /// The ways in which all of `who` skip one event: when, when where yet another way takes it,
+    /// and where they stand then.
+    fn skips(
+        &mut self,
+        group: &Ways,
+        places: &Places,
+        who: &[usize],
+        guard_of: fn(&Transition) -> GuardId,
+    ) -> Vec<(GuardId, GuardId, Places)> {
+        let always = self.graph.guards.always();
+        let mut found = vec![(always, always, places.clone())];
+        for &index in who {
+            let mut ignores = self.transitions(group, places[index], index);
+            ignores.retain(|transition| transition.verb == Verb::Ignore);
+            let mut longer = Vec::new();
+            for (guard, skip, places) in &found {
+                for ignore in &ignores {
+                    let mut places = places.clone();
+                    places[index] = match places[index] {
+                        Standing::Begun(_) => Standing::Begun(ignore.target),
+                        _ => Standing::Ready(ignore.target),
+                    };
+                    longer.push((
+                        self.graph.guards.and(*guard, guard_of(ignore)),
+                        self.graph.guards.and(*skip, ignore.skip),
+                        places,
+                    ));
+                }
+            }
+            found = longer;
+        }
+        found
+    }
+}
+
+/// Whether something in the sequence asks for the time since the event before.
+fn reads_time(sequence: &Sequence) -> bool {
+    sequence.items.iter().any(|item| {
+        item.gap.is_some()
+            || match &item.kind {
+                ItemKind::Group { body, .. } => reads_time(body),
+                ItemKind::Ways { ways, .. } => ways.iter().any(reads_time),
+                ItemKind::Step { .. } | ItemKind::Not { .. } => false,
+            }
+    })
+}
