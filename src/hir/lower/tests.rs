@@ -48,7 +48,11 @@ fn summary(pattern: &Pattern) -> String {
 
 fn sequence(pattern: &Pattern, body: &Sequence) -> String {
     let items = body.items.iter().enumerate().map(|(i, one)| item(pattern, one, i == 0));
-    items.collect::<Vec<_>>().join(" ")
+    let without = body
+        .without
+        .as_ref()
+        .map(|without| format!("without {}", pattern.stages[without.stage.index()].name));
+    items.chain(without).collect::<Vec<_>>().join(" ")
 }
 
 fn item(pattern: &Pattern, item: &Item, first: bool) -> String {
@@ -80,6 +84,10 @@ fn item(pattern: &Pattern, item: &Item, first: bool) -> String {
             if let Some(alias) = alias {
                 let _ = write!(out, " as {}", name(alias));
             }
+        }
+        ItemKind::Ways { ways, count } => {
+            let ways: Vec<_> = ways.iter().map(|way| sequence(pattern, way)).collect();
+            let _ = write!(out, "{count} of ({})", ways.join(", "));
         }
     }
     out

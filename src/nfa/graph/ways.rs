@@ -220,7 +220,7 @@ impl<'p> Builder {
         for (index, place) in places.iter().enumerate() {
             for transition in self.transitions(group, *place, index) {
                 match transition.verb {
-                    Verb::Take(_) => self.combine_take(group, places, index, state, transition)?,
+                    Verb::Take(_) => self.combine_take(group, places, index, state, &transition)?,
                     Verb::Proceed => {
                         let target = self.combine_proceed(group, places, index, &transition)?;
                         let added = Transition { target, ..transition };
@@ -284,7 +284,7 @@ impl<'p> Builder {
         places: &Places,
         index: usize,
         state: StateId,
-        take: Transition,
+        take: &Transition,
     ) -> Result<(), BuildError> {
         let here = places[index].state().expect("something is taken there");
         let mut after = places.clone();
