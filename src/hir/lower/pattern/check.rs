@@ -299,7 +299,7 @@ impl<'a> Cx<'_, 'a> {
                 }
                 PlanKind::Ways { ways, .. } => {
                     for way in ways {
-                        self.warn_loops(way, bounded);
+                        self.warn_loops(way, false, bounded);
                     }
                     continue;
                 }
