@@ -60,7 +60,8 @@ impl Timers {
         self.heap.push(Reverse(timer));
     }
 
-    /// Fills `due` with the timers of the next moment, sorted by rule, and gives that moment.
+    /// Fills `due` with the timers of the next moment, each once, sorted by rule, and gives that
+    /// moment.
     pub(crate) fn take_next(&mut self, due: &mut Vec<Timer>) -> Timestamp {
         due.clear();
         let at = self.next;
@@ -86,6 +87,8 @@ impl Timers {
         self.len -= due.len();
         self.next = next;
         due.sort_unstable();
+        // A key whose deadline was moved forward and back has asked for one moment twice.
+        due.dedup();
         at
     }
 
@@ -134,6 +137,18 @@ mod tests {
         let expected: Vec<_> = (0..20).flat_map(|at| [(at, 0), (at, 1)]).collect();
         assert_eq!(seen, expected);
         assert_eq!(timers.next(), Timestamp::MAX);
+    }
+
+    #[test]
+    fn a_moment_that_is_asked_for_twice_comes_once() {
+        let mut timers = Timers::new();
+        for at in [30, 10, 30] {
+            timers.add(timer(at, 0));
+        }
+        let mut due = Vec::new();
+        assert_eq!(timers.take_next(&mut due).as_millis(), 10);
+        assert_eq!(timers.take_next(&mut due).as_millis(), 30);
+        assert_eq!((due.len(), timers.len()), (1, 0));
     }
 
     #[test]
