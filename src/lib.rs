@@ -125,3 +125,7 @@ pub use value::{Value, ValueRef};
 #[cfg(all(doctest, feature = "derive"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
+
+#[cfg(all(doctest, feature = "derive"))]
+#[doc = include_str!("../docs/tutorial.md")]
+mod tutorial {}

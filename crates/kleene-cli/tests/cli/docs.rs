@@ -1,5 +1,5 @@
 //! The documentation, as its readers would try it: in each page, from above, blocks with a `file=` are
-//! written to that file, and the commands of the blocks marked `console` print what is under them.
+//! written to that file (`append` adds them, after a blank line), and the commands of the blocks marked `console` print what is under them.
 //!
 //! In what is printed, `...` on a line of its own stands for any lines, and within a line for anything.
 //! Both streams count, in the order in which they were written.
@@ -26,7 +26,7 @@ fn the_commands_of_the_documentation_print_what_it_says() {
         for block in &page.blocks {
             if let Some(name) = block.attribute("file") {
                 let append = block.attribute("append").is_some();
-                let before = if append { dir.read(name) } else { String::new() };
+                let before = if append { dir.read(name) + "\n" } else { String::new() };
                 dir.write(name, (before + &block.text).as_bytes());
             }
             if block.language != "console" {
