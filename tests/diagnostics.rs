@@ -17,6 +17,10 @@ fn every_mistake_is_told_as_recorded() {
     let mut wrong = String::new();
     let mut cases = 0;
     for file in rule_files(&root) {
+        if file.ends_with("time_zones.cep") && !cfg!(feature = "tz") {
+            // The names of zones are not known then.
+            continue;
+        }
         cases += 1;
         let text = fs::read_to_string(&file).unwrap();
         let name = file.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");

@@ -5,19 +5,23 @@ mod host;
 pub(crate) mod net;
 mod number;
 mod text;
-pub(crate) mod time;
+mod time;
+pub(crate) mod zone;
 
 use std::sync::Arc;
 
 use crate::value::{Kind, Value, ValueRef};
 
 pub use host::HostFunction;
+pub use zone::{Local, Zone};
 
 /// The function that an expression calls.
 #[derive(Clone, Debug)]
 pub enum Callee {
     /// A built-in one.
     BuiltIn(&'static Function),
+    /// A built-in one of local time, in a zone that is known when the rule is loaded.
+    InZone(&'static Function, Arc<Zone>),
     /// One of the host.
     Host(Arc<HostFunction>),
 }
@@ -26,7 +30,7 @@ impl Callee {
     /// Its name.
     pub fn name(&self) -> &str {
         match self {
-            Callee::BuiltIn(function) => function.name,
+            Callee::BuiltIn(function) | Callee::InZone(function, _) => function.name,
             Callee::Host(function) => function.name(),
         }
     }
@@ -34,7 +38,7 @@ impl Callee {
     /// How a call of it is spelled.
     pub fn signature(&self) -> String {
         match self {
-            Callee::BuiltIn(function) => function.signature(),
+            Callee::BuiltIn(function) | Callee::InZone(function, _) => function.signature(),
             Callee::Host(function) => function.signature(),
         }
     }
@@ -42,8 +46,10 @@ impl Callee {
     /// The fewest and the most arguments that it takes.
     pub fn arguments(&self) -> (usize, usize) {
         match self {
-            Callee::BuiltIn(function) if function.variadic => (function.required, usize::MAX),
-            Callee::BuiltIn(function) => (function.required, function.params.len()),
+            Callee::BuiltIn(function) | Callee::InZone(function, _) => {
+                let most = if function.variadic { usize::MAX } else { function.params.len() };
+                (function.required, most)
+            }
             Callee::Host(function) => (function.required(), function.params().len()),
         }
     }
@@ -52,7 +58,7 @@ impl Callee {
     /// stand there; `None` if there is no such parameter.
     pub fn param(&self, index: usize) -> Option<(&str, Kind)> {
         match self {
-            Callee::BuiltIn(function) => {
+            Callee::BuiltIn(function) | Callee::InZone(function, _) => {
                 let last = function.params.len().checked_sub(1)?;
                 let index = if function.variadic { index.min(last) } else { index };
                 function.params.get(index).copied()
@@ -70,6 +76,12 @@ impl Callee {
     pub(crate) fn call(&self, args: &[ValueRef<'_>]) -> Value {
         match self {
             Callee::BuiltIn(function) => (function.call)(args),
+            Callee::InZone(function, zone) => match (function.zoned, args.first()) {
+                (Some((_, call)), Some(ValueRef::Time(time))) => {
+                    zone.local(*time).map_or(Value::Null, |local| call(local, args))
+                }
+                _ => Value::Null,
+            },
             Callee::Host(function) => function.call(args),
         }
     }
@@ -95,7 +107,12 @@ pub struct Function {
     /// The function; the checker has made sure of the number and types of arguments, except that
     /// each can be null.
     pub call: fn(&[ValueRef<'_>]) -> Value,
+    /// For functions of local time: which argument is the zone, and the function without it.
+    pub zoned: Option<(usize, ZonedCall)>,
 }
+
+/// A function of a local time, with all arguments of the call.
+pub type ZonedCall = fn(Local, &[ValueRef<'_>]) -> Value;
 
 impl Function {
     /// How a call of it is spelled: `round(x, digits?)`.
@@ -168,4 +185,5 @@ const DEFAULTS: Function = Function {
     about: "",
     examples: &[],
     call: |_| Value::Null,
+    zoned: None,
 };

@@ -1,8 +1,8 @@
-//! Functions of moments. All take UTC or a fixed offset: a rule's answer must not depend on a
-//! machine's time zone tables.
+//! Functions of moments, in UTC or in a [`Zone`].
 
 use std::fmt::Write as _;
 
+use super::zone::{Local, Zone};
 use super::{DEFAULTS, Function};
 use crate::time::{civil_from_days, days_from_civil};
 use crate::value::{Kind, Value, ValueRef};
@@ -10,39 +10,25 @@ use crate::value::{Kind, Value, ValueRef};
 const ONE: &[(&str, Kind)] = &[("time", Kind::TIME), ("zone", Kind::STRING)];
 const DAY_MILLIS: i64 = 86_400_000;
 
-/// Reads `UTC`, `Z`, `+02:00` or `-0530` as milliseconds east of Greenwich.
-pub(crate) fn parse_zone(text: &str) -> Option<i64> {
-    if text.eq_ignore_ascii_case("utc") || text.eq_ignore_ascii_case("z") {
-        return Some(0);
-    }
-    let (sign, digits) = match text.as_bytes() {
-        [b'+', rest @ ..] => (1, rest),
-        [b'-', rest @ ..] => (-1, rest),
-        _ => return None,
-    };
-    let digit = |b: u8| b.is_ascii_digit().then(|| i64::from(b - b'0'));
-    let pair = |a: u8, b: u8| Some(digit(a)? * 10 + digit(b)?);
-    let (hours, minutes) = match *digits {
-        [a, b] => (pair(a, b)?, 0),
-        [a, b, b':', c, d] | [a, b, c, d] => (pair(a, b)?, pair(c, d)?),
-        _ => return None,
-    };
-    (hours < 24 && minutes < 60).then_some(sign * (hours * 60 + minutes) * 60_000)
-}
-
-/// The local milliseconds since the epoch that a call speaks of: `args[at]` is its zone.
-fn local(args: &[ValueRef<'_>], at: usize) -> Option<i64> {
+/// What clocks show at the moment that a call speaks of: `args[at]` is its zone.
+fn local(args: &[ValueRef<'_>], at: usize) -> Option<Local> {
     let Some(ValueRef::Time(time)) = args.first() else { return None };
-    let offset = match args.get(at) {
-        None => 0,
-        Some(ValueRef::String(zone)) => parse_zone(zone)?,
-        Some(_) => return None,
-    };
-    Some(time.plus_millis(offset).as_millis())
+    match args.get(at) {
+        None => Zone::UTC.local(*time),
+        Some(ValueRef::String(zone)) => Zone::parse(zone)?.local(*time),
+        Some(_) => None,
+    }
 }
 
-fn number(millis: Option<i64>, f: impl Fn(i64) -> i64) -> Value {
-    millis.map_or(Value::Null, |millis| Value::Int(f(millis)))
+/// The function of a local time, for calls whose zone is not known before.
+macro_rules! zoned {
+    ($at:expr, $local:expr) => {
+        Function {
+            call: |args| local(args, $at).map_or(Value::Null, |local| $local(local, args)),
+            zoned: Some(($at, $local)),
+            ..DEFAULTS
+        }
+    };
 }
 
 /// Monday is 1, as ISO 8601 counts; 1970-01-01 was a Thursday.
@@ -55,13 +41,12 @@ pub(super) const HOUR: Function = Function {
     params: ONE,
     required: 1,
     result: Kind::INT,
-    about: "The hour of the day, 0 to 23, in UTC or in a zone such as \"+02:00\".",
+    about: "The hour of the day, 0 to 23, in UTC or in a zone such as \"Europe/Berlin\" or \"+02:00\".",
     examples: &[
         ("hour(\"2024-03-01T22:30:00Z\")", "22"),
         ("hour(\"2024-03-01T22:30:00Z\", \"+02:00\")", "0"),
     ],
-    call: |args| number(local(args, 1), |t| t.rem_euclid(DAY_MILLIS) / 3_600_000),
-    ..DEFAULTS
+    ..zoned!(1, |t: Local, _| Value::Int(t.millis.rem_euclid(DAY_MILLIS) / 3_600_000))
 };
 
 pub(super) const DAY: Function = Function {
@@ -71,8 +56,7 @@ pub(super) const DAY: Function = Function {
     result: Kind::INT,
     about: "The day of the month, 1 to 31.",
     examples: &[("day(\"2024-02-29T23:00:00Z\", \"+0200\")", "1")],
-    call: |args| number(local(args, 1), |t| civil_from_days(t.div_euclid(DAY_MILLIS)).2),
-    ..DEFAULTS
+    ..zoned!(1, |t: Local, _| Value::Int(civil_from_days(t.millis.div_euclid(DAY_MILLIS)).2))
 };
 
 pub(super) const WEEKDAY: Function = Function {
@@ -85,8 +69,7 @@ pub(super) const WEEKDAY: Function = Function {
         ("weekday(\"1970-01-01T00:00:00Z\")", "4"),
         ("weekday(\"2024-03-03T12:00:00Z\")", "7"),
     ],
-    call: |args| number(local(args, 1), weekday),
-    ..DEFAULTS
+    ..zoned!(1, |t: Local, _| Value::Int(weekday(t.millis)))
 };
 
 pub(super) const DATE: Function = Function {
@@ -96,13 +79,10 @@ pub(super) const DATE: Function = Function {
     result: Kind::STRING,
     about: "The date as text, year first.",
     examples: &[("date(\"2024-03-01T22:30:00Z\")", "\"2024-03-01\"")],
-    call: |args| {
-        local(args, 1).map_or(Value::Null, |t| {
-            let (year, month, day) = civil_from_days(t.div_euclid(DAY_MILLIS));
-            Value::from(format!("{year:04}-{month:02}-{day:02}"))
-        })
-    },
-    ..DEFAULTS
+    ..zoned!(1, |t: Local, _| {
+        let (year, month, day) = civil_from_days(t.millis.div_euclid(DAY_MILLIS));
+        Value::from(format!("{year:04}-{month:02}-{day:02}"))
+    })
 };
 
 pub(super) const FORMAT: Function = Function {
@@ -111,20 +91,20 @@ pub(super) const FORMAT: Function = Function {
     required: 2,
     result: Kind::STRING,
     about: "The moment as text: %Y %m %d %H %M %S are year to second, %L milliseconds, %j the day \
-            of the year, %a and %b the short English day and month, %u the weekday's number, %% a \
-            percent sign.",
+            of the year, %a and %b the short English day and month, %u the weekday's number, %z the \
+            offset from UTC, %% a percent sign.",
     examples: &[
         ("format(\"2024-03-01T22:30:05Z\", \"%d.%m.%Y %H:%M\")", "\"01.03.2024 22:30\""),
         ("format(\"2024-03-01T22:30:05Z\", \"%a %b %j %%\", \"-01:00\")", "\"Fri Mar 061 %\""),
+        ("format(\"2024-03-01T22:30:05Z\", \"%H%z\", \"-03:30\")", "\"19-0330\""),
     ],
-    call: |args| {
-        let Some(ValueRef::String(pattern)) = args.get(1) else { return Value::Null };
-        local(args, 2).map_or(Value::Null, |t| Value::from(format(t, pattern)))
-    },
-    ..DEFAULTS
+    ..zoned!(2, |t: Local, args: &[ValueRef<'_>]| match args.get(1) {
+        Some(ValueRef::String(pattern)) => Value::from(format(t, pattern)),
+        _ => Value::Null,
+    })
 };
 
-fn format(millis: i64, pattern: &str) -> String {
+fn format(Local { millis, offset }: Local, pattern: &str) -> String {
     const DAYS: &str = "MonTueWedThuFriSatSun";
     const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
     let days = millis.div_euclid(DAY_MILLIS);
@@ -152,6 +132,10 @@ fn format(millis: i64, pattern: &str) -> String {
             Some('L') => write!(out, "{:03}", in_day % 1000),
             Some('j') => write!(out, "{:03}", days - days_from_civil(year, 1, 1) + 1),
             Some('u') => write!(out, "{}", weekday(millis)),
+            Some('z') => {
+                let (sign, minutes) = (if offset < 0 { '-' } else { '+' }, offset.abs() / 60_000);
+                write!(out, "{sign}{:02}{:02}", minutes / 60, minutes % 60)
+            }
             Some('a') => write!(out, "{}", name(DAYS, weekday(millis))),
             Some('b') => write!(out, "{}", name(MONTHS, month)),
             Some(other) => {

@@ -273,7 +273,10 @@ impl Canon<'_> {
             }
             Expr::Call(function, args) => {
                 match function {
-                    Callee::BuiltIn(function) => self.word(function.name),
+                    // The zone is among the arguments.
+                    Callee::BuiltIn(function) | Callee::InZone(function, _) => {
+                        self.word(function.name);
+                    }
                     Callee::Host(function) => {
                         let (params, required) = (function.params(), function.required());
                         let result = function.result();

@@ -1,12 +1,13 @@
 //! Calls of functions, and aggregates over what a step captured.
 
+use std::sync::Arc;
+
 use super::path::Found;
 use super::{Bound, COMPARABLE, Place, Typed, compare, fold, non_null, refused};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::{Aggregate, AggregateOp, Pick};
 use crate::hir::functions::net::parse_network;
-use crate::hir::functions::time::parse_zone;
-use crate::hir::functions::{self, Callee};
+use crate::hir::functions::{self, Callee, Zone};
 use crate::hir::lower::rule::Cx;
 use crate::hir::lower::unknown;
 use crate::hir::{Expr, StageId};
@@ -87,7 +88,7 @@ impl<'a> Cx<'_, 'a> {
 
     pub(super) fn finish_call(&mut self, callee: Callee, args: Vec<Typed>, span: Span) -> Typed {
         let function = match &callee {
-            Callee::BuiltIn(function) => *function,
+            Callee::BuiltIn(function) | Callee::InZone(function, _) => *function,
             Callee::Host(function) => {
                 let kind = function.result().or(Kind::NULL);
                 let args = args.into_iter().map(|arg| arg.expr).collect();
@@ -116,7 +117,15 @@ impl<'a> Cx<'_, 'a> {
             return refused(span);
         }
         let kind = kind.or(Kind::NULL);
-        let args = args.into_iter().map(|arg| arg.expr).collect();
+        let args: Vec<Expr> = args.into_iter().map(|arg| arg.expr).collect();
+        let zone = function.zoned.and_then(|(at, _)| match args.get(at) {
+            Some(Expr::Literal(Value::String(zone))) => Zone::parse(zone),
+            _ => None,
+        });
+        let callee = match zone {
+            Some(zone) => Callee::InZone(function, Arc::new(zone)),
+            None => callee,
+        };
         fold(Typed { expr: Expr::Call(callee, args), kind, span })
     }
 
@@ -124,10 +133,9 @@ impl<'a> Cx<'_, 'a> {
     pub(super) fn check_constant(&mut self, param: &str, arg: &Typed) -> bool {
         let Expr::Literal(Value::String(text)) = &arg.expr else { return true };
         let diagnostic = match param {
-            "zone" if parse_zone(text).is_none() => {
+            "zone" if Zone::parse(text).is_none() => {
                 let message = format!("{text:?} is no time zone that is known here");
-                Diagnostic::error(Code::BadLiteral, arg.span, message)
-                    .help("write a fixed offset such as \"+02:00\", or \"UTC\"")
+                Diagnostic::error(Code::BadLiteral, arg.span, message).help(Zone::help(text))
             }
             "network" if parse_network(text).is_none() => {
                 Diagnostic::error(Code::BadLiteral, arg.span, format!("{text:?} is no network"))

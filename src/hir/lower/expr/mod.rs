@@ -453,7 +453,8 @@ fn fold(typed: Typed) -> Typed {
         Expr::Not(x) | Expr::Neg(x) | Expr::IsNull(x) | Expr::Regex(x, _) => is_literal(x),
         Expr::Binary(_, a, b) => is_literal(a) && is_literal(b),
         Expr::If(parts) => parts.iter().all(is_literal),
-        Expr::Call(Callee::BuiltIn(_), args) | Expr::List(args) => args.iter().all(is_literal),
+        Expr::Call(Callee::Host(_), _) => false,
+        Expr::Call(_, args) | Expr::List(args) => args.iter().all(is_literal),
         Expr::In(x, set) => {
             is_literal(x)
                 && match &**set {
