@@ -123,9 +123,15 @@ pub use time::Timestamp;
 pub use value::{Value, ValueRef};
 
 #[cfg(all(doctest, feature = "derive"))]
-#[doc = include_str!("../README.md")]
-mod readme {}
-
-#[cfg(all(doctest, feature = "derive"))]
-#[doc = include_str!("../docs/tutorial.md")]
-mod tutorial {}
+#[allow(
+    rustdoc::invalid_codeblock_attributes,
+    reason = "blocks of rules say what is tested of them"
+)]
+mod pages {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../docs/tutorial.md")]
+    mod tutorial {}
+    #[doc = include_str!("../docs/language.md")]
+    mod language {}
+}
