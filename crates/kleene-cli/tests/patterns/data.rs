@@ -513,7 +513,7 @@ fn cloudtrail() -> String {
 /// - c-77 pays at six shops within nine minutes, c-88 spends 2150 in forty;
 /// - a-11 passes on 3800 of 4000; a-12 is paid, and pays rent;
 /// - a-13 brings four times some 9300 in cash;
-/// - a-21 has a new device, a new password and a new friend; a-22 the first two only.
+/// - a-21 has a new device, a new password and a new friend; a-22 the first two, and a new phone.
 fn payments() -> String {
     let mut random = Random(11);
     let mut stream = Stream::default();
@@ -569,6 +569,10 @@ fn payments() -> String {
         stream.add(17 * HOUR, "session_started", &fields);
         let fields = format!("\"account\":\"{account}\",\"what\":\"password\"");
         stream.add(17 * HOUR + 4 * MINUTE, "credential_changed", &fields);
+        if account == "a-22" {
+            let fields = fields.replace("password", "phone");
+            stream.add(17 * HOUR + 5 * MINUTE, "credential_changed", &fields);
+        }
         let is_new = account == "a-21";
         let fields = format!("\"account\":\"{account}\",\"beneficiary\":\"b-{account}\"");
         let fields = format!("{fields},\"new_beneficiary\":{is_new},\"amount\":750.0");
@@ -579,7 +583,8 @@ fn payments() -> String {
 
 /// Clicks on advertisements, and what they led to.
 /// - d-666 clicks twelve times in 24 seconds;
-/// - d-700 and d-701 have the app three seconds after the click, others after forty and more.
+/// - d-700 and d-701 have the app three seconds after the click, others after forty and more;
+/// - d-800 clicks what it was not shown, and d-801 what it was shown an hour before.
 fn ads() -> String {
     let mut random = Random(12);
     let mut stream = Stream::default();
@@ -592,6 +597,7 @@ fn ads() -> String {
     for number in 101..=130 {
         let device = format!("d-{number}");
         let at = 12 * HOUR + random.within(0, 3600) * SECOND;
+        stream.add(at - random.within(1, 300) * SECOND, "ad_impression", &of(&device));
         for again in 0..random.within(1, 3) {
             click(&mut stream, at + again * 2 * SECOND, &device);
         }
@@ -600,23 +606,30 @@ fn ads() -> String {
             stream.add(installed, "app_installed", &of(&device));
         }
     }
+    stream.add(12 * HOUR + 19 * MINUTE, "ad_impression", &of("d-666"));
     for number in 0..12 {
         click(&mut stream, 12 * HOUR + 20 * MINUTE + number * 2 * SECOND, "d-666");
     }
     for device in ["d-700", "d-701"] {
         let at = 12 * HOUR + random.within(0, 3600) * SECOND;
+        stream.add(at - 20 * SECOND, "ad_impression", &of(device));
         click(&mut stream, at, device);
         stream.add(at + 3 * SECOND, "app_installed", &of(device));
+    }
+    stream.add(11 * HOUR + 30 * MINUTE, "ad_impression", &of("d-801"));
+    for device in ["d-800", "d-801"] {
+        click(&mut stream, 12 * HOUR + 30 * MINUTE, device);
     }
     stream.sorted()
 }
 
-/// Two hours of five sensors, a reading a minute, and two doors.
+/// Two hours of five sensors, a reading a minute, two doors, and two machines.
 /// - s-2 says nothing from 9:30 to 9:41; at the end all fall silent;
 /// - s-3 climbs by more than a degree a minute from 9:50 on, six times;
 /// - s-4 is stuck from 9:20 to 9:50;
 /// - f-1, a fridge, is warm from 10:00 to 10:40;
-/// - cold-1 is open for twelve minutes once.
+/// - cold-1 is open for twelve minutes once;
+/// - p-1 gets hot and shakes four minutes later, p-2 is hot once.
 fn sensors() -> String {
     let mut random = Random(13);
     let mut stream = Stream::default();
@@ -648,6 +661,20 @@ fn sensors() -> String {
         let fields = format!("\"door\":\"{door}\"");
         stream.add(9 * HOUR + opened * MINUTE, "door_opened", &fields);
         stream.add(9 * HOUR + (opened + minutes) * MINUTE, "door_closed", &fields);
+    }
+    for number in 0..24 {
+        let at = 9 * HOUR + number * 5 * MINUTE;
+        for (machine, hot_at, shakes) in [("p-1", 12, true), ("p-2", 6, false)] {
+            let of = format!("\"machine\":\"{machine}\"");
+            let celsius = if number == hot_at { 86 } else { random.within(55, 70) };
+            stream.add(at, "temperature", &format!("{of},\"celsius\":{celsius}.5"));
+            let speed = if number == hot_at && shakes { 6 } else { random.within(1, 3) };
+            let fields = format!("{of},\"mm_per_s\":{speed}.2");
+            stream.add(at + 4 * MINUTE, "vibration", &fields);
+            let amps = random.within(16, 20);
+            let fields = format!("{of},\"amps\":{amps}.5,\"rated\":20.0");
+            stream.add(at + 2 * MINUTE, "motor_current", &fields);
+        }
     }
     stream.sorted()
 }
