@@ -108,7 +108,10 @@ impl<'a> Env<'a> {
                 FieldType::List(Box::new(self.field_type(source, element)?))
             }
             ast::Type::Record(_) => {
-                self.report(source, Diagnostic::unsupported(ty.span, "a list of records"));
+                let diagnostic = Diagnostic::unsupported(ty.span, "a list of records");
+                let help = "send an event for each of them, or one list for each field: \
+                            `prices: list<float>`";
+                self.report(source, diagnostic.help(help));
                 return None;
             }
         })

@@ -186,8 +186,10 @@ impl<'a> Cx<'_, 'a> {
         let mut parts = Vec::new();
         let mut absorbed = false;
         let mut failed = false;
+        let mut nullable = false;
         for operand in operands {
             let typed = self.expr(operand, place);
+            nullable |= typed.kind.intersects(Kind::NULL);
             self.expect_bool(&typed, &format!("what stands beside `{}`", op.as_str()));
             failed |= typed.kind.is_never();
             match typed.expr {
@@ -203,6 +205,10 @@ impl<'a> Cx<'_, 'a> {
         }
         if absorbed || parts.is_empty() {
             return literal(Value::Bool(absorbing == absorbed), span);
+        }
+        if parts.len() == 1 && nullable {
+            // The other operands say nothing, but null counts as false all the same.
+            parts.push(Expr::Literal(Value::Bool(!absorbing)));
         }
         Typed { expr: balanced(op, parts), kind: Kind::BOOL, span }
     }
