@@ -19,11 +19,14 @@ mod layout;
 mod lex;
 mod parse;
 mod print;
+mod tokens;
 mod words;
 
 pub use format::format;
 pub use parse::{parse, parse_literal};
 pub use print::print;
+pub use tokens::{Token, TokenKind, tokens};
+pub use words::reserved_words;
 
 /// Whether `text` is a name that can be written as it is, without back-quotes, wherever a name can
 /// stand.

@@ -16,36 +16,39 @@ pub(super) const TEST_STEPS: [&str; 3] = ["at", "advance", "expect"];
 pub(super) const TYPES: [&str; 8] =
     ["bool", "int", "float", "string", "time", "duration", "ip", "list"];
 
+/// Words that join the parts of a pattern.
+const JOINTS: [&str; 8] = ["without", "next", "any", "as", "until", "for", "of", "prev"];
+
+/// Words that mean something inside an expression.
+const OPERATORS: [&str; 12] =
+    ["and", "or", "not", "in", "like", "is", "null", "true", "false", "if", "then", "else"];
+
+/// The words that need back-quotes as the name of an event type, a rule, a step; each once.
+///
+/// ```
+/// use kleene::syntax::{is_name, reserved_words};
+///
+/// assert!(reserved_words().any(|word| word == "match"));
+/// assert!(reserved_words().all(|word| !is_name(word)));
+/// ```
+pub fn reserved_words() -> impl Iterator<Item = &'static str> {
+    let clauses = CLAUSES.iter().filter(|word| !ITEMS.contains(word));
+    ITEMS.iter().chain(clauses).chain(&JOINTS).chain(&OPERATORS).copied()
+}
+
 /// Whether `word` needs back-quotes as the name of an event type, a rule, a step.
 ///
 /// Words that start an item or a clause, join parts of a pattern or belong to expressions do. The
 /// names of types and the words that only mean something in one place (`first`, `at`, `fail`) do
 /// not.
 pub(super) fn is_reserved(word: &str) -> bool {
-    is_operator(word)
-        || ITEMS.contains(&word)
-        || CLAUSES.contains(&word)
-        || matches!(word, "without" | "next" | "any" | "as" | "until" | "for" | "of" | "prev")
+    reserved_words().any(|reserved| reserved == word)
 }
 
 /// Whether `word` means something inside an expression. Any other word may start a path there:
 /// `[severity > 3]` is about the field `severity`.
 pub(super) fn is_operator(word: &str) -> bool {
-    matches!(
-        word,
-        "and"
-            | "or"
-            | "not"
-            | "in"
-            | "like"
-            | "is"
-            | "null"
-            | "true"
-            | "false"
-            | "if"
-            | "then"
-            | "else"
-    )
+    OPERATORS.contains(&word)
 }
 
 /// Whether `text` is a name that needs no back-quotes to be read as one word.

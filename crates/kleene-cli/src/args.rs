@@ -108,6 +108,17 @@ change what you know better.
 
 Exit codes: 0 declarations were printed; 2 wrong usage, or nothing can be read as an event.";
 
+const LSP_HELP: &str = "\
+Examples:
+  kleene lsp                         editors start this; it speaks on standard input and output
+
+An editor shows what is wrong while rules are typed, what names mean and where they are declared,
+and offers what could come next; it formats as `kleene fmt` does. For Visual Studio Code there is an
+extension in the folder editors/vscode of the sources; other editors are told to start `kleene lsp`
+for *.cep files.
+
+Exit codes: 0 the editor shut it down; 1 the editor went away without; 2 wrong usage.";
+
 const COMPLETIONS_HELP: &str = "\
 Examples:
   kleene completions bash > ~/.local/share/bash-completion/completions/kleene
@@ -139,6 +150,9 @@ pub(crate) enum Command {
     /// Read a sample of events and print event declarations that fit them
     #[command(after_help = INFER_HELP)]
     Infer(InferArgs),
+    /// Serve an editor, in the language server protocol
+    #[command(after_help = LSP_HELP)]
+    Lsp(LspArgs),
     /// Print what a shell needs to complete commands and options
     #[command(after_help = COMPLETIONS_HELP)]
     Completions(CompletionsArgs),
@@ -306,6 +320,14 @@ pub(crate) struct InferArgs {
     /// Nothing on standard error but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+/// `kleene lsp`
+#[derive(Args, Debug)]
+pub(crate) struct LspArgs {
+    /// Speak on standard input and output, which is the only way there is; editors say it
+    #[arg(long, hide = true)]
+    pub(crate) stdio: bool,
 }
 
 /// `kleene completions`

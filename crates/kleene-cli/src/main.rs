@@ -5,6 +5,7 @@ mod commands;
 mod infer;
 mod input;
 mod interrupt;
+mod lsp;
 mod markdown;
 mod output;
 mod progress;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Fmt(args) => commands::fmt(args),
         Command::Explain(args) => commands::explain(args),
         Command::Infer(args) => commands::infer(args),
+        Command::Lsp(_) => lsp::lsp(),
         Command::Completions(args) => Ok(commands::completions(args)),
     };
     match result {

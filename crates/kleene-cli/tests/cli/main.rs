@@ -8,5 +8,6 @@ mod docs;
 mod explain;
 mod fmt;
 mod infer;
+mod lsp;
 mod run;
 mod test;

@@ -1,0 +1,374 @@
+//! What can be typed at a place.
+
+use kleene::hir::functions;
+use kleene::syntax::{TokenKind, is_name, tokens};
+use lsp_types::{CompletionItem, CompletionItemKind, Documentation, MarkupContent, MarkupKind};
+
+use super::names::Set;
+use super::scan::{Given, ItemKind, Kind, RuleScan, Slot, scan};
+use super::words;
+
+/// The words that start an item.
+const ITEMS: &[&str] = &["event", "list", "param", "define", "rule", "test", "use"];
+
+/// The words that start a clause.
+const CLAUSES: &[&str] = &[
+    "about",
+    "severity",
+    "tags",
+    "meta",
+    "param",
+    "define",
+    "from",
+    "key",
+    "match",
+    "within",
+    "skip",
+    "emit",
+    "on timeout emit",
+    "suppress",
+    "limit",
+];
+
+const TEST_STEPS: &[&str] =
+    &["at", "advance to", "expect match", "expect no match", "expect timeout"];
+
+const TYPES: &[&str] = &["bool", "int", "float", "string", "time", "duration", "ip", "list"];
+
+/// What can be typed at the byte `at` of the first file of `set`.
+pub(super) fn complete(set: &Set, at: usize) -> Vec<CompletionItem> {
+    let Some(own) = set.files.first() else { return Vec::new() };
+    let text = &*own.source.text;
+    let Some(start) = word_start(text, at) else { return Vec::new() };
+    let Some(before) = text.get(..start) else { return Vec::new() };
+    let end = scan(before).end;
+    let is_line_start = before
+        .rsplit('\n')
+        .next()
+        .is_some_and(|line| line.trim_start_matches('\u{feff}').trim().is_empty());
+    // The whole text knows more of the rule than what stands before: the rest of its steps.
+    let rule = own.scan.rules.get(end.rule.unwrap_or(usize::MAX));
+    let kind = end.kinds.last().unwrap_or(&Kind::File);
+    let candidate = end.kinds.iter().rev().find_map(|kind| match kind {
+        Kind::Condition(step) => Some(step.as_str()),
+        _ => None,
+    });
+    let mut offer = Offer { set, rule, items: Vec::new() };
+    match &end.slot {
+        Slot::Item | Slot::Free | Slot::Clause => {}
+        Slot::Words(words) => offer.words(words),
+        Slot::Type => offer.words(TYPES),
+        Slot::Rule => offer.declared(ItemKind::Rule, CompletionItemKind::CLASS),
+        Slot::Event => {
+            offer.declared(ItemKind::Event, CompletionItemKind::STRUCT);
+            if *kind == Kind::RuleBody && end.last == "from" {
+                offer.words(&["*"]);
+            }
+        }
+        Slot::Key => offer.key_fields(),
+        Slot::Step(_) => {
+            offer.steps();
+            if end.last == "->" {
+                offer.words(&["next", "any"]);
+            }
+            offer.words(&["not"]);
+        }
+        Slot::AfterStep => {
+            offer.words(&["->", "as", "until", "and", "or", "without", "for"]);
+            if matches!(kind, Kind::Group(_)) {
+                offer.words(&["within"]);
+            }
+        }
+        Slot::StepName => offer.captured(),
+        Slot::Duration => {
+            offer.params();
+            offer.captured();
+        }
+        Slot::Operand => {
+            offer.operand(candidate, &end.kinds);
+            if end.last == "in" {
+                offer.declared(ItemKind::List, CompletionItemKind::ENUM);
+            }
+        }
+        Slot::Operator => {
+            if !matches!(kind, Kind::Given(_)) {
+                offer.words(&["and", "or", "in", "not in", "is null", "is not null", "like"]);
+                offer.words(&["then", "else"]);
+            }
+        }
+        Slot::RecordField => match kind {
+            Kind::Given(given) => offer.given(given),
+            Kind::Emit => offer.key(),
+            _ => {}
+        },
+        Slot::Argument => {
+            if let Kind::Arguments(base) = kind {
+                offer.arguments(base);
+            }
+        }
+        Slot::Member(names) => {
+            for member in set.members(rule, candidate, names) {
+                offer.add(&member.name, CompletionItemKind::FIELD, &member.detail, 0);
+            }
+        }
+        Slot::Param => offer.params_by_name(),
+        Slot::TestStep => offer.words(TEST_STEPS),
+    }
+    // A new line may start something else. Behind a dot or a dollar nothing does.
+    let is_inside = matches!(end.slot, Slot::Member(_) | Slot::Param);
+    match kind {
+        Kind::File if end.slot == Slot::Item || is_line_start => offer.words(ITEMS),
+        Kind::RuleBody if !is_inside => {
+            let is_complete = matches!(end.slot, Slot::Clause | Slot::AfterStep);
+            if is_line_start || is_complete {
+                offer.words(CLAUSES);
+            }
+        }
+        Kind::TestBody if is_line_start && !is_inside => offer.words(TEST_STEPS),
+        _ => {}
+    }
+    offer.items
+}
+
+/// Where the word at the byte `at` starts; `None` inside of a text, a number or a comment.
+fn word_start(text: &str, at: usize) -> Option<usize> {
+    let before = text.get(..at)?;
+    let mut last_end = 0;
+    for token in tokens(text) {
+        let (start, end) = (token.span.start as usize, token.span.end as usize);
+        if start >= at {
+            break;
+        }
+        last_end = end.min(at);
+        let is_inside = match token.kind {
+            TokenKind::String => at < end,
+            TokenKind::Number | TokenKind::Duration => at <= end,
+            TokenKind::Bad => at <= end && !text.get(start..)?.starts_with('`'),
+            _ => false,
+        };
+        if is_inside {
+            return None;
+        }
+    }
+    let blank = before.get(last_end..)?;
+    let is_comment =
+        blank.rfind('#') > blank.rfind('\n') || blank.contains('#') && !blank.contains('\n');
+    if is_comment {
+        return None;
+    }
+    let word = before.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    // A name in back-quotes that is not closed yet.
+    Some(if word.ends_with('`') { word.len() - 1 } else { word.len() })
+}
+
+struct Offer<'s> {
+    set: &'s Set,
+    rule: Option<&'s RuleScan>,
+    items: Vec<CompletionItem>,
+}
+
+impl Offer<'_> {
+    /// Adds something once; `rank` sorts.
+    fn add(&mut self, label: &str, kind: CompletionItemKind, detail: &str, rank: u8) {
+        if label.is_empty() || self.items.iter().any(|item| item.label == label) {
+            return;
+        }
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let needs_quotes = match kind {
+            CompletionItemKind::KEYWORD => false,
+            // Fields are free to be called like words of the language.
+            CompletionItemKind::FIELD => {
+                !label.chars().all(is_plain) || label.starts_with(|c: char| c.is_ascii_digit())
+            }
+            _ => !is_name(label),
+        };
+        self.items.push(CompletionItem {
+            label: label.to_owned(),
+            kind: Some(kind),
+            detail: (!detail.is_empty()).then(|| detail.to_owned()),
+            insert_text: needs_quotes.then(|| format!("`{label}`")),
+            sort_text: Some(format!("{rank}{label}")),
+            ..CompletionItem::default()
+        });
+    }
+
+    fn document(&mut self, about: &str) {
+        if let Some(item) = self.items.last_mut() {
+            item.documentation = Some(Documentation::MarkupContent(MarkupContent {
+                kind: MarkupKind::Markdown,
+                value: about.to_owned(),
+            }));
+        }
+    }
+
+    fn words(&mut self, words: &[&str]) {
+        for word in words {
+            let count = self.items.len();
+            self.add(word, CompletionItemKind::KEYWORD, "", 8);
+            let about = words::about(word.split(' ').next().unwrap_or_default());
+            if let Some(about) = about.filter(|_| self.items.len() > count) {
+                self.document(about);
+            }
+        }
+    }
+
+    fn declared(&mut self, of: ItemKind, kind: CompletionItemKind) {
+        let set = self.set;
+        for (_, item) in set.items(of) {
+            let detail = match of {
+                ItemKind::Event => {
+                    let fields = item.fields.iter().filter(|field| !field.name.contains('.'));
+                    let names: Vec<&str> = fields.map(|field| field.name.as_str()).collect();
+                    format!("event {{ {} }}", names.join(", "))
+                }
+                ItemKind::List => format!("list of {}", item.detail),
+                ItemKind::Define => format!("define of {}", item.detail),
+                _ => item.detail.clone(),
+            };
+            self.add(&item.name, kind, &detail, 2);
+        }
+    }
+
+    /// What can stand as a step.
+    fn steps(&mut self) {
+        for (_, rule) in self.set.with_bases(self.rule) {
+            for local in rule.locals.iter().filter(|local| !local.is_param) {
+                let detail = format!("define of {}", local.detail);
+                self.add(&local.name, CompletionItemKind::STRUCT, &detail, 1);
+            }
+        }
+        self.declared(ItemKind::Define, CompletionItemKind::STRUCT);
+        self.declared(ItemKind::Event, CompletionItemKind::STRUCT);
+    }
+
+    /// The names of what the rule captures.
+    fn captured(&mut self) {
+        for (name, _, _, steps) in self.set.captured(self.rule) {
+            self.add(name, CompletionItemKind::VARIABLE, &steps.join(" or "), 1);
+        }
+    }
+
+    fn params(&mut self) {
+        self.each_param("$");
+    }
+
+    fn params_by_name(&mut self) {
+        self.each_param("");
+    }
+
+    fn each_param(&mut self, sign: &str) {
+        let mut params: Vec<(String, String)> = Vec::new();
+        for (_, rule) in self.set.with_bases(self.rule) {
+            let locals = rule.locals.iter().filter(|local| local.is_param);
+            params.extend(locals.map(|local| (local.name.clone(), local.detail.clone())));
+        }
+        let items = self.set.items(ItemKind::Param);
+        params.extend(items.map(|(_, item)| (item.name.clone(), item.detail.clone())));
+        for (name, detail) in params {
+            // Behind the sign the name alone is inserted, and it needs no quotes there.
+            let count = self.items.len();
+            self.add(&format!("{sign}{name}"), CompletionItemKind::CONSTANT, &detail, 1);
+            if let Some(item) = self.items.get_mut(count) {
+                item.insert_text = None;
+            }
+        }
+    }
+
+    /// The parts of the key.
+    fn key(&mut self) {
+        for (_, rule) in self.set.with_bases(self.rule) {
+            for (name, _) in &rule.key {
+                self.add(name, CompletionItemKind::FIELD, "part of the key", 0);
+            }
+        }
+    }
+
+    /// Fields that could be the key: of all the rule's types first, then those of some.
+    fn key_fields(&mut self) {
+        let set = self.set;
+        let rules = set.with_bases(self.rule);
+        let mut types: Vec<_> = rules
+            .flat_map(|(_, rule)| {
+                rule.steps
+                    .iter()
+                    .map(|step| step.name.as_str())
+                    .chain(rule.from.iter().map(String::as_str))
+            })
+            .filter_map(|step| set.event_of(self.rule, step))
+            .map(|(_, event)| event)
+            .collect();
+        if types.is_empty() {
+            types = set.items(ItemKind::Event).map(|(_, event)| event).collect();
+        }
+        for event in &types {
+            for field in event.fields.iter().filter(|field| !field.name.contains('.')) {
+                let in_all = types
+                    .iter()
+                    .all(|other| other.fields.iter().any(|candidate| candidate.name == field.name));
+                let rank = if in_all { 0 } else { 5 };
+                self.add(&field.name, CompletionItemKind::FIELD, &field.ty, rank);
+            }
+        }
+    }
+
+    /// What an expression can go on with.
+    fn operand(&mut self, candidate: Option<&str>, kinds: &[Kind]) {
+        let set = self.set;
+        if let Some((_, event)) = candidate.and_then(|step| set.event_of(self.rule, step)) {
+            for field in event.fields.iter().filter(|field| !field.name.contains('.')) {
+                self.add(&field.name, CompletionItemKind::FIELD, &field.ty, 0);
+            }
+            self.words(&["prev"]);
+        } else if kinds.contains(&Kind::Emit) {
+            self.key();
+            self.words(&["match"]);
+        }
+        // Constants are all that a test and a `meta` hold.
+        if kinds.iter().any(|kind| matches!(kind, Kind::Given(_) | Kind::Meta)) {
+            return self.words(&["null", "true", "false"]);
+        }
+        self.captured();
+        self.params();
+        for (name, signature, about) in words::AGGREGATES {
+            self.add(name, CompletionItemKind::FUNCTION, signature, 4);
+            self.document(about);
+        }
+        for function in functions::FUNCTIONS {
+            self.add(function.name, CompletionItemKind::FUNCTION, &function.signature(), 4);
+            self.document(function.about);
+        }
+        self.words(&["not", "if", "null", "true", "false"]);
+    }
+
+    /// The fields of a record in a test.
+    fn given(&mut self, given: &Given) {
+        let set = self.set;
+        match given {
+            Given::Event(name) => {
+                let Some((_, event)) = set.item(ItemKind::Event, name) else { return };
+                for field in event.fields.iter().filter(|field| !field.name.contains('.')) {
+                    self.add(&field.name, CompletionItemKind::FIELD, &field.ty, 0);
+                }
+            }
+            Given::Rule(name) => {
+                let Some((_, rule)) = set.rule_named(name) else { return };
+                for (_, rule) in set.with_bases(Some(rule)) {
+                    let told = if rule.emits.is_empty() { &rule.key } else { &rule.emits };
+                    for (name, _) in told {
+                        self.add(name, CompletionItemKind::FIELD, "", 0);
+                    }
+                }
+            }
+        }
+    }
+
+    fn arguments(&mut self, base: &str) {
+        let set = self.set;
+        let Some((_, rule)) = set.rule_named(base) else { return };
+        for (_, rule) in set.with_bases(Some(rule)) {
+            for local in rule.locals.iter().filter(|local| local.is_param) {
+                self.add(&local.name, CompletionItemKind::FIELD, &local.detail, 0);
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What is wrong with a document, as `kleene check` tells it.
+
+use kleene::diagnostic::{Diagnostic as Told, Severity, Source, Span};
+use kleene::ruleset::{Report, RuleSet};
+use lsp_types::{
+    Diagnostic, DiagnosticRelatedInformation, DiagnosticSeverity, Location, NumberOrString, Uri,
+};
+
+use super::documents::Documents;
+use super::position::Lines;
+use super::scan::{ItemKind, scan};
+use crate::summary::counted;
+
+/// Checks a document with the files that it uses. If names are missing then, those beside it are
+/// taken for parts of the same set, as `kleene check DIRECTORY` takes them.
+pub(super) fn diagnose(documents: &Documents, uri: &str, source: &Source) -> Vec<Diagnostic> {
+    let mut reports = check(documents, source, Vec::new());
+    let errors = |reports: &[Report]| {
+        let own = reports.iter().filter(|report| report.source.name == source.name);
+        own.filter(|report| report.diagnostic.severity == Severity::Error).count()
+    };
+    let found = errors(&reports);
+    if found > 0 {
+        let beside = documents.beside(source);
+        if !beside.is_empty() {
+            let together = check(documents, source, beside);
+            let own = |report: &Report| report.source.name == source.name;
+            if errors(&together) < found {
+                reports = together.into_iter().filter(own).collect();
+            }
+        }
+    }
+    let lines = Lines::new(&source.text);
+    let (own, others): (Vec<_>, Vec<_>) =
+        reports.iter().partition(|report| report.source.name == source.name);
+    let uri: Option<Uri> = uri.parse().ok();
+    let mut all: Vec<Diagnostic> =
+        own.iter().map(|report| converted(&report.diagnostic, &lines, uri.as_ref())).collect();
+    all.extend(of_used(source, &lines, &others));
+    all
+}
+
+fn check(documents: &Documents, source: &Source, beside: Vec<Source>) -> Vec<Report> {
+    let mut builder = RuleSet::builder().source(source.clone());
+    for other in beside {
+        builder = builder.source(other);
+    }
+    match builder.loader(|from, path| documents.load(from, path)).build() {
+        Ok(rules) => rules.warnings().to_vec(),
+        Err(error) => error.diagnostics().to_vec(),
+    }
+}
+
+fn converted(told: &Told, lines: &Lines<'_>, uri: Option<&Uri>) -> Diagnostic {
+    let mut message = told.message.clone();
+    if !told.primary.text.is_empty() {
+        message = format!("{message}: {}", told.primary.text);
+    }
+    if let Some(help) = &told.help {
+        message = format!("{message}\nhelp: {help}");
+    }
+    let context = uri.map(|uri| {
+        let labels = told.context.iter().filter(|label| !label.text.is_empty());
+        let related = labels.map(|label| DiagnosticRelatedInformation {
+            location: Location { uri: uri.clone(), range: lines.range(label.span) },
+            message: label.text.clone(),
+        });
+        related.collect::<Vec<_>>()
+    });
+    Diagnostic {
+        range: lines.range(told.primary.span),
+        severity: Some(match told.severity {
+            Severity::Error => DiagnosticSeverity::ERROR,
+            Severity::Warning => DiagnosticSeverity::WARNING,
+        }),
+        code: Some(NumberOrString::String(told.code.as_str().to_owned())),
+        source: Some(String::from("kleene")),
+        message,
+        related_information: context.filter(|related| !related.is_empty()),
+        ..Diagnostic::default()
+    }
+}
+
+/// Mistakes in used files, told where the document uses them.
+fn of_used(source: &Source, lines: &Lines<'_>, others: &[&Report]) -> Vec<Diagnostic> {
+    let errors = others.iter().filter(|report| report.diagnostic.severity == Severity::Error);
+    let mut files: Vec<(&str, usize, &Report)> = Vec::new();
+    for report in errors {
+        match files.iter_mut().find(|(name, ..)| *name == &*report.source.name) {
+            Some((_, count, _)) => *count += 1,
+            None => files.push((&report.source.name, 1, report)),
+        }
+    }
+    let scan = scan(&source.text);
+    let uses: Vec<_> = scan.items.iter().filter(|item| item.kind == ItemKind::Use).collect();
+    let told = files.iter().map(|(name, count, first)| {
+        // What a used file uses is told at the first `use`.
+        let used = uses.iter().find(|item| name.ends_with(item.name.trim_start_matches("./")));
+        let place = used.or(uses.first()).map_or(Span::default(), |item| item.name_span);
+        let file = name.rsplit(['/', '\\']).next().unwrap_or_default();
+        let (line, _) = first.source.line_column(first.diagnostic.primary.span.start);
+        Diagnostic {
+            range: lines.range(place),
+            severity: Some(DiagnosticSeverity::ERROR),
+            code: Some(NumberOrString::String(first.diagnostic.code.as_str().to_owned())),
+            source: Some(String::from("kleene")),
+            message: format!(
+                "{} in `{file}`, the first in line {line}: {}",
+                counted(*count, "error"),
+                first.diagnostic.message
+            ),
+            ..Diagnostic::default()
+        }
+    });
+    told.collect()
+}

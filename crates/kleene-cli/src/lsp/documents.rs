@@ -1,0 +1,168 @@
+//! Open documents, and the files that belong to one.
+
+use std::path::{Path, PathBuf};
+
+use hashbrown::HashMap;
+use kleene::diagnostic::Source;
+
+use super::names::{File, Set};
+use super::scan::{ItemKind, Role, scan};
+use super::uri;
+
+/// The most files that one document takes in.
+const MAX_FILES: usize = 500;
+
+/// The biggest file that is read, in bytes.
+const MAX_SIZE: u64 = 16 << 20;
+
+/// A document as the editor shows it, which may not be saved.
+#[derive(Clone, Debug)]
+pub(super) struct Document {
+    pub(super) source: Source,
+    pub(super) version: i32,
+}
+
+/// The documents that are open, by their names.
+#[derive(Debug, Default)]
+pub(super) struct Documents {
+    open: HashMap<String, Document>,
+}
+
+impl Documents {
+    /// A document has this text now.
+    pub(super) fn set(&mut self, uri: &str, text: String, version: i32) {
+        let name = match uri::to_path(uri) {
+            Some(path) => path.display().to_string(),
+            None => uri.to_owned(),
+        };
+        self.open.insert(uri.to_owned(), Document { source: Source::new(name, text), version });
+    }
+
+    /// A document is no longer open.
+    pub(super) fn close(&mut self, uri: &str) {
+        self.open.remove(uri);
+    }
+
+    /// The document of this name, if it is open.
+    pub(super) fn get(&self, uri: &str) -> Option<&Document> {
+        self.open.get(uri)
+    }
+
+    /// All open documents, sorted by name.
+    pub(super) fn all(&self) -> Vec<(&str, &Document)> {
+        let mut all: Vec<_> = self.open.iter().map(|(uri, document)| (&**uri, document)).collect();
+        all.sort_by_key(|(uri, _)| *uri);
+        all
+    }
+
+    /// The text of a file that `from` names: that of the editor if it is open there.
+    pub(super) fn load(&self, from: &Source, path: &str) -> Result<String, String> {
+        let directory = Path::new(&*from.name).parent().ok_or("this text is not saved yet")?;
+        if !Path::new(&*from.name).is_absolute() {
+            return Err(String::from("this text is not saved yet"));
+        }
+        self.read(&plain(&directory.join(path)))
+    }
+
+    fn read(&self, path: &Path) -> Result<String, String> {
+        let name = path.display().to_string();
+        if let Some(open) = self.open.values().find(|open| *open.source.name == *name) {
+            return Ok(open.source.text.to_string());
+        }
+        let told = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::NotFound => String::from("there is no such file"),
+            _ => error.to_string(),
+        };
+        if std::fs::metadata(path).map_err(told)?.len() > MAX_SIZE {
+            return Err(String::from("it is too big"));
+        }
+        std::fs::read_to_string(path).map_err(told)
+    }
+
+    /// The rule files beside a document, without itself.
+    pub(super) fn beside(&self, source: &Source) -> Vec<Source> {
+        let own = Path::new(&*source.name);
+        let Some(directory) = own.parent().filter(|_| own.is_absolute()) else { return Vec::new() };
+        let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+        let mut paths: Vec<PathBuf> = entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "cep"))
+            .filter(|path| path != own)
+            .take(MAX_FILES)
+            .collect();
+        paths.sort();
+        let read = |path: &PathBuf| {
+            let text = self.read(path).ok()?;
+            Some(Source::new(path.display().to_string(), text))
+        };
+        paths.iter().filter_map(read).collect()
+    }
+
+    /// A document with the files that it uses, itself first. Where it names what none of them
+    /// declares, but at the byte `at`, where someone types, the files beside it belong to it, too.
+    pub(super) fn set_of(&self, source: &Source, at: Option<usize>) -> Set {
+        let mut files: Vec<File> = Vec::new();
+        let mut waiting = vec![source.clone()];
+        while let Some(source) = waiting.pop() {
+            if files.len() >= MAX_FILES || files.iter().any(|file| file.source.name == source.name)
+            {
+                continue;
+            }
+            let file = File { scan: scan(&source.text), source };
+            let used = file.scan.items.iter().filter(|item| item.kind == ItemKind::Use);
+            let directory = Path::new(&*file.source.name).parent();
+            for item in used {
+                let Ok(text) = self.load(&file.source, &item.name) else { continue };
+                let Some(directory) = directory else { continue };
+                let name = plain(&directory.join(&item.name)).display().to_string();
+                waiting.push(Source::new(name, text));
+            }
+            files.push(file);
+        }
+        let mut set = Set { files };
+        if needs_more(&set, at) {
+            for source in self.beside(source) {
+                if !set.files.iter().any(|file| file.source.name == source.name) {
+                    set.files.push(File { scan: scan(&source.text), source });
+                }
+            }
+        }
+        set
+    }
+}
+
+/// Whether the first file names what no file declares, or no file declares anything.
+fn needs_more(set: &Set, at: Option<usize>) -> bool {
+    let Some(own) = set.files.first() else { return false };
+    if !set.files.iter().any(|file| file.scan.items.iter().any(|item| item.kind == ItemKind::Event))
+    {
+        return true;
+    }
+    own.scan.marks.iter().any(|mark| {
+        let is_typed =
+            at.is_some_and(|at| (mark.span.start as usize..=mark.span.end as usize).contains(&at));
+        let is_name = matches!(mark.role, Role::Step | Role::Event | Role::Rule);
+        is_name && !is_typed && set.meaning(mark).is_none()
+    })
+}
+
+/// `a/../b` is `b`.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir
+                if matches!(
+                    plain.components().next_back(),
+                    Some(std::path::Component::Normal(_))
+                ) =>
+            {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
+}

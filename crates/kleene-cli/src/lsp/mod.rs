@@ -1,0 +1,37 @@
+//! `kleene lsp`: a language server, which tells editors what is wrong with rules while they are
+//! typed, what names mean and where they are declared, and what could be typed next.
+//!
+//! What is wrong is told by the library, as `kleene check` does. Everything else has to work in
+//! text that is half typed, and rests on [`scan`], which knows no mistakes.
+
+mod complete;
+mod diagnose;
+mod documents;
+mod names;
+mod position;
+mod scan;
+mod server;
+mod symbols;
+mod uri;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use anyhow::{Context as _, Result};
+use lsp_server::Connection;
+
+use crate::Ending;
+
+/// Speaks with an editor over standard input and output.
+pub(crate) fn lsp() -> Result<Ending> {
+    let (connection, threads) = Connection::stdio();
+    let is_shut_down = server::serve(&connection)?;
+    // The thread that writes ends when nobody can send any more.
+    drop(connection);
+    if !is_shut_down {
+        return Ok(Ending::WrongRules);
+    }
+    threads.join().context("the connection to the editor broke")?;
+    Ok(Ending::Fine)
+}

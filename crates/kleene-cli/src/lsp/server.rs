@@ -1,0 +1,243 @@
+//! The conversation with the editor: requests in, answers out, one after the other.
+
+use anyhow::{Context as _, Result};
+use kleene::syntax::format;
+use lsp_server::{Connection, ErrorCode, Message, Notification, Request, RequestId, Response};
+use lsp_types::{
+    CompletionOptions, CompletionParams, DidChangeTextDocumentParams, DidCloseTextDocumentParams,
+    DidOpenTextDocumentParams, DocumentFormattingParams, DocumentSymbolParams,
+    GotoDefinitionParams, Hover, HoverContents, HoverParams, HoverProviderCapability, Location,
+    MarkupContent, MarkupKind, OneOf, PublishDiagnosticsParams, ServerCapabilities,
+    TextDocumentPositionParams, TextDocumentSyncCapability, TextDocumentSyncKind, TextEdit, Uri,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::complete::complete;
+use super::diagnose::diagnose;
+use super::documents::Documents;
+use super::position::Lines;
+use super::symbols::symbols;
+use super::uri;
+
+/// Speaks with an editor until it says `exit`; whether it said `shutdown` before, as it should.
+pub(super) fn serve(connection: &Connection) -> Result<bool> {
+    let (id, _) = connection.initialize_start().context("the editor did not say `initialize`")?;
+    let answer = serde_json::json!({
+        "capabilities": capabilities(),
+        "serverInfo": { "name": "kleene", "version": env!("CARGO_PKG_VERSION") },
+    });
+    connection.initialize_finish(id, answer).context("the editor did not say `initialized`")?;
+    Server { connection, documents: Documents::default(), is_changed: false }.run()
+}
+
+fn capabilities() -> ServerCapabilities {
+    ServerCapabilities {
+        text_document_sync: Some(TextDocumentSyncCapability::Kind(TextDocumentSyncKind::FULL)),
+        hover_provider: Some(HoverProviderCapability::Simple(true)),
+        completion_provider: Some(CompletionOptions {
+            trigger_characters: Some([".", "$", "[", "{", "(", "`"].map(String::from).to_vec()),
+            ..CompletionOptions::default()
+        }),
+        definition_provider: Some(OneOf::Left(true)),
+        document_formatting_provider: Some(OneOf::Left(true)),
+        document_symbol_provider: Some(OneOf::Left(true)),
+        ..ServerCapabilities::default()
+    }
+}
+
+struct Server<'c> {
+    connection: &'c Connection,
+    documents: Documents,
+    /// Whether something changed since diagnostics were told.
+    is_changed: bool,
+}
+
+impl Server<'_> {
+    fn run(mut self) -> Result<bool> {
+        let mut is_shut_down = false;
+        loop {
+            let message = if self.is_changed {
+                match self.connection.receiver.try_recv() {
+                    Ok(message) => message,
+                    Err(error) if error.is_disconnected() => return Ok(is_shut_down),
+                    Err(_) => {
+                        // Who types fast is told once.
+                        self.is_changed = false;
+                        self.publish()?;
+                        continue;
+                    }
+                }
+            } else {
+                match self.connection.receiver.recv() {
+                    Ok(message) => message,
+                    Err(_) => return Ok(is_shut_down),
+                }
+            };
+            match message {
+                Message::Request(request) if is_shut_down => {
+                    let told = String::from("the server is shut down");
+                    let code = ErrorCode::InvalidRequest as i32;
+                    self.send(Response::new_err(request.id, code, told))?;
+                }
+                Message::Request(request) if request.method == "shutdown" => {
+                    is_shut_down = true;
+                    self.send(Response::new_ok(request.id, Value::Null))?;
+                }
+                Message::Request(request) => {
+                    let response = self.request(request);
+                    self.send(response)?;
+                }
+                Message::Notification(notification) if notification.method == "exit" => {
+                    return Ok(is_shut_down);
+                }
+                Message::Notification(notification) => self.notification(notification)?,
+                Message::Response(_) => {}
+            }
+        }
+    }
+
+    fn send(&self, message: impl Into<Message>) -> Result<()> {
+        self.connection.sender.send(message.into()).context("the editor does not listen any more")
+    }
+
+    fn request(&self, request: Request) -> Response {
+        let Request { id, method, params } = request;
+        match method.as_str() {
+            "textDocument/hover" => answer(id, params, |params: HoverParams| {
+                self.hover(&params.text_document_position_params)
+            }),
+            "textDocument/completion" => answer(id, params, |params: CompletionParams| {
+                let place = &params.text_document_position;
+                let (text, at) = self.place(place)?;
+                let set = self.documents.set_of(&text, Some(at));
+                Some(complete(&set, at))
+            }),
+            "textDocument/definition" => answer(id, params, |params: GotoDefinitionParams| {
+                self.definition(&params.text_document_position_params)
+            }),
+            "textDocument/formatting" => answer(id, params, |params: DocumentFormattingParams| {
+                let uri = params.text_document.uri;
+                let document = self.documents.get(uri.as_str())?;
+                // A text with mistakes stays as it is; they are told already.
+                let formatted = format(&document.source).ok()?;
+                let range = Lines::new(&document.source.text).all();
+                let is_same = formatted == *document.source.text;
+                let edit = TextEdit { range, new_text: formatted };
+                Some(if is_same { Vec::new() } else { vec![edit] })
+            }),
+            "textDocument/documentSymbol" => answer(id, params, |params: DocumentSymbolParams| {
+                let document = self.documents.get(params.text_document.uri.as_str())?;
+                Some(symbols(&document.source.text))
+            }),
+            _ => {
+                let told = format!("`{method}` is not supported");
+                Response::new_err(id, ErrorCode::MethodNotFound as i32, told)
+            }
+        }
+    }
+
+    /// The document and the byte that a request is about.
+    fn place(
+        &self,
+        place: &TextDocumentPositionParams,
+    ) -> Option<(kleene::diagnostic::Source, usize)> {
+        let document = self.documents.get(place.text_document.uri.as_str())?;
+        let at = Lines::new(&document.source.text).offset(place.position);
+        Some((document.source.clone(), at))
+    }
+
+    fn hover(&self, place: &TextDocumentPositionParams) -> Option<Hover> {
+        let (source, at) = self.place(place)?;
+        let set = self.documents.set_of(&source, None);
+        let mark = set.mark(at)?;
+        let meaning = set.meaning(mark)?;
+        let mut value = String::new();
+        if !meaning.code.is_empty() {
+            value = format!("```cep\n{}\n```\n", meaning.code);
+        }
+        value.push_str(&meaning.about);
+        Some(Hover {
+            contents: HoverContents::Markup(MarkupContent { kind: MarkupKind::Markdown, value }),
+            range: Some(Lines::new(&source.text).range(mark.span)),
+        })
+    }
+
+    fn definition(&self, place: &TextDocumentPositionParams) -> Option<Location> {
+        let (source, at) = self.place(place)?;
+        let set = self.documents.set_of(&source, None);
+        let (file, span) = set.meaning(set.mark(at)?)?.target?;
+        let target = &set.files.get(file)?.source;
+        let uri = if file == 0 {
+            place.text_document.uri.clone()
+        } else {
+            uri::from_path(std::path::Path::new(&*target.name))?
+        };
+        Some(Location { uri, range: Lines::new(&target.text).range(span) })
+    }
+
+    fn notification(&mut self, notification: Notification) -> Result<()> {
+        let Notification { method, params } = notification;
+        match method.as_str() {
+            "textDocument/didOpen" => {
+                if let Ok(params) = serde_json::from_value::<DidOpenTextDocumentParams>(params) {
+                    let document = params.text_document;
+                    self.documents.set(document.uri.as_str(), document.text, document.version);
+                    self.is_changed = true;
+                }
+            }
+            "textDocument/didChange" => {
+                if let Ok(params) = serde_json::from_value::<DidChangeTextDocumentParams>(params)
+                    // Whole texts are asked for, of which the last one counts.
+                    && let Some(change) = params.content_changes.into_iter().next_back()
+                    && change.range.is_none()
+                {
+                    let document = params.text_document;
+                    self.documents.set(document.uri.as_str(), change.text, document.version);
+                    self.is_changed = true;
+                }
+            }
+            "textDocument/didClose" => {
+                if let Ok(params) = serde_json::from_value::<DidCloseTextDocumentParams>(params) {
+                    let uri = params.text_document.uri;
+                    self.documents.close(uri.as_str());
+                    self.is_changed = true;
+                    self.tell(PublishDiagnosticsParams::new(uri, Vec::new(), None))?;
+                }
+            }
+            // A file that a document uses may be another one now.
+            "textDocument/didSave" | "workspace/didChangeWatchedFiles" => self.is_changed = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Tells what is wrong with each open document.
+    fn publish(&self) -> Result<()> {
+        for (name, document) in self.documents.all() {
+            let Ok(uri) = name.parse::<Uri>() else { continue };
+            let diagnostics = diagnose(&self.documents, name, &document.source);
+            let version = Some(document.version);
+            self.tell(PublishDiagnosticsParams::new(uri, diagnostics, version))?;
+        }
+        Ok(())
+    }
+
+    fn tell(&self, params: PublishDiagnosticsParams) -> Result<()> {
+        let method = String::from("textDocument/publishDiagnostics");
+        self.send(Notification::new(method, params))
+    }
+}
+
+/// Answers a request; nothing is `null`.
+fn answer<P: DeserializeOwned, R: Serialize>(
+    id: RequestId,
+    params: Value,
+    handle: impl FnOnce(P) -> Option<R>,
+) -> Response {
+    match serde_json::from_value(params) {
+        Ok(params) => Response::new_ok(id, handle(params)),
+        Err(error) => Response::new_err(id, ErrorCode::InvalidParams as i32, error.to_string()),
+    }
+}

@@ -1,0 +1,61 @@
+//! The outline of a document.
+
+use lsp_types::{DocumentSymbol, SymbolKind};
+
+use super::position::Lines;
+use super::scan::{ItemKind, scan};
+
+/// What a text declares, with the fields of its event types.
+pub(super) fn symbols(text: &str) -> Vec<DocumentSymbol> {
+    let lines = Lines::new(text);
+    let mut symbols = Vec::new();
+    for item in scan(text).items {
+        let (kind, detail) = match item.kind {
+            ItemKind::Event => (SymbolKind::STRUCT, String::new()),
+            ItemKind::List => (SymbolKind::ARRAY, item.detail),
+            ItemKind::Param => (SymbolKind::CONSTANT, item.detail),
+            ItemKind::Define => (SymbolKind::VARIABLE, item.detail),
+            ItemKind::Rule => (SymbolKind::CLASS, String::new()),
+            ItemKind::Test => (SymbolKind::METHOD, String::from("test")),
+            ItemKind::Use => continue,
+        };
+        // Editors refuse an outline with a nameless part.
+        if item.name.is_empty() {
+            continue;
+        }
+        let fields = item.fields.iter().map(|field| {
+            symbol(&field.name, SymbolKind::FIELD, &field.ty, lines.range(field.span), None)
+        });
+        let fields: Vec<DocumentSymbol> = fields.collect();
+        let mut symbol = symbol(
+            &item.name,
+            kind,
+            &detail,
+            lines.range(item.span),
+            (!fields.is_empty()).then_some(fields),
+        );
+        symbol.selection_range = lines.range(item.name_span);
+        symbols.push(symbol);
+    }
+    symbols
+}
+
+fn symbol(
+    name: &str,
+    kind: SymbolKind,
+    detail: &str,
+    range: lsp_types::Range,
+    children: Option<Vec<DocumentSymbol>>,
+) -> DocumentSymbol {
+    #[expect(deprecated, reason = "the type has a field that is no longer used, and no default")]
+    DocumentSymbol {
+        name: name.to_owned(),
+        detail: (!detail.is_empty()).then(|| detail.to_owned()),
+        kind,
+        tags: None,
+        deprecated: None,
+        range,
+        selection_range: range,
+        children,
+    }
+}
