@@ -156,6 +156,8 @@ pub enum Set {
 /// A set of constants, with networks for addresses.
 #[derive(Clone, Debug, Default)]
 pub struct ValueSet {
+    /// The `list` that declares it, where one does.
+    pub list: Option<Arc<str>>,
     /// The constants. Numbers are looked up as they compare: `1` finds `1.0`.
     pub values: hashbrown::HashSet<Value>,
     /// Networks, for `ip` values: address and prefix length.

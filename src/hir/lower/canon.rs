@@ -1,8 +1,10 @@
 //! A text that says what a rule means and nothing else: the same for the same meaning, whatever
 //! else the file declares and wherever it stands. Rule versions are hashes of it, and equal
-//! conditions are found by it.
+//! conditions are found by it, within a rule and between a rule and the one that replaces it.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
+
+use hashbrown::HashMap;
 
 use crate::hir::expr::{Captured, FieldRef, Pick, Set, ValueSet};
 use crate::hir::functions::Callee;
@@ -16,8 +18,8 @@ use crate::util::fnv::Fnv;
 /// The hash of what `rule` means; [`Rule::version`] itself is not looked at.
 pub(super) fn version(rule: &Rule, schema: &Schema) -> u64 {
     let stages: Vec<_> = rule.pattern.stages.iter().map(|stage| stage.ty).collect();
-    let mut canon = Canon { schema, stages: &stages, candidate: None, out: String::new() };
-    canon.rule(rule);
+    let mut canon = Canon::new(Some(schema), &stages);
+    canon.rule(rule, schema);
     let mut hash = Fnv::new();
     hash.write_str(&canon.out);
     hash.finish()
@@ -29,44 +31,110 @@ pub(super) fn condition(
     schema: &Schema,
     stages: &[Option<TypeId>],
 ) -> String {
-    let mut canon = Canon { schema, stages, candidate: None, out: String::new() };
+    let mut canon = Canon::new(Some(schema), stages);
     canon.condition(condition);
     canon.out
 }
 
 /// What a field of the candidate is called.
 pub(super) fn field(field: &FieldRef, ty: TypeId, schema: &Schema) -> String {
-    let mut canon = Canon { schema, stages: &[], candidate: None, out: String::new() };
+    let mut canon = Canon::new(Some(schema), &[]);
     canon.field(Some(ty), field);
     canon.out
 }
 
+/// What a pattern says, so that it can be compared with another one whose types and fields have the
+/// same numbers.
+#[derive(Debug)]
+pub(crate) struct Content {
+    /// Each step's name, and which of the steps of that name it is.
+    pub(crate) steps: Vec<String>,
+    /// What each condition says, with the steps by name. What is in a `list` is left out: the list's
+    /// name says it.
+    pub(crate) conditions: Vec<String>,
+    /// What has to happen, but not within which time, nor what a match drops.
+    pub(crate) body: String,
+}
+
+impl Content {
+    pub(crate) fn new(pattern: &Pattern) -> Content {
+        let mut steps: Vec<String> = Vec::with_capacity(pattern.stages.len());
+        let mut seen: HashMap<&str, usize> = HashMap::new();
+        for stage in &pattern.stages {
+            let count = seen.entry(&stage.name).or_default();
+            *count += 1;
+            steps.push(format!("{:?} {count}", stage.name));
+        }
+        let types: Vec<_> = pattern.stages.iter().map(|stage| stage.ty).collect();
+        let mut canon = Canon { steps: &steps, ..Canon::new(None, &types) };
+        let conditions = pattern.conditions.iter().map(|condition| {
+            canon.condition(condition);
+            std::mem::take(&mut canon.out)
+        });
+        let conditions = conditions.collect();
+        canon.sequence(&pattern.body);
+        let body = std::mem::take(&mut canon.out);
+        Content { steps, conditions, body }
+    }
+}
+
 struct Canon<'a> {
-    schema: &'a Schema,
+    /// The names of types and fields; where there is none, their numbers stand for them.
+    schema: Option<&'a Schema>,
+    /// The names of the steps; where there are none, their numbers stand for them.
+    steps: &'a [String],
     stages: &'a [Option<TypeId>],
     /// The type of the event whose fields a bare name means.
     candidate: Option<TypeId>,
     out: String,
 }
 
-impl Canon<'_> {
+/// A step in a text; by number it looks as the number alone.
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Name(&'a str),
+    Number(usize),
+}
+
+impl fmt::Debug for Step<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Name(name) => f.write_str(name),
+            Step::Number(number) => number.fmt(f),
+        }
+    }
+}
+
+impl<'a> Canon<'a> {
+    fn new(schema: Option<&'a Schema>, stages: &'a [Option<TypeId>]) -> Canon<'a> {
+        Canon { schema, steps: &[], stages, candidate: None, out: String::new() }
+    }
+
     fn word(&mut self, text: &str) {
         self.out.push_str(text);
         self.out.push(' ');
     }
 
     /// Writing to a string does not fail.
-    fn debug(&mut self, thing: impl std::fmt::Debug) {
+    fn debug(&mut self, thing: impl fmt::Debug) {
         let _ = write!(self.out, "{thing:?} ");
     }
 
-    fn rule(&mut self, rule: &Rule) {
+    /// What stands for a step.
+    fn step(&self, stage: StageId) -> Step<'a> {
+        match self.steps.get(stage.index()) {
+            Some(name) => Step::Name(name),
+            None => Step::Number(stage.index()),
+        }
+    }
+
+    fn rule(&mut self, rule: &Rule, schema: &Schema) {
         let Rule { name, meta: _, types, key, pattern, emit, on_timeout, version: _ } = rule;
         self.debug(name);
         let mut types: Vec<TypeId> = types.clone();
-        types.sort_by_key(|ty| self.schema.ty(*ty).name.clone());
+        types.sort_by_key(|ty| schema.ty(*ty).name.clone());
         for ty in types {
-            let ty = self.schema.ty(ty);
+            let ty = schema.ty(ty);
             self.debug((&ty.name, ty.open, ty.time.map(|time| &ty.field(time).name)));
             let mut fields: Vec<_> = ty.fields.iter().collect();
             fields.sort_by_key(|field| field.name.clone());
@@ -77,7 +145,7 @@ impl Canon<'_> {
         for part in key {
             self.debug(&part.name);
             let mut fields = part.fields.clone();
-            fields.sort_by_key(|(ty, _)| self.schema.ty(*ty).name.clone());
+            fields.sort_by_key(|(ty, _)| schema.ty(*ty).name.clone());
             for (ty, field) in &fields {
                 self.ty(Some(*ty));
                 self.field(Some(*ty), field);
@@ -175,23 +243,27 @@ impl Canon<'_> {
     }
 
     fn ty(&mut self, ty: Option<TypeId>) {
-        match ty {
-            Some(ty) => self.debug(self.schema.ty(ty).name.clone()),
-            None => self.word("-"),
+        match (ty, self.schema) {
+            (Some(ty), Some(schema)) => self.debug(&schema.ty(ty).name),
+            (Some(ty), None) => self.debug(("type", ty.index())),
+            (None, _) => self.word("-"),
         }
     }
 
     fn field(&mut self, ty: Option<TypeId>, field: &FieldRef) {
-        match (field, ty) {
-            (FieldRef::Declared(id), Some(ty)) => {
-                self.debug(self.schema.ty(ty).field(*id).name.clone());
+        match (field, ty.zip(self.schema)) {
+            (FieldRef::Declared(id), Some((ty, schema))) => {
+                self.debug(&schema.ty(ty).field(*id).name);
             }
             (FieldRef::Declared(id), None) => self.debug(("#", id.index())),
             (FieldRef::Dynamic(path), _) => self.debug(("dynamic", path)),
             (FieldRef::Time, _) => self.word("time"),
             (FieldRef::ByType(fields), _) => {
                 let mut fields = fields.to_vec();
-                fields.sort_by_key(|(ty, _)| self.schema.ty(*ty).name.clone());
+                match self.schema {
+                    Some(schema) => fields.sort_by_key(|(ty, _)| schema.ty(*ty).name.clone()),
+                    None => fields.sort_by_key(|(ty, _)| *ty),
+                }
                 for (ty, field) in &fields {
                     self.ty(Some(*ty));
                     self.field(Some(*ty), field);
@@ -212,7 +284,7 @@ impl Canon<'_> {
             }
             Expr::Field(field) => self.field(self.candidate, field),
             Expr::Captured(Captured { stage, pick, field }) => {
-                self.debug(("captured", stage.map(StageId::index)));
+                self.debug(("captured", stage.map(|stage| self.step(stage))));
                 match pick {
                     Pick::First => self.word("first"),
                     Pick::Last => self.word("last"),
@@ -222,7 +294,7 @@ impl Canon<'_> {
                 self.field(stage.and_then(|stage| self.stage_type(stage)), field);
             }
             Expr::Aggregate(aggregate) => {
-                self.debug((aggregate.op, aggregate.stage.index()));
+                self.debug((aggregate.op, self.step(aggregate.stage)));
                 let each = self.stage_type(aggregate.stage);
                 let outside = std::mem::replace(&mut self.candidate, each);
                 if let Some(arg) = &aggregate.arg {
@@ -307,6 +379,10 @@ impl Canon<'_> {
     }
 
     fn values(&mut self, set: &ValueSet) {
+        if let (Some(list), None) = (&set.list, self.schema) {
+            self.debug(("list", list));
+            return;
+        }
         let mut texts: Vec<String> =
             set.values.iter().map(|value| format!("{} {value}", value.kind())).collect();
         texts.extend(set.networks.iter().map(|(ip, prefix)| format!("{ip}/{prefix}")));

@@ -133,7 +133,8 @@ impl<'a> Env<'a> {
                 format!("a list of {}", if kind == Kind::LIST { "lists" } else { "records" });
             self.report(source, Diagnostic::unsupported(list.ty.span, &what));
         }
-        let mut set = ValueSet::default();
+        let name = list.name.node.as_str().into();
+        let mut set = ValueSet { list: Some(name), ..ValueSet::default() };
         let errors = self.errors;
         match &list.source {
             ast::ListSource::Inline(literals) => {

@@ -19,6 +19,8 @@ mod test_block;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use canon::Content;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
