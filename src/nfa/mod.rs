@@ -9,10 +9,14 @@
 //!   matcher never walks back.
 //! * `flatten` removes the proceed transitions: each state gets the list of what an event can do
 //!   there, with one guard for each.
+//!
+//! Where a rule is replaced while partial matches wait, `past` says which states of the two automata
+//! mean the same.
 
 mod flatten;
 mod graph;
 mod guard;
+pub(crate) mod past;
 mod program;
 mod registers;
 

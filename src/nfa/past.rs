@@ -1,0 +1,463 @@
+//! Which states of two programs have the same past, so that what waits in one can go on in the other.
+//!
+//! The past of a state is every way from the start to it: which events are taken as which steps,
+//! under which guards, what is skipped between them, what stops on the way, and what happens to
+//! clocks. Two states have the same past if each is reached by the same ways; that is backward
+//! bisimilarity, found here one strongly connected component at a time, from the start on, for both
+//! programs at once.
+//!
+//! A rule is mostly edited where its partial matches wait: the step that comes next gets another
+//! condition, and with it other events are skipped on the spot. So where the whole past differs,
+//! what decides is the past up to the event that was captured last.
+
+use std::collections::BTreeMap;
+
+use hashbrown::HashMap;
+
+use crate::hir::lower::Content;
+use crate::nfa::guard::Guard;
+use crate::nfa::program::{Action, ClockOp, Program, StateId};
+
+/// The largest component that is looked into. What waits in a larger one, a loop over so many steps,
+/// is not carried over.
+const MAX_COMPONENT: usize = 256;
+
+/// A program with what its pattern says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Side<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) content: &'a Content,
+}
+
+/// For each state of `old` the one of `new` in which what waits there can go on. No two go on in
+/// the same one.
+pub(crate) fn correspondence(old: Side<'_>, new: Side<'_>) -> Vec<Option<StateId>> {
+    let mut words = Words::default();
+    let pasts = (Past::new(old, &mut words), Past::new(new, &mut words));
+    let mut found = Matching {
+        target: vec![None; old.program.states.len()],
+        taken: vec![false; new.program.states.len()],
+    };
+    // States that are reached by the same ways are reached at once, so that their order pairs them.
+    found.pair(&pasts, |past, state| Some(vec![past.class[state]]), |_, _| true, true);
+    let waits = |past: &Past<'_>, state: usize| past.last_taken(state);
+    // Where nothing may be skipped, nothing must have been.
+    let strict = |past: &Past<'_>, state: usize| !past.skips[state];
+    let as_strict = |from: usize, to: usize| strict(&pasts.0, from) || !strict(&pasts.1, to);
+    if pasts.0.shape == pasts.1.shape {
+        // They differ in conditions and times alone.
+        let numbered = |past: &Past<'_>, state: usize| {
+            let mut word = past.last_taken(state)?;
+            word.extend([END, number(state)]);
+            Some(word)
+        };
+        found.pair(&pasts, numbered, as_strict, false);
+    }
+    found.pair(&pasts, waits, as_strict, false);
+    let waits_for = |past: &Past<'_>, state: usize| {
+        let mut word = past.last_taken(state)?;
+        word.extend(&past.awaits[state]);
+        Some(word)
+    };
+    found.pair(&pasts, waits_for, as_strict, false);
+    found.target
+}
+
+/// In which states a partial match can wait.
+pub(crate) fn can_wait(program: &Program) -> Vec<bool> {
+    let mut waits = vec![false; program.states.len()];
+    let mut reached = waits.clone();
+    // At the start nothing waits; what begins there takes its first event.
+    let first = program.edges(program.start).iter().filter_map(|edge| match edge.action {
+        Action::Take { target, .. } => Some(target),
+        _ => None,
+    });
+    let mut open: Vec<StateId> = first.collect();
+    while let Some(state) = open.pop() {
+        if std::mem::replace(&mut reached[state.index()], true) {
+            continue;
+        }
+        waits[state.index()] = program.states[state.index()].live;
+        open.extend(program.edges(state).iter().filter_map(|edge| match edge.action {
+            Action::Take { target, .. } | Action::Ignore { target } => Some(target),
+            Action::Stop | Action::Complete => None,
+        }));
+    }
+    waits
+}
+
+/// The pairs that were found.
+struct Matching {
+    target: Vec<Option<StateId>>,
+    taken: Vec<bool>,
+}
+
+impl Matching {
+    /// Pairs the states that have no partner yet and for which `word` says the same; where there are
+    /// several, by their order if `by_order` says so, else not at all.
+    fn pair<'a>(
+        &mut self,
+        pasts: &(Past<'a>, Past<'a>),
+        word: impl Fn(&Past<'a>, usize) -> Option<Vec<i64>>,
+        fits: impl Fn(usize, usize) -> bool,
+        by_order: bool,
+    ) {
+        let mut groups: BTreeMap<Vec<i64>, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+        for state in 0..self.target.len() {
+            if pasts.0.waits[state]
+                && self.target[state].is_none()
+                && let Some(word) = word(&pasts.0, state)
+            {
+                groups.entry(word).or_default().0.push(state);
+            }
+        }
+        for state in 0..self.taken.len() {
+            if pasts.1.waits[state]
+                && !self.taken[state]
+                && let Some(word) = word(&pasts.1, state)
+            {
+                groups.entry(word).or_default().1.push(state);
+            }
+        }
+        for (from, to) in groups.values() {
+            if from.len() != to.len() || (from.len() > 1 && !by_order) {
+                continue;
+            }
+            for (&from, &to) in from.iter().zip(to) {
+                if fits(from, to) {
+                    self.target[from] = Some(StateId::new(to));
+                    self.taken[to] = true;
+                }
+            }
+        }
+    }
+}
+
+/// Gives equal sequences of numbers the same number.
+#[derive(Debug, Default)]
+struct Words {
+    known: HashMap<Vec<i64>, i64>,
+    texts: HashMap<String, i64>,
+}
+
+impl Words {
+    fn word(&mut self, word: Vec<i64>) -> i64 {
+        let next = number(self.known.len());
+        *self.known.entry(word).or_insert(next)
+    }
+
+    fn text(&mut self, text: &str) -> i64 {
+        let next = number(self.texts.len());
+        *self.texts.entry_ref(text).or_insert(next)
+    }
+
+    /// A number that nothing else has.
+    fn unlike_any(&mut self) -> i64 {
+        let next = number(self.known.len());
+        self.word(vec![UNIQUE, next])
+    }
+}
+
+fn number(index: usize) -> i64 {
+    i64::try_from(index).unwrap_or(i64::MAX)
+}
+
+// What a word is about, so that no two kinds of words are equal.
+const UNIQUE: i64 = -1;
+const GUARD: i64 = -2;
+const EDGE: i64 = -3;
+const STATE: i64 = -4;
+const ROUND: i64 = -5;
+/// Between the parts of a word whose lengths differ.
+const END: i64 = -6;
+
+/// What is known of how the states of one program are reached.
+struct Past<'a> {
+    /// Whether partial matches can wait there.
+    waits: Vec<bool>,
+    /// Equal for states with the same past, in both programs.
+    class: Vec<i64>,
+    /// The ways into each state: from where, and what is done on the way.
+    into: Vec<Vec<Into>>,
+    /// Whether something can be skipped there.
+    skips: Vec<bool>,
+    /// The steps that can come next.
+    awaits: Vec<Vec<i64>>,
+    /// What can be done there, whatever the guards say.
+    shape: Vec<Vec<i64>>,
+    program: &'a Program,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Into {
+    from: usize,
+    /// The whole of it as a word.
+    label: i64,
+    takes: bool,
+    /// What happens to clocks, as a word; 0 where nothing does.
+    clocks: i64,
+}
+
+impl<'a> Past<'a> {
+    fn new(side: Side<'a>, words: &mut Words) -> Past<'a> {
+        let Side { program, content } = side;
+        let steps: Vec<i64> = content.steps.iter().map(|step| words.text(step)).collect();
+        let guards = guards(side, words);
+        let count = program.states.len();
+        let mut past = Past {
+            waits: can_wait(program),
+            class: vec![0; count],
+            into: vec![Vec::new(); count],
+            skips: vec![false; count],
+            awaits: vec![Vec::new(); count],
+            shape: vec![Vec::new(); count],
+            program,
+        };
+        let mut stops: Vec<Vec<i64>> = vec![Vec::new(); count];
+        for (state, stops) in stops.iter_mut().enumerate() {
+            for edge in program.edges(StateId::new(state)) {
+                let guard = guards[edge.guard.index()];
+                let mut word = vec![EDGE];
+                word.extend(program.clock_ops(edge).iter().flat_map(|op| clock_op(program, *op)));
+                let clocks = if word.len() > 1 { words.word(word.clone()) + 1 } else { 0 };
+                word.push(END);
+                let (target, takes) = match edge.action {
+                    Action::Stop => {
+                        stops.push(guard);
+                        past.shape[state].push(-1);
+                        continue;
+                    }
+                    Action::Complete => {
+                        past.shape[state].push(-2);
+                        continue;
+                    }
+                    Action::Take { stage, target } => {
+                        past.awaits[state].push(steps[stage.index()]);
+                        word.extend([1, steps[stage.index()]]);
+                        (target, true)
+                    }
+                    Action::Ignore { target } => {
+                        past.skips[state] = true;
+                        word.push(0);
+                        (target, false)
+                    }
+                };
+                past.shape[state].extend([words.word(word.clone()), number(target.index())]);
+                word.push(guard);
+                let label = words.word(word);
+                past.into[target.index()].push(Into { from: state, label, takes, clocks });
+            }
+            stops.sort_unstable();
+            stops.dedup();
+            past.awaits[state].sort_unstable();
+            past.awaits[state].dedup();
+        }
+        // What must not have come before the first event was passed by all.
+        let silence = program.silence.as_ref().map(|silence| {
+            [words.text(&content.conditions[silence.condition.index()]), silence.millis]
+        });
+        past.classify(&stops, silence, words);
+        past
+    }
+
+    /// Finds the classes, one component after the other, each after those that lead into it.
+    fn classify(&mut self, stops: &[Vec<i64>], silence: Option<[i64; 2]>, words: &mut Words) {
+        let components = components(self.program);
+        let mut component_of = vec![usize::MAX; self.class.len()];
+        for (index, members) in components.iter().enumerate() {
+            for &state in members {
+                component_of[state] = index;
+            }
+        }
+        for (index, members) in components.iter().enumerate() {
+            let inside = |into: &&Into| component_of[into.from] == index;
+            if members.len() > MAX_COMPONENT {
+                for &state in members {
+                    self.class[state] = words.unlike_any();
+                }
+                continue;
+            }
+            for &state in members {
+                let is_start = state == self.program.start.index();
+                let mut word = vec![STATE, number(members.len()), i64::from(is_start)];
+                word.extend(silence.iter().filter(|_| is_start).flatten());
+                word.push(END);
+                word.extend(&stops[state]);
+                word.push(END);
+                // Ways from what nothing reaches are no ways.
+                let outside = self.into[state]
+                    .iter()
+                    .filter(|into| !inside(into) && component_of[into.from] != usize::MAX);
+                word.extend(pairs(outside.map(|into| (self.class[into.from], into.label))));
+                self.class[state] = words.word(word);
+            }
+            // After so many rounds, what can be told apart has been, in another program as well.
+            for round in 0..2 * members.len() {
+                let next: Vec<i64> = members
+                    .iter()
+                    .map(|&state| {
+                        let mut word = vec![ROUND, number(round), self.class[state]];
+                        let inside = self.into[state].iter().filter(inside);
+                        word.extend(pairs(inside.map(|into| (self.class[into.from], into.label))));
+                        words.word(word)
+                    })
+                    .collect();
+                for (&state, class) in members.iter().zip(next) {
+                    self.class[state] = class;
+                }
+            }
+        }
+    }
+
+    /// How the last event was captured by what waits in `state`, whatever was skipped since;
+    /// `None` where nothing was.
+    fn last_taken(&self, state: usize) -> Option<Vec<i64>> {
+        let mut takes = Vec::new();
+        let mut clocks = Vec::new();
+        let mut seen = vec![state];
+        let mut next = 0;
+        while let Some(&here) = seen.get(next) {
+            next += 1;
+            for into in &self.into[here] {
+                if into.takes {
+                    takes.push((self.class[into.from], into.label));
+                } else if self.waits[into.from] {
+                    clocks.push((into.clocks, 0));
+                    if !seen.contains(&into.from) {
+                        seen.push(into.from);
+                    }
+                }
+            }
+        }
+        if takes.is_empty() {
+            return None;
+        }
+        // What goes on right after the event, and what goes on once something was skipped, are two.
+        let at_once = self.into[state].iter().any(|into| into.takes);
+        let mut word = vec![i64::from(at_once)];
+        word.extend(pairs(takes.into_iter()));
+        word.push(END);
+        clocks.retain(|(clocks, _)| *clocks != 0);
+        word.extend(pairs(clocks.into_iter()));
+        Some(word)
+    }
+}
+
+/// Pairs in order, without repetition, one number after the other.
+fn pairs(pairs: impl Iterator<Item = (i64, i64)>) -> impl Iterator<Item = i64> {
+    let mut pairs: Vec<(i64, i64)> = pairs.collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    pairs.into_iter().flat_map(|(a, b)| [a, b])
+}
+
+/// What each guard of a program says, as a word.
+fn guards(side: Side<'_>, words: &mut Words) -> Vec<i64> {
+    let Side { program, content } = side;
+    let mut said: Vec<i64> = Vec::with_capacity(program.guards.len());
+    for guard in &program.guards {
+        // Guards are made after those that they are made of.
+        let part = |id: &crate::nfa::GuardId| said[id.index()];
+        let mut word = vec![GUARD];
+        match guard {
+            Guard::True => word.push(0),
+            Guard::False => word.push(1),
+            Guard::Condition(condition) => {
+                word.extend([2, words.text(&content.conditions[condition.index()])]);
+            }
+            Guard::Gap { min, max, unless_set, since } => {
+                let clock = |clock: &Option<u32>| clock.map_or(-1, |clock| name(program, clock));
+                word.extend([3, *min, *max, clock(unless_set), clock(since)]);
+            }
+            Guard::Within { clock, within } => word.extend([4, name(program, *clock), *within]),
+            Guard::IsSet(clock) => word.extend([8, name(program, *clock)]),
+            Guard::Not(inner) => word.extend([5, part(inner)]),
+            Guard::And(parts) | Guard::Or(parts) => {
+                word.push(if matches!(guard, Guard::And(_)) { 6 } else { 7 });
+                let from = word.len();
+                word.extend(parts.iter().map(part));
+                word[from..].sort_unstable();
+            }
+        }
+        said.push(words.word(word));
+    }
+    said
+}
+
+/// What an operation on a clock says.
+fn clock_op(program: &Program, op: ClockOp) -> [i64; 3] {
+    let kind = match op {
+        ClockOp::Set(_) => 0,
+        ClockOp::SetIfUnset(_) => 1,
+        ClockOp::Unset(_) => 2,
+        ClockOp::Pass(_) => 3,
+        ClockOp::Clear(_) => 4,
+    };
+    // The repetitions of a group with an alias are counted.
+    let counts = program.named.iter().any(|(_, clock)| *clock == op.clock());
+    [kind, name(program, op.clock()), i64::from(counts)]
+}
+
+/// A clock by its place from the start of the pattern. Patterns are laid out from their end, so that
+/// a group that is added there makes the first clock.
+fn name(program: &Program, clock: u32) -> i64 {
+    number(program.clocks) - i64::from(clock)
+}
+
+/// The strongly connected components of what can be reached from the start, each after those that
+/// lead into it (Tarjan; what is open is kept in a list, as patterns can be long).
+fn components(program: &Program) -> Vec<Vec<usize>> {
+    const NEW: usize = usize::MAX;
+    struct Open {
+        state: usize,
+        edge: usize,
+    }
+    let count = program.states.len();
+    let (mut index, mut low) = (vec![NEW; count], vec![NEW; count]);
+    let mut waiting = vec![false; count];
+    let (mut stack, mut components) = (Vec::new(), Vec::new());
+    let mut entered = 0;
+    let mut open = vec![Open { state: program.start.index(), edge: 0 }];
+    while let Some(Open { state, edge }) = open.last_mut() {
+        let state = *state;
+        if index[state] == NEW {
+            (index[state], low[state]) = (entered, entered);
+            entered += 1;
+            waiting[state] = true;
+            stack.push(state);
+        }
+        let next = program.edges(StateId::new(state)).get(*edge).map(|edge| edge.action);
+        *edge += 1;
+        match next {
+            Some(Action::Take { target, .. } | Action::Ignore { target }) => {
+                let target = target.index();
+                if index[target] == NEW {
+                    open.push(Open { state: target, edge: 0 });
+                } else if waiting[target] {
+                    low[state] = low[state].min(index[target]);
+                }
+            }
+            Some(Action::Stop | Action::Complete) => {}
+            None => {
+                open.pop();
+                if let Some(Open { state: parent, .. }) = open.last() {
+                    low[*parent] = low[*parent].min(low[state]);
+                }
+                if low[state] == index[state] {
+                    let mut members = Vec::new();
+                    while let Some(member) = stack.pop() {
+                        waiting[member] = false;
+                        members.push(member);
+                        if member == state {
+                            break;
+                        }
+                    }
+                    components.push(members);
+                }
+            }
+        }
+    }
+    // They come out with the last first.
+    components.reverse();
+    components
+}
