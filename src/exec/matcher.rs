@@ -73,8 +73,8 @@ impl<E> fmt::Debug for Matcher<E> {
 /// A store belongs to one matcher; using it with another one gives wrong answers.
 #[derive(Clone, Debug)]
 pub struct Store<E> {
-    chains: Chains<E>,
-    extras: Extras,
+    pub(super) chains: Chains<E>,
+    pub(super) extras: Extras,
     scratch: Scratch,
 }
 
@@ -804,50 +804,12 @@ impl<E: Event> Step<'_, E> {
             }
             let Store { chains, extras, .. } = &mut *self.store;
             let (value, state) = extras.register_mut(run.extra, index);
-            match &register.kind {
-                RegisterKind::First(field) => {
-                    if matches!(state, RegisterState::Unset) {
-                        *state = RegisterState::Set;
-                        *value = field_of(self.event, field).to_value();
-                    }
-                }
-                RegisterKind::Last(field) => {
-                    *state = RegisterState::Set;
-                    *value = field_of(self.event, field).to_value();
-                }
-                RegisterKind::Aggregate(aggregate) => {
-                    if !matches!(state, RegisterState::Aggregate(_)) {
-                        *state = RegisterState::Aggregate(Box::new(Accumulator::new(aggregate.op)));
-                    }
-                    if let RegisterState::Aggregate(accumulator) = state {
-                        add_event(accumulator, aggregate, self.event, chains);
-                        *value = accumulator.value();
-                    }
-                }
-            }
+            note(&register.kind, value, state, self.event, chains);
         }
     }
 
     fn deadline(&self, run: &Run) -> i64 {
-        let mut deadline = match self.program.within {
-            Some(within) => run.start.saturating_add(within),
-            None => i64::MAX,
-        };
-        for bound in self.program.bounds(run.state) {
-            let time = |clock| self.store.extras.time(run.extra, clock);
-            if bound.unless_set.is_some_and(|clock| time(clock) != UNSET) {
-                continue;
-            }
-            let ends = match bound.since {
-                Since::Last => run.last.saturating_add(bound.after),
-                Since::Clock(clock) => match time(clock) {
-                    UNSET => i64::MAX,
-                    time => time.saturating_add(bound.after),
-                },
-            };
-            deadline = deadline.min(ends);
-        }
-        deadline
+        deadline(self.program, &self.store.extras, run)
     }
 
     fn guard(&mut self, guard: GuardId, run: &Run, event_epoch: u64) -> bool {
@@ -899,6 +861,60 @@ impl<E: Event> Step<'_, E> {
         scratch.memo[id.index()] = epoch << 1 | u64::from(answer);
         answer
     }
+}
+
+/// Changes a register for an event that was captured; `chains` counts divisions by zero.
+pub(super) fn note<E: Event>(
+    kind: &RegisterKind,
+    value: &mut Value,
+    state: &mut RegisterState,
+    event: &E,
+    chains: &Chains<E>,
+) {
+    match kind {
+        RegisterKind::First(field) => {
+            if matches!(state, RegisterState::Unset) {
+                *state = RegisterState::Set;
+                *value = field_of(event, field).to_value();
+            }
+        }
+        RegisterKind::Last(field) => {
+            *state = RegisterState::Set;
+            *value = field_of(event, field).to_value();
+        }
+        RegisterKind::Aggregate(aggregate) => {
+            if !matches!(state, RegisterState::Aggregate(_)) {
+                *state = RegisterState::Aggregate(Box::new(Accumulator::new(aggregate.op)));
+            }
+            if let RegisterState::Aggregate(accumulator) = state {
+                add_event(accumulator, aggregate, event, chains);
+                *value = accumulator.value();
+            }
+        }
+    }
+}
+
+/// When a run runs out of time.
+pub(super) fn deadline(program: &Program, extras: &Extras, run: &Run) -> i64 {
+    let mut deadline = match program.within {
+        Some(within) => run.start.saturating_add(within),
+        None => i64::MAX,
+    };
+    for bound in program.bounds(run.state) {
+        let time = |clock| extras.time(run.extra, clock);
+        if bound.unless_set.is_some_and(|clock| time(clock) != UNSET) {
+            continue;
+        }
+        let ends = match bound.since {
+            Since::Last => run.last.saturating_add(bound.after),
+            Since::Clock(clock) => match time(clock) {
+                UNSET => i64::MAX,
+                time => time.saturating_add(bound.after),
+            },
+        };
+        deadline = deadline.min(ends);
+    }
+    deadline
 }
 
 /// Whether a condition holds beside the event's type.

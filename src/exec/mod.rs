@@ -8,11 +8,14 @@
 mod aggregate;
 mod key;
 mod matcher;
+mod migrate;
 mod outcome;
 pub mod reference;
 mod store;
 
 pub(crate) use outcome::field_of;
+
+pub(crate) use migrate::{Extent, Migration};
 
 pub use key::KeyState;
 pub use matcher::{HostCondition, Limits, Matcher, Store};

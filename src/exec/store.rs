@@ -137,6 +137,18 @@ impl<E> Chains<E> {
         self.events.get(self.nodes.get(node).event)
     }
 
+    /// Gives every node's step and starts of repetitions other numbers.
+    pub(super) fn renumber(
+        &mut self,
+        stage: impl Fn(StageId) -> StageId,
+        starts: impl Fn(Starts) -> Starts,
+    ) {
+        for node in self.nodes.values_mut() {
+            node.stage = stage(node.stage);
+            node.starts = starts(node.starts);
+        }
+    }
+
     /// The chain that ends in `head`, from its last node to its first.
     pub(super) fn back(&self, head: u32) -> impl Iterator<Item = (u32, &Node)> {
         let mut next = head;
@@ -314,6 +326,12 @@ impl Extras {
     /// Whether no captured event has changed the register.
     pub(super) fn is_untouched(&self, row: u32, register: usize) -> bool {
         row == NIL || matches!(self.states[self.cell(row, register)], RegisterState::Unset)
+    }
+
+    /// A copy of a register of a row.
+    pub(super) fn register(&self, row: u32, register: usize) -> (Value, RegisterState) {
+        let cell = self.cell(row, register);
+        (self.values[cell].clone(), self.states[cell].clone())
     }
 
     pub(super) fn register_mut(

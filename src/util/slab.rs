@@ -71,6 +71,14 @@ impl<T> Slab<T> {
         }
     }
 
+    /// Every value that is stored.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.entries.iter_mut().filter_map(|entry| match entry {
+            Entry::Full(value) => Some(value),
+            Entry::Free(_) => None,
+        })
+    }
+
     /// How many values are stored.
     pub(crate) fn len(&self) -> usize {
         self.len

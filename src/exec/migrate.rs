@@ -1,0 +1,224 @@
+//! Partial matches of one matcher that go on in another: a rule was edited while they waited.
+
+use crate::event::Event;
+use crate::exec::key::{KeyState, Run};
+use crate::exec::matcher::{Matcher, Store, deadline, note};
+use crate::exec::store::{Chains, Extras, NIL, Starts};
+use crate::hir::lower::Content;
+use crate::hir::{Pattern, StageId};
+use crate::nfa::past::{self, Side};
+use crate::nfa::{Program, RegisterKind, StateId};
+use crate::time::Timestamp;
+
+/// How what waits in the states of one program goes on in those of another.
+///
+/// Both patterns have to number event types and fields alike.
+#[derive(Debug)]
+pub(crate) struct Migration {
+    /// By old state: the new one, or that what waits there is given up.
+    states: Vec<Option<StateId>>,
+    /// By old step: the new one of the same name.
+    steps: Vec<Option<StageId>>,
+    /// By new clock: the old one that shows the same.
+    clocks: Vec<Option<u32>>,
+    /// By new register: the old one that holds the same.
+    registers: Vec<Option<usize>>,
+    /// By the old number of a named group: the new one.
+    groups: Vec<Option<u32>>,
+    /// Whether both patterns want the same to happen, so that what is complete is so in both.
+    same_body: bool,
+    extent: Extent,
+}
+
+/// How much can be carried over.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Extent {
+    /// Partial matches in every place of the automaton.
+    All,
+    /// Those in some places.
+    Part,
+    /// None.
+    Nothing,
+}
+
+impl Migration {
+    /// From the first pattern with its program to the second.
+    pub(crate) fn new(old: (&Pattern, &Program), new: (&Pattern, &Program)) -> Migration {
+        let contents = (Content::new(old.0), Content::new(new.0));
+        let from = Side { program: old.1, content: &contents.0 };
+        let to = Side { program: new.1, content: &contents.1 };
+        let states = past::correspondence(from, to);
+        let waits = past::can_wait(old.1);
+        let (mut kept, mut lost) = (false, false);
+        for (_, target) in waits.iter().zip(&states).filter(|(waits, _)| **waits) {
+            kept |= target.is_some();
+            lost |= target.is_none();
+        }
+        let position = |wanted: &String| contents.1.steps.iter().position(|step| step == wanted);
+        let steps = contents.0.steps.iter().map(|step| position(step).map(StageId::new));
+        // Clocks have the same name if they are as far from the last.
+        let same_clock = |clock: u32, of: &Program, other: &Program| {
+            let from_last = u32::try_from(of.clocks).ok()?.checked_sub(clock)?;
+            u32::try_from(other.clocks).ok()?.checked_sub(from_last)
+        };
+        let clocks =
+            (0..new.1.clocks).map(|clock| same_clock(u32::try_from(clock).ok()?, new.1, old.1));
+        let groups = old.1.named.iter().map(|(_, clock)| {
+            let clock = same_clock(*clock, old.1, new.1)?;
+            let found = new.1.named.iter().zip(0..).find(|((_, of), _)| *of == clock);
+            found.map(|(_, bit)| bit)
+        });
+        let held = registers(old.1, &contents.0);
+        let registers = registers(new.1, &contents.1).into_iter();
+        Migration {
+            steps: steps.collect(),
+            clocks: clocks.collect(),
+            registers: registers.map(|one| held.iter().position(|held| *held == one)).collect(),
+            groups: groups.collect(),
+            same_body: contents.0.steps == contents.1.steps
+                && contents.0.conditions == contents.1.conditions
+                && contents.0.body == contents.1.body,
+            extent: match (kept, lost) {
+                (_, false) => Extent::All,
+                (true, true) => Extent::Part,
+                (false, true) => Extent::Nothing,
+            },
+            states,
+        }
+    }
+
+    /// How much can be carried over, whatever is open now.
+    pub(crate) fn extent(&self) -> Extent {
+        self.extent
+    }
+
+    /// The run where it goes on from `now`, its registers and clocks in `extras`; `None` if it is
+    /// given up.
+    fn carry<E: Event>(
+        &self,
+        program: &Program,
+        (chains, held): (&Chains<E>, &Extras),
+        extras: &mut Extras,
+        run: &Run,
+        now: Timestamp,
+    ) -> Option<Run> {
+        let state = self.states[run.state.index()]?;
+        if self.steps.contains(&None)
+            && chains.back(run.head).any(|(_, node)| self.steps[node.stage.index()].is_none())
+        {
+            return None;
+        }
+        let extra = extras.create();
+        for (time, clock) in extras.times_mut(extra).iter_mut().zip(&self.clocks) {
+            if let Some(clock) = clock {
+                *time = held.time(run.extra, *clock);
+            }
+        }
+        for (index, register) in program.registers.iter().enumerate() {
+            let (value, state) = extras.register_mut(extra, index);
+            if let Some(of) = self.registers[index]
+                && run.extra != NIL
+            {
+                (*value, *state) = held.register(run.extra, of);
+                continue;
+            }
+            // No condition asked for it before: what was captured says it.
+            for id in chains.forth(run.head) {
+                let stage = self.steps[chains.node(id).stage.index()];
+                if register.stage.is_none() || register.stage == stage {
+                    note(&register.kind, value, state, &chains.event(id).event, chains);
+                }
+            }
+        }
+        let mut run = Run { state, extra, ..*run };
+        run.deadline = deadline(program, extras, &run);
+        // With a bound that is shorter now it may never have come so far.
+        if run.deadline <= run.last {
+            extras.release(extra);
+            return None;
+        }
+        // What is told is in the order of time: nothing runs out in the past.
+        run.deadline = run.deadline.max(now.as_millis());
+        Some(run)
+    }
+
+    fn starts(&self, starts: Starts) -> Starts {
+        let bits = self.groups.iter().zip(0..).filter(|(_, bit)| starts & (1 << bit) != 0);
+        bits.filter_map(|(group, _)| *group).fold(0, |starts, bit| starts | 1 << bit)
+    }
+}
+
+/// What the registers of a program hold, in words that mean the same in any program.
+fn registers(program: &Program, content: &Content) -> Vec<String> {
+    let step = |stage: Option<StageId>| stage.map(|stage| content.steps[stage.index()].as_str());
+    let registers = program.registers.iter().map(|register| match &register.kind {
+        RegisterKind::First(field) => format!("first {field:?} {:?}", step(register.stage)),
+        RegisterKind::Last(field) => format!("last {field:?} {:?}", step(register.stage)),
+        RegisterKind::Aggregate(aggregate) => {
+            let of = step(Some(aggregate.stage));
+            format!("{:?} {of:?} {:?}", aggregate.op, aggregate.arg)
+        }
+    });
+    registers.collect()
+}
+
+impl<E: Event> Matcher<E> {
+    /// How many of the partial matches that another matcher has of a key would go on in this one.
+    pub(crate) fn count_carried(
+        &self,
+        migration: &Migration,
+        store: &Store<E>,
+        key: &KeyState,
+        now: Timestamp,
+    ) -> usize {
+        let program = self.program();
+        let mut extras = Extras::new(program.registers.len(), program.clocks);
+        let held = (&store.chains, &store.extras);
+        let carried = key.runs.iter().filter(|run| {
+            let run = migration.carry(program, held, &mut extras, run, now);
+            run.is_some_and(|run| {
+                extras.release(run.extra);
+                true
+            })
+        });
+        let complete = if migration.same_body { key.completed.len() } else { 0 };
+        carried.count() + complete
+    }
+
+    /// Takes over what another matcher holds: its store and all the keys in it. What can't go on is
+    /// given up; what goes on has no deadline before `now`.
+    pub(crate) fn carry_over<'k>(
+        &self,
+        migration: &Migration,
+        store: Store<E>,
+        keys: impl Iterator<Item = &'k mut KeyState>,
+        now: Timestamp,
+    ) -> Store<E> {
+        let Store { mut chains, extras: held, .. } = store;
+        let mut new = self.create_store();
+        for key in keys {
+            key.runs.retain(|run| {
+                let held = (&chains, &held);
+                let carried = migration.carry(self.program(), held, &mut new.extras, run, now);
+                match carried {
+                    Some(carried) => *run = carried,
+                    None => chains.release(run.head),
+                }
+                carried.is_some()
+            });
+            // What must not have come before a match starts was judged as it was then.
+            if self.program().silence.is_none() {
+                key.broken = None;
+            }
+            if !migration.same_body {
+                for match_ in std::mem::take(&mut key.completed) {
+                    chains.release(match_.head);
+                }
+            }
+        }
+        let step = |stage: StageId| migration.steps[stage.index()].unwrap_or(stage);
+        chains.renumber(step, |starts| migration.starts(starts));
+        new.chains = chains;
+        new
+    }
+}
