@@ -13,6 +13,7 @@ use crate::pattern::Pattern;
 use crate::ruleset::RuleSet;
 use crate::schema::Schema;
 use crate::stream::engine::{Engine, Limits, Routes, Running};
+use crate::stream::id::FieldOrder;
 use crate::stream::relink::{Misfit, relink};
 use crate::stream::told::RuleInfo;
 use crate::stream::watermark::Strategy;
@@ -26,11 +27,20 @@ pub struct Builder<E: Event> {
     per_key: exec::Limits,
 }
 
-struct Given<E> {
+/// A rule that an engine is to run.
+pub(super) struct Given<E> {
     rule: Arc<Rule>,
     host: Vec<HostCondition<E>>,
     /// What the rule's numbers mean; those of the events themselves where `None`.
     schema: Option<Arc<Schema>>,
+    /// Whether it comes from rule text, and not from the host's own code.
+    is_text: bool,
+}
+
+impl<E> Given<E> {
+    pub(super) fn text(schema: Arc<Schema>, rule: Arc<Rule>) -> Given<E> {
+        Given { rule, host: Vec::new(), schema: Some(schema), is_text: true }
+    }
 }
 
 impl<E: Event> fmt::Debug for Builder<E> {
@@ -75,10 +85,11 @@ impl<E: Event> Builder<E> {
     }
 
     /// Adds a checked rule whose types and fields are numbered by `schema`, as
-    /// [`rules`](Builder::rules) adds all those of a file.
+    /// [`rules`](Builder::rules) adds all those of a file. It is among those that
+    /// [`Engine::replace_rules`] replaces.
     #[must_use]
     pub fn rule(mut self, schema: Arc<Schema>, rule: Arc<Rule>) -> Self {
-        self.rules.push(Given { rule, host: Vec::new(), schema: Some(schema) });
+        self.rules.push(Given::text(schema, rule));
         self
     }
 
@@ -87,7 +98,8 @@ impl<E: Event> Builder<E> {
     pub fn pattern(mut self, name: &str, pattern: &Pattern<E>) -> Self {
         let rule = Arc::new(pattern.to_rule(name));
         let host = pattern.host_conditions().to_vec();
-        self.rules.push(Given { rule, host, schema: pattern.schema().cloned() });
+        let schema = pattern.schema().cloned();
+        self.rules.push(Given { rule, host, schema, is_text: false });
         self
     }
 
@@ -95,7 +107,7 @@ impl<E: Event> Builder<E> {
     /// closures that its conditions refer to.
     #[must_use]
     pub fn rule_with(mut self, rule: Arc<Rule>, host: Vec<HostCondition<E>>) -> Self {
-        self.rules.push(Given { rule, host, schema: None });
+        self.rules.push(Given { rule, host, schema: None, is_text: false });
         self
     }
 
@@ -154,31 +166,39 @@ impl<E: Event> Builder<E> {
         let own = E::schema().map(Arc::new);
         let first = self.rules.iter().find_map(|given| given.schema.clone());
         let schema = own.clone().or(first).unwrap_or_default();
-        let mut declared = vec![false; schema.len()];
         let mut rules = Vec::with_capacity(self.rules.len());
-        let mut linked = Vec::with_capacity(self.rules.len());
-        for Given { rule, host, schema: of_rule } in self.rules {
-            let fail = |kind| BuildError { rule: rule.name.clone(), kind };
-            let types = of_rule.as_deref().unwrap_or(&schema);
-            for (_, ty) in types.types() {
-                if let Some(id) = schema.type_id(&ty.name) {
-                    declared[id.index()] = true;
-                }
-            }
-            let rule = match &of_rule {
-                Some(of_rule) if own.is_some() => {
-                    Arc::new(relink(&rule, of_rule, &schema).map_err(|e| fail(Kind::Misfit(e)))?)
-                }
-                Some(of_rule) if !same(of_rule, &schema) => return Err(fail(Kind::Schemas)),
-                _ => rule.clone(),
-            };
-            let matcher = Matcher::new(&rule.pattern, host).map_err(|e| fail(Kind::Pattern(e)))?;
-            let matcher = matcher.with_limits(self.per_key);
-            linked.push(rule.clone());
-            rules.push(Running::new(RuleInfo { rule, schema: schema.clone() }, matcher));
+        for given in self.rules {
+            rules.push(given.start(&schema, own.is_some(), self.per_key)?);
         }
-        let routes = Routes::new(&declared, &linked);
-        Ok(Engine::new(rules, routes, self.strategy, self.limits))
+        let routes = Routes::new(&schema, &rules);
+        Ok(Engine::new(schema, rules, routes, self.strategy, self.limits, self.per_key))
+    }
+}
+
+impl<E: Event> Given<E> {
+    /// Makes the rule run over events whose types and fields are numbered by `schema`; where it
+    /// `may_relink`, the rule's own numbers may be others.
+    pub(super) fn start(
+        self,
+        schema: &Arc<Schema>,
+        may_relink: bool,
+        per_key: exec::Limits,
+    ) -> Result<Running<E>, BuildError> {
+        let Given { rule, host, schema: declared, is_text } = self;
+        let fail = |kind| BuildError { rule: rule.name.clone(), kind };
+        let rule = match &declared {
+            Some(declared) if may_relink => {
+                Arc::new(relink(&rule, declared, schema).map_err(|e| fail(Kind::Misfit(e)))?)
+            }
+            Some(declared) if !same(declared, schema) => return Err(fail(Kind::Schemas)),
+            _ => rule.clone(),
+        };
+        let matcher = Matcher::new(&rule.pattern, host).map_err(|e| fail(Kind::Pattern(e)))?;
+        let matcher = matcher.with_limits(per_key);
+        let order = declared.as_ref().and_then(|declared| FieldOrder::new(declared, schema));
+        let order = order.filter(|_| E::schema().is_none()).map(Arc::new);
+        let info = RuleInfo { rule, schema: schema.clone(), order };
+        Ok(Running::new(info, matcher, declared, is_text))
     }
 }
 
@@ -188,13 +208,13 @@ fn same(a: &Arc<Schema>, b: &Arc<Schema>) -> bool {
 }
 
 /// Why an engine could not be made.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct BuildError {
     rule: Arc<str>,
     kind: Kind,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 enum Kind {
     Pattern(nfa::BuildError),
     Misfit(Misfit),

@@ -7,11 +7,11 @@ use hashbrown::DefaultHashBuilder;
 use smallvec::SmallVec;
 
 use crate::event::Event;
-use crate::exec::{KeyState, Matcher, Outcome, OutcomeKind, Store};
+use crate::exec::{self, KeyState, Matcher, Outcome, OutcomeKind, Store};
 use crate::hir::Rule;
 use crate::hir::expr::FieldRef;
 use crate::nfa::Program;
-use crate::schema::TypeId;
+use crate::schema::{Schema, TypeId};
 use crate::stream::builder::Builder;
 use crate::stream::partition::{KeyRef, Partition, Slot};
 use crate::stream::reorder::Reorder;
@@ -24,17 +24,21 @@ use crate::time::Timestamp;
 
 /// Runs rules over a stream of events. See the [module](crate::stream) for what it promises.
 pub struct Engine<E: Event> {
-    rules: Vec<Running<E>>,
-    routes: Routes,
+    /// What the numbers of types and fields mean.
+    pub(super) schema: Arc<Schema>,
+    pub(super) rules: Vec<Running<E>>,
+    pub(super) routes: Routes,
     progress: Progress,
     buffer: Reorder<E>,
-    timers: Timers,
+    pub(super) timers: Timers,
     /// No event at or before this time is taken any more.
-    watermark: Timestamp,
+    pub(super) watermark: Timestamp,
     /// How many events have been released.
     released: u64,
     limits: Limits,
-    stats: Stats,
+    /// What a key of a rule may hold.
+    pub(super) per_key: exec::Limits,
+    pub(super) stats: Stats,
     finished: bool,
     /// The source of events that are pushed without one.
     main: Option<SourceId>,
@@ -51,19 +55,28 @@ pub(crate) struct Limits {
 
 /// A rule and what it holds.
 pub(crate) struct Running<E: Event> {
-    info: RuleInfo,
-    matcher: Matcher<E>,
-    store: Store<E>,
-    keys: Partition,
+    pub(super) info: RuleInfo,
+    pub(super) matcher: Matcher<E>,
+    pub(super) store: Store<E>,
+    pub(super) keys: Partition,
+    /// The event types that are declared with the rule; those of the events where `None`.
+    pub(super) declared: Option<Arc<Schema>>,
+    /// Whether it comes from rule text, so that it can be replaced.
+    pub(super) is_text: bool,
     /// By how many milliseconds its timers may be late: not 0 only where nothing can be told at a
     /// deadline, so that timers merely free memory.
     slack: i64,
 }
 
 impl<E: Event> Running<E> {
-    pub(crate) fn new(info: RuleInfo, matcher: Matcher<E>) -> Running<E> {
+    pub(crate) fn new(
+        info: RuleInfo,
+        matcher: Matcher<E>,
+        declared: Option<Arc<Schema>>,
+        is_text: bool,
+    ) -> Running<E> {
         let (store, slack) = (matcher.create_store(), slack(matcher.program()));
-        Running { info, matcher, store, keys: Partition::default(), slack }
+        Running { info, matcher, store, keys: Partition::default(), declared, is_text, slack }
     }
 }
 
@@ -94,11 +107,24 @@ struct Route {
 }
 
 impl Routes {
-    /// For events of types of which the rules declare some: `declared` by type id.
-    pub(crate) fn new(declared: &[bool], rules: &[Arc<Rule>]) -> Routes {
-        let routes = declared.iter().map(|&declared| Route { declared, ..Route::default() });
-        let mut routes: Vec<Route> = routes.collect();
-        for (index, rule) in (0..).zip(rules) {
+    /// For events of the types of `schema`, of which the rules declare some.
+    pub(crate) fn new<E: Event>(schema: &Schema, rules: &[Running<E>]) -> Routes {
+        let mut routes = Routes { types: Vec::new(), hasher: DefaultHashBuilder::default() };
+        routes.renew(schema, rules);
+        routes
+    }
+
+    /// The same for other rules; keys that are known stay where they are.
+    pub(super) fn renew<E: Event>(&mut self, schema: &Schema, rules: &[Running<E>]) {
+        let mut routes: Vec<Route> = Vec::new();
+        routes.resize_with(schema.len(), Route::default);
+        for (index, running) in (0..).zip(rules) {
+            for (_, ty) in running.declared.as_deref().unwrap_or(schema).types() {
+                if let Some(id) = schema.type_id(&ty.name) {
+                    routes[id.index()].declared = true;
+                }
+            }
+            let rule = &running.info.rule;
             for ty in &rule.types {
                 let Some(route) = routes.get_mut(ty.index()) else { continue };
                 let key: Box<[FieldRef]> =
@@ -110,7 +136,7 @@ impl Routes {
                 route.rules.push((index, u32::try_from(at).unwrap_or(u32::MAX)));
             }
         }
-        Routes { types: routes, hasher: DefaultHashBuilder::default() }
+        self.types = routes;
     }
 }
 
@@ -138,12 +164,15 @@ impl<E: Event> Engine<E> {
     }
 
     pub(crate) fn new(
+        schema: Arc<Schema>,
         rules: Vec<Running<E>>,
         routes: Routes,
         strategy: Strategy,
         limits: Limits,
+        per_key: exec::Limits,
     ) -> Engine<E> {
         Engine {
+            schema,
             rules,
             routes,
             progress: Progress::new(strategy),
@@ -152,6 +181,7 @@ impl<E: Event> Engine<E> {
             watermark: Timestamp::MIN,
             released: 0,
             limits,
+            per_key,
             stats: Stats::default(),
             finished: false,
             main: None,
@@ -302,6 +332,13 @@ impl<E: Event> Engine<E> {
     /// How far time has come: no event at or before this is taken any more.
     pub fn watermark(&self) -> Timestamp {
         self.watermark
+    }
+
+    /// What the numbers of event types and fields mean: those of the events' own type, or where they
+    /// have none ([`Record`](crate::Record)) those that the rules declare. Where rules were
+    /// [replaced](Engine::replace_rules), new types and fields come after those that were there.
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.schema
     }
 
     /// The rules in their order, with the type and field numbers of the events.
@@ -554,7 +591,7 @@ impl<E: Event> Running<E> {
 
     /// Drops a key that has nothing open, or makes sure that a timer waits for its next deadline.
     #[inline]
-    fn settle(&mut self, index: u32, slot: u32, timers: &mut Timers, stats: &mut Stats) {
+    pub(super) fn settle(&mut self, index: u32, slot: u32, timers: &mut Timers, stats: &mut Stats) {
         let place = self.keys.slot_mut(slot);
         if place.state.is_idle() {
             self.drop_key(slot, stats);

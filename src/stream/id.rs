@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::event::Event;
-use crate::schema::{FieldId, Schema};
+use crate::schema::{EventType, FieldId, Schema};
 use crate::util::fnv::Fnv;
 use crate::value::ValueRef;
 
@@ -31,15 +31,44 @@ impl fmt::Display for MatchId {
     }
 }
 
+/// The fields of each event type in the order in which a rule file declares them. An engine whose
+/// rules were replaced knows fields that are declared no more, and others in another order.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct FieldOrder(Vec<Vec<FieldId>>);
+
+impl FieldOrder {
+    /// The order of `declared` with the numbers of `schema`; `None` if they are the same.
+    pub(crate) fn new(declared: &Schema, schema: &Schema) -> Option<FieldOrder> {
+        let of_type = |ty: &EventType| -> Vec<FieldId> {
+            let Some(id) = declared.type_id(&ty.name) else { return Vec::new() };
+            let fields = declared.ty(id).fields.iter();
+            fields.filter_map(|field| ty.field_id(&field.name)).collect()
+        };
+        let types: Vec<Vec<FieldId>> = schema.types().map(|(_, ty)| of_type(ty)).collect();
+        let is_same = schema.types().zip(&types).all(|((_, ty), fields)| {
+            declared.type_id(&ty.name).is_none()
+                || fields.iter().map(|field| field.index()).eq(0..ty.fields.len())
+        });
+        (!is_same).then_some(FieldOrder(types))
+    }
+}
+
 /// Adds an event: its type by name, its time, its declared fields.
-pub(crate) fn write_event<E: Event>(hash: &mut Fnv, event: &E, schema: &Schema) {
+pub(crate) fn write_event<E: Event>(
+    hash: &mut Fnv,
+    event: &E,
+    schema: &Schema,
+    order: Option<&FieldOrder>,
+) {
     let id = event.type_id();
     hash.write_i64(event.time().as_millis());
     if id.index() < schema.len() {
         let ty = schema.ty(id);
         hash.write_str(&ty.name);
-        for index in 0..ty.fields.len() {
-            write_value(hash, event.field(FieldId::new(index)));
+        match order.and_then(|order| order.0.get(id.index())) {
+            Some(fields) => fields.iter().for_each(|field| write_value(hash, event.field(*field))),
+            None => (0..ty.fields.len())
+                .for_each(|index| write_value(hash, event.field(FieldId::new(index)))),
         }
     }
 }

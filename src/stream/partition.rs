@@ -130,6 +130,11 @@ impl Partition {
         self.slots.try_get(slot).filter(|slot| slot.generation == generation)
     }
 
+    /// What every key holds, in no particular order.
+    pub(crate) fn states_mut(&mut self) -> impl Iterator<Item = &mut KeyState> {
+        self.slots.values_mut().map(|slot| &mut slot.state)
+    }
+
     /// All slots, in no particular order.
     pub(crate) fn slots(&self) -> Vec<u32> {
         self.table.iter().map(|entry| entry.slot).collect()

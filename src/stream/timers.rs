@@ -104,6 +104,24 @@ impl Timers {
         self.next = first.unwrap_or(Timestamp::MAX);
     }
 
+    /// Gives the timers of each rule another rule's number, and throws away those that get none.
+    pub(crate) fn renumber(&mut self, mut number: impl FnMut(u32) -> Option<u32>) {
+        let mut change = |timer: &mut Timer| match number(timer.rule) {
+            Some(rule) => {
+                timer.rule = rule;
+                true
+            }
+            None => false,
+        };
+        for lane in &mut self.lanes {
+            lane.retain_mut(&mut change);
+        }
+        let mut others = std::mem::take(&mut self.heap).into_vec();
+        others.retain_mut(|Reverse(timer)| change(timer));
+        self.heap = others.into();
+        self.retain(|_| true);
+    }
+
     /// Heap bytes.
     pub(crate) fn memory_usage(&self) -> usize {
         let lanes = self.lanes.iter().map(VecDeque::capacity).sum::<usize>();

@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::exec::{Open, Outcome, OutcomeKind};
 use crate::hir::{Emit, Rule, StageId};
 use crate::schema::Schema;
-use crate::stream::id::{self, MatchId};
+use crate::stream::id::{self, FieldOrder, MatchId};
 use crate::stream::sink::Reason;
 use crate::time::Timestamp;
 use crate::util::fnv::Fnv;
@@ -21,6 +21,8 @@ pub(crate) struct RuleInfo {
     pub(crate) rule: Arc<Rule>,
     /// What the events' numbers mean.
     pub(crate) schema: Arc<Schema>,
+    /// The order in which the rule's file declares fields, where that is not the events' own.
+    pub(crate) order: Option<Arc<FieldOrder>>,
 }
 
 /// A match, as a sink sees it.
@@ -70,7 +72,7 @@ impl<'a, E: Event> Match<'a, E> {
         }
         for (stage, event) in self.outcome.captures().iter() {
             hash.write(&(stage.index() as u64).to_le_bytes());
-            id::write_event(&mut hash, event, &self.info.schema);
+            id::write_event(&mut hash, event, &self.info.schema, self.info.order.as_deref());
         }
         MatchId(hash.finish())
     }

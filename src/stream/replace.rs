@@ -1,0 +1,525 @@
+//! Rules that change while a stream goes on.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::event::Event;
+use crate::exec::{Extent, KeyState, Migration};
+use crate::hir::{KeyPart, Rule};
+use crate::ruleset::RuleSet;
+use crate::schema::{EventType, Field, Schema, TypeId};
+use crate::stream::builder::{BuildError, Given};
+use crate::stream::engine::{Engine, Running};
+use crate::time::Timestamp;
+
+/// What becomes of each rule where a rule set replaces another. `Display` gives a line for each.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Replacement {
+    /// The new rules in their order, then those that are gone.
+    pub rules: Vec<RuleChange>,
+}
+
+/// What becomes of a rule.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct RuleChange {
+    /// The rule's name.
+    pub rule: Arc<str>,
+    /// What becomes of it.
+    pub verdict: Verdict,
+    /// Its [version](Rule::version) before, if it was there.
+    pub old_version: Option<u64>,
+    /// Its version after, if it is there.
+    pub new_version: Option<u64>,
+    /// How many partial matches go on. One that can go on in several ways counts for each, as in
+    /// [`Stats::partials`](crate::stream::Stats::partials).
+    pub kept: u64,
+    /// How many are given up. They are told neither as matches nor as timeouts.
+    pub dropped: u64,
+}
+
+/// What becomes of a rule and its partial matches.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It means the same: everything goes on as if nothing had happened.
+    Unchanged,
+    /// It is another one, but no partial match has passed anything that is: all go on.
+    Kept,
+    /// Some partial matches have passed what is another, or have come too far for a bound that is
+    /// shorter now; the others go on.
+    KeptInPart,
+    /// It starts anew: the reason why nothing can go on.
+    Reset(String),
+    /// There was none of this name.
+    Added,
+    /// There is none of this name any more.
+    Removed,
+    /// It cannot be run over these events, so that no rule is replaced.
+    Refused(BuildError),
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Unchanged => f.write_str("unchanged"),
+            Verdict::Kept => f.write_str("kept"),
+            Verdict::KeptInPart => f.write_str("kept in part"),
+            Verdict::Reset(reason) => write!(f, "reset, {reason}"),
+            Verdict::Added => f.write_str("added"),
+            Verdict::Removed => f.write_str("removed"),
+            Verdict::Refused(reason) => write!(f, "refused, {reason}"),
+        }
+    }
+}
+
+impl fmt::Display for RuleChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.rule, self.verdict)?;
+        match (self.kept, self.dropped) {
+            (0, 0) => Ok(()),
+            (kept, 0) => write!(f, " ({kept} partial matches)"),
+            (0, dropped) => write!(f, " ({dropped} partial matches dropped)"),
+            (kept, dropped) => write!(f, " ({kept} partial matches, {dropped} dropped)"),
+        }
+    }
+}
+
+impl fmt::Display for Replacement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, rule) in self.rules.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            rule.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl Replacement {
+    /// What becomes of the rule of this name.
+    pub fn rule(&self, name: &str) -> Option<&RuleChange> {
+        self.rules.iter().find(|change| *change.rule == *name)
+    }
+
+    /// Whether a rule is refused, so that none is replaced.
+    pub fn is_refused(&self) -> bool {
+        self.rules.iter().any(|change| matches!(change.verdict, Verdict::Refused(_)))
+    }
+
+    /// How many partial matches are given up.
+    pub fn dropped(&self) -> u64 {
+        self.rules.iter().map(|change| change.dropped).sum()
+    }
+}
+
+/// A rule set that cannot take the place of another, because some of its rules cannot be run over
+/// these events. The old rules go on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refused(Replacement);
+
+impl Refused {
+    /// What would become of each rule, those that are refused among them.
+    pub fn replacement(&self) -> &Replacement {
+        &self.0
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the rules cannot be replaced")?;
+        for change in &self.0.rules {
+            if let Verdict::Refused(reason) = &change.verdict {
+                write!(f, "; {reason}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Error for Refused {}
+
+/// A replacement that is worked out and not yet done.
+struct Plan<E: Event> {
+    schema: Arc<Schema>,
+    rules: Vec<Planned<E>>,
+    replacement: Replacement,
+}
+
+struct Planned<E: Event> {
+    /// As it starts anew.
+    new: Running<E>,
+    from: Origin,
+}
+
+/// What a new rule takes over.
+enum Origin {
+    Nothing,
+    /// All that the rule with this number holds.
+    Same(usize),
+    /// What of it goes on.
+    Changed(usize, Box<Migration>),
+}
+
+impl<E: Event> Engine<E> {
+    /// What [`replace_rules`](Engine::replace_rules) would do with these rules now, without doing it.
+    ///
+    /// For people who look: it takes time in proportion to the partial matches of rules that change.
+    pub fn plan_replacement(&self, rules: &RuleSet) -> Replacement {
+        self.plan(rules).replacement
+    }
+
+    /// Replaces the rules that came from rule text by `rules`, between two events. Time, sources and
+    /// events that wait to be put in order stay as they are; rules that the host built in Rust
+    /// ([`Builder::pattern`](crate::stream::Builder::pattern)) stay, too.
+    ///
+    /// A rule is known by its name. One that means the same (its [version](Rule::version) is the
+    /// same) goes on with everything that it holds. Of one that was edited, a partial match goes on
+    /// if nothing that it has passed is another: the steps up to the event that it captured last,
+    /// with their conditions and what may come between them. What it waits for, `within`, what is
+    /// told and what is known of the rule may change; a deadline that would have passed already
+    /// passes at once. What is in a `list` is no part of a condition. All other partial matches are
+    /// given up and counted.
+    ///
+    /// Where events have no schema of their own, event types may change as well. Events are then to
+    /// be made with the numbers of [`schema`](Engine::schema), not with those of `rules`.
+    ///
+    /// # Errors
+    /// If a rule cannot be run over these events; then nothing was changed.
+    ///
+    /// ```
+    /// use kleene::stream::{Ignore, Verdict};
+    /// use kleene::{Engine, Event, RuleSet, Timestamp};
+    ///
+    /// #[derive(Clone, Event)]
+    /// struct Created { order: u32, at: Timestamp }
+    /// #[derive(Clone, Event)]
+    /// struct Paid { order: u32, at: Timestamp }
+    /// #[derive(Clone, Event)]
+    /// enum Shop { Created(Created), Paid(Paid) }
+    ///
+    /// let rules = |wait: &str| RuleSet::parse(&format!(
+    ///     "event created {{ order: int, at: time }}
+    ///      event paid    {{ order: int, at: time }}
+    ///      rule unpaid   {{ key order  match created -> not paid for {wait}  emit {{ order }} }}",
+    /// ));
+    /// let mut engine = Engine::builder().rules(rules("1h")?).build()?;
+    /// let second = |s| Timestamp::from_millis(1000 * s);
+    /// engine.push(&Shop::Created(Created { order: 1, at: second(0) }), &mut Ignore)?;
+    ///
+    /// let replacement = engine.replace_rules(&rules("10m")?)?;
+    /// let unpaid = replacement.rule("unpaid").unwrap();
+    /// assert_eq!((&unpaid.verdict, unpaid.kept), (&Verdict::Kept, 1));
+    ///
+    /// engine.push(&Shop::Paid(Paid { order: 2, at: second(601) }), &mut Ignore)?;
+    /// assert_eq!(engine.stats().matches, 1); // ten minutes after the order, not an hour
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn replace_rules(&mut self, rules: &RuleSet) -> Result<Replacement, Refused> {
+        let Plan { schema, rules: planned, replacement } = self.plan(rules);
+        if replacement.is_refused() {
+            return Err(Refused(replacement));
+        }
+        let now = self.next_moment();
+        let mut old: Vec<Option<Running<E>>> =
+            std::mem::take(&mut self.rules).into_iter().map(Some).collect();
+        // Where the first of them stood; the host's own rules keep their order.
+        let first = old.iter().flatten().position(|rule| rule.is_text).unwrap_or(old.len());
+        // By old rule: the new number, where its timers stay.
+        let mut numbers: Vec<Option<u32>> = vec![None; old.len()];
+        let mut changed = Vec::new();
+        let hosts = |old: &mut [Option<Running<E>>]| -> Vec<(usize, Running<E>)> {
+            let own = old.iter_mut().enumerate();
+            own.filter_map(|(index, rule)| Some((index, rule.take_if(|rule| !rule.is_text)?)))
+                .collect()
+        };
+        let (before, after) = (hosts(&mut old[..first]), hosts(&mut old));
+        let mut rules: Vec<Running<E>> = Vec::new();
+        let mut add = |rules: &mut Vec<Running<E>>, rule, from: Option<usize>| {
+            if let Some(from) = from {
+                numbers[from] = u32::try_from(rules.len()).ok();
+            }
+            rules.push(rule);
+        };
+        for (index, rule) in before {
+            add(&mut rules, rule, Some(index));
+        }
+        for Planned { mut new, from } in planned {
+            match from {
+                Origin::Nothing => add(&mut rules, new, None),
+                Origin::Same(index) => {
+                    if let Some(held) = old[index].take() {
+                        new.matcher = held.matcher;
+                        new.store = held.store;
+                        new.keys = held.keys;
+                    }
+                    add(&mut rules, new, Some(index));
+                }
+                Origin::Changed(index, migration) => {
+                    if let Some(Running { store, mut keys, .. }) = old[index].take() {
+                        let states = keys.states_mut();
+                        new.store = new.matcher.carry_over(&migration, store, states, now);
+                        new.keys = keys;
+                    }
+                    changed.push(rules.len());
+                    add(&mut rules, new, None);
+                }
+            }
+        }
+        for (index, rule) in after {
+            add(&mut rules, rule, Some(index));
+        }
+        for gone in old.iter().flatten() {
+            self.stats.divided_by_zero += gone.store.divisions_by_zero();
+        }
+        self.timers.renumber(|rule| numbers[rule as usize]);
+        self.rules = rules;
+        self.stats.keys = self.rules.iter().map(|rule| rule.keys.slots().len() as u64).sum();
+        for index in changed {
+            let rule = &mut self.rules[index];
+            for slot in rule.keys.slots() {
+                rule.keys.slot_mut(slot).armed = Timestamp::MAX;
+                let number = u32::try_from(index).unwrap_or(u32::MAX);
+                rule.settle(number, slot, &mut self.timers, &mut self.stats);
+            }
+        }
+        self.stats.partials -= replacement.dropped();
+        self.schema = schema;
+        self.routes.renew(&self.schema, &self.rules);
+        Ok(replacement)
+    }
+
+    /// The first moment that is not over.
+    fn next_moment(&self) -> Timestamp {
+        self.watermark.plus_millis(1)
+    }
+
+    fn plan(&self, rules: &RuleSet) -> Plan<E> {
+        let declared = Arc::new(rules.schema().clone());
+        let own = E::schema().is_some();
+        let (schema, retyped) =
+            if own { (self.schema.clone(), Vec::new()) } else { merge(&self.schema, &declared) };
+        let mut gone: Vec<bool> = self.rules.iter().map(|rule| rule.is_text).collect();
+        let mut replacement = Replacement::default();
+        let mut planned = Vec::new();
+        for rule in rules.rules() {
+            let old = self
+                .rules
+                .iter()
+                .zip(&gone)
+                .position(|(old, is_left)| *is_left && old.info.rule.name == rule.name);
+            if let Some(old) = old {
+                gone[old] = false;
+            }
+            let mut change = RuleChange {
+                rule: rule.name.clone(),
+                verdict: Verdict::Added,
+                old_version: old.map(|old| self.rules[old].info.rule.version),
+                new_version: Some(rule.version),
+                kept: 0,
+                dropped: 0,
+            };
+            let given = Given::text(declared.clone(), Arc::new(rule.clone()));
+            match given.start(&schema, true, self.per_key) {
+                Ok(new) => {
+                    let from = old.map_or(Origin::Nothing, |old| {
+                        self.compare(old, &new, &retyped, &mut change)
+                    });
+                    planned.push(Planned { new, from });
+                }
+                Err(reason) => change.verdict = Verdict::Refused(reason),
+            }
+            replacement.rules.push(change);
+        }
+        for (old, _) in self.rules.iter().zip(gone).filter(|(_, gone)| *gone) {
+            replacement.rules.push(RuleChange {
+                rule: old.info.rule.name.clone(),
+                verdict: Verdict::Removed,
+                old_version: Some(old.info.rule.version),
+                new_version: None,
+                kept: 0,
+                dropped: partials(old),
+            });
+        }
+        Plan { schema, rules: planned, replacement }
+    }
+
+    /// What a rule takes over from the old one of its name.
+    fn compare(
+        &self,
+        index: usize,
+        new: &Running<E>,
+        retyped: &[Retyped],
+        change: &mut RuleChange,
+    ) -> Origin {
+        let old = &self.rules[index];
+        let (before, after) = (&*old.info.rule, &*new.info.rule);
+        let all = partials(old);
+        if before.version == after.version {
+            (change.verdict, change.kept) = (Verdict::Unchanged, all);
+            return Origin::Same(index);
+        }
+        let migration = incompatible(before, after, retyped).map_or_else(
+            || {
+                let from = (&before.pattern, old.matcher.program());
+                let to = (&after.pattern, new.matcher.program());
+                let migration = Migration::new(from, to);
+                match migration.extent() {
+                    Extent::Nothing => Err(String::from("its first step is another one")),
+                    Extent::All | Extent::Part => Ok(migration),
+                }
+            },
+            Err,
+        );
+        match migration {
+            Err(reason) => {
+                (change.verdict, change.dropped) = (Verdict::Reset(reason), all);
+                Origin::Nothing
+            }
+            Ok(migration) => {
+                let now = self.next_moment();
+                let kept = |slot: u32| {
+                    let state = &old.keys.slot(slot).state;
+                    new.matcher.count_carried(&migration, &old.store, state, now) as u64
+                };
+                change.kept = old.keys.slots().into_iter().map(kept).sum();
+                change.dropped = all - change.kept;
+                change.verdict = match migration.extent() {
+                    Extent::All if change.dropped == 0 => Verdict::Kept,
+                    _ => Verdict::KeptInPart,
+                };
+                Origin::Changed(index, Box::new(migration))
+            }
+        }
+    }
+}
+
+fn partials<E: Event>(rule: &Running<E>) -> u64 {
+    let count = |slot| KeyState::run_count(&rule.keys.slot(slot).state) as u64;
+    rule.keys.slots().into_iter().map(count).sum()
+}
+
+/// Why nothing of a rule can go on in another one, whatever they look for.
+fn incompatible(before: &Rule, after: &Rule, retyped: &[Retyped]) -> Option<String> {
+    let same = |a: &KeyPart, b: &KeyPart| {
+        // Types that only one of the rules sees are keyed as it likes.
+        a.name == b.name
+            && a.fields
+                .iter()
+                .all(|(ty, field)| b.fields.iter().all(|(other, of)| other != ty || of == field))
+    };
+    let keys = (&before.key, &after.key);
+    if keys.0.len() != keys.1.len() || !keys.0.iter().zip(keys.1).all(|(a, b)| same(a, b)) {
+        return Some(String::from("its key is another one"));
+    }
+    let retyped = retyped.iter().find(|retyped| before.types.contains(&retyped.ty))?;
+    Some(format!("the field `{}` is declared with another type", retyped.field))
+}
+
+/// A field that is declared with another type than before.
+struct Retyped {
+    ty: TypeId,
+    /// With its event type: `order.amount`.
+    field: String,
+}
+
+/// What `known` and `declared` declare, types and fields of `known` with their numbers. Events that
+/// were made before can still be read by it.
+fn merge(known: &Arc<Schema>, declared: &Schema) -> (Arc<Schema>, Vec<Retyped>) {
+    let mut retyped = Vec::new();
+    let mut merged = Schema::new();
+    for (id, ty) in known.types() {
+        let Some(new) = declared.type_id(&ty.name).map(|id| declared.ty(id)) else {
+            merged.add(ty.clone());
+            continue;
+        };
+        let mut fields: Vec<Field> = Vec::new();
+        for field in &ty.fields {
+            let Some(same) = new.field_id(&field.name).map(|id| new.field(id)) else {
+                // Events need not have it any more.
+                fields.push(Field { optional: true, ..field.clone() });
+                continue;
+            };
+            if same.ty != field.ty {
+                retyped.push(Retyped { ty: id, field: format!("{}.{}", ty.name, field.name) });
+            }
+            fields.push(same.clone());
+        }
+        fields
+            .extend(new.fields.iter().filter(|field| ty.field_id(&field.name).is_none()).cloned());
+        let mut ty = EventType { fields, time: None, ..new.clone() };
+        ty.time = new.time.and_then(|time| ty.field_id(&new.field(time).name));
+        merged.add(ty);
+    }
+    for (_, ty) in declared.types() {
+        merged.add(ty.clone());
+    }
+    if known.types().eq(merged.types()) {
+        return (known.clone(), retyped);
+    }
+    (Arc::new(merged), retyped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{FieldId, FieldType};
+
+    fn schema(types: &[(&str, &[(&str, FieldType)])]) -> Schema {
+        let mut schema = Schema::new();
+        for (name, fields) in types {
+            let fields = fields.iter().map(|(name, ty)| Field {
+                name: (*name).into(),
+                ty: ty.clone(),
+                optional: false,
+            });
+            let ty = EventType {
+                name: (*name).into(),
+                fields: fields.collect(),
+                time: Some(FieldId::new(0)),
+                open: false,
+            };
+            assert!(schema.add(ty).is_some());
+        }
+        schema
+    }
+
+    #[test]
+    fn what_is_known_keeps_its_numbers() {
+        use FieldType::{Float, Int, Time};
+        let known = Arc::new(schema(&[
+            ("gone", &[("at", Time)]),
+            ("order", &[("at", Time), ("id", FieldType::String), ("amount", Int)]),
+        ]));
+        let new = schema(&[
+            ("paid", &[("at", Time)]),
+            ("order", &[("amount", Float), ("user", FieldType::String), ("at", Time)]),
+        ]);
+        let (merged, retyped) = merge(&known, &new);
+        let shown: Vec<String> = merged
+            .types()
+            .map(|(_, ty)| {
+                let fields = ty.fields.iter();
+                let fields = fields.map(|field| {
+                    format!("{}: {}{}", field.name, field.ty, if field.optional { "?" } else { "" })
+                });
+                let time = ty.time.map(|time| &*ty.field(time).name);
+                format!("{} {:?} {time:?}", ty.name, fields.collect::<Vec<_>>())
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                r#"gone ["at: time"] Some("at")"#,
+                r#"order ["at: time", "id: string?", "amount: float", "user: string"] Some("amount")"#,
+                r#"paid ["at: time"] Some("at")"#,
+            ]
+        );
+        let retyped: Vec<_> = retyped.iter().map(|retyped| &retyped.field[..]).collect();
+        assert_eq!(retyped, ["order.amount"]);
+        assert!(Arc::ptr_eq(&merge(&known, &known).0, &known));
+    }
+}

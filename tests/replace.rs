@@ -1,0 +1,633 @@
+//! Rules that are replaced while a stream goes on.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kleene::hir::expr::{BinaryOp, FieldRef};
+use kleene::hir::{ConditionId, Expr, ItemKind, Pattern, Sequence, SkipStrategy, StageId, Test};
+use kleene::schema::FieldId;
+use kleene::stream::{Engine, Output, Replacement, RuleChange, Verdict};
+use kleene::{Event as _, Record, RuleSet, Timestamp, Value};
+use kleene_test::random::{self, Built};
+use kleene_test::text;
+use proptest::prelude::*;
+
+const TYPES: &str = "
+    event a { k: int, n: int, at: time }
+    event b { k: int, n: int, at: time }
+    event c { k: int, n: int, at: time }
+    event d { k: int, n: int, at: time }
+";
+
+fn rules(text: &str) -> RuleSet {
+    RuleSet::parse(&format!("{TYPES}{text}")).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The rule `r` with this body.
+fn rule(body: &str) -> RuleSet {
+    rules(&format!("rule r {{ {body} }}"))
+}
+
+/// An event from `a1` and the like: the type and `n`, of key 1, at so many seconds.
+fn event(engine: &Engine<Record>, second: i64, text: &str) -> Record {
+    let (ty, number) = text.split_at(1);
+    let at = Value::Time(Timestamp::from_millis(1000 * second));
+    let fields =
+        [("k", Value::Int(1)), ("n", Value::Int(number.parse().expect("a number"))), ("at", at)];
+    Record::from_fields(engine.schema(), ty, fields).expect("it is declared so")
+}
+
+/// An engine that has seen `events`, one each second from 0 on.
+fn seen(rules: &RuleSet, events: &str) -> (Engine<Record>, Vec<Output<Record>>) {
+    let mut engine = Engine::builder().rules(rules.clone()).build().expect("they can be run");
+    let mut told = Vec::new();
+    push(&mut engine, 0, events, &mut told);
+    (engine, told)
+}
+
+fn push(engine: &mut Engine<Record>, from: i64, events: &str, told: &mut Vec<Output<Record>>) {
+    for (second, text) in (from..).zip(events.split_whitespace()) {
+        let event = event(engine, second, text);
+        engine.push(&event, told).expect("it has not ended");
+    }
+}
+
+/// What was told, as `match a1 b2 @3` with the second at which it was.
+fn shown(told: &[Output<Record>]) -> Vec<String> {
+    let found = |kind: &str, found: &kleene::stream::Found<Record>| {
+        let mut text = String::from(kind);
+        for (step, event) in &found.events {
+            let n = event.field(FieldId::new(1));
+            let _ = write!(text, " {step}{n}");
+        }
+        let _ = write!(text, " @{}", found.end.as_millis() / 1000);
+        text
+    };
+    told.iter()
+        .map(|output| match output {
+            Output::Match(one) => found("match", one),
+            Output::Timeout(one) => found("timeout", &one.found),
+            other => format!("{other:?}"),
+        })
+        .collect()
+}
+
+/// Replaces the rule `r` after `events` and tells what became of it, as it was planned and done.
+fn replaced(old: &str, events: &str, new: &str) -> (RuleChange, Engine<Record>) {
+    let (mut engine, _) = seen(&rule(old), events);
+    let new = rule(new);
+    let plan = engine.plan_replacement(&new);
+    let before = engine.stats().partials;
+    let done = engine.replace_rules(&new).expect("they can be run");
+    assert_eq!(plan, done);
+    let change = done.rule("r").expect("it is there").clone();
+    assert_eq!((change.kept, change.kept + change.dropped), (engine.stats().partials, before));
+    (change, engine)
+}
+
+#[test]
+fn what_partial_matches_have_not_passed_may_change() {
+    let kept = [
+        // The condition of the step that is waited for, or of one after it.
+        ("match a -> b -> c", "a1", "match a -> b[n > 1] -> c"),
+        ("match a -> b -> c", "a1 d1", "match a -> b -> c[n > 1]"),
+        ("match a -> b -> c", "a1 b1", "match a -> b -> c[n > a.n]"),
+        ("match a -> b+ -> c", "a1 b1 d1", "match a -> b+ -> c[n > 1]"),
+        (
+            "match a -> b{2..} as bs -> c",
+            "a1 b1 b2 d1",
+            "match a -> b{2..} as bs -> c[n > sum(bs.n)]",
+        ),
+        // Another step there, one that is put in, one at the end, one that is gone.
+        ("match a -> b -> c", "a1", "match a -> d -> c"),
+        ("match a -> b -> c", "a1", "match a -> d -> b -> c"),
+        ("match a -> b -> c", "a1 b1", "match a -> b -> c -> d"),
+        ("match a -> b -> c", "a1", "match a -> c"),
+        ("match a -> b -> c", "a1", "match a -> b? -> c"),
+        ("match a -> b", "a1", "match a -> b{2}"),
+        ("match a -> b -> c", "a1 b1", "match a -> b{1..2} -> c"),
+        // An absence.
+        ("match a -> b", "a1", "match a -> not d -> b"),
+        ("match a -> not b for 1m", "a1", "match a -> not c for 1m"),
+        ("match a -> not b for 1m", "a1", "match a -> not b for 2m"),
+        // Time, what is told and what is dropped.
+        ("match a -> b within 1m", "a1", "match a -> b within 2m"),
+        ("match a -> b within 1m", "a1", "match a -> b"),
+        ("match a -> b within 1m", "a1", "match a -> b within 1m  on timeout emit { n: a.n }"),
+        ("match a -> b", "a1", "match a -> b  emit { n: a.n }"),
+        ("match a -> b", "a1", "match a -> b  skip none"),
+        ("key k match a -> b", "a1", "key k match a -> b[n > 1]"),
+        ("match a as x -> b", "a1", "from * match a as x -> b"),
+        // What may not be skipped from now on was not skipped before, or may be skipped now.
+        ("match a -> next b", "a1", "match a -> b"),
+        ("match a -> next b -> c", "a1 b1", "match a -> next b -> any c"),
+    ];
+    for (old, events, new) in kept {
+        let (change, _) = replaced(old, events, new);
+        assert!(change.kept > 0 && change.dropped == 0, "{old}; {events}; {new}: {change}");
+        assert!(matches!(change.verdict, Verdict::Kept | Verdict::KeptInPart), "{new}: {change}");
+        assert_ne!(change.old_version, change.new_version, "{new}");
+    }
+}
+
+#[test]
+fn what_has_passed_a_change_is_given_up() {
+    let dropped = [
+        ("match a -> b -> c", "a1 b1", "match a -> b[n > 0] -> c"),
+        ("match a -> b -> c", "a1 b1", "match a[n > 0] -> b -> c"),
+        ("match a -> b -> c", "a1 b1", "match a -> any b -> c"),
+        ("match a -> b -> c", "a1 b1", "match a -> d -> b -> c"),
+        ("match a -> b{2} -> c", "a1 b1 b2", "match a -> b -> c"),
+        ("match a -> b -> c", "a1 b1", "match a -> not d -> b -> c"),
+        ("match a -> b -> c", "a1 b1", "match a ->[..1m] b -> c"),
+        ("match a -> b -> c", "a1 b1", "match a -> b"),
+        ("match (a -> b within 1m){2} -> c", "a1 b1", "match (a -> b within 2m){2} -> c"),
+        ("match a as x -> b", "a1", "match a as y -> b"),
+        // It has skipped something already.
+        ("match a -> b", "a1 d1", "match a -> next b"),
+        // It has come too far for the new bound.
+        ("match a -> b -> c within 1m", "a1 d1 d1 b1", "match a -> b -> c within 2s"),
+        ("key k match a -> b", "a1", "match a -> b"),
+        ("key k match a -> b", "a1", "key n match a -> b"),
+    ];
+    for (old, events, new) in dropped {
+        let (change, _) = replaced(old, events, new);
+        assert!(change.kept == 0 && change.dropped > 0, "{old}; {events}; {new}: {change}");
+    }
+}
+
+#[test]
+fn a_change_in_the_middle_keeps_what_waits_before_it() {
+    let (old, new) = ("match a -> b -> c  skip none", "match a -> b[n > 1] -> c  skip none");
+    let (change, mut engine) = replaced(old, "a1 b1 a2", new);
+    assert_eq!((&change.verdict, change.kept, change.dropped), (&Verdict::KeptInPart, 1, 1));
+    let mut told = Vec::new();
+    push(&mut engine, 3, "c1 b1 b2 c2", &mut told);
+    assert_eq!(shown(&told), ["match a2 b2 c2 @6"]);
+    assert!(told.iter().all(|told| matches!(told, Output::Match(found)
+        if Some(found.version) == change.new_version)));
+}
+
+#[test]
+fn each_verdict_is_told_with_its_reason() {
+    let old = rules(
+        "rule same { match a -> b }
+         rule told { match a -> b  emit { n: a.n } }
+         rule part { match a -> b -> c  skip none }
+         rule start { match a -> b }
+         rule keyed { key k  match a -> b }
+         rule gone { match a -> b -> c }",
+    );
+    let new = rules(
+        "rule fresh { match c -> b }
+         # Neither comments nor what people should know change anything.
+         rule same { about \"the same\"  match a -> b }
+         rule told { match a -> b  emit { m: a.n } }
+         rule part { match a -> b[n > 1] -> c  skip none }
+         rule start { match a[n > 0] -> b }
+         rule keyed { key n  match a -> b }",
+    );
+    let (mut engine, _) = seen(&old, "a1 a2");
+    let done = engine.replace_rules(&new).unwrap();
+    assert_eq!(
+        done.to_string(),
+        "fresh: added\n\
+         same: unchanged (2 partial matches)\n\
+         told: kept (2 partial matches)\n\
+         part: kept in part (2 partial matches)\n\
+         start: reset, its first step is another one (2 partial matches dropped)\n\
+         keyed: reset, its key is another one (2 partial matches dropped)\n\
+         gone: removed (2 partial matches dropped)"
+    );
+    assert_eq!(done.dropped(), 6);
+    assert_eq!(engine.rules().next().unwrap().name, "fresh".into());
+    assert_eq!(engine.rules().nth(1).unwrap().meta.about.as_deref(), Some("the same"));
+}
+
+#[test]
+fn deadlines_move_with_their_bounds() {
+    let cases = [
+        // The new deadline is ahead, and was passed: then it passes at once.
+        ("match a -> not b for 10s", "a1 d1", "match a -> not b for 3s", vec!["match a1 @3"]),
+        ("match a -> not b for 9s", "a1 d1 d2", "match a -> not b for 1s", vec!["match a1 @2"]),
+        ("match a -> not b for 3s", "a1 d1", "match a -> not b for 20s", vec![]),
+        (
+            "match a -> b within 9s  on timeout emit { n: a.n }",
+            "a1 d1",
+            "match a -> b within 4s  on timeout emit { n: a.n }",
+            vec!["timeout a1 @4"],
+        ),
+    ];
+    for (old, events, new, expected) in cases {
+        let (_, mut engine) = replaced(old, events, new);
+        let mut told = Vec::new();
+        push(&mut engine, 8, "d1", &mut told);
+        assert_eq!(shown(&told), expected, "{new}");
+    }
+}
+
+#[test]
+fn what_a_new_condition_asks_of_captured_events_is_found_in_them() {
+    let old = "match a as first -> b{2..} as bs -> c";
+    let new = "match a as first -> b{2..} as bs
+               -> c[n == sum(bs.n) + first.n + last(bs.n) * 10 + max(bs.n)]";
+    let (change, mut engine) = replaced(old, "a1 b2 b4 b3 d1", new);
+    assert_eq!(change.dropped, 0, "{change}");
+    let mut told = Vec::new();
+    push(&mut engine, 5, "c43 c44", &mut told);
+    assert_eq!(shown(&told), ["match first1 bs2 bs4 bs3 c44 @6"]);
+}
+
+#[test]
+fn named_repetitions_are_still_counted() {
+    let old = "match (a -> b){1..3} as round -> c  emit { n: count(round) }";
+    let new = "match (a -> b){1..3} as round -> c[n > 1] -> d  emit { rounds: count(round) }";
+    let (change, mut engine) = replaced(old, "a1 b1 a2 b2 d1", new);
+    assert_eq!(change.dropped, 0, "{change}");
+    let mut told = Vec::new();
+    push(&mut engine, 5, "c2 d2", &mut told);
+    let emits: Vec<_> = told
+        .iter()
+        .map(|told| match told {
+            Output::Match(found) => found.emit.to_string(),
+            other => format!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(emits, ["{ rounds: 2 }"]);
+}
+
+#[test]
+fn what_is_in_a_list_is_no_part_of_a_condition() {
+    let with = |list: &str| {
+        rules(&format!(
+            "list watched: int = [{list}]  rule r {{ match a[n in watched] -> b -> c }}"
+        ))
+    };
+    let (mut engine, mut told) = seen(&with("1, 2"), "a1 b1");
+    let done = engine.replace_rules(&with("3")).unwrap();
+    let change = done.rule("r").unwrap();
+    assert_eq!((&change.verdict, change.kept), (&Verdict::Kept, 1));
+    assert_ne!(change.old_version, change.new_version);
+    push(&mut engine, 2, "c1 a1 b1 c2 a3 b2 c3", &mut told);
+    assert_eq!(shown(&told), ["match a1 b1 c1 @2", "match a3 b2 c3 @8"]);
+}
+
+#[test]
+fn event_types_may_change() {
+    let old = RuleSet::parse(
+        "event a { at: time, k: int }
+         event b { at: time, k: int, gone: string }
+         rule r { key k  match a -> b  emit { k } }
+         rule other { key k  match b -> a }",
+    )
+    .unwrap();
+    // Another order, fields that come and go, a type that is new, one whose field is another.
+    let new = RuleSet::parse(
+        "event z { k: int, at: time }
+         event b { extra: int?, k: int, at: time }
+         event a { k: int, at: time, extra: int? }
+         rule r { key k  match a -> b  emit { k, extra: b.extra } }
+         rule other { key k  match b -> a }
+         rule fresh { key k  match z }",
+    )
+    .unwrap();
+    let at = |second: i64| ("at", Value::Time(Timestamp::from_millis(1000 * second)));
+    let mut engine: Engine<Record> =
+        Engine::builder().rules(old).out_of_order(Duration::from_secs(2)).build().unwrap();
+    let mut told = Vec::new();
+    let mut make = |engine: &mut Engine<Record>, ty, fields: Vec<(&str, Value)>| {
+        let event = Record::from_fields(engine.schema(), ty, fields).unwrap();
+        engine.push(&event, &mut told).unwrap();
+    };
+    let k = || ("k", Value::Int(7));
+    make(&mut engine, "a", vec![at(0), k()]);
+    make(&mut engine, "b", vec![at(5), k(), ("gone", Value::from("x"))]); // waits to be put in order
+    let done = engine.replace_rules(&new).unwrap();
+    let verdicts: Vec<_> = done.rules.iter().map(|rule| rule.verdict.clone()).collect();
+    assert_eq!(verdicts, [Verdict::Kept, Verdict::Kept, Verdict::Added]);
+    make(&mut engine, "a", vec![at(6), k()]);
+    make(&mut engine, "z", vec![at(7), k()]);
+    make(&mut engine, "b", vec![at(9), k(), ("extra", Value::Int(3))]);
+    engine.finish(&mut told);
+    let emitted: Vec<_> = told
+        .iter()
+        .map(|told| match told {
+            Output::Match(found) => format!("{} {}", found.rule, found.emit),
+            other => format!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(
+        emitted,
+        ["r { k: 7, extra: null }", "other null", "fresh null", "r { k: 7, extra: 3 }"]
+    );
+
+    let retyped = RuleSet::parse(
+        "event a { k: int, at: time, extra: string? }
+         event b { extra: int?, k: int, at: time }
+         rule r { key k  match a -> b  emit { k, extra: b.extra } }",
+    )
+    .unwrap();
+    let plan = engine.plan_replacement(&retyped);
+    let reason = String::from("the field `a.extra` is declared with another type");
+    assert_eq!(plan.rule("r").unwrap().verdict, Verdict::Reset(reason));
+    assert_eq!(plan.rule("other").unwrap().verdict, Verdict::Removed);
+}
+
+#[cfg(feature = "derive")]
+#[test]
+fn rules_that_do_not_fit_the_events_are_refused_and_nothing_changes() {
+    use kleene::{Event, Pattern};
+
+    #[derive(Clone, Event)]
+    struct A {
+        n: i64,
+        at: Timestamp,
+    }
+
+    let rules = |body: &str| {
+        RuleSet::parse(&format!("event a {{ n: int, m: int?, at: time }} rule r {{ {body} }}"))
+            .unwrap()
+    };
+    let own = Pattern::<A>::begin("x").followed_by("y").build().unwrap();
+    let mut engine = Engine::builder()
+        .pattern("own", &own)
+        .rules(rules("match a[n > 0] -> a[n > 1]"))
+        .build()
+        .unwrap();
+    let mut told = Vec::new();
+    let event = |second: i64| A { n: second, at: Timestamp::from_millis(1000 * second) };
+    engine.push(&event(1), &mut told).unwrap();
+    let refused = engine.replace_rules(&rules("match a[m > 0]")).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the rules cannot be replaced; the rule `r` does not fit the events: the events' type `a` \
+         has no field `m`, which the rule reads"
+    );
+    assert!(refused.replacement().is_refused());
+    // A rule that the host built stays, too, with what it holds.
+    engine.replace_rules(&rules("match a[n > 0] -> a[n > 5]")).unwrap();
+    for second in 2..7 {
+        engine.push(&event(second), &mut told).unwrap();
+    }
+    let names: Vec<_> = engine.rules().map(|rule| rule.name.clone()).collect();
+    assert_eq!(names, ["own".into(), "r".into()] as [Arc<str>; 2]);
+    let matches: Vec<_> = told
+        .iter()
+        .filter_map(|told| match told {
+            Output::Match(found) => Some((&*found.rule, found.start.as_millis() / 1000)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(matches, [("own", 1), ("own", 3), ("own", 5), ("r", 1)]);
+}
+
+// Random patterns.
+
+/// Where combinations explode, the rest of the stream is left out.
+const MOST_PARTIALS: u64 = 1500;
+
+/// The rule that says `pattern`, with more clauses; `None` where the language has no words for it.
+fn as_rules(pattern: &Pattern, clauses: &str) -> Option<RuleSet> {
+    let text = text::rule(pattern).ok()?;
+    let end = text.rfind('}')?;
+    RuleSet::parse(&format!("{}{clauses}\n}}", &text[..end])).ok()
+}
+
+fn engine(rules: &RuleSet) -> Option<Engine<Record>> {
+    Engine::builder().rules(rules.clone()).build().ok()
+}
+
+/// What was told but for what says by which rule, and what it emits.
+fn without_version(told: &[Output<Record>]) -> Vec<String> {
+    let found = |kind: &str, found: &kleene::stream::Found<Record>| {
+        let events = found.events.iter().map(|(name, event)| {
+            format!("{name}={:?}@{}", event.values(), event.time().as_millis())
+        });
+        format!("{kind} {:?} at {}", events.collect::<Vec<_>>(), found.end.as_millis())
+    };
+    told.iter()
+        .map(|output| match output {
+            Output::Match(one) => found("match", one),
+            Output::Timeout(one) => found("timeout", &one.found),
+            other => format!("{other:?}"),
+        })
+        .collect()
+}
+
+/// The steps of a pattern with their conditions.
+fn steps(sequence: &Sequence, found: &mut Vec<(StageId, ConditionId)>) {
+    for item in &sequence.items {
+        match &item.kind {
+            ItemKind::Step { stage, condition, .. } | ItemKind::Not { stage, condition } => {
+                found.push((*stage, *condition));
+            }
+            ItemKind::Group { body, .. } => steps(body, found),
+            ItemKind::Ways { ways, .. } => ways.iter().for_each(|way| steps(way, found)),
+        }
+    }
+    found.extend(sequence.without.iter().map(|without| (without.stage, without.condition)));
+}
+
+/// The value that no event has before a rule is replaced.
+const NEW_VALUE: i64 = 9;
+
+/// The pattern with another condition, which differs only for events with the new value.
+fn edited(pattern: &Pattern, condition: ConditionId, wider: bool) -> Pattern {
+    let mut pattern = pattern.clone();
+    let is_new = |op| {
+        let value = Expr::Literal(Value::Int(NEW_VALUE));
+        let field = Expr::Field(FieldRef::Declared(FieldId::new(1)));
+        Expr::Binary(op, Box::new(field), Box::new(value))
+    };
+    let binary = |op, a, b| Test::Expr(Expr::Binary(op, Box::new(a), Box::new(b)));
+    let test = &mut pattern.conditions[condition.index()].test;
+    *test = match test.clone() {
+        Test::Expr(old) if wider => binary(BinaryOp::Or, old, is_new(BinaryOp::Eq)),
+        Test::Expr(old) => binary(BinaryOp::And, old, is_new(BinaryOp::Ne)),
+        _ => Test::Expr(is_new(BinaryOp::Ne)),
+    };
+    pattern
+}
+
+/// The events from `moment` on with some that have the new value.
+fn with_new_values(events: &[Record], moment: usize) -> Vec<Record> {
+    let change = |(index, event): (usize, &Record)| match event.values() {
+        [ty, Value::Int(v)] if index >= moment && *v >= 3 => {
+            let values = vec![ty.clone(), Value::Int(NEW_VALUE)];
+            Record::new(event.type_id(), event.time(), values)
+        }
+        _ => event.clone(),
+    };
+    events.iter().enumerate().map(change).collect()
+}
+
+fn check_counts(
+    engine: &Engine<Record>,
+    done: &Replacement,
+    before: u64,
+) -> Result<(), TestCaseError> {
+    let kept: u64 = done.rules.iter().map(|rule| rule.kept).sum();
+    prop_assert_eq!(kept + done.dropped(), before);
+    prop_assert_eq!(kept, engine.stats().partials);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_rule_set_replaced_by_itself_changes_no_output(
+        pattern in random::pattern().prop_map(|pattern| pattern.repaired().build()),
+        events in random::stream(),
+        moments in prop::collection::vec(0..3_u8, 13),
+        lateness in 0..3_u64,
+    ) {
+        let Some(rules) = as_rules(&pattern.0, "# the same\n") else { return Ok(()) };
+        // Its version is another one, and with it the way on which everything goes over.
+        let told_so = as_rules(&pattern.0, "emit { told: 1 }").expect("it can tell something");
+        let start = || {
+            let engine = Engine::builder().rules(rules.clone());
+            engine.out_of_order(Duration::from_millis(lateness)).build().ok()
+        };
+        let (Some(mut plain), Some(mut live)) = (start(), start()) else { return Ok(()) };
+        let (mut expected, mut told) = (Vec::new(), Vec::new());
+        for (event, moment) in events.0.iter().zip(moments) {
+            if moment > 0 {
+                let new = if moment == 1 { &rules } else { &told_so };
+                let before = live.stats().partials;
+                let done = live.replace_rules(new).expect("it was run before");
+                check_counts(&live, &done, before)?;
+                let verdict = &done.rules[0].verdict;
+                prop_assert!(matches!(verdict, Verdict::Unchanged | Verdict::Kept), "{}", done);
+            }
+            plain.push(event, &mut expected).expect("it has not ended");
+            live.push(event, &mut told).expect("it has not ended");
+            prop_assert_eq!(without_version(&told), without_version(&expected));
+            if plain.stats().partials > MOST_PARTIALS {
+                break;
+            }
+        }
+        plain.finish(&mut expected);
+        live.finish(&mut told);
+        prop_assert_eq!(without_version(&told), without_version(&expected));
+        let counts = |engine: &Engine<Record>| (engine.stats().partials, engine.stats().keys);
+        prop_assert_eq!(counts(&live), counts(&plain));
+    }
+
+    #[test]
+    fn a_rule_edited_where_nothing_has_passed_finds_what_it_would_have_found_from_the_start(
+        pattern in random::pattern().prop_map(|pattern| pattern.repaired().build()),
+        events in random::stream(),
+        moment in 0..13_usize,
+        which in any::<prop::sample::Index>(),
+        wider in any::<bool>(),
+    ) {
+        let mut all = Vec::new();
+        steps(&pattern.0.body, &mut all);
+        let (_, condition) = *which.get(&all);
+        let new = Built(edited(&pattern.0, condition, wider));
+        let (Some(old), Some(new)) = (as_rules(&pattern.0, ""), as_rules(&new.0, "")) else {
+            return Ok(());
+        };
+        let (Some(mut from_start), Some(mut live)) = (engine(&new), engine(&old)) else {
+            return Ok(());
+        };
+        let events = with_new_values(&events.0, moment);
+        let (mut expected, mut told) = (Vec::new(), Vec::new());
+        let mut all_kept = true;
+        for (index, event) in events.iter().enumerate() {
+            if index == moment {
+                let before = live.stats().partials;
+                let done = live.replace_rules(&new).expect("it runs elsewhere");
+                check_counts(&live, &done, before)?;
+                all_kept = done.dropped() == 0;
+            }
+            from_start.push(event, &mut expected).expect("it has not ended");
+            live.push(event, &mut told).expect("it has not ended");
+            if from_start.stats().partials > MOST_PARTIALS {
+                break;
+            }
+        }
+        from_start.finish(&mut expected);
+        live.finish(&mut told);
+        let (expected, told) = (without_version(&expected), without_version(&told));
+        if all_kept {
+            prop_assert_eq!(told, expected);
+        } else if pattern.0.skip.strategy == SkipStrategy::None {
+            prop_assert!(told.iter().all(|one| expected.contains(one)), "{:?} {:?}", told, expected);
+        }
+    }
+
+    #[test]
+    fn an_edit_of_the_last_step_keeps_all_that_have_not_reached_it(
+        pattern in random::pattern().prop_map(|pattern| pattern.repaired().build()),
+        events in random::stream(),
+        moment in 0..13_usize,
+    ) {
+        let Some(ItemKind::Step { stage, condition, .. }) =
+            pattern.0.body.items.last().map(|item| &item.kind)
+        else {
+            return Ok(());
+        };
+        let new = edited(&pattern.0, *condition, false);
+        let (Some(old), Some(new)) = (as_rules(&pattern.0, ""), as_rules(&new, "")) else {
+            return Ok(());
+        };
+        let Some(mut live) = engine(&old) else { return Ok(()) };
+        for event in events.0.iter().take(moment) {
+            live.push(event, &mut Vec::new()).expect("it has not ended");
+            if live.stats().partials > MOST_PARTIALS {
+                return Ok(());
+            }
+        }
+        let name = &pattern.0.stages[stage.index()].name;
+        let not_reached = |engine: &Engine<Record>| -> Vec<String> {
+            let partials = engine.partials("r");
+            let before = partials.iter().filter(|partial| {
+                !partial.is_complete() && partial.events().all(|(step, _)| step != name)
+            });
+            before.map(|partial| format!("{:?}", partial.events().collect::<Vec<_>>())).collect()
+        };
+        let before = not_reached(&live);
+        let done = live.replace_rules(&new).expect("it differs in a condition");
+        prop_assert_eq!(not_reached(&live), before, "{}", done);
+    }
+
+    #[test]
+    fn any_rule_can_take_the_place_of_any_other(
+        patterns in prop::collection::vec(
+            random::pattern().prop_map(|pattern| pattern.repaired().build()), 3),
+        events in random::stream(),
+        moments in prop::collection::vec(prop::option::weighted(0.3, 0..3_usize), 13),
+    ) {
+        let all: Vec<RuleSet> =
+            patterns.iter().filter_map(|pattern| as_rules(&pattern.0, "")).collect();
+        let Some(mut live) = all.first().and_then(engine) else { return Ok(()) };
+        let mut told = Vec::new();
+        let mut last = Timestamp::MIN;
+        for (event, moment) in events.0.iter().zip(moments) {
+            if let Some(new) = moment.and_then(|moment| all.get(moment)) {
+                let before = live.stats().partials;
+                if let Ok(done) = live.replace_rules(new) {
+                    check_counts(&live, &done, before)?;
+                }
+            }
+            live.push(event, &mut told).expect("it has not ended");
+            if live.stats().partials > MOST_PARTIALS {
+                break;
+            }
+        }
+        live.finish(&mut told);
+        prop_assert_eq!((live.stats().partials, live.stats().keys), (0, 0));
+        // Whatever was replaced, what is told is in the order of time.
+        for one in &told {
+            let (Output::Match(found) | Output::Timeout(kleene::stream::Expired { found, .. })) = one
+            else {
+                continue;
+            };
+            prop_assert!(found.end >= last, "{:?}", without_version(&told));
+            last = found.end;
+        }
+    }
+}
