@@ -101,6 +101,7 @@ extern crate self as kleene;
 pub mod diagnostic;
 pub mod event;
 pub mod exec;
+pub mod explain;
 pub mod hir;
 pub mod nfa;
 pub mod pattern;
@@ -112,6 +113,7 @@ pub mod testing;
 pub mod time;
 mod util;
 pub mod value;
+pub mod why;
 
 pub use event::{Event, Record};
 #[cfg(feature = "derive")]

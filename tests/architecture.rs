@@ -16,6 +16,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("syntax", &["time", "diagnostic"]),
     ("hir", &["util", "time", "diagnostic", "value", "schema", "syntax"]),
     ("nfa", &["util", "hir"]),
+    ("explain", &["time", "value", "schema", "hir", "nfa"]),
     ("exec", &["util", "time", "value", "schema", "event", "hir", "nfa"]),
     ("pattern", &["util", "time", "diagnostic", "schema", "event", "hir", "nfa", "exec"]),
     ("ruleset", &["diagnostic", "schema", "syntax", "hir"]),
@@ -23,7 +24,27 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "stream",
         &["util", "time", "value", "schema", "event", "hir", "nfa", "exec", "pattern", "ruleset"],
     ),
-    ("testing", &["time", "diagnostic", "value", "schema", "event", "hir", "ruleset", "stream"]),
+    (
+        "why",
+        &[
+            "time",
+            "diagnostic",
+            "value",
+            "schema",
+            "event",
+            "hir",
+            "nfa",
+            "exec",
+            "explain",
+            "pattern",
+            "ruleset",
+            "stream",
+        ],
+    ),
+    (
+        "testing",
+        &["time", "diagnostic", "value", "schema", "event", "hir", "ruleset", "stream", "why"],
+    ),
 ];
 
 /// What the library does without, and the one file that may do it all the same.

@@ -1,5 +1,7 @@
 //! The general strategy: every partial match is a run through the automaton.
 
+mod probe;
+
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -21,6 +23,8 @@ use crate::nfa::{
 };
 use crate::time::Timestamp;
 use crate::value::{Value, ValueRef};
+
+pub(crate) use probe::{Judged, Place};
 
 /// A condition that the host computes, from the candidate event and what was captured before it.
 pub type HostCondition<E> = Arc<dyn Fn(&E, &Captures<'_, E>) -> bool + Send + Sync>;

@@ -13,7 +13,8 @@ mod outcome;
 pub mod reference;
 mod store;
 
-pub(crate) use outcome::field_of;
+pub(crate) use matcher::{Judged, Place};
+pub(crate) use outcome::{Waiting, field_of};
 
 pub(crate) use migrate::{Extent, Migration};
 

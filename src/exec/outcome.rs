@@ -124,6 +124,15 @@ impl<'a, E: Event> Captures<'a, E> {
         event.map_or(ValueRef::Null, |event| field_of(event, &captured.field))
     }
 
+    /// The value of an expression that speaks of captured events alone.
+    pub(crate) fn known(&self, expr: &Expr, program: &Program) -> Option<Value> {
+        match expr {
+            Expr::Captured(captured) => Some(self.field(captured).to_value()),
+            Expr::Aggregate(aggregate) => Some(self.aggregate(aggregate, program)),
+            _ => None,
+        }
+    }
+
     /// The aggregate over what was captured. Of a group with an alias only the repetitions count.
     pub(crate) fn aggregate(&self, aggregate: &Aggregate, program: &Program) -> Value {
         if let Some(bit) = program.start_bit(aggregate.stage) {
@@ -354,10 +363,28 @@ impl<'a, E> Open<'a, E> {
         self.states.is_empty()
     }
 
+    /// The automaton that it is a run of.
+    pub(crate) fn program(&self) -> &'a Program {
+        self.program
+    }
+
     /// The steps that would move it on, without repetition, in the order of the pattern.
     pub fn awaits(&self) -> Vec<StageId> {
         awaits(self.program, &self.states)
     }
+}
+
+/// A partial match that is open, as far as it takes to tell it from others.
+#[derive(Clone, Debug)]
+pub(crate) struct Waiting {
+    /// The captured events by their numbers, with their steps.
+    pub(crate) captured: Vec<(StageId, u64)>,
+    /// Where it waits; nowhere if it is complete and waits to be told.
+    pub(crate) states: SmallVec<[StateId; 2]>,
+    /// The times of its first event and of its last.
+    pub(crate) start: Timestamp,
+    pub(crate) last: Timestamp,
+    pub(crate) deadline: Option<Timestamp>,
 }
 
 fn awaits(program: &Program, states: &[StateId]) -> Vec<StageId> {
@@ -365,6 +392,20 @@ fn awaits(program: &Program, states: &[StateId]) -> Vec<StageId> {
     stages.sort_unstable();
     stages.dedup();
     stages
+}
+
+impl<E: Event> Open<'_, E> {
+    /// What tells it from others.
+    pub(crate) fn waiting(&self) -> Waiting {
+        let time = |event: Option<&E>| event.map_or(Timestamp::MIN, Event::time);
+        Waiting {
+            captured: self.captures.numbered().map(|(stage, seq, _)| (stage, seq)).collect(),
+            states: self.states.clone(),
+            start: time(self.captures.iter().next().map(|(_, event)| event)),
+            last: time(self.captures.latest()),
+            deadline: self.deadline(),
+        }
+    }
 }
 
 /// An outcome that owns what it has captured.

@@ -365,6 +365,12 @@ impl<E: Event> Engine<E> {
         partials
     }
 
+    /// The first rule as it is run, for those who follow it by other means.
+    pub(crate) fn into_rule(self) -> Option<(RuleInfo, Matcher<E>)> {
+        let Running { info, matcher, .. } = self.rules.into_iter().next()?;
+        Some((info, matcher))
+    }
+
     /// Counts since the engine was built, and what it holds now.
     pub fn stats(&self) -> Stats {
         let divisions: u64 = self.rules.iter().map(|rule| rule.store.divisions_by_zero()).sum();

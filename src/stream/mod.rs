@@ -86,3 +86,7 @@ pub use sink::{Ignore, Late, OnMatch, Overflow, Reason, Rejected, Sink, on_match
 pub use stats::Stats;
 pub use told::{Expired, Found, Match, Output, Partial, Timeout};
 pub use watermark::SourceId;
+
+pub(crate) use reorder::Reorder;
+pub(crate) use told::RuleInfo;
+pub(crate) use watermark::{Progress, Strategy};

@@ -223,6 +223,11 @@ impl<'a, E: Event> Partial<'a, E> {
         self.open.start_seq()
     }
 
+    /// The rule with the events' numbers, and what it waits for in the automaton.
+    pub(crate) fn parts(&self) -> (&'a RuleInfo, &Open<'a, E>) {
+        (self.info, &self.open)
+    }
+
     /// The key: names and values.
     pub fn key(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a Value)> + use<'a, E> {
         self.info.rule.key.iter().map(|part| &part.name).zip(self.key)

@@ -1,0 +1,192 @@
+//! What an event would do, asked before it is pushed: for people who want to know why.
+//!
+//! Nothing here is on the way of events. The answers come from the same guards, tested by the same
+//! code, as those of the matcher itself.
+
+use smallvec::SmallVec;
+
+use super::{CandidateScope, Matcher, NIL, Run, Step, Store};
+use crate::event::Event;
+use crate::exec::key::KeyState;
+use crate::exec::outcome::{Captures, Waiting};
+use crate::hir::StageId;
+use crate::hir::eval::Scope;
+use crate::nfa::{Action, Guard, GuardId, StateId};
+use crate::time::Timestamp;
+
+/// A partial match in one place, with all that an event can do to it there.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    run: Run,
+    pub(crate) ways: Vec<Way>,
+}
+
+/// One thing that an event can do, and whether this one does.
+#[derive(Clone, Debug)]
+pub(crate) struct Way {
+    pub(crate) action: Action,
+    pub(crate) judged: Judged,
+}
+
+/// A guard with its answer, and its parts with theirs.
+#[derive(Clone, Debug)]
+pub(crate) struct Judged {
+    pub(crate) guard: GuardId,
+    pub(crate) holds: bool,
+    pub(crate) parts: Vec<Judged>,
+}
+
+impl Place {
+    /// The state in which it waits.
+    pub(crate) fn state(&self) -> StateId {
+        self.run.state
+    }
+
+    /// The time of the event captured last.
+    pub(crate) fn last(&self) -> Timestamp {
+        Timestamp::from_millis(self.run.last)
+    }
+}
+
+impl<E: Event> Matcher<E> {
+    /// What `event` would do to each partial match of a key, and last to one that begins with it.
+    /// Deadlines up to the event's time have been handled.
+    pub(crate) fn probe(
+        &self,
+        store: &mut Store<E>,
+        key: &KeyState,
+        event: &E,
+        seq: u64,
+    ) -> (Vec<Place>, Place) {
+        let time = event.time().as_millis();
+        let mut step = Step {
+            matcher: self,
+            program: &self.program,
+            store,
+            event,
+            seq,
+            time,
+            stored: NIL,
+            overflow: 0,
+        };
+        let places = key.runs.iter().map(|run| step.place(run)).collect();
+        let nothing = step.nothing();
+        (places, step.place(&nothing))
+    }
+
+    /// When the event last came that must not have come before a match starts, while that matters.
+    pub(crate) fn broken(key: &KeyState) -> Option<Timestamp> {
+        key.broken.map(Timestamp::from_millis)
+    }
+
+    /// What conditions see of `event` from this place.
+    pub(crate) fn scope<'a>(
+        &'a self,
+        store: &'a Store<E>,
+        place: &Place,
+        event: &'a E,
+    ) -> impl Scope + use<'a, E> {
+        CandidateScope {
+            event,
+            captures: Captures::new(&store.chains, place.run.head),
+            extras: &store.extras,
+            program: &self.program,
+            extra: place.run.extra,
+        }
+    }
+
+    /// What a partial match has captured, if one that has captured these events is open.
+    pub(crate) fn captures_of<'a>(
+        store: &'a Store<E>,
+        key: &KeyState,
+        captured: &[(StageId, u64)],
+    ) -> Option<Captures<'a, E>> {
+        let runs = key.runs.iter().map(|run| run.head);
+        let mut heads = runs.chain(key.completed.iter().map(|match_| match_.head));
+        let head = heads.find(|head| numbers(store, *head) == captured)?;
+        Some(Captures::new(&store.chains, head))
+    }
+
+    /// The captured events of a place, by their numbers.
+    pub(crate) fn captured(store: &Store<E>, place: &Place) -> Vec<(StageId, u64)> {
+        numbers(store, place.run.head)
+    }
+
+    /// The partial matches of a key, by what they have captured; one that waits in several places is
+    /// one.
+    pub(crate) fn waiting(store: &Store<E>, key: &KeyState) -> Vec<Waiting> {
+        let mut all: Vec<Waiting> = Vec::new();
+        let mut by_captured = hashbrown::HashMap::new();
+        let mut add = |head: u32, start: i64, last: i64, place: Option<(StateId, i64)>| {
+            let captured = numbers(store, head);
+            let index =
+                *by_captured.entry((captured.clone(), place.is_some())).or_insert_with(|| {
+                    all.push(Waiting {
+                        captured,
+                        states: SmallVec::new(),
+                        start: Timestamp::from_millis(start),
+                        last: Timestamp::from_millis(last),
+                        deadline: None,
+                    });
+                    all.len() - 1
+                });
+            if let Some((state, deadline)) = place {
+                let waiting = &mut all[index];
+                if !waiting.states.contains(&state) {
+                    waiting.states.push(state);
+                }
+                let deadline = (deadline < i64::MAX).then_some(Timestamp::from_millis(deadline));
+                waiting.deadline = match (waiting.deadline, deadline) {
+                    (Some(a), Some(b)) => Some(a.min(b)),
+                    (a, b) => a.or(b),
+                };
+            }
+        };
+        for run in &key.runs {
+            add(run.head, run.start, run.last, Some((run.state, run.deadline)));
+        }
+        for match_ in &key.completed {
+            add(match_.head, match_.start, match_.last, None);
+        }
+        all
+    }
+}
+
+/// The events of the chain that ends in `head`.
+fn numbers<E: Event>(store: &Store<E>, head: u32) -> Vec<(StageId, u64)> {
+    let captures = Captures::new(&store.chains, head);
+    captures.numbered().map(|(stage, seq, _)| (stage, seq)).collect()
+}
+
+impl<E: Event> Step<'_, E> {
+    fn place(&mut self, run: &Run) -> Place {
+        let program = self.program;
+        // An epoch for this place: what was remembered of others does not count.
+        self.store.scratch.epoch += 1;
+        let epoch = self.store.scratch.epoch;
+        let ways = program.edges(run.state).iter();
+        let ways = ways
+            .filter(|edge| run.head != NIL || starts(edge.action))
+            .map(|edge| Way { action: edge.action, judged: self.judge(edge.guard, run, epoch) });
+        Place { run: *run, ways: ways.collect() }
+    }
+
+    fn judge(&mut self, guard: GuardId, run: &Run, epoch: u64) -> Judged {
+        let program = self.program;
+        let parts: SmallVec<[GuardId; 4]> = match &program.guards[guard.index()] {
+            Guard::And(parts) | Guard::Or(parts) => SmallVec::from_slice(parts),
+            Guard::Not(inner) => SmallVec::from_slice(&[*inner]),
+            _ => SmallVec::new(),
+        };
+        Judged {
+            guard,
+            holds: self.guard(guard, run, epoch),
+            parts: parts.into_iter().map(|part| self.judge(part, run, epoch)).collect(),
+        }
+    }
+}
+
+/// What an event can do where nothing was captured yet.
+fn starts(action: Action) -> bool {
+    matches!(action, Action::Take { .. } | Action::Stop)
+}

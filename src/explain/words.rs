@@ -1,0 +1,662 @@
+//! Patterns and conditions in the spelling of rules, with captured values in their places where
+//! they are known.
+
+use std::fmt::Write as _;
+
+use crate::hir::eval::{self, Scope};
+use crate::hir::expr::{
+    Aggregate, AggregateOp, BinaryOp, Captured, FieldRef, MatchFact, Pick, Set, ValueSet,
+};
+use crate::hir::{
+    Condition, ConditionId, Contiguity, Expr, Item, ItemKind, LoopMode, Pattern, Quantifier,
+    Sequence, SkipStrategy, StageId, Test,
+};
+use crate::schema::{Schema, TypeId};
+use crate::time::format_millis;
+use crate::value::{Value, ValueRef};
+
+/// How many members of a set are spelled out.
+const SHOWN_MEMBERS: usize = 5;
+/// How many characters of a text are shown.
+const SHOWN_CHARS: usize = 60;
+
+/// Spells the parts of one pattern.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Words<'a> {
+    pub(crate) pattern: &'a Pattern,
+    /// What the pattern's types and fields are called.
+    pub(crate) schema: &'a Schema,
+}
+
+/// What is known where an expression is spelled: the value of a captured field or an aggregate.
+type Known<'k> = &'k dyn Fn(&Expr) -> Option<Value>;
+
+/// A part of a condition that does not hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failed {
+    /// The part as the rule spells it, parameters with their values: `amount > 100`.
+    pub condition: String,
+    /// What was found instead: `amount was 95`.
+    pub found: String,
+}
+
+impl<'a> Words<'a> {
+    /// What a step is called.
+    pub(crate) fn stage(&self, stage: StageId) -> &'a str {
+        self.pattern.stages.get(stage.index()).map_or("?", |stage| &*stage.name)
+    }
+
+    /// What an event type is called.
+    pub(crate) fn ty(&self, ty: Option<TypeId>) -> &'a str {
+        let known = ty.filter(|ty| ty.index() < self.schema.len());
+        known.map_or("any event", |ty| &*self.schema.ty(ty).name)
+    }
+
+    /// The condition of this number, if the pattern has it.
+    pub(crate) fn condition(&self, id: ConditionId) -> Option<&'a Condition> {
+        self.pattern.conditions.get(id.index())
+    }
+
+    /// A condition as a step: `login[not ok]`.
+    pub(crate) fn step(&self, id: ConditionId) -> String {
+        self.step_with(id, &|_| None)
+    }
+
+    /// The same with the values that are known.
+    pub(crate) fn step_with(&self, id: ConditionId, known: Known<'_>) -> String {
+        let Some(condition) = self.condition(id) else { return String::from("an event") };
+        let ty = self.ty(condition.ty);
+        match self.test(&condition.test, condition.ty, known) {
+            Some(test) => format!("{ty}[{test}]"),
+            None => ty.to_owned(),
+        }
+    }
+
+    /// What a condition asks beside the type.
+    fn test(&self, test: &Test, ty: Option<TypeId>, known: Known<'_>) -> Option<String> {
+        match test {
+            Test::True => None,
+            Test::Expr(expr) => Some(self.expr(expr, ty, known)),
+            Test::Host { .. } => Some(String::from("a condition of the program")),
+            Test::All(tests) => {
+                let tests: Vec<String> =
+                    tests.iter().filter_map(|test| self.test(test, ty, known)).collect();
+                (!tests.is_empty()).then(|| tests.join(" and "))
+            }
+        }
+    }
+
+    /// The parts of `expr`, joined by `and`, that do not hold in `scope`.
+    pub(crate) fn failed<S: Scope>(
+        &self,
+        expr: &Expr,
+        candidate: Option<TypeId>,
+        scope: &S,
+        failed: &mut Vec<Failed>,
+    ) {
+        if let Expr::Binary(BinaryOp::And, a, b) = expr {
+            self.failed(a, candidate, scope, failed);
+            self.failed(b, candidate, scope, failed);
+            return;
+        }
+        if eval::test(expr, scope) {
+            return;
+        }
+        let condition = self.expr(expr, candidate, &|_| None);
+        let mut sides = Vec::new();
+        self.sides(expr, candidate, scope, &mut sides);
+        let found = match (expr, &sides[..]) {
+            (Expr::Binary(BinaryOp::Eq, ..), [(_, a), (_, b)])
+                if !a.is_null() && !b.is_null() && is_leaf_pair(expr) =>
+            {
+                format!("{} is not {}", shown(a), shown(b))
+            }
+            (_, []) => String::from("it is false"),
+            (_, sides) => {
+                let sides = sides.iter().map(|(text, value)| {
+                    if value.is_null() {
+                        format!("{text} was missing")
+                    } else {
+                        format!("{text} was {}", shown(value))
+                    }
+                });
+                sides.collect::<Vec<_>>().join(", ")
+            }
+        };
+        failed.push(Failed { condition, found });
+    }
+
+    /// What in `expr` has a value that its text does not show, each once.
+    fn sides<S: Scope>(
+        &self,
+        expr: &Expr,
+        candidate: Option<TypeId>,
+        scope: &S,
+        sides: &mut Vec<(String, Value)>,
+    ) {
+        let mut add = |expr: &Expr| {
+            let text = self.expr(expr, candidate, &|_| None);
+            if sides.iter().all(|(known, _)| *known != text) {
+                sides.push((text, eval::eval(expr, scope).into_value()));
+            }
+        };
+        match expr {
+            Expr::Literal(_) => {}
+            Expr::Field(_)
+            | Expr::Captured(_)
+            | Expr::Aggregate(_)
+            | Expr::Key(_)
+            | Expr::Match(_)
+            | Expr::Register(_) => add(expr),
+            Expr::Not(x) | Expr::IsNull(x) | Expr::Regex(x, _) => {
+                self.sides(x, candidate, scope, sides);
+            }
+            Expr::In(x, set) => {
+                self.sides(x, candidate, scope, sides);
+                match &**set {
+                    Set::Values(_) => {}
+                    Set::Range(low, high) => {
+                        self.sides(low, candidate, scope, sides);
+                        self.sides(high, candidate, scope, sides);
+                    }
+                    Set::Expr(list) => self.sides(list, candidate, scope, sides),
+                }
+            }
+            Expr::Binary(
+                BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem,
+                a,
+                b,
+            ) => {
+                add(expr);
+                self.sides(a, candidate, scope, sides);
+                self.sides(b, candidate, scope, sides);
+            }
+            Expr::Binary(_, a, b) => {
+                self.sides(a, candidate, scope, sides);
+                self.sides(b, candidate, scope, sides);
+            }
+            Expr::Neg(x) => self.sides(x, candidate, scope, sides),
+            Expr::If(parts) => {
+                for part in &**parts {
+                    self.sides(part, candidate, scope, sides);
+                }
+            }
+            Expr::Call(_, args) => {
+                add(expr);
+                for arg in args {
+                    self.sides(arg, candidate, scope, sides);
+                }
+            }
+            Expr::List(items) => {
+                for item in items {
+                    self.sides(item, candidate, scope, sides);
+                }
+            }
+            Expr::Record(fields) => {
+                for (_, value) in fields {
+                    self.sides(value, candidate, scope, sides);
+                }
+            }
+        }
+    }
+
+    /// An expression over a candidate of type `candidate`.
+    pub(crate) fn expr(&self, expr: &Expr, candidate: Option<TypeId>, known: Known<'_>) -> String {
+        let mut writer = Writer { words: *self, candidate, of: None, known, out: String::new() };
+        writer.expr(expr, 0);
+        writer.out
+    }
+
+    /// The pattern's body, as after `match`.
+    pub(crate) fn body(&self) -> String {
+        self.sequence(&self.pattern.body)
+    }
+
+    fn sequence(&self, sequence: &Sequence) -> String {
+        let mut out = String::new();
+        for (index, item) in sequence.items.iter().enumerate() {
+            if index > 0 {
+                out.push_str(&arrow(item));
+            }
+            out.push_str(&self.item(item));
+        }
+        if let Some(without) = &sequence.without {
+            let _ = write!(out, " without {}", self.step(without.condition));
+        }
+        out
+    }
+
+    /// Sequences beside each other: `a and b`, `a or b`, `2 of (a, b, c)`.
+    fn ways(&self, ways: &[Sequence], count: usize) -> String {
+        let ways: Vec<String> = ways.iter().map(|way| self.sequence(way)).collect();
+        match count {
+            1 => format!("({})", ways.join(" or ")),
+            count if count == ways.len() => format!("({})", ways.join(" and ")),
+            count => format!("{count} of ({})", ways.join(", ")),
+        }
+    }
+
+    fn item(&self, item: &Item) -> String {
+        match &item.kind {
+            ItemKind::Step { stage, condition, quantifier } => {
+                let step = self.step(*condition);
+                let mut out = format!("{step}{}", quantity(quantifier));
+                out.push_str(&self.until(quantifier));
+                let ty = self.condition(*condition).and_then(|condition| condition.ty);
+                let name = self.stage(*stage);
+                if name != self.ty(ty) {
+                    let _ = write!(out, " as {name}");
+                }
+                out
+            }
+            ItemKind::Not { condition, .. } => {
+                let bound = item.gap.and_then(|gap| gap.max);
+                let bound = bound.map(|max| format!(" for {}", format_millis(max)));
+                format!("not {}{}", self.step(*condition), bound.unwrap_or_default())
+            }
+            ItemKind::Ways { ways, count } => self.ways(ways, *count),
+            ItemKind::Group { body, quantifier, within, alias } => {
+                let inner = self.sequence(body);
+                // Ways bring brackets of their own.
+                let is_bracketed = body.items.len() == 1
+                    && matches!(body.items[0].kind, ItemKind::Ways { .. })
+                    && within.is_none()
+                    && body.without.is_none();
+                if is_bracketed && quantifier.is_once() && alias.is_none() {
+                    return inner;
+                }
+                let mut out = format!("({inner}");
+                if let Some(within) = within {
+                    let _ = write!(out, " within {}", format_millis(*within));
+                }
+                let _ = write!(out, "){}{}", quantity(quantifier), self.until(quantifier));
+                if let Some(alias) = alias {
+                    let _ = write!(out, " as {}", self.stage(*alias));
+                }
+                out
+            }
+        }
+    }
+
+    fn until(&self, quantifier: &Quantifier) -> String {
+        let until = quantifier.until.map(|until| format!(" until {}", self.step(until)));
+        until.unwrap_or_default()
+    }
+
+    /// The strategy after a match, as after `skip`.
+    pub(crate) fn skip(&self) -> String {
+        let skip = &self.pattern.skip;
+        let ordered = if skip.ordered { " ordered" } else { "" };
+        let strategy = match &skip.strategy {
+            SkipStrategy::None => String::from("none"),
+            SkipStrategy::PastLast => String::from("past last"),
+            SkipStrategy::ToNext => String::from("to next"),
+            SkipStrategy::ToFirst(stage) => format!("to first {}", self.stage(*stage)),
+            SkipStrategy::ToLast(stage) => format!("to last {}", self.stage(*stage)),
+        };
+        format!("{strategy}{ordered}")
+    }
+
+    /// What the strategy does to others once something has matched.
+    pub(crate) fn skip_effect(&self) -> String {
+        let skip = self.skip();
+        let what = match &self.pattern.skip.strategy {
+            SkipStrategy::None => String::from("nothing"),
+            SkipStrategy::PastLast => String::from("what began before its end"),
+            SkipStrategy::ToNext => String::from("what began with the same event"),
+            SkipStrategy::ToFirst(stage) => {
+                format!("what began before its first `{}`", self.stage(*stage))
+            }
+            SkipStrategy::ToLast(stage) => {
+                format!("what began before its last `{}`", self.stage(*stage))
+            }
+        };
+        format!("`skip {skip}` drops {what}")
+    }
+
+    /// Whether a match can hold several events of this step.
+    pub(crate) fn is_many(&self, stage: StageId) -> bool {
+        fn search(sequence: &Sequence, stage: StageId, repeats: bool) -> Option<bool> {
+            sequence.items.iter().find_map(|item| match &item.kind {
+                ItemKind::Step { stage: of, quantifier, .. } if *of == stage => {
+                    Some(repeats || quantifier.max != Some(1))
+                }
+                ItemKind::Group { body, quantifier, .. } => {
+                    search(body, stage, repeats || quantifier.max != Some(1))
+                }
+                ItemKind::Ways { ways, .. } => {
+                    ways.iter().find_map(|way| search(way, stage, repeats))
+                }
+                _ => None,
+            })
+        }
+        search(&self.pattern.body, stage, false).unwrap_or(false)
+    }
+}
+
+/// Whether both sides of a comparison are what has a value of its own.
+fn is_leaf_pair(expr: &Expr) -> bool {
+    let is_leaf =
+        |expr: &Expr| matches!(expr, Expr::Field(_) | Expr::Captured(_) | Expr::Aggregate(_));
+    matches!(expr, Expr::Binary(_, a, b) if is_leaf(a) && is_leaf(b))
+}
+
+/// A value as rules spell it, cut where it is long.
+pub(crate) fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(SHOWN_CHARS) {
+        Some((cut, _)) => format!("{}...", &text[..cut]),
+        None => text,
+    }
+}
+
+/// ` -> next `
+pub(crate) fn arrow(item: &Item) -> String {
+    let mut out = String::from(" ->");
+    if let (Some(gap), false) = (item.gap, matches!(item.kind, ItemKind::Not { .. })) {
+        let bound = |millis: i64| if millis == 0 { String::new() } else { format_millis(millis) };
+        let _ = write!(out, "[{}..{}]", bound(gap.min), gap.max.map_or(String::new(), bound));
+    }
+    out.push_str(match item.contiguity {
+        Contiguity::Next => " next ",
+        Contiguity::Relaxed => " ",
+        Contiguity::Any => " any ",
+    });
+    out
+}
+
+/// `{2..5 next}`, `+`, or nothing for once.
+pub(crate) fn quantity(quantifier: &Quantifier) -> String {
+    let Quantifier { min, max, optional, inner, mode, until: _ } = quantifier;
+    let once = *min == 1 && *max == Some(1);
+    if once {
+        return String::from(if *optional { "?" } else { "" });
+    }
+    let mut out = String::from("{");
+    match (optional, min, max) {
+        (true, 1, Some(max)) => {
+            let _ = write!(out, "0..{max}");
+        }
+        (true, 1, None) => out.push_str("0.."),
+        (_, min, Some(max)) if min == max => {
+            let _ = write!(out, "{min}");
+        }
+        (_, min, Some(max)) => {
+            let _ = write!(out, "{min}..{max}");
+        }
+        (_, min, None) => {
+            let _ = write!(out, "{min}..");
+        }
+    }
+    out.push_str(match inner {
+        Contiguity::Next => " next",
+        Contiguity::Relaxed => "",
+        Contiguity::Any => " any",
+    });
+    let fixed = *max == Some(*min);
+    out.push_str(match mode {
+        _ if fixed => "",
+        LoopMode::Greedy => "",
+        LoopMode::Each => " each",
+        LoopMode::Longest => " longest",
+    });
+    out.push('}');
+    if *optional && *min > 1 {
+        out.push('?');
+    }
+    match out.as_str() {
+        "{1..}" => String::from("+"),
+        "{0..}" => String::from("*"),
+        _ => out,
+    }
+}
+
+/// How tightly an operator binds.
+fn strength(op: BinaryOp) -> u8 {
+    match op {
+        BinaryOp::Or => 1,
+        BinaryOp::And => 2,
+        BinaryOp::Add | BinaryOp::Sub => 5,
+        BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem => 6,
+        _ => 4,
+    }
+}
+
+struct Writer<'a, 'k> {
+    words: Words<'a>,
+    candidate: Option<TypeId>,
+    /// The step whose fields a bare one means, inside of an aggregate.
+    of: Option<&'a str>,
+    known: Known<'k>,
+    out: String,
+}
+
+impl Writer<'_, '_> {
+    fn expr(&mut self, expr: &Expr, outer: u8) {
+        let own = match expr {
+            Expr::Binary(op, ..) => strength(*op),
+            Expr::Not(x) if !is_negated_form(x) => 3,
+            Expr::Not(_) | Expr::In(..) | Expr::IsNull(_) | Expr::Regex(..) => 4,
+            Expr::If(_) => 0,
+            Expr::Neg(_) => 7,
+            _ => 9,
+        };
+        let wrap = own < outer;
+        self.out.push_str(if wrap { "(" } else { "" });
+        match expr {
+            Expr::Literal(value) => self.out.push_str(&shown(value)),
+            Expr::Field(field) => self.field(field),
+            Expr::Captured(captured) => match (self.known)(expr) {
+                Some(value) => self.out.push_str(&shown(&value)),
+                None => self.captured(captured),
+            },
+            Expr::Aggregate(aggregate) => {
+                if let Some(value) = (self.known)(expr) {
+                    self.out.push_str(&shown(&value));
+                } else {
+                    self.aggregate(aggregate);
+                }
+            }
+            Expr::Register(_) => self.out.push_str("a captured value"),
+            Expr::Key(_) => self.out.push_str("the key"),
+            Expr::Match(fact) => self.out.push_str(match fact {
+                MatchFact::Start => "match.start",
+                MatchFact::End => "match.end",
+                MatchFact::Step => "match.step",
+                MatchFact::Awaits => "match.awaits",
+                MatchFact::Id => "match.id",
+            }),
+            Expr::Not(x) => match &**x {
+                Expr::In(value, set) => self.membership(value, set, "not in"),
+                Expr::IsNull(value) => {
+                    self.expr(value, 5);
+                    self.out.push_str(" is not null");
+                }
+                x => {
+                    self.out.push_str("not ");
+                    self.expr(x, 4);
+                }
+            },
+            Expr::Neg(x) => {
+                self.out.push('-');
+                self.expr(x, 8);
+            }
+            Expr::Binary(op, a, b) => {
+                // Comparisons do not chain, and `a - (b - c)` keeps its brackets.
+                let comparison = own == 4;
+                self.expr(a, if comparison { 5 } else { own });
+                let _ = write!(self.out, " {} ", op.as_str());
+                self.expr(b, if own <= 2 { own } else { own + 1 });
+            }
+            Expr::In(value, set) => self.membership(value, set, "in"),
+            Expr::IsNull(x) => {
+                self.expr(x, 5);
+                self.out.push_str(" is null");
+            }
+            Expr::Regex(x, regex) => {
+                self.expr(x, 5);
+                let _ = write!(self.out, " ~ {:?}", regex.0.as_str());
+            }
+            Expr::If(parts) => {
+                let [condition, then, otherwise] = &**parts;
+                self.out.push_str("if ");
+                self.expr(condition, 0);
+                self.out.push_str(" then ");
+                self.expr(then, 0);
+                self.out.push_str(" else ");
+                self.expr(otherwise, 0);
+            }
+            Expr::Call(function, args) => {
+                let _ = write!(self.out, "{}(", function.name());
+                self.list(args);
+                self.out.push(')');
+            }
+            Expr::List(items) => {
+                self.out.push('[');
+                self.list(items);
+                self.out.push(']');
+            }
+            Expr::Record(fields) => {
+                self.out.push_str("{ ");
+                for (index, (name, value)) in fields.iter().enumerate() {
+                    self.out.push_str(if index > 0 { ", " } else { "" });
+                    let _ = write!(self.out, "{name}: ");
+                    self.expr(value, 0);
+                }
+                self.out.push_str(" }");
+            }
+        }
+        self.out.push_str(if wrap { ")" } else { "" });
+    }
+
+    fn aggregate(&mut self, aggregate: &Aggregate) {
+        let name = self.words.stage(aggregate.stage);
+        let _ = write!(self.out, "{}(", aggregate_name(aggregate.op));
+        match &aggregate.arg {
+            None => self.out.push_str(name),
+            Some(arg) => {
+                let stages = &self.words.pattern.stages;
+                let ty = stages.get(aggregate.stage.index()).and_then(|of| of.ty);
+                let outside = (std::mem::replace(&mut self.candidate, ty), self.of.replace(name));
+                self.expr(arg, 0);
+                (self.candidate, self.of) = outside;
+            }
+        }
+        self.out.push(')');
+    }
+
+    fn list(&mut self, items: &[Expr]) {
+        for (index, item) in items.iter().enumerate() {
+            self.out.push_str(if index > 0 { ", " } else { "" });
+            self.expr(item, 0);
+        }
+    }
+
+    fn membership(&mut self, value: &Expr, set: &Set, word: &str) {
+        self.expr(value, 5);
+        let _ = write!(self.out, " {word} ");
+        match set {
+            Set::Values(values) => self.members(values),
+            Set::Range(low, high) => {
+                self.expr(low, 5);
+                self.out.push_str("..");
+                self.expr(high, 5);
+            }
+            Set::Expr(list) => self.expr(list, 5),
+        }
+    }
+
+    fn members(&mut self, set: &ValueSet) {
+        let mut members: Vec<String> = set.values.iter().map(shown).collect();
+        members.extend(set.networks.iter().map(|(ip, prefix)| format!("{ip}/{prefix}")));
+        members.sort_unstable();
+        let more = members.len().saturating_sub(SHOWN_MEMBERS);
+        members.truncate(SHOWN_MEMBERS);
+        let _ = write!(self.out, "[{}", members.join(", "));
+        if more > 0 {
+            let _ = write!(self.out, ", ... {more} more");
+        }
+        self.out.push(']');
+    }
+
+    fn field(&mut self, field: &FieldRef) {
+        if let Some(of) = self.of {
+            let _ = write!(self.out, "{of}.");
+        }
+        let name = field_name(field, self.candidate, self.words.schema);
+        self.out.push_str(&name);
+    }
+
+    fn captured(&mut self, captured: &Captured) {
+        let stages = &self.words.pattern.stages;
+        let ty = captured.stage.and_then(|stage| stages.get(stage.index())?.ty);
+        let field = field_name(&captured.field, ty, self.words.schema);
+        let Some(stage) = captured.stage else {
+            let _ = write!(self.out, "prev.{field}");
+            return;
+        };
+        let name = self.words.stage(stage);
+        let many = self.words.is_many(stage);
+        let _ = match captured.pick {
+            Pick::First if many => write!(self.out, "first({name}.{field})"),
+            Pick::Last if many => write!(self.out, "last({name}.{field})"),
+            Pick::First | Pick::Last => write!(self.out, "{name}.{field}"),
+            Pick::Nth(n) => write!(self.out, "{name}[{n}].{field}"),
+            Pick::FromEnd(n) => write!(self.out, "{name}[-{n}].{field}"),
+        };
+    }
+}
+
+/// Whether `not` before it has a form of its own.
+fn is_negated_form(expr: &Expr) -> bool {
+    matches!(expr, Expr::In(..) | Expr::IsNull(_))
+}
+
+fn field_name(field: &FieldRef, ty: Option<TypeId>, schema: &Schema) -> String {
+    let ty = ty.filter(|ty| ty.index() < schema.len());
+    match field {
+        FieldRef::Declared(id) => {
+            let fields = ty.map(|ty| &schema.ty(ty).fields);
+            let field = fields.and_then(|fields| fields.get(id.index()));
+            field.map_or_else(|| String::from("?"), |field| field.name.to_string())
+        }
+        FieldRef::Dynamic(path) => path.to_string(),
+        FieldRef::Time => String::from("its time"),
+        FieldRef::ByType(fields) => {
+            let of_type = fields.iter().find(|(of, _)| Some(*of) == ty).or(fields.first());
+            of_type.map_or_else(
+                || String::from("?"),
+                |(of, field)| field_name(field, Some(*of), schema),
+            )
+        }
+    }
+}
+
+fn aggregate_name(op: AggregateOp) -> &'static str {
+    match op {
+        AggregateOp::Count => "count",
+        AggregateOp::Sum => "sum",
+        AggregateOp::Avg => "avg",
+        AggregateOp::Min => "min",
+        AggregateOp::Max => "max",
+        AggregateOp::First => "first",
+        AggregateOp::Last => "last",
+        AggregateOp::Distinct => "distinct",
+        AggregateOp::Collect => "collect",
+        AggregateOp::Stddev => "stddev",
+    }
+}
+
+/// Whether a value is one that a person has written as `text`: text without quotes, a number in any
+/// of its forms.
+pub(crate) fn is_written(value: ValueRef<'_>, text: &str) -> bool {
+    match value {
+        ValueRef::Null => false,
+        ValueRef::String(value) => value == text,
+        ValueRef::Int(value) => text.parse() == Ok(value),
+        ValueRef::Float(value) => text.parse() == Ok(value),
+        ValueRef::Time(value) => text.parse() == Ok(value),
+        ValueRef::Ip(value) => text.parse() == Ok(value),
+        value => value.to_string() == text,
+    }
+}

@@ -1,0 +1,500 @@
+//! What guards and states say, in the words of the rule.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
+use smallvec::SmallVec;
+
+use super::story::{Awaited, Failed, Misfit, Reason, Then, Waits, progress, span};
+use crate::event::Event;
+use crate::exec::{Captures, Judged, Matcher, Place, Store, Waiting};
+use crate::explain::Words;
+use crate::hir::eval::Scope;
+use crate::hir::{ConditionId, Expr, ItemKind, Pattern, Quantifier, Sequence, StageId, Test};
+use crate::nfa::{Action, Guard, GuardId, Program, Since, StateId};
+use crate::schema::TypeId;
+use crate::time::{Timestamp, format_millis};
+
+/// What a condition is asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Role {
+    Step(StageId),
+    Until(StageId),
+    Not(StageId),
+    Without(StageId),
+}
+
+/// What a pattern's conditions and steps are for.
+#[derive(Debug)]
+pub(super) struct Roles {
+    conditions: HashMap<ConditionId, SmallVec<[Role; 1]>>,
+    steps: HashMap<StageId, (ConditionId, Quantifier)>,
+    /// The steps in groups that repeat.
+    repeated: HashSet<StageId>,
+}
+
+impl Roles {
+    pub(super) fn new(pattern: &Pattern) -> Roles {
+        let (conditions, steps) = (HashMap::new(), HashMap::new());
+        let mut roles = Roles { conditions, steps, repeated: HashSet::new() };
+        roles.sequence(&pattern.body, false);
+        roles
+    }
+
+    fn sequence(&mut self, sequence: &Sequence, repeats: bool) {
+        if let Some(without) = &sequence.without {
+            self.add(without.condition, Role::Without(without.stage));
+        }
+        for item in &sequence.items {
+            match &item.kind {
+                ItemKind::Step { stage, condition, quantifier } => {
+                    self.add(*condition, Role::Step(*stage));
+                    self.steps.insert(*stage, (*condition, quantifier.clone()));
+                    if repeats {
+                        self.repeated.insert(*stage);
+                    }
+                    self.until(quantifier, *stage);
+                }
+                ItemKind::Not { stage, condition } => self.add(*condition, Role::Not(*stage)),
+                ItemKind::Group { body, quantifier, .. } => {
+                    self.sequence(body, repeats || quantifier.max != Some(1));
+                    let last = body.items.last().and_then(|item| match &item.kind {
+                        ItemKind::Step { stage, .. } => Some(*stage),
+                        _ => None,
+                    });
+                    if let Some(last) = last {
+                        self.until(quantifier, last);
+                    }
+                }
+                ItemKind::Ways { ways, .. } => {
+                    for way in ways {
+                        self.sequence(way, repeats);
+                    }
+                }
+            }
+        }
+    }
+
+    fn until(&mut self, quantifier: &Quantifier, stage: StageId) {
+        if let Some(until) = quantifier.until {
+            self.add(until, Role::Until(stage));
+        }
+    }
+
+    fn add(&mut self, condition: ConditionId, role: Role) {
+        let roles = self.conditions.entry(condition).or_default();
+        if !roles.contains(&role) {
+            roles.push(role);
+        }
+    }
+
+    fn of(&self, condition: ConditionId) -> &[Role] {
+        self.conditions.get(&condition).map_or(&[], |roles| roles)
+    }
+}
+
+/// Puts the states of one rule's automaton into words.
+#[derive(Clone, Copy)]
+pub(super) struct Teller<'a> {
+    pub(super) words: Words<'a>,
+    pub(super) roles: &'a Roles,
+    pub(super) program: &'a Program,
+}
+
+/// Puts what it answers to events into words, too.
+pub(super) struct Judge<'a, E> {
+    pub(super) teller: Teller<'a>,
+    pub(super) matcher: &'a Matcher<E>,
+    pub(super) store: &'a Store<E>,
+}
+
+impl<'a, E> Deref for Judge<'a, E> {
+    type Target = Teller<'a>;
+
+    fn deref(&self) -> &Teller<'a> {
+        &self.teller
+    }
+}
+
+impl<E: Event> Judge<'_, E> {
+    /// Why `event` fits none of the steps that are open at these places, step by step.
+    pub(super) fn misfits(&self, places: &[&Place], event: &E) -> Vec<Misfit> {
+        let mut misfits: Vec<(StageId, Option<Misfit>)> = Vec::new();
+        for place in places {
+            let scope = self.matcher.scope(self.store, place, event);
+            for way in &place.ways {
+                let Action::Take { stage, .. } = way.action else { continue };
+                let mut reasons = Vec::new();
+                if !way.judged.holds {
+                    self.reasons(&way.judged, place, event, &scope, &mut reasons);
+                }
+                // What else has a say matters only where the step itself fits.
+                let is_own =
+                    |reason: &Reason| matches!(reason, Reason::Type { .. } | Reason::Condition(_));
+                if reasons.iter().any(is_own) {
+                    reasons.retain(is_own);
+                }
+                let new = (!way.judged.holds).then(|| Misfit { step: self.name(stage), reasons });
+                match misfits.iter_mut().find(|(of, _)| *of == stage) {
+                    None => misfits.push((stage, new)),
+                    // Of several ways to one step, the one that was missed by least.
+                    Some((_, old)) => {
+                        if let Some(before) = old
+                            && new
+                                .as_ref()
+                                .is_none_or(|new| new.reasons.len() < before.reasons.len())
+                        {
+                            *old = new;
+                        }
+                    }
+                }
+            }
+        }
+        misfits.sort_by_key(|(stage, _)| *stage);
+        misfits.into_iter().filter_map(|(_, misfit)| misfit).collect()
+    }
+
+    /// Why a guard does not hold.
+    fn reasons<S: Scope>(
+        &self,
+        judged: &Judged,
+        place: &Place,
+        event: &E,
+        scope: &S,
+        reasons: &mut Vec<Reason>,
+    ) {
+        let mut add = |reason: Reason| {
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        };
+        match &self.program.guards[judged.guard.index()] {
+            Guard::True | Guard::False | Guard::IsSet(_) => {}
+            Guard::Condition(id) => {
+                self.of_condition(*id, event, scope).into_iter().for_each(&mut add);
+            }
+            Guard::Not(_) => {
+                for part in &judged.parts {
+                    match self.program.guards[part.guard.index()] {
+                        Guard::Condition(id) => add(Reason::Order(self.taken_otherwise(id))),
+                        _ => add(Reason::Time(String::from("its time has not come, or is over"))),
+                    }
+                }
+            }
+            Guard::And(_) | Guard::Or(_) => {
+                for part in judged.parts.iter().filter(|part| !part.holds) {
+                    self.reasons(part, place, event, scope, reasons);
+                }
+            }
+            Guard::Gap { min, max, since, .. } => {
+                let after = event.time().millis_since(place.last());
+                let allowed = match (*min, *max) {
+                    (min, i64::MAX) => format!("at least {}", format_millis(min)),
+                    (0, max) => format!("at most {}", format_millis(max)),
+                    (min, max) => format!("{} to {}", format_millis(min), format_millis(max)),
+                };
+                add(Reason::Time(match since {
+                    None => format!(
+                        "it came {} after the event before, {allowed} is asked for",
+                        span(after)
+                    ),
+                    Some(_) => format!("{allowed} after the step before is asked for"),
+                }));
+            }
+            Guard::Within { within, .. } => add(Reason::Time(format!(
+                "the `within {}` of its group has run out",
+                format_millis(*within)
+            ))),
+        }
+    }
+
+    fn of_condition<S: Scope>(&self, id: ConditionId, event: &E, scope: &S) -> Vec<Reason> {
+        let Some(condition) = self.words.condition(id) else { return Vec::new() };
+        if condition.ty.is_some_and(|ty| ty != event.type_id()) {
+            return vec![Reason::Type { expected: self.words.ty(condition.ty).into() }];
+        }
+        let mut failed = Vec::new();
+        self.failed(&condition.test, condition.ty, scope, &mut failed);
+        failed.into_iter().map(Reason::Condition).collect()
+    }
+
+    fn failed<S: Scope>(
+        &self,
+        test: &Test,
+        ty: Option<TypeId>,
+        scope: &S,
+        failed: &mut Vec<Failed>,
+    ) {
+        match test {
+            Test::True => {}
+            Test::Expr(expr) => self.words.failed(expr, ty, scope, failed),
+            Test::Host { .. } => failed.push(Failed {
+                condition: String::from("a condition of the program"),
+                found: String::from("it said no"),
+            }),
+            Test::All(tests) => {
+                for test in tests {
+                    self.failed(test, ty, scope, failed);
+                }
+            }
+        }
+    }
+
+    /// What an event did that must not have come: the steps with `not` that it fits.
+    pub(super) fn stopped_by(&self, places: &[&Place]) -> Vec<String> {
+        let mut by = Vec::new();
+        for place in places {
+            for way in place.ways.iter().filter(|way| way.action == Action::Stop) {
+                if way.judged.holds {
+                    self.holding(&way.judged, &mut by);
+                }
+            }
+            // `without` closes every way on.
+            if place.ways.iter().all(|way| !way.judged.holds) {
+                place.ways.iter().for_each(|way| self.closing(&way.judged, &mut by));
+            }
+        }
+        by.sort_unstable();
+        by.dedup();
+        by.into_iter().map(|id| self.words.step(id)).collect()
+    }
+
+    /// What must not come before a partial match starts, if `event` is that: what it is, and until
+    /// when nothing starts then.
+    pub(super) fn silences(&self, start: &Place, event: &E) -> Option<(String, Timestamp)> {
+        let silence = self.program.silence.as_ref()?;
+        let scope = self.matcher.scope(self.store, start, event);
+        let is_it = self.of_condition(silence.condition, event, &scope).is_empty();
+        let until = event.time().plus_millis(silence.millis);
+        is_it.then(|| (self.words.step(silence.condition), until))
+    }
+
+    /// What keeps a partial match from starting now, as it came at `broken`: what it is, and until
+    /// when nothing starts.
+    pub(super) fn silenced(
+        &self,
+        broken: Option<Timestamp>,
+        event: &E,
+    ) -> Option<(String, Timestamp)> {
+        let silence = self.program.silence.as_ref()?;
+        let until = broken?.plus_millis(silence.millis);
+        (event.time() < until).then(|| (self.words.step(silence.condition), until))
+    }
+
+    /// The conditions that must not hold and do.
+    fn closing(&self, judged: &Judged, by: &mut Vec<ConditionId>) {
+        for part in judged.parts.iter().filter(|_| !judged.holds) {
+            match (
+                &self.program.guards[judged.guard.index()],
+                &self.program.guards[part.guard.index()],
+            ) {
+                (Guard::Not(_), Guard::Condition(id)) if self.is_without(*id) => by.push(*id),
+                (Guard::Not(_), _) => {}
+                _ => self.closing(part, by),
+            }
+        }
+    }
+
+    /// Whether what waits there is complete once it can grow no more.
+    pub(super) fn settles(&self, place: &Place) -> bool {
+        self.program.states[place.state().index()].settles
+    }
+
+    fn holding(&self, judged: &Judged, by: &mut Vec<ConditionId>) {
+        match &self.program.guards[judged.guard.index()] {
+            Guard::Condition(id) if judged.holds && self.is_forbidden(*id) => by.push(*id),
+            Guard::And(_) | Guard::Or(_) => {
+                for part in judged.parts.iter().filter(|part| part.holds) {
+                    self.holding(part, by);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Teller<'_> {
+    fn name(&self, stage: StageId) -> Arc<str> {
+        self.words.stage(stage).into()
+    }
+
+    /// Why an event that fulfils the condition cannot be taken.
+    fn taken_otherwise(&self, id: ConditionId) -> String {
+        match self.roles.of(id) {
+            [Role::Until(stage), ..] => {
+                format!("it ends the loop `{}` (`until`)", self.words.stage(*stage))
+            }
+            [Role::Not(stage) | Role::Without(stage), ..] => {
+                format!("it is a `{}`, which must not come", self.words.stage(*stage))
+            }
+            [Role::Step(stage), ..] => {
+                format!("it fits `{}`, which comes first", self.words.stage(*stage))
+            }
+            [] => String::from("another step comes first"),
+        }
+    }
+
+    fn is_forbidden(&self, id: ConditionId) -> bool {
+        self.roles.of(id).iter().any(|role| matches!(role, Role::Not(_) | Role::Without(_)))
+    }
+
+    fn is_without(&self, id: ConditionId) -> bool {
+        self.roles.of(id).iter().any(|role| matches!(role, Role::Without(_)))
+    }
+
+    /// What must not come in a state: the conditions of what ends it, and those without which nothing
+    /// goes on.
+    fn forbidden(&self, states: &[StateId]) -> Vec<ConditionId> {
+        let mut found = Vec::new();
+        // With whether the guard is one that ends it.
+        let mut open: Vec<(GuardId, bool)> = Vec::new();
+        for state in states {
+            let edges = self.program.edges(*state).iter();
+            open.extend(edges.map(|edge| (edge.guard, edge.action == Action::Stop)));
+        }
+        while let Some((guard, ends)) = open.pop() {
+            match &self.program.guards[guard.index()] {
+                Guard::Condition(id) if ends && self.is_forbidden(*id) => found.push(*id),
+                Guard::And(parts) | Guard::Or(parts) => {
+                    open.extend(parts.iter().map(|part| (*part, ends)));
+                }
+                Guard::Not(inner) if !ends => match &self.program.guards[inner.index()] {
+                    Guard::Condition(id) if self.is_without(*id) => found.push(*id),
+                    _ => {}
+                },
+                _ => {}
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// The types of the events that a partial match waits for, or that would end it.
+    pub(super) fn types_of_interest(&self, waiting: &Waiting) -> Vec<TypeId> {
+        let states = waiting.states.iter();
+        let awaited = states.flat_map(|state| self.program.awaits(*state));
+        let awaited = awaited.filter_map(|stage| self.roles.steps.get(&stage)).map(|(id, _)| *id);
+        let ids = awaited.chain(self.forbidden(&waiting.states));
+        let mut types: Vec<TypeId> = ids.filter_map(|id| self.words.condition(id)?.ty).collect();
+        types.sort_unstable();
+        types.dedup();
+        types
+    }
+
+    /// What a partial match waits for.
+    pub(super) fn waits<E: Event>(
+        &self,
+        waiting: &Waiting,
+        captures: Option<Captures<'_, E>>,
+    ) -> Waits {
+        let known = |expr: &Expr| captures?.known(expr, self.program);
+        let mut stages: Vec<StageId> =
+            waiting.states.iter().flat_map(|state| self.program.awaits(*state)).collect();
+        stages.sort_unstable();
+        stages.dedup();
+        let steps = stages.iter().map(|stage| {
+            let condition = self.roles.steps.get(stage).map(|(condition, _)| *condition);
+            Awaited {
+                step: self.name(*stage),
+                needs: condition.map_or_else(
+                    || String::from("an event"),
+                    |condition| self.words.step_with(condition, &known),
+                ),
+                count: self.count(*stage, &waiting.captured),
+            }
+        });
+        let may_skip = |state: &StateId| {
+            let mut edges = self.program.edges(*state).iter();
+            edges.any(|edge| matches!(edge.action, Action::Ignore { .. }))
+        };
+        let completes = |state: &StateId| {
+            let mut edges = self.program.edges(*state).iter();
+            edges.any(|edge| edge.action == Action::Complete)
+        };
+        let looks = !stages.is_empty() || waiting.states.iter().any(completes);
+        let forbidden = self.forbidden(&waiting.states);
+        let bound = waiting.deadline.map(|deadline| self.bound(waiting, deadline));
+        Waits {
+            very_next: looks && !waiting.states.iter().any(may_skip),
+            steps: steps.collect(),
+            forbidden: forbidden.iter().map(|id| self.words.step_with(*id, &known)).collect(),
+            until: bound.as_ref().map(|(_, until)| *until),
+            bound: bound.map(|(bound, _)| bound),
+            then: self.then(&waiting.states),
+            is_complete: waiting.states.is_empty(),
+        }
+    }
+
+    pub(super) fn then(&self, states: &[StateId]) -> Then {
+        let program = self.program;
+        let mut states = states.iter();
+        if states.any(|state| program.states[state.index()].accepts_at_deadline) {
+            Then::Match
+        } else if program.tell_timeouts {
+            Then::Timeout
+        } else {
+            Then::Nothing
+        }
+    }
+
+    /// The names of the steps that a partial match waits for.
+    pub(super) fn awaited(&self, waiting: &Waiting) -> Vec<Arc<str>> {
+        let mut stages: Vec<StageId> =
+            waiting.states.iter().flat_map(|state| self.program.awaits(*state)).collect();
+        stages.sort_unstable();
+        stages.dedup();
+        stages.into_iter().map(|stage| self.name(stage)).collect()
+    }
+
+    /// What must not come while a partial match waits, as the rule says it.
+    pub(super) fn absent(&self, waiting: &Waiting) -> Vec<String> {
+        self.forbidden(&waiting.states).into_iter().map(|id| self.words.step(id)).collect()
+    }
+
+    /// What bounds a partial match in time, as the rule says it, and the last moment that counts.
+    pub(super) fn bound(&self, waiting: &Waiting, deadline: Timestamp) -> (String, Timestamp) {
+        let program = self.program;
+        let ends = |from: Timestamp, after: i64| from.plus_millis(after) == deadline;
+        let mut bounds = waiting.states.iter().flat_map(|state| program.bounds(*state));
+        let last = bounds.find_map(|bound| {
+            (bound.since == Since::Last && ends(waiting.last, bound.after)).then_some(bound.after)
+        });
+        let is_whole = program.within.is_some_and(|within| ends(waiting.start, within));
+        match (last, program.within) {
+            (Some(after), _) if self.then(&waiting.states) == Then::Match => {
+                (format!("for {}", format_millis(after)), deadline)
+            }
+            (_, Some(within)) if is_whole => {
+                (format!("within {}", format_millis(within)), deadline)
+            }
+            (Some(after), _) => {
+                // The end of a gap is part of it.
+                (format!("->[..{}]", format_millis(after - 1)), deadline.plus_millis(-1))
+            }
+            _ => (String::from("within of its group"), deadline),
+        }
+    }
+
+    /// How far the loop of a step has come, if it is one.
+    pub(super) fn count(&self, stage: StageId, captured: &[(StageId, u64)]) -> Option<String> {
+        let (_, quantifier) = self.roles.steps.get(&stage)?;
+        if quantifier.max == Some(1) {
+            return None;
+        }
+        let is_it = |(of, _): &&(StageId, u64)| *of == stage;
+        let count = if self.roles.repeated.contains(&stage) {
+            // Of this repetition of the group, as far as can be seen.
+            captured.iter().rev().take_while(is_it).count()
+        } else {
+            captured.iter().filter(is_it).count()
+        };
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        if quantifier.max.is_some_and(|max| count > max) {
+            // The loop stands in one that repeats, and where it began cannot be seen.
+            return None;
+        }
+        Some(progress(count, quantifier.min, quantifier.max))
+    }
+}

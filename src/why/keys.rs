@@ -1,0 +1,196 @@
+//! Which key is meant, and which there are.
+
+use std::error::Error;
+use std::fmt;
+
+use hashbrown::HashSet;
+
+use crate::diagnostic::nearest;
+use crate::event::Event;
+use crate::exec::field_of;
+use crate::explain::is_written;
+use crate::hir::Rule;
+use crate::schema::Schema;
+use crate::value::Value;
+
+/// How many keys are remembered, to name some if the one that is asked for never occurs.
+const KEPT: usize = 10_000;
+
+/// The key that is asked for, as a person has written it: a text for each part of the rule's key.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    parts: Vec<String>,
+    /// Others that occurred, in the order of their appearance, as long as this one has not.
+    others: Vec<String>,
+    known: HashSet<String>,
+    /// Whether there were more than are remembered.
+    pub(super) more: bool,
+    pub(super) occurred: bool,
+}
+
+/// Whose an event is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Whose {
+    /// Of the key.
+    Ours,
+    /// Of the key, but its type is none that the rule sees.
+    Unseen,
+    /// Of another key.
+    Another,
+    /// It has no key.
+    Keyless,
+    /// The rule does not see its type, and it says nothing of the key.
+    Foreign,
+}
+
+/// Why a key fits no rule.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KeyError(String);
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for KeyError {}
+
+/// A key as it is typed, taken apart: `value`, `a,b`, or `name=value` in any order. Where the key has
+/// one part, commas are its own.
+pub(super) fn parse(rule: &Rule, texts: &[String]) -> Result<Vec<String>, KeyError> {
+    let names: Vec<&str> = rule.key.iter().map(|part| &*part.name).collect();
+    if names.is_empty() {
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rule = &rule.name;
+        return Err(KeyError(format!("the rule `{rule}` has no key: all events are one stream")));
+    }
+    let pieces: Vec<&str> = if names.len() == 1 {
+        texts.iter().map(String::as_str).collect()
+    } else {
+        texts.iter().flat_map(|text| text.split(',')).map(str::trim).collect()
+    };
+    let mut parts: Vec<Option<String>> = vec![None; names.len()];
+    for piece in &pieces {
+        let named = piece.split_once('=').and_then(|(name, value)| {
+            Some((names.iter().position(|known| *known == name.trim())?, value.trim()))
+        });
+        let free = parts.iter().position(Option::is_none);
+        let (index, value) = match (named, free) {
+            (Some(named), _) => named,
+            (None, Some(free)) => (free, *piece),
+            (None, None) => return Err(wrong_count(&names, pieces.len())),
+        };
+        parts[index] = Some(value.to_owned());
+    }
+    let found = pieces.len();
+    parts.into_iter().collect::<Option<_>>().ok_or_else(|| wrong_count(&names, found))
+}
+
+fn wrong_count(names: &[&str], found: usize) -> KeyError {
+    let example: Vec<String> = names.iter().map(|name| format!("{name}=...")).collect();
+    KeyError(format!(
+        "the key has {} ({}), {found} given; write it as {}",
+        if names.len() == 1 { String::from("1 part") } else { format!("{} parts", names.len()) },
+        names.join(", "),
+        example.join(",")
+    ))
+}
+
+impl Wanted {
+    pub(super) fn new(parts: Vec<String>) -> Wanted {
+        let occurred = parts.is_empty();
+        let (others, known) = (Vec::new(), HashSet::new());
+        Wanted { parts, others, known, more: false, occurred }
+    }
+
+    /// Whose an event is, and its key if that is the one.
+    pub(super) fn whose<E: Event>(
+        &mut self,
+        rule: &Rule,
+        schema: &Schema,
+        event: &E,
+    ) -> (Whose, Vec<Value>) {
+        let ty = event.type_id();
+        let is_seen = rule.types.binary_search(&ty).is_ok();
+        let mut values = Vec::with_capacity(rule.key.len());
+        for part in &rule.key {
+            let field = part.fields.iter().find(|(of, _)| *of == ty);
+            let value = match field {
+                Some((_, field)) => field_of(event, field).to_value(),
+                // Of a type that the rule does not see: the field of the same name, if it has one.
+                None if !is_seen && ty.index() < schema.len() => {
+                    let field = schema.ty(ty).field_id(&part.name);
+                    field.map_or(Value::Null, |field| event.field(field).to_value())
+                }
+                None => Value::Null,
+            };
+            values.push(value);
+        }
+        let whose = match (values.iter().any(Value::is_null), is_seen) {
+            (true, true) => Whose::Keyless,
+            (false, is_seen) if self.is(&values) => {
+                self.occurred |= is_seen;
+                if is_seen { Whose::Ours } else { Whose::Unseen }
+            }
+            (false, true) => {
+                self.remember(&values);
+                Whose::Another
+            }
+            (_, false) => Whose::Foreign,
+        };
+        (whose, values)
+    }
+
+    /// Whether these are the values of the key.
+    pub(super) fn is(&self, values: &[Value]) -> bool {
+        values.len() == self.parts.len()
+            && values.iter().zip(&self.parts).all(|(value, text)| is_written(value.as_ref(), text))
+    }
+
+    fn remember(&mut self, values: &[Value]) {
+        if self.occurred {
+            self.others = Vec::new();
+            self.known = HashSet::new();
+            return;
+        }
+        let text = values.iter().map(plain).collect::<Vec<_>>().join(",");
+        if self.known.contains(&text) {
+            return;
+        }
+        if self.others.len() >= KEPT {
+            self.more = true;
+            return;
+        }
+        self.known.insert(text.clone());
+        self.others.push(text);
+    }
+
+    /// The parts of the key as they were asked for.
+    pub(super) fn parts(&self) -> &[String] {
+        &self.parts
+    }
+
+    /// The key as it was asked for.
+    pub(super) fn text(&self) -> String {
+        self.parts.join(",")
+    }
+
+    /// Of the keys that occurred, the nearest to the one that was asked for, then the first ones; and
+    /// how many there were.
+    pub(super) fn suggestions(&self, count: usize) -> (Option<&str>, Vec<&str>, usize) {
+        let near = nearest(&self.text(), self.others.iter().map(String::as_str));
+        let others = self.others.iter().map(String::as_str);
+        let others = others.filter(|other| Some(*other) != near).take(count);
+        (near, others.collect(), self.others.len())
+    }
+}
+
+/// A value without quotes, as it is typed.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.to_string(),
+        value => value.to_string(),
+    }
+}

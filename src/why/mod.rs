@@ -1,0 +1,53 @@
+//! Why a rule did or did not match for one key: its events one by one, and what each did.
+//!
+//! A [`Tracer`] is given the same events as an [`Engine`](crate::Engine), all of them, since events
+//! of other keys move time, too. It follows one key of one rule and keeps a story: each partial match
+//! with a number of its own, what began it, which event it took as which step, which it skipped and
+//! which part of a condition failed with which values, what ended it, and what it waits for.
+//!
+//! ```
+//! use kleene::why::Tracer;
+//! use kleene::{Record, RuleSet, Timestamp};
+//!
+//! let rules = RuleSet::parse(
+//!     "event view { user: string, item: string, at: time }
+//!      event cart { user: string, item: string, at: time }
+//!      rule interest { key user  match view -> cart[item == view.item]  within 1h }",
+//! )?;
+//! let mut tracer: Tracer<Record> = Tracer::new(&rules, "interest", ["ann"])?;
+//! for (minute, ty, item) in [(0, "view", "lamp"), (5, "cart", "desk")] {
+//!     let at = Timestamp::from_millis(minute * 60_000);
+//!     let fields = [("user", "ann".into()), ("item", item.into()), ("at", at.into())];
+//!     tracer.push(&Record::from_fields(rules.schema(), ty, fields)?, None);
+//! }
+//! let text = tracer.story().to_string();
+//! assert!(text.contains(r#"item == view.item: "desk" is not "lamp""#), "{text}");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod judge;
+mod keys;
+mod render;
+mod story;
+mod tracer;
+
+pub use keys::KeyError;
+pub use render::Story;
+pub use story::{
+    Awaited, Cause, Effect, Entry, Failed, Fate, Misfit, Reason, Seen, Then, Told, Waits,
+};
+pub use tracer::{Counts, OpenPartial, TraceError, Tracer};
+
+use crate::event::Event;
+use crate::explain::Words;
+use crate::stream::Partial;
+
+/// What a partial match that an engine [shows](crate::Engine::partials) waits for.
+pub fn waits_of<E: Event>(partial: &Partial<'_, E>) -> Waits {
+    let (info, open) = partial.parts();
+    let pattern = &info.rule.pattern;
+    let roles = judge::Roles::new(pattern);
+    let words = Words { pattern, schema: &info.schema };
+    let teller = judge::Teller { words, roles: &roles, program: open.program() };
+    teller.waits(&open.waiting(), Some(open.captures()))
+}

@@ -1,0 +1,536 @@
+//! The story of a key as people read it.
+
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+
+use super::story::{Cause, Effect, Entry, Fate, Misfit, Reason, Seen, Then, Waits, span};
+use super::tracer::{OpenPartial, Tracer};
+use crate::event::Event;
+use crate::explain::shown;
+use crate::stream::Strategy;
+use crate::time::{Timestamp, format_millis};
+
+/// How many partial matches are told of one event, and of what is open.
+const SHOWN: usize = 12;
+/// How many other keys are named.
+const SHOWN_KEYS: usize = 5;
+
+/// What a tracer has found, as plain text of several lines: `Display` writes it.
+#[derive(Debug)]
+pub struct Story<'a, E: Event>(&'a Tracer<E>);
+
+impl<E: Event> Tracer<E> {
+    /// The story up to now, to be printed.
+    pub fn story(&self) -> Story<'_, E> {
+        Story(self)
+    }
+}
+
+impl<E: Event> fmt::Display for Story<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tracer = self.0;
+        self.head(f)?;
+        if !tracer.wanted.occurred {
+            return self.unknown_key(f);
+        }
+        if tracer.left_out > 0 && tracer.keeps_last() {
+            writeln!(f, "\n... {} before these are left out", entries(tracer.left_out))?;
+        }
+        let mut before_end = true;
+        for entry in tracer.entries() {
+            if entry.at_end && before_end {
+                before_end = false;
+                self.end_of_input(f)?;
+            }
+            f.write_str("\n")?;
+            write!(f, "{entry}")?;
+        }
+        if tracer.left_out > 0 && !tracer.keeps_last() {
+            writeln!(f, "\n... {} after these are left out", entries(tracer.left_out))?;
+        }
+        if before_end {
+            self.end_of_input(f)?;
+        }
+        self.summary(f)
+    }
+}
+
+impl<E: Event> Story<'_, E> {
+    fn head(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tracer = self.0;
+        let rule = tracer.rule();
+        let about = rule.meta.about.as_ref().map(|about| format!(": {about}"));
+        writeln!(f, "{}{}", rule.name, about.unwrap_or_default())?;
+        let words = tracer.words();
+        write!(f, "  match  {}", words.body())?;
+        if let Some(within) = rule.pattern.within {
+            write!(f, "  within {}", format_millis(within))?;
+        }
+        f.write_str("\n")?;
+        if rule.key.is_empty() {
+            return writeln!(f, "  key    none: all events are one stream");
+        }
+        let parts: Vec<String> = tracer.key_parts();
+        writeln!(f, "  key    {}", parts.join(", "))
+    }
+
+    fn unknown_key(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tracer = self.0;
+        let (near, others, count) = tracer.wanted.suggestions(SHOWN_KEYS);
+        let counts = tracer.counts();
+        writeln!(
+            f,
+            "\nThis key never occurs among the {} that were read.",
+            counted(counts.events, "event")
+        )?;
+        if counts.late > 0 {
+            writeln!(
+                f,
+                "{} of it came too late, and no rule saw them.",
+                counted(counts.late, "event")
+            )?;
+        }
+        if counts.keyless > 0 {
+            writeln!(f, "{} had no key.", counted(counts.keyless, "event"))?;
+        }
+        if let Some(near) = near {
+            writeln!(f, "Did you mean {near}?")?;
+        }
+        if count == 0 {
+            return writeln!(f, "The rule saw no event with a key at all: are these its events?");
+        }
+        let rest = count - others.len() - usize::from(near.is_some());
+        let rest = if rest > 0 || tracer.wanted.more {
+            format!(", and {rest} more")
+        } else {
+            String::new()
+        };
+        if !others.is_empty() {
+            writeln!(f, "Keys that do: {}{rest}.", others.join(" "))?;
+        }
+        Ok(())
+    }
+
+    fn end_of_input(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tracer = self.0;
+        let open = tracer.open();
+        if open.is_empty() && tracer.counts().buffered == 0 {
+            return Ok(());
+        }
+        let Some(now) = tracer.now() else { return Ok(()) };
+        f.write_str("\n")?;
+        if tracer.open_at_end.is_some() {
+            write!(f, "The input ends here, ")?;
+        }
+        write!(
+            f,
+            "{} {}",
+            if tracer.open_at_end.is_some() { "at" } else { "Now it is" },
+            moment(now)
+        )?;
+        if let (Strategy::OutOfOrder(bound), Some(newest)) = (tracer.strategy, tracer.newest()) {
+            write!(
+                f,
+                " (the watermark: the newest event is of {}, and events may come {} late)",
+                clock(newest, now),
+                format_millis(bound)
+            )?;
+        }
+        writeln!(f, ".")?;
+        let buffered = tracer.counts().buffered;
+        if buffered > 0 {
+            writeln!(
+                f,
+                "{} of the key wait for time to move past them.",
+                counted(buffered, "event")
+            )?;
+        }
+        for partial in open.iter().take(SHOWN) {
+            write_open(f, partial, now)?;
+        }
+        if open.len() > SHOWN {
+            writeln!(
+                f,
+                "    ... and {} more",
+                counted((open.len() - SHOWN) as u64, "partial match")
+            )?;
+        }
+        if tracer.open_at_end.is_some() && tracer.entries().any(|entry| entry.at_end) {
+            writeln!(f, "`kleene run` moves time to the end with the end of its input; then:")?;
+        }
+        Ok(())
+    }
+
+    fn summary(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tracer = self.0;
+        let counts = tracer.counts();
+        let of = if tracer.rule().key.is_empty() { "for the rule" } else { "of this key" };
+        write!(
+            f,
+            "\nIn all: {} of the {} read {} {of}; {}, {}, {}",
+            grouped(counts.of_key),
+            counted(counts.events, "event"),
+            if counts.of_key == 1 { "is" } else { "are" },
+            counted(counts.partials, "partial match"),
+            counted(counts.matches, "match"),
+            counted(counts.timeouts, "timeout"),
+        )?;
+        if counts.late > 0 {
+            write!(f, ", {} late", grouped(counts.late))?;
+        }
+        if counts.keyless > 0 {
+            write!(f, ", {} without key", counted(counts.keyless, "event"))?;
+        }
+        let open = tracer.open().len();
+        if open > 0 {
+            write!(
+                f,
+                ", {} open {}",
+                open,
+                if tracer.open_at_end.is_some() { "at the end" } else { "now" }
+            )?;
+        }
+        f.write_str("\n")
+    }
+}
+
+/// Several lines: what happened, and what it did.
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = moment(self.at);
+        match &self.cause {
+            Cause::Event(seen) => writeln!(f, "{at}  {seen}")?,
+            Cause::Unseen(seen) => {
+                writeln!(f, "{at}  {seen}")?;
+                return writeln!(f, "    the rule does not see events of type `{}`", seen.ty);
+            }
+            Cause::Late { event, watermark } => {
+                writeln!(f, "{at}  {event}")?;
+                let by = watermark.millis_since(self.at).saturating_add(1);
+                return writeln!(
+                    f,
+                    "    too late by {}: time had come to {} already, so no rule sees it",
+                    format_millis(by),
+                    clock(*watermark, self.at)
+                );
+            }
+            Cause::Rejected(seen) => {
+                writeln!(f, "{at}  {seen}")?;
+                return writeln!(f, "    rejected: its time is out of range");
+            }
+            Cause::Unreadable { line, reason } => {
+                return writeln!(f, "line {line} is no event: {reason}");
+            }
+            Cause::Time { moved_by } => {
+                write!(f, "{at}  time passes")?;
+                match moved_by {
+                    Some((Some(line), time)) if *time != self.at => {
+                        write!(f, "  (known from line {line}, at {})", clock(*time, self.at))?;
+                    }
+                    _ => {}
+                }
+                f.write_str("\n")?;
+            }
+            Cause::End => writeln!(f, "{at}  nothing more can come")?,
+        }
+        for effect in self.effects.iter().take(SHOWN) {
+            f.write_str(&effect.text(self.at))?;
+        }
+        let more = self.effects.len().saturating_sub(SHOWN);
+        if more > 0 {
+            writeln!(f, "    ... and {} more", counted(more as u64, "partial match"))?;
+        }
+        Ok(())
+    }
+}
+
+fn write_open(f: &mut fmt::Formatter<'_>, open: &OpenPartial, now: Timestamp) -> fmt::Result {
+    let taken: Vec<String> = open.taken.iter().map(|step| format!("`{step}`")).collect();
+    writeln!(f, "    #{} has {}", open.partial, taken.join(", "))?;
+    let text = open.waits.text(|at| clock(at, now));
+    if !text.is_empty() {
+        writeln!(f, "       {text}")?;
+    }
+    if let Some(until) = open.waits.until.filter(|until| *until > now) {
+        writeln!(
+            f,
+            "       time has not moved past {} yet: {} to go",
+            clock(until, now),
+            format_millis(until.millis_since(now))
+        )?;
+    }
+    Ok(())
+}
+
+impl Effect {
+    /// What it says to people, in indented lines; `at` is the time of the entry.
+    pub fn text(&self, at: Timestamp) -> String {
+        let mut out = String::new();
+        // Writing to memory does not fail.
+        let _ = write_effect(&mut out, self, at);
+        out
+    }
+}
+
+fn write_effect(f: &mut String, effect: &Effect, at: Timestamp) -> fmt::Result {
+    let number = effect.partial.map_or_else(String::new, |number| format!("#{number} "));
+    let told = effect.told.as_ref().map(|told| told.is_timeout);
+    let mut lines: Vec<String> = Vec::new();
+    let text = match &effect.fate {
+        Fate::Started { step, count } => {
+            format!(
+                "{number}starts: this is `{step}`{}{}",
+                in_brackets(count.as_ref()),
+                matched(told)
+            )
+        }
+        Fate::Took { step, count, branch_of: None } => {
+            format!(
+                "{number}goes on: this is `{step}`{}{}",
+                in_brackets(count.as_ref()),
+                matched(told)
+            )
+        }
+        Fate::Took { step, count, branch_of: Some(of) } => format!(
+            "{number}branches off #{of}: this is `{step}`{}{}",
+            in_brackets(count.as_ref()),
+            matched(told)
+        ),
+        Fate::Skipped(misfits) => {
+            lines = because(misfits);
+            if misfits.is_empty() {
+                format!("{number}goes on without it as well")
+            } else if lines.is_empty() {
+                format!(
+                    "{number}skips it and waits on for {}",
+                    steps(misfits.iter().map(|misfit| &misfit.step))
+                )
+            } else {
+                format!("{number}skips it")
+            }
+        }
+        Fate::NotStarted(misfits) => {
+            lines = because(misfits);
+            let with = steps(misfits.iter().map(|misfit| &misfit.step));
+            if lines.is_empty() {
+                format!("starts nothing: a match starts with {with}")
+            } else {
+                String::from("starts nothing")
+            }
+        }
+        Fate::TooSoon { not, until } => {
+            let until = clock(*until, at);
+            format!(
+                "starts nothing: `{not}` came too short a time before; from {until} on it would"
+            )
+        }
+        Fate::Silenced { not, until } => {
+            let until = clock(*until, at);
+            format!(
+                "keeps others from starting before {until}, as `{not}` must not come before them"
+            )
+        }
+        Fate::Covered { by, skip } => {
+            format!("starts nothing: #{by} matched, and {skip}")
+        }
+        Fate::Completed if told.is_none() => format!("{number}is complete"),
+        Fate::Completed => {
+            format!("{number}matches: the very next event is none that must not come")
+        }
+        Fate::Broken(misfits) => {
+            lines = because(misfits);
+            let with = steps(misfits.iter().map(|misfit| &misfit.step));
+            format!("{number}ends: the very next event had to be {with}")
+        }
+        Fate::Stopped { by, left } => {
+            let by = by.iter().map(|by| format!("`{by}`")).collect::<Vec<_>>().join(", ");
+            let left = left.map(|left| format!(", {} before the time was over", span(left)));
+            format!("{number}ends: {by} came, which must not come{}", left.unwrap_or_default())
+        }
+        Fate::Dropped { by, skip } => {
+            format!("{number}is dropped: #{by} matched, and {skip}")
+        }
+        Fate::RanOut { bound, awaited } => {
+            let missing = if awaited.is_empty() {
+                String::new()
+            } else {
+                format!(": no {} came", steps(awaited))
+            };
+            let told = if told == Some(true) { "; told as a timeout" } else { "" };
+            format!("{number}runs out of time (`{bound}`){missing}{told}")
+        }
+        Fate::Held { not, bound } => {
+            let not = not.iter().map(|not| format!("`{not}`")).collect::<Vec<_>>().join(" or ");
+            let verb = if told.is_some() { "matches" } else { "is complete" };
+            format!("{number}{verb}: no {not} came (`{bound}`)")
+        }
+        Fate::Settled => format!("{number}matches: its last step can grow no more"),
+        Fate::TurnCame => format!("{number}matches: no older partial match is left (`ordered`)"),
+        Fate::TooLate { ended, matched } => {
+            let by = span(at.millis_since(*ended));
+            let what = if *matched { "it had matched" } else { "its time had run out" };
+            format!("{number}is over: this came {by} too late, {what} at {}", clock(*ended, at))
+        }
+        Fate::Overflow => String::from("too many partial matches: not all are followed"),
+    };
+    writeln!(f, "    {text}")?;
+    for line in lines {
+        writeln!(f, "       {line}")?;
+    }
+    if let Some(told) = &effect.told
+        && !told.emit.is_null()
+    {
+        let word = if told.is_timeout { "timeout" } else { "match" };
+        writeln!(f, "       {word} {}", told.emit)?;
+    }
+    let says_waits = !matches!(effect.fate, Fate::Skipped(_));
+    if let Some(waits) = effect.waits.as_ref().filter(|_| says_waits) {
+        let text = waits.text(|time| clock(time, at));
+        if !text.is_empty() {
+            writeln!(f, "       {text}")?;
+        }
+    }
+    Ok(())
+}
+
+fn matched(told: Option<bool>) -> &'static str {
+    if told == Some(false) { ", and it matches" } else { "" }
+}
+
+fn in_brackets(count: Option<&String>) -> String {
+    count.map(|count| format!(" ({count})")).unwrap_or_default()
+}
+
+/// Why an event fits no step, a line for each; steps of other types are not worth one.
+fn because(misfits: &[Misfit]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for misfit in misfits.iter().filter(|misfit| !misfit.is_of_other_type()) {
+        for reason in misfit.reasons.iter().filter(|reason| !matches!(reason, Reason::Type { .. }))
+        {
+            lines.push(format!("not `{}`, as {reason}", misfit.step));
+        }
+    }
+    lines
+}
+
+/// `a`, `b` or `c`
+fn steps<'a>(names: impl IntoIterator<Item = &'a Arc<str>>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    match names.split_last() {
+        None => String::from("something else"),
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+    }
+}
+
+impl Waits {
+    /// The same in a line for people; `time` writes times.
+    pub fn text(&self, time: impl Fn(Timestamp) -> String) -> String {
+        let waits = self;
+        if waits.is_complete {
+            return String::from("complete: waits for older partial matches (`ordered`)");
+        }
+        let until = waits.until.map(|until| {
+            let bound = waits.bound.as_ref().map(|bound| format!(" (`{bound}`)"));
+            format!("until {}{}", time(until), bound.unwrap_or_default())
+        });
+        let wanted: Vec<String> = waits
+            .steps
+            .iter()
+            .map(|awaited| {
+                let count = in_brackets(awaited.count.as_ref());
+                if *awaited.needs == *awaited.step {
+                    format!("`{}`{count}", awaited.step)
+                } else {
+                    format!("`{}`{count}: {}", awaited.step, awaited.needs)
+                }
+            })
+            .collect();
+        let wanted = wanted.join(", or ");
+        let mut out = match (&until, wanted.is_empty(), waits.very_next) {
+            (None, true, true) => String::from("the very next event completes it"),
+            (Some(until), true, true) => format!("the very next event, {until}, completes it"),
+            (None, true, _) => String::from("waits"),
+            (Some(until), true, _) => format!("waits {until}"),
+            (None, _, true) => format!("the very next event must be {wanted}"),
+            (Some(until), _, true) => format!("the very next event, {until}, must be {wanted}"),
+            (None, ..) => format!("waits for {wanted}"),
+            (Some(until), ..) => format!("waits {until} for {wanted}"),
+        };
+        let forbidden: Vec<String> =
+            waits.forbidden.iter().map(|step| format!("`{step}`")).collect();
+        let forbidden = forbidden.join(" or ");
+        let matches = waits.then == Then::Match;
+        if matches {
+            let is_bare = wanted.is_empty();
+            out.push_str(if is_bare {
+                "; it matches then"
+            } else {
+                "; it matches when that is over"
+            });
+        }
+        if !forbidden.is_empty() {
+            let _ = match (matches, waits.very_next && wanted.is_empty()) {
+                (true, _) => write!(out, ", unless {forbidden} comes before"),
+                (false, true) => write!(out, ", unless it is {forbidden}"),
+                (false, false) => write!(out, "; {forbidden} must not come before"),
+            };
+        }
+        out
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.ty)?;
+        if !self.fields.is_empty() {
+            let fields = self.fields.iter();
+            let fields = fields.map(|(name, value)| format!("{name}: {}", shown(value)));
+            write!(f, " {{ {} }}", fields.collect::<Vec<_>>().join(", "))?;
+        }
+        match self.line {
+            Some(line) => write!(f, "  (line {line})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `2024-05-01 08:57:14`
+fn moment(at: Timestamp) -> String {
+    at.to_string().replacen('T', " ", 1).trim_end_matches('Z').to_owned()
+}
+
+/// The same without the date where that is the one of `near`.
+fn clock(at: Timestamp, near: Timestamp) -> String {
+    let (text, near) = (moment(at), moment(near));
+    match (text.split_once(' '), near.split_once(' ')) {
+        (Some((date, time)), Some((same, _))) if date == same => time.to_owned(),
+        _ => text,
+    }
+}
+
+fn entries(count: u64) -> String {
+    if count == 1 { String::from("1 entry") } else { format!("{} entries", grouped(count)) }
+}
+
+fn counted(count: u64, what: &str) -> String {
+    let plural = match (count, what.ends_with("ch")) {
+        (1, _) => "",
+        (_, true) => "es",
+        _ => "s",
+    };
+    format!("{} {what}{plural}", grouped(count))
+}
+
+/// `1,234,567`
+fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -1,0 +1,338 @@
+//! What is told of a key: the events and moments that mattered, and what each did.
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use crate::explain::Failed;
+
+use crate::time::{Timestamp, format_millis};
+use crate::value::Value;
+
+/// An event or a moment, and what came of it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Entry {
+    /// Its event time.
+    pub at: Timestamp,
+    /// What happened.
+    pub cause: Cause,
+    /// What it did to each partial match, in the order of their numbers, and what it started.
+    pub effects: Vec<Effect>,
+    /// Whether it came with the end of the input, which moves time to its end.
+    pub at_end: bool,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// An event of the key that the rule saw.
+    Event(Seen),
+    /// An event of the key, of a type that the rule does not see.
+    Unseen(Seen),
+    /// An event of the key that came when its time was over.
+    #[non_exhaustive]
+    Late {
+        /// The event.
+        event: Seen,
+        /// How far time had come.
+        watermark: Timestamp,
+    },
+    /// An event of the key that cannot be taken, as its time is out of range.
+    Rejected(Seen),
+    /// Input that could not be read as an event, and may have been one of the key.
+    #[non_exhaustive]
+    Unreadable {
+        /// Its line in the input, from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Time came to a deadline.
+    #[non_exhaustive]
+    Time {
+        /// The line of the event that moved time there, and that event's time; `None` at the end of
+        /// the input, and where the host moved it.
+        moved_by: Option<(Option<u64>, Timestamp)>,
+    },
+    /// Nothing more can come.
+    End,
+}
+
+/// An event as it is shown.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Seen {
+    /// Its line in the input, from 1, if the host has said it.
+    pub line: Option<u64>,
+    /// Its type.
+    pub ty: Arc<str>,
+    /// Its fields, without those that are null, the event time and the key.
+    pub fields: Vec<(Arc<str>, Value)>,
+}
+
+/// What came of an event or a moment for one partial match.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Effect {
+    /// The number of the partial match, from 1; `None` if there is none: the event started nothing.
+    pub partial: Option<u64>,
+    /// What came of it.
+    pub fate: Fate,
+    /// The match or timeout that was told.
+    pub told: Option<Told>,
+    /// What it waits for now; `None` if it is over.
+    pub waits: Option<Waits>,
+}
+
+/// A match or timeout that was told.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Told {
+    /// Whether it is a timeout.
+    pub is_timeout: bool,
+    /// When it was told.
+    pub at: Timestamp,
+    /// What the rule emits; null if it says nothing.
+    pub emit: Value,
+}
+
+/// What became of a partial match.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Fate {
+    /// The event began it.
+    #[non_exhaustive]
+    Started {
+        /// As which step it was taken.
+        step: Arc<str>,
+        /// How often the step has come, if it repeats: `1 of 3`.
+        count: Option<String>,
+    },
+    /// The event began nothing, for these reasons.
+    NotStarted(Vec<Misfit>),
+    /// The event would have begun one, but what must not come before has come too short a time ago
+    /// (a `not` that is first).
+    #[non_exhaustive]
+    TooSoon {
+        /// What must not come.
+        not: String,
+        /// From when on one can begin again.
+        until: Timestamp,
+    },
+    /// The event is what must not come before a partial match begins.
+    #[non_exhaustive]
+    Silenced {
+        /// What must not come.
+        not: String,
+        /// From when on one can begin again.
+        until: Timestamp,
+    },
+    /// The event would have begun one, but the match that it completed covers it.
+    #[non_exhaustive]
+    Covered {
+        /// The number of the match.
+        by: u64,
+        /// What the strategy does, in words.
+        skip: String,
+    },
+    /// It took the event.
+    #[non_exhaustive]
+    Took {
+        /// As which step.
+        step: Arc<str>,
+        /// How often the step has come, if it repeats: `2 of 3`.
+        count: Option<String>,
+        /// The number of the partial match that it branched off, which goes on without the event.
+        branch_of: Option<u64>,
+    },
+    /// It skipped the event, which fits none of the steps that it waits for.
+    Skipped(Vec<Misfit>),
+    /// It matched without the event: what must not come did not.
+    Completed,
+    /// The event had to fit and did not: `next` is broken.
+    Broken(Vec<Misfit>),
+    /// What must not come came.
+    #[non_exhaustive]
+    Stopped {
+        /// Which steps with `not` or `without`.
+        by: Vec<String>,
+        /// How much time was left until it would have matched, if that was all it waited for, in
+        /// milliseconds.
+        left: Option<i64>,
+    },
+    /// Another match dropped it.
+    #[non_exhaustive]
+    Dropped {
+        /// The number of the match.
+        by: u64,
+        /// What the strategy does, in words.
+        skip: String,
+    },
+    /// Its time ran out.
+    #[non_exhaustive]
+    RanOut {
+        /// What bounded it: `within 1h`.
+        bound: String,
+        /// What it still waited for.
+        awaited: Vec<Arc<str>>,
+    },
+    /// Time ran out, and what must not come had not come.
+    #[non_exhaustive]
+    Held {
+        /// What did not come.
+        not: Vec<String>,
+        /// What bounded it: `for 30m`.
+        bound: String,
+    },
+    /// Its loop can grow no more, and holds enough.
+    Settled,
+    /// It was complete and waited for older partial matches (`ordered`), which are gone now.
+    TurnCame,
+    /// The event would have fit, but the partial match had run out of time before.
+    #[non_exhaustive]
+    TooLate {
+        /// When it ran out, or matched because the event had not come.
+        ended: Timestamp,
+        /// Whether it matched.
+        matched: bool,
+    },
+    /// There were too many partial matches.
+    Overflow,
+}
+
+impl Fate {
+    /// A word for programs: `took`, `skipped`, ...
+    pub fn name(&self) -> &'static str {
+        match self {
+            Fate::Started { .. } => "started",
+            Fate::NotStarted(_) => "not started",
+            Fate::TooSoon { .. } => "too soon",
+            Fate::Silenced { .. } => "silenced",
+            Fate::Covered { .. } => "covered",
+            Fate::Took { branch_of: None, .. } => "took",
+            Fate::Took { branch_of: Some(_), .. } => "branched",
+            Fate::Skipped(_) => "skipped",
+            Fate::Completed => "completed",
+            Fate::Broken(_) => "broken",
+            Fate::Stopped { .. } => "stopped",
+            Fate::Dropped { .. } => "dropped",
+            Fate::RanOut { .. } => "ran out",
+            Fate::Held { .. } => "held",
+            Fate::Settled => "settled",
+            Fate::TurnCame => "turn came",
+            Fate::TooLate { .. } => "too late",
+            Fate::Overflow => "overflow",
+        }
+    }
+}
+
+/// A step that an event does not fit.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Misfit {
+    /// The step.
+    pub step: Arc<str>,
+    /// Why not.
+    pub reasons: Vec<Reason>,
+}
+
+impl Misfit {
+    /// Whether the event is of another type, and no more is to be said.
+    pub fn is_of_other_type(&self) -> bool {
+        self.reasons.iter().all(|reason| matches!(reason, Reason::Type { .. }))
+    }
+}
+
+/// Why an event does not fit a step.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// It is of another type.
+    #[non_exhaustive]
+    Type {
+        /// The type that fits.
+        expected: Arc<str>,
+    },
+    /// A part of the condition does not hold.
+    Condition(Failed),
+    /// It comes too early or too late, in words.
+    Time(String),
+    /// Another part of the pattern has a say, in words.
+    Order(String),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Type { expected } => write!(f, "it is no {expected}"),
+            Reason::Condition(failed) => write!(f, "{}: {}", failed.condition, failed.found),
+            Reason::Time(text) | Reason::Order(text) => f.write_str(text),
+        }
+    }
+}
+
+/// What a partial match waits for.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Waits {
+    /// The steps that would move it on.
+    pub steps: Vec<Awaited>,
+    /// Whether the very next event has to be one of them, or completes it where there are none.
+    pub very_next: bool,
+    /// What must not come meanwhile, as steps with the values that are known.
+    pub forbidden: Vec<String>,
+    /// When it runs out of time; `None` if it never does.
+    pub until: Option<Timestamp>,
+    /// What bounds it: `within 1h`.
+    pub bound: Option<String>,
+    /// What happens then.
+    pub then: Then,
+    /// Whether it is complete, and waits for older partial matches (`ordered`).
+    pub is_complete: bool,
+}
+
+/// A step that would move a partial match on.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Awaited {
+    /// Its name.
+    pub step: Arc<str>,
+    /// What an event has to be, with the values that are known: `cart[item == "lamp"]`.
+    pub needs: String,
+    /// How often the step has come already, if it repeats: `2 of 3`.
+    pub count: Option<String>,
+}
+
+/// What happens when the time of a partial match runs out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Then {
+    /// It matches.
+    Match,
+    /// It is told as a timeout.
+    Timeout,
+    /// It is over, and nothing is told.
+    Nothing,
+}
+
+/// How far a loop has come: `2 of 3`, `2 of at least 3`, `4 so far`; before its first event how often
+/// it has to come.
+pub(super) fn progress(count: u32, min: u32, max: Option<u32>) -> String {
+    let wanted = match max {
+        Some(max) if max == min => max.to_string(),
+        Some(max) => format!("{min} to {max}"),
+        None => format!("at least {min}"),
+    };
+    match (count, max) {
+        (0, None) if min == 1 => String::from("at least once"),
+        (0, _) => format!("{wanted} times"),
+        (_, None) if count >= min => format!("{count} so far"),
+        _ => format!("{count} of {wanted}"),
+    }
+}
+
+/// A span of time in words, with its sign left out.
+pub(super) fn span(millis: i64) -> String {
+    format_millis(millis.saturating_abs())
+}

@@ -1,0 +1,124 @@
+//! What a tracer tells of each key is what an engine finds.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use kleene::stream::Output;
+use kleene::testing::{TestBlock, TestStep};
+use kleene::why::{Cause, Fate, Tracer};
+use kleene::{Engine, Record, RuleSet, Value};
+
+/// What is fed to both.
+enum Input {
+    Event(Record),
+    Advance(kleene::Timestamp),
+}
+
+fn inputs(test: &TestBlock) -> Vec<Input> {
+    let steps = test.steps.iter().filter_map(|step| match step {
+        TestStep::Event { ty, at, values, extra } => {
+            Some(Input::Event(Record::with_extra(*ty, *at, values.clone(), extra.clone())))
+        }
+        TestStep::Advance(to) => Some(Input::Advance(*to)),
+        TestStep::Expect(_) => None,
+    });
+    steps.collect()
+}
+
+/// A key as it is typed.
+fn typed(key: &[(Arc<str>, Value)]) -> Vec<String> {
+    let parts = key.iter().map(|(name, value)| match value {
+        Value::String(text) => format!("{name}={text}"),
+        value => format!("{name}={value}"),
+    });
+    parts.collect()
+}
+
+/// Follows each key that an engine told something of; gives how many there were.
+fn compare(rules: &RuleSet, test: &TestBlock, place: &str) -> usize {
+    let rule = rules.rule(&test.rule).expect("the test is of a rule");
+    let schema = Arc::new(rules.schema().clone());
+    let mut engine =
+        Engine::builder().rule(schema, Arc::new(rule.clone())).build().expect("it can be run");
+    let mut told: Vec<Output<Record>> = Vec::new();
+    let inputs = inputs(test);
+    for input in &inputs {
+        match input {
+            Input::Event(event) => engine.push(event, &mut told).expect("it is not finished"),
+            Input::Advance(to) => engine.advance(*to, &mut told),
+        }
+    }
+    engine.finish(&mut told);
+    let found = told.iter().filter_map(|output| match output {
+        Output::Match(found) => Some((false, found)),
+        Output::Timeout(expired) => Some((true, &expired.found)),
+        _ => None,
+    });
+    let found: Vec<_> = found
+        .map(|(is_timeout, found)| (typed(&found.key), is_timeout, found.end, found.emit.clone()))
+        .collect();
+    let keys: BTreeSet<Vec<String>> = found.iter().map(|(key, ..)| key.clone()).collect();
+    for key in &keys {
+        let mut tracer: Tracer<Record> =
+            Tracer::new(rules, &test.rule, key).expect("the key is of its form");
+        for input in &inputs {
+            match input {
+                Input::Event(event) => tracer.push(event, None),
+                Input::Advance(to) => tracer.advance(*to),
+            }
+        }
+        tracer.finish();
+        let effects = tracer.entries().flat_map(|entry| &entry.effects);
+        let mut told: Vec<_> = effects
+            .filter_map(|effect| effect.told.as_ref())
+            .map(|told| (told.is_timeout, told.at, told.emit.to_string()))
+            .collect();
+        let mut expected: Vec<_> = found
+            .iter()
+            .filter(|(of, ..)| of == key)
+            .map(|(_, is_timeout, at, emit)| (*is_timeout, *at, emit.to_string()))
+            .collect();
+        told.sort();
+        expected.sort();
+        let story = tracer.story();
+        assert_eq!(told, expected, "{place}, key {key:?}:\n{story}");
+        // Everything that happens has a reason.
+        for entry in tracer.entries() {
+            for effect in &entry.effects {
+                let is_explained = match &effect.fate {
+                    Fate::Overflow => false,
+                    Fate::RanOut { bound, .. } => !bound.is_empty(),
+                    Fate::Broken(misfits) => !misfits.is_empty(),
+                    Fate::Stopped { by, .. } => !by.is_empty(),
+                    _ => true,
+                };
+                assert!(is_explained, "{place}, key {key:?}: {effect:?}\n{story}");
+            }
+            let is_silent = matches!(entry.cause, Cause::Event(_)) && entry.effects.is_empty();
+            assert!(!is_silent, "{place}, key {key:?}: {entry:?}");
+        }
+    }
+    keys.len()
+}
+
+#[test]
+fn every_match_and_timeout_is_explained() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut compared = 0;
+    let mut open = vec![root.join("testdata/suite"), root.join("patterns")];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            let entries = fs::read_dir(&path).expect("it can be listed");
+            open.extend(entries.map(|entry| entry.expect("it can be listed").path()));
+        } else if path.extension().is_some_and(|extension| extension == "cep") {
+            let name = path.display().to_string();
+            let rules = RuleSet::from_path(&path).unwrap_or_else(|error| panic!("{error}"));
+            for test in rules.tests() {
+                compared += compare(&rules, test, &format!("{name}:{}", test.line()));
+            }
+        }
+    }
+    assert!(compared > 100, "{compared} keys");
+}
