@@ -49,6 +49,7 @@ use crate::schema::Schema;
 use crate::stream::{self, Engine, Match, Sink, Timeout};
 use crate::time::Timestamp;
 use crate::value::{Value, ValueRef};
+use crate::why::{self, Waits};
 
 /// An expectation that does not hold.
 #[derive(Clone, Debug)]
@@ -112,6 +113,8 @@ pub struct Open {
     pub deadline: Option<Timestamp>,
     /// Whether it was complete and waited for older ones.
     pub is_complete: bool,
+    /// What it waited for, in full.
+    pub waits: Waits,
 }
 
 /// A captured event.
@@ -386,6 +389,7 @@ fn open(engine: &Engine<Record>, schema: &Schema, rule: &str, now: Timestamp) ->
             awaits: partial.awaits().into_iter().cloned().collect(),
             deadline: partial.deadline(),
             is_complete: partial.is_complete(),
+            waits: why::waits_of(&partial),
         })
         .collect()
 }

@@ -105,14 +105,9 @@ fn render_open(out: &mut String, open: &Open) {
         }
     }
     out.push('\n');
-    let until = open.deadline.map(|at| format!(" until {}", since_start(at)));
-    let until = until.unwrap_or_default();
-    if open.is_complete {
-        out.push_str("      complete: waits for older partial matches (`ordered`)\n");
-    } else if open.awaits.is_empty() {
-        let _ = writeln!(out, "      waits for time to pass{until}");
-    } else {
-        let _ = writeln!(out, "      awaits {}{until}", open.awaits.join(" or "));
+    let waits = open.waits.text(since_start);
+    if !waits.is_empty() {
+        let _ = writeln!(out, "      {waits}");
     }
 }
 

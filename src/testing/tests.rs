@@ -146,7 +146,7 @@ fn a_failure_shows_what_was_told_and_what_is_open() {
       + at 1s
   partial matches open at 3s:
     {{ k: "2" }}: a at 2s {{ k: "2", v: 5 }}
-      awaits b until 12s
+      waits until 12s (`within 10s`) for `b`: b[v > 5]
 "#,
                 at = line + 5
             ),
@@ -160,7 +160,7 @@ fn a_failure_shows_what_was_told_and_what_is_open() {
     match {{ a: 1, b: 2, at: 2000-01-01T00:00:01Z }} at 1s
   partial matches open at 3s:
     {{ k: "2" }}: a at 2s {{ k: "2", v: 5 }}
-      awaits b until 12s
+      waits until 12s (`within 10s`) for `b`: b[v > 5]
 "#,
                 at = line + 6
             ),
@@ -173,7 +173,7 @@ fn a_failure_shows_what_was_told_and_what_is_open() {
   no timeout was told up to 3s
   partial matches open at 3s:
     {{ k: "2" }}: a at 2s {{ k: "2", v: 5 }}
-      awaits b until 12s
+      waits until 12s (`within 10s`) for `b`: b[v > 5]
 "#,
                 at = line + 7
             ),

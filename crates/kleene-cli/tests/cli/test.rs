@@ -67,7 +67,7 @@ r: a further match was expected, and only that of an earlier line was told
     match { k: "<1>", v: 1 } at 1s, which another line expects
   partial matches open at 2s:
     { k: "2" }: first at 2s { k: "2", v: 3 }
-      awaits b until 12s
+      waits until 12s (`within 10s`) for `b`
 
 note: without a test: other
 1 passed, 1 failed
