@@ -1,11 +1,13 @@
 //! The command line as it is typed.
 
-use std::path::PathBuf;
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use kleene::schema::Schema;
 
-use crate::input::{Format, TimeUnit, duration_from_text};
+use crate::input::{self, Feed, Format, Opened, Reading, TimeUnit, duration_from_text};
 
 /// Finds patterns of events over time in files and streams.
 #[derive(Debug, Parser)]
@@ -52,6 +54,18 @@ Examples:
 
 Exit codes: 0 no errors; 1 errors, or warnings that are denied; 2 wrong usage, or a file that cannot
 be read.";
+
+const WHY_HELP: &str = "\
+Examples:
+  kleene why shop.cep --rule unpaid_order --key 1007 --input orders.jsonl
+  kleene why rules/ --rule guessed --key user=ann,host=db1 -i auth.jsonl --last 20
+  zcat ticks.csv.gz | kleene why v.cep --key AAA --format csv --json
+
+Each event of the key is told with what it did to each partial match: which step took it, which
+part of a condition failed and the values that were seen, what is waited for and until when.
+
+Exit codes: 0 it was told, or the key never occurs; 1 the rules are wrong; 2 wrong usage, or a file
+that cannot be read; 130 interrupted by Ctrl-C: what was read until then is told.";
 
 const TEST_HELP: &str = "\
 Examples:
@@ -138,6 +152,9 @@ pub(crate) enum Command {
     /// Check rules and print what is wrong with them
     #[command(after_help = CHECK_HELP)]
     Check(CheckArgs),
+    /// Tell why a rule did or did not match for a key, event by event
+    #[command(after_help = WHY_HELP)]
+    Why(WhyArgs),
     /// Run the tests that rule files hold
     #[command(after_help = TEST_HELP)]
     Test(TestArgs),
@@ -165,9 +182,8 @@ pub(crate) struct RunArgs {
     #[arg(required = true)]
     pub(crate) rules: Vec<PathBuf>,
 
-    /// Where events come from; `-` is standard input. Gzip is recognised by itself
-    #[arg(short, long, value_name = "FILE", default_value = "-")]
-    pub(crate) input: PathBuf,
+    #[command(flatten)]
+    pub(crate) events: InputArgs,
 
     /// Where results go; `-` is standard output
     #[arg(short, long, value_name = "FILE", default_value = "-")]
@@ -176,6 +192,57 @@ pub(crate) struct RunArgs {
     /// Write late and malformed input there, as JSON lines with the line number and the reason
     #[arg(long, value_name = "FILE")]
     pub(crate) rejects: Option<PathBuf>,
+
+    /// Set a rule's parameter
+    #[arg(short, long = "param", value_name = "RULE.NAME=VALUE")]
+    pub(crate) params: Vec<String>,
+
+    /// Nothing on standard error but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// `kleene why`
+#[derive(Args, Debug)]
+pub(crate) struct WhyArgs {
+    /// Rule files, or directories with rule files (*.cep)
+    #[arg(required = true)]
+    pub(crate) rules: Vec<PathBuf>,
+
+    /// The rule; may be left out where there is only one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) rule: Option<String>,
+
+    /// The key's value, without quotes; `a,b` or `name=a,other=b` for a key of several parts
+    #[arg(short, long, value_name = "VALUE")]
+    pub(crate) key: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) events: InputArgs,
+
+    /// Set a rule's parameter
+    #[arg(short, long = "param", value_name = "RULE.NAME=VALUE")]
+    pub(crate) params: Vec<String>,
+
+    /// Tell of the first so many events and moments
+    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+    pub(crate) limit: usize,
+
+    /// Tell of the last so many instead
+    #[arg(long, value_name = "NUMBER", conflicts_with = "limit")]
+    pub(crate) last: Option<usize>,
+
+    /// One JSON object for each event and moment, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Where events come from and how they are read.
+#[derive(Args, Debug)]
+pub(crate) struct InputArgs {
+    /// Where events come from; `-` is standard input. Gzip is recognised by itself
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub(crate) input: PathBuf,
 
     /// How the input is written [default: by the file's name, else jsonl]
     #[arg(short, long, value_enum)]
@@ -188,10 +255,6 @@ pub(crate) struct RunArgs {
     /// Events come in time order (the default): an event older than the one before it is late
     #[arg(long)]
     pub(crate) sorted: bool,
-
-    /// Set a rule's parameter
-    #[arg(short, long = "param", value_name = "RULE.NAME=VALUE")]
-    pub(crate) params: Vec<String>,
 
     /// The field that holds the event type; dotted for one in a nested object
     #[arg(long, value_name = "FIELD", default_value = "type")]
@@ -216,10 +279,35 @@ pub(crate) struct RunArgs {
     /// Lines longer than this are rejected (bytes, or with K or M)
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1M")]
     pub(crate) max_line: usize,
+}
 
-    /// Nothing on standard error but errors
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
+impl InputArgs {
+    /// How fields are read.
+    pub(crate) fn reading(&self) -> Reading {
+        Reading {
+            type_field: self.type_field.clone(),
+            fixed_type: self.event_type.clone(),
+            time_field: self.time_field.clone().unwrap_or_else(|| String::from("ts")),
+            prefers_time_field: self.time_field.is_some(),
+            unit: self.time_unit,
+        }
+    }
+
+    /// How the input is written: as was said, else by its name.
+    pub(crate) fn format(&self) -> Format {
+        self.format.unwrap_or_else(|| Format::of(&self.input))
+    }
+
+    /// Starts to read events of the types of `schema` from what was opened.
+    pub(crate) fn start(&self, opened: Opened, schema: &Schema) -> Feed {
+        let delimiter = self.delimiter.unwrap_or_else(|| input::delimiter_of(&self.input));
+        Feed::start(opened, self.format(), delimiter, self.max_line, schema, self.reading())
+    }
+
+    /// Whether someone has to type the events.
+    pub(crate) fn is_typed(&self) -> bool {
+        self.input == Path::new("-") && io::stdin().is_terminal()
+    }
 }
 
 /// `kleene check`

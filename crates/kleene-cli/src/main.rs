@@ -39,6 +39,7 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Run(args) => commands::run(args),
         Command::Check(args) => commands::check(args),
+        Command::Why(args) => commands::why(args),
         Command::Test(args) => commands::test(args),
         Command::Fmt(args) => commands::fmt(args),
         Command::Explain(args) => commands::explain(args),

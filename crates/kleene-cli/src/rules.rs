@@ -11,6 +11,7 @@ use kleene::ruleset::{Report, Reports, RuleSet};
 use kleene::schema::Schema;
 
 use crate::Ending;
+use crate::args::InputArgs;
 use crate::summary::counted;
 
 /// How deep directories are searched: more is a loop of links.
@@ -25,6 +26,31 @@ pub(crate) struct Loaded {
     pub(crate) rules: Vec<Arc<Rule>>,
     /// What may not be meant as it is written, as it is printed; empty if there is nothing.
     pub(crate) warnings: String,
+}
+
+impl Loaded {
+    /// The declared types, for messages.
+    pub(crate) fn declared(&self) -> String {
+        const SHOWN: usize = 10;
+        let types = self.schema.types().take(SHOWN);
+        let mut names: Vec<&str> = types.map(|(_, ty)| &*ty.name).collect();
+        match self.schema.len() {
+            0 => return String::from("the rules declare none"),
+            length if length > SHOWN => names.push("..."),
+            _ => {}
+        }
+        format!("the rules declare {}", names.join(", "))
+    }
+
+    /// Fails if the input is said to be of a type that no rule declares.
+    pub(crate) fn refuse_unknown_type(&self, events: &InputArgs) -> Result<()> {
+        match &events.event_type {
+            Some(name) if self.schema.type_id(name).is_none() => {
+                bail!("the rules declare no event type `{name}` (--type): {}", self.declared())
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Rules that cannot be run.

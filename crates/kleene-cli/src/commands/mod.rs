@@ -7,6 +7,7 @@ mod fmt;
 mod infer;
 mod run;
 mod test;
+mod why;
 
 pub(crate) use check::check;
 pub(crate) use completions::completions;
@@ -15,3 +16,4 @@ pub(crate) use fmt::fmt;
 pub(crate) use infer::infer;
 pub(crate) use run::run;
 pub(crate) use test::test;
+pub(crate) use why::why;

@@ -1,6 +1,6 @@
 //! `kleene run`: events in, matches and timeouts out.
 
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,7 +12,7 @@ use kleene::{Event as _, Record, Timestamp};
 
 use crate::Ending;
 use crate::args::RunArgs;
-use crate::input::{self, Feed, Fill, Format, Item, Place, Reading};
+use crate::input::{self, Feed, Fill, Format, Item, Place};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::progress::Progress;
@@ -35,11 +35,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     if loaded.rules.is_empty() {
         bail!("there is no rule to run");
     }
-    if let Some(name) = &args.event_type
-        && loaded.schema.type_id(name).is_none()
-    {
-        bail!("the rules declare no event type `{name}` (--type): {}", declared(&loaded));
-    }
+    loaded.refuse_unknown_type(&args.events)?;
     let mut engine = match build(args, &loaded) {
         Ok(engine) => engine,
         Err(error) => {
@@ -48,25 +44,16 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
         }
     };
     refuse_same_files(args)?;
-    let reading = Reading {
-        type_field: args.type_field.clone(),
-        fixed_type: args.event_type.clone(),
-        time_field: args.time_field.clone().unwrap_or_else(|| String::from("ts")),
-        prefers_time_field: args.time_field.is_some(),
-        unit: args.time_unit,
-    };
-    if !args.quiet && args.input == Path::new("-") && io::stdin().is_terminal() {
+    if !args.quiet && args.events.is_typed() {
         crate::say("reading events from the terminal; Ctrl-D ends, --input reads a file");
     }
-    let opened = input::open(&args.input)?;
-    let output = Output::open(&args.output, &loaded.schema, &reading.time_field)?;
+    let opened = input::open(&args.events.input)?;
+    let output = Output::open(&args.output, &loaded.schema, &args.events.reading().time_field)?;
     let rejects = Rejects::open(args.rejects.as_deref(), args.quiet)?;
     // Results that go to the terminal say enough of the progress.
     let shows_progress = !args.quiet && !output.is_terminal();
     let progress = Progress::new(opened.size, opened.position.clone(), shows_progress);
-    let format = args.format.unwrap_or_else(|| Format::of(&args.input));
-    let delimiter = args.delimiter.unwrap_or_else(|| input::delimiter_of(&args.input));
-    let mut feed = Feed::start(opened, format, delimiter, args.max_line, &loaded.schema, reading);
+    let mut feed = args.events.start(opened, &loaded.schema);
     let interrupt = Interrupt::default();
     interrupt.listen(feed.waker());
 
@@ -100,7 +87,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
         }
         crate::say(summary(&stats, &counts, started.elapsed()).trim_end());
         if matches!(stop, Stop::End) {
-            for hint in hints(args, &loaded, &feed, format, &stats, &counts) {
+            for hint in hints(args, &loaded, &feed, args.events.format(), &stats, &counts) {
                 crate::say(&format!("hint: {hint}"));
             }
         }
@@ -117,7 +104,7 @@ fn build(args: &RunArgs, loaded: &Loaded) -> Result<Engine<Record>> {
     for rule in &loaded.rules {
         builder = builder.rule(Arc::clone(&loaded.schema), Arc::clone(rule));
     }
-    builder = match args.out_of_order {
+    builder = match args.events.out_of_order {
         Some(bound) => builder.out_of_order(bound),
         None => builder.sorted(),
     };
@@ -131,7 +118,7 @@ fn refuse_same_files(args: &RunArgs) -> Result<()> {
     for (index, path) in written.iter().enumerate() {
         let Some(path) = path else { continue };
         let Some(file) = canonical(path) else { continue };
-        if canonical(&args.input).is_some_and(|input| input == file) {
+        if canonical(&args.events.input).is_some_and(|input| input == file) {
             bail!("{} is the input; it cannot be written to as well", path.display());
         }
         if index == 1 && canonical(&args.output).is_some_and(|output| output == file) {
@@ -285,7 +272,7 @@ fn hints(
     if feed.is_empty() {
         hints.push(String::from("the input is empty"));
     } else if is_nothing_known && counts.unknown > 0 {
-        hints.push(format!("no event is of a declared type: {}", declared(loaded)));
+        hints.push(format!("no event is of a declared type: {}", loaded.declared()));
     } else if is_nothing_known && counts.rejected > 0 {
         hints.push(match format {
             Format::Jsonl => String::from(
@@ -299,7 +286,7 @@ fn hints(
         });
     }
     if stats.late > 0 {
-        hints.push(match args.out_of_order {
+        hints.push(match args.events.out_of_order {
             None => String::from(
                 "the input is not in time order: --out-of-order 5s waits 5 seconds for late events",
             ),
@@ -307,16 +294,4 @@ fn hints(
         });
     }
     hints
-}
-
-/// The declared types, for messages.
-fn declared(loaded: &Loaded) -> String {
-    const SHOWN: usize = 10;
-    let mut names: Vec<&str> = loaded.schema.types().take(SHOWN).map(|(_, ty)| &*ty.name).collect();
-    match loaded.schema.len() {
-        0 => return String::from("the rules declare none"),
-        length if length > SHOWN => names.push("..."),
-        _ => {}
-    }
-    format!("the rules declare {}", names.join(", "))
 }

@@ -11,3 +11,4 @@ mod infer;
 mod lsp;
 mod run;
 mod test;
+mod why;

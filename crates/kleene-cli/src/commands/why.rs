@@ -1,0 +1,231 @@
+//! `kleene why`: what each event of a key did, and why.
+
+use std::io::Write as _;
+
+use anyhow::{Result, anyhow, bail};
+use kleene::Record;
+use kleene::Value;
+use kleene::why::{Cause, Effect, Entry, Fate, TraceError, Tracer};
+use serde_json::{Map, json};
+
+use crate::Ending;
+use crate::args::WhyArgs;
+use crate::input::{self, Feed, Fill, Item};
+use crate::interrupt::Interrupt;
+use crate::output::write_value;
+use crate::rules::{self, Loaded};
+
+/// Follows a key of a rule through an input and prints its story.
+pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
+    let loaded = match rules::load(&args.rules, &args.params)? {
+        Ok(loaded) => loaded,
+        Err(refused) => {
+            crate::say(&refused.text);
+            return Ok(refused.ending);
+        }
+    };
+    loaded.refuse_unknown_type(&args.events)?;
+    let rule = rule(args, &loaded)?;
+    if args.key.is_empty() {
+        let parts: Vec<&str> = loaded
+            .set
+            .rule(rule)
+            .iter()
+            .flat_map(|rule| &rule.key)
+            .map(|part| &*part.name)
+            .collect();
+        if !parts.is_empty() {
+            bail!(
+                "which key? `--key VALUE` names one; the key of `{rule}` is {}",
+                parts.join(", ")
+            );
+        }
+    }
+    let mut tracer: Tracer<Record> = match Tracer::new(&loaded.set, rule, &args.key) {
+        Ok(tracer) => tracer,
+        Err(TraceError::Key(error)) => bail!("--key: {error}"),
+        Err(error) => return Err(error.into()),
+    };
+    tracer = match args.last {
+        Some(count) => tracer.keep_last(count),
+        None => tracer.keep_first(args.limit),
+    };
+    if let Some(bound) = args.events.out_of_order {
+        tracer = tracer.out_of_order(bound);
+    }
+    if args.events.is_typed() {
+        crate::say("reading events from the terminal; Ctrl-D ends, --input reads a file");
+    }
+    let opened = input::open(&args.events.input)?;
+    let mut feed = args.events.start(opened, &loaded.schema);
+    let interrupt = Interrupt::default();
+    interrupt.listen(feed.waker());
+    let ending = pump(&mut feed, &mut tracer, &args.key, &interrupt)?;
+    if ending == Ending::Fine {
+        tracer.finish();
+    }
+    let text = if args.json { json_lines(&tracer) } else { tracer.story().to_string() };
+    // A closed pipe has heard enough.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    if feed.is_empty() {
+        crate::say("hint: the input is empty");
+    }
+    Ok(ending)
+}
+
+/// The rule that is meant.
+fn rule<'a>(args: &'a WhyArgs, loaded: &'a Loaded) -> Result<&'a str> {
+    match (&args.rule, &loaded.rules[..]) {
+        (Some(name), _) => Ok(name),
+        (None, []) => bail!("there is no rule in these files"),
+        (None, [rule]) => Ok(&rule.name),
+        (None, rules) => {
+            let names: Vec<&str> = rules.iter().map(|rule| &*rule.name).collect();
+            bail!("which rule? `--rule NAME` names one of: {}", names.join(", "))
+        }
+    }
+}
+
+/// Gives all events to the tracer.
+fn pump(
+    feed: &mut Feed,
+    tracer: &mut Tracer<Record>,
+    key: &[String],
+    interrupt: &Interrupt,
+) -> Result<Ending> {
+    // What cannot be read has no key; a line that has the text of the key may be one of its events.
+    let texts: Vec<&str> = key
+        .iter()
+        .flat_map(|key| key.split(','))
+        .map(|part| part.split_once('=').map_or(part, |(_, value)| value).trim())
+        .collect();
+    loop {
+        match feed.next() {
+            Item::Event(event, place) => tracer.push(&event, Some(place.line)),
+            Item::Rejected(place, reason) => {
+                let text = String::from_utf8_lossy(place.text);
+                if texts.iter().all(|part| text.contains(part)) {
+                    tracer.unreadable(place.line, &reason);
+                }
+            }
+            Item::Unknown(_) | Item::Nothing => {}
+            Item::Unreadable(reason) => return Err(anyhow!(reason)),
+            Item::Waiting => {
+                let fill = feed.fill();
+                if interrupt.is_set() {
+                    return Ok(Ending::Interrupted);
+                }
+                match fill {
+                    Ok(Fill::More | Fill::Woken) => {}
+                    Ok(Fill::End) => return Ok(Ending::Fine),
+                    Err(error) => {
+                        let error = anyhow::Error::new(error);
+                        return Err(error.context("cannot read on in the input"));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The story for programs: a line for each entry, and the counts at the end.
+fn json_lines(tracer: &Tracer<Record>) -> String {
+    let mut lines: Vec<String> =
+        tracer.entries().map(|entry| of_entry(entry).to_string()).collect();
+    let counts = tracer.counts();
+    let open: Vec<_> = tracer
+        .open()
+        .iter()
+        .map(|open| {
+            json!({
+                "partial": open.partial,
+                "taken": open.taken.iter().map(|step| &**step).collect::<Vec<_>>(),
+                "waits_for": open.waits.steps.iter().map(|step| &*step.needs).collect::<Vec<_>>(),
+                "must_not_come": open.waits.forbidden,
+                "until": open.waits.until.map(|until| until.to_string()),
+            })
+        })
+        .collect();
+    let summary = json!({
+        "kind": "summary",
+        "rule": &*tracer.rule().name,
+        "events_read": counts.events,
+        "events": counts.of_key,
+        "partial_matches": counts.partials,
+        "matches": counts.matches,
+        "timeouts": counts.timeouts,
+        "late": counts.late,
+        "left_out": tracer.left_out(),
+        "open": open,
+    });
+    lines.push(summary.to_string());
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn of_entry(entry: &Entry) -> serde_json::Value {
+    let (kind, event, reason) = match &entry.cause {
+        Cause::Event(event) => ("event", Some(event), None),
+        Cause::Unseen(event) => ("unseen type", Some(event), None),
+        Cause::Late { event, watermark, .. } => {
+            ("late", Some(event), Some(format!("the watermark is at {watermark}")))
+        }
+        Cause::Rejected(event) => ("rejected", Some(event), None),
+        Cause::Unreadable { line, reason, .. } => {
+            ("unreadable", None, Some(format!("line {line}: {reason}")))
+        }
+        Cause::Time { .. } => ("time", None, None),
+        _ => ("end", None, None),
+    };
+    let event = event.map(|event| {
+        let fields = event.fields.iter();
+        let fields = fields.map(|(name, value)| (name.to_string(), of_value(value)));
+        json!({ "type": &*event.ty, "line": event.line, "fields": fields.collect::<Map<_, _>>() })
+    });
+    json!({
+        "kind": kind,
+        "at": entry.at.to_string(),
+        "event": event,
+        "reason": reason,
+        "effects": entry.effects.iter().map(|effect| of_effect(effect, entry)).collect::<Vec<_>>(),
+    })
+}
+
+fn of_effect(effect: &Effect, entry: &Entry) -> serde_json::Value {
+    let step = match &effect.fate {
+        Fate::Started { step, .. } | Fate::Took { step, .. } => Some(&**step),
+        _ => None,
+    };
+    let misfits = match &effect.fate {
+        Fate::Skipped(misfits) | Fate::NotStarted(misfits) | Fate::Broken(misfits) => &misfits[..],
+        _ => &[],
+    };
+    let misfits = misfits.iter().map(|misfit| {
+        let reasons: Vec<String> = misfit.reasons.iter().map(ToString::to_string).collect();
+        json!({ "step": &*misfit.step, "reasons": reasons })
+    });
+    let told = effect.told.as_ref().map(|told| {
+        json!({
+            "kind": if told.is_timeout { "timeout" } else { "match" },
+            "at": told.at.to_string(),
+            "emit": of_value(&told.emit),
+        })
+    });
+    let until = effect.waits.as_ref().and_then(|waits| waits.until);
+    json!({
+        "partial": effect.partial,
+        "fate": effect.fate.name(),
+        "step": step,
+        "misfits": misfits.collect::<Vec<_>>(),
+        "told": told,
+        "until": until.map(|until| until.to_string()),
+        "text": effect.text(entry.at).trim(),
+    })
+}
+
+/// The value as results have it.
+fn of_value(value: &Value) -> serde_json::Value {
+    let mut text = Vec::new();
+    write_value(&mut text, value.as_ref());
+    serde_json::from_slice(&text).unwrap_or_default()
+}
