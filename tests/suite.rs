@@ -1,6 +1,7 @@
 //! The rule files of `testdata/suite`, one for each construct of the language: their tests, whose
-//! expectations were worked out by hand from the documentation, hold. What the engine tells of each
-//! is what the reference matcher and the matcher tell of the same events, key by key.
+//! expectations were worked out by hand from the documentation, hold. What the engine tells of each,
+//! and of the tests in `patterns`, is what the reference matcher and the matcher tell of the same
+//! events, key by key.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,11 +14,18 @@ use kleene::testing::{self, TEST_START, TestStep};
 use kleene::{Engine, Event as _, Match, Record, RuleSet, Sink, Timeout, Timestamp};
 use kleene_test::engine::{Engine as Matcher, MatcherEngine, ReferenceEngine, Session};
 
-fn files() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/suite");
-    let entries = fs::read_dir(&folder).expect("the folder is there");
-    let mut files: Vec<_> = entries.map(|entry| entry.expect("it can be listed").path()).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "cep"));
+/// The rule files of a folder and those in it, sorted.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&folder).expect("the folder is there") {
+        let path = entry.expect("it can be listed").path();
+        if path.is_dir() {
+            files.extend(self::files(&path.to_string_lossy()));
+        } else if path.extension().is_some_and(|extension| extension == "cep") {
+            files.push(path);
+        }
+    }
     files.sort();
     files
 }
@@ -29,7 +37,7 @@ fn load(file: &Path) -> RuleSet {
 #[test]
 fn the_language_does_what_its_documentation_says() {
     let (mut tests, mut wrong) = (0, String::new());
-    let files = files();
+    let files = files("testdata/suite");
     for file in &files {
         let rules = load(file);
         for test in rules.tests() {
@@ -60,7 +68,7 @@ const BEYOND_THE_REFERENCE: [&str; 1] = ["rounds_in_condition"];
 fn the_engine_and_both_matchers_tell_the_same() {
     let matchers: [&dyn Matcher; 2] = [&ReferenceEngine, &MatcherEngine];
     let (mut compared, mut wrong) = (0, String::new());
-    for file in files() {
+    for file in files("testdata/suite").into_iter().chain(files("patterns")) {
         let rules = load(&file);
         for test in rules.tests() {
             let rule = rules.rule(&test.rule).expect("it has been checked");
@@ -88,7 +96,7 @@ fn the_engine_and_both_matchers_tell_the_same() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
-    assert!(compared > 400, "only {compared} matches and timeouts are compared");
+    assert!(compared > 1000, "only {compared} matches and timeouts are compared");
 }
 
 /// The events and times of a test, and the end of time after them.

@@ -207,7 +207,7 @@ impl<E: Event> Engine<E> {
     ///      rule unpaid   {{ key order  match created -> not paid for {wait}  emit {{ order }} }}",
     /// ));
     /// let mut engine = Engine::builder().rules(rules("1h")?).build()?;
-    /// let second = |s| Timestamp::from_millis(1000 * s);
+    /// let second = |s: i64| Timestamp::from_millis(1000 * s);
     /// engine.push(&Shop::Created(Created { order: 1, at: second(0) }), &mut Ignore)?;
     ///
     /// let replacement = engine.replace_rules(&rules("10m")?)?;

@@ -311,7 +311,8 @@ kleene run patterns/ops/jobs.cep --input jobs.jsonl --param hung_job.longest=4h
 ```
 
 To use one, rename the fields of its events to those of your data, or the events to the types that your data has. Other
-parameters need no copy of a rule: `use \"patterns/ops/jobs.cep\"` and `rule hung_import = hung_job(longest: 6h)`.
+parameters need no copy of a rule: `use \"patterns/ops/jobs.cep\"`, where the path counts from your file, and
+`rule hung_import = hung_job(longest: 6h)`. Tags such as `T1110` are techniques of MITRE ATT&CK.
 
 This page is made of the rules; `KLEENE_TEST_UPDATE=1 cargo test -p kleene-cli --test patterns` writes it anew.
 ";
