@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use kleene::hir::expr::FieldRef;
 use kleene::hir::{Rule, TestBlock};
 use kleene::testing::{self, TEST_START, TestStep};
-use kleene::{Engine, Event as _, Match, Record, RuleSet, Sink, Timeout, Timestamp};
+use kleene::{Engine, Event as _, Match, Record, RuleSet, Sink, Timeout, Timestamp, Value};
 use kleene_test::engine::{Engine as Matcher, MatcherEngine, ReferenceEngine, Session};
 
 /// The rule files of a folder and those in it, sorted.
@@ -64,33 +64,79 @@ fn the_language_does_what_its_documentation_says() {
 /// Rules whose conditions count the rounds of a group, which the reference matcher cannot.
 const BEYOND_THE_REFERENCE: [&str; 1] = ["rounds_in_condition"];
 
+/// Events and times; an event's own time is its record's.
+type Steps = Vec<(Timestamp, Option<Record>)>;
+
+/// What is different in what the engine and the matchers tell of `steps`, as text; and how much
+/// the engine tells.
+fn compare(rules: &RuleSet, rule: &Rule, steps: &Steps) -> (usize, String) {
+    let matchers: [&dyn Matcher; 2] = [&ReferenceEngine, &MatcherEngine];
+    let engine = by_engine(rules, rule, steps);
+    let mut wrong = String::new();
+    for matcher in matchers {
+        let is_reference = matcher.name() == ReferenceEngine.name();
+        if is_reference && BEYOND_THE_REFERENCE.contains(&&*rule.name) {
+            continue;
+        }
+        let told = by_key(matcher, rule, steps).unwrap_or_else(|refused| vec![refused]);
+        if told != engine {
+            let _ = writeln!(
+                wrong,
+                "{}: the engine tells\n  {}\nand the {}\n  {}",
+                rule.name,
+                engine.join("\n  "),
+                matcher.name(),
+                told.join("\n  ")
+            );
+        }
+    }
+    (engine.len(), wrong)
+}
+
 #[test]
 fn the_engine_and_both_matchers_tell_the_same() {
-    let matchers: [&dyn Matcher; 2] = [&ReferenceEngine, &MatcherEngine];
     let (mut compared, mut wrong) = (0, String::new());
     for file in files("testdata/suite").into_iter().chain(files("patterns")) {
         let rules = load(&file);
         for test in rules.tests() {
             let rule = rules.rule(&test.rule).expect("it has been checked");
-            let engine = by_engine(&rules, rule, test);
-            for matcher in matchers {
-                let is_reference = matcher.name() == ReferenceEngine.name();
-                if is_reference && BEYOND_THE_REFERENCE.contains(&&*rule.name) {
-                    continue;
-                }
-                let told = by_key(matcher, rule, test).unwrap_or_else(|refused| vec![refused]);
-                compared += engine.len();
-                if told != engine {
-                    let _ = writeln!(
-                        wrong,
-                        "{}:{}: {}: the engine tells\n  {}\nand the {}\n  {}",
-                        file.display(),
-                        test.line(),
-                        test.rule,
-                        engine.join("\n  "),
-                        matcher.name(),
-                        told.join("\n  ")
-                    );
+            let (told, different) = compare(&rules, rule, &steps(test));
+            compared += told;
+            if !different.is_empty() {
+                let _ = writeln!(wrong, "{}:{}: {different}", file.display(), test.line());
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    assert!(compared > 700, "only {compared} matches and timeouts are compared");
+}
+
+/// How many streams are made up for each rule: `KLEENE_SUITE_STREAMS=1000` looks longer.
+fn streams() -> u64 {
+    std::env::var("KLEENE_SUITE_STREAMS").ok().and_then(|text| text.parse().ok()).unwrap_or(8)
+}
+
+/// Of the events of a rule's tests, in any order and at other times.
+#[test]
+fn they_tell_the_same_of_streams_that_nobody_thought_of() {
+    let (mut compared, mut wrong) = (0, String::new());
+    for file in files("testdata/suite").into_iter().chain(files("patterns")) {
+        let rules = load(&file);
+        for rule in rules.rules() {
+            let tests = rules.tests().iter().filter(|test| test.rule == rule.name);
+            let known: Steps = tests.flat_map(steps).collect();
+            for seed in 0..streams() {
+                let made = made_up(&rules, &known, seed);
+                let (told, different) = compare(&rules, rule, &made);
+                compared += told;
+                if !different.is_empty() {
+                    let _ = writeln!(wrong, "{}, seed {seed}: {different}", file.display());
+                    for (at, event) in &made {
+                        let at = at.millis_since(TEST_START);
+                        let _ =
+                            writeln!(wrong, "    {at}ms {:?}", event.as_ref().map(Record::values));
+                    }
+                    break;
                 }
             }
         }
@@ -99,8 +145,46 @@ fn the_engine_and_both_matchers_tell_the_same() {
     assert!(compared > 1000, "only {compared} matches and timeouts are compared");
 }
 
+/// Up to twelve of the `known` events, as far apart as some of them are.
+fn made_up(rules: &RuleSet, known: &Steps, seed: u64) -> Steps {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x1234_5678;
+    let mut random = |below: usize| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap_or_default() % below.max(1)
+    };
+    let events: Vec<&Record> = known.iter().filter_map(|(_, event)| event.as_ref()).collect();
+    let gaps: Vec<i64> = known
+        .windows(2)
+        .map(|pair| pair[1].0.millis_since(pair[0].0))
+        .filter(|gap| (0..1_000_000_000_000).contains(gap))
+        .collect();
+    let mut at = TEST_START;
+    let mut made = Vec::new();
+    for _ in 0..4 + random(9) {
+        if !gaps.is_empty() {
+            at = at.plus_millis(gaps[random(gaps.len())]);
+        }
+        if events.is_empty() || random(10) == 0 {
+            made.push((at, None));
+            // An event of that time would be late.
+            at = at.plus_millis(1);
+            continue;
+        }
+        let event = events[random(events.len())];
+        let mut values = event.values().to_vec();
+        if let Some(time) = rules.schema().ty(event.type_id()).time {
+            values[time.index()] = Value::Time(at);
+        }
+        let event = Record::with_extra(event.type_id(), at, values, event.extra().to_vec());
+        made.push((at, Some(event)));
+    }
+    made.push((Timestamp::MAX, None));
+    made
+}
+
 /// The events and times of a test, and the end of time after them.
-fn steps(test: &TestBlock) -> impl Iterator<Item = (Timestamp, Option<Record>)> {
+fn steps(test: &TestBlock) -> Steps {
     let steps = test.steps.iter().filter_map(|step| match step {
         TestStep::Event { ty, at, values, extra } => {
             Some((*at, Some(Record::with_extra(*ty, *at, values.clone(), extra.clone()))))
@@ -108,7 +192,7 @@ fn steps(test: &TestBlock) -> impl Iterator<Item = (Timestamp, Option<Record>)> 
         TestStep::Advance(to) => Some((*to, None)),
         TestStep::Expect(_) => None,
     });
-    steps.chain([(Timestamp::MAX, None)])
+    steps.chain([(Timestamp::MAX, None)]).collect()
 }
 
 /// A match or timeout as a line.
@@ -129,7 +213,7 @@ fn line<'a>(
 
 /// What the engine tells of a test's events, a line each. The lines of one step are sorted: how the
 /// keys take turns is not for the matchers to say.
-fn by_engine(rules: &RuleSet, rule: &Rule, test: &TestBlock) -> Vec<String> {
+fn by_engine(rules: &RuleSet, rule: &Rule, steps: &Steps) -> Vec<String> {
     struct Lines(Vec<String>);
 
     impl Lines {
@@ -156,11 +240,11 @@ fn by_engine(rules: &RuleSet, rule: &Rule, test: &TestBlock) -> Vec<String> {
         .build()
         .expect("the rule can be run");
     let mut all = Vec::new();
-    for (at, event) in steps(test) {
+    for (at, event) in steps {
         let mut lines = Lines(Vec::new());
         match event {
-            Some(event) => engine.push(&event, &mut lines).expect("it is not finished"),
-            None => engine.advance(at, &mut lines),
+            Some(event) => engine.push(event, &mut lines).expect("it is not finished"),
+            None => engine.advance(*at, &mut lines),
         }
         lines.0.sort();
         all.extend(lines.0);
@@ -169,7 +253,7 @@ fn by_engine(rules: &RuleSet, rule: &Rule, test: &TestBlock) -> Vec<String> {
 }
 
 /// The same from a matcher that knows one key and nothing else.
-fn by_key(matcher: &dyn Matcher, rule: &Rule, test: &TestBlock) -> Result<Vec<String>, String> {
+fn by_key(matcher: &dyn Matcher, rule: &Rule, steps: &Steps) -> Result<Vec<String>, String> {
     struct Key {
         session: Box<dyn Session>,
         events: Vec<Record>,
@@ -177,22 +261,22 @@ fn by_key(matcher: &dyn Matcher, rule: &Rule, test: &TestBlock) -> Result<Vec<St
 
     let mut keys: BTreeMap<String, Key> = BTreeMap::new();
     let mut all = Vec::new();
-    for (at, event) in steps(test) {
+    for (at, event) in steps {
         let mut told = Vec::new();
         for (key, of) in &mut keys {
-            told.extend(of.session.advance(at).into_iter().map(|told| (key.clone(), told)));
+            told.extend(of.session.advance(*at).into_iter().map(|told| (key.clone(), told)));
         }
         if let Some(event) = event
             && rule.types.contains(&event.type_id())
-            && let Some(key) = key_of(rule, &event)
+            && let Some(key) = key_of(rule, event)
         {
             if !keys.contains_key(&key) {
                 let session = matcher.start(&rule.pattern)?;
                 keys.insert(key.clone(), Key { session, events: Vec::new() });
             }
             if let Some(of) = keys.get_mut(&key) {
-                told.extend(of.session.push(&event).into_iter().map(|told| (key.clone(), told)));
-                of.events.push(event);
+                told.extend(of.session.push(event).into_iter().map(|told| (key.clone(), told)));
+                of.events.push(event.clone());
             }
         }
         let mut lines: Vec<String> = told
