@@ -95,6 +95,7 @@ fn may_follow(found: &Diagnostic) -> bool {
                 | Code::UnknownParam
                 | Code::NotAllowedHere
                 | Code::MissingMatch
+                | Code::MatchesNothing
                 | Code::MissingClause
                 | Code::BadKey
                 | Code::BadBound

@@ -36,6 +36,13 @@ pub(super) fn condition(
     canon.out
 }
 
+/// What a part of a condition on an event of type `ty` says, among the parts of the same condition.
+pub(super) fn part(expr: &Expr, ty: TypeId, schema: &Schema) -> String {
+    let mut canon = Canon { schema, stages: &[], candidate: Some(ty), out: String::new() };
+    canon.expr(expr);
+    canon.out
+}
+
 /// What a field of the candidate is called.
 pub(super) fn field(field: &FieldRef, ty: TypeId, schema: &Schema) -> String {
     let mut canon = Canon::new(Some(schema), &[]);

@@ -1,6 +1,6 @@
 //! Event types, fields and defines by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Env, unknown};
@@ -94,10 +94,24 @@ pub(super) fn unknown_type(env: &Env<'_>, local: Option<&Defines<'_>>, name: &Na
     diagnostic.help(format!("declared are {names}"))
 }
 
+/// `the steps are ...`, or `the only step is ...`; nothing if there are none.
+pub(super) fn these<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
+    let names: Vec<&str> = names.collect();
+    match names.as_slice() {
+        [] => None,
+        [only, rest @ ..] if rest.iter().all(|name| name == only) => {
+            Some(format!("the only {what} is `{only}`"))
+        }
+        _ => Some(format!("the {what}s are {}", listed(names.into_iter()))),
+    }
+}
+
 /// `a`, `b` and `c`, cut off where there are many.
 pub(super) fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
     const SHOWN: usize = 8;
-    let names: Vec<_> = names.collect();
+    let mut names: Vec<_> = names.collect();
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(*name));
     let mut out = String::new();
     for (i, name) in names.iter().take(SHOWN).enumerate() {
         let last = i + 1 == names.len() && i > 0;

@@ -467,6 +467,10 @@ impl<'a> Cx<'_, 'a> {
         let mut out: Vec<KeyPart> = Vec::new();
         for part in parts {
             let name: Arc<str> = part.name.node.as_str().into();
+            if self.is_misspelled_key(source, part, &types) {
+                self.key.push((name, Kind::NEVER));
+                continue;
+            }
             if out.iter().any(|other| other.name == name) {
                 let message = format!("`{name}` is in the key twice");
                 let diagnostic = Diagnostic::error(Code::DuplicateName, part.name.span, message);
@@ -478,6 +482,24 @@ impl<'a> Cx<'_, 'a> {
             out.push(KeyPart { name, fields });
         }
         (types, out)
+    }
+
+    /// Tells if no type has the field, but all have one of nearly its name.
+    fn is_misspelled_key(&mut self, source: usize, part: &ast::KeyPart, types: &[TypeId]) -> bool {
+        let key = part.name.node.as_str();
+        let lacks = |ty: &TypeId| names::field(&self.env.schema, *ty, key).is_none();
+        if types.len() < 2 || !part.paths.is_empty() || !types.iter().all(lacks) {
+            return false;
+        }
+        let fields = |ty: &TypeId| self.env.schema.ty(*ty).fields.iter().map(|field| &*field.name);
+        let Some(near) = nearest(key, fields(&types[0])) else { return false };
+        if !types.iter().all(|ty| fields(ty).any(|field| field == near)) {
+            return false;
+        }
+        let message = format!("the rule's events have no field `{key}`, which is its key");
+        let diagnostic = Diagnostic::error(Code::BadKey, part.name.span, message);
+        self.env.report(source, diagnostic.help(format!("did you mean `{near}`?")));
+        true
     }
 
     /// The field that holds a part of the key in events of this type.
@@ -625,7 +647,7 @@ impl<'a> Cx<'_, 'a> {
                 let steps = || self.steps.iter().filter(|step| !step.negated && !step.group);
                 let near = nearest(&name.node, steps().map(|step| &*step.name));
                 let help = near.map_or_else(
-                    || format!("the steps are {}", listed(steps().map(|step| &*step.name))),
+                    || names::these("step", steps().map(|step| &*step.name)).unwrap_or_default(),
                     |near| format!("did you mean `{near}`?"),
                 );
                 let message = format!("there is no step `{}` to skip to", name.node);

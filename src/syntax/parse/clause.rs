@@ -99,6 +99,11 @@ impl Parser<'_> {
                 "the pattern ended before this; a bound on a part of it is written `(a within 5m) -> b`"
             }
             TokenKind::Comma => "steps are joined with `->`, `and` or `or`",
+            TokenKind::Star | TokenKind::Plus | TokenKind::Question => {
+                "a step has one quantifier: one of `?`, `*`, `+` and `{2..5}`"
+            }
+            TokenKind::Word if word == "as" => "a step has one name",
+            TokenKind::Word if word == "then" => "steps are joined with `->`",
             TokenKind::OpenBrace => "braces stand after `emit`, `meta`, or a step that repeats",
             _ => "",
         };

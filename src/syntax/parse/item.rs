@@ -222,7 +222,11 @@ impl Parser<'_> {
 
     fn list(&mut self) -> Parsed<ListDecl> {
         let name = self.free_name("the name of the list")?;
-        self.expect(TokenKind::Colon, "`:` and the type of the entries")?;
+        if !self.eat(TokenKind::Colon) {
+            let help = format!("write `list {}: string = [\"...\"]`", name.node);
+            let diagnostic = self.not_expected("`:` and the type of the entries");
+            return self.fail(diagnostic.help(help));
+        }
         let ty = self.ty()?;
         if self.eat_word("from") {
             let file = self.string("the list's file as a string")?;

@@ -184,7 +184,8 @@ impl Parser<'_> {
                 {
                     // Words in a row: this is prose, and none of them may be a step.
                     let diagnostic = self.not_expected("`->` or the end of the pattern");
-                    let help = "steps are joined with `->`; `a{3}` is three times `a`";
+                    let help = words::clause_elsewhere(self.word())
+                        .unwrap_or("steps are joined with `->`; `a{3}` is three times `a`");
                     return self.fail(diagnostic.help(help));
                 }
                 let place = self.last_end().end;

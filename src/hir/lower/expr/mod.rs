@@ -261,6 +261,9 @@ impl<'a> Cx<'_, 'a> {
                         (Kind::TIME, Kind::TIME) if op == BinaryOp::Add => {
                             diagnostic.help("two moments subtract; a duration can be added")
                         }
+                        (Kind::STRING, other) | (other, Kind::STRING) if op == BinaryOp::Add => {
+                            diagnostic.help(format!("`+` joins texts; {other} is no text"))
+                        }
                         (Kind::TIME | Kind::DURATION, k) if k.is_subset_of(Kind::NUMBER) => {
                             diagnostic.help("a duration has a unit: `10s`, `5m`")
                         }
@@ -323,6 +326,8 @@ impl<'a> Cx<'_, 'a> {
             let message = format!("{left} does not compare with {right}");
             let diagnostic = Diagnostic::error(Code::TypeMismatch, span, message);
             self.report(match (left, right) {
+                (Kind::DURATION, Kind::TIME) | (Kind::TIME, Kind::DURATION) => diagnostic
+                    .help("the time between two moments is their difference: `at - order.at > 5m`"),
                 (Kind::DURATION, other) | (other, Kind::DURATION)
                     if other.intersects(Kind::NUMBER) =>
                 {

@@ -207,14 +207,20 @@ impl Cx<'_, '_> {
             self.report(diagnostic);
             return refused(path.span);
         }
+        if let Some(ty) = place.candidate
+            && let Some((FieldRef::Declared(_), kind)) = names::field(&self.env.schema, ty, root)
+        {
+            let message = format!("`{root}` is {}, it has no fields", non_null(kind));
+            self.report(Diagnostic::error(Code::UnknownField, path.span, message));
+            return refused(path.span);
+        }
         let steps = self.steps.iter().filter(|step| !step.negated).map(|step| &*step.name);
         let near = nearest(root, steps.chain(["prev", "match"]));
         let mut diagnostic = unknown(Code::UnknownAlias, "step", &path.root, near);
         if near.is_none() {
             let steps = self.steps.iter().filter(|step| !step.negated).map(|step| &*step.name);
-            let steps = listed(steps);
-            if !steps.is_empty() {
-                diagnostic = diagnostic.help(format!("the steps are {steps}"));
+            if let Some(steps) = names::these("step", steps) {
+                diagnostic = diagnostic.help(steps);
             }
         }
         self.report(diagnostic);
