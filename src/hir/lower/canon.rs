@@ -38,7 +38,7 @@ pub(super) fn condition(
 
 /// What a part of a condition on an event of type `ty` says, among the parts of the same condition.
 pub(super) fn part(expr: &Expr, ty: TypeId, schema: &Schema) -> String {
-    let mut canon = Canon { schema, stages: &[], candidate: Some(ty), out: String::new() };
+    let mut canon = Canon { candidate: Some(ty), ..Canon::new(Some(schema), &[]) };
     canon.expr(expr);
     canon.out
 }
