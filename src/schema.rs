@@ -40,6 +40,9 @@ pub enum FieldType {
     Ip,
     /// `list<...>`
     List(Box<FieldType>),
+    /// Anything: what a rule feeds to others (`emit as`) where its type is not known before it runs.
+    /// It can't be written in a declaration.
+    Any,
 }
 
 impl FieldType {
@@ -54,6 +57,7 @@ impl FieldType {
             FieldType::Duration => Kind::DURATION,
             FieldType::Ip => Kind::IP,
             FieldType::List(_) => Kind::LIST,
+            FieldType::Any => Kind::ANY,
         }
     }
 }

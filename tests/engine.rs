@@ -100,8 +100,11 @@ fn rule(name: &str, items: Vec<Item>, within: Option<i64>, skip: SkipStrategy) -
                 ("end".into(), Expr::Match(MatchFact::End)),
                 ("id".into(), Expr::Match(MatchFact::Id)),
             ],
+            feeds: None,
         }),
         on_timeout: None,
+        suppress: None,
+        limit: None,
         version: 7,
     }
 }

@@ -129,6 +129,10 @@ codes! {
     BadTest = "E0506",
     /// A function of the host that rules cannot call.
     BadFunction = "E0507",
+    /// Rules that feed each other in a circle.
+    CyclicFeed = "E0508",
+    /// A record that is not as the event type that it feeds.
+    BadFeed = "E0509",
 
     /// A file that cannot be read.
     UnreadableFile = "E0601",

@@ -48,6 +48,22 @@ pub trait Event: Clone {
     fn describe(&self) -> Option<&str> {
         None
     }
+
+    /// Whether [`make`](Event::make) gives events.
+    const CAN_BE_MADE: bool = false;
+
+    /// An event of the record that a rule emits for other rules (`emit as`): its type, its time, the
+    /// fields' values by [`FieldId`], and what an open type has beside them. `None`, which is the
+    /// default, where events cannot be made at run time; rules that need it are then refused when an
+    /// engine is built.
+    fn make(
+        _ty: TypeId,
+        _time: Timestamp,
+        _values: Vec<Value>,
+        _extra: Vec<(Arc<str>, Value)>,
+    ) -> Option<Self> {
+        None
+    }
 }
 
 /// An event that can be a `T`: an enum of events that has a variant `T`, or `T` itself.
@@ -94,6 +110,17 @@ macro_rules! forwarded_events {
 
             fn describe(&self) -> Option<&str> {
                 E::describe(self)
+            }
+
+            const CAN_BE_MADE: bool = E::CAN_BE_MADE;
+
+            fn make(
+                ty: TypeId,
+                time: Timestamp,
+                values: Vec<Value>,
+                extra: Vec<(Arc<str>, Value)>,
+            ) -> Option<Self> {
+                E::make(ty, time, values, extra).map($pointer::new)
             }
         }
 
@@ -190,8 +217,19 @@ impl Record {
 }
 
 impl Event for Record {
+    const CAN_BE_MADE: bool = true;
+
     fn schema() -> Option<Schema> {
         None
+    }
+
+    fn make(
+        ty: TypeId,
+        time: Timestamp,
+        values: Vec<Value>,
+        extra: Vec<(Arc<str>, Value)>,
+    ) -> Option<Record> {
+        Some(Record::with_extra(ty, time, values, extra))
     }
 
     fn type_id(&self) -> TypeId {

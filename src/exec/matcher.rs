@@ -16,7 +16,7 @@ use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind, add_event, fiel
 use crate::exec::store::{Chains, Extras, NIL, RegisterState, Starts, UNSET};
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact};
-use crate::hir::{ConditionId, Pattern, SkipStrategy, StageId, Test};
+use crate::hir::{ConditionId, LimitPolicy, Pattern, SkipStrategy, StageId, Test};
 use crate::nfa::{
     Action, BuildError, ClockOp, Edge, Guard, GuardId, Program, RegisterKind, Silence, Since,
     StateId,
@@ -33,14 +33,16 @@ pub type HostCondition<E> = Arc<dyn Fn(&E, &Captures<'_, E>) -> bool + Send + Sy
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The most partial matches of one key. What would go beyond it is not started and counted as
-    /// overflow.
+    /// The most partial matches of one key. One that can go on in several ways counts for each.
     pub partial_matches_per_key: usize,
+    /// What gives way where there would be more. With [`LimitPolicy::Fail`] it is the newest; what
+    /// fails is the business of who asks [`Matcher::push`].
+    pub policy: LimitPolicy,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { partial_matches_per_key: 1 << 22 }
+        Limits { partial_matches_per_key: 1 << 22, policy: LimitPolicy::DropNewest }
     }
 }
 
@@ -134,6 +136,11 @@ impl<E: Event> Matcher<E> {
         Matcher { limits, ..self }
     }
 
+    /// What it may hold.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// The compiled pattern.
     pub fn program(&self) -> &Program {
         &self.program
@@ -151,7 +158,7 @@ impl<E: Event> Matcher<E> {
     /// Matches one event of a key. Events of a key come in the order of their time, and `seq`
     /// grows with each event of the store. Deadlines up to the event's time are handled first.
     ///
-    /// Gives how many partial matches were not started because of the limit.
+    /// Gives how many partial matches were dropped or not started because of the limit.
     pub fn push(
         &self,
         store: &mut Store<E>,
@@ -509,14 +516,11 @@ impl<E: Event> Step<'_, E> {
         if self.program.may_duplicate {
             self.merge_equal(key, &mut next);
         }
-        let limit = self.matcher.limits.partial_matches_per_key;
-        let room = limit.saturating_sub(key.runs.len());
-        for run in next.drain(room.min(next.len())..) {
-            self.overflow += 1;
-            self.store.chains.release(run.head);
-            self.store.extras.release(run.extra);
-        }
         key.runs.extend_from_slice(&next);
+        let limit = self.matcher.limits.partial_matches_per_key;
+        if key.runs.len() > limit {
+            self.cut(key, limit);
+        }
         next.clear();
         let Store { chains, scratch, .. } = &mut *self.store;
         scratch.next = next;
@@ -551,6 +555,21 @@ impl<E: Event> Step<'_, E> {
             start: self.time,
             last: self.time,
             deadline: i64::MAX,
+        }
+    }
+
+    /// Drops what is beyond the limit. Runs are in the order of their start.
+    #[cold]
+    fn cut(&mut self, key: &mut KeyState, limit: usize) {
+        let excess = key.runs.len() - limit;
+        let first = match self.matcher.limits.policy {
+            LimitPolicy::DropOldest => 0,
+            LimitPolicy::DropNewest | LimitPolicy::Fail => limit,
+        };
+        self.overflow += excess;
+        for run in key.runs.drain(first..first + excess) {
+            self.store.chains.release(run.head);
+            self.store.extras.release(run.extra);
         }
     }
 

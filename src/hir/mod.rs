@@ -13,7 +13,7 @@ pub mod test_block;
 use std::sync::Arc;
 
 pub use expr::Expr;
-pub use rule::{Emit, KeyPart, Meta, Rule};
+pub use rule::{Emit, KeyPart, Limit, LimitPolicy, Meta, Rule, Suppress};
 pub use test_block::TestBlock;
 
 use crate::schema::TypeId;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::hir::expr::FieldRef;
 use crate::hir::{Expr, Pattern};
 use crate::schema::TypeId;
+pub use crate::syntax::ast::LimitPolicy;
 use crate::value::Value;
 
 /// A checked rule.
@@ -24,6 +25,10 @@ pub struct Rule {
     pub emit: Option<Emit>,
     /// What a timeout tells; [`Pattern::tell_timeouts`] is set exactly if this is.
     pub on_timeout: Option<Emit>,
+    /// Which matches are not told because of one that was.
+    pub suppress: Option<Suppress>,
+    /// How many partial matches a key may have; the engine's own limit where `None`.
+    pub limit: Option<Limit>,
     /// A hash of what the rule means: the same for the same meaning, in every run and version.
     pub version: u64,
 }
@@ -55,4 +60,26 @@ pub struct KeyPart {
 pub struct Emit {
     /// The record's fields.
     pub fields: Vec<(Arc<str>, Expr)>,
+    /// `emit as`: the event type that the record feeds.
+    pub feeds: Option<TypeId>,
+}
+
+/// `suppress DUR by ...`: after a match is told, others are not told for a while.
+#[derive(Clone, Debug)]
+pub struct Suppress {
+    /// For how long, counted from the match that is told; what is no positive duration suppresses
+    /// nothing. It sees what an emit sees.
+    pub duration: Expr,
+    /// Matches for which all of these are the same suppress each other; those of the same key where
+    /// `None`. They see what an emit sees.
+    pub by: Option<Vec<Expr>>,
+}
+
+/// `limit N partials ...`
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limit {
+    /// How many partial matches one key may have.
+    pub partials: usize,
+    /// What happens where there would be more.
+    pub policy: LimitPolicy,
 }

@@ -144,6 +144,8 @@ impl<E: Event> Pattern<E> {
             pattern: self.hir.clone(),
             emit: None,
             on_timeout: None,
+            suppress: None,
+            limit: None,
             version: self.version,
         }
     }

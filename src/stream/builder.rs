@@ -5,13 +5,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hashbrown::HashSet;
+
 use crate::event::Event;
 use crate::exec::{self, HostCondition, Matcher};
 use crate::hir::Rule;
 use crate::nfa;
 use crate::pattern::Pattern;
 use crate::ruleset::RuleSet;
-use crate::schema::Schema;
+use crate::schema::{Schema, TypeId};
 use crate::stream::engine::{Engine, Limits, Routes, Running};
 use crate::stream::id::FieldOrder;
 use crate::stream::relink::{Misfit, relink};
@@ -66,7 +68,7 @@ impl<E: Event> Builder<E> {
         Builder {
             rules: Vec::new(),
             strategy: Strategy::Sorted,
-            limits: Limits { buffered: 10_000_000, partials: 50_000_000 },
+            limits: Limits { buffered: 10_000_000, partials: 50_000_000, suppressed: 10_000_000 },
             per_key: exec::Limits::default(),
         }
     }
@@ -138,7 +140,8 @@ impl<E: Event> Builder<E> {
 
     /// How many events are buffered at most until time has passed them; 10 million by default.
     /// Where one more comes, time is moved on to the oldest of them, as if a watermark had come: no
-    /// event is lost, but what then comes from before is late. The sink is told each time.
+    /// event is lost, but what then comes from before is late. The sink is told each time. The same
+    /// number of events that rules made (`emit as`) wait at most; one more is dropped.
     #[must_use]
     pub fn limit_buffered(mut self, events: usize) -> Self {
         self.limits.buffered = events;
@@ -153,11 +156,19 @@ impl<E: Event> Builder<E> {
         self
     }
 
-    /// How many partial matches one key of one rule has at most; 4 million by default. Beyond it no
-    /// new ones are started, and the sink is told.
+    /// How many partial matches one key of one rule has at most, where the rule itself does not say
+    /// (`limit`); 4 million by default. Beyond it no new ones are started, and the sink is told.
     #[must_use]
     pub fn limit_partials_per_key(mut self, partials: usize) -> Self {
         self.per_key.partial_matches_per_key = partials;
+        self
+    }
+
+    /// How many keys the `suppress` of one rule remembers at most; 10 million by default. Beyond it,
+    /// matches are told without keeping others quiet, and the sink is told.
+    #[must_use]
+    pub fn limit_suppressed(mut self, keys: usize) -> Self {
+        self.limits.suppressed = keys;
         self
     }
 
@@ -169,6 +180,11 @@ impl<E: Event> Builder<E> {
         let mut rules = Vec::with_capacity(self.rules.len());
         for given in self.rules {
             rules.push(given.start(&schema, own.is_some(), self.per_key)?);
+        }
+        let read: HashSet<TypeId> =
+            rules.iter().flat_map(|rule| &rule.info.rule.types).copied().collect();
+        for rule in &mut rules {
+            rule.link(&read)?;
         }
         let routes = Routes::new(&schema, &rules);
         Ok(Engine::new(schema, rules, routes, self.strategy, self.limits, self.per_key))
@@ -194,7 +210,11 @@ impl<E: Event> Given<E> {
             _ => rule.clone(),
         };
         let matcher = Matcher::new(&rule.pattern, host).map_err(|e| fail(Kind::Pattern(e)))?;
-        let matcher = matcher.with_limits(per_key);
+        let matcher = matcher.with_limits(rule.limit.map_or(per_key, |limit| exec::Limits {
+            partial_matches_per_key: limit.partials,
+            policy: limit.policy,
+            ..per_key
+        }));
         let order = declared.as_ref().and_then(|declared| FieldOrder::new(declared, schema));
         let order = order.filter(|_| E::schema().is_none()).map(Arc::new);
         let info = RuleInfo { rule, schema: schema.clone(), order };
@@ -219,9 +239,15 @@ enum Kind {
     Pattern(nfa::BuildError),
     Misfit(Misfit),
     Schemas,
+    CannotBeMade,
 }
 
 impl BuildError {
+    /// What the rule of this name feeds to others cannot be made.
+    pub(super) fn cannot_be_made(rule: &Arc<str>) -> BuildError {
+        BuildError { rule: rule.clone(), kind: Kind::CannotBeMade }
+    }
+
     /// The name of the rule that is at fault.
     pub fn rule(&self) -> &str {
         &self.rule
@@ -235,6 +261,12 @@ impl fmt::Display for BuildError {
             Kind::Misfit(misfit) => {
                 write!(f, "the rule `{}` does not fit the events: {misfit}", self.rule)
             }
+            Kind::CannotBeMade => write!(
+                f,
+                "the rule `{}` feeds other rules (`emit as`), but events of this Rust type can't \
+                 be made at run time: `Record`s can",
+                self.rule
+            ),
             Kind::Schemas => write!(
                 f,
                 "the rule `{}` declares other event types than the rules before it",
@@ -248,7 +280,7 @@ impl Error for BuildError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.kind {
             Kind::Pattern(error) => Some(error),
-            Kind::Misfit(_) | Kind::Schemas => None,
+            Kind::Misfit(_) | Kind::Schemas | Kind::CannotBeMade => None,
         }
     }
 }

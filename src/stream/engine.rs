@@ -3,24 +3,30 @@
 use std::fmt;
 use std::sync::Arc;
 
-use hashbrown::DefaultHashBuilder;
+use hashbrown::{DefaultHashBuilder, HashSet};
 use smallvec::SmallVec;
 
 use crate::event::Event;
 use crate::exec::{self, KeyState, Matcher, Outcome, OutcomeKind, Store};
-use crate::hir::Rule;
 use crate::hir::expr::FieldRef;
+use crate::hir::{Emit, LimitPolicy, Rule};
 use crate::nfa::Program;
 use crate::schema::{Schema, TypeId};
-use crate::stream::builder::Builder;
+use crate::stream::builder::{BuildError, Builder};
+use crate::stream::derived::{Derived, Feeder};
 use crate::stream::partition::{KeyRef, Partition, Slot};
 use crate::stream::reorder::Reorder;
 use crate::stream::sink::{Late, Overflow, Reason, Rejected, Sink};
 use crate::stream::stats::Stats;
+use crate::stream::suppress::{Quiet, Verdict};
 use crate::stream::timers::{Timer, Timers};
 use crate::stream::told::{Match, Partial, RuleInfo, Timeout};
 use crate::stream::watermark::{Progress, SourceId, Strategy};
 use crate::time::Timestamp;
+use crate::value::Value;
+
+/// Released events between two looks for what rules need not keep quiet any more.
+const FORGET_EVERY: u64 = 1024;
 
 /// Runs rules over a stream of events. See the [module](crate::stream) for what it promises.
 pub struct Engine<E: Event> {
@@ -35,10 +41,9 @@ pub struct Engine<E: Event> {
     pub(super) watermark: Timestamp,
     /// How many events have been released.
     released: u64,
-    limits: Limits,
     /// What a key of a rule may hold.
     pub(super) per_key: exec::Limits,
-    pub(super) stats: Stats,
+    pub(super) books: Books<E>,
     finished: bool,
     /// The source of events that are pushed without one.
     main: Option<SourceId>,
@@ -51,6 +56,18 @@ pub struct Engine<E: Event> {
 pub(crate) struct Limits {
     pub(crate) buffered: usize,
     pub(crate) partials: u64,
+    /// Of one rule.
+    pub(crate) suppressed: usize,
+}
+
+/// What all rules write to.
+pub(super) struct Books<E> {
+    limits: Limits,
+    pub(super) stats: Stats,
+    /// What rules have made for other rules, and no rule has seen yet.
+    derived: Derived<E>,
+    /// Why nothing is done any more.
+    failure: Option<PushError>,
 }
 
 /// A rule and what it holds.
@@ -63,6 +80,7 @@ pub(crate) struct Running<E: Event> {
     pub(super) declared: Option<Arc<Schema>>,
     /// Whether it comes from rule text, so that it can be replaced.
     pub(super) is_text: bool,
+    pub(super) voice: Voice,
     /// By how many milliseconds its timers may be late: not 0 only where nothing can be told at a
     /// deadline, so that timers merely free memory.
     slack: i64,
@@ -76,7 +94,120 @@ impl<E: Event> Running<E> {
         is_text: bool,
     ) -> Running<E> {
         let (store, slack) = (matcher.create_store(), slack(matcher.program()));
-        Running { info, matcher, store, keys: Partition::default(), declared, is_text, slack }
+        let (keys, voice) = (Partition::default(), Voice::new(&info.rule));
+        Running { info, matcher, store, keys, declared, is_text, voice, slack }
+    }
+
+    /// Prepares what this rule makes for other rules, of which some see the types `read`. Fails where
+    /// there can be no such events.
+    pub(super) fn link(&mut self, read: &HashSet<TypeId>) -> Result<(), BuildError> {
+        let RuleInfo { rule, schema, .. } = &self.info;
+        let link = |emit: Option<&Emit>| match emit {
+            Some(emit) if emit.feeds.is_some_and(|ty| read.contains(&ty)) => {
+                let feeder = Feeder::new(emit, schema).filter(|_| E::CAN_BE_MADE);
+                feeder.map(Some).ok_or_else(|| BuildError::cannot_be_made(&rule.name))
+            }
+            _ => Ok(None),
+        };
+        self.voice.on_match = link(rule.emit.as_ref())?;
+        self.voice.on_timeout = link(rule.on_timeout.as_ref())?;
+        Ok(())
+    }
+}
+
+/// What becomes of a rule's matches and timeouts.
+pub(super) struct Voice {
+    /// What it keeps quiet, if it has `suppress`.
+    pub(super) quiet: Option<Quiet>,
+    /// The events that matches make, where a rule sees them.
+    on_match: Option<Feeder>,
+    on_timeout: Option<Feeder>,
+}
+
+impl Voice {
+    fn new(rule: &Rule) -> Voice {
+        let quiet = rule.suppress.as_ref().map(|_| Quiet::default());
+        Voice { quiet, on_match: None, on_timeout: None }
+    }
+
+    /// Tells a match or timeout, and makes the event that it is to other rules.
+    #[inline]
+    fn tell<E: Event, S: Sink<E> + ?Sized>(
+        &mut self,
+        told: Match<'_, E>,
+        kind: OutcomeKind,
+        schema: &Schema,
+        books: &mut Books<E>,
+        sink: &mut S,
+    ) {
+        let feeder = match kind {
+            OutcomeKind::Match => {
+                if let Some(quiet) = &mut self.quiet
+                    && is_suppressed(quiet, told, books, sink)
+                {
+                    return;
+                }
+                books.stats.matches += 1;
+                sink.matched(told);
+                &self.on_match
+            }
+            OutcomeKind::Timeout => {
+                books.stats.timeouts += 1;
+                sink.timed_out(Timeout::new(told));
+                &self.on_timeout
+            }
+        };
+        if let Some(feeder) = feeder {
+            feed(feeder, told, schema, books, sink);
+        }
+    }
+}
+
+fn is_suppressed<E: Event, S: Sink<E> + ?Sized>(
+    quiet: &mut Quiet,
+    found: Match<'_, E>,
+    books: &mut Books<E>,
+    sink: &mut S,
+) -> bool {
+    let Some(suppress) = &found.rule().suppress else { return false };
+    let verdict = quiet.judge(suppress, &found, books.limits.suppressed);
+    match verdict {
+        Verdict::Told => {}
+        Verdict::Suppressed => {
+            books.stats.suppressed += 1;
+            sink.suppressed(found);
+        }
+        Verdict::NotRemembered => {
+            books.stats.overflowed += 1;
+            sink.overflowed(Overflow::Suppressed { rule: found.rule() });
+        }
+    }
+    verdict == Verdict::Suppressed
+}
+
+/// Makes the event that a match or timeout is to other rules.
+fn feed<E: Event, S: Sink<E> + ?Sized>(
+    feeder: &Feeder,
+    told: Match<'_, E>,
+    schema: &Schema,
+    books: &mut Books<E>,
+    sink: &mut S,
+) {
+    match feeder.make(&told, schema) {
+        Some((event, None)) => {
+            if books.derived.len() >= books.limits.buffered {
+                books.stats.overflowed += 1;
+                sink.overflowed(Overflow::Derived { rule: told.rule() });
+                return;
+            }
+            books.stats.derived += 1;
+            books.derived.add(told.end(), event);
+        }
+        Some((event, Some(reason))) => {
+            books.stats.rejected += 1;
+            sink.rejected(Rejected { event: &event, reason });
+        }
+        None => books.stats.rejected += 1,
     }
 }
 
@@ -180,9 +311,13 @@ impl<E: Event> Engine<E> {
             timers: Timers::new(),
             watermark: Timestamp::MIN,
             released: 0,
-            limits,
             per_key,
-            stats: Stats::default(),
+            books: Books {
+                limits,
+                stats: Stats::default(),
+                derived: Derived::new(),
+                failure: None,
+            },
             finished: false,
             main: None,
             due: Vec::new(),
@@ -191,7 +326,9 @@ impl<E: Event> Engine<E> {
 
     /// Takes an event of the only source.
     ///
-    /// Fails only after [`finish`](Engine::finish); what is wrong with an event is told to the sink.
+    /// Fails after [`finish`](Engine::finish), and where a key has more partial matches than a rule
+    /// with `limit ... fail` allows: then nothing is done any more, and every later event fails in
+    /// the same way. What is wrong with an event itself is told to the sink.
     #[inline]
     pub fn push<S: Sink<E> + ?Sized>(&mut self, event: &E, sink: &mut S) -> Result<(), PushError> {
         let source = self.main_source();
@@ -235,14 +372,14 @@ impl<E: Event> Engine<E> {
         event: &E,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        if self.finished {
-            return Err(PushError(()));
+        if self.finished || self.books.failure.is_some() {
+            return Err(self.books.failure.clone().unwrap_or(PushError(Failure::Finished)));
         }
-        self.stats.events += 1;
+        self.books.stats.events += 1;
         let time = event.time();
         if time <= self.watermark {
             self.refuse(source, event, sink);
-            return Ok(());
+            return self.so_far();
         }
         if time == Timestamp::MAX {
             self.reject(event, sink);
@@ -251,7 +388,7 @@ impl<E: Event> Engine<E> {
         let named = match self.routes.types.get(event.type_id().index()) {
             Some(route) if route.declared => !route.rules.is_empty(),
             _ => {
-                self.stats.unknown += 1;
+                self.books.stats.unknown += 1;
                 false
             }
         };
@@ -260,23 +397,39 @@ impl<E: Event> Engine<E> {
             self.watermark = self.watermark.max(self.progress.watermark());
             if named {
                 self.release(event, sink);
-            } else if self.timers.next() <= time {
-                self.fire(time, sink);
+            } else if self.is_due(time) {
+                self.catch_up(time, false, sink);
             }
-            return Ok(());
+            return self.so_far();
         }
         if named {
             self.buffer.add(time, event.clone());
         }
         self.follow(sink);
-        if self.buffer.len() > self.limits.buffered
+        if self.buffer.len() > self.books.limits.buffered
+            && self.books.failure.is_none()
             && let Some(oldest) = self.buffer.first()
         {
-            self.stats.overflowed += 1;
+            self.books.stats.overflowed += 1;
             sink.overflowed(Overflow::Reorder { watermark: oldest });
             self.move_to(oldest, sink);
         }
-        Ok(())
+        self.so_far()
+    }
+
+    /// Fails if a limit has stopped the engine.
+    #[inline]
+    fn so_far(&self) -> Result<(), PushError> {
+        match &self.books.failure {
+            None => Ok(()),
+            Some(failure) => Err(failure.clone()),
+        }
+    }
+
+    /// Why nothing is done any more: a rule with `limit ... fail` had too many partial matches. What
+    /// [`advance`](Engine::advance) and [`finish`](Engine::finish) run into is to be seen here.
+    pub fn failure(&self) -> Option<&PushError> {
+        self.books.failure.as_ref()
     }
 
     /// `source` says that no event at or before `to` will come from it any more.
@@ -314,19 +467,25 @@ impl<E: Event> Engine<E> {
         if self.finished {
             return;
         }
-        self.move_to(Timestamp::MAX, sink);
+        if self.books.failure.is_none() {
+            self.move_to(Timestamp::MAX, sink);
+        }
         self.finished = true;
-        let Engine { rules, stats, .. } = self;
+        let Engine { rules, books, .. } = self;
         for rule in rules {
-            // What has no deadline can still be complete now that nothing can come any more.
-            let slots = rule.keys.slots();
-            expire(rule, &slots, Timestamp::MAX, stats, sink);
-            stats.divided_by_zero += rule.store.divisions_by_zero();
+            if books.failure.is_none() {
+                // What has no deadline can still be complete now that nothing can come any more. No
+                // other rule sees it: its moment is over.
+                rule.voice.on_match = None;
+                let slots = rule.keys.slots();
+                expire(rule, &slots, Timestamp::MAX, books, sink);
+            }
+            books.stats.divided_by_zero += rule.store.divisions_by_zero();
             rule.store = rule.matcher.create_store();
             rule.keys = Partition::default();
         }
-        stats.partials = 0;
-        stats.keys = 0;
+        books.stats.partials = 0;
+        books.stats.keys = 0;
     }
 
     /// How far time has come: no event at or before this is taken any more.
@@ -374,18 +533,20 @@ impl<E: Event> Engine<E> {
     /// Counts since the engine was built, and what it holds now.
     pub fn stats(&self) -> Stats {
         let divisions: u64 = self.rules.iter().map(|rule| rule.store.divisions_by_zero()).sum();
+        let stats = &self.books.stats;
         Stats {
-            buffered: self.buffer.len() as u64,
-            divided_by_zero: self.stats.divided_by_zero + divisions,
-            ..self.stats
+            buffered: (self.buffer.len() + self.books.derived.len()) as u64,
+            divided_by_zero: stats.divided_by_zero + divisions,
+            ..*stats
         }
     }
 
     /// Bytes of heap that the engine holds, about: without what events own.
     pub fn memory_usage(&self) -> usize {
         let rules = self.rules.iter();
-        rules.map(|rule| rule.keys.memory_usage() + rule.store.memory_usage()).sum::<usize>()
+        rules.map(Running::memory_usage).sum::<usize>()
             + self.buffer.memory_usage()
+            + self.books.derived.memory_usage()
             + self.timers.memory_usage()
     }
 
@@ -397,14 +558,14 @@ impl<E: Event> Engine<E> {
         }
         // Late, but a sign of life.
         self.progress.observe(source, event.time());
-        self.stats.late += 1;
+        self.books.stats.late += 1;
         sink.late(Late { event, watermark: self.watermark });
         self.follow(sink);
     }
 
     #[cold]
     fn reject<S: Sink<E> + ?Sized>(&mut self, event: &E, sink: &mut S) {
-        self.stats.rejected += 1;
+        self.books.stats.rejected += 1;
         sink.rejected(Rejected { event, reason: Reason::TimeOutOfRange });
     }
 
@@ -412,44 +573,98 @@ impl<E: Event> Engine<E> {
     #[inline]
     fn follow<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
         let watermark = self.progress.watermark();
-        if watermark > self.watermark && !self.finished {
+        if watermark > self.watermark && !self.finished && self.books.failure.is_none() {
             self.move_to(watermark, sink);
         }
     }
 
-    /// Releases events and fires deadlines up to and including `to`.
+    /// Releases events and fires deadlines up to and including `to`, after which no event of that
+    /// time can come.
     fn move_to<S: Sink<E> + ?Sized>(&mut self, to: Timestamp, sink: &mut S) {
         self.watermark = to;
-        while let Some(event) = self.buffer.take_until(to) {
+        while self.books.failure.is_none()
+            && let Some(event) = self.buffer.take_until(to)
+        {
             self.release(&event, sink);
         }
-        self.fire(to, sink);
+        self.catch_up(to, true, sink);
+        self.forget(to);
     }
 
-    /// Gives an event to the rules, after the deadlines up to its time.
+    /// Gives an event to the rules, after what is due before it.
+    #[inline]
     fn release<S: Sink<E> + ?Sized>(&mut self, event: &E, sink: &mut S) {
-        if self.timers.next() <= event.time() {
-            self.fire(event.time(), sink);
+        if self.is_due(event.time()) {
+            self.catch_up(event.time(), false, sink);
         }
-        let Engine { rules, routes, timers, stats, limits, .. } = self;
+        if self.books.failure.is_none() {
+            self.deliver(event, sink);
+        }
+    }
+
+    /// Whether something may have to be done before an event of time `to`.
+    #[inline]
+    fn is_due(&self, to: Timestamp) -> bool {
+        self.timers.next() <= to || !self.books.derived.is_empty()
+    }
+
+    /// Fires the deadlines up to and including `to`, and gives the rules what other rules have made
+    /// before it; up to and including it where the moment `is_over`. At one time deadlines come
+    /// first and derived events last.
+    fn catch_up<S: Sink<E> + ?Sized>(&mut self, to: Timestamp, is_over: bool, sink: &mut S) {
+        while self.books.failure.is_none() {
+            let derived = self.books.derived.next();
+            let timer = self.timers.next();
+            if self.timers.len() > 0
+                && timer <= to
+                && derived.is_none_or(|derived| timer <= derived)
+            {
+                self.fire_next(sink);
+            } else if derived.is_some_and(|derived| derived < to || is_over && derived == to)
+                && let Some(event) = self.books.derived.take()
+            {
+                self.deliver(&event, sink);
+            } else {
+                break;
+            }
+        }
+    }
+
+    /// Drops what rules need not keep quiet any more at `now`.
+    fn forget(&mut self, now: Timestamp) {
+        for rule in &mut self.rules {
+            if let Some(quiet) = &mut rule.voice.quiet {
+                quiet.forget(now);
+            }
+        }
+    }
+
+    fn deliver<S: Sink<E> + ?Sized>(&mut self, event: &E, sink: &mut S) {
         let seq = self.released;
         self.released += 1;
+        if seq.is_multiple_of(FORGET_EVERY) {
+            self.forget(event.time());
+        }
+        let Engine { rules, routes, timers, books, .. } = self;
         let Some(route) = routes.types.get(event.type_id().index()) else { return };
         let keys = route.keys.iter().map(|fields| KeyRef::read(event, fields, &routes.hasher));
         let keys: SmallVec<[Option<KeyRef<'_>>; 1]> = keys.collect();
         if keys.iter().any(Option::is_none) {
-            stats.keyless += 1;
+            books.stats.keyless += 1;
         }
         for &(index, key) in &route.rules {
             if let Some(key) = &keys[key as usize] {
                 let rule = &mut rules[index as usize];
-                rule.take(index, key, event, seq, timers, stats, sink);
-                if stats.partials > limits.partials {
-                    rule.overflow(key, stats, sink);
+                rule.take(index, key, event, seq, timers, books, sink);
+                if books.stats.partials > books.limits.partials {
+                    rule.overflow(key, books, sink);
+                }
+                if books.failure.is_some() {
+                    return;
                 }
             }
         }
-        if timers.len() > 64 && timers.len() as u64 / 2 > stats.keys {
+        if timers.len() > 64 && timers.len() as u64 / 2 > books.stats.keys {
             // Each key has one timer that counts: more than half are of keys that are gone.
             timers.retain(|timer| {
                 let living = rules[timer.rule as usize].keys.living(timer.slot, timer.generation);
@@ -458,25 +673,23 @@ impl<E: Event> Engine<E> {
         }
     }
 
-    /// Fires the deadlines up to and including `to`.
-    fn fire<S: Sink<E> + ?Sized>(&mut self, to: Timestamp, sink: &mut S) {
-        let Engine { rules, timers, stats, due, .. } = self;
+    /// Fires the deadlines of the next moment that has any.
+    fn fire_next<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
+        let Engine { rules, timers, books, due, .. } = self;
         let mut slots: SmallVec<[u32; 16]> = SmallVec::new();
-        while timers.len() > 0 && timers.next() <= to {
-            let now = timers.take_next(due);
-            for of_rule in due.chunk_by(|a, b| a.rule == b.rule) {
-                let index = of_rule[0].rule;
-                let rule = &mut rules[index as usize];
-                slots.clear();
-                slots.extend(of_rule.iter().filter_map(|timer| {
-                    let slot = rule.keys.living(timer.slot, timer.generation)?;
-                    (slot.armed == now).then_some(timer.slot)
-                }));
-                expire(rule, &slots, now, stats, sink);
-                for &slot in &slots {
-                    rule.keys.slot_mut(slot).armed = Timestamp::MAX;
-                    rule.settle(index, slot, timers, stats);
-                }
+        let now = timers.take_next(due);
+        for of_rule in due.chunk_by(|a, b| a.rule == b.rule) {
+            let index = of_rule[0].rule;
+            let rule = &mut rules[index as usize];
+            slots.clear();
+            slots.extend(of_rule.iter().filter_map(|timer| {
+                let slot = rule.keys.living(timer.slot, timer.generation)?;
+                (slot.armed == now).then_some(timer.slot)
+            }));
+            expire(rule, &slots, now, books, sink);
+            for &slot in &slots {
+                rule.keys.slot_mut(slot).armed = Timestamp::MAX;
+                rule.settle(index, slot, timers, &mut books.stats);
             }
         }
     }
@@ -487,18 +700,26 @@ fn expire<E: Event, S: Sink<E> + ?Sized>(
     rule: &mut Running<E>,
     slots: &[u32],
     now: Timestamp,
-    stats: &mut Stats,
+    books: &mut Books<E>,
     sink: &mut S,
 ) {
-    let Running { info, matcher, store, keys, .. } = rule;
+    let Running { info, matcher, store, keys, voice, .. } = rule;
+    let schema = &*info.schema;
+    let move_on = |store: &mut Store<E>, state: &mut KeyState, tell: &mut TellOutcome<'_, E>| {
+        // Only the end of the stream is at the end of time.
+        if now == Timestamp::MAX {
+            matcher.finish(store, state, &mut |outcome| tell(outcome));
+        } else {
+            matcher.advance(store, state, now, &mut |outcome| tell(outcome));
+        }
+    };
     if let [slot] = *slots {
         let Slot { key, state, .. } = keys.slot_mut(slot);
         let before = state.run_count();
-        let mut tell = |outcome: Outcome<'_, E>| {
-            tell(Match::new(info, key, outcome), outcome.kind(), stats, sink);
-        };
-        matcher.advance(store, state, now, &mut tell);
-        count(stats, before, state.run_count());
+        move_on(store, state, &mut |outcome| {
+            voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
+        });
+        count(&mut books.stats, before, state.run_count());
         return;
     }
     // Keys are independent, but what they tell at one moment has one order.
@@ -506,39 +727,22 @@ fn expire<E: Event, S: Sink<E> + ?Sized>(
     for &slot in slots {
         let state = &mut keys.slot_mut(slot).state;
         let before = state.run_count();
-        let mut hold = |outcome: Outcome<'_, E>| {
+        move_on(store, state, &mut |outcome| {
             let order = (outcome.kind() == OutcomeKind::Match, outcome.start_seq());
             held.push((order, slot, outcome.hold()));
-        };
-        matcher.advance(store, state, now, &mut hold);
-        count(stats, before, state.run_count());
+        });
+        count(&mut books.stats, before, state.run_count());
     }
     held.sort_by_key(|(order, ..)| *order);
     for (_, slot, held) in &held {
         let outcome = held.outcome(matcher.program());
         let told = Match::new(info, &keys.slot(*slot).key, outcome);
-        tell(told, outcome.kind(), stats, sink);
+        voice.tell(told, outcome.kind(), schema, books, sink);
     }
 }
 
-#[inline]
-fn tell<E: Event, S: Sink<E> + ?Sized>(
-    told: Match<'_, E>,
-    kind: OutcomeKind,
-    stats: &mut Stats,
-    sink: &mut S,
-) {
-    match kind {
-        OutcomeKind::Match => {
-            stats.matches += 1;
-            sink.matched(told);
-        }
-        OutcomeKind::Timeout => {
-            stats.timeouts += 1;
-            sink.timed_out(Timeout::new(told));
-        }
-    }
-}
+/// Takes outcomes of a matcher.
+type TellOutcome<'t, E> = dyn FnMut(Outcome<'_, E>) + 't;
 
 /// Notes that a key that had `before` partial matches has `after`.
 #[inline]
@@ -548,6 +752,11 @@ fn count(stats: &mut Stats, before: usize, after: usize) {
 }
 
 impl<E: Event> Running<E> {
+    fn memory_usage(&self) -> usize {
+        let quiet = self.voice.quiet.as_ref().map_or(0, Quiet::memory_usage);
+        self.keys.memory_usage() + self.store.memory_usage() + quiet
+    }
+
     /// Gives an event to the key that it is of.
     #[inline]
     #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
@@ -558,19 +767,20 @@ impl<E: Event> Running<E> {
         event: &E,
         seq: u64,
         timers: &mut Timers,
-        stats: &mut Stats,
+        books: &mut Books<E>,
         sink: &mut S,
     ) {
-        let Running { info, matcher, store, keys, .. } = self;
+        let Running { info, matcher, store, keys, voice, .. } = self;
+        let schema = &*info.schema;
         let dropped;
         let slot = if let Some(slot) = keys.find(key) {
             let Slot { key, state, .. } = keys.slot_mut(slot);
             let before = state.run_count();
             let mut tell = |outcome: Outcome<'_, E>| {
-                tell(Match::new(info, key, outcome), outcome.kind(), stats, sink);
+                voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
             };
             dropped = matcher.push(store, state, event, seq, &mut tell);
-            count(stats, before, state.run_count());
+            count(&mut books.stats, before, state.run_count());
             slot
         } else {
             // Most events start nothing, and then the key need not be remembered.
@@ -578,21 +788,29 @@ impl<E: Event> Running<E> {
             let mut owned = None;
             let mut tell = |outcome: Outcome<'_, E>| {
                 let key = owned.get_or_insert_with(|| key.to_key());
-                tell(Match::new(info, key, outcome), outcome.kind(), stats, sink);
+                voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
             };
             dropped = matcher.push(store, &mut state, event, seq, &mut tell);
             if state.is_idle() {
                 return;
             }
-            count(stats, 0, state.run_count());
-            stats.keys += 1;
+            count(&mut books.stats, 0, state.run_count());
+            books.stats.keys += 1;
             keys.insert(key, state)
         };
         if dropped > 0 {
-            stats.overflowed += 1;
+            books.stats.overflowed += 1;
             sink.overflowed(Overflow::Partials { rule: &info.rule, dropped });
+            let limits = matcher.limits();
+            if limits.policy == LimitPolicy::Fail {
+                let (rule, key) = (info.rule.name.clone(), keys.slot(slot).key.to_vec());
+                let key = info.rule.key.iter().map(|part| part.name.clone()).zip(key).collect();
+                let (limit, at) = (limits.partial_matches_per_key, event.time());
+                let failure = LimitFailure { rule, key, limit, at };
+                books.failure = Some(PushError(Failure::Limit(Arc::new(failure))));
+            }
         }
-        self.settle(index, slot, timers, stats);
+        self.settle(index, slot, timers, &mut books.stats);
     }
 
     /// Drops a key that has nothing open, or makes sure that a timer waits for its next deadline.
@@ -618,25 +836,66 @@ impl<E: Event> Running<E> {
 
     /// Drops the partial matches of the key that made them too many.
     #[cold]
-    fn overflow<S: Sink<E> + ?Sized>(&mut self, key: &KeyRef<'_>, stats: &mut Stats, sink: &mut S) {
+    fn overflow<S: Sink<E> + ?Sized>(
+        &mut self,
+        key: &KeyRef<'_>,
+        books: &mut Books<E>,
+        sink: &mut S,
+    ) {
         let Some(slot) = self.keys.find(key) else { return };
         let state = &mut self.keys.slot_mut(slot).state;
         let dropped = state.run_count();
         self.matcher.clear(&mut self.store, state);
-        count(stats, dropped, 0);
-        self.drop_key(slot, stats);
-        stats.overflowed += 1;
+        count(&mut books.stats, dropped, 0);
+        self.drop_key(slot, &mut books.stats);
+        books.stats.overflowed += 1;
         sink.overflowed(Overflow::Partials { rule: &self.info.rule, dropped });
     }
 }
 
-/// An event or watermark came after the engine was finished.
+/// An event cannot be taken, and neither can any later one.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct PushError(());
+pub struct PushError(Failure);
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Failure {
+    Finished,
+    Limit(Arc<LimitFailure>),
+}
+
+#[derive(Debug, Eq, PartialEq)]
+struct LimitFailure {
+    rule: Arc<str>,
+    key: Vec<(Arc<str>, Value)>,
+    limit: usize,
+    at: Timestamp,
+}
+
+impl PushError {
+    /// The name of the rule that had more partial matches than its `limit ... fail` allows; `None`
+    /// where the engine was finished before.
+    pub fn rule(&self) -> Option<&str> {
+        match &self.0 {
+            Failure::Finished => None,
+            Failure::Limit(failure) => Some(&failure.rule),
+        }
+    }
+}
 
 impl fmt::Display for PushError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the engine was finished: no event can come after the end of time")
+        let LimitFailure { rule, key, limit, at } = match &self.0 {
+            Failure::Finished => {
+                return f
+                    .write_str("the engine was finished: no event can come after the end of time");
+            }
+            Failure::Limit(failure) => &**failure,
+        };
+        write!(f, "the rule `{rule}` would have more than {limit} partial matches open")?;
+        for (index, (name, value)) in key.iter().enumerate() {
+            write!(f, "{} {name} = {value}", if index == 0 { " for" } else { "," })?;
+        }
+        write!(f, " at {at}, and its limit says that this is to fail")
     }
 }
 

@@ -14,9 +14,17 @@
 //! fire. An event at or before the watermark is late: the sink is told, it is counted, and no rule
 //! sees it.
 //!
+//! **Rules for rules.** What a rule emits with `emit as` is an event to the rules that name its type:
+//! of the time of the match or the timeout, and after all events and deadlines of that time. So it is
+//! looked at when time has passed that moment.
+//!
+//! **Derived events.** What a rule emits with `emit as` is an event to the rules that name its type. It
+//! has the time of the match or timeout, and is looked at when that time is over, since until then
+//! other events of it can come.
+//!
 //! **Order.** What is told is ordered by event time; at one time, deadlines come first, by rule and
-//! then by start; then the events by arrival, and what one event completes by rule and then by
-//! start. Rules count in the order in which they were given. The same events in the same order of
+//! then by start; then the events by arrival, then the derived events in the order in which they were
+//! made, and what one event completes by rule and then by start. Rules count in the order in which they were given. The same events in the same order of
 //! arrival give the same output, whatever the batches and whenever watermarks come.
 //!
 //! **Keys.** Each rule sees one stream for each value of its key. An event in which a part of the
@@ -66,6 +74,7 @@
 //! ```
 
 mod builder;
+mod derived;
 mod engine;
 mod id;
 mod partition;
@@ -74,6 +83,7 @@ mod reorder;
 mod replace;
 mod sink;
 mod stats;
+mod suppress;
 mod timers;
 mod told;
 mod watermark;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::hir::expr::{Aggregate, Captured, Expr, FieldRef, Set};
-use crate::hir::{Emit, KeyPart, Pattern, Rule, Stage, Test};
+use crate::hir::{Emit, KeyPart, Pattern, Rule, Stage, Suppress, Test};
 use crate::schema::{FieldId, Schema, TypeId};
 use crate::value::Kind;
 
@@ -65,7 +65,13 @@ pub(crate) fn relink(rule: &Rule, declared: &Schema, events: &Schema) -> Result<
             .fields
             .iter()
             .map(|(name, expr)| Ok((name.clone(), linker.expr(expr, None, stages)?)));
-        Ok(Emit { fields: fields.collect::<Result<_, Misfit>>()? })
+        let feeds = emit.feeds.map(|ty| linker.ty(ty));
+        Ok(Emit { fields: fields.collect::<Result<_, Misfit>>()?, feeds })
+    };
+    let suppress = |suppress: &Suppress| -> Result<Suppress, Misfit> {
+        let expr = |expr: &Expr| linker.expr(expr, None, stages);
+        let by = suppress.by.as_ref().map(|by| by.iter().map(expr).collect::<Result<_, Misfit>>());
+        Ok(Suppress { duration: expr(&suppress.duration)?, by: by.transpose()? })
     };
     Ok(Rule {
         types,
@@ -73,6 +79,7 @@ pub(crate) fn relink(rule: &Rule, declared: &Schema, events: &Schema) -> Result<
         pattern: relinked,
         emit: rule.emit.as_ref().map(emit).transpose()?,
         on_timeout: rule.on_timeout.as_ref().map(emit).transpose()?,
+        suppress: rule.suppress.as_ref().map(suppress).transpose()?,
         ..rule.clone()
     })
 }

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use hashbrown::HashSet;
+
 use crate::event::Event;
 use crate::exec::{Extent, KeyState, Migration};
 use crate::hir::{KeyPart, Rule};
@@ -255,11 +257,15 @@ impl<E: Event> Engine<E> {
                         new.matcher = held.matcher;
                         new.store = held.store;
                         new.keys = held.keys;
+                        new.voice.quiet = held.voice.quiet;
                     }
                     add(&mut rules, new, Some(index));
                 }
                 Origin::Changed(index, migration) => {
-                    if let Some(Running { store, mut keys, .. }) = old[index].take() {
+                    if let Some(Running { info, store, mut keys, voice, .. }) = old[index].take() {
+                        if is_suppressed_alike(&info.rule, &new.info.rule) {
+                            new.voice.quiet = voice.quiet;
+                        }
                         let states = keys.states_mut();
                         new.store = new.matcher.carry_over(&migration, store, states, now);
                         new.keys = keys;
@@ -273,20 +279,20 @@ impl<E: Event> Engine<E> {
             add(&mut rules, rule, Some(index));
         }
         for gone in old.iter().flatten() {
-            self.stats.divided_by_zero += gone.store.divisions_by_zero();
+            self.books.stats.divided_by_zero += gone.store.divisions_by_zero();
         }
         self.timers.renumber(|rule| numbers[rule as usize]);
         self.rules = rules;
-        self.stats.keys = self.rules.iter().map(|rule| rule.keys.slots().len() as u64).sum();
+        self.books.stats.keys = self.rules.iter().map(|rule| rule.keys.slots().len() as u64).sum();
         for index in changed {
             let rule = &mut self.rules[index];
             for slot in rule.keys.slots() {
                 rule.keys.slot_mut(slot).armed = Timestamp::MAX;
                 let number = u32::try_from(index).unwrap_or(u32::MAX);
-                rule.settle(number, slot, &mut self.timers, &mut self.stats);
+                rule.settle(number, slot, &mut self.timers, &mut self.books.stats);
             }
         }
-        self.stats.partials -= replacement.dropped();
+        self.books.stats.partials -= replacement.dropped();
         self.schema = schema;
         self.routes.renew(&self.schema, &self.rules);
         Ok(replacement)
@@ -333,6 +339,19 @@ impl<E: Event> Engine<E> {
                 Err(reason) => change.verdict = Verdict::Refused(reason),
             }
             replacement.rules.push(change);
+        }
+        // Only rule text feeds rules.
+        let hosts = self.rules.iter().filter(|rule| !rule.is_text).map(|rule| &rule.info.rule);
+        let new = planned.iter().map(|planned: &Planned<E>| &planned.new.info.rule);
+        let read: HashSet<TypeId> =
+            hosts.chain(new).flat_map(|rule| rule.types.iter().copied()).collect();
+        for Planned { new, .. } in &mut planned {
+            if let Err(reason) = new.link(&read)
+                && let Some(change) =
+                    replacement.rules.iter_mut().find(|change| change.rule == new.info.rule.name)
+            {
+                change.verdict = Verdict::Refused(reason);
+            }
         }
         for (old, _) in self.rules.iter().zip(gone).filter(|(_, gone)| *gone) {
             replacement.rules.push(RuleChange {
@@ -400,6 +419,15 @@ impl<E: Event> Engine<E> {
 fn partials<E: Event>(rule: &Running<E>) -> u64 {
     let count = |slot| KeyState::run_count(&rule.keys.slot(slot).state) as u64;
     rule.keys.slots().into_iter().map(count).sum()
+}
+
+/// Whether what a rule keeps quiet can be kept quiet by another one.
+fn is_suppressed_alike(before: &Rule, after: &Rule) -> bool {
+    let width = |rule: &Rule| {
+        let suppress = rule.suppress.as_ref()?;
+        Some(suppress.by.as_ref().map(Vec::len))
+    };
+    after.suppress.is_some() && width(before) == width(after)
 }
 
 /// Why nothing of a rule can go on in another one, whatever they look for.

@@ -1,11 +1,13 @@
 //! Where results go.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::event::Event;
 use crate::hir::Rule;
 use crate::stream::told::{Match, Output, Timeout};
 use crate::time::Timestamp;
+use crate::value::Kind;
 
 /// Takes what an engine has to tell, as borrowed views: what is not looked at costs nothing.
 ///
@@ -20,12 +22,18 @@ pub trait Sink<E: Event> {
         let _ = timeout;
     }
 
+    /// A rule has matched, and is not told because its `suppress` says so.
+    fn suppressed(&mut self, found: Match<'_, E>) {
+        let _ = found;
+    }
+
     /// An event came when its time was over; no rule sees it.
     fn late(&mut self, late: Late<'_, E>) {
         let _ = late;
     }
 
-    /// An event cannot be taken; no rule sees it.
+    /// An event cannot be taken, be it pushed or made of what a rule emits (`emit as`); no rule
+    /// sees it.
     fn rejected(&mut self, rejected: Rejected<'_, E>) {
         let _ = rejected;
     }
@@ -47,7 +55,7 @@ pub struct Late<'a, E> {
 }
 
 /// An event that cannot be taken.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Rejected<'a, E> {
     /// The event.
@@ -57,18 +65,35 @@ pub struct Rejected<'a, E> {
 }
 
 /// What is wrong with an event.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Reason {
     /// Its time is the first or the last that there is; these stand for "before everything" and
     /// "the end".
     TimeOutOfRange,
+    /// A rule made it (`emit as`), and it is not as its type declares it.
+    #[non_exhaustive]
+    Misfit {
+        /// The rule.
+        rule: Arc<str>,
+        /// The event type and the field: `alert.user`.
+        field: Arc<str>,
+        /// What the field can be.
+        declared: Kind,
+        /// What it would be.
+        found: Kind,
+    },
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reason::TimeOutOfRange => f.write_str("the event's time is out of range"),
+            Reason::Misfit { rule, field, declared, found } => write!(
+                f,
+                "what the rule `{rule}` feeds to others is not as declared: `{field}` is \
+                 {declared}, not {found}"
+            ),
         }
     }
 }
@@ -84,14 +109,29 @@ pub enum Overflow<'a> {
         /// How far time was moved.
         watermark: Timestamp,
     },
-    /// There were too many partial matches. Beyond the limit of one key no new ones were started;
-    /// beyond that of the engine all those of the key that made one more were dropped.
+    /// There were too many partial matches. Beyond the limit of one key the newest or the oldest
+    /// gave way, as [`Rule::limit`] says; beyond that of the engine all those of the key that made
+    /// one more were dropped.
     #[non_exhaustive]
     Partials {
         /// Of which rule.
         rule: &'a Rule,
         /// How many were dropped or not started.
         dropped: usize,
+    },
+    /// A rule's `suppress` remembered too many keys. A match was told, and those that follow it will
+    /// be told, too.
+    #[non_exhaustive]
+    Suppressed {
+        /// Which rule.
+        rule: &'a Rule,
+    },
+    /// Too many events that rules made (`emit as`) waited for their moment to be over. One was
+    /// dropped.
+    #[non_exhaustive]
+    Derived {
+        /// Of which rule.
+        rule: &'a Rule,
     },
 }
 
@@ -106,6 +146,17 @@ impl fmt::Display for Overflow<'_> {
                 "too many partial matches: {dropped} of the rule `{}` were dropped",
                 rule.name
             ),
+            Overflow::Suppressed { rule } => write!(
+                f,
+                "`suppress` of the rule `{}` remembers too many keys: a match was told without \
+                 silencing others",
+                rule.name
+            ),
+            Overflow::Derived { rule } => write!(
+                f,
+                "too many events that rules made wait: one of the rule `{}` was dropped",
+                rule.name
+            ),
         }
     }
 }
@@ -117,6 +168,10 @@ impl<E: Event> Sink<E> for Vec<Output<E>> {
 
     fn timed_out(&mut self, timeout: Timeout<'_, E>) {
         self.push(Output::Timeout(timeout.to_owned()));
+    }
+
+    fn suppressed(&mut self, found: Match<'_, E>) {
+        self.push(Output::Suppressed(found.to_owned()));
     }
 
     fn late(&mut self, late: Late<'_, E>) {

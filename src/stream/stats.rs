@@ -10,6 +10,10 @@ pub struct Stats {
     pub matches: u64,
     /// Timeouts that were told.
     pub timeouts: u64,
+    /// Matches that were not told because of a rule's `suppress`.
+    pub suppressed: u64,
+    /// Events that rules made for others (`emit as`).
+    pub derived: u64,
     /// Events that came too late.
     pub late: u64,
     /// Events that could not be taken.
@@ -27,7 +31,7 @@ pub struct Stats {
     pub partials: u64,
     /// The most partial matches that were ever open at once.
     pub peak_partials: u64,
-    /// Events in the reorder buffer now.
+    /// Events that wait now: in the reorder buffer, or made by a rule until their moment is over.
     pub buffered: u64,
     /// Keys with something open now, over all rules.
     pub keys: u64,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::event::Event;
 use crate::exec::{Open, Outcome, OutcomeKind};
-use crate::hir::{Emit, Rule, StageId};
+use crate::hir::{Emit, Expr, Rule, StageId};
 use crate::schema::Schema;
 use crate::stream::id::{self, FieldOrder, MatchId};
 use crate::stream::sink::Reason;
@@ -132,13 +132,18 @@ impl<'a, E: Event> Match<'a, E> {
 
     fn evaluate(&self, emit: Option<&Emit>) -> Value {
         let Some(emit) = emit else { return Value::Null };
-        let id = || self.id().to_string();
         let fields = emit.fields.iter();
-        Value::Record(
-            fields
-                .map(|(name, expr)| (name.clone(), self.outcome.evaluate(expr, self.key, &id)))
-                .collect(),
-        )
+        Value::Record(fields.map(|(name, expr)| (name.clone(), self.value(expr))).collect())
+    }
+
+    /// The value of an expression that sees what an emit sees.
+    pub(crate) fn value(&self, expr: &Expr) -> Value {
+        self.outcome.evaluate(expr, self.key, &|| self.id().to_string())
+    }
+
+    /// The values of the key, in the order of its parts.
+    pub(crate) fn key_values(&self) -> &'a [Value] {
+        self.key
     }
 
     fn stage_name(&self, stage: StageId) -> &'a Arc<str> {
@@ -266,6 +271,8 @@ pub enum Output<E> {
     Match(Found<E>),
     /// A partial match has run out of time.
     Timeout(Expired<E>),
+    /// A rule has matched, and `suppress` says that it is not told.
+    Suppressed(Found<E>),
     /// An event came too late.
     #[non_exhaustive]
     Late {

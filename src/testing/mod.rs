@@ -1,11 +1,12 @@
 //! Runs the `test` blocks of rule files.
 //!
-//! A test has the rule to itself: a fresh [`Engine`] with that rule only, events in time order. Its
-//! durations count from [`TEST_START`]; an event whose record does not give the event time has the
+//! A test has the rule to itself: a fresh [`Engine`] with that rule and those that feed it (`emit as`)
+//! only, events in time order. Its durations count from [`TEST_START`]; an event whose record does not give the event time has the
 //! time at which it comes. `advance to` moves time on without an event; nothing else does, and
 //! nothing is finished at the end.
 //!
-//! An expectation is judged where it stands, against what was told up to there. `expect match` wants
+//! An expectation is judged where it stands, against what the rule has told up to there; where no
+//! other event of that time follows, that is all that there is to tell at it. `expect match` wants
 //! a match that no other expectation of the test speaks of, whose emitted record or key holds at
 //! least the given fields, and which was told at the given time, if one is given. Values compare as in
 //! conditions, but null equals null; against a time, a duration counts from the start of the test.
@@ -38,14 +39,15 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 pub use crate::hir::test_block::{Expectation, TEST_START, TestBlock, TestStep};
 
 use crate::diagnostic::Span;
 use crate::event::{Event as _, Record};
+use crate::hir::Rule;
 use crate::ruleset::RuleSet;
-use crate::schema::Schema;
+use crate::schema::{Schema, TypeId};
 use crate::stream::{self, Engine, Match, Sink, Timeout};
 use crate::time::Timestamp;
 use crate::value::{Value, ValueRef};
@@ -136,6 +138,7 @@ pub struct TestError(Cause);
 enum Cause {
     NoRule(Arc<str>),
     Build(stream::BuildError),
+    Stopped(stream::PushError),
 }
 
 impl fmt::Display for TestError {
@@ -143,6 +146,7 @@ impl fmt::Display for TestError {
         match &self.0 {
             Cause::NoRule(name) => write!(f, "the rules have no rule `{name}`"),
             Cause::Build(error) => error.fmt(f),
+            Cause::Stopped(error) => write!(f, "the test was stopped: {error}"),
         }
     }
 }
@@ -150,7 +154,7 @@ impl fmt::Display for TestError {
 impl Error for TestError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.0 {
-            Cause::NoRule(_) => None,
+            Cause::NoRule(_) | Cause::Stopped(_) => None,
             Cause::Build(error) => error.source(),
         }
     }
@@ -159,31 +163,38 @@ impl Error for TestError {
 /// Runs a test of `rules` and gives the expectations that do not hold, in the order of the text: the
 /// test passes if there are none.
 ///
-/// Fails if the rule cannot be run, or is not one of `rules`.
+/// Fails if the rule cannot be run, is not one of `rules`, or stops because of its `limit ... fail`.
 pub fn run(rules: &RuleSet, test: &TestBlock) -> Result<Vec<Failure>, TestError> {
     let rule = rules.rule(&test.rule).ok_or_else(|| TestError(Cause::NoRule(test.rule.clone())))?;
-    let mut engine = Engine::builder()
-        .rule(Arc::new(rules.schema().clone()), Arc::new(rule.clone()))
-        .sorted()
-        .build()
-        .map_err(|error| TestError(Cause::Build(error)))?;
-    let mut log = Log::default();
+    let schema = Arc::new(rules.schema().clone());
+    let together = with_feeders(rules, rule);
+    let mut builder = Engine::builder().sorted();
+    for rule in &together {
+        builder = builder.rule(schema.clone(), Arc::new((*rule).clone()));
+    }
+    let mut engine = builder.build().map_err(|error| TestError(Cause::Build(error)))?;
+    let mut log = Log { rule: &test.rule, told: Vec::new() };
     let mut claims = Claims::default();
     let mut failures = Vec::new();
     let mut now = TEST_START;
-    for step in &test.steps {
+    for (index, step) in test.steps.iter().enumerate() {
         match step {
             TestStep::Event { ty, at, values, extra } => {
                 now = *at;
                 let event = Record::with_extra(*ty, *at, values.clone(), extra.clone());
-                // Fails after the end only, and a test has none.
-                let _ = engine.push(&event, &mut log);
+                engine.push(&event, &mut log).map_err(|error| TestError(Cause::Stopped(error)))?;
             }
             TestStep::Advance(to) => {
                 now = *to;
                 engine.advance(*to, &mut log);
+                if let Some(error) = engine.failure() {
+                    return Err(TestError(Cause::Stopped(error.clone())));
+                }
             }
             TestStep::Expect(expected) => {
+                if together.len() > 1 && is_over(now, &test.steps[index..]) {
+                    engine.advance(now, &mut log);
+                }
                 let fitting: Vec<usize> = log.fitting(expected).collect();
                 let holds = if expected.no { fitting.is_empty() } else { claims.claim(fitting) };
                 if !holds {
@@ -200,9 +211,40 @@ pub fn run(rules: &RuleSet, test: &TestBlock) -> Result<Vec<Failure>, TestError>
     Ok(failures)
 }
 
-/// What was told so far.
-#[derive(Default)]
-struct Log(Vec<Entry>);
+/// The rule and those that feed it, and those that feed these, in the order of the text.
+fn with_feeders<'r>(rules: &'r RuleSet, rule: &'r Rule) -> Vec<&'r Rule> {
+    let feeds = |rule: &'r Rule| {
+        let emits = rule.emit.iter().chain(&rule.on_timeout);
+        emits.filter_map(|emit| emit.feeds)
+    };
+    let mut feeders: HashMap<TypeId, Vec<&'r Rule>> = HashMap::new();
+    for rule in rules.rules() {
+        for ty in feeds(rule) {
+            feeders.entry(ty).or_default().push(rule);
+        }
+    }
+    let mut names: HashSet<&Arc<str>> = [&rule.name].into_iter().collect();
+    let mut open = vec![rule];
+    while let Some(rule) = open.pop() {
+        for feeder in rule.types.iter().filter_map(|ty| feeders.get(ty)).flatten() {
+            if names.insert(&feeder.name) {
+                open.push(feeder);
+            }
+        }
+    }
+    rules.rules().iter().filter(|rule| names.contains(&rule.name)).collect()
+}
+
+/// Whether no event of the time `now` is among the `steps` to come.
+fn is_over(now: Timestamp, steps: &[TestStep]) -> bool {
+    !steps.iter().any(|step| matches!(step, TestStep::Event { at, .. } if *at <= now))
+}
+
+/// What the rule of a test has told so far.
+struct Log<'t> {
+    rule: &'t str,
+    told: Vec<Entry>,
+}
 
 struct Entry {
     is_timeout: bool,
@@ -211,7 +253,7 @@ struct Entry {
     emit: Value,
 }
 
-impl Sink<Record> for Log {
+impl Sink<Record> for Log<'_> {
     fn matched(&mut self, found: Match<'_, Record>) {
         self.add(&found, false);
     }
@@ -221,15 +263,18 @@ impl Sink<Record> for Log {
     }
 }
 
-impl Log {
+impl Log<'_> {
     fn add(&mut self, told: &Match<'_, Record>, is_timeout: bool) {
+        if *told.rule().name != *self.rule {
+            return;
+        }
         let key = told.key().map(|(name, value)| (name.clone(), value.clone()));
-        self.0.push(Entry { is_timeout, at: told.end(), key: key.collect(), emit: told.emit() });
+        self.told.push(Entry { is_timeout, at: told.end(), key: key.collect(), emit: told.emit() });
     }
 
     fn of_kind(&self, expected: &Expectation) -> impl Iterator<Item = (usize, &Entry)> {
         let is_timeout = expected.timeout;
-        self.0.iter().enumerate().filter(move |(_, told)| told.is_timeout == is_timeout)
+        self.told.iter().enumerate().filter(move |(_, told)| told.is_timeout == is_timeout)
     }
 
     /// The indices of what fits an expectation, in the order in which it was told.

@@ -208,7 +208,9 @@ impl<E: Event> Tracer<E> {
         let Some((info, matcher)) = engine.into_rule() else {
             return Err(TraceError::NoRule { name: String::new(), known: Vec::new() });
         };
-        let matcher = matcher.with_limits(Limits { partial_matches_per_key: MAX_PARTIALS });
+        let limits = matcher.limits();
+        let most = limits.partial_matches_per_key.min(MAX_PARTIALS);
+        let matcher = matcher.with_limits(Limits { partial_matches_per_key: most, ..limits });
         let texts: Vec<String> = key.into_iter().map(Into::into).collect();
         let parts = keys::parse(&info.rule, &texts).map_err(TraceError::Key)?;
         let mut progress = Progress::new(Strategy::Sorted);

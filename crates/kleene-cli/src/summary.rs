@@ -10,6 +10,10 @@ const NAMES: usize = 5;
 /// How many names are remembered, however many there are in the input.
 const NAMES_KEPT: usize = 100;
 
+/// What is told only where there is any: what is rare is not worth a line that says 0.
+const RARE: [&str; 5] =
+    ["suppressed", "fed to other rules", "without key", "divisions by zero", "limits reached"];
+
 /// What a run counts beside the engine.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
@@ -70,6 +74,8 @@ pub(crate) fn summary(stats: &Stats, counts: &Counts, elapsed: Duration) -> Stri
         ("events", events, format!("{} events/s, {seconds:.2} s", grouped(speed))),
         ("matches", stats.matches, String::new()),
         ("timeouts", stats.timeouts, String::new()),
+        ("suppressed", stats.suppressed, String::new()),
+        ("fed to other rules", stats.derived, String::new()),
         ("late", stats.late, String::new()),
         ("rejected", counts.rejected + stats.rejected, String::new()),
         ("unknown", counts.unknown + stats.unknown, unknown),
@@ -81,8 +87,7 @@ pub(crate) fn summary(stats: &Stats, counts: &Counts, elapsed: Duration) -> Stri
     let width = rows.iter().map(|(_, count, _)| grouped(*count).len()).max().unwrap_or(1);
     let mut text = String::new();
     for (name, count, note) in rows {
-        // What is rare is not worth a line that says 0.
-        if count == 0 && matches!(name, "without key" | "divisions by zero" | "limits reached") {
+        if count == 0 && RARE.contains(&name) {
             continue;
         }
         let line = format!("{name:<20}  {:>width$}  {note}", grouped(count));

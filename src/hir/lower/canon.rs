@@ -9,8 +9,8 @@ use hashbrown::HashMap;
 use crate::hir::expr::{Captured, FieldRef, Pick, Set, ValueSet};
 use crate::hir::functions::Callee;
 use crate::hir::{
-    Condition, ConditionId, Emit, Expr, Item, ItemKind, Pattern, Quantifier, Rule, Sequence,
-    SkipStrategy, StageId, Test,
+    Condition, ConditionId, Emit, Expr, Item, ItemKind, Limit, Pattern, Quantifier, Rule, Sequence,
+    SkipStrategy, StageId, Suppress, Test,
 };
 use crate::schema::{Schema, TypeId};
 use crate::util::fnv::Fnv;
@@ -136,7 +136,18 @@ impl<'a> Canon<'a> {
     }
 
     fn rule(&mut self, rule: &Rule, schema: &Schema) {
-        let Rule { name, meta: _, types, key, pattern, emit, on_timeout, version: _ } = rule;
+        let Rule {
+            name,
+            meta: _,
+            types,
+            key,
+            pattern,
+            emit,
+            on_timeout,
+            suppress,
+            limit,
+            version: _,
+        } = rule;
         self.debug(name);
         let mut types: Vec<TypeId> = types.clone();
         types.sort_by_key(|ty| schema.ty(*ty).name.clone());
@@ -161,6 +172,17 @@ impl<'a> Canon<'a> {
         self.pattern(pattern);
         self.emit(emit.as_ref());
         self.emit(on_timeout.as_ref());
+        if let Some(Suppress { duration, by }) = suppress {
+            self.word("suppress");
+            self.expr(duration);
+            if let Some(by) = by {
+                self.word("by");
+                self.exprs(by);
+            }
+        }
+        if let Some(Limit { partials, policy }) = limit {
+            self.debug(("limit", partials, policy));
+        }
     }
 
     fn emit(&mut self, emit: Option<&Emit>) {
@@ -168,6 +190,10 @@ impl<'a> Canon<'a> {
         for (name, value) in emit.into_iter().flat_map(|emit| &emit.fields) {
             self.debug(name);
             self.expr(value);
+        }
+        if let Some(ty) = emit.and_then(|emit| emit.feeds) {
+            self.word("as");
+            self.ty(Some(ty));
         }
     }
 

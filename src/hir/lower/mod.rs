@@ -11,6 +11,7 @@
 mod canon;
 mod events;
 mod expr;
+mod feeds;
 mod literal;
 mod names;
 mod pattern;
@@ -27,7 +28,8 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 
 use self::expr::AGGREGATES;
-use self::rule::Told;
+use self::feeds::Fed;
+use self::rule::{Gathered, Told};
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span, nearest};
 use crate::hir::expr::ValueSet;
 use crate::hir::functions::{Callee, FUNCTIONS, HostFunction};
@@ -111,6 +113,8 @@ struct Env<'a> {
     defines: BTreeMap<&'a str, (usize, &'a ast::Define)>,
     rules: BTreeMap<&'a str, (usize, &'a ast::Rule)>,
     instances: BTreeMap<&'a str, (usize, &'a ast::Instance)>,
+    /// The event types that only rules make.
+    fed: BTreeMap<&'a str, Fed>,
     /// What a name was declared as, where.
     declared: BTreeMap<(&'static str, &'a str), Site>,
     host: &'a [HostParam],
@@ -141,6 +145,7 @@ impl<'a> Env<'a> {
             defines: BTreeMap::new(),
             rules: BTreeMap::new(),
             instances: BTreeMap::new(),
+            fed: BTreeMap::new(),
             declared: BTreeMap::new(),
             host,
             functions,
@@ -226,13 +231,13 @@ impl<'a> Env<'a> {
 
     /// Whether a define's name is free of event types; tells if not.
     fn is_no_event(&mut self, source: usize, name: &Name) -> bool {
-        if self.schema.type_id(&name.node).is_none() {
+        if self.schema.type_id(&name.node).is_none() && self.fed_at(&name.node).is_none() {
             return true;
         }
         let message = format!("`{}` is an event type already", name.node);
         let diagnostic = Diagnostic::error(Code::DuplicateName, name.span, message);
         let first = self.declared.get(&("event type", name.node.as_str())).copied();
-        let diagnostic = match first {
+        let diagnostic = match first.or_else(|| self.fed_at(&name.node)) {
             Some(first) => self.point_at(diagnostic, source, first, "declared here"),
             None => diagnostic,
         };
@@ -241,19 +246,30 @@ impl<'a> Env<'a> {
     }
 
     fn rules_of(&mut self, files: &'a [(Source, ast::File)]) -> Vec<Rule> {
-        let mut rules = Vec::new();
+        let mut gathered = Vec::new();
         for (source, (_, file)) in files.iter().enumerate() {
             for item in &file.items {
-                let rule = match item {
-                    ast::Item::Rule(rule) => self.rule(source, rule),
-                    ast::Item::Instance(instance) => self.instance(source, instance),
+                gathered.extend(match item {
+                    ast::Item::Rule(rule) => Some(self.gather(source, rule)),
+                    ast::Item::Instance(instance) => self.gather_instance(source, instance),
                     _ => None,
-                };
-                rules.extend(rule);
+                });
+            }
+        }
+        let mut refused = BTreeSet::new();
+        let mut rules: Vec<Option<Rule>> = gathered.iter().map(|_| None).collect();
+        for index in self.plan(&gathered, &mut refused) {
+            rules[index] = self.lower_rule(&gathered[index]).filter(|_| !refused.contains(&index));
+        }
+        self.check_circles(&gathered, &mut rules);
+        for (gathered, rule) in gathered.iter().zip(&mut rules) {
+            if let Some(rule) = rule {
+                self.connect(gathered, rule);
+                rule.version = canon::version(rule, &self.schema);
             }
         }
         self.check_defines();
-        rules
+        rules.into_iter().flatten().collect()
     }
 
     /// Defines that no rule uses are at least of a known type and no circle.

@@ -37,12 +37,7 @@ pub(super) fn resolve_step<'a>(
         let name = step.name.node.as_str();
         let Some(&(define_source, define)) = local.get(name).or_else(|| env.defines.get(name))
         else {
-            let ty = env.schema.type_id(name);
-            if ty.is_none() {
-                let diagnostic = unknown_type(env, Some(local), &step.name);
-                env.report(source, diagnostic);
-            }
-            break ty;
+            break event_type(env, Some(local), source, &step.name);
         };
         if path.contains(&name) {
             report_circle(env, local, path, name);
@@ -75,6 +70,26 @@ fn report_circle<'a>(
         .label(path.join(" -> "))
         .help("a define has to end at an event type");
     env.report(source, diagnostic);
+}
+
+/// The event type of this name. Tells if there is none, but not of what rules feed that were refused
+/// themselves.
+pub(super) fn event_type(
+    env: &mut Env<'_>,
+    local: Option<&Defines<'_>>,
+    source: usize,
+    name: &Name,
+) -> Option<TypeId> {
+    let ty = env.schema.type_id(&name.node);
+    if ty.is_none() {
+        if env.fed_at(&name.node).is_some() {
+            env.errors += 1;
+        } else {
+            let diagnostic = unknown_type(env, local, name);
+            env.report(source, diagnostic);
+        }
+    }
+    ty
 }
 
 /// There is no such event type or define.

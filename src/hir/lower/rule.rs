@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::expr::{Place, Typed, What};
+use super::feeds::Record;
 use super::literal::Given;
 use super::names::{self, Defines, listed};
 use super::pattern::StepInfo;
@@ -13,8 +14,8 @@ use super::{Env, Param, canon, unknown};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::FieldRef;
 use crate::hir::{
-    Condition, ConditionId, Emit, Expr, KeyPart, Meta, Pattern, Rule, Skip, SkipStrategy, Stage,
-    StageId,
+    Condition, ConditionId, Emit, Expr, KeyPart, Limit, LimitPolicy, Meta, Pattern, Rule, Skip,
+    SkipStrategy, Stage, StageId, Suppress,
 };
 use crate::schema::TypeId;
 use crate::syntax::ast::{self, Clause, Name, Spanned};
@@ -52,6 +53,16 @@ pub(super) struct Cx<'e, 'a> {
     condition_ids: HashMap<String, ConditionId>,
     /// The event types that the pattern names, each with a place.
     named: BTreeMap<TypeId, (usize, &'a Name)>,
+    /// The records that feed types without declaration.
+    pub(super) fed: Vec<Record<'a>>,
+}
+
+/// A rule's clauses, with those of its base and what its parameters are given.
+pub(super) struct Gathered<'a> {
+    source: usize,
+    pub(super) name: &'a Name,
+    pub(super) clauses: Clauses<'a>,
+    args: Vec<(&'a str, Given<'a>)>,
 }
 
 /// The types of what a rule tells, by name, for its tests.
@@ -64,10 +75,10 @@ pub(super) struct Told {
 
 /// The clauses of a rule, each with its file.
 #[derive(Default)]
-struct Clauses<'a> {
-    by_word: BTreeMap<&'static str, (usize, &'a Spanned<Clause>)>,
+pub(super) struct Clauses<'a> {
+    pub(super) by_word: BTreeMap<&'static str, (usize, &'a Spanned<Clause>)>,
     params: Vec<(usize, &'a ast::ParamDecl)>,
-    defines: Vec<(usize, &'a ast::Define)>,
+    pub(super) defines: Vec<(usize, &'a ast::Define)>,
 }
 
 impl<'a> Clauses<'a> {
@@ -104,6 +115,10 @@ impl<'a> Clauses<'a> {
             self.by_word.insert(word, (source, clause));
         }
     }
+
+    pub(super) fn is_from_all(&self) -> bool {
+        self.by_word.get("from").is_some_and(|(_, clause)| clause.node == Clause::From(None))
+    }
 }
 
 /// Tells names that are declared twice in one rule.
@@ -125,18 +140,22 @@ fn check_twice<'a>(env: &mut Env<'a>, source: usize, clauses: &'a [Spanned<Claus
 }
 
 impl<'a> Env<'a> {
-    pub(super) fn rule(&mut self, source: usize, rule: &'a ast::Rule) -> Option<Rule> {
+    pub(super) fn gather(&mut self, source: usize, rule: &'a ast::Rule) -> Gathered<'a> {
         check_twice(self, source, &rule.clauses);
         let mut clauses = Clauses::default();
         clauses.add(source, &rule.clauses);
-        self.lower_rule(source, &rule.name, &clauses, &[])
+        Gathered { source, name: &rule.name, clauses, args: Vec::new() }
     }
 
-    pub(super) fn instance(&mut self, source: usize, decl: &'a ast::Instance) -> Option<Rule> {
+    pub(super) fn gather_instance(
+        &mut self,
+        source: usize,
+        decl: &'a ast::Instance,
+    ) -> Option<Gathered<'a>> {
         let mut clauses = Clauses::default();
         let mut args = Vec::new();
         self.inherit(source, decl, &mut Vec::new(), &mut clauses, &mut args)?;
-        self.lower_rule(source, &decl.name, &clauses, &args)
+        Some(Gathered { source, name: &decl.name, clauses, args })
     }
 
     /// Gathers the clauses and arguments of an instance's bases, then its own.
@@ -200,13 +219,9 @@ impl<'a> Env<'a> {
         Some(())
     }
 
-    fn lower_rule(
-        &mut self,
-        source: usize,
-        name: &'a Name,
-        clauses: &Clauses<'a>,
-        args: &[(&str, Given<'a>)],
-    ) -> Option<Rule> {
+    pub(super) fn lower_rule(&mut self, gathered: &Gathered<'a>) -> Option<Rule> {
+        let Gathered { source, name, clauses, args } = gathered;
+        let (source, name) = (*source, *name);
         let errors = self.errors;
         let mut params = BTreeMap::new();
         let mut failed_params = BTreeSet::new();
@@ -250,18 +265,20 @@ impl<'a> Env<'a> {
             conditions: Vec::new(),
             condition_ids: HashMap::new(),
             named: BTreeMap::new(),
+            fed: Vec::new(),
         };
         let rule = cx.lower(name, clauses);
         // Where something was refused, what it would have used is not known.
-        if cx.env.errors != errors {
-            return None;
+        let rule = rule.filter(|_| cx.env.errors == errors);
+        if rule.is_some() {
+            cx.warn_unused(clauses);
         }
-        cx.warn_unused(clauses);
-        let (mut told, key) = (cx.told, cx.key);
+        let (mut told, key, fed) = (cx.told, cx.key, cx.fed);
         told.key = key;
         if let Some(rule) = &rule {
             self.told.insert(rule.name.clone(), told);
         }
+        self.note_fed(gathered, rule.is_some().then_some(fed));
         rule
     }
 }
@@ -329,11 +346,6 @@ impl<'a> Cx<'_, 'a> {
             // What was refused is not refused again for want of it.
             within = Some(self.at(source, |cx| cx.bound(dur)).unwrap_or(i64::MAX));
         }
-        for (word, what) in [("suppress", "`suppress`"), ("limit", "`limit`")] {
-            if let Some((source, clause)) = get(word) {
-                self.env.report(source, Diagnostic::unsupported(clause.span, what));
-            }
-        }
         self.keeps_all = matches!(
             get("skip").map(|(_, clause)| &clause.node),
             Some(Clause::Skip(ast::Skip { strategy: ast::SkipStrategy::None, .. }))
@@ -379,6 +391,14 @@ impl<'a> Cx<'_, 'a> {
                     .help("say how long a match may take: `within 1h`"),
             );
         }
+        let suppress = get("suppress").and_then(|(source, clause)| match &clause.node {
+            Clause::Suppress(dur, by) => self.at(source, |cx| cx.suppress(dur, by, emit.as_ref())),
+            _ => None,
+        });
+        let limit = get("limit").and_then(|(source, clause)| match &clause.node {
+            Clause::Limit(number, policy) => self.at(source, |cx| cx.limit(number, *policy)),
+            _ => None,
+        });
         let meta = self.meta(clauses);
         let body = body?;
         let tell_timeouts = on_timeout.is_some();
@@ -396,9 +416,78 @@ impl<'a> Cx<'_, 'a> {
             tell_timeouts,
         };
         let name: Arc<str> = name.node.as_str().into();
-        let mut rule = Rule { name, meta, types, key, pattern, emit, on_timeout, version: 0 };
+        let mut rule =
+            Rule { name, meta, types, key, pattern, emit, on_timeout, suppress, limit, version: 0 };
         rule.version = canon::version(&rule, &self.env.schema);
         Some(rule)
+    }
+
+    fn suppress(
+        &mut self,
+        dur: &'a ast::Dur,
+        by: &'a [Name],
+        emit: Option<&Emit>,
+    ) -> Option<Suppress> {
+        let duration = if let ast::Dur::Path(path) = dur {
+            let place = Place { candidate: None, what: What::Emit, bound: None };
+            let typed = self.path(path, place);
+            if !self.expect(&typed, Kind::DURATION, "`suppress`") {
+                return None;
+            }
+            typed.expr
+        } else {
+            let millis = self.duration(dur)?;
+            if millis == 0 {
+                let message = "for no time at all nothing is suppressed";
+                let diagnostic = Diagnostic::error(Code::BadBound, dur.span(), message);
+                self.report(diagnostic.help("`suppress 1m` tells at most one match a minute"));
+                return None;
+            }
+            Expr::Literal(Value::Duration(millis))
+        };
+        let mut values = Vec::with_capacity(by.len());
+        for (index, name) in by.iter().enumerate() {
+            if let Some(first) = by[..index].iter().find(|other| *other == name) {
+                let message = format!("`{}` is named twice", name.node);
+                let diagnostic = Diagnostic::error(Code::DuplicateName, name.span, message)
+                    .context(first.span, "named here first");
+                self.report(diagnostic);
+            }
+            values.push(self.suppress_by(name, emit)?);
+        }
+        Some(Suppress { duration, by: (!by.is_empty()).then_some(values) })
+    }
+
+    /// What a name behind `suppress ... by` means: an emitted field, or a part of the key.
+    fn suppress_by(&mut self, name: &'a Name, emit: Option<&Emit>) -> Option<Expr> {
+        let emitted = || emit.iter().flat_map(|emit| &emit.fields);
+        if let Some((_, expr)) = emitted().find(|(field, _)| **field == *name.node) {
+            return Some(expr.clone());
+        }
+        if let Some(index) = self.key.iter().position(|(key, _)| **key == *name.node) {
+            return Some(Expr::Key(index));
+        }
+        let known = || emitted().map(|(name, _)| &**name).chain(self.key.iter().map(|(k, _)| &**k));
+        let help = match nearest(&name.node, known()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("emit it: `emit {{ {}: ... }}`", name.node),
+        };
+        let message = format!("the rule emits no `{}`, and its key has none", name.node);
+        let diagnostic = Diagnostic::error(Code::UnknownField, name.span, message).help(help);
+        self.report(diagnostic);
+        None
+    }
+
+    fn limit(&mut self, number: &Spanned<u64>, policy: LimitPolicy) -> Option<Limit> {
+        if number.node == 0 {
+            let message = "with no partial match nothing can begin";
+            let diagnostic = Diagnostic::error(Code::BadBound, number.span, message);
+            self.report(
+                diagnostic.help("a limit is at least 1: `limit 1000 partials drop oldest`"),
+            );
+            return None;
+        }
+        Some(Limit { partials: usize::try_from(number.node).unwrap_or(usize::MAX), policy })
     }
 
     /// The types of the rule's stream.
@@ -406,16 +495,16 @@ impl<'a> Cx<'_, 'a> {
         let named: Vec<TypeId> = self.named.keys().copied().collect();
         let Some((source, clause)) = from else { return named };
         let Clause::From(Some(names)) = &clause.node else {
-            return self.env.schema.types().map(|(id, _)| id).collect();
+            // What only rules make is not declared.
+            let types = self.env.schema.types();
+            let types = types.filter(|(id, ty)| {
+                self.named.contains_key(id) || self.env.fed_at(&ty.name).is_none()
+            });
+            return types.map(|(id, _)| id).collect();
         };
         let mut types = Vec::new();
         for name in names {
-            if let Some(ty) = self.env.schema.type_id(&name.node) {
-                types.push(ty);
-            } else {
-                let diagnostic = names::unknown_type(self.env, None, name);
-                self.env.report(source, diagnostic);
-            }
+            types.extend(names::event_type(self.env, None, source, name));
         }
         types.sort_unstable();
         types.dedup();
@@ -516,11 +605,7 @@ impl<'a> Cx<'_, 'a> {
         types: &[TypeId],
     ) -> (Vec<(TypeId, FieldRef)>, Kind) {
         for (owner, path) in &part.paths {
-            let Some(ty) = self.env.schema.type_id(&owner.node) else {
-                let diagnostic = names::unknown_type(self.env, None, owner);
-                self.report(diagnostic);
-                continue;
-            };
+            let Some(ty) = names::event_type(self.env, None, self.source, owner) else { continue };
             if names::field(&self.env.schema, ty, &path_text(path)).is_none() {
                 let text = path_text(path);
                 let diagnostic = names::unknown_field(&self.env.schema, ty, &text, path.span);
@@ -660,11 +745,8 @@ impl<'a> Cx<'_, 'a> {
     }
 
     fn emit(&mut self, emit: &'a ast::Emit, what: What) -> Emit {
-        if let Some(name) = &emit.as_type {
-            self.report(Diagnostic::unsupported(name.span, "`emit as`"));
-        }
         let place = Place { candidate: None, what, bound: None };
-        let mut fields: Vec<(Arc<str>, Expr)> = Vec::new();
+        let mut fields: Vec<(&'a Name, Typed)> = Vec::new();
         for (index, (name, value)) in emit.fields.iter().enumerate() {
             if let Some((first, _)) = emit.fields[..index].iter().find(|(other, _)| other == name) {
                 let message = format!("`{}` is emitted twice", name.node);
@@ -676,13 +758,17 @@ impl<'a> Cx<'_, 'a> {
                 Some(value) => self.expr(value, place),
                 None => self.bare_name(name),
             };
-            let name: Arc<str> = name.node.as_str().into();
             let told =
                 if what == What::Timeout { &mut self.told.timeout } else { &mut self.told.emit };
-            told.push((name.clone(), typed.kind));
-            fields.push((name, typed.expr));
+            told.push((name.node.as_str().into(), typed.kind));
+            fields.push((name, typed));
         }
-        Emit { fields }
+        if let Some(name) = &emit.as_type {
+            self.feed(name, &mut fields);
+        }
+        let fields =
+            fields.into_iter().map(|(name, typed)| (name.node.as_str().into(), typed.expr));
+        Emit { fields: fields.collect(), feeds: None }
     }
 
     fn bare_name(&mut self, name: &'a Name) -> Typed {

@@ -137,11 +137,7 @@ impl<'a> Env<'a> {
         name: &Name,
         fields: &Fields,
     ) -> Option<TestStep> {
-        let Some(ty) = self.schema.type_id(&name.node) else {
-            let diagnostic = names::unknown_type(self, None, name);
-            self.report(source, diagnostic);
-            return None;
-        };
+        let ty = names::event_type(self, None, source, name)?;
         let event = self.schema.ty(ty).clone();
         let mut time = moment(at.node);
         let mut values: Vec<Option<Value>> = vec![None; event.fields.len()];

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use kleene::stream::{Engine, Late, Match, Overflow, Rejected, Sink, Stats, Timeout};
+use kleene::stream::{Engine, Late, Match, Overflow, PushError, Rejected, Sink, Stats, Timeout};
 use kleene::value::{Value, ValueRef};
 use kleene::{Event as _, Record, Timestamp};
 
@@ -61,9 +61,12 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
         Outlets { output, rejects, progress, is_quiet: args.quiet, told_of_limit: false };
     let mut counts = Counts::default();
     let started = Instant::now();
-    let stop = pump(&mut feed, &mut engine, &mut outlets, &mut counts, &interrupt);
+    let mut stop = pump(&mut feed, &mut engine, &mut outlets, &mut counts, &interrupt);
     if matches!(stop, Stop::End) {
         engine.finish(&mut Tell { outlets: &mut outlets, place: None });
+        if let Some(error) = engine.failure() {
+            stop = Stop::Failed(stopped(error.clone()));
+        }
     }
     let Outlets { mut output, mut rejects, progress, .. } = outlets;
     output.flush();
@@ -95,7 +98,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     match stop {
         Stop::End | Stop::CannotWrite => Ok(Ending::Fine),
         Stop::Interrupted => Ok(Ending::Interrupted),
-        Stop::CannotRead(error) => Err(error),
+        Stop::CannotRead(error) | Stop::Failed(error) => Err(error),
     }
 }
 
@@ -138,6 +141,12 @@ enum Stop {
     CannotWrite,
     /// The input cannot be read any further.
     CannotRead(anyhow::Error),
+    /// A limit says that this is to fail.
+    Failed(anyhow::Error),
+}
+
+fn stopped(error: PushError) -> anyhow::Error {
+    anyhow::Error::new(error).context("the run was stopped; what was found before is told")
 }
 
 /// Moves events from the input into the engine until something ends it.
@@ -152,8 +161,9 @@ fn pump(
         match feed.next() {
             Item::Event(event, place) => {
                 let mut sink = Tell { outlets, place: Some(place) };
-                // Fails only after the engine was told of the end.
-                let _ = engine.push(&event, &mut sink);
+                if let Err(error) = engine.push(&event, &mut sink) {
+                    return Stop::Failed(stopped(error));
+                }
                 if interrupt.is_set() {
                     return Stop::Interrupted;
                 }
@@ -237,14 +247,10 @@ impl Sink<Record> for Tell<'_> {
             return;
         }
         let what = match overflow {
-            Overflow::Partials { rule, dropped, .. } => format!(
-                "too many partial matches: {dropped} of the rule `{}` were dropped",
-                rule.name
-            ),
             Overflow::Reorder { watermark, .. } => {
                 format!("too many events wait to be sorted: time was moved on to {watermark}")
             }
-            _ => String::from("something had to give way"),
+            other => other.to_string(),
         };
         let line = self.place.map_or(0, |place| place.line);
         let text = format!("line {line}: limit reached: {what}; the summary counts how often");

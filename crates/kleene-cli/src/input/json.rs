@@ -466,6 +466,9 @@ impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
     type Value = Result<Value, String>;
 
     fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        if *self.ty == FieldType::Any {
+            return DynamicSeed.deserialize(json).map(Ok);
+        }
         json.deserialize_any(self)
     }
 }

@@ -98,6 +98,7 @@ pub(crate) fn from_text(ty: &FieldType, text: &str, unit: TimeUnit) -> Result<Va
         FieldType::String => Ok(Value::String(text.into())),
         FieldType::Time | FieldType::Duration | FieldType::Ip => special_from_text(ty, text, unit),
         FieldType::List(_) => super::json::list_from_text(ty, text, unit),
+        FieldType::Any => Ok(guess_from_text(text)),
     }
 }
 

@@ -347,7 +347,7 @@ impl<'a> Cx<'_, 'a> {
     }
 
     /// Reads a constant text as the address or time that is asked for.
-    fn coerce(&mut self, typed: &mut Typed, wanted: Kind) -> bool {
+    pub(in crate::hir::lower) fn coerce(&mut self, typed: &mut Typed, wanted: Kind) -> bool {
         let wanted = non_null(wanted);
         let Expr::Literal(value @ Value::String(_)) = &typed.expr else { return true };
         if wanted != Kind::IP && wanted != Kind::TIME {
@@ -366,7 +366,12 @@ impl<'a> Cx<'_, 'a> {
     }
 
     /// Tells if `typed` can't have a type of `wanted`.
-    fn expect(&mut self, typed: &Typed, wanted: Kind, what: &str) -> bool {
+    pub(in crate::hir::lower) fn expect(
+        &mut self,
+        typed: &Typed,
+        wanted: Kind,
+        what: &str,
+    ) -> bool {
         let kind = non_null(typed.kind);
         if kind.is_never() || kind.intersects(wanted) {
             return true;

@@ -31,7 +31,7 @@ pub(super) enum Found {
 }
 
 impl Cx<'_, '_> {
-    pub(super) fn path(&mut self, path: &Path, place: Place) -> Typed {
+    pub(in crate::hir::lower) fn path(&mut self, path: &Path, place: Place) -> Typed {
         let root = path.root.node.as_str();
         let span = path.span;
         if place.what == What::Constant {

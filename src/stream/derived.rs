@@ -1,0 +1,134 @@
+//! Events that rules make for other rules: `emit as`.
+//!
+//! A derived event has the time of the match or timeout that it comes from, so it never lies before
+//! what was released already, and the order in which they are made is the order of their time. They
+//! wait until no other event of that time can come.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::event::Event;
+use crate::hir::{Emit, Expr};
+use crate::schema::{FieldId, FieldType, Schema, TypeId};
+use crate::stream::sink::Reason;
+use crate::stream::told::Match;
+use crate::time::Timestamp;
+use crate::value::Value;
+
+/// How the events of one `emit as` are made.
+#[derive(Clone, Debug)]
+pub(crate) struct Feeder {
+    ty: TypeId,
+    /// Where each field's value comes from, by [`FieldId`].
+    fields: Box<[Origin]>,
+    /// What an open type has beside its fields.
+    extra: Box<[(Arc<str>, Expr)]>,
+}
+
+/// Where the value of a field comes from.
+#[derive(Clone, Debug)]
+enum Origin {
+    /// It is the event time.
+    Time,
+    Expr(Expr),
+    /// The record does not say.
+    Nothing,
+}
+
+impl Feeder {
+    /// `None` if the record feeds nothing, or events that `schema` has no type for.
+    pub(crate) fn new(emit: &Emit, schema: &Schema) -> Option<Feeder> {
+        let ty = emit.feeds.filter(|ty| ty.index() < schema.len())?;
+        let event = schema.ty(ty);
+        let origin = |(index, name): (usize, &Arc<str>)| {
+            if event.time == Some(FieldId::new(index)) {
+                return Origin::Time;
+            }
+            let found = emit.fields.iter().find(|(field, _)| field == name);
+            found.map_or(Origin::Nothing, |(_, expr)| Origin::Expr(expr.clone()))
+        };
+        let names = event.fields.iter().map(|field| &field.name);
+        let undeclared = emit.fields.iter().filter(|(name, _)| event.field_id(name).is_none());
+        Some(Feeder {
+            ty,
+            fields: names.enumerate().map(origin).collect(),
+            extra: if event.open { undeclared.cloned().collect() } else { Box::default() },
+        })
+    }
+
+    /// The event that a match or timeout makes, and why no rule may see it. `None` where events of
+    /// this kind cannot be made.
+    pub(crate) fn make<E: Event>(
+        &self,
+        told: &Match<'_, E>,
+        schema: &Schema,
+    ) -> Option<(E, Option<Reason>)> {
+        let event = schema.ty(self.ty);
+        let mut misfit = None;
+        let values = event.fields.iter().zip(&self.fields).map(|(field, origin)| {
+            let value = match origin {
+                Origin::Time => Value::Time(told.end()),
+                Origin::Expr(expr) => told.value(expr),
+                Origin::Nothing => Value::Null,
+            };
+            let value = match value {
+                #[expect(clippy::cast_precision_loss, reason = "declared as float")]
+                Value::Int(int) if field.ty == FieldType::Float => Value::Float(int as f64),
+                other => other,
+            };
+            if misfit.is_none() && !value.kind().is_subset_of(field.kind()) {
+                misfit = Some(Reason::Misfit {
+                    rule: told.rule().name.clone(),
+                    field: format!("{}.{}", event.name, field.name).into(),
+                    declared: field.kind(),
+                    found: value.kind(),
+                });
+            }
+            value
+        });
+        let values = values.collect();
+        let extra = self.extra.iter().map(|(name, expr)| (name.clone(), told.value(expr)));
+        let made = E::make(self.ty, told.end(), values, extra.collect())?;
+        Some((made, misfit))
+    }
+}
+
+/// Derived events that wait for their moment to be over, in the order in which they were made.
+#[derive(Debug)]
+pub(crate) struct Derived<E> {
+    events: VecDeque<(Timestamp, E)>,
+}
+
+impl<E> Derived<E> {
+    pub(crate) fn new() -> Derived<E> {
+        Derived { events: VecDeque::new() }
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Adds an event. No later one than `time` is there already.
+    pub(crate) fn add(&mut self, time: Timestamp, event: E) {
+        self.events.push_back((time, event));
+    }
+
+    /// The time of the next event.
+    pub(crate) fn next(&self) -> Option<Timestamp> {
+        self.events.front().map(|(time, _)| *time)
+    }
+
+    pub(crate) fn take(&mut self) -> Option<E> {
+        self.events.pop_front().map(|(_, event)| event)
+    }
+
+    /// Heap bytes, without what the events own.
+    pub(crate) fn memory_usage(&self) -> usize {
+        self.events.capacity() * size_of::<(Timestamp, E)>()
+    }
+}

@@ -1,0 +1,114 @@
+//! `suppress`: which matches are not told because of one that was.
+
+use std::collections::BTreeMap;
+
+use hashbrown::HashSet;
+
+use crate::event::Event;
+use crate::hir::Suppress;
+use crate::stream::partition::Key;
+use crate::stream::told::Match;
+use crate::time::Timestamp;
+use crate::value::Value;
+
+/// What a rule keeps quiet, and until when.
+///
+/// An entry is dropped as soon as time has passed it, so that there are never more than there were
+/// matches told within the last `suppress` duration.
+#[derive(Debug, Default)]
+pub(crate) struct Quiet {
+    /// What was told, so that the same is not told now.
+    told: HashSet<Key>,
+    /// When each of them is told again; the number tells apart what ends at one time.
+    ends: BTreeMap<(Timestamp, u64), Key>,
+    number: u64,
+}
+
+/// What becomes of a match.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Verdict {
+    /// It is told.
+    Told,
+    /// It is told, but there is no room to remember it.
+    NotRemembered,
+    /// It is not told.
+    Suppressed,
+}
+
+impl Quiet {
+    /// Whether a match is told, which is remembered if there are fewer than `limit` others.
+    pub(crate) fn judge<E: Event>(
+        &mut self,
+        suppress: &Suppress,
+        found: &Match<'_, E>,
+        limit: usize,
+    ) -> Verdict {
+        let now = found.end();
+        self.forget(now);
+        let key: Key = match &suppress.by {
+            Some(by) => by.iter().map(|expr| found.value(expr)).collect(),
+            None => found.key_values().iter().cloned().collect(),
+        };
+        if self.told.contains(&key) {
+            return Verdict::Suppressed;
+        }
+        let Value::Duration(millis @ 1..) = found.value(&suppress.duration) else {
+            return Verdict::Told;
+        };
+        if self.told.len() >= limit {
+            return Verdict::NotRemembered;
+        }
+        self.remember(key, now.plus_millis(millis));
+        Verdict::Told
+    }
+
+    fn remember(&mut self, key: Key, until: Timestamp) {
+        self.number += 1;
+        self.ends.insert((until, self.number), key.clone());
+        self.told.insert(key);
+    }
+
+    /// Drops what is over at `now`: a match at that very moment is told again.
+    pub(crate) fn forget(&mut self, now: Timestamp) {
+        while let Some(entry) = self.ends.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            self.told.remove(&entry.remove());
+        }
+        // After a flood the table is given back; not at once, since floods come in waves.
+        if self.told.capacity() > 64 && self.told.len() < self.told.capacity() / 8 {
+            self.told.shrink_to(2 * self.told.len());
+        }
+    }
+
+    /// Heap bytes, about: without what values own.
+    pub(crate) fn memory_usage(&self) -> usize {
+        let entry = size_of::<Key>() + size_of::<(Timestamp, u64)>();
+        self.told.allocation_size() + self.ends.len() * entry
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_over_is_forgotten() {
+        let at = Timestamp::from_millis;
+        let key = |number: i64| -> Key { [Value::Int(number)].into_iter().collect() };
+        let mut quiet = Quiet::default();
+        for number in 0..10 {
+            quiet.remember(key(number), at(100 + number / 2));
+        }
+        let empty = Quiet::default().memory_usage();
+        quiet.forget(at(99));
+        assert_eq!((quiet.told.len(), quiet.ends.len()), (10, 10));
+        // A match at the very moment is told again.
+        quiet.forget(at(100));
+        assert!(!quiet.told.contains(&key(1)) && quiet.told.contains(&key(2)));
+        assert!(quiet.memory_usage() > empty);
+        quiet.forget(at(1000));
+        assert_eq!((quiet.told.len(), quiet.ends.len()), (0, 0));
+    }
+}
