@@ -504,7 +504,14 @@ impl<'a> Cx<'_, 'a> {
         };
         let mut types = Vec::new();
         for name in names {
-            types.extend(names::event_type(self.env, None, source, name));
+            if let Some(ty) = names::event_type(self.env, None, source, name) {
+                types.push(ty);
+            } else {
+                // One that the pattern names may be meant.
+                let schema = &self.env.schema;
+                let near = nearest(&name.node, named.iter().map(|ty| &*schema.ty(*ty).name));
+                types.extend(near.and_then(|near| schema.type_id(near)));
+            }
         }
         types.sort_unstable();
         types.dedup();

@@ -104,6 +104,9 @@ impl Parser<'_> {
             }
             TokenKind::Word if word == "as" => "a step has one name",
             TokenKind::Word if word == "then" => "steps are joined with `->`",
+            TokenKind::OpenBracket => {
+                "a condition stands behind the step's name, before its quantifier: `login[not ok]{3}`"
+            }
             TokenKind::OpenBrace => "braces stand after `emit`, `meta`, or a step that repeats",
             _ => "",
         };

@@ -171,7 +171,8 @@ impl<'a> Cx<'_, 'a> {
     ) -> Typed {
         let spelled = name.node.as_str();
         let [arg] = args else {
-            let signature = format!("{spelled}(step.field)");
+            let of = if op == AggregateOp::Count { "step" } else { "step.field" };
+            let signature = format!("{spelled}({of})");
             return self.wrong_count(name, &signature, args.len(), span);
         };
         if place.bound.is_some() {

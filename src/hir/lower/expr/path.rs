@@ -148,6 +148,13 @@ impl Cx<'_, '_> {
             .collect();
         let message = format!("`{root}` is no part of the key");
         let diagnostic = Diagnostic::error(Code::NotAllowedHere, span, message);
+        if root == "match" {
+            let facts: Vec<String> =
+                FACTS.iter().map(|(fact, ..)| format!("match.{fact}")).collect();
+            let facts = listed(facts.iter().map(String::as_str));
+            self.report(diagnostic.help(format!("say what of it: {facts}")));
+            return refused(span);
+        }
         self.report(if let Some(near) = nearest(root, self.key.iter().map(|(key, _)| &**key)) {
             diagnostic.help(format!("did you mean `{near}`?"))
         } else if owners.is_empty() {
