@@ -730,27 +730,33 @@ fn prices() -> String {
 }
 
 /// Three days of a cluster.
-/// - the container of cart-7d4 dies eight times in a row, that of search-5 three times of too little
-///   memory, and the job's ends as it should;
+/// - the container of cart-7d4 dies eight times in a row, and those of mail-2b1 and web-9c3 five times
+///   on the same node; that of search-5 dies three times of too little memory, and the job's ends as
+///   it should;
 /// - mail 2.1.0 is never healthy; search 3.0.1 is, and logs 45 errors soon after; cart 1.4.0 is fine;
 /// - backup does not start on the third day, and the report of the second never ends;
 /// - the alert on web-3 comes and goes four times.
 fn ops() -> String {
     let mut random = Random(14);
     let mut stream = Stream::default();
-    let died = |stream: &mut Stream, at: i64, pod: &str, code: i64, reason: &str| {
+    let died = |stream: &mut Stream, at: i64, pod: &str, node: i64, code: i64, reason: &str| {
         let fields = format!("\"namespace\":\"shop\",\"pod\":\"{pod}\",\"container\":\"app\"");
+        let fields = format!("{fields},\"node\":\"n-{node}\"");
         let fields = format!("{fields},\"exit_code\":{code},\"reason\":\"{reason}\"");
         stream.add(at, "container_terminated", &fields);
     };
     let mut at = 10 * HOUR;
     for number in 0..8 {
-        died(&mut stream, at, "cart-7d4", 1, "Error");
+        died(&mut stream, at, "cart-7d4", 2, 1, "Error");
+        if number < 5 {
+            died(&mut stream, at + 3 * MINUTE, "mail-2b1", 2, 1, "Error");
+            died(&mut stream, at + 4 * MINUTE, "web-9c3", 2, 134, "Error");
+        }
         at += 2 * SECOND + (10 << number).min(300) * SECOND;
-        died(&mut stream, 11 * HOUR + number * HOUR, "report-1", 0, "Completed");
+        died(&mut stream, 11 * HOUR + number * HOUR, "report-1", 1, 0, "Completed");
     }
     for number in 0..3 {
-        died(&mut stream, 8 * HOUR + number * 6 * HOUR, "search-5", 137, "OOMKilled");
+        died(&mut stream, 8 * HOUR + number * 6 * HOUR, "search-5", 3, 137, "OOMKilled");
     }
     for (service, version, at) in
         [("cart", "1.4.0", 9 * HOUR), ("mail", "2.1.0", 12 * HOUR), ("search", "3.0.1", 33 * HOUR)]
