@@ -300,8 +300,9 @@ impl<'l> RuleSetBuilder<'l> {
 
 const NO_LOADER: &str = "these rules don't come from a file, so there is nothing beside them";
 
-/// A file beside the rule file that names it.
-fn beside(from: &Source, path: &str) -> Result<String, String> {
+/// The text of a file beside the rule file that names it, or why there is none: what a
+/// [loader](RuleSetBuilder::loader) does that only wants to know which files are read.
+pub fn beside(from: &Source, path: &str) -> Result<String, String> {
     let path = Path::new(&*from.name).parent().unwrap_or(Path::new("")).join(path);
     read_text(&path)
 }

@@ -80,11 +80,12 @@ impl fmt::Display for Verdict {
 impl fmt::Display for RuleChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.rule, self.verdict)?;
+        let matches = |count| if count == 1 { "partial match" } else { "partial matches" };
         match (self.kept, self.dropped) {
             (0, 0) => Ok(()),
-            (kept, 0) => write!(f, " ({kept} partial matches)"),
-            (0, dropped) => write!(f, " ({dropped} partial matches dropped)"),
-            (kept, dropped) => write!(f, " ({kept} partial matches, {dropped} dropped)"),
+            (kept, 0) => write!(f, " ({kept} {})", matches(kept)),
+            (0, dropped) => write!(f, " ({dropped} {} dropped)", matches(dropped)),
+            (kept, dropped) => write!(f, " ({kept} {}, {dropped} dropped)", matches(kept)),
         }
     }
 }

@@ -34,6 +34,7 @@ Examples:
   tail -f orders.jsonl | kleene run shop.cep             a stream; results come as they are found
   kleene run rules/ -i trades.csv --param active_trader.limit=10
   kleene run ssh.cep -i auth.jsonl --out-of-order 5s --rejects bad.jsonl > found.jsonl
+  tail -f orders.jsonl | kleene run shop.cep --watch     edit shop.cep while it runs
 
 Each result is one JSON object a line on standard output. The summary on standard error counts
 events, matches, timeouts, late, rejected and unknown events.
@@ -196,6 +197,11 @@ pub(crate) struct RunArgs {
     /// Set a rule's parameter
     #[arg(short, long = "param", value_name = "RULE.NAME=VALUE")]
     pub(crate) params: Vec<String>,
+
+    /// Read the rules again when their files change: those that are given, that they `use`, and
+    /// lists `from` files
+    #[arg(short, long)]
+    pub(crate) watch: bool,
 
     /// Nothing on standard error but errors
     #[arg(short, long)]

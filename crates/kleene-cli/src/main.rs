@@ -12,6 +12,7 @@ mod progress;
 mod rejects;
 mod rules;
 mod summary;
+mod watch;
 
 use std::io::Write as _;
 use std::process::ExitCode;

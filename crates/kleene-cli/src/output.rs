@@ -22,6 +22,8 @@ pub(crate) struct Output {
     has_unflushed: bool,
     line: Vec<u8>,
     shapes: Vec<Shape>,
+    /// The name of the time of events that declare none.
+    time_field: String,
 }
 
 /// How the events of a type are written.
@@ -89,15 +91,24 @@ impl Output {
             let is_file = file.metadata().is_ok_and(|meta| meta.is_file());
             (Box::new(file), !is_file, false)
         };
-        Ok(Output {
+        let mut output = Output {
             writer: BufWriter::with_capacity(64 << 10, writer),
             is_live,
             is_terminal,
             failure: None,
             has_unflushed: false,
             line: Vec::new(),
-            shapes: schema.types().map(|(_, ty)| Shape::new(ty, time_field)).collect(),
-        })
+            shapes: Vec::new(),
+            time_field: time_field.to_owned(),
+        };
+        output.renew(schema);
+        Ok(output)
+    }
+
+    /// Goes on with events of the types of `schema`.
+    pub(crate) fn renew(&mut self, schema: &Schema) {
+        let types = schema.types();
+        self.shapes = types.map(|(_, ty)| Shape::new(ty, &self.time_field)).collect();
     }
 
     /// Writes a match.

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use kleene::diagnostic::{Code, Severity};
 use kleene::hir::Rule;
-use kleene::ruleset::{Report, Reports, RuleSet};
+use kleene::ruleset::{self, Report, Reports, RuleSet};
 use kleene::schema::Schema;
 
 use crate::Ending;
 use crate::args::InputArgs;
 use crate::summary::counted;
+use crate::watch::Files;
 
 /// How deep directories are searched: more is a loop of links.
 const DEPTH: usize = 32;
@@ -65,7 +66,7 @@ pub(crate) struct Refused {
 /// Loads the rule files that `paths` speak of as one set, with parameters given as `name=value`.
 /// Fails if files cannot be found.
 pub(crate) fn load(paths: &[PathBuf], params: &[String]) -> Result<Result<Loaded, Refused>> {
-    load_and_tell(paths, params, false)
+    load_and_note(paths, params, false, &mut Files::default())
 }
 
 /// The same; if `whole`, all that is wrong is printed, not what fits on a screen.
@@ -74,10 +75,27 @@ pub(crate) fn load_and_tell(
     params: &[String],
     whole: bool,
 ) -> Result<Result<Loaded, Refused>> {
+    load_and_note(paths, params, whole, &mut Files::default())
+}
+
+/// The same, and notes each file before it is read: those of the paths, and those that they name.
+pub(crate) fn load_and_note(
+    paths: &[PathBuf],
+    params: &[String],
+    whole: bool,
+    files: &mut Files,
+) -> Result<Result<Loaded, Refused>> {
+    // Where one is missing, too.
+    paths.iter().filter(|path| !path.is_dir()).for_each(|path| files.note(path));
     let mut builder = RuleSet::builder();
     for file in collect(paths)? {
+        files.note(&file);
         builder = builder.path(file);
     }
+    builder = builder.loader(|from, path| {
+        files.note(&Path::new(&*from.name).parent().unwrap_or(Path::new("")).join(path));
+        ruleset::beside(from, path)
+    });
     for param in params {
         let Some((name, value)) = param.split_once('=') else {
             bail!("--param {param}: expected a name and a value, such as rule.name=10");

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use kleene::stream::{Engine, Late, Match, Overflow, PushError, Rejected, Sink, Stats, Timeout};
+use kleene::stream::{
+    Engine, Late, Match, Overflow, PushError, Rejected, Replacement, RuleChange, Sink, Stats,
+    Timeout, Verdict,
+};
 use kleene::value::{Value, ValueRef};
 use kleene::{Event as _, Record, Timestamp};
 
@@ -18,11 +21,13 @@ use crate::output::Output;
 use crate::progress::Progress;
 use crate::rejects::Rejects;
 use crate::rules::{self, Loaded};
-use crate::summary::{Counts, grouped, summary};
+use crate::summary::{Counts, counted, grouped, summary};
+use crate::watch::{Files, Watch};
 
 /// Runs rules over an input.
 pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
-    let loaded = match rules::load(&args.rules, &args.params)? {
+    let mut files = Files::default();
+    let loaded = match rules::load_and_note(&args.rules, &args.params, false, &mut files)? {
         Ok(loaded) => loaded,
         Err(refused) => {
             crate::say(&refused.text);
@@ -32,10 +37,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     if !args.quiet && !loaded.warnings.is_empty() {
         crate::say(&loaded.warnings);
     }
-    if loaded.rules.is_empty() {
-        bail!("there is no rule to run");
-    }
-    loaded.refuse_unknown_type(&args.events)?;
+    suits(args, &loaded)?;
     let mut engine = match build(args, &loaded) {
         Ok(engine) => engine,
         Err(error) => {
@@ -56,12 +58,15 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     let mut feed = args.events.start(opened, &loaded.schema);
     let interrupt = Interrupt::default();
     interrupt.listen(feed.waker());
+    let watch = args.watch.then(|| Watch::start(&args.rules, files, feed.waker()));
+    let mut current = Current { args, watch, loaded };
 
     let mut outlets =
         Outlets { output, rejects, progress, is_quiet: args.quiet, told_of_limit: false };
     let mut counts = Counts::default();
     let started = Instant::now();
-    let mut stop = pump(&mut feed, &mut engine, &mut outlets, &mut counts, &interrupt);
+    let mut stop =
+        pump(&mut feed, &mut engine, &mut outlets, &mut counts, &interrupt, &mut current);
     if matches!(stop, Stop::End) {
         engine.finish(&mut Tell { outlets: &mut outlets, place: None });
         if let Some(error) = engine.failure() {
@@ -90,7 +95,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
         }
         crate::say(summary(&stats, &counts, started.elapsed()).trim_end());
         if matches!(stop, Stop::End) {
-            for hint in hints(args, &loaded, &feed, args.events.format(), &stats, &counts) {
+            for hint in hints(args, &current.loaded, &feed, args.events.format(), &stats, &counts) {
                 crate::say(&format!("hint: {hint}"));
             }
         }
@@ -99,6 +104,80 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
         Stop::End | Stop::CannotWrite => Ok(Ending::Fine),
         Stop::Interrupted => Ok(Ending::Interrupted),
         Stop::CannotRead(error) | Stop::Failed(error) => Err(error),
+    }
+}
+
+/// Fails where loaded rules are of no use for this run.
+fn suits(args: &RunArgs, loaded: &Loaded) -> Result<()> {
+    if loaded.rules.is_empty() {
+        bail!("there is no rule to run");
+    }
+    loaded.refuse_unknown_type(&args.events)
+}
+
+/// The rules that run now.
+struct Current<'a> {
+    args: &'a RunArgs,
+    watch: Option<Watch>,
+    loaded: Loaded,
+}
+
+impl Current<'_> {
+    /// Reads the rules again if their files have changed, and goes on with them if they are right.
+    #[inline]
+    fn follow(&mut self, feed: &mut Feed, engine: &mut Engine<Record>, outlets: &mut Outlets) {
+        if let Some(watch) = &self.watch
+            && watch.has_changed()
+        {
+            let mut files = Files::default();
+            let read = rules::load_and_note(&self.args.rules, &self.args.params, false, &mut files);
+            watch.was_read(files);
+            if let Err(reason) = self.replace(read, feed, engine, outlets) {
+                let text = format!("{reason:#}\nthe rules were not reloaded: the old ones go on");
+                outlets.progress.say(&text);
+            }
+        }
+    }
+
+    fn replace(
+        &mut self,
+        read: Result<Result<Loaded, rules::Refused>>,
+        feed: &mut Feed,
+        engine: &mut Engine<Record>,
+        outlets: &mut Outlets,
+    ) -> Result<()> {
+        let loaded = read?.map_err(|refused| anyhow!(refused.text))?;
+        suits(self.args, &loaded)?;
+        let replacement = engine.replace_rules(&loaded.set)?;
+        feed.renew(engine.schema(), &loaded.schema);
+        outlets.output.renew(engine.schema());
+        if !self.args.quiet {
+            // Those that were told before stand elsewhere in the text now, but say the same.
+            let said = |loaded: &Loaded| -> Vec<String> {
+                let warnings = loaded.set.warnings().iter();
+                warnings.map(|warning| warning.diagnostic.message.clone()).collect()
+            };
+            if !loaded.warnings.is_empty() && said(&loaded) != said(&self.loaded) {
+                outlets.progress.say(&loaded.warnings);
+            }
+            tell(&replacement, &outlets.progress);
+        }
+        self.loaded = loaded;
+        Ok(())
+    }
+}
+
+/// A line for each rule that is not as before, and one for the others.
+fn tell(replacement: &Replacement, progress: &Progress) {
+    let (same, changed): (Vec<&RuleChange>, Vec<&RuleChange>) =
+        replacement.rules.iter().partition(|change| change.verdict == Verdict::Unchanged);
+    for change in changed {
+        let version = change.new_version;
+        let version = version.map_or(String::new(), |version| format!(", version {version:016x}"));
+        progress.say(&format!("reloaded {change}{version}"));
+    }
+    if !same.is_empty() {
+        progress.say(&format!("reloaded {}: unchanged", counted(same.len(), "rule")));
     }
 }
 
@@ -156,8 +235,10 @@ fn pump(
     outlets: &mut Outlets,
     counts: &mut Counts,
     interrupt: &Interrupt,
+    current: &mut Current<'_>,
 ) -> Stop {
     loop {
+        current.follow(feed, engine, outlets);
         match feed.next() {
             Item::Event(event, place) => {
                 let mut sink = Tell { outlets, place: Some(place) };

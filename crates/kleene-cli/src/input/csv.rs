@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use kleene::Record;
-use kleene::schema::FieldType;
+use kleene::schema::{FieldType, Schema};
 use kleene::value::Value;
 use memchr::{memchr, memchr_iter, memchr2};
 
@@ -83,6 +83,13 @@ impl<'a> Row<'a> {
 }
 
 impl CsvParser {
+    /// What events look like from now on: other types of other fields.
+    pub(crate) fn renew(&mut self, schema: &Schema, declared: &Schema) {
+        self.layouts.renew(schema, declared);
+        self.columns.clear();
+        self.columns.resize_with(self.layouts.len(), || None);
+    }
+
     /// A parser for the columns that `header` names, or why that does not work.
     pub(crate) fn new(layouts: Layouts, header: &Row<'_>) -> Result<CsvParser, String> {
         let header: Vec<Arc<str>> = header.header()?.into_iter().map(Arc::from).collect();

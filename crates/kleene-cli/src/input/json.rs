@@ -36,6 +36,11 @@ impl JsonParser {
         JsonParser { layouts, type_path, type_name, seen: Vec::new() }
     }
 
+    /// What events look like from now on.
+    pub(crate) fn layouts_mut(&mut self) -> &mut Layouts {
+        &mut self.layouts
+    }
+
     /// The event on a line: `None` if its type is not declared, the reason if it is not one.
     pub(crate) fn parse(&mut self, line: &str) -> Result<Option<Record>, String> {
         if self.layouts.reading.fixed_type.is_none() {

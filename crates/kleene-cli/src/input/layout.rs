@@ -77,6 +77,13 @@ impl Layouts {
         Layouts { all, by_name, nothing, reading }
     }
 
+    /// The layouts of the types of `schema` that are declared as well.
+    pub(crate) fn renew(&mut self, schema: &Schema, declared: &Schema) {
+        let mut new = Layouts::new(schema, self.reading.clone());
+        new.by_name.retain(|name, _| declared.type_id(name).is_some());
+        *self = new;
+    }
+
     /// The layout of the type of this name with its number, if it is declared.
     pub(crate) fn of(&self, name: &str) -> Option<(usize, &Layout)> {
         let index = *self.by_name.get(name)?;

@@ -138,6 +138,16 @@ impl Feed {
         }
     }
 
+    /// Goes on with events of the types of `schema` that are declared as well.
+    pub(crate) fn renew(&mut self, schema: &Schema, declared: &Schema) {
+        match &mut self.parser {
+            Parser::Json(parser) => parser.layouts_mut().renew(schema, declared),
+            Parser::Csv(parser, _) => parser.renew(schema, declared),
+            Parser::Header(Some(layouts), _) => layouts.renew(schema, declared),
+            Parser::Header(None, _) => {}
+        }
+    }
+
     /// A function that makes a waiting [`fill`](Feed::fill) return.
     pub(crate) fn waker(&self) -> impl Fn() + Send + use<> {
         self.source.waker()

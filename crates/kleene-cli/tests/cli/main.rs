@@ -11,4 +11,5 @@ mod infer;
 mod lsp;
 mod run;
 mod test;
+mod watch;
 mod why;
