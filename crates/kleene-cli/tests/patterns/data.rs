@@ -735,7 +735,8 @@ fn prices() -> String {
 ///   it should;
 /// - mail 2.1.0 is never healthy; search 3.0.1 is, and logs 45 errors soon after; cart 1.4.0 is fine;
 /// - backup does not start on the third day, and the report of the second never ends;
-/// - the alert on web-3 comes and goes four times.
+/// - the alert on web-3 comes and goes four times;
+/// - t-2 is answered late, t-4 resolved late.
 fn ops() -> String {
     let mut random = Random(14);
     let mut stream = Stream::default();
@@ -796,6 +797,18 @@ fn ops() -> String {
             stream.add(at, "alert_firing", &of);
             stream.add(at + 5 * MINUTE, "alert_resolved", &of);
         }
+    }
+    for (number, priority, answered, resolved) in
+        [(1, 1, 10, 180), (2, 1, 20, 200), (3, 3, 180, 1500), (4, 1, 5, 300)]
+    {
+        let of = format!("\"ticket\":\"t-{number}\"");
+        let at = 10 * HOUR + number * 17 * MINUTE;
+        let (answer, resolve) = if priority == 1 { ("15m", "4h") } else { ("8h", "5d") };
+        let fields = format!("{of},\"priority\":\"P{priority}\",\"answer_within\":\"{answer}\"");
+        stream.add(at, "ticket_opened", &format!("{fields},\"resolve_within\":\"{resolve}\""));
+        stream.add(at, "ticket_answered", &format!("{of},\"by\":\"autoreply\""));
+        stream.add(at + answered * MINUTE, "ticket_answered", &format!("{of},\"by\":\"ann\""));
+        stream.add(at + resolved * MINUTE, "ticket_resolved", &of);
     }
     stream.sorted()
 }

@@ -188,7 +188,11 @@ fn expected(file: &str) -> Vec<String> {
         ]
         .concat(),
         "market/double_bottom.cep" => expect("double_bottom", "match", &["DDD"]),
-        "market/spike_and_fade.cep" => expect("spike_and_fade", "match", &["EEE"]),
+        "market/spike_and_fade.cep" => [
+            expect("spike_and_fade", "match", &["EEE"]),
+            expect("sudden_move", "match", &["EEE", "EEE"]),
+        ]
+        .concat(),
         "ops/crash_loop.cep" => [
             expect(
                 "crash_loop",
@@ -208,6 +212,12 @@ fn expected(file: &str) -> Vec<String> {
         "ops/jobs.cep" => [
             expect("hung_job", "match", &["report"]),
             expect("missed_job", "match", &["backup", "report"]),
+        ]
+        .concat(),
+        "ops/tickets.cep" => [
+            expect("late_answer", "match", &["t-2"]),
+            expect("resolution", "match", &["t-1", "t-2", "t-3"]),
+            expect("resolution", "timeout", &["t-4"]),
         ]
         .concat(),
         "ops/flapping_alert.cep" => expect("flapping_alert", "match", &["HighLatency/web-3"]),
