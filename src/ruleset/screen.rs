@@ -48,7 +48,9 @@ mod tests {
     #[test]
     fn a_screen_is_filled_errors_first_and_the_rest_is_counted() {
         let rules = (0..20).map(|number| {
-            format!("rule w{number} {{ match a }}\nrule e{number} {{ key k match b }}\n")
+            format!(
+                "rule w{number} {{ match a{{2}} within 1m }}\nrule e{number} {{ key k match b }}\n"
+            )
         });
         let text = format!(
             "event a {{ k: string, at: time }}\n{}",

@@ -19,17 +19,17 @@ mod rule;
 mod test_block;
 #[cfg(test)]
 mod tests;
+mod told;
 
 pub(crate) use canon::Content;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use hashbrown::HashSet;
-
 use self::expr::AGGREGATES;
 use self::feeds::Fed;
 use self::rule::{Gathered, Told};
+use self::told::Reported;
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span, nearest};
 use crate::hir::expr::ValueSet;
 use crate::hir::functions::{Callee, FUNCTIONS, HostFunction};
@@ -124,8 +124,7 @@ struct Env<'a> {
     /// The names by which the host could give parameters; kept only if it gives any.
     host_names: BTreeSet<String>,
     sources: Vec<Source>,
-    diagnostics: Vec<(usize, Diagnostic)>,
-    reported: HashSet<(usize, Code, Span, String)>,
+    reported: Reported,
     /// What the rules tell.
     told: BTreeMap<Arc<str>, Told>,
     /// How many errors were reported, those told already included.
@@ -152,8 +151,7 @@ impl<'a> Env<'a> {
             host_used: vec![false; host.len()],
             host_names: BTreeSet::new(),
             sources: files.iter().map(|(source, _)| source.clone()).collect(),
-            diagnostics: Vec::new(),
-            reported: HashSet::new(),
+            reported: Reported::default(),
             told: BTreeMap::new(),
             errors: 0,
         }
@@ -164,10 +162,7 @@ impl<'a> Env<'a> {
         if diagnostic.severity == Severity::Error {
             self.errors += 1;
         }
-        let key = (source, diagnostic.code, diagnostic.primary.span, diagnostic.message.clone());
-        if self.reported.insert(key) {
-            self.diagnostics.push((source, diagnostic));
-        }
+        self.reported.add(source, diagnostic);
     }
 
     /// Notes that `name` is declared as a `what`; tells if it was before.
@@ -334,16 +329,14 @@ impl<'a> Env<'a> {
         }
     }
 
-    fn finish(mut self, files: &[(Source, ast::File)]) -> (Schema, Vec<(Source, Diagnostic)>) {
-        self.diagnostics.sort_by_key(|(source, diagnostic)| (*source, diagnostic.primary.span));
+    fn finish(self, files: &[(Source, ast::File)]) -> (Schema, Vec<(Source, Diagnostic)>) {
         let mut sources: Vec<Source> = files.iter().map(|(source, _)| source.clone()).collect();
         sources.extend(
             self.host.iter().map(|p| Source::new("<params>", format!("{}={}", p.name, p.value))),
         );
         sources.extend(self.functions.iter().map(|f| Source::new("<functions>", f.signature())));
-        let diagnostics =
-            self.diagnostics.into_iter().map(|(at, d)| (sources[at].clone(), d)).collect();
-        (self.schema, diagnostics)
+        let diagnostics = self.reported.into_sorted().into_iter();
+        (self.schema, diagnostics.map(|(at, d)| (sources[at].clone(), d)).collect())
     }
 }
 

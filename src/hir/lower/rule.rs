@@ -542,7 +542,9 @@ impl<'a> Cx<'_, 'a> {
         from: Option<(usize, &'a Spanned<Clause>)>,
     ) -> (Vec<TypeId>, Vec<KeyPart>) {
         let Some((source, clause)) = key else {
-            if has_match {
+            // Of a single event it does not matter what it belongs to.
+            let is_one_event = matches!(self.steps.as_slice(), [one] if !one.many && !one.negated);
+            if has_match && !is_one_event {
                 let message = format!("the rule `{}` has no `key`", rule.node);
                 self.report(
                     Diagnostic::warning(Code::NoKey, rule.span, message)

@@ -1,0 +1,112 @@
+//! What was found wrong, each thing once, and no more of it than someone reads.
+
+use std::collections::BTreeMap;
+
+use hashbrown::HashSet;
+
+use crate::diagnostic::{Code, Diagnostic, Severity, Span};
+use crate::syntax::MAX_DIAGNOSTICS;
+
+/// So many errors and so many warnings of a file are kept until all are known and can be put in the
+/// order of the text.
+const MAX_KEPT: usize = 4 * MAX_DIAGNOSTICS;
+
+/// What is reported of files, by their numbers.
+#[derive(Default)]
+pub(super) struct Reported {
+    seen: HashSet<(usize, Code, Span, String)>,
+    kept: Vec<(usize, Diagnostic)>,
+    /// How many errors and warnings of each file there were.
+    counts: BTreeMap<(usize, Severity), usize>,
+}
+
+impl Reported {
+    /// Takes a diagnostic, unless it was reported before.
+    pub(super) fn add(&mut self, source: usize, diagnostic: Diagnostic) {
+        let count = self.counts.entry((source, diagnostic.severity)).or_default();
+        if *count >= MAX_KEPT {
+            *count += 1;
+            return;
+        }
+        let key = (source, diagnostic.code, diagnostic.primary.span, diagnostic.message.clone());
+        if self.seen.insert(key) {
+            *count += 1;
+            self.kept.push((source, diagnostic));
+        }
+    }
+
+    /// All of it in the order of the files and their text; of a file with very much, errors before
+    /// warnings, and a last one that says so.
+    pub(super) fn into_sorted(self) -> Vec<(usize, Diagnostic)> {
+        let Reported { mut kept, counts, seen: _ } = self;
+        kept.sort_by_key(|(source, diagnostic)| (*source, diagnostic.primary.span));
+        let mut told = Vec::with_capacity(kept.len());
+        for of_file in kept.chunk_by(|a, b| a.0 == b.0) {
+            let source = of_file[0].0;
+            let count = |severity| counts.get(&(source, severity)).copied().unwrap_or_default();
+            let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+            if errors + warnings <= MAX_DIAGNOSTICS {
+                told.extend_from_slice(of_file);
+                continue;
+            }
+            let mut room = BTreeMap::from([
+                (Severity::Error, MAX_DIAGNOSTICS),
+                (Severity::Warning, MAX_DIAGNOSTICS.saturating_sub(errors)),
+            ]);
+            let fits = |(_, diagnostic): &&(usize, Diagnostic)| {
+                let room = room.entry(diagnostic.severity).or_default();
+                let fits = *room > 0;
+                *room = room.saturating_sub(1);
+                fits
+            };
+            told.extend(of_file.iter().filter(fits).cloned());
+            let last = told.last().map_or(Span::default(), |(_, last)| last.primary.span);
+            let severity =
+                if errors > MAX_DIAGNOSTICS { Severity::Error } else { Severity::Warning };
+            let what = if severity == Severity::Error { "errors" } else { "warnings" };
+            let message = format!("too many {what}: the rest is not told");
+            let rest = Diagnostic::error(Code::LimitExceeded, last, message)
+                .help(format!("the first {MAX_DIAGNOSTICS} are above"));
+            told.push((source, Diagnostic { severity, ..rest }));
+        }
+        told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many errors and warnings are told of so many, and whether there were more.
+    fn told(errors: usize, warnings: usize) -> (usize, usize, Option<Severity>) {
+        let mut reported = Reported::default();
+        for number in 0..errors.max(warnings) {
+            let span = Span::new(number, number + 1);
+            for (wanted, diagnostic) in [
+                (warnings, Diagnostic::warning(Code::NoKey, span, "w")),
+                (errors, Diagnostic::error(Code::UnknownType, span, "e")),
+            ] {
+                if number < wanted {
+                    // Told twice, it counts once.
+                    reported.add(7, diagnostic.clone());
+                    reported.add(7, diagnostic);
+                }
+            }
+        }
+        let mut told = reported.into_sorted();
+        assert!(told.iter().all(|(source, _)| *source == 7));
+        let more = told.pop_if(|(_, last)| last.code == Code::LimitExceeded);
+        let of = |code| told.iter().filter(|(_, diagnostic)| diagnostic.code == code).count();
+        (of(Code::UnknownType), of(Code::NoKey), more.map(|(_, more)| more.severity))
+    }
+
+    #[test]
+    fn errors_come_first_and_that_there_are_more_is_told() {
+        assert_eq!(told(0, 0), (0, 0, None));
+        assert_eq!(told(20, 30), (20, 30, None));
+        assert_eq!(told(20, 31), (20, 30, Some(Severity::Warning)));
+        assert_eq!(told(51, 9), (50, 0, Some(Severity::Error)));
+        assert_eq!(told(9, 10_000), (9, 41, Some(Severity::Warning)));
+        assert_eq!(told(10_000, 10_000), (50, 0, Some(Severity::Error)));
+    }
+}
