@@ -274,6 +274,77 @@ fn what_is_in_a_list_is_no_part_of_a_condition() {
 }
 
 #[test]
+fn what_is_kept_quiet_stays_quiet() {
+    let quiet =
+        |condition: &str| format!("match a[{condition}] -> b  suppress 10s  emit {{ n: a.n }}");
+    for new in
+        [quiet("n >= 0"), quiet("n >= 0") + " on timeout emit { n: a.n } within 1h", quiet("n > 0")]
+    {
+        let (mut engine, mut told) = seen(&rule(&quiet("n >= 0")), "a1 b1 a2");
+        engine.replace_rules(&rule(&new)).unwrap();
+        push(&mut engine, 3, "a3 b3 d1 d1 d1 d1 d1 d1 a4 b4", &mut told);
+        let told: Vec<_> =
+            shown(&told).into_iter().filter(|told| told.starts_with("match")).collect();
+        assert_eq!(told, ["match a1 b1 @1", "match a4 b4 @12"], "{new}");
+    }
+}
+
+#[test]
+fn rules_that_feed_others_can_be_replaced() {
+    let with = |fields: &str, condition: &str| {
+        rules(&format!(
+            "rule feeds {{ match a -> b  emit as pair {{ {fields} }} }}
+             rule reads {{ match pair[n > 0] -> pair[{condition}] as second -> c  emit {{ n: second.n }} }}"
+        ))
+    };
+    let (mut engine, mut told) = seen(&with("n: a.n", "n > 0"), "a1 b1 a2");
+    // The type of what is fed gets a field, and what reads it another condition.
+    let done = engine.replace_rules(&with("m: b.n, n: a.n", "m > 5")).unwrap();
+    let kept: Vec<_> =
+        done.rules.iter().map(|rule| (&*rule.rule, rule.kept, rule.dropped)).collect();
+    assert_eq!(kept, [("feeds", 1, 0), ("reads", 1, 0)]);
+    push(&mut engine, 3, "b3 a4 b9 c1", &mut told);
+    // Of a pair `m` is shown, which there was not when the first was made.
+    assert_eq!(
+        shown(&told),
+        ["match a1 b1 @1", "match a2 b3 @3", "match a4 b9 @5", "match pairnull second9 c1 @6"]
+    );
+    let Some(Output::Match(found)) = told.last() else { panic!("{told:?}") };
+    assert_eq!(found.emit.to_string(), "{ n: 4 }");
+    // One that reads what it did not read before.
+    let more = rules(
+        "rule feeds { match a -> b  emit as pair { m: b.n, n: a.n } }
+         rule other { match pair as p  emit { n: p.n } }",
+    );
+    let done = engine.replace_rules(&more).unwrap();
+    let verdicts: Vec<_> = done.rules.iter().map(|rule| rule.verdict.clone()).collect();
+    assert_eq!(verdicts, [Verdict::Unchanged, Verdict::Added, Verdict::Removed]);
+    told.clear();
+    push(&mut engine, 7, "a7 b7 d1", &mut told);
+    assert_eq!(shown(&told), ["match a7 b7 @8", "match p7 @8"]);
+}
+
+#[test]
+fn large_rules_are_compared_in_no_time() {
+    let steps = |count: usize, one: &str| vec![one; count].join(" -> ");
+    let cases = [
+        (steps(400, "a?"), 2, true),
+        (steps(2000, "a"), 2, true),
+        (String::from("a{5000}"), 2, true),
+        (format!("({}){{1..}}", steps(200, "a")), 250, true),
+        // A loop over too many steps to look into, before it is entered again and after.
+        (format!("({}){{1..}}", steps(300, "a")), 250, true),
+        (format!("({}){{1..}}", steps(300, "a")), 350, false),
+    ];
+    for (body, count, is_kept) in cases {
+        let old = format!("match a -> {body} -> b  limit 1 partials drop newest");
+        let new = format!("match a -> {body} -> b[n > 1]  limit 1 partials drop newest");
+        let (change, _) = replaced(&old, &"a1 ".repeat(count), &new);
+        assert_eq!(change.dropped == 0, is_kept, "{change}");
+    }
+}
+
+#[test]
 fn event_types_may_change() {
     let old = RuleSet::parse(
         "event a { at: time, k: int }

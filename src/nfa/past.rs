@@ -314,17 +314,17 @@ impl<'a> Past<'a> {
     fn last_taken(&self, state: usize) -> Option<Vec<i64>> {
         let mut takes = Vec::new();
         let mut clocks = Vec::new();
-        let mut seen = vec![state];
-        let mut next = 0;
-        while let Some(&here) = seen.get(next) {
-            next += 1;
+        let mut seen = vec![false; self.into.len()];
+        seen[state] = true;
+        let mut open = vec![state];
+        while let Some(here) = open.pop() {
             for into in &self.into[here] {
                 if into.takes {
                     takes.push((self.class[into.from], into.label));
                 } else if self.waits[into.from] {
                     clocks.push((into.clocks, 0));
-                    if !seen.contains(&into.from) {
-                        seen.push(into.from);
+                    if !std::mem::replace(&mut seen[into.from], true) {
+                        open.push(into.from);
                     }
                 }
             }

@@ -382,38 +382,27 @@ impl<E: Event> Engine<E> {
             (change.verdict, change.kept) = (Verdict::Unchanged, all);
             return Origin::Same(index);
         }
-        let migration = incompatible(before, after, retyped).map_or_else(
-            || {
-                let from = (&before.pattern, old.matcher.program());
-                let to = (&after.pattern, new.matcher.program());
-                let migration = Migration::new(from, to);
-                match migration.extent() {
-                    Extent::Nothing => Err(String::from("its first step is another one")),
-                    Extent::All | Extent::Part => Ok(migration),
-                }
-            },
-            Err,
-        );
-        match migration {
-            Err(reason) => {
-                (change.verdict, change.dropped) = (Verdict::Reset(reason), all);
-                Origin::Nothing
-            }
-            Ok(migration) => {
-                let now = self.next_moment();
-                let kept = |slot: u32| {
-                    let state = &old.keys.slot(slot).state;
-                    new.matcher.count_carried(&migration, &old.store, state, now) as u64
-                };
-                change.kept = old.keys.slots().into_iter().map(kept).sum();
-                change.dropped = all - change.kept;
-                change.verdict = match migration.extent() {
-                    Extent::All if change.dropped == 0 => Verdict::Kept,
-                    _ => Verdict::KeptInPart,
-                };
-                Origin::Changed(index, Box::new(migration))
-            }
+        if let Some(reason) = incompatible(before, after, retyped) {
+            (change.verdict, change.dropped) = (Verdict::Reset(reason), all);
+            return Origin::Nothing;
         }
+        let from = (&before.pattern, old.matcher.program());
+        let to = (&after.pattern, new.matcher.program());
+        let migration = Migration::new(from, to);
+        let now = self.next_moment();
+        let kept = |slot: u32| {
+            let state = &old.keys.slot(slot).state;
+            new.matcher.count_carried(&migration, &old.store, state, now) as u64
+        };
+        change.kept = old.keys.slots().into_iter().map(kept).sum();
+        change.dropped = all - change.kept;
+        change.verdict = match migration.extent() {
+            Extent::All if change.dropped == 0 => Verdict::Kept,
+            Extent::All | Extent::Part => Verdict::KeptInPart,
+            // What it keeps quiet, and what keeps it from starting, goes on all the same.
+            Extent::Nothing => Verdict::Reset(String::from("its first step is another one")),
+        };
+        Origin::Changed(index, Box::new(migration))
     }
 }
 
