@@ -81,21 +81,16 @@ impl<'s> Decider<'s, '_> {
         let mut fields = Vec::new();
         for (name, seen) in &object.fields {
             let path: Vec<&str> = path.iter().copied().chain([&**name]).collect();
-            if seen.twice > 0 {
-                self.notes.push(format!(
-                    "{} is given twice in {}, which `kleene run` rejects.",
-                    shown(&path),
-                    events(seen.twice)
-                ));
-            }
             // A column of CSV that other types fill.
             if seen.cells > 0 && seen.cells == seen.count(Shape::Null) {
                 continue;
             }
-            let ty = if is_nameable(name) {
-                self.ty(seen, &path)
-            } else {
+            let ty = if !is_nameable(name) {
                 Err(String::from("no name that can be declared"))
+            } else if name.contains('.') && (path.len() > 1 || seen.count(Shape::Object) > 0) {
+                Err(String::from("a name with dots in the middle of others"))
+            } else {
+                self.ty(seen, &path)
             };
             let ty = match ty {
                 Ok(ty) => ty,
@@ -105,6 +100,13 @@ impl<'s> Decider<'s, '_> {
                     continue;
                 }
             };
+            if seen.twice > 0 && !matches!(ty, Type::Record(_)) {
+                self.notes.push(format!(
+                    "{} is given twice in {}, which `kleene run` rejects.",
+                    shown(&path),
+                    events(seen.twice)
+                ));
+            }
             let missing = object.count(Shape::Object) - seen.given.min(object.count(Shape::Object));
             let missing = missing + seen.count(Shape::Null);
             if ty == Type::Time {
@@ -207,8 +209,9 @@ impl<'s> Decider<'s, '_> {
             ));
         }
         if best.missing > 0 {
+            let unless = if best.path == ["ts"] { "" } else { " unless they have `ts`" };
             self.notes.push(format!(
-                "{name} is missing in {} of {}, which `kleene run` rejects unless they have `ts`.",
+                "{name} is missing in {} of {}, which `kleene run` rejects{unless}.",
                 grouped(best.missing),
                 events(self.events)
             ));

@@ -106,7 +106,7 @@ impl Sample {
         if let Some((_, seen)) = self.types.get_mut(index) {
             let path = self.scope.type_path.clone();
             let path = (!path.is_empty()).then_some(path.as_slice());
-            seen.object(fields, path, &mut self.scope);
+            seen.event(fields, path, &mut self.scope);
         }
         Ok(())
     }

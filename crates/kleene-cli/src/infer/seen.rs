@@ -62,6 +62,7 @@ pub(super) struct Seen {
     /// Events in which it was given twice.
     pub(super) twice: u64,
     last_given: u64,
+    last_whole: u64,
     last_object: u64,
     /// Numbers that are a moment between 1980 and 2100 in seconds, milliseconds, micro- and
     /// nanoseconds.
@@ -108,7 +109,15 @@ impl Seen {
     }
 
     /// Takes in the fields of an object that is here in this event.
-    pub(super) fn object(
+    fn object(&mut self, fields: Vec<(String, Raw)>, path: Option<&[String]>, scope: &mut Scope) {
+        self.is_object(scope);
+        for (name, value) in fields {
+            self.named(&name, value, path, scope);
+        }
+    }
+
+    /// Takes in an event. Only here a name with dots is that of a nested field.
+    pub(super) fn event(
         &mut self,
         fields: Vec<(String, Raw)>,
         path: Option<&[String]>,
@@ -116,7 +125,12 @@ impl Seen {
     ) {
         self.is_object(scope);
         for (name, value) in fields {
-            self.named(&name, value, path, scope);
+            let is_path = name.contains('.') && name.split('.').all(|part| !part.is_empty());
+            if is_path {
+                self.dotted(&name, value, path, scope);
+            } else {
+                self.named(&name, value, path, scope);
+            }
         }
     }
 
@@ -128,29 +142,35 @@ impl Seen {
         }
     }
 
-    /// Takes in a field of the object that is here; a name with dots is that of a nested one.
-    /// `path` are the names from here to the event type, if it is below.
+    /// Takes in a field of the object that is here. `path` are the names from here to the event
+    /// type, if it is below.
     fn named(&mut self, name: &str, value: Raw, path: Option<&[String]>, scope: &mut Scope) {
-        let nested = name.split_once('.').filter(|(first, rest)| {
-            !first.is_empty() && rest.split('.').all(|part| !part.is_empty())
-        });
-        let first = nested.map_or(name, |(first, _)| first);
-        let path = path.and_then(|path| path.split_first());
-        let path = path.filter(|(next, _)| *next == first).map(|(_, rest)| rest);
-        match nested {
-            Some((first, rest)) => {
-                let Some(seen) = self.field(first, scope) else { return };
-                seen.is_given(scope, true);
-                seen.is_object(scope);
-                seen.named(rest, value, path, scope);
-            }
-            None if path.is_some_and(<[String]>::is_empty) => {}
-            None => {
-                let Some(seen) = self.field(name, scope) else { return };
-                seen.is_given(scope, false);
-                seen.value(value, path, scope);
-            }
+        let path = below(path, name);
+        if path.is_some_and(<[String]>::is_empty) {
+            return;
         }
+        let Some(seen) = self.field(name, scope) else { return };
+        seen.is_given(scope, false);
+        seen.value(value, path, scope);
+    }
+
+    /// Takes in a field whose name is a path from here.
+    fn dotted(&mut self, name: &str, value: Raw, path: Option<&[String]>, scope: &mut Scope) {
+        let Some((first, rest)) = name.split_once('.') else {
+            if !matches!(value, Raw::Object(_)) {
+                return self.named(name, value, path, scope);
+            }
+            // `{"a.b": {"c": 1}}` is read neither as `a.b.c` nor as nested objects.
+            let Some(seen) = self.field(name, scope) else { return };
+            seen.is_given(scope, true);
+            seen.is_object(scope);
+            seen.left_out += 1;
+            return;
+        };
+        let Some(seen) = self.field(first, scope) else { return };
+        seen.is_given(scope, true);
+        seen.is_object(scope);
+        seen.dotted(rest, value, below(path, first), scope);
     }
 
     /// The field of this name; `None` if there are too many.
@@ -172,8 +192,10 @@ impl Seen {
         if self.last_given != scope.event {
             self.last_given = scope.event;
             self.given += 1;
-        } else if !in_part {
-            self.twice += 1;
+        }
+        if !in_part {
+            self.twice += u64::from(self.last_whole == scope.event);
+            self.last_whole = scope.event;
         }
     }
 
@@ -270,6 +292,12 @@ impl Seen {
         };
         self.shapes[shape as usize] += 1;
     }
+}
+
+/// The rest of a path that starts with `name`.
+fn below<'p>(path: Option<&'p [String]>, name: &str) -> Option<&'p [String]> {
+    let (first, rest) = path?.split_first()?;
+    (first == name).then_some(rest)
 }
 
 /// Digits that are a code and no number: `007`, `+49`.

@@ -329,7 +329,7 @@ impl Offer<'_> {
         }
         self.captured();
         self.params();
-        for (name, signature, about) in words::AGGREGATES {
+        for (name, signature, about) in words::CALLS {
             self.add(name, CompletionItemKind::FUNCTION, signature, 4);
             self.document(about);
         }

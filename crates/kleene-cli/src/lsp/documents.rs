@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use kleene::diagnostic::Source;
 
 use super::names::{File, Set};
-use super::scan::{ItemKind, Role, scan};
+use super::scan::{ItemKind, Role, bare, scan};
 use super::uri;
 
 /// The most files that one document takes in.
@@ -135,15 +135,20 @@ impl Documents {
 /// Whether the first file names what no file declares, or no file declares anything.
 fn needs_more(set: &Set, at: Option<usize>) -> bool {
     let Some(own) = set.files.first() else { return false };
-    if !set.files.iter().any(|file| file.scan.items.iter().any(|item| item.kind == ItemKind::Event))
-    {
+    let items =
+        || set.files.iter().flat_map(|file| file.scan.items.iter().chain(&file.scan.emitted));
+    if !items().any(|item| item.kind == ItemKind::Event) {
         return true;
     }
+    let locals = own.scan.rules.iter().flat_map(|rule| &rule.locals).map(|local| &local.name);
+    let known: HashSet<&str> =
+        items().map(|item| &item.name).chain(locals).map(String::as_str).collect();
     own.scan.marks.iter().any(|mark| {
-        let is_typed =
-            at.is_some_and(|at| (mark.span.start as usize..=mark.span.end as usize).contains(&at));
+        let (start, end) = (mark.span.start as usize, mark.span.end as usize);
+        let is_typed = at.is_some_and(|at| (start..=end).contains(&at));
         let is_name = matches!(mark.role, Role::Step | Role::Event | Role::Rule);
-        is_name && !is_typed && set.meaning(mark).is_none()
+        let name = own.source.text.get(start..end).map(bare);
+        is_name && !is_typed && name.is_some_and(|name| !known.contains(name))
     })
 }
 

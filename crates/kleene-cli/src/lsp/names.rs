@@ -53,11 +53,15 @@ impl Set {
         marks.iter().filter(holds).max_by_key(|mark| mark.span.start)
     }
 
-    /// All declarations of a kind, with the numbers of their files.
+    /// All declarations of a kind, with the numbers of their files. Event types that rules make
+    /// come last.
     pub(super) fn items(&self, kind: ItemKind) -> impl Iterator<Item = (usize, &ItemScan)> {
-        self.files.iter().enumerate().flat_map(move |(file, of)| {
-            of.scan.items.iter().filter(move |item| item.kind == kind).map(move |item| (file, item))
-        })
+        let files = || self.files.iter().enumerate();
+        let declared =
+            files().flat_map(|(file, of)| of.scan.items.iter().map(move |item| (file, item)));
+        let emitted =
+            files().flat_map(|(file, of)| of.scan.emitted.iter().map(move |item| (file, item)));
+        declared.chain(emitted).filter(move |(_, item)| item.kind == kind)
     }
 
     /// The declaration of this name.
@@ -307,7 +311,16 @@ impl Set {
     }
 
     fn field(file: usize, event: &ItemScan, field: &FieldScan) -> Meaning {
-        let ty = if field.ty.is_empty() {
+        let prefix = format!("{}.", field.name);
+        let is_record = event.fields.iter().any(|other| other.name.starts_with(&prefix));
+        let ty = if field.ty.is_empty() && !is_record {
+            // What a rule emits says no types.
+            return Meaning {
+                code: field.name.clone(),
+                about: format!("a field of `{}`, which a rule emits", event.name),
+                target: Some((file, field.span)),
+            };
+        } else if field.ty.is_empty() {
             let below: Vec<String> = event
                 .fields
                 .iter()
@@ -401,7 +414,11 @@ impl Set {
         if item.name.is_empty() {
             return None;
         }
-        Some(self.of(file, item.span, item.name_span))
+        let mut meaning = self.of(file, item.span, item.name_span);
+        if item.kind == ItemKind::Event && item.rule.is_some() {
+            meaning.code = format!("emit as {}", meaning.code);
+        }
+        Some(meaning)
     }
 
     /// What is declared at a place.
@@ -466,8 +483,7 @@ fn add_fields(members: &mut Vec<Member>, fields: &[FieldScan], below: &[String])
 }
 
 fn function(name: &str) -> Option<Meaning> {
-    if let Some((_, signature, about)) = words::AGGREGATES.iter().find(|(known, ..)| *known == name)
-    {
+    if let Some((_, signature, about)) = words::CALLS.iter().find(|(known, ..)| *known == name) {
         let (code, about) = (String::from(*signature), String::from(*about));
         return Some(Meaning { code, about, target: None });
     }

@@ -9,8 +9,9 @@ pub(super) const FACTS: [(&str, &str, &str); 5] = [
     ("id", "string", "The id of the match: the same again after a replay."),
 ];
 
-/// The aggregates: name, signature, meaning.
-pub(super) const AGGREGATES: [(&str, &str, &str); 10] = [
+/// What is called like a function and is none: the aggregates, and `matches`. Name, signature,
+/// meaning.
+pub(super) const CALLS: [(&str, &str, &str); 11] = [
     ("count", "count(step)", "How many events the step has captured; in a condition, so far."),
     ("sum", "sum(step.field)", "The sum of a field over the captured events; 0 over none."),
     ("avg", "avg(step.field)", "The mean of a field over the captured events; null over none."),
@@ -20,6 +21,11 @@ pub(super) const AGGREGATES: [(&str, &str, &str); 10] = [
     ("last", "last(step.field)", "The field of the event that was captured last."),
     ("distinct", "distinct(step.field)", "The different values of a field, as a list."),
     ("collect", "collect(step.field)", "The values of a field, as a list in their order."),
+    (
+        "matches",
+        "matches(text, regex)",
+        "Whether the regular expression is found in the text, as `~`.",
+    ),
     ("stddev", "stddev(step.field)", "The standard deviation of a field; null over none."),
 ];
 

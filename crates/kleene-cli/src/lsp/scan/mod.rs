@@ -248,6 +248,8 @@ pub(super) enum Kind {
 pub(super) struct Scan {
     pub(super) marks: Vec<Mark>,
     pub(super) items: Vec<ItemScan>,
+    /// The event types that `emit as` makes of records, which need no declaration.
+    pub(super) emitted: Vec<ItemScan>,
     pub(super) rules: Vec<RuleScan>,
     /// What can stand at the end.
     pub(super) end: End,

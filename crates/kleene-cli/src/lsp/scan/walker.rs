@@ -92,6 +92,7 @@ impl<'t> Walker<'t> {
             scan: Scan {
                 marks: Vec::new(),
                 items: Vec::new(),
+                emitted: Vec::new(),
                 rules: Vec::new(),
                 end: End { slot: Slot::Item, kinds: Vec::new(), rule: None, last: String::new() },
             },
@@ -161,6 +162,9 @@ impl<'t> Walker<'t> {
             _ => self.other(token, text),
         }
         self.before = text;
+        if let Some(item) = self.emitted() {
+            item.span.end = token.span.end;
+        }
         let body = self.frames.iter().find(|frame| frame.kind == Kind::RuleBody);
         let is_local = body.is_some_and(|body| {
             matches!(body.head.as_str(), "param" | "define") && !body.last.is_empty()
@@ -537,7 +541,11 @@ impl<'t> Walker<'t> {
             }
             "emit" | "on" => {
                 let role = if before == "as" { Role::Event } else { Role::Keyword };
-                top.slot = match name {
+                if before == "as" {
+                    name.clone_into(&mut top.last);
+                    self.emits_as(token, name);
+                }
+                self.top().slot = match name {
                     _ if before == "as" => Slot::Free,
                     "as" => Slot::Event,
                     "timeout" => Slot::Words(&["emit"]),
@@ -560,6 +568,27 @@ impl<'t> Walker<'t> {
             }
             _ => {}
         }
+    }
+
+    /// The event type that the record is of which is being read, if it is of one.
+    fn emitted(&mut self) -> Option<&mut ItemScan> {
+        let body = self.frames.iter().rfind(|frame| frame.kind == Kind::RuleBody)?;
+        let is_as = matches!(body.head.as_str(), "emit" | "on") && !body.last.is_empty();
+        if is_as { self.scan.emitted.last_mut() } else { None }
+    }
+
+    /// The event type that an `emit as` makes, where none of its name is declared.
+    fn emits_as(&mut self, token: Token, name: &str) {
+        self.scan.emitted.push(ItemScan {
+            kind: ItemKind::Event,
+            name: name.to_owned(),
+            name_span: token.span,
+            span: token.span,
+            fields: Vec::new(),
+            open: false,
+            detail: String::new(),
+            rule: self.rule,
+        });
     }
 
     /// A name in a `param` or `define` of a rule.
@@ -700,6 +729,10 @@ impl<'t> Walker<'t> {
                 Kind::Emit => {
                     if let Some(rule) = self.current() {
                         rule.emits.push((name.to_owned(), token.span));
+                    }
+                    if let Some(item) = self.emitted() {
+                        let (name, ty) = (name.to_owned(), String::new());
+                        item.fields.push(FieldScan { name, span: token.span, ty });
                     }
                     // `{ user }` is `{ user: user }`.
                     if is_short {
