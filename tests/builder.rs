@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use kleene::exec::{KeyState, Matcher, Outcome, OutcomeKind};
 use kleene::hir::StageId;
-use kleene::pattern::{Only, PatternBuilder, PatternErrorKind as Kind};
+use kleene::pattern::{LimitPolicy, Only, PatternBuilder, PatternErrorKind as Kind};
 use kleene::schema::{EventType, Field, FieldType, Schema, TypeId};
-use kleene::{Event, Pattern, Record, RuleSet, Timestamp, Value};
+use kleene::stream::on_match;
+use kleene::{Engine, Event, Pattern, Record, RuleSet, Timestamp, Value};
 
 macro_rules! structs {
     ($($name:ident),*) => {
@@ -672,4 +673,41 @@ fn the_builder_and_rule_text_say_the_same() {
         }
         assert!(told > 20, "{text}: the streams hardly say anything: {told}");
     }
+}
+
+#[test]
+fn suppress_and_limits_are_said_with_the_words_of_rule_text() {
+    let told = |pattern: &Pattern<Ev>, text: &str| {
+        let mut engine = Engine::builder().pattern("p", pattern).build().expect("it fits");
+        let mut told = Vec::new();
+        let mut sink = on_match(|found: kleene::Match<'_, Ev>| {
+            let first = found.events().next().expect("a match has events");
+            told.push((first.1.v(), found.end().as_millis() / 1000));
+        });
+        for event in events(text) {
+            engine.push(&event, &mut sink).expect("no limit fails");
+        }
+        engine.finish(&mut sink);
+        (told, engine.stats().suppressed, engine.stats().overflowed)
+    };
+    let hour = Duration::from_hours(1);
+    let quiet = Pattern::<Ev>::begin("a").of::<A>().suppress(Duration::from_secs(2));
+    let quiet = quiet.build().expect("it is right");
+    assert_eq!(told(&quiet, "a1 a2 a3 a4 a5"), (vec![(1, 0), (3, 2), (5, 4)], 2, 0));
+
+    let pairs = |policy| {
+        let pattern = Pattern::<Ev>::begin("a").of::<A>().followed_by("b").of::<B>().within(hour);
+        pattern.skip_none().limit_partials(2, policy).build().expect("it is right")
+    };
+    let (oldest, newest) = (pairs(LimitPolicy::DropOldest), pairs(LimitPolicy::DropNewest));
+    assert_eq!(told(&oldest, "a1 a2 a3 b0"), (vec![(2, 3), (3, 3)], 0, 1));
+    assert_eq!(told(&newest, "a1 a2 a3 b0"), (vec![(1, 3), (2, 3)], 0, 1));
+    assert_eq!(newest.matcher().limits().partial_matches_per_key, 2);
+    assert_ne!(oldest.to_rule("p").version, newest.to_rule("p").version);
+
+    let refused = |builder: PatternBuilder<Ev>| builder.build().map(|_| ()).unwrap_err().kind();
+    assert_eq!(refused(Pattern::begin("a").suppress(Duration::ZERO)), Kind::BadBound);
+    assert_eq!(refused(Pattern::begin("a").limit_partials(0, LimitPolicy::Fail)), Kind::BadBound);
+    let group = Pattern::begin("a").suppress(hour);
+    assert_eq!(refused(Pattern::begin("x").followed_by_group(group)), Kind::Misplaced);
 }

@@ -1,5 +1,5 @@
-//! `suppress` and `limit` in an engine: order, batches, counters, failure. What they mean is in
-//! `testdata/suite`.
+//! `suppress`, `limit` and `emit as` in an engine: order, batches, counters, failure. What they mean is
+//! in `testdata/suite`.
 
 use std::time::Duration;
 
@@ -138,7 +138,189 @@ fn a_failure_that_a_watermark_runs_into_is_to_be_seen() {
     assert!(engine.push(&event(&rules, "a", 2000, 1, 0), &mut Ignore).is_err());
 }
 
+/// Times of orders and payments, and what comes of what is not paid.
+const UNPAID: &str = "
+rule unpaid  { key k  match a -> b  within 10ms  skip none  on timeout emit as open { k, n: match.step } }
+rule two     { key k  match open{2} as o  within 100ms  emit as twice { k, last: match.end } }
+rule silence { key k  match twice -> not b for 5ms }
+";
+
+#[test]
+fn deadlines_and_derived_events_come_in_the_order_of_time() {
+    let rules = rules(UNPAID);
+    let mut engine = engine(&rules);
+    let mut out = Vec::new();
+    // The first two time out at 10 and 12, which `two` notes at 12, `silence` at 17.
+    for time in [0, 2, 13] {
+        engine.push(&event(&rules, "a", time, 1, 0), &mut out).unwrap();
+    }
+    assert_eq!(brief(&out), "unpaid?@10 unpaid?@12 two@12");
+    engine.advance(Timestamp::from_millis(16), &mut out);
+    assert_eq!(brief(&out), "unpaid?@10 unpaid?@12 two@12");
+    // One step of time brings the rest, each at its own moment.
+    engine.advance(Timestamp::from_millis(1000), &mut out);
+    assert_eq!(brief(&out), "unpaid?@10 unpaid?@12 two@12 silence@17 unpaid?@23");
+    let stats = engine.stats();
+    assert_eq!((stats.events, stats.derived, stats.matches, stats.timeouts), (3, 4, 2, 3));
+    assert_eq!((stats.buffered, stats.late, stats.unknown), (0, 0, 0));
+}
+
+#[test]
+fn a_derived_event_waits_until_its_moment_is_over() {
+    let rules = rules(
+        "rule seen { key k  match a  emit as sign { k } }
+         rule after { key k  match sign -> next a  within 1s }
+         rule both { key k  match a -> next sign  within 1s }",
+    );
+    let mut engine = engine(&rules);
+    let mut out = Vec::new();
+    engine.push(&event(&rules, "a", 5, 1, 0), &mut out).unwrap();
+    assert_eq!((brief(&out).as_str(), engine.stats().buffered), ("seen@5", 1));
+    engine.push(&event(&rules, "a", 5, 2, 0), &mut out).unwrap();
+    assert_eq!((brief(&out).as_str(), engine.stats().buffered), ("seen@5 seen@5", 2));
+    engine.advance(Timestamp::from_millis(5), &mut out);
+    assert_eq!(brief(&out), "seen@5 seen@5 both@5 both@5");
+    assert_eq!(engine.stats().buffered, 0);
+    engine.push(&event(&rules, "a", 6, 1, 0), &mut out).unwrap();
+    assert_eq!(brief(&out), "seen@5 seen@5 both@5 both@5 seen@6 after@6");
+}
+
+#[test]
+fn the_end_of_the_stream_brings_what_follows_from_it() {
+    let rules = rules(UNPAID);
+    let mut engine = engine(&rules);
+    let mut out = Vec::new();
+    engine
+        .push_batch(&[event(&rules, "a", 0, 1, 0), event(&rules, "a", 0, 1, 0)], &mut out)
+        .unwrap();
+    engine.finish(&mut out);
+    assert_eq!(brief(&out), "unpaid?@10 unpaid?@10 two@10 silence@15");
+}
+
+#[test]
+fn what_is_not_as_declared_is_rejected_and_told() {
+    let rules = rules(
+        "event alert { k: int, v: int, who: string, at: time }
+         event open { k: int, at: time, .. }
+         rule feeds { key k  match open as o  emit as alert { k, v: o.v, who: o.who } }
+         rule reads { key k  match alert }",
+    );
+    let mut engine = engine(&rules);
+    let mut out = Vec::new();
+    for (time, v, who) in [
+        (1, Value::Int(1), "ann".into()),
+        (2, "x".into(), "ann".into()),
+        (3, Value::Int(3), Value::Null),
+    ] {
+        let at = Timestamp::from_millis(time).into();
+        let fields = [("k", Value::Int(1)), ("at", at), ("v", v), ("who", who)];
+        let event = Record::from_fields(rules.schema(), "open", fields).unwrap();
+        engine.push(&event, &mut out).unwrap();
+    }
+    engine.finish(&mut out);
+    let rejected: Vec<String> = out
+        .iter()
+        .filter_map(|output| match output {
+            Output::Rejected { event, reason, .. } => {
+                Some(format!("{}: {reason}", event.time().as_millis()))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        rejected,
+        [
+            "2: what the rule `feeds` feeds to others is not as declared: `alert.v` is int, not string",
+            "3: what the rule `feeds` feeds to others is not as declared: `alert.who` is string, not null",
+        ]
+    );
+    let stats = engine.stats();
+    assert_eq!((stats.matches, stats.derived, stats.rejected), (4, 1, 2));
+}
+
+#[test]
+fn so_many_derived_events_wait_at_most() {
+    let rules = rules(
+        "rule seen { key k  match a  emit as sign { k } }
+         rule after { key k  match sign }",
+    );
+    let builder = Engine::builder().rules(rules.clone()).limit_buffered(2);
+    let mut engine = builder.build().unwrap();
+    let mut out = Vec::new();
+    for key in 0..3 {
+        engine.push(&event(&rules, "a", 5, key, 0), &mut out).unwrap();
+    }
+    engine.finish(&mut out);
+    assert_eq!(
+        brief(&out),
+        "seen@5 seen@5 seen@5 !too many events that rules made wait: one of the rule `seen` was \
+         dropped after@5 after@5"
+    );
+    assert_eq!((engine.stats().derived, engine.stats().overflowed), (2, 1));
+}
+
+#[test]
+fn what_no_rule_reads_is_not_made() {
+    let rules = rules("rule seen { key k  match a  emit as sign { k } }");
+    let mut engine = engine(&rules);
+    engine.push(&event(&rules, "a", 5, 1, 0), &mut Ignore).unwrap();
+    assert_eq!((engine.stats().matches, engine.stats().derived), (1, 0));
+}
+
+#[test]
+fn rules_that_feed_others_can_be_replaced_while_events_wait() {
+    let text = |bound: &str| {
+        rules(&format!(
+            "rule often {{ key k  match a  emit as sign {{ k }}  suppress 10ms }}
+             rule after {{ key k  match sign -> not b for {bound} }}",
+        ))
+    };
+    let rules = text("5ms");
+    let mut engine = engine(&rules);
+    let mut out = Vec::new();
+    engine.push(&event(&rules, "a", 1, 1, 0), &mut out).unwrap();
+    engine.replace_rules(&text("7ms")).unwrap();
+    // What was made and what is kept quiet go on.
+    engine.push(&event(&rules, "a", 2, 1, 0), &mut out).unwrap();
+    engine.finish(&mut out);
+    assert_eq!(brief(&out), "often@1 -often@2 after@8");
+}
+
+#[cfg(feature = "derive")]
+#[test]
+fn events_of_rust_types_cannot_be_made() {
+    #[derive(Clone, kleene::Event)]
+    struct A {
+        k: i64,
+        v: i64,
+        at: Timestamp,
+    }
+
+    let feeds = "rule seen { key k  match a  emit as sign { k } }";
+    let unread = Engine::<A>::builder().rules(rules(feeds)).build();
+    assert!(unread.is_ok(), "{unread:?}");
+    let mut engine = unread.unwrap();
+    engine.push(&A { k: 1, v: 2, at: Timestamp::from_millis(1) }, &mut Ignore).unwrap();
+    assert_eq!(engine.stats().matches, 1);
+
+    let read = rules(&format!("{feeds} rule after {{ key k  match sign }}"));
+    let error = Engine::<A>::builder().rules(read.clone()).build().unwrap_err();
+    assert_eq!(error.rule(), "seen");
+    assert_eq!(
+        error.to_string(),
+        "the rule `seen` feeds other rules (`emit as`), but events of this Rust type can't be made at \
+         run time: `Record`s can"
+    );
+    let refused = engine.replace_rules(&read).unwrap_err();
+    assert!(refused.to_string().contains("the rule `seen` feeds other rules"), "{refused}");
+}
+
 const SUITE: &str = "
+rule reader { key k  match chain{2} as c -> not sign for 4ms  skip none }
+rule signs  { key k  match a[v > 1] as x  emit as sign { k, v: x.v, at: match.end } }
+rule chains { key k  match sign[v > 2] as x  emit as chain { k, v: x.v }  suppress 2ms }
+rule lates  { key k  match a -> b  within 6ms  skip none  on timeout emit as chain { k, v: a.v } }
+rule mixed  { key k  match chain -> next a  within 9ms  skip none }
 rule often  { key k  match a  suppress 3ms }
 rule pairs  { key k  match a -> b[v > a.v]  within 9ms  skip none  suppress 4ms }
 rule few    { key k  match a -> b  within 20ms  skip none  limit 2 partials drop oldest }
@@ -181,5 +363,19 @@ proptest! {
         prop_assert_eq!(brief(&found), brief(&expected));
         let (a, b) = (stepping.stats(), whole.stats());
         prop_assert_eq!((a.matches, a.suppressed, a.overflowed), (b.matches, b.suppressed, b.overflowed));
+        prop_assert_eq!((a.derived, a.rejected), (b.derived, 0));
+
+        // Any order of arrival that keeps the order of events of one time is the same stream.
+        let builder = Engine::builder().rules(rules.clone()).out_of_order(Duration::from_millis(3));
+        let mut late = builder.build().unwrap();
+        let mut shuffled: Vec<&Record> = events.iter().map(|(event, _)| event).collect();
+        shuffled.sort_by_key(|event| {
+            let time = event.time().as_millis();
+            time + (time * 7919) % 3
+        });
+        let mut found = Vec::new();
+        late.push_batch(shuffled, &mut found).unwrap();
+        late.finish(&mut found);
+        prop_assert_eq!(brief(&found), brief(&expected));
     }
 }

@@ -75,6 +75,13 @@ pub struct Suppress {
     pub by: Option<Vec<Expr>>,
 }
 
+impl Suppress {
+    /// Suppresses matches of the same key for so many milliseconds.
+    pub fn by_key(millis: i64) -> Suppress {
+        Suppress { duration: Expr::Literal(Value::Duration(millis)), by: None }
+    }
+}
+
 /// `limit N partials ...`
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limit {

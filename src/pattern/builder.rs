@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::event::{AsVariant, Event};
 use crate::exec::{Captures, HostCondition};
-use crate::hir::{Contiguity, Gap, LoopMode};
+use crate::hir::{Contiguity, Gap, Limit, LimitPolicy, LoopMode};
 use crate::pattern::captured::Captured;
 use crate::pattern::draft::{
     Draft, DraftCondition, DraftItem, DraftKey, DraftKind, DraftSkip, DraftStream, Names, OfType,
@@ -329,6 +329,21 @@ impl<E: Event, V> PatternBuilder<E, V> {
     /// Partial matches that run out of time are told.
     pub fn tell_timeouts(mut self) -> Self {
         self.draft.whole.tell_timeouts = true;
+        self
+    }
+
+    /// After a match is told, further matches of the same key are not told for so long, counted from
+    /// the match that was told; one exactly so much later is. Timeouts are told all the same. This is
+    /// the business of an engine: a lone [`matcher`](Pattern::matcher) tells every match.
+    pub fn suppress(mut self, duration: Duration) -> Self {
+        self.draft.whole.suppress = Some(duration);
+        self
+    }
+
+    /// How many partial matches a key may have, and which give way where there would be more. One
+    /// that can go on in several ways counts for each. Without it the engine's own limit holds.
+    pub fn limit_partials(mut self, partials: usize, policy: LimitPolicy) -> Self {
+        self.draft.whole.limit = Some(Limit { partials, policy });
         self
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::exec::HostCondition;
-use crate::hir::{Contiguity, Gap, LoopMode};
+use crate::hir::{Contiguity, Gap, Limit, LoopMode};
 use crate::pattern::error::{PatternError, PatternErrorKind};
 use crate::schema::{Schema, TypeId};
 use crate::time::duration_to_millis;
@@ -161,6 +161,8 @@ pub(super) struct Whole {
     pub(super) key: Vec<DraftKey>,
     pub(super) schema: Option<Arc<Schema>>,
     pub(super) version: Option<u64>,
+    pub(super) suppress: Option<Duration>,
+    pub(super) limit: Option<Limit>,
 }
 
 impl Whole {
@@ -174,6 +176,8 @@ impl Whole {
             (!self.key.is_empty(), "a key"),
             (self.schema.is_some(), "a schema"),
             (self.version.is_some(), "a version"),
+            (self.suppress.is_some(), "`suppress`"),
+            (self.limit.is_some(), "a limit"),
         ];
         settings.into_iter().find(|(made, _)| *made).map(|(_, name)| name)
     }

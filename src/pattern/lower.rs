@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::diagnostic::nearest;
 use crate::event::Event;
-use crate::exec::{HostCondition, Matcher};
+use crate::exec::{HostCondition, Limits, Matcher};
 use crate::hir::expr::FieldRef;
 use crate::hir::{
-    self, Condition, ConditionId, Contiguity, Item, ItemKind, KeyPart, LoopMode, Quantifier,
+    self, Condition, ConditionId, Contiguity, Item, ItemKind, KeyPart, Limit, LoopMode, Quantifier,
     Sequence, Skip, SkipStrategy, Stage, StageId,
 };
 use crate::nfa::{BuildError, Refusal};
@@ -59,6 +59,11 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
             "`tell_timeouts` needs `within`: without it no partial match runs out of time";
         return Err(PatternError::new(Kind::NoBound, None, message));
     }
+    let suppress = whole.suppress.map(|duration| bound(duration, "`suppress`")).transpose()?;
+    if whole.limit.is_some_and(|limit| limit.partials == 0) {
+        let message = "with a limit of no partial match nothing can begin";
+        return Err(PatternError::new(Kind::BadBound, None, message));
+    }
     let types = lowering.types(whole.stream.as_ref())?;
     let key = whole.key.iter().map(|key| lowering.key(key, &types)).collect::<Result<Vec<_>>>()?;
     let skip = lowering.skip(&whole)?;
@@ -74,11 +79,19 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
         .collect();
     let tell_timeouts = whole.tell_timeouts;
     let hir = hir::Pattern { stages, conditions, body, within, skip, tell_timeouts };
-    let matcher = Matcher::new(&hir, host.clone()).map_err(|error| refused(&error))?;
+    let mut matcher = Matcher::new(&hir, host.clone()).map_err(|error| refused(&error))?;
+    if let Some(Limit { partials, policy }) = whole.limit {
+        let limits = Limits { partial_matches_per_key: partials, policy, ..matcher.limits() };
+        matcher = matcher.with_limits(limits);
+    }
     let mut version = Fnv::new();
     version.write_str(&format!("{hir:?} {types:?} {key:?}"));
     version.write(&whole.version.unwrap_or(0).to_le_bytes());
-    Ok(Pattern { hir, host, matcher, names, schema, types, key, version: version.finish() })
+    if suppress.is_some() || whole.limit.is_some() {
+        version.write_str(&format!("{suppress:?} {:?}", whole.limit));
+    }
+    let (limit, version) = (whole.limit, version.finish());
+    Ok(Pattern { hir, host, matcher, names, schema, types, key, suppress, limit, version })
 }
 
 struct Lowering<'s, E> {

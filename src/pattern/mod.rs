@@ -58,6 +58,8 @@
 //! | `->[1m..5m]` | `.gap(..)` | `within(.., PREVIOUS_AND_CURRENT)` |
 //! | `skip past last` (the default) ... | `.skip_past_last()` ... | `AfterMatchSkipStrategy` (default: none) |
 //! | `from *` | `.from_all()` | always so |
+//! | `suppress 1m` | `.suppress(..)` | - |
+//! | `limit 100 partials drop oldest` | `.limit_partials(100, LimitPolicy::DropOldest)` | - |
 
 mod builder;
 mod captured;
@@ -75,7 +77,8 @@ pub use error::{PatternError, PatternErrorKind};
 
 use crate::event::Event;
 use crate::exec::{HostCondition, Matcher, Outcome};
-use crate::hir::{self, KeyPart, Meta, Rule, StageId};
+pub use crate::hir::LimitPolicy;
+use crate::hir::{self, KeyPart, Limit, Meta, Rule, StageId, Suppress};
 use crate::schema::{Schema, TypeId};
 
 /// A pattern that was checked and compiled. Begin one with [`begin`](Pattern::begin).
@@ -87,6 +90,9 @@ pub struct Pattern<E> {
     schema: Option<Arc<Schema>>,
     types: Vec<TypeId>,
     key: Vec<KeyPart>,
+    /// In milliseconds.
+    suppress: Option<i64>,
+    limit: Option<Limit>,
     version: u64,
 }
 
@@ -144,8 +150,8 @@ impl<E: Event> Pattern<E> {
             pattern: self.hir.clone(),
             emit: None,
             on_timeout: None,
-            suppress: None,
-            limit: None,
+            suppress: self.suppress.map(Suppress::by_key),
+            limit: self.limit,
             version: self.version,
         }
     }

@@ -705,18 +705,10 @@ fn expire<E: Event, S: Sink<E> + ?Sized>(
 ) {
     let Running { info, matcher, store, keys, voice, .. } = rule;
     let schema = &*info.schema;
-    let move_on = |store: &mut Store<E>, state: &mut KeyState, tell: &mut TellOutcome<'_, E>| {
-        // Only the end of the stream is at the end of time.
-        if now == Timestamp::MAX {
-            matcher.finish(store, state, &mut |outcome| tell(outcome));
-        } else {
-            matcher.advance(store, state, now, &mut |outcome| tell(outcome));
-        }
-    };
     if let [slot] = *slots {
         let Slot { key, state, .. } = keys.slot_mut(slot);
         let before = state.run_count();
-        move_on(store, state, &mut |outcome| {
+        move_on(matcher, store, state, now, &mut |outcome| {
             voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
         });
         count(&mut books.stats, before, state.run_count());
@@ -727,7 +719,7 @@ fn expire<E: Event, S: Sink<E> + ?Sized>(
     for &slot in slots {
         let state = &mut keys.slot_mut(slot).state;
         let before = state.run_count();
-        move_on(store, state, &mut |outcome| {
+        move_on(matcher, store, state, now, &mut |outcome| {
             let order = (outcome.kind() == OutcomeKind::Match, outcome.start_seq());
             held.push((order, slot, outcome.hold()));
         });
@@ -741,8 +733,20 @@ fn expire<E: Event, S: Sink<E> + ?Sized>(
     }
 }
 
-/// Takes outcomes of a matcher.
-type TellOutcome<'t, E> = dyn FnMut(Outcome<'_, E>) + 't;
+/// Moves a key's time. Only the end of the stream is at the end of time.
+fn move_on<E: Event>(
+    matcher: &Matcher<E>,
+    store: &mut Store<E>,
+    state: &mut KeyState,
+    now: Timestamp,
+    tell: &mut impl FnMut(Outcome<'_, E>),
+) {
+    if now == Timestamp::MAX {
+        matcher.finish(store, state, tell);
+    } else {
+        matcher.advance(store, state, now, tell);
+    }
+}
 
 /// Notes that a key that had `before` partial matches has `after`.
 #[inline]

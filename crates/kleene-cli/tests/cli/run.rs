@@ -603,3 +603,54 @@ fn divisions_by_zero_are_in_the_summary() {
     assert_eq!((ran.count("matches"), ran.count("divisions by zero")), (2, 1), "{}", ran.stderr);
     assert_eq!(ran.results()[0]["emit"], json!({ "n": 0, "q": null }));
 }
+
+const FEEDS: &str = "
+event hit { ip: ip, ts: time }
+
+rule burst   { key ip  match hit{2}  within 10s  emit as burst { ip, until: match.end } }
+rule flood   { key ip  match burst{2} as b  within 1m  emit { ip, from: b[0].until }  suppress 1m }
+rule bounded { key ip  match hit -> burst  within 1m  skip none  limit 3 partials fail }
+";
+
+fn hits(count: u32) -> String {
+    (0..count).fold(String::new(), |mut text, second| {
+        let _ = writeln!(
+            text,
+            r#"{{"type":"hit","ts":"2024-05-01T10:00:{second:02}Z","ip":"192.0.2.1"}}"#
+        );
+        text
+    })
+}
+
+#[test]
+fn what_rules_feed_each_other_and_what_is_suppressed_is_counted() {
+    let rules = FEEDS.replace("limit 3 partials fail", "");
+    let dir = Dir::new(&[("feeds.cep", rules.as_bytes()), ("in.jsonl", hits(8).as_bytes())]);
+    let ran = dir.run("run feeds.cep --input in.jsonl");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(
+        (ran.count("fed to other rules"), ran.count("suppressed")),
+        (4, 1),
+        "{}",
+        ran.stderr
+    );
+    let flood = ran.results().into_iter().find(|result| result["rule"] == json!("flood")).unwrap();
+    assert_eq!(flood["emit"], json!({"ip": "192.0.2.1", "from": "2024-05-01T10:00:01Z"}));
+    assert_eq!(
+        flood["events"]["b"][1],
+        json!({"type": "burst", "until": "2024-05-01T10:00:03Z", "ip": "192.0.2.1"})
+    );
+}
+
+#[test]
+fn a_limit_that_fails_stops_the_run_and_says_why() {
+    let rules = FEEDS.replace("hit{2}", "hit{9}");
+    let dir = Dir::new(&[("feeds.cep", rules.as_bytes())]);
+    let ran = dir.run_with("run feeds.cep", hits(8).as_bytes());
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    let message = "the rule `bounded` would have more than 3 partial matches open for ip = 192.0.2.1 at \
+                   2024-05-01T10:00:03Z";
+    assert!(ran.stderr.contains(message), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the run was stopped"), "{}", ran.stderr);
+    assert_eq!((ran.count("events"), ran.count("limits reached")), (4, 1));
+}
