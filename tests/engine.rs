@@ -8,7 +8,7 @@ use std::time::Duration;
 use kleene::RuleSet;
 use kleene::hir::expr::{Captured, Expr, FieldRef, MatchFact, Pick};
 use kleene::hir::{
-    Condition, ConditionId, Contiguity, Emit, Gap, Item, ItemKind, KeyPart, Meta, Pattern,
+    Condition, ConditionId, Contiguity, Emit, Gap, Item, ItemKind, KeyPart, Length, Meta, Pattern,
     Quantifier, Rule, Sequence, Skip, SkipStrategy, Stage, StageId, Test,
 };
 use kleene::schema::{EventType, Field, FieldId, FieldType, Schema, TypeId};
@@ -57,7 +57,7 @@ fn step(ty: usize, contiguity: Contiguity, times: u32) -> Item {
 /// `-> not x for T`
 fn not_for(ty: usize, bound: i64) -> Item {
     let kind = ItemKind::Not { stage: StageId::new(ty), condition: ConditionId::new(ty) };
-    let gap = Some(Gap { min: bound, max: Some(bound) });
+    let gap = Some(Gap { min: Length::Millis(bound), max: Some(Length::Millis(bound)) });
     Item { contiguity: Contiguity::Relaxed, gap, kind }
 }
 
@@ -89,7 +89,8 @@ fn rule(name: &str, items: Vec<Item>, within: Option<i64>, skip: SkipStrategy) -
             stages: ["a", "b", "c"].into_iter().enumerate().map(stage).collect(),
             conditions: (0..3).map(condition).collect(),
             body: Sequence { items, without: None },
-            within,
+            lengths: Vec::new(),
+            within: within.map(Length::Millis),
             skip: Skip { strategy: skip, ordered: false },
             tell_timeouts: false,
         },

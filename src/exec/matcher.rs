@@ -14,12 +14,12 @@ use crate::exec::aggregate::Accumulator;
 use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind, add_event, field_of};
 use crate::exec::store::{Chains, Extras, NIL, RegisterState, Starts, UNSET};
+use crate::exec::times::Times;
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact};
-use crate::hir::{ConditionId, LimitPolicy, Pattern, SkipStrategy, StageId, Test};
+use crate::hir::{ConditionId, Length, LimitPolicy, Pattern, SkipStrategy, StageId, Test};
 use crate::nfa::{
-    Action, BuildError, ClockOp, Edge, Guard, GuardId, Program, RegisterKind, Silence, Since,
-    StateId,
+    Action, BuildError, ClockOp, Edge, Guard, GuardId, Program, RegisterKind, Silence, StateId,
 };
 use crate::time::Timestamp;
 use crate::value::{Value, ValueRef};
@@ -234,7 +234,8 @@ impl<E: Event> Matcher<E> {
     /// The next moment at which [`Matcher::advance`] would do something.
     #[inline]
     pub fn deadline(&self, key: &KeyState) -> Option<Timestamp> {
-        let deadline = if self.program.bounds.is_empty() {
+        let in_order = self.program.bounds.is_empty() && self.program.lengths.is_empty();
+        let deadline = if in_order {
             // Runs are in the order of their start: the first is the first to run out.
             key.runs.first().map_or(i64::MAX, |run| run.deadline)
         } else {
@@ -657,7 +658,7 @@ impl<E: Event> Step<'_, E> {
             Action::Ignore { target } => {
                 let mut run = Run { state: target, ..run };
                 self.set_clocks(edge, &run);
-                run.deadline = self.deadline(&run);
+                run.deadline = self.times(&run).deadline();
                 if run.deadline <= self.time {
                     // What it would wait for there is too late already.
                     self.give_up(&run);
@@ -686,16 +687,33 @@ impl<E: Event> Step<'_, E> {
         let head = self.link(edge, &run, stage);
         self.store.chains.release(run.head);
         let mut run = Run { state: target, head, last: self.time, ..run };
-        if accepted {
+        // Where an event says how long a match may take, it may say that it comes too late itself.
+        let read = matches!(self.program.within, Some(Length::Read(_)));
+        if read {
+            self.update_registers(stage, &run);
+        }
+        let in_time = !read || self.times(&run).whole_deadline() > self.time;
+        if accepted && in_time {
             self.complete(completed(&run));
         }
-        if !state.live {
+        if !state.live && in_time {
             self.give_up(&run);
             return;
         }
         self.set_clocks(edge, &run);
-        self.update_registers(stage, &run);
-        run.deadline = self.deadline(&run);
+        if !read {
+            self.update_registers(stage, &run);
+        }
+        run.deadline = self.times(&run).deadline();
+        if run.deadline <= self.time {
+            if self.program.lengths.is_empty() {
+                // Another way of several has waited too long for what it waits for there.
+                self.give_up(&run);
+                return;
+            }
+            // An event says that it is over already.
+            run.deadline = self.time;
+        }
         next.push(run);
     }
 
@@ -831,8 +849,13 @@ impl<E: Event> Step<'_, E> {
         }
     }
 
-    fn deadline(&self, run: &Run) -> i64 {
-        deadline(self.program, &self.store.extras, run)
+    fn times<'t>(&'t self, run: &'t Run) -> Times<'t, E> {
+        let Store { chains, extras, .. } = &*self.store;
+        Times { program: self.program, chains, extras, run }
+    }
+
+    fn millis(&self, length: Length, run: &Run) -> i64 {
+        self.times(run).millis(length)
     }
 
     fn guard(&mut self, guard: GuardId, run: &Run, event_epoch: u64) -> bool {
@@ -845,13 +868,19 @@ impl<E: Event> Step<'_, E> {
                 if run.head == NIL || unless_set.is_some_and(|clock| time(clock) != UNSET) {
                     return true;
                 }
-                let before = since.map_or(run.last, time);
-                (*min..=*max).contains(&self.time.saturating_sub(before))
+                let passed = self.time.saturating_sub(since.map_or(run.last, time));
+                passed >= self.millis(*min, run)
+                    && max.is_none_or(|max| passed <= self.millis(max, run))
+            }
+            Guard::Sooner { than, since } => {
+                let before = since.map(|clock| self.store.extras.time(run.extra, clock));
+                let passed = self.time.saturating_sub(before.unwrap_or(run.last));
+                run.head == NIL || passed < self.millis(*than, run)
             }
             Guard::IsSet(clock) => self.store.extras.time(run.extra, *clock) != UNSET,
             Guard::Within { clock, within } => match self.store.extras.time(run.extra, *clock) {
                 UNSET => true,
-                time => self.time.saturating_sub(time) < *within,
+                time => self.time.saturating_sub(time) < self.millis(*within, run),
             },
             Guard::Not(inner) => !self.guard(*inner, run, event_epoch),
             Guard::And(parts) => parts.iter().all(|&part| self.guard(part, run, event_epoch)),
@@ -915,29 +944,6 @@ pub(super) fn note<E: Event>(
             }
         }
     }
-}
-
-/// When a run runs out of time.
-pub(super) fn deadline(program: &Program, extras: &Extras, run: &Run) -> i64 {
-    let mut deadline = match program.within {
-        Some(within) => run.start.saturating_add(within),
-        None => i64::MAX,
-    };
-    for bound in program.bounds(run.state) {
-        let time = |clock| extras.time(run.extra, clock);
-        if bound.unless_set.is_some_and(|clock| time(clock) != UNSET) {
-            continue;
-        }
-        let ends = match bound.since {
-            Since::Last => run.last.saturating_add(bound.after),
-            Since::Clock(clock) => match time(clock) {
-                UNSET => i64::MAX,
-                time => time.saturating_add(bound.after),
-            },
-        };
-        deadline = deadline.min(ends);
-    }
-    deadline
 }
 
 /// Whether a condition holds beside the event's type.

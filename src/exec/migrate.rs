@@ -2,8 +2,9 @@
 
 use crate::event::Event;
 use crate::exec::key::{KeyState, Run};
-use crate::exec::matcher::{Matcher, Store, deadline, note};
+use crate::exec::matcher::{Matcher, Store, note};
 use crate::exec::store::{Chains, Extras, NIL, Starts};
+use crate::exec::times::Times;
 use crate::hir::lower::Content;
 use crate::hir::{Pattern, StageId};
 use crate::nfa::past::{self, Side};
@@ -131,7 +132,7 @@ impl Migration {
             }
         }
         let mut run = Run { state, extra, ..*run };
-        run.deadline = deadline(program, extras, &run);
+        run.deadline = Times { program, chains, extras, run: &run }.deadline();
         // With a bound that is shorter now it may never have come so far.
         if run.deadline <= run.last {
             extras.release(extra);

@@ -12,6 +12,7 @@ mod migrate;
 mod outcome;
 pub mod reference;
 mod store;
+mod times;
 
 pub(crate) use matcher::{Judged, Place};
 pub(crate) use outcome::{Waiting, field_of};

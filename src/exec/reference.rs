@@ -27,8 +27,8 @@ use crate::exec::aggregate::Accumulator;
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact, Pick};
 use crate::hir::{
-    ConditionId, Contiguity, Gap, Item, ItemKind, LoopMode, Pattern, Quantifier, Sequence,
-    SkipStrategy, StageId, Test,
+    ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LengthId, LoopMode, Pattern,
+    Quantifier, Sequence, SkipStrategy, StageId, Test,
 };
 use crate::time::Timestamp;
 use crate::value::{Value, ValueRef};
@@ -201,8 +201,8 @@ enum Guard {
     InGap,
     /// The event's time is within the bounds of the groups around that have begun.
     InGroups,
-    /// Less than so many milliseconds have passed since the event before.
-    Sooner(i64),
+    /// Less than so long has passed since the event before.
+    Sooner(Length),
     /// What must not come from the first event of a sequence on has not come, or is not asked for
     /// yet. `taken` says whether the event is one of the sequence.
     KeptOut {
@@ -308,6 +308,7 @@ impl<E: Event> Reference<E> {
         else {
             return true;
         };
+        let time = self.millis(time, &[]);
         let at = self.events[now].time();
         (0..now).all(|before| {
             at.millis_since(self.events[before].time()) >= time
@@ -415,11 +416,20 @@ impl<E: Event> Reference<E> {
                     Move::Take(stage, target, _) => {
                         let mut captures = partial.captures.clone();
                         captures.push((stage, now));
-                        if self.ends_after(tree, &target, &partial.captures, now) {
+                        // Its own event can say that it comes too late.
+                        let is_read = matches!(self.pattern.within, Some(Length::Read(_)));
+                        let late = is_read
+                            && self.whole_deadline(&captures).is_some_and(|end| end <= time);
+                        if !late && self.ends_after(tree, &target, &partial.captures, now) {
                             outcome.matches.push(captures.clone());
                         }
-                        if tree.is_live(&target) {
-                            outcome.partials.push(Partial { captures, position: target });
+                        if late || tree.is_live(&target) {
+                            let waits = Partial { captures, position: target };
+                            let over = self.pattern.lengths.is_empty()
+                                && self.deadline(tree, &waits).is_some_and(|end| end <= time);
+                            if !over {
+                                outcome.partials.push(waits);
+                            }
                         }
                     }
                 }
@@ -476,11 +486,13 @@ impl<E: Event> Reference<E> {
             Guard::InGap => self.in_gap(tree, position, captures, now),
             Guard::InGroups => {
                 let time = self.events[now].time();
-                tree.running_groups(position).all(|group| time < group.deadline())
+                let mut groups = tree.running_groups(position);
+                groups.all(|group| time < self.end_of(&group, captures))
             }
-            Guard::Sooner(millis) => {
+            Guard::Sooner(than) => {
                 let Some(last) = self.event_before(tree, position, captures) else { return true };
-                self.events[now].time().millis_since(last) < *millis
+                let passed = self.events[now].time().millis_since(last);
+                passed < self.millis(*than, captures)
             }
             Guard::KeptOut { taken } => {
                 let mut asked = tree.kept_out(position, *taken || !captures.is_empty(), *taken);
@@ -526,9 +538,10 @@ impl<E: Event> Reference<E> {
     ) -> bool {
         let Some(last) = self.event_before(tree, position, captures) else { return true };
         let passed = self.events[now].time().millis_since(last);
-        tree.gaps(position)
-            .iter()
-            .all(|gap| passed >= gap.min && gap.max.is_none_or(|max| passed <= max))
+        tree.gaps(position).iter().all(|gap| {
+            passed >= self.millis(gap.min, captures)
+                && gap.max.is_none_or(|max| passed <= self.millis(max, captures))
+        })
     }
 
     /// The time of the event before: of the same way, where there are several.
@@ -547,12 +560,113 @@ impl<E: Event> Reference<E> {
         let time_of = |capture: Option<&(StageId, usize)>| {
             capture.map(|&(_, event)| self.events[event].time())
         };
-        let first = time_of(partial.captures.first())?;
         let last = time_of(partial.captures.last())?;
-        let whole = self.pattern.within.map(|within| first.plus_millis(within));
-        let pending = tree.pending_bound(&partial.position).map(|bound| last.plus_millis(bound));
-        let here = tree.shared_bound(&partial.position, last);
-        whole.into_iter().chain(pending).chain(here).min()
+        let captures = &partial.captures;
+        let whole = self.whole_deadline(captures);
+        let pending = tree.pending_bound(&partial.position);
+        let pending = pending.map(|bound| last.plus_millis(self.millis(bound, captures)));
+        let here = self.shared_bound(tree, &partial.position, captures, last);
+        let deadline = whole.into_iter().chain(pending).chain(here).min()?;
+        // What an event says can be over already; time does not go back.
+        Some(if self.pattern.lengths.is_empty() { deadline } else { deadline.max(last) })
+    }
+
+    /// When the time of the whole pattern is over; `None` too as long as it is not known.
+    fn whole_deadline(&self, captures: &[(StageId, usize)]) -> Option<Timestamp> {
+        let within = self.pattern.within?;
+        let &(_, first) = captures.first()?;
+        if let Length::Read(id) = within {
+            let known = match &self.pattern.lengths[id.index()] {
+                Expr::Captured(Captured { stage, pick: Pick::First | Pick::Last, .. }) => {
+                    captures.iter().any(|(of, _)| stage.is_none_or(|stage| stage == *of))
+                }
+                length => !self.read(length, captures).is_null(),
+            };
+            if !known {
+                return None;
+            }
+        }
+        Some(self.events[first].time().plus_millis(self.millis(within, captures)))
+    }
+
+    fn end_of(&self, group: &Running, captures: &[(StageId, usize)]) -> Timestamp {
+        group.begun.plus_millis(self.millis(group.within, captures))
+    }
+
+    /// A length of time, as a partial match knows it.
+    fn millis(&self, length: Length, captures: &[(StageId, usize)]) -> i64 {
+        match length {
+            Length::Millis(millis) => millis,
+            Length::Read(id) => {
+                Length::millis_of(&self.read(&self.pattern.lengths[id.index()], captures))
+            }
+        }
+    }
+
+    fn read(&self, expr: &Expr, captures: &[(StageId, usize)]) -> Value {
+        // There is no candidate; the expression does not ask for one.
+        let Some(candidate) = self.events.last() else { return Value::Null };
+        eval::eval(expr, &View { candidate, captures, events: &self.events }).into_value()
+    }
+
+    /// When all ways on from a position are closed by bounds of the same kind: that on the time
+    /// since the event before, or that of the same group. Of several ways that have to happen, it
+    /// is enough that one of them is closed.
+    fn shared_bound(
+        &self,
+        tree: &Tree<'_>,
+        position: &Position,
+        captures: &[(StageId, usize)],
+        last: Timestamp,
+    ) -> Option<Timestamp> {
+        let all = self.shared_by_all(tree, position, captures, last);
+        let Wait::Ways(ways) = &position.wait else { return all };
+        let needed = ways.iter().filter_map(|way| match way {
+            Standing::Begun(here) if !tree.reaches_end_of_way(here) => {
+                self.shared_bound(tree, here, captures, last)
+            }
+            _ => None,
+        });
+        needed.chain(all).min()
+    }
+
+    fn shared_by_all(
+        &self,
+        tree: &Tree<'_>,
+        position: &Position,
+        captures: &[(StageId, usize)],
+        last: Timestamp,
+    ) -> Option<Timestamp> {
+        let mut shared: Option<BTreeMap<(Base, Option<LengthId>), Timestamp>> = None;
+        for (position, gaps) in tree.ways_on(position) {
+            let mut bounds = BTreeMap::new();
+            let (base, last) = match tree.last_of_way(&position) {
+                Some((path, last)) => (Base::LastOfWay(path), last),
+                None => (Base::LastEvent, last),
+            };
+            for max in gaps.iter().filter_map(|gap| gap.max) {
+                let end = last.plus_millis(self.millis(max, captures).saturating_add(1));
+                let least = bounds.entry((base.clone(), read_from(max))).or_insert(end);
+                *least = end.min(*least);
+            }
+            for group in tree.running_groups(&position) {
+                let end = self.end_of(&group, captures);
+                bounds.insert((Base::Group(group.path), read_from(group.within)), end);
+            }
+            shared = Some(match shared {
+                None => bounds,
+                Some(mut others) => {
+                    others.retain(|kind, deadline| {
+                        bounds.get(kind).is_some_and(|other| {
+                            *deadline = (*deadline).max(*other);
+                            true
+                        })
+                    });
+                    others
+                }
+            });
+        }
+        shared?.into_values().min()
     }
 
     /// Tells what has been completed, as far as the skip strategy allows.
@@ -633,13 +747,7 @@ struct Running {
     /// Where the group is in the tree.
     path: Path,
     begun: Timestamp,
-    within: i64,
-}
-
-impl Running {
-    fn deadline(&self) -> Timestamp {
-        self.begun.plus_millis(self.within)
-    }
+    within: Length,
 }
 
 /// The pattern, and how to find one's way in it.
@@ -1293,52 +1401,6 @@ impl<'p> Tree<'p> {
         })
     }
 
-    /// When all ways on from a position are closed by bounds of the same kind: that on the time
-    /// since the event before, or that of the same group. Of several ways that have to happen, it
-    /// is enough that one of them is closed.
-    fn shared_bound(&self, position: &Position, last: Timestamp) -> Option<Timestamp> {
-        let all = self.shared_by_all(position, last);
-        let Wait::Ways(ways) = &position.wait else { return all };
-        let needed = ways.iter().filter_map(|way| match way {
-            Standing::Begun(here) if !self.reaches_end_of_way(here) => {
-                self.shared_bound(here, last)
-            }
-            _ => None,
-        });
-        needed.chain(all).min()
-    }
-
-    fn shared_by_all(&self, position: &Position, last: Timestamp) -> Option<Timestamp> {
-        let mut shared: Option<BTreeMap<Base, Timestamp>> = None;
-        for (position, gaps) in self.ways_on(position) {
-            let mut bounds = BTreeMap::new();
-            if let Some(max) = gaps.iter().filter_map(|gap| gap.max).min() {
-                let (base, last) = match self.last_of_way(&position) {
-                    Some((path, last)) => (Base::LastOfWay(path), last),
-                    None => (Base::LastEvent, last),
-                };
-                bounds.insert(base, last.plus_millis(max.saturating_add(1)));
-            }
-            for group in self.running_groups(&position) {
-                let deadline = group.deadline();
-                bounds.insert(Base::Group(group.path), deadline);
-            }
-            shared = Some(match shared {
-                None => bounds,
-                Some(mut others) => {
-                    others.retain(|kind, deadline| {
-                        bounds.get(kind).is_some_and(|other| {
-                            *deadline = (*deadline).max(*other);
-                            true
-                        })
-                    });
-                    others
-                }
-            });
-        }
-        shared?.into_values().min()
-    }
-
     /// Whether one of several ways can end here without another event.
     fn reaches_end_of_way(&self, position: &Position) -> bool {
         let mut open = vec![position.clone()];
@@ -1444,7 +1506,7 @@ impl<'p> Tree<'p> {
     }
 
     /// The bound of the last `not`, since the last event.
-    fn pending_bound(&self, position: &Position) -> Option<i64> {
+    fn pending_bound(&self, position: &Position) -> Option<Length> {
         let bound = self.pattern.body.items.last().filter(|last| forbids(last))?.gap?.max?;
         self.is_pending(position).then_some(bound)
     }
@@ -1543,7 +1605,7 @@ fn read<'a, E: Event>(event: &'a E, field: &FieldRef) -> ValueRef<'a> {
 
 /// Refuses what has no sensible meaning.
 fn check(pattern: &Pattern) -> Result<(), Refused> {
-    if pattern.within.is_some_and(|within| within <= 0) {
+    if pattern.within.and_then(Length::as_millis).is_some_and(|within| within <= 0) {
         return Err(Refused("`within` is not positive".into()));
     }
     check_sequence(pattern, &pattern.body, true)?;
@@ -1564,7 +1626,12 @@ fn check_sequence(pattern: &Pattern, sequence: &Sequence, top: bool) -> Result<(
     }
     for (index, item) in items.iter().enumerate() {
         let last = index + 1 == items.len();
-        if item.gap.is_some_and(|gap| gap.min < 0 || gap.max.is_some_and(|max| max < gap.min)) {
+        let swapped = |gap: Gap| {
+            let min = gap.min.as_millis();
+            let max = gap.max.and_then(Length::as_millis);
+            min.is_some_and(|min| min < 0) || max.is_some_and(|max| max < min.unwrap_or(0))
+        };
+        if item.gap.is_some_and(swapped) {
             return refuse("the ends of a gap are negative or swapped".into());
         }
         match &item.kind {
@@ -1597,7 +1664,7 @@ fn check_sequence(pattern: &Pattern, sequence: &Sequence, top: bool) -> Result<(
             }
             ItemKind::Group { body, quantifier, within, .. } => {
                 check_quantifier(quantifier, "(...)")?;
-                if within.is_some_and(|within| within <= 0) {
+                if within.and_then(Length::as_millis).is_some_and(|within| within <= 0) {
                     return refuse("the `within` of a group is not positive".into());
                 }
                 if quantifier.mode == LoopMode::Longest {
@@ -1700,6 +1767,14 @@ fn violated(not: &Item) -> Guard {
     match not.gap.and_then(|gap| gap.max) {
         Some(time) => violated.and(Guard::Sooner(time)),
         None => violated,
+    }
+}
+
+/// Bounds that are read from different events are of different kinds.
+fn read_from(length: Length) -> Option<LengthId> {
+    match length {
+        Length::Millis(_) => None,
+        Length::Read(id) => Some(id),
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod lower;
 mod rule;
 pub mod test_block;
 
+use std::fmt;
 use std::sync::Arc;
 
 pub use expr::Expr;
@@ -17,7 +18,9 @@ pub use rule::{Emit, KeyPart, Limit, LimitPolicy, Meta, Rule, Suppress};
 pub use test_block::TestBlock;
 
 use crate::schema::TypeId;
+use crate::time::format_millis;
 use crate::util::ids::define_id;
+use crate::value::Value;
 
 define_id! {
     /// A step of a [`Pattern`]: what a captured event was captured as.
@@ -26,6 +29,10 @@ define_id! {
 define_id! {
     /// A condition of a [`Pattern`].
     pub ConditionId
+}
+define_id! {
+    /// A length of time that a [`Pattern`] reads from what was captured.
+    pub LengthId
 }
 
 /// A pattern of events of one key.
@@ -37,9 +44,12 @@ pub struct Pattern {
     pub conditions: Vec<Condition>,
     /// What has to happen.
     pub body: Sequence,
-    /// The bound from a match's first event to its last, in milliseconds; an event exactly so long
-    /// after the first is too late.
-    pub within: Option<i64>,
+    /// The lengths of time by [`LengthId`]: expressions over captured events that give a duration,
+    /// or a number of milliseconds. Null or less than nothing counts as no time at all.
+    pub lengths: Vec<Expr>,
+    /// The bound from a match's first event to its last; an event exactly so long after the first
+    /// is too late. One that is read from an event holds from that event on.
+    pub within: Option<Length>,
     /// What a match drops.
     pub skip: Skip,
     /// Whether partial matches that run out of time are told.
@@ -145,9 +155,8 @@ pub enum ItemKind {
         body: Sequence,
         /// How often.
         quantifier: Quantifier,
-        /// The bound of one repetition from its first event to its last, in milliseconds,
-        /// exclusive as the pattern's.
-        within: Option<i64>,
+        /// The bound of one repetition from its first event to its last, exclusive as the pattern's.
+        within: Option<Length>,
         /// The alias; counts repetitions.
         alias: Option<StageId>,
     },
@@ -228,10 +237,49 @@ pub enum LoopMode {
 /// A bound on the time between two events, both ends included.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Gap {
-    /// At least so many milliseconds.
-    pub min: i64,
-    /// At most so many milliseconds.
-    pub max: Option<i64>,
+    /// At least so long.
+    pub min: Length,
+    /// At most so long.
+    pub max: Option<Length>,
+}
+
+/// A length of time.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Length {
+    /// So many milliseconds.
+    Millis(i64),
+    /// What an expression over captured events says.
+    Read(LengthId),
+}
+
+impl Length {
+    /// No time at all.
+    pub const ZERO: Length = Length::Millis(0);
+
+    /// The milliseconds, where they are known from the start.
+    pub fn as_millis(self) -> Option<i64> {
+        match self {
+            Length::Millis(millis) => Some(millis),
+            Length::Read(_) => None,
+        }
+    }
+
+    /// The milliseconds that a value stands for.
+    pub(crate) fn millis_of(value: &Value) -> i64 {
+        match value {
+            Value::Duration(millis) | Value::Int(millis) => (*millis).max(0),
+            _ => 0,
+        }
+    }
+}
+
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Length::Millis(millis) => f.write_str(&format_millis(*millis)),
+            Length::Read(_) => f.write_str("as long as an event says"),
+        }
+    }
 }
 
 /// What a match drops, and whether matches wait for older partial matches.

@@ -1,6 +1,6 @@
 //! A graph without its proceed transitions: what an event can do in each state, as a flat list.
 
-use crate::hir::{ItemKind, Sequence, StageId};
+use crate::hir::{ItemKind, Length, Sequence, StageId};
 use crate::nfa::graph::{Graph, Role, Transition, Verb};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::program::{
@@ -105,6 +105,7 @@ fn resolve(
                             since: Since::Clock(clock),
                             unless_set: None,
                             after: within,
+                            included: false,
                         });
                     }
                     let stays = graph.states[target.index()].instances.contains(&instance);
@@ -168,7 +169,7 @@ fn resolve(
     bounds.dedup();
     let raw = &graph.states[state.index()];
     if let Some(Pending { bound: Some(bound) }) = reach.pending {
-        bounds.push(Bound { since: Since::Last, unless_set: None, after: bound });
+        bounds.push(Bound { since: Since::Last, unless_set: None, after: bound, included: false });
     }
     let first_bound = automaton.bounds.len();
     automaton.bounds.append(&mut bounds);
@@ -216,7 +217,7 @@ struct Reach {
 /// A `not` at the end.
 struct Pending {
     /// The time after the last event in which it has to hold, if it has its own.
-    bound: Option<i64>,
+    bound: Option<Length>,
 }
 
 fn walk(
@@ -289,15 +290,15 @@ fn walk(
 fn gap_bounds(graph: &Graph, gaps: &[GuardId], waiting: StateId, bounds: &mut Vec<Bound>) {
     for &gap in gaps {
         match graph.guards.get(gap) {
-            Guard::Gap { max, unless_set, since, .. } if *max < i64::MAX => {
-                let after = max.saturating_add(1);
+            Guard::Gap { max: Some(after), unless_set, since, .. } => {
                 // The clock can only be set where the group has been entered.
                 let entered = |&clock: &u32| {
                     let inside = &graph.states[waiting.index()].instances;
                     inside.iter().any(|&instance| graph.instances[instance].clock == clock)
                 };
                 let since = since.map_or(Since::Last, Since::Clock);
-                bounds.push(Bound { since, unless_set: unless_set.filter(entered), after });
+                let unless_set = unless_set.filter(entered);
+                bounds.push(Bound { since, unless_set, after: *after, included: true });
             }
             Guard::And(parts) => gap_bounds(graph, parts, waiting, bounds),
             _ => {}
@@ -316,15 +317,24 @@ fn common(some: &[Bound], others: &[Bound]) -> Vec<Bound> {
                 (one, other) if one == other => one,
                 _ => continue,
             };
-            if one.since == other.since {
-                let after = one.after.max(other.after);
+            let after = match (one.after, other.after) {
+                (Length::Millis(one), Length::Millis(other)) => Length::Millis(one.max(other)),
+                (one, other) if one == other => one,
+                _ => continue,
+            };
+            if (one.since, one.included) == (other.since, other.included) {
                 result.push(Bound { unless_set, after, ..*one });
             }
         }
     }
     // Of one kind the least decides.
     result.sort_unstable();
-    result.dedup_by_key(|bound| (bound.since, bound.unless_set));
+    result.dedup_by(|later, earlier| {
+        let kind = |bound: &Bound| (bound.since, bound.unless_set, bound.included);
+        kind(later) == kind(earlier)
+            && later.after.as_millis().is_some()
+            && earlier.after.as_millis().is_some()
+    });
     result
 }
 

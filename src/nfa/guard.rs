@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use crate::hir::ConditionId;
+use crate::hir::{ConditionId, Length};
 use crate::util::ids::define_id;
 
 define_id! {
@@ -16,19 +16,25 @@ pub(crate) enum Guard {
     True,
     False,
     Condition(ConditionId),
-    /// From `min` to `max` milliseconds have passed since the event captured last, both included.
+    /// From `min` to `max` have passed since the event captured last, both included.
     /// True where nothing was captured, and if the clock `unless_set` is set.
     Gap {
-        min: i64,
-        max: i64,
+        min: Length,
+        /// Without bound where `None`.
+        max: Option<Length>,
         unless_set: Option<u32>,
         /// The clock that has the time of the event before, where it is not the one captured last.
         since: Option<u32>,
     },
-    /// Less than `within` milliseconds have passed since the clock was set. True if it is not.
+    /// Less than `within` has passed since the clock was set. True if it is not.
     Within {
         clock: u32,
-        within: i64,
+        within: Length,
+    },
+    /// Less than so long has passed since the event before. True where nothing was captured.
+    Sooner {
+        than: Length,
+        since: Option<u32>,
     },
     /// The clock is set.
     IsSet(u32),
@@ -111,6 +117,9 @@ impl Guards {
         self.map(guard, &|leaf| match *leaf {
             Guard::Gap { min, max, unless_set, since: Some(of) } if of == clock => {
                 Guard::Gap { min, max, unless_set, since: to }
+            }
+            Guard::Sooner { than, since: Some(of) } if of == clock => {
+                Guard::Sooner { than, since: to }
             }
             ref other => other.clone(),
         })

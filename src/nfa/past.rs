@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
+use crate::hir::Length;
 use crate::hir::lower::Content;
 use crate::nfa::guard::Guard;
 use crate::nfa::program::{Action, ClockOp, Program, StateId};
@@ -358,6 +359,7 @@ fn guards(side: Side<'_>, words: &mut Words) -> Vec<i64> {
     for guard in &program.guards {
         // Guards are made after those that they are made of.
         let part = |id: &crate::nfa::GuardId| said[id.index()];
+        let clock = |clock: Option<u32>| clock.map_or(-1, |clock| name(program, clock));
         let mut word = vec![GUARD];
         match guard {
             Guard::True => word.push(0),
@@ -366,10 +368,22 @@ fn guards(side: Side<'_>, words: &mut Words) -> Vec<i64> {
                 word.extend([2, words.text(&content.conditions[condition.index()])]);
             }
             Guard::Gap { min, max, unless_set, since } => {
-                let clock = |clock: &Option<u32>| clock.map_or(-1, |clock| name(program, clock));
-                word.extend([3, *min, *max, clock(unless_set), clock(since)]);
+                word.push(3);
+                word.extend(length(*min, content, words));
+                // A bound that is not there is one of less than nothing.
+                let max = max.map_or([0, -1], |max| length(max, content, words));
+                word.extend(max);
+                word.extend([clock(*unless_set), clock(*since)]);
             }
-            Guard::Within { clock, within } => word.extend([4, name(program, *clock), *within]),
+            Guard::Sooner { than, since } => {
+                word.push(9);
+                word.extend(length(*than, content, words));
+                word.push(clock(*since));
+            }
+            Guard::Within { clock, within } => {
+                word.extend([4, name(program, *clock)]);
+                word.extend(length(*within, content, words));
+            }
             Guard::IsSet(clock) => word.extend([8, name(program, *clock)]),
             Guard::Not(inner) => word.extend([5, part(inner)]),
             Guard::And(parts) | Guard::Or(parts) => {
@@ -382,6 +396,14 @@ fn guards(side: Side<'_>, words: &mut Words) -> Vec<i64> {
         said.push(words.word(word));
     }
     said
+}
+
+/// What a length of time says.
+fn length(length: Length, content: &Content, words: &mut Words) -> [i64; 2] {
+    match length {
+        Length::Millis(millis) => [0, millis],
+        Length::Read(id) => [1, words.text(&content.lengths[id.index()])],
+    }
 }
 
 /// What an operation on a clock says.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::hir::{Condition, ConditionId, ItemKind, Pattern, Skip, Stage, StageId};
+use crate::hir::{Condition, ConditionId, Expr, ItemKind, Length, Pattern, Skip, Stage, StageId};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::registers::Register;
 use crate::nfa::{flatten, graph, registers};
@@ -37,7 +37,10 @@ pub struct Program {
     /// What must not have come before the first event.
     pub(crate) silence: Option<Silence>,
     /// The bound from first to last event, exclusive.
-    pub(crate) within: Option<i64>,
+    pub(crate) within: Option<Length>,
+    /// The lengths of time that are read from captured events, by id, with registers in the place
+    /// of those.
+    pub(crate) lengths: Box<[Expr]>,
     pub(crate) skip: Skip,
     pub(crate) tell_timeouts: bool,
     /// Whether two runs can come to hold the same events in the same state.
@@ -115,14 +118,15 @@ impl ClockOp {
     }
 }
 
-/// When a partial match that waits in a state runs out of time: so many milliseconds after `since`,
-/// exclusive.
+/// When a partial match that waits in a state runs out of time: so long after `since`.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Bound {
     pub(crate) since: Since,
     /// The clock that frees of the bound once it is set.
     pub(crate) unless_set: Option<u32>,
-    pub(crate) after: i64,
+    /// Whether it has still time at that moment.
+    pub(crate) included: bool,
+    pub(crate) after: Length,
 }
 
 /// What a bound starts from.
@@ -145,7 +149,7 @@ impl Silence {
     fn of(pattern: &Pattern) -> Option<Silence> {
         let first = pattern.body.items.first()?;
         let ItemKind::Not { condition, .. } = first.kind else { return None };
-        Some(Silence { condition, millis: first.gap?.max? })
+        Some(Silence { condition, millis: first.gap?.max?.as_millis()? })
     }
 
     /// From when on it does not matter any more that it was broken.
@@ -158,7 +162,8 @@ impl Program {
     /// Compiles `pattern`.
     pub fn new(pattern: &Pattern) -> Result<Program, BuildError> {
         let automaton = flatten::flatten(graph::build(pattern)?)?;
-        let extracted = registers::extract(&pattern.conditions, &automaton.named);
+        let Pattern { conditions, lengths, .. } = pattern;
+        let extracted = registers::extract(conditions, lengths, &automaton.named);
         let may_duplicate = flatten::may_duplicate(&pattern.body, &automaton);
         Ok(Program {
             stages: pattern.stages.clone().into(),
@@ -175,6 +180,7 @@ impl Program {
             start: StateId::new(automaton.start),
             silence: Silence::of(pattern),
             within: pattern.within,
+            lengths: extracted.lengths.into(),
             skip: pattern.skip.clone(),
             tell_timeouts: pattern.tell_timeouts,
             may_duplicate,
@@ -230,8 +236,8 @@ impl Program {
         &self.skip
     }
 
-    /// The bound from a match's first event to its last, in milliseconds, exclusive.
-    pub fn within(&self) -> Option<i64> {
+    /// The bound from a match's first event to its last, exclusive.
+    pub fn within(&self) -> Option<Length> {
         self.within
     }
 }

@@ -27,11 +27,16 @@ pub(crate) enum RegisterKind {
 pub(super) struct Extracted {
     pub(super) conditions: Vec<Condition>,
     pub(super) correlated: Vec<bool>,
+    pub(super) lengths: Vec<Expr>,
     pub(super) registers: Vec<Register>,
 }
 
 /// `named` are the aliases of groups, whose repetitions are counted where they are asked for.
-pub(super) fn extract(conditions: &[Condition], named: &[(StageId, u32)]) -> Extracted {
+pub(super) fn extract(
+    conditions: &[Condition],
+    lengths: &[Expr],
+    named: &[(StageId, u32)],
+) -> Extracted {
     let mut extractor = Extractor { registers: Vec::new(), correlated: false, named };
     let mut extracted = Extracted::default();
     for condition in conditions {
@@ -40,6 +45,7 @@ pub(super) fn extract(conditions: &[Condition], named: &[(StageId, u32)]) -> Ext
         extracted.conditions.push(Condition { ty: condition.ty, test });
         extracted.correlated.push(extractor.correlated);
     }
+    extracted.lengths = extractor.list(lengths);
     extracted.registers = extractor.registers;
     extracted
 }

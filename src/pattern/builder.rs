@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::event::{AsVariant, Event};
 use crate::exec::{Captures, HostCondition};
-use crate::hir::{Contiguity, Gap, Limit, LimitPolicy, LoopMode};
+use crate::hir::{Contiguity, Gap, Length, Limit, LimitPolicy, LoopMode};
 use crate::pattern::captured::Captured;
 use crate::pattern::draft::{
     Draft, DraftCondition, DraftItem, DraftKey, DraftKind, DraftSkip, DraftStream, Names, OfType,
@@ -267,7 +267,7 @@ impl<E: Event, V> PatternBuilder<E, V> {
         let millis = duration_to_millis(duration);
         let item = self.item();
         let is_not = matches!(item.kind, DraftKind::Not(_));
-        item.gap = Some(Gap { min: 0, max: Some(millis) });
+        item.gap = Some(Gap { min: Length::ZERO, max: Some(Length::Millis(millis)) });
         self.refuse_if(!is_not, Kind::Misplaced, "`lasting` is for a `not` at the end");
         self.refuse_if(millis < 1, Kind::BadBound, "a `not` has to last 1 ms at least");
         self

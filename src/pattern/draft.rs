@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::exec::HostCondition;
-use crate::hir::{Contiguity, Gap, Limit, LoopMode};
+use crate::hir::{Contiguity, Gap, Length, Limit, LoopMode};
 use crate::pattern::error::{PatternError, PatternErrorKind};
 use crate::schema::{Schema, TypeId};
 use crate::time::duration_to_millis;
@@ -206,7 +206,7 @@ pub(super) fn gap(range: &impl RangeBounds<Duration>) -> Gap {
         Bound::Included(d) | Bound::Excluded(d) => Some(duration_to_millis(*d)),
         Bound::Unbounded => None,
     };
-    Gap { min, max }
+    Gap { min: Length::Millis(min), max: max.map(Length::Millis) }
 }
 
 #[cfg(test)]
@@ -227,7 +227,8 @@ mod tests {
             (gap(&(..Duration::MAX)), 0, Some(i64::MAX)),
         ];
         for (i, (gap, min, max)) in cases.into_iter().enumerate() {
-            assert_eq!((gap.min, gap.max), (min, max), "case {i}");
+            let expected = (Length::Millis(min), max.map(Length::Millis));
+            assert_eq!((gap.min, gap.max), expected, "case {i}");
         }
     }
 }

@@ -7,8 +7,8 @@ use crate::event::Event;
 use crate::exec::{HostCondition, Limits, Matcher};
 use crate::hir::expr::FieldRef;
 use crate::hir::{
-    self, Condition, ConditionId, Contiguity, Item, ItemKind, KeyPart, Limit, LoopMode, Quantifier,
-    Sequence, Skip, SkipStrategy, Stage, StageId,
+    self, Condition, ConditionId, Contiguity, Item, ItemKind, KeyPart, Length, Limit, LoopMode,
+    Quantifier, Sequence, Skip, SkipStrategy, Stage, StageId,
 };
 use crate::nfa::{BuildError, Refusal};
 use crate::pattern::Pattern;
@@ -78,7 +78,8 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
         })
         .collect();
     let tell_timeouts = whole.tell_timeouts;
-    let hir = hir::Pattern { stages, conditions, body, within, skip, tell_timeouts };
+    let (lengths, within) = (Vec::new(), within.map(Length::Millis));
+    let hir = hir::Pattern { stages, conditions, body, lengths, within, skip, tell_timeouts };
     let mut matcher = Matcher::new(&hir, host.clone()).map_err(|error| refused(&error))?;
     if let Some(Limit { partials, policy }) = whole.limit {
         let limits = Limits { partial_matches_per_key: partials, policy, ..matcher.limits() };
@@ -159,6 +160,7 @@ impl<E: Event> Lowering<'_, E> {
                 };
                 let body = self.sequence(items, place.depth + 1)?;
                 let quantifier = self.with_until(quantifier, until)?;
+                let within = within.map(Length::Millis);
                 ItemKind::Group { body, quantifier, within, alias }
             }
         };
@@ -323,7 +325,7 @@ fn check_place<E>(item: &DraftItem<E>, place: Place) -> Result<()> {
             let what = "only a `not_followed_by` at the end of a pattern can have a bound in time";
             return Err(item.refuse(Kind::MisplacedNot, what));
         }
-        if item.gap.is_some_and(|gap| gap.min != 0) {
+        if item.gap.is_some_and(|gap| gap.min != Length::ZERO) {
             let what = "a `not` has no gap: use `lasting`";
             return Err(item.refuse(Kind::MisplacedNot, what));
         }

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::event::Event;
 use crate::exec::{self, KeyState, Matcher, Outcome, OutcomeKind, Store};
 use crate::hir::expr::FieldRef;
-use crate::hir::{Emit, LimitPolicy, Rule};
+use crate::hir::{Emit, Length, LimitPolicy, Rule};
 use crate::nfa::Program;
 use crate::schema::{Schema, TypeId};
 use crate::stream::builder::{BuildError, Builder};
@@ -214,7 +214,7 @@ fn feed<E: Event, S: Sink<E> + ?Sized>(
 /// An eighth of `within` for rules that tell nothing at deadlines: a key that stays busy then sets a
 /// timer for every few of its partial matches, not for each.
 fn slack(program: &Program) -> i64 {
-    match program.within() {
+    match program.within().and_then(Length::as_millis) {
         Some(within) if !program.tells_at_deadlines() => within / 8,
         _ => 0,
     }

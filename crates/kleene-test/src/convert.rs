@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use kleene::hir::expr::{Aggregate, AggregateOp, BinaryOp, FieldRef};
 use kleene::hir::{
-    Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, LoopMode, Pattern, Quantifier,
-    Sequence, Skip, SkipStrategy, Stage, StageId, Test,
+    Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LoopMode, Pattern,
+    Quantifier, Sequence, Skip, SkipStrategy, Stage, StageId, Test,
 };
 use kleene::schema::{EventType, Field, FieldId, FieldType, Schema, TypeId};
 use kleene::{Record, Timestamp, Value};
@@ -88,7 +88,8 @@ pub fn pattern(case: &CasePattern) -> Result<Pattern, Inexpressible> {
         stages: converter.stages,
         conditions: converter.conditions,
         body,
-        within,
+        lengths: Vec::new(),
+        within: within.map(Length::Millis),
         skip: Skip { ordered: strategy != SkipStrategy::None, strategy },
         tell_timeouts: true,
     })
@@ -195,15 +196,13 @@ impl Converter {
             let condition = self.condition(condition)?;
             let gap = match (stage.contiguity.as_deref(), bound) {
                 // Told when the bound is reached.
-                (Some("not_followed_by"), Some(bound)) if last => {
-                    Some(Gap { min: 0, max: Some(bound) })
-                }
-                (Some("not_next"), Some(bound)) => Some(Gap { min: 0, max: Some(bound - 1) }),
+                (Some("not_followed_by"), Some(bound)) if last => Some(gap_of(bound)),
+                (Some("not_next"), Some(bound)) => Some(gap_of(bound - 1)),
                 _ => None,
             };
             return Ok(Item { contiguity, gap, kind: ItemKind::Not { stage: step, condition } });
         }
-        let gap = bound.map(|bound| Gap { min: 0, max: Some(bound - 1) });
+        let gap = bound.map(|bound| gap_of(bound - 1));
         let quantifier = self.quantifier(stage)?;
         let kind = match (&stage.group, step, &stage.condition) {
             (Some(group), None, None) => {
@@ -349,4 +348,9 @@ fn aggregate(name: &str) -> Result<AggregateOp, Inexpressible> {
 /// The name of a step of a pattern.
 pub fn stage_name(pattern: &Pattern, stage: StageId) -> Arc<str> {
     pattern.stages.get(stage.index()).map_or_else(|| "?".into(), |stage| stage.name.clone())
+}
+
+/// Up to so many milliseconds.
+fn gap_of(max: i64) -> Gap {
+    Gap { min: Length::ZERO, max: Some(Length::Millis(max)) }
 }

@@ -7,8 +7,8 @@ use std::fmt;
 
 use kleene::hir::expr::{Aggregate, AggregateOp, BinaryOp, Captured, FieldRef, Pick};
 use kleene::hir::{
-    Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, LoopMode, Pattern, Quantifier,
-    Sequence, Skip, SkipStrategy, Stage, StageId, Test, Without,
+    Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LengthId, LoopMode,
+    Pattern, Quantifier, Sequence, Skip, SkipStrategy, Stage, StageId, Test, Without,
 };
 use kleene::schema::FieldId;
 use kleene::{Event as _, Record, Value};
@@ -29,7 +29,7 @@ pub struct RandomPattern {
     silence: Option<(RandomTest, i64)>,
     items: Vec<RandomItem>,
     without: Option<RandomTest>,
-    within: Option<i64>,
+    within: Option<RandomLength>,
     skip: RandomSkip,
     ordered: bool,
     longest: bool,
@@ -48,7 +48,7 @@ enum RandomSkip {
 #[derive(Clone, Debug)]
 struct RandomItem {
     contiguity: Contiguity,
-    gap: Option<Gap>,
+    gap: Option<(RandomLength, Option<RandomLength>)>,
     kind: RandomKind,
 }
 
@@ -65,7 +65,14 @@ enum RandomKind {
 struct RandomGroup {
     items: Vec<RandomItem>,
     without: Option<RandomTest>,
-    within: Option<i64>,
+    within: Option<RandomLength>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum RandomLength {
+    Millis(i64),
+    /// What a step captured, by number, taken around: first or last.
+    Read(usize, bool),
 }
 
 #[derive(Clone, Debug)]
@@ -127,7 +134,7 @@ pub fn pattern() -> impl Strategy<Value = RandomPattern> {
         1 => any::<usize>().prop_map(RandomSkip::ToFirst),
         1 => any::<usize>().prop_map(RandomSkip::ToLast),
     ];
-    let within = option::weighted(0.6, 1..16_i64);
+    let within = option::weighted(0.6, length(1..16));
     let silence = option::weighted(0.1, (test(), 1..5_i64));
     let without = option::weighted(0.1, test());
     let flags = (any::<bool>(), prop::bool::weighted(0.15));
@@ -167,7 +174,7 @@ fn item(depth: u32) -> BoxedStrategy<RandomItem> {
     let kind = if depth == 0 {
         prop_oneof![5 => step, 1 => not].boxed()
     } else {
-        let within = option::weighted(0.2, 1..8_i64);
+        let within = option::weighted(0.2, length(1..8));
         let without = option::weighted(0.15, test());
         let group = (vec(item(depth - 1), 1..4), without, within)
             .prop_map(|(items, without, within)| RandomGroup { items, without, within });
@@ -177,14 +184,25 @@ fn item(depth: u32) -> BoxedStrategy<RandomItem> {
             .prop_map(|(ways, count)| RandomKind::Ways(ways, count));
         prop_oneof![6 => step, 2 => not, 2 => group, 1 => ways].boxed()
     };
-    let gap = option::weighted(0.12, (0..3_i64, option::weighted(0.8, 0..5_i64)));
+    let gap = option::weighted(0.12, (length(0..3), option::weighted(0.8, length(0..5))));
     (contiguity(), gap, kind)
-        .prop_map(|(contiguity, gap, kind)| RandomItem {
-            contiguity,
-            gap: gap.map(|(min, more)| Gap { min, max: more.map(|more| min + more) }),
-            kind,
+        .prop_map(|(contiguity, gap, kind)| {
+            let gap = gap.map(|(min, max)| match (min, max) {
+                (RandomLength::Millis(min), Some(RandomLength::Millis(more))) => {
+                    (RandomLength::Millis(min), Some(RandomLength::Millis(min + more)))
+                }
+                other => other,
+            });
+            RandomItem { contiguity, gap, kind }
         })
         .boxed()
+}
+
+fn length(millis: std::ops::Range<i64>) -> impl Strategy<Value = RandomLength> {
+    prop_oneof![
+        8 => millis.prop_map(RandomLength::Millis),
+        1 => (any::<usize>(), any::<bool>()).prop_map(|(n, last)| RandomLength::Read(n, last)),
+    ]
 }
 
 fn contiguity() -> impl Strategy<Value = Contiguity> {
@@ -264,11 +282,11 @@ impl RandomPattern {
     pub fn build(&self) -> Built {
         let negated = usize::from(self.silence.is_some()) + usize::from(self.without.is_some());
         let steps = count(&self.items) + negated;
-        let mut builder = Builder { steps, stages: vec![], conditions: vec![] };
+        let mut builder = Builder { steps, stages: vec![], conditions: vec![], lengths: vec![] };
         let silence = self.silence.as_ref().map(|(test, time)| {
             let stage = builder.stage(true);
             let kind = ItemKind::Not { stage, condition: builder.condition(test) };
-            let gap = Some(Gap { min: 0, max: Some(*time) });
+            let gap = Some(Gap { min: Length::ZERO, max: Some(Length::Millis(*time)) });
             Item { contiguity: Contiguity::Relaxed, gap, kind }
         });
         let mut body = builder.sequence(&self.items, self.without.as_ref());
@@ -287,11 +305,13 @@ impl RandomPattern {
             RandomSkip::ToFirst(number) => SkipStrategy::ToFirst(step(number)),
             RandomSkip::ToLast(number) => SkipStrategy::ToLast(step(number)),
         };
+        let within = self.within.map(|within| builder.length(within));
         Built(Pattern {
             stages: builder.stages,
             conditions: builder.conditions,
+            lengths: builder.lengths,
             body,
-            within: self.within,
+            within,
             skip: Skip { strategy, ordered: self.ordered },
             tell_timeouts: true,
         })
@@ -308,7 +328,7 @@ impl RandomPattern {
                 if *contiguity != Contiguity::Next
         );
         if forbids && self.within.is_none() {
-            self.within = Some(9);
+            self.within = Some(RandomLength::Millis(9));
         }
         self
     }
@@ -408,28 +428,52 @@ fn count(items: &[RandomItem]) -> usize {
     items.iter().map(in_item).sum()
 }
 
+/// The longer of two lengths; of one that is read from an event and another, the former.
+fn longer(one: Length, other: Length) -> Length {
+    match (one, other) {
+        (Length::Millis(one), Length::Millis(other)) => Length::Millis(one.max(other)),
+        (Length::Read(_), _) => one,
+        (_, Length::Read(_)) => other,
+    }
+}
+
 struct Builder {
     steps: usize,
     stages: Vec<Stage>,
     conditions: Vec<Condition>,
+    lengths: Vec<Expr>,
 }
 
 impl Builder {
+    fn length(&mut self, length: RandomLength) -> Length {
+        match length {
+            RandomLength::Millis(millis) => Length::Millis(millis),
+            RandomLength::Read(number, last) => {
+                let stage = Some(StageId::new(number % self.steps.max(1)));
+                let pick = if last { Pick::Last } else { Pick::First };
+                let field = FieldRef::Declared(FieldId::new(1));
+                self.lengths.push(Expr::Captured(Captured { stage, pick, field }));
+                Length::Read(LengthId::new(self.lengths.len() - 1))
+            }
+        }
+    }
+
     fn sequence(&mut self, items: &[RandomItem], without: Option<&RandomTest>) -> Sequence {
         let mut lowered: Vec<Item> = Vec::new();
         // What comes after a `not` with a time comes after that time.
-        let mut silence = 0;
+        let mut silence = Length::ZERO;
         for item in items {
             let mut item = self.item(item);
             match (&item.kind, item.gap) {
                 (ItemKind::Not { .. }, gap) if item.contiguity != Contiguity::Next => {
-                    silence = silence.max(gap.and_then(|gap| gap.max).unwrap_or(0));
+                    let own = gap.and_then(|gap| gap.max).unwrap_or(Length::ZERO);
+                    silence = longer(silence, own);
                 }
-                (_, gap) if silence > 0 => {
-                    let Gap { min, max } = gap.unwrap_or(Gap { min: 0, max: None });
-                    let max = max.map(|max| max.max(silence));
-                    item.gap = Some(Gap { min: min.max(silence), max });
-                    silence = 0;
+                (_, gap) if silence != Length::ZERO => {
+                    let Gap { min, max } = gap.unwrap_or(Gap { min: Length::ZERO, max: None });
+                    let max = max.map(|max| longer(max, silence));
+                    item.gap = Some(Gap { min: longer(min, silence), max });
+                    silence = Length::ZERO;
                 }
                 _ => {}
             }
@@ -456,7 +500,7 @@ impl Builder {
             RandomKind::Group(group, quantifier) => ItemKind::Group {
                 body: self.sequence(&group.items, group.without.as_ref()),
                 quantifier: self.quantifier(quantifier),
-                within: group.within,
+                within: group.within.map(|within| self.length(within)),
                 alias: None,
             },
             RandomKind::Ways(ways, count) => {
@@ -465,7 +509,10 @@ impl Builder {
                 ItemKind::Ways { ways, count }
             }
         };
-        Item { contiguity: item.contiguity, gap: item.gap, kind }
+        let gap = item
+            .gap
+            .map(|(min, max)| Gap { min: self.length(min), max: max.map(|max| self.length(max)) });
+        Item { contiguity: item.contiguity, gap, kind }
     }
 
     fn stage(&mut self, negated: bool) -> StageId {

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use kleene::hir::expr::{AggregateOp, BinaryOp, Captured, FieldRef, Pick};
 use kleene::hir::{
-    ConditionId, Contiguity, Expr, Gap, Item, ItemKind, LoopMode, Pattern, Quantifier, Sequence,
-    SkipStrategy, StageId, Test,
+    ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LoopMode, Pattern, Quantifier,
+    Sequence, SkipStrategy, StageId, Test,
 };
 
 /// A pattern in words.
@@ -30,6 +30,9 @@ pub fn rule(pattern: &Pattern) -> Result<String, Vec<String>> {
     let mut text = String::from("event e { type: string, v: int }\n\nrule r {\n  from *\n");
     let _ = writeln!(text, "  match {body}");
     if let Some(within) = pattern.within {
+        let Some(within) = within.as_millis() else {
+            return Err(vec!["a length that an event says".into()]);
+        };
         let _ = writeln!(text, "  within {within}ms");
     }
     let _ = writeln!(text, "  skip {}", skip(pattern));
@@ -107,9 +110,11 @@ impl Printer<'_> {
         if let Some(Gap { min, max }) = item.gap
             && !matches!(item.kind, ItemKind::Not { .. })
         {
-            let _ = write!(self.text, "[{min}ms..");
+            self.text += "[";
+            self.length(min);
+            self.text += "..";
             if let Some(max) = max {
-                let _ = write!(self.text, "{max}ms");
+                self.length(max);
             }
             self.text += "]";
         }
@@ -127,7 +132,8 @@ impl Printer<'_> {
                 match item.gap {
                     None => {}
                     Some(Gap { max: Some(max), .. }) if item.contiguity == Contiguity::Relaxed => {
-                        let _ = write!(self.text, " for {max}ms");
+                        self.text += " for ";
+                        self.length(max);
                     }
                     Some(_) => self.problem("a gap before a not"),
                 }
@@ -145,7 +151,8 @@ impl Printer<'_> {
                 self.text += "(";
                 self.sequence(body);
                 if let Some(within) = within {
-                    let _ = write!(self.text, " within {within}ms");
+                    self.text += " within ";
+                    self.length(*within);
                 }
                 self.text += ")";
                 self.quantifier(quantifier);
@@ -169,6 +176,15 @@ impl Printer<'_> {
                 }
                 self.text += ")";
             }
+        }
+    }
+
+    fn length(&mut self, length: Length) {
+        match length.as_millis() {
+            Some(millis) => {
+                let _ = write!(self.text, "{millis}ms");
+            }
+            None => self.problem("a length that an event says"),
         }
     }
 

@@ -59,6 +59,8 @@ pub(crate) struct Content {
     /// What each condition says, with the steps by name. What is in a `list` is left out: the list's
     /// name says it.
     pub(crate) conditions: Vec<String>,
+    /// What each length of time says that events say.
+    pub(crate) lengths: Vec<String>,
     /// What has to happen, but not within which time, nor what a match drops.
     pub(crate) body: String,
 }
@@ -79,9 +81,14 @@ impl Content {
             std::mem::take(&mut canon.out)
         });
         let conditions = conditions.collect();
+        let lengths = pattern.lengths.iter().map(|length| {
+            canon.expr(length);
+            std::mem::take(&mut canon.out)
+        });
+        let lengths = lengths.collect();
         canon.sequence(&pattern.body);
         let body = std::mem::take(&mut canon.out);
-        Content { steps, conditions, body }
+        Content { steps, conditions, lengths, body }
     }
 }
 
@@ -198,13 +205,16 @@ impl<'a> Canon<'a> {
     }
 
     fn pattern(&mut self, pattern: &Pattern) {
-        let Pattern { stages, conditions, body, within, skip, tell_timeouts } = pattern;
+        let Pattern { stages, conditions, lengths, body, within, skip, tell_timeouts } = pattern;
         for stage in stages {
             self.debug((&stage.name, stage.negated));
             self.ty(stage.ty);
         }
         for condition in conditions {
             self.condition(condition);
+        }
+        for length in lengths {
+            self.expr(length);
         }
         self.sequence(body);
         self.debug((within, skip.ordered, tell_timeouts));

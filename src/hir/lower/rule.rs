@@ -9,7 +9,7 @@ use super::expr::{Place, Typed, What};
 use super::feeds::Record;
 use super::literal::Given;
 use super::names::{self, Defines, listed};
-use super::pattern::StepInfo;
+use super::pattern::{StepInfo, Written};
 use super::{Env, Param, canon, unknown};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::FieldRef;
@@ -50,6 +50,7 @@ pub(super) struct Cx<'e, 'a> {
     pub(super) used_defines: BTreeSet<&'a str>,
     used_params: BTreeSet<&'a str>,
     conditions: Vec<Condition>,
+    pub(super) lengths: Vec<Expr>,
     condition_ids: HashMap<String, ConditionId>,
     /// The event types that the pattern names, each with a place.
     named: BTreeMap<TypeId, (usize, &'a Name)>,
@@ -263,6 +264,7 @@ impl<'a> Env<'a> {
             used_defines: BTreeSet::new(),
             used_params: BTreeSet::new(),
             conditions: Vec::new(),
+            lengths: Vec::new(),
             condition_ids: HashMap::new(),
             named: BTreeMap::new(),
             fed: Vec::new(),
@@ -344,7 +346,8 @@ impl<'a> Cx<'_, 'a> {
             && let Clause::Within(dur) = &clause.node
         {
             // What was refused is not refused again for want of it.
-            within = Some(self.at(source, |cx| cx.bound(dur)).unwrap_or(i64::MAX));
+            let bound = self.at(source, |cx| cx.bound(dur));
+            within = Some((source, bound.unwrap_or(Written::Millis(i64::MAX))));
         }
         self.keeps_all = matches!(
             get("skip").map(|(_, clause)| &clause.node),
@@ -400,7 +403,7 @@ impl<'a> Cx<'_, 'a> {
             _ => None,
         });
         let meta = self.meta(clauses);
-        let body = body?;
+        let (body, within) = body?;
         let tell_timeouts = on_timeout.is_some();
         let stages = self
             .steps
@@ -410,6 +413,7 @@ impl<'a> Cx<'_, 'a> {
         let pattern = Pattern {
             stages,
             conditions: std::mem::take(&mut self.conditions),
+            lengths: std::mem::take(&mut self.lengths),
             body,
             within,
             skip,

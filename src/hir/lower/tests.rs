@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::canon;
 use crate::hir::eval::constant;
 use crate::hir::{
-    Contiguity, Expr, Item, ItemKind, LoopMode, Pattern, Quantifier, Rule, Sequence, SkipStrategy,
-    Test,
+    Contiguity, Expr, Item, ItemKind, Length, LoopMode, Pattern, Quantifier, Rule, Sequence,
+    SkipStrategy, Test,
 };
 use crate::nfa::Program;
 use crate::ruleset::RuleSet;
@@ -327,7 +327,7 @@ fn parameters_come_from_the_file_the_instance_and_the_host() {
         let rules = host.iter().fold(builder, |b, (name, value)| b.param(*name, *value)).build();
         let rules = rules.unwrap_or_else(|error| panic!("{error}"));
         let waits = rules.rules().iter().map(|rule| rule.pattern.body.items[1].gap.unwrap().max);
-        (waits.map(Option::unwrap).collect::<Vec<_>>(), rules)
+        (waits.map(|max| max.and_then(Length::as_millis).unwrap()).collect::<Vec<_>>(), rules)
     };
     assert_eq!(waits(&[]).0, [600_000, 60_000, 60_000]);
     assert_eq!(waits(&[("wait", "5s")]).0, [5000, 5000, 5000]);

@@ -1,7 +1,7 @@
 //! What a pattern must not be, where rule text and the builder have not seen to it.
 
 use crate::hir::{
-    Contiguity, Item, ItemKind, LoopMode, Pattern, Quantifier, Sequence, SkipStrategy,
+    Contiguity, Gap, Item, ItemKind, Length, LoopMode, Pattern, Quantifier, Sequence, SkipStrategy,
 };
 use crate::nfa::program::{BuildError, Kind};
 
@@ -10,7 +10,8 @@ const MAX_DEPTH: usize = 64;
 
 /// Refuses what has no sensible meaning.
 pub(super) fn check(pattern: &Pattern) -> Result<(), BuildError> {
-    if pattern.within.is_some_and(|within| within <= 0) {
+    let within = pattern.within.and_then(Length::as_millis);
+    if within.is_some_and(|within| within <= 0) {
         return Err(BuildError::new(Kind::BadBound));
     }
     check_sequence(pattern, &pattern.body, true, 0)?;
@@ -39,7 +40,7 @@ fn check_sequence(
     }
     for (index, item) in items.iter().enumerate() {
         let last = index + 1 == items.len();
-        if item.gap.is_some_and(|gap| gap.min < 0 || gap.max.is_some_and(|max| max < gap.min)) {
+        if item.gap.is_some_and(is_bad_gap) {
             return error(Kind::BadBound);
         }
         match &item.kind {
@@ -75,7 +76,7 @@ fn check_sequence(
             }
             ItemKind::Group { body, quantifier, within, .. } => {
                 check_quantifier(quantifier, &"(...)".into())?;
-                if within.is_some_and(|within| within <= 0) {
+                if within.and_then(Length::as_millis).is_some_and(|within| within <= 0) {
                     return error(Kind::BadBound);
                 }
                 check_sequence(pattern, body, false, depth + 1)?;
@@ -102,6 +103,12 @@ fn check_sequence(
         }
     }
     Ok(())
+}
+
+fn is_bad_gap(gap: Gap) -> bool {
+    let min = gap.min.as_millis();
+    let max = gap.max.and_then(Length::as_millis);
+    min.is_some_and(|min| min < 0) || max.is_some_and(|max| max < min.unwrap_or(0))
 }
 
 fn check_quantifier(quantifier: &Quantifier, name: &std::sync::Arc<str>) -> Result<(), BuildError> {

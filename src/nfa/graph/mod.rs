@@ -10,7 +10,8 @@ mod ways;
 use hashbrown::HashMap;
 
 use crate::hir::{
-    ConditionId, Contiguity, Gap, Item, ItemKind, LoopMode, Pattern, Quantifier, Sequence, StageId,
+    ConditionId, Contiguity, Gap, Item, ItemKind, Length, LoopMode, Pattern, Quantifier, Sequence,
+    StageId,
 };
 use crate::nfa::graph::check::is_nullable;
 use crate::nfa::guard::{Guard, GuardId, Guards};
@@ -57,7 +58,7 @@ pub(super) enum Role {
     /// A `not` was violated.
     Stop,
     /// A `not` at the end: complete when time runs out, at the latest so long after the last event.
-    Pending(Option<i64>),
+    Pending(Option<Length>),
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -90,7 +91,7 @@ pub(super) struct Transition {
 #[derive(Clone, Debug)]
 pub(super) struct Instance {
     pub(super) clock: u32,
-    pub(super) within: Option<i64>,
+    pub(super) within: Option<Length>,
 }
 
 pub(super) fn build(pattern: &Pattern) -> Result<Graph, BuildError> {
@@ -285,7 +286,7 @@ impl<'p> Builder {
     }
 
     /// What is laid out from here on is part of one repetition of what has the clock.
-    fn enter(&mut self, clock: u32, within: Option<i64>) {
+    fn enter(&mut self, clock: u32, within: Option<Length>) {
         self.inside.push(self.graph.instances.len());
         self.graph.instances.push(Instance { clock, within });
     }
@@ -547,7 +548,6 @@ impl<'p> Builder {
             }
             self.enter(clock, within);
             if let (Some(Gap { min, max }), true) = (place.item().gap, first) {
-                let max = max.unwrap_or(i64::MAX);
                 let since = place.context.since;
                 let own = Guard::Gap { min, max, unless_set: Some(clock), since };
                 let own = self.graph.guards.leaf(own);
@@ -579,7 +579,6 @@ impl<'p> Builder {
     /// What must hold of the time for the item's first event.
     fn gap_guard(&mut self, place: Place<'p>) -> Option<GuardId> {
         let own = place.item().gap.map(|Gap { min, max }| {
-            let max = max.unwrap_or(i64::MAX);
             let since = place.context.since;
             self.graph.guards.leaf(Guard::Gap { min, max, unless_set: None, since })
         });
@@ -739,10 +738,9 @@ impl<'p> Builder {
 
     /// A `not` with its own time is violated only within it.
     fn in_time(&mut self, violated: GuardId, time: Option<Gap>, since: Option<u32>) -> GuardId {
-        let Some(max) = time.and_then(|time| time.max) else { return violated };
-        let gap = Guard::Gap { min: 0, max: max.saturating_sub(1), unless_set: None, since };
-        let gap = self.graph.guards.leaf(gap);
-        self.graph.guards.and(violated, gap)
+        let Some(than) = time.and_then(|time| time.max) else { return violated };
+        let sooner = self.graph.guards.leaf(Guard::Sooner { than, since });
+        self.graph.guards.and(violated, sooner)
     }
 
     fn add_stops(&mut self, place: Place<'p>, state: StateId) -> Result<(), BuildError> {

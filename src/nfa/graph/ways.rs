@@ -74,7 +74,7 @@ impl<'p> Builder {
         if let Some(Gap { min, max }) = place.item().gap {
             let clock = self.clock(std::ptr::from_ref(place.item()).cast());
             self.enter(clock, None);
-            let (max, since) = (max.unwrap_or(i64::MAX), place.context.since);
+            let since = place.context.since;
             let own = Guard::Gap { min, max, unless_set: Some(clock), since };
             let own = self.graph.guards.leaf(own);
             gap = self.both(gap, Some(own));

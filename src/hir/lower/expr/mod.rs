@@ -47,6 +47,8 @@ pub(in crate::hir::lower) enum What {
     Step(usize),
     /// The condition that ends the loop which ends with this step.
     Until(usize),
+    /// A length of time where the steps before this one have been captured.
+    Length(usize),
     Emit,
     Timeout,
     /// Where no event is at hand.

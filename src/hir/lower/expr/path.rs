@@ -271,6 +271,7 @@ impl Cx<'_, '_> {
             What::Emit | What::Timeout => true,
             What::Constant => false,
             What::Until(last) => index <= last,
+            What::Length(from) => index < from,
             What::Step(own) => {
                 index < own
                     || index == own && step.many
@@ -332,7 +333,8 @@ impl Cx<'_, '_> {
                 self.report(Diagnostic::error(Code::LimitExceeded, span, message));
                 return refused(span);
             }
-            None if self.steps[index].many => {
+            // There is no word for which one: it is the one captured last.
+            None if self.steps[index].many && !matches!(place.what, What::Length(_)) => {
                 let spelled = rest_text(rest);
                 let message = format!("`{name}` can hold several events");
                 self.report(

@@ -1,40 +1,43 @@
 //! The pattern with its bounds and conditions.
 
-use super::{Plan, PlanItem, PlanKind, contiguity};
-use crate::diagnostic::{Code, Diagnostic};
+use super::{Plan, PlanItem, PlanKind, Written, contiguity};
+use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::expr::BinaryOp;
 use crate::hir::lower::expr::{Place, What, contradiction};
 use crate::hir::lower::names::Resolved;
 use crate::hir::lower::rule::Cx;
 use crate::hir::{
-    Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Quantifier, Sequence, StageId,
-    Test, Without,
+    Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LengthId, Quantifier,
+    Sequence, StageId, Test, Without,
 };
 use crate::schema::TypeId;
 use crate::syntax::ast;
 use crate::syntax::ast::{Dur, Spanned, Until};
 use crate::time::format_millis;
-use crate::value::Value;
+use crate::value::{Kind, Value};
 
 impl<'a> Cx<'_, 'a> {
     pub(super) fn sequence(&mut self, plan: &Plan<'a>, within: Option<i64>) -> Sequence {
         let mut items = Vec::new();
         // How long a `not` before the item holds: it comes no sooner.
-        let mut silence = 0;
+        let mut silence = Length::ZERO;
         for (index, item) in plan.items.iter().enumerate() {
             let mut lowered = self.item(item, index == 0, within);
             match lowered.kind {
                 ItemKind::Not { .. } if index > 0 => {
-                    silence = silence.max(lowered.gap.and_then(|gap| gap.max).unwrap_or(0));
+                    let own = lowered.gap.and_then(|gap| gap.max).unwrap_or(Length::ZERO);
+                    silence = self.longer(silence, own, item.span);
                 }
                 ItemKind::Not { .. } => {}
-                _ if silence > 0 => {
-                    let Gap { min, max } = lowered.gap.unwrap_or(Gap { min: 0, max: None });
-                    if max.is_some_and(|max| max < silence) {
+                _ if silence != Length::ZERO => {
+                    let nothing = Gap { min: Length::ZERO, max: None };
+                    let Gap { min, max } = lowered.gap.unwrap_or(nothing);
+                    let least = silence.as_millis();
+                    if max.and_then(Length::as_millis).is_some_and(|max| Some(max) < least) {
                         self.gap_too_short(item, silence);
                     }
-                    lowered.gap = Some(Gap { min: min.max(silence), max });
-                    silence = 0;
+                    lowered.gap = Some(Gap { min: self.longer(min, silence, item.span), max });
+                    silence = Length::ZERO;
                 }
                 _ => {}
             }
@@ -47,10 +50,26 @@ impl<'a> Cx<'_, 'a> {
         Sequence { items, without }
     }
 
-    fn gap_too_short(&mut self, item: &PlanItem<'a>, silence: i64) {
+    /// The longer of two times before an event.
+    fn longer(&mut self, one: Length, other: Length, span: Span) -> Length {
+        match (one, other) {
+            (Length::Millis(one), Length::Millis(other)) => Length::Millis(one.max(other)),
+            (one, other) if one == other || other == Length::ZERO => one,
+            (Length::ZERO, other) => other,
+            (one, _) => {
+                let message = "only one of the times before an event can depend on other events";
+                self.report(
+                    Diagnostic::error(Code::BadBound, span, message)
+                        .help("let the others be fixed, or write two rules"),
+                );
+                one
+            }
+        }
+    }
+
+    fn gap_too_short(&mut self, item: &PlanItem<'a>, silence: Length) {
         let span = item.arrow.gap.as_ref().map_or(item.span, |gap| gap.span);
-        let message =
-            format!("this gap ends before the {} of the `not` have passed", format_millis(silence));
+        let message = format!("this gap ends before the {} of the `not` have passed", silence);
         self.report(
             Diagnostic::error(Code::BadBound, span, message)
                 .help("the step comes after that time, so that its gap has to be longer"),
@@ -58,7 +77,8 @@ impl<'a> Cx<'_, 'a> {
     }
 
     pub(super) fn item(&mut self, item: &PlanItem<'a>, first: bool, within: Option<i64>) -> Item {
-        let mut gap = item.arrow.gap.as_ref().and_then(|gap| self.gap(gap, within));
+        let from = self.first_stage(&item.kind);
+        let mut gap = item.arrow.gap.as_ref().and_then(|gap| self.gap(gap, from, within));
         let kind = match &item.kind {
             PlanKind::Step { stage, step, quant } => {
                 let condition = self.step_condition(step, What::Step(*stage));
@@ -67,30 +87,34 @@ impl<'a> Cx<'_, 'a> {
                 ItemKind::Step { stage: StageId::new(*stage), condition, quantifier }
             }
             PlanKind::Not { stage, step, duration } => {
-                gap = duration.map(|(millis, _)| Gap { min: 0, max: Some(millis) });
+                gap = duration.and_then(|(time, _)| {
+                    Some(Gap { min: Length::ZERO, max: Some(self.length(time, *stage)?) })
+                });
                 let condition = self.step_condition(step, What::Step(*stage));
                 ItemKind::Not { stage: StageId::new(*stage), condition }
             }
             PlanKind::Group { plan, quant, within: own, alias } => {
-                if let (Some(own), Some(within)) = (own, within)
-                    && *own > within
+                let known = own.and_then(Written::known);
+                if let (Some(own), Some(within)) = (known, within)
+                    && own > within
                 {
                     let message = format!(
                         "this group may take {}, its surroundings only {}",
-                        format_millis(*own),
+                        format_millis(own),
                         format_millis(within)
                     );
                     let help = "lower the group's `within`, or leave it out";
                     let diagnostic = Diagnostic::error(Code::BadBound, item.span, message);
                     self.report(diagnostic.help(help));
                 }
-                let body = self.sequence(plan, own.or(within));
+                let body = self.sequence(plan, known.or(within));
+                let own = own.and_then(|own| self.length(own, from + 1));
                 let ty = common_type(plan);
                 let last = self.last_stage(plan);
                 let until = self.until(quant.until, last, ty);
                 let quantifier = Quantifier { until, ..quant.quantifier.clone() };
                 let alias = alias.map(StageId::new);
-                ItemKind::Group { body, quantifier, within: *own, alias }
+                ItemKind::Group { body, quantifier, within: own, alias }
             }
             PlanKind::Ways { ways, count } => {
                 let ways = ways.iter().map(|way| self.sequence(way, within)).collect();
@@ -113,14 +137,31 @@ impl<'a> Cx<'_, 'a> {
         }
     }
 
-    pub(super) fn gap(&mut self, gap: &'a ast::Gap, within: Option<i64>) -> Option<Gap> {
-        let min = gap.min.as_ref().map_or(Some(0), |min| self.duration(min));
-        let max = gap.max.as_ref().map(|max| self.duration(max));
+    /// The first of the steps that an item has.
+    fn first_stage(&self, kind: &PlanKind<'a>) -> usize {
+        match kind {
+            PlanKind::Step { stage, .. } | PlanKind::Not { stage, .. } => *stage,
+            PlanKind::Group { plan, .. } => {
+                plan.items.first().map_or(self.steps.len(), |item| self.first_stage(&item.kind))
+            }
+            PlanKind::Ways { ways, .. } => {
+                let first = ways.first().and_then(|way| way.items.first());
+                first.map_or(self.steps.len(), |item| self.first_stage(&item.kind))
+            }
+        }
+    }
+
+    /// The bound of a gap before the step `from`.
+    fn gap(&mut self, gap: &'a ast::Gap, from: usize, within: Option<i64>) -> Option<Gap> {
+        let min = gap.min.as_ref().map_or(Some(Written::Millis(0)), |min| self.written(min));
+        let max = gap.max.as_ref().map(|max| self.written(max));
         let (min, max) = match (min, max) {
             (Some(min), None) => (min, None),
             (Some(min), Some(Some(max))) => (min, Some(max)),
             _ => return None,
         };
+        let written = (min, max);
+        let (min, max) = (min.known().unwrap_or(0), max.and_then(Written::known));
         let diagnostic = if max.is_some_and(|max| max < min) {
             let message = "this gap ends before it begins".to_owned();
             Some((message, "the lesser duration comes first: `->[1m..5m]`"))
@@ -137,14 +178,59 @@ impl<'a> Cx<'_, 'a> {
             self.report(Diagnostic::error(Code::BadBound, gap.span, message).help(help));
             return None;
         }
+        let min = self.length(written.0, from)?;
+        let max = match written.1 {
+            Some(max) => Some(self.length(max, from)?),
+            None => None,
+        };
         Some(Gap { min, max })
     }
 
+    /// A length of time where the steps before `from` have been captured.
+    pub(super) fn length(&mut self, written: Written<'a>, from: usize) -> Option<Length> {
+        let path = match written {
+            Written::Millis(millis) => return Some(Length::Millis(millis)),
+            Written::Path(path) => path,
+        };
+        if path.rest.is_empty() {
+            let name = &path.root.node;
+            let message = format!("which event says how long? `{name}` alone is no step's field");
+            self.report(
+                Diagnostic::error(Code::NotAllowedHere, path.span, message).help(format!(
+                    "name the step: `step.{name}`; a parameter is written `${name}`"
+                )),
+            );
+            return None;
+        }
+        let place = Place { candidate: None, what: What::Length(from), bound: None };
+        let typed = self.path(path, place);
+        if typed.kind.is_never() {
+            return None;
+        }
+        if !typed.kind.is_subset_of(Kind::DURATION.or(Kind::NULL)) {
+            let message = format!("this is {}, not a duration", typed.kind);
+            self.report(
+                Diagnostic::error(Code::TypeMismatch, path.span, message)
+                    .help("declare the field as `duration`"),
+            );
+            return None;
+        }
+        let known = self
+            .lengths
+            .iter()
+            .position(|known| format!("{known:?}") == format!("{:?}", typed.expr));
+        let id = known.unwrap_or_else(|| {
+            self.lengths.push(typed.expr);
+            self.lengths.len() - 1
+        });
+        Some(Length::Read(LengthId::new(id)))
+    }
+
     /// A duration that bounds something has to be positive.
-    pub(in crate::hir::lower) fn bound(&mut self, dur: &'a Dur) -> Option<i64> {
-        let millis = self.duration(dur)?;
-        if millis > 0 {
-            return Some(millis);
+    pub(in crate::hir::lower) fn bound(&mut self, dur: &'a Dur) -> Option<Written<'a>> {
+        let written = self.written(dur)?;
+        if written.known() != Some(0) {
+            return Some(written);
         }
         let message = "a bound of no time at all";
         self.report(
@@ -154,6 +240,15 @@ impl<'a> Cx<'_, 'a> {
         None
     }
 
+    /// A duration, which events may say.
+    pub(super) fn written(&mut self, dur: &'a Dur) -> Option<Written<'a>> {
+        match dur {
+            Dur::Path(path) => Some(Written::Path(path)),
+            _ => self.duration(dur).map(Written::Millis),
+        }
+    }
+
+    /// A duration that is known from the start.
     pub(in crate::hir::lower) fn duration(&mut self, dur: &'a Dur) -> Option<i64> {
         match dur {
             Dur::Literal(millis) => Some(millis.node),
@@ -177,8 +272,11 @@ impl<'a> Cx<'_, 'a> {
                 None
             }
             Dur::Path(path) => {
-                let what = "a duration that depends on events";
-                self.report(Diagnostic::unsupported(path.span, what));
+                let message = "this duration has to be known from the start";
+                self.report(
+                    Diagnostic::error(Code::NotAllowedHere, path.span, message)
+                        .help("write it as `10m` or as a parameter, `$name`"),
+                );
                 None
             }
         }

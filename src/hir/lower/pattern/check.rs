@@ -1,6 +1,6 @@
 //! What a pattern as a whole must not be, and what it may not be meant to be.
 
-use super::{Plan, PlanItem, PlanKind};
+use super::{Plan, PlanItem, PlanKind, Written};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::rule::Cx;
 use crate::hir::{Contiguity, LoopMode, Quantifier};
@@ -131,7 +131,7 @@ impl<'a> Cx<'_, 'a> {
     fn silence_before(
         item: &PlanItem<'_>,
         name: &str,
-        duration: Option<(i64, Span)>,
+        duration: Option<(Written<'_>, Span)>,
         rest: &[PlanItem<'_>],
     ) -> Option<Diagnostic> {
         let Some(next) = rest.first() else {
@@ -150,7 +150,16 @@ impl<'a> Cx<'_, 'a> {
                         .help(format!("write `not {name} for 10m -> ...`")),
                 )
             }
-            Some((0, span)) => Some(Diagnostic::error(Code::BadBound, span, "no time at all")),
+            Some((Written::Millis(0), span)) => {
+                Some(Diagnostic::error(Code::BadBound, span, "no time at all"))
+            }
+            Some((Written::Path(_), span)) => {
+                let message = "no event has come yet that could say how long";
+                Some(
+                    Diagnostic::error(Code::BadBound, span, message)
+                        .help("write it as `10m` or as a parameter, `$name`"),
+                )
+            }
             Some(_) if next.arrow.contiguity != ast::Contiguity::Relaxed => {
                 let message = "this is where the match begins: there is no event before it";
                 let diagnostic = Diagnostic::error(Code::BadContiguity, next.span, message);
@@ -168,7 +177,7 @@ impl<'a> Cx<'_, 'a> {
     fn silence_between(
         item: &PlanItem<'_>,
         name: &str,
-        duration: Option<(i64, Span)>,
+        duration: Option<(Written<'_>, Span)>,
         rest: &[PlanItem<'_>],
         within: Option<i64>,
     ) -> Option<Diagnostic> {
@@ -193,10 +202,10 @@ impl<'a> Cx<'_, 'a> {
     fn bad_silence(
         item: &PlanItem<'_>,
         name: &str,
-        duration: Option<(i64, Span)>,
+        duration: Option<(Written<'_>, Span)>,
         within: Option<i64>,
     ) -> Option<Diagnostic> {
-        let (millis, span) = duration?;
+        let (time, span) = duration?;
         if item.arrow.contiguity == ast::Contiguity::Next {
             let message = "`next not` speaks of a single event, not of a time";
             return Some(
@@ -204,6 +213,7 @@ impl<'a> Cx<'_, 'a> {
                     .help(format!("write `-> not {name} for ...`, or leave `for` out")),
             );
         }
+        let millis = time.known()?;
         let within = within.filter(|within| millis >= *within)?;
         let message = format!(
             "the rule's `within {}` ends before this `for` can pass",
@@ -216,7 +226,7 @@ impl<'a> Cx<'_, 'a> {
     pub(super) fn unbounded_not(
         item: &PlanItem<'_>,
         name: &str,
-        duration: Option<(i64, Span)>,
+        duration: Option<(Written<'_>, Span)>,
         within: Option<i64>,
     ) -> Option<Diagnostic> {
         let is_next = item.arrow.contiguity == ast::Contiguity::Next;

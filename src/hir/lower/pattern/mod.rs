@@ -10,10 +10,10 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::Site;
 use crate::hir::lower::names::{Resolved, resolve_step};
 use crate::hir::lower::rule::Cx;
-use crate::hir::{Contiguity, LoopMode, Quantifier, Sequence};
+use crate::hir::{Contiguity, Length, LoopMode, Quantifier, Sequence};
 use crate::schema::TypeId;
 use crate::syntax::MAX_REPETITIONS;
-use crate::syntax::ast::{self, Arrow, Dur, Name, Part, Take, Unit, Until};
+use crate::syntax::ast::{self, Arrow, Dur, Name, Part, Path, Take, Unit, Until};
 
 /// The most ways of one `and`, `or` or `of`: what has happened so far is one of two to that power.
 const MAX_WAYS: usize = 12;
@@ -52,9 +52,27 @@ struct PlanItem<'a> {
 
 enum PlanKind<'a> {
     Step { stage: usize, step: Resolved<'a>, quant: Quant<'a> },
-    Not { stage: usize, step: Resolved<'a>, duration: Option<(i64, Span)> },
-    Group { plan: Plan<'a>, quant: Quant<'a>, within: Option<i64>, alias: Option<usize> },
+    Not { stage: usize, step: Resolved<'a>, duration: Option<(Written<'a>, Span)> },
+    Group { plan: Plan<'a>, quant: Quant<'a>, within: Option<Written<'a>>, alias: Option<usize> },
     Ways { ways: Vec<Plan<'a>>, count: usize },
+}
+
+/// A length of time as it is written.
+#[derive(Clone, Copy)]
+pub(in crate::hir::lower) enum Written<'a> {
+    Millis(i64),
+    /// A field of a captured event.
+    Path(&'a Path),
+}
+
+impl Written<'_> {
+    /// The milliseconds, if they are known from the start.
+    fn known(self) -> Option<i64> {
+        match self {
+            Written::Millis(millis) => Some(millis),
+            Written::Path(_) => None,
+        }
+    }
 }
 
 /// A quantifier as it will be, but for its `until`.
@@ -73,12 +91,14 @@ impl Quant<'_> {
 }
 
 impl<'a> Cx<'_, 'a> {
-    /// Lays out the `match` of a rule; `within` is the rule's.
+    /// Lays out the `match` of a rule; `within` is the rule's, with the file that it stands in.
     pub(in crate::hir::lower) fn body(
         &mut self,
         body: &'a ast::Body,
-        within: Option<i64>,
-    ) -> Option<Sequence> {
+        bound: Option<(usize, Written<'a>)>,
+    ) -> Option<(Sequence, Option<Length>)> {
+        // What an event says may be any time.
+        let within = bound.map(|(_, bound)| bound.known().unwrap_or(i64::MAX));
         let mut loops = Vec::new();
         let errors = self.env.errors;
         let plan = self.plan_body(body, 1, &mut loops)?;
@@ -100,7 +120,14 @@ impl<'a> Cx<'_, 'a> {
             self.note_waits(&plan, body.span, within);
         }
         self.check_names();
-        Some(self.sequence(&plan, within))
+        let sequence = self.sequence(&plan, within);
+        let within = bound.and_then(|(source, bound)| {
+            let home = std::mem::replace(&mut self.source, source);
+            let length = self.length(bound, self.steps.len());
+            self.source = home;
+            length
+        });
+        Some((sequence, within))
     }
 
     fn plan_body(
@@ -179,9 +206,9 @@ impl<'a> Cx<'_, 'a> {
                 Part::Not { step, duration, span } => {
                     let resolved = self.resolve(step);
                     // What was refused is not refused again for want of it.
-                    let duration = duration
-                        .as_ref()
-                        .map(|duration| (self.duration(duration).unwrap_or(0), duration.span()));
+                    let duration = duration.as_ref().map(|duration| {
+                        (self.written(duration).unwrap_or(Written::Millis(0)), duration.span())
+                    });
                     let stage = self.add_step(step, None, resolved.ty, loops, false);
                     self.steps[stage].negated = true;
                     let kind = PlanKind::Not { stage, step: resolved, duration };
@@ -277,7 +304,7 @@ impl<'a> Cx<'_, 'a> {
         take: &'a Take,
         mut plan: Plan<'a>,
         outer: Quant<'a>,
-        within: Option<i64>,
+        within: Option<Written<'a>>,
         within_span: Option<Span>,
     ) -> Option<PlanKind<'a>> {
         let alias = take.alias.as_ref();

@@ -1,0 +1,103 @@
+//! When a partial match runs out of time.
+
+use crate::event::Event;
+use crate::exec::key::Run;
+use crate::exec::outcome::Captures;
+use crate::exec::store::{Chains, Extras, NIL, UNSET};
+use crate::hir::eval::{self, Scope};
+use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact};
+use crate::hir::{Expr, Length, LengthId};
+use crate::nfa::{Program, Since};
+use crate::value::{Value, ValueRef};
+
+/// What a partial match knows of time.
+pub(super) struct Times<'a, E> {
+    pub(super) program: &'a Program,
+    pub(super) chains: &'a Chains<E>,
+    pub(super) extras: &'a Extras,
+    pub(super) run: &'a Run,
+}
+
+impl<E: Event> Times<'_, E> {
+    /// When the partial match runs out of time; `i64::MAX` if it does not.
+    pub(super) fn deadline(&self) -> i64 {
+        let mut deadline = self.whole_deadline();
+        for bound in self.program.bounds(self.run.state) {
+            let time = |clock| self.extras.time(self.run.extra, clock);
+            if bound.unless_set.is_some_and(|clock| time(clock) != UNSET) {
+                continue;
+            }
+            let since = match bound.since {
+                Since::Last => self.run.last,
+                Since::Clock(clock) if time(clock) == UNSET => continue,
+                Since::Clock(clock) => time(clock),
+            };
+            let after = self.millis(bound.after).saturating_add(i64::from(bound.included));
+            deadline = deadline.min(since.saturating_add(after));
+        }
+        deadline
+    }
+
+    /// When the whole pattern's time is over. Where an event says how long that is, there is no
+    /// bound before it was captured.
+    pub(super) fn whole_deadline(&self) -> i64 {
+        match self.program.within {
+            None => i64::MAX,
+            Some(Length::Read(id)) if !self.is_known(id) => i64::MAX,
+            Some(within) => self.run.start.saturating_add(self.millis(within)),
+        }
+    }
+
+    /// A length of time, in milliseconds.
+    #[inline]
+    pub(super) fn millis(&self, length: Length) -> i64 {
+        match length {
+            Length::Millis(millis) => millis,
+            Length::Read(id) => {
+                let length = self.program.lengths.get(id.index());
+                length.map_or(0, |length| Length::millis_of(&self.read(length)))
+            }
+        }
+    }
+
+    /// Whether what a length is read from has been captured.
+    fn is_known(&self, length: LengthId) -> bool {
+        match self.program.lengths.get(length.index()) {
+            Some(Expr::Register(index)) => {
+                let extra = self.run.extra;
+                extra != NIL && !self.extras.is_untouched(extra, *index)
+            }
+            Some(length) => !self.read(length).is_null(),
+            None => false,
+        }
+    }
+
+    fn read(&self, expr: &Expr) -> Value {
+        eval::eval(expr, self).into_value()
+    }
+}
+
+/// There is no candidate event here, and none is asked for.
+impl<E: Event> Scope for Times<'_, E> {
+    fn field(&self, _: &FieldRef) -> ValueRef<'_> {
+        ValueRef::Null
+    }
+    fn captured(&self, captured: &Captured) -> Value {
+        Captures::new(self.chains, self.run.head).field(captured).to_value()
+    }
+    fn aggregate(&self, aggregate: &Aggregate) -> Value {
+        Captures::new(self.chains, self.run.head).aggregate(aggregate, self.program)
+    }
+    fn register(&self, index: usize) -> ValueRef<'_> {
+        if self.run.extra == NIL || self.extras.is_untouched(self.run.extra, index) {
+            return ValueRef::Null;
+        }
+        self.extras.value(self.run.extra, index).as_ref()
+    }
+    fn key(&self, _: usize) -> ValueRef<'_> {
+        ValueRef::Null
+    }
+    fn fact(&self, _: MatchFact) -> Value {
+        Value::Null
+    }
+}
