@@ -69,7 +69,7 @@ impl<'a> Cx<'_, 'a> {
 
     fn gap_too_short(&mut self, item: &PlanItem<'a>, silence: Length) {
         let span = item.arrow.gap.as_ref().map_or(item.span, |gap| gap.span);
-        let message = format!("this gap ends before the {} of the `not` have passed", silence);
+        let message = format!("this gap ends before the {silence} of the `not` have passed");
         self.report(
             Diagnostic::error(Code::BadBound, span, message)
                 .help("the step comes after that time, so that its gap has to be longer"),
@@ -87,6 +87,8 @@ impl<'a> Cx<'_, 'a> {
                 ItemKind::Step { stage: StageId::new(*stage), condition, quantifier }
             }
             PlanKind::Not { stage, step, duration } => {
+                // That nothing can say how long a first one holds is told already.
+                let duration = duration.filter(|(time, _)| !first || time.known().is_some());
                 gap = duration.and_then(|(time, _)| {
                     Some(Gap { min: Length::ZERO, max: Some(self.length(time, *stage)?) })
                 });
@@ -208,7 +210,8 @@ impl<'a> Cx<'_, 'a> {
             return None;
         }
         if !typed.kind.is_subset_of(Kind::DURATION.or(Kind::NULL)) {
-            let message = format!("this is {}, not a duration", typed.kind);
+            let found = typed.kind.without(Kind::NULL);
+            let message = format!("this is {found}, not a duration");
             self.report(
                 Diagnostic::error(Code::TypeMismatch, path.span, message)
                     .help("declare the field as `duration`"),
