@@ -8,8 +8,8 @@ use crate::hir::expr::{
     Aggregate, AggregateOp, BinaryOp, Captured, FieldRef, MatchFact, Pick, Set, ValueSet,
 };
 use crate::hir::{
-    Condition, ConditionId, Contiguity, Expr, Item, ItemKind, LoopMode, Pattern, Quantifier,
-    Sequence, SkipStrategy, StageId, Test,
+    Condition, ConditionId, Contiguity, Expr, Item, ItemKind, Length, LoopMode, Pattern,
+    Quantifier, Sequence, SkipStrategy, StageId, Test,
 };
 use crate::schema::{Schema, TypeId};
 use crate::time::format_millis;
@@ -50,6 +50,35 @@ impl<'a> Words<'a> {
     pub(crate) fn ty(&self, ty: Option<TypeId>) -> &'a str {
         let known = ty.filter(|ty| ty.index() < self.schema.len());
         known.map_or("any event", |ty| &*self.schema.ty(ty).name)
+    }
+
+    /// A length of time: `10m`, `order.sla`.
+    pub(crate) fn length(&self, length: Length) -> String {
+        match length {
+            Length::Millis(millis) => format_millis(millis),
+            Length::Read(id) => match self.pattern.lengths.get(id.index()) {
+                Some(length) => self.expr(length, None, &|_| None),
+                None => String::from("?"),
+            },
+        }
+    }
+
+    /// ` -> next `
+    fn arrow(&self, item: &Item) -> String {
+        let mut out = String::from(" ->");
+        if let (Some(gap), false) = (item.gap, matches!(item.kind, ItemKind::Not { .. })) {
+            let bound = |length: Length| match length {
+                Length::ZERO => String::new(),
+                length => self.length(length),
+            };
+            let _ = write!(out, "[{}..{}]", bound(gap.min), gap.max.map_or(String::new(), bound));
+        }
+        out.push_str(match item.contiguity {
+            Contiguity::Next => " next ",
+            Contiguity::Relaxed => " ",
+            Contiguity::Any => " any ",
+        });
+        out
     }
 
     /// The condition of this number, if the pattern has it.
@@ -216,7 +245,7 @@ impl<'a> Words<'a> {
         let mut out = String::new();
         for (index, item) in sequence.items.iter().enumerate() {
             if index > 0 {
-                out.push_str(&arrow(item));
+                out.push_str(&self.arrow(item));
             }
             out.push_str(&self.item(item));
         }
@@ -251,7 +280,7 @@ impl<'a> Words<'a> {
             }
             ItemKind::Not { condition, .. } => {
                 let bound = item.gap.and_then(|gap| gap.max);
-                let bound = bound.map(|max| format!(" for {}", format_millis(max)));
+                let bound = bound.map(|max| format!(" for {}", self.length(max)));
                 format!("not {}{}", self.step(*condition), bound.unwrap_or_default())
             }
             ItemKind::Ways { ways, count } => self.ways(ways, *count),
@@ -267,7 +296,7 @@ impl<'a> Words<'a> {
                 }
                 let mut out = format!("({inner}");
                 if let Some(within) = within {
-                    let _ = write!(out, " within {}", format_millis(*within));
+                    let _ = write!(out, " within {}", self.length(*within));
                 }
                 let _ = write!(out, "){}{}", quantity(quantifier), self.until(quantifier));
                 if let Some(alias) = alias {
@@ -348,21 +377,6 @@ pub(crate) fn shown(value: &Value) -> String {
         Some((cut, _)) => format!("{}...", &text[..cut]),
         None => text,
     }
-}
-
-/// ` -> next `
-pub(crate) fn arrow(item: &Item) -> String {
-    let mut out = String::from(" ->");
-    if let (Some(gap), false) = (item.gap, matches!(item.kind, ItemKind::Not { .. })) {
-        let bound = |millis: i64| if millis == 0 { String::new() } else { format_millis(millis) };
-        let _ = write!(out, "[{}..{}]", bound(gap.min), gap.max.map_or(String::new(), bound));
-    }
-    out.push_str(match item.contiguity {
-        Contiguity::Next => " next ",
-        Contiguity::Relaxed => " ",
-        Contiguity::Any => " any ",
-    });
-    out
 }
 
 /// `{2..5 next}`, `+`, or nothing for once.

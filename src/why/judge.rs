@@ -11,10 +11,12 @@ use crate::event::Event;
 use crate::exec::{Captures, Judged, Matcher, Place, Store, Waiting};
 use crate::explain::Words;
 use crate::hir::eval::Scope;
-use crate::hir::{ConditionId, Expr, ItemKind, Pattern, Quantifier, Sequence, StageId, Test};
+use crate::hir::{
+    ConditionId, Expr, ItemKind, Length, Pattern, Quantifier, Sequence, StageId, Test,
+};
 use crate::nfa::{Action, Guard, GuardId, Program, Since, StateId};
 use crate::schema::TypeId;
-use crate::time::{Timestamp, format_millis};
+use crate::time::Timestamp;
 
 /// What a condition is asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -190,9 +192,11 @@ impl<E: Event> Judge<'_, E> {
             Guard::Gap { min, max, since, .. } => {
                 let after = event.time().millis_since(place.last());
                 let allowed = match (*min, *max) {
-                    (min, i64::MAX) => format!("at least {}", format_millis(min)),
-                    (0, max) => format!("at most {}", format_millis(max)),
-                    (min, max) => format!("{} to {}", format_millis(min), format_millis(max)),
+                    (min, None) => format!("at least {}", self.words.length(min)),
+                    (Length::ZERO, Some(max)) => format!("at most {}", self.words.length(max)),
+                    (min, Some(max)) => {
+                        format!("{} to {}", self.words.length(min), self.words.length(max))
+                    }
                 };
                 add(Reason::Time(match since {
                     None => format!(
@@ -202,9 +206,13 @@ impl<E: Event> Judge<'_, E> {
                     Some(_) => format!("{allowed} after the step before is asked for"),
                 }));
             }
+            Guard::Sooner { than, .. } => add(Reason::Time(format!(
+                "less than {} after the event before is asked for",
+                self.words.length(*than)
+            ))),
             Guard::Within { within, .. } => add(Reason::Time(format!(
                 "the `within {}` of its group has run out",
-                format_millis(*within)
+                self.words.length(*within)
             ))),
         }
     }
@@ -456,22 +464,27 @@ impl Teller<'_> {
     /// What bounds a partial match in time, as the rule says it, and the last moment that counts.
     pub(super) fn bound(&self, waiting: &Waiting, deadline: Timestamp) -> (String, Timestamp) {
         let program = self.program;
-        let ends = |from: Timestamp, after: i64| from.plus_millis(after) == deadline;
+        // What an event says is taken to be what ends it.
+        let ends = |from: Timestamp, after: Length, included: bool| {
+            let after = after.as_millis().map(|after| after + i64::from(included));
+            after.is_none_or(|after| from.plus_millis(after) == deadline)
+        };
         let mut bounds = waiting.states.iter().flat_map(|state| program.bounds(*state));
         let last = bounds.find_map(|bound| {
-            (bound.since == Since::Last && ends(waiting.last, bound.after)).then_some(bound.after)
+            (bound.since == Since::Last && ends(waiting.last, bound.after, bound.included))
+                .then_some(bound.after)
         });
-        let is_whole = program.within.is_some_and(|within| ends(waiting.start, within));
+        let is_whole = program.within.is_some_and(|within| ends(waiting.start, within, false));
         match (last, program.within) {
             (Some(after), _) if self.then(&waiting.states) == Then::Match => {
-                (format!("for {}", format_millis(after)), deadline)
+                (format!("for {}", self.words.length(after)), deadline)
             }
             (_, Some(within)) if is_whole => {
-                (format!("within {}", format_millis(within)), deadline)
+                (format!("within {}", self.words.length(within)), deadline)
             }
             (Some(after), _) => {
                 // The end of a gap is part of it.
-                (format!("->[..{}]", format_millis(after - 1)), deadline.plus_millis(-1))
+                (format!("->[..{}]", self.words.length(after)), deadline.plus_millis(-1))
             }
             _ => (String::from("within of its group"), deadline),
         }

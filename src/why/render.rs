@@ -64,7 +64,7 @@ impl<E: Event> Story<'_, E> {
         let words = tracer.words();
         write!(f, "  match  {}", words.body())?;
         if let Some(within) = rule.pattern.within {
-            write!(f, "  within {}", format_millis(within))?;
+            write!(f, "  within {}", words.length(within))?;
         }
         f.write_str("\n")?;
         if rule.key.is_empty() {
