@@ -29,7 +29,7 @@ fn rule(clauses: &str) -> Rule {
 fn summary(pattern: &Pattern) -> String {
     let mut out = sequence(pattern, &pattern.body);
     if let Some(within) = pattern.within {
-        let _ = write!(out, " within {within}");
+        let _ = write!(out, " within {}", length(within));
     }
     match &pattern.skip.strategy {
         SkipStrategy::PastLast => {}
@@ -65,7 +65,7 @@ fn item(pattern: &Pattern, item: &Item, first: bool) -> String {
         });
     }
     if let Some(gap) = item.gap {
-        let _ = write!(out, "[{}..{}] ", gap.min, gap.max.map_or(String::new(), |m| m.to_string()));
+        let _ = write!(out, "[{}..{}] ", length(gap.min), gap.max.map_or(String::new(), length));
     }
     let name = |stage: &crate::hir::StageId| pattern.stages[stage.index()].name.clone();
     match &item.kind {
@@ -78,7 +78,7 @@ fn item(pattern: &Pattern, item: &Item, first: bool) -> String {
         ItemKind::Group { body, quantifier, within, alias } => {
             let _ = write!(out, "({}", sequence(pattern, body));
             if let Some(within) = within {
-                let _ = write!(out, " within {within}");
+                let _ = write!(out, " within {}", length(*within));
             }
             let _ = write!(out, "){}", quant(quantifier));
             if let Some(alias) = alias {
@@ -91,6 +91,10 @@ fn item(pattern: &Pattern, item: &Item, first: bool) -> String {
         }
     }
     out
+}
+
+fn length(length: Length) -> String {
+    length.as_millis().map_or("?".into(), |millis| millis.to_string())
 }
 
 fn quant(quantifier: &Quantifier) -> String {
