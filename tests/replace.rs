@@ -460,9 +460,15 @@ const MOST_PARTIALS: u64 = 1500;
 
 /// The rule that says `pattern`, with more clauses; `None` where the language has no words for it.
 fn as_rules(pattern: &Pattern, clauses: &str) -> Option<RuleSet> {
+    let rule = rule_text(pattern, clauses)?;
+    RuleSet::parse(&format!("event e {{ type: string, v: int }}\n{rule}")).ok()
+}
+
+/// The same as text, without the event type.
+fn rule_text(pattern: &Pattern, clauses: &str) -> Option<String> {
     let text = text::rule(pattern).ok()?;
-    let end = text.rfind('}')?;
-    RuleSet::parse(&format!("{}{clauses}\n}}", &text[..end])).ok()
+    let (start, end) = (text.find("rule r {")?, text.rfind('}')?);
+    Some(format!("{}{clauses}\n}}\n", &text[start..end]))
 }
 
 fn engine(rules: &RuleSet) -> Option<Engine<Record>> {
@@ -553,10 +559,12 @@ proptest! {
         events in random::stream(),
         moments in prop::collection::vec(0..3_u8, 13),
         lateness in 0..3_u64,
+        key in prop::sample::select(vec!["", "key v", "key type, v"]),
     ) {
-        let Some(rules) = as_rules(&pattern.0, "# the same\n") else { return Ok(()) };
+        let Some(rules) = as_rules(&pattern.0, key) else { return Ok(()) };
         // Its version is another one, and with it the way on which everything goes over.
-        let told_so = as_rules(&pattern.0, "emit { told: 1 }").expect("it can tell something");
+        let told_so = format!("{key} # the same\n emit {{ told: 1 }}");
+        let told_so = as_rules(&pattern.0, &told_so).expect("it can tell something");
         let start = || {
             let engine = Engine::builder().rules(rules.clone());
             engine.out_of_order(Duration::from_millis(lateness)).build().ok()
@@ -631,6 +639,68 @@ proptest! {
     }
 
     #[test]
+    fn rules_that_did_not_change_go_on_among_others(
+        patterns in prop::collection::vec(
+            random::pattern().prop_map(|pattern| pattern.repaired().build()), 3),
+        events in random::stream(),
+        moments in prop::collection::vec(prop::option::weighted(0.4, 0..3_usize), 13),
+        key in prop::sample::select(vec!["", "key v"]),
+    ) {
+        let alone: Vec<String> =
+            patterns.iter().filter_map(|pattern| rule_text(&pattern.0, key)).collect();
+        let [first, second, other] = &alone[..] else { return Ok(()) };
+        let together = |rules: &[(&str, &String)]| {
+            let mut text = String::from("event e { type: string, v: int }\n");
+            for (name, rule) in rules {
+                text += &rule.replacen("rule r {", &format!("rule {name} {{"), 1);
+            }
+            RuleSet::parse(&text).ok()
+        };
+        let sets = [
+            together(&[("a", first), ("b", second)]),
+            together(&[("b", second), ("x", other), ("a", first)]),
+            together(&[("x", first), ("a", first), ("y", other), ("b", second)]),
+        ];
+        let [Some(one), Some(two), Some(three)] = sets else { return Ok(()) };
+        let sets = [one, two, three];
+        let (Some(mut plain), Some(mut live)) = (engine(&sets[0]), engine(&sets[0])) else {
+            return Ok(());
+        };
+        let (mut expected, mut told) = (Vec::new(), Vec::new());
+        for (event, moment) in events.0.iter().zip(moments) {
+            if let Some(moment) = moment {
+                let before = live.stats().partials;
+                // What cannot be run is refused, and then nothing changes.
+                if let Ok(done) = live.replace_rules(&sets[moment]) {
+                    check_counts(&live, &done, before)?;
+                    for name in ["a", "b"] {
+                        let change = done.rule(name).expect("it is in all of them");
+                        prop_assert_eq!(&change.verdict, &Verdict::Unchanged);
+                    }
+                }
+            }
+            plain.push(event, &mut expected).expect("it has not ended");
+            live.push(event, &mut told).expect("it has not ended");
+            if live.stats().partials > MOST_PARTIALS {
+                break;
+            }
+        }
+        plain.finish(&mut expected);
+        live.finish(&mut told);
+        for name in ["a", "b"] {
+            let of_rule = |told: &[Output<Record>]| -> Vec<Output<Record>> {
+                let of_rule = told.iter().filter(|told| match told {
+                    Output::Match(found) => *found.rule == *name,
+                    Output::Timeout(timeout) => *timeout.found.rule == *name,
+                    _ => false,
+                });
+                of_rule.cloned().collect()
+            };
+            prop_assert_eq!(of_rule(&told), of_rule(&expected));
+        }
+    }
+
+    #[test]
     fn an_edit_of_the_last_step_keeps_all_that_have_not_reached_it(
         pattern in random::pattern().prop_map(|pattern| pattern.repaired().build()),
         events in random::stream(),
@@ -676,7 +746,6 @@ proptest! {
             patterns.iter().filter_map(|pattern| as_rules(&pattern.0, "")).collect();
         let Some(mut live) = all.first().and_then(engine) else { return Ok(()) };
         let mut told = Vec::new();
-        let mut last = Timestamp::MIN;
         for (event, moment) in events.0.iter().zip(moments) {
             if let Some(new) = moment.and_then(|moment| all.get(moment)) {
                 let before = live.stats().partials;
@@ -689,9 +758,8 @@ proptest! {
                 break;
             }
         }
-        live.finish(&mut told);
-        prop_assert_eq!((live.stats().partials, live.stats().keys), (0, 0));
         // Whatever was replaced, what is told is in the order of time.
+        let mut last = Timestamp::MIN;
         for one in &told {
             let (Output::Match(found) | Output::Timeout(kleene::stream::Expired { found, .. })) = one
             else {
@@ -700,5 +768,7 @@ proptest! {
             prop_assert!(found.end >= last, "{:?}", without_version(&told));
             last = found.end;
         }
+        live.finish(&mut told);
+        prop_assert_eq!((live.stats().partials, live.stats().keys), (0, 0));
     }
 }
