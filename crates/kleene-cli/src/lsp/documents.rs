@@ -153,7 +153,7 @@ fn needs_more(set: &Set, at: Option<usize>) -> bool {
 }
 
 /// `a/../b` is `b`.
-fn plain(path: &Path) -> PathBuf {
+pub(super) fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {

@@ -4,6 +4,7 @@
 //! What is wrong is told by the library, as `kleene check` does. Everything else has to work in
 //! text that is half typed, and rests on [`scan`], which knows no mistakes.
 
+mod actions;
 mod complete;
 mod diagnose;
 mod documents;
@@ -18,6 +19,8 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use std::io::IsTerminal as _;
+
 use anyhow::{Context as _, Result};
 use lsp_server::Connection;
 
@@ -25,6 +28,9 @@ use crate::Ending;
 
 /// Speaks with an editor over standard input and output.
 pub(crate) fn lsp() -> Result<Ending> {
+    if std::io::stdin().is_terminal() {
+        crate::say("this speaks with editors, not with people; Ctrl-D ends it (kleene lsp --help)");
+    }
     let (connection, threads) = Connection::stdio();
     let is_shut_down = server::serve(&connection)?;
     // The thread that writes ends when nobody can send any more.

@@ -3,6 +3,7 @@
 use kleene::diagnostic::{Source, Span};
 use kleene::hir::functions;
 
+use super::documents::plain;
 use super::scan::{
     AliasScan, FieldScan, Given, ItemKind, ItemScan, LocalScan, Mark, Role, RuleScan, Scan,
 };
@@ -212,6 +213,7 @@ impl Set {
             Role::Param => {
                 self.of_local(rule, name, true).or_else(|| self.of_item(ItemKind::Param, name))
             }
+            Role::Used => self.used(text.trim_matches('"')),
             Role::Function => function(name),
             Role::Key => Some(self.key(rule?, name)),
             Role::Rule => self.of_item(ItemKind::Rule, name),
@@ -247,6 +249,33 @@ impl Set {
                 })
             }
         }
+    }
+
+    /// A file that is used, with what it declares.
+    fn used(&self, path: &str) -> Option<Meaning> {
+        const SHOWN: usize = 20;
+        let own = std::path::Path::new(&*self.files.first()?.source.name).parent()?;
+        let name = plain(&own.join(path)).display().to_string();
+        let (index, file) =
+            self.files.iter().enumerate().find(|(_, file)| *file.source.name == *name)?;
+        let items = file.scan.items.iter().filter_map(|item| {
+            let kind = match item.kind {
+                ItemKind::Event => "event",
+                ItemKind::List => "list",
+                ItemKind::Param => "param",
+                ItemKind::Define => "define",
+                ItemKind::Rule => "rule",
+                ItemKind::Test | ItemKind::Use => return None,
+            };
+            Some(format!("{kind} {}", item.name))
+        });
+        let mut declared: Vec<String> = items.take(SHOWN + 1).collect();
+        if declared.len() > SHOWN {
+            declared.truncate(SHOWN);
+            declared.push(String::from("..."));
+        }
+        let about = String::from("what this file declares");
+        Some(Meaning { code: declared.join("\n"), about, target: Some((index, Span::default())) })
     }
 
     /// What a name in an expression means.

@@ -4,16 +4,18 @@ use anyhow::{Context as _, Result};
 use kleene::syntax::format;
 use lsp_server::{Connection, ErrorCode, Message, Notification, Request, RequestId, Response};
 use lsp_types::{
+    CodeActionKind, CodeActionOptions, CodeActionParams, CodeActionProviderCapability,
     CompletionOptions, CompletionParams, DidChangeTextDocumentParams, DidCloseTextDocumentParams,
     DidOpenTextDocumentParams, DocumentFormattingParams, DocumentSymbolParams,
     GotoDefinitionParams, Hover, HoverContents, HoverParams, HoverProviderCapability, Location,
-    MarkupContent, MarkupKind, OneOf, PublishDiagnosticsParams, ServerCapabilities,
+    MarkupContent, MarkupKind, OneOf, PublishDiagnosticsParams, Range, ServerCapabilities,
     TextDocumentPositionParams, TextDocumentSyncCapability, TextDocumentSyncKind, TextEdit, Uri,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::actions::actions;
 use super::complete::complete;
 use super::diagnose::diagnose;
 use super::documents::Documents;
@@ -40,6 +42,10 @@ fn capabilities() -> ServerCapabilities {
             trigger_characters: Some([".", "$", "[", "{", "(", "`"].map(String::from).to_vec()),
             ..CompletionOptions::default()
         }),
+        code_action_provider: Some(CodeActionProviderCapability::Options(CodeActionOptions {
+            code_action_kinds: Some(vec![CodeActionKind::QUICKFIX]),
+            ..CodeActionOptions::default()
+        })),
         definition_provider: Some(OneOf::Left(true)),
         document_formatting_provider: Some(OneOf::Left(true)),
         document_symbol_provider: Some(OneOf::Left(true)),
@@ -127,6 +133,11 @@ impl Server<'_> {
                 let edit = TextEdit { range, new_text: formatted };
                 Some(if is_same { Vec::new() } else { vec![edit] })
             }),
+            "textDocument/codeAction" => answer(id, params, |params: CodeActionParams| {
+                let uri = params.text_document.uri;
+                let document = self.documents.get(uri.as_str())?;
+                Some(actions(&uri, &document.source.text, &params.context.diagnostics))
+            }),
             "textDocument/documentSymbol" => answer(id, params, |params: DocumentSymbolParams| {
                 let document = self.documents.get(params.text_document.uri.as_str())?;
                 Some(symbols(&document.source.text))
@@ -174,7 +185,10 @@ impl Server<'_> {
         } else {
             uri::from_path(std::path::Path::new(&*target.name))?
         };
-        Some(Location { uri, range: Lines::new(&target.text).range(span) })
+        let lines = Lines::new(&target.text);
+        let start = lines.position(span.start as usize);
+        let end = lines.position(span.end as usize);
+        Some(Location { uri, range: Range { start, end } })
     }
 
     fn notification(&mut self, notification: Notification) -> Result<()> {

@@ -218,6 +218,11 @@ fn files_are_looked_for_beside_the_document_and_in_the_editor_first() {
         "```cep\nevent login { user: string, ip: ip }\n```\nWho logs in.\n\ndeclared in `events.cep`"
     );
 
+    let found = editor.ask("textDocument/definition", place(&uri("main.cep"), 0, 8));
+    assert_eq!(found["uri"], uri("events.cep"));
+    let found = editor.ask("textDocument/hover", place(&uri("main.cep"), 0, 8));
+    assert_eq!(found["contents"]["value"], "```cep\nevent login\n```\nwhat this file declares");
+
     // What the editor holds counts, though it is not saved.
     editor.open(&uri("events.cep"), "event login { user: string, address: ip }\nevent x {");
     let told = editor.diagnostics(&uri("main.cep"));
@@ -459,6 +464,26 @@ fn documents_are_formatted_as_kleene_fmt_does() {
     // What has mistakes stays.
     editor.change(URI, 3, "event a { x: ");
     assert_eq!(editor.ask("textDocument/formatting", params), Value::Null);
+    assert!(editor.stop());
+}
+
+#[test]
+fn a_name_that_was_meant_is_put_in() {
+    let mut editor = Editor::start();
+    editor.open(
+        URI,
+        "event paid { amount: int }\nrule r { key amount match paid[ammount > 1 and 1 > \"x\"] }",
+    );
+    let told = editor.diagnostics(URI);
+    assert_eq!(told.len(), 2, "{told:#?}");
+    let params = json!({
+        "textDocument": { "uri": URI }, "range": told[0]["range"], "context": { "diagnostics": told },
+    });
+    let actions = editor.ask("textDocument/codeAction", params);
+    assert_eq!(actions.as_array().unwrap().len(), 1, "{actions:#?}");
+    assert_eq!(actions[0]["title"], "Write `amount`");
+    let edit = &actions[0]["edit"]["changes"][URI][0];
+    assert_eq!((&edit["newText"], &edit["range"]), (&json!("amount"), &told[0]["range"]));
     assert!(editor.stop());
 }
 

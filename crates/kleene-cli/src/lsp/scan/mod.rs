@@ -50,6 +50,8 @@ pub(super) enum Role {
     },
     /// `$name`
     Param,
+    /// The path of a file that is used.
+    Used,
     /// A function.
     Function,
     /// A part of the key.

@@ -812,6 +812,7 @@ impl<'t> Walker<'t> {
             {
                 text.trim_matches('"').clone_into(&mut item.name);
                 item.name_span = token.span;
+                self.mark(token.span, Role::Used);
             }
             self.top().slot = Slot::Item;
             return;
