@@ -2,9 +2,13 @@
 
 use kleene::hir::functions;
 use kleene::syntax::{TokenKind, is_name, tokens};
-use lsp_types::{CompletionItem, CompletionItemKind, Documentation, MarkupContent, MarkupKind};
+use lsp_types::{
+    CompletionItem, CompletionItemKind, CompletionTextEdit, Documentation, MarkupContent,
+    MarkupKind, Range, TextEdit,
+};
 
 use super::names::Set;
+use super::position::Lines;
 use super::scan::{Given, ItemKind, Kind, RuleScan, Slot, scan};
 use super::words;
 
@@ -53,7 +57,14 @@ pub(super) fn complete(set: &Set, at: usize) -> Vec<CompletionItem> {
         Kind::Condition(step) => Some(step.as_str()),
         _ => None,
     });
-    let mut offer = Offer { set, rule, items: Vec::new() };
+    // What is typed is replaced, with the back-quotes that stand around it already.
+    let is_quoted = text.get(start..).is_some_and(|rest| rest.starts_with('`'));
+    let is_closed =
+        is_quoted && start < at && text.get(at..).is_some_and(|rest| rest.starts_with('`'));
+    let lines = Lines::new(text);
+    let range =
+        Range { start: lines.position(start), end: lines.position(at + usize::from(is_closed)) };
+    let mut offer = Offer { set, rule, range, is_quoted, items: Vec::new() };
     match &end.slot {
         Slot::Item | Slot::Free | Slot::Clause => {}
         Slot::Words(words) => offer.words(words),
@@ -164,6 +175,10 @@ fn word_start(text: &str, at: usize) -> Option<usize> {
 struct Offer<'s> {
     set: &'s Set,
     rule: Option<&'s RuleScan>,
+    /// What is replaced.
+    range: Range,
+    /// Whether it starts with a back-quote.
+    is_quoted: bool,
     items: Vec<CompletionItem>,
 }
 
@@ -182,12 +197,30 @@ impl Offer<'_> {
             }
             _ => !is_name(label),
         };
+        self.push(label, kind, detail, rank, needs_quotes);
+    }
+
+    fn push(
+        &mut self,
+        label: &str,
+        kind: CompletionItemKind,
+        detail: &str,
+        rank: u8,
+        needs_quotes: bool,
+    ) {
+        if self.is_quoted && kind == CompletionItemKind::KEYWORD {
+            return;
+        }
+        let needs_quotes = needs_quotes || self.is_quoted;
+        let new_text = if needs_quotes { format!("`{label}`") } else { label.to_owned() };
         self.items.push(CompletionItem {
             label: label.to_owned(),
             kind: Some(kind),
             detail: (!detail.is_empty()).then(|| detail.to_owned()),
-            insert_text: needs_quotes.then(|| format!("`{label}`")),
+            // Editors look for what is typed at the start of this.
+            filter_text: Some(if self.is_quoted { new_text.clone() } else { label.to_owned() }),
             sort_text: Some(format!("{rank}{label}")),
+            text_edit: Some(CompletionTextEdit::Edit(TextEdit { range: self.range, new_text })),
             ..CompletionItem::default()
         });
     }
@@ -265,11 +298,9 @@ impl Offer<'_> {
         let items = self.set.items(ItemKind::Param);
         params.extend(items.map(|(_, item)| (item.name.clone(), item.detail.clone())));
         for (name, detail) in params {
-            // Behind the sign the name alone is inserted, and it needs no quotes there.
-            let count = self.items.len();
-            self.add(&format!("{sign}{name}"), CompletionItemKind::CONSTANT, &detail, 1);
-            if let Some(item) = self.items.get_mut(count) {
-                item.insert_text = None;
+            let label = format!("{sign}{name}");
+            if !self.items.iter().any(|item| item.label == label) {
+                self.push(&label, CompletionItemKind::CONSTANT, &detail, 1, false);
             }
         }
     }

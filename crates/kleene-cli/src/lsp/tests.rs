@@ -440,10 +440,20 @@ fn what_can_come_is_offered() {
             assert!(!found.contains(&String::from(*label)), "{label} in {found:?} for\n{text}");
         }
     }
-    // A name that is no word goes into back-quotes, and says what it is.
-    let answer = at_cursor("textDocument/completion", &format!("{events}rule r {{ match a[<|>"));
-    let item = answer.as_array().unwrap().iter().find(|item| item["label"] == "my field").unwrap();
-    assert_eq!((&item["insertText"], &item["detail"]), (&json!("`my field`"), &json!("string")));
+    // A name that is no word goes into back-quotes, those that are there included.
+    for (typed, from, to) in [("<|>", 0, 0), ("`<|>", 0, 1), ("`<|>`", 0, 2), ("my<|>", 0, 2)] {
+        let text = format!("{events}rule r {{ match a[{typed}");
+        let answer = at_cursor("textDocument/completion", &text);
+        let items = answer.as_array().unwrap();
+        let item = items.iter().find(|item| item["label"] == "my field").unwrap();
+        let edit = &item["textEdit"];
+        let at = "rule r { match a[".len();
+        assert_eq!((&edit["newText"], &item["detail"]), (&json!("`my field`"), &json!("string")));
+        let range = (&edit["range"]["start"]["character"], &edit["range"]["end"]["character"]);
+        assert_eq!(range, (&json!(at + from), &json!(at + to)), "{typed}");
+        let is_quoted = typed.starts_with('`');
+        assert_eq!(items.iter().any(|item| item["label"] == "not"), !is_quoted, "{typed}");
+    }
 }
 
 #[test]
