@@ -228,6 +228,33 @@ fn deadlines_move_with_their_bounds() {
 }
 
 #[test]
+fn deadlines_that_events_say_are_read_from_them() {
+    let with = |length: &str| {
+        RuleSet::parse(&format!(
+            "event a {{ k: int, n: int, at: time, sla: duration, more: duration }}
+             event b {{ k: int, n: int, at: time }}
+             rule r {{ key k  match a as o -> not b for {length} }}"
+        ))
+        .unwrap()
+    };
+    let mut engine: Engine<Record> = Engine::builder().rules(with("9s")).build().unwrap();
+    let mut told = Vec::new();
+    let at = ("at", Value::Time(Timestamp::from_millis(0)));
+    let times = [("sla", Value::Duration(4000)), ("more", Value::Duration(6000))];
+    let fields = [("k", 1.into()), ("n", 1.into()), at].into_iter().chain(times);
+    let first = Record::from_fields(engine.schema(), "a", fields).unwrap();
+    engine.push(&first, &mut told).unwrap();
+    for (length, ends) in [("o.sla", 4), ("o.more", 6), ("5s", 5), ("o.more", 6)] {
+        let done = engine.replace_rules(&with(length)).unwrap();
+        assert_eq!((&done.rules[0].verdict, done.rules[0].kept), (&Verdict::Kept, 1), "{length}");
+        let deadline = engine.partials("r")[0].deadline();
+        assert_eq!(deadline, Some(Timestamp::from_millis(1000 * ends)), "{length}");
+    }
+    engine.advance(Timestamp::from_millis(9000), &mut told);
+    assert_eq!(shown(&told), ["match o1 @6"]);
+}
+
+#[test]
 fn what_a_new_condition_asks_of_captured_events_is_found_in_them() {
     let old = "match a as first -> b{2..} as bs -> c";
     let new = "match a as first -> b{2..} as bs

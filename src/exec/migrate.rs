@@ -78,6 +78,7 @@ impl Migration {
             groups: groups.collect(),
             same_body: contents.0.steps == contents.1.steps
                 && contents.0.conditions == contents.1.conditions
+                && contents.0.lengths == contents.1.lengths
                 && contents.0.body == contents.1.body,
             extent: match (kept, lost) {
                 (_, false) => Extent::All,
@@ -131,10 +132,12 @@ impl Migration {
                 }
             }
         }
+        // Of its own events one can say that it is over already; that is still to be told.
+        let was_over = run.deadline <= run.last;
         let mut run = Run { state, extra, ..*run };
         run.deadline = Times { program, chains, extras, run: &run }.deadline();
         // With a bound that is shorter now it may never have come so far.
-        if run.deadline <= run.last {
+        if run.deadline <= run.last && !was_over {
             extras.release(extra);
             return None;
         }
