@@ -1149,7 +1149,15 @@ impl<'p> Tree<'p> {
                     next.reached = Reached::FromLoop;
                 }
             }
-            moves.push((Guard::always().unless(until), Move::Proceed(next)));
+            let open = Guard::always().unless(until);
+            match quantifier.until {
+                Some(until) if is_greedy(quantifier) => {
+                    let free = Position { reached: Reached::AfterUntil, ..next.clone() };
+                    moves.push((open.clone().and(Guard::Fits(until)), Move::Proceed(free)));
+                    moves.push((open.unless(Some(until)), Move::Proceed(next)));
+                }
+                _ => moves.push((open, Move::Proceed(next))),
+            }
         }
         let nots = match group.turn {
             FIRST => self.nots_before(outer, group.index),

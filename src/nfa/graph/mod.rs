@@ -420,12 +420,16 @@ impl<'p> Builder {
         if let ItemKind::Group { body, .. } = &place.item().kind {
             let joint = self.state(Role::Normal)?;
             if is_greedy(quantifier) {
+                if quantifier.until.is_some() {
+                    let copy = self.copy(sink)?;
+                    self.originals.insert(sink, copy);
+                }
                 let head = self.head_guard(place, body);
                 self.make_wait(sink, head);
             }
             let always = self.proceed_guard(place);
             let head = self.group_body(place, quantifier, body, joint, false)?;
-            self.add(head, Verb::Proceed, sink, always);
+            self.leave(head, sink, quantifier, always);
             self.add(joint, Verb::Proceed, head, always);
             return Ok(head);
         }
@@ -484,7 +488,7 @@ impl<'p> Builder {
             let always = self.proceed_guard(place);
             let head = self.group_body(place, quantifier, body, sink, first)?;
             if waiting.optional {
-                self.add(head, Verb::Proceed, proceed, always);
+                self.leave(head, proceed, quantifier, always);
             }
             return Ok(head);
         }
@@ -495,17 +499,7 @@ impl<'p> Builder {
         self.add_take(place, state, target, waiting.take, waiting.gap);
         if waiting.optional {
             let always = self.proceed_guard(place);
-            match quantifier.until {
-                Some(until) if is_greedy(quantifier) => {
-                    let until = self.graph.guards.condition(until);
-                    let original = self.originals.get(&proceed).copied().unwrap_or(proceed);
-                    let ended = self.graph.guards.and(always, until);
-                    self.add(state, Verb::Proceed, original, ended);
-                    let open = self.unless(always, Some(until));
-                    self.add(state, Verb::Proceed, proceed, open);
-                }
-                _ => self.add(state, Verb::Proceed, proceed, always),
-            }
+            self.leave(state, proceed, quantifier, always);
         }
         if let Some(ignore) = waiting.ignore {
             if waiting.optional || place.heads_optional_group() {
@@ -519,6 +513,22 @@ impl<'p> Builder {
             }
         }
         Ok(state)
+    }
+
+    /// Lets a repetition that may be left out be left out. Once its `until` has come, a greedy loop
+    /// holds nothing back from what follows.
+    fn leave(&mut self, state: StateId, to: StateId, quantifier: &Quantifier, when: GuardId) {
+        match quantifier.until {
+            Some(until) if is_greedy(quantifier) => {
+                let until = self.graph.guards.condition(until);
+                let original = self.originals.get(&to).copied().unwrap_or(to);
+                let ended = self.graph.guards.and(when, until);
+                self.add(state, Verb::Proceed, original, ended);
+                let open = self.unless(when, Some(until));
+                self.add(state, Verb::Proceed, to, open);
+            }
+            _ => self.add(state, Verb::Proceed, to, when),
+        }
     }
 
     fn group_body(
