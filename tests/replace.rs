@@ -158,6 +158,40 @@ fn what_has_passed_a_change_is_given_up() {
 }
 
 #[test]
+fn the_table_in_live_rules_md_holds() {
+    // What a partial match that waits for `b` does, and one that waits for `c`.
+    let edits = [
+        ("a -> b -> c[n > 1] within 1h", true, true),
+        ("a -> b -> d within 1h", true, true),
+        ("a -> b -> c -> d within 1h", true, true),
+        ("a -> b[n > 1] -> c within 1h", true, false),
+        ("a -> d -> c within 1h", true, false),
+        ("a -> d -> b -> c within 1h", true, false),
+        ("a -> b -> not d -> c within 1h", true, true),
+        ("a -> not d -> b -> c within 1h", true, false),
+        ("a[n > 1] -> b -> c within 1h", false, false),
+        ("a -> b -> c within 2h", true, true),
+        ("a -> b -> c within 30m", true, true),
+        ("a -> b -> c", true, true),
+        ("a -> b -> c within 1h  emit { n: a.n }", true, true),
+        ("a -> b -> c within 1h  on timeout emit { n: a.n }", true, true),
+        ("a -> b -> c within 1h  skip to next", true, true),
+        ("a as x -> b -> c within 1h", false, false),
+        ("a -> b as x -> c within 1h", true, false),
+        ("a -> b -> c as x within 1h", true, true),
+        ("a -> next b -> c within 1h", false, false),
+        ("a -> b -> c within 1h  key k", false, false),
+    ];
+    for (edit, waits_for_b, waits_for_c) in edits {
+        for (events, expected) in [("a1", waits_for_b), ("a1 b1", waits_for_c)] {
+            let (change, _) =
+                replaced("match a -> b -> c within 1h", events, &format!("match {edit}"));
+            assert_eq!(change.kept == 1, expected, "{edit} after {events}: {change}");
+        }
+    }
+}
+
+#[test]
 fn a_change_in_the_middle_keeps_what_waits_before_it() {
     let (old, new) = ("match a -> b -> c  skip none", "match a -> b[n > 1] -> c  skip none");
     let (change, mut engine) = replaced(old, "a1 b1 a2", new);
