@@ -97,6 +97,7 @@ pub use stats::Stats;
 pub use told::{Expired, Found, Match, Output, Partial, Timeout};
 pub use watermark::SourceId;
 
+pub(crate) use derived::Feeder;
 pub(crate) use reorder::Reorder;
 pub(crate) use told::RuleInfo;
 pub(crate) use watermark::{Progress, Strategy};

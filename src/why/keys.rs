@@ -144,9 +144,8 @@ impl Wanted {
     }
 
     /// Whether these are the values of the key.
-    pub(super) fn is(&self, values: &[Value]) -> bool {
-        values.len() == self.parts.len()
-            && values.iter().zip(&self.parts).all(|(value, text)| is_written(value.as_ref(), text))
+    fn is(&self, values: &[Value]) -> bool {
+        is_key(&self.parts, values)
     }
 
     fn remember(&mut self, values: &[Value]) {
@@ -185,6 +184,12 @@ impl Wanted {
         let others = others.filter(|other| Some(*other) != near).take(count);
         (near, others.collect(), self.others.len())
     }
+}
+
+/// Whether these are the values that were written as `parts`.
+pub(super) fn is_key(parts: &[String], values: &[Value]) -> bool {
+    values.len() == parts.len()
+        && values.iter().zip(parts).all(|(value, text)| is_written(value.as_ref(), text))
 }
 
 /// A value without quotes, as it is typed.

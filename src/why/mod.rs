@@ -28,6 +28,7 @@
 mod judge;
 mod keys;
 mod render;
+mod shadow;
 mod story;
 mod tracer;
 

@@ -37,13 +37,29 @@ impl<E: Event> fmt::Display for Story<'_, E> {
             writeln!(f, "\n... {} before these are left out", entries(tracer.left_out))?;
         }
         let mut before_end = true;
-        for entry in tracer.entries() {
+        let mut rest = tracer.entries().peekable();
+        while let Some(entry) = rest.next() {
             if entry.at_end && before_end {
                 before_end = false;
                 self.end_of_input(f)?;
             }
             f.write_str("\n")?;
             write!(f, "{entry}")?;
+            // A series of events that the rule does not see is not worth more than the first.
+            if let Cause::Unseen(first) = &entry.cause {
+                let mut more = 0;
+                let mut last = None;
+                while let Some(next) = rest.next_if(|next| match &next.cause {
+                    Cause::Unseen(seen) => seen.ty == first.ty && next.at_end == entry.at_end,
+                    _ => false,
+                }) {
+                    more += 1;
+                    last = Some(next.at);
+                }
+                if let Some(last) = last {
+                    writeln!(f, "    ... and {more} more up to {}", clock(last, entry.at))?;
+                }
+            }
         }
         if tracer.left_out > 0 && !tracer.keeps_last() {
             writeln!(f, "\n... {} after these are left out", entries(tracer.left_out))?;
@@ -175,6 +191,9 @@ impl<E: Event> Story<'_, E> {
             counted(counts.matches, "match"),
             counted(counts.timeouts, "timeout"),
         )?;
+        if counts.suppressed > 0 {
+            write!(f, ", {} suppressed", grouped(counts.suppressed))?;
+        }
         if counts.late > 0 {
             write!(f, ", {} late", grouped(counts.late))?;
         }
@@ -371,7 +390,13 @@ fn write_effect(f: &mut String, effect: &Effect, at: Timestamp) -> fmt::Result {
             let what = if *matched { "it had matched" } else { "its time had run out" };
             format!("{number}is over: this came {by} too late, {what} at {}", clock(*ended, at))
         }
-        Fate::Overflow => String::from("too many partial matches: not all are followed"),
+        Fate::Overflow if effect.partial.is_some() => {
+            format!("{number}is dropped: there are too many partial matches (`limit`)")
+        }
+        Fate::Failed => {
+            String::from("the run ends here: there are too many partial matches (`limit`, `fail`)")
+        }
+        Fate::Overflow => String::from("there are too many partial matches (`limit`)"),
     };
     writeln!(f, "    {text}")?;
     for line in lines {
@@ -380,7 +405,11 @@ fn write_effect(f: &mut String, effect: &Effect, at: Timestamp) -> fmt::Result {
     if let Some(told) = &effect.told
         && !told.emit.is_null()
     {
-        let word = if told.is_timeout { "timeout" } else { "match" };
+        let word = match (told.is_timeout, told.is_suppressed) {
+            (true, _) => "timeout",
+            (false, true) => "not told, as another was shortly before (`suppress`):",
+            (false, false) => "match",
+        };
         writeln!(f, "       {word} {}", told.emit)?;
     }
     let says_waits = !matches!(effect.fate, Fate::Skipped(_));
@@ -488,9 +517,10 @@ impl fmt::Display for Seen {
             let fields = fields.map(|(name, value)| format!("{name}: {}", shown(value)));
             write!(f, " {{ {} }}", fields.collect::<Vec<_>>().join(", "))?;
         }
-        match self.line {
-            Some(line) => write!(f, "  (line {line})"),
-            None => Ok(()),
+        match (&self.made_by, self.line) {
+            (Some(rule), _) => write!(f, "  (made by the rule `{rule}`)"),
+            (None, Some(line)) => write!(f, "  (line {line})"),
+            (None, None) => Ok(()),
         }
     }
 }

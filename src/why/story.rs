@@ -65,6 +65,8 @@ pub enum Cause {
 pub struct Seen {
     /// Its line in the input, from 1, if the host has said it.
     pub line: Option<u64>,
+    /// The rule that made it, if one did (`emit as`).
+    pub made_by: Option<Arc<str>>,
     /// Its type.
     pub ty: Arc<str>,
     /// Its fields, without those that are null, the event time and the key.
@@ -91,6 +93,8 @@ pub struct Effect {
 pub struct Told {
     /// Whether it is a timeout.
     pub is_timeout: bool,
+    /// Whether it was not told after all, as another was told before (`suppress`).
+    pub is_suppressed: bool,
     /// When it was told.
     pub at: Timestamp,
     /// What the rule emits; null if it says nothing.
@@ -197,8 +201,10 @@ pub enum Fate {
         /// Whether it matched.
         matched: bool,
     },
-    /// There were too many partial matches.
+    /// There were too many partial matches: it was dropped, or where it has no number not begun.
     Overflow,
+    /// There were too many partial matches, and the rule wants the run to end then.
+    Failed,
 }
 
 impl Fate {
@@ -223,6 +229,7 @@ impl Fate {
             Fate::TurnCame => "turn came",
             Fate::TooLate { .. } => "too late",
             Fate::Overflow => "overflow",
+            Fate::Failed => "failed",
         }
     }
 }

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use super::judge::{Judge, Roles, Teller};
 use super::keys::{self, KeyError, Wanted, Whose};
+use super::shadow::{Made, Shadow};
 use super::story::{Cause, Effect, Entry, Fate, Misfit, Seen, Then, Told, Waits};
 use crate::event::Event;
 use crate::exec::{KeyState, Limits, Matcher, Outcome, OutcomeKind, Place, Store, Waiting};
 use crate::explain::Words;
-use crate::hir::{Rule, SkipStrategy, StageId};
+use crate::hir::{LimitPolicy, Rule, SkipStrategy, StageId};
 use crate::nfa::Action;
 use crate::pattern::Pattern;
 use crate::ruleset::RuleSet;
@@ -43,6 +44,9 @@ pub struct Tracer<E: Event> {
     progress: Progress,
     source: SourceId,
     buffer: Reorder<Arrived<E>>,
+    /// The rules that matter beside this one.
+    shadow: Option<Shadow<E>>,
+    rules: Option<RuleSet>,
     pub(super) watermark: Timestamp,
     /// The event that moved time last: its line and its time.
     moved_by: Option<(Option<u64>, Timestamp)>,
@@ -72,6 +76,7 @@ struct Arrived<E> {
     event: E,
     line: Option<u64>,
     is_seen: bool,
+    made_by: Option<Arc<str>>,
 }
 
 /// A partial match that time has ended.
@@ -99,6 +104,8 @@ pub struct Counts {
     pub partials: u64,
     /// Matches of the key.
     pub matches: u64,
+    /// Matches of the key that were not told, as another was told before (`suppress`).
+    pub suppressed: u64,
     /// Timeouts of the key.
     pub timeouts: u64,
     /// Events of the key that wait for time to pass.
@@ -186,7 +193,10 @@ impl<E: Event> Tracer<E> {
         })?;
         let schema = Arc::new(rules.schema().clone());
         let builder = stream::Builder::new().rule(schema, Arc::new(found.clone()));
-        Tracer::build(builder, key)
+        let mut tracer = Tracer::build(builder, key)?;
+        tracer.rules = Some(rules.clone());
+        tracer.cast_shadow(None);
+        Ok(tracer)
     }
 
     /// The same for a pattern that was built in Rust.
@@ -225,6 +235,8 @@ impl<E: Event> Tracer<E> {
             progress,
             source,
             buffer: Reorder::new(),
+            shadow: None,
+            rules: None,
             watermark: Timestamp::MIN,
             moved_by: None,
             newest: None,
@@ -250,7 +262,15 @@ impl<E: Event> Tracer<E> {
         self.strategy = Strategy::OutOfOrder(duration_to_millis(bound));
         self.progress = Progress::new(self.strategy);
         self.source = self.progress.source("");
+        self.cast_shadow(Some(bound));
         self
+    }
+
+    fn cast_shadow(&mut self, out_of_order: Option<Duration>) {
+        let RuleInfo { rule, schema, .. } = &self.info;
+        let rules = self.rules.as_ref();
+        let parts = self.wanted.parts();
+        self.shadow = rules.and_then(|rules| Shadow::new(rules, rule, schema, parts, out_of_order));
     }
 
     /// Keeps only the first `count` entries of the story; 1,000 by default. What is left out is
@@ -299,6 +319,10 @@ impl<E: Event> Tracer<E> {
             return;
         }
         self.counts.events += 1;
+        if let Some(shadow) = &mut self.shadow {
+            // Fails where a limit says so (`fail`): what came up to there still counts.
+            let _ = shadow.push(event);
+        }
         let (whose, key) = self.wanted.whose(&self.info.rule, &self.info.schema, event);
         let is_ours = matches!(whose, Whose::Ours | Whose::Unseen);
         if whose == Whose::Ours && self.key.is_empty() {
@@ -325,14 +349,15 @@ impl<E: Event> Tracer<E> {
         }
         self.newest = self.newest.max(Some(time));
         self.progress.observe(self.source, time);
-        let arrived = || Arrived { event: event.clone(), line, is_seen: whose == Whose::Ours };
+        let is_seen = whose == Whose::Ours;
+        let arrived = || Arrived { event: event.clone(), line, is_seen, made_by: None };
         if self.progress.is_sorted() {
             self.moved_by = Some((line, time));
             self.watermark = self.watermark.max(self.progress.watermark());
             if is_ours {
                 self.release(&arrived());
             } else {
-                self.fire(time);
+                self.catch_up(time, false);
             }
             return;
         }
@@ -349,6 +374,9 @@ impl<E: Event> Tracer<E> {
     pub fn advance(&mut self, to: Timestamp) {
         if !self.finished {
             self.moved_by = None;
+            if let Some(shadow) = &mut self.shadow {
+                shadow.advance(to);
+            }
             self.progress.advance(self.source, to.min(Timestamp::MAX.plus_millis(-1)));
             self.follow();
         }
@@ -372,6 +400,9 @@ impl<E: Event> Tracer<E> {
         self.finished = true;
         let watermark = self.watermark;
         self.moved_by = None;
+        if let Some(shadow) = &mut self.shadow {
+            shadow.finish();
+        }
         self.move_to(Timestamp::MAX);
         self.watermark = watermark;
         let before = self.waiting();
@@ -459,7 +490,32 @@ impl<E: Event> Tracer<E> {
         while let Some(arrived) = self.buffer.take_until(to) {
             self.release(&arrived);
         }
-        self.fire(to);
+        self.catch_up(to, true);
+    }
+
+    /// Handles the deadlines up to `to` and takes what other rules have made before it, in the order
+    /// of time; up to and including it where the moment `is_over`.
+    fn catch_up(&mut self, to: Timestamp, is_over: bool) {
+        loop {
+            let made = self.shadow.as_ref().and_then(|shadow| shadow.heard.made.front());
+            let made = made.map(|(time, _)| *time);
+            let Some(time) = made.filter(|time| *time < to || is_over && *time == to) else {
+                break self.fire(to);
+            };
+            self.fire(time);
+            let shadow = self.shadow.as_mut();
+            let Some((_, made)) = shadow.and_then(|shadow| shadow.heard.made.pop_front()) else {
+                break;
+            };
+            let Made { event, by } = made;
+            let (whose, key) = self.wanted.whose(&self.info.rule, &self.info.schema, &event);
+            if whose == Whose::Ours {
+                if self.key.is_empty() {
+                    self.key = key;
+                }
+                self.take(&Arrived { event, line: None, is_seen: true, made_by: Some(by) });
+            }
+        }
     }
 
     /// Handles the deadlines up to `to`, one after the other.
@@ -492,17 +548,22 @@ impl<E: Event> Tracer<E> {
             &mut dyn FnMut(Outcome<'_, E>),
         ) -> usize,
     ) -> (Vec<Heard>, usize) {
-        let Tracer { info, matcher, store, state, key, counts, .. } = self;
+        let Tracer { info, matcher, store, state, key, counts, shadow, .. } = self;
         let mut told = Vec::new();
         let mut tell = |outcome: Outcome<'_, E>| {
             let captured = outcome.captures().numbered().map(|(stage, seq, _)| (stage, seq));
             let is_timeout = outcome.kind() == OutcomeKind::Timeout;
+            let quiet = shadow.as_mut().filter(|_| !is_timeout && info.rule.suppress.is_some());
+            let is_suppressed =
+                quiet.and_then(|shadow| shadow.heard.quiet.pop_front()).unwrap_or(false);
             counts.timeouts += u64::from(is_timeout);
-            counts.matches += u64::from(!is_timeout);
+            counts.suppressed += u64::from(is_suppressed);
+            counts.matches += u64::from(!is_timeout && !is_suppressed);
             told.push(Heard {
                 captured: captured.collect(),
                 told: Told {
                     is_timeout,
+                    is_suppressed,
                     at: outcome.at(),
                     emit: Match::new(info, key, outcome).emit(),
                 },
@@ -591,10 +652,15 @@ impl<E: Event> Tracer<E> {
 
     /// Gives an event of the key to the rule, after the deadlines up to its time.
     fn release(&mut self, arrived: &Arrived<E>) {
-        let Arrived { event, line, is_seen } = arrived;
+        self.catch_up(arrived.event.time(), false);
+        self.take(arrived);
+    }
+
+    /// Gives it to the rule; what is due before it has been handled.
+    fn take(&mut self, arrived: &Arrived<E>) {
+        let Arrived { event, line, is_seen, made_by } = arrived;
         let time = event.time();
-        self.fire(time);
-        let seen = self.seen(event, *line);
+        let seen = Seen { made_by: made_by.clone(), ..self.seen(event, *line) };
         if !is_seen {
             self.add(time, Cause::Unseen(seen), Vec::new());
             return;
@@ -608,8 +674,13 @@ impl<E: Event> Tracer<E> {
         let (told, dropped) = self.collect(|matcher, store, state, sink| {
             matcher.push(store, state, event, seq, &mut |outcome| sink(outcome))
         });
-        let effects = self.after_event(&before, &mut judged, told, seq, dropped > 0, event);
+        let mut effects = self.after_event(&before, &mut judged, told, seq, dropped > 0, event);
+        let fails = dropped > 0 && self.matcher.limits().policy == LimitPolicy::Fail;
+        if fails {
+            effects.push(Effect { partial: None, fate: Fate::Failed, told: None, waits: None });
+        }
         self.add(time, Cause::Event(seen), effects);
+        self.finished |= fails;
     }
 
     /// What there is to say of an event before it changes anything: for each partial match, and for
@@ -797,7 +868,7 @@ impl<E: Event> Tracer<E> {
                 None => Fate::Overflow,
             };
             effects.push(Effect { partial: None, fate, told: None, waits: None });
-        } else if overflow {
+        } else if overflow && effects.iter().all(|effect| effect.fate != Fate::Overflow) {
             effects.push(Effect { partial: None, fate: Fate::Overflow, told: None, waits: None });
         }
         // What came too late for a partial match that time has ended is what people ask for most.
@@ -924,7 +995,8 @@ impl<E: Event> Tracer<E> {
         let schema = &self.info.schema;
         if ty.index() >= schema.len() {
             let name = event.describe().unwrap_or("event");
-            return Seen { line, ty: name.into(), fields: Vec::new() };
+            let (ty, fields) = (name.into(), Vec::new());
+            return Seen { line, made_by: None, ty, fields };
         }
         let ty = schema.ty(ty);
         let is_key = |name: &str| self.info.rule.key.iter().any(|part| *part.name == *name);
@@ -934,7 +1006,8 @@ impl<E: Event> Tracer<E> {
         let fields = fields
             .map(|(index, field)| (field.name.clone(), event.field(FieldId::new(index)).to_value()))
             .filter(|(_, value)| !value.is_null());
-        Seen { line, ty: ty.name.clone(), fields: fields.take(SHOWN_FIELDS).collect() }
+        let (ty, fields) = (ty.name.clone(), fields.take(SHOWN_FIELDS).collect());
+        Seen { line, made_by: None, ty, fields }
     }
 
     fn add(&mut self, at: Timestamp, cause: Cause, effects: Vec<Effect>) {

@@ -43,6 +43,20 @@ impl Loaded {
         format!("the rules declare {}", names.join(", "))
     }
 
+    /// The rule of this name, or the only one where none is named.
+    pub(crate) fn pick<'a>(&'a self, name: Option<&'a str>) -> Result<&'a Rule> {
+        let names = || self.rules.iter().map(|rule| &*rule.name).collect::<Vec<_>>().join(", ");
+        match (name, &self.rules[..]) {
+            (_, []) => bail!("there is no rule in these files"),
+            (Some(name), _) => match self.set.rule(name) {
+                Some(rule) => Ok(rule),
+                None => bail!("there is no rule `{name}` (--rule); there are: {}", names()),
+            },
+            (None, [rule]) => Ok(rule),
+            (None, _) => bail!("which rule? `--rule NAME` names one of: {}", names()),
+        }
+    }
+
     /// Fails if the input is said to be of a type that no rule declares.
     pub(crate) fn refuse_unknown_type(&self, events: &InputArgs) -> Result<()> {
         match &events.event_type {

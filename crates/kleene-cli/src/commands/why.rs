@@ -13,7 +13,7 @@ use crate::args::WhyArgs;
 use crate::input::{self, Feed, Fill, Item};
 use crate::interrupt::Interrupt;
 use crate::output::write_value;
-use crate::rules::{self, Loaded};
+use crate::rules;
 
 /// Follows a key of a rule through an input and prints its story.
 pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
@@ -25,23 +25,13 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
         }
     };
     loaded.refuse_unknown_type(&args.events)?;
-    let rule = rule(args, &loaded)?;
-    if args.key.is_empty() {
-        let parts: Vec<&str> = loaded
-            .set
-            .rule(rule)
-            .iter()
-            .flat_map(|rule| &rule.key)
-            .map(|part| &*part.name)
-            .collect();
-        if !parts.is_empty() {
-            bail!(
-                "which key? `--key VALUE` names one; the key of `{rule}` is {}",
-                parts.join(", ")
-            );
-        }
+    let rule = loaded.pick(args.rule.as_deref())?;
+    if args.key.is_empty() && !rule.key.is_empty() {
+        let parts: Vec<&str> = rule.key.iter().map(|part| &*part.name).collect();
+        let (name, parts) = (&rule.name, parts.join(", "));
+        bail!("which key? `--key VALUE` names one; the key of `{name}` is {parts}");
     }
-    let mut tracer: Tracer<Record> = match Tracer::new(&loaded.set, rule, &args.key) {
+    let mut tracer: Tracer<Record> = match Tracer::new(&loaded.set, &rule.name, &args.key) {
         Ok(tracer) => tracer,
         Err(TraceError::Key(error)) => bail!("--key: {error}"),
         Err(error) => return Err(error.into()),
@@ -71,19 +61,6 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
         crate::say("hint: the input is empty");
     }
     Ok(ending)
-}
-
-/// The rule that is meant.
-fn rule<'a>(args: &'a WhyArgs, loaded: &'a Loaded) -> Result<&'a str> {
-    match (&args.rule, &loaded.rules[..]) {
-        (Some(name), _) => Ok(name),
-        (None, []) => bail!("there is no rule in these files"),
-        (None, [rule]) => Ok(&rule.name),
-        (None, rules) => {
-            let names: Vec<&str> = rules.iter().map(|rule| &*rule.name).collect();
-            bail!("which rule? `--rule NAME` names one of: {}", names.join(", "))
-        }
-    }
 }
 
 /// Gives all events to the tracer.
@@ -154,6 +131,7 @@ fn json_lines(tracer: &Tracer<Record>) -> String {
         "partial_matches": counts.partials,
         "matches": counts.matches,
         "timeouts": counts.timeouts,
+        "suppressed": counts.suppressed,
         "late": counts.late,
         "left_out": tracer.left_out(),
         "open": open,
@@ -180,7 +158,12 @@ fn of_entry(entry: &Entry) -> serde_json::Value {
     let event = event.map(|event| {
         let fields = event.fields.iter();
         let fields = fields.map(|(name, value)| (name.to_string(), of_value(value)));
-        json!({ "type": &*event.ty, "line": event.line, "fields": fields.collect::<Map<_, _>>() })
+        json!({
+            "type": &*event.ty,
+            "line": event.line,
+            "made_by": event.made_by.as_deref(),
+            "fields": fields.collect::<Map<_, _>>(),
+        })
     });
     json!({
         "kind": kind,
@@ -207,6 +190,7 @@ fn of_effect(effect: &Effect, entry: &Entry) -> serde_json::Value {
     let told = effect.told.as_ref().map(|told| {
         json!({
             "kind": if told.is_timeout { "timeout" } else { "match" },
+            "suppressed": told.is_suppressed,
             "at": told.at.to_string(),
             "emit": of_value(&told.emit),
         })

@@ -1,0 +1,148 @@
+//! What other rules and other keys have to do with a key: events that rules make (`emit as`), and
+//! matches that keep others quiet (`suppress`). An engine runs beside the tracer, just ahead of it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hashbrown::HashSet;
+
+use super::keys::is_key;
+use crate::event::Event;
+use crate::hir::{Emit, Rule};
+use crate::ruleset::RuleSet;
+use crate::schema::{Schema, TypeId};
+use crate::stream::{Builder, Engine, Feeder, Match, PushError, Sink, Timeout};
+use crate::time::Timestamp;
+
+/// The rules that have something to say about one rule, as an engine.
+pub(super) struct Shadow<E: Event> {
+    engine: Engine<E>,
+    pub(super) heard: Heard<E>,
+}
+
+/// What the engine told that matters.
+pub(super) struct Heard<E> {
+    /// The rule, with the events' numbers, and what they mean.
+    rule: Arc<Rule>,
+    schema: Arc<Schema>,
+    /// The key, as it was asked for.
+    parts: Vec<String>,
+    /// Events that rules have made for it, with the names of those rules, in the order of time.
+    pub(super) made: VecDeque<(Timestamp, Made<E>)>,
+    /// For each match of the key, whether it was kept quiet.
+    pub(super) quiet: VecDeque<bool>,
+}
+
+/// An event that a rule has made.
+pub(super) struct Made<E> {
+    pub(super) event: E,
+    pub(super) by: Arc<str>,
+}
+
+/// The rules that are needed to follow `rule`, in their order: those that make events for it, and
+/// itself if it suppresses. Often none.
+pub(super) fn rules_for<'a>(rules: &'a RuleSet, rule: &'a Rule) -> Vec<&'a Rule> {
+    let feeds = |emit: &Option<Emit>| emit.as_ref().and_then(|emit| emit.feeds);
+    let mut types: HashSet<TypeId> = rule.types.iter().copied().collect();
+    let mut wanted: HashSet<&str> = HashSet::new();
+    loop {
+        let before = wanted.len();
+        for other in rules.rules() {
+            let made = [feeds(&other.emit), feeds(&other.on_timeout)];
+            if made.into_iter().flatten().any(|ty| types.contains(&ty)) {
+                wanted.insert(&other.name);
+                types.extend(&other.types);
+            }
+        }
+        if wanted.len() == before {
+            break;
+        }
+    }
+    let suppresses = rule.suppress.is_some();
+    let all = rules.rules().iter();
+    all.filter(|other| wanted.contains(&*other.name) || suppresses && *other.name == *rule.name)
+        .collect()
+}
+
+impl<E: Event> Shadow<E> {
+    /// `None` where no other rules matter, or they cannot be run on these events.
+    pub(super) fn new(
+        rules: &RuleSet,
+        rule: &Arc<Rule>,
+        schema: &Arc<Schema>,
+        parts: &[String],
+        out_of_order: Option<Duration>,
+    ) -> Option<Shadow<E>> {
+        let needed = rules_for(rules, rules.rule(&rule.name)?);
+        if needed.is_empty() {
+            return None;
+        }
+        let declared = Arc::new(rules.schema().clone());
+        let mut builder = Builder::new();
+        for rule in needed {
+            builder = builder.rule(declared.clone(), Arc::new(rule.clone()));
+        }
+        if let Some(bound) = out_of_order {
+            builder = builder.out_of_order(bound);
+        }
+        let heard = Heard {
+            rule: rule.clone(),
+            schema: schema.clone(),
+            parts: parts.to_vec(),
+            made: VecDeque::new(),
+            quiet: VecDeque::new(),
+        };
+        Some(Shadow { engine: builder.build().ok()?, heard })
+    }
+
+    pub(super) fn push(&mut self, event: &E) -> Result<(), PushError> {
+        self.engine.push(event, &mut self.heard)
+    }
+
+    pub(super) fn advance(&mut self, to: Timestamp) {
+        self.engine.advance(to, &mut self.heard);
+    }
+
+    pub(super) fn finish(&mut self) {
+        self.engine.finish(&mut self.heard);
+    }
+}
+
+impl<E: Event> Heard<E> {
+    fn hear(&mut self, told: &Match<'_, E>, emit: Option<&Emit>) {
+        let Some(emit) = emit else { return };
+        if emit.feeds.is_none_or(|ty| self.rule.types.binary_search(&ty).is_err()) {
+            return;
+        }
+        let made =
+            Feeder::new(emit, &self.schema).and_then(|feeder| feeder.make(told, &self.schema));
+        if let Some((event, None)) = made {
+            let by = told.rule().name.clone();
+            self.made.push_back((told.end(), Made { event, by }));
+        }
+    }
+
+    fn is_ours(&self, found: &Match<'_, E>) -> bool {
+        *found.rule().name == *self.rule.name && is_key(&self.parts, found.key_values())
+    }
+}
+
+impl<E: Event> Sink<E> for Heard<E> {
+    fn matched(&mut self, found: Match<'_, E>) {
+        if self.is_ours(&found) {
+            self.quiet.push_back(false);
+        }
+        self.hear(&found, found.rule().emit.as_ref());
+    }
+
+    fn suppressed(&mut self, found: Match<'_, E>) {
+        if self.is_ours(&found) {
+            self.quiet.push_back(true);
+        }
+    }
+
+    fn timed_out(&mut self, timeout: Timeout<'_, E>) {
+        self.hear(&timeout, timeout.rule().on_timeout.as_ref());
+    }
+}
