@@ -1,7 +1,76 @@
-//! Rules in words.
+//! Rules in words and pictures: what a rule looks for, step by step, and the automaton that it
+//! becomes.
+//!
+//! ```
+//! use kleene::RuleSet;
+//! use kleene::explain::Explanation;
+//!
+//! let rules = RuleSet::parse(
+//!     "event paid { order_id: string, at: time }
+//!      event sent { order_id: string, at: time }
+//!      rule not_sent { key order_id  match paid -> not sent for 2d }",
+//! )?;
+//! let explanation = Explanation::new(&rules.rules()[0], rules.schema())?;
+//! assert!(explanation.text().contains("no `sent` for 2d"));
+//! assert!(explanation.picture().to_dot().starts_with("digraph"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+mod draw;
+mod picture;
+mod states;
+mod svg;
+mod text;
 mod words;
 
+pub use picture::{Arc, Node, Picture, Shape};
 pub use words::Failed;
 
 pub(crate) use words::{Words, is_written, shown};
+
+use crate::hir::Rule;
+use crate::nfa::{BuildError, Program};
+use crate::schema::Schema;
+
+/// A rule, ready to be explained.
+#[derive(Debug)]
+pub struct Explanation<'a> {
+    rule: &'a Rule,
+    schema: &'a Schema,
+    program: Program,
+}
+
+impl<'a> Explanation<'a> {
+    /// Compiles the rule; `schema` says what its types and fields are called.
+    ///
+    /// # Errors
+    /// The rule cannot be run.
+    pub fn new(rule: &'a Rule, schema: &'a Schema) -> Result<Explanation<'a>, BuildError> {
+        Ok(Explanation { rule, schema, program: Program::new(&rule.pattern)? })
+    }
+
+    /// The rule in words: its steps, bounds and key, what it tells, what it keeps and what it may
+    /// cost. Several lines of plain text.
+    pub fn text(&self) -> String {
+        text::text(self)
+    }
+
+    /// The automaton in words: its states, and what events do there. Several lines of plain text.
+    pub fn states(&self) -> String {
+        states::text(self)
+    }
+
+    /// The steps of the rule as a picture.
+    pub fn picture(&self) -> Picture {
+        picture::of_rule(self)
+    }
+
+    /// The automaton as a picture.
+    pub fn picture_of_states(&self) -> Picture {
+        states::picture(self)
+    }
+
+    fn words(&self) -> Words<'_> {
+        Words { pattern: &self.rule.pattern, schema: self.schema }
+    }
+}

@@ -379,6 +379,11 @@ pub(crate) fn shown(value: &Value) -> String {
     }
 }
 
+/// `1 event`, `2 events`
+pub(super) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// `{2..5 next}`, `+`, or nothing for once.
 pub(crate) fn quantity(quantifier: &Quantifier) -> String {
     let Quantifier { min, max, optional, inner, mode, until: _ } = quantifier;

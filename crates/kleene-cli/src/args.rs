@@ -105,10 +105,16 @@ Exit codes: 0 all is formatted; 1 the rules have mistakes, or --check found some
 
 const EXPLAIN_HELP: &str = "\
 Examples:
-  kleene explain E0401               what it means, a wrong example and a right one
-  kleene explain                     all codes, a line each
+  kleene explain E0401                                   an error: a wrong example and a right one
+  kleene explain                                         all codes, a line each
+  kleene explain shop.cep --rule unpaid_order            a rule: its steps, bounds and cost
+  kleene explain shop.cep --rule unpaid_order --svg > unpaid.svg
+  kleene explain shop.cep --rule unpaid_order --states   what it is compiled to
 
-Exit codes: 0 it was explained; 2 there is no such code.";
+--dot is for Graphviz, --mermaid for Markdown pages; with --states they draw the automaton.
+
+Exit codes: 0 it was explained; 1 the rules are wrong; 2 there is no such code or rule, or a file
+cannot be read.";
 
 const INFER_HELP: &str = "\
 Examples:
@@ -162,7 +168,7 @@ pub(crate) enum Command {
     /// Write rules in their one spelling, comments kept
     #[command(after_help = FMT_HELP)]
     Fmt(FmtArgs),
-    /// Say at length what an error or warning means
+    /// Say at length what an error means, or what a rule looks for; draw it
     #[command(after_help = EXPLAIN_HELP)]
     Explain(ExplainArgs),
     /// Read a sample of events and print event declarations that fit them
@@ -366,10 +372,35 @@ pub(crate) struct FmtArgs {
 
 /// `kleene explain`
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct ExplainArgs {
-    /// The code of a diagnostic, such as E0401 [default: list them all]
-    #[arg(value_name = "CODE")]
-    pub(crate) subject: Option<PathBuf>,
+    /// The code of a diagnostic, such as E0401, or rule files [default: list all codes]
+    #[arg(value_name = "CODE | RULES")]
+    pub(crate) subjects: Vec<PathBuf>,
+
+    /// The rule; may be left out where there is only one
+    #[arg(long, value_name = "NAME", requires = "subjects")]
+    pub(crate) rule: Option<String>,
+
+    /// Set a rule's parameter
+    #[arg(short, long = "param", value_name = "RULE.NAME=VALUE")]
+    pub(crate) params: Vec<String>,
+
+    /// The states of the automaton, not the steps of the rule
+    #[arg(long, requires = "subjects")]
+    pub(crate) states: bool,
+
+    /// A picture for Graphviz
+    #[arg(long, requires = "subjects", conflicts_with_all = ["mermaid", "svg"])]
+    pub(crate) dot: bool,
+
+    /// A picture for Mermaid, as Markdown pages show it
+    #[arg(long, requires = "subjects", conflicts_with = "svg")]
+    pub(crate) mermaid: bool,
+
+    /// A picture as an SVG file
+    #[arg(long, requires = "subjects")]
+    pub(crate) svg: bool,
 }
 
 /// `kleene infer`

@@ -1,25 +1,69 @@
-//! `kleene explain`: what a diagnostic means.
+//! `kleene explain`: what a diagnostic means, and what a rule looks for.
 
 use std::io::Write as _;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use kleene::diagnostic::Code;
+use kleene::explain::Explanation;
 
 use crate::Ending;
 use crate::args::ExplainArgs;
+use crate::rules;
 
-/// Prints what a code means, or all codes.
+/// Prints what a code means, all codes, or a rule.
 pub(crate) fn explain(args: &ExplainArgs) -> Result<Ending> {
-    let Some(subject) = &args.subject else {
+    let [subject, others @ ..] = &args.subjects[..] else {
         print(&all_codes());
         return Ok(Ending::Fine);
     };
-    match subject.to_string_lossy().trim().parse::<Code>() {
-        Ok(code) => print(code.explanation()),
-        Err(_) => {
-            bail!("{}: no code of a diagnostic; `kleene explain` lists them all", subject.display())
+    let is_file = subject.exists();
+    if let (Ok(code), false) = (subject.to_string_lossy().trim().parse::<Code>(), is_file) {
+        if !others.is_empty() || is_about_rules(args) {
+            bail!("{code} is the code of a diagnostic, and is explained alone");
         }
+        print(code.explanation());
+        return Ok(Ending::Fine);
     }
+    if !is_file && others.is_empty() && subject.extension().is_none() {
+        bail!(
+            "{}: neither the code of a diagnostic nor a rule file; `kleene explain` lists the codes",
+            subject.display()
+        );
+    }
+    rule(args)
+}
+
+/// Whether an option is given that makes sense for rules only.
+fn is_about_rules(args: &ExplainArgs) -> bool {
+    args.rule.is_some() || args.states || args.dot || args.mermaid || args.svg
+}
+
+fn rule(args: &ExplainArgs) -> Result<Ending> {
+    let loaded = match rules::load(&args.subjects, &args.params)? {
+        Ok(loaded) => loaded,
+        Err(refused) => {
+            crate::say(&refused.text);
+            return Ok(refused.ending);
+        }
+    };
+    let rule = loaded.pick(args.rule.as_deref())?;
+    let explanation = Explanation::new(rule, &loaded.schema)
+        .with_context(|| format!("the rule `{}` cannot be run", rule.name))?;
+    let picture = || {
+        if args.states { explanation.picture_of_states() } else { explanation.picture() }
+    };
+    let text = if args.dot {
+        picture().to_dot()
+    } else if args.mermaid {
+        picture().to_mermaid()
+    } else if args.svg {
+        picture().to_svg()
+    } else if args.states {
+        explanation.states()
+    } else {
+        explanation.text()
+    };
+    print(&text);
     Ok(Ending::Fine)
 }
 

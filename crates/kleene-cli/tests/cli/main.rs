@@ -6,6 +6,7 @@ mod common;
 #[cfg(unix)]
 mod docs;
 mod explain;
+mod explain_rules;
 mod fmt;
 mod infer;
 mod lsp;

@@ -1,0 +1,466 @@
+//! A rule in words.
+
+use std::fmt::Write as _;
+
+use super::Explanation;
+use super::words::{Words, counted};
+use crate::hir::{
+    Contiguity, Emit, Expr, Gap, Item, ItemKind, Length, LimitPolicy, LoopMode, Quantifier,
+    Sequence, SkipStrategy,
+};
+
+/// How wide the first column is.
+const MARGIN: usize = 10;
+
+pub(super) fn text(of: &Explanation<'_>) -> String {
+    let (rule, words) = (of.rule, of.words());
+    let mut out = String::new();
+    let about = rule.meta.about.as_ref().map(|about| format!(": {about}"));
+    let _ = writeln!(out, "{}{}", rule.name, about.unwrap_or_default());
+    let mut facts = Vec::new();
+    facts.extend(rule.meta.severity.as_ref().map(|severity| format!("severity {severity}")));
+    if !rule.meta.tags.is_empty() {
+        facts.push(format!("tags {}", rule.meta.tags.join(", ")));
+    }
+    if !facts.is_empty() {
+        let _ = writeln!(out, "{}", facts.join("; "));
+    }
+    out.push('\n');
+    section(&mut out, "Match", [words.body()]);
+    let types: Vec<&str> = rule.types.iter().map(|ty| words.ty(Some(*ty))).collect();
+    let key: Vec<&str> = rule.key.iter().map(|part| &*part.name).collect();
+    section(&mut out, "Reads", [types.join(", ")]);
+    section(
+        &mut out,
+        "Key",
+        [if key.is_empty() {
+            String::from("none: all events are one stream")
+        } else {
+            format!("{}: a stream of its own for each value", key.join(" and "))
+        }],
+    );
+    let mut steps = Steps { words, lines: Vec::new(), number: 0 };
+    steps.sequence(&rule.pattern.body, 0, true, true);
+    section(&mut out, "Steps", steps.lines);
+    section(&mut out, "Time", time(of));
+    section(&mut out, "Then", [then(of)]);
+    section(&mut out, "Tells", tells(of));
+    section(&mut out, "Keeps", keeps(of));
+    section(&mut out, "Cost", costs(of));
+    let states = super::states::count(of);
+    section(&mut out, "Automaton", [format!("{}; --states lists them", counted(states, "state"))]);
+    out
+}
+
+/// Lines under a title in the margin.
+fn section(out: &mut String, title: &str, lines: impl IntoIterator<Item = String>) {
+    let mut title = title;
+    for line in lines {
+        let _ = writeln!(out, "{}", format!("{title:<MARGIN$} {line}").trim_end());
+        title = "";
+    }
+}
+
+struct Steps<'a> {
+    words: Words<'a>,
+    lines: Vec<String>,
+    number: usize,
+}
+
+impl Steps<'_> {
+    fn line(&mut self, depth: usize, text: &str) {
+        self.lines.push(format!("{}{text}", "   ".repeat(depth)));
+    }
+
+    /// A step with its number, and what is to be said of it on the lines below.
+    fn step(&mut self, depth: usize, head: &str, notes: &[String]) {
+        self.number += 1;
+        let number = self.number;
+        self.line(depth, &format!("{number:>2}. {head}"));
+        for note in notes {
+            self.line(depth, &format!("    {note}"));
+        }
+    }
+
+    /// `is_whole` where it is the pattern's own, `begins` where its first step begins a match.
+    fn sequence(&mut self, sequence: &Sequence, depth: usize, is_whole: bool, begins: bool) {
+        let mut begins = begins;
+        if let Some(without) = &sequence.without {
+            let without = self.words.step(without.condition);
+            let from = if is_whole { "all the time" } else { "meanwhile" };
+            self.line(depth, &format!("{from}: no `{without}` from the first event to the last"));
+        }
+        for (index, item) in sequence.items.iter().enumerate() {
+            let is_last = index + 1 == sequence.items.len();
+            self.item(item, depth, begins, is_whole && is_last);
+            begins &= matches!(item.kind, ItemKind::Not { .. });
+        }
+    }
+
+    fn item(&mut self, item: &Item, depth: usize, is_first: bool, is_last: bool) {
+        let mut notes = Vec::new();
+        match &item.kind {
+            ItemKind::Step { stage, condition, quantifier } => {
+                let (name, step) = (self.words.stage(*stage), self.words.step(*condition));
+                let head =
+                    if name == step { format!("`{name}`") } else { format!("`{name}`: {step}") };
+                if is_first {
+                    notes.push(String::from("each event that fits begins a partial match"));
+                } else {
+                    notes.push(follows(item, &self.words));
+                }
+                notes.extend(self.repeats(quantifier));
+                self.step(depth, &head, &notes);
+            }
+            ItemKind::Not { condition, .. } => {
+                let bound = item.gap.and_then(|gap| gap.max).map(|max| self.words.length(max));
+                let step = self.words.step(*condition);
+                let span = bound.as_ref().map(|bound| format!(" for {bound}")).unwrap_or_default();
+                let next = if item.contiguity == Contiguity::Next { " right after" } else { "" };
+                notes.push(match (is_first, is_last, &bound) {
+                    (true, _, Some(bound)) => format!(
+                        "in the {bound} before the first event; else nothing begins"
+                    ),
+                    (_, true, Some(bound)) => format!(
+                        "{bound} after the last event without it, it matches; if it comes, that is \
+                         the end"
+                    ),
+                    (_, true, None) if item.contiguity == Contiguity::Next => {
+                        String::from("the very next event decides: any other completes the match")
+                    }
+                    (_, true, None) => String::from(
+                        "when the time is over without it, it matches; if it comes, that is the end",
+                    ),
+                    _ => String::from("if it comes before the next step, that is the end"),
+                });
+                self.step(depth, &format!("no `{step}`{span}{next}"), &notes);
+            }
+            ItemKind::Group { body, quantifier, within, .. } => {
+                let is_plain = quantifier.is_once() && within.is_none() && body.without.is_none();
+                if is_plain && (is_first || item.contiguity == Contiguity::Relaxed) {
+                    return self.sequence(body, depth, false, is_first);
+                }
+                if !is_first {
+                    notes.push(follows(item, &self.words));
+                }
+                notes.extend(self.repeats(quantifier));
+                if let Some(within) = within {
+                    let within = self.words.length(*within);
+                    notes.push(format!("each time in less than {within} from its first event on"));
+                }
+                self.step(depth, "these together:", &notes);
+                self.sequence(body, depth + 1, false, is_first);
+            }
+            ItemKind::Ways { ways, count } => {
+                let head = match *count {
+                    1 => String::from("one of:"),
+                    count if count == ways.len() => String::from("all of, in any order:"),
+                    count => format!("{count} of, in any order:"),
+                };
+                if !is_first {
+                    notes.push(follows(item, &self.words));
+                }
+                self.step(depth, &head, &notes);
+                for way in ways {
+                    self.sequence(way, depth + 1, false, is_first);
+                }
+            }
+        }
+    }
+
+    fn repeats(&self, quantifier: &Quantifier) -> Vec<String> {
+        let mut notes = Vec::new();
+        if quantifier.is_once() {
+            return notes;
+        }
+        notes.push(times(quantifier));
+        if quantifier.max != Some(1) {
+            notes.push(String::from(match quantifier.inner {
+                Contiguity::Next => {
+                    "each right after the one before: any other event ends the loop"
+                }
+                Contiguity::Relaxed => "events between them that do not fit are skipped",
+                Contiguity::Any => "any of those that fit, with a partial match for each choice",
+            }));
+            let is_fixed = quantifier.max == Some(quantifier.min) && !quantifier.optional;
+            match quantifier.mode {
+                _ if is_fixed => {}
+                LoopMode::Greedy => notes.push(String::from(
+                    "greedy: an event that fits the loop goes to it, not to the next step",
+                )),
+                LoopMode::Each => notes.push(String::from("each: a match for every length")),
+                LoopMode::Longest => {
+                    notes.push(String::from("longest: told when it can grow no more"));
+                }
+            }
+        }
+        if let Some(until) = quantifier.until {
+            notes.push(format!("until `{}` comes", self.words.step(until)));
+        }
+        notes
+    }
+}
+
+/// How often: `3 times`, `at least once`, `2 to 5 times, or not at all`.
+pub(super) fn times(quantifier: &Quantifier) -> String {
+    let Quantifier { min, max, optional, .. } = quantifier;
+    let text = match (min, max) {
+        (1, Some(1)) => return String::from("may be left out"),
+        (1, None) if *optional => return String::from("any number of times, or not at all"),
+        (1, None) => String::from("once or more"),
+        (min, None) => format!("at least {min} times"),
+        (min, Some(max)) if min == max => format!("{min} times"),
+        (min, Some(max)) => format!("{min} to {max} times"),
+    };
+    if *optional { format!("{text}, or not at all") } else { text }
+}
+
+fn follows(item: &Item, words: &Words<'_>) -> String {
+    let mut text = String::from(match item.contiguity {
+        Contiguity::Next => "has to be the very next event",
+        Contiguity::Relaxed => "the first event that fits; others before it are skipped",
+        Contiguity::Any => "any later event that fits, with a partial match for each",
+    });
+    if let Some(gap) = item.gap {
+        let _ = write!(text, ", {}", span(gap, words));
+    }
+    text
+}
+
+/// `1m to 5m later`
+pub(super) fn span(gap: Gap, words: &Words<'_>) -> String {
+    match (gap.min, gap.max) {
+        (min, None) => format!("at least {} later", words.length(min)),
+        (Length::ZERO, Some(max)) => format!("at most {} later", words.length(max)),
+        (min, Some(max)) => format!("{} to {} later", words.length(min), words.length(max)),
+    }
+}
+
+fn time(of: &Explanation<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(within) = of.rule.pattern.within {
+        lines.push(format!(
+            "within {}: from the first event to the last it takes less",
+            of.words().length(within)
+        ));
+    } else if super::states::can_wait_for_ever(of) {
+        lines.push(String::from("no `within`: a partial match can wait for ever"));
+    } else {
+        lines.push(String::from("no `within`; each wait has a bound of its own"));
+    }
+    lines
+}
+
+fn then(of: &Explanation<'_>) -> String {
+    let effect = of.words().skip_effect();
+    if of.rule.pattern.skip.ordered {
+        format!("{effect}; a match waits while an older partial match is open")
+    } else {
+        effect
+    }
+}
+
+fn tells(of: &Explanation<'_>) -> Vec<String> {
+    let names = |emit: &Emit| {
+        let names: Vec<&str> = emit.fields.iter().map(|(name, _)| &**name).collect();
+        if names.is_empty() { String::from("nothing more") } else { names.join(", ") }
+    };
+    let mut lines = vec![match &of.rule.emit {
+        Some(emit) => format!("a match: {}{}", names(emit), feeds(of, emit)),
+        None => String::from("a match, with the events that it holds"),
+    }];
+    if let Some(suppress) = &of.rule.suppress {
+        let same = suppress.by.as_ref().map_or_else(
+            || String::from("of the same key"),
+            |by| {
+                let by: Vec<String> = by.iter().map(|expr| emitted(of, expr)).collect();
+                format!("with the same {}", by.join(", "))
+            },
+        );
+        let duration = emitted(of, &suppress.duration);
+        lines.push(format!("after one, for {duration} no other {same} (`suppress`)"));
+    }
+    lines.push(match &of.rule.on_timeout {
+        Some(emit) => {
+            format!("a partial match that runs out of time: {}{}", names(emit), feeds(of, emit))
+        }
+        None => String::from("nothing of partial matches that run out of time"),
+    });
+    lines
+}
+
+/// That a record is an event to other rules, if it is.
+fn feeds(of: &Explanation<'_>, emit: &Emit) -> String {
+    let ty = emit.feeds.map(|ty| of.words().ty(Some(ty)).to_owned());
+    ty.map(|ty| format!("; as an event `{ty}` for other rules")).unwrap_or_default()
+}
+
+/// An expression that sees what an emit sees.
+fn emitted(of: &Explanation<'_>, expr: &Expr) -> String {
+    match expr {
+        Expr::Key(index) => of
+            .rule
+            .key
+            .get(*index)
+            .map_or_else(|| String::from("key"), |part| part.name.to_string()),
+        expr => of.words().expr(expr, None, &|_| None),
+    }
+}
+
+/// What an open partial match holds.
+fn keeps(of: &Explanation<'_>) -> Vec<String> {
+    let mut loops = Vec::new();
+    let most = most_events(&of.rule.pattern.body, &of.words(), 1, &mut loops);
+    let mut lines = vec![match (most, of.rule.pattern.within) {
+        (Some(most), _) => format!("at most {}", counted(most, "event")),
+        (None, Some(within)) => {
+            format!(
+                "every event of {} that comes within {}",
+                loops.join(", "),
+                of.words().length(within)
+            )
+        }
+        (None, None) => format!("every event of {}, without bound", loops.join(", ")),
+    }];
+    let registers = of.program.registers.len();
+    if registers > 0 {
+        lines.push(format!(
+            "{} of captured events that conditions ask for",
+            counted(registers, "value")
+        ));
+    }
+    lines[0] = format!("for each open partial match {}", lines[0]);
+    if let Some(limit) = &of.rule.limit {
+        let policy = match limit.policy {
+            LimitPolicy::DropOldest => "beyond it the oldest is dropped",
+            LimitPolicy::DropNewest => "beyond it no other begins",
+            LimitPolicy::Fail => "beyond it the run fails",
+        };
+        let partials = match limit.partials {
+            1 => String::from("1 partial match"),
+            partials => format!("{partials} partial matches"),
+        };
+        lines.push(format!("at most {partials} for each key (`limit`); {policy}"));
+    }
+    lines
+}
+
+/// How many events a match can hold, `None` without bound; the loops that have none are named.
+fn most_events(
+    sequence: &Sequence,
+    words: &Words<'_>,
+    times: usize,
+    loops: &mut Vec<String>,
+) -> Option<usize> {
+    let mut most = Some(0_usize);
+    let mut add = |more: Option<usize>| {
+        most = most.zip(more).map(|(most, more)| most.saturating_add(more));
+    };
+    let bound = |quantifier: &Quantifier| {
+        quantifier.max.map(|max| usize::try_from(max).unwrap_or(usize::MAX))
+    };
+    for item in &sequence.items {
+        match &item.kind {
+            ItemKind::Not { .. } => {}
+            ItemKind::Step { stage, quantifier, .. } => {
+                let max = bound(quantifier);
+                if max.is_none() {
+                    loops.push(format!("`{}`", words.stage(*stage)));
+                }
+                add(max.map(|max| max.saturating_mul(times)));
+            }
+            ItemKind::Group { body, quantifier, .. } => {
+                let max = bound(quantifier);
+                if max.is_none() {
+                    loops.push(String::from("the group that repeats"));
+                }
+                let times = max.unwrap_or(1).saturating_mul(times);
+                let inner = most_events(body, words, times, loops);
+                add(inner.filter(|_| max.is_some()));
+            }
+            ItemKind::Ways { ways, .. } => {
+                for way in ways {
+                    add(most_events(way, words, times, loops));
+                }
+            }
+        }
+    }
+    most
+}
+
+/// What makes many partial matches, or keeps them for long.
+fn costs(of: &Explanation<'_>) -> Vec<String> {
+    let rule = of.rule;
+    let mut notes = Vec::new();
+    if rule.key.is_empty() {
+        notes.push(String::from("no `key`: every event meets every open partial match"));
+    }
+    if super::states::can_wait_for_ever(of) {
+        notes.push(String::from("no bound on time: partial matches that never end pile up"));
+    }
+    let skips = rule.pattern.skip.strategy != SkipStrategy::None;
+    multiplies(&rule.pattern.body, &of.words(), skips, &mut notes);
+    if !skips {
+        notes.push(String::from(
+            "`skip none`: partial matches that overlap all go on, and each can match",
+        ));
+    }
+    let mut items = rule.pattern.body.items.iter();
+    let first = items.find(|item| !matches!(item.kind, ItemKind::Not { .. }));
+    if let Some(ItemKind::Step { stage, quantifier, .. }) = first.map(|item| &item.kind)
+        && quantifier.max != Some(1)
+    {
+        let name = of.words().stage(*stage);
+        notes.push(format!("each `{name}` also begins a partial match of its own"));
+    }
+    if notes.is_empty() {
+        notes.push(String::from("one partial match for each event that begins one, and no more"));
+    }
+    notes
+}
+
+fn multiplies(sequence: &Sequence, words: &Words<'_>, skips: bool, notes: &mut Vec<String>) {
+    for (index, item) in sequence.items.iter().enumerate() {
+        let name = match &item.kind {
+            ItemKind::Step { stage, .. } => format!("`{}`", words.stage(*stage)),
+            ItemKind::Not { .. } => continue,
+            ItemKind::Group { .. } => String::from("a group"),
+            ItemKind::Ways { .. } => String::from("several ways"),
+        };
+        if index > 0 && item.contiguity == Contiguity::Any {
+            notes.push(format!("`any` before {name}: one more partial match for each that fits"));
+        }
+        let quantifier = match &item.kind {
+            ItemKind::Step { quantifier, .. } => Some(quantifier),
+            ItemKind::Group { body, quantifier, .. } => {
+                multiplies(body, words, skips, notes);
+                Some(quantifier)
+            }
+            ItemKind::Ways { ways, .. } => {
+                for way in ways {
+                    multiplies(way, words, skips, notes);
+                }
+                None
+            }
+            ItemKind::Not { .. } => None,
+        };
+        let Some(quantifier) = quantifier.filter(|quantifier| quantifier.max != Some(1)) else {
+            continue;
+        };
+        let endless = quantifier.max.is_none();
+        match (quantifier.inner, quantifier.mode) {
+            (Contiguity::Any, _) if endless => notes.push(format!(
+                "the loop {name} is `any` without bound: partial matches can double with each event"
+            )),
+            (Contiguity::Any, _) => notes.push(format!(
+                "the loop {name} is `any`: a partial match for each choice of its events"
+            )),
+            (_, LoopMode::Each) if quantifier.max != Some(quantifier.min) => {
+                let limit = if endless && !skips { ", without bound" } else { "" };
+                notes.push(format!("the loop {name} is `each`: a match for every length{limit}"));
+            }
+            _ if endless => notes.push(format!("the loop {name} has no bound on its length")),
+            _ => {}
+        }
+    }
+}
