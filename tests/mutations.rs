@@ -102,3 +102,15 @@ fn rule_files(folder: &Path) -> Vec<PathBuf> {
     files.sort();
     files
 }
+
+#[test]
+fn of_nothing_but_mistakes_the_first_are_told() {
+    let conditions: Vec<String> = (0..5000).map(|number| format!("m{number} > 1")).collect();
+    let rule = format!("rule r {{ key k  match a[{}]  emit {{ k }} }}\n", conditions.join(" and "));
+    let text = format!("event a {{ k: string, at: time }}\n{rule}rule s {{ key k  match b }}\n");
+    let error = RuleSet::parse(&text).expect_err("it is full of mistakes");
+    assert_eq!(error.diagnostics().len(), 51);
+    assert!(error.to_string().lines().count() <= SCREEN);
+    let last = &error.diagnostics()[50].diagnostic;
+    assert_eq!(last.message, "too many errors: the rest is not told");
+}

@@ -159,17 +159,23 @@ impl Diagnostic {
     }
 }
 
+/// So many candidates are looked at: files can hold any number of mistakes and of names.
+const MAX_CANDIDATES: usize = 1000;
+
 /// Of `candidates`, the one that is most likely meant by `found`, if one is near enough.
 pub(crate) fn nearest<'a>(
     found: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let limit = (found.chars().count() / 3).clamp(1, 5);
+    let length = found.chars().count();
+    let limit = (length / 3).clamp(1, 5);
     candidates
         .into_iter()
+        .take(MAX_CANDIDATES)
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= limit)
         .map(|candidate| (edit_distance(found, candidate), candidate))
         // Of a single letter, any other would be near.
-        .filter(|(distance, _)| *distance <= limit && *distance < found.chars().count())
+        .filter(|(distance, _)| *distance <= limit && *distance < length)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

@@ -39,6 +39,9 @@ use crate::syntax;
 use crate::syntax::ast::{self, Name};
 use crate::value::{Kind, Value};
 
+/// After so many errors nothing more is looked at.
+const MAX_ERRORS: usize = 1000;
+
 const NAME_HELP: &str = "a name is letters, digits and `_`, and no word of the language";
 
 /// What a set of rule files comes to.
@@ -155,6 +158,11 @@ impl<'a> Env<'a> {
             told: BTreeMap::new(),
             errors: 0,
         }
+    }
+
+    /// Whether there are so many errors that no more are looked for.
+    fn has_too_many_errors(&self) -> bool {
+        self.errors > MAX_ERRORS
     }
 
     /// Tells a diagnostic once, however often its place is looked at.

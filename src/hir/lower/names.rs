@@ -1,6 +1,6 @@
 //! Event types, fields and defines by name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Env, unknown};
@@ -124,9 +124,17 @@ pub(super) fn these<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> Opt
 /// `a`, `b` and `c`, cut off where there are many.
 pub(super) fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
     const SHOWN: usize = 8;
-    let mut names: Vec<_> = names.collect();
-    let mut seen = BTreeSet::new();
-    names.retain(|name| seen.insert(*name));
+    // Each once, and one more than is shown.
+    let mut distinct: Vec<&str> = Vec::with_capacity(SHOWN + 1);
+    for name in names {
+        if !distinct.contains(&name) {
+            distinct.push(name);
+        }
+        if distinct.len() > SHOWN {
+            break;
+        }
+    }
+    let names = distinct;
     let mut out = String::new();
     for (i, name) in names.iter().take(SHOWN).enumerate() {
         let last = i + 1 == names.len() && i > 0;
@@ -154,9 +162,12 @@ pub(super) fn field(schema: &Schema, ty: TypeId, path: &str) -> Option<(FieldRef
         return Some((FieldRef::Declared(id), event.field(id).kind()));
     }
     // What is a part of a declared record is not dynamic.
+    if !event.open {
+        return None;
+    }
     let prefix = format!("{path}.");
     let is_record = event.fields.iter().any(|field| field.name.starts_with(&prefix));
-    (event.open && !is_record).then(|| (FieldRef::Dynamic(Arc::from(path)), Kind::ANY))
+    (!is_record).then(|| (FieldRef::Dynamic(Arc::from(path)), Kind::ANY))
 }
 
 /// The event type has no such field.

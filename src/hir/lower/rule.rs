@@ -221,6 +221,9 @@ impl<'a> Env<'a> {
     }
 
     pub(super) fn lower_rule(&mut self, gathered: &Gathered<'a>) -> Option<Rule> {
+        if self.has_too_many_errors() {
+            return None;
+        }
         let Gathered { source, name, clauses, args } = gathered;
         let (source, name) = (*source, *name);
         let errors = self.errors;

@@ -118,6 +118,9 @@ impl<'a> Cx<'_, 'a> {
         place: Place,
     ) -> Typed {
         let span = expr.span;
+        if self.env.has_too_many_errors() {
+            return refused(span);
+        }
         let (result, kind) = match &expr.node {
             ast::Expr::Literal(value) => return literal(plain(value), span),
             ast::Expr::Path(path) => return self.path(path, place),
