@@ -215,7 +215,8 @@ impl<E: Event> Given<E> {
             policy: limit.policy,
             ..per_key
         }));
-        let order = declared.as_ref().and_then(|declared| FieldOrder::new(declared, schema));
+        let order = declared.as_ref().filter(|declared| !Arc::ptr_eq(declared, schema));
+        let order = order.and_then(|declared| FieldOrder::new(declared, schema));
         let order = order.filter(|_| E::schema().is_none()).map(Arc::new);
         let info = RuleInfo { rule, schema: schema.clone(), order };
         Ok(Running::new(info, matcher, declared, is_text))

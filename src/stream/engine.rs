@@ -249,12 +249,18 @@ impl Routes {
     pub(super) fn renew<E: Event>(&mut self, schema: &Schema, rules: &[Running<E>]) {
         let mut routes: Vec<Route> = Vec::new();
         routes.resize_with(schema.len(), Route::default);
+        // The rules of one file share what it declares.
+        let mut last: Option<&Schema> = None;
         for (index, running) in (0..).zip(rules) {
-            for (_, ty) in running.declared.as_deref().unwrap_or(schema).types() {
-                if let Some(id) = schema.type_id(&ty.name) {
-                    routes[id.index()].declared = true;
+            let declared = running.declared.as_deref().unwrap_or(schema);
+            if !last.is_some_and(|last| std::ptr::eq(last, declared)) {
+                for (_, ty) in declared.types() {
+                    if let Some(id) = schema.type_id(&ty.name) {
+                        routes[id.index()].declared = true;
+                    }
                 }
             }
+            last = Some(declared);
             let rule = &running.info.rule;
             for ty in &rule.types {
                 let Some(route) = routes.get_mut(ty.index()) else { continue };

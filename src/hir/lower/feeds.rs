@@ -398,16 +398,23 @@ fn order<'a>(nodes: &[Node<'a>]) -> (Vec<usize>, Vec<Circle<'a>>) {
         // Whoever waits does so for someone who waits: going back comes to a circle.
         let Some(start) = done.iter().position(|done| !done) else { break };
         let mut path: Vec<(usize, &'a str)> = Vec::new();
+        let mut places: Vec<Option<usize>> = vec![None; nodes.len()];
         let mut at = start;
         let circle = loop {
-            if let Some(first) = path.iter().position(|(index, _)| *index == at) {
+            if let Some(first) = places[at] {
                 break path.split_off(first);
             }
+            places[at] = Some(path.len());
             let feeds = |ty: &&'a str| {
                 let feeders = feeders.get(*ty).into_iter().flatten();
                 feeders.copied().find(|feeder| !done[*feeder]).map(|feeder| (feeder, *ty))
             };
-            let Some((feeder, ty)) = waits[at].iter().find_map(feeds) else { break Vec::new() };
+            let Some((feeder, ty)) = waits[at].iter().find_map(feeds) else {
+                // All that it waits for is there.
+                waits[at].clear();
+                ready.insert(at);
+                break Vec::new();
+            };
             path.push((at, ty));
             at = feeder;
         };

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use kleene::stream::{
-    Engine, Late, Match, Overflow, PushError, Rejected, Replacement, RuleChange, Sink, Stats,
-    Timeout, Verdict,
+    Engine, Late, Match, Overflow, PushError, Reason, Rejected, Replacement, RuleChange, Sink,
+    Stats, Timeout, Verdict,
 };
 use kleene::value::{Value, ValueRef};
 use kleene::{Event as _, Record, Timestamp};
@@ -61,8 +61,14 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     let watch = args.watch.then(|| Watch::start(&args.rules, files, feed.waker()));
     let mut current = Current { args, watch, loaded };
 
-    let mut outlets =
-        Outlets { output, rejects, progress, is_quiet: args.quiet, told_of_limit: false };
+    let mut outlets = Outlets {
+        output,
+        rejects,
+        progress,
+        is_quiet: args.quiet,
+        told_of_limit: false,
+        told_of_misfit: false,
+    };
     let mut counts = Counts::default();
     let started = Instant::now();
     let mut stop =
@@ -289,6 +295,8 @@ struct Outlets {
     is_quiet: bool,
     /// Whether it was said that a limit was reached.
     told_of_limit: bool,
+    /// Whether it was said that a rule feeds others what does not fit.
+    told_of_misfit: bool,
 }
 
 impl Outlets {
@@ -318,8 +326,16 @@ impl Sink<Record> for Tell<'_> {
     }
 
     fn rejected(&mut self, rejected: Rejected<'_, Record>) {
-        let Some(place) = self.place else { return };
-        self.outlets.reject(place, &rejected.reason.to_string());
+        if let Reason::Misfit { .. } = rejected.reason {
+            // A rule made it: the line that is read is not to blame.
+            let outlets = &mut *self.outlets;
+            if !outlets.is_quiet && !std::mem::replace(&mut outlets.told_of_misfit, true) {
+                let text = format!("{}; the summary counts it as rejected", rejected.reason);
+                outlets.progress.say(&text);
+            }
+        } else if let Some(place) = self.place {
+            self.outlets.reject(place, &rejected.reason.to_string());
+        }
     }
 
     fn overflowed(&mut self, overflow: Overflow<'_>) {

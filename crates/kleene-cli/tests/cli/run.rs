@@ -654,3 +654,22 @@ fn a_limit_that_fails_stops_the_run_and_says_why() {
     assert!(ran.stderr.contains("the run was stopped"), "{}", ran.stderr);
     assert_eq!((ran.count("events"), ran.count("limits reached")), (4, 1));
 }
+
+#[test]
+fn what_a_rule_feeds_and_does_not_fit_is_told_once() {
+    let rules = "
+event hit { ip: ip, code: int?, ts: time }
+event alert { ip: ip, code: int, ts: time }
+
+rule bad   { key ip  match hit as h  emit as alert { ip, code: h.code } }
+rule alarm { key ip  match alert as a  emit { code: a.code } }
+";
+    let dir = Dir::new(&[("feeds.cep", rules.as_bytes())]);
+    let ran = dir.run_with("run feeds.cep --rejects rejects.jsonl", hits(3).as_bytes());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let expected = "what the rule `bad` feeds to others is not as declared: `alert.code` is int, not \
+                    null; the summary counts it as rejected";
+    assert_eq!(ran.told(), [expected]);
+    assert_eq!((ran.count("rejected"), ran.count("matches")), (3, 3));
+    assert_eq!(dir.read("rejects.jsonl"), "", "no line is to blame");
+}
