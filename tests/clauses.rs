@@ -464,3 +464,102 @@ proptest! {
         prop_assert_eq!(found, expected);
     }
 }
+
+/// Events `a` or `b` with gaps, keys and values.
+fn made(rules: &RuleSet, steps: &[(bool, i64, i64, i64)]) -> Vec<Record> {
+    let mut time = 0;
+    let make = |&(first, gap, key, value): &(bool, i64, i64, i64)| {
+        time += gap;
+        event(rules, if first { "a" } else { "b" }, time, key, value)
+    };
+    steps.iter().map(make).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn suppress_is_what_a_list_of_the_last_told_says(
+        steps in prop::collection::vec((any::<bool>(), 0..5_i64, 0..3_i64, 0..3_i64), 0..60),
+        millis in 1..12_i64,
+        by in prop::option::of(prop::sample::select(vec!["v", "w", "v, w"])),
+    ) {
+        let text = |suppress: &str| rules(&format!(
+            "rule r {{ key k  match a -> any b  within 9ms  skip none  emit {{ v: a.v, w: b.v }}  {suppress} }}"
+        ));
+        let names: Vec<&str> = by.iter().flat_map(|by| by.split(", ")).collect();
+        let by = by.map_or_else(String::new, |by| format!(" by {by}"));
+        let (plain, quiet) = (text(""), text(&format!("suppress {millis}ms{by}")));
+        let events = made(&plain, &steps);
+        let run = |rules: &RuleSet| {
+            let (mut engine, mut out) = (engine(rules), Vec::new());
+            engine.push_batch(&events, &mut out).unwrap();
+            engine.finish(&mut out);
+            out
+        };
+        let mut last: Vec<(String, i64)> = Vec::new();
+        let mut expected = Vec::new();
+        for output in run(&plain) {
+            let Output::Match(found) = output else { panic!("{output:?}") };
+            let Value::Record(fields) = &found.emit else { panic!("{found:?}") };
+            let same = match names.as_slice() {
+                [] => format!("{:?}", found.key),
+                names => {
+                    let named = fields.iter().filter(|(name, _)| names.contains(&&**name));
+                    format!("{:?}", named.collect::<Vec<_>>())
+                }
+            };
+            let now = found.end.as_millis();
+            let is_quiet = last.iter().any(|(told, at)| *told == same && now - at < millis);
+            if !is_quiet {
+                last.push((same, now));
+            }
+            expected.push((is_quiet, found.end, found.events));
+        }
+        let told = run(&quiet).into_iter().map(|output| match output {
+            Output::Match(found) => (false, found.end, found.events),
+            Output::Suppressed(found) => (true, found.end, found.events),
+            other => panic!("{other:?}"),
+        });
+        prop_assert_eq!(told.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_limit_is_what_a_list_of_starts_says(
+        steps in prop::collection::vec((any::<bool>(), 0..5_i64, 0..2_i64, 0..3_i64), 0..60),
+        limit in 1..4_usize,
+        drops_oldest in any::<bool>(),
+    ) {
+        let policy = if drops_oldest { "oldest" } else { "newest" };
+        let rules = rules(&format!(
+            "rule r {{ key k  match a -> b  within 15ms  skip none  limit {limit} partials drop {policy} }}"
+        ));
+        let events = made(&rules, &steps);
+        let mut open: Vec<Vec<i64>> = vec![Vec::new(); 2];
+        let mut expected = Vec::new();
+        let mut dropped = 0;
+        for (event, (first, _, key, _)) in events.iter().zip(&steps) {
+            let now = event.time().as_millis();
+            let open = &mut open[usize::try_from(*key).expect("it is small")];
+            open.retain(|start| now - start < 15);
+            if !first {
+                expected.extend(open.drain(..).map(|start| (start, now)));
+                continue;
+            }
+            open.push(now);
+            if open.len() > limit {
+                dropped += 1;
+                open.remove(if drops_oldest { 0 } else { limit });
+            }
+        }
+        let (mut engine, mut out) = (engine(&rules), Vec::new());
+        engine.push_batch(&events, &mut out).unwrap();
+        engine.finish(&mut out);
+        let told = out.iter().filter_map(|output| match output {
+            Output::Match(found) => Some((found.start.as_millis(), found.end.as_millis())),
+            _ => None,
+        });
+        prop_assert_eq!(told.collect::<Vec<_>>(), expected);
+        prop_assert_eq!(engine.stats().overflowed, dropped);
+    }
+}
