@@ -7,7 +7,7 @@
 //!   goes on where the block of that name ended, after a blank line.
 //!
 //! `tests/semantics.rs` runs the blocks marked `kleene`, `crates/kleene-cli/tests/cli/docs.rs` those
-//! marked `console`, and the compiler those marked `rust`.
+//! marked `console` and `mermaid`, and the compiler those marked `rust`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -20,7 +20,7 @@ use kleene::{RuleSet, testing};
 use kleene_test::pages::{self, Block, Page};
 
 /// The languages of blocks that are tested.
-const TESTED: &[&str] = &["cep", "console", "kleene", "rust"];
+const TESTED: &[&str] = &["cep", "console", "kleene", "mermaid", "rust"];
 
 /// The languages of blocks that are not: commands that install or build, data, output, the pattern
 /// languages of others.
@@ -47,7 +47,8 @@ fn every_block_says_what_it_is() {
                 page.name
             );
             for name in block.attributes.keys() {
-                let is_known = ["file", "append", "error", "warning"].contains(&name.as_str());
+                let is_known =
+                    ["file", "append", "error", "warning", "of"].contains(&name.as_str());
                 assert!(is_known, "{}:{line}: `{name}` means nothing", page.name);
             }
         }

@@ -1,5 +1,6 @@
 //! The documentation, as its readers would try it: in each page, from above, blocks with a `file=` are
-//! written to that file (`append` adds them, after a blank line), and the commands of the blocks marked `console` print what is under them.
+//! written to that file (`append` adds them, after a blank line), and the commands of the blocks marked `console` print what is under them. A block `mermaid of=FILE` is the picture of the rule
+//! in that file.
 //!
 //! In what is printed, `...` on a line of its own stands for any lines, and within a line for anything.
 //! Both streams count, in the order in which they were written.
@@ -9,7 +10,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use kleene_test::pages;
+use kleene_test::pages::{self, Block};
 
 use crate::common::Dir;
 
@@ -29,10 +30,12 @@ fn the_commands_of_the_documentation_print_what_it_says() {
                 let before = if append { dir.read(name) + "\n" } else { String::new() };
                 dir.write(name, (before + &block.text).as_bytes());
             }
-            if block.language != "console" {
-                continue;
-            }
-            for (command, expected) in in_console(&block.text) {
+            let told = match block.language.as_str() {
+                "console" => in_console(&block.text),
+                "mermaid" => vec![picture(block)],
+                _ => continue,
+            };
+            for (command, expected) in told {
                 commands += 1;
                 let found = run(&dir.path(""), &command);
                 if !fits(&expected, &found) {
@@ -49,6 +52,12 @@ fn the_commands_of_the_documentation_print_what_it_says() {
     }
     assert!(wrong.is_empty(), "{wrong}");
     assert!(commands > 0, "there are no commands in the documentation");
+}
+
+/// The picture of the one rule of a file.
+fn picture(block: &Block) -> (String, Vec<&str>) {
+    let file = block.attribute("of").expect("a picture says of which file it is");
+    (format!("kleene explain {file} --mermaid"), block.text.lines().collect())
 }
 
 /// The commands behind `$ `, each with the lines under it.
