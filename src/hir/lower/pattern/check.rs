@@ -376,7 +376,7 @@ impl<'a> Cx<'_, 'a> {
 
     /// Notes whether a partial match can wait for ever.
     pub(super) fn note_waits(&mut self, plan: &Plan<'a>, span: Span, within: Option<i64>) {
-        self.bounded_waits = plan.items.iter().any(has_bounded_gap);
+        self.bounded_waits = has_bounded_wait(plan);
         if within.is_none() && may_wait(plan) {
             // A last `not` with `for` gives up by itself.
             if let [PlanItem { kind: PlanKind::Step { quant, .. }, .. }, last] =
@@ -395,6 +395,18 @@ fn has_bounded_gap(item: &PlanItem<'_>) -> bool {
     item.arrow.gap.as_ref().is_some_and(|gap| gap.max.is_some())
 }
 
+/// Whether something but the rule's `within` lets a partial match run out of time.
+fn has_bounded_wait(plan: &Plan<'_>) -> bool {
+    plan.items.iter().any(|item| {
+        has_bounded_gap(item)
+            || match &item.kind {
+                PlanKind::Group { plan, within, .. } => within.is_some() || has_bounded_wait(plan),
+                PlanKind::Ways { ways, .. } => ways.iter().any(has_bounded_wait),
+                PlanKind::Step { .. } | PlanKind::Not { .. } => false,
+            }
+    })
+}
+
 /// Whether a partial match can wait for an event that need not be the next.
 fn may_wait(plan: &Plan<'_>) -> bool {
     let waits = |(index, item): (usize, &PlanItem<'_>)| match &item.kind {
@@ -405,7 +417,11 @@ fn may_wait(plan: &Plan<'_>) -> bool {
         PlanKind::Not { duration, .. } => {
             duration.is_none() && item.arrow.contiguity != ast::Contiguity::Next
         }
-        PlanKind::Group { .. } => true,
+        PlanKind::Group { plan, quant, within, .. } => {
+            index > 0 && item.arrow.contiguity != ast::Contiguity::Next && !has_bounded_gap(item)
+                || quant.can_repeat() && quant.quantifier.inner != Contiguity::Next
+                || within.is_none() && may_wait(plan)
+        }
         PlanKind::Ways { ways, count } => {
             *count > 1
                 || index > 0 && item.arrow.contiguity != ast::Contiguity::Next
