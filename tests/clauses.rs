@@ -286,6 +286,29 @@ fn rules_that_feed_others_can_be_replaced_while_events_wait() {
     assert_eq!(brief(&out), "often@1 -often@2 after@8");
 }
 
+#[test]
+fn what_a_rule_feeds_can_have_other_fields_after_a_replacement() {
+    let before = rules(
+        "rule seen { key k  match a as x  emit as sign { k, old: x.v } }
+         rule after { key k  match sign{2}  within 1s }",
+    );
+    let after = rules(
+        "rule seen { key k  match a as x  emit as sign { v: x.v, k, at: match.end } }
+         rule after { key k  match sign{2} as s  within 1s  emit { first: s[0].v, last: s[1].v } }",
+    );
+    let mut engine = engine(&before);
+    let mut out = Vec::new();
+    engine.push(&event(&before, "a", 1, 1, 5), &mut out).unwrap();
+    engine.replace_rules(&after).unwrap();
+    engine.push(&event(&before, "a", 2, 1, 6), &mut out).unwrap();
+    engine.push(&event(&before, "a", 3, 1, 7), &mut out).unwrap();
+    engine.finish(&mut out);
+    assert_eq!(brief(&out), "seen@1 seen@2 after@2 seen@3");
+    let Output::Match(found) = &out[2] else { panic!("{out:?}") };
+    // What waited was made by the rule before.
+    assert_eq!(found.emit.to_string(), "{ first: null, last: 6 }");
+}
+
 #[cfg(feature = "derive")]
 #[test]
 fn events_of_rust_types_cannot_be_made() {
