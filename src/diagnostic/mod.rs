@@ -169,6 +169,7 @@ pub(crate) fn nearest<'a>(
 ) -> Option<&'a str> {
     let length = found.chars().count();
     let limit = (length / 3).clamp(1, 5);
+    let first = found.chars().next();
     candidates
         .into_iter()
         .take(MAX_CANDIDATES)
@@ -176,7 +177,8 @@ pub(crate) fn nearest<'a>(
         .map(|candidate| (edit_distance(found, candidate), candidate))
         // Of a single letter, any other would be near.
         .filter(|(distance, _)| *distance <= limit && *distance < length)
-        .min_by_key(|(distance, _)| *distance)
+        // Of two that are as near, the one that begins in the same way.
+        .min_by_key(|(distance, candidate)| (*distance, candidate.chars().next() != first))
         .map(|(_, candidate)| candidate)
 }
 
@@ -210,6 +212,7 @@ mod tests {
         assert_eq!(nearest("order_creatde", names), Some("order_created"));
         assert_eq!(nearest("veiw", names), Some("view"));
         assert_eq!(nearest("payment", names), None);
+        assert_eq!(nearest("tok", ["ok", "took"]), Some("took"));
     }
 
     #[test]
