@@ -3,14 +3,16 @@
 use std::ops::Range;
 
 use kleene::diagnostic::{Diagnostic, Severity, Source};
-use kleene::syntax;
+use kleene::syntax::{self, MAX_DIAGNOSTICS};
+
+use crate::summary::counted;
 
 /// A page whose blocks are formatted.
 #[derive(Debug)]
 pub(crate) struct Page {
     /// Its text. What is no rule is as it was, byte for byte, and so are blocks with mistakes.
     pub(crate) text: String,
-    /// The mistakes, as they are printed.
+    /// The mistakes, as they are printed; where there are very many, how many blocks have more.
     pub(crate) errors: Vec<String>,
 }
 
@@ -18,7 +20,7 @@ pub(crate) struct Page {
 /// ```` ```cep error=E0201 ````, shows a mistake and stays as it is.
 pub(crate) fn format(page: &Source) -> Page {
     let mut text = String::with_capacity(page.text.len());
-    let mut errors = Vec::new();
+    let (mut errors, mut untold) = (Vec::new(), 0);
     let mut end = 0;
     for block in blocks(&page.text) {
         let old = &page.text[block.content.clone()];
@@ -28,8 +30,12 @@ pub(crate) fn format(page: &Source) -> Page {
                 text.push_str(&block.indented(&new));
                 end = block.content.end;
             }
-            Err(_) => errors.extend(mistakes(page, &block)),
+            Err(_) if errors.len() < MAX_DIAGNOSTICS => errors.extend(mistakes(page, &block)),
+            Err(_) => untold += 1,
         }
+    }
+    if untold > 0 {
+        errors.push(format!("{} with mistakes", counted(untold, "more block")));
     }
     text.push_str(&page.text[end..]);
     Page { text, errors }
@@ -204,5 +210,13 @@ mod tests {
         let page = formatted(text);
         assert_eq!(page.text, text.replace("event   q", "event q"));
         assert!(page.errors[0].contains("page.md:4:23"), "{}", page.errors[0]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_page_has_an_end() {
+        let page = formatted(&"```cep\nrule r { match a[ }\n```\n".repeat(1000));
+        let told = MAX_DIAGNOSTICS;
+        assert_eq!(page.errors.len(), told + 1);
+        assert_eq!(page.errors[told], format!("{} more blocks with mistakes", 1000 - told));
     }
 }
