@@ -61,9 +61,6 @@ fn the_language_does_what_its_documentation_says() {
     assert!(tests >= 300, "only {tests} tests in {} files", files.len());
 }
 
-/// Rules whose conditions count the rounds of a group, which the reference matcher cannot.
-const BEYOND_THE_REFERENCE: [&str; 1] = ["rounds_in_condition"];
-
 /// Events and times; an event's own time is its record's.
 type Steps = Vec<(Timestamp, Option<Record>)>;
 
@@ -76,10 +73,6 @@ fn compare(rules: &RuleSet, rule: &Rule, steps: &Steps) -> (usize, String) {
     let engine = by_engine(rules, rule, steps);
     let mut wrong = String::new();
     for matcher in matchers {
-        let is_reference = matcher.name() == ReferenceEngine.name();
-        if is_reference && BEYOND_THE_REFERENCE.contains(&&*rule.name) {
-            continue;
-        }
         let told = by_key(matcher, rule, steps).unwrap_or_else(|refused| vec![refused]);
         if told != engine {
             let _ = writeln!(

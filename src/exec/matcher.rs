@@ -332,10 +332,14 @@ impl<E: Event> Matcher<E> {
             });
             let mut rest = &expired[..];
             while let Some(first) = rest.first() {
-                let same = rest.iter().take_while(|run| run.head == first.head).count();
+                let same = rest
+                    .iter()
+                    .take_while(|run| is_same(program, chains, run.head, first.head))
+                    .count();
                 let (group, others) = rest.split_at(same);
                 rest = others;
-                if scratch.completed.iter().any(|match_| match_.head == first.head) {
+                let is_first = |head| is_same(program, chains, head, first.head);
+                if scratch.completed.iter().any(|match_| is_first(match_.head)) {
                     continue;
                 }
                 scratch.states.clear();
@@ -378,6 +382,17 @@ impl<E: Event> Matcher<E> {
             std::mem::swap(&mut key.completed, &mut new);
         }
         in_order(chains, &mut new);
+        if !program.named.is_empty() {
+            new.dedup_by(|later, earlier| {
+                let same = later.head != earlier.head
+                    && later.start_seq == earlier.start_seq
+                    && is_same(program, chains, later.head, earlier.head);
+                if same {
+                    chains.release(later.head);
+                }
+                same
+            });
+        }
         let mut told = 0;
         let mut dropped_from = new.len();
         while told < dropped_from {
@@ -432,6 +447,12 @@ impl<E: Event> Matcher<E> {
         new.clear();
         scratch.completed = new;
     }
+}
+
+/// Whether two partial matches hold the same events. Named groups can divide the same events into
+/// rounds in more than one way; they are told once all the same.
+fn is_same<E>(program: &Program, chains: &Chains<E>, a: u32, b: u32) -> bool {
+    a == b || !program.named.is_empty() && chains.compare(a, b).is_eq()
 }
 
 /// Sorts matches by their start; [`Chains::compare`] decides between those that start together.
@@ -725,12 +746,29 @@ impl<E: Event> Step<'_, E> {
                 if accept.is_some_and(|guard| self.guard(guard, run, event_epoch)) {
                     let head = self.link(edge, run, stage);
                     let match_ = Run { head, last: self.time, ..*run };
-                    self.store.scratch.completed.push(completed(&match_));
+                    if self.is_too_late(stage, &match_) {
+                        self.store.chains.release(head);
+                    } else {
+                        self.store.scratch.completed.push(completed(&match_));
+                    }
                 }
             }
             Action::Complete => self.complete(completed(run)),
             Action::Ignore { .. } | Action::Stop => {}
         }
+    }
+
+    /// Whether the event that `match_` ends with says that it comes too late.
+    fn is_too_late(&mut self, stage: StageId, match_: &Run) -> bool {
+        if !matches!(self.program.within, Some(Length::Read(_))) {
+            return false;
+        }
+        let extra = self.store.extras.duplicate(match_.extra);
+        let with_event = Run { extra, ..*match_ };
+        self.update_registers(stage, &with_event);
+        let late = self.times(&with_event).whole_deadline() <= self.time;
+        self.store.extras.release(extra);
+        late
     }
 
     /// A match with a reference of its own to its events.

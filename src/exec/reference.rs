@@ -20,12 +20,13 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Deref;
 use std::rc::Rc;
 
 use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
 use crate::hir::eval::{self, Scope};
-use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact, Pick};
+use crate::hir::expr::{Aggregate, AggregateOp, Captured, FieldRef, MatchFact, Pick};
 use crate::hir::{
     ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LengthId, LoopMode, Pattern,
     Quantifier, Sequence, SkipStrategy, StageId, Test,
@@ -73,7 +74,20 @@ pub struct Reference<E> {
 }
 
 /// What a partial match has captured: steps and numbers of events.
-type Captures = Vec<(StageId, usize)>;
+#[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+struct Captures {
+    events: Vec<(StageId, usize)>,
+    /// A group's alias for each of its repetitions that has begun.
+    rounds: Vec<StageId>,
+}
+
+impl Deref for Captures {
+    type Target = [(StageId, usize)];
+
+    fn deref(&self) -> &Self::Target {
+        &self.events
+    }
+}
 
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Partial {
@@ -281,7 +295,7 @@ impl<E: Event> Reference<E> {
 
         let pattern = Rc::clone(&self.pattern);
         let tree = Tree { pattern: &pattern };
-        let start = Partial { captures: Vec::new(), position: tree.start() };
+        let start = Partial { captures: Captures::default(), position: tree.start() };
         let start = self.is_silent_before(now).then_some(&start);
         let mut matches = Vec::new();
         let mut partials = Vec::new();
@@ -308,11 +322,11 @@ impl<E: Event> Reference<E> {
         else {
             return true;
         };
-        let time = self.millis(time, &[]);
+        let time = self.millis(time, &Captures::default());
         let at = self.events[now].time();
         (0..now).all(|before| {
             at.millis_since(self.events[before].time()) >= time
-                || !self.fits(*condition, &[], before)
+                || !self.fits(*condition, &Captures::default(), before)
         })
     }
 
@@ -341,12 +355,13 @@ impl<E: Event> Reference<E> {
             }
             self.partials = alive;
             // A partial match can wait in several places; it is no timeout if one completes it.
-            timeouts.retain(|captures| !matches.contains(captures));
+            timeouts
+                .retain(|captures| !matches.iter().any(|other| other.events == captures.events));
             if self.pattern.tell_timeouts {
                 in_order(&mut timeouts);
                 told.extend(timeouts.into_iter().map(|captures| Told {
                     is_match: false,
-                    captures,
+                    captures: captures.events,
                     at,
                 }));
             }
@@ -413,9 +428,10 @@ impl<E: Event> Reference<E> {
                             outcome.partials.push(waits);
                         }
                     }
-                    Move::Take(stage, target, _) => {
+                    Move::Take(stage, target, origin) => {
                         let mut captures = partial.captures.clone();
-                        captures.push((stage, now));
+                        captures.events.push((stage, now));
+                        captures.rounds.extend(tree.begun_rounds(&origin));
                         // Its own event can say that it comes too late.
                         let is_read = matches!(self.pattern.within, Some(Length::Read(_)));
                         let late = is_read
@@ -448,7 +464,7 @@ impl<E: Event> Reference<E> {
         &self,
         tree: &Tree<'_>,
         position: &Position,
-        before: &[(StageId, usize)],
+        before: &Captures,
         now: usize,
     ) -> bool {
         let time = self.events[now].time();
@@ -477,7 +493,7 @@ impl<E: Event> Reference<E> {
         tree: &Tree<'_>,
         guard: &Guard,
         position: &Position,
-        captures: &[(StageId, usize)],
+        captures: &Captures,
         now: usize,
     ) -> bool {
         let holds = |guard: &Guard| self.holds(tree, guard, position, captures, now);
@@ -505,7 +521,7 @@ impl<E: Event> Reference<E> {
         }
     }
 
-    fn fits(&self, condition: ConditionId, captures: &[(StageId, usize)], now: usize) -> bool {
+    fn fits(&self, condition: ConditionId, captures: &Captures, now: usize) -> bool {
         let condition = &self.pattern.conditions[condition.index()];
         let event = &self.events[now];
         if condition.ty.is_some_and(|ty| ty != event.type_id()) {
@@ -514,7 +530,7 @@ impl<E: Event> Reference<E> {
         self.passes(&condition.test, event, captures)
     }
 
-    fn passes(&self, test: &Test, event: &E, captures: &[(StageId, usize)]) -> bool {
+    fn passes(&self, test: &Test, event: &E, captures: &Captures) -> bool {
         match test {
             Test::True => true,
             Test::Expr(expr) => {
@@ -533,7 +549,7 @@ impl<E: Event> Reference<E> {
         &self,
         tree: &Tree<'_>,
         position: &Position,
-        captures: &[(StageId, usize)],
+        captures: &Captures,
         now: usize,
     ) -> bool {
         let Some(last) = self.event_before(tree, position, captures) else { return true };
@@ -549,7 +565,7 @@ impl<E: Event> Reference<E> {
         &self,
         tree: &Tree<'_>,
         position: &Position,
-        captures: &[(StageId, usize)],
+        captures: &Captures,
     ) -> Option<Timestamp> {
         let last = captures.last().map(|&(_, event)| self.events[event].time())?;
         Some(tree.last_of_way(position).map_or(last, |(_, last)| last))
@@ -572,7 +588,7 @@ impl<E: Event> Reference<E> {
     }
 
     /// When the time of the whole pattern is over; `None` too as long as it is not known.
-    fn whole_deadline(&self, captures: &[(StageId, usize)]) -> Option<Timestamp> {
+    fn whole_deadline(&self, captures: &Captures) -> Option<Timestamp> {
         let within = self.pattern.within?;
         let &(_, first) = captures.first()?;
         if let Length::Read(id) = within {
@@ -589,12 +605,12 @@ impl<E: Event> Reference<E> {
         Some(self.events[first].time().plus_millis(self.millis(within, captures)))
     }
 
-    fn end_of(&self, group: &Running, captures: &[(StageId, usize)]) -> Timestamp {
+    fn end_of(&self, group: &Running, captures: &Captures) -> Timestamp {
         group.begun.plus_millis(self.millis(group.within, captures))
     }
 
     /// A length of time, as a partial match knows it.
-    fn millis(&self, length: Length, captures: &[(StageId, usize)]) -> i64 {
+    fn millis(&self, length: Length, captures: &Captures) -> i64 {
         match length {
             Length::Millis(millis) => millis,
             Length::Read(id) => {
@@ -603,7 +619,7 @@ impl<E: Event> Reference<E> {
         }
     }
 
-    fn read(&self, expr: &Expr, captures: &[(StageId, usize)]) -> Value {
+    fn read(&self, expr: &Expr, captures: &Captures) -> Value {
         // There is no candidate; the expression does not ask for one.
         let Some(candidate) = self.events.last() else { return Value::Null };
         eval::eval(expr, &View { candidate, captures, events: &self.events }).into_value()
@@ -616,7 +632,7 @@ impl<E: Event> Reference<E> {
         &self,
         tree: &Tree<'_>,
         position: &Position,
-        captures: &[(StageId, usize)],
+        captures: &Captures,
         last: Timestamp,
     ) -> Option<Timestamp> {
         let all = self.shared_by_all(tree, position, captures, last);
@@ -634,7 +650,7 @@ impl<E: Event> Reference<E> {
         &self,
         tree: &Tree<'_>,
         position: &Position,
-        captures: &[(StageId, usize)],
+        captures: &Captures,
         last: Timestamp,
     ) -> Option<Timestamp> {
         let mut shared: Option<BTreeMap<(Base, Option<LengthId>), Timestamp>> = None;
@@ -685,14 +701,14 @@ impl<E: Event> Reference<E> {
             let mut partials = std::mem::take(&mut self.partials);
             partials.retain(|partial| !self.skips(&captures, start_of(&partial.captures)));
             self.partials = partials;
-            told.push(Told { is_match: true, captures, at });
+            told.push(Told { is_match: true, captures: captures.events, at });
         }
         self.waiting = matches;
         told
     }
 
     /// Whether the match drops what started with the event `start`.
-    fn skips(&self, captures: &[(StageId, usize)], start: usize) -> bool {
+    fn skips(&self, captures: &Captures, start: usize) -> bool {
         let of = |stage: StageId| captures.iter().filter(move |(s, _)| *s == stage).map(|c| c.1);
         match self.pattern.skip.strategy {
             SkipStrategy::None => false,
@@ -714,7 +730,7 @@ impl<E> fmt::Debug for Reference<E> {
 }
 
 /// The number of the event that a match started with.
-fn start_of(captures: &[(StageId, usize)]) -> usize {
+fn start_of(captures: &Captures) -> usize {
     captures.first().map_or(usize::MAX, |&(_, event)| event)
 }
 
@@ -728,7 +744,7 @@ fn in_order(matches: &mut Vec<Captures>) {
         (start_of(captures), Reverse(captures.len()), backwards)
     };
     matches.sort_by_key(key);
-    matches.dedup();
+    matches.dedup_by(|one, other| one.events == other.events);
 }
 
 /// A place in the tree: for each group around it its place and the number of the way in it.
@@ -817,6 +833,18 @@ impl<'p> Tree<'p> {
         let way = Some(Way { number, later, last: None });
         inside.push(Frame { index, turn: FIRST, begun: None, way });
         self.enter(&inside, 0)
+    }
+
+    /// The aliases of the groups of which an event that is taken at a position begins a repetition.
+    fn begun_rounds(&self, position: &Position) -> Vec<StageId> {
+        let frames = &position.frames;
+        let begun = frames.iter().enumerate().filter(|(_, frame)| frame.begun.is_none());
+        begun
+            .filter_map(|(depth, frame)| match self.item(&frames[..depth], frame.index).kind {
+                ItemKind::Group { alias, .. } => alias,
+                _ => None,
+            })
+            .collect()
     }
 
     /// How many of several ways have to happen.
@@ -1545,7 +1573,7 @@ fn heads(sequence: &Sequence) -> Guard {
 /// What a condition sees.
 struct View<'a, E> {
     candidate: &'a E,
-    captures: &'a [(StageId, usize)],
+    captures: &'a Captures,
     events: &'a [E],
 }
 
@@ -1574,6 +1602,11 @@ impl<E: Event> Scope for View<'_, E> {
 
     fn aggregate(&self, aggregate: &Aggregate) -> Value {
         let mut accumulator = Accumulator::new(aggregate.op);
+        // Of a group only its rounds can be asked for.
+        let rounds = self.captures.rounds.iter().filter(|alias| **alias == aggregate.stage);
+        for _ in rounds.filter(|_| aggregate.op == AggregateOp::Count) {
+            accumulator.add(ValueRef::Bool(true));
+        }
         for event in self.of(Some(aggregate.stage)) {
             match &aggregate.arg {
                 None => accumulator.add(ValueRef::Bool(true)),

@@ -63,6 +63,7 @@ enum RandomKind {
 
 #[derive(Clone, Debug)]
 struct RandomGroup {
+    named: bool,
     items: Vec<RandomItem>,
     without: Option<RandomTest>,
     within: Option<RandomLength>,
@@ -176,8 +177,10 @@ fn item(depth: u32) -> BoxedStrategy<RandomItem> {
     } else {
         let within = option::weighted(0.2, length(1..8));
         let without = option::weighted(0.15, test());
-        let group = (vec(item(depth - 1), 1..4), without, within)
-            .prop_map(|(items, without, within)| RandomGroup { items, without, within });
+        let named = prop::bool::weighted(0.15);
+        let group = (named, vec(item(depth - 1), 1..4), without, within).prop_map(
+            |(named, items, without, within)| RandomGroup { named, items, without, within },
+        );
         let group = (group, quantifier())
             .prop_map(|(group, quantifier)| RandomKind::Group(group, quantifier));
         let ways = (vec(vec(item(depth - 1), 1..3), 1..4), any::<usize>())
@@ -306,6 +309,11 @@ impl RandomPattern {
             RandomSkip::ToLast(number) => SkipStrategy::ToLast(step(number)),
         };
         let within = self.within.map(|within| builder.length(within));
+        for condition in &mut builder.conditions {
+            if let Test::Expr(expr) = &mut condition.test {
+                count_rounds(expr, &builder.stages);
+            }
+        }
         Built(Pattern {
             stages: builder.stages,
             conditions: builder.conditions,
@@ -422,10 +430,28 @@ fn may_be_empty(item: &RandomItem) -> bool {
 fn count(items: &[RandomItem]) -> usize {
     let in_item = |item: &RandomItem| match &item.kind {
         RandomKind::Step(..) | RandomKind::Not(_) => 1,
-        RandomKind::Group(group, _) => count(&group.items) + usize::from(group.without.is_some()),
+        RandomKind::Group(group, _) => {
+            let others = usize::from(group.without.is_some()) + usize::from(group.named);
+            count(&group.items) + others
+        }
         RandomKind::Ways(ways, _) => ways.iter().map(|way| count(way)).sum(),
     };
     items.iter().map(in_item).sum()
+}
+
+/// Of a group only its rounds can be asked for.
+fn count_rounds(expr: &mut Expr, stages: &[Stage]) {
+    match expr {
+        Expr::Aggregate(of) if stages[of.stage.index()].ty.is_none() => {
+            (of.op, of.arg) = (AggregateOp::Count, None);
+        }
+        Expr::Binary(_, a, b) => {
+            count_rounds(a, stages);
+            count_rounds(b, stages);
+        }
+        Expr::Not(inner) => count_rounds(inner, stages),
+        _ => {}
+    }
 }
 
 /// The longer of two lengths; of one that is read from an event and another, the former.
@@ -501,7 +527,7 @@ impl Builder {
                 body: self.sequence(&group.items, group.without.as_ref()),
                 quantifier: self.quantifier(quantifier),
                 within: group.within.map(|within| self.length(within)),
-                alias: None,
+                alias: group.named.then(|| self.group_alias()),
             },
             RandomKind::Ways(ways, count) => {
                 let count = count % ways.len() + 1;
@@ -513,6 +539,13 @@ impl Builder {
             .gap
             .map(|(min, max)| Gap { min: self.length(min), max: max.map(|max| self.length(max)) });
         Item { contiguity: item.contiguity, gap, kind }
+    }
+
+    /// The name of a group, which captures nothing but is counted.
+    fn group_alias(&mut self) -> StageId {
+        let alias = self.stage(false);
+        self.stages[alias.index()].ty = None;
+        alias
     }
 
     fn stage(&mut self, negated: bool) -> StageId {

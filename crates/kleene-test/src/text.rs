@@ -144,7 +144,7 @@ impl Printer<'_> {
                 let name = &self.pattern.stages[stage.index()].name;
                 let _ = write!(self.text, " as {name}");
             }
-            ItemKind::Group { body, quantifier, within, .. } => {
+            ItemKind::Group { body, quantifier, within, alias } => {
                 if body.items.len() == 1 {
                     self.problem("a group of one step, which is taken for that step");
                 }
@@ -156,6 +156,10 @@ impl Printer<'_> {
                 }
                 self.text += ")";
                 self.quantifier(quantifier);
+                if let Some(alias) = alias {
+                    let name = &self.pattern.stages[alias.index()].name;
+                    let _ = write!(self.text, " as {name}");
+                }
             }
             ItemKind::Ways { ways, count } => {
                 let joint = match *count {
