@@ -416,10 +416,40 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             "cannot be repeated",
         ),
         (
-            refused(a().not_followed_by("b").lasting(SECOND).followed_by("c").build()),
+            refused(a().not_next("b").lasting(SECOND).followed_by("c").build()),
             Kind::MisplacedNot,
             name,
-            "at the end of a pattern",
+            "a single event",
+        ),
+        (
+            refused(a().not_followed_by("b").lasting(SECOND).followed_by("c").optional().build()),
+            Kind::MisplacedNot,
+            none,
+            "it has to come",
+        ),
+        (
+            refused(Pattern::begin_not("b").followed_by("c").build()),
+            Kind::MisplacedNot,
+            name,
+            "cannot start a pattern",
+        ),
+        (
+            refused(a().without("b").followed_by("c").build()),
+            Kind::Misplaced,
+            name,
+            "nothing can follow",
+        ),
+        (
+            refused(a().or(Pattern::<Ev>::begin("c")).choose(3).build()),
+            Kind::BadQuantifier,
+            none,
+            "no more than there are",
+        ),
+        (
+            refused(a().or(Pattern::<Ev>::begin("c").within(SECOND)).build()),
+            Kind::Misplaced,
+            none,
+            "into a group",
         ),
         (
             refused(a().not_followed_by("b").gap(SECOND..).build()),
@@ -427,7 +457,7 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             name,
             "use `lasting`",
         ),
-        (refused(b().lasting(SECOND).build()), Kind::Misplaced, name, "for a `not` at the end"),
+        (refused(b().lasting(SECOND).build()), Kind::Misplaced, name, "is for a `not`"),
         (
             refused(a().not_followed_by("b").lasting(Duration::ZERO).build()),
             Kind::BadBound,
@@ -556,6 +586,7 @@ fn random_streams(count: usize) -> Vec<Vec<Ev>> {
 fn the_builder_and_rule_text_say_the_same() {
     let b = || a().followed_by("b").of::<B>();
     let c = |before: PatternBuilder<Ev, Only<B>>| before.followed_by("c").of::<C>();
+    let c_of = |before: PatternBuilder<Ev>| before.followed_by("c").of::<C>();
     let pair = || Pattern::<Ev>::begin("a").of::<A>().followed_by("b").of::<B>();
     let pairs = [
         (
@@ -609,6 +640,43 @@ fn the_builder_and_rule_text_say_the_same() {
         (
             "match a ->[1s..2s] b  skip to first b ordered",
             b().gap(SECOND..=2 * SECOND).skip_to_first("b").ordered().build(),
+        ),
+        (
+            "match (a or b) -> c  skip none",
+            c_of(a().or(Pattern::<Ev>::begin("b").of::<B>())).skip_none().build(),
+        ),
+        (
+            "match (a and b) -> c  skip none",
+            c_of(a().and(Pattern::<Ev>::begin("b").of::<B>())).skip_none().build(),
+        ),
+        (
+            "match 2 of (a, b, c -> d)  skip none",
+            a().or(Pattern::<Ev>::begin("b").of::<B>())
+                .or(Pattern::<Ev>::begin("c").of::<C>().followed_by("d").of::<D>())
+                .choose(2)
+                .skip_none()
+                .build(),
+        ),
+        ("match a -> b without d  skip none", b().without("d").of::<D>().skip_none().build()),
+        (
+            "match a -> not d for 2s -> b  skip none",
+            a().not_followed_by("d")
+                .of::<D>()
+                .lasting(2 * SECOND)
+                .followed_by("b")
+                .of::<B>()
+                .skip_none()
+                .build(),
+        ),
+        (
+            "match not d for 2s -> a  skip none",
+            Pattern::begin_not("d")
+                .of::<D>()
+                .lasting(2 * SECOND)
+                .followed_by("a")
+                .of::<A>()
+                .skip_none()
+                .build(),
         ),
         (
             "match (a -> b){2..} as pairs -> c  skip none",

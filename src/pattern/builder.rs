@@ -11,8 +11,8 @@ use crate::exec::{Captures, HostCondition};
 use crate::hir::{Contiguity, Gap, Length, Limit, LimitPolicy, LoopMode};
 use crate::pattern::captured::Captured;
 use crate::pattern::draft::{
-    Draft, DraftCondition, DraftItem, DraftKey, DraftKind, DraftSkip, DraftStream, Names, OfType,
-    Test, Times, gap,
+    Draft, DraftCondition, DraftCount, DraftItem, DraftKey, DraftKind, DraftSkip, DraftStream,
+    Names, OfType, Test, Times, gap,
 };
 use crate::pattern::error::{PatternError, PatternErrorKind as Kind};
 use crate::pattern::{Pattern, lower};
@@ -81,6 +81,63 @@ impl<E: Event> Pattern<E> {
     /// `group` bounds each repetition.
     pub fn begin_group<V>(group: PatternBuilder<E, V>) -> PatternBuilder<E> {
         let kind = DraftKind::Group(group.draft);
+        PatternBuilder::new(Draft::new(DraftItem::new("", Contiguity::Relaxed, kind)))
+    }
+}
+
+/// Silence and alternatives.
+impl<E: Event> Pattern<E> {
+    /// Starts a pattern with what must not have come for a time before its first event; that time
+    /// is [`lasting`](PatternBuilder::lasting) (`not a for 5m -> ...`).
+    pub fn begin_not(name: &str) -> PatternBuilder<E> {
+        PatternBuilder::new(Draft::new(DraftItem::not(name, Contiguity::Relaxed)))
+    }
+}
+
+/// Alternatives, of all that was said so far.
+impl<E: Event, V> PatternBuilder<E, V> {
+    /// Either what was said so far or `other` (`a or b`). What follows comes after either.
+    pub fn or<W>(self, other: PatternBuilder<E, W>) -> PatternBuilder<E> {
+        self.joined(other.draft, DraftCount::One)
+    }
+
+    /// Both what was said so far and `other`, in any order (`a and b`): each event goes to one of
+    /// them, and the other skips it as it skips what does not fit.
+    pub fn and<W>(self, other: PatternBuilder<E, W>) -> PatternBuilder<E> {
+        self.joined(other.draft, DraftCount::All)
+    }
+
+    /// So many of the alternatives that were joined by [`or`](PatternBuilder::or), in any order
+    /// (`2 of (a, b, c)`).
+    pub fn choose(mut self, count: usize) -> Self {
+        let mut wrong = true;
+        if let DraftKind::Ways(ways, of @ DraftCount::One) = &mut self.item().kind
+            && (1..=ways.len()).contains(&count)
+        {
+            *of = DraftCount::Some(count);
+            wrong = false;
+        }
+        let what = "`choose` is for alternatives that `or` joined, and for no more than there are";
+        self.refuse_if(wrong, Kind::BadQuantifier, what);
+        self
+    }
+
+    /// No such event from the first event of what was said so far to the last (`without x`).
+    /// Nothing can follow in the same sequence; put what was said so far into a group for that.
+    pub fn without(self, name: &str) -> PatternBuilder<E> {
+        let kind = DraftKind::Without(DraftCondition::any());
+        self.then(DraftItem::new(name, Contiguity::Relaxed, kind))
+    }
+
+    fn joined(mut self, other: Draft<E>, count: DraftCount) -> PatternBuilder<E> {
+        if let [DraftItem { kind: DraftKind::Ways(ways, of), times: None, optional: false, .. }] =
+            self.draft.items.as_mut_slice()
+            && *of == count
+        {
+            ways.push(other);
+            return PatternBuilder::new(self.draft);
+        }
+        let kind = DraftKind::Ways(vec![self.draft, other], count);
         PatternBuilder::new(Draft::new(DraftItem::new("", Contiguity::Relaxed, kind)))
     }
 }
@@ -187,7 +244,7 @@ impl<E: Event, V: View<E>> PatternBuilder<E, V> {
     {
         let ty = match &self.item().kind {
             DraftKind::Step(of) => of.ty.clone(),
-            DraftKind::Not(_) | DraftKind::Group(_) => OfType::Any,
+            _ => OfType::Any,
         };
         self.set_until(DraftCondition { ty, tests: vec![plain::<E, V, F>(condition)] });
         self
@@ -268,7 +325,7 @@ impl<E: Event, V> PatternBuilder<E, V> {
         let item = self.item();
         let is_not = matches!(item.kind, DraftKind::Not(_));
         item.gap = Some(Gap { min: Length::ZERO, max: Some(Length::Millis(millis)) });
-        self.refuse_if(!is_not, Kind::Misplaced, "`lasting` is for a `not` at the end");
+        self.refuse_if(!is_not, Kind::Misplaced, "`lasting` is for a `not`");
         self.refuse_if(millis < 1, Kind::BadBound, "a `not` has to last 1 ms at least");
         self
     }
@@ -427,8 +484,8 @@ impl<E, V> PatternBuilder<E, V> {
 
     fn set_type(&mut self, ty: OfType) {
         match &mut self.item().kind {
-            DraftKind::Step(of) | DraftKind::Not(of) => of.ty = ty,
-            DraftKind::Group(_) => {
+            DraftKind::Step(of) | DraftKind::Not(of) | DraftKind::Without(of) => of.ty = ty,
+            DraftKind::Group(_) | DraftKind::Ways(..) => {
                 self.refuse_if(
                     true,
                     Kind::Misplaced,
@@ -440,8 +497,10 @@ impl<E, V> PatternBuilder<E, V> {
 
     fn add_test(&mut self, test: Test<E>) {
         match &mut self.item().kind {
-            DraftKind::Step(of) | DraftKind::Not(of) => of.tests.push(test),
-            DraftKind::Group(_) => self.refuse_if(
+            DraftKind::Step(of) | DraftKind::Not(of) | DraftKind::Without(of) => {
+                of.tests.push(test);
+            }
+            DraftKind::Group(_) | DraftKind::Ways(..) => self.refuse_if(
                 true,
                 Kind::Misplaced,
                 "the steps of a group have conditions, not itself",

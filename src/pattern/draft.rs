@@ -76,6 +76,17 @@ pub(super) enum DraftKind<E> {
     Step(DraftCondition<E>),
     Not(DraftCondition<E>),
     Group(Draft<E>),
+    Ways(Vec<Draft<E>>, DraftCount),
+    /// What must not come from the first event of the sequence to the last; it stands last.
+    Without(DraftCondition<E>),
+}
+
+/// How many of several ways have to happen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum DraftCount {
+    One,
+    All,
+    Some(usize),
 }
 
 impl<E> DraftItem<E> {

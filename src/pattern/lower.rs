@@ -7,14 +7,14 @@ use crate::event::Event;
 use crate::exec::{HostCondition, Limits, Matcher};
 use crate::hir::expr::FieldRef;
 use crate::hir::{
-    self, Condition, ConditionId, Contiguity, Item, ItemKind, KeyPart, Length, Limit, LoopMode,
-    Quantifier, Sequence, Skip, SkipStrategy, Stage, StageId,
+    self, Condition, ConditionId, Contiguity, Gap, Item, ItemKind, KeyPart, Length, Limit,
+    LoopMode, Quantifier, Sequence, Skip, SkipStrategy, Stage, StageId, Without,
 };
 use crate::nfa::{BuildError, Refusal};
 use crate::pattern::Pattern;
 use crate::pattern::draft::{
-    Draft, DraftCondition, DraftItem, DraftKey, DraftKind, DraftSkip, DraftStream, Names, OfType,
-    Test, Times, Whole,
+    Draft, DraftCondition, DraftCount, DraftItem, DraftKey, DraftKind, DraftSkip, DraftStream,
+    Names, OfType, Test, Times, Whole,
 };
 use crate::pattern::error::{PatternError, PatternErrorKind as Kind};
 use crate::schema::{Schema, TypeId};
@@ -113,11 +113,83 @@ impl<E: Event> Lowering<'_, E> {
             let message = format!("groups are nested deeper than {MAX_DEPTH}");
             return Err(PatternError::new(Kind::TooLarge, None, message));
         }
-        let count = items.len();
-        let items = items.into_iter().enumerate();
-        let place = |index| Place { first: index == 0, last: index + 1 == count, depth };
-        let items = items.map(|(index, item)| self.item(item, place(index)));
-        Ok(Sequence { items: items.collect::<Result<_>>()?, without: None })
+        let mut items = items;
+        let without = match items.pop() {
+            Some(DraftItem { name, kind: DraftKind::Without(condition), .. }) => {
+                Some((name, condition))
+            }
+            last => {
+                items.extend(last);
+                None
+            }
+        };
+        let mut lowered: Vec<Item> = Vec::with_capacity(items.len());
+        // How long a `not` before the item holds: it comes no sooner.
+        let mut silence = 0;
+        for (index, item) in items.into_iter().enumerate() {
+            let place = Place { first: index == 0, depth };
+            let label = item.label();
+            let mut item = self.item(item, place)?;
+            let own = item.gap.and_then(|gap| gap.max).and_then(Length::as_millis);
+            match &item.kind {
+                ItemKind::Not { .. } if index > 0 => silence = silence.max(own.unwrap_or(0)),
+                ItemKind::Not { .. } => {}
+                _ if silence > 0 => {
+                    if can_be_empty(&item) || own.is_some_and(|max| max < silence) {
+                        let message = format!("{label}: it has to come after the `not` before it");
+                        return Err(PatternError::new(Kind::MisplacedNot, None, message));
+                    }
+                    let gap = item.gap.unwrap_or(Gap { min: Length::ZERO, max: None });
+                    let min = gap.min.as_millis().unwrap_or(0).max(silence);
+                    item.gap = Some(Gap { min: Length::Millis(min), ..gap });
+                    silence = 0;
+                }
+                _ => {}
+            }
+            lowered.push(item);
+        }
+        let without = match without {
+            Some((name, condition)) => {
+                let ty = self.resolve(&condition.ty, Some(&name))?;
+                let stage = self.stage(name, ty, true)?;
+                Some(Without { stage, condition: self.condition(condition.tests, ty) })
+            }
+            None => None,
+        };
+        Ok(Sequence { items: lowered, without })
+    }
+
+    /// What is said of a group's content; `what` is how messages call it.
+    fn content(&mut self, draft: Draft<E>, depth: usize) -> Result<(Sequence, Option<i64>)> {
+        let Draft { items, within, whole, error } = draft;
+        if let Some(error) = error {
+            return Err(error);
+        }
+        if let Some(setting) = whole.first_setting() {
+            let message = format!("{setting} is given in a group: it belongs on the whole");
+            return Err(PatternError::new(Kind::Misplaced, None, message));
+        }
+        let within = within.map(|w| bound(w, "`within` of a group")).transpose()?;
+        Ok((self.sequence(items, depth)?, within))
+    }
+
+    fn ways(&mut self, ways: Vec<Draft<E>>, count: DraftCount, depth: usize) -> Result<Item> {
+        let count = match count {
+            DraftCount::One => 1,
+            DraftCount::All => ways.len(),
+            DraftCount::Some(count) => count,
+        };
+        let mut lowered = Vec::with_capacity(ways.len());
+        for way in ways {
+            let (sequence, within) = self.content(way, depth)?;
+            if within.is_some() {
+                let message = "`within` of one alternative: put what it bounds into a group";
+                return Err(PatternError::new(Kind::Misplaced, None, message));
+            }
+            lowered.push(sequence);
+        }
+        let kind = ItemKind::Ways { ways: lowered, count };
+        Ok(Item { contiguity: Contiguity::Relaxed, gap: None, kind })
     }
 
     fn item(&mut self, mut item: DraftItem<E>, place: Place) -> Result<Item> {
@@ -143,22 +215,29 @@ impl<E: Event> Lowering<'_, E> {
                 let stage = self.stage(item.name, ty, true)?;
                 ItemKind::Not { stage, condition: self.condition(condition.tests, ty) }
             }
-            DraftKind::Group(group) => {
-                let Draft { items, within, whole, error } = group;
-                if let Some(error) = error {
-                    return Err(error);
-                }
-                if let Some(setting) = whole.first_setting() {
-                    let message = format!("{setting} is given in a group: it belongs on the whole");
-                    return Err(PatternError::new(Kind::Misplaced, None, message));
-                }
-                let within = within.map(|w| bound(w, "`within` of a group")).transpose()?;
+            DraftKind::Without(_) => {
+                let what = "nothing can follow it in the same sequence";
+                return Err(PatternError::new(
+                    Kind::Misplaced,
+                    Some(&item.name),
+                    format!("`without {}`: {what}", item.name),
+                ));
+            }
+            kind @ (DraftKind::Group(_) | DraftKind::Ways(..)) => {
                 let alias = if item.name.is_empty() {
                     None
                 } else {
                     Some(self.stage(item.name, None, false)?)
                 };
-                let body = self.sequence(items, place.depth + 1)?;
+                let depth = place.depth + 1;
+                let (body, within) = match kind {
+                    DraftKind::Group(group) => self.content(group, depth)?,
+                    DraftKind::Ways(ways, count) => {
+                        let items = vec![self.ways(ways, count, depth)?];
+                        (Sequence { items, without: None }, None)
+                    }
+                    _ => (Sequence::default(), None),
+                };
                 let quantifier = self.with_until(quantifier, until)?;
                 let within = within.map(Length::Millis);
                 ItemKind::Group { body, quantifier, within, alias }
@@ -309,7 +388,6 @@ impl<E: Event> Lowering<'_, E> {
 #[derive(Clone, Copy)]
 struct Place {
     first: bool,
-    last: bool,
     depth: usize,
 }
 
@@ -320,9 +398,8 @@ fn check_place<E>(item: &DraftItem<E>, place: Place) -> Result<()> {
         if item.times.is_some() || item.optional || item.until.is_some() {
             return Err(item.refuse(Kind::BadQuantifier, "a `not` cannot be repeated or left out"));
         }
-        let at_end = place.last && place.depth == 0;
-        if item.gap.is_some() && !(at_end && item.contiguity == Contiguity::Relaxed) {
-            let what = "only a `not_followed_by` at the end of a pattern can have a bound in time";
+        if item.gap.is_some() && item.contiguity != Contiguity::Relaxed {
+            let what = "`not_next` speaks of a single event, not of a time";
             return Err(item.refuse(Kind::MisplacedNot, what));
         }
         if item.gap.is_some_and(|gap| gap.min != Length::ZERO) {

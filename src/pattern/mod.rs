@@ -55,6 +55,11 @@
 //! | `{1.. greedy}` (the default), `each`, `longest` | `.greedy()` `.each()` `.longest()` | `greedy()`, its default, - |
 //! | `until` | `.until(..)` `.until_of(..)` | `until` |
 //! | `(a -> b){2} within 5s` | `.followed_by_group(Pattern::begin("a").followed_by("b").within(..)).times(2)` | a group pattern |
+//! | `not b for 10m -> c` | `Pattern::begin_not("b").lasting(..).followed_by("c")` | - |
+//! | `a -> not b for 10m -> c` | `.not_followed_by("b").lasting(..).followed_by("c")` | - |
+//! | `a or b`, `a and b` | `Pattern::begin("a").or(Pattern::begin("b"))`, `.and(..)` | - |
+//! | `2 of (a, b, c)` | `.or(..).or(..).choose(2)` | - |
+//! | `a -> b without c` | `.without("c")` | - |
 //! | `->[1m..5m]` | `.gap(..)` | `within(.., PREVIOUS_AND_CURRENT)` |
 //! | `skip past last` (the default) ... | `.skip_past_last()` ... | `AfterMatchSkipStrategy` (default: none) |
 //! | `from *` | `.from_all()` | always so |
