@@ -411,6 +411,7 @@ impl Teller<'_> {
                     |condition| self.words.step_with(condition, &known),
                 ),
                 count: self.count(*stage, &waiting.captured),
+                have: self.have(*stage, &waiting.captured).map_or(0, |(have, _)| have),
             }
         });
         let may_skip = |state: &StateId| {
@@ -445,15 +446,6 @@ impl Teller<'_> {
         } else {
             Then::Nothing
         }
-    }
-
-    /// The names of the steps that a partial match waits for.
-    pub(super) fn awaited(&self, waiting: &Waiting) -> Vec<Arc<str>> {
-        let mut stages: Vec<StageId> =
-            waiting.states.iter().flat_map(|state| self.program.awaits(*state)).collect();
-        stages.sort_unstable();
-        stages.dedup();
-        stages.into_iter().map(|stage| self.name(stage)).collect()
     }
 
     /// What must not come while a partial match waits, as the rule says it.
@@ -492,6 +484,12 @@ impl Teller<'_> {
 
     /// How far the loop of a step has come, if it is one.
     pub(super) fn count(&self, stage: StageId, captured: &[(StageId, u64)]) -> Option<String> {
+        let (count, quantifier) = self.have(stage, captured)?;
+        Some(progress(count, quantifier.min, quantifier.max))
+    }
+
+    /// The same as a number.
+    fn have(&self, stage: StageId, captured: &[(StageId, u64)]) -> Option<(u32, &Quantifier)> {
         let (_, quantifier) = self.roles.steps.get(&stage)?;
         if quantifier.max == Some(1) {
             return None;
@@ -508,6 +506,6 @@ impl Teller<'_> {
             // The loop stands in one that repeats, and where it began cannot be seen.
             return None;
         }
-        Some(progress(count, quantifier.min, quantifier.max))
+        Some((count, quantifier))
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use super::story::{Cause, Effect, Entry, Fate, Misfit, Reason, Seen, Then, Waits, span};
+use super::story::{Awaited, Cause, Effect, Entry, Fate, Misfit, Reason, Seen, Then, Waits, span};
 use super::tracer::{OpenPartial, Tracer};
 use crate::event::Event;
 use crate::explain::shown;
@@ -252,10 +252,15 @@ impl fmt::Display for Entry {
             }
             Cause::End => writeln!(f, "{at}  nothing more can come")?,
         }
-        for effect in self.effects.iter().take(SHOWN) {
-            f.write_str(&effect.text(self.at))?;
+        let mut more = self.more;
+        for (index, effect) in self.effects.iter().enumerate() {
+            // What is said of no partial match in particular is said of all.
+            if index < SHOWN || effect.partial.is_none() {
+                f.write_str(&effect.text(self.at))?;
+            } else {
+                more += 1;
+            }
         }
-        let more = self.effects.len().saturating_sub(SHOWN);
         if more > 0 {
             writeln!(f, "    ... and {} more", counted(more as u64, "partial match"))?;
         }
@@ -370,11 +375,7 @@ fn write_effect(f: &mut String, effect: &Effect, at: Timestamp) -> fmt::Result {
             format!("{number}is dropped: #{by} matched, and {skip}")
         }
         Fate::RanOut { bound, awaited } => {
-            let missing = if awaited.is_empty() {
-                String::new()
-            } else {
-                format!(": no {} came", steps(awaited))
-            };
+            let missing = missing(awaited);
             let told = if told == Some(true) { "; told as a timeout" } else { "" };
             format!("{number}runs out of time (`{bound}`){missing}{told}")
         }
@@ -392,6 +393,12 @@ fn write_effect(f: &mut String, effect: &Effect, at: Timestamp) -> fmt::Result {
         }
         Fate::Overflow if effect.partial.is_some() => {
             format!("{number}is dropped: there are too many partial matches (`limit`)")
+        }
+        Fate::NotFollowed { limit } => {
+            let limit = grouped(*limit as u64);
+            format!(
+                "more than {limit} partial matches: that is too many to follow, the story ends here"
+            )
         }
         Fate::Failed => {
             String::from("the run ends here: there are too many partial matches (`limit`, `fail`)")
@@ -440,6 +447,21 @@ fn because(misfits: &[Misfit]) -> Vec<String> {
         }
     }
     lines
+}
+
+/// What a partial match that ran out of time had not got.
+fn missing(awaited: &[Awaited]) -> String {
+    // A loop that has come often enough is not what was missing.
+    let come = awaited.iter().filter_map(|awaited| {
+        let count = awaited.count.as_ref().filter(|count| count.contains(" of "))?;
+        (awaited.have > 0).then(|| format!("`{}` stood at {count}", awaited.step))
+    });
+    let come: Vec<String> = come.collect();
+    let never = awaited.iter().filter(|awaited| awaited.have == 0);
+    let never: Vec<&Arc<str>> = never.map(|awaited| &awaited.step).collect();
+    let never = if never.is_empty() { None } else { Some(format!("no {} came", steps(never))) };
+    let all: Vec<String> = come.into_iter().chain(never).collect();
+    if all.is_empty() { String::new() } else { format!(": {}", all.join(", ")) }
 }
 
 /// `a`, `b` or `c`

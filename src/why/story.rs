@@ -18,6 +18,8 @@ pub struct Entry {
     pub cause: Cause,
     /// What it did to each partial match, in the order of their numbers, and what it started.
     pub effects: Vec<Effect>,
+    /// How many more effects there were, where not all are kept.
+    pub more: usize,
     /// Whether it came with the end of the input, which moves time to its end.
     pub at_end: bool,
 }
@@ -179,7 +181,7 @@ pub enum Fate {
         /// What bounded it: `within 1h`.
         bound: String,
         /// What it still waited for.
-        awaited: Vec<Arc<str>>,
+        awaited: Vec<Awaited>,
     },
     /// Time ran out, and what must not come had not come.
     #[non_exhaustive]
@@ -203,6 +205,12 @@ pub enum Fate {
     },
     /// There were too many partial matches: it was dropped, or where it has no number not begun.
     Overflow,
+    /// There were more partial matches than are followed here: the story ends with this event.
+    #[non_exhaustive]
+    NotFollowed {
+        /// How many are followed.
+        limit: usize,
+    },
     /// There were too many partial matches, and the rule wants the run to end then.
     Failed,
 }
@@ -229,6 +237,7 @@ impl Fate {
             Fate::TurnCame => "turn came",
             Fate::TooLate { .. } => "too late",
             Fate::Overflow => "overflow",
+            Fate::NotFollowed { .. } => "not followed",
             Fate::Failed => "failed",
         }
     }
@@ -309,6 +318,8 @@ pub struct Awaited {
     pub needs: String,
     /// How often the step has come already, if it repeats: `2 of 3`.
     pub count: Option<String>,
+    /// The same as a number; 0 if it has not come, or does not repeat.
+    pub have: u32,
 }
 
 /// What happens when the time of a partial match runs out.

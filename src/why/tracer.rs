@@ -28,6 +28,8 @@ const MAX_PARTIALS: usize = 2_000;
 const REMEMBERED: usize = 16;
 /// How many fields of an event are shown.
 const SHOWN_FIELDS: usize = 8;
+/// How many effects of one event or moment are kept.
+const KEPT_EFFECTS: usize = 100;
 /// How many entries are kept by default.
 const KEPT_ENTRIES: usize = 1_000;
 
@@ -613,12 +615,15 @@ impl<E: Event> Tracer<E> {
                 } else if let Some(due) = due {
                     Fate::RanOut {
                         bound: judge.bound(waiting, due).0,
-                        awaited: judge.awaited(waiting),
+                        awaited: judge.waits::<E>(waiting, None).steps,
                     }
                 } else if let Some((by, _)) = &winner {
                     Fate::Dropped { by: *by, skip: judge.words.skip_effect() }
                 } else {
-                    Fate::RanOut { bound: String::from("the end"), awaited: judge.awaited(waiting) }
+                    Fate::RanOut {
+                        bound: String::from("the end"),
+                        awaited: judge.waits::<E>(waiting, None).steps,
+                    }
                 };
                 if let Some(due) = due {
                     ended.push(Ended {
@@ -675,12 +680,19 @@ impl<E: Event> Tracer<E> {
             matcher.push(store, state, event, seq, &mut |outcome| sink(outcome))
         });
         let mut effects = self.after_event(&before, &mut judged, told, seq, dropped > 0, event);
+        let own = self.info.rule.limit.map_or(usize::MAX, |limit| limit.partials);
+        let gives_up = dropped > 0 && own > MAX_PARTIALS;
+        if gives_up {
+            effects.retain(|effect| effect.fate != Fate::Overflow);
+            let fate = Fate::NotFollowed { limit: MAX_PARTIALS };
+            effects.push(Effect { partial: None, fate, told: None, waits: None });
+        }
         let fails = dropped > 0 && self.matcher.limits().policy == LimitPolicy::Fail;
         if fails {
             effects.push(Effect { partial: None, fate: Fate::Failed, told: None, waits: None });
         }
         self.add(time, Cause::Event(seen), effects);
-        self.finished |= fails;
+        self.finished |= fails || gives_up;
     }
 
     /// What there is to say of an event before it changes anything: for each partial match, and for
@@ -873,7 +885,11 @@ impl<E: Event> Tracer<E> {
         }
         // What came too late for a partial match that time has ended is what people ask for most.
         let ty = event.type_id();
-        if let Some(ended) = self.ended.iter().rev().find(|ended| ended.types.contains(&ty)) {
+        let is_used = effects
+            .iter()
+            .any(|effect| matches!(effect.fate, Fate::Started { .. } | Fate::Took { .. }));
+        let mut ended = self.ended.iter().rev().filter(|_| !is_used);
+        if let Some(ended) = ended.find(|ended| ended.types.contains(&ty)) {
             let fate = Fate::TooLate { ended: ended.at, matched: ended.matched };
             effects.push(Effect { partial: Some(ended.number), fate, told: None, waits: None });
             let number = ended.number;
@@ -1011,7 +1027,8 @@ impl<E: Event> Tracer<E> {
     }
 
     fn add(&mut self, at: Timestamp, cause: Cause, effects: Vec<Effect>) {
-        let entry = Entry { at, cause, effects, at_end: self.finished };
+        let (effects, more) = shortened(effects);
+        let entry = Entry { at, cause, effects, more, at_end: self.finished };
         match self.keep {
             Keep::First(count) if self.entries.len() >= count => self.left_out += 1,
             Keep::Last(count) if self.entries.len() >= count => {
@@ -1024,6 +1041,19 @@ impl<E: Event> Tracer<E> {
             _ => self.entries.push_back(entry),
         }
     }
+}
+
+/// The effects that are kept, and how many more there were. What changed something goes first.
+fn shortened(mut effects: Vec<Effect>) -> (Vec<Effect>, usize) {
+    let more = effects.len().saturating_sub(KEPT_EFFECTS);
+    if more > 0 {
+        effects.sort_by_key(|effect| {
+            (matches!(effect.fate, Fate::Skipped(_)), effect.partial.is_some())
+        });
+        effects.truncate(KEPT_EFFECTS);
+        effects.sort_by_key(|effect| effect.partial.unwrap_or(u64::MAX));
+    }
+    (effects, more)
 }
 
 fn is_start(fate: &Fate) -> bool {

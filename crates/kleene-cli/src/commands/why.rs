@@ -15,6 +15,9 @@ use crate::interrupt::Interrupt;
 use crate::output::write_value;
 use crate::rules;
 
+/// How many of the open partial matches programs are told of.
+const OPEN_SHOWN: usize = 100;
+
 /// Follows a key of a rule through an input and prints its story.
 pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
     let loaded = match rules::load(&args.rules, &args.params)? {
@@ -78,7 +81,12 @@ fn pump(
         .collect();
     loop {
         match feed.next() {
-            Item::Event(event, place) => tracer.push(&event, Some(place.line)),
+            Item::Event(event, place) => {
+                tracer.push(&event, Some(place.line));
+                if interrupt.is_set() {
+                    return Ok(Ending::Interrupted);
+                }
+            }
             Item::Rejected(place, reason) => {
                 let text = String::from_utf8_lossy(place.text);
                 if texts.iter().all(|part| text.contains(part)) {
@@ -110,9 +118,10 @@ fn json_lines(tracer: &Tracer<Record>) -> String {
     let mut lines: Vec<String> =
         tracer.entries().map(|entry| of_entry(entry).to_string()).collect();
     let counts = tracer.counts();
-    let open: Vec<_> = tracer
-        .open()
+    let all_open = tracer.open();
+    let open: Vec<_> = all_open
         .iter()
+        .take(OPEN_SHOWN)
         .map(|open| {
             json!({
                 "partial": open.partial,
@@ -135,6 +144,7 @@ fn json_lines(tracer: &Tracer<Record>) -> String {
         "late": counts.late,
         "left_out": tracer.left_out(),
         "open": open,
+        "more_open": all_open.len() - open.len(),
     });
     lines.push(summary.to_string());
     lines.push(String::new());
@@ -170,6 +180,7 @@ fn of_entry(entry: &Entry) -> serde_json::Value {
         "at": entry.at.to_string(),
         "event": event,
         "reason": reason,
+        "more_effects": entry.more,
         "effects": entry.effects.iter().map(|effect| of_effect(effect, entry)).collect::<Vec<_>>(),
     })
 }

@@ -137,3 +137,26 @@ fn events_come_from_standard_input_and_are_limited() {
     let ran = dir.run_with("why r.cep --rule one --key ann", b"");
     assert_eq!(ran.stderr, "hint: the input is empty\n");
 }
+
+/// A loop that takes any of the events doubles its partial matches with each of them.
+#[test]
+fn what_explodes_is_followed_up_to_a_bound() {
+    let rules = b"event a { at: time }\nevent b { at: time }\n\
+        rule r { match a{2.. any each} as as_ -> b within 1h skip none }\n";
+    let dir = Dir::new(&[("r.cep", rules)]);
+    let mut input = String::new();
+    for second in 0..1000 {
+        let at = 1000 * second;
+        let _ = writeln!(input, r#"{{"type":"a","at":{at}}}"#);
+    }
+    let ran = dir.run_with("why r.cep --time-unit ms --json", input.as_bytes());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let lines = ran.results();
+    let (summary, entries) = lines.split_last().unwrap();
+    let effects: Vec<&serde_json::Value> =
+        entries.iter().flat_map(|entry| entry["effects"].as_array().unwrap()).collect();
+    assert!(effects.iter().any(|effect| effect["fate"] == "not followed"), "{summary}");
+    assert!(entries.iter().all(|entry| entry["effects"].as_array().unwrap().len() <= 102));
+    assert!(entries.iter().any(|entry| entry["more_effects"].as_u64().unwrap() > 0));
+    assert!(summary["events"].as_u64().unwrap() < 20, "{summary}");
+}
