@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kleene::stream::Output;
 use kleene::testing::{TestBlock, TestStep};
@@ -37,8 +38,13 @@ fn typed(key: &[(Arc<str>, Value)]) -> Vec<String> {
 }
 
 /// Follows each key that an engine told something of; gives how many there were.
-fn compare(rules: &RuleSet, test: &TestBlock, place: &str) -> usize {
-    let mut engine = Engine::builder().rules(rules.clone()).build().expect("they can be run");
+fn compare(rules: &RuleSet, test: &TestBlock, place: &str, late: Option<Duration>) -> usize {
+    let builder = Engine::builder().rules(rules.clone());
+    let builder = match late {
+        Some(late) => builder.out_of_order(late),
+        None => builder,
+    };
+    let mut engine = builder.build().expect("they can be run");
     let mut told: Vec<Output<Record>> = Vec::new();
     let inputs = inputs(test);
     for input in &inputs {
@@ -68,6 +74,9 @@ fn compare(rules: &RuleSet, test: &TestBlock, place: &str) -> usize {
     for key in &keys {
         let mut tracer: Tracer<Record> =
             Tracer::new(rules, &test.rule, key).expect("the key is of its form");
+        if let Some(late) = late {
+            tracer = tracer.out_of_order(late);
+        }
         for input in &inputs {
             match input {
                 Input::Event(event) => tracer.push(event, None),
@@ -128,7 +137,10 @@ fn every_match_and_timeout_is_explained() {
             let name = path.display().to_string();
             let rules = RuleSet::from_path(&path).unwrap_or_else(|error| panic!("{error}"));
             for test in rules.tests() {
-                compared += compare(&rules, test, &format!("{name}:{}", test.line()));
+                let place = format!("{name}:{}", test.line());
+                compared += compare(&rules, test, &place, None);
+                // Results that wait for late events, and events that are put in order.
+                compared += compare(&rules, test, &place, Some(Duration::from_secs(3)));
             }
         }
     }
