@@ -213,6 +213,9 @@ mod tests {
             assert_eq!(code.as_str().to_lowercase().parse(), Ok(*code));
         }
         assert!("E9999".parse::<Code>().is_err());
-        assert_eq!(Code::UnboundedNot.title(), "a `not` at the end without a bound");
+        assert_eq!(
+            Code::UnboundedNot.title(),
+            "a `not` at the end or at the start without a bound"
+        );
     }
 }

@@ -17,6 +17,8 @@ use crate::syntax::ast::{self, Arrow, Dur, Name, Part, Path, Take, Unit, Until};
 
 /// The most ways of one `and`, `or` or `of`: what has happened so far is one of two to that power.
 const MAX_WAYS: usize = 12;
+/// The most places in which the ways of one group may stand together, about.
+const MAX_COMBINED: u64 = 5_000;
 /// The most steps that a pattern may come to when its repetitions are written out.
 const MAX_STEPS: u64 = 30_000;
 
@@ -187,6 +189,16 @@ impl<'a> Cx<'_, 'a> {
                 );
                 fine = false;
             }
+        }
+        let places = combined(&ways, count).saturating_mul(times);
+        if fine && places > MAX_COMBINED {
+            let message = "too much can have happened of these alternatives at one time";
+            self.report(
+                Diagnostic::error(Code::LimitExceeded, span, message)
+                    .label(format!("about {places} combinations, {MAX_COMBINED} at most"))
+                    .help("use fewer or shorter alternatives, or repeat them less often"),
+            );
+            return None;
         }
         let arrow = &sequences.first()?.parts.first()?.0;
         let kind = PlanKind::Ways { ways, count };
@@ -490,6 +502,24 @@ impl<'a> Cx<'_, 'a> {
 }
 
 impl PlanItem<'_> {
+    /// In how many places a partial match can stand within the item, about.
+    fn places(&self) -> u64 {
+        let times = |quantifier: &Quantifier| {
+            let times = u64::from(quantifier.max.unwrap_or(quantifier.min).max(1));
+            // What can be left out or go on waits in places of its own.
+            if quantifier.is_once() { times } else { times.saturating_mul(2).saturating_add(1) }
+        };
+        match &self.kind {
+            PlanKind::Step { quant, .. } => times(&quant.quantifier),
+            PlanKind::Not { .. } => 0,
+            PlanKind::Group { plan, quant, .. } => {
+                let once = plan.items.iter().map(PlanItem::places).fold(0, u64::saturating_add);
+                once.saturating_mul(times(&quant.quantifier))
+            }
+            PlanKind::Ways { ways, count } => combined(ways, *count),
+        }
+    }
+
     fn can_be_empty(&self) -> bool {
         match &self.kind {
             PlanKind::Step { quant, .. } => quant.quantifier.optional,
@@ -499,6 +529,21 @@ impl PlanItem<'_> {
             PlanKind::Not { .. } | PlanKind::Ways { .. } => false,
         }
     }
+}
+
+/// In how many combinations of places `count` of the ways can stand, about.
+fn combined(ways: &[Plan<'_>], count: usize) -> u64 {
+    // By how many ways have begun; the others wait for their first event.
+    let mut by_begun = vec![0_u64; count + 1];
+    by_begun[0] = 1;
+    for way in ways {
+        let places = way.items.iter().map(PlanItem::places).fold(0, u64::saturating_add);
+        for begun in (1..=count).rev() {
+            let more = by_begun[begun - 1].saturating_mul(places);
+            by_begun[begun] = by_begun[begun].saturating_add(more);
+        }
+    }
+    by_begun.into_iter().fold(0, u64::saturating_add)
 }
 
 fn contiguity(contiguity: ast::Contiguity) -> Contiguity {
