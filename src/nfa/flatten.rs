@@ -48,8 +48,8 @@ struct Found {
     gaps: Vec<GuardId>,
     /// Of a take on one of several ways: the repetitions of clocked groups that it takes part in.
     instances: Option<Vec<usize>>,
-    /// Of a take: a clock that it sets.
-    marks: Option<u32>,
+    /// Of a take: the clocks that it sets.
+    marks: Vec<u32>,
 }
 
 fn resolve(
@@ -117,7 +117,7 @@ fn resolve(
                     });
                 }
                 leave_groups(graph, &edge.path, target, first_op, &mut automaton.clock_ops);
-                automaton.clock_ops.extend(edge.marks.map(ClockOp::Set));
+                automaton.clock_ops.extend(edge.marks.into_iter().map(ClockOp::Set));
                 gap_bounds(graph, &gaps, state, &mut edge_bounds);
                 // A partial match is out of time where every way on is.
                 bounds = Some(match bounds.take() {
@@ -241,7 +241,7 @@ fn walk(
                 path: path.clone(),
                 gaps: Vec::new(),
                 instances: None,
-                marks: None,
+                marks: Vec::new(),
             });
             return Ok(());
         }

@@ -83,8 +83,8 @@ pub(super) struct Transition {
     pub(super) skip: GuardId,
     /// Of a take on one of several ways: the repetitions of clocked groups that it takes part in.
     pub(super) instances: Option<Vec<usize>>,
-    /// Of a take: a clock that it sets to the event's time.
-    pub(super) marks: Option<u32>,
+    /// Of a take: the clocks that it sets to the event's time.
+    pub(super) marks: Vec<u32>,
 }
 
 /// One repetition of a group whose time is bounded.
@@ -109,6 +109,7 @@ pub(super) fn build(pattern: &Pattern) -> Result<Graph, BuildError> {
         originals: HashMap::new(),
         clock_of: HashMap::new(),
         inside: Vec::new(),
+        way_clocks: Vec::new(),
     };
     let end = builder.state(Role::Final)?;
     let context = Context { group: None, following: None, top: true, since: None };
@@ -219,6 +220,8 @@ struct Builder {
     clock_of: HashMap<*const (), u32>,
     /// The repetitions of clocked groups around what is laid out now.
     inside: Vec<usize>,
+    /// The clocks of the ways around it that have the time of their last event.
+    way_clocks: Vec<u32>,
 }
 
 impl<'p> Builder {
@@ -248,24 +251,26 @@ impl<'p> Builder {
                 ItemKind::Step { .. } | ItemKind::Group { .. } => next = self.item(place, next)?,
             }
         }
-        if let Some(without) = &sequence.without {
-            self.inside.pop();
-            let clock = self.clock(std::ptr::from_ref(sequence).cast());
-            self.keep_out(from, without.condition, clock);
+        if let Some(without) = &sequence.without
+            && let Some(instance) = self.inside.pop()
+        {
+            self.keep_out(from, without.condition, instance);
         }
         Ok(next)
     }
 
-    /// No event from the first that the states from `from` on take to the last fulfils the
-    /// condition; `clock` is set once one was taken.
-    fn keep_out(&mut self, from: usize, condition: ConditionId, clock: u32) {
+    /// No event from the first that the states of `instance` take to the last fulfils the
+    /// condition. They are from `from` on, between copies of what follows them.
+    fn keep_out(&mut self, from: usize, condition: ConditionId, instance: usize) {
+        let clock = self.graph.instances[instance].clock;
         let violated = self.graph.guards.condition(condition);
         let respected = self.graph.guards.not(violated);
         let begun = self.graph.guards.leaf(Guard::IsSet(clock));
         let not_begun = self.graph.guards.not(begun);
         let skipped = self.graph.guards.or(respected, not_begun);
         let Graph { states, guards, .. } = &mut self.graph;
-        for transition in states[from..].iter_mut().flat_map(|state| &mut state.transitions) {
+        let inside = states[from..].iter_mut().filter(|state| state.instances.contains(&instance));
+        for transition in inside.flat_map(|state| &mut state.transitions) {
             match transition.verb {
                 Verb::Take(_) => transition.guard = guards.and(transition.guard, respected),
                 Verb::Ignore => {
@@ -907,7 +912,7 @@ impl<'p> Builder {
     ) {
         let skip = self.graph.guards.always();
         let transition =
-            Transition { verb, target, guard, gap, skip, instances: None, marks: None };
+            Transition { verb, target, guard, gap, skip, instances: None, marks: Vec::new() };
         self.graph.states[state.index()].transitions.push(transition);
     }
 
@@ -921,7 +926,7 @@ impl<'p> Builder {
     ) {
         self.add_in_gap(state, Verb::Take(place.stage()), target, guard, gap);
         if let Some(take) = self.graph.states[state.index()].transitions.last_mut() {
-            take.marks = place.context.since;
+            take.marks.clone_from(&self.way_clocks);
         }
     }
 

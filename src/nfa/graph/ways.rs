@@ -89,10 +89,10 @@ impl<'p> Builder {
                 continue;
             }
             // The event before is that of this way, where that matters.
-            if reads_time(way) {
-                context.since = Some(self.clock(std::ptr::from_ref(way).cast()));
-            }
-            clocks.push(context.since.filter(|_| context.since != place.context.since));
+            let own = reads_time(way).then(|| self.clock(std::ptr::from_ref(way).cast()));
+            context.since = own.or(context.since);
+            self.way_clocks.extend(own);
+            clocks.push(own);
             context.following = None;
             first.push(self.sequence(way, end, context)?);
             context.group = context.group.map(|group| Group {
@@ -102,6 +102,9 @@ impl<'p> Builder {
                 ..group
             });
             later.push(self.sequence(way, end, context)?);
+            if own.is_some() {
+                self.way_clocks.pop();
+            }
         }
         let mut group = Ways {
             count,
