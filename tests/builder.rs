@@ -650,6 +650,15 @@ fn the_builder_and_rule_text_say_the_same() {
             c_of(a().and(Pattern::<Ev>::begin("b").of::<B>())).skip_none().build(),
         ),
         (
+            "match (a ->[..2s] b without d) and c  skip none",
+            b().gap(..=2 * SECOND)
+                .without("d")
+                .of::<D>()
+                .and(Pattern::<Ev>::begin("c").of::<C>())
+                .skip_none()
+                .build(),
+        ),
+        (
             "match 2 of (a, b, c -> d)  skip none",
             a().or(Pattern::<Ev>::begin("b").of::<B>())
                 .or(Pattern::<Ev>::begin("c").of::<C>().followed_by("d").of::<D>())

@@ -210,14 +210,25 @@ struct Ignoring {
     skip: GuardId,
 }
 
+/// What a clock is for.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum Clock {
+    /// When the repetition of an item began.
+    Item,
+    /// When a sequence with `without` began.
+    Without,
+    /// When the last event of a way came.
+    Way,
+}
+
 struct Builder {
     graph: Graph,
     /// The stop state of each `not`.
     stops: HashMap<StageId, StateId>,
     /// For a greedy loop with `until`: what followed it before it was made to wait for the loop.
     originals: HashMap<StateId, StateId>,
-    /// The clock of each group and `without`, by its place in the pattern.
-    clock_of: HashMap<*const (), u32>,
+    /// The clocks by what they are for and its place in the pattern.
+    clock_of: HashMap<(Clock, *const ()), u32>,
     /// The repetitions of clocked groups around what is laid out now.
     inside: Vec<usize>,
     /// The clocks of the ways around it that have the time of their last event.
@@ -234,7 +245,7 @@ impl<'p> Builder {
     ) -> Result<StateId, BuildError> {
         let from = self.graph.states.len();
         if sequence.without.is_some() {
-            let clock = self.clock(std::ptr::from_ref(sequence).cast());
+            let clock = self.clock(Clock::Without, std::ptr::from_ref(sequence).cast());
             self.enter(clock, None);
         }
         let mut next = sink;
@@ -282,9 +293,9 @@ impl<'p> Builder {
         }
     }
 
-    fn clock(&mut self, of: *const ()) -> u32 {
+    fn clock(&mut self, what: Clock, of: *const ()) -> u32 {
         let clocks = &mut self.graph.clocks;
-        *self.clock_of.entry(of).or_insert_with(|| {
+        *self.clock_of.entry((what, of)).or_insert_with(|| {
             *clocks += 1;
             u32::try_from(*clocks - 1).unwrap_or(u32::MAX)
         })
@@ -552,7 +563,7 @@ impl<'p> Builder {
         let can_start = first || body.items.iter().all(is_nullable);
         let mut gap = if can_start { Self::inherited_gap(place) } else { None };
         if clocked {
-            let clock = self.clock(std::ptr::from_ref(place.item()).cast());
+            let clock = self.clock(Clock::Item, std::ptr::from_ref(place.item()).cast());
             if let Some(alias) = alias
                 && self.graph.named.iter().all(|(known, _)| *known != alias)
             {

@@ -6,7 +6,7 @@
 
 use hashbrown::HashMap;
 
-use super::{Builder, Context, Group, Place, RawState, Role, Transition, Verb};
+use super::{Builder, Clock, Context, Group, Place, RawState, Role, Transition, Verb};
 use crate::hir::{Contiguity, Gap, ItemKind, Quantifier, Sequence};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::program::{BuildError, Kind, StateId};
@@ -72,7 +72,7 @@ impl<'p> Builder {
         let mut gap = Self::inherited_gap(place);
         let clocked = place.item().gap.is_some();
         if let Some(Gap { min, max }) = place.item().gap {
-            let clock = self.clock(std::ptr::from_ref(place.item()).cast());
+            let clock = self.clock(Clock::Item, std::ptr::from_ref(place.item()).cast());
             self.enter(clock, None);
             let since = place.context.since;
             let own = Guard::Gap { min, max, unless_set: Some(clock), since };
@@ -89,7 +89,8 @@ impl<'p> Builder {
                 continue;
             }
             // The event before is that of this way, where that matters.
-            let own = reads_time(way).then(|| self.clock(std::ptr::from_ref(way).cast()));
+            let own =
+                reads_time(way).then(|| self.clock(Clock::Way, std::ptr::from_ref(way).cast()));
             context.since = own.or(context.since);
             self.way_clocks.extend(own);
             clocks.push(own);
