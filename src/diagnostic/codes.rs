@@ -94,7 +94,7 @@ codes! {
     /// A literal that is no IP address, network or time.
     BadLiteral = "E0307",
 
-    /// A `not` at the end without a bound.
+    /// A `not` at the end or at the start without a bound.
     UnboundedNot = "E0401",
     /// `until` on what is no unbounded loop.
     UntilWithoutLoop = "E0402",
