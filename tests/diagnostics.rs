@@ -3,12 +3,13 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use kleene::RuleSet;
 use kleene::diagnostic::{Code, Diagnostic, Source};
 use kleene::ruleset::{HostFunction, Report};
 use kleene::value::{Kind, Value};
+use kleene_test::files::rule_files;
 
 #[test]
 fn every_mistake_is_told_as_recorded() {
@@ -133,18 +134,4 @@ fn functions(text: &str) -> impl Iterator<Item = HostFunction> {
 fn params(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let lines = text.lines().filter_map(|line| line.strip_prefix("# --param "));
     lines.filter_map(|param| param.split_once('='))
-}
-
-fn rule_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("the folder is there");
-    let mut files = Vec::new();
-    for path in entries.map(|entry| entry.expect("it can be listed").path()) {
-        if path.is_dir() {
-            files.extend(rule_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "cep") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    files
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use kleene::diagnostic::Source;
 use kleene::syntax::{format, parse, print};
+use kleene_test::files;
 
 #[test]
 fn files_format_as_recorded() {
@@ -88,18 +89,5 @@ fn read(path: &Path) -> Source {
 
 /// The rule files in a folder of the repository and below it.
 fn rule_files(folder: &str) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("the folder is there") {
-            let path = entry.expect("it can be listed").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "cep") {
-                files.push(path);
-            }
-        }
-    }
-    files.sort();
-    files
+    files::rule_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
 }

@@ -2,11 +2,12 @@
 //! anything panic.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use kleene::RuleSet;
 use kleene::diagnostic::Source;
 use kleene::ruleset::Reports;
+use kleene_test::files::rule_files;
 
 /// How often each file is damaged.
 const MUTATIONS: u64 = 100;
@@ -87,20 +88,6 @@ impl Random {
         let bits = bits ^ (bits >> 31);
         usize::try_from(bits % limit as u64).expect("it is less than the limit")
     }
-}
-
-fn rule_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("the folder is there");
-    let mut files = Vec::new();
-    for path in entries.map(|entry| entry.expect("it can be listed").path()) {
-        if path.is_dir() {
-            files.extend(rule_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "cep") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    files
 }
 
 #[test]

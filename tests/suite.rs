@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use kleene::hir::expr::FieldRef;
@@ -13,21 +12,11 @@ use kleene::hir::{Rule, TestBlock};
 use kleene::testing::{self, TEST_START, TestStep};
 use kleene::{Engine, Event as _, Match, Record, RuleSet, Sink, Timeout, Timestamp, Value};
 use kleene_test::engine::{Engine as Matcher, MatcherEngine, ReferenceEngine, Session};
+use kleene_test::files::rule_files;
 
 /// The rule files of a folder and those in it, sorted.
 fn files(folder: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let mut files = Vec::new();
-    for entry in fs::read_dir(&folder).expect("the folder is there") {
-        let path = entry.expect("it can be listed").path();
-        if path.is_dir() {
-            files.extend(self::files(&path.to_string_lossy()));
-        } else if path.extension().is_some_and(|extension| extension == "cep") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    files
+    rule_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
 }
 
 fn load(file: &Path) -> RuleSet {

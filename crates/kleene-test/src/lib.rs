@@ -4,12 +4,14 @@
 //! * [`mod@format`] reads the files of `testdata/conformance`.
 //! * [`convert`] turns a case into a pattern, [`text`] a pattern into a rule.
 //! * [`engine`] runs the events of a case through an engine.
+//! * [`files`] finds rule files.
 //! * [`judge`] compares what it told with what was recorded.
 //! * [`pages`] finds the fenced blocks of the documentation.
 //! * [`random`] makes patterns and streams for property tests.
 
 pub mod convert;
 pub mod engine;
+pub mod files;
 pub mod format;
 pub mod judge;
 pub mod known;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Once;
 
+use kleene_test::files::rule_files;
 use serde_json::Value;
 
 fn root() -> PathBuf {
@@ -18,21 +19,6 @@ fn root() -> PathBuf {
 fn kleene(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kleene"));
     command.current_dir(root()).args(args).output().expect("the program can be started")
-}
-
-/// Every rule file, sorted.
-fn rule_files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).expect("the folder is there") {
-        let path = entry.expect("it can be listed").path();
-        if path.is_dir() {
-            files.extend(rule_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "cep") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    files
 }
 
 /// The arguments of the command that a rule file's first comment shows.
