@@ -382,17 +382,15 @@ impl<E: Event> Matcher<E> {
             std::mem::swap(&mut key.completed, &mut new);
         }
         in_order(chains, &mut new);
-        if !program.named.is_empty() {
-            new.dedup_by(|later, earlier| {
-                let same = later.head != earlier.head
-                    && later.start_seq == earlier.start_seq
-                    && is_same(program, chains, later.head, earlier.head);
-                if same {
-                    chains.release(later.head);
-                }
-                same
-            });
-        }
+        // The same events can have completed the pattern in more than one way.
+        new.dedup_by(|later, earlier| {
+            let same = later.start_seq == earlier.start_seq
+                && is_same(program, chains, later.head, earlier.head);
+            if same {
+                chains.release(later.head);
+            }
+            same
+        });
         let mut told = 0;
         let mut dropped_from = new.len();
         while told < dropped_from {
@@ -404,11 +402,6 @@ impl<E: Event> Matcher<E> {
                 break;
             }
             told += 1;
-            // The same events can have completed the pattern in more than one way.
-            if told > 1 && new[told - 2].head == match_.head {
-                chains.release(match_.head);
-                continue;
-            }
             sink(Outcome {
                 kind: OutcomeKind::Match,
                 program,

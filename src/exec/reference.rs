@@ -1439,22 +1439,7 @@ impl<'p> Tree<'p> {
 
     /// Whether one of several ways can end here without another event.
     fn reaches_end_of_way(&self, position: &Position) -> bool {
-        let mut open = vec![position.clone()];
-        let mut seen = BTreeSet::new();
-        while let Some(position) = open.pop() {
-            if position.wait == Wait::EndOfWay {
-                return true;
-            }
-            if !seen.insert(position.clone()) {
-                continue;
-            }
-            for (_, a_move) in self.moves(&position, Timestamp::MIN) {
-                if let Move::Proceed(target) = a_move {
-                    open.push(target);
-                }
-            }
-        }
-        false
+        self.reaches_through(position, |_| true, |position| position.wait == Wait::EndOfWay)
     }
 
     /// What can happen to a partial match that waits at `position`, whatever the event: the moves
@@ -1506,13 +1491,23 @@ impl<'p> Tree<'p> {
     /// Whether one of the positions that can be reached without an event is as `is` says. A `next
     /// not` on the way has not been fulfilled before the next event.
     fn reaches(&self, position: &Position, is: impl Fn(&Position) -> bool) -> bool {
+        self.reaches_through(position, |position| position.wait != Wait::NotNext, is)
+    }
+
+    /// The same over those positions that `passable` says.
+    fn reaches_through(
+        &self,
+        position: &Position,
+        passable: impl Fn(&Position) -> bool,
+        is: impl Fn(&Position) -> bool,
+    ) -> bool {
         let mut open = vec![position.clone()];
         let mut seen = BTreeSet::new();
         while let Some(position) = open.pop() {
             if is(&position) {
                 return true;
             }
-            if position.wait == Wait::NotNext || !seen.insert(position.clone()) {
+            if !passable(&position) || !seen.insert(position.clone()) {
                 continue;
             }
             for (_, a_move) in self.moves(&position, Timestamp::MIN) {
