@@ -4,9 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::hir::eval::{self, Scope};
-use crate::hir::expr::{
-    Aggregate, AggregateOp, BinaryOp, Captured, FieldRef, MatchFact, Pick, Set, ValueSet,
-};
+use crate::hir::expr::{Aggregate, BinaryOp, Captured, FieldRef, MatchFact, Pick, Set, ValueSet};
 use crate::hir::{
     Condition, ConditionId, Contiguity, Expr, Item, ItemKind, Length, LoopMode, Pattern,
     Quantifier, Sequence, SkipStrategy, StageId, Test,
@@ -550,7 +548,7 @@ impl Writer<'_, '_> {
 
     fn aggregate(&mut self, aggregate: &Aggregate) {
         let name = self.words.stage(aggregate.stage);
-        let _ = write!(self.out, "{}(", aggregate_name(aggregate.op));
+        let _ = write!(self.out, "{}(", aggregate.op.name());
         match &aggregate.arg {
             None => self.out.push_str(name),
             Some(arg) => {
@@ -648,21 +646,6 @@ fn field_name(field: &FieldRef, ty: Option<TypeId>, schema: &Schema) -> String {
                 |(of, field)| field_name(field, Some(*of), schema),
             )
         }
-    }
-}
-
-fn aggregate_name(op: AggregateOp) -> &'static str {
-    match op {
-        AggregateOp::Count => "count",
-        AggregateOp::Sum => "sum",
-        AggregateOp::Avg => "avg",
-        AggregateOp::Min => "min",
-        AggregateOp::Max => "max",
-        AggregateOp::First => "first",
-        AggregateOp::Last => "last",
-        AggregateOp::Distinct => "distinct",
-        AggregateOp::Collect => "collect",
-        AggregateOp::Stddev => "stddev",
     }
 }
 

@@ -127,6 +127,38 @@ pub enum AggregateOp {
     Stddev,
 }
 
+impl AggregateOp {
+    /// All of them.
+    pub const ALL: [AggregateOp; 10] = [
+        AggregateOp::Count,
+        AggregateOp::Sum,
+        AggregateOp::Avg,
+        AggregateOp::Min,
+        AggregateOp::Max,
+        AggregateOp::First,
+        AggregateOp::Last,
+        AggregateOp::Distinct,
+        AggregateOp::Collect,
+        AggregateOp::Stddev,
+    ];
+
+    /// What rules call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            AggregateOp::Count => "count",
+            AggregateOp::Sum => "sum",
+            AggregateOp::Avg => "avg",
+            AggregateOp::Min => "min",
+            AggregateOp::Max => "max",
+            AggregateOp::First => "first",
+            AggregateOp::Last => "last",
+            AggregateOp::Distinct => "distinct",
+            AggregateOp::Collect => "collect",
+            AggregateOp::Stddev => "stddev",
+        }
+    }
+}
+
 /// A fact about a match or timeout.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum MatchFact {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use kleene::hir::expr::{AggregateOp, BinaryOp, Captured, FieldRef, Pick};
+use kleene::hir::expr::{BinaryOp, Captured, FieldRef, Pick};
 use kleene::hir::{
     ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LoopMode, Pattern, Quantifier,
     Sequence, SkipStrategy, StageId, Test,
@@ -260,18 +260,7 @@ impl Printer<'_> {
             }
             Expr::Captured(captured) => self.captured(captured),
             Expr::Aggregate(aggregate) => {
-                let name = match aggregate.op {
-                    AggregateOp::Count => "count",
-                    AggregateOp::Sum => "sum",
-                    AggregateOp::Avg => "avg",
-                    AggregateOp::Min => "min",
-                    AggregateOp::Max => "max",
-                    AggregateOp::First => "first",
-                    AggregateOp::Last => "last",
-                    AggregateOp::Distinct => "distinct",
-                    AggregateOp::Collect => "collect",
-                    AggregateOp::Stddev => "stddev",
-                };
+                let name = aggregate.op.name();
                 let stage = self.stage(aggregate.stage);
                 let _ = write!(self.text, "{name}({stage}");
                 if let Some(arg) = &aggregate.arg {

@@ -26,12 +26,11 @@ pub(crate) use canon::Content;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use self::expr::AGGREGATES;
 use self::feeds::Fed;
 use self::rule::{Gathered, Told};
 use self::told::Reported;
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span, nearest};
-use crate::hir::expr::ValueSet;
+use crate::hir::expr::{AggregateOp, ValueSet};
 use crate::hir::functions::{Callee, FUNCTIONS, HostFunction};
 use crate::hir::{Rule, TestBlock};
 use crate::schema::Schema;
@@ -351,7 +350,7 @@ impl<'a> Env<'a> {
 /// The names of the built-in functions and of aggregates.
 fn built_in_names() -> impl Iterator<Item = &'static str> {
     let functions = FUNCTIONS.iter().map(|function| function.name);
-    functions.chain(AGGREGATES.iter().map(|(name, _)| *name)).chain(["matches"])
+    functions.chain(AggregateOp::ALL.map(AggregateOp::name)).chain(["matches"])
 }
 
 /// `what` of this name does not exist; `near` may be meant.

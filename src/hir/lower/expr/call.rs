@@ -15,19 +15,6 @@ use crate::syntax::ast;
 use crate::syntax::ast::{Name, Path, Spanned};
 use crate::value::{Kind, Value};
 
-pub(in crate::hir::lower) const AGGREGATES: [(&str, AggregateOp); 10] = [
-    ("count", AggregateOp::Count),
-    ("sum", AggregateOp::Sum),
-    ("avg", AggregateOp::Avg),
-    ("min", AggregateOp::Min),
-    ("max", AggregateOp::Max),
-    ("first", AggregateOp::First),
-    ("last", AggregateOp::Last),
-    ("distinct", AggregateOp::Distinct),
-    ("collect", AggregateOp::Collect),
-    ("stddev", AggregateOp::Stddev),
-];
-
 impl<'a> Cx<'_, 'a> {
     pub(super) fn call(
         &mut self,
@@ -36,11 +23,11 @@ impl<'a> Cx<'_, 'a> {
         span: Span,
         place: Place,
     ) -> Typed {
-        let aggregate = AGGREGATES.iter().find(|(aggregate, _)| *aggregate == name.node);
-        if let Some((_, op)) = aggregate {
+        let aggregate = AggregateOp::ALL.into_iter().find(|op| op.name() == name.node);
+        if let Some(op) = aggregate {
             let of_values = matches!(op, AggregateOp::Min | AggregateOp::Max) && args.len() != 1;
             if !of_values {
-                return self.aggregate(*op, name, args, span, place);
+                return self.aggregate(op, name, args, span, place);
             }
         }
         if name.node == "matches" {

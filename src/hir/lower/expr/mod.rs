@@ -5,7 +5,6 @@ mod contradiction;
 mod path;
 mod set;
 
-pub(in crate::hir::lower) use call::AGGREGATES;
 pub(in crate::hir::lower) use contradiction::contradiction;
 
 use std::sync::Arc;
