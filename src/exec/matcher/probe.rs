@@ -5,7 +5,8 @@
 
 use smallvec::SmallVec;
 
-use super::{CandidateScope, Matcher, NIL, Run, Step, Store};
+use super::condition::CandidateScope;
+use super::{Matcher, NIL, Run, Step, Store};
 use crate::event::Event;
 use crate::exec::key::KeyState;
 use crate::exec::outcome::{Captures, Waiting};

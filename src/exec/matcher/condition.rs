@@ -1,0 +1,166 @@
+//! Whether an event fulfils what a transition asks of it.
+
+use super::{HostCondition, Step, Store};
+use crate::event::Event;
+use crate::exec::aggregate::Accumulator;
+use crate::exec::key::Run;
+use crate::exec::outcome::{Captures, add_event, field_of};
+use crate::exec::store::{Chains, Extras, NIL, RegisterState, UNSET};
+use crate::hir::eval::{self, Scope};
+use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact};
+use crate::hir::{ConditionId, Test};
+use crate::nfa::{Guard, GuardId, Program, RegisterKind};
+use crate::value::{Value, ValueRef};
+
+impl<E: Event> Step<'_, E> {
+    pub(super) fn guard(&mut self, guard: GuardId, run: &Run, event_epoch: u64) -> bool {
+        match &self.program.guards[guard.index()] {
+            Guard::True => true,
+            Guard::False => false,
+            Guard::Condition(condition) => self.condition(*condition, run, event_epoch),
+            Guard::Gap { min, max, unless_set, since } => {
+                let time = |clock| self.store.extras.time(run.extra, clock);
+                if run.head == NIL || unless_set.is_some_and(|clock| time(clock) != UNSET) {
+                    return true;
+                }
+                let passed = self.time.saturating_sub(since.map_or(run.last, time));
+                passed >= self.millis(*min, run)
+                    && max.is_none_or(|max| passed <= self.millis(max, run))
+            }
+            Guard::Sooner { than, since } => {
+                let before = since.map(|clock| self.store.extras.time(run.extra, clock));
+                let passed = self.time.saturating_sub(before.unwrap_or(run.last));
+                run.head == NIL || passed < self.millis(*than, run)
+            }
+            Guard::IsSet(clock) => self.store.extras.time(run.extra, *clock) != UNSET,
+            Guard::Within { clock, within } => match self.store.extras.time(run.extra, *clock) {
+                UNSET => true,
+                time => self.time.saturating_sub(time) < self.millis(*within, run),
+            },
+            Guard::Not(inner) => !self.guard(*inner, run, event_epoch),
+            Guard::And(parts) => parts.iter().all(|&part| self.guard(part, run, event_epoch)),
+            Guard::Or(parts) => parts.iter().any(|&part| self.guard(part, run, event_epoch)),
+        }
+    }
+
+    pub(super) fn condition(&mut self, id: ConditionId, run: &Run, event_epoch: u64) -> bool {
+        let condition = &self.program.conditions[id.index()];
+        if condition.ty.is_some_and(|ty| ty != self.event.type_id()) {
+            return false;
+        }
+        if matches!(condition.test, Test::True) {
+            return true;
+        }
+        let Store { chains, extras, scratch } = &mut *self.store;
+        let epoch = if self.program.correlated[id.index()] { scratch.epoch } else { event_epoch };
+        let memo = scratch.memo[id.index()];
+        if memo >> 1 == epoch {
+            return memo & 1 == 1;
+        }
+        let scope = CandidateScope {
+            event: self.event,
+            captures: Captures::new(chains, run.head),
+            extras,
+            program: self.program,
+            extra: run.extra,
+        };
+        let answer = holds(&condition.test, &self.matcher.host, &scope);
+        scratch.memo[id.index()] = epoch << 1 | u64::from(answer);
+        answer
+    }
+}
+
+/// Changes a register for an event that was captured; `chains` counts divisions by zero.
+pub(in crate::exec) fn note<E: Event>(
+    kind: &RegisterKind,
+    value: &mut Value,
+    state: &mut RegisterState,
+    event: &E,
+    chains: &Chains<E>,
+) {
+    match kind {
+        RegisterKind::First(field) => {
+            if matches!(state, RegisterState::Unset) {
+                *state = RegisterState::Set;
+                *value = field_of(event, field).to_value();
+            }
+        }
+        RegisterKind::Last(field) => {
+            *state = RegisterState::Set;
+            *value = field_of(event, field).to_value();
+        }
+        RegisterKind::Aggregate(aggregate) => {
+            if !matches!(state, RegisterState::Aggregate(_)) {
+                *state = RegisterState::Aggregate(Box::new(Accumulator::new(aggregate.op)));
+            }
+            if let RegisterState::Aggregate(accumulator) = state {
+                add_event(accumulator, aggregate, event, chains);
+                *value = accumulator.value();
+            }
+        }
+    }
+}
+
+/// Whether a condition holds beside the event's type.
+fn holds<E: Event>(test: &Test, host: &[HostCondition<E>], scope: &CandidateScope<'_, E>) -> bool {
+    match test {
+        Test::True => true,
+        Test::Expr(expr) => eval::test(expr, scope),
+        Test::Host { index, .. } => {
+            host.get(*index).is_some_and(|host| host(scope.event, &scope.captures))
+        }
+        Test::All(tests) => tests.iter().all(|test| holds(test, host, scope)),
+    }
+}
+
+/// A candidate event and what was captured before it.
+pub(super) struct CandidateScope<'a, E> {
+    pub(super) event: &'a E,
+    pub(super) captures: Captures<'a, E>,
+    pub(super) extras: &'a Extras,
+    pub(super) program: &'a Program,
+    pub(super) extra: u32,
+}
+
+impl<E: Event> Scope for CandidateScope<'_, E> {
+    #[inline]
+    fn field(&self, field: &FieldRef) -> ValueRef<'_> {
+        field_of(self.event, field)
+    }
+    fn captured(&self, captured: &Captured) -> Value {
+        self.captures.field(captured).to_value()
+    }
+    fn aggregate(&self, aggregate: &Aggregate) -> Value {
+        self.captures.aggregate(aggregate, self.program)
+    }
+    #[inline]
+    fn register(&self, index: usize) -> ValueRef<'_> {
+        // Before anything was captured, counts and sums are 0, not null.
+        if self.extra == NIL || self.extras.is_untouched(self.extra, index) {
+            return initial(&self.program.registers[index].kind);
+        }
+        self.extras.value(self.extra, index).as_ref()
+    }
+    fn key(&self, _: usize) -> ValueRef<'_> {
+        ValueRef::Null
+    }
+    fn fact(&self, _: MatchFact) -> Value {
+        Value::Null
+    }
+    fn divided_by_zero(&self) {
+        self.captures.divided_by_zero();
+    }
+}
+
+/// The value of a register that nothing was captured for.
+fn initial(kind: &RegisterKind) -> ValueRef<'static> {
+    use crate::hir::expr::AggregateOp;
+    match kind {
+        RegisterKind::Aggregate(aggregate) => match aggregate.op {
+            AggregateOp::Count | AggregateOp::Sum => ValueRef::Int(0),
+            AggregateOp::Distinct | AggregateOp::Collect => ValueRef::List(&[]),
+            _ => ValueRef::Null,
+        },
+        _ => ValueRef::Null,
+    }
+}

@@ -1,0 +1,293 @@
+//! The general strategy: every partial match is a run through the automaton.
+
+mod condition;
+mod probe;
+mod step;
+mod tell;
+
+use std::fmt;
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
+use smallvec::SmallVec;
+
+use crate::event::Event;
+use crate::exec::key::{Completed, KeyState, Run};
+use crate::exec::outcome::{Captures, Open, Outcome};
+use crate::exec::store::{Chains, Extras, NIL, Starts};
+use crate::hir::{LimitPolicy, Pattern, StageId};
+use crate::nfa::{BuildError, Program, StateId};
+use crate::time::Timestamp;
+
+use step::Step;
+
+pub(super) use condition::note;
+pub(crate) use probe::{Judged, Place};
+
+/// A condition that the host computes, from the candidate event and what was captured before it.
+pub type HostCondition<E> = Arc<dyn Fn(&E, &Captures<'_, E>) -> bool + Send + Sync>;
+
+/// What a matcher may hold.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The most partial matches of one key. One that can go on in several ways counts for each.
+    pub partial_matches_per_key: usize,
+    /// What gives way where there would be more. With [`LimitPolicy::Fail`] it is the newest; what
+    /// fails is the business of who asks [`Matcher::push`].
+    pub policy: LimitPolicy,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { partial_matches_per_key: 1 << 22, policy: LimitPolicy::DropNewest }
+    }
+}
+
+/// A compiled pattern, ready to match. Immutable and cheap to clone; what changes is in the
+/// [`Store`] and the [`KeyState`] that the caller passes in.
+pub struct Matcher<E> {
+    program: Arc<Program>,
+    host: Arc<[HostCondition<E>]>,
+    limits: Limits,
+}
+
+impl<E> Clone for Matcher<E> {
+    fn clone(&self) -> Self {
+        Matcher {
+            program: Arc::clone(&self.program),
+            host: Arc::clone(&self.host),
+            limits: self.limits,
+        }
+    }
+}
+
+impl<E> fmt::Debug for Matcher<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Matcher")
+            .field("program", &self.program)
+            .field("host", &self.host.len())
+            .field("limits", &self.limits)
+            .finish()
+    }
+}
+
+/// What the partial matches of any number of keys have captured, and scratch space.
+///
+/// A store belongs to one matcher; using it with another one gives wrong answers.
+#[derive(Clone, Debug)]
+pub struct Store<E> {
+    pub(super) chains: Chains<E>,
+    pub(super) extras: Extras,
+    scratch: Scratch,
+}
+
+impl<E> Store<E> {
+    /// How many captured events are held.
+    pub fn event_count(&self) -> usize {
+        self.chains.len()
+    }
+
+    /// How often an expression divided by zero, which gives null: once for each time that a
+    /// condition, an aggregate's argument or an emit is computed.
+    pub fn divisions_by_zero(&self) -> u64 {
+        self.chains.divisions_by_zero()
+    }
+
+    /// Heap bytes, without what the events themselves own.
+    pub fn memory_usage(&self) -> usize {
+        self.chains.memory_usage() + self.extras.memory_usage()
+    }
+}
+
+/// Space that is reused from event to event; it carries no meaning between them.
+#[derive(Clone, Debug, Default)]
+struct Scratch {
+    /// The runs that an event leaves behind.
+    next: Vec<Run>,
+    completed: Vec<Completed>,
+    /// For each condition, the epoch in which it was tested, times two, plus the answer.
+    memo: Vec<u64>,
+    epoch: u64,
+    /// The nodes that this event made, by what they say, where runs can meet.
+    made: HashMap<(u32, StageId, Starts), u32>,
+    /// The runs that are left behind, where runs can meet.
+    seen: HashSet<(StateId, u32, SmallVec<[i64; 2]>)>,
+    /// Partial matches that ran out of time at one deadline.
+    expired: Vec<Run>,
+    states: Vec<StateId>,
+}
+
+impl<E: Event> Matcher<E> {
+    /// Compiles `pattern`; `host` are the closures that its conditions refer to by number.
+    pub fn new(
+        pattern: &Pattern,
+        host: impl Into<Arc<[HostCondition<E>]>>,
+    ) -> Result<Matcher<E>, BuildError> {
+        let program = Arc::new(Program::new(pattern)?);
+        Ok(Matcher { program, host: host.into(), limits: Limits::default() })
+    }
+
+    /// The same matcher with other limits.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Matcher<E> {
+        Matcher { limits, ..self }
+    }
+
+    /// What it may hold.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The compiled pattern.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// An empty store for this matcher.
+    pub fn create_store(&self) -> Store<E> {
+        Store {
+            chains: Chains::new(),
+            extras: Extras::new(self.program.registers.len(), self.program.clocks),
+            scratch: Scratch { memo: vec![0; self.program.conditions.len()], ..Scratch::default() },
+        }
+    }
+
+    /// Matches one event of a key. Events of a key come in the order of their time, and `seq`
+    /// grows with each event of the store. Deadlines up to the event's time are handled first.
+    ///
+    /// Gives how many partial matches were dropped or not started because of the limit.
+    pub fn push(
+        &self,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        event: &E,
+        seq: u64,
+        sink: &mut impl FnMut(Outcome<'_, E>),
+    ) -> usize {
+        let time = event.time();
+        if self.deadline(key).is_some_and(|deadline| deadline <= time) {
+            self.advance(store, key, time, sink);
+        }
+        let mut step = Step {
+            matcher: self,
+            program: &self.program,
+            store,
+            event,
+            seq,
+            time: time.as_millis(),
+            stored: NIL,
+            overflow: 0,
+        };
+        step.run(key);
+        let overflow = step.overflow;
+        if !store.scratch.completed.is_empty() || !key.completed.is_empty() {
+            self.tell_completed(store, key, time, sink);
+        }
+        overflow
+    }
+
+    /// Moves a key's time to `to`: partial matches whose deadline is at or before it run out of
+    /// time, or match where a `not` is last. Deadlines are handled one after the other in the order
+    /// of time, so that it makes no difference how far a step goes.
+    pub fn advance(
+        &self,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        to: Timestamp,
+        sink: &mut impl FnMut(Outcome<'_, E>),
+    ) {
+        while let Some(deadline) = self.deadline(key).filter(|&deadline| deadline <= to) {
+            self.expire(store, key, deadline, sink);
+        }
+    }
+
+    /// Ends a key's stream: time moves to its end, `longest` loops that nothing bounds are told,
+    /// and so are matches that waited for older partial matches. The key is idle after it.
+    pub fn finish(
+        &self,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        sink: &mut impl FnMut(Outcome<'_, E>),
+    ) {
+        self.advance(store, key, Timestamp::MAX, sink);
+        key.broken = None;
+        let mut last = i64::MIN;
+        for run in &key.runs {
+            if self.program.states[run.state.index()].settles {
+                store.scratch.completed.push(completed(run));
+                store.chains.retain(run.head);
+                last = last.max(run.last);
+            }
+        }
+        for match_ in &key.completed {
+            last = last.max(match_.last);
+        }
+        Self::clear_runs(store, key);
+        if !store.scratch.completed.is_empty() || !key.completed.is_empty() {
+            self.tell_completed(store, key, Timestamp::from_millis(last), sink);
+        }
+    }
+
+    /// The next moment at which [`Matcher::advance`] would do something.
+    #[inline]
+    pub fn deadline(&self, key: &KeyState) -> Option<Timestamp> {
+        let in_order = self.program.bounds.is_empty() && self.program.lengths.is_empty();
+        let deadline = if in_order {
+            // Runs are in the order of their start: the first is the first to run out.
+            key.runs.first().map_or(i64::MAX, |run| run.deadline)
+        } else {
+            key.runs.iter().map(|run| run.deadline).min().unwrap_or(i64::MAX)
+        };
+        let deadline = match &self.program.silence {
+            Some(silence) => deadline.min(silence.ends(key.broken)),
+            None => deadline,
+        };
+        (deadline < i64::MAX).then_some(Timestamp::from_millis(deadline))
+    }
+
+    /// The partial matches of a key that are open, in the order in which they would be told.
+    pub fn open<'a>(&'a self, store: &'a Store<E>, key: &KeyState) -> Vec<Open<'a, E>> {
+        let complete = key.completed.iter().map(|match_| (match_.head, match_.start_seq, None));
+        let runs = key.runs.iter().map(|run| (run.head, run.start_seq, Some(run)));
+        let mut places: Vec<_> = complete.chain(runs).collect();
+        places.sort_by(|a, b| {
+            a.1.cmp(&b.1).then_with(|| store.chains.compare(a.0, b.0)).then(a.0.cmp(&b.0))
+        });
+        let mut open: Vec<Open<'a, E>> = Vec::new();
+        // One that waits in several places is one all the same.
+        for of_one in places.chunk_by(|a, b| a.0 == b.0 && a.2.is_some() == b.2.is_some()) {
+            let (head, start_seq, _) = of_one[0];
+            let runs = of_one.iter().filter_map(|(.., run)| *run);
+            open.push(Open {
+                program: &self.program,
+                captures: Captures::new(&store.chains, head),
+                start_seq,
+                deadline: runs.clone().map(|run| run.deadline).min().unwrap_or(i64::MAX),
+                states: runs.map(|run| run.state).collect(),
+            });
+        }
+        open
+    }
+
+    /// Gives up everything that a key holds in the store.
+    pub fn clear(&self, store: &mut Store<E>, key: &mut KeyState) {
+        key.broken = None;
+        Self::clear_runs(store, key);
+        for match_ in std::mem::take(&mut key.completed) {
+            store.chains.release(match_.head);
+        }
+    }
+
+    fn clear_runs(store: &mut Store<E>, key: &mut KeyState) {
+        let Store { chains, extras, .. } = store;
+        for run in key.runs.drain(..) {
+            chains.release(run.head);
+            extras.release(run.extra);
+        }
+    }
+}
+
+fn completed(run: &Run) -> Completed {
+    Completed { head: run.head, start_seq: run.start_seq, start: run.start, last: run.last }
+}

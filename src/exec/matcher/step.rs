@@ -1,0 +1,414 @@
+//! One event on its way through the partial matches of a key.
+
+use smallvec::SmallVec;
+
+use super::{Matcher, Store, completed, note};
+use crate::event::Event;
+use crate::exec::key::{Completed, KeyState, Run};
+use crate::exec::store::{Extras, NIL, Starts, UNSET};
+use crate::exec::times::Times;
+use crate::hir::{Length, LimitPolicy, StageId};
+use crate::nfa::{Action, ClockOp, Edge, Program, Silence, StateId};
+
+/// One event on its way through a key's runs.
+pub(super) struct Step<'a, E> {
+    pub(super) matcher: &'a Matcher<E>,
+    pub(super) program: &'a Program,
+    pub(super) store: &'a mut Store<E>,
+    pub(super) event: &'a E,
+    pub(super) seq: u64,
+    pub(super) time: i64,
+    /// The event in the store, once something captured it.
+    pub(super) stored: u32,
+    pub(super) overflow: usize,
+}
+
+impl<E: Event> Step<'_, E> {
+    pub(super) fn run(&mut self, key: &mut KeyState) {
+        // Conditions on the event alone are tested at most once: an epoch for the event, and one
+        // for each run after it.
+        self.store.scratch.epoch += 1;
+        let event_epoch = self.store.scratch.epoch;
+        let mut next = std::mem::take(&mut self.store.scratch.next);
+        next.clear();
+        // Runs stay where they are until the first that does not.
+        let mut kept = 0;
+        while kept < key.runs.len() && next.is_empty() {
+            let run = key.runs[kept];
+            if self.advance_run(&run, event_epoch, &mut next) {
+                kept += 1;
+                continue;
+            }
+            for i in kept + 1..key.runs.len() {
+                let run = key.runs[i];
+                if self.advance_run(&run, event_epoch, &mut next) {
+                    next.push(run);
+                }
+            }
+            key.runs.truncate(kept);
+            break;
+        }
+        if self.program.silence.is_none() || self.is_silent(key, event_epoch) {
+            self.start(event_epoch, &mut next);
+        }
+        if self.program.may_duplicate {
+            self.merge_equal(key, &mut next);
+        }
+        key.runs.extend_from_slice(&next);
+        let limit = self.matcher.limits.partial_matches_per_key;
+        if key.runs.len() > limit {
+            self.cut(key, limit);
+        }
+        next.clear();
+        let Store { chains, scratch, .. } = &mut *self.store;
+        scratch.next = next;
+        for (_, node) in scratch.made.drain() {
+            chains.release(node);
+        }
+        if self.stored != NIL {
+            chains.release_event(self.stored);
+        }
+    }
+
+    /// Whether a match can start: what must not have come for so long has not. Remembers the event
+    /// if it is one of those.
+    fn is_silent(&mut self, key: &mut KeyState, event_epoch: u64) -> bool {
+        let Some(Silence { condition, millis }) = self.program.silence else { return true };
+        let silent = key.broken.is_none_or(|broken| self.time.saturating_sub(broken) >= millis);
+        self.store.scratch.epoch += 1;
+        let nothing = self.nothing();
+        if self.condition(condition, &nothing, event_epoch) {
+            key.broken = Some(self.time);
+        }
+        silent
+    }
+
+    /// What has captured nothing.
+    pub(super) fn nothing(&self) -> Run {
+        Run {
+            state: self.program.start,
+            head: NIL,
+            extra: NIL,
+            start_seq: self.seq,
+            start: self.time,
+            last: self.time,
+            deadline: i64::MAX,
+        }
+    }
+
+    /// Drops what is beyond the limit. Runs are in the order of their start.
+    #[cold]
+    fn cut(&mut self, key: &mut KeyState, limit: usize) {
+        let excess = key.runs.len() - limit;
+        let first = match self.matcher.limits.policy {
+            LimitPolicy::DropOldest => 0,
+            LimitPolicy::DropNewest | LimitPolicy::Fail => limit,
+        };
+        self.overflow += excess;
+        for run in key.runs.drain(first..first + excess) {
+            self.store.chains.release(run.head);
+            self.store.extras.release(run.extra);
+        }
+    }
+
+    /// Moves one run. Says whether it stays as it is; if not, what becomes of it is in `next`, and
+    /// its hold on the store is given up.
+    fn advance_run(&mut self, run: &Run, event_epoch: u64, next: &mut Vec<Run>) -> bool {
+        self.store.scratch.epoch += 1;
+        let program = self.program;
+        let mut open: SmallVec<[&Edge; 8]> = SmallVec::new();
+        let mut stopped = false;
+        for edge in program.edges(run.state) {
+            if self.guard(edge.guard, run, event_epoch) {
+                match edge.action {
+                    Action::Stop => stopped = true,
+                    _ => open.push(edge),
+                }
+            }
+        }
+        if stopped {
+            // A `not` that is violated ends the partial match, but not a match that the same event
+            // completes.
+            for edge in open {
+                self.complete_only(edge, run, event_epoch);
+            }
+            self.give_up(run);
+            return false;
+        }
+        let settles = program.states[run.state.index()].settles;
+        match open[..] {
+            [Edge { action: Action::Ignore { target }, clocks, .. }]
+                if *target == run.state && clocks.is_empty() =>
+            {
+                true
+            }
+            [edge] if !settles => {
+                // The only way on: what the run holds goes with it.
+                self.follow(edge, *run, event_epoch, next);
+                false
+            }
+            _ => {
+                let before = (next.len(), self.store.scratch.completed.len());
+                for edge in open {
+                    self.store.chains.retain(run.head);
+                    let extra = self.store.extras.duplicate(run.extra);
+                    self.follow(edge, Run { extra, ..*run }, event_epoch, next);
+                }
+                if settles && before == (next.len(), self.store.scratch.completed.len()) {
+                    self.complete(completed(run));
+                }
+                self.give_up(run);
+                false
+            }
+        }
+    }
+
+    fn start(&mut self, event_epoch: u64, next: &mut Vec<Run>) {
+        let program = self.program;
+        let nothing = self.nothing();
+        self.store.scratch.epoch += 1;
+        let mut open: SmallVec<[&Edge; 8]> = SmallVec::new();
+        for edge in program.edges(program.start) {
+            if matches!(edge.action, Action::Take { .. } | Action::Stop)
+                && self.guard(edge.guard, &nothing, event_epoch)
+            {
+                if edge.action == Action::Stop {
+                    return;
+                }
+                open.push(edge);
+            }
+        }
+        for edge in open {
+            let extra = self.store.extras.create();
+            self.follow(edge, Run { extra, ..nothing }, event_epoch, next);
+        }
+    }
+
+    /// Takes `edge`; the run's hold on the store goes over to what becomes of it.
+    fn follow(&mut self, edge: &Edge, run: Run, event_epoch: u64, next: &mut Vec<Run>) {
+        match edge.action {
+            Action::Stop => self.give_up(&run),
+            Action::Complete => {
+                self.store.extras.release(run.extra);
+                self.store.scratch.completed.push(completed(&run));
+            }
+            Action::Ignore { target } => {
+                let mut run = Run { state: target, ..run };
+                self.set_clocks(edge, &run);
+                run.deadline = self.times(&run).deadline();
+                if run.deadline <= self.time {
+                    // What it would wait for there is too late already.
+                    self.give_up(&run);
+                } else {
+                    next.push(run);
+                }
+            }
+            Action::Take { stage, target } => {
+                self.take(edge, stage, target, run, event_epoch, next);
+            }
+        }
+    }
+
+    fn take(
+        &mut self,
+        edge: &Edge,
+        stage: StageId,
+        target: StateId,
+        run: Run,
+        event_epoch: u64,
+        next: &mut Vec<Run>,
+    ) {
+        let state = &self.program.states[target.index()];
+        // The way to the end is looked at with what was captured before this event.
+        let accepted = state.accept.is_some_and(|guard| self.guard(guard, &run, event_epoch));
+        let head = self.link(edge, &run, stage);
+        self.store.chains.release(run.head);
+        let mut run = Run { state: target, head, last: self.time, ..run };
+        // Where an event says how long a match may take, it may say that it comes too late itself.
+        let read = matches!(self.program.within, Some(Length::Read(_)));
+        if read {
+            self.update_registers(stage, &run);
+        }
+        let in_time = !read || self.times(&run).whole_deadline() > self.time;
+        if accepted && in_time {
+            self.complete(completed(&run));
+        }
+        if !state.live && in_time {
+            self.give_up(&run);
+            return;
+        }
+        self.set_clocks(edge, &run);
+        if !read {
+            self.update_registers(stage, &run);
+        }
+        run.deadline = self.times(&run).deadline();
+        if run.deadline <= self.time {
+            if self.program.lengths.is_empty() {
+                // Another way of several has waited too long for what it waits for there.
+                self.give_up(&run);
+                return;
+            }
+            // An event says that it is over already.
+            run.deadline = self.time;
+        }
+        next.push(run);
+    }
+
+    /// Follows `edge` as far as a match goes that it completes, and leaves the run as it is.
+    fn complete_only(&mut self, edge: &Edge, run: &Run, event_epoch: u64) {
+        match edge.action {
+            Action::Take { stage, target } => {
+                let accept = self.program.states[target.index()].accept;
+                if accept.is_some_and(|guard| self.guard(guard, run, event_epoch)) {
+                    let head = self.link(edge, run, stage);
+                    let match_ = Run { head, last: self.time, ..*run };
+                    if self.is_too_late(stage, &match_) {
+                        self.store.chains.release(head);
+                    } else {
+                        self.store.scratch.completed.push(completed(&match_));
+                    }
+                }
+            }
+            Action::Complete => self.complete(completed(run)),
+            Action::Ignore { .. } | Action::Stop => {}
+        }
+    }
+
+    /// Whether the event that `match_` ends with says that it comes too late.
+    fn is_too_late(&mut self, stage: StageId, match_: &Run) -> bool {
+        if !matches!(self.program.within, Some(Length::Read(_))) {
+            return false;
+        }
+        let extra = self.store.extras.duplicate(match_.extra);
+        let with_event = Run { extra, ..*match_ };
+        self.update_registers(stage, &with_event);
+        let late = self.times(&with_event).whole_deadline() <= self.time;
+        self.store.extras.release(extra);
+        late
+    }
+
+    /// A match with a reference of its own to its events.
+    fn complete(&mut self, match_: Completed) {
+        self.store.chains.retain(match_.head);
+        self.store.scratch.completed.push(match_);
+    }
+
+    fn give_up(&mut self, run: &Run) {
+        self.store.chains.release(run.head);
+        self.store.extras.release(run.extra);
+    }
+
+    /// The node of this event behind what `run` has captured, with a reference for the caller.
+    fn link(&mut self, edge: &Edge, run: &Run, stage: StageId) -> u32 {
+        let previous = run.head;
+        let starts = self.starts(edge, run);
+        let Store { chains, scratch, .. } = &mut *self.store;
+        if self.stored == NIL {
+            self.stored = chains.keep(self.event.clone(), self.seq);
+        }
+        if !self.program.may_duplicate {
+            return chains.link(self.stored, previous, stage, starts);
+        }
+        // Equal captures get the same node, so that equal runs can be found.
+        match scratch.made.entry((previous, stage, starts)) {
+            hashbrown::hash_map::Entry::Occupied(made) => {
+                chains.retain(*made.get());
+                *made.get()
+            }
+            hashbrown::hash_map::Entry::Vacant(place) => {
+                // What is remembered here lives as long as it can be found.
+                let node = *place.insert(chains.link(self.stored, previous, stage, starts));
+                chains.retain(node);
+                node
+            }
+        }
+    }
+
+    /// The named groups of which a take of `edge` starts a repetition.
+    fn starts(&self, edge: &Edge, run: &Run) -> Starts {
+        let mut starts = 0;
+        if self.program.named.is_empty() {
+            return starts;
+        }
+        let times = self.store.extras.times(run.extra);
+        for op in self.program.clock_ops(edge) {
+            let clock = match *op {
+                ClockOp::Set(clock) | ClockOp::Pass(clock) => clock,
+                ClockOp::SetIfUnset(clock) | ClockOp::Unset(clock)
+                    if times[clock as usize] == UNSET =>
+                {
+                    clock
+                }
+                ClockOp::SetIfUnset(_) | ClockOp::Unset(_) | ClockOp::Clear(_) => continue,
+            };
+            for ((_, named), bit) in self.program.named.iter().zip(0..) {
+                if *named == clock {
+                    starts |= 1 << bit;
+                }
+            }
+        }
+        starts
+    }
+
+    /// Of runs that wait in the same state with the same events, keeps the first.
+    fn merge_equal(&mut self, key: &KeyState, next: &mut Vec<Run>) {
+        if next.is_empty() || key.runs.len() + next.len() == 1 {
+            return;
+        }
+        let Store { chains, extras, scratch } = &mut *self.store;
+        scratch.seen.clear();
+        let identity = |run: &Run, extras: &Extras| {
+            (run.state, run.head, SmallVec::from_slice(extras.times(run.extra)))
+        };
+        for run in &key.runs {
+            scratch.seen.insert(identity(run, extras));
+        }
+        next.retain(|run| {
+            let new = scratch.seen.insert(identity(run, extras));
+            if !new {
+                chains.release(run.head);
+                extras.release(run.extra);
+            }
+            new
+        });
+    }
+
+    fn set_clocks(&mut self, edge: &Edge, run: &Run) {
+        if edge.clocks.is_empty() {
+            return;
+        }
+        let times = self.store.extras.times_mut(run.extra);
+        for op in self.program.clock_ops(edge) {
+            match *op {
+                ClockOp::Set(clock) => times[clock as usize] = self.time,
+                ClockOp::SetIfUnset(clock) if times[clock as usize] == UNSET => {
+                    times[clock as usize] = self.time;
+                }
+                ClockOp::SetIfUnset(_) => {}
+                ClockOp::Unset(clock) | ClockOp::Pass(clock) | ClockOp::Clear(clock) => {
+                    times[clock as usize] = UNSET;
+                }
+            }
+        }
+    }
+
+    fn update_registers(&mut self, stage: StageId, run: &Run) {
+        for (index, register) in self.program.registers.iter().enumerate() {
+            if register.stage.is_some_and(|of| of != stage) {
+                continue;
+            }
+            let Store { chains, extras, .. } = &mut *self.store;
+            let (value, state) = extras.register_mut(run.extra, index);
+            note(&register.kind, value, state, self.event, chains);
+        }
+    }
+
+    pub(super) fn times<'t>(&'t self, run: &'t Run) -> Times<'t, E> {
+        let Store { chains, extras, .. } = &*self.store;
+        Times { program: self.program, chains, extras, run }
+    }
+
+    pub(super) fn millis(&self, length: Length, run: &Run) -> i64 {
+        self.times(run).millis(length)
+    }
+}

@@ -1,0 +1,205 @@
+//! What comes of partial matches: matches in their order, timeouts, and what they drop.
+
+use std::ops::Range;
+
+use super::{Matcher, Store, completed};
+use crate::event::Event;
+use crate::exec::key::{Completed, KeyState};
+use crate::exec::outcome::{Captures, Outcome, OutcomeKind};
+use crate::exec::store::Chains;
+use crate::hir::{SkipStrategy, StageId};
+use crate::nfa::Program;
+use crate::time::Timestamp;
+
+impl<E: Event> Matcher<E> {
+    /// Takes the runs out whose deadline is `deadline`, and tells what became of them.
+    pub(super) fn expire(
+        &self,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        deadline: Timestamp,
+        sink: &mut impl FnMut(Outcome<'_, E>),
+    ) {
+        let program = &*self.program;
+        let Store { chains, extras, scratch } = store;
+        if let Some(silence) = &program.silence
+            && silence.ends(key.broken) <= deadline.as_millis()
+        {
+            key.broken = None;
+        }
+        scratch.expired.clear();
+        key.runs.retain(|run| {
+            if run.deadline > deadline.as_millis() {
+                return true;
+            }
+            extras.release(run.extra);
+            if program.states[run.state.index()].accepts_at_deadline {
+                scratch.completed.push(completed(run));
+            } else {
+                scratch.expired.push(*run);
+            }
+            false
+        });
+        // A partial match can wait in several places; it is one all the same, and it is no timeout
+        // if one of the places completes it.
+        let expired = &mut scratch.expired;
+        if program.tell_timeouts {
+            expired.sort_by(|a, b| {
+                a.start_seq.cmp(&b.start_seq).then_with(|| chains.compare(a.head, b.head))
+            });
+            let mut rest = &expired[..];
+            while let Some(first) = rest.first() {
+                let same = rest
+                    .iter()
+                    .take_while(|run| is_same(program, chains, run.head, first.head))
+                    .count();
+                let (group, others) = rest.split_at(same);
+                rest = others;
+                let is_first = |head| is_same(program, chains, head, first.head);
+                if scratch.completed.iter().any(|match_| is_first(match_.head)) {
+                    continue;
+                }
+                scratch.states.clear();
+                scratch.states.extend(group.iter().map(|run| run.state));
+                sink(Outcome {
+                    kind: OutcomeKind::Timeout,
+                    program,
+                    captures: Captures::new(chains, first.head),
+                    start: Timestamp::from_millis(first.start),
+                    last: Timestamp::from_millis(first.last),
+                    at: deadline,
+                    start_seq: first.start_seq,
+                    states: &scratch.states,
+                });
+            }
+        }
+        for run in expired.drain(..) {
+            chains.release(run.head);
+        }
+        if !store.scratch.completed.is_empty() || !key.completed.is_empty() {
+            self.tell_completed(store, key, deadline, sink);
+        }
+    }
+
+    /// Tells what is complete, in order, and drops what the skip strategy says.
+    pub(super) fn tell_completed(
+        &self,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        at: Timestamp,
+        sink: &mut impl FnMut(Outcome<'_, E>),
+    ) {
+        let program = &*self.program;
+        let Store { chains, extras, scratch } = store;
+        let skip = &program.skip;
+        // The buffer is taken out while it is told from, and given back for its space.
+        let mut new = std::mem::take(&mut scratch.completed);
+        if skip.ordered && skip.strategy != SkipStrategy::None {
+            key.completed.append(&mut new);
+            std::mem::swap(&mut key.completed, &mut new);
+        }
+        in_order(chains, &mut new);
+        // The same events can have completed the pattern in more than one way.
+        new.dedup_by(|later, earlier| {
+            let same = later.start_seq == earlier.start_seq
+                && is_same(program, chains, later.head, earlier.head);
+            if same {
+                chains.release(later.head);
+            }
+            same
+        });
+        let mut told = 0;
+        let mut dropped_from = new.len();
+        while told < dropped_from {
+            let match_ = new[told];
+            if skip.ordered
+                && skip.strategy != SkipStrategy::None
+                && key.runs.first().is_some_and(|oldest| oldest.start_seq < match_.start_seq)
+            {
+                break;
+            }
+            told += 1;
+            sink(Outcome {
+                kind: OutcomeKind::Match,
+                program,
+                captures: Captures::new(chains, match_.head),
+                start: Timestamp::from_millis(match_.start),
+                last: Timestamp::from_millis(match_.last),
+                at,
+                start_seq: match_.start_seq,
+                states: &[],
+            });
+            if let Some(dropped) = dropped_starts(chains, &skip.strategy, &match_) {
+                key.runs.retain(|run| {
+                    if dropped.contains(&run.start_seq) {
+                        chains.release(run.head);
+                        extras.release(run.extra);
+                        return false;
+                    }
+                    true
+                });
+                let mut kept = told;
+                for i in told..dropped_from {
+                    if dropped.contains(&new[i].start_seq) {
+                        chains.release(new[i].head);
+                    } else {
+                        new[kept] = new[i];
+                        kept += 1;
+                    }
+                }
+                dropped_from = kept;
+            }
+            chains.release(match_.head);
+        }
+        if skip.ordered && skip.strategy != SkipStrategy::None {
+            key.completed.extend_from_slice(&new[told..dropped_from]);
+        }
+        new.clear();
+        scratch.completed = new;
+    }
+}
+
+/// Whether two partial matches hold the same events. Named groups can divide the same events into
+/// rounds in more than one way; they are told once all the same.
+fn is_same<E>(program: &Program, chains: &Chains<E>, a: u32, b: u32) -> bool {
+    a == b || !program.named.is_empty() && chains.compare(a, b).is_eq()
+}
+
+/// Sorts matches by their start; [`Chains::compare`] decides between those that start together.
+fn in_order<E>(chains: &Chains<E>, matches: &mut Vec<Completed>) {
+    let compare = |a: &Completed, b: &Completed| {
+        a.start_seq.cmp(&b.start_seq).then_with(|| chains.compare(a.head, b.head))
+    };
+    // Chains are scattered over memory: where there are many, most pairs are decided by keys.
+    if matches.len() < 64 {
+        matches.sort_by(compare);
+        return;
+    }
+    let mut keyed: Vec<_> = matches
+        .drain(..)
+        .map(|match_| (chains.sort_key(match_.head, match_.start_seq), match_))
+        .collect();
+    keyed.sort_by(|(i, a), (j, b)| {
+        a.start_seq.cmp(&b.start_seq).then(i.cmp(j)).then_with(|| compare(a, b))
+    });
+    matches.extend(keyed.into_iter().map(|(_, match_)| match_));
+}
+
+/// What started with an event of these numbers is dropped after `match_`.
+fn dropped_starts<E>(
+    chains: &Chains<E>,
+    strategy: &SkipStrategy,
+    match_: &Completed,
+) -> Option<Range<u64>> {
+    let of_stage = |stage: StageId| {
+        chains.back(match_.head).filter(move |(_, node)| node.stage == stage).map(|(id, _)| id)
+    };
+    let seq = |id: u32| chains.event(id).seq;
+    match strategy {
+        SkipStrategy::None => None,
+        SkipStrategy::PastLast => Some(0..seq(match_.head) + 1),
+        SkipStrategy::ToNext => Some(match_.start_seq..match_.start_seq + 1),
+        SkipStrategy::ToFirst(stage) => of_stage(*stage).last().map(|id| 0..seq(id)),
+        SkipStrategy::ToLast(stage) => of_stage(*stage).next().map(|id| 0..seq(id)),
+    }
+}
