@@ -14,10 +14,13 @@ use crate::nfa;
 use crate::pattern::Pattern;
 use crate::ruleset::RuleSet;
 use crate::schema::{Schema, TypeId};
-use crate::stream::engine::{Engine, Limits, Routes, Running};
+use crate::stream::engine::Engine;
 use crate::stream::id::FieldOrder;
 use crate::stream::relink::{Misfit, relink};
+use crate::stream::routes::Routes;
+use crate::stream::running::Running;
 use crate::stream::told::RuleInfo;
+use crate::stream::voice::Limits;
 use crate::stream::watermark::Strategy;
 use crate::time::duration_to_millis;
 

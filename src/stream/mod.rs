@@ -74,22 +74,28 @@
 //! ```
 
 mod builder;
+mod deliver;
 mod derived;
 mod engine;
+mod failure;
 mod id;
 mod partition;
 mod relink;
 mod reorder;
 mod replace;
+mod routes;
+mod running;
 mod sink;
 mod stats;
 mod suppress;
 mod timers;
 mod told;
+mod voice;
 mod watermark;
 
 pub use builder::{BuildError, Builder};
-pub use engine::{Engine, PushError};
+pub use engine::Engine;
+pub use failure::PushError;
 pub use id::MatchId;
 pub use replace::{Refused, Replacement, RuleChange, Verdict};
 pub use sink::{Ignore, Late, OnMatch, Overflow, Reason, Rejected, Sink, on_match};

@@ -12,7 +12,8 @@ use crate::hir::{KeyPart, Rule};
 use crate::ruleset::RuleSet;
 use crate::schema::{EventType, Field, Schema, TypeId};
 use crate::stream::builder::{BuildError, Given};
-use crate::stream::engine::{Engine, Running};
+use crate::stream::engine::Engine;
+use crate::stream::running::Running;
 use crate::time::Timestamp;
 
 /// What becomes of each rule where a rule set replaces another. `Display` gives a line for each.

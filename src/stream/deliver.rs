@@ -1,0 +1,136 @@
+//! From the reorder buffer to the rules: events and deadlines in the order of time.
+
+use smallvec::SmallVec;
+
+use crate::event::Event;
+use crate::stream::engine::Engine;
+use crate::stream::partition::KeyRef;
+use crate::stream::running::expire;
+use crate::stream::sink::Sink;
+use crate::time::Timestamp;
+
+/// Released events between two looks for what rules need not keep quiet any more.
+const FORGET_EVERY: u64 = 1024;
+
+impl<E: Event> Engine<E> {
+    /// Releases events and fires deadlines up to and including `to`, after which no event of that
+    /// time can come.
+    pub(super) fn move_to<S: Sink<E> + ?Sized>(&mut self, to: Timestamp, sink: &mut S) {
+        self.watermark = to;
+        while self.books.failure.is_none()
+            && let Some(event) = self.buffer.take_until(to)
+        {
+            self.release(&event, sink);
+        }
+        self.catch_up(to, true, sink);
+        self.forget(to);
+    }
+
+    /// Gives an event to the rules, after what is due before it.
+    #[inline]
+    pub(super) fn release<S: Sink<E> + ?Sized>(&mut self, event: &E, sink: &mut S) {
+        if self.is_due(event.time()) {
+            self.catch_up(event.time(), false, sink);
+        }
+        if self.books.failure.is_none() {
+            self.deliver(event, sink);
+        }
+    }
+
+    /// Whether something may have to be done before an event of time `to`.
+    #[inline]
+    pub(super) fn is_due(&self, to: Timestamp) -> bool {
+        self.timers.next() <= to || !self.books.derived.is_empty()
+    }
+
+    /// Fires the deadlines up to and including `to`, and gives the rules what other rules have made
+    /// before it; up to and including it where the moment `is_over`. At one time deadlines come
+    /// first and derived events last.
+    pub(super) fn catch_up<S: Sink<E> + ?Sized>(
+        &mut self,
+        to: Timestamp,
+        is_over: bool,
+        sink: &mut S,
+    ) {
+        while self.books.failure.is_none() {
+            let derived = self.books.derived.next();
+            let timer = self.timers.next();
+            if self.timers.len() > 0
+                && timer <= to
+                && derived.is_none_or(|derived| timer <= derived)
+            {
+                self.fire_next(sink);
+            } else if derived.is_some_and(|derived| derived < to || is_over && derived == to)
+                && let Some(event) = self.books.derived.take()
+            {
+                self.deliver(&event, sink);
+            } else {
+                break;
+            }
+        }
+    }
+
+    /// Drops what rules need not keep quiet any more at `now`.
+    fn forget(&mut self, now: Timestamp) {
+        for rule in &mut self.rules {
+            if let Some(quiet) = &mut rule.voice.quiet {
+                quiet.forget(now);
+            }
+        }
+    }
+
+    fn deliver<S: Sink<E> + ?Sized>(&mut self, event: &E, sink: &mut S) {
+        let seq = self.released;
+        self.released += 1;
+        if seq.is_multiple_of(FORGET_EVERY) {
+            self.forget(event.time());
+        }
+        let Engine { rules, routes, timers, books, .. } = self;
+        let Some(route) = routes.types.get(event.type_id().index()) else { return };
+        let keys = route.keys.iter().map(|fields| KeyRef::read(event, fields, &routes.hasher));
+        let keys: SmallVec<[Option<KeyRef<'_>>; 1]> = keys.collect();
+        if keys.iter().any(Option::is_none) {
+            books.stats.keyless += 1;
+        }
+        for &(index, key) in &route.rules {
+            if let Some(key) = &keys[key as usize] {
+                let rule = &mut rules[index as usize];
+                rule.take(index, key, event, seq, timers, books, sink);
+                if books.stats.partials > books.limits.partials {
+                    rule.overflow(key, books, sink);
+                }
+                if books.failure.is_some() {
+                    return;
+                }
+            }
+        }
+        if timers.len() > 64 && timers.len() as u64 / 2 > books.stats.keys {
+            // Each key has one timer that counts: more than half are of keys that are gone.
+            timers.retain(|timer| {
+                let living = rules[timer.rule as usize].keys.living(timer.slot, timer.generation);
+                living.is_some_and(|slot| slot.armed == timer.at)
+            });
+        }
+    }
+
+    /// Fires the deadlines of the next moment that has any.
+    fn fire_next<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
+        let Engine { rules, timers, books, due, .. } = self;
+        let mut slots: SmallVec<[u32; 16]> = SmallVec::new();
+        let now = timers.take_next(due);
+        for of_rule in due.chunk_by(|a, b| a.rule == b.rule) {
+            let index = of_rule[0].rule;
+            let rule = &mut rules[index as usize];
+            slots.clear();
+            slots.extend(of_rule.iter().filter_map(|timer| {
+                let slot = rule.keys.living(timer.slot, timer.generation)?;
+                (slot.armed == now).then_some(timer.slot)
+            }));
+            expire(rule, &slots, now, books, sink);
+            for &slot in &slots {
+                rule.keys.slot_mut(slot).armed = Timestamp::MAX;
+                rule.settle(index, slot, timers, &mut books.stats);
+            }
+        }
+    }
+}

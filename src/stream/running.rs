@@ -1,0 +1,227 @@
+//! One rule as an engine runs it.
+
+use std::sync::Arc;
+
+use hashbrown::HashSet;
+
+use crate::event::Event;
+use crate::exec::{KeyState, Matcher, Outcome, OutcomeKind, Store};
+use crate::hir::{Length, LimitPolicy};
+use crate::nfa::Program;
+use crate::schema::{Schema, TypeId};
+use crate::stream::builder::BuildError;
+use crate::stream::failure::{Failure, LimitFailure, PushError};
+use crate::stream::partition::{KeyRef, Partition, Slot};
+use crate::stream::sink::{Overflow, Sink};
+use crate::stream::stats::Stats;
+use crate::stream::suppress::Quiet;
+use crate::stream::timers::{Timer, Timers};
+use crate::stream::told::{Match, RuleInfo};
+use crate::stream::voice::{Books, Voice};
+use crate::time::Timestamp;
+
+/// A rule and what it holds.
+pub(crate) struct Running<E: Event> {
+    pub(super) info: RuleInfo,
+    pub(super) matcher: Matcher<E>,
+    pub(super) store: Store<E>,
+    pub(super) keys: Partition,
+    /// The event types that are declared with the rule; those of the events where `None`.
+    pub(super) declared: Option<Arc<Schema>>,
+    /// Whether it comes from rule text, so that it can be replaced.
+    pub(super) is_text: bool,
+    pub(super) voice: Voice,
+    /// By how many milliseconds its timers may be late: not 0 only where nothing can be told at a
+    /// deadline, so that timers merely free memory.
+    slack: i64,
+}
+
+impl<E: Event> Running<E> {
+    pub(crate) fn new(
+        info: RuleInfo,
+        matcher: Matcher<E>,
+        declared: Option<Arc<Schema>>,
+        is_text: bool,
+    ) -> Running<E> {
+        let (store, slack) = (matcher.create_store(), slack(matcher.program()));
+        let (keys, voice) = (Partition::default(), Voice::new(&info.rule));
+        Running { info, matcher, store, keys, declared, is_text, voice, slack }
+    }
+
+    /// Prepares what this rule makes for other rules, of which some see the types `read`. Fails where
+    /// there can be no such events.
+    pub(super) fn link(&mut self, read: &HashSet<TypeId>) -> Result<(), BuildError> {
+        self.voice.link::<E>(&self.info, read)
+    }
+}
+
+/// An eighth of `within` for rules that tell nothing at deadlines: a key that stays busy then sets a
+/// timer for every few of its partial matches, not for each.
+fn slack(program: &Program) -> i64 {
+    match program.within().and_then(Length::as_millis) {
+        Some(within) if !program.tells_at_deadlines() => within / 8,
+        _ => 0,
+    }
+}
+
+impl<E: Event> Running<E> {
+    pub(super) fn memory_usage(&self) -> usize {
+        let quiet = self.voice.quiet.as_ref().map_or(0, Quiet::memory_usage);
+        self.keys.memory_usage() + self.store.memory_usage() + quiet
+    }
+
+    /// Gives an event to the key that it is of.
+    #[inline]
+    #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
+    pub(super) fn take<S: Sink<E> + ?Sized>(
+        &mut self,
+        index: u32,
+        key: &KeyRef<'_>,
+        event: &E,
+        seq: u64,
+        timers: &mut Timers,
+        books: &mut Books<E>,
+        sink: &mut S,
+    ) {
+        let Running { info, matcher, store, keys, voice, .. } = self;
+        let schema = &*info.schema;
+        let dropped;
+        let slot = if let Some(slot) = keys.find(key) {
+            let Slot { key, state, .. } = keys.slot_mut(slot);
+            let before = state.run_count();
+            let mut tell = |outcome: Outcome<'_, E>| {
+                voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
+            };
+            dropped = matcher.push(store, state, event, seq, &mut tell);
+            count(&mut books.stats, before, state.run_count());
+            slot
+        } else {
+            // Most events start nothing, and then the key need not be remembered.
+            let mut state = KeyState::default();
+            let mut owned = None;
+            let mut tell = |outcome: Outcome<'_, E>| {
+                let key = owned.get_or_insert_with(|| key.to_key());
+                voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
+            };
+            dropped = matcher.push(store, &mut state, event, seq, &mut tell);
+            if state.is_idle() {
+                return;
+            }
+            count(&mut books.stats, 0, state.run_count());
+            books.stats.keys += 1;
+            keys.insert(key, state)
+        };
+        if dropped > 0 {
+            books.stats.overflowed += 1;
+            sink.overflowed(Overflow::Partials { rule: &info.rule, dropped });
+            let limits = matcher.limits();
+            if limits.policy == LimitPolicy::Fail {
+                let (rule, key) = (info.rule.name.clone(), keys.slot(slot).key.to_vec());
+                let key = info.rule.key.iter().map(|part| part.name.clone()).zip(key).collect();
+                let (limit, at) = (limits.partial_matches_per_key, event.time());
+                let failure = LimitFailure { rule, key, limit, at };
+                books.failure = Some(PushError(Failure::Limit(Arc::new(failure))));
+            }
+        }
+        self.settle(index, slot, timers, &mut books.stats);
+    }
+
+    /// Drops a key that has nothing open, or makes sure that a timer waits for its next deadline.
+    #[inline]
+    pub(super) fn settle(&mut self, index: u32, slot: u32, timers: &mut Timers, stats: &mut Stats) {
+        let place = self.keys.slot_mut(slot);
+        if place.state.is_idle() {
+            self.drop_key(slot, stats);
+            return;
+        }
+        let Some(deadline) = self.matcher.deadline(&place.state) else { return };
+        let at = deadline.plus_millis(self.slack);
+        if at < place.armed {
+            place.armed = at;
+            timers.add(Timer { at, rule: index, slot, generation: place.generation });
+        }
+    }
+
+    fn drop_key(&mut self, slot: u32, stats: &mut Stats) {
+        self.keys.remove(slot);
+        stats.keys -= 1;
+    }
+
+    /// Drops the partial matches of the key that made them too many.
+    #[cold]
+    pub(super) fn overflow<S: Sink<E> + ?Sized>(
+        &mut self,
+        key: &KeyRef<'_>,
+        books: &mut Books<E>,
+        sink: &mut S,
+    ) {
+        let Some(slot) = self.keys.find(key) else { return };
+        let state = &mut self.keys.slot_mut(slot).state;
+        let dropped = state.run_count();
+        self.matcher.clear(&mut self.store, state);
+        count(&mut books.stats, dropped, 0);
+        self.drop_key(slot, &mut books.stats);
+        books.stats.overflowed += 1;
+        sink.overflowed(Overflow::Partials { rule: &self.info.rule, dropped });
+    }
+}
+
+/// Moves the keys in `slots` to `now` and tells what comes of it, by start.
+pub(super) fn expire<E: Event, S: Sink<E> + ?Sized>(
+    rule: &mut Running<E>,
+    slots: &[u32],
+    now: Timestamp,
+    books: &mut Books<E>,
+    sink: &mut S,
+) {
+    let Running { info, matcher, store, keys, voice, .. } = rule;
+    let schema = &*info.schema;
+    if let [slot] = *slots {
+        let Slot { key, state, .. } = keys.slot_mut(slot);
+        let before = state.run_count();
+        move_on(matcher, store, state, now, &mut |outcome| {
+            voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
+        });
+        count(&mut books.stats, before, state.run_count());
+        return;
+    }
+    // Keys are independent, but what they tell at one moment has one order.
+    let mut held = Vec::new();
+    for &slot in slots {
+        let state = &mut keys.slot_mut(slot).state;
+        let before = state.run_count();
+        move_on(matcher, store, state, now, &mut |outcome| {
+            let order = (outcome.kind() == OutcomeKind::Match, outcome.start_seq());
+            held.push((order, slot, outcome.hold()));
+        });
+        count(&mut books.stats, before, state.run_count());
+    }
+    held.sort_by_key(|(order, ..)| *order);
+    for (_, slot, held) in &held {
+        let outcome = held.outcome(matcher.program());
+        let told = Match::new(info, &keys.slot(*slot).key, outcome);
+        voice.tell(told, outcome.kind(), schema, books, sink);
+    }
+}
+
+/// Moves a key's time. Only the end of the stream is at the end of time.
+fn move_on<E: Event>(
+    matcher: &Matcher<E>,
+    store: &mut Store<E>,
+    state: &mut KeyState,
+    now: Timestamp,
+    tell: &mut impl FnMut(Outcome<'_, E>),
+) {
+    if now == Timestamp::MAX {
+        matcher.finish(store, state, tell);
+    } else {
+        matcher.advance(store, state, now, tell);
+    }
+}
+
+/// Notes that a key that had `before` partial matches has `after`.
+#[inline]
+fn count(stats: &mut Stats, before: usize, after: usize) {
+    stats.partials = stats.partials + after as u64 - before as u64;
+    stats.peak_partials = stats.peak_partials.max(stats.partials);
+}

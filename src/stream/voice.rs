@@ -1,0 +1,155 @@
+//! What becomes of what rules find: it is told, kept quiet, made an event for other rules.
+
+use hashbrown::HashSet;
+
+use crate::event::Event;
+use crate::exec::OutcomeKind;
+use crate::hir::{Emit, Rule};
+use crate::schema::{Schema, TypeId};
+use crate::stream::builder::BuildError;
+use crate::stream::derived::{Derived, Feeder};
+use crate::stream::failure::PushError;
+use crate::stream::sink::{Overflow, Rejected, Sink};
+use crate::stream::stats::Stats;
+use crate::stream::suppress::{Quiet, Verdict};
+use crate::stream::told::{Match, RuleInfo, Timeout};
+
+/// What may grow how far.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) buffered: usize,
+    pub(crate) partials: u64,
+    /// Of one rule.
+    pub(crate) suppressed: usize,
+}
+
+/// What all rules write to.
+pub(super) struct Books<E> {
+    pub(super) limits: Limits,
+    pub(super) stats: Stats,
+    /// What rules have made for other rules, and no rule has seen yet.
+    pub(super) derived: Derived<E>,
+    /// Why nothing is done any more.
+    pub(super) failure: Option<PushError>,
+}
+
+impl<E> Books<E> {
+    pub(super) fn new(limits: Limits) -> Books<E> {
+        Books { limits, stats: Stats::default(), derived: Derived::new(), failure: None }
+    }
+}
+
+/// What becomes of a rule's matches and timeouts.
+pub(super) struct Voice {
+    /// What it keeps quiet, if it has `suppress`.
+    pub(super) quiet: Option<Quiet>,
+    /// The events that matches make, where a rule sees them.
+    pub(super) on_match: Option<Feeder>,
+    on_timeout: Option<Feeder>,
+}
+
+impl Voice {
+    pub(super) fn new(rule: &Rule) -> Voice {
+        let quiet = rule.suppress.as_ref().map(|_| Quiet::default());
+        Voice { quiet, on_match: None, on_timeout: None }
+    }
+    /// Prepares what the rule makes for other rules, of which some see the types `read`. Fails where
+    /// there can be no such events.
+    pub(super) fn link<E: Event>(
+        &mut self,
+        info: &RuleInfo,
+        read: &HashSet<TypeId>,
+    ) -> Result<(), BuildError> {
+        let RuleInfo { rule, schema, .. } = info;
+        let link = |emit: Option<&Emit>| match emit {
+            Some(emit) if emit.feeds.is_some_and(|ty| read.contains(&ty)) => {
+                let feeder = Feeder::new(emit, schema).filter(|_| E::CAN_BE_MADE);
+                feeder.map(Some).ok_or_else(|| BuildError::cannot_be_made(&rule.name))
+            }
+            _ => Ok(None),
+        };
+        self.on_match = link(rule.emit.as_ref())?;
+        self.on_timeout = link(rule.on_timeout.as_ref())?;
+        Ok(())
+    }
+
+    /// Tells a match or timeout, and makes the event that it is to other rules.
+    #[inline]
+    pub(super) fn tell<E: Event, S: Sink<E> + ?Sized>(
+        &mut self,
+        told: Match<'_, E>,
+        kind: OutcomeKind,
+        schema: &Schema,
+        books: &mut Books<E>,
+        sink: &mut S,
+    ) {
+        let feeder = match kind {
+            OutcomeKind::Match => {
+                if let Some(quiet) = &mut self.quiet
+                    && is_suppressed(quiet, told, books, sink)
+                {
+                    return;
+                }
+                books.stats.matches += 1;
+                sink.matched(told);
+                &self.on_match
+            }
+            OutcomeKind::Timeout => {
+                books.stats.timeouts += 1;
+                sink.timed_out(Timeout::new(told));
+                &self.on_timeout
+            }
+        };
+        if let Some(feeder) = feeder {
+            feed(feeder, told, schema, books, sink);
+        }
+    }
+}
+
+fn is_suppressed<E: Event, S: Sink<E> + ?Sized>(
+    quiet: &mut Quiet,
+    found: Match<'_, E>,
+    books: &mut Books<E>,
+    sink: &mut S,
+) -> bool {
+    let Some(suppress) = &found.rule().suppress else { return false };
+    let verdict = quiet.judge(suppress, &found, books.limits.suppressed);
+    match verdict {
+        Verdict::Told => {}
+        Verdict::Suppressed => {
+            books.stats.suppressed += 1;
+            sink.suppressed(found);
+        }
+        Verdict::NotRemembered => {
+            books.stats.overflowed += 1;
+            sink.overflowed(Overflow::Suppressed { rule: found.rule() });
+        }
+    }
+    verdict == Verdict::Suppressed
+}
+
+/// Makes the event that a match or timeout is to other rules.
+fn feed<E: Event, S: Sink<E> + ?Sized>(
+    feeder: &Feeder,
+    told: Match<'_, E>,
+    schema: &Schema,
+    books: &mut Books<E>,
+    sink: &mut S,
+) {
+    match feeder.make(&told, schema) {
+        Some((event, None)) => {
+            if books.derived.len() >= books.limits.buffered {
+                books.stats.overflowed += 1;
+                sink.overflowed(Overflow::Derived { rule: told.rule() });
+                return;
+            }
+            books.stats.derived += 1;
+            books.derived.add(told.end(), event);
+        }
+        Some((event, Some(reason))) => {
+            books.stats.rejected += 1;
+            sink.rejected(Rejected { event: &event, reason });
+        }
+        None => books.stats.rejected += 1,
+    }
+}
