@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use kleene::schema::Schema;
 
-use crate::input::{self, Feed, Format, Opened, Reading, TimeUnit, duration_from_text};
+use crate::input::{self, Feed, Form, Format, Opened, Reading, TimeUnit, duration_from_text};
 
 /// Finds patterns of events over time in files and streams.
 #[derive(Debug, Parser)]
@@ -313,7 +313,8 @@ impl InputArgs {
     /// Starts to read events of the types of `schema` from what was opened.
     pub(crate) fn start(&self, opened: Opened, schema: &Schema) -> Feed {
         let delimiter = self.delimiter.unwrap_or_else(|| input::delimiter_of(&self.input));
-        Feed::start(opened, self.format(), delimiter, self.max_line, schema, self.reading())
+        let form = Form { format: self.format(), delimiter, max_line: self.max_line };
+        Feed::start(opened, form, schema, self.reading())
     }
 
     /// Whether someone has to type the events.

@@ -3,7 +3,6 @@
 mod args;
 mod commands;
 mod infer;
-mod input;
 mod interrupt;
 mod lsp;
 mod markdown;
@@ -20,6 +19,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use args::{Cli, Command};
+use kleene_input as input;
 
 /// How a command ended, as the exit code says it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

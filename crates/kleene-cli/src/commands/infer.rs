@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::Ending;
 use crate::args::InferArgs;
 use crate::infer::{Sample, Wanted};
-use crate::input::{self, Format, RawFeed, RawItem};
+use crate::input::{self, Form, Format, RawFeed, RawItem};
 use crate::summary::counted;
 
 /// So many lines that are no events are shown with their reasons.
@@ -21,7 +21,8 @@ pub(crate) fn infer(args: &InferArgs) -> Result<Ending> {
     }
     let format = args.format.unwrap_or_else(|| Format::of(&args.input));
     let delimiter = args.delimiter.unwrap_or_else(|| input::delimiter_of(&args.input));
-    let mut feed = RawFeed::start(input::open(&args.input)?, format, delimiter, args.max_line);
+    let form = Form { format, delimiter, max_line: args.max_line };
+    let mut feed = RawFeed::start(input::open(&args.input)?, form);
     let mut sample = Sample::new(Wanted {
         type_field: args.type_field.clone(),
         fixed_type: args.event_type.clone(),
@@ -34,7 +35,7 @@ pub(crate) fn infer(args: &InferArgs) -> Result<Ending> {
         if read.events + read.rejected == args.sample {
             break false;
         }
-        match feed.next().context("cannot read on in the input")? {
+        match feed.next_item().context("cannot read on in the input")? {
             RawItem::Event(fields) => match sample.add(fields) {
                 Ok(()) => read.events += 1,
                 Err(reason) => {
@@ -43,7 +44,6 @@ pub(crate) fn infer(args: &InferArgs) -> Result<Ending> {
                 }
             },
             RawItem::Rejected(line, reason) => read.reject(Some(line), reason),
-            RawItem::Nothing => {}
             RawItem::End => break true,
             RawItem::Unreadable(reason) => bail!(reason),
         }

@@ -245,8 +245,8 @@ fn pump(
 ) -> Stop {
     loop {
         current.follow(feed, engine, outlets);
-        match feed.next() {
-            Item::Event(event, place) => {
+        match feed.next_item() {
+            Some(Item::Event(event, place)) => {
                 let mut sink = Tell { outlets, place: Some(place) };
                 if let Err(error) = engine.push(&event, &mut sink) {
                     return Stop::Failed(stopped(error));
@@ -255,14 +255,13 @@ fn pump(
                     return Stop::Interrupted;
                 }
             }
-            Item::Unknown(name) => counts.saw_unknown(name),
-            Item::Rejected(place, reason) => {
+            Some(Item::Unknown(name)) => counts.saw_unknown(name),
+            Some(Item::Rejected(place, reason)) => {
                 counts.rejected += 1;
                 outlets.reject(place, &reason);
             }
-            Item::Nothing => {}
-            Item::Unreadable(reason) => return Stop::CannotRead(anyhow!(reason)),
-            Item::Waiting => {
+            Some(Item::Unreadable(reason)) => return Stop::CannotRead(anyhow!(reason)),
+            None => {
                 outlets.output.flush_if_live();
                 if outlets.output.has_failed() || outlets.rejects.has_failed() {
                     return Stop::CannotWrite;

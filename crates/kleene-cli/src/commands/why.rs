@@ -80,22 +80,22 @@ fn pump(
         .map(|part| part.split_once('=').map_or(part, |(_, value)| value).trim())
         .collect();
     loop {
-        match feed.next() {
-            Item::Event(event, place) => {
+        match feed.next_item() {
+            Some(Item::Event(event, place)) => {
                 tracer.push(&event, Some(place.line));
                 if interrupt.is_set() {
                     return Ok(Ending::Interrupted);
                 }
             }
-            Item::Rejected(place, reason) => {
+            Some(Item::Rejected(place, reason)) => {
                 let text = String::from_utf8_lossy(place.text);
                 if texts.iter().all(|part| text.contains(part)) {
                     tracer.unreadable(place.line, &reason);
                 }
             }
-            Item::Unknown(_) | Item::Nothing => {}
-            Item::Unreadable(reason) => return Err(anyhow!(reason)),
-            Item::Waiting => {
+            Some(Item::Unknown(_)) => {}
+            Some(Item::Unreadable(reason)) => return Err(anyhow!(reason)),
+            None => {
                 let fill = feed.fill();
                 if interrupt.is_set() {
                     return Ok(Ending::Interrupted);

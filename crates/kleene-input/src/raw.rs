@@ -6,18 +6,19 @@ use std::io;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Deserializer;
 
-use super::csv::{self, Cells, Next};
-use super::json::syntax_reason;
-use super::lines::{Content, Line, Lines};
-use super::source::{Arrival, Opened, Source};
-use super::{Format, not_utf8, too_long};
+use crate::block::Block;
+use crate::csv::Cells;
+use crate::json::syntax_reason;
+use crate::records::{Cursor, next_line, next_record};
+use crate::source::{Arrival, Blocks, Opened};
+use crate::{Form, unreadable_header};
 
 /// How deep objects and lists are looked into.
-pub(crate) const MAX_DEPTH: usize = 16;
+pub const MAX_DEPTH: usize = 16;
 
 /// A value of the input.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Raw {
+pub enum Raw {
     /// `null`
     Null,
     /// `true` or `false`
@@ -40,13 +41,11 @@ pub(crate) enum Raw {
 
 /// What is next in the input.
 #[derive(Debug)]
-pub(crate) enum RawItem {
+pub enum RawItem {
     /// The fields of an event, in the order of the input.
     Event(Vec<(String, Raw)>),
     /// A line that is no event, and why.
     Rejected(u64, String),
-    /// Nothing to speak of; go on.
-    Nothing,
     /// There is no more.
     End,
     /// No event can be read from this input, and why.
@@ -54,12 +53,13 @@ pub(crate) enum RawItem {
 }
 
 /// Events out of an input, without a schema.
-pub(crate) struct RawFeed {
-    source: Source,
-    lines: Lines,
+#[derive(Debug)]
+pub struct RawFeed {
+    blocks: Blocks,
+    block: Block,
+    cursor: Cursor,
     cells: Cells,
-    format: Format,
-    delimiter: u8,
+    form: Form,
     /// The names of the columns of CSV, once they have come.
     header: Option<Vec<String>>,
     is_empty: bool,
@@ -67,90 +67,92 @@ pub(crate) struct RawFeed {
 
 impl RawFeed {
     /// Starts to read.
-    pub(crate) fn start(opened: Opened, format: Format, delimiter: u8, max_line: usize) -> RawFeed {
+    pub fn start(opened: Opened, form: Form) -> RawFeed {
         RawFeed {
-            source: Source::start(opened),
-            lines: Lines::new(max_line),
+            blocks: Blocks::start(opened, form),
+            block: Block::default(),
+            cursor: Cursor::default(),
             cells: Cells::default(),
-            format,
-            delimiter,
+            form,
             header: None,
             is_empty: true,
         }
     }
 
     /// Whether nothing at all was in the input so far.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.is_empty
     }
 
-    /// What is next; waits for it.
-    pub(crate) fn next(&mut self) -> io::Result<RawItem> {
+    /// What is next; waits for it. After the end there is nothing to wait for: do not ask again.
+    ///
+    /// # Errors
+    /// The input cannot be read any further.
+    pub fn next_item(&mut self) -> io::Result<RawItem> {
         loop {
-            let item = match self.format {
-                Format::Jsonl => self.json(),
-                Format::Csv => self.csv(),
+            let item = match self.form.separator() {
+                None => self.json(),
+                Some(delimiter) => self.csv(delimiter),
             };
             if let Some(item) = item {
                 return Ok(item);
             }
-            if self.lines.is_ended() {
-                return Ok(RawItem::End);
-            }
-            match self.source.next()? {
+            match self.blocks.wait()? {
                 Arrival::Block(block) => {
                     self.is_empty = false;
-                    self.lines.push(block.bytes());
-                    self.source.give_back(block);
+                    self.cursor = Cursor::default();
+                    self.blocks.give_back(std::mem::replace(&mut self.block, block));
                 }
-                Arrival::End => self.lines.end(),
+                Arrival::End => return Ok(RawItem::End),
                 Arrival::Woken => {}
             }
         }
     }
 
     fn json(&mut self) -> Option<RawItem> {
-        let Line { number, content } = self.lines.line()?;
-        let bytes = match content {
-            Content::Whole(bytes) => bytes,
-            Content::TooLong { length, .. } => {
-                return Some(RawItem::Rejected(number, too_long(length)));
-            }
-        };
-        Some(match str::from_utf8(bytes) {
-            Err(error) => RawItem::Rejected(number, not_utf8(&error)),
-            Ok(text) if text.trim_ascii().is_empty() => RawItem::Nothing,
-            Ok(text) => match object(text) {
-                Ok(fields) => RawItem::Event(fields),
-                Err(reason) => RawItem::Rejected(number, reason),
-            },
-        })
+        loop {
+            let line = next_line(&self.block, &mut self.cursor, self.form.max_line)?;
+            return Some(match line {
+                Ok(line) if line.text.trim_ascii().is_empty() => continue,
+                Ok(line) => match object(line.text) {
+                    Ok(fields) => RawItem::Event(fields),
+                    Err(reason) => RawItem::Rejected(line.number, reason),
+                },
+                Err((place, reason)) => RawItem::Rejected(place.line, reason),
+            });
+        }
     }
 
-    fn csv(&mut self) -> Option<RawItem> {
-        Some(match csv::next_row(&mut self.lines, &mut self.cells, self.delimiter) {
-            Next::Waiting => return None,
-            Next::Row(_, row) if row.raw.is_empty() => RawItem::Nothing,
-            Next::Row(line, row) => match &self.header {
+    fn csv(&mut self, delimiter: u8) -> Option<RawItem> {
+        loop {
+            let limit = self.form.max_line;
+            let record = match next_record(&self.block, &mut self.cursor, delimiter, limit)? {
+                Ok(record) if record.text.is_empty() => continue,
+                Ok(record) => record,
+                Err((place, reason)) if self.header.is_some() => {
+                    return Some(RawItem::Rejected(place.line, reason));
+                }
+                Err((_, reason)) => {
+                    return Some(RawItem::Unreadable(unreadable_header(&reason)));
+                }
+            };
+            let row = self.cells.split(record.text, record.has_quotes, delimiter);
+            return Some(match &self.header {
                 Some(header) => match row.matched(header) {
                     Ok(cells) => RawItem::Event(
                         cells.map(|(name, cell)| (name.clone(), Raw::Cell(cell.into()))).collect(),
                     ),
-                    Err(reason) => RawItem::Rejected(line, reason),
+                    Err(reason) => RawItem::Rejected(record.number, reason),
                 },
                 None => match row.header() {
                     Ok(header) => {
                         self.header = Some(header);
-                        RawItem::Nothing
+                        continue;
                     }
                     Err(reason) => RawItem::Unreadable(reason),
                 },
-            },
-            Next::Bad(line, _, reason) if self.header.is_some() => RawItem::Rejected(line, reason),
-            Next::Bad(_, _, reason) => {
-                RawItem::Unreadable(format!("the CSV header cannot be read: {reason}"))
-            }
-        })
+            });
+        }
     }
 }
 
@@ -162,7 +164,7 @@ fn object(line: &str) -> Result<Vec<(String, Raw)>, String> {
 }
 
 /// The list that a cell of CSV holds as JSON.
-pub(crate) fn list(cell: &str) -> Option<Vec<Raw>> {
+pub fn list(cell: &str) -> Option<Vec<Raw>> {
     let mut json = Deserializer::from_str(cell);
     match (RawSeed { depth: 0 }.deserialize(&mut json), json.end()) {
         (Ok(Raw::List(elements)), Ok(())) => Some(elements),
@@ -269,17 +271,18 @@ impl<'de> Visitor<'de> for RawSeed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Format;
 
     fn read(format: Format, text: &str) -> Vec<String> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("input");
         std::fs::write(&path, text).unwrap();
-        let mut feed = RawFeed::start(super::super::open(&path).unwrap(), format, b',', 100);
+        let form = Form { format, delimiter: b',', max_line: 100 };
+        let mut feed = RawFeed::start(crate::open(&path).unwrap(), form);
         let mut all = Vec::new();
         loop {
-            match feed.next().unwrap() {
+            match feed.next_item().unwrap() {
                 RawItem::End => return all,
-                RawItem::Nothing => {}
                 RawItem::Event(fields) => all.push(format!("{fields:?}")),
                 RawItem::Rejected(line, reason) => all.push(format!("{line}: {reason}")),
                 RawItem::Unreadable(reason) => {

@@ -10,12 +10,11 @@ use kleene::schema::{FieldType, Schema};
 use kleene::value::Value;
 use memchr::{memchr, memchr_iter, memchr2};
 
-use super::layout::{Assembly, Layout, Layouts};
-use super::lines::{Content, Line, Lines};
-use super::scalar::{from_text, guess_from_text};
+use crate::layout::{Assembly, Layout, Layouts};
+use crate::scalar::{from_text, guess_from_text};
 
 /// Reads records of CSV as events.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct CsvParser {
     layouts: Layouts,
     header: Vec<Arc<str>>,
@@ -29,7 +28,7 @@ pub(crate) struct CsvParser {
 }
 
 /// What a column means for a type.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Column {
     Field(usize),
     Extra,
@@ -37,7 +36,7 @@ enum Column {
 }
 
 /// The cells of a record.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Cells {
     /// The text of all cells, where quotes had to be taken away.
     text: String,
@@ -47,8 +46,6 @@ pub(crate) struct Cells {
 
 /// A record, split.
 pub(crate) struct Row<'a> {
-    /// Its text as it came.
-    pub(crate) raw: &'a str,
     text: &'a str,
     cells: &'a [(usize, usize)],
 }
@@ -179,77 +176,58 @@ fn meaning(layout: &Layout, name: &str, is_special: bool) -> Column {
     }
 }
 
-/// What [`next_row`] found.
-pub(crate) enum Next<'a> {
-    /// A record that starts on this line.
-    Row(u64, Row<'a>),
-    /// A line that is no record, with the start of its text and why.
-    Bad(u64, Vec<u8>, String),
-    /// More input has to arrive first, or there is none.
+impl Cells {
+    /// Splits a record, given without its line end.
+    pub(crate) fn split<'a>(
+        &'a mut self,
+        record: &'a str,
+        has_quotes: bool,
+        delimiter: u8,
+    ) -> Row<'a> {
+        self.ends.clear();
+        self.text.clear();
+        if has_quotes {
+            split_quoted(record, delimiter, self);
+            return Row { text: &self.text, cells: &self.ends };
+        }
+        let mut start = 0;
+        for end in memchr_iter(delimiter, record.as_bytes()) {
+            self.ends.push((start, end));
+            start = end + 1;
+        }
+        self.ends.push((start, record.len()));
+        Row { text: record, cells: &self.ends }
+    }
+}
+
+/// What stands at the start of a text.
+pub(crate) enum Reach {
+    /// A record of so many bytes, its line end included.
+    Whole(usize),
+    /// A line of so many bytes, its end included, that is no record, and why.
+    Bad(usize, String),
+    /// More has to arrive first.
     Waiting,
 }
 
-/// The next record that has arrived whole. Empty lines are passed over.
-pub(crate) fn next_row<'a>(lines: &'a mut Lines, cells: &'a mut Cells, delimiter: u8) -> Next<'a> {
-    cells.ends.clear();
-    cells.text.clear();
-    let waiting = lines.waiting();
-    let line_end = memchr(b'\n', waiting);
-    let first_line = &waiting[..line_end.unwrap_or(waiting.len())];
-    if memchr(b'"', first_line).is_none() {
-        return match lines.line() {
-            None => Next::Waiting,
-            Some(Line { number, content: Content::TooLong { length, start } }) => {
-                Next::Bad(number, start, super::too_long(length))
-            }
-            Some(Line { number, content: Content::Whole(line) }) => match str::from_utf8(line) {
-                Err(error) => Next::Bad(number, line.to_vec(), super::not_utf8(&error)),
-                Ok(line) => {
-                    let mut start = 0;
-                    for end in memchr_iter(delimiter, line.as_bytes()) {
-                        cells.ends.push((start, end));
-                        start = end + 1;
-                    }
-                    cells.ends.push((start, line.len()));
-                    Next::Row(number, Row { raw: line, text: line, cells: &cells.ends })
-                }
-            },
-        };
-    }
-    let (limit, ended) = (lines.limit(), lines.is_ended());
-    let reason = match quoted_extent(waiting, delimiter) {
-        Extent::Whole(length) if length <= limit => Ok(length),
-        Extent::Whole(length) => Err(super::too_long(length as u64)),
-        Extent::Endless if ended && waiting.len() <= limit => Ok(waiting.len()),
-        Extent::Endless | Extent::Unclosed if !ended && waiting.len() <= limit => {
-            return Next::Waiting;
+/// How far the record at the start of `text` reaches, whose first line has a quote in it. `ended`
+/// says that nothing follows `text`.
+pub(crate) fn reach(text: &[u8], delimiter: u8, limit: usize, ended: bool) -> Reach {
+    let reason = match quoted_extent(text, delimiter) {
+        Extent::Whole(length) if length <= limit => return Reach::Whole(length),
+        Extent::Whole(length) => crate::too_long(length as u64),
+        Extent::Endless if ended && text.len() <= limit => return Reach::Whole(text.len()),
+        Extent::Endless | Extent::Unclosed if !ended && text.len() <= limit => {
+            return Reach::Waiting;
         }
         // Nothing but the start of a line, and too long already.
-        Extent::Endless | Extent::Unclosed if line_end.is_none() && !ended => {
-            lines.line();
-            return Next::Waiting;
+        Extent::Endless | Extent::Unclosed if !ended && memchr(b'\n', text).is_none() => {
+            return Reach::Waiting;
         }
-        Extent::Endless => Err(super::too_long(waiting.len() as u64)),
-        Extent::Unclosed => Err(String::from("a quote is opened and never closed")),
+        Extent::Endless => crate::too_long(text.len() as u64),
+        Extent::Unclosed => String::from("a quote is opened and never closed"),
     };
-    let length = match reason {
-        Ok(length) => length,
-        Err(reason) => {
-            let length = line_end.map_or(waiting.len(), |end| end + 1);
-            let (number, line) = lines.take(length);
-            return Next::Bad(number, line[..line.len().min(limit)].to_vec(), reason);
-        }
-    };
-    let (number, raw) = lines.take(length);
-    let raw = raw.strip_suffix(b"\n").unwrap_or(raw);
-    let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
-    match str::from_utf8(raw) {
-        Err(error) => Next::Bad(number, raw.to_vec(), super::not_utf8(&error)),
-        Ok(raw) => {
-            split_quoted(raw, delimiter, cells);
-            Next::Row(number, Row { raw, text: &cells.text, cells: &cells.ends })
-        }
-    }
+    Reach::Bad(memchr(b'\n', text).map_or(text.len(), |end| end + 1), reason)
 }
 
 /// How far a record with quotes reaches.
@@ -319,25 +297,36 @@ fn split_quoted(record: &str, delimiter: u8, cells: &mut Cells) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::block::Cutter;
+    use crate::records::{Cursor, next_record};
 
-    /// The records of `text` as `line: cell|cell`, or `line! reason`.
-    fn rows(text: &[u8], block: usize, limit: usize) -> Vec<String> {
-        let (mut lines, mut cells) = (Lines::new(limit), Cells::default());
-        let mut found = Vec::new();
-        let mut blocks = text.chunks(block);
-        loop {
-            match next_row(&mut lines, &mut cells, b',') {
-                Next::Row(number, row) => {
-                    found.push(format!("{number}: {}", row.iter().collect::<Vec<_>>().join("|")));
+    /// The records of `text`, arriving in pieces of `size`, as `line: cell|cell`, or `line! reason`.
+    fn rows(text: &[u8], size: usize, limit: usize) -> Vec<String> {
+        let mut cutter = Cutter::new(Some(b','), limit);
+        let (mut cells, mut found) = (Cells::default(), Vec::new());
+        let mut drain = |cutter: &mut Cutter| {
+            while let Some(block) = cutter.next() {
+                let mut cursor = Cursor::default();
+                while let Some(record) = next_record(&block, &mut cursor, b',', limit) {
+                    found.push(match record {
+                        Ok(record) => {
+                            let row = cells.split(record.text, record.has_quotes, b',');
+                            let cells: Vec<&str> = row.iter().collect();
+                            format!("{}: {}", record.number, cells.join("|"))
+                        }
+                        Err((place, reason)) => format!("{}! {reason}", place.line),
+                    });
                 }
-                Next::Bad(number, _, reason) => found.push(format!("{number}! {reason}")),
-                Next::Waiting => match blocks.next() {
-                    Some(block) => lines.push(block),
-                    None if lines.is_ended() => return found,
-                    None => lines.end(),
-                },
             }
+        };
+        for piece in text.chunks(size) {
+            cutter.space()[..piece.len()].copy_from_slice(piece);
+            cutter.arrived(piece.len());
+            drain(&mut cutter);
         }
+        cutter.end();
+        drain(&mut cutter);
+        found
     }
 
     #[test]

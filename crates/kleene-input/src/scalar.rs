@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use kleene::schema::FieldType;
 use kleene::value::Value;
 
-use super::time::{TimeUnit, duration_from_text, time_from_float, time_from_int, time_from_text};
+use crate::time::{TimeUnit, duration_from_text, time_from_float, time_from_int, time_from_text};
 
 /// A JSON value without parts.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +97,7 @@ pub(crate) fn from_text(ty: &FieldType, text: &str, unit: TimeUnit) -> Result<Va
         },
         FieldType::String => Ok(Value::String(text.into())),
         FieldType::Time | FieldType::Duration | FieldType::Ip => special_from_text(ty, text, unit),
-        FieldType::List(_) => super::json::list_from_text(ty, text, unit),
+        FieldType::List(_) => crate::json::list_from_text(ty, text, unit),
         FieldType::Any => Ok(guess_from_text(text)),
     }
 }

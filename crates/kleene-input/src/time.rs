@@ -1,11 +1,11 @@
 //! Times and durations as inputs spell them.
 
-use clap::ValueEnum;
 use kleene::Timestamp;
 
 /// What an epoch number counts.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
-pub(crate) enum TimeUnit {
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+pub enum TimeUnit {
     /// Seconds.
     S,
     /// Milliseconds.
@@ -85,7 +85,7 @@ pub(crate) fn time_from_text(text: &str, unit: TimeUnit) -> Result<Timestamp, St
 }
 
 /// A duration as rules spell it (`1h30m`, `250ms`, `7d`), in milliseconds.
-pub(crate) fn duration_from_text(text: &str) -> Result<i64, String> {
+pub fn duration_from_text(text: &str) -> Result<i64, String> {
     let wrong = || String::from("expected a duration such as 250ms, 5s or 1h30m");
     let (negative, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),

@@ -1,6 +1,7 @@
 //! The bytes of the input, read and unpacked by a thread of their own, so that Ctrl-C is heard
 //! while a pipe is silent, and so that unpacking does not hold up matching.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -8,36 +9,52 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 
-use anyhow::{Context as _, Result, bail};
 use flate2::read::MultiGzDecoder;
 
-/// The size of a block, and how many may wait.
-const BLOCK: usize = 256 << 10;
+use crate::Form;
+use crate::block::{Block, Cutter};
+
+/// How many blocks may wait.
 const WAITING: usize = 4;
 
 /// An input that is open.
-pub(crate) struct Opened {
+pub struct Opened {
     reader: Box<dyn Read + Send>,
     /// Whether waiting for more costs nothing, as more is there.
     is_file: bool,
     /// How many bytes there are, if that is known.
-    pub(crate) size: Option<u64>,
+    pub size: Option<u64>,
     /// How many of them have been read.
-    pub(crate) position: Arc<AtomicU64>,
+    pub position: Arc<AtomicU64>,
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened").field("size", &self.size).finish_non_exhaustive()
+    }
 }
 
 /// Opens a file, or standard input for `-`; unpacks it if it is gzip.
-pub(crate) fn open(path: &Path) -> Result<Opened> {
+///
+/// # Errors
+/// There is no such file, it is a directory, or it cannot be read. The message names it.
+pub fn open(path: &Path) -> io::Result<Opened> {
+    let name = path.display();
+    let wrap = |what: &str, error: &io::Error| {
+        io::Error::new(error.kind(), format!("cannot {what} the input {name}: {error}"))
+    };
     let position = Arc::new(AtomicU64::new(0));
     let stdin = path == Path::new("-");
     let (reader, size): (Box<dyn Read + Send>, _) = if stdin {
         (Box::new(io::stdin()), None)
     } else {
-        let name = path.display();
-        let file = File::open(path).with_context(|| format!("cannot open the input {name}"))?;
-        let meta = file.metadata().with_context(|| format!("cannot read the input {name}"))?;
+        let file = File::open(path).map_err(|error| wrap("open", &error))?;
+        let meta = file.metadata().map_err(|error| wrap("read", &error))?;
         if meta.is_dir() {
-            bail!("the input {name} is a directory: give one file, or `cat` several into `-`");
+            let text = format!(
+                "the input {name} is a directory: give one file, or `cat` several into `-`"
+            );
+            return Err(io::Error::new(io::ErrorKind::IsADirectory, text));
         }
         (Box::new(file), meta.is_file().then_some(meta.len()))
     };
@@ -50,10 +67,7 @@ pub(crate) fn open(path: &Path) -> Result<Opened> {
             Ok(0) => break,
             Ok(count) => known += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => {
-                return Err(error)
-                    .with_context(|| format!("cannot read the input {}", path.display()));
-            }
+            Err(error) => return Err(wrap("read", &error)),
         }
     }
     let is_gzip = magic == [0x1f, 0x8b];
@@ -77,27 +91,16 @@ impl Read for Counted {
 }
 
 /// What the reading thread says.
+#[derive(Debug)]
 enum Message {
     Block(Block),
     End(io::Result<()>),
     Wake,
 }
 
-/// Bytes as they were read.
-pub(crate) struct Block {
-    bytes: Vec<u8>,
-    length: usize,
-}
-
-impl Block {
-    /// The bytes.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
-}
-
 /// What has arrived.
-pub(crate) enum Arrival {
+#[derive(Debug)]
+pub enum Arrival {
     /// More input.
     Block(Block),
     /// The end of the input.
@@ -106,36 +109,41 @@ pub(crate) enum Arrival {
     Woken,
 }
 
-/// The blocks of an input.
-pub(crate) struct Source {
+/// The blocks of an input, read ahead by a thread.
+#[derive(Debug)]
+pub struct Blocks {
     messages: Receiver<Message>,
     spent: Sender<Block>,
     sender: SyncSender<Message>,
 }
 
-impl Source {
+impl Blocks {
     /// Starts to read.
-    pub(crate) fn start(opened: Opened) -> Source {
+    pub fn start(opened: Opened, form: Form) -> Blocks {
+        let mut cutter = Cutter::new(form.separator(), form.max_line);
         let (sender, messages) = mpsc::sync_channel(WAITING);
         let (spent, free) = mpsc::channel();
         let thread_sender = sender.clone();
         std::thread::spawn(move || {
-            let end = read_all(opened.reader, opened.is_file, &thread_sender, &free);
+            let end = read_all(opened.reader, opened.is_file, &mut cutter, &thread_sender, &free);
             // Fails if nobody listens any more.
             let _ = thread_sender.send(Message::End(end));
         });
-        Source { messages, spent, sender }
+        Blocks { messages, spent, sender }
     }
 
-    /// A function that makes a waiting [`next`](Source::next) return.
-    pub(crate) fn waker(&self) -> impl Fn() + Send + use<> {
+    /// A function that makes a waiting [`wait`](Blocks::wait) return.
+    pub fn waker(&self) -> impl Fn() + Send + use<> {
         let sender = self.sender.clone();
         // If the channel is full then nobody is waiting.
         move || drop(sender.try_send(Message::Wake))
     }
 
-    /// Waits for more.
-    pub(crate) fn next(&self) -> io::Result<Arrival> {
+    /// Waits for more. After the end there is nothing to wait for: do not ask again.
+    ///
+    /// # Errors
+    /// The input cannot be read any further; a line that had not arrived whole is lost.
+    pub fn wait(&self) -> io::Result<Arrival> {
         match self.messages.recv() {
             Ok(Message::Block(block)) => Ok(Arrival::Block(block)),
             Ok(Message::Wake) => Ok(Arrival::Woken),
@@ -145,8 +153,8 @@ impl Source {
         }
     }
 
-    /// Gives a block back when it was used.
-    pub(crate) fn give_back(&self, block: Block) {
+    /// Gives a block back when it was used, so that its memory is used again.
+    pub fn give_back(&self, block: Block) {
         // Fails if the thread has ended; the block is then of no more use.
         let _ = self.spent.send(block);
     }
@@ -155,34 +163,37 @@ impl Source {
 fn read_all(
     mut reader: Box<dyn Read + Send>,
     is_file: bool,
+    cutter: &mut Cutter,
     sender: &SyncSender<Message>,
     free: &Receiver<Block>,
 ) -> io::Result<()> {
     loop {
-        let mut block =
-            free.try_recv().unwrap_or_else(|_| Block { bytes: vec![0; BLOCK], length: 0 });
-        block.length = 0;
-        let mut at_end = false;
-        let mut failure = None;
+        let space = cutter.space();
+        let mut length = 0;
+        let mut end = None;
         // From a pipe what has come is passed on at once.
-        while block.length < BLOCK && !at_end && (is_file || block.length == 0) {
-            match reader.read(&mut block.bytes[block.length..]) {
-                Ok(0) => at_end = true,
-                Ok(count) => block.length += count,
+        while length < space.len() && end.is_none() && (is_file || length == 0) {
+            match reader.read(&mut space[length..]) {
+                Ok(0) => end = Some(Ok(())),
+                Ok(count) => length += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    failure = Some(error);
-                    break;
-                }
+                Err(error) => end = Some(Err(error)),
             }
         }
-        if block.length > 0 && sender.send(Message::Block(block)).is_err() {
-            return Ok(());
+        cutter.arrived(length);
+        if let Some(Ok(())) = end {
+            cutter.end();
         }
-        match failure {
-            Some(error) => return Err(error),
-            None if at_end => return Ok(()),
-            None => {}
+        while let Some(block) = cutter.next() {
+            if sender.send(Message::Block(block)).is_err() {
+                return Ok(());
+            }
+            for block in free.try_iter() {
+                cutter.reuse(block);
+            }
+        }
+        if let Some(end) = end {
+            return end;
         }
     }
 }
@@ -192,14 +203,26 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
+    use crate::Format;
+    use crate::block::Content;
+
+    const LINES: Form = Form { format: Format::Jsonl, delimiter: b',', max_line: usize::MAX };
+
+    /// About the size of what is read at a time.
+    const BLOCK: usize = 256 << 10;
 
     fn read(path: &Path) -> io::Result<Vec<u8>> {
-        let source = Source::start(open(path).map_err(io::Error::other)?);
+        let source = Blocks::start(open(path)?, LINES);
         let mut all = Vec::new();
         loop {
-            match source.next()? {
+            match source.wait()? {
                 Arrival::Block(block) => {
-                    all.extend_from_slice(block.bytes());
+                    match block.content() {
+                        Content::Text(text) => all.extend_from_slice(text.as_bytes()),
+                        Content::Bytes(bytes) | Content::Bad(bytes, _) => {
+                            all.extend_from_slice(bytes);
+                        }
+                    }
                     source.give_back(block);
                 }
                 Arrival::Woken => {}
@@ -234,15 +257,18 @@ mod tests {
 
     #[test]
     fn a_waiting_reader_can_be_woken() {
-        let source = Source::start(Opened {
-            reader: Box::new(io::empty()),
-            is_file: true,
-            size: None,
-            position: Arc::default(),
-        });
+        let source = Blocks::start(
+            Opened {
+                reader: Box::new(io::empty()),
+                is_file: true,
+                size: None,
+                position: Arc::default(),
+            },
+            LINES,
+        );
         let wake = source.waker();
-        assert!(matches!(source.next(), Ok(Arrival::End)));
+        assert!(matches!(source.wait(), Ok(Arrival::End)));
         std::thread::spawn(wake);
-        assert!(matches!(source.next(), Ok(Arrival::Woken)));
+        assert!(matches!(source.wait(), Ok(Arrival::Woken)));
     }
 }

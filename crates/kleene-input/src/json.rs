@@ -13,12 +13,12 @@ use kleene::value::Value;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Deserializer;
 
-use super::layout::{Assembly, Entry, Layouts, Node};
-use super::scalar::{Scalar, from_json};
-use super::time::TimeUnit;
+use crate::layout::{Assembly, Entry, Layouts, Node};
+use crate::scalar::{Scalar, from_json};
+use crate::time::TimeUnit;
 
 /// Reads lines of JSON as events.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct JsonParser {
     layouts: Layouts,
     /// The names on the way to the type.
@@ -576,8 +576,8 @@ mod tests {
     use kleene::Event as _;
     use kleene::schema::{EventType, Field, FieldId, Schema};
 
-    use super::super::layout::Reading;
     use super::*;
+    use crate::layout::Reading;
 
     fn schema() -> Schema {
         let field =

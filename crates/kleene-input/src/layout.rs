@@ -7,25 +7,25 @@ use kleene::schema::{EventType, Field, FieldType, Schema, TypeId};
 use kleene::value::Value;
 use kleene::{Record, Timestamp};
 
-use super::time::{TimeUnit, time_from_float, time_from_int, time_from_text};
+use crate::time::{TimeUnit, time_from_float, time_from_int, time_from_text};
 
 /// How events are read beside what the rules declare.
 #[derive(Clone, Debug)]
-pub(crate) struct Reading {
+pub struct Reading {
     /// The field that holds the event type; dotted for one in a nested object.
-    pub(crate) type_field: String,
+    pub type_field: String,
     /// The type of every event, where the input does not say.
-    pub(crate) fixed_type: Option<String>,
+    pub fixed_type: Option<String>,
     /// The field that holds the event time where the type declares none, or where it is missing.
-    pub(crate) time_field: String,
+    pub time_field: String,
     /// Whether `time_field` comes before the declared one.
-    pub(crate) prefers_time_field: bool,
+    pub prefers_time_field: bool,
     /// What epoch numbers count.
-    pub(crate) unit: TimeUnit,
+    pub unit: TimeUnit,
 }
 
 /// The layout of every declared type.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Layouts {
     all: Vec<Layout>,
     by_name: HashMap<Arc<str>, usize>,
@@ -34,7 +34,7 @@ pub(crate) struct Layouts {
 }
 
 /// What to take from an event of one type.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Layout {
     id: TypeId,
     pub(crate) fields: Vec<Field>,
@@ -46,7 +46,7 @@ pub(crate) struct Layout {
 }
 
 /// The names in an object that mean something.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Node {
     /// Where the object is: `addr`, or empty for the event itself.
     pub(crate) path: String,
@@ -54,7 +54,7 @@ pub(crate) struct Node {
 }
 
 /// What a name means.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Entry {
     /// The index of the declared field.
     pub(crate) field: Option<usize>,

@@ -1,0 +1,119 @@
+//! From blocks to events.
+
+use kleene::Record;
+use kleene::schema::Schema;
+
+use crate::block::Block;
+use crate::csv::{Cells, CsvParser};
+use crate::json::JsonParser;
+use crate::layout::{Layouts, Reading};
+use crate::records::{Cursor, Place, next_line, next_record};
+use crate::{Form, unreadable_header};
+
+/// Reads the blocks of an input as events.
+///
+/// It keeps nothing of a block but guesses of what the next one looks like, so that clones of it
+/// can parse blocks in other threads. A clone of a parser of CSV has to know the header, which is
+/// in the first block: see [`is_ready`](Parser::is_ready).
+#[derive(Clone, Debug)]
+pub struct Parser {
+    kind: Kind,
+    max_line: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Json(JsonParser),
+    Csv(CsvParser, Cells, u8),
+    /// CSV whose header has not come yet.
+    Header(Option<Layouts>, u8),
+}
+
+/// What is next in an input.
+#[derive(Debug)]
+pub enum Item<'a> {
+    /// An event of a declared type.
+    Event(Record, Place<'a>),
+    /// An event of a type with this name, which no rule file declares.
+    Unknown(&'a str),
+    /// Something that is no event, and why.
+    Rejected(Place<'a>, String),
+    /// No event can be read from this input, and why.
+    Unreadable(String),
+}
+
+impl Parser {
+    /// A parser for events of the types of `schema`.
+    pub fn new(form: Form, schema: &Schema, reading: Reading) -> Parser {
+        let layouts = Layouts::new(schema, reading);
+        let kind = match form.separator() {
+            None => Kind::Json(JsonParser::new(layouts)),
+            Some(delimiter) => Kind::Header(Some(layouts), delimiter),
+        };
+        Parser { kind, max_line: form.max_line }
+    }
+
+    /// Whether it has seen all that later blocks depend on: the header, in CSV.
+    pub fn is_ready(&self) -> bool {
+        !matches!(self.kind, Kind::Header(..))
+    }
+
+    /// Goes on with events of the types of `schema` that are declared as well.
+    pub fn renew(&mut self, schema: &Schema, declared: &Schema) {
+        match &mut self.kind {
+            Kind::Json(parser) => parser.layouts_mut().renew(schema, declared),
+            Kind::Csv(parser, ..) => parser.renew(schema, declared),
+            Kind::Header(Some(layouts), _) => layouts.renew(schema, declared),
+            Kind::Header(None, _) => {}
+        }
+    }
+
+    /// What is next in `block` behind `cursor`, which moves on; `None` at the end of the block.
+    /// For each block a new cursor is needed.
+    pub fn next_item<'a>(&'a mut self, block: &'a Block, cursor: &mut Cursor) -> Option<Item<'a>> {
+        while let Kind::Header(layouts, delimiter) = &mut self.kind {
+            let row = match next_record(block, cursor, *delimiter, self.max_line)? {
+                Ok(row) if row.text.is_empty() => continue,
+                Ok(row) => row,
+                Err((_, reason)) => {
+                    return Some(Item::Unreadable(unreadable_header(&reason)));
+                }
+            };
+            let mut cells = Cells::default();
+            let header = cells.split(row.text, row.has_quotes, *delimiter);
+            let layouts = layouts.take()?;
+            match CsvParser::new(layouts, &header) {
+                Ok(parser) => self.kind = Kind::Csv(parser, Cells::default(), *delimiter),
+                Err(reason) => return Some(Item::Unreadable(reason)),
+            }
+        }
+        match &mut self.kind {
+            Kind::Header(..) => None,
+            Kind::Json(parser) => loop {
+                let line = match next_line(block, cursor, self.max_line)? {
+                    Ok(line) if line.text.trim_ascii().is_empty() => continue,
+                    Ok(line) => line,
+                    Err((place, reason)) => return Some(Item::Rejected(place, reason)),
+                };
+                return Some(match parser.parse(line.text) {
+                    Ok(Some(event)) => Item::Event(event, line.place()),
+                    Ok(None) => Item::Unknown(parser.type_name()),
+                    Err(reason) => Item::Rejected(line.place(), reason),
+                });
+            },
+            Kind::Csv(parser, cells, delimiter) => loop {
+                let record = match next_record(block, cursor, *delimiter, self.max_line)? {
+                    Ok(record) if record.text.is_empty() => continue,
+                    Ok(record) => record,
+                    Err((place, reason)) => return Some(Item::Rejected(place, reason)),
+                };
+                let row = cells.split(record.text, record.has_quotes, *delimiter);
+                return Some(match parser.parse(&row) {
+                    Ok(Some(event)) => Item::Event(event, record.place()),
+                    Ok(None) => Item::Unknown(parser.type_name()),
+                    Err(reason) => Item::Rejected(record.place(), reason),
+                });
+            },
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The lines of a block, or the records where it is CSV.
+
+use memchr::memchr;
+
+use crate::block::{Block, Content};
+use crate::csv::{self, Reach};
+use crate::{not_utf8, too_long};
+
+/// How much of a line that is too long is kept for messages.
+const KEPT: usize = 256;
+
+/// Where in the input something is.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The line, from 1.
+    pub line: u64,
+    /// What is there; the start of it if it is too long.
+    pub text: &'a [u8],
+}
+
+/// How far a block is parsed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cursor {
+    /// So many bytes of it.
+    at: usize,
+    /// So many lines of it.
+    lines: u64,
+    /// There is no quote between `at` and here.
+    quote: usize,
+}
+
+impl Cursor {
+    /// How many bytes of the block were parsed.
+    pub fn bytes(&self) -> usize {
+        self.at
+    }
+
+    /// Goes on by so many bytes, which are so many lines. Gives the number of the first of them.
+    fn advance(&mut self, block: &Block, bytes: usize, lines: u64) -> u64 {
+        let line = block.line() + self.lines;
+        self.at += bytes;
+        self.lines += lines;
+        line
+    }
+}
+
+/// A line or a record without its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Line<'a> {
+    pub(crate) number: u64,
+    pub(crate) text: &'a str,
+    /// Whether there is a quote in it; only told of records.
+    pub(crate) has_quotes: bool,
+}
+
+impl<'a> Line<'a> {
+    pub(crate) fn place(&self) -> Place<'a> {
+        Place { line: self.number, text: self.text.as_bytes() }
+    }
+}
+
+/// A line of which nothing can be read, and why.
+pub(crate) type Bad<'a> = (Place<'a>, String);
+
+/// The next line of JSON lines.
+pub(crate) fn next_line<'a>(
+    block: &'a Block,
+    cursor: &mut Cursor,
+    limit: usize,
+) -> Option<Result<Line<'a>, Bad<'a>>> {
+    let bytes = match rest(block, cursor)? {
+        Ok(bytes) => bytes,
+        Err(bad) => return Some(Err(bad)),
+    };
+    let end = memchr(b'\n', bytes);
+    Some(line(block, cursor, bytes, end, limit))
+}
+
+/// The next record of CSV.
+pub(crate) fn next_record<'a>(
+    block: &'a Block,
+    cursor: &mut Cursor,
+    delimiter: u8,
+    limit: usize,
+) -> Option<Result<Line<'a>, Bad<'a>>> {
+    let bytes = match rest(block, cursor)? {
+        Ok(bytes) => bytes,
+        Err(bad) => return Some(Err(bad)),
+    };
+    let end = memchr(b'\n', bytes);
+    let length = end.unwrap_or(bytes.len());
+    if cursor.quote < cursor.at + length {
+        let from = cursor.quote.max(cursor.at) - cursor.at;
+        cursor.quote = cursor.at + memchr(b'"', &bytes[from..]).map_or(bytes.len(), |at| from + at);
+    }
+    if cursor.quote >= cursor.at + length {
+        return Some(line(block, cursor, bytes, end, limit));
+    }
+    Some(match csv::reach(bytes, delimiter, limit, true) {
+        Reach::Whole(length) => {
+            let lines = memchr::memchr_iter(b'\n', &bytes[..length]).count() as u64;
+            whole(block, cursor, length, lines, true)
+        }
+        // As `reach` was told that nothing follows, it waits for nothing.
+        Reach::Waiting => whole(block, cursor, bytes.len(), 1, true),
+        Reach::Bad(length, reason) => {
+            let text = &bytes[..length.min(limit)];
+            Err((Place { line: cursor.advance(block, length, 1), text }, reason))
+        }
+    })
+}
+
+/// What is left of a block, or why there is nothing to be read in it.
+fn rest<'a>(block: &'a Block, cursor: &mut Cursor) -> Option<Result<&'a [u8], Bad<'a>>> {
+    let bytes = match block.content() {
+        Content::Text(text) => text.as_bytes(),
+        Content::Bytes(bytes) => bytes,
+        Content::Bad(text, reason) if cursor.lines == 0 => {
+            let line = cursor.advance(block, text.len(), 1);
+            return Some(Err((Place { line, text }, reason.clone())));
+        }
+        Content::Bad(..) => return None,
+    };
+    (cursor.at < bytes.len()).then(|| Ok(&bytes[cursor.at..]))
+}
+
+/// The line at the start of `bytes`, which ends at `end`.
+fn line<'a>(
+    block: &'a Block,
+    cursor: &mut Cursor,
+    bytes: &'a [u8],
+    end: Option<usize>,
+    limit: usize,
+) -> Result<Line<'a>, Bad<'a>> {
+    let length = end.unwrap_or(bytes.len());
+    let next = length + usize::from(end.is_some());
+    if length > limit {
+        let text = &bytes[..length.min(KEPT)];
+        let line = cursor.advance(block, next, 1);
+        return Err((Place { line, text }, too_long(length as u64)));
+    }
+    whole(block, cursor, next, 1, false)
+}
+
+/// The next `length` bytes, line end included, as text.
+fn whole<'a>(
+    block: &'a Block,
+    cursor: &mut Cursor,
+    length: usize,
+    lines: u64,
+    has_quotes: bool,
+) -> Result<Line<'a>, Bad<'a>> {
+    let start = cursor.at;
+    let line = cursor.advance(block, length, lines);
+    let text = match block.content() {
+        Content::Text(text) => &text[start..start + length],
+        Content::Bytes(bytes) | Content::Bad(bytes, _) => {
+            let text = &bytes[start..start + length];
+            let text = text.strip_suffix(b"\n").unwrap_or(text);
+            let text = text.strip_suffix(b"\r").unwrap_or(text);
+            match str::from_utf8(text) {
+                Ok(text) => text,
+                Err(error) => return Err((Place { line, text }, not_utf8(&error))),
+            }
+        }
+    };
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    Ok(Line { number: line, text, has_quotes })
+}
