@@ -15,6 +15,7 @@ use crate::pattern::Pattern;
 use crate::ruleset::RuleSet;
 use crate::schema::{Schema, TypeId};
 use crate::stream::engine::Engine;
+use crate::stream::groups::Groups;
 use crate::stream::id::FieldOrder;
 use crate::stream::relink::{Misfit, relink};
 use crate::stream::routes::Routes;
@@ -189,8 +190,12 @@ impl<E: Event> Builder<E> {
         for rule in &mut rules {
             rule.link(&read)?;
         }
-        let routes = Routes::new(&schema, &rules);
-        Ok(Engine::new(schema, rules, routes, self.strategy, self.limits, self.per_key))
+        let mut groups = Groups::default();
+        for rule in &mut rules {
+            rule.group = groups.join(&rule.info.rule);
+        }
+        let routes = Routes::new(&schema, &rules, &groups);
+        Ok(Engine::new(schema, rules, groups, routes, self.strategy, self.limits, self.per_key))
     }
 }
 

@@ -4,8 +4,7 @@ use smallvec::SmallVec;
 
 use crate::event::Event;
 use crate::stream::engine::Engine;
-use crate::stream::partition::KeyRef;
-use crate::stream::running::expire;
+use crate::stream::groups::Visit;
 use crate::stream::sink::Sink;
 use crate::time::Timestamp;
 
@@ -85,52 +84,71 @@ impl<E: Event> Engine<E> {
         if seq.is_multiple_of(FORGET_EVERY) {
             self.forget(event.time());
         }
-        let Engine { rules, routes, timers, books, .. } = self;
+        let Engine { rules, groups, routes, timers, books, .. } = self;
         let Some(route) = routes.types.get(event.type_id().index()) else { return };
-        let keys = route.keys.iter().map(|fields| KeyRef::read(event, fields, &routes.hasher));
-        let keys: SmallVec<[Option<KeyRef<'_>>; 1]> = keys.collect();
-        if keys.iter().any(Option::is_none) {
+        let visits = route.groups.iter();
+        let mut visits: SmallVec<[Option<Visit<'_>>; 1]> =
+            visits.map(|(group, fields)| Visit::new(event, *group, fields, groups)).collect();
+        if visits.iter().any(Option::is_none) {
             books.stats.keyless += 1;
         }
-        for &(index, key) in &route.rules {
-            if let Some(key) = &keys[key as usize] {
+        for &(index, visit) in &route.always {
+            if let Some(visit) = &mut visits[visit as usize] {
+                let keys = groups.keys_mut(visit.group);
                 let rule = &mut rules[index as usize];
-                rule.take(index, key, event, seq, timers, books, sink);
-                if books.stats.partials > books.limits.partials {
-                    rule.overflow(key, books, sink);
-                }
+                rule.take(index, keys, visit, event, seq, timers, books, sink);
                 if books.failure.is_some() {
-                    return;
+                    break;
                 }
             }
         }
+        for visit in visits.iter().flatten() {
+            if visit.is_untidy
+                && let Some(slot) = visit.slot
+            {
+                groups.keys_mut(visit.group).tidy(slot);
+            }
+        }
         if timers.len() > 64 && timers.len() as u64 / 2 > books.stats.keys {
-            // Each key has one timer that counts: more than half are of keys that are gone.
+            // What a rule holds for a key has one timer that counts: more than half are of what is
+            // gone.
             timers.retain(|timer| {
-                let living = rules[timer.rule as usize].keys.living(timer.slot, timer.generation);
-                living.is_some_and(|slot| slot.armed == timer.at)
+                let keys = groups.keys(rules[timer.rule as usize].group);
+                let is_alive = keys.living(timer.slot, timer.generation).is_some();
+                let held = is_alive.then(|| keys.held(timer.slot, timer.rule)).flatten();
+                held.is_some_and(|held| held.armed == timer.at)
             });
         }
     }
 
     /// Fires the deadlines of the next moment that has any.
     fn fire_next<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
-        let Engine { rules, timers, books, due, .. } = self;
-        let mut slots: SmallVec<[u32; 16]> = SmallVec::new();
+        let Engine { rules, groups, timers, books, due, .. } = self;
+        let mut places: SmallVec<[(u32, usize); 16]> = SmallVec::new();
+        let mut untidy: SmallVec<[(u32, u32); 16]> = SmallVec::new();
         let now = timers.take_next(due);
         for of_rule in due.chunk_by(|a, b| a.rule == b.rule) {
             let index = of_rule[0].rule;
             let rule = &mut rules[index as usize];
-            slots.clear();
-            slots.extend(of_rule.iter().filter_map(|timer| {
-                let slot = rule.keys.living(timer.slot, timer.generation)?;
-                (slot.armed == now).then_some(timer.slot)
+            let keys = groups.keys_mut(rule.group);
+            places.clear();
+            places.extend(of_rule.iter().filter_map(|timer| {
+                let slot = keys.living(timer.slot, timer.generation)?;
+                let place = keys.place(timer.slot, index)?;
+                (slot.held()[place].armed == now).then_some((timer.slot, place))
             }));
-            expire(rule, &slots, now, books, sink);
-            for &slot in &slots {
-                rule.keys.slot_mut(slot).armed = Timestamp::MAX;
-                rule.settle(index, slot, timers, &mut books.stats);
+            rule.expire(keys, &places, now, books, sink);
+            for &(slot, place) in &places {
+                keys.at_mut(slot, place).2.armed = Timestamp::MAX;
+                if rule.settle(index, keys, (slot, place), timers, &mut books.stats) {
+                    untidy.push((rule.group, slot));
+                }
             }
+        }
+        untidy.sort_unstable();
+        untidy.dedup();
+        for (group, slot) in untidy {
+            groups.keys_mut(group).tidy(slot);
         }
     }
 }

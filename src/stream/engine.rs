@@ -9,10 +9,10 @@ use crate::hir::Rule;
 use crate::schema::Schema;
 use crate::stream::builder::Builder;
 use crate::stream::failure::{Failure, PushError};
-use crate::stream::partition::{Partition, Slot};
+use crate::stream::groups::Groups;
 use crate::stream::reorder::Reorder;
 use crate::stream::routes::Routes;
-use crate::stream::running::{Running, expire};
+use crate::stream::running::Running;
 use crate::stream::sink::{Late, Overflow, Reason, Rejected, Sink};
 use crate::stream::stats::Stats;
 use crate::stream::timers::{Timer, Timers};
@@ -26,6 +26,8 @@ pub struct Engine<E: Event> {
     /// What the numbers of types and fields mean.
     pub(super) schema: Arc<Schema>,
     pub(super) rules: Vec<Running<E>>,
+    /// What rules hold, by key.
+    pub(super) groups: Groups,
     pub(super) routes: Routes,
     progress: Progress,
     pub(super) buffer: Reorder<E>,
@@ -64,6 +66,7 @@ impl<E: Event> Engine<E> {
     pub(crate) fn new(
         schema: Arc<Schema>,
         rules: Vec<Running<E>>,
+        groups: Groups,
         routes: Routes,
         strategy: Strategy,
         limits: Limits,
@@ -72,6 +75,7 @@ impl<E: Event> Engine<E> {
         Engine {
             schema,
             rules,
+            groups,
             routes,
             progress: Progress::new(strategy),
             buffer: Reorder::new(),
@@ -148,7 +152,7 @@ impl<E: Event> Engine<E> {
             return Ok(());
         }
         let named = match self.routes.types.get(event.type_id().index()) {
-            Some(route) if route.declared => !route.rules.is_empty(),
+            Some(route) if route.declared => !route.groups.is_empty(),
             _ => {
                 self.books.stats.unknown += 1;
                 false
@@ -233,19 +237,22 @@ impl<E: Event> Engine<E> {
             self.move_to(Timestamp::MAX, sink);
         }
         self.finished = true;
-        let Engine { rules, books, .. } = self;
-        for rule in rules {
+        let Engine { rules, groups, books, .. } = self;
+        let slots = groups.slots_by_rule(rules.len());
+        for ((index, rule), slots) in (0..).zip(rules).zip(slots) {
             if books.failure.is_none() {
                 // What has no deadline can still be complete now that nothing can come any more. No
                 // other rule sees it: its moment is over.
                 rule.voice.on_match = None;
-                let slots = rule.keys.slots();
-                expire(rule, &slots, Timestamp::MAX, books, sink);
+                let keys = groups.keys_mut(rule.group);
+                let place = |slot| Some((slot, keys.place(slot, index)?));
+                let places: Vec<(u32, usize)> = slots.into_iter().filter_map(place).collect();
+                rule.expire(keys, &places, Timestamp::MAX, books, sink);
             }
             books.stats.divided_by_zero += rule.store.divisions_by_zero();
             rule.store = rule.matcher.create_store();
-            rule.keys = Partition::default();
         }
+        groups.clear();
         books.stats.partials = 0;
         books.stats.keys = 0;
     }
@@ -273,12 +280,16 @@ impl<E: Event> Engine<E> {
     /// For people who look: it takes time in proportion to what is open.
     pub fn partials(&self, rule: &str) -> Vec<Partial<'_, E>> {
         let mut partials = Vec::new();
-        for running in self.rules.iter().filter(|running| *running.info.rule.name == *rule) {
-            let Running { info, matcher, store, keys, .. } = running;
-            for slot in keys.slots() {
-                let Slot { key, state, .. } = keys.slot(slot);
-                let open = matcher.open(store, state).into_iter();
-                partials.extend(open.map(|open| Partial::new(info, key, open)));
+        for (index, running) in (0..).zip(&self.rules) {
+            let Running { info, matcher, store, group, .. } = running;
+            if *info.rule.name != *rule {
+                continue;
+            }
+            for (_, slot) in self.groups.keys(*group).slots() {
+                for held in slot.held().iter().filter(|held| held.rule == index) {
+                    let open = matcher.open(store, &held.state).into_iter();
+                    partials.extend(open.map(|open| Partial::new(info, &slot.key, open)));
+                }
             }
         }
         // Partial matches with the same first event are of one key, and in order already.
@@ -307,6 +318,7 @@ impl<E: Event> Engine<E> {
     pub fn memory_usage(&self) -> usize {
         let rules = self.rules.iter();
         rules.map(Running::memory_usage).sum::<usize>()
+            + self.groups.memory_usage()
             + self.buffer.memory_usage()
             + self.books.derived.memory_usage()
             + self.timers.memory_usage()

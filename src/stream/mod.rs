@@ -78,6 +78,7 @@ mod deliver;
 mod derived;
 mod engine;
 mod failure;
+mod groups;
 mod id;
 mod partition;
 mod relink;

@@ -1,6 +1,7 @@
-//! The keys of one rule and what each of them holds.
+//! The keys of a group of rules and what each of them holds.
 
-use std::hash::{BuildHasher, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::ops::Deref;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use smallvec::SmallVec;
@@ -12,8 +13,48 @@ use crate::time::Timestamp;
 use crate::util::slab::Slab;
 use crate::value::{Value, ValueRef};
 
-/// A key's values, in the order of the rule's key parts.
-pub(crate) type Key = SmallVec<[Value; 1]>;
+/// A key's values, in the order of the key parts.
+#[derive(Clone, Debug)]
+pub(crate) enum Key {
+    One(Value),
+    /// Any other number of them.
+    Many(Box<[Value]>),
+}
+
+impl Deref for Key {
+    type Target = [Value];
+
+    fn deref(&self) -> &[Value] {
+        match self {
+            Key::One(value) => std::slice::from_ref(value),
+            Key::Many(values) => values,
+        }
+    }
+}
+
+impl FromIterator<Value> for Key {
+    fn from_iter<I: IntoIterator<Item = Value>>(values: I) -> Key {
+        let mut values: SmallVec<[Value; 1]> = values.into_iter().collect();
+        match (values.pop(), values.is_empty()) {
+            (Some(value), true) => Key::One(value),
+            (last, _) => Key::Many(values.into_iter().chain(last).collect()),
+        }
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Key) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
 
 /// An event's key values, read but not copied, and their hash.
 #[derive(Debug)]
@@ -54,12 +95,14 @@ impl<'a> KeyRef<'a> {
     }
 }
 
-/// The keys of one rule that have something open.
+/// The keys for which some rule of a group has something open.
 #[derive(Debug, Default)]
 pub(crate) struct Partition {
     table: HashTable<Entry>,
     slots: Slab<Slot>,
     generation: u32,
+    /// Bytes of what does not fit into slots.
+    spilled: usize,
 }
 
 /// A key's place. The hash is kept beside it, so that neither a miss nor growth looks at the slot.
@@ -73,12 +116,91 @@ struct Entry {
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) key: Key,
-    pub(crate) state: KeyState,
-    /// When the timer that counts comes up; `MAX` where none is set.
-    pub(crate) armed: Timestamp,
-    /// No two slots of a rule have the same one (until 2^32 keys have come and gone).
+    held: Holdings,
+    /// No two slots of a partition have the same one (until 2^32 keys have come and gone).
     pub(crate) generation: u32,
     hash: u32,
+}
+
+impl Slot {
+    /// What rules hold for the key, by rule.
+    #[inline]
+    pub(crate) fn held(&self) -> &[Held] {
+        self.held.as_slice()
+    }
+}
+
+/// What a rule holds for a key.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) rule: u32,
+    /// When the timer that counts comes up; `MAX` where none is set.
+    pub(crate) armed: Timestamp,
+    pub(crate) state: KeyState,
+}
+
+/// What the rules of a group hold for a key. Most often it is one of them: no more memory then.
+#[derive(Debug)]
+enum Holdings {
+    One(Held),
+    /// Any other number of them.
+    Many(Vec<Held>),
+}
+
+impl Holdings {
+    #[inline]
+    fn as_slice(&self) -> &[Held] {
+        match self {
+            Holdings::One(held) => std::slice::from_ref(held),
+            Holdings::Many(held) => held,
+        }
+    }
+
+    #[inline]
+    fn as_mut_slice(&mut self) -> &mut [Held] {
+        match self {
+            Holdings::One(held) => std::slice::from_mut(held),
+            Holdings::Many(held) => held,
+        }
+    }
+
+    fn push(&mut self, new: Held) {
+        match self {
+            Holdings::Many(held) => held.push(new),
+            Holdings::One(_) => {
+                let mut both = Vec::with_capacity(2);
+                if let Holdings::One(first) = std::mem::replace(self, Holdings::Many(Vec::new())) {
+                    both.push(first);
+                }
+                both.push(new);
+                *self = Holdings::Many(both);
+            }
+        }
+    }
+
+    /// Drops what is idle, and brings the rest into the order of rules. Says whether it is empty.
+    fn tidy(&mut self) -> bool {
+        match self {
+            Holdings::One(held) => held.state.is_idle(),
+            Holdings::Many(held) => {
+                held.retain(|held| !held.state.is_idle());
+                if !held.is_sorted_by_key(|held| held.rule) {
+                    held.sort_unstable_by_key(|held| held.rule);
+                }
+                if held.capacity() >= 16 && held.len() <= held.capacity() / 4 {
+                    held.shrink_to(2 * held.len());
+                }
+                held.is_empty()
+            }
+        }
+    }
+
+    fn spilled(&self) -> usize {
+        match self {
+            Holdings::One(_) => 0,
+            Holdings::Many(held) => held.capacity() * size_of::<Held>(),
+        }
+    }
 }
 
 /// All 64 bits that the table wants from the 32 that are kept.
@@ -95,53 +217,132 @@ impl Partition {
         found.map(|entry| entry.slot)
     }
 
-    /// Adds a key that is not there yet.
-    pub(crate) fn insert(&mut self, key: &KeyRef<'_>, state: KeyState) -> u32 {
+    /// Adds a key that is not there yet, for a rule that holds something.
+    pub(crate) fn insert(&mut self, key: &KeyRef<'_>, rule: u32, state: KeyState) -> u32 {
+        let held = Holdings::One(Held { rule, armed: Timestamp::MAX, state });
+        self.insert_slot(key.to_key(), key.hash, held)
+    }
+
+    fn insert_slot(&mut self, key: Key, hash: u32, held: Holdings) -> u32 {
         self.generation = self.generation.wrapping_add(1);
-        let slot = self.slots.insert(Slot {
-            key: key.to_key(),
-            state,
-            armed: Timestamp::MAX,
-            generation: self.generation,
-            hash: key.hash,
-        });
-        let entry = Entry { hash: key.hash, slot };
-        self.table.insert_unique(spread(key.hash), entry, |entry| spread(entry.hash));
+        self.spilled += held.spilled();
+        let slot = self.slots.insert(Slot { key, held, generation: self.generation, hash });
+        let entry = Entry { hash, slot };
+        self.table.insert_unique(spread(hash), entry, |entry| spread(entry.hash));
         slot
     }
 
-    pub(crate) fn remove(&mut self, slot: u32) {
-        let hash = self.slots.remove(slot).hash;
+    /// Adds what a rule holds to a key's slot, behind all others until the slot is made
+    /// [tidy](Partition::tidy).
+    pub(crate) fn add(&mut self, slot: u32, rule: u32, state: KeyState) {
+        self.push(slot, Held { rule, armed: Timestamp::MAX, state });
+    }
+
+    fn push(&mut self, slot: u32, held: Held) {
+        let holdings = &mut self.slots.get_mut(slot).held;
+        let before = holdings.spilled();
+        holdings.push(held);
+        self.spilled = self.spilled + holdings.spilled() - before;
+    }
+
+    /// Drops what is idle in a slot, and the slot if nothing is left in it. It is given up to now
+    /// so that what an event does to many rules moves a slot's content once.
+    pub(crate) fn tidy(&mut self, slot: u32) {
+        let holdings = &mut self.slots.get_mut(slot).held;
+        let before = holdings.spilled();
+        let is_empty = holdings.tidy();
+        self.spilled = self.spilled + holdings.spilled() - before;
+        if is_empty {
+            self.remove(slot);
+        }
+    }
+
+    fn remove(&mut self, slot: u32) {
+        let Slot { hash, held, .. } = self.slots.remove(slot);
+        self.spilled -= held.spilled();
         if let Ok(entry) = self.table.find_entry(spread(hash), |entry| entry.slot == slot) {
             entry.remove();
         }
     }
 
-    pub(crate) fn slot_mut(&mut self, slot: u32) -> &mut Slot {
-        self.slots.get_mut(slot)
-    }
-
+    #[inline]
     pub(crate) fn slot(&self, slot: u32) -> &Slot {
         self.slots.get(slot)
     }
 
     /// The slot, if it still is of this generation.
+    #[inline]
     pub(crate) fn living(&self, slot: u32, generation: u32) -> Option<&Slot> {
         self.slots.try_get(slot).filter(|slot| slot.generation == generation)
     }
 
-    /// What every key holds, in no particular order.
-    pub(crate) fn states_mut(&mut self) -> impl Iterator<Item = &mut KeyState> {
-        self.slots.values_mut().map(|slot| &mut slot.state)
+    /// The key of a slot and what stands at this place in it.
+    #[inline]
+    pub(crate) fn at_mut(&mut self, slot: u32, place: usize) -> (&Key, u32, &mut Held) {
+        let Slot { key, held, generation, .. } = self.slots.get_mut(slot);
+        (key, *generation, &mut held.as_mut_slice()[place])
+    }
+
+    /// Where in a slot that is tidy a rule's holdings stand.
+    #[inline]
+    pub(crate) fn place(&self, slot: u32, rule: u32) -> Option<usize> {
+        match self.slots.get(slot).held() {
+            [held] => (held.rule == rule).then_some(0),
+            held => held.binary_search_by_key(&rule, |held| held.rule).ok(),
+        }
+    }
+
+    /// What a rule holds in a slot that is tidy.
+    pub(crate) fn held(&self, slot: u32, rule: u32) -> Option<&Held> {
+        let place = self.place(slot, rule)?;
+        self.slots.get(slot).held().get(place)
     }
 
     /// All slots, in no particular order.
-    pub(crate) fn slots(&self) -> Vec<u32> {
-        self.table.iter().map(|entry| entry.slot).collect()
+    pub(crate) fn slots(&self) -> impl Iterator<Item = (u32, &Slot)> {
+        self.table.iter().map(|entry| (entry.slot, self.slots.get(entry.slot)))
+    }
+
+    /// Gives what each rule holds another rule's number, and drops that of rules that get none.
+    pub(crate) fn renumber(&mut self, mut number: impl FnMut(u32) -> Option<u32>) {
+        let slots: Vec<u32> = self.table.iter().map(|entry| entry.slot).collect();
+        for slot in slots {
+            for held in self.slots.get_mut(slot).held.as_mut_slice() {
+                match number(held.rule) {
+                    Some(rule) => held.rule = rule,
+                    None => held.state = KeyState::default(),
+                }
+            }
+            self.tidy(slot);
+        }
+    }
+
+    /// Moves what the rules that `is_moved` names hold over to another partition, whose keys are
+    /// hashed in the same way. No timer is set for it there.
+    pub(crate) fn move_to(&mut self, other: &mut Partition, is_moved: impl Fn(u32) -> bool) {
+        let slots: Vec<u32> = self.table.iter().map(|entry| entry.slot).collect();
+        for slot in slots {
+            let Slot { key, held, hash, .. } = self.slots.get_mut(slot);
+            let (key, hash) = (key.clone(), *hash);
+            for held in held.as_mut_slice().iter_mut().filter(|held| is_moved(held.rule)) {
+                let state = std::mem::take(&mut held.state);
+                let held = Held { rule: held.rule, armed: Timestamp::MAX, state };
+                let found = other.table.find(spread(hash), |entry| {
+                    entry.hash == hash && other.slots.get(entry.slot).key == key
+                });
+                if let Some(slot) = found.map(|entry| entry.slot) {
+                    other.push(slot, held);
+                    other.tidy(slot);
+                } else {
+                    other.insert_slot(key.clone(), hash, Holdings::One(held));
+                }
+            }
+            self.tidy(slot);
+        }
     }
 
     /// Heap bytes, without what key values and states own.
     pub(crate) fn memory_usage(&self) -> usize {
-        self.table.allocation_size() + self.slots.memory_usage()
+        self.table.allocation_size() + self.slots.memory_usage() + self.spilled
     }
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 use crate::event::Event;
 use crate::exec::{Extent, KeyState, Migration};
@@ -13,6 +13,9 @@ use crate::ruleset::RuleSet;
 use crate::schema::{EventType, Field, Schema, TypeId};
 use crate::stream::builder::{BuildError, Given};
 use crate::stream::engine::Engine;
+use crate::stream::groups::Groups;
+use crate::stream::partition::Partition;
+use crate::stream::routes::Routes;
 use crate::stream::running::Running;
 use crate::time::Timestamp;
 
@@ -151,6 +154,8 @@ struct Plan<E: Event> {
     schema: Arc<Schema>,
     rules: Vec<Planned<E>>,
     replacement: Replacement,
+    /// By old rule: the slots in which it holds something.
+    slots: Vec<Vec<u32>>,
 }
 
 struct Planned<E: Event> {
@@ -223,7 +228,7 @@ impl<E: Event> Engine<E> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn replace_rules(&mut self, rules: &RuleSet) -> Result<Replacement, Refused> {
-        let Plan { schema, rules: planned, replacement } = self.plan(rules);
+        let Plan { schema, rules: planned, replacement, slots } = self.plan(rules);
         if replacement.is_refused() {
             return Err(Refused(replacement));
         }
@@ -232,15 +237,17 @@ impl<E: Event> Engine<E> {
             std::mem::take(&mut self.rules).into_iter().map(Some).collect();
         // Where the first of them stood; the host's own rules keep their order.
         let first = old.iter().flatten().position(|rule| rule.is_text).unwrap_or(old.len());
-        // By old rule: the new number, where its timers stay.
+        let before: Vec<u32> = old.iter().flatten().map(|rule| rule.group).collect();
+        // By old rule: the new number of what it holds.
         let mut numbers: Vec<Option<u32>> = vec![None; old.len()];
+        // New rules whose timers are to be set anew.
         let mut changed = Vec::new();
         let hosts = |old: &mut [Option<Running<E>>]| -> Vec<(usize, Running<E>)> {
             let own = old.iter_mut().enumerate();
             own.filter_map(|(index, rule)| Some((index, rule.take_if(|rule| !rule.is_text)?)))
                 .collect()
         };
-        let (before, after) = (hosts(&mut old[..first]), hosts(&mut old));
+        let (hosts_before, hosts_after) = (hosts(&mut old[..first]), hosts(&mut old));
         let mut rules: Vec<Running<E>> = Vec::new();
         let mut add = |rules: &mut Vec<Running<E>>, rule, from: Option<usize>| {
             if let Some(from) = from {
@@ -248,7 +255,7 @@ impl<E: Event> Engine<E> {
             }
             rules.push(rule);
         };
-        for (index, rule) in before {
+        for (index, rule) in hosts_before {
             add(&mut rules, rule, Some(index));
         }
         for Planned { mut new, from } in planned {
@@ -258,46 +265,96 @@ impl<E: Event> Engine<E> {
                     if let Some(held) = old[index].take() {
                         new.matcher = held.matcher;
                         new.store = held.store;
-                        new.keys = held.keys;
                         new.voice.quiet = held.voice.quiet;
                     }
                     add(&mut rules, new, Some(index));
                 }
                 Origin::Changed(index, migration) => {
-                    if let Some(Running { info, store, mut keys, voice, .. }) = old[index].take() {
+                    if let Some(Running { info, store, voice, group, .. }) = old[index].take() {
                         if is_suppressed_alike(&info.rule, &new.info.rule) {
                             new.voice.quiet = voice.quiet;
                         }
-                        let states = keys.states_mut();
-                        new.store = new.matcher.carry_over(&migration, store, states, now);
-                        new.keys = keys;
+                        let keys = self.groups.keys_mut(group);
+                        let mut states = take_states(keys, &slots[index], index);
+                        let carried = states.iter_mut().map(|(_, state)| state);
+                        new.store = new.matcher.carry_over(&migration, store, carried, now);
+                        for (at, state) in states {
+                            keys.at_mut(at.0, at.1).2.state = state;
+                        }
                     }
-                    changed.push(rules.len());
-                    add(&mut rules, new, None);
+                    changed.push(u32::try_from(rules.len()).unwrap_or(u32::MAX));
+                    add(&mut rules, new, Some(index));
                 }
             }
         }
-        for (index, rule) in after {
+        for (index, rule) in hosts_after {
             add(&mut rules, rule, Some(index));
         }
         for gone in old.iter().flatten() {
             self.books.stats.divided_by_zero += gone.store.divisions_by_zero();
         }
-        self.timers.renumber(|rule| numbers[rule as usize]);
         self.rules = rules;
-        self.books.stats.keys = self.rules.iter().map(|rule| rule.keys.slots().len() as u64).sum();
+        changed.extend(self.regroup(&before, &numbers));
+        changed.sort_unstable();
+        self.timers.renumber(|rule| {
+            numbers[rule as usize].filter(|rule| changed.binary_search(rule).is_err())
+        });
+        let slots = self.groups.slots_by_rule(self.rules.len());
+        self.books.stats.keys = slots.iter().map(|slots| slots.len() as u64).sum();
         for index in changed {
-            let rule = &mut self.rules[index];
-            for slot in rule.keys.slots() {
-                rule.keys.slot_mut(slot).armed = Timestamp::MAX;
-                let number = u32::try_from(index).unwrap_or(u32::MAX);
-                rule.settle(number, slot, &mut self.timers, &mut self.books.stats);
+            let rule = &mut self.rules[index as usize];
+            let keys = self.groups.keys_mut(rule.group);
+            for &slot in &slots[index as usize] {
+                if let Some(place) = keys.place(slot, index) {
+                    keys.at_mut(slot, place).2.armed = Timestamp::MAX;
+                    let (timers, stats) = (&mut self.timers, &mut self.books.stats);
+                    rule.settle(index, keys, (slot, place), timers, stats);
+                }
             }
         }
         self.books.stats.partials -= replacement.dropped();
         self.schema = schema;
-        self.routes.renew(&self.schema, &self.rules);
+        self.routes = Routes::new(&self.schema, &self.rules, &self.groups);
         Ok(replacement)
+    }
+
+    /// Finds a group for each rule, and brings there what old rules hold, whose groups were `before`
+    /// and of which those go on that have new `numbers`. Gives the new numbers of rules whose slots
+    /// are others now.
+    fn regroup(&mut self, before: &[u32], numbers: &[Option<u32>]) -> Vec<u32> {
+        let mut groups = Groups::empty_like(&self.groups);
+        for rule in &mut self.rules {
+            rule.group = groups.join(&rule.info.rule);
+        }
+        let mut old = std::mem::replace(&mut self.groups, groups);
+        for group in 0..u32::try_from(old.len()).unwrap_or(u32::MAX) {
+            old.keys_mut(group).renumber(|rule| numbers[rule as usize]);
+        }
+        // A group takes over all the keys of an old one, the first that one of its rules was in.
+        // Only rules whose group is divided or joined with another one have to move.
+        let (mut heirs, mut has_keys) = (HashMap::new(), HashSet::new());
+        let mut moves = Vec::new();
+        for (from, rule) in before.iter().zip(numbers).filter_map(|(b, n)| Some((*b, (*n)?))) {
+            let to = self.rules[rule as usize].group;
+            if !heirs.contains_key(&from) && has_keys.insert(to) {
+                heirs.insert(from, to);
+                *self.groups.keys_mut(to) = std::mem::take(old.keys_mut(from));
+            }
+            if heirs.get(&from) != Some(&to) {
+                moves.push((from, to, rule));
+            }
+        }
+        moves.sort_unstable();
+        for moved in moves.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            let (from, to, _) = moved[0];
+            let holder = heirs.get(&from).copied();
+            let keys = holder.map_or_else(|| old.keys_mut(from), |to| self.groups.keys_mut(to));
+            let mut keys = std::mem::take(keys);
+            let is_moved = |rule| moved.binary_search_by_key(&rule, |moved| moved.2).is_ok();
+            keys.move_to(self.groups.keys_mut(to), is_moved);
+            *holder.map_or_else(|| old.keys_mut(from), |to| self.groups.keys_mut(to)) = keys;
+        }
+        moves.into_iter().map(|(.., rule)| rule).collect()
     }
 
     /// The first moment that is not over.
@@ -310,15 +367,17 @@ impl<E: Event> Engine<E> {
         let own = E::schema().is_some();
         let (schema, retyped) =
             if own { (self.schema.clone(), Vec::new()) } else { merge(&self.schema, &declared) };
+        let slots = self.groups.slots_by_rule(self.rules.len());
         let mut gone: Vec<bool> = self.rules.iter().map(|rule| rule.is_text).collect();
+        // In their order from the back.
+        let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (index, old) in self.rules.iter().enumerate().rev().filter(|(_, rule)| rule.is_text) {
+            by_name.entry(&old.info.rule.name).or_default().push(index);
+        }
         let mut replacement = Replacement::default();
         let mut planned = Vec::new();
         for rule in rules.rules() {
-            let old = self
-                .rules
-                .iter()
-                .zip(&gone)
-                .position(|(old, is_left)| *is_left && old.info.rule.name == rule.name);
+            let old = by_name.get_mut(&*rule.name).and_then(Vec::pop);
             if let Some(old) = old {
                 gone[old] = false;
             }
@@ -334,7 +393,7 @@ impl<E: Event> Engine<E> {
             match given.start(&schema, true, self.per_key) {
                 Ok(new) => {
                     let from = old.map_or(Origin::Nothing, |old| {
-                        self.compare(old, &new, &retyped, &mut change)
+                        self.compare((old, &slots[old]), &new, &retyped, &mut change)
                     });
                     planned.push(Planned { new, from });
                 }
@@ -355,30 +414,31 @@ impl<E: Event> Engine<E> {
                 change.verdict = Verdict::Refused(reason);
             }
         }
-        for (old, _) in self.rules.iter().zip(gone).filter(|(_, gone)| *gone) {
+        let old = self.rules.iter().enumerate().zip(gone).filter(|(_, gone)| *gone);
+        for ((index, old), _) in old {
             replacement.rules.push(RuleChange {
                 rule: old.info.rule.name.clone(),
                 verdict: Verdict::Removed,
                 old_version: Some(old.info.rule.version),
                 new_version: None,
                 kept: 0,
-                dropped: partials(old),
+                dropped: self.count_partials(index, &slots[index]),
             });
         }
-        Plan { schema, rules: planned, replacement }
+        Plan { schema, rules: planned, replacement, slots }
     }
 
     /// What a rule takes over from the old one of its name.
     fn compare(
         &self,
-        index: usize,
+        (index, slots): (usize, &[u32]),
         new: &Running<E>,
         retyped: &[Retyped],
         change: &mut RuleChange,
     ) -> Origin {
         let old = &self.rules[index];
         let (before, after) = (&*old.info.rule, &*new.info.rule);
-        let all = partials(old);
+        let all = self.count_partials(index, slots);
         if before.version == after.version {
             (change.verdict, change.kept) = (Verdict::Unchanged, all);
             return Origin::Same(index);
@@ -391,11 +451,8 @@ impl<E: Event> Engine<E> {
         let to = (&after.pattern, new.matcher.program());
         let migration = Migration::new(from, to);
         let now = self.next_moment();
-        let kept = |slot: u32| {
-            let state = &old.keys.slot(slot).state;
-            new.matcher.count_carried(&migration, &old.store, state, now) as u64
-        };
-        change.kept = old.keys.slots().into_iter().map(kept).sum();
+        let kept = |state| new.matcher.count_carried(&migration, &old.store, state, now) as u64;
+        change.kept = self.states(index, slots).map(kept).sum();
         change.dropped = all - change.kept;
         change.verdict = match migration.extent() {
             Extent::All if change.dropped == 0 => Verdict::Kept,
@@ -405,11 +462,27 @@ impl<E: Event> Engine<E> {
         };
         Origin::Changed(index, Box::new(migration))
     }
+
+    /// What a rule holds in these slots.
+    fn states(&self, rule: usize, slots: &[u32]) -> impl Iterator<Item = &KeyState> {
+        let keys = self.groups.keys(self.rules[rule].group);
+        let number = u32::try_from(rule).unwrap_or(u32::MAX);
+        slots.iter().filter_map(move |slot| Some(&keys.held(*slot, number)?.state))
+    }
+
+    fn count_partials(&self, rule: usize, slots: &[u32]) -> u64 {
+        self.states(rule, slots).map(|state| state.run_count() as u64).sum()
+    }
 }
 
-fn partials<E: Event>(rule: &Running<E>) -> u64 {
-    let count = |slot| KeyState::run_count(&rule.keys.slot(slot).state) as u64;
-    rule.keys.slots().into_iter().map(count).sum()
+/// Takes what a rule holds out of these slots. Gives for each where it was.
+fn take_states(keys: &mut Partition, slots: &[u32], rule: usize) -> Vec<((u32, usize), KeyState)> {
+    let number = u32::try_from(rule).unwrap_or(u32::MAX);
+    let take = |slot: &u32| {
+        let place = keys.place(*slot, number)?;
+        Some(((*slot, place), std::mem::take(&mut keys.at_mut(*slot, place).2.state)))
+    };
+    slots.iter().filter_map(take).collect()
 }
 
 /// Whether what a rule keeps quiet can be kept quiet by another one.

@@ -11,7 +11,8 @@ use crate::nfa::Program;
 use crate::schema::{Schema, TypeId};
 use crate::stream::builder::BuildError;
 use crate::stream::failure::{Failure, LimitFailure, PushError};
-use crate::stream::partition::{KeyRef, Partition, Slot};
+use crate::stream::groups::Visit;
+use crate::stream::partition::{Held, Partition};
 use crate::stream::sink::{Overflow, Sink};
 use crate::stream::stats::Stats;
 use crate::stream::suppress::Quiet;
@@ -25,7 +26,8 @@ pub(crate) struct Running<E: Event> {
     pub(super) info: RuleInfo,
     pub(super) matcher: Matcher<E>,
     pub(super) store: Store<E>,
-    pub(super) keys: Partition,
+    /// The rules that it shares its keys with.
+    pub(super) group: u32,
     /// The event types that are declared with the rule; those of the events where `None`.
     pub(super) declared: Option<Arc<Schema>>,
     /// Whether it comes from rule text, so that it can be replaced.
@@ -44,8 +46,8 @@ impl<E: Event> Running<E> {
         is_text: bool,
     ) -> Running<E> {
         let (store, slack) = (matcher.create_store(), slack(matcher.program()));
-        let (keys, voice) = (Partition::default(), Voice::new(&info.rule));
-        Running { info, matcher, store, keys, declared, is_text, voice, slack }
+        let voice = Voice::new(&info.rule);
+        Running { info, matcher, store, group: u32::MAX, declared, is_text, voice, slack }
     }
 
     /// Prepares what this rule makes for other rules, of which some see the types `read`. Fails where
@@ -65,9 +67,10 @@ fn slack(program: &Program) -> i64 {
 }
 
 impl<E: Event> Running<E> {
+    /// Heap bytes, without its keys.
     pub(super) fn memory_usage(&self) -> usize {
         let quiet = self.voice.quiet.as_ref().map_or(0, Quiet::memory_usage);
-        self.keys.memory_usage() + self.store.memory_usage() + quiet
+        self.store.memory_usage() + quiet
     }
 
     /// Gives an event to the key that it is of.
@@ -76,31 +79,32 @@ impl<E: Event> Running<E> {
     pub(super) fn take<S: Sink<E> + ?Sized>(
         &mut self,
         index: u32,
-        key: &KeyRef<'_>,
+        keys: &mut Partition,
+        visit: &mut Visit<'_>,
         event: &E,
         seq: u64,
         timers: &mut Timers,
         books: &mut Books<E>,
         sink: &mut S,
     ) {
-        let Running { info, matcher, store, keys, voice, .. } = self;
+        let Running { info, matcher, store, voice, .. } = self;
         let schema = &*info.schema;
         let dropped;
-        let slot = if let Some(slot) = keys.find(key) {
-            let Slot { key, state, .. } = keys.slot_mut(slot);
+        let (slot, place) = if let Some((slot, place)) = visit.place(keys, index) {
+            let (key, _, Held { state, .. }) = keys.at_mut(slot, place);
             let before = state.run_count();
             let mut tell = |outcome: Outcome<'_, E>| {
                 voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
             };
             dropped = matcher.push(store, state, event, seq, &mut tell);
             count(&mut books.stats, before, state.run_count());
-            slot
+            (slot, place)
         } else {
             // Most events start nothing, and then the key need not be remembered.
             let mut state = KeyState::default();
             let mut owned = None;
             let mut tell = |outcome: Outcome<'_, E>| {
-                let key = owned.get_or_insert_with(|| key.to_key());
+                let key = owned.get_or_insert_with(|| visit.key.to_key());
                 voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
             };
             dropped = matcher.push(store, &mut state, event, seq, &mut tell);
@@ -109,7 +113,7 @@ impl<E: Event> Running<E> {
             }
             count(&mut books.stats, 0, state.run_count());
             books.stats.keys += 1;
-            keys.insert(key, state)
+            visit.add(keys, index, state)
         };
         if dropped > 0 {
             books.stats.overflowed += 1;
@@ -123,84 +127,96 @@ impl<E: Event> Running<E> {
                 books.failure = Some(PushError(Failure::Limit(Arc::new(failure))));
             }
         }
-        self.settle(index, slot, timers, &mut books.stats);
+        visit.is_untidy |= self.settle(index, keys, (slot, place), timers, &mut books.stats);
+        if books.stats.partials > books.limits.partials {
+            self.overflow(keys.at_mut(slot, place).2, books, sink);
+            visit.is_untidy = true;
+        }
     }
 
-    /// Drops a key that has nothing open, or makes sure that a timer waits for its next deadline.
+    /// Makes sure that a timer waits for the next deadline of what is held at a place of a slot.
+    /// Says if that is nothing any more: then the slot is to be made tidy.
     #[inline]
-    pub(super) fn settle(&mut self, index: u32, slot: u32, timers: &mut Timers, stats: &mut Stats) {
-        let place = self.keys.slot_mut(slot);
-        if place.state.is_idle() {
-            self.drop_key(slot, stats);
-            return;
+    pub(super) fn settle(
+        &mut self,
+        index: u32,
+        keys: &mut Partition,
+        (slot, place): (u32, usize),
+        timers: &mut Timers,
+        stats: &mut Stats,
+    ) -> bool {
+        let (_, generation, held) = keys.at_mut(slot, place);
+        if held.state.is_idle() {
+            stats.keys -= 1;
+            return true;
         }
-        let Some(deadline) = self.matcher.deadline(&place.state) else { return };
-        let at = deadline.plus_millis(self.slack);
-        if at < place.armed {
-            place.armed = at;
-            timers.add(Timer { at, rule: index, slot, generation: place.generation });
+        if let Some(deadline) = self.matcher.deadline(&held.state) {
+            let at = deadline.plus_millis(self.slack);
+            if at < held.armed {
+                held.armed = at;
+                timers.add(Timer { at, rule: index, slot, generation });
+            }
         }
-    }
-
-    fn drop_key(&mut self, slot: u32, stats: &mut Stats) {
-        self.keys.remove(slot);
-        stats.keys -= 1;
+        false
     }
 
     /// Drops the partial matches of the key that made them too many.
     #[cold]
-    pub(super) fn overflow<S: Sink<E> + ?Sized>(
+    fn overflow<S: Sink<E> + ?Sized>(
         &mut self,
-        key: &KeyRef<'_>,
+        held: &mut Held,
         books: &mut Books<E>,
         sink: &mut S,
     ) {
-        let Some(slot) = self.keys.find(key) else { return };
-        let state = &mut self.keys.slot_mut(slot).state;
-        let dropped = state.run_count();
-        self.matcher.clear(&mut self.store, state);
+        if held.state.is_idle() {
+            return;
+        }
+        let dropped = held.state.run_count();
+        self.matcher.clear(&mut self.store, &mut held.state);
         count(&mut books.stats, dropped, 0);
-        self.drop_key(slot, &mut books.stats);
+        books.stats.keys -= 1;
         books.stats.overflowed += 1;
         sink.overflowed(Overflow::Partials { rule: &self.info.rule, dropped });
     }
-}
 
-/// Moves the keys in `slots` to `now` and tells what comes of it, by start.
-pub(super) fn expire<E: Event, S: Sink<E> + ?Sized>(
-    rule: &mut Running<E>,
-    slots: &[u32],
-    now: Timestamp,
-    books: &mut Books<E>,
-    sink: &mut S,
-) {
-    let Running { info, matcher, store, keys, voice, .. } = rule;
-    let schema = &*info.schema;
-    if let [slot] = *slots {
-        let Slot { key, state, .. } = keys.slot_mut(slot);
-        let before = state.run_count();
-        move_on(matcher, store, state, now, &mut |outcome| {
-            voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
-        });
-        count(&mut books.stats, before, state.run_count());
-        return;
-    }
-    // Keys are independent, but what they tell at one moment has one order.
-    let mut held = Vec::new();
-    for &slot in slots {
-        let state = &mut keys.slot_mut(slot).state;
-        let before = state.run_count();
-        move_on(matcher, store, state, now, &mut |outcome| {
-            let order = (outcome.kind() == OutcomeKind::Match, outcome.start_seq());
-            held.push((order, slot, outcome.hold()));
-        });
-        count(&mut books.stats, before, state.run_count());
-    }
-    held.sort_by_key(|(order, ..)| *order);
-    for (_, slot, held) in &held {
-        let outcome = held.outcome(matcher.program());
-        let told = Match::new(info, &keys.slot(*slot).key, outcome);
-        voice.tell(told, outcome.kind(), schema, books, sink);
+    /// Moves what the rule holds at these places of slots to `now` and tells what comes of it, by
+    /// start.
+    pub(super) fn expire<S: Sink<E> + ?Sized>(
+        &mut self,
+        keys: &mut Partition,
+        places: &[(u32, usize)],
+        now: Timestamp,
+        books: &mut Books<E>,
+        sink: &mut S,
+    ) {
+        let Running { info, matcher, store, voice, .. } = self;
+        let schema = &*info.schema;
+        if let [(slot, place)] = *places {
+            let (key, _, Held { state, .. }) = keys.at_mut(slot, place);
+            let before = state.run_count();
+            move_on(matcher, store, state, now, &mut |outcome| {
+                voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
+            });
+            count(&mut books.stats, before, state.run_count());
+            return;
+        }
+        // Keys are independent, but what they tell at one moment has one order.
+        let mut held = Vec::new();
+        for &(slot, place) in places {
+            let (.., Held { state, .. }) = keys.at_mut(slot, place);
+            let before = state.run_count();
+            move_on(matcher, store, state, now, &mut |outcome| {
+                let order = (outcome.kind() == OutcomeKind::Match, outcome.start_seq());
+                held.push((order, slot, outcome.hold()));
+            });
+            count(&mut books.stats, before, state.run_count());
+        }
+        held.sort_by_key(|(order, ..)| *order);
+        for (_, slot, held) in &held {
+            let outcome = held.outcome(matcher.program());
+            let told = Match::new(info, &keys.slot(*slot).key, outcome);
+            voice.tell(told, outcome.kind(), schema, books, sink);
+        }
     }
 }
 

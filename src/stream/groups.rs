@@ -1,0 +1,165 @@
+//! Which rules share their keys: one look-up for an event finds what all of them hold.
+
+use std::sync::Arc;
+
+use hashbrown::{DefaultHashBuilder, HashMap};
+
+use crate::event::Event;
+use crate::exec::KeyState;
+use crate::hir::expr::FieldRef;
+use crate::hir::{KeyPart, Rule};
+use crate::schema::TypeId;
+use crate::stream::partition::{KeyRef, Partition};
+
+/// The groups of rules that have the same key.
+#[derive(Debug, Default)]
+pub(crate) struct Groups {
+    all: Vec<Group>,
+    /// Those whose key has these parts.
+    by_parts: HashMap<Box<[Arc<str>]>, Vec<u32>>,
+    pub(super) hasher: DefaultHashBuilder,
+}
+
+/// Rules that have the same key: its parts have the same names, and where two of the rules see the
+/// same type of event, the parts are in the same fields.
+#[derive(Debug, Default)]
+struct Group {
+    /// By event type, where some rule sees it.
+    fields: HashMap<TypeId, Box<[FieldRef]>>,
+    keys: Partition,
+}
+
+impl Groups {
+    /// No groups, for keys that are hashed in the same way.
+    pub(super) fn empty_like(other: &Groups) -> Groups {
+        Groups { hasher: other.hasher.clone(), ..Groups::default() }
+    }
+
+    /// The group of a rule, made if there is none that it fits.
+    pub(super) fn join(&mut self, rule: &Rule) -> u32 {
+        let wanted: Vec<(TypeId, Box<[FieldRef]>)> =
+            rule.types.iter().map(|ty| (*ty, key_fields(&rule.key, *ty))).collect();
+        let parts: Box<[Arc<str>]> = rule.key.iter().map(|part| part.name.clone()).collect();
+        let alike = self.by_parts.entry(parts).or_default();
+        let fits = |group: &u32| {
+            let known = &self.all[*group as usize].fields;
+            wanted.iter().all(|(ty, fields)| known.get(ty).is_none_or(|known| known == fields))
+        };
+        let found = alike.iter().copied().find(fits).unwrap_or_else(|| {
+            let group = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
+            self.all.push(Group::default());
+            alike.push(group);
+            group
+        });
+        self.all[found as usize].fields.extend(wanted);
+        found
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The fields that hold the key of a group in events of this type.
+    pub(super) fn fields(&self, group: u32, ty: TypeId) -> Box<[FieldRef]> {
+        self.all[group as usize].fields.get(&ty).cloned().unwrap_or_default()
+    }
+
+    #[inline]
+    pub(super) fn keys(&self, group: u32) -> &Partition {
+        &self.all[group as usize].keys
+    }
+
+    #[inline]
+    pub(super) fn keys_mut(&mut self, group: u32) -> &mut Partition {
+        &mut self.all[group as usize].keys
+    }
+
+    /// By rule: the slots in which it holds something.
+    pub(super) fn slots_by_rule(&self, rules: usize) -> Vec<Vec<u32>> {
+        let mut slots = vec![Vec::new(); rules];
+        for group in &self.all {
+            for (slot, content) in group.keys.slots() {
+                for held in content.held() {
+                    slots[held.rule as usize].push(slot);
+                }
+            }
+        }
+        slots
+    }
+
+    /// Drops everything that is held.
+    pub(super) fn clear(&mut self) {
+        for group in &mut self.all {
+            group.keys = Partition::default();
+        }
+    }
+
+    /// Heap bytes, without what key values and states own.
+    pub(super) fn memory_usage(&self) -> usize {
+        self.all.iter().map(|group| group.keys.memory_usage()).sum()
+    }
+}
+
+/// The fields that hold the key parts in events of type `ty`; one that is always null where there is
+/// none.
+fn key_fields(key: &[KeyPart], ty: TypeId) -> Box<[FieldRef]> {
+    let field = |part: &KeyPart| {
+        let field = part.fields.iter().find(|(id, _)| *id == ty).map(|(_, field)| field.clone());
+        field.unwrap_or_else(|| FieldRef::ByType(Arc::new([])))
+    };
+    key.iter().map(field).collect()
+}
+
+/// An event's key in a group, and where in the group it is while the event goes to one rule after
+/// the other.
+#[derive(Debug)]
+pub(super) struct Visit<'e> {
+    pub(super) group: u32,
+    pub(super) key: KeyRef<'e>,
+    pub(super) slot: Option<u32>,
+    /// How much of the slot is in the order of rules.
+    pub(super) sorted: usize,
+    /// The first place in it that may be of a rule that comes yet.
+    cursor: usize,
+    /// Whether the slot has to be made tidy.
+    pub(super) is_untidy: bool,
+}
+
+impl<'e> Visit<'e> {
+    /// `None` where a part of the event's key is null.
+    #[inline]
+    pub(super) fn new<E: Event>(
+        event: &'e E,
+        group: u32,
+        fields: &[FieldRef],
+        groups: &Groups,
+    ) -> Option<Visit<'e>> {
+        let key = KeyRef::read(event, fields, &groups.hasher)?;
+        let keys = groups.keys(group);
+        let slot = keys.find(&key);
+        let sorted = slot.map_or(0, |slot| keys.slot(slot).held().len());
+        Some(Visit { group, key, slot, sorted, cursor: 0, is_untidy: false })
+    }
+
+    /// Where in its slot a rule's holdings are. Rules come in their order.
+    #[inline]
+    pub(super) fn place(&mut self, keys: &Partition, rule: u32) -> Option<(u32, usize)> {
+        let slot = self.slot?;
+        let held = &keys.slot(slot).held()[self.cursor..self.sorted];
+        self.cursor += held.iter().take_while(|held| held.rule < rule).count();
+        let held = keys.slot(slot).held()[..self.sorted].get(self.cursor)?;
+        (held.rule == rule).then_some((slot, self.cursor))
+    }
+
+    /// Adds what a rule holds now and has not held before. Gives its place.
+    pub(super) fn add(&mut self, keys: &mut Partition, rule: u32, state: KeyState) -> (u32, usize) {
+        if let Some(slot) = self.slot {
+            keys.add(slot, rule, state);
+            self.is_untidy = true;
+            return (slot, keys.slot(slot).held().len() - 1);
+        }
+        let slot = keys.insert(&self.key, rule, state);
+        self.slot = Some(slot);
+        (slot, 0)
+    }
+}
