@@ -19,9 +19,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use kleene::Record;
 use kleene::stream::{Engine, Ignore, Stats};
-use kleene::{Event, Record};
-use suite::generate::Rng;
 use suite::{Counts, Workload};
 
 const USAGE: &str = "usage: workloads W1..W8 FILE.csv [--baseline] [--out-of-order MS] [--rules N]";
@@ -84,7 +83,7 @@ fn measure(options: &Options) -> Result<String, String> {
         let builder = workload.builder(rules);
         let builder = match options.out_of_order {
             Some(bound) => {
-                shuffle(&mut events, bound);
+                events = suite::shuffle(&events, bound);
                 builder.out_of_order(Duration::from_millis(bound.into()))
             }
             None => builder.sorted(),
@@ -112,17 +111,6 @@ fn measure(options: &Options) -> Result<String, String> {
         stats.peak_partials,
         peak_rss().map_or("null".to_owned(), |kb| kb.to_string()),
     ))
-}
-
-/// Delays each event by up to `bound` milliseconds.
-fn shuffle(events: &mut Vec<Record>, bound: u32) {
-    let mut rng = Rng::new(7);
-    let mut delayed: Vec<(i64, Record)> = events
-        .drain(..)
-        .map(|event| (event.time().as_millis() + rng.below(i64::from(bound) + 1), event))
-        .collect();
-    delayed.sort_by_key(|(arrival, _)| *arrival);
-    events.extend(delayed.into_iter().map(|(_, event)| event));
 }
 
 /// The process's peak resident memory in kilobytes, where Linux tells it.

@@ -1,12 +1,14 @@
 //! What a good engineer writes in an hour for one rule and nothing else: a hash map from the key to
 //! the least state that decides, over the same parsed events as the engine gets. They tell nothing
 //! but counts, assume sorted input, and know by heart where which field is.
+//!
+//! What would grow without end is forgotten: orders, views, hits. Users, addresses and symbols are
+//! not, however long they have been idle, which an engine can't afford: here there are only so many.
 
 use std::collections::VecDeque;
 use std::hint::black_box;
 
 use hashbrown::HashMap;
-use kleene::schema::FieldId;
 use kleene::{Event, Record, Value};
 
 use super::Counts;
@@ -26,8 +28,12 @@ fn int(event: &Record, index: usize) -> i64 {
     }
 }
 
+/// The float in the field at `index`; 0 if it is none.
 fn float(event: &Record, index: usize) -> f64 {
-    event.field(FieldId::new(index)).as_f64().unwrap_or(0.0)
+    match event.values().get(index) {
+        Some(Value::Float(f)) => *f,
+        _ => 0.0,
+    }
 }
 
 fn text(event: &Record, index: usize) -> &str {
@@ -149,13 +155,16 @@ pub fn item_rules(events: &[Record], rules: usize) -> Counts {
             continue;
         }
         let (now, item) = (time(event), int(event, 2));
-        let views = open.entry((int(event, 1), item % rules)).or_default();
-        views.retain(|&(start, _)| now - start < HOUR);
+        let key = (int(event, 1), item % rules);
         if step == 0 {
+            let views = open.entry(key).or_default();
+            views.retain(|&(start, _)| now - start < HOUR);
             views.push((now, item));
-        } else if views.iter().any(|&(_, viewed)| viewed == item) {
+        } else if let Some(views) = open.get(&key)
+            && views.iter().any(|&(start, viewed)| viewed == item && now - start < HOUR)
+        {
             counts.matches += 1;
-            views.clear();
+            open.remove(&key);
         }
     }
     counts

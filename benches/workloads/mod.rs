@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use kleene::schema::{FieldType, Schema};
 use kleene::stream::{Builder, Engine, Ignore};
-use kleene::{Record, RuleSet, Timestamp, Value};
+use kleene::{Event, Record, RuleSet, Timestamp, Value};
 
 /// What a run over a workload found.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -36,6 +36,9 @@ pub struct Workload {
     pub name: &'static str,
     /// The rule file. That of W8 has a rule for each of so many item classes.
     rules: &'static str,
+    /// How many events its full stream has, and what is right to find in it. W7's and W8's hang on
+    /// sizes that are chosen elsewhere.
+    pub full: Option<(usize, Counts)>,
     /// The state machine by hand.
     pub baseline: Baseline,
     /// Makes about so many events of the same kind as `workloads.py`'s.
@@ -47,6 +50,7 @@ pub const WORKLOADS: [Workload; 8] = [
         id: "W1",
         name: "orders",
         rules: include_str!("w1.cep"),
+        full: Some((1_899_630, Counts { matches: 826_134, timeouts: 173_866 })),
         baseline: |events, _| baseline::orders(events),
         generate: generate::orders,
     },
@@ -54,6 +58,7 @@ pub const WORKLOADS: [Workload; 8] = [
         id: "W2",
         name: "logins",
         rules: include_str!("w2.cep"),
+        full: Some((2_000_009, Counts { matches: 18_888, timeouts: 0 })),
         baseline: |events, _| baseline::logins(events),
         generate: generate::logins,
     },
@@ -61,6 +66,7 @@ pub const WORKLOADS: [Workload; 8] = [
         id: "W3",
         name: "trades",
         rules: include_str!("w3.cep"),
+        full: Some((2_000_000, Counts { matches: 224_438, timeouts: 0 })),
         baseline: |events, _| baseline::trades(events),
         generate: generate::trades,
     },
@@ -68,6 +74,7 @@ pub const WORKLOADS: [Workload; 8] = [
         id: "W4",
         name: "hits",
         rules: include_str!("w4.cep"),
+        full: Some((2_000_024, Counts { matches: 17_730, timeouts: 0 })),
         baseline: |events, _| baseline::hits(events),
         generate: generate::hits,
     },
@@ -75,6 +82,7 @@ pub const WORKLOADS: [Workload; 8] = [
         id: "W5",
         name: "funnel",
         rules: include_str!("w5.cep"),
+        full: Some((2_000_001, Counts { matches: 99_356, timeouts: 0 })),
         baseline: |events, _| baseline::funnel(events),
         generate: generate::funnel,
     },
@@ -82,6 +90,7 @@ pub const WORKLOADS: [Workload; 8] = [
         id: "W6",
         name: "stock",
         rules: include_str!("w6.cep"),
+        full: Some((2_000_000, Counts { matches: 384_117, timeouts: 0 })),
         baseline: |events, _| baseline::stock(events),
         generate: generate::stock,
     },
@@ -89,6 +98,7 @@ pub const WORKLOADS: [Workload; 8] = [
         id: "W7",
         name: "kleene",
         rules: include_str!("w7.cep"),
+        full: None,
         baseline: |events, _| baseline::kleene(events),
         generate: generate::kleene,
     },
@@ -96,6 +106,7 @@ pub const WORKLOADS: [Workload; 8] = [
         id: "W8",
         name: "funnel",
         rules: include_str!("w5.cep"),
+        full: None,
         baseline: baseline::item_rules,
         generate: generate::funnel,
     },
@@ -185,6 +196,17 @@ pub fn run(engine: &mut Engine<Record>, events: &[Record]) -> Counts {
     engine.finish(&mut Ignore);
     let stats = engine.stats();
     Counts { matches: stats.matches, timeouts: stats.timeouts }
+}
+
+/// Delays each event by up to `bound` milliseconds: their new order is that of arrival.
+pub fn shuffle(events: &[Record], bound: u32) -> Vec<Record> {
+    let mut rng = generate::Rng::new(7);
+    let mut delayed: Vec<(i64, &Record)> = events
+        .iter()
+        .map(|event| (event.time().as_millis() + rng.below(i64::from(bound) + 1), event))
+        .collect();
+    delayed.sort_by_key(|(arrival, _)| *arrival);
+    delayed.into_iter().map(|(_, event)| event.clone()).collect()
 }
 
 /// Texts that were seen before, so that a million equal ones are one.

@@ -1,0 +1,96 @@
+//! In steady state nothing is allocated for an event that matches nothing: not where no rule wants
+//! it, not where a partial match moves on. Counted by an allocator, for W1 to W6.
+
+#[path = "../benches/workloads/mod.rs"]
+mod suite;
+
+use kleene::stream::{Engine, Ignore};
+use kleene::{Event, Record};
+use suite::{WORKLOADS, Workload};
+
+const EVENTS: usize = 40_000;
+
+/// Allocations for each thousand events, by what the event did.
+#[derive(Debug, Default)]
+struct Counted {
+    /// Nothing was told, and not more partial matches were open than before.
+    quiet: Tally,
+    /// A partial match began.
+    began: Tally,
+    /// A match or a timeout was told.
+    told: Tally,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    events: u64,
+    allocations: u64,
+}
+
+impl Tally {
+    fn per_thousand(&self) -> u64 {
+        (1000 * self.allocations).div_ceil(self.events.max(1))
+    }
+}
+
+/// Warms an engine up with the first half of a stream, and counts over the second.
+fn count(workload: &Workload) -> Counted {
+    let rules = workload.rule_set(1);
+    let events = workload.generate(rules.schema(), EVENTS, 3);
+    let mut engine = workload.engine(rules);
+    let (warm_up, steady) = events.split_at(events.len() / 2);
+    push(&mut engine, warm_up);
+    let mut counted = Counted::default();
+    for event in steady {
+        let before = engine.stats();
+        let info = allocation_counter::measure(|| push(&mut engine, std::slice::from_ref(event)));
+        let after = engine.stats();
+        let tally = if (after.matches, after.timeouts) != (before.matches, before.timeouts) {
+            &mut counted.told
+        } else if after.partials > before.partials {
+            &mut counted.began
+        } else {
+            &mut counted.quiet
+        };
+        tally.events += 1;
+        tally.allocations += info.count_total;
+    }
+    counted
+}
+
+fn push(engine: &mut Engine<Record>, events: &[Record]) {
+    engine.push_batch(events, &mut Ignore).expect("it is not finished");
+}
+
+/// Allocations for each thousand quiet events, where that is not below one.
+const EXCEPT: &[(&str, u64)] = &[("W2", 150), ("W3", 150), ("W4", 180), ("W5", 20)];
+
+#[test]
+fn nothing_is_allocated_where_nothing_matches_or_begins() {
+    for workload in &WORKLOADS[..6] {
+        let counted = count(workload);
+        let id = workload.id;
+        println!("{id} {counted:?}");
+        assert!(counted.quiet.events > 500, "{id}: {counted:?}");
+        // Tables may grow now and then; nothing else.
+        let bound = EXCEPT.iter().find(|(except, _)| *except == id).map_or(1, |(_, bound)| *bound);
+        assert!(counted.quiet.per_thousand() <= bound, "{id}: {counted:?}");
+        assert!(counted.told.per_thousand() <= 3, "{id}: {counted:?}");
+        // The state of a key is made when its first partial match begins: one allocation or none.
+        assert!(counted.began.per_thousand() <= 1000, "{id}: {counted:?}");
+    }
+}
+
+#[test]
+fn nothing_is_allocated_for_events_that_no_rule_names() {
+    let workload = Workload::of("W5").expect("it is one of them");
+    let rules = workload.rule_set(1);
+    let review = rules.schema().type_id("review").expect("W5 declares it");
+    let mut events = workload.generate(rules.schema(), EVENTS, 3);
+    events.retain(|event| event.type_id() == review);
+    let mut engine = workload.engine(rules);
+    push(&mut engine, &events[..1]);
+    let info = allocation_counter::measure(|| push(&mut engine, &events[1..]));
+    assert!(events.len() > 100);
+    assert_eq!(info.count_total, 0);
+}
