@@ -1,6 +1,6 @@
 //! The numbers that are not one workload over its stream.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kleene::stream::Engine;
 use kleene::{Event, Record, RuleSet, Timestamp, Value};
@@ -125,20 +125,18 @@ fn powerset(options: &Options, report: &mut Report) -> Result<(), String> {
     events.extend((1..=m).map(|at| event("b", at)));
     events.push(event("c", m + 1));
     let expected = Counts { matches: (1 << m) - 1, timeouts: 0 };
-    let took: Vec<Duration> = (0..options.runs.min(3))
-        .map(|_| {
-            let (took, counts) = time_engine(workload.engine(rules.clone()), &events);
-            report.check("W7", "twenty b's", counts, expected);
-            took
-        })
-        .collect();
-    let mut engine = workload.engine(rules.clone());
+    // Counting what is allocated costs little next to so many matches.
+    let mut engine = workload.engine(rules);
+    let (mut took, mut counts) = (Duration::ZERO, Counts::default());
     let held = peak(|| {
-        run(&mut engine, &events);
+        let start = Instant::now();
+        counts = run(&mut engine, &events);
+        took = start.elapsed();
     });
+    report.check("W7", "the sets of one c", counts, expected);
     report.figures.push(Figure {
         name: format!("W7: 2^{m} - 1 matches told"),
-        value: median(&took).unwrap_or_default().as_secs_f64(),
+        value: took.as_secs_f64(),
         unit: "s",
         bound: Some(Bound::AtMost { hold: 5.0, aim: 1.0 }),
         note: String::new(),

@@ -23,20 +23,20 @@ pub(crate) fn record(dir: &Path, report: &Report, options: &Options) -> Result<P
         .iter()
         .map(|row| {
             json!({
-                "id": row.id,
-                "events": row.events,
-                "matches": row.counts.matches,
-                "timeouts": row.counts.timeouts,
-                "million_events_per_second": rounded(row.rate(row.engine)),
-                "by_hand": rounded(row.rate(row.baseline)),
-                "share": rounded(row.share),
-                "share_verdict": row.is_held().then(|| SHARE.verdict(row.share)),
-                "out_of_order": row.out_of_order.map(rounded),
-                "out_of_order_verdict":
-                    row.out_of_order.map(|part| OUT_OF_ORDER.verdict(part)),
-                "peak_heap_bytes": row.peak,
-                "peak_heap_bytes_by_hand": row.peak_by_hand,
-            })
+                            "id": row.id,
+                            "events": row.events,
+                            "matches": row.counts.matches,
+                            "timeouts": row.counts.timeouts,
+                            "million_events_per_second": rounded(row.rate(row.engine)),
+                            "by_hand": rounded(row.rate(row.baseline)),
+                            "share": rounded(row.share),
+                            "share_verdict": SHARE.verdict(row.share),
+                            "out_of_order": rounded(row.out_of_order),
+                            "out_of_order_verdict":
+            OUT_OF_ORDER.verdict(row.out_of_order),
+                            "peak_heap_bytes": row.peak,
+                            "peak_heap_bytes_by_hand": row.peak_by_hand,
+                        })
         })
         .collect();
     let figures: Vec<Value> = report

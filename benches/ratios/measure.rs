@@ -76,8 +76,6 @@ pub(crate) fn workload(
             workload.id
         ));
     }
-    // W7 is there for how many matches it has, and has few events: one run shows that.
-    let is_w7 = workload.id == "W7";
     let (disordered, in_order) = disorder(&events, options.out_of_order);
     let expected_late = by_hand(&in_order).1;
     drop(in_order);
@@ -88,21 +86,19 @@ pub(crate) fn workload(
     };
 
     let (mut engine, mut baseline, mut late) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..if is_w7 { 1 } else { options.runs } {
+    for _ in 0..options.runs {
         let (took, counts) = time_engine(workload.engine(rules.clone()), &events);
         report.check(workload.id, "sorted", counts, expected);
         engine.push(took);
         baseline.push(by_hand(&events).0);
-        if !is_w7 {
-            let (took, counts) = time_engine(late_engine()?, &disordered);
-            report.check(workload.id, "out of order", counts, expected_late);
-            late.push(took);
-        }
+        let (took, counts) = time_engine(late_engine()?, &disordered);
+        report.check(workload.id, "out of order", counts, expected_late);
+        late.push(took);
     }
     // Neighbours in time are compared: the machine was as busy for both.
     let ratios = |a: &[Duration], b: &[Duration]| {
         let ratios: Vec<f64> = a.iter().zip(b).map(|(a, b)| ratio(*a, *b)).collect();
-        median(&ratios)
+        median(&ratios).unwrap_or_default()
     };
     let mut fresh = workload.engine(rules.clone());
     report.rows.push(Row {
@@ -112,7 +108,7 @@ pub(crate) fn workload(
         counts: expected,
         engine: median(&engine).unwrap_or_default(),
         baseline: median(&baseline).unwrap_or_default(),
-        share: ratios(&baseline, &engine).unwrap_or_default(),
+        share: ratios(&baseline, &engine),
         out_of_order: ratios(&engine, &late),
         peak: peak(|| {
             run(&mut fresh, &events);

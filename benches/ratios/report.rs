@@ -26,7 +26,7 @@ pub(crate) struct Row {
     /// Which part of the state machine's speed the engine reaches.
     pub(crate) share: f64,
     /// Which part of its own speed over sorted events it reaches through the reorder buffer.
-    pub(crate) out_of_order: Option<f64>,
+    pub(crate) out_of_order: f64,
     /// In bytes.
     pub(crate) peak: u64,
     pub(crate) peak_by_hand: u64,
@@ -79,11 +79,6 @@ impl fmt::Display for Bound {
 }
 
 impl Row {
-    /// W7 is there for what it holds, and is told among the figures.
-    pub(crate) fn is_held(&self) -> bool {
-        self.id != "W7"
-    }
-
     /// Millions of events a second.
     pub(crate) fn rate(&self, took: Duration) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
@@ -125,11 +120,9 @@ impl fmt::Display for Report {
             "by hand",
         )?;
         for row in &self.rows {
-            let share_verdict = if row.is_held() { SHARE.verdict(row.share) } else { "" };
-            let disorder = row.out_of_order.map(|part| format!("{part:.3}"));
             writeln!(
                 f,
-                "{:<11} {:>8} {:>8} {:>8}  {:>7.2} {:>7.2} {:>6.3} {:<6} {:>7} {:<6} {:>8.1} {:>8.1}",
+                "{:<11} {:>8} {:>8} {:>8}  {:>7.2} {:>7.2} {:>6.3} {:<6} {:>7.3} {:<6} {:>8.1} {:>8.1}",
                 format!("{} {}", row.id, row.name),
                 row.events,
                 row.counts.matches,
@@ -137,9 +130,9 @@ impl fmt::Display for Report {
                 row.rate(row.engine),
                 row.rate(row.baseline),
                 row.share,
-                share_verdict,
-                disorder.unwrap_or_default(),
-                row.out_of_order.map_or("", |part| OUT_OF_ORDER.verdict(part)),
+                SHARE.verdict(row.share),
+                row.out_of_order,
+                OUT_OF_ORDER.verdict(row.out_of_order),
                 mib(row.peak),
                 mib(row.peak_by_hand),
             )?;
