@@ -1,11 +1,13 @@
 //! What an event is to the engine: the [`Event`] trait, and [`Record`], an event made at run time.
 
 mod field;
+mod portable;
 mod record;
 #[cfg(feature = "serde")]
 mod serial;
 
 pub use field::{EventTime, FieldValue, Fields, StructEvent, TimeUnit, derived};
+pub use portable::Portable;
 pub use record::RecordError;
 #[cfg(feature = "serde")]
 pub use serial::SerializeEvent;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 
 use crate::hir::expr::AggregateOp;
+use crate::util::wire::{Reader, put_i64};
+use crate::value::wire::{put_value, put_values, read_value, read_values};
 use crate::value::{Value, ValueRef};
 
 /// An aggregate in progress. Adding is O(1) (`distinct` and `collect` keep what they are given);
@@ -146,6 +148,83 @@ impl Accumulator {
     }
 }
 
+/// As a snapshot holds them. What is read goes on as what was written would have.
+impl Accumulator {
+    /// Appends what was added so far. Which aggregate it is, is to be known otherwise.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        match &self.0 {
+            State::Count(n) => put_i64(out, *n),
+            State::Sum(sum) => sum.write(out),
+            State::Avg(sum, n) => {
+                put_i64(out, *n);
+                sum.write(out);
+            }
+            State::Extreme(_, value) | State::First(value) | State::Last(value) => {
+                put_value(out, value.as_ref());
+            }
+            State::Distinct(values, _) | State::Collect(values) => {
+                put_values(out, values.iter().map(Value::as_ref));
+            }
+            State::Stddev(n, mean, squares) => {
+                put_i64(out, *n);
+                out.extend_from_slice(&mean.to_bits().to_le_bytes());
+                out.extend_from_slice(&squares.to_bits().to_le_bytes());
+            }
+        }
+    }
+
+    /// Reads what was written of an aggregate of this kind; `None` if the bytes are none such.
+    pub(crate) fn read(reader: &mut Reader<'_>, op: AggregateOp) -> Option<Accumulator> {
+        /// No stream has more events, so that counting on never overflows.
+        const MOST: i64 = 1 << 62;
+        let count = |reader: &mut Reader<'_>| reader.i64().filter(|n| (0..MOST).contains(n));
+        let float = |reader: &mut Reader<'_>| Some(f64::from_bits(u64::from_le_bytes(reader.array()?)));
+        Some(Accumulator(match op {
+            AggregateOp::Count => State::Count(count(reader)?),
+            AggregateOp::Sum => State::Sum(Sum::read(reader)?),
+            AggregateOp::Avg => {
+                let n = count(reader)?;
+                State::Avg(Sum::read(reader)?, n)
+            }
+            AggregateOp::Min => State::Extreme(Ordering::Less, read_value(reader)?),
+            AggregateOp::Max => State::Extreme(Ordering::Greater, read_value(reader)?),
+            AggregateOp::First => State::First(read_value(reader)?),
+            AggregateOp::Last => State::Last(read_value(reader)?),
+            AggregateOp::Distinct => {
+                let values = read_values(reader)?;
+                let seen = values.iter().cloned().collect();
+                State::Distinct(values, seen)
+            }
+            AggregateOp::Collect => State::Collect(read_values(reader)?),
+            AggregateOp::Stddev => {
+                let n = count(reader)?;
+                State::Stddev(n, float(reader)?, float(reader)?)
+            }
+        }))
+    }
+}
+
+impl Sum {
+    fn write(self, out: &mut Vec<u8>) {
+        match self {
+            Sum::Int(sum) => put_value(out, ValueRef::Int(sum)),
+            Sum::Float(sum) => put_value(out, ValueRef::Float(sum)),
+            Sum::Duration(sum) => put_value(out, ValueRef::Duration(sum)),
+            Sum::Nothing => put_value(out, ValueRef::Null),
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Option<Sum> {
+        Some(match read_value(reader)? {
+            Value::Int(sum) => Sum::Int(sum),
+            Value::Float(sum) => Sum::Float(sum),
+            Value::Duration(sum) => Sum::Duration(sum),
+            Value::Null => Sum::Nothing,
+            _ => return None,
+        })
+    }
+}
+
 #[expect(clippy::cast_precision_loss, reason = "where floats begin, exactness ends")]
 fn as_float(int: i64) -> f64 {
     int as f64
@@ -202,6 +281,35 @@ mod tests {
                 accumulator.add(value.as_ref());
             }
             assert_eq!(accumulator.value().to_string(), *expected, "{op:?} of {values:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_saved_goes_on_alike() {
+        use AggregateOp::{Avg, Collect, Count, Distinct, First, Last, Max, Min, Stddev, Sum};
+        let streams: [&[Value]; 3] = [
+            &[Value::Int(4), Value::Null, Value::Int(i64::MAX), Value::Float(0.5), Value::Int(4)],
+            &[Value::Duration(5), Value::Duration(i64::MAX), Value::Duration(1)],
+            &[Value::from("b"), Value::Float(f64::NAN), Value::from("a")],
+        ];
+        for op in [Avg, Collect, Count, Distinct, First, Last, Max, Min, Stddev, Sum] {
+            for values in streams {
+                for at in 0..=values.len() {
+                    let mut whole = Accumulator::new(op);
+                    values[..at].iter().for_each(|value| whole.add(value.as_ref()));
+                    let mut bytes = Vec::new();
+                    whole.write(&mut bytes);
+                    let mut reader = Reader::new(&bytes);
+                    let mut restored = Accumulator::read(&mut reader, op).expect("it was written");
+                    assert!(reader.is_at_end());
+                    for value in &values[at..] {
+                        whole.add(value.as_ref());
+                        restored.add(value.as_ref());
+                    }
+                    let (whole, restored) = (whole.value(), restored.value());
+                    assert_eq!(whole.to_string(), restored.to_string(), "{op:?} of {values:?}");
+                }
+            }
         }
     }
 }

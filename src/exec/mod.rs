@@ -11,6 +11,7 @@ mod matcher;
 mod migrate;
 mod outcome;
 pub mod reference;
+mod snapshot;
 mod store;
 mod times;
 
@@ -18,6 +19,7 @@ pub(crate) use matcher::{Judged, Place};
 pub(crate) use outcome::{Waiting, field_of};
 
 pub(crate) use migrate::{Extent, Migration};
+pub(crate) use snapshot::Image;
 
 pub use key::KeyState;
 pub use matcher::{HostCondition, Limits, Matcher, Store};

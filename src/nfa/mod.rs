@@ -16,6 +16,7 @@
 mod flatten;
 mod graph;
 mod guard;
+mod layout;
 pub(crate) mod past;
 mod program;
 mod registers;
@@ -24,4 +25,4 @@ pub use program::{BuildError, Program};
 
 pub(crate) use guard::{Guard, GuardId};
 pub(crate) use program::{Action, ClockOp, Edge, Kind as Refusal, Silence, Since, StateId};
-pub(crate) use registers::RegisterKind;
+pub(crate) use registers::{Register, RegisterKind};

@@ -1,5 +1,6 @@
 //! Rule files, checked and ready for an [`Engine`](crate::stream).
 
+mod archive;
 mod cascade;
 mod screen;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use self::archive::{LoadedFile, Origin};
 use self::cascade::Broken;
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span};
 pub use crate::hir::functions::HostFunction;
@@ -43,6 +45,7 @@ struct Inner {
     tests: Vec<TestBlock>,
     by_name: HashMap<Arc<str>, usize>,
     warnings: Vec<Report>,
+    origin: Origin,
 }
 
 impl RuleSet {
@@ -257,6 +260,14 @@ impl<'l> RuleSetBuilder<'l> {
         let mut loader = loader.unwrap_or_else(|| {
             if from_paths { Box::new(beside) } else { Box::new(|_, _| Err(NO_LOADER.to_owned())) }
         });
+        let mut loaded = Vec::new();
+        let mut loader = |source: &Source, path: &str| {
+            let text = loader(source, path)?;
+            let (from, kept) = (source.name.clone(), text.as_str().into());
+            loaded.push(LoadedFile { from, path: path.into(), text: kept });
+            Ok(text)
+        };
+        let mut sources = Vec::new();
         let mut reports = Vec::new();
         let mut files: Vec<(Source, ast::File)> = Vec::new();
         for input in inputs {
@@ -270,13 +281,14 @@ impl<'l> RuleSetBuilder<'l> {
                     }
                 },
             };
-            take_in(source, &mut files, &mut reports, &mut *loader);
+            sources.push(source.clone());
+            take_in(source, &mut files, &mut reports, &mut loader);
         }
         let mut broken = Broken::default();
         for report in &reports {
             broken.add(report);
         }
-        let (checked, diagnostics) = lower::check(&files, &params, &functions, &mut *loader);
+        let (checked, diagnostics) = lower::check(&files, &params, &functions, &mut loader);
         let checks =
             diagnostics.into_iter().map(|(source, diagnostic)| Report { source, diagnostic });
         reports.extend(checks.filter(|report| !broken.explains(report)));
@@ -293,7 +305,8 @@ impl<'l> RuleSetBuilder<'l> {
         let by_name =
             checked.rules.iter().enumerate().map(|(i, rule)| (rule.name.clone(), i)).collect();
         let lower::Checked { schema, rules, tests } = checked;
-        let inner = Inner { schema, rules, tests, by_name, warnings: reports };
+        let origin = Origin { sources, params, functions, loaded };
+        let inner = Inner { schema, rules, tests, by_name, warnings: reports, origin };
         Ok(RuleSet(Arc::new(inner)))
     }
 }

@@ -4,6 +4,7 @@
 mod kind;
 #[cfg(feature = "serde")]
 mod serial;
+pub(crate) mod wire;
 
 pub use kind::Kind;
 

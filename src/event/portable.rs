@@ -1,0 +1,127 @@
+//! Events as bytes, for snapshots.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::event::{Event, Record};
+use crate::schema::TypeId;
+use crate::time::Timestamp;
+use crate::util::wire::{Reader, put_bytes, put_i64, put_len, put_u64};
+use crate::value::wire::{put_value, put_values, read_value, read_values};
+
+/// An event that a snapshot can hold: one that becomes bytes, and an event again.
+///
+/// [`Record`]s are such events. For a type of your own, any format does that gives the same event
+/// back, with all that conditions and results look at; what is skipped by a derive is not needed.
+///
+/// ```
+/// use kleene::event::Portable;
+/// use kleene::{Engine, Event, Pattern, Timestamp, stream::Ignore};
+///
+/// #[derive(Clone, Event)]
+/// struct Login { user: u32, at: Timestamp }
+///
+/// impl Portable for Login {
+///     fn to_bytes(&self, out: &mut Vec<u8>) {
+///         out.extend(self.user.to_le_bytes());
+///         out.extend(self.at.as_millis().to_le_bytes());
+///     }
+///
+///     fn from_bytes(bytes: &[u8]) -> Option<Login> {
+///         let (user, at) = bytes.split_first_chunk()?;
+///         let at = i64::from_le_bytes(at.try_into().ok()?);
+///         Some(Login { user: u32::from_le_bytes(*user), at: Timestamp::from_millis(at) })
+///     }
+/// }
+///
+/// let twice = Pattern::<Login>::begin("a").followed_by("b").key("user").build()?;
+/// let builder = || Engine::builder().pattern("twice", &twice);
+/// let login = |second| Login { user: 7, at: Timestamp::from_millis(1000 * second) };
+/// let mut engine = builder().build()?;
+/// engine.push(&login(1), &mut Ignore)?;
+/// let bytes = engine.snapshot();
+///
+/// // In another process, perhaps:
+/// let (mut engine, _) = builder().restore(&[&bytes])?;
+/// engine.push(&login(2), &mut Ignore)?;
+/// assert_eq!(engine.stats().matches, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait Portable: Event {
+    /// Appends the event to `out`, which may hold other bytes already.
+    fn to_bytes(&self, out: &mut Vec<u8>);
+
+    /// The event that [`to_bytes`](Portable::to_bytes) has written; `None` where `bytes` are no
+    /// such event. They can be anything: a snapshot comes from a disk.
+    fn from_bytes(bytes: &[u8]) -> Option<Self>;
+}
+
+/// Lists and records in values that are nested deeper than 500 levels are written as null.
+impl Portable for Record {
+    fn to_bytes(&self, out: &mut Vec<u8>) {
+        put_len(out, self.type_id().index());
+        put_i64(out, self.time().as_millis());
+        put_values(out, self.values().iter().map(|value| value.as_ref()));
+        put_u64(out, self.extra().len() as u64);
+        for (name, value) in self.extra() {
+            put_bytes(out, name.as_bytes());
+            put_value(out, value.as_ref());
+        }
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Record> {
+        let mut reader = Reader::new(bytes);
+        let ty = TypeId::new(usize::try_from(reader.u32()?).ok()?);
+        let time = Timestamp::from_millis(reader.i64()?);
+        let values = read_values(&mut reader)?;
+        let mut extra: Vec<(Arc<str>, _)> = Vec::new();
+        for _ in 0..reader.count()? {
+            let name = reader.str()?.into();
+            extra.push((name, read_value(&mut reader)?));
+        }
+        reader.is_at_end().then(|| Record::with_extra(ty, time, values, extra))
+    }
+}
+
+macro_rules! forwarded_bytes {
+    ($($pointer:ident),*) => {
+        $(impl<E: Portable> Portable for $pointer<E>
+        where
+            $pointer<E>: Clone,
+        {
+            fn to_bytes(&self, out: &mut Vec<u8>) {
+                E::to_bytes(self, out);
+            }
+
+            fn from_bytes(bytes: &[u8]) -> Option<Self> {
+                E::from_bytes(bytes).map($pointer::new)
+            }
+        })*
+    };
+}
+
+forwarded_bytes!(Box, Rc, Arc);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Value;
+
+    #[test]
+    fn a_record_comes_back() {
+        let record = Record::with_extra(
+            TypeId::new(3),
+            Timestamp::from_millis(-7),
+            vec![Value::from("x"), Value::Null],
+            vec![("more".into(), Value::Int(1))],
+        );
+        let mut bytes = Vec::new();
+        record.to_bytes(&mut bytes);
+        assert_eq!(Record::from_bytes(&bytes), Some(record));
+        for end in 0..bytes.len() {
+            assert_eq!(Record::from_bytes(&bytes[..end]), None, "cut after {end}");
+        }
+        bytes.push(0);
+        assert_eq!(Record::from_bytes(&bytes), None);
+    }
+}

@@ -1,0 +1,342 @@
+//! What a key holds, in terms that say nothing of how it lies in memory: for snapshots.
+
+use hashbrown::HashMap;
+
+use crate::event::Event;
+use crate::exec::aggregate::Accumulator;
+use crate::exec::key::{Completed, KeyState, Run};
+use crate::exec::matcher::{Matcher, Store};
+use crate::exec::store::{Chains, NIL, RegisterState, Starts, UNSET};
+use crate::hir::StageId;
+use crate::nfa::{Program, Register, RegisterKind, StateId};
+use crate::util::wire::{Reader, put_i64, put_len, put_u64};
+use crate::value::Value;
+use crate::value::wire::{put_value, read_value};
+
+/// What a key holds of one rule.
+#[derive(Debug)]
+pub(crate) struct Image<E> {
+    /// The captured events with their sequence numbers, each once.
+    pub(crate) events: Vec<(u64, E)>,
+    /// The captures, each behind the one that was captured before it.
+    nodes: Vec<Node>,
+    /// The partial matches in their order.
+    runs: Vec<Waiting>,
+    /// The matches that wait for older partial matches, in their order: the last node of each.
+    completed: Vec<u32>,
+    /// When the event last came that must not have come before a match starts.
+    broken: Option<i64>,
+}
+
+/// A captured event.
+#[derive(Debug)]
+struct Node {
+    /// Its place in [`Image::events`].
+    event: u32,
+    /// The place of the node before it, plus one; 0 where it is the first.
+    previous: u32,
+    stage: StageId,
+    starts: Starts,
+}
+
+/// A partial match. When it started and what it captured last is what its nodes say.
+#[derive(Debug)]
+struct Waiting {
+    state: StateId,
+    /// The place of its last node.
+    head: u32,
+    deadline: i64,
+    clocks: Vec<i64>,
+    registers: Vec<(Value, RegisterState)>,
+}
+
+impl<E> Default for Image<E> {
+    fn default() -> Image<E> {
+        Image {
+            events: Vec::new(),
+            nodes: Vec::new(),
+            runs: Vec::new(),
+            completed: Vec::new(),
+            broken: None,
+        }
+    }
+}
+
+impl<E> Image<E> {
+    /// How many partial matches it holds, as [`KeyState::run_count`] says.
+    pub(crate) fn run_count(&self) -> usize {
+        self.runs.len() + self.completed.len()
+    }
+
+    /// The event of a node.
+    fn last_event(&self, head: u32) -> &E {
+        &self.events[self.nodes[head as usize].event as usize].1
+    }
+}
+
+impl<E: Event> Matcher<E> {
+    /// Fills `image`, which may hold something else before, with what a key holds.
+    pub(crate) fn export<'s>(
+        &self,
+        store: &'s Store<E>,
+        key: &KeyState,
+        image: &mut Image<&'s E>,
+    ) {
+        let Store { chains, extras, .. } = store;
+        let Image { events, nodes, runs, completed, broken } = image;
+        events.clear();
+        nodes.clear();
+        runs.clear();
+        completed.clear();
+        *broken = key.broken;
+        let mut exporter = Exporter { chains, events, nodes, known: HashMap::new(), is_alone: key.run_count() == 1 };
+        for run in &key.runs {
+            let head = exporter.chain(run.head);
+            let count = if run.extra == NIL { 0 } else { self.program().registers.len() };
+            runs.push(Waiting {
+                state: run.state,
+                head,
+                deadline: run.deadline,
+                clocks: extras.times(run.extra).to_vec(),
+                registers: (0..count).map(|index| extras.register(run.extra, index)).collect(),
+            });
+        }
+        completed.extend(key.completed.iter().map(|match_| exporter.chain(match_.head)));
+    }
+
+    /// Makes room for what an image of a key says.
+    pub(crate) fn import(&self, store: &mut Store<E>, image: Image<E>) -> KeyState {
+        let Store { chains, extras, .. } = store;
+        let mut events = Vec::with_capacity(image.events.len());
+        // The number and time of each event, and of each node's first.
+        let mut moments = Vec::with_capacity(image.events.len());
+        for (seq, event) in image.events {
+            moments.push((seq, event.time().as_millis()));
+            events.push(chains.keep(event, seq));
+        }
+        let mut nodes: Vec<u32> = Vec::with_capacity(image.nodes.len());
+        let mut firsts: Vec<u32> = Vec::with_capacity(image.nodes.len());
+        for node in &image.nodes {
+            let (previous, first) = match node.previous.checked_sub(1) {
+                Some(previous) => (nodes[previous as usize], firsts[previous as usize]),
+                None => (NIL, node.event),
+            };
+            nodes.push(chains.link(events[node.event as usize], previous, node.stage, node.starts));
+            firsts.push(first);
+        }
+        let place = |head: u32| {
+            let (start_seq, start) = moments[firsts[head as usize] as usize];
+            let (_, last) = moments[image.nodes[head as usize].event as usize];
+            Completed { head: nodes[head as usize], start_seq, start, last }
+        };
+        let mut key = KeyState { broken: image.broken, ..KeyState::default() };
+        for waiting in image.runs {
+            let Completed { head, start_seq, start, last } = place(waiting.head);
+            chains.retain(head);
+            let extra = extras.create();
+            for (time, saved) in extras.times_mut(extra).iter_mut().zip(&waiting.clocks) {
+                *time = *saved;
+            }
+            for (index, (value, state)) in waiting.registers.into_iter().enumerate() {
+                let (to_value, to_state) = extras.register_mut(extra, index);
+                (*to_value, *to_state) = (value, state);
+            }
+            let Waiting { state, deadline, .. } = waiting;
+            key.runs.push(Run { state, head, extra, start_seq, start, last, deadline });
+        }
+        for head in &image.completed {
+            let match_ = place(*head);
+            chains.retain(match_.head);
+            key.completed.push(match_);
+        }
+        // What nothing holds goes again.
+        nodes.into_iter().for_each(|node| chains.release(node));
+        events.into_iter().for_each(|event| chains.release_event(event));
+        key
+    }
+}
+
+/// Numbers nodes and events in the order in which they are met.
+struct Exporter<'i, 's, E> {
+    chains: &'s Chains<E>,
+    events: &'i mut Vec<(u64, &'s E)>,
+    nodes: &'i mut Vec<Node>,
+    /// By node: its place. By event: that of the first node with it.
+    known: HashMap<(bool, u32), u32>,
+    /// Whether there is one chain only, in which nothing comes twice.
+    is_alone: bool,
+}
+
+impl<E> Exporter<'_, '_, E> {
+    /// The place of the chain's last node, which is added with those before it.
+    fn chain(&mut self, head: u32) -> u32 {
+        let from = self.nodes.len();
+        let mut previous = 0;
+        for (id, node) in self.chains.back(head) {
+            if !self.is_alone
+                && let Some(place) = self.known.get(&(true, id))
+            {
+                previous = place + 1;
+                break;
+            }
+            // Until all of them are there, `previous` holds what the node is called in the store.
+            let (stage, starts) = (node.stage, node.starts);
+            self.nodes.push(Node { event: node.event, previous: id, stage, starts });
+        }
+        self.nodes[from..].reverse();
+        for place in from..self.nodes.len() {
+            let id = std::mem::replace(&mut self.nodes[place].previous, previous);
+            previous = number(place) + 1;
+            let event = self.nodes[place].event;
+            let next = number(self.events.len());
+            if self.is_alone {
+                self.nodes[place].event = next;
+            } else {
+                self.known.insert((true, id), number(place));
+                self.nodes[place].event = *self.known.entry((false, event)).or_insert(next);
+            }
+            if self.nodes[place].event == next {
+                let stored = self.chains.event(id);
+                self.events.push((stored.seq, &stored.event));
+            }
+        }
+        previous.saturating_sub(1)
+    }
+}
+
+/// Stores hold fewer than 2^32 nodes.
+fn number(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+impl<E: Event> Image<&E> {
+    /// Appends the image; `put_event` does so with an event and its number.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, mut put_event: impl FnMut(&mut Vec<u8>, u64, &E)) {
+        put_len(out, self.events.len());
+        for (seq, event) in &self.events {
+            put_event(out, *seq, event);
+        }
+        put_len(out, self.nodes.len());
+        for (place, node) in (0..).zip(&self.nodes) {
+            put_len(out, node.stage.index());
+            put_u64(out, u64::from(node.event));
+            // Most nodes are behind the one before them.
+            put_u64(out, if node.previous == 0 { 0 } else { place + 1 - u64::from(node.previous) });
+            put_u64(out, u64::from(node.starts));
+        }
+        put_len(out, self.runs.len());
+        for run in &self.runs {
+            let last = self.last_event(run.head).time().as_millis();
+            put_len(out, run.state.index());
+            put_u64(out, u64::from(run.head));
+            put_i64(out, run.deadline.wrapping_sub(last));
+            for clock in &run.clocks {
+                out.push(u8::from(*clock != UNSET));
+                if *clock != UNSET {
+                    put_i64(out, last.wrapping_sub(*clock));
+                }
+            }
+            for (value, state) in &run.registers {
+                match state {
+                    RegisterState::Unset => out.push(0),
+                    RegisterState::Set => {
+                        out.push(1);
+                        put_value(out, value.as_ref());
+                    }
+                    RegisterState::Aggregate(accumulator) => {
+                        out.push(1);
+                        accumulator.write(out);
+                    }
+                }
+            }
+        }
+        put_len(out, self.completed.len());
+        self.completed.iter().for_each(|head| put_u64(out, u64::from(*head)));
+        out.push(u8::from(self.broken.is_some()));
+        if let Some(broken) = self.broken {
+            put_i64(out, broken);
+        }
+    }
+}
+
+impl<E: Event> Image<E> {
+    /// Reads an image of what a key holds of a rule with this program. `None` if the bytes are none,
+    /// or speak of what the program does not have.
+    pub(crate) fn read(
+        reader: &mut Reader<'_>,
+        program: &Program,
+        mut read_event: impl FnMut(&mut Reader<'_>) -> Option<(u64, E)>,
+    ) -> Option<Image<E>> {
+        let mut image = Image::default();
+        for _ in 0..reader.count()? {
+            image.events.push(read_event(reader)?);
+        }
+        for place in 0..reader.count()? {
+            let stage = reader.u32()? as usize;
+            let event = reader.u32()?;
+            let back = usize::try_from(reader.u64()?).ok()?;
+            let starts = reader.u32()?;
+            let previous = if back == 0 { 0 } else { (place + 1).checked_sub(back)? };
+            let (seq, _) = image.events.get(event as usize)?;
+            // Events are captured in the order of their numbers.
+            let follows = match previous.checked_sub(1) {
+                Some(previous) => image.events[image.nodes[previous].event as usize].0 < *seq,
+                None => back == 0,
+            };
+            let fits = stage < program.stages.len()
+                && u64::from(starts) < 1 << program.named.len().min(32);
+            if !follows || !fits {
+                return None;
+            }
+            let stage = StageId::new(stage);
+            image.nodes.push(Node { event, previous: number(previous), stage, starts });
+        }
+        for _ in 0..reader.count()? {
+            let run = image.read_run(reader, program)?;
+            image.runs.push(run);
+        }
+        for _ in 0..reader.count()? {
+            let head = reader.u32()?;
+            if head as usize >= image.nodes.len() || !program.keeps_completed() {
+                return None;
+            }
+            image.completed.push(head);
+        }
+        if reader.bool()? {
+            program.silence?;
+            image.broken = Some(reader.i64()?);
+        }
+        Some(image)
+    }
+
+    fn read_run(&self, reader: &mut Reader<'_>, program: &Program) -> Option<Waiting> {
+        let state = reader.u32()? as usize;
+        let head = reader.u32()?;
+        if head as usize >= self.nodes.len() || state >= program.states.len() {
+            return None;
+        }
+        let last = self.last_event(head).time().as_millis();
+        let deadline = last.wrapping_add(reader.i64()?);
+        let clock = |_| match reader.bool()? {
+            true => Some(last.wrapping_sub(reader.i64()?)),
+            false => Some(UNSET),
+        };
+        let clocks = (0..program.clocks).map(clock).collect::<Option<_>>()?;
+        let register = |register: &Register| {
+            if !reader.bool()? {
+                return Some((Value::Null, RegisterState::Unset));
+            }
+            Some(match &register.kind {
+                RegisterKind::First(_) | RegisterKind::Last(_) => {
+                    (read_value(reader)?, RegisterState::Set)
+                }
+                RegisterKind::Aggregate(aggregate) => {
+                    let accumulator = Accumulator::read(reader, aggregate.op)?;
+                    (accumulator.value(), RegisterState::Aggregate(Box::new(accumulator)))
+                }
+            })
+        };
+        let registers = program.registers.iter().map(register).collect::<Option<_>>()?;
+        Some(Waiting { state: StateId::new(state), head, deadline, clocks, registers })
+    }
+}

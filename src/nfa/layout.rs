@@ -1,0 +1,83 @@
+//! How a program numbers what a snapshot speaks of.
+
+use crate::hir::SkipStrategy;
+use crate::hir::expr::AggregateOp;
+use crate::nfa::{Action, ClockOp, Program, RegisterKind};
+use crate::util::fnv::Fnv;
+
+impl Program {
+    /// A hash of all that gives numbers their meaning: states with what leads on from them, steps,
+    /// clocks, registers. The meaning of a rule is its version; this is what one version of this
+    /// library has made of it, so that numbers which another one wrote are not taken for others.
+    pub(crate) fn layout(&self) -> u64 {
+        let mut hash = Fnv::new();
+        let mut number = |number: usize| hash.write_i64(number.try_into().unwrap_or(i64::MAX));
+        let optional = |at: Option<u32>| at.map_or(0, |at| at as usize + 1);
+        number(self.states.len());
+        number(self.start.index());
+        for state in &self.states {
+            number(state.edges.end as usize);
+            number(state.accept.map_or(0, |guard| guard.index() + 1));
+            number(
+                usize::from(state.accepts_at_deadline)
+                    + 2 * usize::from(state.settles)
+                    + 4 * usize::from(state.live),
+            );
+            number(state.bounds.end as usize);
+        }
+        for edge in &self.edges {
+            number(edge.guard.index());
+            let (kind, stage, target) = match edge.action {
+                Action::Stop => (0, 0, 0),
+                Action::Take { stage, target } => (1, stage.index(), target.index()),
+                Action::Ignore { target } => (2, 0, target.index()),
+                Action::Complete => (3, 0, 0),
+            };
+            [kind, stage, target, edge.clocks.end as usize].into_iter().for_each(&mut number);
+        }
+        for op in &self.clock_ops {
+            let kind = match op {
+                ClockOp::Set(_) => 0,
+                ClockOp::SetIfUnset(_) => 1,
+                ClockOp::Unset(_) => 2,
+                ClockOp::Pass(_) => 3,
+                ClockOp::Clear(_) => 4,
+            };
+            number(kind);
+            number(op.clock() as usize);
+        }
+        number(self.clocks);
+        for (stage, clock) in &self.named {
+            number(stage.index());
+            number(optional(Some(*clock)));
+        }
+        number(self.registers.len());
+        for register in &self.registers {
+            number(register.stage.map_or(0, |stage| stage.index() + 1));
+            number(match &register.kind {
+                RegisterKind::First(_) => 0,
+                RegisterKind::Last(_) => 1,
+                RegisterKind::Aggregate(aggregate) => match aggregate.op {
+                    AggregateOp::Count => 2,
+                    AggregateOp::Sum => 3,
+                    AggregateOp::Avg => 4,
+                    AggregateOp::Min => 5,
+                    AggregateOp::Max => 6,
+                    AggregateOp::First => 7,
+                    AggregateOp::Last => 8,
+                    AggregateOp::Distinct => 9,
+                    AggregateOp::Collect => 10,
+                    AggregateOp::Stddev => 11,
+                },
+            });
+        }
+        number(usize::from(self.silence.is_some()));
+        number(usize::from(self.keeps_completed()));
+        hash.finish()
+    }
+
+    /// Whether matches can wait for older partial matches.
+    pub(crate) fn keeps_completed(&self) -> bool {
+        self.skip.ordered && self.skip.strategy != SkipStrategy::None
+    }
+}

@@ -1,0 +1,125 @@
+//! What a rule set was made of, kept so that it can be made again: a snapshot holds it for partial
+//! matches that go on under other rules.
+
+use std::sync::Arc;
+
+use crate::diagnostic::Source;
+use crate::hir::functions::HostFunction;
+use crate::hir::lower::HostParam;
+use crate::ruleset::{RuleSet, RuleSetBuilder};
+use crate::util::wire::{Reader, put_bytes, put_len};
+
+/// Texts, parameters and functions.
+#[derive(Debug, Default)]
+pub(super) struct Origin {
+    pub(super) sources: Vec<Source>,
+    pub(super) params: Vec<HostParam>,
+    pub(super) functions: Vec<Arc<HostFunction>>,
+    pub(super) loaded: Vec<LoadedFile>,
+}
+
+/// A file that another one named.
+#[derive(Debug)]
+pub(super) struct LoadedFile {
+    /// The name of the source that named it, and the path as written there.
+    pub(super) from: Arc<str>,
+    pub(super) path: Arc<str>,
+    pub(super) text: Arc<str>,
+}
+
+impl RuleSet {
+    /// Appends all that the rules were made of but the host's functions.
+    pub(crate) fn write_origin(&self, out: &mut Vec<u8>) {
+        let Origin { sources, params, loaded, .. } = &self.0.origin;
+        put_len(out, sources.len());
+        for source in sources {
+            put_bytes(out, source.name.as_bytes());
+            put_bytes(out, source.text.as_bytes());
+        }
+        put_len(out, params.len());
+        for param in params {
+            put_bytes(out, param.name.as_bytes());
+            put_bytes(out, param.value.as_bytes());
+        }
+        put_len(out, loaded.len());
+        for file in loaded {
+            put_bytes(out, file.from.as_bytes());
+            put_bytes(out, file.path.as_bytes());
+            put_bytes(out, file.text.as_bytes());
+        }
+    }
+
+    /// The rules again, with the host functions of `others`; `None` where `bytes` are not such, or
+    /// where the rules are none any more.
+    pub(crate) fn from_origin<'a>(
+        bytes: &[u8],
+        others: impl Iterator<Item = &'a RuleSet>,
+    ) -> Option<RuleSet> {
+        let mut reader = Reader::new(bytes);
+        let mut builder = RuleSetBuilder::default();
+        for _ in 0..reader.count()? {
+            let name = reader.str()?;
+            builder = builder.source(Source::new(name, reader.str()?));
+        }
+        for _ in 0..reader.count()? {
+            let name = reader.str()?;
+            builder = builder.param(name, reader.str()?);
+        }
+        let mut files = Vec::new();
+        for _ in 0..reader.count()? {
+            files.push((reader.str()?, reader.str()?, reader.str()?));
+        }
+        for function in others.flat_map(|other| &other.0.origin.functions) {
+            if !builder.functions.iter().any(|known| Arc::ptr_eq(known, function)) {
+                builder.functions.push(Arc::clone(function));
+            }
+        }
+        let load = |source: &Source, path: &str| {
+            let file = files.iter().find(|(from, as_written, _)| {
+                *from == &*source.name && *as_written == path
+            });
+            file.map(|(.., text)| (*text).to_owned()).ok_or_else(|| String::from("it was not kept"))
+        };
+        builder.loader(load).build().ok().filter(|_| reader.is_at_end())
+    }
+
+    /// Whether two handles are of the same rules.
+    pub(crate) fn is(&self, other: &RuleSet) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Kind;
+    use crate::value::Value;
+
+    #[test]
+    fn rules_are_made_again_without_their_files() {
+        let is_big = || HostFunction::new("is_big", Kind::BOOL, |_| Value::Bool(true));
+        let load = |_: &Source, path: &str| match path {
+            "types.cep" => Ok(String::from("event hit { ip: string, n: int, at: time }")),
+            "bad.txt" => Ok(String::from("1.2.3.4\n5.6.7.8\n")),
+            other => Err(format!("no {other}")),
+        };
+        let text = "use \"types.cep\"
+            list bad: string from \"bad.txt\"
+            param most: int = 3
+            rule r { match hit[ip in bad and n > most and is_big(n)] within 1m }";
+        let rules = RuleSet::builder()
+            .source(Source::new("rules/main.cep", text))
+            .param("most", "7")
+            .function(is_big().param("n", Kind::INT))
+            .loader(load)
+            .build()
+            .unwrap_or_else(|error| panic!("{error}"));
+        let mut bytes = Vec::new();
+        rules.write_origin(&mut bytes);
+        let again = RuleSet::from_origin(&bytes, [&rules].into_iter()).expect("they are rules");
+        assert_eq!(again.rules()[0].version, rules.rules()[0].version);
+        let empty = RuleSet::parse("").expect("an empty text has no mistakes");
+        assert!(RuleSet::from_origin(&bytes, [&empty].into_iter()).is_none(), "no `is_big`");
+        assert!(RuleSet::from_origin(&bytes[1..], [&rules].into_iter()).is_none());
+    }
+}
