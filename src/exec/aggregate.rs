@@ -178,7 +178,8 @@ impl Accumulator {
         /// No stream has more events, so that counting on never overflows.
         const MOST: i64 = 1 << 62;
         let count = |reader: &mut Reader<'_>| reader.i64().filter(|n| (0..MOST).contains(n));
-        let float = |reader: &mut Reader<'_>| Some(f64::from_bits(u64::from_le_bytes(reader.array()?)));
+        let float =
+            |reader: &mut Reader<'_>| Some(f64::from_bits(u64::from_le_bytes(reader.array()?)));
         Some(Accumulator(match op {
             AggregateOp::Count => State::Count(count(reader)?),
             AggregateOp::Sum => State::Sum(Sum::read(reader)?),

@@ -76,12 +76,7 @@ impl<E> Image<E> {
 
 impl<E: Event> Matcher<E> {
     /// Fills `image`, which may hold something else before, with what a key holds.
-    pub(crate) fn export<'s>(
-        &self,
-        store: &'s Store<E>,
-        key: &KeyState,
-        image: &mut Image<&'s E>,
-    ) {
+    pub(crate) fn export<'s>(&self, store: &'s Store<E>, key: &KeyState, image: &mut Image<&'s E>) {
         let Store { chains, extras, .. } = store;
         let Image { events, nodes, runs, completed, broken } = image;
         events.clear();
@@ -89,7 +84,13 @@ impl<E: Event> Matcher<E> {
         runs.clear();
         completed.clear();
         *broken = key.broken;
-        let mut exporter = Exporter { chains, events, nodes, known: HashMap::new(), is_alone: key.run_count() == 1 };
+        let mut exporter = Exporter {
+            chains,
+            events,
+            nodes,
+            known: HashMap::new(),
+            is_alone: key.run_count() == 1,
+        };
         for run in &key.runs {
             let head = exporter.chain(run.head);
             let count = if run.extra == NIL { 0 } else { self.program().registers.len() };
@@ -103,10 +104,12 @@ impl<E: Event> Matcher<E> {
         }
         completed.extend(key.completed.iter().map(|match_| exporter.chain(match_.head)));
     }
+}
 
-    /// Makes room for what an image of a key says.
-    pub(crate) fn import(&self, store: &mut Store<E>, image: Image<E>) -> KeyState {
-        let Store { chains, extras, .. } = store;
+impl<E: Event> Store<E> {
+    /// Takes in what an image of a key says, which was read for the same program.
+    pub(crate) fn import(&mut self, image: Image<E>) -> KeyState {
+        let Store { chains, extras, .. } = self;
         let mut events = Vec::with_capacity(image.events.len());
         // The number and time of each event, and of each node's first.
         let mut moments = Vec::with_capacity(image.events.len());
@@ -150,8 +153,12 @@ impl<E: Event> Matcher<E> {
             key.completed.push(match_);
         }
         // What nothing holds goes again.
-        nodes.into_iter().for_each(|node| chains.release(node));
-        events.into_iter().for_each(|event| chains.release_event(event));
+        for node in nodes {
+            chains.release(node);
+        }
+        for event in events {
+            chains.release_event(event);
+        }
         key
     }
 }
@@ -210,12 +217,8 @@ fn number(index: usize) -> u32 {
 }
 
 impl<E: Event> Image<&E> {
-    /// Appends the image; `put_event` does so with an event and its number.
-    pub(crate) fn write(&self, out: &mut Vec<u8>, mut put_event: impl FnMut(&mut Vec<u8>, u64, &E)) {
-        put_len(out, self.events.len());
-        for (seq, event) in &self.events {
-            put_event(out, *seq, event);
-        }
+    /// Appends all but the events.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
         put_len(out, self.nodes.len());
         for (place, node) in (0..).zip(&self.nodes) {
             put_len(out, node.stage.index());
@@ -260,17 +263,14 @@ impl<E: Event> Image<&E> {
 }
 
 impl<E: Event> Image<E> {
-    /// Reads an image of what a key holds of a rule with this program. `None` if the bytes are none,
-    /// or speak of what the program does not have.
+    /// Reads an image of what a key holds of a rule with this program, with the events that it has
+    /// captured. `None` if the bytes are none, or speak of what the program does not have.
     pub(crate) fn read(
         reader: &mut Reader<'_>,
         program: &Program,
-        mut read_event: impl FnMut(&mut Reader<'_>) -> Option<(u64, E)>,
+        events: Vec<(u64, E)>,
     ) -> Option<Image<E>> {
-        let mut image = Image::default();
-        for _ in 0..reader.count()? {
-            image.events.push(read_event(reader)?);
-        }
+        let mut image = Image { events, ..Image::default() };
         for place in 0..reader.count()? {
             let stage = reader.u32()? as usize;
             let event = reader.u32()?;
@@ -317,9 +317,9 @@ impl<E: Event> Image<E> {
         }
         let last = self.last_event(head).time().as_millis();
         let deadline = last.wrapping_add(reader.i64()?);
-        let clock = |_| match reader.bool()? {
-            true => Some(last.wrapping_sub(reader.i64()?)),
-            false => Some(UNSET),
+        let clock = |_| {
+            let is_set = reader.bool()?;
+            if is_set { Some(last.wrapping_sub(reader.i64()?)) } else { Some(UNSET) }
         };
         let clocks = (0..program.clocks).map(clock).collect::<Option<_>>()?;
         let register = |register: &Register| {

@@ -75,9 +75,9 @@ impl RuleSet {
             }
         }
         let load = |source: &Source, path: &str| {
-            let file = files.iter().find(|(from, as_written, _)| {
-                *from == &*source.name && *as_written == path
-            });
+            let file = files
+                .iter()
+                .find(|(from, as_written, _)| *from == &*source.name && *as_written == path);
             file.map(|(.., text)| (*text).to_owned()).ok_or_else(|| String::from("it was not kept"))
         };
         builder.loader(load).build().ok().filter(|_| reader.is_at_end())

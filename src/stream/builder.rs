@@ -27,25 +27,35 @@ use crate::time::duration_to_millis;
 
 /// Configures an [`Engine`].
 pub struct Builder<E: Event> {
-    rules: Vec<Given<E>>,
-    strategy: Strategy,
-    limits: Limits,
-    per_key: exec::Limits,
+    pub(super) rules: Vec<Given<E>>,
+    pub(super) strategy: Strategy,
+    pub(super) limits: Limits,
+    pub(super) per_key: exec::Limits,
 }
 
 /// A rule that an engine is to run.
 pub(super) struct Given<E> {
-    rule: Arc<Rule>,
+    pub(super) rule: Arc<Rule>,
     host: Vec<HostCondition<E>>,
     /// What the rule's numbers mean; those of the events themselves where `None`.
-    schema: Option<Arc<Schema>>,
+    pub(super) schema: Option<Arc<Schema>>,
     /// Whether it comes from rule text, and not from the host's own code.
-    is_text: bool,
+    pub(super) is_text: bool,
+    /// The rule set that it is of, where there is one.
+    pub(super) text: Option<RuleSet>,
 }
 
 impl<E> Given<E> {
-    pub(super) fn text(schema: Arc<Schema>, rule: Arc<Rule>) -> Given<E> {
-        Given { rule, host: Vec::new(), schema: Some(schema), is_text: true }
+    pub(super) fn text(schema: Arc<Schema>, rule: Arc<Rule>, text: Option<RuleSet>) -> Given<E> {
+        Given { rule, host: Vec::new(), schema: Some(schema), is_text: true, text }
+    }
+
+    /// All rules of a set.
+    pub(super) fn of(rules: &RuleSet) -> impl Iterator<Item = Given<E>> {
+        let schema = Arc::new(rules.schema().clone());
+        rules.rules().iter().map(move |rule| {
+            Given::text(schema.clone(), Arc::new(rule.clone()), Some(rules.clone()))
+        })
     }
 }
 
@@ -84,10 +94,9 @@ impl<E: Event> Builder<E> {
     /// [`build`](Builder::build) fails if a field that it reads is missing or of another type.
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "a handle that is cheap to clone")]
-    pub fn rules(self, rules: RuleSet) -> Self {
-        let schema = Arc::new(rules.schema().clone());
-        let rules = rules.rules().iter();
-        rules.fold(self, |builder, rule| builder.rule(schema.clone(), Arc::new(rule.clone())))
+    pub fn rules(mut self, rules: RuleSet) -> Self {
+        self.rules.extend(Given::of(&rules));
+        self
     }
 
     /// Adds a checked rule whose types and fields are numbered by `schema`, as
@@ -95,7 +104,7 @@ impl<E: Event> Builder<E> {
     /// [`Engine::replace_rules`] replaces.
     #[must_use]
     pub fn rule(mut self, schema: Arc<Schema>, rule: Arc<Rule>) -> Self {
-        self.rules.push(Given::text(schema, rule));
+        self.rules.push(Given::text(schema, rule, None));
         self
     }
 
@@ -105,7 +114,7 @@ impl<E: Event> Builder<E> {
         let rule = Arc::new(pattern.to_rule(name));
         let host = pattern.host_conditions().to_vec();
         let schema = pattern.schema().cloned();
-        self.rules.push(Given { rule, host, schema, is_text: false });
+        self.rules.push(Given { rule, host, schema, is_text: false, text: None });
         self
     }
 
@@ -113,7 +122,7 @@ impl<E: Event> Builder<E> {
     /// closures that its conditions refer to.
     #[must_use]
     pub fn rule_with(mut self, rule: Arc<Rule>, host: Vec<HostCondition<E>>) -> Self {
-        self.rules.push(Given { rule, host, schema: None, is_text: false });
+        self.rules.push(Given { rule, host, schema: None, is_text: false, text: None });
         self
     }
 
@@ -208,7 +217,7 @@ impl<E: Event> Given<E> {
         may_relink: bool,
         per_key: exec::Limits,
     ) -> Result<Running<E>, BuildError> {
-        let Given { rule, host, schema: declared, is_text } = self;
+        let Given { rule, host, schema: declared, is_text, text } = self;
         let fail = |kind| BuildError { rule: rule.name.clone(), kind };
         let rule = match &declared {
             Some(declared) if may_relink => {
@@ -227,12 +236,12 @@ impl<E: Event> Given<E> {
         let order = order.and_then(|declared| FieldOrder::new(declared, schema));
         let order = order.filter(|_| E::schema().is_none()).map(Arc::new);
         let info = RuleInfo { rule, schema: schema.clone(), order };
-        Ok(Running::new(info, matcher, declared, is_text))
+        Ok(Running::new(info, matcher, declared, is_text, text))
     }
 }
 
 /// Whether two schemas number the same types in the same way.
-fn same(a: &Arc<Schema>, b: &Arc<Schema>) -> bool {
+pub(super) fn same(a: &Arc<Schema>, b: &Arc<Schema>) -> bool {
     Arc::ptr_eq(a, b) || (a.len() == b.len() && a.types().eq(b.types()))
 }
 

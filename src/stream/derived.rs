@@ -127,6 +127,11 @@ impl<E> Derived<E> {
         self.events.pop_front().map(|(_, event)| event)
     }
 
+    /// The events in their order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(Timestamp, E)> {
+        self.events.iter()
+    }
+
     /// Heap bytes, without what the events own.
     pub(crate) fn memory_usage(&self) -> usize {
         self.events.capacity() * size_of::<(Timestamp, E)>()

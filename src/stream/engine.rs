@@ -29,7 +29,7 @@ pub struct Engine<E: Event> {
     /// What rules hold, by key.
     pub(super) groups: Groups,
     pub(super) routes: Routes,
-    progress: Progress,
+    pub(super) progress: Progress,
     pub(super) buffer: Reorder<E>,
     pub(super) timers: Timers,
     /// No event at or before this time is taken any more.
@@ -39,9 +39,9 @@ pub struct Engine<E: Event> {
     /// What a key of a rule may hold.
     pub(super) per_key: exec::Limits,
     pub(super) books: Books<E>,
-    finished: bool,
+    pub(super) finished: bool,
     /// The source of events that are pushed without one.
-    main: Option<SourceId>,
+    pub(super) main: Option<SourceId>,
     /// Scratch for timers that have come up.
     pub(super) due: Vec<Timer>,
 }

@@ -81,9 +81,17 @@ impl<'a> KeyRef<'a> {
             value.hash_into(&mut state);
             values.push(value);
         }
-        let hash = state.finish();
-        #[expect(clippy::cast_possible_truncation, reason = "folded to the width that is stored")]
-        Some(KeyRef { values, hash: (hash ^ (hash >> 32)) as u32 })
+        Some(KeyRef { values, hash: fold(state.finish()) })
+    }
+
+    /// A key that was read before.
+    pub(crate) fn of(key: &'a [Value], hasher: &DefaultHashBuilder) -> KeyRef<'a> {
+        let mut state = hasher.build_hasher();
+        let values: SmallVec<_> = key.iter().map(Value::as_ref).collect();
+        for value in &values {
+            ValueRef::hash_into(*value, &mut state);
+        }
+        KeyRef { values, hash: fold(state.finish()) }
     }
 
     pub(crate) fn to_key(&self) -> Key {
@@ -201,6 +209,13 @@ impl Holdings {
             Holdings::Many(held) => held.capacity() * size_of::<Held>(),
         }
     }
+}
+
+/// The width that is stored.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "both halves are in it")]
+fn fold(hash: u64) -> u32 {
+    (hash ^ (hash >> 32)) as u32
 }
 
 /// All 64 bits that the table wants from the 32 that are kept.

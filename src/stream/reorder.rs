@@ -52,6 +52,13 @@ impl<E> Reorder<E> {
         Some(self.events.remove(place.slot))
     }
 
+    /// The events in the order in which they will be taken.
+    pub(crate) fn in_order(&self) -> Vec<&E> {
+        let mut places: Vec<Place> = self.order.iter().map(|Reverse(place)| *place).collect();
+        places.sort_unstable();
+        places.iter().map(|place| self.events.get(place.slot)).collect()
+    }
+
     /// Heap bytes, without what the events own.
     pub(crate) fn memory_usage(&self) -> usize {
         self.order.capacity() * size_of::<Place>() + self.events.memory_usage()

@@ -178,7 +178,7 @@ impl<E: Event> Engine<E> {
     ///
     /// For people who look: it takes time in proportion to the partial matches of rules that change.
     pub fn plan_replacement(&self, rules: &RuleSet) -> Replacement {
-        self.plan(rules).replacement
+        self.plan(&[Arc::new(rules.schema().clone())], Given::of(rules).collect()).replacement
     }
 
     /// Replaces the rules that came from rule text by `rules`, between two events. Time, sources and
@@ -228,7 +228,16 @@ impl<E: Event> Engine<E> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn replace_rules(&mut self, rules: &RuleSet) -> Result<Replacement, Refused> {
-        let Plan { schema, rules: planned, replacement, slots } = self.plan(rules);
+        self.replace_with(&[Arc::new(rules.schema().clone())], Given::of(rules).collect())
+    }
+
+    /// The same with rules from rule text of several sets, which declare these types.
+    pub(super) fn replace_with(
+        &mut self,
+        declared: &[Arc<Schema>],
+        rules: Vec<Given<E>>,
+    ) -> Result<Replacement, Refused> {
+        let Plan { schema, rules: planned, replacement, slots } = self.plan(declared, rules);
         if replacement.is_refused() {
             return Err(Refused(replacement));
         }
@@ -362,11 +371,15 @@ impl<E: Event> Engine<E> {
         self.watermark.plus_millis(1)
     }
 
-    fn plan(&self, rules: &RuleSet) -> Plan<E> {
-        let declared = Arc::new(rules.schema().clone());
-        let own = E::schema().is_some();
-        let (schema, retyped) =
-            if own { (self.schema.clone(), Vec::new()) } else { merge(&self.schema, &declared) };
+    fn plan(&self, declared: &[Arc<Schema>], rules: Vec<Given<E>>) -> Plan<E> {
+        let (mut schema, mut retyped) = (self.schema.clone(), Vec::new());
+        if E::schema().is_none() {
+            for declared in declared {
+                let (merged, changed) = merge(&schema, declared);
+                schema = merged;
+                retyped.extend(changed);
+            }
+        }
         let slots = self.groups.slots_by_rule(self.rules.len());
         let mut gone: Vec<bool> = self.rules.iter().map(|rule| rule.is_text).collect();
         // In their order from the back.
@@ -376,7 +389,8 @@ impl<E: Event> Engine<E> {
         }
         let mut replacement = Replacement::default();
         let mut planned = Vec::new();
-        for rule in rules.rules() {
+        for given in rules {
+            let rule = given.rule.clone();
             let old = by_name.get_mut(&*rule.name).and_then(Vec::pop);
             if let Some(old) = old {
                 gone[old] = false;
@@ -389,7 +403,6 @@ impl<E: Event> Engine<E> {
                 kept: 0,
                 dropped: 0,
             };
-            let given = Given::text(declared.clone(), Arc::new(rule.clone()));
             match given.start(&schema, true, self.per_key) {
                 Ok(new) => {
                     let from = old.map_or(Origin::Nothing, |old| {
@@ -512,7 +525,7 @@ fn incompatible(before: &Rule, after: &Rule, retyped: &[Retyped]) -> Option<Stri
 }
 
 /// A field that is declared with another type than before.
-struct Retyped {
+pub(super) struct Retyped {
     ty: TypeId,
     /// With its event type: `order.amount`.
     field: String,
@@ -520,7 +533,7 @@ struct Retyped {
 
 /// What `known` and `declared` declare, types and fields of `known` with their numbers. Events that
 /// were made before can still be read by it.
-fn merge(known: &Arc<Schema>, declared: &Schema) -> (Arc<Schema>, Vec<Retyped>) {
+pub(super) fn merge(known: &Arc<Schema>, declared: &Schema) -> (Arc<Schema>, Vec<Retyped>) {
     let mut retyped = Vec::new();
     let mut merged = Schema::new();
     for (id, ty) in known.types() {

@@ -8,6 +8,7 @@ use crate::event::Event;
 use crate::exec::{KeyState, Matcher, Outcome, OutcomeKind, Store};
 use crate::hir::{Length, LimitPolicy};
 use crate::nfa::Program;
+use crate::ruleset::RuleSet;
 use crate::schema::{Schema, TypeId};
 use crate::stream::builder::BuildError;
 use crate::stream::failure::{Failure, LimitFailure, PushError};
@@ -32,6 +33,8 @@ pub(crate) struct Running<E: Event> {
     pub(super) declared: Option<Arc<Schema>>,
     /// Whether it comes from rule text, so that it can be replaced.
     pub(super) is_text: bool,
+    /// The rule set that it is of, where there is one.
+    pub(super) text: Option<RuleSet>,
     pub(super) voice: Voice,
     /// By how many milliseconds its timers may be late: not 0 only where nothing can be told at a
     /// deadline, so that timers merely free memory.
@@ -44,10 +47,12 @@ impl<E: Event> Running<E> {
         matcher: Matcher<E>,
         declared: Option<Arc<Schema>>,
         is_text: bool,
+        text: Option<RuleSet>,
     ) -> Running<E> {
         let (store, slack) = (matcher.create_store(), slack(matcher.program()));
         let voice = Voice::new(&info.rule);
-        Running { info, matcher, store, group: u32::MAX, declared, is_text, voice, slack }
+        let group = u32::MAX;
+        Running { info, matcher, store, group, declared, is_text, text, voice, slack }
     }
 
     /// Prepares what this rule makes for other rules, of which some see the types `read`. Fails where

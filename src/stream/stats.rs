@@ -36,3 +36,23 @@ pub struct Stats {
     /// Keys with something open now, over all rules.
     pub keys: u64,
 }
+
+impl Stats {
+    /// What is counted over time, in the order of snapshots; what is held now is not among them.
+    pub(crate) fn counters_mut(&mut self) -> [&mut u64; 12] {
+        [
+            &mut self.events,
+            &mut self.matches,
+            &mut self.timeouts,
+            &mut self.suppressed,
+            &mut self.derived,
+            &mut self.late,
+            &mut self.rejected,
+            &mut self.unknown,
+            &mut self.keyless,
+            &mut self.divided_by_zero,
+            &mut self.overflowed,
+            &mut self.peak_partials,
+        ]
+    }
+}

@@ -62,6 +62,18 @@ impl Quiet {
         Verdict::Told
     }
 
+    /// What is kept quiet and until when, by the latter.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Timestamp, &Key)> {
+        self.ends.iter().map(|((until, _), key)| (*until, key))
+    }
+
+    /// Keeps quiet what a snapshot says.
+    pub(crate) fn restore(&mut self, key: Key, until: Timestamp) {
+        if !self.told.contains(&key) {
+            self.remember(key, until);
+        }
+    }
+
     fn remember(&mut self, key: Key, until: Timestamp) {
         self.number += 1;
         self.ends.insert((until, self.number), key.clone());

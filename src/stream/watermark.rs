@@ -51,6 +51,24 @@ impl Progress {
         SourceId(u32::try_from(index).unwrap_or(u32::MAX))
     }
 
+    /// The sources: their names, their watermarks, and whether they are idle.
+    pub(crate) fn saved(&self) -> Vec<(&str, Timestamp, bool)> {
+        let sources = self.sources.iter();
+        sources.map(|source| (&*source.name, source.watermark, source.idle)).collect()
+    }
+
+    /// Puts a source back to where it was. Where it is known already, another part of a stream has
+    /// it, too: it is as far as the one that is behind.
+    pub(crate) fn restore(&mut self, name: &str, watermark: Timestamp, idle: bool) {
+        match self.sources.iter_mut().find(|source| &*source.name == name) {
+            Some(source) => {
+                source.watermark = source.watermark.min(watermark);
+                source.idle &= idle;
+            }
+            None => self.sources.push(Source { name: name.into(), watermark, idle }),
+        }
+    }
+
     /// Whether events can be taken as they come: they are in time order, and there is one source.
     #[inline]
     pub(crate) fn is_sorted(&self) -> bool {

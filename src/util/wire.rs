@@ -41,11 +41,6 @@ impl<'a> Reader<'a> {
         Reader { rest: bytes }
     }
 
-    /// How many bytes are left.
-    pub(crate) fn len(&self) -> usize {
-        self.rest.len()
-    }
-
     /// Whether everything was read.
     pub(crate) fn is_at_end(&self) -> bool {
         self.rest.is_empty()
@@ -140,7 +135,7 @@ mod tests {
             let mut out = Vec::new();
             put_u64(&mut out, number);
             let mut reader = Reader::new(&out);
-            assert_eq!((reader.u64(), reader.len()), (Some(number), 0));
+            assert_eq!((reader.u64(), reader.is_at_end()), (Some(number), true));
         }
         for number in [0, 1, -1, 63, 64, -65, i64::MAX, i64::MIN] {
             let mut out = Vec::new();

@@ -65,7 +65,9 @@ fn put(out: &mut Vec<u8>, value: ValueRef<'_>, depth: usize) {
         ValueRef::List(items) => {
             out.push(LIST);
             put_len(out, items.len());
-            items.iter().for_each(|item| put(out, item.as_ref(), depth - 1));
+            for item in items {
+                put(out, item.as_ref(), depth - 1);
+            }
         }
         ValueRef::Record(fields) => {
             out.push(RECORD);

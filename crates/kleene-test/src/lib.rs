@@ -17,4 +17,5 @@ pub mod judge;
 pub mod known;
 pub mod pages;
 pub mod random;
+pub mod restore;
 pub mod text;

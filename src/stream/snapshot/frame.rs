@@ -1,0 +1,173 @@
+//! The outermost layer of a snapshot: a header, sections with their lengths, a checksum.
+
+use crate::stream::snapshot::RestoreError;
+use crate::util::crc::crc32c;
+use crate::util::wire::Reader;
+
+/// What every snapshot begins with. The first byte is no text, so that nobody edits it.
+const MAGIC: [u8; 8] = *b"\x89kleene\n";
+
+/// The version of the format that is written.
+const VERSION: u16 = 1;
+
+const HEADER: usize = 12;
+const CHECKSUM: usize = 4;
+
+/// The parts of a snapshot. docs/format.md says what is in each; these numbers never change.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub(super) enum Section {
+    /// What changes follow.
+    Base = 1,
+    Engine = 2,
+    Schema = 3,
+    Rules = 4,
+    Texts = 5,
+    Buffer = 6,
+    Derived = 7,
+    Suppressed = 8,
+    Keys = 9,
+}
+
+const SECTIONS: [Section; 9] = [
+    Section::Base,
+    Section::Engine,
+    Section::Schema,
+    Section::Rules,
+    Section::Texts,
+    Section::Buffer,
+    Section::Derived,
+    Section::Suppressed,
+    Section::Keys,
+];
+
+impl Section {
+    /// What messages call it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Section::Base => "base",
+            Section::Engine => "engine",
+            Section::Schema => "schema",
+            Section::Rules => "rules",
+            Section::Texts => "texts",
+            Section::Buffer => "buffer",
+            Section::Derived => "derived",
+            Section::Suppressed => "suppressed",
+            Section::Keys => "keys",
+        }
+    }
+}
+
+/// What tells a snapshot from all others that it could be taken for: changes say with it what they
+/// follow.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Identity {
+    pub(super) checksum: u32,
+    pub(super) length: u64,
+}
+
+/// Writes one after the other.
+pub(super) struct Frame<'o> {
+    out: &'o mut Vec<u8>,
+    start: usize,
+}
+
+impl<'o> Frame<'o> {
+    /// Begins a snapshot at the end of `out`.
+    pub(super) fn begin(out: &'o mut Vec<u8>) -> Frame<'o> {
+        let start = out.len();
+        out.extend_from_slice(&MAGIC);
+        out.extend_from_slice(&VERSION.to_le_bytes());
+        out.extend_from_slice(&[0; 2]);
+        Frame { out, start }
+    }
+
+    /// Adds a section with what `write` appends.
+    pub(super) fn section(&mut self, section: Section, write: impl FnOnce(&mut Vec<u8>)) {
+        self.out.push(section as u8);
+        let length = self.out.len();
+        self.out.extend_from_slice(&[0; 8]);
+        let from = self.out.len();
+        write(self.out);
+        let written = (self.out.len() - from) as u64;
+        self.out[length..from].copy_from_slice(&written.to_le_bytes());
+    }
+
+    /// Adds the checksum.
+    pub(super) fn end(self) -> Identity {
+        let checksum = crc32c(&self.out[self.start..]);
+        self.out.extend_from_slice(&checksum.to_le_bytes());
+        Identity { checksum, length: (self.out.len() - self.start) as u64 }
+    }
+}
+
+/// The sections of a snapshot that is whole.
+#[derive(Debug)]
+pub(super) struct Sections<'a> {
+    pub(super) identity: Identity,
+    sections: [Option<&'a [u8]>; SECTIONS.len()],
+}
+
+impl<'a> Sections<'a> {
+    pub(super) fn read(bytes: &'a [u8]) -> Result<Sections<'a>, RestoreError> {
+        let beginning = &bytes[..bytes.len().min(MAGIC.len())];
+        if !MAGIC.starts_with(beginning) {
+            return Err(RestoreError::NotASnapshot);
+        }
+        let Some((body, checksum)) = bytes.split_last_chunk::<CHECKSUM>() else {
+            return Err(RestoreError::Damaged);
+        };
+        if body.len() < HEADER {
+            return Err(RestoreError::Damaged);
+        }
+        // Before the checksum: a later version may have another one.
+        let version = u16::from_le_bytes([bytes[8], bytes[9]]);
+        if version > VERSION {
+            return Err(RestoreError::Version(version));
+        }
+        let checksum = u32::from_le_bytes(*checksum);
+        if crc32c(body) != checksum {
+            return Err(RestoreError::Damaged);
+        }
+        let malformed = |what| RestoreError::Malformed { section: what };
+        let mut reader = Reader::new(&body[HEADER..]);
+        let mut sections = [None; SECTIONS.len()];
+        while let Some(tag) = reader.u8() {
+            let place = SECTIONS.iter().position(|section| *section as u8 == tag);
+            let place = place.filter(|place| sections[*place].is_none());
+            let length = reader.array().map(u64::from_le_bytes);
+            let content = length.and_then(|length| reader.take(usize::try_from(length).ok()?));
+            let (Some(place), Some(content)) = (place, content) else {
+                return Err(malformed("header"));
+            };
+            sections[place] = Some(content);
+        }
+        let length = bytes.len() as u64;
+        Ok(Sections { identity: Identity { checksum, length }, sections })
+    }
+
+    /// Reads a section to its end with `read`; `None` if it is not there.
+    pub(super) fn optional<T>(
+        &self,
+        section: Section,
+        read: impl FnOnce(&mut Reader<'a>) -> Option<T>,
+    ) -> Result<Option<T>, RestoreError> {
+        let place = SECTIONS.iter().position(|other| *other == section);
+        let Some(bytes) = place.and_then(|place| self.sections[place]) else { return Ok(None) };
+        let mut reader = Reader::new(bytes);
+        match read(&mut reader).filter(|_| reader.is_at_end()) {
+            Some(read) => Ok(Some(read)),
+            None => Err(RestoreError::Malformed { section: section.name() }),
+        }
+    }
+
+    /// The same for a section that has to be there.
+    pub(super) fn required<T>(
+        &self,
+        section: Section,
+        read: impl FnOnce(&mut Reader<'a>) -> Option<T>,
+    ) -> Result<T, RestoreError> {
+        let read = self.optional(section, read)?;
+        read.ok_or(RestoreError::Malformed { section: section.name() })
+    }
+}

@@ -1,0 +1,487 @@
+//! From bytes to an engine.
+
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
+
+use crate::event::{Event, Portable};
+use crate::exec::Image;
+use crate::ruleset::RuleSet;
+use crate::schema::{Schema, TypeId};
+use crate::stream::builder::{Builder, Given, same};
+use crate::stream::engine::Engine;
+use crate::stream::partition::{Key, KeyRef};
+use crate::stream::replace::{Replacement, RuleChange, Verdict, merge};
+use crate::stream::groups::Groups;
+use crate::stream::routes::Routes;
+use crate::stream::running::Running;
+use crate::stream::snapshot::RestoreError;
+use crate::stream::snapshot::saved::{Part, SavedEngine, SavedKey, SavedRule};
+use crate::stream::timers::Timer;
+use crate::time::Timestamp;
+
+pub(super) fn restore<E: Portable>(
+    builder: Builder<E>,
+    parts: &[&[u8]],
+) -> Result<(Engine<E>, Replacement), RestoreError> {
+    let saved = Saved::read(parts)?;
+    let Old { mut engine, places, mut lost, declared, new_texts } = Old::build(builder, &saved)?;
+    saved.give_engine(&mut engine)?;
+    saved.give_keys(&mut engine, &places, &mut lost)?;
+    let mut replacement = match new_texts {
+        Some(texts) => engine.replace_with(&declared, texts).map_err(RestoreError::Refused)?,
+        None => Replacement::default(),
+    };
+    complete(&mut replacement, &engine, &saved.rules, &lost);
+    Ok((engine, replacement))
+}
+
+/// Says of the rules that a replacement does not speak of what became of them.
+fn complete<E: Event>(
+    replacement: &mut Replacement,
+    engine: &Engine<E>,
+    saved: &[SavedRule],
+    lost: &[Option<Lost>],
+) {
+    let told = std::mem::take(&mut replacement.rules);
+    let mut told: Vec<Option<RuleChange>> = told.into_iter().map(Some).collect();
+    let mut left: Vec<bool> = vec![true; saved.len()];
+    let partials = partials(engine);
+    for (index, running) in engine.rules.iter().enumerate() {
+        let rule = &running.info.rule;
+        let old = (0..saved.len()).find(|&old| left[old] && saved[old].name == rule.name);
+        let mut change = told
+            .iter_mut()
+            .find_map(|change| change.take_if(|change| change.rule == rule.name))
+            .unwrap_or_else(|| RuleChange {
+                rule: rule.name.clone(),
+                verdict: if old.is_some() { Verdict::Unchanged } else { Verdict::Added },
+                old_version: old.map(|old| saved[old].version),
+                new_version: Some(rule.version),
+                kept: partials[index],
+                dropped: 0,
+            });
+        if let Some(old) = old {
+            left[old] = false;
+            if let Some(lost) = &lost[old] {
+                change.verdict = Verdict::Reset(lost.reason.clone());
+                change.old_version = Some(saved[old].version);
+                change.dropped = lost.partials;
+            }
+        }
+        replacement.rules.push(change);
+    }
+    for (old, _) in left.iter().enumerate().filter(|(_, left)| **left) {
+        let SavedRule { name, version, .. } = &saved[old];
+        let known = told.iter_mut().find_map(|change| change.take_if(|one| one.rule == *name));
+        replacement.rules.push(known.unwrap_or_else(|| RuleChange {
+            rule: name.clone(),
+            verdict: Verdict::Removed,
+            old_version: Some(*version),
+            new_version: None,
+            kept: 0,
+            dropped: lost[old].as_ref().map_or(0, |lost| lost.partials),
+        }));
+    }
+}
+
+/// How many partial matches each rule has.
+fn partials<E: Event>(engine: &Engine<E>) -> Vec<u64> {
+    let mut partials = vec![0; engine.rules.len()];
+    for group in 0..u32::try_from(engine.groups.len()).unwrap_or(u32::MAX) {
+        let slots = engine.groups.keys(group).slots();
+        for held in slots.flat_map(|(_, slot)| slot.held()) {
+            partials[held.rule as usize] += held.state.run_count() as u64;
+        }
+    }
+    partials
+}
+
+/// What several parts say together.
+struct Saved<'a, E> {
+    parts: Vec<Part<'a, E>>,
+    /// Snapshots with the changes that follow them, as places in `parts`.
+    chains: Vec<Vec<usize>>,
+    schema: Schema,
+    rules: Vec<SavedRule>,
+    /// Whether the parts number events alike.
+    is_one_numbering: bool,
+}
+
+impl<'a, E: Portable> Saved<'a, E> {
+    fn read(bytes: &[&'a [u8]]) -> Result<Saved<'a, E>, RestoreError> {
+        let mut parts: Vec<Part<'a, E>> = Vec::new();
+        let mut chains: Vec<Vec<usize>> = Vec::new();
+        for (index, bytes) in bytes.iter().enumerate() {
+            let part = Part::read(bytes)?;
+            if let Some(base) = part.base {
+                let is_followed = |chain: &&mut Vec<usize>| {
+                    chain.last().is_some_and(|last| parts[*last].identity == base)
+                };
+                let Some(chain) = chains.iter_mut().find(is_followed) else {
+                    return Err(RestoreError::Unfounded(index));
+                };
+                chain.push(index);
+            } else {
+                chains.push(vec![index]);
+            }
+            parts.push(part);
+        }
+        let malformed = |section| RestoreError::Malformed { section };
+        let mut first: Option<(Schema, Vec<SavedRule>)> = None;
+        for chain in &chains {
+            let part = &mut parts[chain[0]];
+            let schema = part.schema.take().ok_or(malformed("schema"))?;
+            let rules = part.rules.take().ok_or(malformed("rules"))?;
+            let Some((known_schema, known)) = &first else {
+                first = Some((schema, rules));
+                continue;
+            };
+            let other =
+                (0..rules.len().max(known.len())).find(|&at| rules.get(at) != known.get(at));
+            let other = other.or((!schema.types().eq(known_schema.types())).then_some(0));
+            if let Some(at) = other {
+                let rule = rules.get(at).or(known.get(at));
+                let name = rule.map_or_else(|| Arc::from(""), |rule| rule.name.clone());
+                return Err(RestoreError::OtherRules(name));
+            }
+        }
+        let (schema, rules) = first.ok_or(RestoreError::Nothing)?;
+        let mut saved = Saved { parts, chains, schema, rules, is_one_numbering: true };
+        let heads: Vec<&SavedEngine> = saved.heads().map(|head| &head.engine).collect();
+        let moment = |head: &SavedEngine| (head.watermark, head.finished);
+        if heads.iter().any(|head| moment(head) != moment(heads[0])) {
+            return Err(RestoreError::OtherTime);
+        }
+        let numbering = heads[0].numbering;
+        saved.is_one_numbering = heads.len() == 1
+            || numbering != 0 && heads.iter().all(|head| head.numbering == numbering);
+        Ok(saved)
+    }
+
+    /// The last part of each chain, which has all but the keys.
+    fn heads(&self) -> impl Iterator<Item = &Part<'a, E>> {
+        self.chains.iter().filter_map(|chain| Some(&self.parts[*chain.last()?]))
+    }
+
+    fn give_engine(&self, engine: &mut Engine<E>) -> Result<(), RestoreError> {
+        for head in self.heads() {
+            let saved = &head.engine;
+            engine.watermark = saved.watermark;
+            engine.finished = saved.finished;
+            engine.released = engine.released.max(saved.released);
+            for (name, watermark, idle) in &saved.sources {
+                engine.progress.restore(name, *watermark, *idle);
+            }
+            if saved.has_main {
+                engine.main = Some(engine.progress.source(""));
+            }
+            let mut stats = saved.stats;
+            let counters = stats.counters_mut().into_iter();
+            counters.zip(engine.books.stats.counters_mut()).for_each(|(one, all)| *all += *one);
+            if saved.failure.is_some() {
+                engine.books.failure.clone_from(&saved.failure);
+            }
+        }
+        // By time; what was numbered by several engines, by part and then by its number there.
+        let chains = || self.heads().enumerate();
+        let order = |chain: usize, number: u64| {
+            if self.is_one_numbering { (0, number) } else { (chain, number) }
+        };
+        let mut buffer: Vec<_> = chains()
+            .flat_map(|(chain, head)| head.buffer.iter().map(move |event| (chain, event)))
+            .map(|(chain, (number, event))| (event.time(), order(chain, *number), event))
+            .collect();
+        buffer.sort_by_key(|(time, order, _)| (*time, *order));
+        buffer.dedup_by_key(|(time, order, _)| (*time, *order));
+        for (time, _, event) in buffer {
+            // An engine that has stopped still has what it did not get to.
+            let is_over = time <= engine.watermark && engine.books.failure.is_none();
+            if is_over || time == Timestamp::MAX {
+                return Err(RestoreError::Malformed { section: "buffer" });
+            }
+            engine.buffer.add(time, event.clone());
+        }
+        let mut derived: Vec<_> = chains()
+            .flat_map(|(chain, head)| head.derived.iter().map(move |event| (chain, event)))
+            .map(|(chain, (number, time, event))| (*time, order(chain, *number), event))
+            .collect();
+        derived.sort_by_key(|(time, order, _)| (*time, *order));
+        derived.dedup_by_key(|(time, order, _)| (*time, *order));
+        for (time, _, event) in derived {
+            engine.books.derived.add(time, event.clone());
+        }
+        Ok(())
+    }
+
+    /// Gives the rules of `engine` what they held; `places` has the rule for each that was saved.
+    fn give_keys(
+        &self,
+        engine: &mut Engine<E>,
+        places: &[Option<usize>],
+        lost: &mut [Option<Lost>],
+    ) -> Result<(), RestoreError> {
+        let mut suppressed: Vec<Vec<(Timestamp, Key)>> = vec![Vec::new(); self.rules.len()];
+        for head in self.heads() {
+            for (all, of_rule) in suppressed.iter_mut().zip(head.suppressed(&self.rules)?) {
+                all.extend(of_rule);
+            }
+        }
+        for (place, mut entries) in places.iter().zip(suppressed) {
+            let Some(place) = place else { continue };
+            if let Some(quiet) = &mut engine.rules[*place].voice.quiet {
+                // Where parts say it differently, the later one counts.
+                let mut latest: HashMap<Key, Timestamp> = HashMap::new();
+                if self.chains.len() > 1 {
+                    for (until, key) in &entries {
+                        let known = latest.entry(key.clone()).or_insert(*until);
+                        *known = (*known).max(*until);
+                    }
+                    entries.retain(|(until, key)| {
+                        latest.get(key) == Some(until) && latest.remove(key).is_some()
+                    });
+                }
+                entries.sort_by_key(|(until, _)| *until);
+                for (until, key) in entries {
+                    quiet.restore(key, until);
+                }
+            }
+        }
+        let numbers = if self.is_one_numbering { HashMap::new() } else { self.renumbered()? };
+        if !self.is_one_numbering {
+            engine.released = numbers.len() as u64;
+        }
+        for (index, chain) in self.chains.iter().enumerate() {
+            // The newest part that speaks of a key says what it holds.
+            let mut seen: HashSet<(usize, Key)> = HashSet::new();
+            for part in chain.iter().rev() {
+                self.parts[*part].keys(&self.rules, |mut saved| {
+                    if chain.len() > 1 && !seen.insert((saved.rule, saved.key.clone())) {
+                        return Ok(());
+                    }
+                    if let Some(held) = saved.held.as_mut().filter(|_| !self.is_one_numbering) {
+                        for (seq, _) in &mut held.events {
+                            *seq = numbers.get(&(index, *seq)).copied().unwrap_or_default();
+                        }
+                    }
+                    give_key(engine, saved, places, lost)
+                })?;
+            }
+        }
+        let stats = &mut engine.books.stats;
+        stats.peak_partials = stats.peak_partials.max(stats.partials);
+        Ok(())
+    }
+
+    /// New numbers for the events of engines that each had their own: by time, then by part, then
+    /// as they were numbered there.
+    fn renumbered(&self) -> Result<HashMap<(usize, u64), u64>, RestoreError> {
+        let mut events: Vec<(Timestamp, usize, u64)> = Vec::new();
+        for (index, chain) in self.chains.iter().enumerate() {
+            for part in chain {
+                self.parts[*part].keys(&self.rules, |saved| {
+                    let captured = saved.held.iter().flat_map(|held| &held.events);
+                    events.extend(captured.map(|(seq, event)| (event.time(), index, *seq)));
+                    Ok(())
+                })?;
+            }
+        }
+        events.sort_unstable();
+        let mut numbers = HashMap::new();
+        for (_, chain, seq) in events {
+            let next = numbers.len() as u64;
+            numbers.entry((chain, seq)).or_insert(next);
+        }
+        Ok(numbers)
+    }
+}
+
+fn give_key<E: Portable>(
+    engine: &mut Engine<E>,
+    saved: SavedKey<'_, E>,
+    places: &[Option<usize>],
+    lost: &mut [Option<Lost>],
+) -> Result<(), RestoreError> {
+    let SavedKey { rule, key, held } = saved;
+    let Some(mut held) = held else { return Ok(()) };
+    let Some(place) = places[rule] else {
+        if let Some(lost) = &mut lost[rule] {
+            lost.partials = lost.partials.saturating_add(held.partials);
+        }
+        return Ok(());
+    };
+    let Engine { rules, groups, timers, books, .. } = engine;
+    let running = &mut rules[place];
+    let index = u32::try_from(place).unwrap_or(u32::MAX);
+    let key = KeyRef::of(&key, &groups.hasher);
+    let keys = groups.keys_mut(running.group);
+    let slot = keys.find(&key);
+    if slot.is_some_and(|slot| keys.place(slot, index).is_some()) {
+        return Err(RestoreError::Overlap(running.info.rule.name.clone()));
+    }
+    let image = Image::read(&mut held.body, running.matcher.program(), held.events)
+        .filter(|image| held.body.is_at_end() && image.run_count() as u64 == held.partials)
+        .ok_or(RestoreError::Malformed { section: "keys" })?;
+    let state = running.store.import(image);
+    if state.is_idle() {
+        return Ok(());
+    }
+    books.stats.partials += state.run_count() as u64;
+    books.stats.keys += 1;
+    let slot = if let Some(slot) = slot {
+        keys.add(slot, index, state);
+        keys.tidy(slot);
+        slot
+    } else {
+        keys.insert(&key, index, state)
+    };
+    if let Some(place) = keys.place(slot, index) {
+        let (_, generation, at) = keys.at_mut(slot, place);
+        at.armed = held.armed;
+        if held.armed < Timestamp::MAX {
+            timers.add(Timer { at: held.armed, rule: index, slot, generation });
+        }
+        running.settle(index, keys, (slot, place), timers, &mut books.stats);
+    }
+    Ok(())
+}
+
+/// A rule that was saved and cannot go on.
+#[derive(Clone, Debug)]
+struct Lost {
+    reason: String,
+    /// How many partial matches it had.
+    partials: u64,
+}
+
+/// An engine with the rules of a snapshot that can be run, and nothing in them.
+struct Old<E: Event> {
+    engine: Engine<E>,
+    /// By saved rule: its place in the engine.
+    places: Vec<Option<usize>>,
+    /// By saved rule: why it has none.
+    lost: Vec<Option<Lost>>,
+    /// What the new rules declare.
+    declared: Vec<Arc<Schema>>,
+    /// The rules from rule text that are to take the place of the old ones, if they are others.
+    new_texts: Option<Vec<Given<E>>>,
+}
+
+impl<E: Portable> Old<E> {
+    fn build(builder: Builder<E>, saved: &Saved<'_, E>) -> Result<Old<E>, RestoreError> {
+        let Builder { rules: given, strategy, limits, per_key } = builder;
+        let own = E::schema().map(Arc::new);
+        let mut declared: Vec<Arc<Schema>> =
+            given.iter().filter_map(|given| given.schema.clone()).collect();
+        declared.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        let is_same = {
+            let texts = saved.rules.iter().filter(|rule| rule.is_text);
+            let new = given.iter().filter(|given| given.is_text);
+            texts
+                .map(|rule| (&rule.name, rule.version))
+                .eq(new.map(|given| (&given.rule.name, given.rule.version)))
+        };
+        let known = || {
+            let known = Arc::new(saved.schema.clone());
+            declared.iter().find(|declared| same(declared, &known)).cloned().unwrap_or(known)
+        };
+        let mut schema = own.unwrap_or_else(known);
+        if is_same && E::schema().is_none() {
+            for declared in &declared {
+                schema = merge(&schema, declared).0;
+            }
+        }
+        let mut lost = vec![None; saved.rules.len()];
+        let (rules, new_texts) = if is_same {
+            (given, None)
+        } else {
+            let sets: Vec<RuleSet> = given.iter().filter_map(|given| given.text.clone()).collect();
+            let (texts, mut hosts): (Vec<_>, Vec<_>) =
+                given.into_iter().enumerate().partition(|(_, given)| given.is_text);
+            let first = texts.first().map_or(usize::MAX, |(index, _)| *index);
+            let after = hosts.split_off(hosts.partition_point(|(index, _)| *index < first));
+            let before = hosts.into_iter().map(|(_, given)| given);
+            let old = saved.old_texts(&sets, &mut lost);
+            let rules = before.chain(old).chain(after.into_iter().map(|(_, given)| given));
+            (rules.collect(), Some(texts.into_iter().map(|(_, given)| given).collect()))
+        };
+        let mut started = Vec::new();
+        for given in rules {
+            started.push(given.start(&schema, true, per_key)?);
+        }
+        let read: HashSet<TypeId> =
+            started.iter().flat_map(|rule: &Running<E>| &rule.info.rule.types).copied().collect();
+        for rule in &mut started {
+            rule.link(&read)?;
+        }
+        let mut places = Vec::new();
+        let mut taken = vec![false; started.len()];
+        for (saved, lost) in saved.rules.iter().zip(&mut lost) {
+            let is_it = |place: &usize| {
+                let rule = &started[*place].info.rule;
+                !taken[*place] && rule.name == saved.name
+            };
+            let place = (0..started.len()).find(is_it);
+            let misfit = place.and_then(|place| misfit(&started[place], saved));
+            let place = place.filter(|_| lost.is_none() && misfit.is_none());
+            if let Some(place) = place {
+                taken[place] = true;
+            } else if lost.is_none() {
+                let reason = misfit.unwrap_or("it is there no more");
+                *lost = Some(Lost { reason: String::from(reason), partials: 0 });
+            }
+            places.push(place);
+        }
+        let mut groups = Groups::default();
+        for rule in &mut started {
+            rule.group = groups.join(&rule.info.rule);
+        }
+        let routes = Routes::new(&schema, &started, &groups);
+        let engine = Engine::new(schema, started, groups, routes, strategy, limits, per_key);
+        Ok(Old { engine, places, lost, declared, new_texts })
+    }
+}
+
+/// Why a rule cannot hold what a saved one of its name held.
+fn misfit<E: Event>(running: &Running<E>, saved: &SavedRule) -> Option<&'static str> {
+    let Running { info, matcher, voice, .. } = running;
+    if info.rule.version != saved.version || running.is_text != saved.is_text {
+        return Some("it is another one, and was not built from rule text");
+    }
+    if matcher.program().layout() != saved.layout
+        || info.rule.key.len() != saved.key_width
+        || voice.quiet.is_some() != saved.suppresses
+    {
+        return Some("another version of Kleene numbers its states in another way");
+    }
+    None
+}
+
+impl<E: Portable> Saved<'_, E> {
+    /// The rules from rule text as they were; `sets` have the functions of the host.
+    fn old_texts(&self, sets: &[RuleSet], lost: &mut [Option<Lost>]) -> Vec<Given<E>> {
+        let texts = self.chains.first().map_or(&[][..], |chain| &self.parts[chain[0]].texts);
+        let read: Vec<Option<(RuleSet, Arc<Schema>)>> = texts
+            .iter()
+            .map(|bytes| {
+                let rules = RuleSet::from_origin(bytes, sets.iter())?;
+                let schema = Arc::new(rules.schema().clone());
+                Some((rules, schema))
+            })
+            .collect();
+        let mut old = Vec::new();
+        for (saved, lost) in self.rules.iter().zip(lost).filter(|(saved, _)| saved.is_text) {
+            let text = saved.text.and_then(|text| read.get(text)?.as_ref());
+            let rule = text.and_then(|(rules, _)| rules.rule(&saved.name));
+            let rule = rule.filter(|rule| rule.version == saved.version);
+            if let (Some((rules, schema)), Some(rule)) = (text, rule) {
+                let rule = Arc::new(rule.clone());
+                old.push(Given::text(schema.clone(), rule, Some(rules.clone())));
+            } else {
+                let reason = String::from("the snapshot does not hold its text as it was");
+                *lost = Some(Lost { reason, partials: 0 });
+            }
+        }
+        old
+    }
+}

@@ -1,0 +1,355 @@
+//! What the sections of a snapshot say, but for the keys.
+
+use std::sync::Arc;
+
+use crate::event::Portable;
+use crate::schema::{EventType, Field, FieldId, FieldType, Schema};
+use crate::stream::failure::{Failure, LimitFailure, PushError};
+use crate::stream::partition::Key;
+use crate::stream::snapshot::RestoreError;
+use crate::stream::snapshot::frame::{Identity, Section, Sections};
+use crate::stream::stats::Stats;
+use crate::time::Timestamp;
+use crate::util::wire::Reader;
+use crate::value::Value;
+use crate::value::wire::{read_value, read_values};
+
+/// How many counters a snapshot has, in the order of [`Stats::counters_mut`].
+pub(super) const COUNTERS: usize = 12;
+
+// Flags of the engine.
+pub(super) const IS_FINISHED: u8 = 1;
+pub(super) const HAS_MAIN: u8 = 2;
+
+/// What a key holds: nothing any more.
+pub(super) const GONE: u8 = 0;
+/// Partial matches.
+pub(super) const PARTIALS: u8 = 1;
+
+/// More than any stream counts, so that counting on never overflows.
+const MOST: u64 = 1 << 62;
+
+/// One part of what is restored.
+pub(super) struct Part<'a, E> {
+    pub(super) identity: Identity,
+    /// What it holds the changes since.
+    pub(super) base: Option<Identity>,
+    pub(super) engine: SavedEngine,
+    /// Not in changes, which are under the schema and the rules of their base.
+    pub(super) schema: Option<Schema>,
+    pub(super) rules: Option<Vec<SavedRule>>,
+    pub(super) texts: Vec<&'a [u8]>,
+    /// With their order.
+    pub(super) buffer: Vec<(u64, E)>,
+    /// With their order.
+    pub(super) derived: Vec<(u64, Timestamp, E)>,
+    /// To be read once it is known which rules suppress anything.
+    sections: Sections<'a>,
+}
+
+/// The state of an engine beside what its rules hold.
+#[derive(Debug)]
+pub(super) struct SavedEngine {
+    pub(super) finished: bool,
+    pub(super) has_main: bool,
+    /// The same in parts that number events alike; 0 where there is only one part.
+    pub(super) numbering: u64,
+    pub(super) watermark: Timestamp,
+    pub(super) released: u64,
+    pub(super) sources: Vec<(Arc<str>, Timestamp, bool)>,
+    pub(super) stats: Stats,
+    pub(super) failure: Option<PushError>,
+}
+
+/// A rule as a snapshot names it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct SavedRule {
+    pub(super) name: Arc<str>,
+    pub(super) version: u64,
+    pub(super) layout: u64,
+    pub(super) key_width: usize,
+    pub(super) is_text: bool,
+    pub(super) suppresses: bool,
+    pub(super) text: Option<usize>,
+}
+
+impl<'a, E: Portable> Part<'a, E> {
+    pub(super) fn read(bytes: &'a [u8]) -> Result<Part<'a, E>, RestoreError> {
+        let sections = Sections::read(bytes)?;
+        let base = sections.optional(Section::Base, |reader| {
+            let checksum = u32::from_le_bytes(reader.array()?);
+            Some(Identity { checksum, length: u64::from_le_bytes(reader.array()?) })
+        })?;
+        let mut is_event = true;
+        let mut event = |reader: &mut Reader<'a>| {
+            let bytes = reader.bytes()?;
+            let event = E::from_bytes(bytes);
+            is_event &= event.is_some();
+            event
+        };
+        let buffer = sections.required(Section::Buffer, |reader| {
+            let mut events = Vec::new();
+            for _ in 0..reader.count()? {
+                events.push((reader.u64()?, event(reader)?));
+            }
+            Some(events)
+        });
+        let derived = sections.required(Section::Derived, |reader| {
+            let mut events = Vec::new();
+            for _ in 0..reader.count()? {
+                let number = reader.u64()?;
+                let time = Timestamp::from_millis(reader.i64()?);
+                events.push((number, time, event(reader)?));
+            }
+            Some(events)
+        });
+        if !is_event {
+            return Err(RestoreError::Event);
+        }
+        Ok(Part {
+            identity: sections.identity,
+            base,
+            engine: sections.required(Section::Engine, read_engine)?,
+            schema: sections.optional(Section::Schema, read_schema)?,
+            rules: sections.optional(Section::Rules, read_rules)?,
+            texts: sections.optional(Section::Texts, read_texts)?.unwrap_or_default(),
+            buffer: buffer?,
+            derived: derived?,
+            sections,
+        })
+    }
+
+    /// What each of `rules` that suppresses something keeps quiet: until when, and what.
+    pub(super) fn suppressed(
+        &self,
+        rules: &[SavedRule],
+    ) -> Result<Vec<Vec<(Timestamp, Key)>>, RestoreError> {
+        let watermark = self.engine.watermark.as_millis();
+        self.sections.required(Section::Suppressed, |reader| {
+            let mut suppressed = Vec::new();
+            for rule in rules {
+                let mut entries = Vec::new();
+                if rule.suppresses {
+                    for _ in 0..reader.count()? {
+                        let until = Timestamp::from_millis(watermark.wrapping_add(reader.i64()?));
+                        entries.push((until, read_values(reader)?.into_iter().collect()));
+                    }
+                }
+                suppressed.push(entries);
+            }
+            Some(suppressed)
+        })
+    }
+
+    /// Gives `take` each key of the part.
+    pub(super) fn keys(
+        &self,
+        rules: &[SavedRule],
+        mut take: impl FnMut(SavedKey<'a, E>) -> Result<(), RestoreError>,
+    ) -> Result<(), RestoreError> {
+        let mut stopped = Ok(());
+        let mut is_event = true;
+        let read = self.sections.required(Section::Keys, |reader| {
+            let mut events = Events { shares: reader.bool()?, known: Vec::new(), last: 0 };
+            while !reader.is_at_end() {
+                let values = read_values(reader)?;
+                let width = values.len();
+                let key: Key = values.into_iter().collect();
+                for _ in 0..reader.count()? {
+                    let rule = usize::try_from(reader.u64()?).ok()?;
+                    if rules.get(rule)?.key_width != width {
+                        return None;
+                    }
+                    let held = match reader.u8()? {
+                        GONE => None,
+                        PARTIALS => {
+                            let held = self.held(reader, &mut events, &mut is_event)?;
+                            Some(held)
+                        }
+                        _ => return None,
+                    };
+                    stopped = take(SavedKey { rule, key: key.clone(), held });
+                    stopped.as_ref().ok()?;
+                }
+            }
+            Some(())
+        });
+        stopped?;
+        if !is_event {
+            return Err(RestoreError::Event);
+        }
+        read
+    }
+}
+
+impl<'a, E: Portable> Part<'a, E> {
+    fn held(
+        &self,
+        reader: &mut Reader<'a>,
+        events: &mut Events<E>,
+        is_event: &mut bool,
+    ) -> Option<Held<'a, E>> {
+        let armed = if reader.bool()? {
+            let watermark = self.engine.watermark.as_millis();
+            Timestamp::from_millis(watermark.wrapping_add(reader.i64()?))
+        } else {
+            Timestamp::MAX
+        };
+        let partials = reader.u64()?;
+        let mut captured = Vec::new();
+        for _ in 0..reader.count()? {
+            let event = events.read(reader, is_event)?;
+            if event.0 >= self.engine.released {
+                return None;
+            }
+            captured.push(event);
+        }
+        let body = Reader::new(reader.bytes()?);
+        Some(Held { armed, partials, events: captured, body })
+    }
+}
+
+/// A key of a rule.
+pub(super) struct SavedKey<'a, E> {
+    pub(super) rule: usize,
+    pub(super) key: Key,
+    /// Nothing any more, where `None`.
+    pub(super) held: Option<Held<'a, E>>,
+}
+
+/// What a key holds.
+pub(super) struct Held<'a, E> {
+    pub(super) armed: Timestamp,
+    pub(super) partials: u64,
+    pub(super) events: Vec<(u64, E)>,
+    /// What the rule's own matcher reads.
+    pub(super) body: Reader<'a>,
+}
+
+/// Captured events as they are read.
+struct Events<E> {
+    shares: bool,
+    known: Vec<(u64, E)>,
+    last: u64,
+}
+
+impl<E: Portable> Events<E> {
+    fn read(&mut self, reader: &mut Reader<'_>, is_event: &mut bool) -> Option<(u64, E)> {
+        match reader.u64()? {
+            0 => {
+                self.last = self.last.wrapping_add(reader.i64()?.cast_unsigned());
+                let event = E::from_bytes(reader.bytes()?);
+                *is_event &= event.is_some();
+                let event = (self.last, event?);
+                if self.shares {
+                    self.known.push(event.clone());
+                }
+                Some(event)
+            }
+            back => {
+                let place = self.known.len().checked_sub(usize::try_from(back).ok()?)?;
+                self.known.get(place).cloned()
+            }
+        }
+    }
+}
+
+fn read_engine(reader: &mut Reader<'_>) -> Option<SavedEngine> {
+    let flags = reader.u8().filter(|flags| *flags <= IS_FINISHED | HAS_MAIN)?;
+    let numbering = u64::from_le_bytes(reader.array()?);
+    let watermark = Timestamp::from_millis(reader.i64()?);
+    let released = reader.u64().filter(|released| *released < MOST)?;
+    let mut sources: Vec<(Arc<str>, Timestamp, bool)> = Vec::new();
+    for _ in 0..reader.count()? {
+        let name = reader.str()?.into();
+        sources.push((name, Timestamp::from_millis(reader.i64()?), reader.bool()?));
+    }
+    let mut stats = Stats::default();
+    if reader.count()? != COUNTERS {
+        return None;
+    }
+    for counter in stats.counters_mut() {
+        *counter = reader.u64().filter(|counter| *counter < MOST)?;
+    }
+    let failure = if reader.bool()? {
+        Some(PushError(Failure::Limit(Arc::new(read_failure(reader)?))))
+    } else {
+        None
+    };
+    Some(SavedEngine {
+        finished: flags & IS_FINISHED != 0,
+        has_main: flags & HAS_MAIN != 0,
+        numbering,
+        watermark,
+        released,
+        sources,
+        stats,
+        failure,
+    })
+}
+
+fn read_failure(reader: &mut Reader<'_>) -> Option<LimitFailure> {
+    let rule = reader.str()?.into();
+    let mut key: Vec<(Arc<str>, Value)> = Vec::new();
+    for _ in 0..reader.count()? {
+        key.push((reader.str()?.into(), read_value(reader)?));
+    }
+    let limit = usize::try_from(reader.u64()?).ok()?;
+    Some(LimitFailure { rule, key, limit, at: Timestamp::from_millis(reader.i64()?) })
+}
+
+fn read_schema(reader: &mut Reader<'_>) -> Option<Schema> {
+    /// `list<list<..>>`: more than anyone declares.
+    const MAX_LISTS: usize = 32;
+    let mut schema = Schema::new();
+    for _ in 0..reader.count()? {
+        let name = reader.str()?.into();
+        let open = reader.bool()?;
+        let time = usize::try_from(reader.u64()?).ok()?;
+        let mut fields = Vec::new();
+        for _ in 0..reader.count()? {
+            let name = reader.str()?.into();
+            let optional = reader.bool()?;
+            let lists = usize::try_from(reader.u64()?).ok().filter(|lists| *lists <= MAX_LISTS)?;
+            let element = match reader.u8()? {
+                0 => FieldType::Bool,
+                1 => FieldType::Int,
+                2 => FieldType::Float,
+                3 => FieldType::String,
+                4 => FieldType::Time,
+                5 => FieldType::Duration,
+                6 => FieldType::Ip,
+                7 => FieldType::Any,
+                _ => return None,
+            };
+            let ty = (0..lists).fold(element, |element, _| FieldType::List(Box::new(element)));
+            fields.push(Field { name, ty, optional });
+        }
+        let time = time.checked_sub(1);
+        if time.is_some_and(|time| time >= fields.len()) {
+            return None;
+        }
+        schema.add(EventType { name, fields, time: time.map(FieldId::new), open })?;
+    }
+    Some(schema)
+}
+
+fn read_rules(reader: &mut Reader<'_>) -> Option<Vec<SavedRule>> {
+    let mut rules = Vec::new();
+    for _ in 0..reader.count()? {
+        rules.push(SavedRule {
+            name: reader.str()?.into(),
+            version: u64::from_le_bytes(reader.array()?),
+            layout: u64::from_le_bytes(reader.array()?),
+            key_width: usize::try_from(reader.u64()?).ok()?,
+            is_text: reader.bool()?,
+            suppresses: reader.bool()?,
+            text: usize::try_from(reader.u64()?).ok()?.checked_sub(1),
+        });
+    }
+    Some(rules)
+}
+
+fn read_texts<'a>(reader: &mut Reader<'a>) -> Option<Vec<&'a [u8]>> {
+    (0..reader.count()?).map(|_| reader.bytes()).collect()
+}

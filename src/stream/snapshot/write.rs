@@ -1,0 +1,330 @@
+//! From an engine to bytes.
+
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+
+use crate::event::{Event, Portable};
+use crate::exec::Image;
+use crate::hir::Rule;
+use crate::ruleset::RuleSet;
+use crate::schema::{EventType, FieldType, Schema};
+use crate::stream::engine::Engine;
+use crate::stream::failure::{Failure, PushError};
+use crate::stream::partition::{Held, KeyRef, Slot};
+use crate::stream::running::Running;
+use crate::stream::snapshot::frame::{Frame, Identity, Section};
+use crate::stream::snapshot::saved::{COUNTERS, HAS_MAIN, IS_FINISHED, PARTIALS};
+use crate::time::Timestamp;
+use crate::util::fnv::Fnv;
+use crate::util::wire::{put_bytes, put_i64, put_len, put_u64};
+use crate::value::Value;
+use crate::value::wire::{put_value, put_values};
+
+/// Which keys are written.
+type Filter<'f> = dyn FnMut(&Rule, &[Value]) -> bool + 'f;
+
+/// Writes all that an engine holds.
+pub(super) fn whole<E: Portable>(engine: &Engine<E>, out: &mut Vec<u8>) -> Identity {
+    Writer { engine, share: None, filter: None }.write(out)
+}
+
+/// Writes what an engine holds of some keys: one of several shares, of which the first has what
+/// cannot be divided.
+pub(super) fn shard<E: Portable>(
+    engine: &Engine<E>,
+    share: usize,
+    filter: &mut Filter<'_>,
+    out: &mut Vec<u8>,
+) {
+    Writer { engine, share: Some(share), filter: Some(filter) }.write(out);
+}
+
+struct Writer<'e, 'f, E: Event> {
+    engine: &'e Engine<E>,
+    share: Option<usize>,
+    filter: Option<&'f mut Filter<'f>>,
+}
+
+impl<E: Portable> Writer<'_, '_, E> {
+    fn write(mut self, out: &mut Vec<u8>) -> Identity {
+        let mut frame = Frame::begin(out);
+        let texts = texts(&self.engine.rules);
+        frame.section(Section::Engine, |out| self.engine(out));
+        frame.section(Section::Schema, |out| put_schema(out, &self.engine.schema));
+        frame.section(Section::Rules, |out| put_rules(out, &self.engine.rules, &texts));
+        frame.section(Section::Texts, |out| {
+            put_len(out, texts.len());
+            for rules in &texts {
+                let mut origin = Vec::new();
+                rules.write_origin(&mut origin);
+                put_bytes(out, &origin);
+            }
+        });
+        frame.section(Section::Buffer, |out| self.buffer(out));
+        frame.section(Section::Derived, |out| self.derived(out));
+        frame.section(Section::Suppressed, |out| self.suppressed(out));
+        frame.section(Section::Keys, |out| self.keys(out));
+        frame.end()
+    }
+
+    fn engine(&self, out: &mut Vec<u8>) {
+        let engine = self.engine;
+        let is_first = self.share.is_none_or(|share| share == 0);
+        out.push(
+            if engine.finished { IS_FINISHED } else { 0 }
+                | if engine.main.is_some() { HAS_MAIN } else { 0 },
+        );
+        // Of one engine at one moment: the numbers of events mean the same in all shares.
+        out.extend_from_slice(&self.share.map_or(0, |_| self.numbering()).to_le_bytes());
+        put_i64(out, engine.watermark.as_millis());
+        put_u64(out, engine.released);
+        let sources = engine.progress.saved();
+        put_len(out, sources.len());
+        for (name, watermark, idle) in sources {
+            put_bytes(out, name.as_bytes());
+            put_i64(out, watermark.as_millis());
+            out.push(u8::from(idle));
+        }
+        let mut stats = engine.stats();
+        put_len(out, COUNTERS);
+        for counter in stats.counters_mut() {
+            put_u64(out, if is_first { *counter } else { 0 });
+        }
+        match &engine.books.failure {
+            Some(PushError(Failure::Limit(failure))) => {
+                out.push(1);
+                put_bytes(out, failure.rule.as_bytes());
+                put_len(out, failure.key.len());
+                for (name, value) in &failure.key {
+                    put_bytes(out, name.as_bytes());
+                    put_value(out, value.as_ref());
+                }
+                put_len(out, failure.limit);
+                put_i64(out, failure.at.as_millis());
+            }
+            _ => out.push(0),
+        }
+    }
+
+    /// The same for all shares, and hardly ever for two engines; never 0.
+    fn numbering(&self) -> u64 {
+        let mut hash = Fnv::new();
+        let mut stats = self.engine.stats();
+        let mut number = |number: u64| hash.write(&number.to_le_bytes());
+        number(self.engine.released);
+        number(self.engine.watermark.as_millis().cast_unsigned());
+        stats.counters_mut().into_iter().for_each(|counter| number(*counter));
+        self.engine.rules.iter().for_each(|rule| number(rule.info.rule.version));
+        hash.finish() | 1
+    }
+
+    /// Whether an event belongs to this share: it has a rule and a key for it.
+    fn wants(&mut self, event: &E) -> bool {
+        let (Some(filter), Some(share)) = (&mut self.filter, self.share) else { return true };
+        let Some(route) = self.engine.routes.types.get(event.type_id().index()) else {
+            return share == 0;
+        };
+        let mut has_key = false;
+        for (rule, group) in &route.always {
+            let (_, fields) = &route.groups[*group as usize];
+            if let Some(key) = KeyRef::read(event, fields, &self.engine.groups.hasher) {
+                has_key = true;
+                if filter(&self.engine.rules[*rule as usize].info.rule, &key.to_key()) {
+                    return true;
+                }
+            }
+        }
+        // It is counted once that it has none.
+        !has_key && share == 0
+    }
+
+    fn buffer(&mut self, out: &mut Vec<u8>) {
+        let mut events: Vec<_> = (0..).zip(self.engine.buffer.in_order()).collect();
+        events.retain(|(_, event)| self.wants(event));
+        put_len(out, events.len());
+        let mut scratch = Vec::new();
+        for (number, event) in events {
+            put_u64(out, number);
+            put_event(out, event, &mut scratch);
+        }
+    }
+
+    fn derived(&mut self, out: &mut Vec<u8>) {
+        let mut events: Vec<_> = (0..).zip(self.engine.books.derived.iter()).collect();
+        events.retain(|(_, (_, event))| self.wants(event));
+        put_len(out, events.len());
+        let mut scratch = Vec::new();
+        for (number, (time, event)) in events {
+            put_u64(out, number);
+            put_i64(out, time.as_millis());
+            put_event(out, event, &mut scratch);
+        }
+    }
+
+    fn suppressed(&mut self, out: &mut Vec<u8>) {
+        let watermark = self.engine.watermark.as_millis();
+        for rule in &self.engine.rules {
+            let Some(quiet) = &rule.voice.quiet else { continue };
+            // What is kept quiet by something else than the key is so in all shares.
+            let is_by_key = rule.info.rule.suppress.as_ref().is_some_and(|by| by.by.is_none());
+            let mut entries: Vec<_> = quiet.entries().collect();
+            if let Some(filter) = self.filter.as_mut().filter(|_| is_by_key) {
+                entries.retain(|(_, key)| filter(&rule.info.rule, key));
+            }
+            put_len(out, entries.len());
+            for (until, key) in entries {
+                put_i64(out, until.as_millis().wrapping_sub(watermark));
+                put_values(out, key.iter().map(Value::as_ref));
+            }
+        }
+    }
+
+    fn keys(&mut self, out: &mut Vec<u8>) {
+        let engine = self.engine;
+        let mut keys = Keys::new(engine.rules.len() > 1, engine.watermark);
+        out.push(u8::from(keys.shares));
+        let mut image = Image::default();
+        for group in 0..u32::try_from(engine.groups.len()).unwrap_or(u32::MAX) {
+            let mut slots: Vec<(u32, &Slot)> = engine.groups.keys(group).slots().collect();
+            slots.sort_unstable_by_key(|(slot, _)| *slot);
+            for (_, slot) in slots {
+                let rule = |held: &Held| &engine.rules[held.rule as usize];
+                let mut held: SmallVec<[&Held; 1]> = slot.held().iter().collect();
+                if let Some(filter) = &mut self.filter {
+                    held.retain(|held| filter(&rule(held).info.rule, &slot.key));
+                }
+                if held.is_empty() {
+                    continue;
+                }
+                keys.begin(out, &slot.key, held.len());
+                for held in held {
+                    let Running { matcher, store, .. } = rule(held);
+                    matcher.export(store, &held.state, &mut image);
+                    keys.put(out, held, &image);
+                }
+            }
+        }
+    }
+}
+
+/// Writes keys one after the other.
+struct Keys {
+    /// Whether an event can be captured by several rules, so that it is looked for.
+    shares: bool,
+    watermark: i64,
+    /// The events that were written, by their numbers: where.
+    known: HashMap<u64, u64>,
+    /// The number of the last one.
+    last: u64,
+    body: Vec<u8>,
+    scratch: Vec<u8>,
+}
+
+impl Keys {
+    fn new(shares: bool, watermark: Timestamp) -> Keys {
+        Keys {
+            shares,
+            watermark: watermark.as_millis(),
+            known: HashMap::new(),
+            last: 0,
+            body: Vec::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Begins a key for which so many rules hold something.
+    fn begin(&mut self, out: &mut Vec<u8>, key: &[Value], rules: usize) {
+        put_values(out, key.iter().map(Value::as_ref));
+        put_len(out, rules);
+    }
+
+    fn put<E: Portable>(&mut self, out: &mut Vec<u8>, held: &Held, image: &Image<&E>) {
+        put_u64(out, u64::from(held.rule));
+        out.push(PARTIALS);
+        out.push(u8::from(held.armed < Timestamp::MAX));
+        if held.armed < Timestamp::MAX {
+            put_i64(out, held.armed.as_millis().wrapping_sub(self.watermark));
+        }
+        put_len(out, image.run_count());
+        put_len(out, image.events.len());
+        for (seq, event) in &image.events {
+            if self.shares {
+                let next = self.known.len() as u64;
+                let place = *self.known.entry(*seq).or_insert(next);
+                if place < next {
+                    put_u64(out, next - place);
+                    continue;
+                }
+            }
+            put_u64(out, 0);
+            put_i64(out, seq.wrapping_sub(self.last).cast_signed());
+            self.last = *seq;
+            put_event(out, *event, &mut self.scratch);
+        }
+        self.body.clear();
+        image.write(&mut self.body);
+        put_bytes(out, &self.body);
+    }
+}
+
+fn put_event<E: Portable>(out: &mut Vec<u8>, event: &E, scratch: &mut Vec<u8>) {
+    scratch.clear();
+    event.to_bytes(scratch);
+    put_bytes(out, scratch);
+}
+
+/// The rule sets that the rules are of, each once.
+fn texts<E: Event>(rules: &[Running<E>]) -> Vec<RuleSet> {
+    let mut texts: Vec<RuleSet> = Vec::new();
+    for text in rules.iter().filter_map(|rule| rule.text.as_ref()) {
+        // Rules of one set follow each other.
+        if !texts.iter().rev().any(|other| other.is(text)) {
+            texts.push(text.clone());
+        }
+    }
+    texts
+}
+
+fn put_rules<E: Event>(out: &mut Vec<u8>, rules: &[Running<E>], texts: &[RuleSet]) {
+    put_len(out, rules.len());
+    for running in rules {
+        let Running { info, matcher, is_text, text, voice, .. } = running;
+        put_bytes(out, info.rule.name.as_bytes());
+        out.extend_from_slice(&info.rule.version.to_le_bytes());
+        out.extend_from_slice(&matcher.program().layout().to_le_bytes());
+        put_len(out, info.rule.key.len());
+        out.push(u8::from(*is_text));
+        out.push(u8::from(voice.quiet.is_some()));
+        let text = text.as_ref().and_then(|text| texts.iter().position(|other| other.is(text)));
+        put_len(out, text.map_or(0, |text| text + 1));
+    }
+}
+
+fn put_schema(out: &mut Vec<u8>, schema: &Schema) {
+    put_len(out, schema.len());
+    for (_, EventType { name, fields, time, open }) in schema.types() {
+        put_bytes(out, name.as_bytes());
+        out.push(u8::from(*open));
+        put_len(out, time.map_or(0, |time| time.index() + 1));
+        put_len(out, fields.len());
+        for field in fields {
+            put_bytes(out, field.name.as_bytes());
+            out.push(u8::from(field.optional));
+            let (mut lists, mut ty) = (0, &field.ty);
+            while let FieldType::List(element) = ty {
+                (lists, ty) = (lists + 1, element);
+            }
+            put_len(out, lists);
+            out.push(match ty {
+                FieldType::Bool => 0,
+                FieldType::Int => 1,
+                FieldType::Float => 2,
+                FieldType::String => 3,
+                FieldType::Time => 4,
+                FieldType::Duration => 5,
+                FieldType::Ip => 6,
+                FieldType::Any | FieldType::List(_) => 7,
+            });
+        }
+    }
+}

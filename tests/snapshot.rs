@@ -1,0 +1,486 @@
+//! Snapshots: an engine that is made again goes on as if nothing had happened, whatever the rules
+//! and whenever it was; bytes that are no snapshot are refused.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use kleene::stream::{Builder, Ignore, Output, RestoreError, Verdict};
+use kleene::testing::{TEST_START, TestStep};
+use kleene::{Engine, Event as _, Record, RuleSet, Timestamp, Value};
+use kleene_test::files::rule_files;
+use kleene_test::random;
+use kleene_test::restore::{
+    Step, any_bytes_are_taken_or_refused, restoring_changes_nothing, with_checksum,
+};
+use kleene_test::text;
+use proptest::prelude::*;
+
+fn files(folder: &str) -> Vec<PathBuf> {
+    rule_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+}
+
+fn load(file: &Path) -> RuleSet {
+    RuleSet::from_path(file).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn builder(rules: &RuleSet, lateness: i64) -> Builder<Record> {
+    let builder = Engine::builder().rules(rules.clone());
+    builder.out_of_order(Duration::from_millis(lateness.unsigned_abs()))
+}
+
+/// Random numbers, the same in each run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, most: usize) -> usize {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap_or_default() % most.max(1)
+    }
+}
+
+/// The steps of all tests of some rules, one test an hour after the other.
+fn steps_of_tests(rules: &RuleSet) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut start = TEST_START;
+    for test in rules.tests() {
+        let mut last = start;
+        let shift = |at: Timestamp| start.plus_millis(at.millis_since(TEST_START));
+        for step in &test.steps {
+            match step {
+                TestStep::Event { ty, at, values, extra } => {
+                    last = shift(*at);
+                    steps.push(Step::Push(moved(rules, *ty, last, values, extra)));
+                }
+                TestStep::Advance(to) => {
+                    last = shift(*to);
+                    steps.push(Step::Advance(last));
+                }
+                TestStep::Expect(_) => {}
+            }
+        }
+        start = last.plus_millis(3_600_000);
+    }
+    steps
+}
+
+fn moved(
+    rules: &RuleSet,
+    ty: kleene::schema::TypeId,
+    at: Timestamp,
+    values: &[Value],
+    extra: &[(Arc<str>, Value)],
+) -> Record {
+    let mut values = values.to_vec();
+    if let Some(time) = rules.schema().ty(ty).time {
+        values[time.index()] = Value::Time(at);
+    }
+    Record::with_extra(ty, at, values, extra.to_vec())
+}
+
+/// Events of `known` in any order, close together, some of them late.
+fn made_up(rules: &RuleSet, known: &[Step], dice: &mut Dice) -> Vec<Step> {
+    let events: Vec<&Record> = known
+        .iter()
+        .filter_map(|step| match step {
+            Step::Push(event) => Some(event),
+            Step::Advance(_) => None,
+        })
+        .collect();
+    let mut at = TEST_START;
+    let mut steps = Vec::new();
+    for _ in 0..30 {
+        let gaps = [0, 0, 1, 700, 20_000, 61_000, 900_000, 7_200_000];
+        at = at.plus_millis(gaps[dice.below(gaps.len())]);
+        if events.is_empty() || dice.below(12) == 0 {
+            steps.push(Step::Advance(at.plus_millis(-1500)));
+            continue;
+        }
+        let event = events[dice.below(events.len())];
+        let back = [0, 0, 0, 400, 3000][dice.below(5)];
+        let time = at.plus_millis(-back);
+        steps.push(Step::Push(moved(rules, event.type_id(), time, event.values(), event.extra())));
+    }
+    steps
+}
+
+#[test]
+fn every_construct_goes_on_after_a_restart_at_any_moment() {
+    let (mut told, mut dice) = (0, Dice(7));
+    for file in files("testdata/suite").into_iter().chain(files("patterns")) {
+        let rules = load(&file);
+        let known = steps_of_tests(&rules);
+        let check = |lateness, steps: &[Step], restore: &mut dyn FnMut(usize) -> bool| {
+            restoring_changes_nothing(|| Some(builder(&rules, lateness)), steps, restore)
+                .unwrap_or_else(|different| panic!("{}: {different}", file.display()))
+        };
+        told += check(0, &known, &mut |_| true);
+        for _ in 0..6 {
+            let steps = made_up(&rules, &known, &mut dice);
+            told += check(2000, &steps, &mut |_| dice.below(2) == 0);
+        }
+    }
+    assert!(told > 5000, "only {told} matches and timeouts are compared");
+}
+
+/// The rule that says `pattern`, with more clauses; `None` where the language has no words for it.
+fn as_rules(pattern: &kleene::hir::Pattern, clauses: &str) -> Option<RuleSet> {
+    let text = text::rule(pattern).ok()?;
+    let (start, end) = (text.find("rule r {")?, text.rfind('}')?);
+    let rule = format!("{}{clauses}\n}}\n", &text[start..end]);
+    RuleSet::parse(&format!("event e {{ type: string, v: int }}\n{rule}")).ok()
+}
+
+/// Events that come up to some milliseconds too late.
+fn shuffled(events: &[Record], late: &[i64]) -> Vec<Step> {
+    let mut order: Vec<(i64, &Record)> = events
+        .iter()
+        .zip(late)
+        .map(|(event, late)| (event.time().as_millis().saturating_add(*late), event))
+        .collect();
+    order.sort_by_key(|(at, _)| *at);
+    order.into_iter().map(|(_, event)| Step::Push(event.clone())).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn restored_is_as_never_stopped(
+        pattern in random::pattern().prop_map(|pattern| pattern.repaired().build()),
+        events in random::stream(),
+        late in prop::collection::vec(0..4_i64, 13),
+        restore in prop::collection::vec(any::<bool>(), 13),
+        lateness in 0..3_i64,
+        clauses in prop::sample::select(vec![
+            "", "key v", "key type, v", "suppress 3ms", "key v suppress 5ms by 1",
+        ]),
+    ) {
+        let Some(rules) = as_rules(&pattern.0, clauses) else { return Ok(()) };
+        let steps = shuffled(&events.0, &late);
+        let done = restoring_changes_nothing(
+            || Some(builder(&rules, lateness)),
+            &steps,
+            |index| restore.get(index).copied().unwrap_or(true),
+        );
+        prop_assert!(done.is_ok(), "{}", done.unwrap_err());
+    }
+
+    #[test]
+    fn other_rules_go_on_as_if_they_had_been_replaced(
+        patterns in prop::collection::vec(
+            random::pattern().prop_map(|pattern| pattern.repaired().build()), 2),
+        edit in any::<bool>(),
+        events in random::stream(),
+        moment in 0..13_usize,
+    ) {
+        let Some(old) = as_rules(&patterns[0].0, "key v") else { return Ok(()) };
+        let new = if edit {
+            as_rules(&patterns[0].0, "key v emit { told: 1 }")
+        } else {
+            as_rules(&patterns[1].0, "key v")
+        };
+        let Some(new) = new else { return Ok(()) };
+        let (Ok(mut live), mut told) = (builder(&old, 1).build(), Vec::new()) else {
+            return Ok(());
+        };
+        let moment = moment.min(events.0.len());
+        for event in &events.0[..moment] {
+            live.push(event, &mut told).expect("it has not ended");
+            if live.stats().partials > 1500 {
+                return Ok(());
+            }
+        }
+        let bytes = live.snapshot();
+        let replaced = live.replace_rules(&new);
+        let restored = builder(&new, 1).restore(&[&bytes]);
+        let (Ok(replaced), Ok((mut restored, verdicts))) = (&replaced, restored) else {
+            prop_assert!(replaced.is_err());
+            return Ok(());
+        };
+        prop_assert_eq!(replaced, &verdicts);
+        let (mut expected, mut told) = (Vec::new(), Vec::new());
+        for event in &events.0[moment..] {
+            live.push(event, &mut expected).expect("it has not ended");
+            restored.push(event, &mut told).expect("it has not ended");
+        }
+        live.finish(&mut expected);
+        restored.finish(&mut told);
+        prop_assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn damage_is_noticed(
+        pattern in random::pattern().prop_map(|pattern| pattern.repaired().build()),
+        events in random::stream(),
+        at in any::<prop::sample::Index>(),
+        bit in 0..8_u8,
+        end in any::<prop::sample::Index>(),
+    ) {
+        let Some(rules) = as_rules(&pattern.0, "key v") else { return Ok(()) };
+        let Ok(mut engine) = builder(&rules, 1).build() else { return Ok(()) };
+        let steps: Vec<Step> = events.0.iter().cloned().map(Step::Push).collect();
+        for event in &events.0 {
+            engine.push(event, &mut Ignore).expect("it has not ended");
+            if engine.stats().partials > 1500 {
+                return Ok(());
+            }
+        }
+        let bytes = engine.snapshot();
+        let mut flipped = bytes.clone();
+        flipped[at.index(bytes.len())] ^= 1 << bit;
+        let refused = |bytes: &[u8]| builder(&rules, 1).restore(&[bytes]).err();
+        prop_assert!(matches!(
+            refused(&flipped),
+            Some(RestoreError::Damaged | RestoreError::NotASnapshot | RestoreError::Version(_))
+        ));
+        prop_assert_eq!(refused(&bytes[..end.index(bytes.len())]), Some(RestoreError::Damaged));
+        // A checksum that holds makes it no better; what comes of it is no panic.
+        any_bytes_are_taken_or_refused(builder(&rules, 1), &with_checksum(&flipped), &steps);
+    }
+}
+
+#[test]
+fn any_damage_that_the_checksum_hides_is_taken_or_refused() {
+    let mut dice = Dice(3);
+    let mut taken = 0;
+    for file in files("testdata/suite") {
+        let rules = load(&file);
+        let steps = steps_of_tests(&rules);
+        let Ok(mut engine) = builder(&rules, 2000).build() else { continue };
+        for step in &steps {
+            if let Step::Push(event) = step {
+                drop(engine.push(event, &mut Ignore));
+            }
+        }
+        let bytes = engine.snapshot();
+        for _ in 0..60 {
+            let mut damaged = bytes.clone();
+            for _ in 0..=dice.below(3) {
+                // After the header; numbers at their edges are where mistakes are.
+                let at = 12 + dice.below(bytes.len() - 16);
+                damaged[at] = [0, 1, 0x7f, 0x80, 0xff, damaged[at] ^ 1][dice.below(6)];
+            }
+            let damaged = with_checksum(&damaged);
+            taken += usize::from(builder(&rules, 2000).restore(&[&damaged]).is_ok());
+            any_bytes_are_taken_or_refused(
+                builder(&rules, 2000),
+                &damaged,
+                &steps[..steps.len().min(20)],
+            );
+        }
+    }
+    assert!(taken > 100, "only {taken} were taken: the damage never reaches what is inside");
+}
+
+const SHOP: &str = "event paid { order: int, at: time }
+    event sent { order: int, at: time }
+    rule slow { key order  match paid -> sent[at - paid.at > 1h] within 2d }
+    rule twice { key order  match paid{2} within 1d }";
+
+fn shop(ty: &str, order: i64, second: i64, rules: &RuleSet) -> Record {
+    let at = Timestamp::from_millis(1000 * second);
+    Record::from_fields(rules.schema(), ty, [("order", order.into()), ("at", at.into())]).unwrap()
+}
+
+/// An engine that has seen a payment of each of these orders.
+fn with_payments(orders: impl Iterator<Item = i64>) -> (RuleSet, Engine<Record>) {
+    let rules = RuleSet::parse(SHOP).unwrap();
+    let mut engine = builder(&rules, 5000).build().unwrap();
+    for order in orders {
+        engine.push(&shop("paid", order, order, &rules), &mut Ignore).unwrap();
+    }
+    (rules, engine)
+}
+
+#[test]
+fn shards_are_engines_of_their_own_and_one_together() {
+    let (rules, mut whole) = with_payments(0..100);
+    let shards = whole.snapshot_shards(3, |_, key| match key {
+        [Value::Int(order)] => usize::try_from(*order).unwrap(),
+        _ => 0,
+    });
+    let parts: Vec<&[u8]> = shards.iter().map(Vec::as_slice).collect();
+    let (mut merged, _) = builder(&rules, 5000).restore(&parts).unwrap();
+    assert_eq!(merged.stats(), whole.stats());
+    let mut open = 0;
+    let mut alone = Vec::new();
+    for part in &parts {
+        let (engine, _) = builder(&rules, 5000).restore(&[part]).unwrap();
+        open += engine.stats().partials;
+        alone.push(engine);
+    }
+    assert_eq!(open, whole.stats().partials);
+    let (mut expected, mut told, mut apart) = (Vec::new(), Vec::new(), Vec::new());
+    for order in 0..100 {
+        let event = shop("sent", order, 5000 + order / 10, &rules);
+        whole.push(&event, &mut expected).unwrap();
+        merged.push(&event, &mut told).unwrap();
+        alone[usize::try_from(order % 3).unwrap()].push(&event, &mut apart).unwrap();
+    }
+    whole.finish(&mut expected);
+    merged.finish(&mut told);
+    assert_eq!(told, expected);
+    assert!(expected.len() > 50, "{}", expected.len());
+    // Engines of their own, brought to one time, are one again.
+    let snapshots: Vec<Vec<u8>> = alone
+        .iter_mut()
+        .map(|engine| {
+            engine.advance(Timestamp::from_millis(5_020_000), &mut apart);
+            engine.snapshot()
+        })
+        .collect();
+    let parts: Vec<&[u8]> = snapshots.iter().map(Vec::as_slice).collect();
+    let (mut engine, _) = builder(&rules, 5000).restore(&parts).unwrap();
+    engine.finish(&mut apart);
+    let ids = |told: &[Output<Record>]| {
+        let mut ids: Vec<_> = told
+            .iter()
+            .map(|told| match told {
+                Output::Match(found) => found.id,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(ids(&apart), ids(&expected));
+    assert_eq!(engine.stats().matches, whole.stats().matches);
+}
+
+#[test]
+fn what_does_not_belong_together_is_refused() {
+    let (rules, one) = with_payments(0..10);
+    let (_, later) = with_payments(0..11);
+    let bytes = one.snapshot();
+    let refuse = |parts: &[&[u8]]| builder(&rules, 5000).restore(parts).unwrap_err();
+    assert_eq!(refuse(&[]), RestoreError::Nothing);
+    assert_eq!(refuse(&[b"PK\x03\x04"]), RestoreError::NotASnapshot);
+    assert_eq!(refuse(&[b""]), RestoreError::Damaged);
+    let mut newer = bytes.clone();
+    newer[8] = 9;
+    assert_eq!(refuse(&[&newer]), RestoreError::Version(9));
+    assert_eq!(refuse(&[&bytes, &later.snapshot()]), RestoreError::OtherTime);
+    assert_eq!(refuse(&[&bytes, &bytes]), RestoreError::Overlap("slow".into()));
+    let other = RuleSet::parse(&SHOP.replace("{2}", "{3}")).unwrap();
+    let other = builder(&other, 5000).build().unwrap().snapshot();
+    assert_eq!(refuse(&[&bytes, &other]), RestoreError::OtherRules("twice".into()));
+    for error in [refuse(&[]), refuse(&[b"PK"]), refuse(&[&newer]), refuse(&[&bytes, &other])] {
+        assert!(!error.to_string().is_empty());
+    }
+}
+
+#[test]
+fn what_becomes_of_each_rule_is_told() {
+    let (_, engine) = with_payments(0..10);
+    let bytes = engine.snapshot();
+    let new = SHOP
+        .replace("rule twice { key order  match paid{2}", "rule thrice { match paid{3}")
+        .replace("> 1h", "> 2h");
+    let new = RuleSet::parse(&new).unwrap();
+    let (restored, verdicts) = builder(&new, 5000).restore(&[&bytes]).unwrap();
+    assert_eq!(
+        verdicts.to_string(),
+        "slow: kept (4 partial matches)\nthrice: added\ntwice: removed (4 partial matches dropped)"
+    );
+    assert_eq!((restored.stats().partials, restored.stats().buffered), (4, 6));
+}
+
+#[cfg(feature = "derive")]
+mod own_types {
+    use kleene::event::Portable;
+    use kleene::{Event, Pattern};
+
+    use super::*;
+
+    #[derive(Clone, Debug, Event, PartialEq)]
+    struct Login {
+        user: u32,
+        ok: bool,
+        at: Timestamp,
+    }
+
+    impl Portable for Login {
+        fn to_bytes(&self, out: &mut Vec<u8>) {
+            out.extend(self.user.to_le_bytes());
+            out.push(u8::from(self.ok));
+            out.extend(self.at.as_millis().to_le_bytes());
+        }
+
+        fn from_bytes(bytes: &[u8]) -> Option<Login> {
+            let (user, rest) = bytes.split_first_chunk()?;
+            let (ok, at) = rest.split_first()?;
+            let at = i64::from_le_bytes(at.try_into().ok()?);
+            let user = u32::from_le_bytes(*user);
+            Some(Login { user, ok: *ok == 1, at: Timestamp::from_millis(at) })
+        }
+    }
+
+    fn login(user: u32, ok: bool, second: i64) -> Login {
+        Login { user, ok, at: Timestamp::from_millis(1000 * second) }
+    }
+
+    fn guessed(fails: u32) -> Pattern<Login> {
+        let fails = Pattern::begin("fails").when(|login: &Login| !login.ok).times(fails);
+        let hit = fails.followed_by("hit").when(|login: &Login| login.ok);
+        hit.within(Duration::from_secs(60)).key("user").build().unwrap()
+    }
+
+    #[test]
+    fn events_and_patterns_of_rust_go_on_by_name_and_version() {
+        let text = RuleSet::parse(
+            "event login { user: int, ok: bool, at: time }
+             rule back { key user  match login[ok] -> login[not ok] within 1m }",
+        )
+        .unwrap();
+        let builder = |pattern: &Pattern<Login>| {
+            Engine::builder().pattern("guessed", pattern).rules(text.clone())
+        };
+        let mut engine = builder(&guessed(2)).build().unwrap();
+        for (user, ok, second) in [(1, false, 1), (2, true, 2), (1, false, 3)] {
+            engine.push(&login(user, ok, second), &mut Ignore).unwrap();
+        }
+        let bytes = engine.snapshot();
+        let (mut restored, verdicts) = builder(&guessed(2)).restore(&[&bytes]).unwrap();
+        assert!(verdicts.rules.iter().all(|change| change.verdict == Verdict::Unchanged));
+        let (mut expected, mut told) = (Vec::new(), Vec::new());
+        for event in [login(1, true, 4), login(2, false, 5)] {
+            engine.push(&event, &mut expected).unwrap();
+            restored.push(&event, &mut told).unwrap();
+        }
+        assert_eq!((told.len(), &told), (2, &expected));
+        // Another pattern of that name starts anew; the other rule goes on.
+        let (other, verdicts) = builder(&guessed(3)).restore(&[&bytes]).unwrap();
+        let kept: Vec<_> =
+            verdicts.rules.iter().map(|change| (change.kept, change.dropped)).collect();
+        assert_eq!((kept, other.stats().partials), (vec![(0, 2), (1, 0)], 1));
+        // Bytes of another type are told as what they are.
+        let (rules, records) = with_payments(0..1);
+        drop(rules);
+        let error = builder(&guessed(2)).restore(&[&records.snapshot()]).unwrap_err();
+        assert_eq!(error, RestoreError::Event);
+    }
+}
+
+#[test]
+fn a_rule_whose_text_is_not_known_starts_anew() {
+    let (rules, _) = with_payments(0..0);
+    let schema = Arc::new(rules.schema().clone());
+    let alone = |rules: &RuleSet| {
+        let rule = Arc::new(rules.rule("twice").unwrap().clone());
+        Engine::<Record>::builder().rule(schema.clone(), rule)
+    };
+    let mut engine = alone(&rules).build().unwrap();
+    engine.push(&shop("paid", 1, 1, &rules), &mut Ignore).unwrap();
+    let bytes = engine.snapshot();
+    let (same, verdicts) = alone(&rules).restore(&[&bytes]).unwrap();
+    assert_eq!((same.stats().partials, &verdicts.rules[0].verdict), (1, &Verdict::Unchanged));
+    let edited = RuleSet::parse(&SHOP.replace("{2}", "{3}")).unwrap();
+    let (anew, verdicts) = alone(&edited).restore(&[&bytes]).unwrap();
+    assert_eq!(anew.stats().partials, 0);
+    assert_eq!(
+        verdicts.to_string(),
+        "twice: reset, the snapshot does not hold its text as it was (1 partial match dropped)"
+    );
+}
