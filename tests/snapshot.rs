@@ -281,15 +281,16 @@ const SHOP: &str = "event paid { order: int, at: time }
 
 fn shop(ty: &str, order: i64, second: i64, rules: &RuleSet) -> Record {
     let at = Timestamp::from_millis(1000 * second);
-    Record::from_fields(rules.schema(), ty, [("order", order.into()), ("at", at.into())]).unwrap()
+    Record::from_fields(rules.schema(), ty, [("order", order.into()), ("at", at.into())])
+        .expect("they fit")
 }
 
 /// An engine that has seen a payment of each of these orders.
 fn with_payments(orders: impl Iterator<Item = i64>) -> (RuleSet, Engine<Record>) {
-    let rules = RuleSet::parse(SHOP).unwrap();
-    let mut engine = builder(&rules, 5000).build().unwrap();
+    let rules = RuleSet::parse(SHOP).expect("they have no mistake");
+    let mut engine = builder(&rules, 5000).build().expect("they can be run");
     for order in orders {
-        engine.push(&shop("paid", order, order, &rules), &mut Ignore).unwrap();
+        engine.push(&shop("paid", order, order, &rules), &mut Ignore).expect("it has not ended");
     }
     (rules, engine)
 }
@@ -424,7 +425,7 @@ mod own_types {
     fn guessed(fails: u32) -> Pattern<Login> {
         let fails = Pattern::begin("fails").when(|login: &Login| !login.ok).times(fails);
         let hit = fails.followed_by("hit").when(|login: &Login| login.ok);
-        hit.within(Duration::from_secs(60)).key("user").build().unwrap()
+        hit.within(Duration::from_mins(1)).key("user").build().expect("it can be built")
     }
 
     #[test]

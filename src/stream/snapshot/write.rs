@@ -196,7 +196,8 @@ impl<E: Portable> Writer<'_, '_, E> {
                 if held.is_empty() {
                     continue;
                 }
-                keys.begin(out, &slot.key, held.len());
+                put_values(out, slot.key.iter().map(Value::as_ref));
+                put_len(out, held.len());
                 for held in held {
                     let Running { matcher, store, .. } = rule(held);
                     matcher.export(store, &held.state, &mut image);
@@ -230,12 +231,6 @@ impl Keys {
             body: Vec::new(),
             scratch: Vec::new(),
         }
-    }
-
-    /// Begins a key for which so many rules hold something.
-    fn begin(&mut self, out: &mut Vec<u8>, key: &[Value], rules: usize) {
-        put_values(out, key.iter().map(Value::as_ref));
-        put_len(out, rules);
     }
 
     fn put<E: Portable>(&mut self, out: &mut Vec<u8>, held: &Held, image: &Image<&E>) {
