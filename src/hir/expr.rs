@@ -199,7 +199,7 @@ pub struct ValueSet {
 impl ValueSet {
     /// Adds a constant.
     pub fn insert(&mut self, value: &Value) {
-        self.values.insert(normal(value.as_ref()).to_value());
+        self.values.insert(Lookup::key(value.as_ref()));
     }
 
     /// Adds the network of the addresses that share the first `prefix` bits with `address`.
@@ -212,7 +212,7 @@ impl ValueSet {
         if value.is_null() {
             return false;
         }
-        self.values.contains(&Lookup(normal(value)))
+        self.values.contains(&Lookup::new(value))
             || match value {
                 ValueRef::Ip(ip) => {
                     self.networks.iter().any(|(network, prefix)| in_network(ip, *network, *prefix))
@@ -235,8 +235,20 @@ fn normal(value: ValueRef<'_>) -> ValueRef<'_> {
     }
 }
 
-/// A value that is looked up without owning it.
-struct Lookup<'a>(ValueRef<'a>);
+/// A value that is looked up among [keys](Lookup::key) as conditions compare, without owning it.
+pub(crate) struct Lookup<'a>(ValueRef<'a>);
+
+impl<'a> Lookup<'a> {
+    /// What finds the keys that equal `value`.
+    pub(crate) fn new(value: ValueRef<'a>) -> Lookup<'a> {
+        Lookup(normal(value))
+    }
+
+    /// The one form of a value and of all that equal it.
+    pub(crate) fn key(value: ValueRef<'_>) -> Value {
+        normal(value).to_value()
+    }
+}
 
 impl Hash for Lookup<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {

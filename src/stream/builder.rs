@@ -31,6 +31,7 @@ pub struct Builder<E: Event> {
     pub(super) strategy: Strategy,
     pub(super) limits: Limits,
     pub(super) per_key: exec::Limits,
+    pub(super) indexed: bool,
 }
 
 /// A rule that an engine is to run.
@@ -66,7 +67,7 @@ impl<E: Event> fmt::Debug for Builder<E> {
             .field("rules", &rules)
             .field("strategy", &self.strategy)
             .field("limits", &(self.limits, self.per_key))
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -84,6 +85,7 @@ impl<E: Event> Builder<E> {
             strategy: Strategy::Sorted,
             limits: Limits { buffered: 10_000_000, partials: 50_000_000, suppressed: 10_000_000 },
             per_key: exec::Limits::default(),
+            indexed: true,
         }
     }
 
@@ -185,6 +187,15 @@ impl<E: Event> Builder<E> {
         self
     }
 
+    /// Every rule looks at each event of its types, whether it can start with it or not. For tests:
+    /// it changes nothing but speed.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without_index(mut self) -> Self {
+        self.indexed = false;
+        self
+    }
+
     /// Makes the engine. Fails where a rule cannot be run, or does not fit the events.
     pub fn build(self) -> Result<Engine<E>, BuildError> {
         let own = E::schema().map(Arc::new);
@@ -203,7 +214,7 @@ impl<E: Event> Builder<E> {
         for rule in &mut rules {
             rule.group = groups.join(&rule.info.rule);
         }
-        let routes = Routes::new(&schema, &rules, &groups);
+        let routes = Routes::new(&schema, &rules, &groups, self.indexed);
         Ok(Engine::new(schema, rules, groups, routes, self.strategy, self.limits, self.per_key))
     }
 }

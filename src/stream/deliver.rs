@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use crate::event::Event;
 use crate::stream::engine::Engine;
 use crate::stream::groups::Visit;
+use crate::stream::index::Seat;
 use crate::stream::sink::Sink;
 use crate::time::Timestamp;
 
@@ -84,7 +85,7 @@ impl<E: Event> Engine<E> {
         if seq.is_multiple_of(FORGET_EVERY) {
             self.forget(event.time());
         }
-        let Engine { rules, groups, routes, timers, books, .. } = self;
+        let Engine { rules, groups, routes, timers, books, found, .. } = self;
         let Some(route) = routes.types.get(event.type_id().index()) else { return };
         let visits = route.groups.iter();
         let mut visits: SmallVec<[Option<Visit<'_>>; 1]> =
@@ -92,7 +93,19 @@ impl<E: Event> Engine<E> {
         if visits.iter().any(Option::is_none) {
             books.stats.keyless += 1;
         }
-        for &(index, visit) in &route.always {
+        found.clear();
+        if let Some(index) = &route.index {
+            index.find(event, found);
+            for (place, visit) in (0..).zip(&visits) {
+                let Some(Visit { group, slot: Some(slot), .. }) = visit else { continue };
+                let held = groups.keys(*group).slot(*slot).held().iter().map(|held| held.rule);
+                let held = held.filter(|rule| route.is_indexed(*rule));
+                found.extend(held.map(|rule| (rule, place)));
+            }
+            found.sort_unstable();
+            found.dedup();
+        }
+        for (index, visit) in merged(&route.always, found) {
             if let Some(visit) = &mut visits[visit as usize] {
                 let keys = groups.keys_mut(visit.group);
                 let rule = &mut rules[index as usize];
@@ -151,4 +164,14 @@ impl<E: Event> Engine<E> {
             groups.keys_mut(group).tidy(slot);
         }
     }
+}
+
+/// What is in either of two lists that are in order, in order.
+fn merged<'a>(a: &'a [Seat], b: &'a [Seat]) -> impl Iterator<Item = Seat> + 'a {
+    let (mut a, mut b) = (a.iter().copied().peekable(), b.iter().copied().peekable());
+    std::iter::from_fn(move || match (a.peek(), b.peek()) {
+        (Some(first), Some(second)) if second < first => b.next(),
+        (None, _) => b.next(),
+        _ => a.next(),
+    })
 }

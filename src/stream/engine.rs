@@ -10,6 +10,7 @@ use crate::schema::Schema;
 use crate::stream::builder::Builder;
 use crate::stream::failure::{Failure, PushError};
 use crate::stream::groups::Groups;
+use crate::stream::index::Seat;
 use crate::stream::reorder::Reorder;
 use crate::stream::routes::Routes;
 use crate::stream::running::Running;
@@ -44,6 +45,8 @@ pub struct Engine<E: Event> {
     pub(super) main: Option<SourceId>,
     /// Scratch for timers that have come up.
     pub(super) due: Vec<Timer>,
+    /// Scratch for the rules that an event is looked up for.
+    pub(super) found: Vec<Seat>,
 }
 
 impl<E: Event> fmt::Debug for Engine<E> {
@@ -87,6 +90,7 @@ impl<E: Event> Engine<E> {
             finished: false,
             main: None,
             due: Vec::new(),
+            found: Vec::new(),
         }
     }
 

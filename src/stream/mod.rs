@@ -80,6 +80,7 @@ mod engine;
 mod failure;
 mod groups;
 mod id;
+mod index;
 mod partition;
 mod relink;
 mod reorder;

@@ -323,7 +323,7 @@ impl<E: Event> Engine<E> {
         }
         self.books.stats.partials -= replacement.dropped();
         self.schema = schema;
-        self.routes = Routes::new(&self.schema, &self.rules, &self.groups);
+        self.routes = Routes::new(&self.schema, &self.rules, &self.groups, self.routes.indexed);
         Ok(replacement)
     }
 

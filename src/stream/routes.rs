@@ -4,8 +4,9 @@ use hashbrown::HashMap;
 
 use crate::event::Event;
 use crate::hir::expr::FieldRef;
-use crate::schema::Schema;
+use crate::schema::{Schema, TypeId};
 use crate::stream::groups::Groups;
+use crate::stream::index::{Index, Seat};
 use crate::stream::running::Running;
 
 /// Which rules see which events.
@@ -13,6 +14,8 @@ use crate::stream::running::Running;
 pub(crate) struct Routes {
     /// By type id.
     pub(super) types: Vec<Route>,
+    /// Whether rules are looked up that can start with an event; else they all see it.
+    pub(super) indexed: bool,
 }
 
 /// What becomes of the events of one type.
@@ -23,12 +26,45 @@ pub(super) struct Route {
     /// The groups of which some rule sees the type, each with the fields of its key.
     pub(super) groups: Vec<(u32, Box<[FieldRef]>)>,
     /// The rules that see each event, in order, each with its group's place in `groups`.
-    pub(super) always: Vec<(u32, u32)>,
+    pub(super) always: Vec<Seat>,
+    /// The others: they see the events that they can start with, and those of the keys for which
+    /// they have something open.
+    pub(super) index: Option<Index>,
+    /// A bit for each rule, set where it is one of the others.
+    others: Vec<u64>,
+}
+
+impl Route {
+    /// Whether a rule is one of the `index`.
+    #[inline]
+    pub(super) fn is_indexed(&self, rule: u32) -> bool {
+        self.others.get(rule as usize / 64).is_some_and(|bits| bits >> (rule % 64) & 1 == 1)
+    }
+
+    /// Makes the index. All rules are in `always`.
+    fn index<E: Event>(&mut self, ty: TypeId, rules: &[Running<E>]) {
+        let all = self.always.clone();
+        self.index =
+            Index::new(ty, &mut self.always, |rule| rules[rule as usize].matcher.program());
+        let mut always = self.always.iter().peekable();
+        for seat in all {
+            if always.next_if_eq(&&seat).is_none() {
+                let word = seat.0 as usize / 64;
+                self.others.resize(self.others.len().max(word + 1), 0);
+                self.others[word] |= 1 << (seat.0 % 64);
+            }
+        }
+    }
 }
 
 impl Routes {
     /// For events of the types of `schema`, of which the rules declare some.
-    pub(crate) fn new<E: Event>(schema: &Schema, rules: &[Running<E>], groups: &Groups) -> Routes {
+    pub(super) fn new<E: Event>(
+        schema: &Schema,
+        rules: &[Running<E>],
+        groups: &Groups,
+        indexed: bool,
+    ) -> Routes {
         let mut routes: Vec<Route> = Vec::new();
         routes.resize_with(schema.len(), Route::default);
         let mut places = HashMap::new();
@@ -53,6 +89,11 @@ impl Routes {
                 route.always.push((index, place));
             }
         }
-        Routes { types: routes }
+        if indexed {
+            for (route, ty) in routes.iter_mut().zip(0..) {
+                route.index(TypeId::new(ty), rules);
+            }
+        }
+        Routes { types: routes, indexed }
     }
 }

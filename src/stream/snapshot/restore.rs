@@ -369,7 +369,7 @@ struct Old<E: Event> {
 
 impl<E: Portable> Old<E> {
     fn build(builder: Builder<E>, saved: &Saved<'_, E>) -> Result<Old<E>, RestoreError> {
-        let Builder { rules: given, strategy, limits, per_key } = builder;
+        let Builder { rules: given, strategy, limits, per_key, indexed } = builder;
         let own = E::schema().map(Arc::new);
         let mut declared: Vec<Arc<Schema>> =
             given.iter().filter_map(|given| given.schema.clone()).collect();
@@ -436,7 +436,7 @@ impl<E: Portable> Old<E> {
         for rule in &mut started {
             rule.group = groups.join(&rule.info.rule);
         }
-        let routes = Routes::new(&schema, &started, &groups);
+        let routes = Routes::new(&schema, &started, &groups, indexed);
         let engine = Engine::new(schema, started, groups, routes, strategy, limits, per_key);
         Ok(Old { engine, places, lost, declared, new_texts })
     }

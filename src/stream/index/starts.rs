@@ -1,0 +1,297 @@
+//! What an event has to be like, so that a rule can start with it: read off the conditions on the
+//! edges that leave the start of the rule's automaton.
+//!
+//! What is found is what must hold at least: an event that does not fulfil it would be looked at in
+//! vain. Divisions by zero are counted, so nothing is concluded from what is evaluated only after
+//! something that may divide by zero: whoever leaves out the rule leaves out no count.
+
+use crate::hir::eval;
+use crate::hir::expr::{BinaryOp, Lookup, Set};
+use crate::hir::functions::Callee;
+use crate::hir::{ConditionId, Expr, Test};
+use crate::nfa::{Action, Guard, GuardId, Program};
+use crate::schema::TypeId;
+use crate::value::Value;
+
+/// The most ways to start that are told apart.
+const MAX_WAYS: usize = 16;
+
+/// The most values of a list that are looked up one by one.
+const MAX_ATOMS: usize = 1000;
+
+/// With which events of a type a rule can start.
+#[derive(Debug)]
+pub(super) enum Starts<'a> {
+    /// Perhaps with any.
+    Always,
+    /// With those that fulfil one of these ways: for each, all clauses hold, of which there is at
+    /// least one.
+    If(Vec<Vec<Clause<'a>>>),
+}
+
+/// At least one of these holds.
+pub(super) type Clause<'a> = Vec<Atom<'a>>;
+
+/// What can be looked up in an index.
+#[derive(Clone, Debug)]
+pub(super) enum Atom<'a> {
+    /// The expression has this value, which is in the form of a [key](Lookup::key).
+    Equal(&'a Expr, Value),
+    /// The expression has a value between these, both included.
+    Between(&'a Expr, Option<Value>, Option<Value>),
+}
+
+impl<'a> Starts<'a> {
+    /// Of a rule over events of type `ty`.
+    pub(super) fn of(program: &'a Program, ty: TypeId) -> Starts<'a> {
+        let reader = Reader { program, ty };
+        let mut ways = Vec::new();
+        for edge in program.edges(program.start) {
+            match edge.action {
+                Action::Take { .. } => ways.extend(reader.guard(edge.guard)),
+                Action::Stop if reader.may_divide(edge.guard) => return Starts::Always,
+                _ => {}
+            }
+        }
+        // What breaks the silence is remembered, too.
+        if let Some(silence) = &program.silence {
+            ways.extend(reader.condition(silence.condition));
+        }
+        if ways.iter().any(|way| way.clauses.is_empty()) {
+            return Starts::Always;
+        }
+        Starts::If(ways.into_iter().map(|way| way.clauses).collect())
+    }
+}
+
+/// What must hold, as far as it is known.
+#[derive(Clone, Debug, Default)]
+struct Way<'a> {
+    clauses: Vec<Clause<'a>>,
+    /// Whether nothing is concluded from what comes after it.
+    is_closed: bool,
+}
+
+struct Reader<'a> {
+    program: &'a Program,
+    ty: TypeId,
+}
+
+impl<'a> Reader<'a> {
+    /// The ways in which a guard can be open before anything was captured.
+    fn guard(&self, guard: GuardId) -> Vec<Way<'a>> {
+        match &self.program.guards[guard.index()] {
+            Guard::False => Vec::new(),
+            Guard::Condition(condition) => self.condition(*condition),
+            Guard::Or(parts) => parts.iter().flat_map(|part| self.guard(*part)).collect(),
+            Guard::And(parts) => {
+                let mut ways = vec![Way::default()];
+                for part in parts {
+                    ways = and(ways, &self.guard(*part));
+                }
+                ways
+            }
+            Guard::Not(inner) => {
+                vec![Way { clauses: Vec::new(), is_closed: self.may_divide(*inner) }]
+            }
+            // True, or all about what was captured before.
+            _ => vec![Way::default()],
+        }
+    }
+
+    fn condition(&self, id: ConditionId) -> Vec<Way<'a>> {
+        let condition = &self.program.conditions[id.index()];
+        if condition.ty.is_some_and(|ty| ty != self.ty) {
+            return Vec::new();
+        }
+        let mut way = Way::default();
+        test(&condition.test, &mut way);
+        vec![way]
+    }
+
+    fn may_divide(&self, guard: GuardId) -> bool {
+        match &self.program.guards[guard.index()] {
+            Guard::Condition(id) => {
+                let mut way = Way::default();
+                test(&self.program.conditions[id.index()].test, &mut way);
+                way.is_closed
+            }
+            Guard::Not(inner) => self.may_divide(*inner),
+            Guard::And(parts) | Guard::Or(parts) => parts.iter().any(|part| self.may_divide(*part)),
+            _ => false,
+        }
+    }
+}
+
+/// The ways in which one of `ways` and then one of `parts` is open.
+fn and<'a>(ways: Vec<Way<'a>>, parts: &[Way<'a>]) -> Vec<Way<'a>> {
+    let is_small = ways.len() * parts.len() <= MAX_WAYS;
+    let mut both = Vec::new();
+    for mut way in ways {
+        if way.is_closed {
+            both.push(way);
+        } else if is_small {
+            for part in parts {
+                let clauses = way.clauses.iter().chain(&part.clauses).cloned().collect();
+                both.push(Way { clauses, is_closed: part.is_closed });
+            }
+        } else {
+            way.is_closed = true;
+            both.push(way);
+        }
+    }
+    both
+}
+
+fn test<'a>(of: &'a Test, way: &mut Way<'a>) {
+    match of {
+        Test::True => {}
+        Test::Expr(expr) => conjunction(expr, way),
+        // What a closure of the host does is its own business.
+        Test::Host { .. } => way.is_closed = true,
+        Test::All(tests) => tests.iter().for_each(|part| test(part, way)),
+    }
+}
+
+fn conjunction<'a>(expr: &'a Expr, way: &mut Way<'a>) {
+    if way.is_closed {
+        return;
+    }
+    match expr {
+        Expr::Binary(BinaryOp::And, a, b) => {
+            conjunction(a, way);
+            conjunction(b, way);
+        }
+        _ if may_divide(expr) => way.is_closed = true,
+        _ => way.clauses.extend(clause(expr)),
+    }
+}
+
+/// What holds at least where `expr` does.
+fn clause(expr: &Expr) -> Option<Clause<'_>> {
+    Some(match expr {
+        Expr::Binary(BinaryOp::Or, a, b) => {
+            let mut atoms = clause(a)?;
+            atoms.extend(clause(b)?);
+            (atoms.len() <= MAX_ATOMS).then_some(atoms)?
+        }
+        Expr::Binary(BinaryOp::And, a, b) => clause(a).or_else(|| clause(b))?,
+        Expr::Binary(op, a, b) => {
+            // With the constant on the right.
+            let (op, of, bound) = match (literal(a), literal(b)) {
+                (None, Some(bound)) => (*op, a, bound),
+                (Some(bound), None) => (mirrored(*op), b, bound),
+                _ => return None,
+            };
+            let of = is_read(of).then_some(&**of)?;
+            vec![match op {
+                BinaryOp::Eq => {
+                    Atom::Equal(of, Lookup::key(is_simple(&bound).then_some(&bound)?.as_ref()))
+                }
+                BinaryOp::Lt | BinaryOp::Le => Atom::Between(of, None, Some(bound)),
+                BinaryOp::Gt | BinaryOp::Ge => Atom::Between(of, Some(bound), None),
+                _ => return None,
+            }]
+        }
+        Expr::In(of, set) => {
+            let of = is_read(of).then_some(&**of)?;
+            match &**set {
+                Set::Values(set) => {
+                    let is_small = set.networks.is_empty() && set.values.len() <= MAX_ATOMS;
+                    if !is_small || !set.values.iter().all(is_simple) {
+                        return None;
+                    }
+                    set.values.iter().map(|value| Atom::Equal(of, value.clone())).collect()
+                }
+                Set::Range(low, high) => {
+                    vec![Atom::Between(of, Some(literal(low)?), Some(literal(high)?))]
+                }
+                Set::Expr(_) => return None,
+            }
+        }
+        Expr::Field(_) => vec![Atom::Equal(expr, Value::Bool(true))],
+        _ => return None,
+    })
+}
+
+/// The operator that says the same with its sides swapped.
+fn mirrored(op: BinaryOp) -> BinaryOp {
+    match op {
+        BinaryOp::Lt => BinaryOp::Gt,
+        BinaryOp::Le => BinaryOp::Ge,
+        BinaryOp::Gt => BinaryOp::Lt,
+        BinaryOp::Ge => BinaryOp::Le,
+        BinaryOp::Eq => BinaryOp::Eq,
+        // What has no mirror image is not looked up.
+        _ => BinaryOp::Ne,
+    }
+}
+
+fn literal(expr: &Expr) -> Option<Value> {
+    match expr {
+        Expr::Literal(value) => Some(value.clone()),
+        Expr::Neg(inner) if matches!(**inner, Expr::Literal(_)) => Some(eval::constant(expr)),
+        _ => None,
+    }
+}
+
+/// Whether equal values have one [key](Lookup::key).
+fn is_simple(value: &Value) -> bool {
+    !matches!(value, Value::Null | Value::List(_) | Value::Record(_))
+}
+
+/// Whether an expression is read from the event alone, without closures of the host.
+fn is_read(expr: &Expr) -> bool {
+    let inner = |expr: &Expr| is_read(expr) || literal(expr).is_some();
+    match expr {
+        Expr::Field(_) => true,
+        Expr::Neg(x) => is_read(x),
+        Expr::Binary(op, a, b) => {
+            use BinaryOp::{Add, Div, Mul, Rem, Sub};
+            matches!(op, Add | Sub | Mul | Div | Rem)
+                && (is_read(a) || is_read(b))
+                && inner(a)
+                && inner(b)
+        }
+        Expr::Call(Callee::BuiltIn(_), args) => args.iter().any(is_read) && args.iter().all(inner),
+        _ => false,
+    }
+}
+
+/// Whether evaluating an expression may divide by zero or call the host.
+fn may_divide(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(_)
+        | Expr::Field(_)
+        | Expr::Captured(_)
+        | Expr::Register(_)
+        | Expr::Key(_)
+        | Expr::Match(_) => false,
+        // Its argument is evaluated for events that were captured.
+        Expr::Aggregate(_) => true,
+        Expr::Not(x) | Expr::Neg(x) | Expr::IsNull(x) | Expr::Regex(x, _) => may_divide(x),
+        Expr::Binary(op, a, b) => {
+            let divides = matches!(op, BinaryOp::Div | BinaryOp::Rem)
+                && !literal(b).is_some_and(|divisor| match divisor {
+                    Value::Int(divisor) | Value::Duration(divisor) => divisor != 0,
+                    Value::Float(divisor) => divisor != 0.0,
+                    _ => false,
+                });
+            divides || may_divide(a) || may_divide(b)
+        }
+        Expr::In(x, set) => {
+            may_divide(x)
+                || match &**set {
+                    Set::Values(_) => false,
+                    Set::Range(low, high) => may_divide(low) || may_divide(high),
+                    Set::Expr(list) => may_divide(list),
+                }
+        }
+        Expr::If(parts) => parts.iter().any(may_divide),
+        Expr::Call(callee, args) => {
+            matches!(callee, Callee::Host(_)) || args.iter().any(may_divide)
+        }
+        Expr::List(items) => items.iter().any(may_divide),
+        Expr::Record(fields) => fields.iter().any(|(_, value)| may_divide(value)),
+    }
+}

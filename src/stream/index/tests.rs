@@ -1,0 +1,156 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::event::Record;
+use crate::nfa::Program;
+use crate::ruleset::RuleSet;
+use crate::time::Timestamp;
+
+const TYPES: &str = "
+    event e { n: int?, x: float?, name: string, ip: ip, ok: bool, at: time }
+    event f { n: int?, at: time }
+    list nets: ip = [\"10.0.0.0/8\"]
+";
+
+struct Indexed {
+    rules: RuleSet,
+    always: Vec<Seat>,
+    index: Option<Index>,
+}
+
+/// An index over rules with these steps first.
+fn indexed(firsts: &[&str]) -> Indexed {
+    let rules = firsts
+        .iter()
+        .enumerate()
+        .map(|(number, first)| format!("rule r{number} {{ match {first} -> f within 1m }}\n"));
+    let text = TYPES.to_owned() + &rules.collect::<String>();
+    let rules = RuleSet::parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    let programs: Vec<Program> = rules
+        .rules()
+        .iter()
+        .map(|rule| Program::new(&rule.pattern).expect("it can be compiled"))
+        .collect();
+    let ty = rules.schema().type_id("e").expect("it is declared");
+    let mut always: Vec<Seat> = (0..).zip(&programs).map(|(rule, _)| (rule, 0)).collect();
+    let index = Index::new(ty, &mut always, |rule| &programs[rule as usize]);
+    Indexed { rules, always, index }
+}
+
+impl Indexed {
+    /// The rules that are found for an event.
+    fn found(&self, fields: &[(&str, Value)]) -> Vec<u32> {
+        let defaults = [
+            ("name", Value::from("")),
+            ("ip", Value::Ip([1, 1, 1, 1].into())),
+            ("ok", false.into()),
+        ];
+        let at = ("at", Value::Time(Timestamp::from_millis(0)));
+        let given = |name: &str| fields.iter().any(|(given, _)| *given == name);
+        let defaults = defaults.into_iter().filter(|(name, _)| !given(name));
+        let fields = fields.iter().cloned().chain(defaults).chain([at]);
+        let event =
+            Record::from_fields(self.rules.schema(), "e", fields).expect("it is declared so");
+        let mut found = Vec::new();
+        self.index.as_ref().expect("there is one").find(&event, &mut found);
+        found.sort_unstable();
+        found.dedup();
+        found.into_iter().map(|(rule, _)| rule).collect()
+    }
+
+    fn always(&self) -> Vec<u32> {
+        self.always.iter().map(|(rule, _)| *rule).collect()
+    }
+}
+
+#[test]
+fn rules_are_found_by_what_they_ask_first() {
+    let rules = indexed(&[
+        "e[n == 1]",
+        "e[n % 10 == 3]",
+        "e[lower(name) == \"ann\"]",
+        "e[n in [1, 5] and ok]",
+        "e[n in 2..4]",
+        "e[x > 1.5]",
+        "e[2 >= x]",
+        "e[n == 7 or x == 7]",
+        "e[ip == \"10.0.0.1\"]",
+        "e[n == 1.0 and name != \"\"]",
+    ]);
+    assert_eq!(rules.always(), [0_u32; 0]);
+    assert_eq!(rules.found(&[]), [0_u32; 0]);
+    assert_eq!(rules.found(&[("n", 1.into())]), [0, 3, 9]);
+    assert_eq!(rules.found(&[("n", 3.into())]), [1, 4]);
+    assert_eq!(rules.found(&[("n", 13.into()), ("x", 2.0.into())]), [1, 5, 6]);
+    assert_eq!(rules.found(&[("name", "Ann".into())]), [2]);
+    assert_eq!(rules.found(&[("x", 7.0.into())]), [5, 7]);
+    assert_eq!(rules.found(&[("x", f64::NAN.into())]), [0_u32; 0]);
+    assert_eq!(rules.found(&[("ip", Value::Ip([10, 0, 0, 1].into()))]), [8]);
+}
+
+#[test]
+fn what_cannot_be_looked_up_sees_each_event() {
+    let rules = indexed(&[
+        "e",
+        "e[not ok]",
+        "e[x is null]",
+        "e[n != 1]",
+        "e[ip in nets]",
+        "e[name ~ \"a\"]",
+        "e[n == 1 or not ok]",
+        // These may divide by zero, which is counted.
+        "e[6 / n == 1]",
+        "e[6 / n == 1 and n == 2]",
+        "e[n == 2 and 6 / n == 1]",
+        "(e[n == 2] or e)",
+    ]);
+    assert_eq!(rules.always(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 10]);
+    assert_eq!(rules.found(&[("n", 2.into())]), [9]);
+}
+
+#[test]
+fn the_part_that_fits_the_fewest_is_looked_up() {
+    let firsts: Vec<String> =
+        (0..20).map(|n| format!("e[name == \"ann\" and n == {n} and x > 0.0]")).collect();
+    let firsts: Vec<&str> = firsts.iter().map(String::as_str).collect();
+    let rules = indexed(&firsts);
+    assert_eq!(rules.found(&[("name", "ann".into()), ("x", 1.0.into())]), [0_u32; 0]);
+    assert_eq!(rules.found(&[("n", 7.into())]), [7]);
+    assert_eq!(rules.index.expect("there is one").columns.len(), 1);
+}
+
+#[test]
+fn a_few_rules_are_asked_one_by_one() {
+    let rules = indexed(&["e[n == 1]", "e[n == 2]"]);
+    assert!(rules.index.is_none());
+    assert_eq!(rules.always(), [0, 1]);
+}
+
+#[test]
+fn ranges_are_found_as_if_all_were_looked_at() {
+    let end = |at: i64| match at.rem_euclid(7) {
+        0 => None,
+        1 => Some(Value::Float(1.5)),
+        other => Some(Value::Int(other * 3)),
+    };
+    let all: Vec<Between<i64>> = (0..100).map(|i| (end(i), end(i * i + 3), i)).collect();
+    let ranges = Ranges::new(all.iter().cloned());
+    let text = Value::String(Arc::from("no number"));
+    for value in (-2..24).map(Value::Int).chain([Value::Float(1.5), Value::Float(7.25), text]) {
+        let value = value.as_ref();
+        let is_in = |(low, high, _): &&Between<i64>| {
+            let low = low.as_ref().is_none_or(|low| {
+                low.as_ref().compare(value).is_some_and(std::cmp::Ordering::is_le)
+            });
+            let high = high.as_ref().is_none_or(|high| {
+                value.compare(high.as_ref()).is_some_and(std::cmp::Ordering::is_le)
+            });
+            low && high
+        };
+        let expected: Vec<i64> = all.iter().filter(is_in).map(|(.., i)| *i).collect();
+        let mut found = Vec::new();
+        ranges.find(value, &mut |i| found.push(*i));
+        found.sort_unstable();
+        assert_eq!(found, expected, "{value}");
+    }
+}

@@ -1,0 +1,305 @@
+//! Many rules over one stream: an index finds those that an event concerns. It changes nothing but
+//! speed: not what is told, nor in which order, nor what is counted.
+
+use kleene::stream::{Engine, Output, Stats};
+use kleene::{Record, RuleSet, Timestamp, Value};
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+
+const TYPES: &str = "
+    event a { k: int?, g: string, n: int?, x: float?, name: string, ok: bool, ip: ip, at: time }
+    event b { k: int?, g: string, n: int?, x: float?, name: string, ok: bool, ip: ip, at: time }
+    event c { k: int?, g: string, n: int?, x: float?, name: string, ok: bool, ip: ip, at: time }
+    list few: int = [1, 3]
+    list nets: ip = [\"10.0.0.0/8\"]
+";
+
+/// What may be asked of an event alone.
+fn conjunct() -> impl Strategy<Value = String> {
+    let number = -1..4_i64;
+    prop_oneof![
+        8 => number.clone().prop_map(|n| format!("n == {n}")),
+        2 => number.clone().prop_map(|n| format!("{n} == n")),
+        4 => (1..4_i64, number.clone()).prop_map(|(m, n)| format!("n % {m} == {n}")),
+        2 => number.clone().prop_map(|n| format!("n + 1 == {n}")),
+        2 => number.clone().prop_map(|n| format!("-n == {n}")),
+        2 => number.clone().prop_map(|n| format!("n == {n}.0")),
+        2 => number.clone().prop_map(|n| format!("x == {n}")),
+        2 => number.clone().prop_map(|n| format!("n in [{n}, 2, 0]")),
+        1 => Just("n in few".to_owned()),
+        1 => Just("n not in few".to_owned()),
+        2 => (number.clone(), 0..3_i64).prop_map(|(n, w)| format!("n in {n}..{}", n + w)),
+        2 => (number.clone(), prop::sample::select(vec!["<", "<=", ">", ">="]))
+            .prop_map(|(n, op)| format!("n {op} {n}")),
+        2 => (number.clone(), prop::sample::select(vec!["<", "<=", ">", ">="]))
+            .prop_map(|(n, op)| format!("{n}.5 {op} x")),
+        2 => prop::sample::select(vec!["p", "q"]).prop_map(|s| format!("lower(name) == \"{s}\"")),
+        1 => prop::sample::select(vec!["p", "Q"]).prop_map(|s| format!("name > \"{s}\"")),
+        1 => Just("ip == \"10.0.0.1\"".to_owned()),
+        1 => Just("ip in nets".to_owned()),
+        1 => Just("ip in [\"10.0.0.1\", \"10.0.0.2\"]".to_owned()),
+        1 => Just("ok".to_owned()),
+        1 => Just("not ok".to_owned()),
+        1 => Just("x is null".to_owned()),
+        1 => Just("name ~ \"p\"".to_owned()),
+        // What may divide by zero is counted.
+        2 => number.clone().prop_map(|n| format!("6 / n > {n}")),
+        1 => Just("n % n == 0".to_owned()),
+        1 => Just("x / 0 > 1".to_owned()),
+        2 => (number.clone(), number.clone()).prop_map(|(n, m)| format!("(n == {n} or x > {m})")),
+        1 => number.clone().prop_map(|n| format!("(n == {n} or ok)")),
+        1 => number.prop_map(|n| format!("(n == {n} or 1 / n == 1)")),
+    ]
+}
+
+fn condition() -> impl Strategy<Value = String> {
+    prop::collection::vec(conjunct(), 0..4).prop_map(|parts| {
+        if parts.is_empty() { String::new() } else { format!("[{}]", parts.join(" and ")) }
+    })
+}
+
+/// The body of a rule, without its name.
+fn body() -> impl Strategy<Value = String> {
+    let key = prop::sample::select(vec![
+        "key k",
+        "key k",
+        "key g",
+        "key k, g",
+        "",
+        "key k { a: k, b: n, c: k }",
+        "key k { a: k, b: k, c: n }",
+    ]);
+    let shape = prop::sample::select(vec![
+        "a1 as s -> b2",
+        "a1 as s -> b[n == s.n]",
+        "a1 as s -> next b2",
+        "a1",
+        "a1{2}",
+        "a1{2 next}",
+        "a1? -> b2",
+        "a1 -> not b2 for 3s",
+        "not b1 for 3s -> a2",
+        "a1 or b2",
+        "a1 and b2",
+        "(a1 -> b2){1..2}",
+        "a1 -> b2 -> c",
+        "a1+ -> c2",
+        "a1 -> c without b2",
+    ]);
+    let rest = prop::sample::select(vec![
+        "",
+        "skip none",
+        "on timeout emit { t: match.awaits }",
+        "limit 2 partials drop oldest",
+        "skip none limit 1 partials drop newest",
+    ]);
+    (key, shape, condition(), condition(), 2..9_i64, rest, prop::bool::ANY).prop_map(
+        |(key, shape, one, two, within, rest, all)| {
+            let shape = shape.replace('1', "#").replace('2', "@");
+            // The digits of quantifiers and times are put back.
+            let shape = shape.replace("{@", "{2").replace("{#..@}", "{1..2}");
+            let shape = shape.replace('#', &one).replace('@', &two);
+            let from = if all { "from *" } else { "" };
+            format!("{from} {key} match {shape} within {within}s {rest}")
+        },
+    )
+}
+
+/// A rule set, the rules of which have names from 0 on.
+fn rules(bodies: &[String]) -> RuleSet {
+    // What the checker refuses, as a number by which nothing can be divided, is left out.
+    let mut text = TYPES.to_owned();
+    for (number, body) in bodies.iter().enumerate() {
+        let rule = format!("rule r{number} {{ {body} }}\n");
+        if RuleSet::parse(&format!("{TYPES}{rule}")).is_ok() {
+            text.push_str(&rule);
+        }
+    }
+    RuleSet::parse(&text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[derive(Clone, Debug)]
+struct Row {
+    ty: &'static str,
+    key: Option<i64>,
+    number: Option<i64>,
+    float: Option<f64>,
+    flags: u8,
+    gap: i64,
+}
+
+fn rows() -> impl Strategy<Value = Vec<Row>> {
+    let row = (
+        prop::sample::select(vec!["a", "a", "b", "c"]),
+        prop::option::weighted(0.9, 0..3_i64),
+        prop::option::weighted(0.9, -1..4_i64),
+        prop::option::weighted(0.9, prop::sample::select(vec![0.0, -0.0, 1.0, 1.5, 2.0, 3.0])),
+        0..16_u8,
+        prop::sample::select(vec![0, 1, 500, 1000, 2500]),
+    );
+    let row = row.prop_map(|(ty, key, number, float, flags, gap)| Row {
+        ty,
+        key,
+        number,
+        float,
+        flags,
+        gap,
+    });
+    prop::collection::vec(row, 0..60)
+}
+
+fn records(rows: &[Row], rules: &RuleSet) -> Vec<Record> {
+    let mut now = 0;
+    let text = |one: bool, a: &str, b: &str| Value::from(if one { a } else { b });
+    let record = |row: &Row| {
+        now += row.gap;
+        let address = if row.flags & 8 == 0 { [10, 0, 0, 1] } else { [11, 0, 0, 1] };
+        let fields = [
+            ("k", row.key.map_or(Value::Null, Value::Int)),
+            ("g", text(row.flags & 1 == 0, "u", "v")),
+            ("n", row.number.map_or(Value::Null, Value::Int)),
+            ("x", row.float.map_or(Value::Null, Value::Float)),
+            ("name", text(row.flags & 2 == 0, "P", "q")),
+            ("ok", Value::Bool(row.flags & 4 == 0)),
+            ("ip", Value::Ip(address.into())),
+            ("at", Value::Time(Timestamp::from_millis(now))),
+        ];
+        Record::from_fields(rules.schema(), row.ty, fields).expect("it is declared so")
+    };
+    rows.iter().map(record).collect()
+}
+
+fn engine(rules: &RuleSet, indexed: bool) -> Engine<Record> {
+    let builder = Engine::builder().rules(rules.clone()).limit_partials(40);
+    let builder = if indexed { builder } else { builder.without_index() };
+    builder.build().expect("they can be run")
+}
+
+fn push(engine: &mut Engine<Record>, events: &[Record], told: &mut Vec<Output<Record>>) {
+    for event in events {
+        engine.push(event, told).expect("no limit fails");
+    }
+}
+
+fn shown(told: &[Output<Record>]) -> Vec<String> {
+    told.iter().map(|output| format!("{output:?}")).collect()
+}
+
+/// What is told of these events, and what is counted.
+fn run(rules: &RuleSet, events: &[Record], indexed: bool) -> (Vec<String>, Stats) {
+    let mut engine = engine(rules, indexed);
+    let mut told = Vec::new();
+    push(&mut engine, events, &mut told);
+    engine.finish(&mut told);
+    (shown(&told), engine.stats())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn the_index_changes_nothing(
+        bodies in prop::collection::vec(body(), 1..24),
+        rows in rows(),
+    ) {
+        let rules = rules(&bodies);
+        let events = records(&rows, &rules);
+        prop_assert_eq!(run(&rules, &events, true), run(&rules, &events, false));
+    }
+
+    #[test]
+    fn a_rule_among_many_tells_what_it_tells_alone(
+        bodies in prop::collection::vec(body(), 1..12),
+        rows in rows(),
+    ) {
+        let all = rules(&bodies);
+        let events = records(&rows, &all);
+        let mut many = Engine::builder().rules(all.clone()).build().expect("they can be run");
+        let mut told = Vec::new();
+        push(&mut many, &events, &mut told);
+        many.finish(&mut told);
+        let mut keys = 0;
+        for rule in all.rules() {
+            let number: usize = rule.name[1..].parse().expect("a number");
+            let mut single = bodies.clone();
+            for (other, body) in single.iter_mut().enumerate() {
+                if other != number {
+                    // Refused, so that it is left out.
+                    *body = String::from("match");
+                }
+            }
+            let mut engine = Engine::builder().rules(rules(&single)).build().expect("it can be run");
+            let mut alone = Vec::new();
+            push(&mut engine, &events, &mut alone);
+            keys += engine.stats().keys;
+            engine.finish(&mut alone);
+            let of_rule = |output: &&Output<Record>| match output {
+                Output::Match(found) => found.rule == rule.name,
+                Output::Timeout(timeout) => timeout.found.rule == rule.name,
+                _ => false,
+            };
+            let among: Vec<_> = told.iter().filter(of_rule).cloned().collect();
+            let alone: Vec<_> = alone.iter().filter(of_rule).cloned().collect();
+            prop_assert_eq!(shown(&among), shown(&alone));
+        }
+        let mut again = Engine::builder().rules(all).build().expect("they can be run");
+        push(&mut again, &events, &mut Vec::new());
+        prop_assert_eq!(again.stats().keys, keys);
+    }
+
+    #[test]
+    fn a_replacement_is_the_same_with_and_without_the_index(
+        before in prop::collection::vec(body(), 1..10),
+        edits in prop::collection::vec((0..10_usize, body()), 0..4),
+        order in prop::bool::ANY,
+        rows in (rows(), rows()),
+    ) {
+        let old = rules(&before);
+        let mut after = before.clone();
+        for (at, body) in edits {
+            let at = at % after.len();
+            after[at] = body;
+        }
+        if order {
+            after.reverse();
+        }
+        let new = rules(&after);
+        let events = records(&[rows.0.clone(), rows.1].concat(), &old);
+        let (first, second) = events.split_at(rows.0.len());
+        let outcome = |indexed: bool| {
+            let mut engine = engine(&old, indexed);
+            let mut told = Vec::new();
+            push(&mut engine, first, &mut told);
+            let replacement = engine.replace_rules(&new).map_err(|error| error.to_string());
+            let open = (engine.stats(), replacement.map(|replacement| replacement.to_string()));
+            push(&mut engine, second, &mut told);
+            engine.finish(&mut told);
+            (shown(&told), open, engine.stats())
+        };
+        prop_assert_eq!(outcome(true), outcome(false));
+    }
+}
+
+#[test]
+fn a_slot_is_left_as_soon_as_no_rule_holds_anything() {
+    let bodies: Vec<String> =
+        (0..50).map(|n| format!("key k match a[n >= {}] -> b within 5s", n % 3)).collect();
+    let rules = rules(&bodies);
+    let row = |ty, gap| Row { ty, key: Some(1), number: Some(2), float: None, flags: 0, gap };
+    let events = records(&[row("a", 0), row("b", 1000), row("a", 1000), row("c", 9000)], &rules);
+    let mut engine = engine(&rules, true);
+    let mut told = Vec::new();
+    push(&mut engine, &events[..1], &mut told);
+    // The limit of the engine is 40.
+    assert_eq!((engine.stats().keys, engine.stats().partials), (40, 40));
+    push(&mut engine, &events[1..2], &mut told);
+    assert_eq!((engine.stats().keys, engine.stats().matches), (0, 40));
+    push(&mut engine, &events[2..3], &mut told);
+    assert_eq!(engine.stats().keys, 40);
+    push(&mut engine, &events[3..], &mut told);
+    engine.finish(&mut told);
+    assert_eq!((engine.stats().keys, engine.stats().matches), (0, 40));
+}
