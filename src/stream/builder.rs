@@ -20,6 +20,7 @@ use crate::stream::id::FieldOrder;
 use crate::stream::relink::{Misfit, relink};
 use crate::stream::routes::Routes;
 use crate::stream::running::Running;
+use crate::stream::shard::{Shard, Share, divide};
 use crate::stream::told::RuleInfo;
 use crate::stream::voice::Limits;
 use crate::stream::watermark::Strategy;
@@ -198,6 +199,50 @@ impl<E: Event> Builder<E> {
 
     /// Makes the engine. Fails where a rule cannot be run, or does not fit the events.
     pub fn build(self) -> Result<Engine<E>, BuildError> {
+        let (strategy, limits, per_key) = (self.strategy, self.limits, self.per_key);
+        let indexed = self.indexed;
+        let (schema, mut rules) = self.start()?;
+        let (groups, routes) = route(&schema, &mut rules, indexed);
+        Ok(Engine::new(schema, rules, groups, routes, strategy, limits, per_key))
+    }
+
+    /// Makes up to `of` engines that divide the work by keys: see [`Shard`]. There are fewer where
+    /// more would be of no use, and one only where a rule's `limit ... fail` may stop all.
+    ///
+    /// The limits over all keys ([`limit_partials`](Builder::limit_partials) and
+    /// [`limit_suppressed`](Builder::limit_suppressed)) are divided, too: where one of them is reached,
+    /// which is told, the results can be others than those of one engine.
+    ///
+    /// # Errors
+    /// As [`build`](Builder::build) does.
+    pub fn shards(self, of: usize) -> Result<Vec<Shard<E>>, BuildError> {
+        let (strategy, mut limits, per_key) = (self.strategy, self.limits, self.per_key);
+        let indexed = self.indexed;
+        let (schema, first) = self.start()?;
+        let rules: Vec<Arc<Rule>> = first.iter().map(|rule| rule.info.rule.clone()).collect();
+        let (of, homes) = divide(&rules, u32::try_from(of).unwrap_or(u32::MAX));
+        limits.partials = limits.partials.div_ceil(of.into());
+        limits.suppressed = limits.suppressed.div_ceil(of as usize);
+        let mut copies = vec![first];
+        for _ in 1..of {
+            let mut rules: Vec<Running<E>> = copies[0].iter().map(Running::anew).collect();
+            link(&mut rules)?;
+            copies.push(rules);
+        }
+        let make = |(index, mut rules): (u32, Vec<Running<E>>)| {
+            let (groups, routes) = route(&schema, &mut rules, indexed);
+            let schema = schema.clone();
+            let mut engine = Engine::new(schema, rules, groups, routes, strategy, limits, per_key);
+            if of > 1 {
+                engine.books.share = Some(Box::new(Share::new(index, of, homes.clone())));
+            }
+            Shard::from(engine)
+        };
+        Ok((0..).zip(copies).map(make).collect())
+    }
+
+    /// The rules, ready to run, and what the numbers of their events mean.
+    fn start(self) -> Result<(Arc<Schema>, Vec<Running<E>>), BuildError> {
         let own = E::schema().map(Arc::new);
         let first = self.rules.iter().find_map(|given| given.schema.clone());
         let schema = own.clone().or(first).unwrap_or_default();
@@ -205,18 +250,26 @@ impl<E: Event> Builder<E> {
         for given in self.rules {
             rules.push(given.start(&schema, own.is_some(), self.per_key)?);
         }
-        let read: HashSet<TypeId> =
-            rules.iter().flat_map(|rule| &rule.info.rule.types).copied().collect();
-        for rule in &mut rules {
-            rule.link(&read)?;
-        }
-        let mut groups = Groups::default();
-        for rule in &mut rules {
-            rule.group = groups.join(&rule.info.rule);
-        }
-        let routes = Routes::new(&schema, &rules, &groups, self.indexed);
-        Ok(Engine::new(schema, rules, groups, routes, self.strategy, self.limits, self.per_key))
+        link(&mut rules)?;
+        Ok((schema, rules))
     }
+}
+
+/// Who shares keys with whom, and which rules see which events.
+fn route<E: Event>(schema: &Schema, rules: &mut [Running<E>], indexed: bool) -> (Groups, Routes) {
+    let mut groups = Groups::default();
+    for rule in &mut *rules {
+        rule.group = groups.join(&rule.info.rule);
+    }
+    let routes = Routes::new(schema, rules, &groups, indexed);
+    (groups, routes)
+}
+
+/// Prepares what rules make for each other.
+fn link<E: Event>(rules: &mut [Running<E>]) -> Result<(), BuildError> {
+    let read: HashSet<TypeId> =
+        rules.iter().flat_map(|rule| &rule.info.rule.types).copied().collect();
+    rules.iter_mut().try_for_each(|rule| rule.link(&read))
 }
 
 impl<E: Event> Given<E> {

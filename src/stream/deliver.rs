@@ -33,7 +33,11 @@ impl<E: Event> Engine<E> {
             self.catch_up(event.time(), false, sink);
         }
         if self.books.failure.is_none() {
+            if let Some(share) = &mut self.books.share {
+                share.enter_event();
+            }
             self.deliver(event, sink);
+            self.books.note_open();
         }
     }
 
@@ -63,6 +67,9 @@ impl<E: Event> Engine<E> {
             } else if derived.is_some_and(|derived| derived < to || is_over && derived == to)
                 && let Some(event) = self.books.derived.take()
             {
+                if let Some(share) = &mut self.books.share {
+                    share.enter_derived(event.time());
+                }
                 self.deliver(&event, sink);
             } else {
                 break;
@@ -105,8 +112,24 @@ impl<E: Event> Engine<E> {
             found.sort_unstable();
             found.dedup();
         }
-        for (index, visit) in merged(&route.always, found) {
-            if let Some(visit) = &mut visits[visit as usize] {
+        let owned: SmallVec<[bool; 1]> = match &books.share {
+            Some(share) => {
+                let owns = |visit: &Visit<'_>| share.owns(visit.key.spread());
+                visits.iter().map(|visit| visit.as_ref().is_some_and(owns)).collect()
+            }
+            None => SmallVec::new(),
+        };
+        for (index, at) in merged(&route.always, found) {
+            if let Some(visit) = &mut visits[at as usize] {
+                let mut seq = seq;
+                if let Some(share) = &mut books.share {
+                    let (is_divided, is_here) = share.home(index);
+                    if !(is_here || is_divided && owned[at as usize]) {
+                        continue;
+                    }
+                    seq = share.number(index, seq);
+                    share.enter_rule(index);
+                }
                 let keys = groups.keys_mut(visit.group);
                 let rule = &mut rules[index as usize];
                 rule.take(index, keys, visit, event, seq, timers, books, sink);
@@ -140,6 +163,9 @@ impl<E: Event> Engine<E> {
         let mut places: SmallVec<[(u32, usize); 16]> = SmallVec::new();
         let mut untidy: SmallVec<[(u32, u32); 16]> = SmallVec::new();
         let now = timers.take_next(due);
+        if let Some(share) = &mut books.share {
+            share.enter_moment(now);
+        }
         for of_rule in due.chunk_by(|a, b| a.rule == b.rule) {
             let index = of_rule[0].rule;
             let rule = &mut rules[index as usize];
@@ -150,6 +176,9 @@ impl<E: Event> Engine<E> {
                 let place = keys.place(timer.slot, index)?;
                 (slot.held()[place].armed == now).then_some((timer.slot, place))
             }));
+            if let Some(share) = &mut books.share {
+                share.enter_rule(index);
+            }
             rule.expire(keys, &places, now, books, sink);
             for &(slot, place) in &places {
                 keys.at_mut(slot, place).2.armed = Timestamp::MAX;

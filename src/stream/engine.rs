@@ -180,8 +180,11 @@ impl<E: Event> Engine<E> {
             && self.books.failure.is_none()
             && let Some(oldest) = self.buffer.first()
         {
-            self.books.stats.overflowed += 1;
-            sink.overflowed(Overflow::Reorder { watermark: oldest });
+            if self.books.tells_all() {
+                self.books.stats.overflowed += 1;
+                self.books.stand(self.watermark, sink);
+                sink.overflowed(Overflow::Reorder { watermark: oldest });
+            }
             self.move_to(oldest, sink);
         }
         self.so_far()
@@ -242,9 +245,15 @@ impl<E: Event> Engine<E> {
         }
         self.finished = true;
         let Engine { rules, groups, books, .. } = self;
+        if let Some(share) = &mut books.share {
+            share.enter_end();
+        }
         let slots = groups.slots_by_rule(rules.len());
         for ((index, rule), slots) in (0..).zip(rules).zip(slots) {
             if books.failure.is_none() {
+                if let Some(share) = &mut books.share {
+                    share.enter_rule(index);
+                }
                 // What has no deadline can still be complete now that nothing can come any more. No
                 // other rule sees it: its moment is over.
                 rule.voice.on_match = None;
@@ -337,13 +346,20 @@ impl<E: Event> Engine<E> {
         // Late, but a sign of life.
         self.progress.observe(source, event.time());
         self.books.stats.late += 1;
-        sink.late(Late { event, watermark: self.watermark });
+        if self.books.tells_all() {
+            self.books.stand(self.watermark, sink);
+            sink.late(Late { event, watermark: self.watermark });
+        }
         self.follow(sink);
     }
 
     #[cold]
     fn reject<S: Sink<E> + ?Sized>(&mut self, event: &E, sink: &mut S) {
         self.books.stats.rejected += 1;
+        if !self.books.tells_all() {
+            return;
+        }
+        self.books.stand(self.watermark, sink);
         sink.rejected(Rejected { event, reason: Reason::TimeOutOfRange });
     }
 

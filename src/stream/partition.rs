@@ -11,6 +11,7 @@ use crate::exec::{KeyState, field_of};
 use crate::hir::expr::FieldRef;
 use crate::time::Timestamp;
 use crate::util::slab::Slab;
+use crate::util::spread::Spread;
 use crate::value::{Value, ValueRef};
 
 /// A key's values, in the order of the key parts.
@@ -92,6 +93,13 @@ impl<'a> KeyRef<'a> {
             ValueRef::hash_into(*value, &mut state);
         }
         KeyRef { values, hash: fold(state.finish()) }
+    }
+
+    /// A hash that is the same in every engine.
+    pub(crate) fn spread(&self) -> u64 {
+        let mut state = Spread::default();
+        self.values.iter().for_each(|value| value.hash_into(&mut state));
+        state.finish()
     }
 
     pub(crate) fn to_key(&self) -> Key {

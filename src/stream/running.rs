@@ -55,6 +55,13 @@ impl<E: Event> Running<E> {
         Running { info, matcher, store, group, declared, is_text, text, voice, slack }
     }
 
+    /// The same rule, holding nothing and not linked to others.
+    pub(super) fn anew(&self) -> Running<E> {
+        let Running { info, matcher, declared, is_text, text, .. } = self;
+        let (info, matcher) = (info.clone(), matcher.clone());
+        Running::new(info, matcher, declared.clone(), *is_text, text.clone())
+    }
+
     /// Prepares what this rule makes for other rules, of which some see the types `read`. Fails where
     /// there can be no such events.
     pub(super) fn link(&mut self, read: &HashSet<TypeId>) -> Result<(), BuildError> {
@@ -244,5 +251,4 @@ fn move_on<E: Event>(
 #[inline]
 fn count(stats: &mut Stats, before: usize, after: usize) {
     stats.partials = stats.partials + after as u64 - before as u64;
-    stats.peak_partials = stats.peak_partials.max(stats.partials);
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::event::Event;
 use crate::hir::Rule;
+use crate::stream::shard::Position;
 use crate::stream::told::{Match, Output, Timeout};
 use crate::time::Timestamp;
 use crate::value::Kind;
@@ -41,6 +42,12 @@ pub trait Sink<E: Event> {
     /// A limit was reached, and something had to give way.
     fn overflowed(&mut self, overflow: Overflow<'_>) {
         let _ = overflow;
+    }
+
+    /// What is told next stands here among what all [shards](crate::stream::Shard) tell in the call
+    /// that is going on. Only said where there is more than one.
+    fn at(&mut self, position: Position) {
+        let _ = position;
     }
 }
 

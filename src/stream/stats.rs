@@ -1,5 +1,7 @@
 //! What an engine counts.
 
+use std::iter::Sum;
+
 /// Counts since an engine was built, and what it holds now. Reading them costs nothing.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
@@ -29,7 +31,7 @@ pub struct Stats {
     pub overflowed: u64,
     /// Partial matches that are open now.
     pub partials: u64,
-    /// The most partial matches that were ever open at once.
+    /// The most partial matches that were ever open after an event.
     pub peak_partials: u64,
     /// Events that wait now: in the reorder buffer, or made by a rule until their moment is over.
     pub buffered: u64,
@@ -54,5 +56,28 @@ impl Stats {
             &mut self.overflowed,
             &mut self.peak_partials,
         ]
+    }
+}
+
+/// What several engines count together; the peak is at most as high as the sum of theirs.
+impl Sum for Stats {
+    fn sum<I: Iterator<Item = Stats>>(all: I) -> Stats {
+        all.fold(Stats::default(), |sum, stats| Stats {
+            events: sum.events + stats.events,
+            matches: sum.matches + stats.matches,
+            timeouts: sum.timeouts + stats.timeouts,
+            suppressed: sum.suppressed + stats.suppressed,
+            derived: sum.derived + stats.derived,
+            late: sum.late + stats.late,
+            rejected: sum.rejected + stats.rejected,
+            unknown: sum.unknown + stats.unknown,
+            keyless: sum.keyless + stats.keyless,
+            divided_by_zero: sum.divided_by_zero + stats.divided_by_zero,
+            overflowed: sum.overflowed + stats.overflowed,
+            partials: sum.partials + stats.partials,
+            peak_partials: sum.peak_partials + stats.peak_partials,
+            buffered: sum.buffered + stats.buffered,
+            keys: sum.keys + stats.keys,
+        })
     }
 }

@@ -15,7 +15,7 @@ use crate::util::fnv::Fnv;
 use crate::value::Value;
 
 /// A rule as the engine runs it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RuleInfo {
     /// With the events' numbers.
     pub(crate) rule: Arc<Rule>,
@@ -128,6 +128,11 @@ impl<'a, E: Event> Match<'a, E> {
             events: self.events().map(|(name, event)| (name.clone(), event.clone())).collect(),
             emit: self.emit(),
         }
+    }
+
+    /// The number of the first event.
+    pub(super) fn start_seq(&self) -> u64 {
+        self.outcome.start_seq()
     }
 
     fn evaluate(&self, emit: Option<&Emit>) -> Value {

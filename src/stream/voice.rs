@@ -9,10 +9,12 @@ use crate::schema::{Schema, TypeId};
 use crate::stream::builder::BuildError;
 use crate::stream::derived::{Derived, Feeder};
 use crate::stream::failure::PushError;
+use crate::stream::shard::Share;
 use crate::stream::sink::{Overflow, Rejected, Sink};
 use crate::stream::stats::Stats;
 use crate::stream::suppress::{Quiet, Verdict};
 use crate::stream::told::{Match, RuleInfo, Timeout};
+use crate::time::Timestamp;
 
 /// What may grow how far.
 #[derive(Clone, Copy, Debug)]
@@ -31,11 +33,35 @@ pub(super) struct Books<E> {
     pub(super) derived: Derived<E>,
     /// Why nothing is done any more.
     pub(super) failure: Option<PushError>,
+    /// What is this engine's part, where others have the same rules.
+    pub(super) share: Option<Box<Share>>,
 }
 
-impl<E> Books<E> {
+impl<E: Event> Books<E> {
     pub(super) fn new(limits: Limits) -> Books<E> {
-        Books { limits, stats: Stats::default(), derived: Derived::new(), failure: None }
+        let (stats, derived) = (Stats::default(), Derived::new());
+        Books { limits, stats, derived, failure: None, share: None }
+    }
+
+    /// Whether this engine tells what has nothing to do with keys.
+    pub(super) fn tells_all(&self) -> bool {
+        self.share.as_ref().is_none_or(|share| share.is_first())
+    }
+
+    /// Says where what has nothing to do with keys stands when time has come to `watermark`.
+    pub(super) fn stand<S: Sink<E> + ?Sized>(&self, watermark: Timestamp, sink: &mut S) {
+        if let Some(share) = &self.share {
+            sink.at(share.now(watermark));
+        }
+    }
+
+    /// Notes the partial matches that are open now that an event was given to all rules.
+    #[inline]
+    pub(super) fn note_open(&mut self) {
+        self.stats.peak_partials = self.stats.peak_partials.max(self.stats.partials);
+        if let Some(share) = &mut self.share {
+            share.leave_event(self.stats.partials);
+        }
     }
 }
 
@@ -83,6 +109,9 @@ impl Voice {
         books: &mut Books<E>,
         sink: &mut S,
     ) {
+        if let Some(share) = &books.share {
+            sink.at(share.position(kind == OutcomeKind::Match, told.start_seq()));
+        }
         let feeder = match kind {
             OutcomeKind::Match => {
                 if let Some(quiet) = &mut self.quiet

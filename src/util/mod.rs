@@ -4,4 +4,5 @@ pub(crate) mod crc;
 pub(crate) mod fnv;
 pub(crate) mod ids;
 pub(crate) mod slab;
+pub(crate) mod spread;
 pub(crate) mod wire;
