@@ -129,6 +129,7 @@ impl<E: Event> Running<E> {
         };
         if dropped > 0 {
             books.stats.overflowed += 1;
+            books.stand_at_event(sink);
             sink.overflowed(Overflow::Partials { rule: &info.rule, dropped });
             let limits = matcher.limits();
             if limits.policy == LimitPolicy::Fail {
@@ -188,6 +189,7 @@ impl<E: Event> Running<E> {
         count(&mut books.stats, dropped, 0);
         books.stats.keys -= 1;
         books.stats.overflowed += 1;
+        books.stand_at_event(sink);
         sink.overflowed(Overflow::Partials { rule: &self.info.rule, dropped });
     }
 

@@ -55,6 +55,13 @@ impl<E: Event> Books<E> {
         }
     }
 
+    /// Says where what a rule makes of the event of now stands.
+    pub(super) fn stand_at_event<S: Sink<E> + ?Sized>(&self, sink: &mut S) {
+        if let Some(share) = &self.share {
+            sink.at(share.position(false, 0));
+        }
+    }
+
     /// Notes the partial matches that are open now that an event was given to all rules.
     #[inline]
     pub(super) fn note_open(&mut self) {

@@ -1,0 +1,52 @@
+//! What goes to the shards.
+
+use kleene::stream::{PushError, Shard, Sink, SourceId};
+use kleene::{Event, Timestamp};
+
+/// Steps that all shards take one after the other.
+pub trait Batch<E>: Send + Sync + 'static {
+    /// How many steps there are.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The step with this number, from 0; `None` where shards have nothing to do.
+    fn step(&self, number: usize) -> Option<Step<'_, E>>;
+}
+
+/// One thing that an engine is told. See the methods of [`kleene::Engine`] for what each means.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Step<'a, E> {
+    /// [`push`](kleene::Engine::push)
+    Event(&'a E),
+    /// [`push_from`](kleene::Engine::push_from)
+    EventFrom(SourceId, &'a E),
+    /// [`advance`](kleene::Engine::advance)
+    Advance(Timestamp),
+    /// [`advance_source`](kleene::Engine::advance_source)
+    AdvanceSource(SourceId, Timestamp),
+    /// [`set_idle`](kleene::Engine::set_idle)
+    Idle(SourceId),
+}
+
+impl<E: Event> Step<'_, E> {
+    #[inline]
+    pub(crate) fn take(
+        self,
+        shard: &mut Shard<E>,
+        sink: &mut impl Sink<E>,
+    ) -> Result<(), PushError> {
+        match self {
+            Step::Event(event) => return shard.push(event, sink),
+            Step::EventFrom(source, event) => return shard.push_from(source, event, sink),
+            Step::Advance(to) => shard.advance(to, sink),
+            Step::AdvanceSource(source, to) => shard.advance_source(source, to, sink),
+            Step::Idle(source) => shard.set_idle(source, sink),
+        }
+        shard.failure().map_or(Ok(()), |failure| Err(failure.clone()))
+    }
+}

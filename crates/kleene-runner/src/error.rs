@@ -1,0 +1,45 @@
+//! What can go wrong between threads.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+
+/// Nothing is taken any more, since a thread has ended: whoever is told wants no more, a rule's limit
+/// has stopped everything, or a thread has panicked. To finish says which.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Stopped;
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the runner has stopped: no event is taken any more")
+    }
+}
+
+impl Error for Stopped {}
+
+/// A thread has panicked: a condition of the host, or whoever is told.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Panicked {
+    message: String,
+}
+
+impl Panicked {
+    pub(crate) fn new(payload: &(dyn Any + Send)) -> Panicked {
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        Panicked { message: text.unwrap_or("(no message)").to_owned() }
+    }
+
+    /// What it said.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for Panicked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a thread has panicked: {}", self.message)
+    }
+}
+
+impl Error for Panicked {}

@@ -1,0 +1,191 @@
+//! What shards tell of one batch, brought in the order of one engine.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use kleene::Event;
+use kleene::stream::{Late, Match, Overflow, Position, PushError, Rejected, Sink, Stats, Timeout};
+
+/// Takes what all shards tell, in order. It is called by one thread of its own.
+///
+/// `P` is a page: what one shard tells of one batch. Shards write to it as a [`Sink`], and each call of
+/// [`told`](Collector::told) means the next thing that is on the page.
+pub trait Collector<B, P>: Send + 'static {
+    /// What comes next is the next on `page`.
+    fn told(&mut self, told: Told<'_, B>, page: &mut P);
+
+    /// All of a batch was told; there is none where it was the end of time. To break ends the run:
+    /// nothing more is told, and [`Pipeline::send`](crate::Pipeline::send) fails soon.
+    fn done(&mut self, told: Told<'_, B>, stats: &Stats) -> ControlFlow<()> {
+        let _ = (told, stats);
+        ControlFlow::Continue(())
+    }
+}
+
+/// Which step told something.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Told<'a, B> {
+    /// The batch; `None` at the end of time.
+    pub batch: Option<&'a B>,
+    /// The number of the step in the batch. When all was told, the number of steps that were taken:
+    /// less than there are where a rule's limit has stopped everything.
+    pub step: usize,
+}
+
+/// What a shard says of a batch.
+pub(crate) struct Part<B, P> {
+    /// From the first shard.
+    pub(crate) batch: Option<Arc<B>>,
+    pub(crate) page: P,
+    /// One for each thing on the page.
+    pub(crate) tags: Vec<Tag>,
+    pub(crate) changes: Vec<i32>,
+    pub(crate) stats: Stats,
+    pub(crate) failure: Option<PushError>,
+    /// How many steps were taken.
+    pub(crate) steps: usize,
+}
+
+/// Where a thing stands among what all shards tell of a batch.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Tag {
+    step: u32,
+    position: Position,
+}
+
+/// Notes where each thing stands that goes to a page.
+pub(crate) struct Tagging<'a, P> {
+    page: &'a mut P,
+    tags: &'a mut Vec<Tag>,
+    now: Tag,
+}
+
+impl<'a, P> Tagging<'a, P> {
+    pub(crate) fn new(page: &'a mut P, tags: &'a mut Vec<Tag>) -> Tagging<'a, P> {
+        Tagging { page, tags, now: Tag { step: 0, position: Position::default() } }
+    }
+
+    #[inline]
+    pub(crate) fn step(&mut self, step: usize) {
+        self.now.step = u32::try_from(step).unwrap_or(u32::MAX);
+    }
+
+    fn tag(&mut self) -> &mut P {
+        self.tags.push(self.now);
+        self.page
+    }
+}
+
+impl<E: Event, P: Sink<E>> Sink<E> for Tagging<'_, P> {
+    fn matched(&mut self, found: Match<'_, E>) {
+        self.tag().matched(found);
+    }
+
+    fn timed_out(&mut self, timeout: Timeout<'_, E>) {
+        self.tag().timed_out(timeout);
+    }
+
+    fn suppressed(&mut self, found: Match<'_, E>) {
+        self.tag().suppressed(found);
+    }
+
+    fn late(&mut self, late: Late<'_, E>) {
+        self.tag().late(late);
+    }
+
+    fn rejected(&mut self, rejected: Rejected<'_, E>) {
+        self.tag().rejected(rejected);
+    }
+
+    fn overflowed(&mut self, overflow: Overflow<'_>) {
+        self.tag().overflowed(overflow);
+    }
+
+    fn at(&mut self, position: Position) {
+        self.now.position = position;
+    }
+}
+
+/// What is known when all threads have ended.
+pub(crate) struct Merged<C> {
+    pub(crate) collector: C,
+    pub(crate) stats: Stats,
+    pub(crate) failure: Option<PushError>,
+}
+
+/// Tells the collector batch after batch until a shard or the collector ends.
+pub(crate) fn merge<B, P, C: Collector<B, P>>(
+    shards: &[Receiver<Part<B, P>>],
+    collector: C,
+) -> Merged<C> {
+    let mut merged = Merged { collector, stats: Stats::default(), failure: None };
+    let mut open = Open::default();
+    let mut parts: Vec<Part<B, P>> = Vec::with_capacity(shards.len());
+    loop {
+        parts.clear();
+        for shard in shards {
+            // Shards end when there is nothing more to come, or by a panic.
+            let Ok(part) = shard.recv() else { return merged };
+            parts.push(part);
+        }
+        let batch = parts[0].batch.take();
+        let batch = batch.as_deref();
+        tell(&mut parts, batch, &mut merged.collector);
+        merged.stats = parts.iter().map(|part| part.stats).sum();
+        if parts.len() > 1 {
+            merged.stats.peak_partials = open.peak(&parts);
+        }
+        merged.failure = parts.iter_mut().find_map(|part| part.failure.take());
+        let told = Told { batch, step: parts[0].steps };
+        let goes_on = merged.collector.done(told, &merged.stats);
+        if goes_on.is_break() || merged.failure.is_some() {
+            return merged;
+        }
+    }
+}
+
+/// Tells what is on the pages, the least tag first.
+fn tell<B, P, C: Collector<B, P>>(parts: &mut [Part<B, P>], batch: Option<&B>, collector: &mut C) {
+    let mut next = vec![0; parts.len()];
+    let head = |parts: &[Part<B, P>], next: &[usize], shard: usize| {
+        parts[shard].tags.get(next[shard]).copied()
+    };
+    loop {
+        let heads = (0..parts.len()).filter_map(|shard| Some((head(parts, &next, shard)?, shard)));
+        let Some((_, shard)) = heads.min() else { return };
+        let others = (0..parts.len()).filter(|other| *other != shard);
+        let until = others.filter_map(|other| head(parts, &next, other)).min();
+        // One shard often has several things to tell before any other.
+        while let Some(tag) = head(parts, &next, shard)
+            && until.is_none_or(|until| tag <= until)
+        {
+            next[shard] += 1;
+            let told = Told { batch, step: tag.step as usize };
+            collector.told(told, &mut parts[shard].page);
+        }
+    }
+}
+
+/// How many partial matches are open in all shards together.
+#[derive(Default)]
+struct Open {
+    now: i64,
+    peak: i64,
+}
+
+impl Open {
+    /// The most that were ever open after an event. All parts speak of the same events.
+    fn peak<B, P>(&mut self, parts: &[Part<B, P>]) -> u64 {
+        let (first, others) = parts.split_at(1);
+        for (index, change) in first[0].changes.iter().enumerate() {
+            self.now += i64::from(*change);
+            for other in others {
+                self.now += i64::from(other.changes.get(index).copied().unwrap_or(0));
+            }
+            self.peak = self.peak.max(self.now);
+        }
+        u64::try_from(self.peak).unwrap_or(0)
+    }
+}

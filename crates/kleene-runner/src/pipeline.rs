@@ -1,0 +1,207 @@
+//! Shards on threads of their own, and one that brings together what they tell.
+
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread::{self, JoinHandle};
+
+use kleene::Event;
+use kleene::stream::{PushError, Shard, Sink, Stats};
+
+use crate::batch::Batch;
+use crate::error::{Panicked, Stopped};
+use crate::merge::{Collector, Merged, Part, Tagging, merge};
+
+/// How much may wait between threads.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// How many batches may wait for each shard, and for what each shard tells to be merged; at
+    /// least 1, and 4 by default.
+    pub waiting: usize,
+    /// How many events the [`Runner`](crate::Runner) makes a batch of; 1024 by default. What is told
+    /// waits until a batch is full or [flushed](crate::Runner::flush).
+    pub batch: usize,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config { waiting: 4, batch: 1024 }
+    }
+}
+
+impl Config {
+    /// The same with other [`waiting`](Config::waiting).
+    #[must_use]
+    pub fn waiting(mut self, batches: usize) -> Config {
+        self.waiting = batches;
+        self
+    }
+
+    /// The same with another [`batch`](Config::batch).
+    #[must_use]
+    pub fn batch(mut self, events: usize) -> Config {
+        self.batch = events;
+        self
+    }
+}
+
+/// Shards that run on threads of their own. Dropping it ends them without telling what is open.
+pub struct Pipeline<E, B, C> {
+    lanes: Vec<SyncSender<Message<B>>>,
+    shards: Vec<JoinHandle<()>>,
+    merger: JoinHandle<Merged<C>>,
+    events: PhantomData<fn(E)>,
+}
+
+/// What a shard is to do.
+enum Message<B> {
+    Batch(Arc<B>),
+    Finish,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Ended<C> {
+    /// Whoever was told.
+    pub collector: C,
+    /// The counts of all shards together: those that one engine would have.
+    pub stats: Stats,
+    /// Why the run was stopped, if a rule's `limit ... fail` did.
+    pub failure: Option<PushError>,
+}
+
+impl<E, B, C> fmt::Debug for Pipeline<E, B, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipeline").field("shards", &self.lanes.len()).finish_non_exhaustive()
+    }
+}
+
+impl<E, B, C> Pipeline<E, B, C>
+where
+    E: Event + Send + Sync + 'static,
+    B: Batch<E>,
+{
+    /// Starts a thread for each shard and one for the collector. `page` makes the sinks that shards
+    /// write to, one for each batch and shard.
+    ///
+    /// # Errors
+    /// If no more threads can be started.
+    pub fn start<P: Sink<E> + Send + 'static>(
+        shards: Vec<Shard<E>>,
+        config: Config,
+        page: impl Fn() -> P + Send + Sync + 'static,
+        collector: C,
+    ) -> io::Result<Pipeline<E, B, C>>
+    where
+        C: Collector<B, P>,
+    {
+        let page = Arc::new(page);
+        let waiting = config.waiting.max(1);
+        let (mut lanes, mut threads, mut results) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, shard) in shards.into_iter().enumerate() {
+            let (lane, messages) = mpsc::sync_channel(waiting);
+            let (sender, parts) = mpsc::sync_channel(waiting);
+            let page = Arc::clone(&page);
+            let thread = thread::Builder::new().name(format!("shard-{index}"));
+            threads.push(thread.spawn(move || {
+                let mut shard = shard;
+                work(&mut shard, index == 0, &messages, &sender, &*page);
+            })?);
+            lanes.push(lane);
+            results.push(parts);
+        }
+        let thread = thread::Builder::new().name(String::from("merge"));
+        let merger = thread.spawn(move || merge(&results, collector))?;
+        Ok(Pipeline { lanes, shards: threads, merger, events: PhantomData })
+    }
+
+    /// Gives all shards a batch. Waits while too many batches wait already.
+    ///
+    /// # Errors
+    /// If a thread has ended; to [finish](Pipeline::finish) says why.
+    pub fn send(&self, batch: B) -> Result<(), Stopped> {
+        let batch = Arc::new(batch);
+        for lane in &self.lanes {
+            lane.send(Message::Batch(Arc::clone(&batch))).map_err(|_| Stopped)?;
+        }
+        Ok(())
+    }
+
+    /// The end of time: what is open is told. Waits until everything is.
+    ///
+    /// # Errors
+    /// If a thread has panicked.
+    pub fn finish(self) -> Result<Ended<C>, Panicked> {
+        for lane in &self.lanes {
+            // Fails where a thread has ended, which is told below.
+            let _ = lane.send(Message::Finish);
+        }
+        self.stop()
+    }
+
+    /// Waits until all that was sent is done; what is open is not told.
+    ///
+    /// # Errors
+    /// If a thread has panicked.
+    pub fn stop(self) -> Result<Ended<C>, Panicked> {
+        drop(self.lanes);
+        let merged = self.merger.join();
+        let mut panicked = None;
+        for shard in self.shards {
+            if let Err(payload) = shard.join() {
+                panicked.get_or_insert(Panicked::new(&*payload));
+            }
+        }
+        match (panicked, merged) {
+            (Some(panicked), _) => Err(panicked),
+            (None, Err(payload)) => Err(Panicked::new(&*payload)),
+            (None, Ok(Merged { collector, stats, failure })) => {
+                Ok(Ended { collector, stats, failure })
+            }
+        }
+    }
+}
+
+/// Does what comes until nothing does, or nobody wants to know.
+fn work<E: Event, B: Batch<E>, P: Sink<E>>(
+    shard: &mut Shard<E>,
+    is_first: bool,
+    messages: &Receiver<Message<B>>,
+    results: &SyncSender<Part<B, P>>,
+    page: &impl Fn() -> P,
+) {
+    // From now on they are kept.
+    shard.take_changes();
+    while let Ok(message) = messages.recv() {
+        let (mut page, mut tags, mut steps) = (page(), Vec::new(), 0);
+        let mut sink = Tagging::new(&mut page, &mut tags);
+        let batch = match message {
+            Message::Batch(batch) => {
+                while steps < batch.len() && shard.failure().is_none() {
+                    sink.step(steps);
+                    steps += 1;
+                    if let Some(step) = batch.step(steps - 1)
+                        && step.take(shard, &mut sink).is_err()
+                    {
+                        break;
+                    }
+                }
+                Some(batch).filter(|_| is_first)
+            }
+            Message::Finish => {
+                shard.finish(&mut sink);
+                None
+            }
+        };
+        let (changes, stats, failure) =
+            (shard.take_changes(), shard.stats(), shard.failure().cloned());
+        let part = Part { batch, page, tags, changes, stats, failure, steps };
+        if results.send(part).is_err() {
+            return;
+        }
+    }
+}
