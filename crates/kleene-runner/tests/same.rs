@@ -1,5 +1,7 @@
 //! Whatever the number of threads, the output and the counts are those of one engine.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! What happens between threads: back-pressure, ends, panics.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,7 +39,7 @@ fn hits(bad: i64) -> kleene::stream::Builder<Hit> {
 fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, result) = mpsc::channel();
     std::thread::spawn(move || sender.send(work()));
-    result.recv_timeout(Duration::from_secs(60)).expect("it ends")
+    result.recv_timeout(Duration::from_mins(1)).expect("it ends")
 }
 
 #[test]
