@@ -270,6 +270,11 @@ impl<E: Event> Engine<E> {
         books.stats.keys = 0;
     }
 
+    /// Whether the end of time has come: [`finish`](Engine::finish) was called.
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
     /// How far time has come: no event at or before this is taken any more.
     pub fn watermark(&self) -> Timestamp {
         self.watermark

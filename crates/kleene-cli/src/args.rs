@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use kleene::schema::Schema;
 
 use crate::input::{self, Feed, Form, Format, Opened, Reading, TimeUnit, duration_from_text};
+use crate::state;
 
 /// Finds patterns of events over time in files and streams.
 #[derive(Debug, Parser)]
@@ -35,6 +36,8 @@ Examples:
   kleene run rules/ -i trades.csv --param active_trader.limit=10
   kleene run ssh.cep -i auth.jsonl --out-of-order 5s --rejects bad.jsonl > found.jsonl
   tail -f orders.jsonl | kleene run shop.cep --watch     edit shop.cep while it runs
+  kleene run shop.cep -i orders.jsonl -o found.jsonl --state shop.state
+                                                         goes on after a crash, each result once
 
 Each result is one JSON object a line on standard output. The summary on standard error counts
 events, matches, timeouts, late, rejected and unknown events.
@@ -209,9 +212,27 @@ pub(crate) struct RunArgs {
     #[arg(short, long)]
     pub(crate) watch: bool,
 
+    /// Keep the state of the run in this directory, and go on from there: each result is told once,
+    /// whatever happens in between
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+
+    /// How often the state is kept: every 10s, or every 100000events
+    #[arg(long, value_name = "HOW OFTEN", default_value = "10s", value_parser = state::every, requires = "state")]
+    pub(crate) checkpoint_every: Every,
+
     /// Nothing on standard error but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+/// How often something is done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Every {
+    /// After so long.
+    Time(Duration),
+    /// After so many events.
+    Events(u64),
 }
 
 /// `kleene why`
@@ -311,10 +332,13 @@ impl InputArgs {
     }
 
     /// Starts to read events of the types of `schema` from what was opened.
-    pub(crate) fn start(&self, opened: Opened, schema: &Schema) -> Feed {
+    pub(crate) fn start(&self, opened: Opened, schema: &Schema) -> io::Result<Feed> {
         let delimiter = self.delimiter.unwrap_or_else(|| input::delimiter_of(&self.input));
         let form = Form { format: self.format(), delimiter, max_line: self.max_line };
-        Feed::start(opened, form, schema, self.reading())
+        if opened.start().offset == 0 {
+            return Ok(Feed::start(opened, form, schema, self.reading()));
+        }
+        Feed::resume(opened, input::open(&self.input)?, form, schema, self.reading())
     }
 
     /// Whether someone has to type the events.

@@ -1,7 +1,7 @@
 //! Results as JSON, one object a line.
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Seek as _, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +13,8 @@ use kleene::{Event as _, Match, Record, Timeout};
 /// Writes matches and timeouts.
 pub(crate) struct Output {
     writer: BufWriter<Box<dyn Write>>,
+    /// What is written to, if it is a regular file.
+    file: Option<File>,
     /// Whether someone may be waiting to read.
     is_live: bool,
     /// Whether it goes to the terminal.
@@ -77,22 +79,46 @@ fn insert(members: &mut Vec<Member>, path: &str, id: FieldId) {
     members.push(Member::Object(name.into(), inner));
 }
 
+/// A file to write to: anew, or from a length on that it has at least.
+pub(crate) fn open_from(path: &Path, kept: Option<u64>) -> io::Result<File> {
+    let Some(kept) = kept else { return File::create(path) };
+    let mut file = File::options().write(true).open(path)?;
+    let length = file.metadata()?.len();
+    if length < kept {
+        let text = format!("it had {kept} bytes at the last checkpoint, and has only {length} now");
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+    }
+    file.set_len(kept)?;
+    file.seek(SeekFrom::End(0))?;
+    Ok(file)
+}
+
 impl Output {
     /// Opens a file to write to, or standard output for `-`. Events without a declared time have it
     /// under `time_field`.
-    pub(crate) fn open(path: &Path, schema: &Schema, time_field: &str) -> Result<Output> {
+    ///
+    /// What is in a file is lost, unless it is to be kept up to a length: then writing goes on there.
+    pub(crate) fn open(
+        path: &Path,
+        kept: Option<u64>,
+        schema: &Schema,
+        time_field: &str,
+    ) -> Result<Output> {
+        let mut regular = None;
         let (writer, is_live, is_terminal): (Box<dyn Write>, _, _) = if path == Path::new("-") {
             let stdout = io::stdout();
             let is_terminal = stdout.is_terminal();
             (Box::new(stdout), true, is_terminal)
         } else {
-            let file = File::create(path)
+            let file = open_from(path, kept)
                 .with_context(|| format!("cannot write the output {}", path.display()))?;
             let is_file = file.metadata().is_ok_and(|meta| meta.is_file());
+            regular = file.try_clone().ok().filter(|_| is_file);
             (Box::new(file), !is_file, false)
         };
         let mut output = Output {
             writer: BufWriter::with_capacity(64 << 10, writer),
+            file: regular,
             is_live,
             is_terminal,
             failure: None,
@@ -133,6 +159,20 @@ impl Output {
         self.has_unflushed = false;
         if self.failure.is_none() {
             self.failure = self.writer.flush().err();
+        }
+    }
+
+    /// Makes sure that what was written so far outlives the machine's going down, and gives how long
+    /// it is, if it is a file.
+    pub(crate) fn settle(&mut self) -> Option<u64> {
+        self.flush();
+        let file = self.file.as_mut()?;
+        match file.sync_data().and_then(|()| file.stream_position()) {
+            Ok(length) => Some(length),
+            Err(error) => {
+                self.failure.get_or_insert(error);
+                None
+            }
         }
     }
 

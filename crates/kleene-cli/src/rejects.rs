@@ -1,13 +1,13 @@
 //! What could not be taken: told on standard error while it is little, written to a file if asked.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
 use crate::input::Place;
-use crate::output::write_text;
+use crate::output::{open_from, write_text};
 use crate::progress::Progress;
 
 /// How many are told on standard error.
@@ -25,12 +25,13 @@ pub(crate) struct Rejects {
 }
 
 impl Rejects {
-    /// Rejects that go to a file, if one is given, and else to standard error.
-    pub(crate) fn open(path: Option<&Path>, is_quiet: bool) -> Result<Rejects> {
+    /// Rejects that go to a file, if one is given, and else to standard error. The file is kept up
+    /// to a length, if one is given.
+    pub(crate) fn open(path: Option<&Path>, kept: Option<u64>, is_quiet: bool) -> Result<Rejects> {
         let file = match path {
             None => None,
             Some(path) => {
-                let file = File::create(path)
+                let file = open_from(path, kept)
                     .with_context(|| format!("cannot write the rejects {}", path.display()))?;
                 Some((path.to_path_buf(), BufWriter::new(file)))
             }
@@ -75,6 +76,20 @@ impl Rejects {
             result.with_context(|| format!("cannot write the rejects {}", path.display()))?;
         }
         Ok(())
+    }
+
+    /// Makes sure that what was written so far outlives the machine's going down, and gives how long
+    /// it is, if it is a file.
+    pub(crate) fn settle(&mut self) -> Option<u64> {
+        let (_, writer) = self.file.as_mut()?;
+        let synced = writer.flush().and_then(|()| writer.get_ref().sync_data());
+        match synced.and_then(|()| writer.stream_position()) {
+            Ok(length) => Some(length),
+            Err(error) => {
+                self.failure.get_or_insert(error);
+                None
+            }
+        }
     }
 
     /// Whether writing failed.

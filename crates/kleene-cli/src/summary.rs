@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use kleene::stream::Stats;
+use serde_json::{Value, json};
 
 /// How many types are told by name.
 const NAMES: usize = 5;
@@ -37,6 +38,19 @@ impl Counts {
             }
             None => {}
         }
+    }
+
+    /// The undeclared types with how many events of each came, for [`Counts::restore`].
+    pub(crate) fn types(&self) -> Value {
+        self.unknown_types.iter().map(|(name, count)| json!([name, count])).collect()
+    }
+
+    /// What was counted by a run that goes on.
+    pub(crate) fn restore(rejected: u64, unknown: u64, types: &Value) -> Counts {
+        let types = types.as_array().into_iter().flatten();
+        let unknown_types =
+            types.filter_map(|ty| Some((ty[0].as_str()?.to_owned(), ty[1].as_u64()?))).collect();
+        Counts { rejected, unknown, unknown_types }
     }
 
     /// The undeclared types that came most often: `delivered 4,856, login 12, ...`.

@@ -3,6 +3,7 @@
 use memchr::{memchr, memchr_iter, memrchr};
 
 use crate::csv::{self, Reach};
+use crate::source::Position;
 
 /// How many bytes are asked for at a time.
 const SIZE: usize = 256 << 10;
@@ -16,6 +17,8 @@ pub struct Block {
     content: Content,
     /// Where it starts in the unpacked input, in bytes.
     offset: u64,
+    /// Where it ends there: a line that is not kept whole is longer than its content.
+    end: u64,
     /// The number of its first line, from 1.
     line: u64,
 }
@@ -33,7 +36,14 @@ pub(crate) enum Content {
 impl Block {
     /// Whole lines, of which the first has the number `line`.
     pub fn new(bytes: Vec<u8>, line: u64) -> Block {
-        Block { content: Content::of(bytes), offset: 0, line }
+        let end = bytes.len() as u64;
+        Block { content: Content::of(bytes), offset: 0, end, line }
+    }
+
+    /// No lines.
+    pub(crate) fn empty_at(position: Position) -> Block {
+        let Position { offset, line } = position;
+        Block { offset, end: offset, line, ..Block::default() }
     }
 
     /// Where it starts in the unpacked input, in bytes.
@@ -44,6 +54,11 @@ impl Block {
     /// The number of its first line, from 1.
     pub fn line(&self) -> u64 {
         self.line
+    }
+
+    /// Where it ends in the unpacked input, if nothing of it can be read.
+    pub(crate) fn end_if_bad(&self) -> Option<u64> {
+        matches!(self.content, Content::Bad(..)).then_some(self.end)
     }
 
     pub(crate) fn content(&self) -> &Content {
@@ -104,15 +119,16 @@ struct Long {
 }
 
 impl Cutter {
-    /// Nothing has arrived yet. Lines longer than `limit` bytes are not kept.
-    pub(crate) fn new(delimiter: Option<u8>, limit: usize) -> Cutter {
+    /// Nothing has arrived yet of what begins at `start`. Lines longer than `limit` bytes are not
+    /// kept.
+    pub(crate) fn new(delimiter: Option<u8>, limit: usize, start: Position) -> Cutter {
         Cutter {
             delimiter,
             limit,
             buffer: Vec::new(),
             filled: 0,
-            offset: 0,
-            line: 1,
+            offset: start.offset,
+            line: start.line,
             ended: false,
             long: None,
             spent: Vec::new(),
@@ -162,7 +178,8 @@ impl Cutter {
                 Cut::Bad(length, reason) => {
                     let line = &waiting[..length.min(self.limit)];
                     let content = Content::Bad(line.to_vec(), reason);
-                    let block = Block { content, offset: self.offset, line: self.line };
+                    let end = self.offset + length as u64;
+                    let block = Block { content, offset: self.offset, end, line: self.line };
                     self.drop_front(length);
                     self.line += 1;
                     return Some(block);
@@ -193,7 +210,7 @@ impl Cutter {
         let Long { length, start } = self.long.take()?;
         let offset = self.offset - length - u64::from(end.is_some());
         let content = Content::Bad(start, crate::too_long(length));
-        let block = Block { content, offset, line: self.line };
+        let block = Block { content, offset, end: self.offset, line: self.line };
         self.line += 1;
         Some(block)
     }
@@ -207,8 +224,10 @@ impl Cutter {
         bytes.truncate(length);
         self.filled -= length;
         let lines = memchr_iter(b'\n', &bytes).count() as u64;
-        let block = Block { content: Content::of(bytes), offset: self.offset, line: self.line };
-        self.offset += length as u64;
+        let end = self.offset + length as u64;
+        let content = Content::of(bytes);
+        let block = Block { content, offset: self.offset, end, line: self.line };
+        self.offset = end;
         self.line += lines;
         block
     }
@@ -261,7 +280,7 @@ mod tests {
 
     /// All blocks of `text` in pieces of `size`, as `line@offset: content`.
     fn cut(text: &[u8], size: usize, delimiter: Option<u8>, limit: usize) -> Vec<String> {
-        let mut cutter = Cutter::new(delimiter, limit);
+        let mut cutter = Cutter::new(delimiter, limit, Position::default());
         let mut all = Vec::new();
         let mut drain = |cutter: &mut Cutter| {
             while let Some(block) = cutter.next() {
@@ -331,7 +350,7 @@ mod tests {
 
     #[test]
     fn a_line_that_is_too_long_is_not_held() {
-        let mut cutter = Cutter::new(None, 1000);
+        let mut cutter = Cutter::new(None, 1000, Position::default());
         for _ in 0..10_000 {
             cutter.space()[..1000].fill(b'x');
             cutter.arrived(1000);

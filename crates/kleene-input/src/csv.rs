@@ -302,7 +302,7 @@ mod tests {
 
     /// The records of `text`, arriving in pieces of `size`, as `line: cell|cell`, or `line! reason`.
     fn rows(text: &[u8], size: usize, limit: usize) -> Vec<String> {
-        let mut cutter = Cutter::new(Some(b','), limit);
+        let mut cutter = Cutter::new(Some(b','), limit, crate::Position::default());
         let (mut cells, mut found) = (Cells::default(), Vec::new());
         let mut drain = |cutter: &mut Cutter| {
             while let Some(block) = cutter.next() {

@@ -7,7 +7,7 @@ use kleene::schema::Schema;
 use crate::block::Block;
 use crate::parser::{Item, Parser};
 use crate::records::Cursor;
-use crate::source::{Arrival, Blocks, Opened};
+use crate::source::{Arrival, Blocks, Opened, Position};
 use crate::{Form, Reading};
 
 /// Events out of an input: what [`Blocks`] and a [`Parser`] give together.
@@ -43,6 +43,47 @@ impl Feed {
             is_ended: false,
             is_empty: true,
         }
+    }
+
+    /// The same where the input was read before: `opened` is at the place from which on it has not,
+    /// and `beginning` is the same input from its start, for the header of CSV.
+    ///
+    /// # Errors
+    /// The beginning cannot be read.
+    pub fn resume(
+        opened: Opened,
+        beginning: Opened,
+        form: Form,
+        schema: &Schema,
+        reading: Reading,
+    ) -> io::Result<Feed> {
+        let mut first = Feed::start(beginning, form, schema, reading);
+        while !first.parser.is_ready() && first.fill()? != Fill::End {
+            // The header is no item.
+            if let Some(Item::Unreadable(reason)) = first.next_item() {
+                return Err(io::Error::other(reason));
+            }
+        }
+        let start = opened.start();
+        Ok(Feed {
+            blocks: Blocks::start(opened, form),
+            parser: first.parser,
+            block: Block::empty_at(start),
+            cursor: Cursor::default(),
+            is_ended: false,
+            is_empty: false,
+        })
+    }
+
+    /// Where in the input what [`next_item`](Feed::next_item) gives next begins.
+    pub fn position(&self) -> Position {
+        let line = self.block.line() + self.cursor.lines();
+        let offset = match self.block.end_if_bad() {
+            Some(end) if self.cursor.lines() > 0 => end,
+            Some(_) => self.block.offset(),
+            None => self.block.offset() + self.cursor.bytes() as u64,
+        };
+        Position { offset, line }
     }
 
     /// Goes on with events of the types of `schema` that are declared as well.

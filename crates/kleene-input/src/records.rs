@@ -35,6 +35,11 @@ impl Cursor {
         self.at
     }
 
+    /// How many lines of the block were parsed.
+    pub fn lines(&self) -> u64 {
+        self.lines
+    }
+
     /// Goes on by so many bytes, which are so many lines. Gives the number of the first of them.
     fn advance(&mut self, block: &Block, bytes: usize, lines: u64) -> u64 {
         let line = block.line() + self.lines;

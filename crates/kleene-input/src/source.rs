@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,10 +22,19 @@ pub struct Opened {
     reader: Box<dyn Read + Send>,
     /// Whether waiting for more costs nothing, as more is there.
     is_file: bool,
+    /// Where it starts.
+    start: Position,
     /// How many bytes there are, if that is known.
     pub size: Option<u64>,
     /// How many of them have been read.
     pub position: Arc<AtomicU64>,
+}
+
+impl Opened {
+    /// Where it starts.
+    pub fn start(&self) -> Position {
+        self.start
+    }
 }
 
 impl fmt::Debug for Opened {
@@ -34,11 +43,36 @@ impl fmt::Debug for Opened {
     }
 }
 
+/// A place between two lines of an input (in CSV: records).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Position {
+    /// So many bytes of the unpacked input are before it.
+    pub offset: u64,
+    /// The number of the line that is next, from 1.
+    pub line: u64,
+}
+
+impl Default for Position {
+    /// The start.
+    fn default() -> Position {
+        Position { offset: 0, line: 1 }
+    }
+}
+
 /// Opens a file, or standard input for `-`; unpacks it if it is gzip.
 ///
 /// # Errors
 /// There is no such file, it is a directory, or it cannot be read. The message names it.
 pub fn open(path: &Path) -> io::Result<Opened> {
+    open_at(path, Position::default())
+}
+
+/// The same from a place on to which it was read before. What is packed is unpacked up to there;
+/// standard input is taken as it comes.
+///
+/// # Errors
+/// The same, and that the file ends before that place.
+pub fn open_at(path: &Path, start: Position) -> io::Result<Opened> {
     let name = path.display();
     let wrap = |what: &str, error: &io::Error| {
         io::Error::new(error.kind(), format!("cannot {what} the input {name}: {error}"))
@@ -48,7 +82,7 @@ pub fn open(path: &Path) -> io::Result<Opened> {
     let (reader, size): (Box<dyn Read + Send>, _) = if stdin {
         (Box::new(io::stdin()), None)
     } else {
-        let file = File::open(path).map_err(|error| wrap("open", &error))?;
+        let mut file = File::open(path).map_err(|error| wrap("open", &error))?;
         let meta = file.metadata().map_err(|error| wrap("read", &error))?;
         if meta.is_dir() {
             let text = format!(
@@ -56,6 +90,17 @@ pub fn open(path: &Path) -> io::Result<Opened> {
             );
             return Err(io::Error::new(io::ErrorKind::IsADirectory, text));
         }
+        if start.offset > 0 && meta.is_file() && !is_packed(&file) {
+            if meta.len() < start.offset {
+                return Err(wrap("read on in", &io::ErrorKind::UnexpectedEof.into()));
+            }
+            file.seek(SeekFrom::Start(start.offset)).map_err(|error| wrap("read", &error))?;
+            position.store(start.offset, Ordering::Relaxed);
+            let reader = Box::new(Counted { reader: Box::new(file), position: position.clone() });
+            let size = Some(meta.len());
+            return Ok(Opened { reader, is_file: true, start, size, position });
+        }
+        file.rewind().or_else(|error| if meta.is_file() { Err(error) } else { Ok(()) })?;
         (Box::new(file), meta.is_file().then_some(meta.len()))
     };
     let mut reader = Counted { reader, position: position.clone() };
@@ -72,9 +117,22 @@ pub fn open(path: &Path) -> io::Result<Opened> {
     }
     let is_gzip = magic == [0x1f, 0x8b];
     let whole = io::Cursor::new(magic).take(known as u64).chain(reader);
-    let reader: Box<dyn Read + Send> =
+    let mut reader: Box<dyn Read + Send> =
         if is_gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) };
-    Ok(Opened { reader, is_file: size.is_some(), size, position })
+    if start.offset > 0 && !stdin {
+        let skipped = io::copy(&mut reader.by_ref().take(start.offset), &mut io::sink());
+        if skipped.map_err(|error| wrap("read", &error))? < start.offset {
+            return Err(wrap("read on in", &io::ErrorKind::UnexpectedEof.into()));
+        }
+    }
+    Ok(Opened { reader, is_file: size.is_some(), start, size, position })
+}
+
+/// Whether a file is gzip.
+fn is_packed(file: &File) -> bool {
+    let mut magic = [0; 2];
+    let mut file = file;
+    file.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b]
 }
 
 struct Counted {
@@ -120,7 +178,7 @@ pub struct Blocks {
 impl Blocks {
     /// Starts to read.
     pub fn start(opened: Opened, form: Form) -> Blocks {
-        let mut cutter = Cutter::new(form.separator(), form.max_line);
+        let mut cutter = Cutter::new(form.separator(), form.max_line, opened.start);
         let (sender, messages) = mpsc::sync_channel(WAITING);
         let (spent, free) = mpsc::channel();
         let thread_sender = sender.clone();
@@ -256,11 +314,38 @@ mod tests {
     }
 
     #[test]
+    fn reading_goes_on_at_any_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let lines: Vec<u8> = (0..99_999).flat_map(|i| format!("line {i}\n").into_bytes()).collect();
+        let (plain, packed) = (dir.path().join("plain"), dir.path().join("packed"));
+        std::fs::write(&plain, &lines).unwrap();
+        let file = File::create(&packed).unwrap();
+        let mut encoder = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+        encoder.write_all(&lines).unwrap();
+        encoder.finish().unwrap();
+        for path in [&plain, &packed] {
+            for (offset, line) in [(7, 2), (70, 11), (lines.len() as u64, 100_000)] {
+                let opened = open_at(path, Position { offset, line }).unwrap();
+                let blocks = Blocks::start(opened, LINES);
+                let first = blocks.wait().unwrap();
+                match first {
+                    Arrival::Block(block) => {
+                        assert_eq!((block.offset(), block.line()), (offset, line));
+                    }
+                    _ => assert_eq!(offset, lines.len() as u64),
+                }
+            }
+            assert!(open_at(path, Position { offset: 10_000_000, line: 5 }).is_err());
+        }
+    }
+
+    #[test]
     fn a_waiting_reader_can_be_woken() {
         let source = Blocks::start(
             Opened {
                 reader: Box::new(io::empty()),
                 is_file: true,
+                start: Position::default(),
                 size: None,
                 position: Arc::default(),
             },

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -15,12 +14,13 @@ use kleene::{Event as _, Record, Timestamp};
 
 use crate::Ending;
 use crate::args::RunArgs;
-use crate::input::{self, Feed, Fill, Format, Item, Place};
+use crate::input::{self, Feed, Fill, Format, Item, Place, Position};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::rejects::Rejects;
 use crate::rules::{self, Loaded};
+use crate::state::{Moment, Resumed, State};
 use crate::summary::{Counts, counted, grouped, summary};
 use crate::watch::{Files, Watch};
 
@@ -38,28 +38,42 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
         crate::say(&loaded.warnings);
     }
     suits(args, &loaded)?;
-    let mut engine = match build(args, &loaded) {
+    refuse_same_files(args)?;
+    let opened = args.state.as_deref().map(|path| State::open(path, args)).transpose()?;
+    let (state, resumed) = opened.map_or((None, None), |(state, from)| (Some(state), from));
+    if resumed.as_ref().is_some_and(|resumed| resumed.is_finished) {
+        crate::say(
+            "the input was read to its end before, and everything was told; remove the directory of \
+             the state to start anew",
+        );
+        return Ok(Ending::Fine);
+    }
+    let mut engine = match build(args, &loaded, resumed.as_ref()) {
         Ok(engine) => engine,
         Err(error) => {
             crate::say(&format!("error: {error:#}"));
             return Ok(Ending::WrongRules);
         }
     };
-    refuse_same_files(args)?;
     if !args.quiet && args.events.is_typed() {
         crate::say("reading events from the terminal; Ctrl-D ends, --input reads a file");
     }
-    let opened = input::open(&args.events.input)?;
-    let output = Output::open(&args.output, &loaded.schema, &args.events.reading().time_field)?;
-    let rejects = Rejects::open(args.rejects.as_deref(), args.quiet)?;
+    let from = resumed.as_ref().map(|resumed| resumed.position).filter(|from| from.offset > 0);
+    let from = from.filter(|_| args.events.input != Path::new("-")).unwrap_or_default();
+    let opened = input::open_at(&args.events.input, from)?;
+    let kept = resumed.as_ref().map_or((None, None), |resumed| (resumed.output, resumed.rejects));
+    let time_field = args.events.reading().time_field;
+    let output = Output::open(&args.output, kept.0, engine.schema(), &time_field)?;
+    let rejects = Rejects::open(args.rejects.as_deref(), kept.1, args.quiet)?;
     // Results that go to the terminal say enough of the progress.
     let shows_progress = !args.quiet && !output.is_terminal();
     let progress = Progress::new(opened.size, opened.position.clone(), shows_progress);
-    let mut feed = args.events.start(opened, &loaded.schema);
+    let mut feed = args.events.start(opened, &loaded.schema)?;
+    feed.renew(engine.schema(), &loaded.schema);
     let interrupt = Interrupt::default();
     interrupt.listen(feed.waker());
     let watch = args.watch.then(|| Watch::start(&args.rules, files, feed.waker()));
-    let mut current = Current { args, watch, loaded };
+    let mut current = Current { args, watch, loaded, state };
 
     let mut outlets = Outlets {
         output,
@@ -69,7 +83,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
         told_of_limit: false,
         told_of_misfit: false,
     };
-    let mut counts = Counts::default();
+    let mut counts = resumed.map(|resumed| resumed.counts).unwrap_or_default();
     let started = Instant::now();
     let mut stop =
         pump(&mut feed, &mut engine, &mut outlets, &mut counts, &interrupt, &mut current);
@@ -78,6 +92,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
         if let Some(error) = engine.failure() {
             stop = Stop::Failed(stopped(error.clone()));
         }
+    }
+    if matches!(stop, Stop::End | Stop::Interrupted)
+        && let Err(error) = current.keep(&feed, &engine, &mut outlets, &counts)
+    {
+        stop = Stop::Failed(error);
     }
     let Outlets { mut output, mut rejects, progress, .. } = outlets;
     output.flush();
@@ -93,11 +112,18 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     if !args.quiet {
         let stats = engine.stats();
         if matches!(stop, Stop::Interrupted) {
-            crate::say(&format!(
-                "interrupted: this is what was found so far; {} partial matches are still open \
-                 and told neither as matches nor as timeouts",
-                grouped(stats.partials)
-            ));
+            let partials = grouped(stats.partials);
+            crate::say(&if args.state.is_some() {
+                format!(
+                    "interrupted: this is what was found so far; {partials} partial matches are \
+                     kept with the state, and the same command goes on"
+                )
+            } else {
+                format!(
+                    "interrupted: this is what was found so far; {partials} partial matches are \
+                     still open and told neither as matches nor as timeouts"
+                )
+            });
         }
         crate::say(summary(&stats, &counts, started.elapsed()).trim_end());
         if matches!(stop, Stop::End) {
@@ -126,6 +152,7 @@ struct Current<'a> {
     args: &'a RunArgs,
     watch: Option<Watch>,
     loaded: Loaded,
+    state: Option<State>,
 }
 
 impl Current<'_> {
@@ -143,6 +170,30 @@ impl Current<'_> {
                 outlets.progress.say(&text);
             }
         }
+    }
+
+    /// Keeps where the run is, if it is to be kept.
+    fn keep(
+        &mut self,
+        feed: &Feed,
+        engine: &Engine<Record>,
+        outlets: &mut Outlets,
+        counts: &Counts,
+    ) -> Result<()> {
+        let Some(state) = &mut self.state else { return Ok(()) };
+        let (output, rejects) = (outlets.output.settle(), outlets.rejects.settle());
+        // What could not be written is told as such; the checkpoint before it stays the newest.
+        if outlets.output.has_failed() || outlets.rejects.has_failed() {
+            return Ok(());
+        }
+        state.keep(Moment {
+            position: feed.position(),
+            output,
+            rejects,
+            counts,
+            is_finished: engine.is_finished(),
+            snapshot: engine.snapshot(),
+        })
     }
 
     fn replace(
@@ -187,16 +238,39 @@ fn tell(replacement: &Replacement, progress: &Progress) {
     }
 }
 
-fn build(args: &RunArgs, loaded: &Loaded) -> Result<Engine<Record>> {
-    let mut builder = Engine::builder();
-    for rule in &loaded.rules {
-        builder = builder.rule(Arc::clone(&loaded.schema), Arc::clone(rule));
-    }
-    builder = match args.events.out_of_order {
+/// The engine, new or as it was when the run ended before.
+fn build(args: &RunArgs, loaded: &Loaded, from: Option<&Resumed>) -> Result<Engine<Record>> {
+    let builder = Engine::builder().rules(loaded.set.clone());
+    let builder = match args.events.out_of_order {
         Some(bound) => builder.out_of_order(bound),
         None => builder.sorted(),
     };
-    Ok(builder.build()?)
+    let Some(from) = from else { return Ok(builder.build()?) };
+    let (engine, replacement) = builder
+        .restore(&[&from.snapshot])
+        .context("the state cannot be gone on from (to start anew, remove its directory)")?;
+    if !args.quiet {
+        let Position { offset, line } = from.position;
+        let place = if args.events.input == Path::new("-") {
+            format!(
+                "standard input cannot be read again: it has to go on after its first {} bytes",
+                grouped(offset)
+            )
+        } else {
+            format!("going on at line {}", grouped(line))
+        };
+        let stats = engine.stats();
+        let (events, partials) = (grouped(stats.events), grouped(stats.partials));
+        crate::say(&format!(
+            "{place}, after {events} events and with {partials} partial matches open"
+        ));
+        for change in replacement.rules {
+            if change.verdict != Verdict::Unchanged {
+                crate::say(&format!("the rules are others than then: {change}"));
+            }
+        }
+    }
+    Ok(engine)
 }
 
 /// Opening a file to write to it empties it, which must not happen to the input.
@@ -251,6 +325,11 @@ fn pump(
                 if let Err(error) = engine.push(&event, &mut sink) {
                     return Stop::Failed(stopped(error));
                 }
+                if current.state.as_mut().is_some_and(State::count)
+                    && let Err(error) = current.keep(feed, engine, outlets, counts)
+                {
+                    return Stop::Failed(error);
+                }
                 if interrupt.is_set() {
                     return Stop::Interrupted;
                 }
@@ -265,6 +344,11 @@ fn pump(
                 outlets.output.flush_if_live();
                 if outlets.output.has_failed() || outlets.rejects.has_failed() {
                     return Stop::CannotWrite;
+                }
+                if current.state.as_ref().is_some_and(State::is_time)
+                    && let Err(error) = current.keep(feed, engine, outlets, counts)
+                {
+                    return Stop::Failed(error);
                 }
                 let stats = engine.stats();
                 let events = stats.events + counts.unknown;

@@ -50,7 +50,7 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
         crate::say("reading events from the terminal; Ctrl-D ends, --input reads a file");
     }
     let opened = input::open(&args.events.input)?;
-    let mut feed = args.events.start(opened, &loaded.schema);
+    let mut feed = args.events.start(opened, &loaded.schema)?;
     let interrupt = Interrupt::default();
     interrupt.listen(feed.waker());
     let ending = pump(&mut feed, &mut tracer, &args.key, &interrupt)?;

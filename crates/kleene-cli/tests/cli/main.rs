@@ -11,6 +11,7 @@ mod fmt;
 mod infer;
 mod lsp;
 mod run;
+mod state;
 mod test;
 mod watch;
 mod why;

@@ -1,0 +1,271 @@
+//! `--state`: a run that goes on where it was when it ended, however it ended.
+//!
+//! A checkpoint says how far the input was read, what the engine held then, and how much output was
+//! written; it is there as a whole or not at all. A run that starts again cuts the output back to
+//! the newest checkpoint and reads the input from there on, so that each result is there once.
+
+mod file;
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+
+use crate::args::{Every, RunArgs};
+use crate::input::Position;
+use crate::summary::{Counts, grouped};
+use file::{Checkpoint, Directory};
+
+/// How much of the start of an input, and of what is before a place in it, tells it from others.
+const PROBE: u64 = 4096;
+
+/// The state of a run, kept in a directory.
+pub(crate) struct State {
+    directory: Directory,
+    every: Every,
+    /// What has to be the same when the run goes on.
+    setting: Value,
+    input: Option<Input>,
+    last: Instant,
+    /// How many events came since then.
+    events: u64,
+}
+
+/// What a run goes on from.
+pub(crate) struct Resumed {
+    /// The engine.
+    pub(crate) snapshot: Vec<u8>,
+    /// How far the input was read.
+    pub(crate) position: Position,
+    /// How long the output was, if it is a file.
+    pub(crate) output: Option<u64>,
+    /// How long the file of rejects was, if there is one.
+    pub(crate) rejects: Option<u64>,
+    /// What was counted beside the engine.
+    pub(crate) counts: Counts,
+    /// Whether the input was read to its end, and everything told.
+    pub(crate) is_finished: bool,
+}
+
+/// Where a run is.
+pub(crate) struct Moment<'a> {
+    pub(crate) position: Position,
+    pub(crate) output: Option<u64>,
+    pub(crate) rejects: Option<u64>,
+    pub(crate) counts: &'a Counts,
+    pub(crate) is_finished: bool,
+    pub(crate) snapshot: Vec<u8>,
+}
+
+impl State {
+    /// Opens the directory of a run's state, and finds what it goes on from.
+    pub(crate) fn open(path: &Path, args: &RunArgs) -> Result<(State, Option<Resumed>)> {
+        let mut directory = Directory::open(path)?;
+        let input = Input::open(&args.events.input)?;
+        let setting = setting(args);
+        let newest = directory.newest(crate::say)?;
+        let resumed = newest.map(|checkpoint| {
+            same_setting(&checkpoint.head["run"], &setting)?;
+            let resumed = read(checkpoint)?;
+            if let Some(input) = &input {
+                input.expect(&resumed.0, resumed.1.position)?;
+            }
+            Ok::<_, anyhow::Error>(resumed.1)
+        });
+        let resumed = resumed.transpose().with_context(|| {
+            let name = path.display();
+            format!("the state in {name} is not of this run (to start anew, remove the directory)")
+        })?;
+        let every = args.checkpoint_every;
+        let state = State { directory, every, setting, input, last: Instant::now(), events: 0 };
+        Ok((state, resumed))
+    }
+
+    /// Counts an event, and says whether it is time for a checkpoint.
+    #[inline]
+    pub(crate) fn count(&mut self) -> bool {
+        self.events += 1;
+        matches!(self.every, Every::Events(every) if self.events >= every)
+    }
+
+    /// The same where there is time to look at a clock.
+    pub(crate) fn is_time(&self) -> bool {
+        matches!(self.every, Every::Time(every) if self.last.elapsed() >= every)
+    }
+
+    /// Keeps where the run is. What the checkpoint says of output has to be written before.
+    pub(crate) fn keep(&mut self, moment: Moment<'_>) -> Result<()> {
+        let Moment { position, output, rejects, counts, is_finished, snapshot } = moment;
+        let head = json!({
+            "run": self.setting,
+            "input": match &self.input {
+                Some(input) => input.probe(position)?,
+                None => Value::Null,
+            },
+            "offset": position.offset,
+            "line": position.line,
+            "output": output,
+            "rejects": rejects,
+            "rejected": counts.rejected,
+            "unknown": counts.unknown,
+            "unknown_types": counts.types(),
+            "finished": is_finished,
+        });
+        self.directory.write(&Checkpoint { head, snapshot })?;
+        self.last = Instant::now();
+        self.events = 0;
+        Ok(())
+    }
+}
+
+/// What of the arguments a run has to be given again.
+fn setting(args: &RunArgs) -> Value {
+    let absolute = |path: &Path| match path.to_str() {
+        Some("-") => String::from("-"),
+        _ => std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()).display().to_string(),
+    };
+    let reading = args.events.reading();
+    json!({
+        "input": absolute(&args.events.input),
+        "output": absolute(&args.output),
+        "rejects": args.rejects.as_deref().map(absolute),
+        "format": format!("{:?}", args.events.format()),
+        "delimiter": args.events.delimiter.map(char::from),
+        "type": reading.fixed_type,
+        "type-field": reading.type_field,
+        "time-field": args.events.time_field,
+        "time-unit": format!("{:?}", reading.unit),
+        "out-of-order": args.events.out_of_order.map(|bound| bound.as_millis().to_string()),
+    })
+}
+
+fn same_setting(before: &Value, now: &Value) -> Result<()> {
+    let Some(fields) = now.as_object() else { return Ok(()) };
+    for (name, value) in fields {
+        let before = &before[name];
+        if before != value {
+            let shown = |value: &Value| match value {
+                Value::Null => String::from("not given"),
+                Value::String(text) => format!("`{text}`"),
+                other => other.to_string(),
+            };
+            bail!("--{name} was {} then, and is {} now", shown(before), shown(value));
+        }
+    }
+    Ok(())
+}
+
+/// What a checkpoint says: of its input, and of the run.
+fn read(checkpoint: Checkpoint) -> Result<(Value, Resumed)> {
+    let Checkpoint { mut head, snapshot } = checkpoint;
+    let number = |name: &str| head[name].as_u64();
+    let counts = Counts::restore(
+        number("rejected").unwrap_or_default(),
+        number("unknown").unwrap_or_default(),
+        &head["unknown_types"],
+    );
+    let (Some(offset), Some(line)) = (number("offset"), number("line")) else {
+        bail!("the checkpoint does not say how far the input was read");
+    };
+    let resumed = Resumed {
+        snapshot,
+        position: Position { offset, line },
+        output: number("output"),
+        rejects: number("rejects"),
+        counts,
+        is_finished: head["finished"].as_bool().unwrap_or_default(),
+    };
+    Ok((head["input"].take(), resumed))
+}
+
+/// An input that is a file, and can be read again.
+struct Input {
+    file: File,
+    is_packed: bool,
+}
+
+impl Input {
+    /// `None` for what cannot be read again, such as standard input.
+    fn open(path: &Path) -> Result<Option<Input>> {
+        if path == Path::new("-") {
+            return Ok(None);
+        }
+        let context = || format!("cannot open the input {}", path.display());
+        let meta = path.metadata().with_context(context)?;
+        if !meta.is_file() {
+            return Ok(None);
+        }
+        let mut file = File::open(path).with_context(context)?;
+        let mut magic = [0; 2];
+        let is_packed = file.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b];
+        Ok(Some(Input { file, is_packed }))
+    }
+
+    /// What tells the input from others: how long it is, how it starts, and what is before
+    /// `position`.
+    fn probe(&self, position: Position) -> Result<Value> {
+        let length = self.file.metadata()?.len();
+        let start = length.min(PROBE);
+        let end = (!self.is_packed).then_some(position.offset.min(length));
+        Ok(json!({
+            "length": length,
+            "start": [start, self.checksum(0, start)?],
+            "before": match end {
+                Some(end) => json!(self.checksum(end.saturating_sub(PROBE), end)?),
+                None => Value::Null,
+            },
+        }))
+    }
+
+    /// Fails if the input is not the one that was probed, or a longer one that starts with it.
+    fn expect(&self, probed: &Value, position: Position) -> Result<()> {
+        let length = self.file.metadata()?.len();
+        let before = probed["length"].as_u64().unwrap_or_default();
+        if length < before {
+            let (before, length) = (grouped(before), grouped(length));
+            bail!("the input had {before} bytes then, and has only {length} now");
+        }
+        let start = probed["start"][0].as_u64().unwrap_or_default().min(length);
+        let is_same = probed["start"][1] == json!(self.checksum(0, start)?);
+        let end = position.offset;
+        let is_same = is_same
+            && (self.is_packed
+                || probed["before"] == json!(self.checksum(end.saturating_sub(PROBE), end)?));
+        if !is_same {
+            bail!("the input was changed: it does not hold any more what was read then");
+        }
+        Ok(())
+    }
+
+    fn checksum(&self, from: u64, to: u64) -> io::Result<u32> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        file.take(to.saturating_sub(from)).read_to_end(&mut bytes)?;
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(&bytes);
+        Ok(crc.finalize())
+    }
+}
+
+/// Reads `10s` or `1000000 events`.
+pub(crate) fn every(text: &str) -> Result<Every, String> {
+    let number = text.strip_suffix("events").or_else(|| text.strip_suffix("event"));
+    if let Some(number) = number {
+        let number: String = number.trim().chars().filter(|c| *c != '_').collect();
+        return match number.parse() {
+            Ok(0) | Err(_) => {
+                Err(String::from("expected a number of events, such as 100000events"))
+            }
+            Ok(events) => Ok(Every::Events(events)),
+        };
+    }
+    let millis = kleene_input::duration_from_text(text)?;
+    match u64::try_from(millis) {
+        Ok(millis) => Ok(Every::Time(Duration::from_millis(millis))),
+        Err(_) => Err(String::from("cannot be negative")),
+    }
+}

@@ -1,0 +1,240 @@
+//! `kleene run --state`: what goes on, what does not, and what is said of it.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use super::common::{Dir, Ran};
+
+const RULES: &str = "event paid { id: int, ts: time }
+event sent { id: int, ts: time }
+rule done { key id  match paid -> sent within 1h  emit { id } }
+";
+
+const RUN: &str = "run rules.cep -i in.csv -o out.jsonl --state state --checkpoint-every 10events";
+
+/// Payments of some orders, and then that they were sent.
+fn events(orders: std::ops::Range<u64>) -> String {
+    let start = 100 * orders.start;
+    let line = |ty: &str, order: u64, ts: u64| format!("{ty},{order},{}\n", start + ts);
+    let paid = orders.clone().map(|order| line("paid", order, 1000 + order));
+    let sent = orders.map(|order| line("sent", order, 2000 + order));
+    paid.chain(sent).collect()
+}
+
+const HEADER: &str = "type,id,ts\n";
+
+fn dir() -> Dir {
+    let input = format!("{HEADER}{}", events(0..100));
+    Dir::new(&[("rules.cep", RULES.as_bytes()), ("in.csv", input.as_bytes())])
+}
+
+/// Ends a run with Ctrl-C when it has read what is there and waits for more.
+fn interrupted(dir: &Dir, input: &str) -> Ran {
+    let mut command = dir.command(&RUN.replace("-i in.csv", "--format csv"));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).unwrap();
+    let last = dir.path("state/checkpoint-0000000020");
+    while !last.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(kill.unwrap().success());
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    drop(stdin);
+    ran
+}
+
+/// Checkpoints of a run that has not ended, as a crash leaves them.
+fn crashed(dir: &Dir) -> Vec<std::path::PathBuf> {
+    let ran = dir.run(&format!("{RUN} --quiet"));
+    assert_eq!((ran.code, &*ran.stderr), (Some(0), ""));
+    let mut checkpoints: Vec<_> = std::fs::read_dir(dir.path("state"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_string_lossy().contains("checkpoint-"))
+        .collect();
+    checkpoints.sort();
+    assert_eq!(checkpoints.len(), 3, "so many are kept: {checkpoints:?}");
+    // The last one says that all is done.
+    std::fs::remove_file(checkpoints.pop().unwrap()).unwrap();
+    checkpoints
+}
+
+#[test]
+fn a_run_goes_on_and_its_output_is_whole() {
+    let dir = dir();
+    let whole = dir.run("run rules.cep -i in.csv --quiet").stdout;
+    assert_eq!(whole.lines().count(), 100);
+    crashed(&dir);
+    // What was written after the checkpoint is written again, and what came after it is gone.
+    let longer = format!("{}half a li", dir.read("out.jsonl"));
+    dir.write("out.jsonl", longer.as_bytes());
+    let ran = dir.run(RUN);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("going on at line 202, after 200 events and with 0 partial matches"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(dir.read("out.jsonl"), whole);
+    let again = dir.run(RUN);
+    assert_eq!(again.code, Some(0));
+    assert!(again.stderr.contains("everything was told"), "{}", again.stderr);
+    assert_eq!(dir.read("out.jsonl"), whole);
+}
+
+#[test]
+fn a_damaged_checkpoint_falls_back_to_the_one_before() {
+    for damage in ["cut", "flip", "empty"] {
+        let dir = dir();
+        let checkpoints = crashed(&dir);
+        let whole = dir.read("out.jsonl");
+        let last = checkpoints.last().unwrap();
+        let mut bytes = std::fs::read(last).unwrap();
+        match damage {
+            "cut" => bytes.truncate(bytes.len() - 7),
+            "flip" => bytes[300] ^= 4,
+            _ => bytes.clear(),
+        }
+        std::fs::write(last, bytes).unwrap();
+        let ran = dir.run(RUN);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert!(ran.stderr.contains("the checkpoint is damaged"), "{damage}: {}", ran.stderr);
+        assert!(ran.stderr.contains("trying the one before it"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("going on at line 192"), "{}", ran.stderr);
+        assert_eq!(dir.read("out.jsonl"), whole);
+    }
+}
+
+#[test]
+fn nothing_starts_anew_by_itself_where_no_checkpoint_can_be_read() {
+    let dir = dir();
+    for path in crashed(&dir) {
+        std::fs::write(path, "kleene checkpoint 1\n{}\n").unwrap();
+    }
+    let before = dir.read("out.jsonl");
+    let ran = dir.run(RUN);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("no checkpoint in state can be read"), "{}", ran.stderr);
+    assert_eq!(dir.read("out.jsonl"), before);
+}
+
+#[test]
+fn what_is_another_run_is_told_and_nothing_is_touched() {
+    let cases = [
+        ("--time-unit s", "", "--time-unit was `Ms` then, and is `S` now"),
+        ("--rejects r.jsonl", "", "--rejects was not given then"),
+        ("", "shrunk", "the input had"),
+        ("", "changed", "the input was changed"),
+        ("", "shorter output", "it had"),
+    ];
+    for (arguments, change, expected) in cases {
+        let dir = dir();
+        crashed(&dir);
+        let input = dir.read("in.csv");
+        match change {
+            "shrunk" => dir.write("in.csv", &input.as_bytes()[..400]),
+            "changed" => dir.write("in.csv", input.replace("paid,7,", "paid,8,").as_bytes()),
+            "shorter output" => dir.write("out.jsonl", b""),
+            _ => {}
+        }
+        let before = dir.read("out.jsonl");
+        let ran = dir.run(&format!("{RUN} {arguments}"));
+        assert_eq!(ran.code, Some(2), "{arguments}{change}: {}", ran.stderr);
+        assert!(ran.stderr.contains(expected), "{arguments}{change}: {}", ran.stderr);
+        assert_eq!(dir.read("out.jsonl"), before);
+    }
+}
+
+#[test]
+fn an_input_that_has_grown_is_read_on() {
+    let dir = dir();
+    crashed(&dir);
+    let longer = format!("{}{}", dir.read("in.csv"), events(100..150));
+    dir.write("in.csv", longer.as_bytes());
+    assert_eq!(dir.run(RUN).code, Some(0));
+    assert_eq!(dir.read("out.jsonl").lines().count(), 150);
+}
+
+#[test]
+fn other_rules_go_on_as_a_replacement_does() {
+    let dir = dir();
+    let checkpoints = crashed(&dir);
+    std::fs::remove_file(&checkpoints[1]).unwrap();
+    dir.write("rules.cep", RULES.replace("1h", "2h").as_bytes());
+    let ran = dir.run(RUN);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let expected = "the rules are others than then: done: kept (10 partial matches)";
+    assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+    assert_eq!(dir.read("out.jsonl").lines().count(), 100);
+}
+
+#[test]
+fn standard_input_goes_on_where_it_ended() {
+    let dir = dir();
+    let ran = interrupted(&dir, &format!("{HEADER}{}", events(0..100)));
+    assert_eq!(ran.code, Some(130), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the same command goes on"), "{}", ran.stderr);
+    let rest = format!("{HEADER}{}", events(100..110));
+    let ran = dir.run_with(&RUN.replace("-i in.csv", "--format csv"), rest.as_bytes());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("standard input cannot be read again"), "{}", ran.stderr);
+    assert_eq!(dir.read("out.jsonl").lines().count(), 110);
+}
+
+#[test]
+fn two_runs_do_not_share_a_directory() {
+    let dir = dir();
+    let mut command = dir.command(&RUN.replace("-i in.csv", "--format csv"));
+    command.stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut first = command.spawn().unwrap();
+    while !dir.path("state/lock").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    let ran = dir.run(RUN);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("another run uses the state in state"), "{}", ran.stderr);
+    drop(first.stdin.take());
+    assert!(first.wait().unwrap().success());
+}
+
+#[test]
+fn a_directory_that_cannot_be_is_told() {
+    let dir = dir();
+    let ran = dir.run(&RUN.replace("--state state", "--state rules.cep"));
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("cannot make the directory rules.cep"), "{}", ran.stderr);
+    let ran = dir.run("run rules.cep -i in.csv --checkpoint-every 5s");
+    assert_eq!(ran.code, Some(2));
+    let ran = dir.run("run rules.cep -i in.csv --state state --checkpoint-every 0events");
+    assert!(ran.stderr.contains("expected a number of events"), "{}", ran.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn where_the_disk_is_full_the_checkpoints_before_are_good() {
+    let dir = dir();
+    // No file may have more than 4 or 8 KB, which what is open outgrows.
+    let (run, program) = (RUN.replace("10events", "20events"), env!("CARGO_BIN_EXE_kleene"));
+    let limited = format!("trap '' XFSZ; ulimit -f 8; exec {program} {run}");
+    let mut command = std::process::Command::new("sh");
+    command.arg("-c").arg(limited).current_dir(dir.path(""));
+    let wider = RULES.replace("id: int,", "id: int, note: string,");
+    dir.write("rules.cep", wider.as_bytes());
+    let note = "x".repeat(99);
+    let paid = (0..200).map(|id| format!("paid,{id},{id}000,{note}\n"));
+    let sent = (0..200).map(|id| format!("sent,{id},900000,y\n"));
+    let text = paid.chain(sent).collect::<Vec<_>>().concat();
+    dir.write("in.csv", format!("type,id,ts,note\n{text}").as_bytes());
+    let ran = Ran::from(command.output().unwrap());
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the checkpoints before it are as they were"), "{}", ran.stderr);
+    assert!(!dir.path("state/unfinished").exists());
+    let ran = dir.run(&run);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("going on at line"), "{}", ran.stderr);
+    assert_eq!(dir.read("out.jsonl"), dir.run("run rules.cep -i in.csv --quiet").stdout);
+}
