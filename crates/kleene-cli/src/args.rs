@@ -221,6 +221,12 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "HOW OFTEN", default_value = "10s", value_parser = state::every, requires = "state")]
     pub(crate) checkpoint_every: Every,
 
+    /// So many threads parse, and so many match, while another writes; results stay the same.
+    /// Where rules cannot be divided by keys, one thread matches; with --watch or --state, one
+    /// does everything
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) threads: u8,
+
     /// Nothing on standard error but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -333,12 +339,17 @@ impl InputArgs {
 
     /// Starts to read events of the types of `schema` from what was opened.
     pub(crate) fn start(&self, opened: Opened, schema: &Schema) -> io::Result<Feed> {
-        let delimiter = self.delimiter.unwrap_or_else(|| input::delimiter_of(&self.input));
-        let form = Form { format: self.format(), delimiter, max_line: self.max_line };
+        let form = self.form();
         if opened.start().offset == 0 {
             return Ok(Feed::start(opened, form, schema, self.reading()));
         }
         Feed::resume(opened, input::open(&self.input)?, form, schema, self.reading())
+    }
+
+    /// How the input is written, in all.
+    pub(crate) fn form(&self) -> Form {
+        let delimiter = self.delimiter.unwrap_or_else(|| input::delimiter_of(&self.input));
+        Form { format: self.format(), delimiter, max_line: self.max_line }
     }
 
     /// Whether someone has to type the events.

@@ -12,7 +12,7 @@ use kleene::{Event as _, Match, Record, Timeout};
 
 /// Writes matches and timeouts.
 pub(crate) struct Output {
-    writer: BufWriter<Box<dyn Write>>,
+    writer: BufWriter<Box<dyn Write + Send>>,
     /// What is written to, if it is a regular file.
     file: Option<File>,
     /// Whether someone may be waiting to read.
@@ -23,9 +23,16 @@ pub(crate) struct Output {
     failure: Option<io::Error>,
     has_unflushed: bool,
     line: Vec<u8>,
-    shapes: Vec<Shape>,
+    shapes: Shapes,
+}
+
+/// How results are written: one line each.
+#[derive(Clone)]
+pub(crate) struct Shapes {
+    /// By type id.
+    all: Arc<[Shape]>,
     /// The name of the time of events that declare none.
-    time_field: String,
+    time_field: Arc<str>,
 }
 
 /// How the events of a type are written.
@@ -105,18 +112,19 @@ impl Output {
         time_field: &str,
     ) -> Result<Output> {
         let mut regular = None;
-        let (writer, is_live, is_terminal): (Box<dyn Write>, _, _) = if path == Path::new("-") {
-            let stdout = io::stdout();
-            let is_terminal = stdout.is_terminal();
-            (Box::new(stdout), true, is_terminal)
-        } else {
-            let file = open_from(path, kept)
-                .with_context(|| format!("cannot write the output {}", path.display()))?;
-            let is_file = file.metadata().is_ok_and(|meta| meta.is_file());
-            regular = file.try_clone().ok().filter(|_| is_file);
-            (Box::new(file), !is_file, false)
-        };
-        let mut output = Output {
+        let (writer, is_live, is_terminal): (Box<dyn Write + Send>, _, _) =
+            if path == Path::new("-") {
+                let stdout = io::stdout();
+                let is_terminal = stdout.is_terminal();
+                (Box::new(stdout), true, is_terminal)
+            } else {
+                let file = open_from(path, kept)
+                    .with_context(|| format!("cannot write the output {}", path.display()))?;
+                let is_file = file.metadata().is_ok_and(|meta| meta.is_file());
+                regular = file.try_clone().ok().filter(|_| is_file);
+                (Box::new(file), !is_file, false)
+            };
+        Ok(Output {
             writer: BufWriter::with_capacity(64 << 10, writer),
             file: regular,
             is_live,
@@ -124,27 +132,28 @@ impl Output {
             failure: None,
             has_unflushed: false,
             line: Vec::new(),
-            shapes: Vec::new(),
-            time_field: time_field.to_owned(),
-        };
-        output.renew(schema);
-        Ok(output)
+            shapes: Shapes::new(schema, time_field.into()),
+        })
+    }
+
+    /// How it writes results.
+    pub(crate) fn shapes(&self) -> Shapes {
+        self.shapes.clone()
     }
 
     /// Goes on with events of the types of `schema`.
     pub(crate) fn renew(&mut self, schema: &Schema) {
-        let types = schema.types();
-        self.shapes = types.map(|(_, ty)| Shape::new(ty, &self.time_field)).collect();
+        self.shapes = Shapes::new(schema, self.shapes.time_field.clone());
     }
 
     /// Writes a match.
     pub(crate) fn matched(&mut self, found: &Match<'_, Record>) {
-        self.write("match", found, None);
+        self.write(|shapes, line| shapes.matched(line, found));
     }
 
     /// Writes a timeout.
     pub(crate) fn timed_out(&mut self, timeout: &Timeout<'_, Record>) {
-        self.write("timeout", timeout, Some(timeout));
+        self.write(|shapes, line| shapes.timed_out(line, timeout));
     }
 
     /// Hands over what was written so far, if someone may be waiting for it.
@@ -191,58 +200,87 @@ impl Output {
         self.failure.is_some()
     }
 
-    fn write(
-        &mut self,
-        kind: &str,
-        found: &Match<'_, Record>,
-        timeout: Option<&Timeout<'_, Record>>,
-    ) {
+    fn write(&mut self, write: impl FnOnce(&Shapes, &mut Vec<u8>)) {
         if self.has_failed() {
             return;
         }
         let mut line = std::mem::take(&mut self.line);
         line.clear();
+        write(&self.shapes, &mut line);
+        self.write_line(&line);
+        self.line = line;
+    }
+
+    /// Writes a line that [`Shapes`] made.
+    pub(crate) fn write_line(&mut self, line: &[u8]) {
+        if self.failure.is_none() {
+            self.failure = self.writer.write_all(line).err();
+            self.has_unflushed = true;
+        }
+    }
+}
+
+impl Shapes {
+    fn new(schema: &Schema, time_field: Arc<str>) -> Shapes {
+        let types = schema.types();
+        Shapes { all: types.map(|(_, ty)| Shape::new(ty, &time_field)).collect(), time_field }
+    }
+
+    /// Adds the line of a match.
+    pub(crate) fn matched(&self, line: &mut Vec<u8>, found: &Match<'_, Record>) {
+        self.write(line, "match", found, None);
+    }
+
+    /// Adds the line of a timeout.
+    pub(crate) fn timed_out(&self, line: &mut Vec<u8>, timeout: &Timeout<'_, Record>) {
+        self.write(line, "timeout", timeout, Some(timeout));
+    }
+
+    fn write(
+        &self,
+        line: &mut Vec<u8>,
+        kind: &str,
+        found: &Match<'_, Record>,
+        timeout: Option<&Timeout<'_, Record>>,
+    ) {
         line.extend_from_slice(b"{\"rule\":");
-        write_text(&mut line, &found.rule().name);
+        write_text(line, &found.rule().name);
         line.extend_from_slice(b",\"version\":");
-        write_text(&mut line, &format!("{:016x}", found.rule().version));
+        write_text(line, &format!("{:016x}", found.rule().version));
         line.extend_from_slice(b",\"kind\":");
-        write_text(&mut line, kind);
+        write_text(line, kind);
         line.extend_from_slice(b",\"id\":");
-        write_text(&mut line, &found.id().to_string());
+        write_text(line, &found.id().to_string());
         line.extend_from_slice(b",\"key\":{");
         let mut comma = Comma::default();
         for (name, value) in found.key() {
-            comma.name(&mut line, name);
-            write_value(&mut line, value.as_ref());
+            comma.name(line, name);
+            write_value(line, value.as_ref());
         }
         line.extend_from_slice(b"},\"start\":");
-        write_value(&mut line, ValueRef::Time(found.start()));
+        write_value(line, ValueRef::Time(found.start()));
         line.extend_from_slice(b",\"end\":");
-        write_value(&mut line, ValueRef::Time(found.end()));
+        write_value(line, ValueRef::Time(found.end()));
         if let Some(timeout) = timeout {
             line.extend_from_slice(b",\"reached\":");
             let reached = timeout.reached();
-            write_value(&mut line, reached.map_or(ValueRef::Null, |name| ValueRef::String(name)));
+            write_value(line, reached.map_or(ValueRef::Null, |name| ValueRef::String(name)));
             line.extend_from_slice(b",\"awaits\":[");
             let mut comma = Comma::default();
             for name in timeout.awaits() {
-                comma.next(&mut line);
-                write_text(&mut line, name);
+                comma.next(line);
+                write_text(line, name);
             }
             line.push(b']');
         }
         line.extend_from_slice(b",\"events\":");
-        self.write_events(&mut line, found);
+        self.write_events(line, found);
         line.extend_from_slice(b",\"emit\":");
         match found.emit() {
             Value::Null => line.extend_from_slice(b"{}"),
-            emit => write_value(&mut line, emit.as_ref()),
+            emit => write_value(line, emit.as_ref()),
         }
         line.extend_from_slice(b"}\n");
-        self.failure = self.writer.write_all(&line).err();
-        self.has_unflushed = true;
-        self.line = line;
     }
 
     /// The events by the names of their steps, in the order in which the steps were reached.
@@ -270,7 +308,7 @@ impl Output {
     }
 
     fn write_event(&self, line: &mut Vec<u8>, event: &Record) {
-        let shape = &self.shapes[event.type_id().index()];
+        let shape = &self.all[event.type_id().index()];
         line.push(b'{');
         let mut comma = Comma::default();
         if !shape.has_type_field {

@@ -5,6 +5,7 @@ mod completions;
 mod explain;
 mod fmt;
 mod infer;
+mod parallel;
 mod run;
 mod test;
 mod why;

@@ -6,15 +6,16 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use kleene::stream::{
-    Engine, Late, Match, Overflow, PushError, Reason, Rejected, Replacement, RuleChange, Sink,
-    Stats, Timeout, Verdict,
+    Builder, Engine, Late, Match, Overflow, PushError, Reason, Rejected, Replacement, RuleChange,
+    Sink, Stats, Timeout, Verdict,
 };
 use kleene::value::{Value, ValueRef};
 use kleene::{Event as _, Record, Timestamp};
 
+use super::parallel::{self, Ran};
 use crate::Ending;
 use crate::args::RunArgs;
-use crate::input::{self, Feed, Fill, Format, Item, Place, Position};
+use crate::input::{self, Blocks, Feed, Fill, Format, Item, Parser, Place, Position};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::progress::Progress;
@@ -68,23 +69,26 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     // Results that go to the terminal say enough of the progress.
     let shows_progress = !args.quiet && !output.is_terminal();
     let progress = Progress::new(opened.size, opened.position.clone(), shows_progress);
+    let started = Instant::now();
+    let interrupt = Interrupt::default();
+    if args.threads > 1 && !args.watch && state.is_none() {
+        let shards = builder(args, &loaded).shards(args.threads.into())?;
+        let blocks = Blocks::start(opened, args.events.form());
+        let parser = Parser::new(args.events.form(), &loaded.schema, args.events.reading());
+        interrupt.listen(blocks.waker());
+        let outlets = Outlets::new(args, output, rejects, progress);
+        let threads = args.threads.into();
+        let ran = parallel::run(threads, shards, &blocks, parser, outlets, &interrupt)?;
+        return conclude(args, &loaded, ran, started);
+    }
     let mut feed = args.events.start(opened, &loaded.schema)?;
     feed.renew(engine.schema(), &loaded.schema);
-    let interrupt = Interrupt::default();
     interrupt.listen(feed.waker());
     let watch = args.watch.then(|| Watch::start(&args.rules, files, feed.waker()));
     let mut current = Current { args, watch, loaded, state };
 
-    let mut outlets = Outlets {
-        output,
-        rejects,
-        progress,
-        is_quiet: args.quiet,
-        told_of_limit: false,
-        told_of_misfit: false,
-    };
+    let mut outlets = Outlets::new(args, output, rejects, progress);
     let mut counts = resumed.map(|resumed| resumed.counts).unwrap_or_default();
-    let started = Instant::now();
     let mut stop =
         pump(&mut feed, &mut engine, &mut outlets, &mut counts, &interrupt, &mut current);
     if matches!(stop, Stop::End) {
@@ -98,6 +102,13 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     {
         stop = Stop::Failed(error);
     }
+    let ran = Ran { stop, stats: engine.stats(), outlets, counts, is_empty: feed.is_empty() };
+    conclude(args, &current.loaded, ran, started)
+}
+
+/// Writes what is left, and says what came of a run.
+fn conclude(args: &RunArgs, loaded: &Loaded, ran: Ran, started: Instant) -> Result<Ending> {
+    let Ran { stop, stats, outlets, counts, is_empty } = ran;
     let Outlets { mut output, mut rejects, progress, .. } = outlets;
     output.flush();
     progress.clear();
@@ -110,7 +121,6 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     }
     rejects.finish()?;
     if !args.quiet {
-        let stats = engine.stats();
         if matches!(stop, Stop::Interrupted) {
             let partials = grouped(stats.partials);
             crate::say(&if args.state.is_some() {
@@ -127,7 +137,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
         }
         crate::say(summary(&stats, &counts, started.elapsed()).trim_end());
         if matches!(stop, Stop::End) {
-            for hint in hints(args, &current.loaded, &feed, args.events.format(), &stats, &counts) {
+            for hint in hints(args, loaded, is_empty, args.events.format(), &stats, &counts) {
                 crate::say(&format!("hint: {hint}"));
             }
         }
@@ -240,11 +250,7 @@ fn tell(replacement: &Replacement, progress: &Progress) {
 
 /// The engine, new or as it was when the run ended before.
 fn build(args: &RunArgs, loaded: &Loaded, from: Option<&Resumed>) -> Result<Engine<Record>> {
-    let builder = Engine::builder().rules(loaded.set.clone());
-    let builder = match args.events.out_of_order {
-        Some(bound) => builder.out_of_order(bound),
-        None => builder.sorted(),
-    };
+    let builder = builder(args, loaded);
     let Some(from) = from else { return Ok(builder.build()?) };
     let (engine, replacement) = builder
         .restore(&[&from.snapshot])
@@ -273,6 +279,14 @@ fn build(args: &RunArgs, loaded: &Loaded, from: Option<&Resumed>) -> Result<Engi
     Ok(engine)
 }
 
+fn builder(args: &RunArgs, loaded: &Loaded) -> Builder<Record> {
+    let builder = Engine::builder().rules(loaded.set.clone());
+    match args.events.out_of_order {
+        Some(bound) => builder.out_of_order(bound),
+        None => builder.sorted(),
+    }
+}
+
 /// Opening a file to write to it empties it, which must not happen to the input.
 fn refuse_same_files(args: &RunArgs) -> Result<()> {
     let canonical = |path: &Path| path.canonicalize().ok().filter(|path| path.is_file());
@@ -291,7 +305,7 @@ fn refuse_same_files(args: &RunArgs) -> Result<()> {
 }
 
 /// Why the reading of events ended.
-enum Stop {
+pub(super) enum Stop {
     /// There are no more.
     End,
     /// Ctrl-C.
@@ -304,7 +318,13 @@ enum Stop {
     Failed(anyhow::Error),
 }
 
-fn stopped(error: PushError) -> anyhow::Error {
+impl Stop {
+    pub(super) fn unreadable(error: io::Error) -> Stop {
+        Stop::CannotRead(anyhow::Error::new(error).context("cannot read on in the input"))
+    }
+}
+
+pub(super) fn stopped(error: PushError) -> anyhow::Error {
     anyhow::Error::new(error).context("the run was stopped; what was found before is told")
 }
 
@@ -342,7 +362,7 @@ fn pump(
             Some(Item::Unreadable(reason)) => return Stop::CannotRead(anyhow!(reason)),
             None => {
                 outlets.output.flush_if_live();
-                if outlets.output.has_failed() || outlets.rejects.has_failed() {
+                if outlets.has_failed() {
                     return Stop::CannotWrite;
                 }
                 if current.state.as_ref().is_some_and(State::is_time)
@@ -360,10 +380,7 @@ fn pump(
                 match fill {
                     Ok(Fill::More | Fill::Woken) => {}
                     Ok(Fill::End) => return Stop::End,
-                    Err(error) => {
-                        let error = anyhow::Error::new(error);
-                        return Stop::CannotRead(error.context("cannot read on in the input"));
-                    }
+                    Err(error) => return Stop::unreadable(error),
                 }
             }
         }
@@ -371,10 +388,10 @@ fn pump(
 }
 
 /// Where everything goes that a run has to tell.
-struct Outlets {
-    output: Output,
+pub(super) struct Outlets {
+    pub(super) output: Output,
     rejects: Rejects,
-    progress: Progress,
+    pub(super) progress: Progress,
     is_quiet: bool,
     /// Whether it was said that a limit was reached.
     told_of_limit: bool,
@@ -383,7 +400,42 @@ struct Outlets {
 }
 
 impl Outlets {
-    fn reject(&mut self, place: Place<'_>, reason: &str) {
+    fn new(args: &RunArgs, output: Output, rejects: Rejects, progress: Progress) -> Outlets {
+        let (is_quiet, told_of_limit, told_of_misfit) = (args.quiet, false, false);
+        Outlets { output, rejects, progress, is_quiet, told_of_limit, told_of_misfit }
+    }
+
+    /// Whether something could not be written.
+    pub(super) fn has_failed(&self) -> bool {
+        self.output.has_failed() || self.rejects.has_failed()
+    }
+
+    /// Says once that a rule feeds others what does not fit.
+    pub(super) fn tell_misfit(&mut self, reason: &str) {
+        if !self.is_quiet && !std::mem::replace(&mut self.told_of_misfit, true) {
+            self.progress.say(&format!("{reason}; the summary counts it as rejected"));
+        }
+    }
+
+    /// What is to be said of a limit.
+    pub(super) fn limit_text(overflow: Overflow<'_>) -> String {
+        match overflow {
+            Overflow::Reorder { watermark, .. } => {
+                format!("too many events wait to be sorted: time was moved on to {watermark}")
+            }
+            other => other.to_string(),
+        }
+    }
+
+    /// Says once that a limit was reached, when the event of a line was taken.
+    pub(super) fn tell_limit(&mut self, line: u64, what: &str) {
+        if !self.is_quiet && !std::mem::replace(&mut self.told_of_limit, true) {
+            let text = format!("line {line}: limit reached: {what}; the summary counts how often");
+            self.progress.say(&text);
+        }
+    }
+
+    pub(super) fn reject(&mut self, place: Place<'_>, reason: &str) {
         self.rejects.tell(place, reason, &self.progress);
     }
 }
@@ -411,35 +463,22 @@ impl Sink<Record> for Tell<'_> {
     fn rejected(&mut self, rejected: Rejected<'_, Record>) {
         if let Reason::Misfit { .. } = rejected.reason {
             // A rule made it: the line that is read is not to blame.
-            let outlets = &mut *self.outlets;
-            if !outlets.is_quiet && !std::mem::replace(&mut outlets.told_of_misfit, true) {
-                let text = format!("{}; the summary counts it as rejected", rejected.reason);
-                outlets.progress.say(&text);
-            }
+            self.outlets.tell_misfit(&rejected.reason.to_string());
         } else if let Some(place) = self.place {
             self.outlets.reject(place, &rejected.reason.to_string());
         }
     }
 
     fn overflowed(&mut self, overflow: Overflow<'_>) {
-        let outlets = &mut *self.outlets;
-        if outlets.is_quiet || std::mem::replace(&mut outlets.told_of_limit, true) {
-            return;
+        if !self.outlets.told_of_limit {
+            let line = self.place.map_or(0, |place| place.line);
+            self.outlets.tell_limit(line, &Outlets::limit_text(overflow));
         }
-        let what = match overflow {
-            Overflow::Reorder { watermark, .. } => {
-                format!("too many events wait to be sorted: time was moved on to {watermark}")
-            }
-            other => other.to_string(),
-        };
-        let line = self.place.map_or(0, |place| place.line);
-        let text = format!("line {line}: limit reached: {what}; the summary counts how often");
-        outlets.progress.say(&text);
     }
 }
 
 /// `late by 1h: ...`. An event is late if it is not after the watermark.
-fn late_reason(time: Timestamp, watermark: Timestamp) -> String {
+pub(super) fn late_reason(time: Timestamp, watermark: Timestamp) -> String {
     let by = Value::Duration(watermark.millis_since(time).saturating_add(1));
     format!("late by {by}: its time {} has passed already", ValueRef::Time(time))
 }
@@ -448,14 +487,14 @@ fn late_reason(time: Timestamp, watermark: Timestamp) -> String {
 fn hints(
     args: &RunArgs,
     loaded: &Loaded,
-    feed: &Feed,
+    is_empty: bool,
     format: Format,
     stats: &Stats,
     counts: &Counts,
 ) -> Vec<String> {
     let mut hints = Vec::new();
     let is_nothing_known = stats.events == 0;
-    if feed.is_empty() {
+    if is_empty {
         hints.push(String::from("the input is empty"));
     } else if is_nothing_known && counts.unknown > 0 {
         hints.push(format!("no event is of a declared type: {}", loaded.declared()));

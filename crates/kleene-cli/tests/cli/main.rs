@@ -13,5 +13,6 @@ mod lsp;
 mod run;
 mod state;
 mod test;
+mod threads;
 mod watch;
 mod why;

@@ -263,6 +263,10 @@ fn every_rule_finds_what_is_there_with_the_command_that_it_shows() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{name}: {stderr}");
         assert_eq!(told(&output), expected(&name), "{name}\n{stderr}");
+        for threads in ["2", "3"] {
+            let several = kleene(&[&*args, &["--threads", threads]].concat());
+            assert!(several.stdout == output.stdout, "{name}: {threads} threads tell other things");
+        }
         for count in ["late ", "rejected "] {
             let line = stderr.lines().find(|line| line.starts_with(count)).expect("it is told");
             assert!(line.ends_with(" 0"), "{name}: {line}");

@@ -1,0 +1,337 @@
+//! `kleene run --threads N`: lines are parsed, events matched and results written at the same time.
+//!
+//! ```text
+//! blocks of lines --> N parsers --in order--> N shards: match, render --> merge: write
+//! ```
+//!
+//! All queues between threads are bounded. Broken lines, late events and results are told in the order
+//! in which one thread tells them, as everything that comes of a block of lines is told before what
+//! comes of the next one.
+
+use std::ops::ControlFlow;
+use std::thread;
+
+use anyhow::{Result, anyhow};
+use hashbrown::HashMap;
+use kleene::stream::{Late, Match, Overflow, Reason, Rejected, Shard, Sink, Stats, Timeout};
+use kleene::{Event as _, Record};
+use kleene_runner::{Batch, Collector, Config, Outlet, Panicked, Pipeline, Step, Told, in_order};
+
+use super::run::{Outlets, Stop, late_reason, stopped};
+use crate::input::{Arrival, Block, Blocks, Cursor, Item, Parser, Place};
+use crate::interrupt::Interrupt;
+use crate::output::Shapes;
+use crate::summary::Counts;
+
+/// How many blocks may wait before and behind each thread.
+const WAITING: usize = 2;
+
+/// What a run has come to.
+pub(super) struct Ran {
+    pub(super) stop: Stop,
+    pub(super) stats: Stats,
+    pub(super) outlets: Outlets,
+    pub(super) counts: Counts,
+    /// Whether nothing at all was in the input.
+    pub(super) is_empty: bool,
+}
+
+/// Moves events from the input through the shards until something ends it. So many threads parse.
+pub(super) fn run(
+    threads: usize,
+    shards: Vec<Shard<Record>>,
+    blocks: &Blocks,
+    mut parser: Parser,
+    outlets: Outlets,
+    interrupt: &Interrupt,
+) -> Result<Ran> {
+    // What all parsers have to know comes first: the header of CSV.
+    let (mut is_empty, mut stop, mut first) = (true, None, Vec::new());
+    while stop.is_none() && !parser.is_ready() {
+        match next(blocks, interrupt) {
+            Ok(block) => {
+                is_empty = false;
+                let parsed = Parsed::new(&mut parser, block);
+                stop = parsed.unreadable.clone().map(|reason| Stop::CannotRead(anyhow!(reason)));
+                first.push(parsed);
+            }
+            Err(end) => stop = Some(end),
+        }
+    }
+    let shapes = outlets.output.shapes();
+    let tell = Tell { outlets, counts: Counts::default(), parser: parser.clone(), next: 0 };
+    let page = move || Page::new(&shapes);
+    let config = Config::default().waiting(WAITING);
+    let mut crew: Crew = Pipeline::start(shards, config, page, tell)?;
+    if first.into_iter().all(|parsed| crew.send(parsed).is_ok()) && stop.is_none() {
+        let (mut inlet, outlet) = in_order(threads, 1, || {
+            let mut parser = parser.clone();
+            move |block| Parsed::new(&mut parser, block)
+        })?;
+        let passing = thread::Builder::new().name(String::from("pass"));
+        let passing = passing.spawn(move || pass(crew, outlet))?;
+        stop = Some(loop {
+            match next(blocks, interrupt) {
+                Ok(block) => {
+                    is_empty = false;
+                    if inlet.send(block).is_err() {
+                        break Stop::CannotWrite;
+                    }
+                }
+                Err(end) => break end,
+            }
+        });
+        drop(inlet);
+        let (passed, result) = passing.join().map_err(|_| anyhow!("a thread has panicked"))?;
+        crew = passed;
+        result?;
+    }
+    let stop = stop.unwrap_or(Stop::CannotWrite);
+    let ended = if matches!(stop, Stop::End) { crew.finish()? } else { crew.stop()? };
+    let Tell { outlets, counts, .. } = ended.collector;
+    let stop = ended.failure.map_or(stop, |failure| Stop::Failed(stopped(failure)));
+    Ok(Ran { stop, stats: ended.stats, outlets, counts, is_empty })
+}
+
+type Crew = Pipeline<Record, Parsed, Tell>;
+
+/// The next block, or why there is none.
+fn next(blocks: &Blocks, interrupt: &Interrupt) -> Result<Block, Stop> {
+    loop {
+        if interrupt.is_set() {
+            return Err(Stop::Interrupted);
+        }
+        match blocks.wait() {
+            Ok(Arrival::Block(block)) => return Ok(block),
+            Ok(Arrival::Woken) => {}
+            Ok(Arrival::End) => return Err(Stop::End),
+            Err(error) => return Err(Stop::unreadable(error)),
+        }
+    }
+}
+
+/// Gives parsed blocks to the shards, in order.
+fn pass(crew: Crew, mut outlet: Outlet<Parsed>) -> (Crew, Result<(), Panicked>) {
+    loop {
+        match outlet.next() {
+            Ok(Some(parsed)) => {
+                if crew.send(parsed).is_err() {
+                    return (crew, Ok(()));
+                }
+            }
+            Ok(None) => return (crew, Ok(())),
+            Err(panicked) => return (crew, Err(panicked)),
+        }
+    }
+}
+
+/// What a block of lines says.
+struct Parsed {
+    block: Block,
+    entries: Vec<Entry>,
+    /// The names of the types that are not declared.
+    unknown: Vec<String>,
+    /// Why nothing can be read from this input.
+    unreadable: Option<String>,
+}
+
+/// What a line says.
+enum Entry {
+    /// An event; where its line starts.
+    Event(Record, Cursor),
+    /// An event of a type that is not declared; which name.
+    Unknown(usize),
+    /// It is no event; where it starts.
+    Rejected(Cursor),
+}
+
+impl Parsed {
+    fn new(parser: &mut Parser, block: Block) -> Parsed {
+        let (mut entries, mut unknown, mut unreadable) = (Vec::new(), Vec::new(), None);
+        let mut names: HashMap<String, usize> = HashMap::new();
+        let mut cursor = Cursor::default();
+        loop {
+            let start = cursor;
+            entries.push(match parser.next_item(&block, &mut cursor) {
+                Some(Item::Event(event, _)) => Entry::Event(event, start),
+                Some(Item::Unknown(name)) => {
+                    Entry::Unknown(names.get(name).copied().unwrap_or_else(|| {
+                        names.insert(name.to_owned(), unknown.len());
+                        unknown.push(name.to_owned());
+                        unknown.len() - 1
+                    }))
+                }
+                // Its reason is worked out again when it is told.
+                Some(Item::Rejected(..)) => Entry::Rejected(start),
+                Some(Item::Unreadable(reason)) => {
+                    unreadable = Some(reason);
+                    break;
+                }
+                None => break,
+            });
+        }
+        Parsed { block, entries, unknown, unreadable }
+    }
+}
+
+impl Batch<Record> for Parsed {
+    fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn step(&self, number: usize) -> Option<Step<'_, Record>> {
+        match self.entries.get(number)? {
+            Entry::Event(event, _) => Some(Step::Event(event)),
+            Entry::Unknown(_) | Entry::Rejected(_) => None,
+        }
+    }
+}
+
+/// What a shard tells of a block, rendered.
+struct Page {
+    shapes: Shapes,
+    lines: Vec<u8>,
+    notes: Vec<Note>,
+    /// How much of both was told.
+    at: usize,
+    told: usize,
+}
+
+/// One thing that was told.
+enum Note {
+    /// A result; where its line ends.
+    Line(usize),
+    /// Why the event of the step is no good.
+    Reject(String),
+    /// A rule feeds others what does not fit.
+    Misfit(String),
+    /// A limit was reached.
+    Limit(String),
+    /// Not for users.
+    Nothing,
+}
+
+impl Page {
+    fn new(shapes: &Shapes) -> Page {
+        Page { shapes: shapes.clone(), lines: Vec::new(), notes: Vec::new(), at: 0, told: 0 }
+    }
+}
+
+impl Sink<Record> for Page {
+    fn matched(&mut self, found: Match<'_, Record>) {
+        self.shapes.matched(&mut self.lines, &found);
+        self.notes.push(Note::Line(self.lines.len()));
+    }
+
+    fn timed_out(&mut self, timeout: Timeout<'_, Record>) {
+        self.shapes.timed_out(&mut self.lines, &timeout);
+        self.notes.push(Note::Line(self.lines.len()));
+    }
+
+    fn suppressed(&mut self, _: Match<'_, Record>) {
+        self.notes.push(Note::Nothing);
+    }
+
+    fn late(&mut self, late: Late<'_, Record>) {
+        self.notes.push(Note::Reject(late_reason(late.event.time(), late.watermark)));
+    }
+
+    fn rejected(&mut self, rejected: Rejected<'_, Record>) {
+        let text = rejected.reason.to_string();
+        self.notes.push(match rejected.reason {
+            Reason::Misfit { .. } => Note::Misfit(text),
+            _ => Note::Reject(text),
+        });
+    }
+
+    fn overflowed(&mut self, overflow: Overflow<'_>) {
+        self.notes.push(Note::Limit(Outlets::limit_text(overflow)));
+    }
+}
+
+/// Writes what all shards tell.
+struct Tell {
+    outlets: Outlets,
+    counts: Counts,
+    /// Says once more what is at a place.
+    parser: Parser,
+    /// The entry of the block that is looked at next.
+    next: usize,
+}
+
+impl Tell {
+    /// Tells of the lines before this entry that are no events.
+    fn pass_to(&mut self, parsed: &Parsed, end: usize) {
+        for entry in &parsed.entries[self.next.min(end)..end] {
+            match entry {
+                Entry::Event(..) => {}
+                Entry::Unknown(name) => self.counts.saw_unknown(&parsed.unknown[*name]),
+                Entry::Rejected(start) => {
+                    let mut cursor = *start;
+                    let item = self.parser.next_item(&parsed.block, &mut cursor);
+                    if let Some(Item::Rejected(place, reason)) = item {
+                        self.counts.rejected += 1;
+                        self.outlets.reject(place, &reason);
+                    }
+                }
+            }
+        }
+        self.next = end;
+    }
+
+    /// Calls `tell` with the place of an event.
+    fn at_event(
+        &mut self,
+        batch: Option<&Parsed>,
+        step: usize,
+        tell: impl FnOnce(&mut Outlets, Option<Place<'_>>),
+    ) {
+        let entry = batch.and_then(|parsed| Some((parsed, parsed.entries.get(step)?)));
+        if let Some((parsed, Entry::Event(_, start))) = entry {
+            let mut cursor = *start;
+            if let Some(Item::Event(_, place)) = self.parser.next_item(&parsed.block, &mut cursor) {
+                tell(&mut self.outlets, Some(place));
+                return;
+            }
+        }
+        tell(&mut self.outlets, None);
+    }
+}
+
+impl Collector<Parsed, Page> for Tell {
+    fn told(&mut self, told: Told<'_, Parsed>, page: &mut Page) {
+        let Some(note) = page.notes.get_mut(page.told) else { return };
+        page.told += 1;
+        if let Note::Line(end) = *note {
+            self.outlets.output.write_line(&page.lines[page.at..end]);
+            page.at = end;
+            return;
+        }
+        if let Some(parsed) = told.batch {
+            self.pass_to(parsed, told.step);
+        }
+        match std::mem::replace(note, Note::Nothing) {
+            Note::Line(_) | Note::Nothing => {}
+            Note::Reject(reason) => self.at_event(told.batch, told.step, |outlets, place| {
+                if let Some(place) = place {
+                    outlets.reject(place, &reason);
+                }
+            }),
+            Note::Misfit(text) => self.outlets.tell_misfit(&text),
+            Note::Limit(text) => self.at_event(told.batch, told.step, |outlets, place| {
+                outlets.tell_limit(place.map_or(0, |place| place.line), &text);
+            }),
+        }
+    }
+
+    fn done(&mut self, told: Told<'_, Parsed>, stats: &Stats) -> ControlFlow<()> {
+        if let Some(parsed) = told.batch {
+            self.pass_to(parsed, told.step);
+            self.next = 0;
+        }
+        self.outlets.output.flush_if_live();
+        let events = stats.events + self.counts.unknown;
+        self.outlets.progress.update(events, stats.matches, stats.timeouts);
+        if self.outlets.has_failed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}

@@ -1,0 +1,223 @@
+//! `kleene run --threads N` says what one thread says.
+
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::Stdio;
+
+use crate::common::{Dir, Ran};
+
+/// What can be divided by keys and what cannot, with all that can be told.
+const SHOP: &str = "
+event created { order: int, user: string, amount: float, ts: time }
+event paid { order: int, ts: time }
+event alert { user: string, order: int, ts: time }
+
+rule unpaid {
+  key order
+  match created as c -> not paid for 20s
+  emit as alert { user: c.user, order }
+}
+rule troubled { key user  match alert{2}  within 5m  emit { user } }
+rule slow {
+  key order
+  match created as c -> paid as p
+  within 10s
+  skip none
+  emit { order, user: c.user, took: p.ts - c.ts }
+  on timeout emit { order, rate: c.amount / (c.amount - 7.0) }
+  suppress 30s by user
+}
+rule busy { key user  match created{6}  within 1m  skip none  limit 3 partials drop oldest  emit { user }  suppress 10s }
+rule quiet { key user  match created -> not created for 30s  emit { user } }
+rule flood { match created{20}  within 2s  emit { n: 20 } }
+";
+
+/// Lines out of order, some of them late, broken, or of types that nobody knows.
+fn lines(count: u64, csv: bool) -> Vec<u8> {
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut random = |below: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 33) % below
+    };
+    let mut text = String::from(if csv { "type,ts,order,user,amount\n" } else { "" });
+    for index in 0..count {
+        let late = if random(50) == 0 { 100_000 } else { random(3000) };
+        let ts = 1_714_557_700_000 + 50 * index - late;
+        let (order, user, amount) = (random(80) + index / 40, random(25), random(10));
+        let kind = ["created", "created", "paid"][usize::try_from(random(3)).unwrap()];
+        let line = match (random(200), csv) {
+            (0, _) => writeln!(text, "broken \u{fc} \"{index}"),
+            (1, false) => writeln!(text, r#"{{"type":"seen-{}","ts":{ts}}}"#, random(9)),
+            (1, true) => writeln!(text, "seen-{},{ts},,,", random(9)),
+            (2, _) => writeln!(text),
+            (3, false) => writeln!(text, r#"{{"type":"paid","ts":{ts},"order":"{order}?"}}"#),
+            (3, true) => writeln!(text, "created,{ts},{order},\"a \"\"b\"\",\nc{user}\",1.5"),
+            (_, false) => writeln!(
+                text,
+                r#"{{"type":"{kind}","ts":{ts},"order":{order},"user":"u{user}","amount":{amount}}}"#
+            ),
+            (_, true) => writeln!(text, "{kind},{ts},{order},u{user},{amount}"),
+        };
+        line.unwrap();
+    }
+    text.into_bytes()
+}
+
+/// Standard error without what depends on the clock.
+fn said(ran: &Ran) -> String {
+    let lines = ran.stderr.lines().map(|line| {
+        let is_speed = line.starts_with("events  ");
+        if is_speed {
+            line.split("events/s").next().unwrap().rsplit_once("  ").unwrap().0
+        } else {
+            line
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Runs with one thread and with several, and gives what one said.
+fn compare(dir: &Dir, args: &str) -> Ran {
+    let one = dir.run(args);
+    let rejects = args.contains("--rejects").then(|| dir.read("rejects.jsonl"));
+    for threads in [2, 3] {
+        let ran = dir.run(&format!("{args} --threads {threads}"));
+        let differs = one.stdout.lines().zip(ran.stdout.lines()).position(|(a, b)| a != b);
+        assert_eq!(differs, None, "{args}, {threads} threads: another line of output");
+        assert_eq!(one.stdout.len(), ran.stdout.len(), "{args}, {threads} threads");
+        assert_eq!((one.code, said(&one)), (ran.code, said(&ran)), "{args}, {threads} threads");
+        if let Some(rejects) = &rejects {
+            assert!(*rejects == dir.read("rejects.jsonl"), "{args}, {threads} threads: rejects");
+        }
+    }
+    one
+}
+
+#[test]
+fn many_blocks_of_anything_give_what_one_thread_gives() {
+    let dir = Dir::new(&[
+        ("shop.cep", SHOP.as_bytes()),
+        ("in.jsonl", &lines(20_000, false)),
+        ("in.csv", &lines(30_000, true)),
+    ]);
+    for input in ["in.jsonl", "in.csv"] {
+        let args = format!("run shop.cep --input {input} --out-of-order 2s");
+        let ran = compare(&dir, &format!("{args} --rejects rejects.jsonl"));
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let counts = [
+            "matches",
+            "timeouts",
+            "suppressed",
+            "fed to other rules",
+            "late",
+            "rejected",
+            "unknown",
+            "divisions by zero",
+            "limits reached",
+            "peak partial matches",
+        ];
+        for count in counts {
+            assert!(ran.count(count) > 50, "{count} in\n{}", ran.stderr);
+        }
+        // What is told on the way goes to standard error, where it is told in the same order.
+        compare(&dir, &args);
+        compare(&dir, &format!("run shop.cep --input {input} --sorted"));
+        compare(&dir, &format!("run shop.cep --input {input} --sorted --quiet --max-line 64"));
+    }
+}
+
+#[test]
+fn what_ends_a_run_ends_it_with_threads() {
+    let failing = SHOP.replace("drop oldest", "fail");
+    let dir = Dir::new(&[
+        ("shop.cep", SHOP.as_bytes()),
+        ("failing.cep", failing.as_bytes()),
+        ("in.jsonl", &lines(8_000, false)),
+        ("header.csv", b"kind,ts\ncreated,1\n"),
+        ("twice.csv", b"type,ts,ts\n"),
+        ("only.csv", b"type,ts,order,user,amount\n"),
+        ("none.csv", b""),
+        ("empty.jsonl", b"\n\n"),
+        ("text.jsonl", b"type,ts\ncreated,1\n"),
+    ]);
+    let ran = compare(&dir, "run failing.cep --input in.jsonl --out-of-order 2s");
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the run was stopped") && !ran.stdout.is_empty());
+    for input in
+        ["header.csv", "twice.csv", "only.csv", "none.csv", "empty.jsonl", "text.jsonl", "no.csv"]
+    {
+        compare(&dir, &format!("run shop.cep --input {input}"));
+    }
+    for wrong in ["0", "65", "two"] {
+        let ran = dir.run(&format!("run shop.cep --input in.jsonl --threads {wrong}"));
+        assert_eq!(ran.code, Some(2));
+        assert!(ran.stderr.contains("--threads"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_broken_pack_is_an_error_after_what_was_found() {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(&lines(20_000, false)).unwrap();
+    let packed = encoder.finish().unwrap();
+    let dir = Dir::new(&[
+        ("shop.cep", SHOP.as_bytes()),
+        ("whole.jsonl.gz", &packed),
+        ("cut.jsonl.gz", &packed[..packed.len() / 2]),
+    ]);
+    assert_eq!(compare(&dir, "run shop.cep --input whole.jsonl.gz").code, Some(0));
+    let ran = compare(&dir, "run shop.cep --input cut.jsonl.gz");
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(!ran.stdout.is_empty());
+}
+
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    let dir = Dir::new(&[("shop.cep", SHOP.as_bytes()), ("in.jsonl", &lines(60_000, false))]);
+    let mut command = dir.command("run shop.cep -i in.jsonl --quiet --threads 2");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    assert!(line.starts_with("{\"rule\":"));
+    drop(stdout);
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!((child.wait().unwrap().code(), &*stderr), (Some(0), ""));
+}
+
+#[cfg(unix)]
+#[test]
+fn results_come_at_once_and_ctrl_c_ends_the_run() {
+    let dir = Dir::new(&[("shop.cep", SHOP.as_bytes())]);
+    let mut command = dir.command("run shop.cep --threads 2");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    for order in 1..=3 {
+        let created = r#""user":"ann","amount":1.5"#;
+        writeln!(stdin, r#"{{"type":"created","ts":{order}000,"order":{order},{created}}}"#)
+            .unwrap();
+        writeln!(stdin, r#"{{"type":"paid","ts":{order}500,"order":{order}}}"#).unwrap();
+    }
+    let mut text = String::new();
+    // The other two are suppressed.
+    stdout.read_line(&mut text).unwrap();
+    assert!(text.starts_with("{\"rule\":\"slow\""), "{text}");
+    writeln!(stdin, r#"{{"type":"paid","ts":40000,"order":9}}"#).unwrap();
+    // Time goes on: `ann` was quiet for 30 seconds.
+    stdout.read_line(&mut text).unwrap();
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    stdout.read_to_string(&mut text).unwrap();
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    let ran = Ran { code: child.wait().unwrap().code(), stdout: text, stderr };
+    drop(stdin);
+    assert_eq!((ran.code, ran.count("matches")), (Some(130), 2), "{}", ran.stderr);
+    assert_eq!((ran.results().len(), ran.count("suppressed")), (2, 2), "{}", ran.stderr);
+    assert!(ran.stderr.starts_with("interrupted: "), "{}", ran.stderr);
+}
