@@ -274,6 +274,63 @@ fn any_damage_that_the_checksum_hides_is_taken_or_refused() {
     assert!(taken > 100, "only {taken} were taken: the damage never reaches what is inside");
 }
 
+#[test]
+fn what_a_fuzzer_calls_holds_for_some_bytes() {
+    let mut dice = Dice(11);
+    for length in 0..300 {
+        let data: Vec<u8> = (0..length).map(|_| dice.below(256).to_le_bytes()[0]).collect();
+        kleene_test::restore::fuzz(&data);
+    }
+}
+
+/// `testdata/snapshots` has what versions wrote: for each a rule file, the snapshot, and what an
+/// engine that is made of it tells at the end of time. `KLEENE_TEST_UPDATE=1` writes what is missing.
+#[test]
+fn what_older_versions_wrote_is_read() {
+    let files = files("testdata/snapshots");
+    assert!(!files.is_empty());
+    for file in files {
+        let rules = load(&file);
+        let snapshot = file.with_extension("snapshot");
+        if std::env::var_os("KLEENE_TEST_UPDATE").is_some() && !snapshot.exists() {
+            let mut engine = builder(&rules, 5000).build().unwrap();
+            for step in steps_of_tests(&rules) {
+                match step {
+                    Step::Push(event) => engine.push(&event, &mut Ignore).unwrap(),
+                    Step::Advance(to) => engine.advance(to, &mut Ignore),
+                }
+            }
+            std::fs::write(&snapshot, engine.snapshot()).unwrap();
+            let mut told = Vec::new();
+            engine.finish(&mut told);
+            std::fs::write(file.with_extension("told"), shown(&told)).unwrap();
+        }
+        let bytes = std::fs::read(&snapshot).unwrap();
+        let (mut engine, verdicts) = builder(&rules, 5000).restore(&[&bytes]).unwrap();
+        for change in &verdicts.rules {
+            assert_eq!(change.verdict, Verdict::Unchanged, "{}: {change}", file.display());
+            assert!(change.kept > 0, "{}: {change}", file.display());
+        }
+        assert!(engine.stats().buffered > 0 && engine.stats().derived > 0);
+        let mut told = Vec::new();
+        engine.finish(&mut told);
+        let expected = std::fs::read_to_string(file.with_extension("told")).unwrap();
+        assert_eq!(shown(&told), expected, "{}", file.display());
+    }
+}
+
+/// Matches and timeouts, a line each.
+fn shown(told: &[Output<Record>]) -> String {
+    let line = |output: &Output<Record>| match output {
+        Output::Match(found) => format!("match {} {} {}\n", found.rule, found.id, found.emit),
+        Output::Timeout(one) => {
+            format!("timeout {} {} {}\n", one.found.rule, one.found.id, one.found.emit)
+        }
+        other => format!("{other:?}\n"),
+    };
+    told.iter().map(line).collect::<Vec<_>>().concat()
+}
+
 const SHOP: &str = "event paid { order: int, at: time }
     event sent { order: int, at: time }
     rule slow { key order  match paid -> sent[at - paid.at > 1h] within 2d }
@@ -348,6 +405,31 @@ fn shards_are_engines_of_their_own_and_one_together() {
     };
     assert_eq!(ids(&apart), ids(&expected));
     assert_eq!(engine.stats().matches, whole.stats().matches);
+}
+
+#[test]
+fn changes_follow_a_base_and_are_as_big_as_what_changed() {
+    let (rules, mut engine) = with_payments(0..10_000);
+    assert!(engine.snapshot_changes().is_none(), "there is no base yet");
+    let base = engine.snapshot_base();
+    let mut parts = vec![base];
+    for order in 0..20 {
+        engine.push(&shop("sent", order, 10_010 + order, &rules), &mut Ignore).unwrap();
+        parts.push(engine.snapshot_changes().expect("it follows the base"));
+    }
+    let largest = parts[1..].iter().map(Vec::len).max();
+    assert!(largest < Some(3000), "{largest:?} bytes of {}", parts[0].len());
+    let refs: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+    let (mut restored, _) = builder(&rules, 5000).restore(&refs).unwrap();
+    assert_eq!(restored.stats(), engine.stats());
+    let refused = |parts: &[&[u8]]| builder(&rules, 5000).restore(parts).unwrap_err();
+    assert_eq!(refused(&[refs[1]]), RestoreError::Unfounded(0));
+    assert_eq!(refused(&[refs[0], refs[2]]), RestoreError::Unfounded(1));
+    let (mut expected, mut told) = (Vec::new(), Vec::new());
+    engine.finish(&mut expected);
+    restored.finish(&mut told);
+    assert_eq!(told, expected);
+    assert!(engine.snapshot_changes().is_none(), "the end of time needs another base");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::stream::reorder::Reorder;
 use crate::stream::routes::Routes;
 use crate::stream::running::Running;
 use crate::stream::sink::{Late, Overflow, Reason, Rejected, Sink};
+use crate::stream::snapshot::Identity;
 use crate::stream::stats::Stats;
 use crate::stream::timers::{Timer, Timers};
 use crate::stream::told::{Partial, RuleInfo};
@@ -43,6 +44,8 @@ pub struct Engine<E: Event> {
     pub(super) finished: bool,
     /// The source of events that are pushed without one.
     pub(super) main: Option<SourceId>,
+    /// The snapshot that the next changes follow.
+    pub(super) base: Option<Identity>,
     /// Scratch for timers that have come up.
     pub(super) due: Vec<Timer>,
     /// Scratch for the rules that an event is looked up for.
@@ -89,6 +92,7 @@ impl<E: Event> Engine<E> {
             books: Books::new(limits),
             finished: false,
             main: None,
+            base: None,
             due: Vec::new(),
             found: Vec::new(),
         }
@@ -244,6 +248,7 @@ impl<E: Event> Engine<E> {
             self.move_to(Timestamp::MAX, sink);
         }
         self.finished = true;
+        self.base = None;
         let Engine { rules, groups, books, .. } = self;
         if let Some(share) = &mut books.share {
             share.enter_end();

@@ -74,6 +74,7 @@
 //! ```
 
 mod builder;
+mod changes;
 mod deliver;
 mod derived;
 mod engine;

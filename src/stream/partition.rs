@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use crate::event::Event;
 use crate::exec::{KeyState, field_of};
 use crate::hir::expr::FieldRef;
+use crate::stream::changes::Changes;
 use crate::time::Timestamp;
 use crate::util::slab::Slab;
 use crate::util::spread::Spread;
@@ -119,6 +120,8 @@ pub(crate) struct Partition {
     generation: u32,
     /// Bytes of what does not fit into slots.
     spilled: usize,
+    /// What has changed since a snapshot, where someone wants to know.
+    pub(crate) changes: Option<Box<Changes>>,
 }
 
 /// A key's place. The hash is kept beside it, so that neither a miss nor growth looks at the slot.
@@ -250,6 +253,9 @@ impl Partition {
         self.generation = self.generation.wrapping_add(1);
         self.spilled += held.spilled();
         let slot = self.slots.insert(Slot { key, held, generation: self.generation, hash });
+        if let Some(changes) = &mut self.changes {
+            changes.touch(slot);
+        }
         let entry = Entry { hash, slot };
         self.table.insert_unique(spread(hash), entry, |entry| spread(entry.hash));
         slot
@@ -262,6 +268,9 @@ impl Partition {
     }
 
     fn push(&mut self, slot: u32, held: Held) {
+        if let Some(changes) = &mut self.changes {
+            changes.touch(slot);
+        }
         let holdings = &mut self.slots.get_mut(slot).held;
         let before = holdings.spilled();
         holdings.push(held);
@@ -281,7 +290,10 @@ impl Partition {
     }
 
     fn remove(&mut self, slot: u32) {
-        let Slot { hash, held, .. } = self.slots.remove(slot);
+        let Slot { key, hash, held, .. } = self.slots.remove(slot);
+        if let Some(changes) = &mut self.changes {
+            changes.remove(slot, key);
+        }
         self.spilled -= held.spilled();
         if let Ok(entry) = self.table.find_entry(spread(hash), |entry| entry.slot == slot) {
             entry.remove();
@@ -302,6 +314,9 @@ impl Partition {
     /// The key of a slot and what stands at this place in it.
     #[inline]
     pub(crate) fn at_mut(&mut self, slot: u32, place: usize) -> (&Key, u32, &mut Held) {
+        if let Some(changes) = &mut self.changes {
+            changes.touch(slot);
+        }
         let Slot { key, held, generation, .. } = self.slots.get_mut(slot);
         (key, *generation, &mut held.as_mut_slice()[place])
     }
@@ -364,8 +379,29 @@ impl Partition {
         }
     }
 
+    /// From now on, what changes is noted.
+    pub(crate) fn begin_changes(&mut self) {
+        let mut changes = Box::<Changes>::default();
+        self.table.iter().for_each(|entry| changes.touch(entry.slot));
+        changes.saved(|_| true);
+        self.changes = Some(changes);
+    }
+
+    /// A snapshot has all that was noted.
+    pub(crate) fn saved_changes(&mut self) {
+        if let Some(changes) = &mut self.changes {
+            changes.saved(|slot| self.slots.try_get(slot).is_some());
+        }
+    }
+
+    /// The slot, if it is a key's.
+    pub(crate) fn try_slot(&self, slot: u32) -> Option<&Slot> {
+        self.slots.try_get(slot)
+    }
+
     /// Heap bytes, without what key values and states own.
     pub(crate) fn memory_usage(&self) -> usize {
-        self.table.allocation_size() + self.slots.memory_usage() + self.spilled
+        let changes = self.changes.as_ref().map_or(0, |changes| changes.memory_usage());
+        self.table.allocation_size() + self.slots.memory_usage() + self.spilled + changes
     }
 }

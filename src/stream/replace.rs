@@ -241,6 +241,8 @@ impl<E: Event> Engine<E> {
         if replacement.is_refused() {
             return Err(Refused(replacement));
         }
+        // Keys go from group to group.
+        self.base = None;
         let now = self.next_moment();
         let mut old: Vec<Option<Running<E>>> =
             std::mem::take(&mut self.rules).into_iter().map(Some).collect();

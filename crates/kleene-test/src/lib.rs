@@ -8,6 +8,7 @@
 //! * [`judge`] compares what it told with what was recorded.
 //! * [`pages`] finds the fenced blocks of the documentation.
 //! * [`random`] makes patterns and streams for property tests.
+//! * [`restore`] holds engines that were restored against such that never stopped.
 
 pub mod convert;
 pub mod engine;

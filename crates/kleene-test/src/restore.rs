@@ -2,9 +2,10 @@
 //! tests and for fuzzing.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
-use kleene::stream::{Builder, Output, Stats};
-use kleene::{Engine, Record};
+use kleene::stream::{Builder, Ignore, Output, RuleChange, Stats, Verdict};
+use kleene::{Engine, Record, RuleSet, Timestamp, Value};
 
 /// What goes into an engine.
 #[derive(Clone, Debug)]
@@ -12,14 +13,15 @@ pub enum Step {
     /// An event.
     Push(Record),
     /// A watermark.
-    Advance(kleene::Timestamp),
+    Advance(Timestamp),
 }
 
 /// Where combinations explode, the rest of the steps is left out.
 const MOST_PARTIALS: u64 = 1500;
 
 /// Runs `steps` through an engine, and through one that is snapshot and restored before each step
-/// for which `restore_at` says so, and at the end. Gives how much was told.
+/// for which `restore_at` says so, and at the end: once from a whole snapshot, once from one with the
+/// changes that were kept after each other step since. Gives how much was told.
 ///
 /// # Errors
 /// What is different: in what is told, in what is counted, or in a second snapshot.
@@ -31,9 +33,18 @@ pub fn restoring_changes_nothing(
     let start = || builder().and_then(|builder| builder.build().ok());
     let (Some(mut plain), Some(mut restored)) = (start(), start()) else { return Ok(0) };
     let (mut expected, mut told) = (Vec::new(), Vec::new());
+    let mut parts = vec![restored.snapshot_base()];
+    let mut restores = 0;
     for (index, step) in steps.iter().enumerate() {
         if restore_at(index) {
-            restored = again(&restored, builder().ok_or("the rules were there before")?)?;
+            restores += 1;
+            let builder = || builder().ok_or("the rules were there before");
+            let whole = again(&restored, builder()?)?;
+            let chained = from_parts(&mut restored, &mut parts, builder()?)?;
+            restored = if restores % 2 == 0 { chained } else { whole };
+            parts = vec![restored.snapshot_base()];
+        } else if index % 2 == 0 {
+            parts.extend(restored.snapshot_changes());
         }
         for (engine, told) in [(&mut plain, &mut expected), (&mut restored, &mut told)] {
             match step {
@@ -56,14 +67,28 @@ pub fn restoring_changes_nothing(
     Ok(expected.len())
 }
 
+/// The engine that a snapshot makes with the changes that followed it.
+fn from_parts(
+    engine: &mut Engine<Record>,
+    parts: &mut Vec<Vec<u8>>,
+    builder: Builder<Record>,
+) -> Result<Engine<Record>, String> {
+    parts.extend(engine.snapshot_changes());
+    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+    let (restored, _) =
+        builder.restore(&parts).map_err(|error| format!("not restored from parts: {error}"))?;
+    if restored.stats() != engine.stats() {
+        return Err(format!("counts: {:?} became {:?}", engine.stats(), restored.stats()));
+    }
+    Ok(restored)
+}
+
 /// The engine that the snapshot of another one makes.
 fn again(engine: &Engine<Record>, builder: Builder<Record>) -> Result<Engine<Record>, String> {
     let bytes = engine.snapshot();
     let (restored, replacement) =
         builder.restore(&[&bytes]).map_err(|error| format!("not restored: {error}"))?;
-    let is_same = |change: &kleene::stream::RuleChange| {
-        change.verdict == kleene::stream::Verdict::Unchanged && change.dropped == 0
-    };
+    let is_same = |change: &RuleChange| change.verdict == Verdict::Unchanged && change.dropped == 0;
     if !replacement.rules.iter().all(is_same) {
         return Err(format!("not restored whole: {replacement}"));
     }
@@ -123,4 +148,68 @@ pub fn with_checksum(bytes: &[u8]) -> Vec<u8> {
         *checksum = (!crc).to_le_bytes();
     }
     bytes
+}
+
+/// Rules whose state has all that a snapshot can hold.
+const RULES: &str = "
+event e { type: string, v: int, at: time }
+event spree { v: int, n: int, at: time }
+
+rule loops { key v  match e[type == \"a\"]{1.. any} as all -> e[v > count(all)] within 9ms  on timeout emit { n: count(all) } }
+rule quiet { match not e[type == \"c\"] for 3ms -> e[type == \"a\"] as x -> not e[type == \"b\" and v == x.v] for 4ms }
+rule next  { key type  match e{3 next} as all within 20ms  skip past last  emit as spree { v: last(all.v), n: sum(all.v) }  suppress 2ms }
+rule fed   { match spree as one -> spree[n >= one.n] as two within 30ms  skip past last ordered }
+";
+
+/// What a fuzzer calls with any bytes: restoring anywhere changes nothing, and what is no snapshot is
+/// refused or does no harm.
+///
+/// # Panics
+/// If a restored engine goes on in another way than one that was never stopped.
+pub fn fuzz(data: &[u8]) {
+    let rules = RuleSet::parse(RULES).unwrap_or_else(|error| panic!("{error}"));
+    let builder = || Engine::builder().rules(rules.clone()).out_of_order(Duration::from_millis(3));
+    let Some((mode, data)) = data.split_first() else { return };
+    let Some(ty) = rules.schema().type_id("e") else { return };
+    let mut time = 100;
+    let mut restored = Vec::new();
+    let mut step = |bytes: &[u8; 2]| {
+        let [a, b] = bytes.map(i64::from);
+        time += a % 4;
+        restored.push(a & 0x40 != 0);
+        let at = Timestamp::from_millis(time - b % 5);
+        if a & 0x30 == 0x30 {
+            return Step::Advance(at);
+        }
+        let kind = ["a", "b", "c"][usize::from(bytes[0]) / 4 % 3];
+        let values = vec![Value::from(kind), Value::Int(b / 5 % 4), Value::Time(at)];
+        Step::Push(Record::new(ty, at, values))
+    };
+    if mode % 2 == 0 {
+        let (pairs, _) = data.as_chunks::<2>();
+        let steps: Vec<Step> = pairs.iter().take(200).map(&mut step).collect();
+        let done = restoring_changes_nothing(
+            || Some(builder()),
+            &steps,
+            |index| restored.get(index).copied().unwrap_or_default(),
+        );
+        assert!(done.is_ok(), "{}", done.unwrap_err());
+        return;
+    }
+    let steps: Vec<Step> =
+        (0..40_u8).map(|i| step(&[i.wrapping_mul(37), i.wrapping_mul(91)])).collect();
+    any_bytes_are_taken_or_refused(builder(), data, &steps);
+    // A snapshot that is whole, but for what the data says.
+    let Ok(mut engine) = builder().build() else { return };
+    for step in &steps {
+        if let Step::Push(event) = step {
+            drop(engine.push(event, &mut Ignore));
+        }
+    }
+    let mut bytes = engine.snapshot();
+    for [high, low, value] in data.as_chunks::<3>().0 {
+        let at = usize::from(u16::from_be_bytes([*high, *low])) % bytes.len();
+        bytes[at] = *value;
+    }
+    any_bytes_are_taken_or_refused(builder(), &with_checksum(&bytes), &steps);
 }

@@ -10,6 +10,8 @@ mod restore;
 mod saved;
 mod write;
 
+pub(crate) use frame::Identity;
+
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -56,6 +58,55 @@ impl<E: Portable> Engine<E> {
         bytes
     }
 
+    /// All that the engine holds, as [`snapshot`](Engine::snapshot) gives it; from now on, keys that
+    /// change are noted, so that [`snapshot_changes`](Engine::snapshot_changes) can follow.
+    pub fn snapshot_base(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.base = Some(write::whole(self, &mut bytes));
+        for group in 0..u32::try_from(self.groups.len()).unwrap_or(u32::MAX) {
+            self.groups.keys_mut(group).begin_changes();
+        }
+        bytes
+    }
+
+    /// What has changed since the last [`snapshot_base`](Engine::snapshot_base) or snapshot of
+    /// changes, to be [restored](Builder::restore) after all of those. It takes time and bytes in
+    /// proportion to the keys that events or deadlines came to since then; what waits to be put in
+    /// order and what is suppressed is in it as a whole.
+    ///
+    /// `None` where there is nothing to follow: no base was taken, or rules were replaced or time
+    /// was ended since. Then it is time for another base.
+    ///
+    /// ```
+    /// # use kleene::stream::Ignore;
+    /// # use kleene::{Engine, Record, RuleSet, Timestamp};
+    /// # let rules = RuleSet::parse(
+    /// #     "event paid { order: int, at: time }
+    /// #      rule twice { key order  match paid{2} within 2d }",
+    /// # )?;
+    /// # let paid = |order: i64, second| {
+    /// #     let at = Timestamp::from_millis(1000 * second);
+    /// #     Record::from_fields(rules.schema(), "paid", [("order", order.into()), ("at", at.into())])
+    /// # };
+    /// let mut engine = Engine::builder().rules(rules.clone()).build()?;
+    /// engine.push(&paid(7, 1)?, &mut Ignore)?;
+    /// let base = engine.snapshot_base();
+    /// engine.push(&paid(8, 2)?, &mut Ignore)?;
+    /// let changes = engine.snapshot_changes().unwrap();
+    ///
+    /// let (restored, _) = Engine::builder().rules(rules.clone()).restore(&[&base, &changes])?;
+    /// assert_eq!(restored.stats().partials, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn snapshot_changes(&mut self) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.base = Some(write::changes(self, self.base?, &mut bytes));
+        for group in 0..u32::try_from(self.groups.len()).unwrap_or(u32::MAX) {
+            self.groups.keys_mut(group).saved_changes();
+        }
+        Some(bytes)
+    }
+
     /// Several snapshots that hold each a part of the keys, and all the engine's state together:
     /// `shard` says for a rule and a key which of the `count` gets it (the rest of a division by
     /// `count`, where it is more). [`Builder::restore`] makes an engine of each alone, or of all of
@@ -82,7 +133,7 @@ impl<E: Portable> Builder<E> {
     /// Makes the engine that a snapshot was taken of, with the rules and limits of this builder.
     ///
     /// `parts` is one snapshot, or [several of parts of the keys](Engine::snapshot_shards), each
-    /// with the changes that follow it. Engines whose snapshots are put together have to be at one
+    /// with the [changes](Engine::snapshot_changes) that follow it. Engines whose snapshots are put together have to be at one
     /// watermark ([`Engine::advance`]).
     ///
     /// Where the rules are others than those of the snapshot, what goes on is what would go on if

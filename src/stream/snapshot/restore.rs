@@ -16,7 +16,7 @@ use crate::stream::replace::{Replacement, RuleChange, Verdict, merge};
 use crate::stream::routes::Routes;
 use crate::stream::running::Running;
 use crate::stream::snapshot::RestoreError;
-use crate::stream::snapshot::saved::{Part, SavedEngine, SavedKey, SavedRule};
+use crate::stream::snapshot::saved::{Held, Part, SavedEngine, SavedRule};
 use crate::stream::timers::Timer;
 use crate::time::Timestamp;
 
@@ -253,23 +253,28 @@ impl<'a, E: Portable> Saved<'a, E> {
         }
         for (index, chain) in self.chains.iter().enumerate() {
             // The newest part that speaks of a key says what it holds.
-            let mut seen: HashSet<(usize, Key)> = HashSet::new();
+            let mut seen: HashSet<(u32, Key)> = HashSet::new();
             for part in chain.iter().rev() {
-                self.parts[*part].keys(&self.rules, |mut saved| {
-                    if chain.len() > 1 && !seen.insert((saved.rule, saved.key.clone())) {
+                self.parts[*part].keys(&self.rules, |saved| {
+                    if chain.len() > 1 && !seen.insert((saved.group, saved.key.clone())) {
                         return Ok(());
                     }
-                    if let Some(held) = saved.held.as_mut().filter(|_| !self.is_one_numbering) {
-                        for (seq, _) in &mut held.events {
-                            *seq = numbers.get(&(index, *seq)).copied().unwrap_or_default();
+                    for (rule, mut held) in saved.held {
+                        if !self.is_one_numbering {
+                            for (seq, _) in &mut held.events {
+                                *seq = numbers.get(&(index, *seq)).copied().unwrap_or_default();
+                            }
                         }
+                        give_key(engine, rule, &saved.key, held, places, lost)?;
                     }
-                    give_key(engine, saved, places, lost)
+                    Ok(())
                 })?;
             }
         }
-        let stats = &mut engine.books.stats;
-        stats.peak_partials = stats.peak_partials.max(stats.partials);
+        if self.chains.len() > 1 {
+            let stats = &mut engine.books.stats;
+            stats.peak_partials = stats.peak_partials.max(stats.partials);
+        }
         Ok(())
     }
 
@@ -280,7 +285,7 @@ impl<'a, E: Portable> Saved<'a, E> {
         for (index, chain) in self.chains.iter().enumerate() {
             for part in chain {
                 self.parts[*part].keys(&self.rules, |saved| {
-                    let captured = saved.held.iter().flat_map(|held| &held.events);
+                    let captured = saved.held.iter().flat_map(|(_, held)| &held.events);
                     events.extend(captured.map(|(seq, event)| (event.time(), index, *seq)));
                     Ok(())
                 })?;
@@ -298,12 +303,12 @@ impl<'a, E: Portable> Saved<'a, E> {
 
 fn give_key<E: Portable>(
     engine: &mut Engine<E>,
-    saved: SavedKey<'_, E>,
+    rule: usize,
+    key: &Key,
+    mut held: Held<'_, E>,
     places: &[Option<usize>],
     lost: &mut [Option<Lost>],
 ) -> Result<(), RestoreError> {
-    let SavedKey { rule, key, held } = saved;
-    let Some(mut held) = held else { return Ok(()) };
     let Some(place) = places[rule] else {
         if let Some(lost) = &mut lost[rule] {
             lost.partials = lost.partials.saturating_add(held.partials);
@@ -313,7 +318,7 @@ fn give_key<E: Portable>(
     let Engine { rules, groups, timers, books, .. } = engine;
     let running = &mut rules[place];
     let index = u32::try_from(place).unwrap_or(u32::MAX);
-    let key = KeyRef::of(&key, &groups.hasher);
+    let key = KeyRef::of(key, &groups.hasher);
     let keys = groups.keys_mut(running.group);
     let slot = keys.find(&key);
     if slot.is_some_and(|slot| keys.place(slot, index).is_some()) {

@@ -21,11 +21,6 @@ pub(super) const COUNTERS: usize = 12;
 pub(super) const IS_FINISHED: u8 = 1;
 pub(super) const HAS_MAIN: u8 = 2;
 
-/// What a key holds: nothing any more.
-pub(super) const GONE: u8 = 0;
-/// Partial matches.
-pub(super) const PARTIALS: u8 = 1;
-
 /// More than any stream counts, so that counting on never overflows.
 const MOST: u64 = 1 << 62;
 
@@ -152,25 +147,20 @@ impl<'a, E: Portable> Part<'a, E> {
         let read = self.sections.required(Section::Keys, |reader| {
             let mut events = Events { shares: reader.bool()?, known: Vec::new(), last: 0 };
             while !reader.is_at_end() {
+                let group = reader.u32()?;
                 let values = read_values(reader)?;
                 let width = values.len();
-                let key: Key = values.into_iter().collect();
+                let mut rules_held = Vec::new();
                 for _ in 0..reader.count()? {
                     let rule = usize::try_from(reader.u64()?).ok()?;
                     if rules.get(rule)?.key_width != width {
                         return None;
                     }
-                    let held = match reader.u8()? {
-                        GONE => None,
-                        PARTIALS => {
-                            let held = self.held(reader, &mut events, &mut is_event)?;
-                            Some(held)
-                        }
-                        _ => return None,
-                    };
-                    stopped = take(SavedKey { rule, key: key.clone(), held });
-                    stopped.as_ref().ok()?;
+                    rules_held.push((rule, self.held(reader, &mut events, &mut is_event)?));
                 }
+                let key = values.into_iter().collect();
+                stopped = take(SavedKey { group, key, held: rules_held });
+                stopped.as_ref().ok()?;
             }
             Some(())
         });
@@ -209,12 +199,12 @@ impl<'a, E: Portable> Part<'a, E> {
     }
 }
 
-/// A key of a rule.
+/// A key of a group of rules.
 pub(super) struct SavedKey<'a, E> {
-    pub(super) rule: usize,
+    pub(super) group: u32,
     pub(super) key: Key,
-    /// Nothing any more, where `None`.
-    pub(super) held: Option<Held<'a, E>>,
+    /// What the rules hold; nothing any more, where there are none.
+    pub(super) held: Vec<(usize, Held<'a, E>)>,
 }
 
 /// What a key holds.

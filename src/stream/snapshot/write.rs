@@ -8,12 +8,13 @@ use crate::exec::Image;
 use crate::hir::Rule;
 use crate::ruleset::RuleSet;
 use crate::schema::{EventType, FieldType, Schema};
+use crate::stream::changes::Changes;
 use crate::stream::engine::Engine;
 use crate::stream::failure::{Failure, PushError};
-use crate::stream::partition::{Held, KeyRef, Slot};
+use crate::stream::partition::{Held, KeyRef};
 use crate::stream::running::Running;
 use crate::stream::snapshot::frame::{Frame, Identity, Section};
-use crate::stream::snapshot::saved::{COUNTERS, HAS_MAIN, IS_FINISHED, PARTIALS};
+use crate::stream::snapshot::saved::{COUNTERS, HAS_MAIN, IS_FINISHED};
 use crate::time::Timestamp;
 use crate::util::fnv::Fnv;
 use crate::util::wire::{put_bytes, put_i64, put_len, put_u64};
@@ -25,7 +26,16 @@ type Filter<'f> = dyn FnMut(&Rule, &[Value]) -> bool + 'f;
 
 /// Writes all that an engine holds.
 pub(super) fn whole<E: Portable>(engine: &Engine<E>, out: &mut Vec<u8>) -> Identity {
-    Writer { engine, share: None, filter: None }.write(out)
+    Writer { engine, base: None, share: None, filter: None }.write(out)
+}
+
+/// Writes what has changed since the snapshot `base`.
+pub(super) fn changes<E: Portable>(
+    engine: &Engine<E>,
+    base: Identity,
+    out: &mut Vec<u8>,
+) -> Identity {
+    Writer { engine, base: Some(base), share: None, filter: None }.write(out)
 }
 
 /// Writes what an engine holds of some keys: one of several shares, of which the first has what
@@ -36,11 +46,13 @@ pub(super) fn shard<E: Portable>(
     filter: &mut Filter<'_>,
     out: &mut Vec<u8>,
 ) {
-    Writer { engine, share: Some(share), filter: Some(filter) }.write(out);
+    Writer { engine, base: None, share: Some(share), filter: Some(filter) }.write(out);
 }
 
 struct Writer<'e, 'f, E: Event> {
     engine: &'e Engine<E>,
+    /// What the changes follow.
+    base: Option<Identity>,
     share: Option<usize>,
     filter: Option<&'f mut Filter<'f>>,
 }
@@ -48,18 +60,26 @@ struct Writer<'e, 'f, E: Event> {
 impl<E: Portable> Writer<'_, '_, E> {
     fn write(mut self, out: &mut Vec<u8>) -> Identity {
         let mut frame = Frame::begin(out);
-        let texts = texts(&self.engine.rules);
+        if let Some(base) = self.base {
+            frame.section(Section::Base, |out| {
+                out.extend_from_slice(&base.checksum.to_le_bytes());
+                out.extend_from_slice(&base.length.to_le_bytes());
+            });
+        }
         frame.section(Section::Engine, |out| self.engine(out));
-        frame.section(Section::Schema, |out| put_schema(out, &self.engine.schema));
-        frame.section(Section::Rules, |out| put_rules(out, &self.engine.rules, &texts));
-        frame.section(Section::Texts, |out| {
-            put_len(out, texts.len());
-            for rules in &texts {
-                let mut origin = Vec::new();
-                rules.write_origin(&mut origin);
-                put_bytes(out, &origin);
-            }
-        });
+        if self.base.is_none() {
+            let texts = texts(&self.engine.rules);
+            frame.section(Section::Schema, |out| put_schema(out, &self.engine.schema));
+            frame.section(Section::Rules, |out| put_rules(out, &self.engine.rules, &texts));
+            frame.section(Section::Texts, |out| {
+                put_len(out, texts.len());
+                for rules in &texts {
+                    let mut origin = Vec::new();
+                    rules.write_origin(&mut origin);
+                    put_bytes(out, &origin);
+                }
+            });
+        }
         frame.section(Section::Buffer, |out| self.buffer(out));
         frame.section(Section::Derived, |out| self.derived(out));
         frame.section(Section::Suppressed, |out| self.suppressed(out));
@@ -185,9 +205,14 @@ impl<E: Portable> Writer<'_, '_, E> {
         out.push(u8::from(keys.shares));
         let mut image = Image::default();
         for group in 0..u32::try_from(engine.groups.len()).unwrap_or(u32::MAX) {
-            let mut slots: Vec<(u32, &Slot)> = engine.groups.keys(group).slots().collect();
-            slots.sort_unstable_by_key(|(slot, _)| *slot);
-            for (_, slot) in slots {
+            let partition = engine.groups.keys(group);
+            let changes = partition.changes.as_deref().filter(|_| self.base.is_some());
+            let mut slots: Vec<u32> = match changes {
+                Some(changes) => changes.touched().to_vec(),
+                None => partition.slots().map(|(slot, _)| slot).collect(),
+            };
+            slots.sort_unstable();
+            for slot in slots.into_iter().filter_map(|slot| partition.try_slot(slot)) {
                 let rule = |held: &Held| &engine.rules[held.rule as usize];
                 let mut held: SmallVec<[&Held; 1]> = slot.held().iter().collect();
                 if let Some(filter) = &mut self.filter {
@@ -196,16 +221,28 @@ impl<E: Portable> Writer<'_, '_, E> {
                 if held.is_empty() {
                     continue;
                 }
-                put_values(out, slot.key.iter().map(Value::as_ref));
-                put_len(out, held.len());
+                put_key(out, group, &slot.key, held.len());
                 for held in held {
                     let Running { matcher, store, .. } = rule(held);
                     matcher.export(store, &held.state, &mut image);
                     keys.put(out, held, &image);
                 }
             }
+            for key in changes.map_or(&[][..], Changes::gone) {
+                // It may have come again.
+                if partition.find(&KeyRef::of(key, &engine.groups.hasher)).is_none() {
+                    put_key(out, group, key, 0);
+                }
+            }
         }
     }
+}
+
+/// Begins a key of a group for which so many rules hold something.
+fn put_key(out: &mut Vec<u8>, group: u32, key: &[Value], rules: usize) {
+    put_u64(out, u64::from(group));
+    put_values(out, key.iter().map(Value::as_ref));
+    put_len(out, rules);
 }
 
 /// Writes keys one after the other.
@@ -235,7 +272,6 @@ impl Keys {
 
     fn put<E: Portable>(&mut self, out: &mut Vec<u8>, held: &Held, image: &Image<&E>) {
         put_u64(out, u64::from(held.rule));
-        out.push(PARTIALS);
         out.push(u8::from(held.armed < Timestamp::MAX));
         if held.armed < Timestamp::MAX {
             put_i64(out, held.armed.as_millis().wrapping_sub(self.watermark));
