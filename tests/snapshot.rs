@@ -326,6 +326,7 @@ fn shown(told: &[Output<Record>]) -> String {
         Output::Timeout(one) => {
             format!("timeout {} {} {}\n", one.found.rule, one.found.id, one.found.emit)
         }
+        Output::Suppressed(found) => format!("suppressed {} {}\n", found.rule, found.id),
         other => format!("{other:?}\n"),
     };
     told.iter().map(line).collect::<Vec<_>>().concat()
