@@ -3,6 +3,8 @@
 //! A [`RandomPattern`] is a plain tree that proptest can shrink; [`RandomPattern::build`] makes a
 //! pattern of it over the events of [`crate::convert::schema`].
 
+mod choices;
+
 use std::fmt;
 
 use kleene::hir::expr::{Aggregate, AggregateOp, BinaryOp, Captured, FieldRef, Pick};
@@ -17,6 +19,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+pub use self::choices::Choices;
 use crate::{convert, text};
 
 /// The event types of random streams.

@@ -1,0 +1,9 @@
+//! Any bytes as CSV.
+
+use kleene_input::Format;
+
+use super::input;
+
+pub(crate) fn check(data: &[u8]) {
+    input::check(Format::Csv, data);
+}

@@ -1,0 +1,28 @@
+//! The seeds of the fuzz targets, and what fuzzing has found: each input goes through the same
+//! function as when it is fuzzed.
+
+#[path = "../fuzz/checks/engines.rs"]
+mod engines;
+#[path = "../fuzz/checks/files.rs"]
+mod files;
+#[path = "../fuzz/checks/made.rs"]
+mod made;
+#[path = "../fuzz/checks/parse.rs"]
+mod parse;
+#[path = "../fuzz/checks/reorder.rs"]
+mod reorder;
+#[path = "../fuzz/checks/roundtrip.rs"]
+mod roundtrip;
+
+#[test]
+fn what_was_fuzzed_stays_fixed() {
+    let targets: [(&str, files::Check); 4] = [
+        ("parse", parse::check),
+        ("roundtrip", roundtrip::check),
+        ("engines", engines::check),
+        ("reorder", reorder::check),
+    ];
+    for (target, check) in targets {
+        assert!(files::replay(target, check) >= 5, "{target} has too few seeds");
+    }
+}
