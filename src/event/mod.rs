@@ -151,33 +151,44 @@ forwarded_events!(Box, Rc, Arc);
 
 /// An event whose type is known at run time: values in the order of a [`Schema`]'s fields.
 ///
-/// Cloning copies a pointer.
+/// Making one takes a single allocation; cloning copies a pointer and a few words.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Record(Arc<Inner>);
-
-#[derive(Debug, PartialEq)]
-struct Inner {
-    type_id: TypeId,
+pub struct Record {
+    /// The declared fields; behind them the undeclared ones as one record, if there are any.
+    values: Arc<[Value]>,
     time: Timestamp,
-    values: Box<[Value]>,
-    extra: Box<[(Arc<str>, Value)]>,
+    type_id: TypeId,
+    has_extra: bool,
 }
 
 impl Record {
     /// An event of type `type_id` with `values` in the order of that type's fields. Missing values
     /// at the end are null. The ids are those of the schema of the rules that will see it.
-    pub fn new(type_id: TypeId, time: Timestamp, values: impl Into<Box<[Value]>>) -> Record {
-        Record::with_extra(type_id, time, values, Vec::new())
+    pub fn new(
+        type_id: TypeId,
+        time: Timestamp,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Record {
+        // Iterators that know their length, as those of arrays and vectors do, are written to
+        // where they stay.
+        let values = values.into_iter().collect();
+        Record { values, time, type_id, has_extra: false }
     }
 
     /// The same, with undeclared fields of an open type.
     pub fn with_extra(
         type_id: TypeId,
         time: Timestamp,
-        values: impl Into<Box<[Value]>>,
+        values: impl IntoIterator<Item = Value>,
         extra: impl Into<Box<[(Arc<str>, Value)]>>,
     ) -> Record {
-        Record(Arc::new(Inner { type_id, time, values: values.into(), extra: extra.into() }))
+        let extra: Box<[_]> = extra.into();
+        if extra.is_empty() {
+            return Record::new(type_id, time, values);
+        }
+        let extra = std::iter::once(Value::Record(extra.into()));
+        let values = values.into_iter().chain(extra).collect();
+        Record { values, time, type_id, has_extra: true }
     }
 
     /// An event of the type called `ty`, with its fields by name. The event time is that of the
@@ -209,12 +220,15 @@ impl Record {
 
     /// The undeclared fields, in the order in which they came.
     pub fn extra(&self) -> &[(Arc<str>, Value)] {
-        &self.0.extra
+        match self.values.last() {
+            Some(Value::Record(extra)) if self.has_extra => extra,
+            _ => &[],
+        }
     }
 
     /// The declared fields' values by [`FieldId`].
     pub fn values(&self) -> &[Value] {
-        &self.0.values
+        &self.values[..self.values.len() - usize::from(self.has_extra)]
     }
 }
 
@@ -235,15 +249,15 @@ impl Event for Record {
     }
 
     fn type_id(&self) -> TypeId {
-        self.0.type_id
+        self.type_id
     }
 
     fn time(&self) -> Timestamp {
-        self.0.time
+        self.time
     }
 
     fn field(&self, field: FieldId) -> ValueRef<'_> {
-        self.0.values.get(field.index()).map_or(ValueRef::Null, Value::as_ref)
+        self.values().get(field.index()).map_or(ValueRef::Null, Value::as_ref)
     }
 
     fn dynamic_field(&self, path: &str) -> ValueRef<'_> {
@@ -252,8 +266,9 @@ impl Event for Record {
         let find = |fields: &'_ [(Arc<str>, Value)], name: &str| {
             fields.iter().position(|(key, _)| &**key == name)
         };
-        let Some(index) = find(&self.0.extra, first) else { return ValueRef::Null };
-        let mut value = self.0.extra[index].1.as_ref();
+        let extra = self.extra();
+        let Some(index) = find(extra, first) else { return ValueRef::Null };
+        let mut value = extra[index].1.as_ref();
         for part in parts {
             let ValueRef::Record(fields) = value else { return ValueRef::Null };
             let Some(index) = find(fields, part) else { return ValueRef::Null };

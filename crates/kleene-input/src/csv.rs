@@ -23,12 +23,13 @@ pub(crate) struct CsvParser {
     time_column: Option<usize>,
     /// What the columns mean for each type, once it has come.
     columns: Vec<Option<Vec<Column>>>,
-    type_name: String,
-    seen: Vec<bool>,
+    /// The last type that is not declared.
+    unknown: String,
+    assembly: Assembly,
 }
 
 /// What a column means for a type.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Column {
     Field(usize),
     Extra,
@@ -105,9 +106,9 @@ impl CsvParser {
         Ok(CsvParser {
             type_column: type_column.filter(|_| reading.fixed_type.is_none()),
             time_column: position(&reading.time_field),
-            type_name: reading.fixed_type.clone().unwrap_or_default(),
-            columns: std::iter::repeat_with(|| None).take(layouts.len()).collect(),
-            seen: Vec::new(),
+            unknown: reading.fixed_type.clone().unwrap_or_default(),
+            columns: vec![None; layouts.len()],
+            assembly: Assembly::default(),
             layouts,
             header,
         })
@@ -116,18 +117,24 @@ impl CsvParser {
     /// The event in a record: `None` if its type is not declared, the reason if it is not one.
     pub(crate) fn parse(&mut self, row: &Row<'_>) -> Result<Option<Record>, String> {
         let cells = row.matched(&self.header)?;
-        if let Some(column) = self.type_column {
-            let (start, end) = row.cells[column];
-            if start == end {
-                return Err(format!(
-                    "no event type: the column `{}` is empty",
-                    self.header[column]
-                ));
+        let number = match self.type_column {
+            None => self.layouts.find(&self.unknown),
+            Some(column) => {
+                let (start, end) = row.cells[column];
+                if start == end {
+                    let column = &self.header[column];
+                    return Err(format!("no event type: the column `{column}` is empty"));
+                }
+                let name = &row.text[start..end];
+                let number = self.layouts.find(name);
+                if number.is_none() {
+                    name.clone_into(&mut self.unknown);
+                }
+                number
             }
-            self.type_name.clear();
-            self.type_name.push_str(&row.text[start..end]);
-        }
-        let Some((index, layout)) = self.layouts.of(&self.type_name) else { return Ok(None) };
+        };
+        let Some(index) = number else { return Ok(None) };
+        let (layout, reading) = self.layouts.get(number);
         let columns = self.columns[index].get_or_insert_with(|| {
             let special = [self.type_column, self.time_column];
             let names = self.header.iter().enumerate();
@@ -135,21 +142,25 @@ impl CsvParser {
                 .map(|(column, name)| meaning(layout, name, special.contains(&Some(column))))
                 .collect()
         });
-        let reading = &self.layouts.reading;
-        let mut assembly = Assembly::new(layout, reading, &mut self.seen);
+        let assembly = &mut self.assembly;
+        assembly.start(layout.fields.len());
         for (index, ((name, cell), column)) in cells.zip(&*columns).enumerate() {
-            if Some(index) == self.time_column && !cell.is_empty() {
-                let time = from_text(&FieldType::Time, cell, reading.unit);
-                assembly.set_named_time(&time);
-            }
-            match column {
-                Column::Field(field) => {
-                    let (ty, optional) = (assembly.ty(*field), layout.fields[*field].optional);
+            let is_time = Some(index) == self.time_column && !cell.is_empty();
+            match *column {
+                Column::Field(index) => {
+                    let field = &layout.fields[index];
                     // An empty cell is a missing value, unless it must be text.
                     if !cell.is_empty() {
-                        assembly.set(*field, from_text(ty, cell, reading.unit));
-                    } else if !optional && *ty == FieldType::String {
-                        assembly.set(*field, Ok(Value::from("")));
+                        let value = from_text(&field.ty, cell, reading.unit);
+                        if is_time && field.ty == FieldType::Time {
+                            assembly.set_named_time(reading, &value);
+                        }
+                        assembly.set(field, index, value);
+                    } else if !field.optional && field.ty == FieldType::String {
+                        assembly.set(field, index, Ok(Value::from("")));
+                    }
+                    if !is_time || field.ty == FieldType::Time {
+                        continue;
                     }
                 }
                 Column::Extra if !cell.is_empty() => {
@@ -157,13 +168,17 @@ impl CsvParser {
                 }
                 Column::Extra | Column::Nothing => {}
             }
+            if is_time {
+                let time = from_text(&FieldType::Time, cell, reading.unit);
+                assembly.set_named_time(reading, &time);
+            }
         }
-        assembly.finish().map(Some)
+        assembly.finish(layout, reading).map(Some)
     }
 
-    /// The type of the record that was parsed last.
-    pub(crate) fn type_name(&self) -> &str {
-        &self.type_name
+    /// The type of the last record whose type was not declared.
+    pub(crate) fn unknown(&self) -> &str {
+        &self.unknown
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use kleene::schema::{EventType, Field, FieldType, Schema, TypeId};
+use kleene::schema::{EventType, Field, Schema, TypeId};
 use kleene::value::Value;
 use kleene::{Record, Timestamp};
 
@@ -29,7 +29,8 @@ pub struct Reading {
 pub(crate) struct Layouts {
     all: Vec<Layout>,
     by_name: HashMap<Arc<str>, usize>,
-    nothing: Layout,
+    /// The type that was asked for last.
+    last: usize,
     pub(crate) reading: Reading,
 }
 
@@ -37,7 +38,12 @@ pub(crate) struct Layouts {
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     id: TypeId,
+    name: Arc<str>,
+    /// Whether events of this type are wanted.
+    is_declared: bool,
     pub(crate) fields: Vec<Field>,
+    /// The fields that must not be null.
+    required: Vec<usize>,
     /// The declared field that holds the event time.
     time: Option<usize>,
     /// Whether undeclared fields are kept.
@@ -45,21 +51,38 @@ pub(crate) struct Layout {
     pub(crate) root: Node,
 }
 
-/// The names in an object that mean something.
+/// So many names that mean nothing are remembered in each object, if they are no longer than this.
+const REMEMBERED: usize = 256;
+const LONGEST: usize = 64;
+
+/// The names in an object, and what they mean.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Node {
     /// Where the object is: `addr`, or empty for the event itself.
     pub(crate) path: String,
-    entries: HashMap<Box<str>, Entry>,
+    keys: Vec<Key>,
+    by_name: HashMap<Arc<str>, usize>,
+    /// The key that came first in the last object, if there was one.
+    first: usize,
 }
 
-/// What a name means.
+#[derive(Clone, Debug)]
+struct Key {
+    name: Arc<str>,
+    /// Whether JSON can only spell it as it is, or with escapes that nobody needs.
+    is_plain: bool,
+    entry: Entry,
+    /// The key that came after this one last time.
+    next: usize,
+}
+
+/// What a name means; by default nothing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Entry {
     /// The index of the declared field.
     pub(crate) field: Option<usize>,
     /// An object with names in it that mean something.
-    pub(crate) child: Option<Node>,
+    pub(crate) child: Option<Box<Node>>,
     /// It holds the event type.
     pub(crate) is_type: bool,
     /// It is the time field that was given from outside.
@@ -69,35 +92,48 @@ pub(crate) struct Entry {
 impl Layouts {
     /// The layouts of the types of `schema`.
     pub(crate) fn new(schema: &Schema, reading: Reading) -> Layouts {
-        let all = schema.types().map(|(id, ty)| Layout::new(id, ty, &reading)).collect();
+        let mut all: Vec<Layout> =
+            schema.types().map(|(id, ty)| Layout::new(id, ty, &reading)).collect();
         let names = schema.types().enumerate();
         let by_name = names.map(|(index, (_, ty))| (ty.name.clone(), index)).collect();
+        // What is taken from an event of no declared type.
         let empty = EventType { name: "".into(), fields: Vec::new(), time: None, open: false };
         let nothing = Layout::new(TypeId::new(0), &empty, &reading);
-        Layouts { all, by_name, nothing, reading }
+        all.push(Layout { is_declared: false, ..nothing });
+        Layouts { all, by_name, last: 0, reading }
     }
 
     /// The layouts of the types of `schema` that are declared as well.
     pub(crate) fn renew(&mut self, schema: &Schema, declared: &Schema) {
         let mut new = Layouts::new(schema, self.reading.clone());
         new.by_name.retain(|name, _| declared.type_id(name).is_some());
+        for layout in &mut new.all {
+            layout.is_declared = new.by_name.contains_key(&layout.name);
+        }
         *self = new;
     }
 
-    /// The layout of the type of this name with its number, if it is declared.
-    pub(crate) fn of(&self, name: &str) -> Option<(usize, &Layout)> {
-        let index = *self.by_name.get(name)?;
-        Some((index, &self.all[index]))
+    /// The number of the type of this name, if it is declared.
+    #[inline]
+    pub(crate) fn find(&mut self, name: &str) -> Option<usize> {
+        let last = &self.all[self.last];
+        if *last.name != *name || !last.is_declared {
+            self.last = *self.by_name.get(name)?;
+        }
+        Some(self.last)
+    }
+
+    /// The layout of a type by number (that without any fields, if there is no number), and how
+    /// events are read.
+    #[inline]
+    pub(crate) fn get(&mut self, number: Option<usize>) -> (&mut Layout, &Reading) {
+        let nothing = self.all.len() - 1;
+        (&mut self.all[number.unwrap_or(nothing)], &self.reading)
     }
 
     /// How many types are declared.
     pub(crate) fn len(&self) -> usize {
-        self.all.len()
-    }
-
-    /// A layout without fields: what is taken from an event of no declared type.
-    pub(crate) fn nothing(&self) -> &Layout {
-        &self.nothing
+        self.all.len() - 1
     }
 }
 
@@ -112,22 +148,69 @@ impl Layout {
             root.insert(&reading.type_field, |entry| entry.is_type = true);
         }
         let time = ty.time.map(kleene::schema::FieldId::index);
-        Layout { id, fields: ty.fields.clone(), time, open: ty.open, root }
+        let is_required = |index: &usize| !ty.fields[*index].optional && Some(*index) != time;
+        Layout {
+            id,
+            name: ty.name.clone(),
+            is_declared: true,
+            required: (0..ty.fields.len()).filter(is_required).collect(),
+            fields: ty.fields.clone(),
+            time,
+            open: ty.open,
+            root,
+        }
     }
 }
 
 impl Node {
-    /// What `name` means here, if anything.
-    pub(crate) fn get(&self, name: &str) -> Option<&Entry> {
-        self.entries.get(name)
-    }
-
     /// Whether a declared field is in it, and not only the type or the time.
     pub(crate) fn holds_fields(&self) -> bool {
-        let mut entries = self.entries.values();
-        entries.any(|entry| {
-            entry.field.is_some() || entry.child.as_ref().is_some_and(Node::holds_fields)
+        self.keys.iter().any(|Key { entry, .. }| {
+            entry.field.is_some() || entry.child.as_deref().is_some_and(Node::holds_fields)
         })
+    }
+
+    /// The key that came after `last` (at the start: `None`) in the last object, if its name can be
+    /// compared with what is written.
+    #[inline]
+    pub(crate) fn expected(&self, last: Option<usize>) -> Option<(usize, &str)> {
+        let number = last.map_or(self.first, |last| self.keys[last].next);
+        let key = self.keys.get(number)?;
+        key.is_plain.then_some((number, &*key.name))
+    }
+
+    /// The key of this name, which comes after `last`. Names that mean nothing are remembered, as
+    /// far as there is room for them.
+    pub(crate) fn find(&mut self, last: Option<usize>, name: &str) -> Option<usize> {
+        let number = match self.by_name.get(name) {
+            Some(number) => *number,
+            None if self.keys.len() < REMEMBERED && name.len() <= LONGEST => self.add(name),
+            None => return None,
+        };
+        match last {
+            Some(last) => self.keys[last].next = number,
+            None => self.first = number,
+        }
+        Some(number)
+    }
+
+    /// The name of a key, and what it means.
+    pub(crate) fn key(&mut self, number: usize) -> (&Arc<str>, &mut Entry) {
+        let key = &mut self.keys[number];
+        (&key.name, &mut key.entry)
+    }
+
+    fn add(&mut self, name: &str) -> usize {
+        let (number, name) = (self.keys.len(), Arc::<str>::from(name));
+        let is_plain = !name.bytes().any(|b| b < b' ' || b == b'"' || b == b'\\');
+        self.by_name.insert(name.clone(), number);
+        self.keys.push(Key { name, is_plain, entry: Entry::default(), next: number + 1 });
+        number
+    }
+
+    fn entry(&mut self, name: &str) -> &mut Entry {
+        let number = self.by_name.get(name).copied().unwrap_or_else(|| self.add(name));
+        &mut self.keys[number].entry
     }
 
     /// Marks the entry at a dotted path, which may be given as nested objects or as one name.
@@ -140,25 +223,22 @@ impl Node {
             } else {
                 format!("{}.{name}", node.path)
             };
-            let entry = node.entries.entry(name.into()).or_default();
-            node = entry.child.get_or_insert_with(Node::default);
+            node = node.entry(name).child.get_or_insert_default();
             node.path = parent;
             rest = deeper;
         }
-        mark(node.entries.entry(rest.into()).or_default());
+        mark(node.entry(rest));
         if rest.len() < path.len() {
-            mark(self.entries.entry(path.into()).or_default());
+            mark(self.entry(path));
         }
     }
 }
 
-/// An event in the making.
-#[derive(Debug)]
-pub(crate) struct Assembly<'a> {
-    pub(crate) layout: &'a Layout,
-    pub(crate) reading: &'a Reading,
+/// An event in the making. Its memory is used again for the next one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Assembly {
     values: Vec<Value>,
-    seen: &'a mut Vec<bool>,
+    seen: Vec<bool>,
     seen_type: bool,
     named_time: Option<Result<Timestamp, String>>,
     /// Undeclared fields, for an open type.
@@ -167,51 +247,39 @@ pub(crate) struct Assembly<'a> {
     problem: Option<String>,
 }
 
-impl<'a> Assembly<'a> {
-    /// An event of which nothing is known yet. `seen` is scratch space.
-    pub(crate) fn new(
-        layout: &'a Layout,
-        reading: &'a Reading,
-        seen: &'a mut Vec<bool>,
-    ) -> Assembly<'a> {
-        seen.clear();
-        seen.resize(layout.fields.len(), false);
-        Assembly {
-            layout,
-            reading,
-            values: vec![Value::Null; layout.fields.len()],
-            seen,
-            seen_type: false,
-            named_time: None,
-            extra: Vec::new(),
-            problem: None,
-        }
+impl Assembly {
+    /// Starts an event of which nothing is known yet.
+    pub(crate) fn start(&mut self, fields: usize) {
+        self.values.clear();
+        self.values.resize(fields, Value::Null);
+        self.seen.clear();
+        self.seen.resize(fields, false);
+        self.seen_type = false;
+        self.named_time = None;
+        self.extra.clear();
+        self.problem = None;
     }
 
-    /// The type that declared field `index` must have.
-    pub(crate) fn ty(&self, index: usize) -> &'a FieldType {
-        &self.layout.fields[index].ty
-    }
-
-    /// A declared field's value.
-    pub(crate) fn set(&mut self, index: usize, value: Result<Value, String>) {
-        if self.seen[index] {
-            self.refuse(|name| format!("field `{name}` is given twice"), index);
+    /// The value of a declared field.
+    #[inline]
+    pub(crate) fn set(&mut self, field: &Field, index: usize, value: Result<Value, String>) {
+        let name = &field.name;
+        if std::mem::replace(&mut self.seen[index], true) {
+            self.problem(|| format!("field `{name}` is given twice"));
         }
-        self.seen[index] = true;
         match value {
             Ok(value) => self.values[index] = value,
-            Err(reason) => self.refuse(|name| format!("field `{name}`: {reason}"), index),
+            Err(reason) => self.problem(|| format!("field `{name}`: {reason}")),
         }
     }
 
     /// The value of the time field that was given from outside.
-    pub(crate) fn set_named_time(&mut self, value: &Result<Value, String>) {
+    pub(crate) fn set_named_time(&mut self, reading: &Reading, value: &Result<Value, String>) {
         if self.named_time.is_some() {
-            let name = &self.reading.time_field;
-            self.problem.get_or_insert_with(|| format!("field `{name}` is given twice"));
+            let name = &reading.time_field;
+            self.problem(|| format!("field `{name}` is given twice"));
         }
-        let unit = self.reading.unit;
+        let unit = reading.unit;
         let time = match value {
             Ok(Value::Null) => return,
             Ok(Value::Time(time)) => Ok(*time),
@@ -225,65 +293,72 @@ impl<'a> Assembly<'a> {
     }
 
     /// The event type was given.
-    pub(crate) fn saw_type(&mut self) {
-        if self.seen_type {
-            let name = &self.reading.type_field;
-            self.problem.get_or_insert_with(|| format!("field `{name}` is given twice"));
+    pub(crate) fn saw_type(&mut self, reading: &Reading) {
+        if std::mem::replace(&mut self.seen_type, true) {
+            let name = &reading.type_field;
+            self.problem(|| format!("field `{name}` is given twice"));
         }
-        self.seen_type = true;
     }
 
     /// Something else is wrong.
+    #[cold]
     pub(crate) fn problem(&mut self, reason: impl FnOnce() -> String) {
         self.problem.get_or_insert_with(reason);
     }
 
-    fn refuse(&mut self, reason: impl FnOnce(&str) -> String, index: usize) {
-        let name = &self.layout.fields[index].name;
-        self.problem.get_or_insert_with(|| reason(name));
-    }
-
     /// The event, or why it does not fit its declaration.
-    pub(crate) fn finish(mut self) -> Result<Record, String> {
-        if let Some(problem) = self.problem {
+    pub(crate) fn finish(&mut self, layout: &Layout, reading: &Reading) -> Result<Record, String> {
+        if let Some(problem) = self.problem.take() {
             return Err(problem);
         }
-        for (index, field) in self.layout.fields.iter().enumerate() {
-            if field.optional || Some(index) == self.layout.time || !self.values[index].is_null() {
-                continue;
+        for &index in &layout.required {
+            if self.values[index].is_null() {
+                return Err(self.missing(&layout.fields[index], index));
             }
-            let name = &field.name;
-            return Err(if self.seen[index] {
-                format!("field `{name}` is null, and not declared as optional (`{}?`)", field.ty)
-            } else {
-                format!("missing field `{name}`")
-            });
         }
-        let declared = self.layout.time.and_then(|index| match self.values[index] {
+        let declared = layout.time.and_then(|index| match self.values[index] {
             Value::Time(time) => Some(time),
             _ => None,
         });
-        let named = self.named_time;
-        let name = &self.reading.time_field;
-        let time = match (declared, named) {
-            (Some(time), named) if named.is_none() || !self.reading.prefers_time_field => time,
+        let time = match (declared, self.named_time.take()) {
+            (Some(time), named) if named.is_none() || !reading.prefers_time_field => time,
             (_, Some(Ok(time))) => time,
-            (_, Some(Err(reason))) => return Err(format!("field `{name}`: {reason}")),
-            (_, None) => {
-                let declared = self.layout.time.map(|index| &*self.layout.fields[index].name);
-                return Err(match declared {
-                    Some(field) if field != name => {
-                        format!("no event time: neither `{field}` nor `{name}` is given")
-                    }
-                    _ => format!("no event time: missing field `{name}`"),
-                });
+            (_, Some(Err(reason))) => {
+                return Err(format!("field `{}`: {reason}", reading.time_field));
             }
+            (_, None) => return Err(no_time(layout, reading)),
         };
-        if let Some(index) = self.layout.time
+        if let Some(index) = layout.time
             && self.values[index].is_null()
         {
             self.values[index] = Value::Time(time);
         }
-        Ok(Record::with_extra(self.layout.id, time, self.values, self.extra))
+        let values = self.values.drain(..);
+        Ok(if self.extra.is_empty() {
+            Record::new(layout.id, time, values)
+        } else {
+            Record::with_extra(layout.id, time, values, std::mem::take(&mut self.extra))
+        })
+    }
+
+    #[cold]
+    fn missing(&self, field: &Field, index: usize) -> String {
+        let name = &field.name;
+        if self.seen[index] {
+            format!("field `{name}` is null, and not declared as optional (`{}?`)", field.ty)
+        } else {
+            format!("missing field `{name}`")
+        }
+    }
+}
+
+#[cold]
+fn no_time(layout: &Layout, reading: &Reading) -> String {
+    let name = &reading.time_field;
+    match layout.time.map(|index| &*layout.fields[index].name) {
+        Some(field) if field != name => {
+            format!("no event time: neither `{field}` nor `{name}` is given")
+        }
+        _ => format!("no event time: missing field `{name}`"),
     }
 }

@@ -97,7 +97,7 @@ impl Parser {
                 };
                 return Some(match parser.parse(line.text) {
                     Ok(Some(event)) => Item::Event(event, line.place()),
-                    Ok(None) => Item::Unknown(parser.type_name()),
+                    Ok(None) => Item::Unknown(parser.unknown()),
                     Err(reason) => Item::Rejected(line.place(), reason),
                 });
             },
@@ -110,7 +110,7 @@ impl Parser {
                 let row = cells.split(record.text, record.has_quotes, *delimiter);
                 return Some(match parser.parse(&row) {
                     Ok(Some(event)) => Item::Event(event, record.place()),
-                    Ok(None) => Item::Unknown(parser.type_name()),
+                    Ok(None) => Item::Unknown(parser.unknown()),
                     Err(reason) => Item::Rejected(record.place(), reason),
                 });
             },

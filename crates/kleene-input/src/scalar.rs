@@ -81,7 +81,7 @@ pub(crate) fn from_text(ty: &FieldType, text: &str, unit: TimeUnit) -> Result<Va
             "false" | "False" | "FALSE" | "0" => Ok(Value::Bool(false)),
             _ => Err(wrong()),
         },
-        FieldType::Int => match text.parse() {
+        FieldType::Int => match whole(text.as_bytes()).map_or_else(|| text.parse(), Ok) {
             Ok(number) => Ok(Value::Int(number)),
             Err(error) if is_overflow(&error) => {
                 Err(format!("{} is out of range for int", quoted(text)))
@@ -91,7 +91,7 @@ pub(crate) fn from_text(ty: &FieldType, text: &str, unit: TimeUnit) -> Result<Va
                 Err(_) => Err(wrong()),
             },
         },
-        FieldType::Float => match text.parse::<f64>() {
+        FieldType::Float => match decimal(text.as_bytes()).map_or_else(|| text.parse(), Ok) {
             Ok(number) if number.is_finite() => Ok(Value::Float(number)),
             _ => Err(wrong()),
         },
@@ -126,6 +126,81 @@ pub(crate) fn guess_from_text(text: &str) -> Value {
     Value::String(text.into())
 }
 
+/// A whole number in its common spelling; what else stands for one is left to the standard library.
+#[inline]
+pub(crate) fn whole(text: &[u8]) -> Option<i64> {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    // So many fit in any case.
+    if digits.is_empty() || digits.len() > 18 {
+        return None;
+    }
+    let mut number = 0;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number * 10 + i64::from(digit);
+    }
+    Some(if digits.len() < text.len() { -number } else { number })
+}
+
+/// A number such as `-12.50`: digits that a float holds exactly over a power of ten that it holds
+/// exactly give the nearest float (Clinger, "How to read floating point numbers accurately", 1990).
+/// What else stands for a number is left to the standard library.
+#[inline]
+pub(crate) fn decimal(text: &[u8]) -> Option<f64> {
+    const POWERS: [f64; 16] =
+        [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    // Fifteen digits are below 2^53.
+    if digits.is_empty() || digits.len() > 16 {
+        return None;
+    }
+    let (mut number, mut point) = (0_u64, None);
+    for (index, byte) in digits.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            number = number * 10 + u64::from(digit);
+        } else if *byte == b'.' && point.is_none() && index > 0 && index + 1 < digits.len() {
+            point = Some(index);
+        } else {
+            return None;
+        }
+    }
+    let fraction = point.map_or(0, |point| digits.len() - point - 1);
+    if point.is_none() && digits.len() > 15 {
+        return None;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "it has at most 15 digits")]
+    let number = number as f64 / POWERS[fraction];
+    Some(if digits.len() < text.len() { -number } else { number })
+}
+
+/// An IPv4 address.
+#[inline]
+fn dotted(text: &[u8]) -> Option<IpAddr> {
+    let mut octets = [0_u8; 4];
+    let mut parts = 0;
+    let (mut number, mut length) = (0_u16, 0);
+    for &byte in text.iter().chain(b".") {
+        if byte == b'.' {
+            *octets.get_mut(parts)? = u8::try_from(number).ok().filter(|_| length > 0)?;
+            parts += 1;
+            (number, length) = (0, 0);
+        } else {
+            let digit = byte.wrapping_sub(b'0');
+            // `01` is refused: some take it for octal.
+            if digit > 9 || length == 3 || length > 0 && number == 0 {
+                return None;
+            }
+            number = number * 10 + u16::from(digit);
+            length += 1;
+        }
+    }
+    (parts == 4).then(|| IpAddr::from(octets))
+}
+
 fn special_from_text(ty: &FieldType, text: &str, unit: TimeUnit) -> Result<Value, String> {
     let found = |expected: String| format!("{expected}, found {}", Scalar::Text(text));
     match ty {
@@ -134,7 +209,7 @@ fn special_from_text(ty: &FieldType, text: &str, unit: TimeUnit) -> Result<Value
             Ok(millis) => Ok(Value::Duration(millis)),
             Err(_) => duration_from_text(text).map(Value::Duration).map_err(found),
         },
-        _ => match text.parse::<IpAddr>() {
+        _ => match dotted(text.as_bytes()).map_or_else(|| text.parse(), Ok) {
             Ok(ip) => Ok(Value::Ip(ip)),
             Err(_) => Err(found(String::from("expected an IP address"))),
         },

@@ -2,6 +2,8 @@
 
 use kleene::Timestamp;
 
+use crate::scalar::whole;
+
 /// What an epoch number counts.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
@@ -72,7 +74,7 @@ fn out_of_range(number: impl std::fmt::Display, unit: TimeUnit) -> String {
 /// offset it is UTC, a date alone is its midnight), or a number in text.
 pub(crate) fn time_from_text(text: &str, unit: TimeUnit) -> Result<Timestamp, String> {
     // A number comes first: eight digits are a moment, not a date.
-    if let Ok(number) = text.parse::<i64>() {
+    if let Some(number) = whole(text.as_bytes()).or_else(|| text.parse().ok()) {
         return time_from_int(number, unit);
     }
     if let Ok(time) = text.parse::<Timestamp>() {
