@@ -72,7 +72,8 @@ fn parse(input: &Path, set: &RuleSet) -> u64 {
         prefers_time_field: false,
         unit: TimeUnit::Ms,
     };
-    let mut feed = Feed::start(open(input).expect("open"), form, set.schema(), reading);
+    let mut feed =
+        Feed::start(open(input).expect("the input can be opened"), form, set.schema(), reading);
     let mut events = 0;
     loop {
         match feed.next_item() {
@@ -83,8 +84,10 @@ fn parse(input: &Path, set: &RuleSet) -> u64 {
             Some(Item::Unknown(_)) => events += 1,
             Some(Item::Rejected(place, reason)) => panic!("line {}: {reason}", place.line),
             Some(Item::Unreadable(reason)) => panic!("{reason}"),
-            None if feed.fill().expect("read") == Fill::End => return events,
-            None => {}
+            None => match feed.fill().expect("the input can be read") {
+                Fill::End => return events,
+                Fill::More | Fill::Woken => {}
+            },
         }
     }
 }

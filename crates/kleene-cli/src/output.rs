@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use kleene::schema::{EventType, FieldId, Schema};
 use kleene::value::{Value, ValueRef};
 use kleene::{Event as _, Match, Record, Timeout};
+use smallvec::SmallVec;
 
 /// Writes matches and timeouts.
 pub(crate) struct Output {
@@ -246,11 +247,11 @@ impl Shapes {
         line.extend_from_slice(b"{\"rule\":");
         write_text(line, &found.rule().name);
         line.extend_from_slice(b",\"version\":");
-        write_text(line, &format!("{:016x}", found.rule().version));
+        write_hex(line, found.rule().version);
         line.extend_from_slice(b",\"kind\":");
         write_text(line, kind);
         line.extend_from_slice(b",\"id\":");
-        write_text(line, &found.id().to_string());
+        write_hex(line, found.id().as_u64());
         line.extend_from_slice(b",\"key\":{");
         let mut comma = Comma::default();
         for (name, value) in found.key() {
@@ -285,10 +286,10 @@ impl Shapes {
 
     /// The events by the names of their steps, in the order in which the steps were reached.
     fn write_events(&self, line: &mut Vec<u8>, found: &Match<'_, Record>) {
-        let events: Vec<(&Arc<str>, &Record)> = found.events().collect();
-        let mut names: Vec<&Arc<str>> = Vec::new();
-        for (name, _) in &events {
-            if !names.contains(name) {
+        let mut names: SmallVec<[&Arc<str>; 8]> = SmallVec::new();
+        for (name, _) in found.events() {
+            // Events of one step mostly come one after the other.
+            if names.last() != Some(&name) && !names.contains(&name) {
                 names.push(name);
             }
         }
@@ -298,7 +299,7 @@ impl Shapes {
             comma.name(line, name);
             line.push(b'[');
             let mut comma = Comma::default();
-            for (_, event) in events.iter().filter(|(of, _)| *of == name) {
+            for (_, event) in found.events().filter(|(of, _)| *of == name) {
                 comma.next(line);
                 self.write_event(line, event);
             }
@@ -393,7 +394,23 @@ impl Comma {
 
 /// Writes a string of JSON.
 pub(crate) fn write_text(line: &mut Vec<u8>, text: &str) {
-    write_json(line, text);
+    if text.bytes().any(|b| b < b' ' || b == b'"' || b == b'\\') {
+        return write_json(line, text);
+    }
+    line.push(b'"');
+    line.extend_from_slice(text.as_bytes());
+    line.push(b'"');
+}
+
+/// Writes a number as a string of 16 hexadecimal digits.
+fn write_hex(line: &mut Vec<u8>, number: u64) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    line.push(b'"');
+    for byte in number.to_be_bytes() {
+        line.push(DIGITS[usize::from(byte >> 4)]);
+        line.push(DIGITS[usize::from(byte & 15)]);
+    }
+    line.push(b'"');
 }
 
 /// Writes a value as JSON: times as RFC 3339, durations as rules spell them, addresses as text,

@@ -1,6 +1,6 @@
 //! The tokens of one line of JSON.
 //!
-//! It takes what `serde_json` takes and nothing else (`tests.rs` beside it holds the two against
+//! It takes what `serde_json` takes and nothing else (`properties.rs` beside it holds the two against
 //! each other), but reads values in place, and knows of what is skipped only that it is valid.
 
 use crate::scalar::{Scalar, decimal};
@@ -197,10 +197,13 @@ impl<'a> Reader<'a> {
                 }
                 self.at += 2;
                 let second = self.hex()?;
-                let low = second.wrapping_sub(0xdc00);
-                return match char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + low) {
-                    Some(character) if low < 0x400 => Ok(character),
-                    _ => self.fault(FaultKind::Surrogate),
+                if !(0xdc00..0xe000).contains(&second) {
+                    return self.fault(FaultKind::Surrogate);
+                }
+                let code = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+                return match char::from_u32(code) {
+                    Some(character) => Ok(character),
+                    None => self.fault(FaultKind::Surrogate),
                 };
             }
             _ => return self.fault(FaultKind::Syntax),

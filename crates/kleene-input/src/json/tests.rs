@@ -1,0 +1,194 @@
+//! What lines are read as, and what is told of those that are no events.
+
+use kleene::Event as _;
+use kleene::schema::{EventType, FieldId, Schema};
+
+use super::*;
+use crate::layout::Reading;
+
+fn schema() -> Schema {
+    let field =
+        |name: &str, ty: FieldType, optional: bool| Field { name: name.into(), ty, optional };
+    let list = FieldType::List(Box::new(FieldType::String));
+    let mut schema = Schema::new();
+    let types = [
+        EventType {
+            name: "order".into(),
+            fields: vec![
+                field("id", FieldType::String, false),
+                field("amount", FieldType::Float, true),
+                field("n", FieldType::Int, true),
+                field("at", FieldType::Time, false),
+                field("addr.city", FieldType::String, true),
+                field("addr.geo.zip", FieldType::Int, true),
+                field("tags", list, true),
+                field("from", FieldType::Ip, true),
+                field("took", FieldType::Duration, true),
+                field("ok", FieldType::Bool, true),
+            ],
+            time: Some(FieldId::new(3)),
+            open: false,
+        },
+        EventType {
+            name: "log".into(),
+            fields: vec![field("http.status", FieldType::Int, false)],
+            time: None,
+            open: true,
+        },
+        EventType { name: "ping".into(), fields: Vec::new(), time: None, open: false },
+    ];
+    for ty in types {
+        schema.add(ty).unwrap();
+    }
+    schema
+}
+
+fn parser() -> JsonParser {
+    JsonParser::new(Layouts::new(
+        &schema(),
+        Reading {
+            type_field: String::from("type"),
+            fixed_type: None,
+            time_field: String::from("ts"),
+            prefers_time_field: false,
+            unit: TimeUnit::Ms,
+        },
+    ))
+}
+
+/// The event's time, values and extra fields, `unknown`, or the reason why it is none.
+fn read(parser: &mut JsonParser, line: &str) -> String {
+    match parser.parse(line) {
+        Ok(None) => format!("unknown {}", parser.unknown()),
+        Err(reason) => reason,
+        Ok(Some(event)) => {
+            let values = event.values().iter().map(ToString::to_string);
+            let extra = event.extra().iter().map(|(name, value)| format!("{name}={value}"));
+            let all: Vec<String> = values.chain(extra).collect();
+            format!("{} {}", event.time().as_millis(), all.join(" "))
+        }
+    }
+}
+
+#[test]
+fn lines_become_events_or_reasons() {
+    let cases = [
+        (
+            r#"{"type":"order","id":"a","amount":2,"n":3.0,"at":5,"addr":{"city":"x","geo":{"zip":7}},"tags":["p","q"],"from":"1.2.3.4","took":"1m","ok":true}"#,
+            r#"5 "a" 2.0 3 1970-01-01T00:00:00.005Z "x" 7 ["p", "q"] 1.2.3.4 1m true"#,
+        ),
+        (
+            r#" { "other": [{"type": 5}], "at": "1970-01-01T00:00:01Z", "addr.city": "\u0041", "id": "\n", "type": "order" } "#,
+            "1000 \"\\n\" null null 1970-01-01T00:00:01Z \"A\" null null null null null",
+        ),
+        (
+            r#"{"type":"order","id":"a","ts":7,"amount":null,"addr":null}"#,
+            r#"7 "a" null null 1970-01-01T00:00:00.007Z null null null null null null"#,
+        ),
+        (
+            r#"{"type":"order","id":"a","ts":"garbage","at":7}"#,
+            r#"7 "a" null null 1970-01-01T00:00:00.007Z null null null null null null"#,
+        ),
+        (
+            r#"{"type":"log","http":{"status":200,"path":"/"},"a":{"b":[1,2.5,null]},"ts":1,"ok":false}"#,
+            r#"1 200 http={ path: "/" } a={ b: [1, 2.5, null] } ok=false"#,
+        ),
+        (r#"{"type":"ping","ts":1473023700250}"#, "1473023700250 "),
+        (r#"{"type":"pong","x":{}}"#, "unknown pong"),
+        (r#"{"type":"pong","x":{}} x"#, "not JSON: trailing characters at column 24"),
+        ("hello", "not JSON: expected value at column 1"),
+        ("{", "not JSON: EOF while parsing an object at column 1"),
+        ("5", "not an event: found integer 5, expected an object at column 1"),
+        ("[1]", "not an event: found a list, expected an object at column 1"),
+        (r#"{"a":1}"#, "no event type: missing field `type`"),
+        (r#"{"type":5}"#, "field `type`: expected the event type, found the number 5"),
+        (r#"{"type":["x"]}"#, "field `type`: expected the event type, found a list"),
+        (r#"{"type":"ping","type":"ping","ts":1}"#, "field `type` is given twice"),
+        (r#"{"type":"ping","ts":1,"ts":1}"#, "field `ts` is given twice"),
+        (r#"{"type":"order","at":1}"#, "missing field `id`"),
+        (
+            r#"{"type":"order","at":1,"id":null}"#,
+            "field `id` is null, and not declared as optional (`string?`)",
+        ),
+        (r#"{"type":"order","at":1,"id":"a","id":"b"}"#, "field `id` is given twice"),
+        (r#"{"type":"order","at":1,"id":7}"#, "field `id`: expected string, found the number 7"),
+        (r#"{"type":"order","at":1,"id":{"x":1}}"#, "field `id`: expected string, found an object"),
+        (
+            r#"{"type":"order","at":1,"id":"a","amount":"12"}"#,
+            r#"field `amount`: expected float, found the text "12""#,
+        ),
+        (
+            r#"{"type":"order","at":1,"id":"a","n":9223372036854775808}"#,
+            "field `n`: 9.223372036854776e18 is out of range for int",
+        ),
+        (
+            r#"{"type":"order","at":1,"id":"a","n":1.5}"#,
+            "field `n`: expected int, found the number 1.5",
+        ),
+        (
+            r#"{"type":"order","at":1,"id":"a","amount":1e999}"#,
+            "not JSON: number out of range at column 46",
+        ),
+        (
+            r#"{"type":"order","at":1,"id":"a","addr":"x"}"#,
+            r#"field `addr`: expected an object, found the text "x""#,
+        ),
+        (
+            r#"{"type":"order","at":1,"id":"a","tags":["x",null]}"#,
+            "field `tags`: expected list<string>, the 2nd element: expected string, found null",
+        ),
+        (
+            r#"{"type":"order","at":1,"id":"a","from":"300.1.1.1"}"#,
+            r#"field `from`: expected an IP address, found the text "300.1.1.1""#,
+        ),
+        (r#"{"type":"order","id":"a"}"#, "no event time: neither `at` nor `ts` is given"),
+        (r#"{"type":"ping"}"#, "no event time: missing field `ts`"),
+        (
+            r#"{"type":"ping","ts":"noon"}"#,
+            "field `ts`: expected a time such as 2016-09-04T21:15:00Z or an epoch number, \
+             found the text \"noon\"",
+        ),
+        (
+            r#"{"type":"ping","ts":1473023700250000}"#,
+            "field `ts`: 1473023700250000 milliseconds is out of range, the year is not \
+             between 0 and 9999 (is --time-unit right?)",
+        ),
+    ];
+    let mut parser = parser();
+    for (line, expected) in cases {
+        assert_eq!(read(&mut parser, line), expected, "{line}");
+    }
+}
+
+#[test]
+fn deep_nesting_is_refused() {
+    let mut parser = parser();
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        let value = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+        let line = format!(r#"{{"type":"log","http":{{"status":1}},"ts":1,"a":{value}}}"#);
+        assert!(read(&mut parser, &line).starts_with("not JSON: recursion limit exceeded"));
+    }
+}
+
+#[test]
+fn type_and_time_can_be_nested_or_given() {
+    let mut reading = parser().layouts.reading;
+    reading.type_field = String::from("event.kind");
+    reading.time_field = String::from("event.at");
+    reading.prefers_time_field = true;
+    let mut nested = JsonParser::new(Layouts::new(&schema(), reading.clone()));
+    for line in [
+        r#"{"event":{"at":3,"kind":"order"},"id":"a","at":9}"#,
+        r#"{"id":"a","at":9,"event.at":3,"event":{},"event.kind":"order"}"#,
+    ] {
+        let expected = r#"3 "a" null null 1970-01-01T00:00:00.009Z null null null null null null"#;
+        assert_eq!(read(&mut nested, line), expected);
+    }
+    assert_eq!(
+        read(&mut nested, r#"{"event":5,"ts":1}"#),
+        "no event type: missing field `event.kind`"
+    );
+    reading.fixed_type = Some(String::from("ping"));
+    let mut fixed = JsonParser::new(Layouts::new(&schema(), reading));
+    assert_eq!(read(&mut fixed, r#"{"type":"order","event.at":3}"#), "3 ");
+}
