@@ -162,6 +162,19 @@ impl Layout {
     }
 }
 
+impl Layout {
+    /// The declared field that holds the event time.
+    pub(crate) fn time(&self) -> Option<usize> {
+        self.time
+    }
+
+    /// An event of this type.
+    #[inline]
+    pub(crate) fn event(&self, time: Timestamp, values: impl Iterator<Item = Value>) -> Record {
+        Record::new(self.id, time, values)
+    }
+}
+
 impl Node {
     /// Whether a declared field is in it, and not only the type or the time.
     pub(crate) fn holds_fields(&self) -> bool {
@@ -263,13 +276,23 @@ impl Assembly {
     /// The value of a declared field.
     #[inline]
     pub(crate) fn set(&mut self, field: &Field, index: usize, value: Result<Value, String>) {
+        match value {
+            Ok(value) if !self.seen[index] => {
+                self.seen[index] = true;
+                self.values[index] = value;
+            }
+            value => self.refuse(field, index, value),
+        }
+    }
+
+    #[cold]
+    fn refuse(&mut self, field: &Field, index: usize, value: Result<Value, String>) {
         let name = &field.name;
         if std::mem::replace(&mut self.seen[index], true) {
             self.problem(|| format!("field `{name}` is given twice"));
         }
-        match value {
-            Ok(value) => self.values[index] = value,
-            Err(reason) => self.problem(|| format!("field `{name}`: {reason}")),
+        if let Err(reason) = value {
+            self.problem(|| format!("field `{name}`: {reason}"));
         }
     }
 

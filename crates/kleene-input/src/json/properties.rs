@@ -1,5 +1,7 @@
 //! What is read of JSON against what `serde_json` reads, with documents made up and damaged.
 
+use std::fmt::Write as _;
+
 use kleene::schema::{EventType, FieldId, Schema};
 use kleene::value::Value;
 use proptest::prelude::*;
@@ -162,7 +164,7 @@ fn spelled_text() -> impl Strategy<Value = String> {
             escape = escape.rotate_left(5).wrapping_mul(0x9e37_79b9);
             if escape % 5 == 0 {
                 for unit in character.encode_utf16(&mut [0; 2]) {
-                    spelled += &format!("\\u{unit:04X}");
+                    write!(spelled, "\\u{unit:04X}").unwrap();
                 }
             } else {
                 let quoted = Json::String(character.to_string()).to_string();

@@ -248,6 +248,9 @@ impl<'a> Reader<'a> {
 
     /// Takes a number.
     fn number(&mut self) -> Result<Scalar<'static>, Fault> {
+        if let Some(number) = self.short_number() {
+            return Ok(Scalar::Int(number));
+        }
         let start = self.at;
         let is_negative = self.bytes[start] == b'-';
         let is_whole = self.skip_number()?;
@@ -268,6 +271,27 @@ impl<'a> Reader<'a> {
             Ok(number) if number.is_finite() => Ok(Scalar::Float(number)),
             _ => self.fault(FaultKind::Range),
         }
+    }
+
+    /// Takes a number if it is a positive whole one that fits whatever its digits are.
+    #[inline]
+    fn short_number(&mut self) -> Option<i64> {
+        let (mut at, mut number) = (self.at, 0);
+        while let Some(digit @ b'0'..=b'9') = self.bytes.get(at) {
+            number = number * 10 + i64::from(digit - b'0');
+            at += 1;
+            if at - self.at > 17 {
+                return None;
+            }
+        }
+        if number == 0 || self.bytes[self.at] == b'0' {
+            return None;
+        }
+        if let Some(b'.' | b'e' | b'E') = self.bytes.get(at) {
+            return None;
+        }
+        self.at = at;
+        Some(number)
     }
 
     /// Takes a number without looking at its value. Gives whether it is written as a whole one.
