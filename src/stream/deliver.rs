@@ -79,8 +79,8 @@ impl<E: Event> Engine<E> {
 
     /// Drops what rules need not keep quiet any more at `now`.
     fn forget(&mut self, now: Timestamp) {
-        for rule in &mut self.rules {
-            if let Some(quiet) = &mut rule.voice.quiet {
+        for &rule in &self.routes.suppressing {
+            if let Some(quiet) = &mut self.rules[rule as usize].voice.quiet {
                 quiet.forget(now);
             }
         }
@@ -105,9 +105,11 @@ impl<E: Event> Engine<E> {
             index.find(event, found);
             for (place, visit) in (0..).zip(&visits) {
                 let Some(Visit { group, slot: Some(slot), .. }) = visit else { continue };
-                let held = groups.keys(*group).slot(*slot).held().iter().map(|held| held.rule);
-                let held = held.filter(|rule| route.is_indexed(*rule));
-                found.extend(held.map(|rule| (rule, place)));
+                if route.moves_any() {
+                    let held = groups.keys(*group).slot(*slot).held().iter().map(|held| held.rule);
+                    let moved = held.filter(|rule| route.moves(*rule));
+                    found.extend(moved.map(|rule| (rule, place)));
+                }
             }
             found.sort_unstable();
             found.dedup();
@@ -139,11 +141,7 @@ impl<E: Event> Engine<E> {
             }
         }
         for visit in visits.iter().flatten() {
-            if visit.is_untidy
-                && let Some(slot) = visit.slot
-            {
-                groups.keys_mut(visit.group).tidy(slot);
-            }
+            visit.end(groups.keys_mut(visit.group));
         }
         if timers.len() > 64 && timers.len() as u64 / 2 > books.stats.keys {
             // What a rule holds for a key has one timer that counts: more than half are of what is
@@ -161,7 +159,7 @@ impl<E: Event> Engine<E> {
     fn fire_next<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
         let Engine { rules, groups, timers, books, due, .. } = self;
         let mut places: SmallVec<[(u32, usize); 16]> = SmallVec::new();
-        let mut untidy: SmallVec<[(u32, u32); 16]> = SmallVec::new();
+        let mut idle: SmallVec<[(u32, u32, u32); 16]> = SmallVec::new();
         let now = timers.take_next(due);
         if let Some(share) = &mut books.share {
             share.enter_moment(now);
@@ -183,14 +181,17 @@ impl<E: Event> Engine<E> {
             for &(slot, place) in &places {
                 keys.at_mut(slot, place).2.armed = Timestamp::MAX;
                 if rule.settle(index, keys, (slot, place), timers, &mut books.stats) {
-                    untidy.push((rule.group, slot));
+                    idle.push((rule.group, slot, u32::try_from(place).unwrap_or(u32::MAX)));
                 }
             }
         }
-        untidy.sort_unstable();
-        untidy.dedup();
-        for (group, slot) in untidy {
-            groups.keys_mut(group).tidy(slot);
+        idle.sort_unstable();
+        for of_slot in idle.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            let (group, slot, _) = of_slot[0];
+            let keys = groups.keys_mut(group);
+            let sorted = keys.slot(slot).held().len();
+            let idle: SmallVec<[u32; 4]> = of_slot.iter().map(|(.., place)| *place).collect();
+            keys.tidy_at(slot, &idle, sorted);
         }
     }
 }

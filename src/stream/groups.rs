@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashMap};
+use smallvec::SmallVec;
 
 use crate::event::Event;
 use crate::exec::KeyState;
@@ -121,8 +122,8 @@ pub(super) struct Visit<'e> {
     pub(super) sorted: usize,
     /// The first place in it that may be of a rule that comes yet.
     cursor: usize,
-    /// Whether the slot has to be made tidy.
-    pub(super) is_untidy: bool,
+    /// The places in it of what is idle now.
+    pub(super) idle: SmallVec<[u32; 2]>,
 }
 
 impl<'e> Visit<'e> {
@@ -138,7 +139,7 @@ impl<'e> Visit<'e> {
         let keys = groups.keys(group);
         let slot = keys.find(&key);
         let sorted = slot.map_or(0, |slot| keys.slot(slot).held().len());
-        Some(Visit { group, key, slot, sorted, cursor: 0, is_untidy: false })
+        Some(Visit { group, key, slot, sorted, cursor: 0, idle: SmallVec::new() })
     }
 
     /// Where in its slot a rule's holdings are. Rules come in their order.
@@ -146,20 +147,33 @@ impl<'e> Visit<'e> {
     pub(super) fn place(&mut self, keys: &Partition, rule: u32) -> Option<(u32, usize)> {
         let slot = self.slot?;
         let held = &keys.slot(slot).held()[self.cursor..self.sorted];
-        self.cursor += held.iter().take_while(|held| held.rule < rule).count();
+        if held.first()?.rule < rule {
+            self.cursor += held.partition_point(|held| held.rule < rule);
+        }
         let held = keys.slot(slot).held()[..self.sorted].get(self.cursor)?;
         (held.rule == rule).then_some((slot, self.cursor))
+    }
+
+    /// Drops what is idle and brings what is new into order, behind the last rule.
+    #[inline]
+    pub(super) fn end(&self, keys: &mut Partition) {
+        if let Some(slot) = self.slot
+            && (!self.idle.is_empty() || keys.slot(slot).held().len() > self.sorted)
+        {
+            keys.tidy_at(slot, &self.idle, self.sorted);
+        }
     }
 
     /// Adds what a rule holds now and has not held before. Gives its place.
     pub(super) fn add(&mut self, keys: &mut Partition, rule: u32, state: KeyState) -> (u32, usize) {
         if let Some(slot) = self.slot {
             keys.add(slot, rule, state);
-            self.is_untidy = true;
             return (slot, keys.slot(slot).held().len() - 1);
         }
         let slot = keys.insert(&self.key, rule, state);
-        self.slot = Some(slot);
+        (self.slot, self.sorted) = (Some(slot), 1);
+        // Later rules come behind it.
+        self.cursor = 1;
         (slot, 0)
     }
 }

@@ -203,15 +203,33 @@ impl Holdings {
             Holdings::One(held) => held.state.is_idle(),
             Holdings::Many(held) => {
                 held.retain(|held| !held.state.is_idle());
-                if !held.is_sorted_by_key(|held| held.rule) {
-                    held.sort_unstable_by_key(|held| held.rule);
-                }
+                // What is new stands in order behind what is in order.
+                held.sort_by_key(|held| held.rule);
                 if held.capacity() >= 16 && held.len() <= held.capacity() / 4 {
                     held.shrink_to(2 * held.len());
                 }
                 held.is_empty()
             }
         }
+    }
+
+    /// The same where it is known what is idle, by place, and how much is in order already: for
+    /// keys for which a great many rules hold something.
+    fn tidy_at(&mut self, idle: &[u32], mut sorted: usize) -> bool {
+        let Holdings::Many(held) = self else { return self.tidy() };
+        if idle.len() + held.len().saturating_sub(sorted) > FEW {
+            return self.tidy();
+        }
+        for &place in idle.iter().rev() {
+            held.remove(place as usize);
+            sorted -= usize::from((place as usize) < sorted);
+        }
+        for new in sorted..held.len() {
+            let rule = held[new].rule;
+            let place = held[..new].partition_point(|held| held.rule < rule);
+            held[place..=new].rotate_right(1);
+        }
+        held.is_empty()
     }
 
     fn spilled(&self) -> usize {
@@ -228,6 +246,9 @@ impl Holdings {
 fn fold(hash: u64) -> u32 {
     (hash ^ (hash >> 32)) as u32
 }
+
+/// Up to so many changes of what rules hold for a key are made one by one.
+const FEW: usize = 4;
 
 /// All 64 bits that the table wants from the 32 that are kept.
 fn spread(hash: u32) -> u64 {
@@ -280,9 +301,21 @@ impl Partition {
     /// Drops what is idle in a slot, and the slot if nothing is left in it. It is given up to now
     /// so that what an event does to many rules moves a slot's content once.
     pub(crate) fn tidy(&mut self, slot: u32) {
+        self.tidy_with(slot, Holdings::tidy);
+    }
+
+    /// The same where it is known at which places of the slot something is idle, in order, and how
+    /// much of it is in order.
+    #[inline]
+    pub(crate) fn tidy_at(&mut self, slot: u32, idle: &[u32], sorted: usize) {
+        self.tidy_with(slot, |holdings| holdings.tidy_at(idle, sorted));
+    }
+
+    #[inline]
+    fn tidy_with(&mut self, slot: u32, tidy: impl FnOnce(&mut Holdings) -> bool) {
         let holdings = &mut self.slots.get_mut(slot).held;
         let before = holdings.spilled();
-        let is_empty = holdings.tidy();
+        let is_empty = tidy(holdings);
         self.spilled = self.spilled + holdings.spilled() - before;
         if is_empty {
             self.remove(slot);

@@ -6,7 +6,7 @@ use crate::event::Event;
 use crate::hir::expr::FieldRef;
 use crate::schema::{Schema, TypeId};
 use crate::stream::groups::Groups;
-use crate::stream::index::{Index, Seat};
+use crate::stream::index::{self, Index, Seat};
 use crate::stream::running::Running;
 
 /// Which rules see which events.
@@ -16,6 +16,8 @@ pub(crate) struct Routes {
     pub(super) types: Vec<Route>,
     /// Whether rules are looked up that can start with an event; else they all see it.
     pub(super) indexed: bool,
+    /// The rules that have `suppress`.
+    pub(super) suppressing: Vec<u32>,
 }
 
 /// What becomes of the events of one type.
@@ -27,31 +29,37 @@ pub(super) struct Route {
     pub(super) groups: Vec<(u32, Box<[FieldRef]>)>,
     /// The rules that see each event, in order, each with its group's place in `groups`.
     pub(super) always: Vec<Seat>,
-    /// The others: they see the events that they can start with, and those of the keys for which
-    /// they have something open.
+    /// The others: they see the events that they can start with, and if an event can move on what
+    /// they have open, those of the keys for which they have.
     pub(super) index: Option<Index>,
-    /// A bit for each rule, set where it is one of the others.
-    others: Vec<u64>,
+    /// A bit for each rule, set where it is one of the others and can be moved on.
+    movable: Vec<u64>,
 }
 
 impl Route {
-    /// Whether a rule is one of the `index`.
+    /// Whether a rule of the `index` may have something open that an event moves on, or ends.
     #[inline]
-    pub(super) fn is_indexed(&self, rule: u32) -> bool {
-        self.others.get(rule as usize / 64).is_some_and(|bits| bits >> (rule % 64) & 1 == 1)
+    pub(super) fn moves(&self, rule: u32) -> bool {
+        self.movable.get(rule as usize / 64).is_some_and(|bits| bits >> (rule % 64) & 1 == 1)
+    }
+
+    /// Whether there is such a rule.
+    #[inline]
+    pub(super) fn moves_any(&self) -> bool {
+        !self.movable.is_empty()
     }
 
     /// Makes the index. All rules are in `always`.
     fn index<E: Event>(&mut self, ty: TypeId, rules: &[Running<E>]) {
         let all = self.always.clone();
-        self.index =
-            Index::new(ty, &mut self.always, |rule| rules[rule as usize].matcher.program());
+        let program = |rule: u32| rules[rule as usize].matcher.program();
+        self.index = Index::new(ty, &mut self.always, program);
         let mut always = self.always.iter().peekable();
         for seat in all {
-            if always.next_if_eq(&&seat).is_none() {
+            if always.next_if_eq(&&seat).is_none() && index::can_move(program(seat.0), ty) {
                 let word = seat.0 as usize / 64;
-                self.others.resize(self.others.len().max(word + 1), 0);
-                self.others[word] |= 1 << (seat.0 % 64);
+                self.movable.resize(self.movable.len().max(word + 1), 0);
+                self.movable[word] |= 1 << (seat.0 % 64);
             }
         }
     }
@@ -94,6 +102,8 @@ impl Routes {
                 route.index(TypeId::new(ty), rules);
             }
         }
-        Routes { types: routes, indexed }
+        let suppressing = (0..).zip(rules).filter(|(_, rule)| rule.voice.quiet.is_some());
+        let suppressing = suppressing.map(|(index, _)| index).collect();
+        Routes { types: routes, indexed, suppressing }
     }
 }

@@ -140,10 +140,14 @@ impl<E: Event> Running<E> {
                 books.failure = Some(PushError(Failure::Limit(Arc::new(failure))));
             }
         }
-        visit.is_untidy |= self.settle(index, keys, (slot, place), timers, &mut books.stats);
+        let mut idle = self.settle(index, keys, (slot, place), timers, &mut books.stats);
         if books.stats.partials > books.limits.partials {
             self.overflow(keys.at_mut(slot, place).2, books, sink);
-            visit.is_untidy = true;
+            idle = true;
+        }
+        if idle {
+            // A slot has fewer places than there are rules.
+            visit.idle.push(u32::try_from(place).unwrap_or(u32::MAX));
         }
     }
 

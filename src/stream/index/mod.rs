@@ -6,6 +6,7 @@
 //! expression is evaluated once for an event. What is found can be too much, since a rule looks at
 //! its conditions itself; it is never too little.
 
+mod moves;
 mod ranges;
 mod starts;
 #[cfg(test)]
@@ -25,6 +26,8 @@ use crate::schema::TypeId;
 use crate::stream::index::ranges::{Between, Ranges};
 use crate::stream::index::starts::{Atom, Clause, Starts};
 use crate::value::{Kind, Value, ValueRef};
+
+pub(super) use moves::can_move;
 
 /// With fewer rules than this it costs less to ask all of them.
 const FEW: usize = 4;

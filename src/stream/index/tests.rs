@@ -120,6 +120,29 @@ fn the_part_that_fits_the_fewest_is_looked_up() {
 }
 
 #[test]
+fn only_events_that_do_something_are_given_to_what_is_open() {
+    // Whether an `e` and an `f` can move something on, with an `e` first.
+    let cases = [
+        ("e -> f", (false, true)),
+        ("e -> next f", (true, true)),
+        ("e -> e -> f", (true, true)),
+        ("e -> not e -> f", (true, true)),
+        ("e{2} -> f", (true, true)),
+        ("e and f", (true, true)),
+        ("e -> f without e", (true, true)),
+        ("e -> f[n == e.n]", (false, true)),
+    ];
+    for (body, (by_e, by_f)) in cases {
+        let text = format!("{TYPES} rule r {{ from e, f match {body} within 1m }}");
+        let rules = RuleSet::parse(&text).unwrap_or_else(|error| panic!("{error}"));
+        let program = Program::new(&rules.rules()[0].pattern).expect("it can be compiled");
+        let ty = |name| rules.schema().type_id(name).expect("it is declared");
+        let moved = (can_move(&program, ty("e")), can_move(&program, ty("f")));
+        assert_eq!(moved, (by_e, by_f), "{body}");
+    }
+}
+
+#[test]
 fn a_few_rules_are_asked_one_by_one() {
     let rules = indexed(&["e[n == 1]", "e[n == 2]"]);
     assert!(rules.index.is_none());
