@@ -27,6 +27,10 @@
 //! made, and what one event completes by rule and then by start. Rules count in the order in which they were given. The same events in the same order of
 //! arrival give the same output, whatever the batches and whenever watermarks come.
 //!
+//! **Many rules.** Rules with the same key share one table of keys. Of many rules, an event is given to
+//! those that it can start, which an index finds by what their first conditions ask of it, and to
+//! those that have something open for its key that it can move on. This changes nothing but speed.
+//!
 //! **Keys.** Each rule sees one stream for each value of its key. An event in which a part of the
 //! key is null is not in that rule's streams; such events are counted. A key costs memory only while
 //! it has a partial match open.

@@ -29,7 +29,8 @@ pub struct Stats {
     pub divided_by_zero: u64,
     /// How often a limit was reached.
     pub overflowed: u64,
-    /// Partial matches that are open now.
+    /// Partial matches that are open now. Where a rule tells nothing when time runs out, those whose
+    /// time is over count for a while yet.
     pub partials: u64,
     /// The most partial matches that were ever open after an event.
     pub peak_partials: u64,
