@@ -248,14 +248,17 @@ impl Event for Record {
         Some(Record::with_extra(ty, time, values, extra))
     }
 
+    #[inline]
     fn type_id(&self) -> TypeId {
         self.type_id
     }
 
+    #[inline]
     fn time(&self) -> Timestamp {
         self.time
     }
 
+    #[inline]
     fn field(&self, field: FieldId) -> ValueRef<'_> {
         self.values().get(field.index()).map_or(ValueRef::Null, Value::as_ref)
     }

@@ -2,6 +2,8 @@
 
 use smallvec::SmallVec;
 
+use crate::exec::store::NIL;
+use crate::hir::StageId;
 use crate::nfa::StateId;
 
 /// One key's partial matches. It means something with its [`Store`](super::Store) only.
@@ -14,25 +16,46 @@ pub struct KeyState {
     /// Matches that wait for older partial matches (`ordered`), in the order in which they will be
     /// told.
     pub(super) completed: Vec<Completed>,
+    /// The last events that count, under the counting window.
+    pub(super) window: Queue,
     /// When the event last came that must not have come before a match starts, while that matters.
     pub(super) broken: Option<i64>,
 }
 
 impl KeyState {
     /// Whether nothing is open: the host may drop the state.
+    #[inline]
     pub fn is_idle(&self) -> bool {
-        self.runs.is_empty() && self.completed.is_empty() && self.broken.is_none()
+        self.run_count() == 0 && self.broken.is_none()
     }
 
     /// How many partial matches are open. One that waits in several places counts for each.
+    #[inline]
     pub fn run_count(&self) -> usize {
-        self.runs.len() + self.completed.len()
+        self.runs.len() + self.completed.len() + self.window.len as usize
     }
 
     /// Heap bytes of the state itself, without what its store holds for it.
     pub fn memory_usage(&self) -> usize {
         let spilled = if self.runs.spilled() { self.runs.capacity() } else { 0 };
         spilled * size_of::<Run>() + self.completed.capacity() * size_of::<Completed>()
+    }
+}
+
+/// A queue of events in a store.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Queue {
+    pub(super) first: u32,
+    pub(super) last: u32,
+    pub(super) len: u32,
+    /// When the partial match that starts with the first event runs out of time; `i64::MAX` if it
+    /// does not.
+    pub(super) deadline: i64,
+}
+
+impl Default for Queue {
+    fn default() -> Queue {
+        Queue { first: NIL, last: NIL, len: 0, deadline: i64::MAX }
     }
 }
 
@@ -57,6 +80,8 @@ pub(super) struct Run {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Completed {
     pub(super) head: u32,
+    /// The step that has captured the event that is at hand, where that is not in the store.
+    pub(super) tail: Option<StageId>,
     pub(super) start_seq: u64,
     pub(super) start: i64,
     pub(super) last: i64,

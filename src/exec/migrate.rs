@@ -171,22 +171,26 @@ impl<E: Event> Matcher<E> {
     pub(crate) fn count_carried(
         &self,
         migration: &Migration,
-        store: &Store<E>,
+        (old, store): (&Matcher<E>, &Store<E>),
         key: &KeyState,
         now: Timestamp,
     ) -> usize {
         let program = self.program();
         let mut extras = Extras::new(program.registers.len(), program.clocks);
         let held = (&store.chains, &store.extras);
-        let carried = key.runs.iter().filter(|run| {
+        let mut goes_on = |held, run: &&Run| {
             let run = migration.carry(program, held, &mut extras, run, now);
             run.is_some_and(|run| {
                 extras.release(run.extra);
                 true
             })
-        });
+        };
+        let mut chains = Chains::counting_with(&store.chains);
+        let counted = old.as_runs(store, key, &mut chains);
+        let counted = counted.iter().filter(|run| goes_on((&chains, &store.extras), run)).count();
+        let carried = key.runs.iter().filter(|run| goes_on(held, run));
         let complete = if migration.same_body { key.completed.len() } else { 0 };
-        carried.count() + complete
+        carried.count() + counted + complete
     }
 
     /// Takes over what another matcher holds: its store and all the keys in it. What can't go on is
@@ -194,15 +198,16 @@ impl<E: Event> Matcher<E> {
     pub(crate) fn carry_over<'k>(
         &self,
         migration: &Migration,
-        store: Store<E>,
+        (old, mut store): (&Matcher<E>, Store<E>),
         keys: impl Iterator<Item = &'k mut KeyState>,
         now: Timestamp,
     ) -> Store<E> {
-        let Store { mut chains, extras: held, .. } = store;
         let mut new = self.create_store();
         for key in keys {
+            old.write_out(&mut store, key);
+            let Store { chains, extras: held, .. } = &mut store;
             key.runs.retain(|run| {
-                let held = (&chains, &held);
+                let held = (&*chains, &*held);
                 let carried = migration.carry(self.program(), held, &mut new.extras, run, now);
                 match carried {
                     Some(carried) => *run = carried,
@@ -221,8 +226,8 @@ impl<E: Event> Matcher<E> {
             }
         }
         let step = |stage: StageId| migration.steps[stage.index()].unwrap_or(stage);
-        chains.renumber(step, |starts| migration.starts(starts));
-        new.chains = chains;
+        store.chains.renumber(step, |starts| migration.starts(starts));
+        new.chains = store.chains;
         new
     }
 }

@@ -17,8 +17,22 @@ use crate::value::{Value, ValueRef};
 /// The events that a partial or complete match has captured, in the order in which it took them.
 pub struct Captures<'a, E> {
     chains: &'a Chains<E>,
-    head: u32,
+    held: Held<'a>,
+    /// What was captured last, where it is not in the store.
+    tail: Option<Item<'a, E>>,
 }
+
+/// Where captured events are in the store.
+#[derive(Clone, Copy)]
+enum Held<'a> {
+    /// In the chain that ends with this node.
+    Chain(u32),
+    /// In the queue that begins here, captured as these steps.
+    Queue(u32, &'a [StageId]),
+}
+
+/// A captured event: the step, the event's number, the event.
+type Item<'a, E> = (StageId, u64, &'a E);
 
 impl<E> Clone for Captures<'_, E> {
     fn clone(&self) -> Self {
@@ -30,45 +44,81 @@ impl<E> Copy for Captures<'_, E> {}
 
 impl<E> fmt::Debug for Captures<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let captured = self.chains.forth(self.head).into_iter().map(|id| {
-            let node = self.chains.node(id);
-            (node.stage, self.chains.event(id).seq)
-        });
-        f.debug_list().entries(captured).finish()
+        f.debug_list().entries(self.numbered().map(|(stage, seq, _)| (stage, seq))).finish()
     }
 }
 
 impl<'a, E> Captures<'a, E> {
+    #[inline]
     pub(super) fn new(chains: &'a Chains<E>, head: u32) -> Captures<'a, E> {
-        Captures { chains, head }
+        Captures { chains, held: Held::Chain(head), tail: None }
+    }
+
+    /// The queue that begins at `first`, captured as `stages`.
+    pub(super) fn queue(
+        chains: &'a Chains<E>,
+        first: u32,
+        stages: &'a [StageId],
+    ) -> Captures<'a, E> {
+        Captures { chains, held: Held::Queue(first, stages), tail: None }
+    }
+
+    /// The same and one more event.
+    #[inline]
+    pub(super) fn and(self, stage: StageId, seq: u64, event: &'a E) -> Captures<'a, E> {
+        Captures { tail: Some((stage, seq, event)), ..self }
     }
 
     /// How many events were captured.
     pub fn len(&self) -> usize {
-        self.chains.back(self.head).next().map_or(0, |(_, node)| node.depth as usize)
+        let held = match self.held {
+            Held::Chain(NIL) => 0,
+            Held::Chain(head) => self.chains.node(head).depth as usize,
+            Held::Queue(first, _) => self.chains.queue(first).count(),
+        };
+        held + usize::from(self.tail.is_some())
     }
 
     /// Whether nothing was captured.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.tail.is_none() && matches!(self.held, Held::Chain(NIL) | Held::Queue(NIL, _))
     }
 
     /// Every event with the step that it was captured as.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (StageId, &'a E)> + use<'a, E> {
-        let chains = self.chains;
-        chains
-            .forth(self.head)
-            .into_iter()
-            .map(move |id| (chains.node(id).stage, &chains.event(id).event))
+        self.numbered().map(|(stage, _, event)| (stage, event))
     }
 
     /// The same with each event's sequence number.
     pub fn numbered(&self) -> impl ExactSizeIterator<Item = (StageId, u64, &'a E)> + use<'a, E> {
-        let chains = self.chains;
-        chains.forth(self.head).into_iter().map(move |id| {
-            let stored = chains.event(id);
-            (chains.node(id).stage, stored.seq, &stored.event)
+        let mut items = match self.held {
+            Held::Chain(_) => self.chained().collect(),
+            Held::Queue(..) => self.queued(),
+        };
+        if let Held::Chain(_) = self.held {
+            items.reverse();
+        }
+        items.extend(self.tail);
+        items.into_iter()
+    }
+
+    /// What a chain holds, from its last event to its first.
+    fn chained(&self) -> impl Iterator<Item = Item<'a, E>> + use<'a, E> {
+        let (chains, head) = match self.held {
+            Held::Chain(head) => (self.chains, head),
+            Held::Queue(..) => (self.chains, NIL),
+        };
+        chains.back(head).map(move |(_, node)| {
+            let stored = chains.stored(node);
+            (node.stage, stored.seq, &stored.event)
         })
+    }
+
+    /// What a queue holds.
+    fn queued(&self) -> SmallVec<[Item<'a, E>; 8]> {
+        let Held::Queue(first, stages) = self.held else { return SmallVec::new() };
+        let events = stages.iter().zip(self.chains.queue(first));
+        events.map(|(stage, queued)| (*stage, queued.seq, &queued.event)).collect()
     }
 
     /// The events of one step.
@@ -78,22 +128,29 @@ impl<'a, E> Captures<'a, E> {
 
     /// The first event of a step.
     pub fn first(&self, stage: StageId) -> Option<&'a E> {
-        self.latest_first().filter(|(of, _)| *of == stage).last().map(|(_, event)| event)
+        self.first_of(stage).map(|(.., event)| event)
     }
 
     /// The last event of a step.
     pub fn last(&self, stage: StageId) -> Option<&'a E> {
-        self.latest_first().find(|(of, _)| *of == stage).map(|(_, event)| event)
+        self.last_of(stage).map(|(.., event)| event)
     }
 
     /// The event that was captured last, whatever the step.
     pub fn latest(&self) -> Option<&'a E> {
-        self.latest_first().next().map(|(_, event)| event)
+        self.latest_first().next().map(|(.., event)| event)
     }
 
-    fn latest_first(&self) -> impl Iterator<Item = (StageId, &'a E)> + use<'a, E> {
-        let chains = self.chains;
-        chains.back(self.head).map(move |(id, node)| (node.stage, &chains.event(id).event))
+    pub(super) fn first_of(&self, stage: StageId) -> Option<Item<'a, E>> {
+        self.latest_first().filter(|(of, ..)| *of == stage).last()
+    }
+
+    pub(super) fn last_of(&self, stage: StageId) -> Option<Item<'a, E>> {
+        self.latest_first().find(|(of, ..)| *of == stage)
+    }
+
+    pub(super) fn latest_first(&self) -> impl Iterator<Item = Item<'a, E>> + use<'a, E> {
+        self.tail.into_iter().chain(self.chained()).chain(self.queued().into_iter().rev())
     }
 }
 
@@ -110,16 +167,16 @@ impl<'a, E: Event> Captures<'a, E> {
             (None, Pick::Last) => self.latest(),
             (None, Pick::Nth(n)) => self.iter().nth(n as usize).map(|(_, event)| event),
             (None, Pick::FromEnd(n)) => {
-                self.latest_first().nth((n as usize).wrapping_sub(1)).map(|(_, event)| event)
+                self.latest_first().nth((n as usize).wrapping_sub(1)).map(|(.., event)| event)
             }
             (Some(stage), Pick::First) => self.first(stage),
             (Some(stage), Pick::Last) => self.last(stage),
             (Some(stage), Pick::Nth(n)) => self.of(stage).nth(n as usize),
             (Some(stage), Pick::FromEnd(n)) => self
                 .latest_first()
-                .filter(|(of, _)| *of == stage)
+                .filter(|(of, ..)| *of == stage)
                 .nth((n as usize).wrapping_sub(1))
-                .map(|(_, event)| event),
+                .map(|(.., event)| event),
         };
         event.map_or(ValueRef::Null, |event| field_of(event, &captured.field))
     }
@@ -136,7 +193,8 @@ impl<'a, E: Event> Captures<'a, E> {
     /// The aggregate over what was captured. Of a group with an alias only the repetitions count.
     pub(crate) fn aggregate(&self, aggregate: &Aggregate, program: &Program) -> Value {
         if let Some(bit) = program.start_bit(aggregate.stage) {
-            let nodes = self.chains.back(self.head);
+            let Held::Chain(head) = self.held else { return Value::Int(0) };
+            let nodes = self.chains.back(head);
             let count = nodes.filter(|(_, node)| node.starts & bit != 0).count();
             return Value::Int(i64::try_from(count).unwrap_or(i64::MAX));
         }
@@ -162,6 +220,7 @@ pub(super) fn add_event<E: Event>(
 }
 
 /// The value of `field` in `event`; null where it has none.
+#[inline]
 pub(crate) fn field_of<'a, E: Event>(event: &'a E, field: &FieldRef) -> ValueRef<'a> {
     match field {
         FieldRef::Declared(id) => event.field(*id),
@@ -283,7 +342,7 @@ impl<'a, E> Outcome<'a, E> {
 
     /// The step that was captured last.
     pub fn reached(&self) -> Option<StageId> {
-        self.captures.chains.back(self.captures.head).next().map(|(_, node)| node.stage)
+        self.captures.latest_first().next().map(|(stage, ..)| stage)
     }
 
     /// The steps that would have moved a partial match on, without repetition, in the order of the
@@ -301,15 +360,21 @@ impl<E: Event> Outcome<'_, E> {
     }
 
     /// A copy that outlives the step which made the outcome.
-    pub(crate) fn hold(&self) -> Held<E> {
+    pub(crate) fn hold(&self) -> HeldOutcome<E> {
         let mut chains = Chains::counting_with(self.captures.chains);
         let mut head = NIL;
-        for id in self.captures.chains.forth(self.captures.head) {
-            let (node, stored) = (self.captures.chains.node(id), self.captures.chains.event(id));
-            let event = chains.keep(stored.event.clone(), stored.seq);
-            head = chains.link(event, head, node.stage, node.starts);
+        let from = match self.captures.held {
+            Held::Chain(head) => self.captures.chains.forth(head),
+            Held::Queue(..) => SmallVec::new(),
+        };
+        // Only chains know of repetitions of groups.
+        let starts = from.into_iter().map(|id| self.captures.chains.node(id).starts);
+        let starts = starts.chain(std::iter::repeat(0));
+        for ((stage, seq, event), starts) in self.captures.numbered().zip(starts) {
+            let event = chains.keep(event.clone(), seq);
+            head = chains.link(event, head, stage, starts);
         }
-        Held {
+        HeldOutcome {
             chains,
             head,
             kind: self.kind,
@@ -410,7 +475,7 @@ impl<E: Event> Open<'_, E> {
 
 /// An outcome that owns what it has captured.
 #[derive(Debug)]
-pub(crate) struct Held<E> {
+pub(crate) struct HeldOutcome<E> {
     chains: Chains<E>,
     head: u32,
     kind: OutcomeKind,
@@ -421,7 +486,7 @@ pub(crate) struct Held<E> {
     states: Box<[StateId]>,
 }
 
-impl<E> Held<E> {
+impl<E> HeldOutcome<E> {
     /// The outcome again; `program` is the one that it is of.
     pub(crate) fn outcome<'a>(&'a self, program: &'a Program) -> Outcome<'a, E> {
         Outcome {

@@ -26,6 +26,8 @@ pub(crate) struct Image<E> {
     completed: Vec<u32>,
     /// When the event last came that must not have come before a match starts.
     broken: Option<i64>,
+    /// Whether the only run stands for one that starts at each of its events (a counting window).
+    counted: bool,
 }
 
 /// A captured event.
@@ -58,6 +60,7 @@ impl<E> Default for Image<E> {
             runs: Vec::new(),
             completed: Vec::new(),
             broken: None,
+            counted: false,
         }
     }
 }
@@ -65,7 +68,7 @@ impl<E> Default for Image<E> {
 impl<E> Image<E> {
     /// How many partial matches it holds, as [`KeyState::run_count`] says.
     pub(crate) fn run_count(&self) -> usize {
-        self.runs.len() + self.completed.len()
+        if self.counted { self.nodes.len() } else { self.runs.len() + self.completed.len() }
     }
 
     /// The event of a node.
@@ -78,12 +81,30 @@ impl<E: Event> Matcher<E> {
     /// Fills `image`, which may hold something else before, with what a key holds.
     pub(crate) fn export<'s>(&self, store: &'s Store<E>, key: &KeyState, image: &mut Image<&'s E>) {
         let Store { chains, extras, .. } = store;
-        let Image { events, nodes, runs, completed, broken } = image;
+        let Image { events, nodes, runs, completed, broken, counted } = image;
         events.clear();
         nodes.clear();
         runs.clear();
         completed.clear();
         *broken = key.broken;
+        *counted = key.window.len > 0;
+        if let Some(window) = self.program().window()
+            && *counted
+        {
+            for (queued, stage) in chains.queue(key.window.first).zip(&window.stages) {
+                let place = number(events.len());
+                nodes.push(Node { event: place, previous: place, stage: *stage, starts: 0 });
+                events.push((queued.seq, &queued.event));
+            }
+            runs.push(Waiting {
+                state: window.states[key.window.len as usize - 1],
+                head: number(nodes.len() - 1),
+                deadline: key.window.deadline,
+                clocks: Vec::new(),
+                registers: Vec::new(),
+            });
+            return;
+        }
         let mut exporter = Exporter {
             chains,
             events,
@@ -106,10 +127,20 @@ impl<E: Event> Matcher<E> {
     }
 }
 
-impl<E: Event> Store<E> {
+impl<E: Event> Matcher<E> {
     /// Takes in what an image of a key says, which was read for the same program.
-    pub(crate) fn import(&mut self, image: Image<E>) -> KeyState {
-        let Store { chains, extras, .. } = self;
+    pub(crate) fn import(&self, store: &mut Store<E>, image: Image<E>) -> KeyState {
+        if image.counted {
+            let mut key = KeyState::default();
+            for (seq, event) in image.events {
+                self.append(store, &mut key, &event, seq);
+            }
+            if !self.counts() {
+                self.write_out(store, &mut key);
+            }
+            return key;
+        }
+        let Store { chains, extras, .. } = store;
         let mut events = Vec::with_capacity(image.events.len());
         // The number and time of each event, and of each node's first.
         let mut moments = Vec::with_capacity(image.events.len());
@@ -130,11 +161,11 @@ impl<E: Event> Store<E> {
         let place = |head: u32| {
             let (start_seq, start) = moments[firsts[head as usize] as usize];
             let (_, last) = moments[image.nodes[head as usize].event as usize];
-            Completed { head: nodes[head as usize], start_seq, start, last }
+            Completed { head: nodes[head as usize], tail: None, start_seq, start, last }
         };
         let mut key = KeyState { broken: image.broken, ..KeyState::default() };
         for waiting in image.runs {
-            let Completed { head, start_seq, start, last } = place(waiting.head);
+            let Completed { head, start_seq, start, last, .. } = place(waiting.head);
             chains.retain(head);
             let extra = extras.create();
             for (time, saved) in extras.times_mut(extra).iter_mut().zip(&waiting.clocks) {
@@ -255,6 +286,7 @@ impl<E: Event> Image<&E> {
         }
         put_len(out, self.completed.len());
         self.completed.iter().for_each(|head| put_u64(out, u64::from(*head)));
+        out.push(u8::from(self.counted));
         out.push(u8::from(self.broken.is_some()));
         if let Some(broken) = self.broken {
             put_i64(out, broken);
@@ -302,11 +334,29 @@ impl<E: Event> Image<E> {
             }
             image.completed.push(head);
         }
+        image.counted = reader.bool()?;
+        if image.counted && !image.is_queue(program) {
+            return None;
+        }
         if reader.bool()? {
             program.silence?;
             image.broken = Some(reader.i64()?);
         }
         Some(image)
+    }
+
+    /// Whether it is what a counting window of the program can hold.
+    fn is_queue(&self, program: &Program) -> bool {
+        let Some(window) = program.window() else { return false };
+        let is_chain = (0..)
+            .zip(&self.nodes)
+            .all(|(place, node)| node.event == place && node.previous == place);
+        let [Waiting { state, head, .. }] = &self.runs[..] else { return false };
+        is_chain
+            && self.events.len() == self.nodes.len()
+            && *head as usize + 1 == self.nodes.len()
+            && window.states.get(*head as usize) == Some(state)
+            && self.completed.is_empty()
     }
 
     fn read_run(&self, reader: &mut Reader<'_>, program: &Program) -> Option<Waiting> {

@@ -37,6 +37,16 @@ pub(super) struct Stored<E> {
     refs: u32,
 }
 
+/// An event in the queue of a counting window.
+#[derive(Clone, Debug)]
+pub(super) struct Queued<E> {
+    pub(super) event: E,
+    pub(super) seq: u64,
+    pub(super) time: i64,
+    /// The one that came after it, [`NIL`] for the last.
+    pub(super) next: u32,
+}
+
 /// A set of named groups, as bits by their place among the pattern's named groups.
 pub(super) type Starts = u32;
 
@@ -45,6 +55,8 @@ pub(super) type Starts = u32;
 pub(super) struct Chains<E> {
     nodes: Slab<Node>,
     events: Slab<Stored<E>>,
+    /// What counting windows hold; the queues of all keys.
+    pub(super) queued: Slab<Queued<E>>,
     /// Whoever looks at captures from outside counts here, too.
     divisions_by_zero: Arc<AtomicU64>,
 }
@@ -54,6 +66,7 @@ impl<E> Chains<E> {
         Chains {
             nodes: Slab::default(),
             events: Slab::default(),
+            queued: Slab::default(),
             divisions_by_zero: Arc::default(),
         }
     }
@@ -61,7 +74,7 @@ impl<E> Chains<E> {
     /// Without events, counting what `other` counts.
     pub(super) fn counting_with(other: &Chains<E>) -> Chains<E> {
         let divisions_by_zero = Arc::clone(&other.divisions_by_zero);
-        Chains { nodes: Slab::default(), events: Slab::default(), divisions_by_zero }
+        Chains { divisions_by_zero, ..Chains::new() }
     }
 
     /// Counts a division by zero.
@@ -108,6 +121,17 @@ impl<E> Chains<E> {
         self.nodes.insert(Node { event, previous, stage, starts, depth, refs: 1 })
     }
 
+    /// A node behind `previous`, whose reference goes over to it, with one for the caller.
+    #[inline]
+    pub(super) fn extend(&mut self, event: u32, previous: u32, stage: StageId) -> u32 {
+        self.events.get_mut(event).refs += 1;
+        let depth = match previous {
+            NIL => 1,
+            previous => self.nodes.get(previous).depth.saturating_add(1),
+        };
+        self.nodes.insert(Node { event, previous, stage, starts: 0, depth, refs: 1 })
+    }
+
     pub(super) fn retain(&mut self, node: u32) {
         if node != NIL {
             self.nodes.get_mut(node).refs += 1;
@@ -131,6 +155,10 @@ impl<E> Chains<E> {
 
     pub(super) fn node(&self, node: u32) -> &Node {
         self.nodes.get(node)
+    }
+
+    pub(super) fn stored(&self, node: &Node) -> &Stored<E> {
+        self.events.get(node.event)
     }
 
     pub(super) fn event(&self, node: u32) -> &Stored<E> {
@@ -160,6 +188,19 @@ impl<E> Chains<E> {
             let node = self.nodes.get(id);
             next = node.previous;
             Some((id, node))
+        })
+    }
+
+    /// The queue that begins at `first`.
+    pub(super) fn queue(&self, first: u32) -> impl Iterator<Item = &Queued<E>> {
+        let mut next = first;
+        std::iter::from_fn(move || {
+            if next == NIL {
+                return None;
+            }
+            let queued = self.queued.get(next);
+            next = queued.next;
+            Some(queued)
         })
     }
 
@@ -216,11 +257,11 @@ impl<E> Chains<E> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.events.len()
+        self.events.len() + self.queued.len()
     }
 
     pub(super) fn memory_usage(&self) -> usize {
-        self.nodes.memory_usage() + self.events.memory_usage()
+        self.nodes.memory_usage() + self.events.memory_usage() + self.queued.memory_usage()
     }
 }
 

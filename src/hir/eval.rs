@@ -207,8 +207,8 @@ fn compute<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Evaluated<'a> {
 }
 
 /// An operator that gives a bool.
-#[derive(Clone, Copy)]
-enum Relation {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Relation {
     Eq,
     Ne,
     Lt,
@@ -220,7 +220,7 @@ enum Relation {
 
 impl Relation {
     #[inline]
-    fn of(op: BinaryOp) -> Option<Relation> {
+    pub(crate) fn of(op: BinaryOp) -> Option<Relation> {
         Some(match op {
             BinaryOp::Eq => Relation::Eq,
             BinaryOp::Ne => Relation::Ne,
@@ -233,8 +233,20 @@ impl Relation {
         })
     }
 
+    /// The same with its sides swapped, where there is such.
+    pub(crate) fn flipped(self) -> Option<Relation> {
+        Some(match self {
+            Relation::Eq | Relation::Ne => self,
+            Relation::Lt => Relation::Gt,
+            Relation::Le => Relation::Ge,
+            Relation::Gt => Relation::Lt,
+            Relation::Ge => Relation::Le,
+            Relation::Like => return None,
+        })
+    }
+
     #[inline]
-    fn holds(self, a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
+    pub(crate) fn holds(self, a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
         match (a, b) {
             (ValueRef::Int(a), ValueRef::Int(b)) => self.of_ordered(a, b),
             (ValueRef::Float(a), ValueRef::Float(b)) => {

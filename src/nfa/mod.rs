@@ -9,20 +9,30 @@
 //!   matcher never walks back.
 //! * `flatten` removes the proceed transitions: each state gets the list of what an event can do
 //!   there, with one guard for each.
+//! * `decide` works the guards of a state out together: for each event type a tree of tests.
+//!
+//! From the result `plan` picks the strategy that the pattern is matched with.
 //!
 //! Where a rule is replaced while partial matches wait, `past` says which states of the two automata
 //! mean the same.
 
+mod decide;
 mod flatten;
 mod graph;
 mod guard;
 mod layout;
 pub(crate) mod past;
+mod plan;
 mod program;
+mod quick;
 mod registers;
 
+pub use plan::Strategy;
 pub use program::{BuildError, Program};
 
+pub(crate) use decide::Decision;
 pub(crate) use guard::{Guard, GuardId};
+pub(crate) use plan::Window;
 pub(crate) use program::{Action, ClockOp, Edge, Kind as Refusal, Silence, Since, StateId};
+pub(crate) use quick::{Comparison, Operand};
 pub(crate) use registers::{Register, RegisterKind};

@@ -3,8 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::hir::{Condition, ConditionId, Expr, ItemKind, Length, Pattern, Skip, Stage, StageId};
+use crate::hir::{
+    Condition, ConditionId, Expr, ItemKind, Length, Pattern, Skip, SkipStrategy, Stage, StageId,
+};
+use crate::nfa::decide::{self, Decisions};
 use crate::nfa::guard::{Guard, GuardId};
+use crate::nfa::plan::Plan;
+use crate::nfa::quick::{self, Quick};
 use crate::nfa::registers::Register;
 use crate::nfa::{flatten, graph, registers};
 use crate::util::ids::define_id;
@@ -45,6 +50,16 @@ pub struct Program {
     pub(crate) tell_timeouts: bool,
     /// Whether two runs can come to hold the same events in the same state.
     pub(crate) may_duplicate: bool,
+    /// Whether an event that completes a match, and nothing else, need not be in the store for it.
+    pub(crate) ends_alone: bool,
+    /// What an event of each type can do in each state.
+    pub(crate) decisions: Decisions,
+    /// By step: the registers that its events change.
+    pub(crate) notes: Box<[Box<[u32]>]>,
+    /// By condition: what it compares, where that is all that it does.
+    pub(crate) quick: Box<[Option<Quick>]>,
+    /// How it is matched.
+    pub(crate) plan: Plan,
 }
 
 /// A range of one of the program's tables.
@@ -165,7 +180,23 @@ impl Program {
         let Pattern { conditions, lengths, .. } = pattern;
         let extracted = registers::extract(conditions, lengths, &automaton.named);
         let may_duplicate = flatten::may_duplicate(&pattern.body, &automaton);
-        Ok(Program {
+        let start = StateId::new(automaton.start);
+        let decisions = decide::decide(&decide::Tables {
+            conditions: &extracted.conditions,
+            guards: &automaton.guards,
+            states: &automaton.states,
+            edges: &automaton.edges,
+            start,
+        });
+        let notes = (0..pattern.stages.len()).map(|stage| {
+            let changes = |of: Option<StageId>| of.is_none_or(|of| of.index() == stage);
+            let registers = (0..).zip(&extracted.registers);
+            registers.filter(|(_, one)| changes(one.stage)).map(|(index, _)| index).collect()
+        });
+        let notes = notes.collect();
+        let quick = |condition| quick::quick(condition, &extracted.registers);
+        let quick = extracted.conditions.iter().map(quick).collect();
+        let mut program = Program {
             stages: pattern.stages.clone().into(),
             conditions: extracted.conditions.into(),
             correlated: extracted.correlated.into(),
@@ -176,15 +207,24 @@ impl Program {
             clock_ops: automaton.clock_ops.into(),
             bounds: automaton.bounds.into(),
             clocks: automaton.clocks,
-            named: automaton.named.into(),
-            start: StateId::new(automaton.start),
+            start,
             silence: Silence::of(pattern),
             within: pattern.within,
             lengths: extracted.lengths.into(),
             skip: pattern.skip.clone(),
             tell_timeouts: pattern.tell_timeouts,
             may_duplicate,
-        })
+            ends_alone: !may_duplicate
+                && automaton.named.is_empty()
+                && !matches!(pattern.within, Some(Length::Read(_))),
+            named: automaton.named.into(),
+            notes,
+            decisions,
+            quick,
+            plan: Plan::SingleWay,
+        };
+        program.plan = program.plan();
+        Ok(program)
     }
 
     pub(crate) fn edges(&self, state: StateId) -> &[Edge] {
@@ -205,6 +245,11 @@ impl Program {
             Action::Take { stage, .. } => Some(stage),
             _ => None,
         })
+    }
+
+    /// Whether matches wait for older partial matches, which could still win.
+    pub(crate) fn waits(&self) -> bool {
+        self.skip.ordered && self.skip.strategy != SkipStrategy::None
     }
 
     /// Whether a deadline can tell anything, a match or a timeout. Where not, deadlines only free
@@ -242,7 +287,7 @@ impl Program {
     }
 }
 
-fn index_range(range: &Range) -> std::ops::Range<usize> {
+pub(super) fn index_range(range: &Range) -> std::ops::Range<usize> {
     range.start as usize..range.end as usize
 }
 

@@ -106,7 +106,7 @@ mod tests {
         let text = "use \"types.cep\"
             list bad: string from \"bad.txt\"
             param most: int = 3
-            rule r { match hit[ip in bad and n > most and is_big(n)] within 1m }";
+            rule r { match hit[ip in bad and n > $most and is_big(n)] within 1m }";
         let rules = RuleSet::builder()
             .source(Source::new("rules/main.cep", text))
             .param("most", "7")

@@ -31,8 +31,17 @@ pub struct Builder<E: Event> {
     pub(super) rules: Vec<Given<E>>,
     pub(super) strategy: Strategy,
     pub(super) limits: Limits,
-    pub(super) per_key: exec::Limits,
+    pub(super) matching: Matching,
     pub(super) indexed: bool,
+}
+
+/// How rules are matched.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Matching {
+    /// What a key may hold where the rule does not say.
+    pub(super) per_key: exec::Limits,
+    /// Whether every rule is matched with the general strategy.
+    pub(super) general: bool,
 }
 
 /// A rule that an engine is to run.
@@ -67,7 +76,7 @@ impl<E: Event> fmt::Debug for Builder<E> {
         f.debug_struct("Builder")
             .field("rules", &rules)
             .field("strategy", &self.strategy)
-            .field("limits", &(self.limits, self.per_key))
+            .field("limits", &(self.limits, self.matching))
             .finish_non_exhaustive()
     }
 }
@@ -85,7 +94,7 @@ impl<E: Event> Builder<E> {
             rules: Vec::new(),
             strategy: Strategy::Sorted,
             limits: Limits { buffered: 10_000_000, partials: 50_000_000, suppressed: 10_000_000 },
-            per_key: exec::Limits::default(),
+            matching: Matching::default(),
             indexed: true,
         }
     }
@@ -176,7 +185,7 @@ impl<E: Event> Builder<E> {
     /// (`limit`); 4 million by default. Beyond it no new ones are started, and the sink is told.
     #[must_use]
     pub fn limit_partials_per_key(mut self, partials: usize) -> Self {
-        self.per_key.partial_matches_per_key = partials;
+        self.matching.per_key.partial_matches_per_key = partials;
         self
     }
 
@@ -185,6 +194,15 @@ impl<E: Event> Builder<E> {
     #[must_use]
     pub fn limit_suppressed(mut self, keys: usize) -> Self {
         self.limits.suppressed = keys;
+        self
+    }
+
+    /// Matches every rule with the [general strategy](crate::nfa::Strategy::General), whatever its
+    /// pattern allows. It tells the same; this is for who wants to see that, or what strategies are
+    /// worth.
+    #[must_use]
+    pub fn general_strategy(mut self) -> Self {
+        self.matching.general = true;
         self
     }
 
@@ -199,11 +217,11 @@ impl<E: Event> Builder<E> {
 
     /// Makes the engine. Fails where a rule cannot be run, or does not fit the events.
     pub fn build(self) -> Result<Engine<E>, BuildError> {
-        let (strategy, limits, per_key) = (self.strategy, self.limits, self.per_key);
+        let (strategy, limits, matching) = (self.strategy, self.limits, self.matching);
         let indexed = self.indexed;
         let (schema, mut rules) = self.start()?;
         let (groups, routes) = route(&schema, &mut rules, indexed);
-        Ok(Engine::new(schema, rules, groups, routes, strategy, limits, per_key))
+        Ok(Engine::new(schema, rules, groups, routes, strategy, limits, matching))
     }
 
     /// Makes up to `of` engines that divide the work by keys: see [`Shard`]. There are fewer where
@@ -216,7 +234,7 @@ impl<E: Event> Builder<E> {
     /// # Errors
     /// As [`build`](Builder::build) does.
     pub fn shards(self, of: usize) -> Result<Vec<Shard<E>>, BuildError> {
-        let (strategy, mut limits, per_key) = (self.strategy, self.limits, self.per_key);
+        let (strategy, mut limits, matching) = (self.strategy, self.limits, self.matching);
         let indexed = self.indexed;
         let (schema, first) = self.start()?;
         let rules: Vec<Arc<Rule>> = first.iter().map(|rule| rule.info.rule.clone()).collect();
@@ -232,7 +250,7 @@ impl<E: Event> Builder<E> {
         let make = |(index, mut rules): (u32, Vec<Running<E>>)| {
             let (groups, routes) = route(&schema, &mut rules, indexed);
             let schema = schema.clone();
-            let mut engine = Engine::new(schema, rules, groups, routes, strategy, limits, per_key);
+            let mut engine = Engine::new(schema, rules, groups, routes, strategy, limits, matching);
             if of > 1 {
                 engine.books.share = Some(Box::new(Share::new(index, of, homes.clone())));
             }
@@ -248,7 +266,7 @@ impl<E: Event> Builder<E> {
         let schema = own.clone().or(first).unwrap_or_default();
         let mut rules = Vec::with_capacity(self.rules.len());
         for given in self.rules {
-            rules.push(given.start(&schema, own.is_some(), self.per_key)?);
+            rules.push(given.start(&schema, own.is_some(), self.matching)?);
         }
         link(&mut rules)?;
         Ok((schema, rules))
@@ -279,7 +297,7 @@ impl<E: Event> Given<E> {
         self,
         schema: &Arc<Schema>,
         may_relink: bool,
-        per_key: exec::Limits,
+        matching: Matching,
     ) -> Result<Running<E>, BuildError> {
         let Given { rule, host, schema: declared, is_text, text } = self;
         let fail = |kind| BuildError { rule: rule.name.clone(), kind };
@@ -291,11 +309,13 @@ impl<E: Event> Given<E> {
             _ => rule.clone(),
         };
         let matcher = Matcher::new(&rule.pattern, host).map_err(|e| fail(Kind::Pattern(e)))?;
+        let Matching { per_key, general } = matching;
         let matcher = matcher.with_limits(rule.limit.map_or(per_key, |limit| exec::Limits {
             partial_matches_per_key: limit.partials,
             policy: limit.policy,
             ..per_key
         }));
+        let matcher = if general { matcher.generalized() } else { matcher };
         let order = declared.as_ref().filter(|declared| !Arc::ptr_eq(declared, schema));
         let order = order.and_then(|declared| FieldOrder::new(declared, schema));
         let order = order.filter(|_| E::schema().is_none()).map(Arc::new);

@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::event::Event;
-use crate::exec::{self, Matcher};
+use crate::exec::Matcher;
 use crate::hir::Rule;
 use crate::schema::Schema;
-use crate::stream::builder::Builder;
+use crate::stream::builder::{Builder, Matching};
 use crate::stream::failure::{Failure, PushError};
 use crate::stream::groups::Groups;
 use crate::stream::index::Seat;
@@ -38,8 +38,7 @@ pub struct Engine<E: Event> {
     pub(super) watermark: Timestamp,
     /// How many events have been released.
     pub(super) released: u64,
-    /// What a key of a rule may hold.
-    pub(super) per_key: exec::Limits,
+    pub(super) matching: Matching,
     pub(super) books: Books<E>,
     pub(super) finished: bool,
     /// The source of events that are pushed without one.
@@ -76,7 +75,7 @@ impl<E: Event> Engine<E> {
         routes: Routes,
         strategy: Strategy,
         limits: Limits,
-        per_key: exec::Limits,
+        matching: Matching,
     ) -> Engine<E> {
         Engine {
             schema,
@@ -88,7 +87,7 @@ impl<E: Event> Engine<E> {
             timers: Timers::new(),
             watermark: Timestamp::MIN,
             released: 0,
-            per_key,
+            matching,
             books: Books::new(limits),
             finished: false,
             main: None,

@@ -281,14 +281,17 @@ impl<E: Event> Engine<E> {
                     add(&mut rules, new, Some(index));
                 }
                 Origin::Changed(index, migration) => {
-                    if let Some(Running { info, store, voice, group, .. }) = old[index].take() {
+                    if let Some(Running { info, matcher, store, voice, group, .. }) =
+                        old[index].take()
+                    {
                         if is_suppressed_alike(&info.rule, &new.info.rule) {
                             new.voice.quiet = voice.quiet;
                         }
                         let keys = self.groups.keys_mut(group);
                         let mut states = take_states(keys, &slots[index], index);
                         let carried = states.iter_mut().map(|(_, state)| state);
-                        new.store = new.matcher.carry_over(&migration, store, carried, now);
+                        let held = (&matcher, store);
+                        new.store = new.matcher.carry_over(&migration, held, carried, now);
                         for (at, state) in states {
                             keys.at_mut(at.0, at.1).2.state = state;
                         }
@@ -405,7 +408,7 @@ impl<E: Event> Engine<E> {
                 kept: 0,
                 dropped: 0,
             };
-            match given.start(&schema, true, self.per_key) {
+            match given.start(&schema, true, self.matching) {
                 Ok(new) => {
                     let from = old.map_or(Origin::Nothing, |old| {
                         self.compare((old, &slots[old]), &new, &retyped, &mut change)
@@ -466,7 +469,8 @@ impl<E: Event> Engine<E> {
         let to = (&after.pattern, new.matcher.program());
         let migration = Migration::new(from, to);
         let now = self.next_moment();
-        let kept = |state| new.matcher.count_carried(&migration, &old.store, state, now) as u64;
+        let held = (&old.matcher, &old.store);
+        let kept = |state| new.matcher.count_carried(&migration, held, state, now) as u64;
         change.kept = self.states(index, slots).map(kept).sum();
         change.dropped = all - change.kept;
         change.verdict = match migration.extent() {

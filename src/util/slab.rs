@@ -23,6 +23,7 @@ impl<T> Default for Slab<T> {
 
 impl<T> Slab<T> {
     /// Stores `value` and gives its index.
+    #[inline]
     pub(crate) fn insert(&mut self, value: T) -> u32 {
         self.len += 1;
         if self.free == u32::MAX {
@@ -31,14 +32,17 @@ impl<T> Slab<T> {
             return index;
         }
         let index = self.free;
-        match std::mem::replace(&mut self.entries[index as usize], Entry::Full(value)) {
+        let entry = &mut self.entries[index as usize];
+        match *entry {
             Entry::Free(next) => self.free = next,
             Entry::Full(_) => unreachable!("the free list only links free places"),
         }
+        *entry = Entry::Full(value);
         index
     }
 
     /// Takes the value at `index` out. The index must be one that `insert` gave.
+    #[inline]
     pub(crate) fn remove(&mut self, index: u32) -> T {
         let entry = std::mem::replace(&mut self.entries[index as usize], Entry::Free(self.free));
         self.free = index;
@@ -50,6 +54,7 @@ impl<T> Slab<T> {
     }
 
     /// The value at `index`, if there is one now.
+    #[inline]
     pub(crate) fn try_get(&self, index: u32) -> Option<&T> {
         match self.entries.get(index as usize) {
             Some(Entry::Full(value)) => Some(value),
@@ -57,6 +62,7 @@ impl<T> Slab<T> {
         }
     }
 
+    #[inline]
     pub(crate) fn get(&self, index: u32) -> &T {
         match &self.entries[index as usize] {
             Entry::Full(value) => value,
@@ -64,6 +70,7 @@ impl<T> Slab<T> {
         }
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, index: u32) -> &mut T {
         match &mut self.entries[index as usize] {
             Entry::Full(value) => value,

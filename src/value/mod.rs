@@ -70,6 +70,7 @@ pub enum ValueRef<'a> {
 
 impl Value {
     /// The same value, borrowed.
+    #[inline]
     pub fn as_ref(&self) -> ValueRef<'_> {
         match self {
             Value::Null => ValueRef::Null,
@@ -98,6 +99,7 @@ impl Value {
 
 impl ValueRef<'_> {
     /// The same value, owned.
+    #[inline]
     pub fn to_value(self) -> Value {
         match self {
             ValueRef::Null => Value::Null,
@@ -114,6 +116,7 @@ impl ValueRef<'_> {
     }
 
     /// Whether this is [`ValueRef::Null`].
+    #[inline]
     pub fn is_null(self) -> bool {
         matches!(self, ValueRef::Null)
     }

@@ -222,7 +222,8 @@ impl<E: Event> Tracer<E> {
         };
         let limits = matcher.limits();
         let most = limits.partial_matches_per_key.min(MAX_PARTIALS);
-        let matcher = matcher.with_limits(Limits { partial_matches_per_key: most, ..limits });
+        let limits = Limits { partial_matches_per_key: most, ..limits };
+        let matcher = matcher.with_limits(limits).generalized();
         let texts: Vec<String> = key.into_iter().map(Into::into).collect();
         let parts = keys::parse(&info.rule, &texts).map_err(TraceError::Key)?;
         let mut progress = Progress::new(Strategy::Sorted);

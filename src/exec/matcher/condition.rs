@@ -9,7 +9,7 @@ use crate::exec::store::{Chains, Extras, NIL, RegisterState, UNSET};
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact};
 use crate::hir::{ConditionId, Test};
-use crate::nfa::{Guard, GuardId, Program, RegisterKind};
+use crate::nfa::{Comparison, Guard, GuardId, Operand, Program, RegisterKind};
 use crate::value::{Value, ValueRef};
 
 impl<E: Event> Step<'_, E> {
@@ -48,9 +48,26 @@ impl<E: Event> Step<'_, E> {
         if condition.ty.is_some_and(|ty| ty != self.event.type_id()) {
             return false;
         }
-        if matches!(condition.test, Test::True) {
-            return true;
+        matches!(condition.test, Test::True) || self.test(id, run, event_epoch)
+    }
+
+    #[inline]
+    fn compares(&self, comparison: &Comparison, run: &Run) -> bool {
+        let field = self.event.field(comparison.field);
+        let other = match &comparison.with {
+            Operand::Literal(value) => value.as_ref(),
+            Operand::Register(index) => self.store.extras.value(run.extra, *index).as_ref(),
+        };
+        comparison.relation.holds(field, other)
+    }
+
+    /// Whether a condition holds for an event of its type.
+    #[inline]
+    pub(super) fn test(&mut self, id: ConditionId, run: &Run, event_epoch: u64) -> bool {
+        if let Some(comparisons) = &self.program.quick[id.index()] {
+            return comparisons.iter().all(|comparison| self.compares(comparison, run));
         }
+        let condition = &self.program.conditions[id.index()];
         let Store { chains, extras, scratch } = &mut *self.store;
         let epoch = if self.program.correlated[id.index()] { scratch.epoch } else { event_epoch };
         let memo = scratch.memo[id.index()];

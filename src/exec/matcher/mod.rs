@@ -2,8 +2,10 @@
 
 mod condition;
 mod probe;
+mod single;
 mod step;
 mod tell;
+mod window;
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::outcome::{Captures, Open, Outcome};
 use crate::exec::store::{Chains, Extras, NIL, Starts};
 use crate::hir::{LimitPolicy, Pattern, StageId};
-use crate::nfa::{BuildError, Program, StateId};
+use crate::nfa::{BuildError, Program, StateId, Strategy, Window};
 use crate::time::Timestamp;
 
 use step::Step;
@@ -50,6 +52,8 @@ pub struct Matcher<E> {
     program: Arc<Program>,
     host: Arc<[HostCondition<E>]>,
     limits: Limits,
+    /// Whether it is matched in the general way, whatever strategy there is.
+    general: bool,
 }
 
 impl<E> Clone for Matcher<E> {
@@ -58,6 +62,7 @@ impl<E> Clone for Matcher<E> {
             program: Arc::clone(&self.program),
             host: Arc::clone(&self.host),
             limits: self.limits,
+            general: self.general,
         }
     }
 }
@@ -68,6 +73,7 @@ impl<E> fmt::Debug for Matcher<E> {
             .field("program", &self.program)
             .field("host", &self.host.len())
             .field("limits", &self.limits)
+            .field("general", &self.general)
             .finish()
     }
 }
@@ -125,13 +131,41 @@ impl<E: Event> Matcher<E> {
         host: impl Into<Arc<[HostCondition<E>]>>,
     ) -> Result<Matcher<E>, BuildError> {
         let program = Arc::new(Program::new(pattern)?);
-        Ok(Matcher { program, host: host.into(), limits: Limits::default() })
+        Ok(Matcher { program, host: host.into(), limits: Limits::default(), general: false })
     }
 
     /// The same matcher with other limits.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Matcher<E> {
         Matcher { limits, ..self }
+    }
+
+    /// The same matcher with the general strategy, whatever the pattern: it tells the same.
+    #[must_use]
+    pub fn generalized(self) -> Matcher<E> {
+        Matcher { general: true, ..self }
+    }
+
+    /// The strategy that it matches with.
+    pub fn strategy(&self) -> Strategy {
+        match self.program.strategy() {
+            _ if self.general => Strategy::General,
+            Strategy::CountingWindow { .. } if self.window().is_none() => Strategy::SingleWay,
+            strategy => strategy,
+        }
+    }
+
+    /// Whether keys have a counting window.
+    pub(super) fn counts(&self) -> bool {
+        self.window().is_some()
+    }
+
+    /// What a counting window needs, where it is the strategy.
+    #[inline]
+    fn window(&self) -> Option<&Window> {
+        // A limit that counting could reach says which partial matches give way.
+        let window = self.program.window().filter(|_| !self.general)?;
+        (window.states.len() <= self.limits.partial_matches_per_key).then_some(window)
     }
 
     /// What it may hold.
@@ -169,18 +203,24 @@ impl<E: Event> Matcher<E> {
         if self.deadline(key).is_some_and(|deadline| deadline <= time) {
             self.advance(store, key, time, sink);
         }
-        let mut step = Step {
-            matcher: self,
-            program: &self.program,
-            store,
-            event,
-            seq,
-            time: time.as_millis(),
-            stored: NIL,
-            overflow: 0,
-        };
-        step.run(key);
+        // A key whose partial matches were carried over from another rule goes on with them.
+        if let Some(window) = self.window()
+            && key.runs.is_empty()
+        {
+            self.count(window, store, key, event, seq, sink);
+            return 0;
+        }
+        let mut step = Step::new(self, store, event, seq);
+        if self.program.is_single_way() && !self.general {
+            step.run_in_place(key);
+        } else {
+            step.run(key);
+        }
         let overflow = step.overflow;
+        if let [Completed { tail: Some(stage), .. }] = store.scratch.completed[..] {
+            self.tell_at_once(store, key, (stage, seq, event), sink);
+            return overflow;
+        }
         if !store.scratch.completed.is_empty() || !key.completed.is_empty() {
             self.tell_completed(store, key, time, sink);
         }
@@ -224,6 +264,7 @@ impl<E: Event> Matcher<E> {
             last = last.max(match_.last);
         }
         Self::clear_runs(store, key);
+        Self::clear_window(store, key);
         if !store.scratch.completed.is_empty() || !key.completed.is_empty() {
             self.tell_completed(store, key, Timestamp::from_millis(last), sink);
         }
@@ -239,6 +280,7 @@ impl<E: Event> Matcher<E> {
         } else {
             key.runs.iter().map(|run| run.deadline).min().unwrap_or(i64::MAX)
         };
+        let deadline = deadline.min(key.window.deadline);
         let deadline = match &self.program.silence {
             Some(silence) => deadline.min(silence.ends(key.broken)),
             None => deadline,
@@ -267,6 +309,7 @@ impl<E: Event> Matcher<E> {
                 states: runs.map(|run| run.state).collect(),
             });
         }
+        self.counted(store, key, &mut open);
         open
     }
 
@@ -274,6 +317,7 @@ impl<E: Event> Matcher<E> {
     pub fn clear(&self, store: &mut Store<E>, key: &mut KeyState) {
         key.broken = None;
         Self::clear_runs(store, key);
+        Self::clear_window(store, key);
         for match_ in std::mem::take(&mut key.completed) {
             store.chains.release(match_.head);
         }
@@ -289,5 +333,6 @@ impl<E: Event> Matcher<E> {
 }
 
 fn completed(run: &Run) -> Completed {
-    Completed { head: run.head, start_seq: run.start_seq, start: run.start, last: run.last }
+    let Run { head, start_seq, start, last, .. } = *run;
+    Completed { head, tail: None, start_seq, start, last }
 }

@@ -59,17 +59,7 @@ impl<E: Event> Matcher<E> {
         event: &E,
         seq: u64,
     ) -> (Vec<Place>, Place) {
-        let time = event.time().as_millis();
-        let mut step = Step {
-            matcher: self,
-            program: &self.program,
-            store,
-            event,
-            seq,
-            time,
-            stored: NIL,
-            overflow: 0,
-        };
+        let mut step = Step::new(self, store, event, seq);
         let places = key.runs.iter().map(|run| step.place(run)).collect();
         let nothing = step.nothing();
         (places, step.place(&nothing))

@@ -8,7 +8,7 @@ use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::store::{Extras, NIL, Starts, UNSET};
 use crate::exec::times::Times;
 use crate::hir::{Length, LimitPolicy, StageId};
-use crate::nfa::{Action, ClockOp, Edge, Program, Silence, StateId};
+use crate::nfa::{Action, ClockOp, Decision, Edge, Program, Silence, StateId};
 
 /// One event on its way through a key's runs.
 pub(super) struct Step<'a, E> {
@@ -18,12 +18,26 @@ pub(super) struct Step<'a, E> {
     pub(super) event: &'a E,
     pub(super) seq: u64,
     pub(super) time: i64,
+    /// Of the event's type among the program's decisions.
+    pub(super) column: usize,
     /// The event in the store, once something captured it.
     pub(super) stored: u32,
     pub(super) overflow: usize,
 }
 
-impl<E: Event> Step<'_, E> {
+impl<'a, E: Event> Step<'a, E> {
+    pub(super) fn new(
+        matcher: &'a Matcher<E>,
+        store: &'a mut Store<E>,
+        event: &'a E,
+        seq: u64,
+    ) -> Step<'a, E> {
+        let program = &*matcher.program;
+        let column = program.decisions.column(event.type_id());
+        let time = event.time().as_millis();
+        Step { matcher, program, store, event, seq, time, column, stored: NIL, overflow: 0 }
+    }
+
     pub(super) fn run(&mut self, key: &mut KeyState) {
         // Conditions on the event alone are tested at most once: an epoch for the event, and one
         // for each run after it.
@@ -55,19 +69,50 @@ impl<E: Event> Step<'_, E> {
             self.merge_equal(key, &mut next);
         }
         key.runs.extend_from_slice(&next);
+        next.clear();
+        self.store.scratch.next = next;
+        self.end(key);
+        let Store { chains, scratch, .. } = &mut *self.store;
+        for (_, node) in scratch.made.drain() {
+            chains.release(node);
+        }
+    }
+
+    /// Sees to the limit and to matches that have to wait, and gives up the event.
+    #[inline]
+    pub(super) fn end(&mut self, key: &mut KeyState) {
         let limit = self.matcher.limits.partial_matches_per_key;
         if key.runs.len() > limit {
             self.cut(key, limit);
         }
-        next.clear();
-        let Store { chains, scratch, .. } = &mut *self.store;
-        scratch.next = next;
-        for (_, node) in scratch.made.drain() {
-            chains.release(node);
+        if self.store.scratch.completed.len() + key.completed.len() > 1 || self.program.waits() {
+            self.store_tails();
         }
         if self.stored != NIL {
-            chains.release_event(self.stored);
+            self.store.chains.release_event(self.stored);
         }
+    }
+
+    /// Puts the event into the store for the matches that end with it.
+    fn store_tails(&mut self) {
+        for index in 0..self.store.scratch.completed.len() {
+            let match_ = self.store.scratch.completed[index];
+            let Some(stage) = match_.tail else { continue };
+            let stored = self.store_event();
+            let chains = &mut self.store.chains;
+            let head = chains.link(stored, match_.head, stage, 0);
+            chains.release(match_.head);
+            self.store.scratch.completed[index] = Completed { head, tail: None, ..match_ };
+        }
+    }
+
+    /// The event in the store.
+    #[inline]
+    pub(super) fn store_event(&mut self) -> u32 {
+        if self.stored == NIL {
+            self.stored = self.store.chains.keep(self.event.clone(), self.seq);
+        }
+        self.stored
     }
 
     /// Whether a match can start: what must not have come for so long has not. Remembers the event
@@ -113,19 +158,103 @@ impl<E: Event> Step<'_, E> {
 
     /// Moves one run. Says whether it stays as it is; if not, what becomes of it is in `next`, and
     /// its hold on the store is given up.
+    #[inline]
     fn advance_run(&mut self, run: &Run, event_epoch: u64, next: &mut Vec<Run>) -> bool {
+        let program = self.program;
+        let tree = program.decisions.of(run.state, self.column);
+        match self.decide(tree, run, event_epoch) {
+            Decision::Stay => return true,
+            Decision::Gone => self.give_up(run),
+            Decision::One(edge) => {
+                // The only way on: what the run holds goes with it.
+                self.follow(&program.edges[*edge as usize], *run, event_epoch, next);
+            }
+            Decision::Several { edges, stopped } => {
+                let open = program.decisions.edges(edges);
+                self.branch(run, open, *stopped, event_epoch, next);
+            }
+            _ => {
+                let (open, stopped) = self.ask(run, event_epoch);
+                if let ([edge], false) = (&open[..], stopped)
+                    && let Edge { action: Action::Ignore { target }, clocks, .. } =
+                        &program.edges[*edge as usize]
+                    && *target == run.state
+                    && clocks.is_empty()
+                {
+                    return true;
+                }
+                self.branch(run, &open, stopped, event_epoch, next);
+            }
+        }
+        false
+    }
+
+    /// Goes down a tree that asks of the event alone.
+    #[inline]
+    pub(super) fn decide_alone(&mut self, tree: &'a Decision) -> &'a Decision {
+        match tree {
+            Decision::Condition { .. } => {
+                let nothing = self.nothing();
+                self.store.scratch.epoch += 1;
+                let event_epoch = self.store.scratch.epoch;
+                self.decide(tree, &nothing, event_epoch)
+            }
+            known => known,
+        }
+    }
+
+    /// Goes down a tree as far as it leads.
+    #[inline]
+    pub(super) fn decide(
+        &mut self,
+        tree: &'a Decision,
+        run: &Run,
+        event_epoch: u64,
+    ) -> &'a Decision {
         self.store.scratch.epoch += 1;
         let program = self.program;
-        let mut open: SmallVec<[&Edge; 8]> = SmallVec::new();
-        let mut stopped = false;
-        for edge in program.edges(run.state) {
+        let mut node = tree;
+        loop {
+            let (holds, yes, no) = match node {
+                Decision::Condition { condition, yes, no } => {
+                    (self.test(*condition, run, event_epoch), yes, no)
+                }
+                Decision::Time { guard, yes, no } => {
+                    (self.guard(*guard, run, event_epoch), yes, no)
+                }
+                _ => return node,
+            };
+            node = program.decisions.node(if holds { *yes } else { *no });
+        }
+    }
+
+    /// The edges that are open, and whether there is a stop among them, guard by guard.
+    #[cold]
+    fn ask(&mut self, run: &Run, event_epoch: u64) -> (SmallVec<[u32; 8]>, bool) {
+        let (mut open, mut stopped) = (SmallVec::new(), false);
+        for index in self.program.states[run.state.index()].edges.clone() {
+            let edge = &self.program.edges[index as usize];
             if self.guard(edge.guard, run, event_epoch) {
                 match edge.action {
                     Action::Stop => stopped = true,
-                    _ => open.push(edge),
+                    _ => open.push(index),
                 }
             }
         }
+        (open, stopped)
+    }
+
+    /// Takes all of several ways, or none.
+    fn branch(
+        &mut self,
+        run: &Run,
+        open: &[u32],
+        stopped: bool,
+        event_epoch: u64,
+        next: &mut Vec<Run>,
+    ) {
+        let program = self.program;
+        let open = open.iter().map(|&edge| &program.edges[edge as usize]);
         if stopped {
             // A `not` that is violated ends the partial match, but not a match that the same event
             // completes.
@@ -133,54 +262,48 @@ impl<E: Event> Step<'_, E> {
                 self.complete_only(edge, run, event_epoch);
             }
             self.give_up(run);
-            return false;
+            return;
+        }
+        let before = (next.len(), self.store.scratch.completed.len());
+        for edge in open {
+            self.store.chains.retain(run.head);
+            let extra = self.store.extras.duplicate(run.extra);
+            self.follow(edge, Run { extra, ..*run }, event_epoch, next);
         }
         let settles = program.states[run.state.index()].settles;
-        match open[..] {
-            [Edge { action: Action::Ignore { target }, clocks, .. }]
-                if *target == run.state && clocks.is_empty() =>
-            {
-                true
-            }
-            [edge] if !settles => {
-                // The only way on: what the run holds goes with it.
-                self.follow(edge, *run, event_epoch, next);
-                false
-            }
-            _ => {
-                let before = (next.len(), self.store.scratch.completed.len());
-                for edge in open {
-                    self.store.chains.retain(run.head);
-                    let extra = self.store.extras.duplicate(run.extra);
-                    self.follow(edge, Run { extra, ..*run }, event_epoch, next);
-                }
-                if settles && before == (next.len(), self.store.scratch.completed.len()) {
-                    self.complete(completed(run));
-                }
-                self.give_up(run);
-                false
-            }
+        if settles && before == (next.len(), self.store.scratch.completed.len()) {
+            self.complete(completed(run));
         }
+        self.give_up(run);
     }
 
     fn start(&mut self, event_epoch: u64, next: &mut Vec<Run>) {
         let program = self.program;
-        let nothing = self.nothing();
-        self.store.scratch.epoch += 1;
-        let mut open: SmallVec<[&Edge; 8]> = SmallVec::new();
-        for edge in program.edges(program.start) {
-            if matches!(edge.action, Action::Take { .. } | Action::Stop)
-                && self.guard(edge.guard, &nothing, event_epoch)
-            {
-                if edge.action == Action::Stop {
-                    return;
-                }
-                open.push(edge);
-            }
+        let tree = program.decisions.of_start(self.column);
+        if *tree == Decision::Gone {
+            return;
         }
-        for edge in open {
-            let extra = self.store.extras.create();
-            self.follow(edge, Run { extra, ..nothing }, event_epoch, next);
+        let nothing = self.nothing();
+        let mut begin = |step: &mut Self, edge: u32| {
+            let extra = step.store.extras.create();
+            let run = Run { extra, ..nothing };
+            step.follow(&program.edges[edge as usize], run, event_epoch, next);
+        };
+        match self.decide(tree, &nothing, event_epoch) {
+            Decision::One(edge) => begin(self, *edge),
+            Decision::Several { edges, .. } => {
+                program.decisions.edges(edges).iter().for_each(|&edge| begin(self, edge));
+            }
+            Decision::Ask => {
+                let (open, stopped) = self.ask(&nothing, event_epoch);
+                for edge in open {
+                    let action = program.edges[edge as usize].action;
+                    if !stopped && matches!(action, Action::Take { .. }) {
+                        begin(self, edge);
+                    }
+                }
+            }
+            _ => {}
         }
     }
 
@@ -221,6 +344,14 @@ impl<E: Event> Step<'_, E> {
         let state = &self.program.states[target.index()];
         // The way to the end is looked at with what was captured before this event.
         let accepted = state.accept.is_some_and(|guard| self.guard(guard, &run, event_epoch));
+        if accepted && !state.live && self.program.ends_alone {
+            // Most matches are told before the next event: it need not be stored for them.
+            self.store.extras.release(run.extra);
+            let run = Run { last: self.time, ..run };
+            let match_ = Completed { tail: Some(stage), ..completed(&run) };
+            self.store.scratch.completed.push(match_);
+            return;
+        }
         let head = self.link(edge, &run, stage);
         self.store.chains.release(run.head);
         let mut run = Run { state: target, head, last: self.time, ..run };
@@ -288,12 +419,12 @@ impl<E: Event> Step<'_, E> {
     }
 
     /// A match with a reference of its own to its events.
-    fn complete(&mut self, match_: Completed) {
+    pub(super) fn complete(&mut self, match_: Completed) {
         self.store.chains.retain(match_.head);
         self.store.scratch.completed.push(match_);
     }
 
-    fn give_up(&mut self, run: &Run) {
+    pub(super) fn give_up(&mut self, run: &Run) {
         self.store.chains.release(run.head);
         self.store.extras.release(run.extra);
     }
@@ -302,12 +433,10 @@ impl<E: Event> Step<'_, E> {
     fn link(&mut self, edge: &Edge, run: &Run, stage: StageId) -> u32 {
         let previous = run.head;
         let starts = self.starts(edge, run);
+        let stored = self.store_event();
         let Store { chains, scratch, .. } = &mut *self.store;
-        if self.stored == NIL {
-            self.stored = chains.keep(self.event.clone(), self.seq);
-        }
         if !self.program.may_duplicate {
-            return chains.link(self.stored, previous, stage, starts);
+            return chains.link(stored, previous, stage, starts);
         }
         // Equal captures get the same node, so that equal runs can be found.
         match scratch.made.entry((previous, stage, starts)) {
@@ -317,7 +446,7 @@ impl<E: Event> Step<'_, E> {
             }
             hashbrown::hash_map::Entry::Vacant(place) => {
                 // What is remembered here lives as long as it can be found.
-                let node = *place.insert(chains.link(self.stored, previous, stage, starts));
+                let node = *place.insert(chains.link(stored, previous, stage, starts));
                 chains.retain(node);
                 node
             }
@@ -392,13 +521,11 @@ impl<E: Event> Step<'_, E> {
         }
     }
 
-    fn update_registers(&mut self, stage: StageId, run: &Run) {
-        for (index, register) in self.program.registers.iter().enumerate() {
-            if register.stage.is_some_and(|of| of != stage) {
-                continue;
-            }
+    pub(super) fn update_registers(&mut self, stage: StageId, run: &Run) {
+        for &index in &self.program.notes[stage.index()] {
+            let register = &self.program.registers[index as usize];
             let Store { chains, extras, .. } = &mut *self.store;
-            let (value, state) = extras.register_mut(run.extra, index);
+            let (value, state) = extras.register_mut(run.extra, index as usize);
             note(&register.kind, value, state, self.event, chains);
         }
     }

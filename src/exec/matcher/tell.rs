@@ -6,7 +6,7 @@ use super::{Matcher, Store, completed};
 use crate::event::Event;
 use crate::exec::key::{Completed, KeyState};
 use crate::exec::outcome::{Captures, Outcome, OutcomeKind};
-use crate::exec::store::Chains;
+use crate::exec::store::{Chains, Extras};
 use crate::hir::{SkipStrategy, StageId};
 use crate::nfa::Program;
 use crate::time::Timestamp;
@@ -20,6 +20,10 @@ impl<E: Event> Matcher<E> {
         deadline: Timestamp,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
+        self.expire_window(store, key, deadline, sink);
+        if key.runs.is_empty() && key.completed.is_empty() && key.broken.is_none() {
+            return;
+        }
         let program = &*self.program;
         let Store { chains, extras, scratch } = store;
         if let Some(silence) = &program.silence
@@ -81,6 +85,39 @@ impl<E: Event> Matcher<E> {
         }
     }
 
+    /// Tells the only match that is complete, which ends with `last`, and drops what the skip strategy
+    /// says.
+    #[inline]
+    pub(super) fn tell_at_once(
+        &self,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        (stage, seq, event): (StageId, u64, &E),
+        sink: &mut impl FnMut(Outcome<'_, E>),
+    ) {
+        let program = &*self.program;
+        let Store { chains, extras, scratch } = store;
+        let Some(match_) = scratch.completed.pop() else { return };
+        let captures = Captures::new(chains, match_.head).and(stage, seq, event);
+        sink(Outcome {
+            kind: OutcomeKind::Match,
+            program,
+            captures,
+            start: Timestamp::from_millis(match_.start),
+            last: event.time(),
+            at: event.time(),
+            start_seq: match_.start_seq,
+            states: &[],
+        });
+        if !key.runs.is_empty()
+            && let Some(dropped) =
+                dropped_starts(&captures, &program.skip.strategy, match_.start_seq)
+        {
+            drop_runs(key, chains, extras, &dropped);
+        }
+        chains.release(match_.head);
+    }
+
     /// Tells what is complete, in order, and drops what the skip strategy says.
     pub(super) fn tell_completed(
         &self,
@@ -94,7 +131,7 @@ impl<E: Event> Matcher<E> {
         let skip = &program.skip;
         // The buffer is taken out while it is told from, and given back for its space.
         let mut new = std::mem::take(&mut scratch.completed);
-        if skip.ordered && skip.strategy != SkipStrategy::None {
+        if program.waits() {
             key.completed.append(&mut new);
             std::mem::swap(&mut key.completed, &mut new);
         }
@@ -112,8 +149,7 @@ impl<E: Event> Matcher<E> {
         let mut dropped_from = new.len();
         while told < dropped_from {
             let match_ = new[told];
-            if skip.ordered
-                && skip.strategy != SkipStrategy::None
+            if program.waits()
                 && key.runs.first().is_some_and(|oldest| oldest.start_seq < match_.start_seq)
             {
                 break;
@@ -129,15 +165,9 @@ impl<E: Event> Matcher<E> {
                 start_seq: match_.start_seq,
                 states: &[],
             });
-            if let Some(dropped) = dropped_starts(chains, &skip.strategy, &match_) {
-                key.runs.retain(|run| {
-                    if dropped.contains(&run.start_seq) {
-                        chains.release(run.head);
-                        extras.release(run.extra);
-                        return false;
-                    }
-                    true
-                });
+            let captures = Captures::new(chains, match_.head);
+            if let Some(dropped) = dropped_starts(&captures, &skip.strategy, match_.start_seq) {
+                drop_runs(key, chains, extras, &dropped);
                 let mut kept = told;
                 for i in told..dropped_from {
                     if dropped.contains(&new[i].start_seq) {
@@ -151,12 +181,29 @@ impl<E: Event> Matcher<E> {
             }
             chains.release(match_.head);
         }
-        if skip.ordered && skip.strategy != SkipStrategy::None {
+        if program.waits() {
             key.completed.extend_from_slice(&new[told..dropped_from]);
         }
         new.clear();
         scratch.completed = new;
     }
+}
+
+/// Drops the partial matches that began with an event of these numbers.
+fn drop_runs<E>(
+    key: &mut KeyState,
+    chains: &mut Chains<E>,
+    extras: &mut Extras,
+    dropped: &Range<u64>,
+) {
+    key.runs.retain(|run| {
+        let kept = !dropped.contains(&run.start_seq);
+        if !kept {
+            chains.release(run.head);
+            extras.release(run.extra);
+        }
+        kept
+    });
 }
 
 /// Whether two partial matches hold the same events. Named groups can divide the same events into
@@ -185,21 +232,17 @@ fn in_order<E>(chains: &Chains<E>, matches: &mut Vec<Completed>) {
     matches.extend(keyed.into_iter().map(|(_, match_)| match_));
 }
 
-/// What started with an event of these numbers is dropped after `match_`.
+/// What started with an event of these numbers is dropped after a match that has captured these.
 fn dropped_starts<E>(
-    chains: &Chains<E>,
+    captures: &Captures<'_, E>,
     strategy: &SkipStrategy,
-    match_: &Completed,
+    start_seq: u64,
 ) -> Option<Range<u64>> {
-    let of_stage = |stage: StageId| {
-        chains.back(match_.head).filter(move |(_, node)| node.stage == stage).map(|(id, _)| id)
-    };
-    let seq = |id: u32| chains.event(id).seq;
     match strategy {
         SkipStrategy::None => None,
-        SkipStrategy::PastLast => Some(0..seq(match_.head) + 1),
-        SkipStrategy::ToNext => Some(match_.start_seq..match_.start_seq + 1),
-        SkipStrategy::ToFirst(stage) => of_stage(*stage).last().map(|id| 0..seq(id)),
-        SkipStrategy::ToLast(stage) => of_stage(*stage).next().map(|id| 0..seq(id)),
+        SkipStrategy::PastLast => captures.latest_first().next().map(|(_, seq, _)| 0..seq + 1),
+        SkipStrategy::ToNext => Some(start_seq..start_seq + 1),
+        SkipStrategy::ToFirst(stage) => captures.first_of(*stage).map(|(_, seq, _)| 0..seq),
+        SkipStrategy::ToLast(stage) => captures.last_of(*stage).map(|(_, seq, _)| 0..seq),
     }
 }

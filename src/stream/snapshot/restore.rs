@@ -327,7 +327,7 @@ fn give_key<E: Portable>(
     let image = Image::read(&mut held.body, running.matcher.program(), held.events)
         .filter(|image| held.body.is_at_end() && image.run_count() as u64 == held.partials)
         .ok_or(RestoreError::Malformed { section: "keys" })?;
-    let state = running.store.import(image);
+    let state = running.matcher.import(&mut running.store, image);
     if state.is_idle() {
         return Ok(());
     }
@@ -374,7 +374,7 @@ struct Old<E: Event> {
 
 impl<E: Portable> Old<E> {
     fn build(builder: Builder<E>, saved: &Saved<'_, E>) -> Result<Old<E>, RestoreError> {
-        let Builder { rules: given, strategy, limits, per_key, indexed } = builder;
+        let Builder { rules: given, strategy, limits, matching, indexed } = builder;
         let own = E::schema().map(Arc::new);
         let mut declared: Vec<Arc<Schema>> =
             given.iter().filter_map(|given| given.schema.clone()).collect();
@@ -412,7 +412,7 @@ impl<E: Portable> Old<E> {
         };
         let mut started = Vec::new();
         for given in rules {
-            started.push(given.start(&schema, true, per_key)?);
+            started.push(given.start(&schema, true, matching)?);
         }
         let read: HashSet<TypeId> =
             started.iter().flat_map(|rule: &Running<E>| &rule.info.rule.types).copied().collect();
@@ -442,7 +442,7 @@ impl<E: Portable> Old<E> {
             rule.group = groups.join(&rule.info.rule);
         }
         let routes = Routes::new(&schema, &started, &groups, indexed);
-        let engine = Engine::new(schema, started, groups, routes, strategy, limits, per_key);
+        let engine = Engine::new(schema, started, groups, routes, strategy, limits, matching);
         Ok(Old { engine, places, lost, declared, new_texts })
     }
 }

@@ -1,0 +1,309 @@
+//! What an event can do in each state, decided by its type and by as few tests as possible.
+//!
+//! The transitions of a state share conditions: `a -> b` takes what is a `b` and skips what is not.
+//! Here their guards are worked out together, for each event type, into a tree that asks each
+//! condition at most once, as a lexer's table does for characters; what the type alone decides is
+//! not asked at all.
+
+use hashbrown::HashMap;
+
+use crate::hir::{Condition, ConditionId, Test};
+use crate::nfa::guard::{Guard, GuardId};
+use crate::nfa::program::{Action, Edge, Range, State, StateId, index_range};
+use crate::schema::TypeId;
+
+/// The most tests in one tree; what needs more is tested transition by transition.
+const MAX_TESTS: usize = 64;
+
+/// The most looks at guards in all, so that big automata stay quick to compile.
+const MAX_WORK: usize = 4_000_000;
+
+/// For each state and event type the tree that decides.
+#[derive(Debug, Default)]
+pub(crate) struct Decisions {
+    /// By type: its column. Types beyond have the last column, that of types no condition names.
+    columns: Box<[u32]>,
+    width: usize,
+    /// By state and column, and after the states those of what has not begun.
+    roots: Box<[u32]>,
+    nodes: Box<[Decision]>,
+    edges: Box<[u32]>,
+}
+
+/// A node of a tree.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Decision {
+    /// Whether the condition holds for the event, which is of its type.
+    Condition { condition: ConditionId, yes: u32, no: u32 },
+    /// Whether a guard on time holds.
+    Time { guard: GuardId, yes: u32, no: u32 },
+    /// The partial match stays as it is.
+    Stay,
+    /// The partial match is given up.
+    Gone,
+    /// It has one way on: the edge of this number.
+    One(u32),
+    /// Its ways on, and whether it is stopped besides.
+    Several { edges: Range, stopped: bool },
+    /// The tree would be too large: ask edge by edge.
+    Ask,
+}
+
+impl Decisions {
+    /// The column of an event type.
+    #[inline]
+    pub(crate) fn column(&self, ty: TypeId) -> usize {
+        self.columns.get(ty.index()).map_or(self.width - 1, |column| *column as usize)
+    }
+
+    /// The tree for what waits in `state`.
+    #[inline]
+    pub(crate) fn of(&self, state: StateId, column: usize) -> &Decision {
+        &self.nodes[self.roots[state.index() * self.width + column] as usize]
+    }
+
+    /// The tree for a partial match that begins with the event.
+    #[inline]
+    pub(crate) fn of_start(&self, column: usize) -> &Decision {
+        &self.nodes[self.roots[self.roots.len() - self.width + column] as usize]
+    }
+
+    #[inline]
+    pub(crate) fn node(&self, node: u32) -> &Decision {
+        &self.nodes[node as usize]
+    }
+
+    /// Whether no event can leave what waits, or begins, two ways on.
+    pub(crate) fn are_single(&self) -> bool {
+        !self.nodes.iter().any(|node| matches!(node, Decision::Several { .. } | Decision::Ask))
+    }
+
+    /// How many columns there are.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The edges of a [`Decision::Several`].
+    #[inline]
+    pub(crate) fn edges(&self, range: &Range) -> &[u32] {
+        &self.edges[index_range(range)]
+    }
+}
+
+/// What trees are made of.
+pub(super) struct Tables<'a> {
+    pub(super) conditions: &'a [Condition],
+    pub(super) guards: &'a [Guard],
+    pub(super) states: &'a [State],
+    pub(super) edges: &'a [Edge],
+    pub(super) start: StateId,
+}
+
+pub(super) fn decide(tables: &Tables<'_>) -> Decisions {
+    let mut types: Vec<TypeId> = tables.conditions.iter().filter_map(|one| one.ty).collect();
+    types.sort_unstable();
+    types.dedup();
+    let width = types.len() + 1;
+    let count = types.last().map_or(0, |last| last.index() + 1);
+    let mut columns = vec![u32::try_from(types.len()).unwrap_or(u32::MAX); count];
+    for (column, ty) in (0..).zip(&types) {
+        columns[ty.index()] = column;
+    }
+    let mut trees = Trees {
+        tables,
+        ty: None,
+        state: tables.start,
+        begins: false,
+        nodes: Vec::new(),
+        ids: HashMap::new(),
+        edges: Vec::new(),
+        lists: HashMap::new(),
+        tests: 0,
+        work: 0,
+    };
+    let mut roots = Vec::with_capacity((tables.states.len() + 1) * width);
+    let states = (0..tables.states.len()).map(|index| (StateId::new(index), false));
+    for (state, begins) in states.chain([(tables.start, true)]) {
+        for column in 0..width {
+            trees.ty = types.get(column).copied();
+            (trees.state, trees.begins, trees.tests) = (state, begins, 0);
+            let root = trees.tree(&mut Vec::new());
+            roots.push(root);
+        }
+    }
+    Decisions {
+        columns: columns.into(),
+        width,
+        roots: roots.into(),
+        nodes: trees.nodes.into(),
+        edges: trees.edges.into(),
+    }
+}
+
+/// What is known of a guard.
+enum Known {
+    True,
+    False,
+    /// Once this one is known, more is.
+    Ask(GuardId),
+}
+
+struct Trees<'a> {
+    tables: &'a Tables<'a>,
+    /// The event's type; one that no condition names where `None`.
+    ty: Option<TypeId>,
+    state: StateId,
+    /// Whether the event would be the first.
+    begins: bool,
+    nodes: Vec<Decision>,
+    ids: HashMap<Decision, u32>,
+    edges: Vec<u32>,
+    lists: HashMap<Box<[u32]>, Range>,
+    /// How many tests the tree has so far.
+    tests: usize,
+    work: usize,
+}
+
+impl Trees<'_> {
+    fn add(&mut self, node: Decision) -> u32 {
+        *self.ids.entry(node).or_insert_with_key(|node| {
+            self.nodes.push(node.clone());
+            u32::try_from(self.nodes.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// The tree where these answers are known.
+    fn tree(&mut self, known: &mut Vec<(GuardId, bool)>) -> u32 {
+        let range = index_range(&self.tables.states[self.state.index()].edges);
+        let mut open = Vec::new();
+        let mut stopped = false;
+        for index in range {
+            let edge = &self.tables.edges[index];
+            if self.begins && !matches!(edge.action, Action::Take { .. } | Action::Stop) {
+                continue;
+            }
+            match self.look(edge.guard, known) {
+                Known::False => {}
+                Known::True if edge.action == Action::Stop => stopped = true,
+                Known::True => open.push(u32::try_from(index).unwrap_or(u32::MAX)),
+                Known::Ask(guard) => {
+                    self.tests += 1;
+                    if self.tests > MAX_TESTS || self.work > MAX_WORK {
+                        return self.add(Decision::Ask);
+                    }
+                    let mut answer = |answer| {
+                        known.push((guard, answer));
+                        let tree = self.tree(known);
+                        known.pop();
+                        tree
+                    };
+                    let (yes, no) = (answer(true), answer(false));
+                    if yes == no {
+                        return yes;
+                    }
+                    return self.add(match self.tables.guards[guard.index()] {
+                        Guard::Condition(condition) => Decision::Condition { condition, yes, no },
+                        _ => Decision::Time { guard, yes, no },
+                    });
+                }
+            }
+        }
+        let node = self.leaf(open, stopped);
+        self.add(node)
+    }
+
+    fn leaf(&mut self, mut open: Vec<u32>, stopped: bool) -> Decision {
+        if stopped {
+            // Nothing is left but what the event completes.
+            open.retain(|edge| match self.tables.edges[*edge as usize].action {
+                Action::Take { target, .. } => self.tables.states[target.index()].accept.is_some(),
+                Action::Complete => true,
+                Action::Ignore { .. } | Action::Stop => false,
+            });
+        }
+        let settles = !self.begins && self.tables.states[self.state.index()].settles;
+        match open[..] {
+            _ if stopped && self.begins => Decision::Gone,
+            [] if stopped || !settles => Decision::Gone,
+            [one] if !stopped => {
+                let edge = &self.tables.edges[one as usize];
+                let stays = edge.action == Action::Ignore { target: self.state };
+                if stays && edge.clocks.is_empty() {
+                    Decision::Stay
+                } else if settles {
+                    self.several(&open, false)
+                } else {
+                    Decision::One(one)
+                }
+            }
+            _ => self.several(&open, stopped),
+        }
+    }
+
+    fn several(&mut self, open: &[u32], stopped: bool) -> Decision {
+        let place = |index| u32::try_from(index).unwrap_or(u32::MAX);
+        let range = self.lists.entry(open.into()).or_insert_with(|| {
+            let start = self.edges.len();
+            self.edges.extend_from_slice(open);
+            place(start)..place(start + open.len())
+        });
+        Decision::Several { edges: range.clone(), stopped }
+    }
+
+    /// What the type and the answers say of a guard.
+    fn look(&mut self, guard: GuardId, known: &[(GuardId, bool)]) -> Known {
+        self.work += 1;
+        match &self.tables.guards[guard.index()] {
+            Guard::True => Known::True,
+            Guard::False => Known::False,
+            Guard::Not(inner) => match self.look(*inner, known) {
+                Known::True => Known::False,
+                Known::False => Known::True,
+                ask @ Known::Ask(_) => ask,
+            },
+            Guard::And(parts) => {
+                let mut all = Known::True;
+                for &part in parts {
+                    match self.look(part, known) {
+                        Known::False => return Known::False,
+                        ask @ Known::Ask(_) if matches!(all, Known::True) => all = ask,
+                        _ => {}
+                    }
+                }
+                all
+            }
+            Guard::Or(parts) => {
+                let mut any = Known::False;
+                for &part in parts {
+                    match self.look(part, known) {
+                        Known::True => return Known::True,
+                        ask @ Known::Ask(_) if matches!(any, Known::False) => any = ask,
+                        _ => {}
+                    }
+                }
+                any
+            }
+            Guard::Condition(condition) => {
+                let condition = &self.tables.conditions[condition.index()];
+                if condition.ty.is_some() && condition.ty != self.ty {
+                    return Known::False;
+                }
+                if matches!(condition.test, Test::True) {
+                    return Known::True;
+                }
+                Self::answer(guard, known)
+            }
+            Guard::Gap { .. } | Guard::Within { .. } | Guard::Sooner { .. } | Guard::IsSet(_) => {
+                Self::answer(guard, known)
+            }
+        }
+    }
+
+    fn answer(guard: GuardId, known: &[(GuardId, bool)]) -> Known {
+        match known.iter().find(|(of, _)| *of == guard) {
+            Some((_, true)) => Known::True,
+            Some((_, false)) => Known::False,
+            None => Known::Ask(guard),
+        }
+    }
+}

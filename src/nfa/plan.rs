@@ -1,0 +1,206 @@
+//! Which strategy matches a pattern: decided by the shape of its automaton, not of its text.
+
+use std::fmt;
+
+use crate::hir::{SkipStrategy, StageId};
+use crate::nfa::decide::Decision;
+use crate::nfa::guard::Guard;
+use crate::nfa::program::{Action, Program, StateId};
+
+/// How a pattern is matched. All strategies tell the same; they differ in what an event costs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Strategy {
+    /// Each partial match is a run through the automaton: what every pattern can be matched with.
+    General,
+    /// No event leaves a partial match more than one way on: each is moved where it is, and shares
+    /// nothing with others.
+    SingleWay,
+    /// The pattern is the same event so many times. A key holds the last of them in a queue, and
+    /// every event in it is the start of a partial match: an event costs the same however many are
+    /// counted.
+    ///
+    /// After the counting sets of Turonova et al., "Regex Matching with Counting-Set Automata",
+    /// OOPSLA 2020.
+    CountingWindow {
+        /// How many events make a match.
+        count: usize,
+    },
+}
+
+impl fmt::Display for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Strategy::General => f.write_str("general"),
+            Strategy::SingleWay => f.write_str("single way"),
+            Strategy::CountingWindow { count } => write!(f, "counting window of {count}"),
+        }
+    }
+}
+
+/// The strategy with what it needs to know.
+#[derive(Clone, Debug)]
+pub(crate) enum Plan {
+    /// With the reason, in words.
+    General(&'static str),
+    SingleWay,
+    Window(Window),
+}
+
+/// What a counting window needs to know.
+#[derive(Clone, Debug)]
+pub(crate) struct Window {
+    /// What the events of a match are captured as, in order.
+    pub(crate) stages: Box<[StageId]>,
+    /// Where a partial match waits that has captured one event, two, and so on.
+    pub(crate) states: Box<[StateId]>,
+}
+
+impl Program {
+    /// The strategy that the shape of the automaton allows.
+    pub fn strategy(&self) -> Strategy {
+        match &self.plan {
+            Plan::General(_) => Strategy::General,
+            Plan::SingleWay => Strategy::SingleWay,
+            Plan::Window(window) => Strategy::CountingWindow { count: window.stages.len() },
+        }
+    }
+
+    /// Why it is matched in the general way, in words; `None` where it is not.
+    pub fn why_general(&self) -> Option<&'static str> {
+        match self.plan {
+            Plan::General(reason) => Some(reason),
+            Plan::SingleWay | Plan::Window(_) => None,
+        }
+    }
+
+    /// What a counting window needs, where the pattern is one.
+    #[inline]
+    pub(crate) fn window(&self) -> Option<&Window> {
+        match &self.plan {
+            Plan::Window(window) => Some(window),
+            Plan::General(_) | Plan::SingleWay => None,
+        }
+    }
+
+    /// Whether no event leaves a partial match more than one way on.
+    #[inline]
+    pub(crate) fn is_single_way(&self) -> bool {
+        !matches!(self.plan, Plan::General(_))
+    }
+
+    pub(super) fn plan(&self) -> Plan {
+        match (self.as_single(), self.as_window()) {
+            (Err(reason), _) => Plan::General(reason),
+            (Ok(()), Some(window)) => Plan::Window(window),
+            (Ok(()), None) => Plan::SingleWay,
+        }
+    }
+
+    /// Whether no event leaves a partial match more than one way on, and if not, why.
+    fn as_single(&self) -> Result<(), &'static str> {
+        if !self.decisions.are_single() {
+            return Err("an event can leave a partial match more than one way on");
+        }
+        if self.states.iter().any(|state| state.settles) {
+            return Err("a loop at its end is told when it can grow no more");
+        }
+        if self.may_duplicate {
+            return Err("two partial matches can come to hold the same events");
+        }
+        if !self.ends_alone {
+            return Err("its groups have names, or an event says how long a match may take");
+        }
+        if self.silence.is_some() {
+            return Err("it begins with a `not`");
+        }
+        if self.clocks > 0 || !self.bounds.is_empty() || !self.lengths.is_empty() {
+            return Err("it has bounds on time besides one `within` over all");
+        }
+        Ok(())
+    }
+
+    /// What a counting window needs, if the pattern, which has a single way, is one.
+    fn as_window(&self) -> Option<Window> {
+        let no_past = self.registers.is_empty() && !self.correlated.contains(&true);
+        if !no_past || self.waits() {
+            return None;
+        }
+        let (mut stages, mut states) = (Vec::new(), Vec::new());
+        let mut next = self.take_of(self.start, true)?;
+        loop {
+            let (stage, target) = next;
+            stages.push(stage);
+            let state = &self.states[target.index()];
+            if state.settles || state.accepts_at_deadline {
+                return None;
+            }
+            match state.accept {
+                None => {}
+                Some(guard) if self.guards[guard.index()] == Guard::True && !state.live => break,
+                Some(_) => return None,
+            }
+            // A loop without end never comes to where a match is complete.
+            if !state.live || states.len() > self.states.len() {
+                return None;
+            }
+            states.push(target);
+            next = self.take_of(target, false)?;
+        }
+        for column in 0..self.decisions.width() {
+            let start = self.decisions.of_start(column);
+            let mut reference = None;
+            for &state in &states {
+                let tree = self.decisions.of(state, column);
+                let reference = *reference.get_or_insert(tree);
+                if !self.is_alike(start, tree, true) || !self.is_alike(reference, tree, false) {
+                    return None;
+                }
+            }
+        }
+        if matches!(self.skip.strategy, SkipStrategy::ToFirst(_) | SkipStrategy::ToLast(_))
+            && stages.iter().any(|stage| *stage != stages[0])
+        {
+            return None;
+        }
+        Some(Window { stages: stages.into(), states: states.into() })
+    }
+
+    /// The one thing that can be taken in a state, if there is just one.
+    fn take_of(&self, state: StateId, begins: bool) -> Option<(StageId, StateId)> {
+        let mut takes = self.edges(state).iter().filter_map(|edge| match edge.action {
+            Action::Take { stage, target } if edge.clocks.is_empty() => Some(Ok((stage, target))),
+            Action::Ignore { target } if begins || target == state => None,
+            _ => Some(Err(())),
+        });
+        match (takes.next(), takes.next()) {
+            (Some(Ok(take)), None) => Some(take),
+            _ => None,
+        }
+    }
+
+    /// Whether two trees ask the same and take in the same cases. What they do elsewhere is the same,
+    /// too, except that nothing stays where nothing has begun.
+    fn is_alike(&self, one: &Decision, other: &Decision, begins: bool) -> bool {
+        use Decision::{Condition, Gone, One, Stay};
+        match (one, other) {
+            (One(a), One(b)) => {
+                let takes =
+                    |edge: &u32| matches!(self.edges[*edge as usize].action, Action::Take { .. });
+                takes(a) && takes(b)
+            }
+            (Stay, Stay) | (Gone, Gone) => true,
+            (Gone, Stay) => begins,
+            (
+                Condition { condition: a, yes: yes_a, no: no_a },
+                Condition { condition: b, yes: yes_b, no: no_b },
+            ) => {
+                let node = |node: &u32| self.decisions.node(*node);
+                a == b
+                    && self.is_alike(node(yes_a), node(yes_b), begins)
+                    && self.is_alike(node(no_a), node(no_b), begins)
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Conditions that compare a field: tested without a walk over an expression.
+
+use crate::hir::eval::Relation;
+use crate::hir::expr::{BinaryOp, FieldRef};
+use crate::hir::{Condition, Expr, Test};
+use crate::nfa::registers::{Register, RegisterKind};
+use crate::schema::FieldId;
+use crate::value::Value;
+
+/// What a condition compares, where that is all that it does.
+pub(crate) type Quick = Box<[Comparison]>;
+
+/// A field of the event beside something that is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Comparison {
+    pub(crate) field: FieldId,
+    pub(crate) relation: Relation,
+    pub(crate) with: Operand,
+}
+
+/// What a field is compared with.
+#[derive(Clone, Debug)]
+pub(crate) enum Operand {
+    Literal(Value),
+    /// A register that is null while nothing was captured.
+    Register(usize),
+}
+
+/// The comparisons that all have to hold; `None` where a condition asks for anything else.
+pub(super) fn quick(condition: &Condition, registers: &[Register]) -> Option<Quick> {
+    let mut comparisons = Vec::new();
+    let mut add = |test: &Test| match test {
+        Test::Expr(expr) => compare(expr, registers, &mut comparisons),
+        Test::True => Some(()),
+        Test::Host { .. } | Test::All(_) => None,
+    };
+    match &condition.test {
+        Test::All(tests) => tests.iter().try_for_each(&mut add)?,
+        test => add(test)?,
+    }
+    (!comparisons.is_empty()).then(|| comparisons.into())
+}
+
+fn compare(expr: &Expr, registers: &[Register], out: &mut Vec<Comparison>) -> Option<()> {
+    let Expr::Binary(op, a, b) = expr else { return None };
+    if *op == BinaryOp::And {
+        compare(a, registers, out)?;
+        return compare(b, registers, out);
+    }
+    let relation = Relation::of(*op)?;
+    let (field, other, relation) = match (&**a, &**b) {
+        (Expr::Field(FieldRef::Declared(field)), other) => (*field, other, relation),
+        (other, Expr::Field(FieldRef::Declared(field))) => (*field, other, relation.flipped()?),
+        _ => return None,
+    };
+    let with = match other {
+        Expr::Literal(value) => Operand::Literal(value.clone()),
+        Expr::Register(index) => match registers[*index].kind {
+            RegisterKind::First(_) | RegisterKind::Last(_) => Operand::Register(*index),
+            RegisterKind::Aggregate(_) => return None,
+        },
+        _ => return None,
+    };
+    out.push(Comparison { field, relation, with });
+    Some(())
+}
