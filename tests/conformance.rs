@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::{fs, iter};
 
-use kleene_test::engine::{Engine, MatcherEngine, ReferenceEngine, TextEngine};
+use kleene_test::engine::{Engine, GeneralEngine, MatcherEngine, ReferenceEngine, TextEngine};
 use kleene_test::format::Case;
 use kleene_test::judge::{self, Odd, Verdict};
 use kleene_test::{convert, format};
@@ -58,6 +58,7 @@ fn the_reference_agrees_with_the_record() {
 #[test]
 fn the_matcher_agrees_with_the_record() {
     agrees_with_the_record(&MatcherEngine);
+    agrees_with_the_record(&GeneralEngine);
 }
 
 /// The cases that the language has words for, through the parser and the checker. It refuses some

@@ -2,7 +2,7 @@
 
 use kleene::exec::reference::Reference;
 use kleene::{Event as _, Record, Timestamp};
-use kleene_test::engine::{Engine as _, MatcherEngine, Session, TextEngine};
+use kleene_test::engine::{Engine as _, GeneralEngine, MatcherEngine, Session, TextEngine};
 use kleene_test::random::{self, Built};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -36,16 +36,22 @@ proptest! {
         let mut reference = Reference::<Record>::new(&pattern.0, Vec::new())
             .map_err(|error| TestCaseError::fail(error.to_string()))?;
         let Some(mut matcher) = matcher(&pattern)? else { return Ok(()) };
+        let mut general = GeneralEngine.start(&pattern.0).map_err(TestCaseError::fail)?;
         for (number, event) in events.0.iter().enumerate() {
             let expected = reference.advance(event.time());
+            let told = general.advance(event.time());
+            prop_assert_eq!(&told, &expected, "general, time, event {}", number);
             prop_assert_eq!(matcher.advance(event.time()), expected, "time, event {}", number);
             let expected = Session::push(&mut reference, event);
+            prop_assert_eq!(&general.push(event), &expected, "general, event {}", number);
             prop_assert_eq!(matcher.push(event), expected, "event {}", number);
             if reference.partial_count() > MOST_PARTIALS {
                 break;
             }
         }
-        prop_assert_eq!(matcher.finish(), reference.finish(), "the end");
+        let expected = reference.finish();
+        prop_assert_eq!(&general.finish(), &expected, "general, the end");
+        prop_assert_eq!(matcher.finish(), expected, "the end");
     }
 
     #[test]

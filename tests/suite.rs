@@ -11,7 +11,9 @@ use kleene::hir::expr::FieldRef;
 use kleene::hir::{Rule, TestBlock};
 use kleene::testing::{self, TEST_START, TestStep};
 use kleene::{Engine, Event as _, Match, Record, RuleSet, Sink, Timeout, Timestamp, Value};
-use kleene_test::engine::{Engine as Matcher, MatcherEngine, ReferenceEngine, Session};
+use kleene_test::engine::{
+    Engine as Matcher, GeneralEngine, MatcherEngine, ReferenceEngine, Session,
+};
 use kleene_test::files::rule_files;
 
 /// The rule files of a folder and those in it, sorted.
@@ -58,7 +60,7 @@ type Steps = Vec<(Timestamp, Option<Record>)>;
 fn compare(rules: &RuleSet, rule: &Rule, steps: &Steps) -> (usize, String) {
     // What is kept quiet, and what gives way, only the engine knows.
     let rule = &Rule { suppress: None, limit: None, ..rule.clone() };
-    let matchers: [&dyn Matcher; 2] = [&ReferenceEngine, &MatcherEngine];
+    let matchers: [&dyn Matcher; 3] = [&ReferenceEngine, &MatcherEngine, &GeneralEngine];
     let engine = by_engine(rules, rule, steps);
     let mut wrong = String::new();
     for matcher in matchers {

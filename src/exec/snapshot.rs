@@ -286,8 +286,7 @@ impl<E: Event> Image<&E> {
         }
         put_len(out, self.completed.len());
         self.completed.iter().for_each(|head| put_u64(out, u64::from(*head)));
-        out.push(u8::from(self.counted));
-        out.push(u8::from(self.broken.is_some()));
+        out.push(u8::from(self.broken.is_some()) | u8::from(self.counted) << 1);
         if let Some(broken) = self.broken {
             put_i64(out, broken);
         }
@@ -334,11 +333,12 @@ impl<E: Event> Image<E> {
             }
             image.completed.push(head);
         }
-        image.counted = reader.bool()?;
-        if image.counted && !image.is_queue(program) {
+        let flags = reader.u8()?;
+        image.counted = flags & 2 != 0;
+        if flags > 3 || image.counted && !image.is_queue(program) {
             return None;
         }
-        if reader.bool()? {
+        if flags & 1 != 0 {
             program.silence?;
             image.broken = Some(reader.i64()?);
         }

@@ -75,6 +75,23 @@ impl Engine for MatcherEngine {
     }
 }
 
+/// [`Matcher`] with the general strategy, whatever the pattern.
+#[derive(Clone, Copy, Debug)]
+pub struct GeneralEngine;
+
+impl Engine for GeneralEngine {
+    fn name(&self) -> &'static str {
+        "matcher, general strategy"
+    }
+
+    fn start(&self, pattern: &Pattern) -> Result<Box<dyn Session>, String> {
+        let matcher = Matcher::new(pattern, Vec::new()).map_err(|error| error.to_string())?;
+        let matcher = matcher.generalized();
+        let store = matcher.create_store();
+        Ok(Box::new(MatcherSession { matcher, store, key: KeyState::default(), seq: 0 }))
+    }
+}
+
 #[derive(Debug)]
 struct MatcherSession {
     matcher: Matcher<Record>,

@@ -1,0 +1,97 @@
+//! Which strategy the planner picks, and that it makes no difference to what is told.
+
+#[path = "../benches/workloads/mod.rs"]
+mod suite;
+
+use kleene::nfa::{Program, Strategy};
+use kleene::{Engine, Output, Record, RuleSet};
+use suite::{WORKLOADS, Workload};
+
+const EVENTS: &str = "event a { at: time, k: int, v: int }
+event b { at: time, k: int, v: int }
+event c { at: time, k: int, v: int }
+";
+
+/// The program of the only rule, whose body this is.
+fn program(body: &str) -> Program {
+    let text = format!("{EVENTS}rule r {{ key k {body} }}");
+    let rules = RuleSet::parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    Program::new(&rules.rules()[0].pattern).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn the_planner_picks_by_the_shape_of_the_pattern() {
+    let window = |count| Strategy::CountingWindow { count };
+    for (body, strategy) in [
+        ("match a{3} within 1m", window(3)),
+        ("match a{3}", window(3)),
+        ("match a[v > 1]{30} as h within 1m skip none", window(30)),
+        ("from * match a{3 next} within 1m", window(3)),
+        ("match a[v > 1]{3 next} within 1m", window(3)),
+        ("match a{2} as x within 1m skip to last x", window(2)),
+        ("match a[v > 1] within 1m", window(1)),
+        ("match a -> b within 1m", Strategy::SingleWay),
+        ("match a -> b[v == a.v] -> c within 1m skip none", Strategy::SingleWay),
+        ("match a -> next b{1.. next greedy} -> next c within 1m", Strategy::SingleWay),
+        ("match a -> not b -> c within 1m", Strategy::SingleWay),
+        ("match a{3} -> b within 1m", Strategy::SingleWay),
+        ("match a{3 any} within 1m", Strategy::General),
+        ("match a -> any b within 1m", Strategy::General),
+        ("match a[v > 1]{2} -> any b within 1m skip none", Strategy::General),
+        ("match a{2..4} within 1m", Strategy::SingleWay),
+        ("match a -> b -> not c within 1m", Strategy::SingleWay),
+        ("match a -> not c for 10s within 1m", Strategy::General),
+        ("match (a -> b){2} as r -> c[v > count(r)] within 1m", Strategy::General),
+        ("match a and b within 1m", Strategy::General),
+    ] {
+        let program = program(body);
+        assert_eq!(program.strategy(), strategy, "{body}: {:?}", program.why_general());
+        assert_eq!(program.why_general().is_some(), strategy == Strategy::General, "{body}");
+    }
+}
+
+#[test]
+fn the_planner_knows_the_workloads() {
+    let strategies = WORKLOADS.map(|workload| {
+        let rules = workload.rule_set(1);
+        Program::new(&rules.rules()[0].pattern).expect("it is within the limits").strategy()
+    });
+    let window = |count| Strategy::CountingWindow { count };
+    assert_eq!(
+        strategies,
+        [
+            Strategy::SingleWay,
+            window(3),
+            window(5),
+            window(30),
+            Strategy::SingleWay,
+            Strategy::SingleWay,
+            Strategy::General,
+            Strategy::SingleWay,
+        ]
+    );
+}
+
+/// What is told of a generated stream.
+fn told(workload: &Workload, rules: &RuleSet, general: bool, seed: u64) -> Vec<String> {
+    let events = workload.generate(rules.schema(), 1500, seed);
+    let builder = workload.builder(rules.clone()).sorted();
+    let builder = if general { builder.general_strategy() } else { builder };
+    let mut engine: Engine<Record> = builder.build().expect("the rules fit");
+    let mut told: Vec<Output<Record>> = Vec::new();
+    engine.push_batch(&events, &mut told).expect("no limit is reached");
+    engine.finish(&mut told);
+    told.iter().map(|output| format!("{output:?}")).collect()
+}
+
+#[test]
+fn every_strategy_tells_the_same() {
+    for workload in WORKLOADS.iter().filter(|workload| workload.id != "W7") {
+        let rules = workload.rule_set(5);
+        for seed in 0..3 {
+            let general = told(workload, &rules, true, seed);
+            assert_eq!(told(workload, &rules, false, seed), general, "{} {seed}", workload.id);
+            assert!(!general.is_empty(), "{} {seed}", workload.id);
+        }
+    }
+}
