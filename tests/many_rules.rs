@@ -316,3 +316,43 @@ fn a_slot_is_left_as_soon_as_no_rule_holds_anything() {
     engine.finish(&mut told);
     assert_eq!((engine.stats().keys, engine.stats().matches), (0, 40));
 }
+
+#[test]
+fn partial_matches_go_on_where_rules_get_other_neighbours() {
+    let by_n = "rule by_n { key k { a: k, b: n } match a -> b within 1h }";
+    let by_k = "rule by_k { key k { a: k, b: k } match a -> b within 1h }";
+    let twice = "rule twice { key k match c -> c within 1h }";
+    // The first two cannot share their keys; the third does with whichever comes first.
+    let sets =
+        [[by_n, by_k, twice], [by_k, by_n, twice], [twice, by_k, by_n]].map(|rules| rules.concat());
+    let two = [by_k, twice].concat();
+    for before in sets.iter().chain([&two]) {
+        for after in sets.iter().chain([&two]) {
+            let load = |text: &str| RuleSet::parse(&format!("{TYPES}{text}")).expect("it is right");
+            let row = |ty, key| Row {
+                ty,
+                key: Some(key),
+                number: Some(7),
+                float: None,
+                flags: 0,
+                gap: 1,
+            };
+            let rows =
+                [row("a", 7), row("c", 7), row("c", 1), row("c", 7), row("b", 7), row("c", 1)];
+            let events = records(&rows, &load(before));
+            let mut engine =
+                Engine::builder().rules(load(before)).build().expect("they can be run");
+            let mut told = Vec::new();
+            push(&mut engine, &events[..3], &mut told);
+            assert_eq!(told.len(), 0);
+            engine.replace_rules(&load(after)).expect("they can be run");
+            let both = usize::from(before.contains("by_n") && after.contains("by_n"));
+            assert_eq!(engine.stats().keys, 3 + both as u64, "{before} then {after}");
+            push(&mut engine, &events[3..], &mut told);
+            assert_eq!(told.len(), 3 + both, "{before} then {after}");
+            assert_eq!(engine.stats().keys, 0);
+            engine.finish(&mut told);
+            assert_eq!(told.len(), 3 + both);
+        }
+    }
+}
