@@ -44,15 +44,15 @@ fn complete<E: Event>(
     lost: &[Option<Lost>],
 ) {
     let told = std::mem::take(&mut replacement.rules);
-    let mut told: Vec<Option<RuleChange>> = told.into_iter().map(Some).collect();
-    let mut left: Vec<bool> = vec![true; saved.len()];
+    let mut told_of = ByName::new(told.iter().map(|change| &change.rule));
+    let mut old_of = ByName::new(saved.iter().map(|rule| &rule.name));
     let partials = partials(engine);
     for (index, running) in engine.rules.iter().enumerate() {
         let rule = &running.info.rule;
-        let old = (0..saved.len()).find(|&old| left[old] && saved[old].name == rule.name);
-        let mut change = told
-            .iter_mut()
-            .find_map(|change| change.take_if(|change| change.rule == rule.name))
+        let old = old_of.take(&rule.name);
+        let mut change = told_of
+            .take(&rule.name)
+            .map(|place| told[place].clone())
             .unwrap_or_else(|| RuleChange {
                 rule: rule.name.clone(),
                 verdict: if old.is_some() { Verdict::Unchanged } else { Verdict::Added },
@@ -61,19 +61,16 @@ fn complete<E: Event>(
                 kept: partials[index],
                 dropped: 0,
             });
-        if let Some(old) = old {
-            left[old] = false;
-            if let Some(lost) = &lost[old] {
-                change.verdict = Verdict::Reset(lost.reason.clone());
-                change.old_version = Some(saved[old].version);
-                change.dropped = lost.partials;
-            }
+        if let Some((old, lost)) = old.and_then(|old| Some((old, lost[old].as_ref()?))) {
+            change.verdict = Verdict::Reset(lost.reason.clone());
+            change.old_version = Some(saved[old].version);
+            change.dropped = lost.partials;
         }
         replacement.rules.push(change);
     }
-    for (old, _) in left.iter().enumerate().filter(|(_, left)| **left) {
+    for old in old_of.left() {
         let SavedRule { name, version, .. } = &saved[old];
-        let known = told.iter_mut().find_map(|change| change.take_if(|one| one.rule == *name));
+        let known = told_of.take(name).map(|place| told[place].clone());
         replacement.rules.push(known.unwrap_or_else(|| RuleChange {
             rule: name.clone(),
             verdict: Verdict::Removed,
@@ -82,6 +79,37 @@ fn complete<E: Event>(
             kept: 0,
             dropped: lost[old].as_ref().map_or(0, |lost| lost.partials),
         }));
+    }
+}
+
+/// The places of things by their names, each to be taken once, the first first.
+struct ByName<'a> {
+    /// From the last to the first.
+    places: HashMap<&'a str, Vec<usize>>,
+}
+
+impl<'a> ByName<'a> {
+    fn new(names: impl DoubleEndedIterator<Item = &'a Arc<str>> + ExactSizeIterator) -> ByName<'a> {
+        let mut places: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (place, name) in names.enumerate().rev() {
+            places.entry(name).or_default().push(place);
+        }
+        ByName { places }
+    }
+
+    fn first(&self, name: &str) -> Option<usize> {
+        self.places.get(name)?.last().copied()
+    }
+
+    fn take(&mut self, name: &str) -> Option<usize> {
+        self.places.get_mut(name)?.pop()
+    }
+
+    /// What was not taken, in order.
+    fn left(&self) -> Vec<usize> {
+        let mut left: Vec<usize> = self.places.values().flatten().copied().collect();
+        left.sort_unstable();
+        left
     }
 }
 
@@ -420,17 +448,13 @@ impl<E: Portable> Old<E> {
             rule.link(&read)?;
         }
         let mut places = Vec::new();
-        let mut taken = vec![false; started.len()];
+        let mut by_name = ByName::new(started.iter().map(|rule| &rule.info.rule.name));
         for (saved, lost) in saved.rules.iter().zip(&mut lost) {
-            let is_it = |place: &usize| {
-                let rule = &started[*place].info.rule;
-                !taken[*place] && rule.name == saved.name
-            };
-            let place = (0..started.len()).find(is_it);
+            let place = by_name.first(&saved.name);
             let misfit = place.and_then(|place| misfit(&started[place], saved));
             let place = place.filter(|_| lost.is_none() && misfit.is_none());
-            if let Some(place) = place {
-                taken[place] = true;
+            if place.is_some() {
+                by_name.take(&saved.name);
             } else if lost.is_none() {
                 let reason = misfit.unwrap_or("it is there no more");
                 *lost = Some(Lost { reason: String::from(reason), partials: 0 });
