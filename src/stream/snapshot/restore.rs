@@ -50,17 +50,17 @@ fn complete<E: Event>(
     for (index, running) in engine.rules.iter().enumerate() {
         let rule = &running.info.rule;
         let old = old_of.take(&rule.name);
-        let mut change = told_of
-            .take(&rule.name)
-            .map(|place| told[place].clone())
-            .unwrap_or_else(|| RuleChange {
+        let mut change = match told_of.take(&rule.name) {
+            Some(place) => told[place].clone(),
+            None => RuleChange {
                 rule: rule.name.clone(),
                 verdict: if old.is_some() { Verdict::Unchanged } else { Verdict::Added },
                 old_version: old.map(|old| saved[old].version),
                 new_version: Some(rule.version),
                 kept: partials[index],
                 dropped: 0,
-            });
+            },
+        };
         if let Some((old, lost)) = old.and_then(|old| Some((old, lost[old].as_ref()?))) {
             change.verdict = Verdict::Reset(lost.reason.clone());
             change.old_version = Some(saved[old].version);
@@ -70,15 +70,17 @@ fn complete<E: Event>(
     }
     for old in old_of.left() {
         let SavedRule { name, version, .. } = &saved[old];
-        let known = told_of.take(name).map(|place| told[place].clone());
-        replacement.rules.push(known.unwrap_or_else(|| RuleChange {
-            rule: name.clone(),
-            verdict: Verdict::Removed,
-            old_version: Some(*version),
-            new_version: None,
-            kept: 0,
-            dropped: lost[old].as_ref().map_or(0, |lost| lost.partials),
-        }));
+        replacement.rules.push(match told_of.take(name) {
+            Some(place) => told[place].clone(),
+            None => RuleChange {
+                rule: name.clone(),
+                verdict: Verdict::Removed,
+                old_version: Some(*version),
+                new_version: None,
+                kept: 0,
+                dropped: lost[old].as_ref().map_or(0, |lost| lost.partials),
+            },
+        });
     }
 }
 
@@ -447,20 +449,7 @@ impl<E: Portable> Old<E> {
         for rule in &mut started {
             rule.link(&read)?;
         }
-        let mut places = Vec::new();
-        let mut by_name = ByName::new(started.iter().map(|rule| &rule.info.rule.name));
-        for (saved, lost) in saved.rules.iter().zip(&mut lost) {
-            let place = by_name.first(&saved.name);
-            let misfit = place.and_then(|place| misfit(&started[place], saved));
-            let place = place.filter(|_| lost.is_none() && misfit.is_none());
-            if place.is_some() {
-                by_name.take(&saved.name);
-            } else if lost.is_none() {
-                let reason = misfit.unwrap_or("it is there no more");
-                *lost = Some(Lost { reason: String::from(reason), partials: 0 });
-            }
-            places.push(place);
-        }
+        let places = places(&started, &saved.rules, &mut lost);
         let mut groups = Groups::default();
         for rule in &mut started {
             rule.group = groups.join(&rule.info.rule);
@@ -469,6 +458,29 @@ impl<E: Portable> Old<E> {
         let engine = Engine::new(schema, started, groups, routes, strategy, limits, matching);
         Ok(Old { engine, places, lost, declared, new_texts })
     }
+}
+
+/// By saved rule: the place of the one that goes on as it; where there is none, `lost` says why.
+fn places<E: Event>(
+    started: &[Running<E>],
+    saved: &[SavedRule],
+    lost: &mut [Option<Lost>],
+) -> Vec<Option<usize>> {
+    let mut places = Vec::new();
+    let mut by_name = ByName::new(started.iter().map(|rule| &rule.info.rule.name));
+    for (saved, lost) in saved.iter().zip(lost) {
+        let place = by_name.first(&saved.name);
+        let misfit = place.and_then(|place| misfit(&started[place], saved));
+        let place = place.filter(|_| lost.is_none() && misfit.is_none());
+        if place.is_some() {
+            by_name.take(&saved.name);
+        } else if lost.is_none() {
+            let reason = misfit.unwrap_or("it is there no more");
+            *lost = Some(Lost { reason: String::from(reason), partials: 0 });
+        }
+        places.push(place);
+    }
+    places
 }
 
 /// Why a rule cannot hold what a saved one of its name held.

@@ -98,7 +98,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
         }
     }
     if matches!(stop, Stop::End | Stop::Interrupted)
-        && let Err(error) = current.keep(&feed, &engine, &mut outlets, &counts)
+        && let Err(error) = current.keep(&feed, &mut engine, &mut outlets, &counts)
     {
         stop = Stop::Failed(error);
     }
@@ -186,7 +186,7 @@ impl Current<'_> {
     fn keep(
         &mut self,
         feed: &Feed,
-        engine: &Engine<Record>,
+        engine: &mut Engine<Record>,
         outlets: &mut Outlets,
         counts: &Counts,
     ) -> Result<()> {
@@ -196,14 +196,8 @@ impl Current<'_> {
         if outlets.output.has_failed() || outlets.rejects.has_failed() {
             return Ok(());
         }
-        state.keep(Moment {
-            position: feed.position(),
-            output,
-            rejects,
-            counts,
-            is_finished: engine.is_finished(),
-            snapshot: engine.snapshot(),
-        })
+        let position = feed.position();
+        state.keep(&Moment { position, output, rejects, counts }, engine)
     }
 
     fn replace(
@@ -253,7 +247,7 @@ fn build(args: &RunArgs, loaded: &Loaded, from: Option<&Resumed>) -> Result<Engi
     let builder = builder(args, loaded);
     let Some(from) = from else { return Ok(builder.build()?) };
     let (engine, replacement) = builder
-        .restore(&[&from.snapshot])
+        .restore(&from.snapshots.iter().map(Vec::as_slice).collect::<Vec<_>>())
         .context("the state cannot be gone on from (to start anew, remove its directory)")?;
     if !args.quiet {
         let Position { offset, line } = from.position;

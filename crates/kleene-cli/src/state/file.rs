@@ -1,8 +1,9 @@
 //! A checkpoint as a file: a line of text that says what it is, a line of JSON that people can read,
-//! the snapshot of the engine, a checksum.
+//! the snapshot of the engine, a checksum. Most hold only what has changed since the one before, and
+//! mean something together with it.
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -10,16 +11,19 @@ use serde_json::Value;
 
 const MAGIC: &[u8] = b"kleene checkpoint 1\n";
 
-/// How many checkpoints are kept.
+/// How many checkpoints are kept that are whole, each with those that follow it.
 const KEPT: usize = 3;
+
+/// How many may follow one that is whole.
+const FOLLOWING: usize = 20;
 
 /// What a checkpoint holds.
 #[derive(Debug)]
 pub(super) struct Checkpoint {
     /// Everything but the engine.
     pub(super) head: Value,
-    /// The engine.
-    pub(super) snapshot: Vec<u8>,
+    /// The engine: a whole snapshot, and the changes that follow it.
+    pub(super) snapshots: Vec<Vec<u8>>,
 }
 
 /// The directory that checkpoints are in. Nobody else writes there while this exists.
@@ -30,6 +34,19 @@ pub(super) struct Directory {
     _lock: File,
     /// The number of the next checkpoint.
     next: u64,
+    /// The numbers of the checkpoints that are whole, in order.
+    whole: Vec<u64>,
+    /// The last one that this run has written, how many follow the last whole one, and the bytes of
+    /// both.
+    last: Option<Last>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    number: u64,
+    following: usize,
+    whole_bytes: usize,
+    following_bytes: usize,
 }
 
 impl Directory {
@@ -53,7 +70,8 @@ impl Directory {
                 return Err(error).with_context(|| format!("cannot lock the state in {name}"));
             }
         }
-        Ok(Directory { path: path.to_path_buf(), _lock: lock, next: 1 })
+        let path = path.to_path_buf();
+        Ok(Directory { path, _lock: lock, next: 1, whole: Vec::new(), last: None })
     }
 
     /// The checkpoints with their numbers, the newest first.
@@ -74,8 +92,11 @@ impl Directory {
         let name = self.path.display();
         let all = self.all().with_context(|| format!("cannot read the state in {name}"))?;
         self.next = all.first().map_or(1, |(number, _)| number + 1);
-        for (_, path) in &all {
-            match read(path) {
+        let is_whole = |path: &Path| read_head(path).is_ok_and(|head| head["follows"].is_null());
+        let whole = all.iter().rev().filter(|(_, path)| is_whole(path));
+        self.whole = whole.map(|(number, _)| *number).collect();
+        for (number, path) in &all {
+            match self.read(*number) {
                 Ok(checkpoint) => return Ok(Some(checkpoint)),
                 Err(error) => {
                     say(&format!("{}: {error:#}; trying the one before it", path.display()));
@@ -91,11 +112,40 @@ impl Directory {
         )
     }
 
+    /// A checkpoint with those that it follows.
+    fn read(&self, number: u64) -> Result<Checkpoint> {
+        let (head, snapshot) = read(&self.file(number))?;
+        let mut snapshots = vec![snapshot];
+        let mut follows = head["follows"].as_u64();
+        while let Some(before) = follows {
+            let name = || format!("it follows checkpoint {before}");
+            let (head, snapshot) = read(&self.file(before)).with_context(name)?;
+            snapshots.push(snapshot);
+            // They count up, so that this ends.
+            follows = head["follows"].as_u64().filter(|number| *number < before);
+        }
+        snapshots.reverse();
+        Ok(Checkpoint { head, snapshots })
+    }
+
+    fn file(&self, number: u64) -> PathBuf {
+        self.path.join(format!("checkpoint-{number:010}"))
+    }
+
+    /// Whether the next checkpoint may hold changes only.
+    pub(super) fn can_follow(&self) -> bool {
+        self.last.is_some_and(|last| {
+            last.following < FOLLOWING && last.following_bytes < last.whole_bytes / 2
+        })
+    }
+
     /// Writes a checkpoint. Until it is there as a whole, the ones before it are.
-    pub(super) fn write(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        let path = self.path.join(format!("checkpoint-{:010}", self.next));
+    pub(super) fn write(&mut self, mut head: Value, snapshot: &[u8], is_whole: bool) -> Result<()> {
+        let before = self.last.filter(|_| !is_whole);
+        head["follows"] = before.map_or(Value::Null, |last| last.number.into());
+        let path = self.file(self.next);
         let temporary = self.path.join("unfinished");
-        let written = write(&temporary, checkpoint)
+        let written = write(&temporary, &head, snapshot)
             .and_then(|()| fs::rename(&temporary, &path))
             .and_then(|()| sync_directory(&self.path));
         if let Err(error) = written {
@@ -105,22 +155,43 @@ impl Directory {
             return Err(error)
                 .with_context(|| format!("cannot write {}; {context}", path.display()));
         }
+        let (number, bytes) = (self.next, snapshot.len());
         self.next += 1;
-        // What cannot be removed does no harm.
-        for (_, old) in self.all().unwrap_or_default().iter().skip(KEPT) {
-            let _ = fs::remove_file(old);
+        self.last = Some(match before {
+            Some(last) => Last {
+                number,
+                following: last.following + 1,
+                following_bytes: last.following_bytes + bytes,
+                ..last
+            },
+            None => Last { number, following: 0, whole_bytes: bytes, following_bytes: 0 },
+        });
+        if is_whole {
+            self.whole.push(number);
+            self.remove_old();
         }
         Ok(())
     }
+
+    fn remove_old(&mut self) {
+        let Some(first) = self.whole.len().checked_sub(KEPT) else { return };
+        self.whole.drain(..first);
+        let oldest = self.whole.first().copied().unwrap_or_default();
+        let all = self.all().unwrap_or_default();
+        for (_, old) in all.iter().filter(|(number, _)| *number < oldest) {
+            // What cannot be removed does no harm.
+            let _ = fs::remove_file(old);
+        }
+    }
 }
 
-fn write(path: &Path, checkpoint: &Checkpoint) -> io::Result<()> {
+fn write(path: &Path, head: &Value, snapshot: &[u8]) -> io::Result<()> {
     let mut file = File::create(path)?;
-    let mut head = MAGIC.to_vec();
-    head.extend_from_slice(checkpoint.head.to_string().as_bytes());
-    head.push(b'\n');
+    let mut start = MAGIC.to_vec();
+    start.extend_from_slice(head.to_string().as_bytes());
+    start.push(b'\n');
     let mut crc = crc32fast::Hasher::new();
-    for bytes in [&head, &checkpoint.snapshot] {
+    for bytes in [&start, snapshot] {
         crc.update(bytes);
         file.write_all(bytes)?;
     }
@@ -133,7 +204,18 @@ fn sync_directory(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }
 
-fn read(path: &Path) -> Result<Checkpoint> {
+/// What a checkpoint says of itself, unchecked.
+fn read_head(path: &Path) -> Result<Value> {
+    let mut file = BufReader::new(File::open(path)?);
+    let mut line = Vec::new();
+    file.read_until(b'\n', &mut line)?;
+    line.clear();
+    file.read_until(b'\n', &mut line)?;
+    Ok(serde_json::from_slice(&line)?)
+}
+
+/// The head of a checkpoint and its snapshot.
+fn read(path: &Path) -> Result<(Value, Vec<u8>)> {
     let mut bytes = fs::read(path)?;
     if !bytes.starts_with(&MAGIC[..MAGIC.len().min(bytes.len())]) {
         bail!("this is no checkpoint");
@@ -152,5 +234,5 @@ fn read(path: &Path) -> Result<Checkpoint> {
     let end = end.ok_or_else(|| anyhow!("the checkpoint makes no sense"))?;
     let head = serde_json::from_slice(&bytes[start..end])?;
     bytes.truncate(length);
-    Ok(Checkpoint { head, snapshot: bytes.split_off(end + 1) })
+    Ok((head, bytes.split_off(end + 1)))
 }

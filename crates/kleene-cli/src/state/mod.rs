@@ -12,6 +12,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use kleene::{Engine, Record};
 use serde_json::{Value, json};
 
 use crate::args::{Every, RunArgs};
@@ -36,8 +37,8 @@ pub(crate) struct State {
 
 /// What a run goes on from.
 pub(crate) struct Resumed {
-    /// The engine.
-    pub(crate) snapshot: Vec<u8>,
+    /// The engine: a whole snapshot, and the changes that follow it.
+    pub(crate) snapshots: Vec<Vec<u8>>,
     /// How far the input was read.
     pub(crate) position: Position,
     /// How long the output was, if it is a file.
@@ -56,15 +57,13 @@ pub(crate) struct Moment<'a> {
     pub(crate) output: Option<u64>,
     pub(crate) rejects: Option<u64>,
     pub(crate) counts: &'a Counts,
-    pub(crate) is_finished: bool,
-    pub(crate) snapshot: Vec<u8>,
 }
 
 impl State {
     /// Opens the directory of a run's state, and finds what it goes on from.
     pub(crate) fn open(path: &Path, args: &RunArgs) -> Result<(State, Option<Resumed>)> {
-        let mut directory = Directory::open(path)?;
         let input = Input::open(&args.events.input)?;
+        let mut directory = Directory::open(path)?;
         let setting = setting(args);
         let newest = directory.newest(crate::say)?;
         let resumed = newest.map(|checkpoint| {
@@ -96,9 +95,9 @@ impl State {
         matches!(self.every, Every::Time(every) if self.last.elapsed() >= every)
     }
 
-    /// Keeps where the run is. What the checkpoint says of output has to be written before.
-    pub(crate) fn keep(&mut self, moment: Moment<'_>) -> Result<()> {
-        let Moment { position, output, rejects, counts, is_finished, snapshot } = moment;
+    /// Keeps where the run is, and what `engine` holds. What the checkpoint says of output has to be written before.
+    pub(crate) fn keep(&mut self, moment: &Moment<'_>, engine: &mut Engine<Record>) -> Result<()> {
+        let Moment { position, output, rejects, counts } = *moment;
         let head = json!({
             "run": self.setting,
             "input": match &self.input {
@@ -112,9 +111,12 @@ impl State {
             "rejected": counts.rejected,
             "unknown": counts.unknown,
             "unknown_types": counts.types(),
-            "finished": is_finished,
+            "finished": engine.is_finished(),
         });
-        self.directory.write(&Checkpoint { head, snapshot })?;
+        let changes = self.directory.can_follow().then(|| engine.snapshot_changes()).flatten();
+        let is_whole = changes.is_none();
+        let snapshot = changes.unwrap_or_else(|| engine.snapshot_base());
+        self.directory.write(head, &snapshot, is_whole)?;
         self.last = Instant::now();
         self.events = 0;
         Ok(())
@@ -160,7 +162,7 @@ fn same_setting(before: &Value, now: &Value) -> Result<()> {
 
 /// What a checkpoint says: of its input, and of the run.
 fn read(checkpoint: Checkpoint) -> Result<(Value, Resumed)> {
-    let Checkpoint { mut head, snapshot } = checkpoint;
+    let Checkpoint { mut head, snapshots } = checkpoint;
     let number = |name: &str| head[name].as_u64();
     let counts = Counts::restore(
         number("rejected").unwrap_or_default(),
@@ -171,7 +173,7 @@ fn read(checkpoint: Checkpoint) -> Result<(Value, Resumed)> {
         bail!("the checkpoint does not say how far the input was read");
     };
     let resumed = Resumed {
-        snapshot,
+        snapshots,
         position: Position { offset, line },
         output: number("output"),
         rejects: number("rejects"),
