@@ -13,14 +13,17 @@ mod parse;
 mod reorder;
 #[path = "../fuzz/checks/roundtrip.rs"]
 mod roundtrip;
+#[path = "../fuzz/checks/snapshot.rs"]
+mod snapshot;
 
 #[test]
 fn what_was_fuzzed_stays_fixed() {
-    let targets: [(&str, files::Check); 4] = [
+    let targets: [(&str, files::Check); 5] = [
         ("parse", parse::check),
         ("roundtrip", roundtrip::check),
         ("engines", engines::check),
         ("reorder", reorder::check),
+        ("snapshot", snapshot::check),
     ];
     for (target, check) in targets {
         assert!(files::replay(target, check) >= 5, "{target} has too few seeds");
