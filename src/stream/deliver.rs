@@ -6,6 +6,7 @@ use crate::event::Event;
 use crate::stream::engine::Engine;
 use crate::stream::groups::Visit;
 use crate::stream::index::Seat;
+use crate::stream::partition::shard_hash;
 use crate::stream::sink::Sink;
 use crate::time::Timestamp;
 
@@ -94,6 +95,22 @@ impl<E: Event> Engine<E> {
         }
         let Engine { rules, groups, routes, timers, books, found, .. } = self;
         let Some(route) = routes.types.get(event.type_id().index()) else { return };
+        if let Some(share) = &books.share
+            && share.divides_all()
+        {
+            // Most events are of other shards' keys: their tables are not looked at.
+            let (mut is_keyless, mut is_here) = (false, false);
+            for (_, fields) in &route.groups {
+                match shard_hash(event, fields) {
+                    Some(hash) => is_here |= share.owns(hash),
+                    None => is_keyless = true,
+                }
+            }
+            if !is_here {
+                books.stats.keyless += u64::from(is_keyless);
+                return;
+            }
+        }
         let visits = route.groups.iter();
         let mut visits: SmallVec<[Option<Visit<'_>>; 1]> =
             visits.map(|(group, fields)| Visit::new(event, *group, fields, groups)).collect();

@@ -58,6 +58,21 @@ impl Hash for Key {
     }
 }
 
+/// A hash of an event's key that is the same in every engine: that of [`KeyRef::spread`]. `None` where
+/// a part of the key is null.
+#[inline]
+pub(crate) fn shard_hash<E: Event>(event: &E, fields: &[FieldRef]) -> Option<u64> {
+    let mut state = Spread::default();
+    for field in fields {
+        let value = field_of(event, field);
+        if value.is_null() {
+            return None;
+        }
+        value.hash_into(&mut state);
+    }
+    Some(state.finish())
+}
+
 /// An event's key values, read but not copied, and their hash.
 #[derive(Debug)]
 pub(crate) struct KeyRef<'a> {

@@ -193,6 +193,7 @@ pub(super) struct Share {
     of: u32,
     /// Where the keys of each rule are.
     homes: Arc<[Home]>,
+    divides_all: bool,
     /// How far it has come, for [`Position`]. Events that rules made are not counted as released:
     /// they are in the first shard alone.
     released: u64,
@@ -218,7 +219,19 @@ pub(super) enum Home {
 impl Share {
     pub(super) fn new(index: u32, of: u32, homes: Arc<[Home]>) -> Share {
         let (released, time, phase) = (0, Timestamp::MIN, Phase::Deadline);
-        Share { index, of, homes, released, time, phase, rule: 0, open: 0, changes: None }
+        let divides_all = homes.iter().all(|home| *home == Home::Divided);
+        Share {
+            index,
+            of,
+            homes,
+            divides_all,
+            released,
+            time,
+            phase,
+            rule: 0,
+            open: 0,
+            changes: None,
+        }
     }
 
     /// Whether this shard tells what all of them notice.
@@ -231,6 +244,12 @@ impl Share {
     pub(super) fn owns(&self, hash: u64) -> bool {
         // As good as the remainder, and without a division.
         (u128::from(hash) * u128::from(self.of)) >> 64 == u128::from(self.index)
+    }
+
+    /// Whether all rules' keys are divided.
+    #[inline]
+    pub(super) fn divides_all(&self) -> bool {
+        self.divides_all
     }
 
     /// Whether the rule's keys are divided, and if not, whether they are here.

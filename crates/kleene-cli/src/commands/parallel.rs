@@ -9,6 +9,7 @@
 //! comes of the next one.
 
 use std::ops::ControlFlow;
+use std::sync::mpsc::{self, Sender};
 use std::thread;
 
 use anyhow::{Result, anyhow};
@@ -51,7 +52,8 @@ pub(super) fn run(
         match next(blocks, interrupt) {
             Ok(block) => {
                 is_empty = false;
-                let parsed = Parsed::new(&mut parser, block);
+                // There is nobody yet who could use its memory again.
+                let parsed = Parsed::new(&mut parser, block, Vec::new(), mpsc::channel().0);
                 stop = parsed.unreadable.clone().map(|reason| Stop::CannotRead(anyhow!(reason)));
                 first.push(parsed);
             }
@@ -66,7 +68,12 @@ pub(super) fn run(
     if first.into_iter().all(|parsed| crew.send(parsed).is_ok()) && stop.is_none() {
         let (mut inlet, outlet) = in_order(threads, 1, || {
             let mut parser = parser.clone();
-            move |block| Parsed::new(&mut parser, block)
+            let (home, spent) = mpsc::channel();
+            move |block| {
+                // What was made here is given back here: an allocator has no quarrel about it then.
+                let entries = spent.try_iter().map(cleared).last().unwrap_or_default();
+                Parsed::new(&mut parser, block, entries, home.clone())
+            }
         })?;
         let passing = thread::Builder::new().name(String::from("pass"));
         let passing = passing.spawn(move || pass(crew, outlet))?;
@@ -133,6 +140,20 @@ struct Parsed {
     unknown: Vec<String>,
     /// Why nothing can be read from this input.
     unreadable: Option<String>,
+    /// Where the entries go when all is told.
+    home: Sender<Vec<Entry>>,
+}
+
+impl Drop for Parsed {
+    fn drop(&mut self) {
+        // Fails when nothing is parsed any more.
+        let _ = self.home.send(std::mem::take(&mut self.entries));
+    }
+}
+
+fn cleared(mut entries: Vec<Entry>) -> Vec<Entry> {
+    entries.clear();
+    entries
 }
 
 /// What a line says.
@@ -146,8 +167,14 @@ enum Entry {
 }
 
 impl Parsed {
-    fn new(parser: &mut Parser, block: Block) -> Parsed {
-        let (mut entries, mut unknown, mut unreadable) = (Vec::new(), Vec::new(), None);
+    /// Parses a block; `entries` has no more than space.
+    fn new(
+        parser: &mut Parser,
+        block: Block,
+        mut entries: Vec<Entry>,
+        home: Sender<Vec<Entry>>,
+    ) -> Parsed {
+        let (mut unknown, mut unreadable) = (Vec::new(), None);
         let mut names: HashMap<String, usize> = HashMap::new();
         let mut cursor = Cursor::default();
         loop {
@@ -170,7 +197,7 @@ impl Parsed {
                 None => break,
             });
         }
-        Parsed { block, entries, unknown, unreadable }
+        Parsed { block, entries, unknown, unreadable, home }
     }
 }
 
