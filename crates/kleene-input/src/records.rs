@@ -158,7 +158,11 @@ fn whole<'a>(
     let start = cursor.at;
     let line = cursor.advance(block, length, lines);
     let text = match block.content() {
-        Content::Text(text) => &text[start..start + length],
+        Content::Text(text) => {
+            let text = &text[start..start + length];
+            let text = text.strip_suffix('\n').unwrap_or(text);
+            text.strip_suffix('\r').unwrap_or(text)
+        }
         Content::Bytes(bytes) | Content::Bad(bytes, _) => {
             let text = &bytes[start..start + length];
             let text = text.strip_suffix(b"\n").unwrap_or(text);
@@ -169,7 +173,5 @@ fn whole<'a>(
             }
         }
     };
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    let text = text.strip_suffix('\r').unwrap_or(text);
     Ok(Line { number: line, text, has_quotes })
 }
