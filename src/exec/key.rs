@@ -13,32 +13,65 @@ use crate::nfa::StateId;
 pub struct KeyState {
     /// In the order of their first events.
     pub(super) runs: SmallVec<[Run; 1]>,
+    /// The last events that count, under the counting window.
+    pub(super) window: Queue,
+    /// What few patterns need.
+    rest: Option<Box<Rest>>,
+}
+
+/// What a key holds under few patterns only.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rest {
     /// Matches that wait for older partial matches (`ordered`), in the order in which they will be
     /// told.
     pub(super) completed: Vec<Completed>,
-    /// The last events that count, under the counting window.
-    pub(super) window: Queue,
     /// When the event last came that must not have come before a match starts, while that matters.
     pub(super) broken: Option<i64>,
 }
 
 impl KeyState {
+    pub(super) fn completed(&self) -> &[Completed] {
+        self.rest.as_ref().map_or(&[], |rest| &rest.completed)
+    }
+
+    pub(super) fn completed_mut(&mut self) -> &mut Vec<Completed> {
+        &mut self.rest.get_or_insert_default().completed
+    }
+
+    /// The matches that wait, which do so no longer.
+    pub(super) fn take_completed(&mut self) -> Vec<Completed> {
+        self.rest.as_mut().map(|rest| std::mem::take(&mut rest.completed)).unwrap_or_default()
+    }
+
+    pub(super) fn broken(&self) -> Option<i64> {
+        self.rest.as_ref()?.broken
+    }
+
+    pub(super) fn set_broken(&mut self, broken: Option<i64>) {
+        if broken.is_some() || self.rest.is_some() {
+            self.rest.get_or_insert_default().broken = broken;
+        }
+    }
+
     /// Whether nothing is open: the host may drop the state.
     #[inline]
     pub fn is_idle(&self) -> bool {
-        self.run_count() == 0 && self.broken.is_none()
+        self.run_count() == 0 && self.broken().is_none()
     }
 
     /// How many partial matches are open. One that waits in several places counts for each.
     #[inline]
     pub fn run_count(&self) -> usize {
-        self.runs.len() + self.completed.len() + self.window.len as usize
+        self.runs.len() + self.completed().len() + self.window.len as usize
     }
 
     /// Heap bytes of the state itself, without what its store holds for it.
     pub fn memory_usage(&self) -> usize {
         let spilled = if self.runs.spilled() { self.runs.capacity() } else { 0 };
-        spilled * size_of::<Run>() + self.completed.capacity() * size_of::<Completed>()
+        spilled * size_of::<Run>()
+            + self.rest.as_ref().map_or(0, |rest| {
+                size_of::<Rest>() + rest.completed.capacity() * size_of::<Completed>()
+            })
     }
 }
 

@@ -189,7 +189,7 @@ impl<E: Event> Matcher<E> {
         let counted = old.as_runs(store, key, &mut chains);
         let counted = counted.iter().filter(|run| goes_on((&chains, &store.extras), run)).count();
         let carried = key.runs.iter().filter(|run| goes_on(held, run));
-        let complete = if migration.same_body { key.completed.len() } else { 0 };
+        let complete = if migration.same_body { key.completed().len() } else { 0 };
         carried.count() + counted + complete
     }
 
@@ -217,10 +217,10 @@ impl<E: Event> Matcher<E> {
             });
             // What must not have come before a match starts was judged as it was then.
             if self.program().silence.is_none() {
-                key.broken = None;
+                key.set_broken(None);
             }
             if !migration.same_body {
-                for match_ in std::mem::take(&mut key.completed) {
+                for match_ in key.take_completed() {
                     chains.release(match_.head);
                 }
             }

@@ -86,7 +86,7 @@ impl<E: Event> Matcher<E> {
         nodes.clear();
         runs.clear();
         completed.clear();
-        *broken = key.broken;
+        *broken = key.broken();
         *counted = key.window.len > 0;
         if let Some(window) = self.program().window()
             && *counted
@@ -123,7 +123,7 @@ impl<E: Event> Matcher<E> {
                 registers: (0..count).map(|index| extras.register(run.extra, index)).collect(),
             });
         }
-        completed.extend(key.completed.iter().map(|match_| exporter.chain(match_.head)));
+        completed.extend(key.completed().iter().map(|match_| exporter.chain(match_.head)));
     }
 }
 
@@ -163,7 +163,8 @@ impl<E: Event> Matcher<E> {
             let (_, last) = moments[image.nodes[head as usize].event as usize];
             Completed { head: nodes[head as usize], tail: None, start_seq, start, last }
         };
-        let mut key = KeyState { broken: image.broken, ..KeyState::default() };
+        let mut key = KeyState::default();
+        key.set_broken(image.broken);
         for waiting in image.runs {
             let Completed { head, start_seq, start, last, .. } = place(waiting.head);
             chains.retain(head);
@@ -181,7 +182,7 @@ impl<E: Event> Matcher<E> {
         for head in &image.completed {
             let match_ = place(*head);
             chains.retain(match_.head);
-            key.completed.push(match_);
+            key.completed_mut().push(match_);
         }
         // What nothing holds goes again.
         for node in nodes {

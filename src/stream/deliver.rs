@@ -111,16 +111,23 @@ impl<E: Event> Engine<E> {
                 return;
             }
         }
-        let visits = route.groups.iter();
-        let mut visits: SmallVec<[Option<Visit<'_>>; 1]> =
-            visits.map(|(group, fields)| Visit::new(event, *group, fields, groups)).collect();
+        let new = |(group, fields): &(u32, Box<[_]>)| Visit::new(event, *group, fields, groups);
+        // Most often all rules share one key.
+        let (mut one, mut many);
+        let visits: &mut [Option<Visit<'_>>] = if let [only] = &route.groups[..] {
+            one = [new(only)];
+            &mut one
+        } else {
+            many = route.groups.iter().map(new).collect::<SmallVec<[_; 4]>>();
+            &mut many
+        };
         if visits.iter().any(Option::is_none) {
             books.stats.keyless += 1;
         }
         found.clear();
         if let Some(index) = &route.index {
             index.find(event, found);
-            for (place, visit) in (0..).zip(&visits) {
+            for (place, visit) in (0..).zip(&*visits) {
                 let Some(Visit { group, slot: Some(slot), .. }) = visit else { continue };
                 if route.moves_any() {
                     let held = groups.keys(*group).slot(*slot).held().iter().map(|held| held.rule);

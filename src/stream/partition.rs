@@ -119,6 +119,9 @@ impl<'a> KeyRef<'a> {
     }
 
     pub(crate) fn to_key(&self) -> Key {
+        if let [only] = self.values[..] {
+            return Key::One(only.to_value());
+        }
         self.values.iter().map(|value| value.to_value()).collect()
     }
 

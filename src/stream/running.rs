@@ -111,6 +111,8 @@ impl<E: Event> Running<E> {
             dropped = matcher.push(store, state, event, seq, &mut tell);
             count(&mut books.stats, before, state.run_count());
             (slot, place)
+        } else if !matcher.can_start(event) {
+            return;
         } else {
             // Most events start nothing, and then the key need not be remembered.
             let mut state = KeyState::default();

@@ -27,6 +27,8 @@ pub(crate) struct Timer {
 #[derive(Debug)]
 pub(crate) struct Timers {
     lanes: [VecDeque<Timer>; LANES],
+    /// How many lanes were ever used: the first ones.
+    used: usize,
     heap: BinaryHeap<Reverse<Timer>>,
     /// The least time of all, `MAX` where there is none.
     next: Timestamp,
@@ -35,7 +37,13 @@ pub(crate) struct Timers {
 
 impl Timers {
     pub(crate) fn new() -> Timers {
-        Timers { lanes: Default::default(), heap: BinaryHeap::new(), next: Timestamp::MAX, len: 0 }
+        Timers {
+            lanes: Default::default(),
+            used: 0,
+            heap: BinaryHeap::new(),
+            next: Timestamp::MAX,
+            len: 0,
+        }
     }
 
     /// The time of the next timer, `MAX` if there is none.
@@ -51,9 +59,10 @@ impl Timers {
     pub(crate) fn add(&mut self, timer: Timer) {
         self.len += 1;
         self.next = self.next.min(timer.at);
-        for lane in &mut self.lanes {
+        for (index, lane) in self.lanes.iter_mut().enumerate() {
             if lane.back().is_none_or(|last| last.at <= timer.at) {
                 lane.push_back(timer);
+                self.used = self.used.max(index + 1);
                 return;
             }
         }
@@ -66,7 +75,7 @@ impl Timers {
         due.clear();
         let at = self.next;
         let mut next = Timestamp::MAX;
-        for lane in &mut self.lanes {
+        for lane in &mut self.lanes[..self.used] {
             while let Some(&timer) = lane.front() {
                 if timer.at != at {
                     next = next.min(timer.at);

@@ -18,7 +18,7 @@ use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::outcome::{Captures, Open, Outcome};
 use crate::exec::store::{Chains, Extras, NIL, Starts};
 use crate::hir::{LimitPolicy, Pattern, StageId};
-use crate::nfa::{BuildError, Program, StateId, Strategy, Window};
+use crate::nfa::{BuildError, Decision, Program, StateId, Strategy, Window};
 use crate::time::Timestamp;
 
 use step::Step;
@@ -187,6 +187,14 @@ impl<E: Event> Matcher<E> {
         }
     }
 
+    /// Whether an event of this type can begin something where nothing is open.
+    #[inline]
+    pub(crate) fn can_start(&self, event: &E) -> bool {
+        let decisions = &self.program.decisions;
+        let tree = decisions.of_start(decisions.column(event.type_id()));
+        *tree != Decision::Gone || self.program.silence.is_some()
+    }
+
     /// Matches one event of a key. Events of a key come in the order of their time, and `seq`
     /// grows with each event of the store. Deadlines up to the event's time are handled first.
     ///
@@ -221,7 +229,7 @@ impl<E: Event> Matcher<E> {
             self.tell_at_once(store, key, (stage, seq, event), sink);
             return overflow;
         }
-        if !store.scratch.completed.is_empty() || !key.completed.is_empty() {
+        if !store.scratch.completed.is_empty() || !key.completed().is_empty() {
             self.tell_completed(store, key, time, sink);
         }
         overflow
@@ -251,7 +259,7 @@ impl<E: Event> Matcher<E> {
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
         self.advance(store, key, Timestamp::MAX, sink);
-        key.broken = None;
+        key.set_broken(None);
         let mut last = i64::MIN;
         for run in &key.runs {
             if self.program.states[run.state.index()].settles {
@@ -260,12 +268,12 @@ impl<E: Event> Matcher<E> {
                 last = last.max(run.last);
             }
         }
-        for match_ in &key.completed {
+        for match_ in key.completed() {
             last = last.max(match_.last);
         }
         Self::clear_runs(store, key);
         Self::clear_window(store, key);
-        if !store.scratch.completed.is_empty() || !key.completed.is_empty() {
+        if !store.scratch.completed.is_empty() || !key.completed().is_empty() {
             self.tell_completed(store, key, Timestamp::from_millis(last), sink);
         }
     }
@@ -282,7 +290,7 @@ impl<E: Event> Matcher<E> {
         };
         let deadline = deadline.min(key.window.deadline);
         let deadline = match &self.program.silence {
-            Some(silence) => deadline.min(silence.ends(key.broken)),
+            Some(silence) => deadline.min(silence.ends(key.broken())),
             None => deadline,
         };
         (deadline < i64::MAX).then_some(Timestamp::from_millis(deadline))
@@ -290,7 +298,7 @@ impl<E: Event> Matcher<E> {
 
     /// The partial matches of a key that are open, in the order in which they would be told.
     pub fn open<'a>(&'a self, store: &'a Store<E>, key: &KeyState) -> Vec<Open<'a, E>> {
-        let complete = key.completed.iter().map(|match_| (match_.head, match_.start_seq, None));
+        let complete = key.completed().iter().map(|match_| (match_.head, match_.start_seq, None));
         let runs = key.runs.iter().map(|run| (run.head, run.start_seq, Some(run)));
         let mut places: Vec<_> = complete.chain(runs).collect();
         places.sort_by(|a, b| {
@@ -315,10 +323,10 @@ impl<E: Event> Matcher<E> {
 
     /// Gives up everything that a key holds in the store.
     pub fn clear(&self, store: &mut Store<E>, key: &mut KeyState) {
-        key.broken = None;
+        key.set_broken(None);
         Self::clear_runs(store, key);
         Self::clear_window(store, key);
-        for match_ in std::mem::take(&mut key.completed) {
+        for match_ in key.take_completed() {
             store.chains.release(match_.head);
         }
     }

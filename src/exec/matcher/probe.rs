@@ -67,7 +67,7 @@ impl<E: Event> Matcher<E> {
 
     /// When the event last came that must not have come before a match starts, while that matters.
     pub(crate) fn broken(key: &KeyState) -> Option<Timestamp> {
-        key.broken.map(Timestamp::from_millis)
+        key.broken().map(Timestamp::from_millis)
     }
 
     /// What conditions see of `event` from this place.
@@ -93,7 +93,7 @@ impl<E: Event> Matcher<E> {
         captured: &[(StageId, u64)],
     ) -> Option<Captures<'a, E>> {
         let runs = key.runs.iter().map(|run| run.head);
-        let mut heads = runs.chain(key.completed.iter().map(|match_| match_.head));
+        let mut heads = runs.chain(key.completed().iter().map(|match_| match_.head));
         let head = heads.find(|head| numbers(store, *head) == captured)?;
         Some(Captures::new(&store.chains, head))
     }
@@ -136,7 +136,7 @@ impl<E: Event> Matcher<E> {
         for run in &key.runs {
             add(run.head, run.start, run.last, Some((run.state, run.deadline)));
         }
-        for match_ in &key.completed {
+        for match_ in key.completed() {
             add(match_.head, match_.start, match_.last, None);
         }
         all

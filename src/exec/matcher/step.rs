@@ -85,7 +85,7 @@ impl<'a, E: Event> Step<'a, E> {
         if key.runs.len() > limit {
             self.cut(key, limit);
         }
-        if self.store.scratch.completed.len() + key.completed.len() > 1 || self.program.waits() {
+        if self.store.scratch.completed.len() + key.completed().len() > 1 || self.program.waits() {
             self.store_tails();
         }
         if self.stored != NIL {
@@ -119,11 +119,11 @@ impl<'a, E: Event> Step<'a, E> {
     /// if it is one of those.
     fn is_silent(&mut self, key: &mut KeyState, event_epoch: u64) -> bool {
         let Some(Silence { condition, millis }) = self.program.silence else { return true };
-        let silent = key.broken.is_none_or(|broken| self.time.saturating_sub(broken) >= millis);
+        let silent = key.broken().is_none_or(|broken| self.time.saturating_sub(broken) >= millis);
         self.store.scratch.epoch += 1;
         let nothing = self.nothing();
         if self.condition(condition, &nothing, event_epoch) {
-            key.broken = Some(self.time);
+            key.set_broken(Some(self.time));
         }
         silent
     }

@@ -21,15 +21,15 @@ impl<E: Event> Matcher<E> {
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
         self.expire_window(store, key, deadline, sink);
-        if key.runs.is_empty() && key.completed.is_empty() && key.broken.is_none() {
+        if key.runs.is_empty() && key.completed().is_empty() && key.broken().is_none() {
             return;
         }
         let program = &*self.program;
         let Store { chains, extras, scratch } = store;
         if let Some(silence) = &program.silence
-            && silence.ends(key.broken) <= deadline.as_millis()
+            && silence.ends(key.broken()) <= deadline.as_millis()
         {
-            key.broken = None;
+            key.set_broken(None);
         }
         scratch.expired.clear();
         key.runs.retain(|run| {
@@ -80,7 +80,7 @@ impl<E: Event> Matcher<E> {
         for run in expired.drain(..) {
             chains.release(run.head);
         }
-        if !store.scratch.completed.is_empty() || !key.completed.is_empty() {
+        if !store.scratch.completed.is_empty() || !key.completed().is_empty() {
             self.tell_completed(store, key, deadline, sink);
         }
     }
@@ -132,8 +132,9 @@ impl<E: Event> Matcher<E> {
         // The buffer is taken out while it is told from, and given back for its space.
         let mut new = std::mem::take(&mut scratch.completed);
         if program.waits() {
-            key.completed.append(&mut new);
-            std::mem::swap(&mut key.completed, &mut new);
+            let waiting = key.completed_mut();
+            waiting.append(&mut new);
+            std::mem::swap(waiting, &mut new);
         }
         in_order(chains, &mut new);
         // The same events can have completed the pattern in more than one way.
@@ -182,7 +183,7 @@ impl<E: Event> Matcher<E> {
             chains.release(match_.head);
         }
         if program.waits() {
-            key.completed.extend_from_slice(&new[told..dropped_from]);
+            key.completed_mut().extend_from_slice(&new[told..dropped_from]);
         }
         new.clear();
         scratch.completed = new;
