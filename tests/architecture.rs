@@ -15,7 +15,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("event", &["util", "time", "diagnostic", "value", "schema"]),
     ("syntax", &["time", "diagnostic"]),
     ("hir", &["util", "time", "diagnostic", "value", "schema", "syntax"]),
-    ("nfa", &["util", "hir"]),
+    ("nfa", &["util", "value", "schema", "hir"]),
     ("explain", &["time", "value", "schema", "hir", "nfa"]),
     ("exec", &["util", "time", "value", "schema", "event", "hir", "nfa"]),
     ("pattern", &["util", "time", "diagnostic", "schema", "event", "hir", "nfa", "exec"]),

@@ -36,7 +36,7 @@ use crate::value::wire::{put_value, put_values, read_value, read_values};
 ///
 /// let twice = Pattern::<Login>::begin("a").followed_by("b").key("user").build()?;
 /// let builder = || Engine::builder().pattern("twice", &twice);
-/// let login = |second| Login { user: 7, at: Timestamp::from_millis(1000 * second) };
+/// let login = |second: i64| Login { user: 7, at: Timestamp::from_millis(second * 1000) };
 /// let mut engine = builder().build()?;
 /// engine.push(&login(1), &mut Ignore)?;
 /// let bytes = engine.snapshot();

@@ -38,7 +38,7 @@
 //! }
 //! let ended = runner.finish()?;
 //! assert_eq!(ended.stats.matches, 2);
-//! assert_eq!(told.try_iter().collect::<Vec<_>>(), ["{order: 2}", "{order: 1}"]);
+//! assert_eq!(told.try_iter().collect::<Vec<_>>(), ["{ order: 2 }", "{ order: 1 }"]);
 //! # Ok(())
 //! # }
 //! ```

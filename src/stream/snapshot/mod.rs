@@ -39,7 +39,7 @@ impl<E: Portable> Engine<E> {
     ///      event sent { order: int, at: time }
     ///      rule done  { key order  match paid -> sent within 2d }",
     /// )?;
-    /// let event = |ty, order: i64, second| {
+    /// let event = |ty, order: i64, second: i64| {
     ///     let at = Timestamp::from_millis(1000 * second);
     ///     Record::from_fields(rules.schema(), ty, [("order", order.into()), ("at", at.into())])
     /// };
@@ -84,7 +84,7 @@ impl<E: Portable> Engine<E> {
     /// #     "event paid { order: int, at: time }
     /// #      rule twice { key order  match paid{2} within 2d }",
     /// # )?;
-    /// # let paid = |order: i64, second| {
+    /// # let paid = |order: i64, second: i64| {
     /// #     let at = Timestamp::from_millis(1000 * second);
     /// #     Record::from_fields(rules.schema(), "paid", [("order", order.into()), ("at", at.into())])
     /// # };
