@@ -8,6 +8,7 @@ use crate::hir::{
     Contiguity, Emit, Expr, Gap, Item, ItemKind, Length, LimitPolicy, LoopMode, Quantifier,
     Sequence, SkipStrategy,
 };
+use crate::nfa::Strategy;
 
 /// How wide the first column is.
 const MARGIN: usize = 10;
@@ -49,7 +50,25 @@ pub(super) fn text(of: &Explanation<'_>) -> String {
     section(&mut out, "Cost", costs(of));
     let states = super::states::count(of);
     section(&mut out, "Automaton", [format!("{}; --states lists them", counted(states, "state"))]);
+    section(&mut out, "Strategy", [strategy(of)]);
     out
+}
+
+/// How it is matched, and why so.
+fn strategy(of: &Explanation<'_>) -> String {
+    match of.program.strategy() {
+        Strategy::General => {
+            let reason = of.program.why_general().unwrap_or("nothing else fits");
+            format!("general, as {reason}")
+        }
+        Strategy::SingleWay => {
+            String::from("single way, as no event leaves a partial match more than one way on")
+        }
+        Strategy::CountingWindow { count } => format!(
+            "counting window, as it is {} of one kind: an event costs the same however many",
+            counted(count, "event")
+        ),
+    }
 }
 
 /// Lines under a title in the margin.

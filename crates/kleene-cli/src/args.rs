@@ -227,6 +227,11 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) threads: u8,
 
+    /// How rules are matched: each as its shape allows, or all in the general way. Results are the
+    /// same
+    #[arg(long, value_enum, value_name = "STRATEGY", default_value_t = Strategy::Auto)]
+    pub(crate) strategy: Strategy,
+
     /// Nothing on standard error but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -528,6 +533,13 @@ fn size(text: &str) -> Result<usize, String> {
         Some(size @ 1..=0x4000_0000) => Ok(size),
         _ => Err(String::from("expected 1 byte to 1G")),
     }
+}
+
+/// How rules are matched.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum Strategy {
+    Auto,
+    General,
 }
 
 #[cfg(test)]

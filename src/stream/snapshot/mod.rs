@@ -94,7 +94,8 @@ impl<E: Portable> Engine<E> {
     /// engine.push(&paid(8, 2)?, &mut Ignore)?;
     /// let changes = engine.snapshot_changes().unwrap();
     ///
-    /// let (restored, _) = Engine::builder().rules(rules.clone()).restore(&[&base, &changes])?;
+    /// let builder = Engine::<Record>::builder().rules(rules.clone());
+    /// let (restored, _) = builder.restore(&[&base, &changes])?;
     /// assert_eq!(restored.stats().partials, 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

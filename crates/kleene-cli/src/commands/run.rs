@@ -14,7 +14,7 @@ use kleene::{Event as _, Record, Timestamp};
 
 use super::parallel::{self, Ran};
 use crate::Ending;
-use crate::args::RunArgs;
+use crate::args::{RunArgs, Strategy};
 use crate::input::{self, Blocks, Feed, Fill, Format, Item, Parser, Place, Position};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
@@ -275,6 +275,10 @@ fn build(args: &RunArgs, loaded: &Loaded, from: Option<&Resumed>) -> Result<Engi
 
 fn builder(args: &RunArgs, loaded: &Loaded) -> Builder<Record> {
     let builder = Engine::builder().rules(loaded.set.clone());
+    let builder = match args.strategy {
+        Strategy::Auto => builder,
+        Strategy::General => builder.general_strategy(),
+    };
     match args.events.out_of_order {
         Some(bound) => builder.out_of_order(bound),
         None => builder.sorted(),

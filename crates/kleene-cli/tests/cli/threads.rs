@@ -78,18 +78,18 @@ fn said(ran: &Ran) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Runs with one thread and with several, and gives what one said.
+/// Runs with one thread, with several, and without special strategies; gives what one said.
 fn compare(dir: &Dir, args: &str) -> Ran {
     let one = dir.run(args);
     let rejects = args.contains("--rejects").then(|| dir.read("rejects.jsonl"));
-    for threads in [2, 3] {
-        let ran = dir.run(&format!("{args} --threads {threads}"));
+    for way in ["--threads 2", "--threads 3", "--strategy general"] {
+        let ran = dir.run(&format!("{args} {way}"));
         let differs = one.stdout.lines().zip(ran.stdout.lines()).position(|(a, b)| a != b);
-        assert_eq!(differs, None, "{args}, {threads} threads: another line of output");
-        assert_eq!(one.stdout.len(), ran.stdout.len(), "{args}, {threads} threads");
-        assert_eq!((one.code, said(&one)), (ran.code, said(&ran)), "{args}, {threads} threads");
+        assert_eq!(differs, None, "{args} {way}: another line of output");
+        assert_eq!(one.stdout.len(), ran.stdout.len(), "{args} {way}");
+        assert_eq!((one.code, said(&one)), (ran.code, said(&ran)), "{args} {way}");
         if let Some(rejects) = &rejects {
-            assert!(*rejects == dir.read("rejects.jsonl"), "{args}, {threads} threads: rejects");
+            assert!(*rejects == dir.read("rejects.jsonl"), "{args} {way}: rejects");
         }
     }
     one
