@@ -62,8 +62,9 @@ fn push(engine: &mut Engine<Record>, events: &[Record]) {
     engine.push_batch(events, &mut Ignore).expect("it is not finished");
 }
 
-/// Allocations for each thousand quiet events, where that is not below one.
-const EXCEPT: &[(&str, u64)] = &[("W2", 150), ("W3", 150), ("W4", 180), ("W5", 20)];
+/// Allocations for each thousand quiet events, where that is not below one: in W5 one partial match
+/// can begin while another runs out, and a key that has several keeps them in a list.
+const EXCEPT: &[(&str, u64)] = &[("W5", 20)];
 
 #[test]
 fn nothing_is_allocated_where_nothing_matches_or_begins() {
