@@ -246,21 +246,6 @@ impl<E: Event> Scope for EventScope<'_, E> {
     fn field(&self, field: &FieldRef) -> ValueRef<'_> {
         field_of(self.event, field)
     }
-    fn captured(&self, _: &Captured) -> Value {
-        Value::Null
-    }
-    fn aggregate(&self, _: &Aggregate) -> Value {
-        Value::Null
-    }
-    fn register(&self, _: usize) -> ValueRef<'_> {
-        ValueRef::Null
-    }
-    fn key(&self, _: usize) -> ValueRef<'_> {
-        ValueRef::Null
-    }
-    fn fact(&self, _: MatchFact) -> Value {
-        Value::Null
-    }
     fn divided_by_zero(&self) {
         self.chains.divided_by_zero();
     }
@@ -510,17 +495,11 @@ struct OutcomeScope<'a, E> {
 }
 
 impl<E: Event> Scope for OutcomeScope<'_, E> {
-    fn field(&self, _: &FieldRef) -> ValueRef<'_> {
-        ValueRef::Null
-    }
     fn captured(&self, captured: &Captured) -> Value {
         self.outcome.captures.field(captured).to_value()
     }
     fn aggregate(&self, aggregate: &Aggregate) -> Value {
         self.outcome.captures.aggregate(aggregate, self.outcome.program)
-    }
-    fn register(&self, _: usize) -> ValueRef<'_> {
-        ValueRef::Null
     }
     fn key(&self, index: usize) -> ValueRef<'_> {
         self.key.get(index).map_or(ValueRef::Null, Value::as_ref)

@@ -5,7 +5,7 @@ use crate::exec::key::Run;
 use crate::exec::outcome::Captures;
 use crate::exec::store::{Chains, Extras, NIL, UNSET};
 use crate::hir::eval::{self, Scope};
-use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact};
+use crate::hir::expr::{Aggregate, Captured};
 use crate::hir::{Expr, Length, LengthId};
 use crate::nfa::{Program, Since};
 use crate::value::{Value, ValueRef};
@@ -79,9 +79,6 @@ impl<E: Event> Times<'_, E> {
 
 /// There is no candidate event here, and none is asked for.
 impl<E: Event> Scope for Times<'_, E> {
-    fn field(&self, _: &FieldRef) -> ValueRef<'_> {
-        ValueRef::Null
-    }
     fn captured(&self, captured: &Captured) -> Value {
         Captures::new(self.chains, self.run.head).field(captured).to_value()
     }
@@ -93,11 +90,5 @@ impl<E: Event> Scope for Times<'_, E> {
             return ValueRef::Null;
         }
         self.extras.value(self.run.extra, index).as_ref()
-    }
-    fn key(&self, _: usize) -> ValueRef<'_> {
-        ValueRef::Null
-    }
-    fn fact(&self, _: MatchFact) -> Value {
-        Value::Null
     }
 }

@@ -12,20 +12,32 @@ use crate::hir::expr::{Aggregate, BinaryOp, Captured, FieldRef, MatchFact, Set};
 use crate::time::Timestamp;
 use crate::value::{Kind, Value, ValueRef};
 
-/// What an expression can see.
+/// What an expression can see; what there is none of is null.
 pub(crate) trait Scope {
     /// A field of the candidate event.
-    fn field(&self, field: &FieldRef) -> ValueRef<'_>;
+    fn field(&self, _: &FieldRef) -> ValueRef<'_> {
+        ValueRef::Null
+    }
     /// A field of a captured event.
-    fn captured(&self, captured: &Captured) -> Value;
+    fn captured(&self, _: &Captured) -> Value {
+        Value::Null
+    }
     /// An aggregate over captured events.
-    fn aggregate(&self, aggregate: &Aggregate) -> Value;
+    fn aggregate(&self, _: &Aggregate) -> Value {
+        Value::Null
+    }
     /// A register of the run.
-    fn register(&self, index: usize) -> ValueRef<'_>;
+    fn register(&self, _: usize) -> ValueRef<'_> {
+        ValueRef::Null
+    }
     /// A component of the key.
-    fn key(&self, index: usize) -> ValueRef<'_>;
+    fn key(&self, _: usize) -> ValueRef<'_> {
+        ValueRef::Null
+    }
     /// A fact about the match.
-    fn fact(&self, fact: MatchFact) -> Value;
+    fn fact(&self, _: MatchFact) -> Value {
+        Value::Null
+    }
     /// Notes that something was divided by zero.
     fn divided_by_zero(&self) {}
 }
@@ -83,26 +95,7 @@ pub(crate) fn constant(expr: &Expr) -> Value {
 /// A scope without an event.
 struct Nothing;
 
-impl Scope for Nothing {
-    fn field(&self, _: &FieldRef) -> ValueRef<'_> {
-        ValueRef::Null
-    }
-    fn captured(&self, _: &Captured) -> Value {
-        Value::Null
-    }
-    fn aggregate(&self, _: &Aggregate) -> Value {
-        Value::Null
-    }
-    fn register(&self, _: usize) -> ValueRef<'_> {
-        ValueRef::Null
-    }
-    fn key(&self, _: usize) -> ValueRef<'_> {
-        ValueRef::Null
-    }
-    fn fact(&self, _: MatchFact) -> Value {
-        Value::Null
-    }
-}
+impl Scope for Nothing {}
 
 /// What can be looked at in place.
 #[inline]

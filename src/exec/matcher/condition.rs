@@ -7,7 +7,7 @@ use crate::exec::key::Run;
 use crate::exec::outcome::{Captures, add_event, field_of};
 use crate::exec::store::{Chains, Extras, NIL, RegisterState, UNSET};
 use crate::hir::eval::{self, Scope};
-use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact};
+use crate::hir::expr::{Aggregate, Captured, FieldRef};
 use crate::hir::{ConditionId, Test};
 use crate::nfa::{Comparison, Guard, GuardId, Operand, Program, RegisterKind};
 use crate::value::{Value, ValueRef};
@@ -157,12 +157,6 @@ impl<E: Event> Scope for CandidateScope<'_, E> {
             return initial(&self.program.registers[index].kind);
         }
         self.extras.value(self.extra, index).as_ref()
-    }
-    fn key(&self, _: usize) -> ValueRef<'_> {
-        ValueRef::Null
-    }
-    fn fact(&self, _: MatchFact) -> Value {
-        Value::Null
     }
     fn divided_by_zero(&self) {
         self.captures.divided_by_zero();

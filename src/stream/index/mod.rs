@@ -20,7 +20,7 @@ use crate::event::Event;
 use crate::exec::field_of;
 use crate::hir::Expr;
 use crate::hir::eval::{self, Scope};
-use crate::hir::expr::{Aggregate, Captured, FieldRef, Lookup, MatchFact};
+use crate::hir::expr::{FieldRef, Lookup};
 use crate::nfa::Program;
 use crate::schema::TypeId;
 use crate::stream::index::ranges::{Between, Ranges};
@@ -265,20 +265,5 @@ impl<E: Event> Scope for OfEvent<'_, E> {
     #[inline]
     fn field(&self, field: &FieldRef) -> ValueRef<'_> {
         field_of(self.0, field)
-    }
-    fn captured(&self, _: &Captured) -> Value {
-        Value::Null
-    }
-    fn aggregate(&self, _: &Aggregate) -> Value {
-        Value::Null
-    }
-    fn register(&self, _: usize) -> ValueRef<'_> {
-        ValueRef::Null
-    }
-    fn key(&self, _: usize) -> ValueRef<'_> {
-        ValueRef::Null
-    }
-    fn fact(&self, _: MatchFact) -> Value {
-        Value::Null
     }
 }
