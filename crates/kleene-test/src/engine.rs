@@ -69,9 +69,7 @@ impl Engine for MatcherEngine {
     }
 
     fn start(&self, pattern: &Pattern) -> Result<Box<dyn Session>, String> {
-        let matcher = Matcher::new(pattern, Vec::new()).map_err(|error| error.to_string())?;
-        let store = matcher.create_store();
-        Ok(Box::new(MatcherSession { matcher, store, key: KeyState::default(), seq: 0 }))
+        MatcherSession::start(pattern, |matcher| matcher)
     }
 }
 
@@ -85,10 +83,7 @@ impl Engine for GeneralEngine {
     }
 
     fn start(&self, pattern: &Pattern) -> Result<Box<dyn Session>, String> {
-        let matcher = Matcher::new(pattern, Vec::new()).map_err(|error| error.to_string())?;
-        let matcher = matcher.generalized();
-        let store = matcher.create_store();
-        Ok(Box::new(MatcherSession { matcher, store, key: KeyState::default(), seq: 0 }))
+        MatcherSession::start(pattern, Matcher::generalized)
     }
 }
 
@@ -98,6 +93,18 @@ struct MatcherSession {
     store: Store<Record>,
     key: KeyState,
     seq: u64,
+}
+
+impl MatcherSession {
+    fn start(
+        pattern: &Pattern,
+        configure: impl FnOnce(Matcher<Record>) -> Matcher<Record>,
+    ) -> Result<Box<dyn Session>, String> {
+        let matcher = Matcher::new(pattern, Vec::new()).map_err(|error| error.to_string())?;
+        let matcher = configure(matcher);
+        let store = matcher.create_store();
+        Ok(Box::new(MatcherSession { matcher, store, key: KeyState::default(), seq: 0 }))
+    }
 }
 
 impl Session for MatcherSession {

@@ -240,28 +240,29 @@ fn quantifier() -> impl Strategy<Value = RandomQuantifier> {
     )
 }
 
+/// What random conditions compare with.
+const COMPARISONS: [BinaryOp; 6] =
+    [BinaryOp::Gt, BinaryOp::Ge, BinaryOp::Lt, BinaryOp::Le, BinaryOp::Eq, BinaryOp::Ne];
+
+/// The aggregates of numbers that they ask for.
+const AGGREGATES: [AggregateOp; 8] = [
+    AggregateOp::Count,
+    AggregateOp::Sum,
+    AggregateOp::Avg,
+    AggregateOp::Min,
+    AggregateOp::Max,
+    AggregateOp::First,
+    AggregateOp::Last,
+    AggregateOp::Stddev,
+];
+
+/// Which of the captured events they ask for.
+const PICKS: [Pick; 4] = [Pick::First, Pick::Last, Pick::Nth(1), Pick::FromEnd(2)];
+
 fn test() -> BoxedStrategy<RandomTest> {
-    let operator = || {
-        select(vec![
-            BinaryOp::Gt,
-            BinaryOp::Ge,
-            BinaryOp::Lt,
-            BinaryOp::Le,
-            BinaryOp::Eq,
-            BinaryOp::Ne,
-        ])
-    };
-    let aggregate = select(vec![
-        AggregateOp::Count,
-        AggregateOp::Sum,
-        AggregateOp::Avg,
-        AggregateOp::Min,
-        AggregateOp::Max,
-        AggregateOp::First,
-        AggregateOp::Last,
-        AggregateOp::Stddev,
-    ]);
-    let pick = select(vec![Pick::First, Pick::Last, Pick::Nth(1), Pick::FromEnd(2)]);
+    let operator = || select(&COMPARISONS[..]);
+    let aggregate = select(&AGGREGATES[..]);
+    let pick = select(&PICKS[..]);
     let ty = || (0..TYPES.len()).prop_map(RandomTest::Type);
     let captured = option::weighted(0.6, any::<usize>());
     let on_v = prop_oneof![

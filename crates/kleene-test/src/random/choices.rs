@@ -2,11 +2,11 @@
 //! change of the bytes is a small change of what they stand for.
 
 use kleene::hir::Contiguity;
-use kleene::hir::expr::{AggregateOp, BinaryOp, Pick};
+use kleene::hir::expr::BinaryOp;
 
 use super::{
-    RandomGroup, RandomItem, RandomKind, RandomLength, RandomPattern, RandomQuantifier, RandomSkip,
-    RandomTest, Stream, TYPES,
+    AGGREGATES, COMPARISONS, PICKS, RandomGroup, RandomItem, RandomKind, RandomLength,
+    RandomPattern, RandomQuantifier, RandomSkip, RandomTest, Stream, TYPES,
 };
 use crate::convert;
 
@@ -138,21 +138,12 @@ impl Choices<'_> {
             0..3 => RandomTest::Type(self.below(TYPES.len())),
             3 => RandomTest::Compare(self.comparison(), self.millis(5)),
             4 => {
-                let aggregate = self.pick([
-                    AggregateOp::Count,
-                    AggregateOp::Sum,
-                    AggregateOp::Avg,
-                    AggregateOp::Min,
-                    AggregateOp::Max,
-                    AggregateOp::First,
-                    AggregateOp::Last,
-                    AggregateOp::Stddev,
-                ]);
+                let aggregate = self.pick(AGGREGATES);
                 RandomTest::Aggregate(self.comparison(), aggregate, self.below(8))
             }
             5 => {
                 let step = self.some(2, |choices| choices.below(8));
-                let pick = self.pick([Pick::First, Pick::Last, Pick::Nth(1), Pick::FromEnd(2)]);
+                let pick = self.pick(PICKS);
                 RandomTest::Captured(self.comparison(), step, pick)
             }
             6 => RandomTest::Not(self.test(depth - 1).into()),
@@ -163,13 +154,6 @@ impl Choices<'_> {
     }
 
     fn comparison(&mut self) -> BinaryOp {
-        self.pick([
-            BinaryOp::Gt,
-            BinaryOp::Ge,
-            BinaryOp::Lt,
-            BinaryOp::Le,
-            BinaryOp::Eq,
-            BinaryOp::Ne,
-        ])
+        self.pick(COMPARISONS)
     }
 }
