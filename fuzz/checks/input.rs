@@ -1,7 +1,7 @@
 //! Any bytes are events, or told with a reason that is one line, in the order of the lines.
 
 use kleene::schema::{EventType, Field, FieldId, FieldType, Schema};
-use kleene_input::{Block, Cursor, Form, Format, Item, Parser, Reading, TimeUnit};
+use kleene_input::{Block, Cursor, Form, Format, Item, Parser, Reading};
 
 /// Lines that are longer are told as that.
 const MAX_LINE: usize = 512;
@@ -56,13 +56,7 @@ fn read(parser: &mut Parser, block: &Block) -> Vec<(Option<u64>, String)> {
 
 pub(crate) fn check(format: Format, data: &[u8]) {
     let form = Form { format, delimiter: b',', max_line: MAX_LINE };
-    let reading = Reading {
-        type_field: String::from("type"),
-        fixed_type: None,
-        time_field: String::from("ts"),
-        prefers_time_field: false,
-        unit: TimeUnit::Ms,
-    };
+    let reading = Reading::default();
     let fresh = Parser::new(form, &schema(), reading);
     let whole = Block::new(data.to_vec(), 1);
     let mut parser = fresh.clone();

@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use kleene::RuleSet;
-use kleene_input::{Feed, Fill, Form, Format, Item, Reading, TimeUnit, delimiter_of, open};
+use kleene_input::{Feed, Fill, Form, Format, Item, Reading, delimiter_of, open};
 
 const ROUNDS: usize = 5;
 
@@ -65,13 +65,7 @@ fn main() {
 fn parse(input: &Path, set: &RuleSet) -> u64 {
     let form =
         Form { format: Format::of(input), delimiter: delimiter_of(input), max_line: 1 << 20 };
-    let reading = Reading {
-        type_field: String::from("type"),
-        fixed_type: None,
-        time_field: String::from("ts"),
-        prefers_time_field: false,
-        unit: TimeUnit::Ms,
-    };
+    let reading = Reading::default();
     let mut feed =
         Feed::start(open(input).expect("the input can be opened"), form, set.schema(), reading);
     let mut events = 0;

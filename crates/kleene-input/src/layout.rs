@@ -24,6 +24,19 @@ pub struct Reading {
     pub unit: TimeUnit,
 }
 
+/// `type` holds the type and `ts` the time; epoch numbers count milliseconds.
+impl Default for Reading {
+    fn default() -> Reading {
+        Reading {
+            type_field: String::from("type"),
+            fixed_type: None,
+            time_field: String::from("ts"),
+            prefers_time_field: false,
+            unit: TimeUnit::Ms,
+        }
+    }
+}
+
 /// The layout of every declared type.
 #[derive(Clone, Debug)]
 pub(crate) struct Layouts {

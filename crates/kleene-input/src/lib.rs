@@ -169,13 +169,7 @@ mod tests {
             }
             let length = memchr::memchr_iter(b'\n', &bytes).count() as u64;
             std::fs::write(&path, &bytes).unwrap();
-            let reading = Reading {
-                type_field: String::from("type"),
-                fixed_type: None,
-                time_field: String::from("ts"),
-                prefers_time_field: false,
-                unit: TimeUnit::Ms,
-            };
+            let reading = Reading::default();
             let opened = open(&path).unwrap();
             let form = Form { format, delimiter: b',', max_line: 4096 };
             let mut feed = Feed::start(opened, form, &schema(), reading);

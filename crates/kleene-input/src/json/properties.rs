@@ -8,7 +8,6 @@ use proptest::prelude::*;
 use serde_json::Value as Json;
 
 use super::*;
-use crate::TimeUnit;
 use crate::layout::Layouts;
 
 /// A type of which everything is declared as `any`, and an open one of which nothing is: what is
@@ -30,16 +29,7 @@ fn parser() -> JsonParser {
     let fields = std::iter::once(time).chain(typed).collect();
     let time = Some(FieldId::new(0));
     schema.add(EventType { name: "typed".into(), fields, time, open: false });
-    JsonParser::new(Layouts::new(
-        &schema,
-        Reading {
-            type_field: String::from("type"),
-            fixed_type: None,
-            time_field: String::from("ts"),
-            prefers_time_field: false,
-            unit: TimeUnit::Ms,
-        },
-    ))
+    JsonParser::new(Layouts::new(&schema, Reading::default()))
 }
 
 /// What `serde_json` says a value is, as Kleene has it.

@@ -44,16 +44,7 @@ fn schema() -> Schema {
 }
 
 fn parser() -> JsonParser {
-    JsonParser::new(Layouts::new(
-        &schema(),
-        Reading {
-            type_field: String::from("type"),
-            fixed_type: None,
-            time_field: String::from("ts"),
-            prefers_time_field: false,
-            unit: TimeUnit::Ms,
-        },
-    ))
+    JsonParser::new(Layouts::new(&schema(), Reading::default()))
 }
 
 /// The event's time, values and extra fields, `unknown`, or the reason why it is none.
