@@ -1,6 +1,6 @@
 //! Runs the built program in a directory of its own.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -67,6 +67,15 @@ impl Dir {
         let output = child.wait_with_output().unwrap();
         writer.join().unwrap();
         Ran::from(output)
+    }
+
+    /// Runs the program, reads the first line of its output, which is given, and closes the pipe.
+    pub(crate) fn close_after_a_line(&self, args: &str) -> (String, Ran) {
+        let mut command = self.command(args);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        (line, Ran::from(child.wait_with_output().unwrap()))
     }
 }
 

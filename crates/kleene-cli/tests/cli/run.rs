@@ -487,16 +487,9 @@ fn a_closed_pipe_ends_quietly() {
         }
     }
     let dir = shop(&input);
-    let mut command = dir.command("run shop.cep -i in.jsonl");
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    stdout.read_line(&mut line).unwrap();
+    let (line, ran) = dir.close_after_a_line("run shop.cep -i in.jsonl");
     assert!(line.starts_with("{\"rule\":\"unpaid\""));
-    drop(stdout);
-    let mut stderr = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    assert_eq!((child.wait().unwrap().code(), &*stderr), (Some(0), ""));
+    assert_eq!((ran.code, &*ran.stderr), (Some(0), ""));
 }
 
 #[test]

@@ -176,16 +176,9 @@ fn a_broken_pack_is_an_error_after_what_was_found() {
 #[test]
 fn a_closed_pipe_ends_quietly() {
     let dir = Dir::new(&[("shop.cep", SHOP.as_bytes()), ("in.jsonl", &lines(60_000, false))]);
-    let mut command = dir.command("run shop.cep -i in.jsonl --quiet --threads 2");
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    stdout.read_line(&mut line).unwrap();
+    let (line, ran) = dir.close_after_a_line("run shop.cep -i in.jsonl --quiet --threads 2");
     assert!(line.starts_with("{\"rule\":"));
-    drop(stdout);
-    let mut stderr = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    assert_eq!((child.wait().unwrap().code(), &*stderr), (Some(0), ""));
+    assert_eq!((ran.code, &*ran.stderr), (Some(0), ""));
 }
 
 #[cfg(unix)]
