@@ -329,7 +329,7 @@ impl<E: Event> Image<E> {
         }
         for _ in 0..reader.count()? {
             let head = reader.u32()?;
-            if head as usize >= image.nodes.len() || !program.keeps_completed() {
+            if head as usize >= image.nodes.len() || !program.waits() {
                 return None;
             }
             image.completed.push(head);

@@ -110,26 +110,25 @@ impl<E> Chains<E> {
         stage: StageId,
         starts: Starts,
     ) -> u32 {
-        self.events.get_mut(event).refs += 1;
-        let depth = if previous == NIL {
-            1
-        } else {
-            let before = self.nodes.get_mut(previous);
-            before.refs += 1;
-            before.depth.saturating_add(1)
-        };
-        self.nodes.insert(Node { event, previous, stage, starts, depth, refs: 1 })
+        self.retain(previous);
+        self.extend(event, previous, stage, starts)
     }
 
     /// A node behind `previous`, whose reference goes over to it, with one for the caller.
     #[inline]
-    pub(super) fn extend(&mut self, event: u32, previous: u32, stage: StageId) -> u32 {
+    pub(super) fn extend(
+        &mut self,
+        event: u32,
+        previous: u32,
+        stage: StageId,
+        starts: Starts,
+    ) -> u32 {
         self.events.get_mut(event).refs += 1;
         let depth = match previous {
             NIL => 1,
             previous => self.nodes.get(previous).depth.saturating_add(1),
         };
-        self.nodes.insert(Node { event, previous, stage, starts: 0, depth, refs: 1 })
+        self.nodes.insert(Node { event, previous, stage, starts, depth, refs: 1 })
     }
 
     pub(super) fn retain(&mut self, node: u32) {

@@ -261,28 +261,8 @@ impl Trees<'_> {
                 Known::False => Known::True,
                 ask @ Known::Ask(_) => ask,
             },
-            Guard::And(parts) => {
-                let mut all = Known::True;
-                for &part in parts {
-                    match self.look(part, known) {
-                        Known::False => return Known::False,
-                        ask @ Known::Ask(_) if matches!(all, Known::True) => all = ask,
-                        _ => {}
-                    }
-                }
-                all
-            }
-            Guard::Or(parts) => {
-                let mut any = Known::False;
-                for &part in parts {
-                    match self.look(part, known) {
-                        Known::True => return Known::True,
-                        ask @ Known::Ask(_) if matches!(any, Known::False) => any = ask,
-                        _ => {}
-                    }
-                }
-                any
-            }
+            Guard::And(parts) => self.look_at_all(parts, known, false),
+            Guard::Or(parts) => self.look_at_all(parts, known, true),
             Guard::Condition(condition) => {
                 let condition = &self.tables.conditions[condition.index()];
                 if condition.ty.is_some() && condition.ty != self.ty {
@@ -297,6 +277,25 @@ impl Trees<'_> {
                 Self::answer(guard, known)
             }
         }
+    }
+
+    /// What is known of several: one that is `decisive` is enough to know all.
+    fn look_at_all(
+        &mut self,
+        parts: &[GuardId],
+        known: &[(GuardId, bool)],
+        decisive: bool,
+    ) -> Known {
+        let mut all = if decisive { Known::False } else { Known::True };
+        for &part in parts {
+            match self.look(part, known) {
+                Known::True if decisive => return Known::True,
+                Known::False if !decisive => return Known::False,
+                ask @ Known::Ask(_) if !matches!(all, Known::Ask(_)) => all = ask,
+                _ => {}
+            }
+        }
+        all
     }
 
     fn answer(guard: GuardId, known: &[(GuardId, bool)]) -> Known {

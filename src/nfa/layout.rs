@@ -1,6 +1,5 @@
 //! How a program numbers what a snapshot speaks of.
 
-use crate::hir::SkipStrategy;
 use crate::hir::expr::AggregateOp;
 use crate::nfa::{Action, ClockOp, Program, RegisterKind};
 use crate::util::fnv::Fnv;
@@ -72,12 +71,7 @@ impl Program {
             });
         }
         number(usize::from(self.silence.is_some()));
-        number(usize::from(self.keeps_completed()));
+        number(usize::from(self.waits()));
         hash.finish()
-    }
-
-    /// Whether matches can wait for older partial matches.
-    pub(crate) fn keeps_completed(&self) -> bool {
-        self.skip.ordered && self.skip.strategy != SkipStrategy::None
     }
 }

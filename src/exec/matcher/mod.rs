@@ -1,4 +1,7 @@
-//! The general strategy: every partial match is a run through the automaton.
+//! A compiled pattern at work: what it holds of a key, and what an event or a deadline does to it.
+//!
+//! `step` is the general strategy, in which every partial match is a run through the automaton;
+//! `single` moves runs where they are, and `window` counts. `tell` is what comes of them.
 
 mod condition;
 mod probe;

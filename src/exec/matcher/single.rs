@@ -5,7 +5,6 @@ use super::{Step, completed};
 use crate::event::Event;
 use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::store::NIL;
-use crate::hir::Length;
 use crate::nfa::{Action, Decision};
 
 impl<E: Event> Step<'_, E> {
@@ -21,8 +20,7 @@ impl<E: Event> Step<'_, E> {
             let mut run = self.nothing();
             if let Decision::One(edge) = self.decide(tree, &run, event_epoch) {
                 run.extra = self.store.extras.create();
-                let within = self.program.within.and_then(Length::as_millis);
-                run.deadline = within.map_or(i64::MAX, |within| self.time.saturating_add(within));
+                run.deadline = self.matcher.deadline_of(self.time);
                 if self.moves(*edge, &mut run, event_epoch) {
                     key.runs.push(run);
                 }
@@ -61,7 +59,7 @@ impl<E: Event> Step<'_, E> {
                     return false;
                 }
                 let stored = self.store_event();
-                run.head = self.store.chains.extend(stored, run.head, stage);
+                run.head = self.store.chains.extend(stored, run.head, stage, 0);
                 if accepted {
                     self.complete(completed(run));
                 }

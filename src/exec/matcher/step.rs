@@ -99,9 +99,7 @@ impl<'a, E: Event> Step<'a, E> {
             let match_ = self.store.scratch.completed[index];
             let Some(stage) = match_.tail else { continue };
             let stored = self.store_event();
-            let chains = &mut self.store.chains;
-            let head = chains.link(stored, match_.head, stage, 0);
-            chains.release(match_.head);
+            let head = self.store.chains.extend(stored, match_.head, stage, 0);
             self.store.scratch.completed[index] = Completed { head, tail: None, ..match_ };
         }
     }

@@ -105,7 +105,9 @@ impl<E: Event> Matcher<E> {
         };
     }
 
-    fn deadline_of(&self, start: i64) -> i64 {
+    /// When what starts at this time is over, under one `within` of a fixed length or none.
+    #[inline]
+    pub(super) fn deadline_of(&self, start: i64) -> i64 {
         let within = self.program.within.and_then(Length::as_millis);
         within.map_or(i64::MAX, |within| start.saturating_add(within))
     }
@@ -198,9 +200,8 @@ impl<E: Event> Matcher<E> {
 fn run<E: Event>(open: &Open<'_, E>, chains: &mut Chains<E>) -> Run {
     let (mut head, mut start, mut last) = (NIL, None, 0);
     for (stage, seq, event) in open.captures.numbered() {
-        let (before, stored) = (head, chains.keep(event.clone(), seq));
-        head = chains.link(stored, before, stage, 0);
-        chains.release(before);
+        let stored = chains.keep(event.clone(), seq);
+        head = chains.extend(stored, head, stage, 0);
         chains.release_event(stored);
         last = event.time().as_millis();
         start.get_or_insert(last);
