@@ -18,6 +18,7 @@ use crate::stream::engine::Engine;
 use crate::stream::groups::Groups;
 use crate::stream::id::FieldOrder;
 use crate::stream::relink::{Misfit, relink};
+use crate::stream::reorder::Reorder;
 use crate::stream::routes::Routes;
 use crate::stream::running::Running;
 use crate::stream::shard::{Shard, Share, divide};
@@ -166,10 +167,11 @@ impl<E: Event> Builder<E> {
     /// How many events are buffered at most until time has passed them; 10 million by default.
     /// Where one more comes, time is moved on to the oldest of them, as if a watermark had come: no
     /// event is lost, but what then comes from before is late. The sink is told each time. The same
-    /// number of events that rules made (`emit as`) wait at most; one more is dropped.
+    /// number of events that rules made (`emit as`) wait at most; one more is dropped. More than four
+    /// billion can't wait.
     #[must_use]
     pub fn limit_buffered(mut self, events: usize) -> Self {
-        self.limits.buffered = events;
+        self.limits.buffered = events.min(Reorder::<E>::MOST - 1);
         self
     }
 

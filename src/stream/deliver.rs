@@ -7,6 +7,7 @@ use crate::stream::engine::Engine;
 use crate::stream::groups::Visit;
 use crate::stream::index::Seat;
 use crate::stream::partition::shard_hash;
+use crate::stream::reorder::Lent;
 use crate::stream::sink::Sink;
 use crate::time::Timestamp;
 
@@ -16,10 +17,15 @@ const FORGET_EVERY: u64 = 1024;
 impl<E: Event> Engine<E> {
     /// Releases events and fires deadlines up to and including `to`, after which no event of that
     /// time can come.
-    pub(super) fn move_to<S: Sink<E> + ?Sized>(&mut self, to: Timestamp, sink: &mut S) {
+    pub(super) fn move_to<S: Sink<E> + ?Sized>(
+        &mut self,
+        to: Timestamp,
+        lent: &mut Lent<'_, E>,
+        sink: &mut S,
+    ) {
         self.watermark = to;
         while self.books.failure.is_none()
-            && let Some(event) = self.buffer.take_until(to)
+            && let Some(event) = self.buffer.take_until(to, lent)
         {
             self.release(&event, sink);
         }

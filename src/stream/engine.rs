@@ -11,7 +11,7 @@ use crate::stream::builder::{Builder, Matching};
 use crate::stream::failure::{Failure, PushError};
 use crate::stream::groups::Groups;
 use crate::stream::index::Seat;
-use crate::stream::reorder::Reorder;
+use crate::stream::reorder::{Lent, Reorder};
 use crate::stream::routes::Routes;
 use crate::stream::running::Running;
 use crate::stream::sink::{Late, Overflow, Reason, Rejected, Sink};
@@ -109,6 +109,8 @@ impl<E: Event> Engine<E> {
     }
 
     /// Takes several events of the only source, as [`push`](Engine::push) does one after the other.
+    /// Where events have to wait to be put in order, those that need not wait beyond the call are
+    /// not cloned.
     pub fn push_batch<'a, S: Sink<E> + ?Sized>(
         &mut self,
         events: impl IntoIterator<Item = &'a E>,
@@ -118,7 +120,12 @@ impl<E: Event> Engine<E> {
         E: 'a,
     {
         let source = self.main_source();
-        events.into_iter().try_for_each(|event| self.push_from(source, event, sink))
+        let mut events = events.into_iter();
+        if self.progress.is_sorted() {
+            events.try_for_each(|event| self.push_from(source, event, sink))
+        } else {
+            self.push_lent(source, events, sink)
+        }
     }
 
     /// The source of this name, made if it is new.
@@ -145,26 +152,32 @@ impl<E: Event> Engine<E> {
         event: &E,
         sink: &mut S,
     ) -> Result<(), PushError> {
+        self.take(source, event, &mut Lent::nothing(), sink)
+    }
+
+    /// Takes an event while others are lent.
+    #[inline]
+    pub(super) fn take<S: Sink<E> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        event: &E,
+        lent: &mut Lent<'_, E>,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
         if self.finished || self.books.failure.is_some() {
             return Err(self.books.failure.clone().unwrap_or(PushError(Failure::Finished)));
         }
         self.books.stats.events += 1;
         let time = event.time();
         if time <= self.watermark {
-            self.refuse(source, event, sink);
+            self.refuse(source, event, lent, sink);
             return self.so_far();
         }
         if time == Timestamp::MAX {
             self.reject(event, sink);
             return Ok(());
         }
-        let named = match self.routes.types.get(event.type_id().index()) {
-            Some(route) if route.declared => !route.groups.is_empty(),
-            _ => {
-                self.books.stats.unknown += 1;
-                false
-            }
-        };
+        let named = self.is_named(event);
         self.progress.observe(source, time);
         if self.progress.is_sorted() && self.buffer.len() == 0 {
             self.watermark = self.watermark.max(self.progress.watermark());
@@ -178,7 +191,7 @@ impl<E: Event> Engine<E> {
         if named {
             self.buffer.add(time, event.clone());
         }
-        self.follow(sink);
+        self.follow(lent, sink);
         if self.buffer.len() > self.books.limits.buffered
             && self.books.failure.is_none()
             && let Some(oldest) = self.buffer.first()
@@ -188,14 +201,14 @@ impl<E: Event> Engine<E> {
                 self.books.stand(self.watermark, sink);
                 sink.overflowed(Overflow::Reorder { watermark: oldest });
             }
-            self.move_to(oldest, sink);
+            self.move_to(oldest, lent, sink);
         }
         self.so_far()
     }
 
     /// Fails if a limit has stopped the engine.
     #[inline]
-    fn so_far(&self) -> Result<(), PushError> {
+    pub(super) fn so_far(&self) -> Result<(), PushError> {
         match &self.books.failure {
             None => Ok(()),
             Some(failure) => Err(failure.clone()),
@@ -217,7 +230,7 @@ impl<E: Event> Engine<E> {
     ) {
         // The end of time is what `finish` means.
         self.progress.advance(source, to.min(Timestamp::MAX.plus_millis(-1)));
-        self.follow(sink);
+        self.follow(&mut Lent::nothing(), sink);
     }
 
     /// The only source says that no event at or before `to` will come any more: a watermark.
@@ -234,7 +247,7 @@ impl<E: Event> Engine<E> {
     /// watermark of it comes. Its events that are then behind the others are late.
     pub fn set_idle<S: Sink<E> + ?Sized>(&mut self, source: SourceId, sink: &mut S) {
         self.progress.set_idle(source);
-        self.follow(sink);
+        self.follow(&mut Lent::nothing(), sink);
     }
 
     /// The end of time: everything that is buffered is released, and what is open is told. Events
@@ -244,7 +257,7 @@ impl<E: Event> Engine<E> {
             return;
         }
         if self.books.failure.is_none() {
-            self.move_to(Timestamp::MAX, sink);
+            self.move_to(Timestamp::MAX, &mut Lent::nothing(), sink);
         }
         self.finished = true;
         self.base = None;
@@ -347,7 +360,13 @@ impl<E: Event> Engine<E> {
     }
 
     #[cold]
-    fn refuse<S: Sink<E> + ?Sized>(&mut self, source: SourceId, event: &E, sink: &mut S) {
+    fn refuse<S: Sink<E> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        event: &E,
+        lent: &mut Lent<'_, E>,
+        sink: &mut S,
+    ) {
         if event.time() == Timestamp::MIN {
             self.reject(event, sink);
             return;
@@ -359,7 +378,7 @@ impl<E: Event> Engine<E> {
             self.books.stand(self.watermark, sink);
             sink.late(Late { event, watermark: self.watermark });
         }
-        self.follow(sink);
+        self.follow(lent, sink);
     }
 
     #[cold]
@@ -372,12 +391,24 @@ impl<E: Event> Engine<E> {
         sink.rejected(Rejected { event, reason: Reason::TimeOutOfRange });
     }
 
+    /// Whether some rule names the event's type.
+    #[inline]
+    pub(super) fn is_named(&mut self, event: &E) -> bool {
+        match self.routes.types.get(event.type_id().index()) {
+            Some(route) if route.declared => !route.groups.is_empty(),
+            _ => {
+                self.books.stats.unknown += 1;
+                false
+            }
+        }
+    }
+
     /// Moves on to where the sources are.
     #[inline]
-    fn follow<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
+    pub(super) fn follow<S: Sink<E> + ?Sized>(&mut self, lent: &mut Lent<'_, E>, sink: &mut S) {
         let watermark = self.progress.watermark();
         if watermark > self.watermark && !self.finished && self.books.failure.is_none() {
-            self.move_to(watermark, sink);
+            self.move_to(watermark, lent, sink);
         }
     }
 }

@@ -77,6 +77,7 @@
 //! # }
 //! ```
 
+mod batch;
 mod builder;
 mod changes;
 mod deliver;
@@ -115,6 +116,6 @@ pub use told::{Expired, Found, Match, Output, Partial, Timeout};
 pub use watermark::SourceId;
 
 pub(crate) use derived::Feeder;
-pub(crate) use reorder::Reorder;
+pub(crate) use reorder::{Lent, Reorder};
 pub(crate) use told::RuleInfo;
 pub(crate) use watermark::{Progress, Strategy};

@@ -3,6 +3,7 @@
 use hashbrown::HashMap;
 
 use crate::event::Event;
+use crate::hir::LimitPolicy;
 use crate::hir::expr::FieldRef;
 use crate::schema::{Schema, TypeId};
 use crate::stream::groups::Groups;
@@ -18,6 +19,8 @@ pub(crate) struct Routes {
     pub(super) indexed: bool,
     /// The rules that have `suppress`.
     pub(super) suppressing: Vec<u32>,
+    /// Whether a limit of some rule stops everything.
+    pub(super) can_fail: bool,
 }
 
 /// What becomes of the events of one type.
@@ -104,6 +107,7 @@ impl Routes {
         }
         let suppressing = (0..).zip(rules).filter(|(_, rule)| rule.voice.quiet.is_some());
         let suppressing = suppressing.map(|(index, _)| index).collect();
-        Routes { types: routes, indexed, suppressing }
+        let can_fail = rules.iter().any(|rule| rule.matcher.limits().policy == LimitPolicy::Fail);
+        Routes { types: routes, indexed, suppressing, can_fail }
     }
 }

@@ -18,7 +18,7 @@ use crate::nfa::Action;
 use crate::pattern::Pattern;
 use crate::ruleset::RuleSet;
 use crate::schema::{FieldId, TypeId};
-use crate::stream::{self, Match, Progress, Reorder, RuleInfo, SourceId, Strategy};
+use crate::stream::{self, Lent, Match, Progress, Reorder, RuleInfo, SourceId, Strategy};
 use crate::time::{Timestamp, duration_to_millis};
 use crate::value::Value;
 
@@ -490,7 +490,7 @@ impl<E: Event> Tracer<E> {
 
     fn move_to(&mut self, to: Timestamp) {
         self.watermark = to;
-        while let Some(arrived) = self.buffer.take_until(to) {
+        while let Some(arrived) = self.buffer.take_until(to, &mut Lent::nothing()) {
             self.release(&arrived);
         }
         self.catch_up(to, true);

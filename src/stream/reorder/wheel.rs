@@ -1,0 +1,415 @@
+//! A queue by time, for times that only move on.
+//!
+//! What waits is put where it differs from the time that has come: in levels of 256 slots, a slot
+//! of a level being as long as all slots of the level below it. The slots of the lowest level are
+//! single milliseconds, and each slot is a queue; when time comes to a slot of a higher level, what
+//! it holds is dealt out to the levels below. So nothing is ever compared or sorted: each thing is
+//! moved at most once a level, and twice where it waits for some seconds, in whatever order things
+//! come and however many there are. This is the hierarchical timing wheel of Varghese and Lauck (1987),
+//! with the levels of the radix heap of Ahuja, Mehlhorn, Orlin and Tarjan (1990).
+
+use crate::time::Timestamp;
+
+/// No place in a list.
+const NONE: u32 = u32::MAX;
+
+/// How many can wait at once.
+pub(super) const MOST: usize = NONE as usize;
+
+/// Bits of a time that one level tells apart.
+const BITS: u32 = 8;
+const SLOTS: usize = 1 << BITS;
+const LEVELS: usize = (u64::BITS / BITS) as usize;
+
+/// Gives what was added by time, and by arrival within one time.
+///
+/// What is added has to be after what [`take_until`](Wheel::take_until) was asked for before.
+#[derive(Debug)]
+pub(super) struct Wheel<T> {
+    /// All levels, or none before the first thing.
+    levels: Vec<Level>,
+    /// A bit for each level that holds something.
+    occupied: u32,
+    /// The levels tell times apart by where they differ from this one; nothing is before it.
+    base: u64,
+    /// Nothing is before this.
+    next: u64,
+    nodes: Vec<Node<T>>,
+    /// The first of the nodes that hold nothing.
+    free: u32,
+    len: usize,
+    /// How often something was put into a queue.
+    #[cfg(test)]
+    moves: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Level {
+    /// A bit for each slot that holds something.
+    occupied: [u64; SLOTS / 64],
+    /// The first and the last node of each slot, if it holds something.
+    slots: [(u32, u32); SLOTS],
+}
+
+/// A thing in the queue of a slot, or a place for one in the list of those that are free.
+#[derive(Debug)]
+struct Node<T> {
+    value: Option<T>,
+    time: u64,
+    next: u32,
+}
+
+/// The same order as that of times, from 0.
+#[inline]
+fn rank(time: Timestamp) -> u64 {
+    time.as_millis().cast_unsigned() ^ 1 << 63
+}
+
+impl<T> Wheel<T> {
+    pub(super) fn new() -> Wheel<T> {
+        Wheel {
+            levels: Vec::new(),
+            occupied: 0,
+            base: 0,
+            next: u64::MAX,
+            nodes: Vec::new(),
+            free: NONE,
+            len: 0,
+            #[cfg(test)]
+            moves: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Adds something and says where it is until it is taken.
+    #[inline]
+    pub(super) fn add(&mut self, time: Timestamp, value: T) -> u32 {
+        // One from before what was taken comes next.
+        let time = rank(time).max(self.base);
+        let node = Node { value: Some(value), time, next: NONE };
+        let index = self.free;
+        let index = if let Some(place) = self.nodes.get_mut(index as usize) {
+            self.free = place.next;
+            *place = node;
+            index
+        } else {
+            let index = u32::try_from(self.nodes.len()).expect("no more than `MOST` wait");
+            self.nodes.push(node);
+            index
+        };
+        if self.levels.is_empty() {
+            self.levels.resize(LEVELS, Level::new());
+        }
+        self.len += 1;
+        self.next = self.next.min(time);
+        self.place(index, time);
+        index
+    }
+
+    /// What was added at a place, if it is still there.
+    pub(super) fn get_mut(&mut self, place: u32) -> Option<&mut T> {
+        self.nodes.get_mut(place as usize)?.value.as_mut()
+    }
+
+    /// Takes the oldest out if it is not after `to`.
+    #[inline]
+    pub(super) fn take_until(&mut self, to: Timestamp) -> Option<T> {
+        let to = rank(to);
+        if to < self.next { None } else { self.look(to) }
+    }
+
+    fn look(&mut self, to: u64) -> Option<T> {
+        loop {
+            let Some((level, slot)) = self.first_slot() else {
+                self.next = u64::MAX;
+                return None;
+            };
+            let start = self.start(level, slot);
+            if start > to {
+                self.next = start;
+                return None;
+            }
+            self.base = start;
+            if level == 0 {
+                return self.pop(slot);
+            }
+            self.deal_out(level, slot);
+        }
+    }
+
+    /// The time of the oldest.
+    pub(super) fn first(&self) -> Option<Timestamp> {
+        let (level, slot) = self.first_slot()?;
+        let least = self.queue(level, slot).map(|node| node.time).min()?;
+        Some(Timestamp::from_millis((least ^ 1 << 63).cast_signed()))
+    }
+
+    /// All, in the order in which they will be taken.
+    pub(super) fn in_order(&self) -> Vec<&T> {
+        let mut nodes = Vec::with_capacity(self.len);
+        for (index, level) in self.levels.iter().enumerate() {
+            let slots = (0..SLOTS).filter(|slot| level.holds(*slot));
+            nodes.extend(slots.flat_map(|slot| self.queue(index, slot)));
+        }
+        // What has one time is in one queue, by arrival.
+        nodes.sort_by_key(|node| node.time);
+        nodes.into_iter().filter_map(|node| node.value.as_ref()).collect()
+    }
+
+    /// Heap bytes, without what the values own.
+    pub(super) fn memory_usage(&self) -> usize {
+        self.levels.capacity() * size_of::<Level>() + self.nodes.capacity() * size_of::<Node<T>>()
+    }
+
+    /// Puts a node at the end of the queue that its time belongs to.
+    #[inline]
+    fn place(&mut self, index: u32, time: u64) {
+        #[cfg(test)]
+        {
+            self.moves += 1;
+        }
+        let level = ((time ^ self.base) | 1).ilog2() / BITS;
+        let slot = slot_of(time, level as usize);
+        self.occupied |= 1 << level;
+        let level = &mut self.levels[level as usize];
+        let (word, bit) = (&mut level.occupied[slot / 64], 1 << (slot % 64));
+        let (first, last) = &mut level.slots[slot];
+        if *word & bit == 0 {
+            *word |= bit;
+            *first = index;
+        } else {
+            self.nodes[*last as usize].next = index;
+        }
+        *last = index;
+    }
+
+    /// The slot with the oldest. What is at a lower level is older.
+    #[inline]
+    fn first_slot(&self) -> Option<(usize, usize)> {
+        let level = self.occupied.trailing_zeros() as usize;
+        let words = self.levels.get(level)?.occupied.iter().zip((0..).step_by(64));
+        let (word, before) = words.into_iter().find(|(word, _)| **word != 0)?;
+        Some((level, before + word.trailing_zeros() as usize))
+    }
+
+    /// The first time of a slot.
+    #[inline]
+    fn start(&self, level: usize, slot: usize) -> u64 {
+        let shift = level * BITS as usize;
+        // In two steps: at the highest level all bits go.
+        (self.base >> shift >> BITS << BITS | slot as u64) << shift
+    }
+
+    /// Takes the first of a slot of the lowest level out.
+    #[inline]
+    fn pop(&mut self, slot: usize) -> Option<T> {
+        let (first, last) = &mut self.levels[0].slots[slot];
+        let index = *first;
+        let node = &mut self.nodes[index as usize];
+        if index == *last {
+            self.vacate(0, slot);
+        } else {
+            *first = node.next;
+        }
+        let node = &mut self.nodes[index as usize];
+        node.next = self.free;
+        self.free = index;
+        self.len -= 1;
+        node.value.take()
+    }
+
+    /// Puts what a slot holds to the levels below, now that `base` is its start.
+    fn deal_out(&mut self, level: usize, slot: usize) {
+        let (mut index, last) = self.levels[level].slots[slot];
+        self.vacate(level, slot);
+        loop {
+            let node = &mut self.nodes[index as usize];
+            let next = std::mem::replace(&mut node.next, NONE);
+            let time = node.time;
+            self.place(index, time);
+            if index == last {
+                break;
+            }
+            index = next;
+        }
+    }
+
+    #[inline]
+    fn vacate(&mut self, level: usize, slot: usize) {
+        let occupied = &mut self.levels[level].occupied;
+        occupied[slot / 64] &= !(1 << (slot % 64));
+        if occupied.iter().all(|word| *word == 0) {
+            self.occupied &= !(1 << level);
+        }
+    }
+
+    /// What a slot that holds something holds, by arrival.
+    fn queue(&self, level: usize, slot: usize) -> impl Iterator<Item = &Node<T>> {
+        let (first, last) = self.levels[level].slots[slot];
+        let nodes = std::iter::successors(Some(first), move |index| {
+            (*index != last).then(|| self.nodes[*index as usize].next)
+        });
+        nodes.map(|index| &self.nodes[index as usize])
+    }
+}
+
+impl Level {
+    fn new() -> Level {
+        Level { occupied: [0; SLOTS / 64], slots: [(NONE, NONE); SLOTS] }
+    }
+
+    fn holds(&self, slot: usize) -> bool {
+        self.occupied[slot / 64] & 1 << (slot % 64) != 0
+    }
+}
+
+/// The slot of a time at a level.
+#[inline]
+fn slot_of(time: u64, level: usize) -> usize {
+    (time >> (level * BITS as usize)).to_le_bytes()[0].into()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn take<T>(buffer: &mut Wheel<T>, to: Timestamp) -> Vec<T> {
+        std::iter::from_fn(|| buffer.take_until(to)).collect()
+    }
+
+    #[test]
+    fn events_come_by_time_and_ties_by_arrival() {
+        let mut buffer = Wheel::new();
+        for (time, name) in [(3, 'a'), (1, 'b'), (3, 'c'), (2, 'd'), (1, 'e')] {
+            buffer.add(at(time), name);
+        }
+        assert_eq!(buffer.first(), Some(at(1)));
+        assert_eq!(take(&mut buffer, at(0)), []);
+        assert_eq!(take(&mut buffer, at(2)), ['b', 'e', 'd']);
+        assert_eq!(buffer.first(), Some(at(3)));
+        assert_eq!(take(&mut buffer, at(9)), ['a', 'c']);
+        assert_eq!((buffer.len(), buffer.first()), (0, None));
+    }
+
+    #[test]
+    fn times_at_the_edges_of_the_range_are_kept_apart() {
+        let edges =
+            [i64::MIN, i64::MIN + 1, -1, 0, 1, 255, 256, 65_535, 65_536, i64::MAX - 1, i64::MAX];
+        let mut buffer = Wheel::new();
+        for time in edges.into_iter().rev() {
+            buffer.add(at(time), time);
+        }
+        assert!(buffer.in_order().into_iter().eq(&edges));
+        for time in edges {
+            assert_eq!(buffer.first(), Some(at(time)));
+            assert_eq!(take(&mut buffer, at(time)), [time]);
+        }
+        assert_eq!(take(&mut buffer, Timestamp::MAX), []);
+    }
+
+    #[test]
+    fn an_event_from_before_what_was_taken_comes_next() {
+        let mut buffer = Wheel::new();
+        buffer.add(at(1000), 'a');
+        buffer.add(at(2000), 'c');
+        assert_eq!(take(&mut buffer, at(1000)), ['a']);
+        buffer.add(at(10), 'b');
+        assert_eq!(take(&mut buffer, at(1500)), ['b']);
+        assert_eq!(take(&mut buffer, at(2000)), ['c']);
+    }
+
+    /// What is found by looking at everything each time.
+    #[derive(Default)]
+    struct Sorted(Vec<(i64, usize)>);
+
+    impl Sorted {
+        fn take_until(&mut self, to: i64) -> Vec<usize> {
+            self.0.sort_unstable();
+            let split = self.0.partition_point(|(time, _)| *time <= to);
+            self.0.drain(..split).map(|(_, arrival)| arrival).collect()
+        }
+    }
+
+    /// Pushes events, of which each is so many milliseconds before the newest moment, which goes on
+    /// by `step`; what is `bound` behind it is taken, as an engine does.
+    fn same_as_sorted(start: i64, bound: i64, events: &[(i64, i64)]) -> Result<(), TestCaseError> {
+        let (mut buffer, mut sorted) = (Wheel::new(), Sorted::default());
+        let (mut newest, mut taken) = (start, i64::MIN);
+        for (arrival, &(step, lateness)) in events.iter().enumerate() {
+            newest = newest.saturating_add(step);
+            let time = newest.saturating_sub(lateness);
+            if time > taken {
+                buffer.add(at(time), arrival);
+                sorted.0.push((time, arrival));
+            }
+            if arrival % 3 > 0 {
+                taken = taken.max(newest.saturating_sub(bound).saturating_sub(1));
+            }
+            prop_assert_eq!(take(&mut buffer, at(taken)), sorted.take_until(taken));
+            prop_assert_eq!(buffer.len(), sorted.0.len());
+            let in_order: Vec<usize> = sorted.0.iter().map(|(_, arrival)| *arrival).collect();
+            prop_assert!(buffer.in_order().into_iter().eq(&in_order));
+            let first = sorted.0.first().map(|(time, _)| at(*time));
+            prop_assert_eq!(buffer.first(), first);
+        }
+        prop_assert_eq!(take(&mut buffer, Timestamp::MAX), sorted.take_until(i64::MAX));
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_is_that_of_a_sort(
+            start in prop_oneof![Just(0), Just(1_700_000_000_000), any::<i64>()],
+            bound in prop_oneof![0..10_i64, 0..10_000_i64, 0..i64::MAX],
+            events in prop::collection::vec(
+                (
+                    prop_oneof![8 => 0..3_i64, 4 => 0..300_i64, 2 => 0..100_000_i64, 1 => 0..i64::MAX],
+                    prop_oneof![4 => Just(0), 4 => 0..10_i64, 4 => 0..6000_i64, 1 => 0..i64::MAX],
+                ),
+                0..200,
+            ),
+        ) {
+            same_as_sorted(start, bound, &events)?;
+        }
+    }
+
+    /// What is bad for lanes, for buckets, and for insertion: nothing is moved more than once for
+    /// each level, and what was taken leaves its place to others.
+    #[test]
+    fn no_order_makes_the_buffer_slow() {
+        const EVENTS: i64 = 1 << 16;
+        let falling = |index: i64| EVENTS - index;
+        let one_time = |_| 7;
+        let far_apart = |index: i64| index << 44 | (EVENTS - index);
+        let scattered = |index: i64| index.reverse_bits() >> 1 & i64::MAX;
+        for time in [falling as fn(i64) -> i64, one_time, far_apart, scattered] {
+            let mut buffer = Wheel::new();
+            let mut expected: Vec<(i64, i64)> = (0..EVENTS).map(|i| (time(i), i)).collect();
+            for (time, index) in &expected {
+                buffer.add(at(*time), *index);
+                // An engine asks with each event.
+                assert_eq!(buffer.take_until(at(-1)), None);
+            }
+            expected.sort_unstable();
+            for (time, index) in &expected {
+                assert_eq!(buffer.take_until(at(*time)), Some(*index));
+            }
+            assert!(buffer.moves <= expected.len() * LEVELS, "{}", buffer.moves);
+            let last = at(expected[expected.len() - 1].0);
+            for _ in 0..2 * EVENTS {
+                buffer.add(last, 0);
+                assert_eq!(buffer.take_until(last), Some(0));
+            }
+            assert_eq!(buffer.nodes.len(), expected.len());
+        }
+    }
+}

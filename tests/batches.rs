@@ -1,0 +1,120 @@
+//! Many events in one call: what is told, counted and kept is what it would be one by one.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use kleene::schema::TypeId;
+use kleene::stream::{Builder, Engine, Match, Output, Sink};
+use kleene::{Event, Record, RuleSet, Timestamp, Value};
+use proptest::prelude::*;
+
+const RULES: &str = r"
+    event a { at: time, k: int }
+    event b { at: time, k: int }
+    event unseen { at: time, k: int }
+    event pair { at: time, k: int, of: int }
+    rule paired { key k match a -> b within 40ms on timeout emit { k } emit as pair { k, of: 2 } }
+    rule pairs { key k match pair{2} within 1s suppress 100ms }
+    rule alone { match a -> not b for 20ms }
+";
+
+/// The same, and a limit that ends everything.
+const FAILING: &str = r"
+    event a { at: time, k: int }
+    event b { at: time, k: int }
+    event unseen { at: time, k: int }
+    rule few { key k match a -> any a -> b within 1s skip none limit 5 partials fail }
+";
+
+fn builder(text: &str, bound: u64) -> Builder<Record> {
+    let rules = RuleSet::parse(text).unwrap_or_else(|error| panic!("{error}"));
+    Engine::builder().rules(rules).out_of_order(Duration::from_millis(bound)).limit_buffered(12)
+}
+
+fn event(ty: usize, at: i64, k: i64) -> Record {
+    let at = Timestamp::from_millis(at);
+    Record::new(TypeId::new(ty), at, [Value::Time(at), Value::Int(k)])
+}
+
+/// Mostly a few milliseconds on, some of them late, a few unknown or out of the range of times.
+fn stream() -> impl Strategy<Value = Vec<Record>> {
+    let step = (prop_oneof![9 => 0..4_i64, 1 => 0..90_i64], 0..40_i64, 0..20_usize, 0..3_i64);
+    prop::collection::vec(step, 0..200).prop_map(|steps| {
+        let mut newest = 1000;
+        let make = |(wait, late, what, key)| {
+            newest += wait;
+            match what {
+                0 => event(0, i64::MAX, key),
+                1 => event(0, i64::MIN, key),
+                2 => event(77, newest, key),
+                3 => event(2, newest, key),
+                _ => event(what % 2, newest - late, key),
+            }
+        };
+        steps.into_iter().map(make).collect()
+    })
+}
+
+/// What becomes of an engine that fails may not be anything else.
+fn push(engine: &mut Engine<Record>, events: &[Record], sink: &mut Vec<Output<Record>>) -> bool {
+    match engine.push_batch(events, sink) {
+        Ok(()) => true,
+        Err(error) => {
+            assert_eq!(engine.failure(), Some(&error));
+            false
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_batch_is_its_events_one_by_one(
+        events in stream(),
+        bound in 0..60_u64,
+        size in 1..150_usize,
+        fails in any::<bool>(),
+    ) {
+        let text = if fails { FAILING } else { RULES };
+        let (mut by_one, mut by_batch) = (Vec::new(), Vec::new());
+        let mut one = builder(text, bound).build().unwrap();
+        let mut batch = builder(text, bound).build().unwrap();
+        for some in events.chunks(size) {
+            let goes_on = some.iter().all(|event| one.push(event, &mut by_one).is_ok());
+            prop_assert_eq!(push(&mut batch, some, &mut by_batch), goes_on);
+            prop_assert_eq!(&by_batch, &by_one);
+            prop_assert_eq!(batch.stats(), one.stats());
+            prop_assert_eq!(batch.watermark(), one.watermark());
+            if !goes_on {
+                break;
+            }
+            prop_assert_eq!(batch.snapshot(), one.snapshot());
+        }
+        one.finish(&mut by_one);
+        batch.finish(&mut by_batch);
+        prop_assert_eq!(by_batch, by_one);
+        prop_assert_eq!(batch.stats(), one.stats());
+    }
+}
+
+/// A sink that gives up at the first match.
+struct Panicking;
+
+impl<E: Event> Sink<E> for Panicking {
+    fn matched(&mut self, _: Match<'_, E>) {
+        panic!("told");
+    }
+}
+
+#[test]
+fn what_waits_is_there_after_a_sink_has_panicked() {
+    let mut engine = builder(RULES, 10).build().unwrap();
+    let events: Vec<Record> = (0..20).map(|at| event(usize::from(at % 2 == 1), at, 1)).collect();
+    let pushed = catch_unwind(AssertUnwindSafe(|| engine.push_batch(&events, &mut Panicking)));
+    assert!(pushed.is_err());
+    let buffered = engine.stats().buffered;
+    assert!(buffered > 5, "{buffered}");
+    drop(events);
+    let mut told = Vec::new();
+    engine.finish(&mut told);
+    assert!(told.iter().filter(|told| matches!(told, Output::Match(_))).count() > 5, "{told:?}");
+}
