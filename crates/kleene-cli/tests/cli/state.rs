@@ -234,6 +234,57 @@ fn a_directory_that_cannot_be_is_told() {
     assert!(ran.stderr.contains("expected a number of events"), "{}", ran.stderr);
 }
 
+/// Permissions do not hold for root: these are places where nobody can write.
+#[test]
+fn where_nothing_can_be_written_the_run_does_not_begin() {
+    let dir = dir();
+    let mut places = vec![
+        ("rules.cep/state", "cannot make the directory rules.cep/state for the state"),
+        ("taken", "cannot write to the directory taken of the state"),
+    ];
+    std::fs::create_dir_all(dir.path("taken/lock")).unwrap();
+    if cfg!(target_os = "linux") {
+        places.push(("/proc/self", "cannot write to the directory /proc/self of the state"));
+        places.push(("/proc/self/state", "cannot make the directory /proc/self/state"));
+    }
+    for (place, reason) in places {
+        let ran = dir.run(&RUN.replace("--state state", &format!("--state {place}")));
+        assert_eq!(ran.code, Some(2), "{place}: {}", ran.stderr);
+        assert!(ran.stderr.contains(reason), "{place}: {}", ran.stderr);
+        assert_eq!((&*ran.stdout, dir.path("out.jsonl").exists()), ("", false), "{place}");
+    }
+}
+
+#[test]
+fn a_state_that_became_read_only_is_as_it_was_and_goes_on_later() {
+    let dir = dir();
+    crashed(&dir);
+    let files = || {
+        let mut files: Vec<_> = std::fs::read_dir(dir.path("state"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_file() && !path.ends_with("lock"))
+            .map(|path| (std::fs::read(&path).unwrap(), path))
+            .collect();
+        files.sort();
+        (files, dir.read("out.jsonl"))
+    };
+    let before = files();
+    // What can be written by nobody, root included.
+    std::fs::remove_file(dir.path("state/lock")).unwrap();
+    std::fs::create_dir(dir.path("state/lock")).unwrap();
+    let ran = dir.run(RUN);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    let reason = "cannot write to the directory state of the state";
+    assert!(ran.stderr.contains(reason), "{}", ran.stderr);
+    assert_eq!(files(), before);
+    std::fs::remove_dir(dir.path("state/lock")).unwrap();
+    let ran = dir.run(RUN);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("going on at line"), "{}", ran.stderr);
+    assert_eq!(dir.read("out.jsonl"), dir.run("run rules.cep -i in.csv --quiet").stdout);
+}
+
 #[cfg(unix)]
 #[test]
 fn where_the_disk_is_full_the_checkpoints_before_are_good() {
