@@ -268,6 +268,11 @@ pub mod derived {
     use super::{EventTime, EventType, Field, FieldType, Fields, TimeUnit, Timestamp, ValueRef};
     use crate::schema::{FieldId, Schema};
 
+    /// The bytes of heap in the first `count` fields of an event.
+    pub fn heap_size<E: crate::event::Event>(event: &E, count: usize) -> usize {
+        (0..count).map(|field| event.field(FieldId::new(field)).heap_size()).sum()
+    }
+
     /// A number that is a time, perhaps missing.
     pub trait TimeField {
         const OPTIONAL: bool;

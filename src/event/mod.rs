@@ -51,6 +51,16 @@ pub trait Event: Clone {
         None
     }
 
+    /// How many bytes of heap the event owns, about; the value itself does not count. It is asked for
+    /// each time that the engine keeps the event or lets go of it, so it should be cheap to say, and
+    /// always the same of one event.
+    ///
+    /// Limits of memory count it. The default, 0, is right for events without text; `#[derive(Event)]`
+    /// adds up the text in the fields that rules see.
+    fn heap_size(&self) -> usize {
+        0
+    }
+
     /// Whether [`make`](Event::make) gives events.
     const CAN_BE_MADE: bool = false;
 
@@ -114,6 +124,11 @@ macro_rules! forwarded_events {
                 E::describe(self)
             }
 
+            fn heap_size(&self) -> usize {
+                // Where the pointer is shared, each of its owners counts all of it.
+                size_of::<E>() + E::heap_size(self)
+            }
+
             const CAN_BE_MADE: bool = E::CAN_BE_MADE;
 
             fn make(
@@ -158,7 +173,9 @@ pub struct Record {
     values: Arc<[Value]>,
     time: Timestamp,
     type_id: TypeId,
-    has_extra: bool,
+    /// Whether there are undeclared fields, in the lowest bit, and above it the bytes of heap: a
+    /// fifth word would make every table of events larger.
+    notes: u32,
 }
 
 impl Record {
@@ -171,8 +188,9 @@ impl Record {
     ) -> Record {
         // Iterators that know their length, as those of arrays and vectors do, are written to
         // where they stay.
-        let values = values.into_iter().collect();
-        Record { values, time, type_id, has_extra: false }
+        let values: Arc<[Value]> = values.into_iter().collect();
+        let notes = notes(&values, false);
+        Record { values, time, type_id, notes }
     }
 
     /// The same, with undeclared fields of an open type.
@@ -187,8 +205,9 @@ impl Record {
             return Record::new(type_id, time, values);
         }
         let extra = std::iter::once(Value::Record(extra.into()));
-        let values = values.into_iter().chain(extra).collect();
-        Record { values, time, type_id, has_extra: true }
+        let values: Arc<[Value]> = values.into_iter().chain(extra).collect();
+        let notes = notes(&values, true);
+        Record { values, time, type_id, notes }
     }
 
     /// An event of the type called `ty`, with its fields by name. The event time is that of the
@@ -221,15 +240,28 @@ impl Record {
     /// The undeclared fields, in the order in which they came.
     pub fn extra(&self) -> &[(Arc<str>, Value)] {
         match self.values.last() {
-            Some(Value::Record(extra)) if self.has_extra => extra,
+            Some(Value::Record(extra)) if self.has_extra() => extra,
             _ => &[],
         }
     }
 
+    #[inline]
+    fn has_extra(&self) -> bool {
+        self.notes & 1 == 1
+    }
+
     /// The declared fields' values by [`FieldId`].
     pub fn values(&self) -> &[Value] {
-        &self.values[..self.values.len() - usize::from(self.has_extra)]
+        &self.values[..self.values.len() - usize::from(self.has_extra())]
     }
+}
+
+/// What a [`Record`] notes of its values. Beyond 2 GiB they count as that.
+fn notes(values: &[Value], has_extra: bool) -> u32 {
+    const COUNTS: usize = 2 * size_of::<usize>();
+    let heap = values.iter().map(|value| value.as_ref().heap_size()).sum::<usize>();
+    let heap = heap.saturating_add(COUNTS + size_of_val(values));
+    u32::try_from(heap).unwrap_or(u32::MAX).min(u32::MAX >> 1) << 1 | u32::from(has_extra)
 }
 
 impl Event for Record {
@@ -256,6 +288,11 @@ impl Event for Record {
     #[inline]
     fn time(&self) -> Timestamp {
         self.time
+    }
+
+    #[inline]
+    fn heap_size(&self) -> usize {
+        (self.notes >> 1) as usize
     }
 
     #[inline]

@@ -5,10 +5,15 @@ use std::sync::Arc;
 
 use hashbrown::HashSet;
 
+use crate::hir::eval::LARGEST;
 use crate::hir::expr::AggregateOp;
 use crate::util::wire::{Reader, put_i64};
 use crate::value::wire::{put_value, put_values, read_value, read_values};
 use crate::value::{Value, ValueRef};
+
+/// How many values `distinct` and `collect` keep at most: as many as a list of
+/// [`LARGEST`](crate::hir::eval::LARGEST) bytes has. With one more, they are null.
+const MOST_KEPT: usize = LARGEST / size_of::<Value>();
 
 /// An aggregate in progress. Adding is O(1) (`distinct` and `collect` keep what they are given);
 /// nulls are left out. What has been added can't be taken back.
@@ -114,10 +119,11 @@ impl Accumulator {
             State::Last(last) => *last = value.to_value(),
             State::Distinct(values, seen) => {
                 let value = value.to_value();
-                if seen.insert(value.clone()) {
+                if values.len() <= MOST_KEPT && seen.insert(value.clone()) {
                     values.push(value);
                 }
             }
+            State::Collect(values) if values.len() > MOST_KEPT => {}
             State::Collect(values) => values.push(value.to_value()),
             State::Stddev(n, mean, squares) => {
                 if let Some(x) = value.as_f64() {
@@ -127,6 +133,14 @@ impl Accumulator {
                     *squares += distance * (x - *mean);
                 }
             }
+        }
+    }
+
+    /// Whether more was added than can be kept: the aggregate is null.
+    pub(crate) fn is_too_large(&self) -> bool {
+        match &self.0 {
+            State::Distinct(values, _) | State::Collect(values) => values.len() > MOST_KEPT,
+            _ => false,
         }
     }
 
@@ -140,6 +154,7 @@ impl Accumulator {
             State::Avg(Sum::Float(sum), n) => finite(sum / as_float(*n)),
             State::Avg(Sum::Duration(sum), n) => Value::Duration(sum / n),
             State::Extreme(_, value) | State::First(value) | State::Last(value) => value.clone(),
+            State::Distinct(..) | State::Collect(_) if self.is_too_large() => Value::Null,
             State::Distinct(values, _) | State::Collect(values) => {
                 Value::List(Arc::from(values.as_slice()))
             }
@@ -282,6 +297,28 @@ mod tests {
                 accumulator.add(value.as_ref());
             }
             assert_eq!(accumulator.value().to_string(), *expected, "{op:?} of {values:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_has_an_end() {
+        for op in [AggregateOp::Distinct, AggregateOp::Collect] {
+            let mut accumulator = Accumulator::new(op);
+            let numbers = (0..).map(Value::Int);
+            for value in numbers.take(MOST_KEPT) {
+                accumulator.add(value.as_ref());
+            }
+            let Value::List(all) = accumulator.value() else { panic!("{op:?} is a list") };
+            assert_eq!((all.len(), accumulator.is_too_large()), (MOST_KEPT, false));
+            for _ in 0..2 {
+                accumulator.add(ValueRef::Int(-1));
+                accumulator.add(ValueRef::Int(-2));
+                assert_eq!((accumulator.value(), accumulator.is_too_large()), (Value::Null, true));
+                let (State::Distinct(kept, _) | State::Collect(kept)) = &accumulator.0 else {
+                    panic!("{op:?} keeps values");
+                };
+                assert_eq!(kept.len(), MOST_KEPT + 1);
+            }
         }
     }
 

@@ -160,6 +160,11 @@ impl<'a, E: Event> Captures<'a, E> {
         self.chains.divided_by_zero();
     }
 
+    /// Counts something that was too large to be made.
+    pub(super) fn too_large(&self) {
+        self.chains.too_large();
+    }
+
     /// The field that `captured` asks for; null where there is no such event.
     pub(crate) fn field(&self, captured: &Captured) -> ValueRef<'a> {
         let event = match (captured.stage, captured.pick) {
@@ -201,6 +206,9 @@ impl<'a, E: Event> Captures<'a, E> {
         let mut accumulator = Accumulator::new(aggregate.op);
         for event in self.of(aggregate.stage) {
             add_event(&mut accumulator, aggregate, event, self.chains);
+        }
+        if accumulator.is_too_large() {
+            self.chains.too_large();
         }
         accumulator.value()
     }
@@ -248,6 +256,9 @@ impl<E: Event> Scope for EventScope<'_, E> {
     }
     fn divided_by_zero(&self) {
         self.chains.divided_by_zero();
+    }
+    fn too_large(&self) {
+        self.chains.too_large();
     }
 }
 
@@ -518,5 +529,8 @@ impl<E: Event> Scope for OutcomeScope<'_, E> {
     }
     fn divided_by_zero(&self) {
         self.outcome.captures.chains.divided_by_zero();
+    }
+    fn too_large(&self) {
+        self.outcome.captures.chains.too_large();
     }
 }

@@ -58,7 +58,14 @@ pub(super) struct Chains<E> {
     /// What counting windows hold; the queues of all keys.
     pub(super) queued: Slab<Queued<E>>,
     /// Whoever looks at captures from outside counts here, too.
-    divisions_by_zero: Arc<AtomicU64>,
+    faults: Arc<Faults>,
+}
+
+/// How often an expression gave null for a reason that its author may want to know.
+#[derive(Debug, Default)]
+struct Faults {
+    divisions_by_zero: AtomicU64,
+    too_large: AtomicU64,
 }
 
 impl<E> Chains<E> {
@@ -67,25 +74,35 @@ impl<E> Chains<E> {
             nodes: Slab::default(),
             events: Slab::default(),
             queued: Slab::default(),
-            divisions_by_zero: Arc::default(),
+            faults: Arc::default(),
         }
     }
 
     /// Without events, counting what `other` counts.
     pub(super) fn counting_with(other: &Chains<E>) -> Chains<E> {
-        let divisions_by_zero = Arc::clone(&other.divisions_by_zero);
-        Chains { divisions_by_zero, ..Chains::new() }
+        Chains { faults: Arc::clone(&other.faults), ..Chains::new() }
     }
 
     /// Counts a division by zero.
     #[cold]
     pub(super) fn divided_by_zero(&self) {
-        self.divisions_by_zero.fetch_add(1, atomic::Ordering::Relaxed);
+        self.faults.divisions_by_zero.fetch_add(1, atomic::Ordering::Relaxed);
+    }
+
+    /// Counts something that was too large to be made.
+    #[cold]
+    pub(super) fn too_large(&self) {
+        self.faults.too_large.fetch_add(1, atomic::Ordering::Relaxed);
     }
 
     /// How often something was divided by zero.
     pub(super) fn divisions_by_zero(&self) -> u64 {
-        self.divisions_by_zero.load(atomic::Ordering::Relaxed)
+        self.faults.divisions_by_zero.load(atomic::Ordering::Relaxed)
+    }
+
+    /// How often something was too large to be made.
+    pub(super) fn values_too_large(&self) -> u64 {
+        self.faults.too_large.load(atomic::Ordering::Relaxed)
     }
 
     /// Keeps an event, with one reference to it for the caller.

@@ -40,7 +40,17 @@ pub(crate) trait Scope {
     }
     /// Notes that something was divided by zero.
     fn divided_by_zero(&self) {}
+    /// Notes that something was too large to be made.
+    fn too_large(&self) {}
 }
+
+/// The bytes of the largest text, list or record that an expression makes. What a rule makes can
+/// come back to it, as an event of another rule: without a bound, twice as large each time.
+pub(crate) const LARGEST: usize = 16 << 20;
+
+/// How deep the lists and records that an expression makes are nested at most: one that holds what
+/// was read from JSON (127 levels) twice over.
+const DEEPEST: u32 = 256;
 
 /// What an expression gives: borrowed where it can be.
 #[derive(Clone, Debug)]
@@ -146,7 +156,7 @@ fn compute<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Evaluated<'a> {
             return Evaluated::Ref(borrowed(expr, scope).unwrap_or_default());
         }
         Expr::Captured(captured) => scope.captured(captured),
-        Expr::Aggregate(aggregate) => scope.aggregate(aggregate),
+        Expr::Aggregate(aggregate) => bounded(scope.aggregate(aggregate), scope),
         Expr::Match(fact) => scope.fact(*fact),
         Expr::Not(_) | Expr::In(..) | Expr::IsNull(_) | Expr::Regex(..) => {
             Value::Bool(test_any(expr, scope))
@@ -161,8 +171,14 @@ fn compute<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Evaluated<'a> {
             BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem => {
                 let (a, b) = (eval(a, scope), eval(b, scope));
                 let value = arithmetic(*op, a.as_ref(), b.as_ref());
-                if value.is_null() && divides_by_zero(*op, a.as_ref(), b.as_ref()) {
-                    scope.divided_by_zero();
+                if value.is_null() {
+                    if divides_by_zero(*op, a.as_ref(), b.as_ref()) {
+                        scope.divided_by_zero();
+                    } else if *op == BinaryOp::Add
+                        && let (ValueRef::String(_), ValueRef::String(_)) = (a.as_ref(), b.as_ref())
+                    {
+                        scope.too_large();
+                    }
                 }
                 value
             }
@@ -188,15 +204,52 @@ fn compute<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Evaluated<'a> {
             function.call(&refs)
         }
         Expr::List(items) => {
-            Value::List(items.iter().map(|item| eval(item, scope).into_value()).collect())
+            let items = items.iter().map(|item| eval(item, scope).into_value());
+            bounded(Value::List(items.collect()), scope)
         }
-        Expr::Record(fields) => Value::Record(
-            fields
-                .iter()
-                .map(|(name, value)| (name.clone(), eval(value, scope).into_value()))
-                .collect(),
-        ),
+        Expr::Record(fields) => {
+            let fields = fields.iter();
+            let fields =
+                fields.map(|(name, value)| (name.clone(), eval(value, scope).into_value()));
+            bounded(Value::Record(fields.collect()), scope)
+        }
     })
+}
+
+/// The value, or null where it is too large to go on with.
+fn bounded<S: Scope>(value: Value, scope: &S) -> Value {
+    let mut bytes = LARGEST;
+    if fits(value.as_ref(), &mut bytes, DEEPEST) {
+        return value;
+    }
+    scope.too_large();
+    Value::Null
+}
+
+/// Whether a value takes no more than `bytes`, which are counted down, and is not deeper than that.
+/// Looks at no more of it.
+fn fits(value: ValueRef<'_>, bytes: &mut usize, depth: u32) -> bool {
+    let mut take = |size: usize| match bytes.checked_sub(size) {
+        Some(rest) => {
+            *bytes = rest;
+            true
+        }
+        None => false,
+    };
+    match value {
+        ValueRef::String(text) => take(text.len()),
+        ValueRef::List(items) => {
+            depth > 0
+                && take(size_of_val(items))
+                && items.iter().all(|item| fits(item.as_ref(), bytes, depth - 1))
+        }
+        ValueRef::Record(fields) => {
+            depth > 0
+                && take(size_of_val(fields))
+                && fields.iter().all(|(_, value)| fits(value.as_ref(), bytes, depth - 1))
+        }
+        _ => true,
+    }
 }
 
 /// An operator that gives a bool.
@@ -322,7 +375,8 @@ fn divides_by_zero(op: BinaryOp, a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
 }
 
 /// `a op b` for an arithmetic operator. Integers stay integers except under `/`, which gives a
-/// float. Null where a result would overflow, is no number, or where the types don't go together.
+/// float. Null where a result would overflow or be too large, is no number, or where the types don't
+/// go together.
 pub(crate) fn arithmetic(op: BinaryOp, a: ValueRef<'_>, b: ValueRef<'_>) -> Value {
     use ValueRef::{Duration, Float, Int, String, Time};
     match (a, b) {
@@ -338,6 +392,9 @@ pub(crate) fn arithmetic(op: BinaryOp, a: ValueRef<'_>, b: ValueRef<'_>) -> Valu
         }
         (Int(_) | Float(_), Int(_) | Float(_)) => float_arithmetic(op, a.as_f64(), b.as_f64()),
         (String(a), String(b)) if op == BinaryOp::Add => {
+            if a.len().saturating_add(b.len()) > LARGEST {
+                return Value::Null;
+            }
             let mut text = std::string::String::with_capacity(a.len() + b.len());
             text.push_str(a);
             text.push_str(b);
@@ -479,6 +536,40 @@ mod tests {
     fn binary(op: BinaryOp, a: &Value, b: &Value) -> Value {
         let expr = Expr::Binary(op, Box::new(lit(a.clone())), Box::new(lit(b.clone())));
         eval(&expr, &Fixed(vec![], vec![])).into_value()
+    }
+
+    #[test]
+    fn what_is_too_large_is_null_and_noted() {
+        struct Noting(std::cell::Cell<u32>);
+        impl Scope for Noting {
+            fn too_large(&self) {
+                self.0.set(self.0.get() + 1);
+            }
+        }
+        let half = lit("x".repeat(LARGEST / 2));
+        let add = |a: &Expr, b| Expr::Binary(BinaryOp::Add, Box::new(a.clone()), Box::new(b));
+        let twice = add(&half, half.clone());
+        let nested = |levels| (0..levels).fold(lit(1), |inner, _| Expr::List(vec![inner]));
+        // Small, but not to be written out: each level holds the one below twice.
+        let mut wide = Value::Int(1);
+        for _ in 0..40 {
+            wide = Value::List(Arc::from([wide.clone(), wide]));
+        }
+        for (expr, is_made) in [
+            (twice.clone(), true),
+            (add(&twice, lit("y")), false),
+            (Expr::List(vec![half.clone()]), true),
+            (Expr::List(vec![half.clone(), half.clone()]), false),
+            (Expr::Record(vec![("a".into(), twice)]), false),
+            (nested(DEEPEST), true),
+            (nested(DEEPEST + 1), false),
+            (Expr::Record(vec![("a".into(), nested(DEEPEST))]), false),
+            (Expr::List(vec![lit(wide)]), false),
+        ] {
+            let scope = Noting(0.into());
+            assert_eq!(!eval(&expr, &scope).as_ref().is_null(), is_made);
+            assert_eq!(scope.0.get(), u32::from(!is_made));
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::stream::engine::Engine;
 use crate::stream::failure::PushError;
 use crate::stream::reorder::Lent;
 use crate::stream::sink::Sink;
+use crate::stream::voice::bytes_of;
 use crate::stream::watermark::SourceId;
 use crate::time::Timestamp;
 
@@ -45,15 +46,17 @@ impl<E: Event> Engine<E> {
         for event in events {
             let time = event.time();
             let reached = engine.watermark.max(engine.progress.watermark());
+            let bytes = engine.buffer_bytes + bytes_of(event);
             let is_usual = reached < time
                 && time < Timestamp::MAX
-                && engine.buffer.len() < engine.books.limits.buffered
+                && engine.has_room(engine.buffer.len() + 1, bytes)
                 && !engine.finished;
             if is_usual && waiting < at_once {
                 engine.books.stats.events += 1;
                 let named = engine.is_named(event);
                 engine.progress.observe(source, time);
                 if named {
+                    engine.buffer_bytes = bytes;
                     engine.buffer.lend(time, event, lent);
                 }
                 waiting += 1;

@@ -94,7 +94,12 @@ impl<E: Event> Builder<E> {
         Builder {
             rules: Vec::new(),
             strategy: Strategy::Sorted,
-            limits: Limits { buffered: 10_000_000, partials: 50_000_000, suppressed: 10_000_000 },
+            limits: Limits {
+                buffered: 10_000_000,
+                buffered_bytes: 4 << 30,
+                partials: 50_000_000,
+                suppressed: 10_000_000,
+            },
             matching: Matching::default(),
             indexed: true,
         }
@@ -172,6 +177,16 @@ impl<E: Event> Builder<E> {
     #[must_use]
     pub fn limit_buffered(mut self, events: usize) -> Self {
         self.limits.buffered = events.min(Reorder::<E>::MOST - 1);
+        self
+    }
+
+    /// How many bytes the events that are buffered take at most, as
+    /// [`Event::heap_size`](crate::Event::heap_size) says; 4 GiB by default. Beyond it, time is moved
+    /// on as for [`limit_buffered`](Builder::limit_buffered), to one event after the other until the
+    /// rest is below it. Events that rules made may take as much.
+    #[must_use]
+    pub fn limit_buffered_bytes(mut self, bytes: u64) -> Self {
+        self.limits.buffered_bytes = bytes;
         self
     }
 

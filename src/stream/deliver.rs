@@ -9,6 +9,7 @@ use crate::stream::index::Seat;
 use crate::stream::partition::shard_hash;
 use crate::stream::reorder::Lent;
 use crate::stream::sink::Sink;
+use crate::stream::voice::bytes_of;
 use crate::time::Timestamp;
 
 /// Released events between two looks for what rules need not keep quiet any more.
@@ -27,6 +28,7 @@ impl<E: Event> Engine<E> {
         while self.books.failure.is_none()
             && let Some(event) = self.buffer.take_until(to, lent)
         {
+            self.buffer_bytes = self.buffer_bytes.saturating_sub(bytes_of(&*event));
             self.release(&event, sink);
         }
         self.catch_up(to, true, sink);

@@ -12,6 +12,7 @@ use crate::hir::{Emit, Expr};
 use crate::schema::{FieldId, FieldType, Schema, TypeId};
 use crate::stream::sink::Reason;
 use crate::stream::told::Match;
+use crate::stream::voice::bytes_of;
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -97,11 +98,13 @@ impl Feeder {
 #[derive(Debug)]
 pub(crate) struct Derived<E> {
     events: VecDeque<(Timestamp, E)>,
+    /// What the events take.
+    bytes: u64,
 }
 
 impl<E> Derived<E> {
     pub(crate) fn new() -> Derived<E> {
-        Derived { events: VecDeque::new() }
+        Derived { events: VecDeque::new(), bytes: 0 }
     }
 
     #[inline]
@@ -113,18 +116,14 @@ impl<E> Derived<E> {
         self.events.len()
     }
 
-    /// Adds an event. No later one than `time` is there already.
-    pub(crate) fn add(&mut self, time: Timestamp, event: E) {
-        self.events.push_back((time, event));
-    }
-
     /// The time of the next event.
     pub(crate) fn next(&self) -> Option<Timestamp> {
         self.events.front().map(|(time, _)| *time)
     }
 
-    pub(crate) fn take(&mut self) -> Option<E> {
-        self.events.pop_front().map(|(_, event)| event)
+    /// What the events take.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// The events in their order.
@@ -135,5 +134,19 @@ impl<E> Derived<E> {
     /// Heap bytes, without what the events own.
     pub(crate) fn memory_usage(&self) -> usize {
         self.events.capacity() * size_of::<(Timestamp, E)>()
+    }
+}
+
+impl<E: Event> Derived<E> {
+    /// Adds an event. No later one than `time` is there already.
+    pub(crate) fn add(&mut self, time: Timestamp, event: E) {
+        self.bytes += bytes_of(&event);
+        self.events.push_back((time, event));
+    }
+
+    pub(crate) fn take(&mut self) -> Option<E> {
+        let (_, event) = self.events.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(bytes_of(&event));
+        Some(event)
     }
 }

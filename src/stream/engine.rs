@@ -19,7 +19,7 @@ use crate::stream::snapshot::Identity;
 use crate::stream::stats::Stats;
 use crate::stream::timers::{Timer, Timers};
 use crate::stream::told::{Partial, RuleInfo};
-use crate::stream::voice::{Books, Limits};
+use crate::stream::voice::{Books, Limits, bytes_of};
 use crate::stream::watermark::{Progress, SourceId, Strategy};
 use crate::time::Timestamp;
 
@@ -33,6 +33,8 @@ pub struct Engine<E: Event> {
     pub(super) routes: Routes,
     pub(super) progress: Progress,
     pub(super) buffer: Reorder<E>,
+    /// What the events in the buffer take.
+    pub(super) buffer_bytes: u64,
     pub(super) timers: Timers,
     /// No event at or before this time is taken any more.
     pub(super) watermark: Timestamp,
@@ -84,6 +86,7 @@ impl<E: Event> Engine<E> {
             routes,
             progress: Progress::new(strategy),
             buffer: Reorder::new(),
+            buffer_bytes: 0,
             timers: Timers::new(),
             watermark: Timestamp::MIN,
             released: 0,
@@ -189,10 +192,11 @@ impl<E: Event> Engine<E> {
             return self.so_far();
         }
         if named {
+            self.buffer_bytes += bytes_of(event);
             self.buffer.add(time, event.clone());
         }
         self.follow(lent, sink);
-        if self.buffer.len() > self.books.limits.buffered
+        while !self.has_room(self.buffer.len(), self.buffer_bytes)
             && self.books.failure.is_none()
             && let Some(oldest) = self.buffer.first()
         {
@@ -280,6 +284,7 @@ impl<E: Event> Engine<E> {
                 rule.expire(keys, &places, Timestamp::MAX, books, sink);
             }
             books.stats.divided_by_zero += rule.store.divisions_by_zero();
+            books.stats.values_too_large += rule.store.values_too_large();
             rule.store = rule.matcher.create_store();
         }
         groups.clear();
@@ -341,10 +346,12 @@ impl<E: Event> Engine<E> {
     /// Counts since the engine was built, and what it holds now.
     pub fn stats(&self) -> Stats {
         let divisions: u64 = self.rules.iter().map(|rule| rule.store.divisions_by_zero()).sum();
+        let too_large: u64 = self.rules.iter().map(|rule| rule.store.values_too_large()).sum();
         let stats = &self.books.stats;
         Stats {
             buffered: (self.buffer.len() + self.books.derived.len()) as u64,
             divided_by_zero: stats.divided_by_zero + divisions,
+            values_too_large: stats.values_too_large + too_large,
             ..*stats
         }
     }
@@ -389,6 +396,13 @@ impl<E: Event> Engine<E> {
         }
         self.books.stand(self.watermark, sink);
         sink.rejected(Rejected { event, reason: Reason::TimeOutOfRange });
+    }
+
+    /// Whether so many events of so many bytes may wait to be put in order.
+    #[inline]
+    pub(super) fn has_room(&self, events: usize, bytes: u64) -> bool {
+        let limits = &self.books.limits;
+        events <= limits.buffered && bytes <= limits.buffered_bytes
     }
 
     /// Whether some rule names the event's type.

@@ -306,6 +306,7 @@ impl<E: Event> Engine<E> {
         }
         for gone in old.iter().flatten() {
             self.books.stats.divided_by_zero += gone.store.divisions_by_zero();
+            self.books.stats.values_too_large += gone.store.values_too_large();
         }
         self.rules = rules;
         changed.extend(self.regroup(&before, &numbers));

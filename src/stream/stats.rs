@@ -27,6 +27,9 @@ pub struct Stats {
     /// How often an expression divided by zero, which gives null: each time that a condition, an
     /// aggregate's argument or an emit is computed counts.
     pub divided_by_zero: u64,
+    /// How often a rule would have made a text, list or record of more than 16 MiB or 256 levels,
+    /// which gives null: counted in the same way.
+    pub values_too_large: u64,
     /// How often a limit was reached.
     pub overflowed: u64,
     /// Partial matches that are open now. Where a rule tells nothing when time runs out, those whose
@@ -42,7 +45,7 @@ pub struct Stats {
 
 impl Stats {
     /// What is counted over time, in the order of snapshots; what is held now is not among them.
-    pub(crate) fn counters_mut(&mut self) -> [&mut u64; 12] {
+    pub(crate) fn counters_mut(&mut self) -> [&mut u64; 13] {
         [
             &mut self.events,
             &mut self.matches,
@@ -56,6 +59,7 @@ impl Stats {
             &mut self.divided_by_zero,
             &mut self.overflowed,
             &mut self.peak_partials,
+            &mut self.values_too_large,
         ]
     }
 }
@@ -74,6 +78,7 @@ impl Sum for Stats {
             unknown: sum.unknown + stats.unknown,
             keyless: sum.keyless + stats.keyless,
             divided_by_zero: sum.divided_by_zero + stats.divided_by_zero,
+            values_too_large: sum.values_too_large + stats.values_too_large,
             overflowed: sum.overflowed + stats.overflowed,
             partials: sum.partials + stats.partials,
             peak_partials: sum.peak_partials + stats.peak_partials,

@@ -20,9 +20,17 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) buffered: usize,
+    /// What the buffered events take; and as much those that rules have made and that wait.
+    pub(crate) buffered_bytes: u64,
     pub(crate) partials: u64,
     /// Of one rule.
     pub(crate) suppressed: usize,
+}
+
+/// The bytes that an event takes where it is kept, about.
+#[inline]
+pub(super) fn bytes_of<E: Event>(event: &E) -> u64 {
+    (size_of::<E>() as u64).saturating_add(event.heap_size() as u64)
 }
 
 /// What all rules write to.
@@ -174,7 +182,9 @@ fn feed<E: Event, S: Sink<E> + ?Sized>(
 ) {
     match feeder.make(&told, schema) {
         Some((event, None)) => {
-            if books.derived.len() >= books.limits.buffered {
+            let bytes = books.derived.bytes().saturating_add(bytes_of(&event));
+            let Limits { buffered, buffered_bytes, .. } = books.limits;
+            if books.derived.len() >= buffered || bytes > buffered_bytes {
                 books.stats.overflowed += 1;
                 sink.overflowed(Overflow::Derived { rule: told.rule() });
                 return;

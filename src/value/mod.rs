@@ -115,6 +115,26 @@ impl ValueRef<'_> {
         }
     }
 
+    /// How many bytes of heap an owned copy takes, about.
+    pub(crate) fn heap_size(self) -> usize {
+        /// The two counts beside what is shared.
+        const COUNTS: usize = 2 * size_of::<usize>();
+        match self {
+            ValueRef::String(text) => COUNTS + text.len(),
+            ValueRef::List(items) => {
+                let inner = items.iter().map(|item| item.as_ref().heap_size());
+                COUNTS + size_of_val(items) + inner.sum::<usize>()
+            }
+            ValueRef::Record(fields) => {
+                let of = |(name, value): &(Arc<str>, Value)| {
+                    COUNTS + name.len() + value.as_ref().heap_size()
+                };
+                COUNTS + size_of_val(fields) + fields.iter().map(of).sum::<usize>()
+            }
+            _ => 0,
+        }
+    }
+
     /// Whether this is [`ValueRef::Null`].
     #[inline]
     pub fn is_null(self) -> bool {

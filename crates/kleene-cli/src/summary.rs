@@ -12,8 +12,14 @@ const NAMES: usize = 5;
 const NAMES_KEPT: usize = 100;
 
 /// What is told only where there is any: what is rare is not worth a line that says 0.
-const RARE: [&str; 5] =
-    ["suppressed", "fed to other rules", "without key", "divisions by zero", "limits reached"];
+const RARE: [&str; 6] = [
+    "suppressed",
+    "fed to other rules",
+    "without key",
+    "divisions by zero",
+    "values too large",
+    "limits reached",
+];
 
 /// What a run counts beside the engine.
 #[derive(Debug, Default)]
@@ -95,6 +101,7 @@ pub(crate) fn summary(stats: &Stats, counts: &Counts, elapsed: Duration) -> Stri
         ("unknown", counts.unknown + stats.unknown, unknown),
         ("without key", stats.keyless, String::new()),
         ("divisions by zero", stats.divided_by_zero, String::new()),
+        ("values too large", stats.values_too_large, String::new()),
         ("limits reached", stats.overflowed, String::new()),
         ("peak partial matches", stats.peak_partials, String::new()),
     ];

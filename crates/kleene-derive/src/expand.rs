@@ -114,6 +114,10 @@ fn struct_event(
             fn field(&self, field: #krate::schema::FieldId) -> #krate::ValueRef<'_> {
                 #krate::event::Fields::field_at(self, field.index())
             }
+
+            fn heap_size(&self) -> usize {
+                #krate::event::derived::heap_size(self, <Self as #krate::event::Fields>::COUNT)
+            }
         }
 
         #[automatically_derived]
@@ -312,6 +316,15 @@ fn enum_event(input: &DeriveInput, variants: &[Variant<'_>], krate: &Path) -> To
         variant
             .arm(|ty| quote!(<#ty as #event>::dynamic_field(content, path)), |_| TokenStream::new())
     });
+    let heap_sizes = variants.iter().map(|variant| {
+        variant.arm(
+            |ty| quote!(<#ty as #event>::heap_size(content)),
+            |set| {
+                let count = set.count(krate);
+                quote!(#krate::event::derived::heap_size(self, #count))
+            },
+        )
+    });
     let descriptions = variants.iter().filter(|v| v.holds_struct()).map(|variant| {
         variant.arm(|ty| quote!(<#ty as #event>::describe(content)), |_| TokenStream::new())
     });
@@ -372,6 +385,10 @@ fn enum_event(input: &DeriveInput, variants: &[Variant<'_>], krate: &Path) -> To
 
             fn describe(&self) -> ::core::option::Option<&str> {
                 match self { #(#descriptions)* #(#none)* }
+            }
+
+            fn heap_size(&self) -> usize {
+                match self { #(#heap_sizes)* }
             }
         }
 

@@ -87,7 +87,7 @@ impl<E: Event> Step<'_, E> {
     }
 }
 
-/// Changes a register for an event that was captured; `chains` counts divisions by zero.
+/// Changes a register for an event that was captured; `chains` counts what cannot be computed.
 pub(in crate::exec) fn note<E: Event>(
     kind: &RegisterKind,
     value: &mut Value,
@@ -113,6 +113,9 @@ pub(in crate::exec) fn note<E: Event>(
             if let RegisterState::Aggregate(accumulator) = state {
                 add_event(accumulator, aggregate, event, chains);
                 *value = accumulator.value();
+                if accumulator.is_too_large() {
+                    chains.too_large();
+                }
             }
         }
     }
@@ -160,6 +163,9 @@ impl<E: Event> Scope for CandidateScope<'_, E> {
     }
     fn divided_by_zero(&self) {
         self.captures.divided_by_zero();
+    }
+    fn too_large(&self) {
+        self.captures.too_large();
     }
 }
 

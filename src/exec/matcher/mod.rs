@@ -103,6 +103,11 @@ impl<E> Store<E> {
         self.chains.divisions_by_zero()
     }
 
+    /// How often a text, list or record was too large to be made, which gives null: counted alike.
+    pub fn values_too_large(&self) -> u64 {
+        self.chains.values_too_large()
+    }
+
     /// Heap bytes, without what the events themselves own.
     pub fn memory_usage(&self) -> usize {
         self.chains.memory_usage() + self.extras.memory_usage()

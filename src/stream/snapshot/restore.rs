@@ -18,6 +18,7 @@ use crate::stream::running::Running;
 use crate::stream::snapshot::RestoreError;
 use crate::stream::snapshot::saved::{Held, Part, SavedEngine, SavedRule};
 use crate::stream::timers::Timer;
+use crate::stream::voice::bytes_of;
 use crate::time::Timestamp;
 
 pub(super) fn restore<E: Portable>(
@@ -230,6 +231,7 @@ impl<'a, E: Portable> Saved<'a, E> {
             if is_over || time == Timestamp::MAX {
                 return Err(RestoreError::Malformed { section: "buffer" });
             }
+            engine.buffer_bytes += bytes_of(event);
             engine.buffer.add(time, event.clone());
         }
         let mut derived: Vec<_> = chains()

@@ -14,8 +14,9 @@ use crate::util::wire::Reader;
 use crate::value::Value;
 use crate::value::wire::{read_value, read_values};
 
-/// How many counters a snapshot has, in the order of [`Stats::counters_mut`].
-pub(super) const COUNTERS: usize = 12;
+/// How many counters a snapshot has, in the order of [`Stats::counters_mut`]. The first ones had
+/// twelve.
+pub(super) const COUNTERS: usize = 13;
 
 // Flags of the engine.
 pub(super) const IS_FINISHED: u8 = 1;
@@ -255,10 +256,8 @@ fn read_engine(reader: &mut Reader<'_>) -> Option<SavedEngine> {
         sources.push((name, Timestamp::from_millis(reader.i64()?), reader.bool()?));
     }
     let mut stats = Stats::default();
-    if reader.count()? != COUNTERS {
-        return None;
-    }
-    for counter in stats.counters_mut() {
+    let counters = reader.count().filter(|counters| (12..=COUNTERS).contains(counters))?;
+    for counter in stats.counters_mut().into_iter().take(counters) {
         *counter = reader.u64().filter(|counter| *counter < MOST)?;
     }
     let failure = if reader.bool()? {

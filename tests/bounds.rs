@@ -1,0 +1,162 @@
+//! Limits of memory: what gives way, that it is counted and told, and that the rest goes on.
+
+use std::time::Duration;
+
+use kleene::schema::TypeId;
+use kleene::stream::{Builder, Output};
+use kleene::{Engine, Event, Record, RuleSet, Timestamp, Value};
+
+fn rules(text: &str) -> RuleSet {
+    RuleSet::parse(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn builder(text: &str) -> Builder<Record> {
+    Engine::builder().rules(rules(text))
+}
+
+/// An event with a key and a text.
+fn event(ty: usize, at: i64, k: i64, text: &str) -> Record {
+    let at = Timestamp::from_millis(at);
+    Record::new(TypeId::new(ty), at, [Value::Time(at), Value::Int(k), text.into()])
+}
+
+fn overflows(told: &[Output<Record>]) -> usize {
+    told.iter().filter(|told| matches!(told, Output::Overflowed { .. })).count()
+}
+
+#[test]
+fn an_event_says_what_it_takes() {
+    // What is shared has two counts.
+    let counts = 2 * size_of::<usize>();
+    let (short, long) = (event(0, 1, 1, ""), event(0, 1, 1, &"x".repeat(1000)));
+    assert_eq!(short.heap_size(), 2 * counts + 3 * size_of::<Value>());
+    assert_eq!(long.heap_size() - short.heap_size(), 1000);
+    let list = Value::List([Value::from("ab"), Value::Null].into());
+    let nested = Record::new(TypeId::new(0), long.time(), [list]);
+    assert_eq!(nested.heap_size(), 3 * counts + 3 * size_of::<Value>() + 2);
+    let extra = [("some".into(), "text".repeat(99).into())];
+    let open = Record::with_extra(TypeId::new(0), long.time(), [Value::Int(1)], extra);
+    assert!((396..600).contains(&open.heap_size()));
+    let shared = std::sync::Arc::new(long.clone());
+    assert_eq!(shared.heap_size(), size_of::<Record>() + long.heap_size());
+}
+
+#[cfg(feature = "derive")]
+#[test]
+fn a_derived_event_takes_what_its_texts_do() {
+    #[derive(Clone, Event)]
+    struct Paid {
+        at: Timestamp,
+        user: String,
+        note: Option<String>,
+    }
+
+    #[derive(Clone, Event)]
+    enum Shop {
+        Paid(Paid),
+        Closed { at: Timestamp, by: String },
+    }
+
+    let at = Timestamp::from_millis(1);
+    let paid = |note: Option<&str>| Paid { at, user: "ann".into(), note: note.map(str::to_owned) };
+    let without = paid(None).heap_size();
+    assert!(without >= 3);
+    let with = paid(Some(&"x".repeat(500))).heap_size();
+    assert!((500..600).contains(&(with - without)), "{with}");
+    assert_eq!(Shop::Paid(paid(None)).heap_size(), without);
+    let closed = Shop::Closed { at, by: "y".repeat(70) }.heap_size();
+    assert!((70..170).contains(&closed), "{closed}");
+}
+
+const PAIRS: &str = "
+event a { ts: time, k: int, t: string }
+event b { ts: time, k: int, t: string }
+rule pair { key k  match a -> b within 10s  skip none  emit { k } }
+";
+
+#[test]
+fn events_that_wait_take_no_more_than_they_may() {
+    let text = "x".repeat(10_000);
+    let limit = 55_000;
+    let events: Vec<Record> = (0..100).rev().map(|at| event(0, at, 1, &text)).collect();
+    for in_one in [false, true] {
+        let waiting = builder(PAIRS).watermarks_from_source().limit_buffered_bytes(limit);
+        let mut engine = waiting.build().unwrap();
+        let mut told = Vec::new();
+        if in_one {
+            engine.push_batch(&events, &mut told).unwrap();
+        } else {
+            for event in &events {
+                engine.push(event, &mut told).unwrap();
+                assert!(engine.stats().buffered <= 5);
+            }
+        }
+        let stats = engine.stats();
+        // The sixth event moves time to itself, the oldest; what is older still is then late.
+        assert_eq!((stats.overflowed, stats.late, stats.buffered), (1, 94, 5));
+        assert_eq!((overflows(&told), stats.partials), (1, 1));
+        engine.finish(&mut told);
+        assert_eq!(engine.stats().partials, 0);
+    }
+    // One that is larger than all may be, alone.
+    let waiting = builder(PAIRS).out_of_order(Duration::from_secs(1)).limit_buffered_bytes(100);
+    let mut engine = waiting.build().unwrap();
+    let mut told = Vec::new();
+    engine.push_batch([&event(0, 1, 1, &text), &event(1, 2, 1, &text)], &mut told).unwrap();
+    assert_eq!((engine.stats().overflowed, engine.stats().matches), (2, 1));
+}
+
+#[test]
+fn events_that_rules_made_take_no_more_than_they_may() {
+    let text = "
+event a { ts: time, k: int, t: string }
+event seen { ts: time, t: string }
+rule see { match a as x  skip none  emit as seen { t: x.t } }
+rule twice { match seen -> seen  within 1s }
+";
+    let mut engine = builder(text).limit_buffered_bytes(55_000).build().unwrap();
+    let mut told = Vec::new();
+    // All of one moment: what is made of them waits until it is over.
+    let events: Vec<Record> = (0..20).map(|k| event(0, 7, k, &"x".repeat(10_000))).collect();
+    engine.push_batch(&events, &mut told).unwrap();
+    let stats = engine.stats();
+    assert_eq!((stats.derived, stats.overflowed, stats.matches), (5, 15, 20));
+    engine.finish(&mut told);
+    assert_eq!(engine.stats().matches, 22);
+}
+
+#[test]
+fn a_rule_cannot_make_a_text_without_end() {
+    // Each rule makes of a text one that is sixteen times as long.
+    let sum = ["x.t"; 16].join(" + ");
+    let mut text = String::from("event t0 { ts: time, t: string? }\n");
+    for (i, last) in (1..8).zip(0..) {
+        let ty = format!("event t{i} {{ ts: time, t: string? }}\n");
+        let emit = format!("emit as t{i} {{ t: {sum} }}");
+        let rule = format!("rule r{i} {{ match t{last} as x  skip none  {emit} }}\n");
+        text.extend([ty, rule]);
+    }
+    let mut engine = builder(&text).build().unwrap();
+    let at = Timestamp::from_millis(1);
+    let first = Record::new(TypeId::new(0), at, [Value::Time(at), "0123456789abcdef".into()]);
+    let mut told = Vec::new();
+    engine.push(&first, &mut told).unwrap();
+    engine.finish(&mut told);
+    let length = |told: &Output<Record>| match told {
+        Output::Match(found) => match &found.emit {
+            Value::Record(fields) => match &fields[0].1 {
+                Value::String(text) => Some(text.len()),
+                _ => None,
+            },
+            other => panic!("{other}"),
+        },
+        other => panic!("{other:?}"),
+    };
+    let lengths: Vec<_> = told.iter().map(length).collect();
+    let powers = [8, 12, 16, 20, 24].map(|bits| Some(1 << bits));
+    assert_eq!(lengths[..5], powers);
+    // What is null is no text to add to.
+    assert_eq!(lengths[5..], [None, None]);
+    // Told and fed on, the text is made twice.
+    assert_eq!(engine.stats().values_too_large, 2);
+}
