@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kleene::stream::{Builder, Ignore, Output, RestoreError, Verdict};
-use kleene::testing::{TEST_START, TestStep};
-use kleene::{Engine, Event as _, Record, RuleSet, Timestamp, Value};
+use kleene::{Engine, Record, RuleSet, Timestamp, Value};
 use kleene_test::files::rule_files;
 use kleene_test::random;
 use kleene_test::restore::{
     Step, any_bytes_are_taken_or_refused, restoring_changes_nothing, with_checksum,
 };
-use kleene_test::text;
+use kleene_test::steps::{Dice, as_rules, made_up, shuffled, steps_of_tests};
 use proptest::prelude::*;
 
 fn files(folder: &str) -> Vec<PathBuf> {
@@ -27,82 +26,6 @@ fn load(file: &Path) -> RuleSet {
 fn builder(rules: &RuleSet, lateness: i64) -> Builder<Record> {
     let builder = Engine::builder().rules(rules.clone());
     builder.out_of_order(Duration::from_millis(lateness.unsigned_abs()))
-}
-
-/// Random numbers, the same in each run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, most: usize) -> usize {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap_or_default() % most.max(1)
-    }
-}
-
-/// The steps of all tests of some rules, one test an hour after the other.
-fn steps_of_tests(rules: &RuleSet) -> Vec<Step> {
-    let mut steps = Vec::new();
-    let mut start = TEST_START;
-    for test in rules.tests() {
-        let mut last = start;
-        let shift = |at: Timestamp| start.plus_millis(at.millis_since(TEST_START));
-        for step in &test.steps {
-            match step {
-                TestStep::Event { ty, at, values, extra } => {
-                    last = shift(*at);
-                    steps.push(Step::Push(moved(rules, *ty, last, values, extra)));
-                }
-                TestStep::Advance(to) => {
-                    last = shift(*to);
-                    steps.push(Step::Advance(last));
-                }
-                TestStep::Expect(_) => {}
-            }
-        }
-        start = last.plus_millis(3_600_000);
-    }
-    steps
-}
-
-fn moved(
-    rules: &RuleSet,
-    ty: kleene::schema::TypeId,
-    at: Timestamp,
-    values: &[Value],
-    extra: &[(Arc<str>, Value)],
-) -> Record {
-    let mut values = values.to_vec();
-    if let Some(time) = rules.schema().ty(ty).time {
-        values[time.index()] = Value::Time(at);
-    }
-    Record::with_extra(ty, at, values, extra.to_vec())
-}
-
-/// Events of `known` in any order, close together, some of them late.
-fn made_up(rules: &RuleSet, known: &[Step], dice: &mut Dice) -> Vec<Step> {
-    let events: Vec<&Record> = known
-        .iter()
-        .filter_map(|step| match step {
-            Step::Push(event) => Some(event),
-            Step::Advance(_) => None,
-        })
-        .collect();
-    let mut at = TEST_START;
-    let mut steps = Vec::new();
-    for _ in 0..30 {
-        let gaps = [0, 0, 1, 700, 20_000, 61_000, 900_000, 7_200_000];
-        at = at.plus_millis(gaps[dice.below(gaps.len())]);
-        if events.is_empty() || dice.below(12) == 0 {
-            steps.push(Step::Advance(at.plus_millis(-1500)));
-            continue;
-        }
-        let event = events[dice.below(events.len())];
-        let back = [0, 0, 0, 400, 3000][dice.below(5)];
-        let time = at.plus_millis(-back);
-        steps.push(Step::Push(moved(rules, event.type_id(), time, event.values(), event.extra())));
-    }
-    steps
 }
 
 #[test]
@@ -122,25 +45,6 @@ fn every_construct_goes_on_after_a_restart_at_any_moment() {
         }
     }
     assert!(told > 5000, "only {told} matches and timeouts are compared");
-}
-
-/// The rule that says `pattern`, with more clauses; `None` where the language has no words for it.
-fn as_rules(pattern: &kleene::hir::Pattern, clauses: &str) -> Option<RuleSet> {
-    let text = text::rule(pattern).ok()?;
-    let (start, end) = (text.find("rule r {")?, text.rfind('}')?);
-    let rule = format!("{}{clauses}\n}}\n", &text[start..end]);
-    RuleSet::parse(&format!("event e {{ type: string, v: int }}\n{rule}")).ok()
-}
-
-/// Events that come up to some milliseconds too late.
-fn shuffled(events: &[Record], late: &[i64]) -> Vec<Step> {
-    let mut order: Vec<(i64, &Record)> = events
-        .iter()
-        .zip(late)
-        .map(|(event, late)| (event.time().as_millis().saturating_add(*late), event))
-        .collect();
-    order.sort_by_key(|(at, _)| *at);
-    order.into_iter().map(|(_, event)| Step::Push(event.clone())).collect()
 }
 
 proptest! {
