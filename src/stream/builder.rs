@@ -14,6 +14,7 @@ use crate::nfa;
 use crate::pattern::Pattern;
 use crate::ruleset::RuleSet;
 use crate::schema::{Schema, TypeId};
+use crate::stream::cold::Cold;
 use crate::stream::engine::Engine;
 use crate::stream::groups::Groups;
 use crate::stream::id::FieldOrder;
@@ -34,6 +35,8 @@ pub struct Builder<E: Event> {
     pub(super) limits: Limits,
     pub(super) matching: Matching,
     pub(super) indexed: bool,
+    /// What keeps the keys that have been idle.
+    pub(super) cold: Option<Box<Cold<E>>>,
 }
 
 /// How rules are matched.
@@ -102,6 +105,7 @@ impl<E: Event> Builder<E> {
             },
             matching: Matching::default(),
             indexed: true,
+            cold: None,
         }
     }
 
@@ -233,16 +237,20 @@ impl<E: Event> Builder<E> {
     }
 
     /// Makes the engine. Fails where a rule cannot be run, or does not fit the events.
-    pub fn build(self) -> Result<Engine<E>, BuildError> {
+    pub fn build(mut self) -> Result<Engine<E>, BuildError> {
+        let cold = self.cold.take();
         let (strategy, limits, matching) = (self.strategy, self.limits, self.matching);
         let indexed = self.indexed;
         let (schema, mut rules) = self.start()?;
         let (groups, routes) = route(&schema, &mut rules, indexed);
-        Ok(Engine::new(schema, rules, groups, routes, strategy, limits, matching))
+        let mut engine = Engine::new(schema, rules, groups, routes, strategy, limits, matching);
+        engine.cold = cold;
+        Ok(engine)
     }
 
     /// Makes up to `of` engines that divide the work by keys: see [`Shard`]. There are fewer where
-    /// more would be of no use, and one only where a rule's `limit ... fail` may stop all.
+    /// more would be of no use, and one only where a rule's `limit ... fail` may stop all, or where there
+    /// is a [cold store](Builder::cold_store).
     ///
     /// The limits over all keys ([`limit_partials`](Builder::limit_partials) and
     /// [`limit_suppressed`](Builder::limit_suppressed)) are divided, too: where one of them is reached,
@@ -250,7 +258,9 @@ impl<E: Event> Builder<E> {
     ///
     /// # Errors
     /// As [`build`](Builder::build) does.
-    pub fn shards(self, of: usize) -> Result<Vec<Shard<E>>, BuildError> {
+    pub fn shards(mut self, of: usize) -> Result<Vec<Shard<E>>, BuildError> {
+        let mut cold = self.cold.take();
+        let of = if cold.is_some() { 1 } else { of };
         let (strategy, mut limits, matching) = (self.strategy, self.limits, self.matching);
         let indexed = self.indexed;
         let (schema, first) = self.start()?;
@@ -268,6 +278,7 @@ impl<E: Event> Builder<E> {
             let (groups, routes) = route(&schema, &mut rules, indexed);
             let schema = schema.clone();
             let mut engine = Engine::new(schema, rules, groups, routes, strategy, limits, matching);
+            engine.cold = cold.take();
             if of > 1 {
                 engine.books.share = Some(Box::new(Share::new(index, of, homes.clone())));
             }

@@ -31,6 +31,18 @@ impl Changes {
         }
     }
 
+    /// Notes that a slot is given up whose key is kept elsewhere. Says whether a snapshot is yet to
+    /// have what is kept.
+    pub(crate) fn put_away(&mut self, slot: u32) -> bool {
+        self.is_saved.clear(slot);
+        self.is_touched.get(slot)
+    }
+
+    /// Notes that a key came back to a slot, which a snapshot may have: it is gone once it is removed.
+    pub(crate) fn brought_back(&mut self, slot: u32) {
+        self.is_saved.set(slot);
+    }
+
     /// The slots that something came to; some of them are given up.
     pub(crate) fn touched(&self) -> &[u32] {
         &self.touched
@@ -55,18 +67,20 @@ impl Changes {
     /// Heap bytes, without what key values own.
     pub(crate) fn memory_usage(&self) -> usize {
         self.touched.capacity() * size_of::<u32>()
-            + (self.is_touched.0.capacity() + self.is_saved.0.capacity()) * size_of::<u64>()
+            + self.is_touched.memory_usage()
+            + self.is_saved.memory_usage()
             + self.gone.capacity() * size_of::<Key>()
     }
 }
 
+/// A set of slots.
 #[derive(Debug, Default)]
-struct Bits(Vec<u64>);
+pub(crate) struct Bits(Vec<u64>);
 
 impl Bits {
     /// Whether the bit was not set before.
     #[inline]
-    fn set(&mut self, index: u32) -> bool {
+    pub(crate) fn set(&mut self, index: u32) -> bool {
         let word = index as usize / 64;
         if word >= self.0.len() {
             self.0.resize(word + 1, 0);
@@ -77,10 +91,19 @@ impl Bits {
     }
 
     /// Whether the bit was set before.
-    fn clear(&mut self, index: u32) -> bool {
+    pub(crate) fn clear(&mut self, index: u32) -> bool {
         let Some(word) = self.0.get_mut(index as usize / 64) else { return false };
         let before = *word;
         *word &= !(1 << (index % 64));
         before != *word
+    }
+
+    fn get(&self, index: u32) -> bool {
+        self.0.get(index as usize / 64).is_some_and(|word| word & 1 << (index % 64) != 0)
+    }
+
+    /// Heap bytes.
+    pub(crate) fn memory_usage(&self) -> usize {
+        self.0.capacity() * size_of::<u64>()
     }
 }

@@ -53,7 +53,7 @@ impl<E: Event> Engine<E> {
     /// Whether something may have to be done before an event of time `to`.
     #[inline]
     pub(super) fn is_due(&self, to: Timestamp) -> bool {
-        self.timers.next() <= to || !self.books.derived.is_empty()
+        self.timers.next().min(self.wake) <= to || !self.books.derived.is_empty()
     }
 
     /// Fires the deadlines up to and including `to`, and gives the rules what other rules have made
@@ -68,7 +68,9 @@ impl<E: Event> Engine<E> {
         while self.books.failure.is_none() {
             let derived = self.books.derived.next();
             let timer = self.timers.next();
-            if self.timers.len() > 0
+            if self.wake < Timestamp::MAX && self.wake <= timer.min(to) {
+                self.wake_next();
+            } else if self.timers.len() > 0
                 && timer <= to
                 && derived.is_none_or(|derived| timer <= derived)
             {
@@ -100,6 +102,12 @@ impl<E: Event> Engine<E> {
         self.released += 1;
         if seq.is_multiple_of(FORGET_EVERY) {
             self.forget(event.time());
+        }
+        if self.cold.is_some() {
+            self.tend(event);
+            if self.books.failure.is_some() {
+                return;
+            }
         }
         let Engine { rules, groups, routes, timers, books, found, .. } = self;
         let Some(route) = routes.types.get(event.type_id().index()) else { return };
@@ -175,7 +183,7 @@ impl<E: Event> Engine<E> {
         for visit in visits.iter().flatten() {
             visit.end(groups.keys_mut(visit.group));
         }
-        if timers.len() > 64 && timers.len() as u64 / 2 > books.stats.keys {
+        if timers.len() > 64 && timers.len() as u64 / 2 > books.stats.keys - books.stats.cold {
             // What a rule holds for a key has one timer that counts: more than half are of what is
             // gone.
             timers.retain(|timer| {

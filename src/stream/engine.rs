@@ -8,6 +8,7 @@ use crate::exec::Matcher;
 use crate::hir::Rule;
 use crate::schema::Schema;
 use crate::stream::builder::{Builder, Matching};
+use crate::stream::cold::{Cold, Shown};
 use crate::stream::failure::{Failure, PushError};
 use crate::stream::groups::Groups;
 use crate::stream::index::Seat;
@@ -43,6 +44,10 @@ pub struct Engine<E: Event> {
     pub(super) matching: Matching,
     pub(super) books: Books<E>,
     pub(super) finished: bool,
+    /// What keeps the keys that have been idle.
+    pub(super) cold: Option<Box<Cold<E>>>,
+    /// When it has to bring some of them back; `MAX` where there are none.
+    pub(super) wake: Timestamp,
     /// The source of events that are pushed without one.
     pub(super) main: Option<SourceId>,
     /// The snapshot that the next changes follow.
@@ -93,6 +98,8 @@ impl<E: Event> Engine<E> {
             matching,
             books: Books::new(limits),
             finished: false,
+            cold: None,
+            wake: Timestamp::MAX,
             main: None,
             base: None,
             due: Vec::new(),
@@ -219,10 +226,11 @@ impl<E: Event> Engine<E> {
         }
     }
 
-    /// Why nothing is done any more: a rule with `limit ... fail` had too many partial matches. What
+    /// Why nothing is done any more: a rule with `limit ... fail` had too many partial matches, or a
+    /// [cold store](crate::stream::ColdStore) has failed. What
     /// [`advance`](Engine::advance) and [`finish`](Engine::finish) run into is to be seen here.
     pub fn failure(&self) -> Option<&PushError> {
-        self.books.failure.as_ref()
+        self.books.failure.as_ref().or_else(|| self.cold.as_ref()?.trouble())
     }
 
     /// `source` says that no event at or before `to` will come from it any more.
@@ -263,6 +271,7 @@ impl<E: Event> Engine<E> {
         if self.books.failure.is_none() {
             self.move_to(Timestamp::MAX, &mut Lent::nothing(), sink);
         }
+        self.end_cold();
         self.finished = true;
         self.base = None;
         let Engine { rules, groups, books, .. } = self;
@@ -290,6 +299,8 @@ impl<E: Event> Engine<E> {
         groups.clear();
         books.stats.partials = 0;
         books.stats.keys = 0;
+        books.stats.cold = 0;
+        (self.cold, self.wake) = (None, Timestamp::MAX);
     }
 
     /// Whether the end of time has come: [`finish`](Engine::finish) was called.
@@ -317,7 +328,9 @@ impl<E: Event> Engine<E> {
     /// The partial matches of the rule of this name that are open now, by their first events. Where
     /// nothing is told when time runs out, some may be shown for a while after their deadline.
     ///
-    /// For people who look: it takes time in proportion to what is open.
+    /// For people who look: it takes time in proportion to what is open. What a [cold
+    /// store](crate::stream::ColdStore) keeps is in memory from then on until some of it changes;
+    /// where it cannot be read, it is not among them, and the engine [stops](Engine::failure).
     pub fn partials(&self, rule: &str) -> Vec<Partial<'_, E>> {
         let mut partials = Vec::new();
         for (index, running) in (0..).zip(&self.rules) {
@@ -329,6 +342,17 @@ impl<E: Event> Engine<E> {
                 for held in slot.held().iter().filter(|held| held.rule == index) {
                     let open = matcher.open(store, &held.state).into_iter();
                     partials.extend(open.map(|open| Partial::new(info, &slot.key, open)));
+                }
+            }
+            let Some(cold) = self.cold.as_ref().filter(|_| self.books.stats.cold > 0) else {
+                continue;
+            };
+            let Shown { scratch, keys } = cold.show(&self.rules);
+            let Some(store) = scratch.store(index) else { continue };
+            for (key, held) in keys {
+                for held in held.iter().filter(|held| held.rule == index) {
+                    let open = matcher.open(store, &held.state).into_iter();
+                    partials.extend(open.map(|open| Partial::new(info, key, open)));
                 }
             }
         }
@@ -364,6 +388,7 @@ impl<E: Event> Engine<E> {
             + self.buffer.memory_usage()
             + self.books.derived.memory_usage()
             + self.timers.memory_usage()
+            + self.cold.as_ref().map_or(0, |cold| cold.memory_usage())
     }
 
     #[cold]

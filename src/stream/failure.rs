@@ -14,6 +14,8 @@ pub struct PushError(pub(super) Failure);
 pub(super) enum Failure {
     Finished,
     Limit(Arc<LimitFailure>),
+    /// What keeps idle keys cannot go on.
+    Cold(Arc<str>),
 }
 
 #[derive(Debug, Eq, PartialEq)]
@@ -26,10 +28,10 @@ pub(super) struct LimitFailure {
 
 impl PushError {
     /// The name of the rule that had more partial matches than its `limit ... fail` allows; `None`
-    /// where the engine was finished before.
+    /// where the engine was finished before, or a [cold store](crate::stream::ColdStore) failed.
     pub fn rule(&self) -> Option<&str> {
         match &self.0 {
-            Failure::Finished => None,
+            Failure::Finished | Failure::Cold(_) => None,
             Failure::Limit(failure) => Some(&failure.rule),
         }
     }
@@ -41,6 +43,9 @@ impl fmt::Display for PushError {
             Failure::Finished => {
                 return f
                     .write_str("the engine was finished: no event can come after the end of time");
+            }
+            Failure::Cold(reason) => {
+                return write!(f, "the store of idle keys has failed: it {reason}");
             }
             Failure::Limit(failure) => &**failure,
         };

@@ -80,6 +80,7 @@
 mod batch;
 mod builder;
 mod changes;
+mod cold;
 mod deliver;
 mod derived;
 mod engine;
@@ -104,6 +105,7 @@ mod voice;
 mod watermark;
 
 pub use builder::{BuildError, Builder};
+pub use cold::{ColdError, ColdStore};
 pub use engine::Engine;
 pub use failure::PushError;
 pub use id::MatchId;

@@ -125,7 +125,12 @@ impl<'a> KeyRef<'a> {
         self.values.iter().map(|value| value.to_value()).collect()
     }
 
-    fn is_key(&self, key: &[Value]) -> bool {
+    /// The hash by which it is looked up.
+    pub(crate) fn hash(&self) -> u32 {
+        self.hash
+    }
+
+    pub(crate) fn is_key(&self, key: &[Value]) -> bool {
         self.values.iter().zip(key).all(|(value, key)| value.is_same(key.as_ref()))
     }
 }
@@ -164,6 +169,15 @@ impl Slot {
     #[inline]
     pub(crate) fn held(&self) -> &[Held] {
         self.held.as_slice()
+    }
+
+    pub(crate) fn held_mut(&mut self) -> &mut [Held] {
+        self.held.as_mut_slice()
+    }
+
+    /// The [hash](KeyRef::hash) of the key.
+    pub(crate) fn hash(&self) -> u32 {
+        self.hash
     }
 }
 
@@ -341,13 +355,31 @@ impl Partition {
     }
 
     fn remove(&mut self, slot: u32) {
-        let Slot { key, hash, held, .. } = self.slots.remove(slot);
+        let content = self.take_out(slot);
         if let Some(changes) = &mut self.changes {
-            changes.remove(slot, key);
+            changes.remove(slot, content.key);
         }
-        self.spilled -= held.spilled();
-        if let Ok(entry) = self.table.find_entry(spread(hash), |entry| entry.slot == slot) {
+    }
+
+    fn take_out(&mut self, slot: u32) -> Slot {
+        let content = self.slots.remove(slot);
+        self.spilled -= content.held.spilled();
+        if let Ok(entry) = self.table.find_entry(spread(content.hash), |entry| entry.slot == slot) {
             entry.remove();
+        }
+        content
+    }
+
+    /// Takes a key out that is kept elsewhere, and says whether a snapshot is yet to have it.
+    pub(crate) fn put_away(&mut self, slot: u32) -> (Slot, bool) {
+        let is_changed = self.changes.as_mut().is_some_and(|changes| changes.put_away(slot));
+        (self.take_out(slot), is_changed)
+    }
+
+    /// Notes that the key of a slot was kept elsewhere until now.
+    pub(crate) fn brought_back(&mut self, slot: u32) {
+        if let Some(changes) = &mut self.changes {
+            changes.brought_back(slot);
         }
     }
 
@@ -443,6 +475,11 @@ impl Partition {
         if let Some(changes) = &mut self.changes {
             changes.saved(|slot| self.slots.try_get(slot).is_some());
         }
+    }
+
+    /// All slots are below this.
+    pub(crate) fn span(&self) -> u32 {
+        self.slots.span()
     }
 
     /// The slot, if it is a key's.

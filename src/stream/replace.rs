@@ -12,6 +12,7 @@ use crate::hir::{KeyPart, Rule};
 use crate::ruleset::RuleSet;
 use crate::schema::{EventType, Field, Schema, TypeId};
 use crate::stream::builder::{BuildError, Given};
+use crate::stream::cold::Which;
 use crate::stream::engine::Engine;
 use crate::stream::groups::Groups;
 use crate::stream::partition::Partition;
@@ -197,7 +198,8 @@ impl<E: Event> Engine<E> {
     /// be made with the numbers of [`schema`](Engine::schema), not with those of `rules`.
     ///
     /// # Errors
-    /// If a rule cannot be run over these events; then nothing was changed.
+    /// If a rule cannot be run over these events; then nothing was changed. Nor was it where a [cold
+    /// store](crate::stream::ColdStore) cannot be read, which stops the engine.
     ///
     /// ```
     /// use kleene::stream::{Ignore, Verdict};
@@ -237,6 +239,10 @@ impl<E: Event> Engine<E> {
         declared: &[Arc<Schema>],
         rules: Vec<Given<E>>,
     ) -> Result<Replacement, Refused> {
+        // Rules and groups get other numbers.
+        if self.bring_all() {
+            return Err(Refused(Replacement::default()));
+        }
         let Plan { schema, rules: planned, replacement, slots } = self.plan(declared, rules);
         if replacement.is_refused() {
             return Err(Refused(replacement));
@@ -473,6 +479,19 @@ impl<E: Event> Engine<E> {
         let held = (&old.matcher, &old.store);
         let kept = |state| new.matcher.count_carried(&migration, held, state, now) as u64;
         change.kept = self.states(index, slots).map(kept).sum();
+        if let Some(cold) = &self.cold {
+            // Where it cannot be read, the engine stops and nothing is replaced.
+            let _ = cold.look(Which::All, &self.rules, |_, _, held, scratch| {
+                for held in held.iter().filter(|held| held.rule as usize == index) {
+                    if let Some(store) = scratch.store(held.rule) {
+                        let held = (&old.matcher, store, &held.state);
+                        let count =
+                            new.matcher.count_carried(&migration, (held.0, held.1), held.2, now);
+                        change.kept += count as u64;
+                    }
+                }
+            });
+        }
         change.dropped = all - change.kept;
         change.verdict = match migration.extent() {
             Extent::All if change.dropped == 0 => Verdict::Kept,
@@ -491,7 +510,8 @@ impl<E: Event> Engine<E> {
     }
 
     fn count_partials(&self, rule: usize, slots: &[u32]) -> u64 {
-        self.states(rule, slots).map(|state| state.run_count() as u64).sum()
+        let here: u64 = self.states(rule, slots).map(|state| state.run_count() as u64).sum();
+        here + self.cold.as_ref().map_or(0, |cold| cold.partials(rule))
     }
 }
 

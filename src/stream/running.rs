@@ -157,7 +157,7 @@ impl<E: Event> Running<E> {
     /// Says if that is nothing any more: then the slot is to be made tidy.
     #[inline]
     pub(super) fn settle(
-        &mut self,
+        &self,
         index: u32,
         keys: &mut Partition,
         (slot, place): (u32, usize),
@@ -177,6 +177,25 @@ impl<E: Event> Running<E> {
             }
         }
         false
+    }
+
+    /// Sets the timer again that was set for what is held at a place of a slot, before it was kept
+    /// elsewhere.
+    pub(super) fn set_again(
+        &self,
+        index: u32,
+        keys: &mut Partition,
+        (slot, place): (u32, usize),
+        armed: Timestamp,
+        timers: &mut Timers,
+        stats: &mut Stats,
+    ) {
+        let (_, generation, held) = keys.at_mut(slot, place);
+        held.armed = armed;
+        if armed < Timestamp::MAX {
+            timers.add(Timer { at: armed, rule: index, slot, generation });
+        }
+        self.settle(index, keys, (slot, place), timers, stats);
     }
 
     /// Drops the partial matches of the key that made them too many.

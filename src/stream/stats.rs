@@ -41,6 +41,8 @@ pub struct Stats {
     pub buffered: u64,
     /// Keys with something open now, over all rules.
     pub keys: u64,
+    /// Those of them that are kept by a [cold store](crate::stream::ColdStore).
+    pub cold: u64,
 }
 
 impl Stats {
@@ -84,6 +86,7 @@ impl Sum for Stats {
             peak_partials: sum.peak_partials + stats.peak_partials,
             buffered: sum.buffered + stats.buffered,
             keys: sum.keys + stats.keys,
+            cold: sum.cold + stats.cold,
         })
     }
 }

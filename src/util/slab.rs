@@ -86,6 +86,11 @@ impl<T> Slab<T> {
         })
     }
 
+    /// All indices are below this.
+    pub(crate) fn span(&self) -> u32 {
+        u32::try_from(self.entries.len()).unwrap_or(u32::MAX)
+    }
+
     /// How many values are stored.
     pub(crate) fn len(&self) -> usize {
         self.len

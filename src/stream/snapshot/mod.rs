@@ -11,6 +11,8 @@ mod saved;
 mod write;
 
 pub(crate) use frame::Identity;
+pub(in crate::stream) use saved::KeyReader;
+pub(in crate::stream) use write::{Keys, put_key};
 
 use std::error::Error;
 use std::fmt;
@@ -20,6 +22,7 @@ use crate::event::Portable;
 use crate::hir::Rule;
 use crate::stream::builder::{BuildError, Builder};
 use crate::stream::engine::Engine;
+use crate::stream::failure::PushError;
 use crate::stream::replace::{Refused, Replacement};
 use crate::value::Value;
 
@@ -28,7 +31,9 @@ impl<E: Portable> Engine<E> {
     /// that wait for their time, deadlines, watermarks and sources, what is suppressed, and counts.
     /// What [`Builder::restore`] makes of them goes on as this engine does.
     ///
-    /// Limits and the strategy of watermarks are not part of it, they are the builder's.
+    /// Limits and the strategy of watermarks are not part of it, they are the builder's. What a
+    /// [cold store](crate::stream::ColdStore) keeps is; where that has failed or cannot be read, no
+    /// bytes are given, from which nothing is restored, and [`failure`](Engine::failure) says why.
     ///
     /// ```
     /// use kleene::stream::Ignore;
@@ -62,9 +67,12 @@ impl<E: Portable> Engine<E> {
     /// change are noted, so that [`snapshot_changes`](Engine::snapshot_changes) can follow.
     pub fn snapshot_base(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        self.base = Some(write::whole(self, &mut bytes));
+        self.base = write::whole(self, &mut bytes);
         for group in 0..u32::try_from(self.groups.len()).unwrap_or(u32::MAX) {
             self.groups.keys_mut(group).begin_changes();
+        }
+        if let Some(cold) = &mut self.cold {
+            cold.saved();
         }
         bytes
     }
@@ -75,7 +83,8 @@ impl<E: Portable> Engine<E> {
     /// order and what is suppressed is in it as a whole.
     ///
     /// `None` where there is nothing to follow: no base was taken, or rules were replaced or time
-    /// was ended since. Then it is time for another base.
+    /// was ended since. Then it is time for another base. Nor is there anything where a [cold
+    /// store](crate::stream::ColdStore) cannot be read, which [stops](Engine::failure) the engine.
     ///
     /// ```
     /// # use kleene::stream::Ignore;
@@ -101,9 +110,13 @@ impl<E: Portable> Engine<E> {
     /// ```
     pub fn snapshot_changes(&mut self) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
-        self.base = Some(write::changes(self, self.base?, &mut bytes));
+        let base = self.base.take()?;
+        self.base = Some(write::changes(self, base, &mut bytes)?);
         for group in 0..u32::try_from(self.groups.len()).unwrap_or(u32::MAX) {
             self.groups.keys_mut(group).saved_changes();
+        }
+        if let Some(cold) = &mut self.cold {
+            cold.saved();
         }
         Some(bytes)
     }
@@ -183,6 +196,8 @@ pub enum RestoreError {
     Build(BuildError),
     /// The rules cannot take the place of those of the snapshot.
     Refused(Refused),
+    /// A [cold store](crate::stream::ColdStore) has failed.
+    Cold(PushError),
 }
 
 impl fmt::Display for RestoreError {
@@ -222,6 +237,7 @@ impl fmt::Display for RestoreError {
             ),
             RestoreError::Build(error) => error.fmt(f),
             RestoreError::Refused(refused) => refused.fmt(f),
+            RestoreError::Cold(error) => error.fmt(f),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::ruleset::RuleSet;
 use crate::schema::{Schema, TypeId};
 use crate::stream::builder::{Builder, Given, same};
 use crate::stream::engine::Engine;
+use crate::stream::failure::Failure;
 use crate::stream::groups::Groups;
 use crate::stream::partition::{Key, KeyRef};
 use crate::stream::replace::{Replacement, RuleChange, Verdict, merge};
@@ -17,7 +18,6 @@ use crate::stream::routes::Routes;
 use crate::stream::running::Running;
 use crate::stream::snapshot::RestoreError;
 use crate::stream::snapshot::saved::{Held, Part, SavedEngine, SavedRule};
-use crate::stream::timers::Timer;
 use crate::stream::voice::bytes_of;
 use crate::time::Timestamp;
 
@@ -30,7 +30,12 @@ pub(super) fn restore<E: Portable>(
     saved.give_engine(&mut engine)?;
     saved.give_keys(&mut engine, &places, &mut lost)?;
     let mut replacement = match new_texts {
-        Some(texts) => engine.replace_with(&declared, texts).map_err(RestoreError::Refused)?,
+        Some(texts) => match engine.replace_with(&declared, texts) {
+            Ok(replacement) => replacement,
+            Err(refused) => {
+                return Err(cold_failure(&engine).unwrap_or(RestoreError::Refused(refused)));
+            }
+        },
         None => Replacement::default(),
     };
     complete(&mut replacement, &engine, &saved.rules, &lost);
@@ -124,6 +129,10 @@ fn partials<E: Event>(engine: &Engine<E>) -> Vec<u64> {
         for held in slots.flat_map(|(_, slot)| slot.held()) {
             partials[held.rule as usize] += held.state.run_count() as u64;
         }
+    }
+    if let Some(cold) = &engine.cold {
+        let all = partials.iter_mut().enumerate();
+        all.for_each(|(rule, partials)| *partials += cold.partials(rule));
     }
     partials
 }
@@ -333,6 +342,12 @@ impl<'a, E: Portable> Saved<'a, E> {
     }
 }
 
+/// What a cold store has failed with.
+fn cold_failure<E: Event>(engine: &Engine<E>) -> Option<RestoreError> {
+    let failure = engine.books.failure.clone();
+    failure.filter(|failure| matches!(failure.0, Failure::Cold(_))).map(RestoreError::Cold)
+}
+
 fn give_key<E: Portable>(
     engine: &mut Engine<E>,
     rule: usize,
@@ -347,6 +362,12 @@ fn give_key<E: Portable>(
         }
         return Ok(());
     };
+    let group = engine.rules[place].group;
+    if engine.cold.is_some() {
+        engine.make_room(engine.watermark.plus_millis(1));
+        engine.bring(group, &KeyRef::of(key, &engine.groups.hasher.clone()));
+        cold_failure(engine).map_or(Ok(()), Err)?;
+    }
     let Engine { rules, groups, timers, books, .. } = engine;
     let running = &mut rules[place];
     let index = u32::try_from(place).unwrap_or(u32::MAX);
@@ -373,12 +394,7 @@ fn give_key<E: Portable>(
         keys.insert(&key, index, state)
     };
     if let Some(place) = keys.place(slot, index) {
-        let (_, generation, at) = keys.at_mut(slot, place);
-        at.armed = held.armed;
-        if held.armed < Timestamp::MAX {
-            timers.add(Timer { at: held.armed, rule: index, slot, generation });
-        }
-        running.settle(index, keys, (slot, place), timers, &mut books.stats);
+        running.set_again(index, keys, (slot, place), held.armed, timers, &mut books.stats);
     }
     Ok(())
 }
@@ -406,7 +422,7 @@ struct Old<E: Event> {
 
 impl<E: Portable> Old<E> {
     fn build(builder: Builder<E>, saved: &Saved<'_, E>) -> Result<Old<E>, RestoreError> {
-        let Builder { rules: given, strategy, limits, matching, indexed } = builder;
+        let Builder { rules: given, strategy, limits, matching, indexed, cold } = builder;
         let own = E::schema().map(Arc::new);
         let mut declared: Vec<Arc<Schema>> =
             given.iter().filter_map(|given| given.schema.clone()).collect();
@@ -457,7 +473,8 @@ impl<E: Portable> Old<E> {
             rule.group = groups.join(&rule.info.rule);
         }
         let routes = Routes::new(&schema, &started, &groups, indexed);
-        let engine = Engine::new(schema, started, groups, routes, strategy, limits, matching);
+        let mut engine = Engine::new(schema, started, groups, routes, strategy, limits, matching);
+        engine.cold = cold;
         Ok(Old { engine, places, lost, declared, new_texts })
     }
 }

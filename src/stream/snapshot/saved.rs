@@ -145,22 +145,14 @@ impl<'a, E: Portable> Part<'a, E> {
     ) -> Result<(), RestoreError> {
         let mut stopped = Ok(());
         let mut is_event = true;
+        let width = |rule: usize| rules.get(rule).map(|rule| rule.key_width);
         let read = self.sections.required(Section::Keys, |reader| {
-            let mut events = Events { shares: reader.bool()?, known: Vec::new(), last: 0 };
+            let SavedEngine { watermark, released, .. } = self.engine;
+            let mut keys = KeyReader::new(reader.bool()?, watermark, released);
             while !reader.is_at_end() {
-                let group = reader.u32()?;
-                let values = read_values(reader)?;
-                let width = values.len();
-                let mut rules_held = Vec::new();
-                for _ in 0..reader.count()? {
-                    let rule = usize::try_from(reader.u64()?).ok()?;
-                    if rules.get(rule)?.key_width != width {
-                        return None;
-                    }
-                    rules_held.push((rule, self.held(reader, &mut events, &mut is_event)?));
-                }
-                let key = values.into_iter().collect();
-                stopped = take(SavedKey { group, key, held: rules_held });
+                let key = keys.read(reader, &width);
+                is_event = keys.is_event;
+                stopped = take(key?);
                 stopped.as_ref().ok()?;
             }
             Some(())
@@ -173,24 +165,57 @@ impl<'a, E: Portable> Part<'a, E> {
     }
 }
 
-impl<'a, E: Portable> Part<'a, E> {
-    fn held(
-        &self,
+/// Reads keys that were written one after the other.
+pub(in crate::stream) struct KeyReader<E> {
+    events: Events<E>,
+    watermark: i64,
+    released: u64,
+    /// Whether all bytes of events were such.
+    is_event: bool,
+}
+
+impl<E: Portable> KeyReader<E> {
+    /// For keys that were written at a watermark, when so many events had been released; `shares`
+    /// says whether an event is written once for several rules.
+    pub(in crate::stream) fn new(
+        shares: bool,
+        watermark: Timestamp,
+        released: u64,
+    ) -> KeyReader<E> {
+        let events = Events { shares, known: Vec::new(), last: 0 };
+        KeyReader { events, watermark: watermark.as_millis(), released, is_event: true }
+    }
+
+    /// The next key; `width` says how many parts the keys of a rule have.
+    pub(in crate::stream) fn read<'a>(
+        &mut self,
         reader: &mut Reader<'a>,
-        events: &mut Events<E>,
-        is_event: &mut bool,
-    ) -> Option<Held<'a, E>> {
+        width: &impl Fn(usize) -> Option<usize>,
+    ) -> Option<SavedKey<'a, E>> {
+        let group = reader.u32()?;
+        let values = read_values(reader)?;
+        let mut held = Vec::new();
+        for _ in 0..reader.count()? {
+            let rule = usize::try_from(reader.u64()?).ok()?;
+            if width(rule)? != values.len() {
+                return None;
+            }
+            held.push((rule, self.held(reader)?));
+        }
+        Some(SavedKey { group, key: values.into_iter().collect(), held })
+    }
+
+    fn held<'a>(&mut self, reader: &mut Reader<'a>) -> Option<Held<'a, E>> {
         let armed = if reader.bool()? {
-            let watermark = self.engine.watermark.as_millis();
-            Timestamp::from_millis(watermark.wrapping_add(reader.i64()?))
+            Timestamp::from_millis(self.watermark.wrapping_add(reader.i64()?))
         } else {
             Timestamp::MAX
         };
         let partials = reader.u64()?;
         let mut captured = Vec::new();
         for _ in 0..reader.count()? {
-            let event = events.read(reader, is_event)?;
-            if event.0 >= self.engine.released {
+            let event = self.events.read(reader, &mut self.is_event)?;
+            if event.0 >= self.released {
                 return None;
             }
             captured.push(event);
@@ -201,20 +226,20 @@ impl<'a, E: Portable> Part<'a, E> {
 }
 
 /// A key of a group of rules.
-pub(super) struct SavedKey<'a, E> {
-    pub(super) group: u32,
-    pub(super) key: Key,
+pub(in crate::stream) struct SavedKey<'a, E> {
+    pub(in crate::stream) group: u32,
+    pub(in crate::stream) key: Key,
     /// What the rules hold; nothing any more, where there are none.
-    pub(super) held: Vec<(usize, Held<'a, E>)>,
+    pub(in crate::stream) held: Vec<(usize, Held<'a, E>)>,
 }
 
 /// What a key holds.
-pub(super) struct Held<'a, E> {
-    pub(super) armed: Timestamp,
-    pub(super) partials: u64,
-    pub(super) events: Vec<(u64, E)>,
+pub(in crate::stream) struct Held<'a, E> {
+    pub(in crate::stream) armed: Timestamp,
+    pub(in crate::stream) partials: u64,
+    pub(in crate::stream) events: Vec<(u64, E)>,
     /// What the rule's own matcher reads.
-    pub(super) body: Reader<'a>,
+    pub(in crate::stream) body: Reader<'a>,
 }
 
 /// Captured events as they are read.

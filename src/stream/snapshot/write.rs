@@ -1,6 +1,6 @@
 //! From an engine to bytes.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 
 use crate::event::{Event, Portable};
@@ -9,9 +9,10 @@ use crate::hir::Rule;
 use crate::ruleset::RuleSet;
 use crate::schema::{EventType, FieldType, Schema};
 use crate::stream::changes::Changes;
+use crate::stream::cold::{Cold, Which};
 use crate::stream::engine::Engine;
 use crate::stream::failure::{Failure, PushError};
-use crate::stream::partition::{Held, KeyRef};
+use crate::stream::partition::{Held, Key, KeyRef};
 use crate::stream::running::Running;
 use crate::stream::snapshot::frame::{Frame, Identity, Section};
 use crate::stream::snapshot::saved::{COUNTERS, HAS_MAIN, IS_FINISHED};
@@ -24,17 +25,18 @@ use crate::value::wire::{put_value, put_values};
 /// Which keys are written.
 type Filter<'f> = dyn FnMut(&Rule, &[Value]) -> bool + 'f;
 
-/// Writes all that an engine holds.
-pub(super) fn whole<E: Portable>(engine: &Engine<E>, out: &mut Vec<u8>) -> Identity {
+/// Writes all that an engine holds. `None`, and nothing, if a cold store cannot be read.
+pub(super) fn whole<E: Portable>(engine: &Engine<E>, out: &mut Vec<u8>) -> Option<Identity> {
     Writer { engine, base: None, share: None, filter: None }.write(out)
 }
 
-/// Writes what has changed since the snapshot `base`.
+/// Writes what has changed since the snapshot `base`. `None`, and nothing, if a cold store cannot be
+/// read.
 pub(super) fn changes<E: Portable>(
     engine: &Engine<E>,
     base: Identity,
     out: &mut Vec<u8>,
-) -> Identity {
+) -> Option<Identity> {
     Writer { engine, base: Some(base), share: None, filter: None }.write(out)
 }
 
@@ -58,7 +60,7 @@ struct Writer<'e, 'f, E: Event> {
 }
 
 impl<E: Portable> Writer<'_, '_, E> {
-    fn write(mut self, out: &mut Vec<u8>) -> Identity {
+    fn write(mut self, out: &mut Vec<u8>) -> Option<Identity> {
         let mut frame = Frame::begin(out);
         if let Some(base) = self.base {
             frame.section(Section::Base, |out| {
@@ -84,7 +86,13 @@ impl<E: Portable> Writer<'_, '_, E> {
         frame.section(Section::Derived, |out| self.derived(out));
         frame.section(Section::Suppressed, |out| self.suppressed(out));
         frame.section(Section::Keys, |out| self.keys(out));
-        frame.end()
+        let identity = frame.end();
+        // What an engine holds that has not got to its last event cannot be gone on from.
+        if matches!(self.engine.failure(), Some(PushError(Failure::Cold(_)))) {
+            out.clear();
+            return None;
+        }
+        Some(identity)
     }
 
     fn engine(&self, out: &mut Vec<u8>) {
@@ -203,6 +211,8 @@ impl<E: Portable> Writer<'_, '_, E> {
         let engine = self.engine;
         let mut keys = Keys::new(engine.rules.len() > 1, engine.watermark);
         out.push(u8::from(keys.shares));
+        let cold = engine.cold.as_ref();
+        let cold = cold.map(|cold| self.cold_keys(cold, &mut keys, out)).unwrap_or_default();
         let mut image = Image::default();
         for group in 0..u32::try_from(engine.groups.len()).unwrap_or(u32::MAX) {
             let partition = engine.groups.keys(group);
@@ -230,7 +240,8 @@ impl<E: Portable> Writer<'_, '_, E> {
             }
             for key in changes.map_or(&[][..], Changes::gone) {
                 // It may have come again.
-                if partition.find(&KeyRef::of(key, &engine.groups.hasher)).is_none() {
+                let is_here = partition.find(&KeyRef::of(key, &engine.groups.hasher)).is_some();
+                if !is_here && !cold.contains(&(group, key.clone())) {
                     put_key(out, group, key, 0);
                 }
             }
@@ -238,15 +249,51 @@ impl<E: Portable> Writer<'_, '_, E> {
     }
 }
 
+impl<E: Portable> Writer<'_, '_, E> {
+    /// Writes the keys that are not in memory. Gives those that have changed.
+    fn cold_keys(
+        &mut self,
+        cold: &Cold<E>,
+        keys: &mut Keys,
+        out: &mut Vec<u8>,
+    ) -> HashSet<(u32, Key)> {
+        let rules = &self.engine.rules;
+        let mut changed = HashSet::new();
+        let which = if self.base.is_some() { Which::Unsaved } else { Which::All };
+        // Where that is not possible, the engine has failed.
+        let _ = cold.look(which, rules, |group, key, held, scratch| {
+            let mut held: SmallVec<[&Held; 1]> = held.iter().collect();
+            if let Some(filter) = &mut self.filter {
+                held.retain(|held| filter(&rules[held.rule as usize].info.rule, key));
+            }
+            if held.is_empty() {
+                return;
+            }
+            put_key(out, group, key, held.len());
+            let mut image = Image::default();
+            for held in held {
+                if let Some(store) = scratch.store(held.rule) {
+                    rules[held.rule as usize].matcher.export(store, &held.state, &mut image);
+                    keys.put(out, held, &image);
+                }
+            }
+            if which == Which::Unsaved {
+                changed.insert((group, key.clone()));
+            }
+        });
+        changed
+    }
+}
+
 /// Begins a key of a group for which so many rules hold something.
-fn put_key(out: &mut Vec<u8>, group: u32, key: &[Value], rules: usize) {
+pub(in crate::stream) fn put_key(out: &mut Vec<u8>, group: u32, key: &[Value], rules: usize) {
     put_u64(out, u64::from(group));
     put_values(out, key.iter().map(Value::as_ref));
     put_len(out, rules);
 }
 
 /// Writes keys one after the other.
-struct Keys {
+pub(in crate::stream) struct Keys {
     /// Whether an event can be captured by several rules, so that it is looked for.
     shares: bool,
     watermark: i64,
@@ -259,7 +306,7 @@ struct Keys {
 }
 
 impl Keys {
-    fn new(shares: bool, watermark: Timestamp) -> Keys {
+    pub(in crate::stream) fn new(shares: bool, watermark: Timestamp) -> Keys {
         Keys {
             shares,
             watermark: watermark.as_millis(),
@@ -270,7 +317,12 @@ impl Keys {
         }
     }
 
-    fn put<E: Portable>(&mut self, out: &mut Vec<u8>, held: &Held, image: &Image<&E>) {
+    pub(in crate::stream) fn put<E: Portable>(
+        &mut self,
+        out: &mut Vec<u8>,
+        held: &Held,
+        image: &Image<&E>,
+    ) {
         put_u64(out, u64::from(held.rule));
         out.push(u8::from(held.armed < Timestamp::MAX));
         if held.armed < Timestamp::MAX {

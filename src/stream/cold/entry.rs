@@ -1,0 +1,112 @@
+//! One key as bytes: what a snapshot says of it, with a checksum.
+
+use crate::event::{Event, Portable};
+use crate::exec::{Image, Store};
+use crate::stream::partition::{Held, Key, Slot};
+use crate::stream::running::Running;
+use crate::stream::snapshot::{KeyReader, Keys, put_key};
+use crate::time::Timestamp;
+use crate::util::crc::crc32c;
+use crate::util::wire::Reader;
+
+const CHECKSUM: usize = 4;
+
+/// How keys become bytes and keys again, for events that can.
+pub(super) struct Codec<E: Event> {
+    pub(super) write: Write<E>,
+    pub(super) read: Read<E>,
+}
+
+/// Appends what a slot of a group holds.
+type Write<E> = fn(&mut Vec<u8>, u32, &Slot, &[Running<E>]);
+
+/// `None` where the bytes are not what was written for these rules.
+type Read<E> = fn(&[u8], &[Running<E>]) -> Option<Frozen<E>>;
+
+impl<E: Portable> Codec<E> {
+    pub(super) fn new() -> Codec<E> {
+        Codec { write: write::<E>, read: read::<E> }
+    }
+}
+
+/// What was kept of a key.
+pub(in crate::stream) struct Frozen<E> {
+    pub(in crate::stream) group: u32,
+    pub(in crate::stream) key: Key,
+    /// By rule, with when the timer that counts comes up.
+    pub(in crate::stream) held: Vec<(u32, Timestamp, Image<E>)>,
+}
+
+fn write<E: Portable>(out: &mut Vec<u8>, group: u32, slot: &Slot, rules: &[Running<E>]) {
+    let from = out.len();
+    let mut keys = Keys::new(slot.held().len() > 1, Timestamp::from_millis(0));
+    let mut image = Image::default();
+    put_key(out, group, &slot.key, slot.held().len());
+    for held in slot.held() {
+        let Running { matcher, store, .. } = &rules[held.rule as usize];
+        matcher.export(store, &held.state, &mut image);
+        keys.put(out, held, &image);
+    }
+    let checksum = crc32c(&out[from..]);
+    out.extend_from_slice(&checksum.to_le_bytes());
+}
+
+fn read<E: Portable>(bytes: &[u8], rules: &[Running<E>]) -> Option<Frozen<E>> {
+    let (body, checksum) = bytes.split_last_chunk::<CHECKSUM>()?;
+    if crc32c(body) != u32::from_le_bytes(*checksum) {
+        return None;
+    }
+    let mut reader = Reader::new(body);
+    let width = |rule: usize| rules.get(rule).map(|rule| rule.info.rule.key.len());
+    // An event is written once where several rules may have captured it.
+    let mut keys = KeyReader::new(true, Timestamp::from_millis(0), u64::MAX);
+    let saved = keys.read(&mut reader, &width).filter(|_| reader.is_at_end())?;
+    let mut held = Vec::with_capacity(saved.held.len());
+    for (rule, mut of_rule) in saved.held {
+        let running = rules.get(rule).filter(|rule| rule.group == saved.group)?;
+        let image = Image::read(&mut of_rule.body, running.matcher.program(), of_rule.events)?;
+        held.push((u32::try_from(rule).ok()?, of_rule.armed, image));
+    }
+    let in_order = held.is_sorted_by(|(a, ..), (b, ..)| a < b) && !held.is_empty();
+    in_order.then_some(Frozen { group: saved.group, key: saved.key, held })
+}
+
+/// Room for what is kept of keys while it is only looked at.
+pub(in crate::stream) struct Scratch<E: Event> {
+    /// By rule.
+    stores: Vec<Option<Store<E>>>,
+}
+
+impl<E: Event> Scratch<E> {
+    pub(super) fn new(rules: &[Running<E>]) -> Scratch<E> {
+        Scratch { stores: rules.iter().map(|_| None).collect() }
+    }
+
+    /// What the rules hold, in these stores.
+    pub(super) fn take_in(&mut self, rules: &[Running<E>], frozen: Frozen<E>) -> Vec<Held> {
+        let take_in = |(rule, armed, image)| {
+            let matcher = &rules[rule as usize].matcher;
+            let store = &mut self.stores[rule as usize];
+            let store = store.get_or_insert_with(|| matcher.create_store());
+            Held { rule, armed, state: matcher.import(store, image) }
+        };
+        frozen.held.into_iter().map(take_in).collect()
+    }
+
+    /// Where what a rule holds is, if anything was taken in for it.
+    pub(in crate::stream) fn store(&self, rule: u32) -> Option<&Store<E>> {
+        self.stores[rule as usize].as_ref()
+    }
+
+    pub(super) fn store_mut(&mut self, rule: u32) -> Option<&mut Store<E>> {
+        self.stores[rule as usize].as_mut()
+    }
+
+    pub(super) fn give_up(&mut self, rules: &[Running<E>], held: Vec<Held>) {
+        for Held { rule, mut state, .. } in held {
+            if let Some(store) = self.store_mut(rule) {
+                rules[rule as usize].matcher.clear(store, &mut state);
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Which keys are not in memory: a few bytes for each.
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::OccupiedEntry;
+
+/// By a key's fingerprint: the number of what is kept of it. Two keys can have one fingerprint; what
+/// is kept says which it is of.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    table: HashTable<Entry>,
+}
+
+/// 32 bits of fingerprint and 48 of a number, in ten bytes: there are many.
+#[derive(Clone, Copy, Debug)]
+struct Entry([u8; 10]);
+
+/// Numbers are less: a million new ones a second take nine years to get there.
+pub(super) const NUMBERS: u64 = 1 << 48;
+
+impl Entry {
+    fn new(fingerprint: u32, number: u64) -> Entry {
+        let mut bytes = [0; 10];
+        bytes[..4].copy_from_slice(&fingerprint.to_le_bytes());
+        bytes[4..].copy_from_slice(&number.to_le_bytes()[..6]);
+        Entry(bytes)
+    }
+
+    fn fingerprint(self) -> u32 {
+        let mut bytes = [0; 4];
+        bytes.copy_from_slice(&self.0[..4]);
+        u32::from_le_bytes(bytes)
+    }
+
+    fn number(self) -> u64 {
+        let mut bytes = [0; 8];
+        bytes[..6].copy_from_slice(&self.0[4..]);
+        u64::from_le_bytes(bytes)
+    }
+}
+
+/// All 64 bits that the table wants.
+fn spread(fingerprint: u32) -> u64 {
+    u64::from(fingerprint).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+impl Index {
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub(super) fn insert(&mut self, fingerprint: u32, number: u64) {
+        let entry = Entry::new(fingerprint, number);
+        let hash = |entry: &Entry| spread(entry.fingerprint());
+        self.table.insert_unique(spread(fingerprint), entry, hash);
+    }
+
+    /// What may be of a key with this fingerprint.
+    #[inline]
+    pub(super) fn find(&self, fingerprint: u32) -> impl Iterator<Item = u64> {
+        let alike = self.table.iter_hash(spread(fingerprint));
+        let same = alike.filter(move |entry| entry.fingerprint() == fingerprint);
+        same.map(|entry| entry.number())
+    }
+
+    /// Says whether it was there.
+    pub(super) fn remove(&mut self, fingerprint: u32, number: u64) -> bool {
+        let found = self.table.find_entry(spread(fingerprint), |entry| {
+            entry.fingerprint() == fingerprint && entry.number() == number
+        });
+        found.map(OccupiedEntry::remove).is_ok()
+    }
+
+    /// Heap bytes.
+    pub(super) fn memory_usage(&self) -> usize {
+        self.table.allocation_size()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_with_one_fingerprint_are_told_apart_by_their_numbers() {
+        let mut index = Index::default();
+        for number in [1, 7, NUMBERS - 1] {
+            index.insert(u32::MAX, number);
+        }
+        index.insert(3, 2);
+        let mut found: Vec<u64> = index.find(u32::MAX).collect();
+        found.sort_unstable();
+        assert_eq!((found, index.find(4).count()), (vec![1, 7, NUMBERS - 1], 0));
+        assert!(index.remove(u32::MAX, 7));
+        assert!(!index.remove(u32::MAX, 7) && !index.remove(3, 1));
+        assert_eq!((index.find(u32::MAX).count(), index.len()), (2, 3));
+    }
+}

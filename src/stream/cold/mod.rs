@@ -1,0 +1,356 @@
+//! State larger than memory: what keys hold that have been idle for long is kept elsewhere.
+//!
+//! An engine that has a [`ColdStore`] gives it what the rules hold for keys to which nothing has
+//! come for a while, so that about as many stay in memory as it was told. Of all others it
+//! remembers a fingerprint, by which an event finds that its key is kept, and brings it back. What
+//! is written together is put into the order of the deadlines, and a chunk of it is brought back
+//! just before its first one: deadlines cost no memory and are as exact as ever. So what is told
+//! is the same, in the same order, with a store and without.
+//!
+//! Which keys are idle is found out as clocks do it that replace pages: a hand goes round the keys,
+//! takes those to which nothing came since it was there last, and clears the marks of the others.
+
+mod entry;
+mod index;
+mod tend;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::error::Error;
+use std::sync::OnceLock;
+
+use crate::event::{Event, Portable};
+use crate::stream::builder::Builder;
+use crate::stream::changes::Bits;
+use crate::stream::failure::{Failure, PushError};
+use crate::stream::partition::{Held, Key, KeyRef};
+use crate::stream::running::Running;
+use crate::time::Timestamp;
+use entry::{Codec, Frozen, Scratch};
+use index::Index;
+
+/// Keeps bytes by number for an [`Engine`](crate::Engine) whose state does not fit into memory: see
+/// [`Builder::cold_store`].
+///
+/// It is scratch: it is empty when an engine gets it, nothing reads it after the engine is gone, and
+/// snapshots hold what is in it. So it need not survive a crash.
+pub trait ColdStore: Send + Sync {
+    /// Keeps what is given, all or nothing. Numbers are rising, and greater than all before them.
+    fn put(&mut self, entries: &[(u64, &[u8])]) -> Result<(), ColdError>;
+
+    /// The entry with the least number that is not less than `from`, if there is one.
+    fn next(&self, from: u64) -> Result<Option<(u64, Vec<u8>)>, ColdError>;
+
+    /// Forgets an entry. What was forgotten is not to be given any more, whenever its room is used
+    /// again.
+    fn remove(&mut self, number: u64) -> Result<(), ColdError>;
+}
+
+/// Why a [`ColdStore`] cannot go on.
+pub type ColdError = Box<dyn Error + Send + Sync>;
+
+impl<E: Portable> Builder<E> {
+    /// Keeps in `store` what keys hold that have been idle, so that about `keys_in_memory` stay in
+    /// memory, counted as in [`Stats::keys`](crate::stream::Stats::keys). The engine then tells the
+    /// same as without, in the same order.
+    ///
+    /// Each key that is kept takes 11 to 22 bytes of memory. Whatever looks at all keys
+    /// ([`Engine::partials`](crate::Engine::partials), a
+    /// [replacement](crate::Engine::replace_rules) of rules) brings them into memory; a snapshot is
+    /// bytes in memory of all keys. [`shards`](Builder::shards) makes one engine only.
+    ///
+    /// Where the store fails, the engine stops: see
+    /// [`Engine::failure`](crate::Engine::failure). Nothing that it holds is lost silently.
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    ///
+    /// use kleene::stream::{ColdError, ColdStore, Ignore};
+    /// use kleene::{Engine, Record, RuleSet, Timestamp};
+    ///
+    /// #[derive(Default)]
+    /// struct Elsewhere(BTreeMap<u64, Vec<u8>>);
+    ///
+    /// impl ColdStore for Elsewhere {
+    ///     fn put(&mut self, entries: &[(u64, &[u8])]) -> Result<(), ColdError> {
+    ///         self.0.extend(entries.iter().map(|(number, bytes)| (*number, bytes.to_vec())));
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn next(&self, from: u64) -> Result<Option<(u64, Vec<u8>)>, ColdError> {
+    ///         let next = self.0.range(from..).next();
+    ///         Ok(next.map(|(number, bytes)| (*number, bytes.clone())))
+    ///     }
+    ///
+    ///     fn remove(&mut self, number: u64) -> Result<(), ColdError> {
+    ///         self.0.remove(&number);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let rules = RuleSet::parse(
+    ///     "event paid { order: int, at: time }
+    ///      event sent { order: int, at: time }
+    ///      rule done  { key order  match paid -> sent within 2d }",
+    /// )?;
+    /// let event = |ty, order: i64, second: i64| {
+    ///     let at = Timestamp::from_millis(1000 * second);
+    ///     Record::from_fields(rules.schema(), ty, [("order", order.into()), ("at", at.into())])
+    /// };
+    /// let builder = Engine::builder().rules(rules.clone());
+    /// let mut engine = builder.cold_store(Elsewhere::default(), 100).build()?;
+    /// for order in 0..10_000 {
+    ///     engine.push(&event("paid", order, order)?, &mut Ignore)?;
+    /// }
+    /// engine.push(&event("sent", 7, 10_000)?, &mut Ignore)?;
+    /// assert_eq!(engine.stats().matches, 1);
+    /// assert_eq!(engine.stats().keys, 9_999);
+    /// assert!(engine.stats().cold > 9_800);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn cold_store(mut self, store: impl ColdStore + 'static, keys_in_memory: u64) -> Self {
+        self.cold = Some(Box::new(Cold::new(Box::new(store), Codec::new(), keys_in_memory)));
+        self
+    }
+}
+
+/// So many keys are written at once at most.
+const MOST_AT_ONCE: u64 = 1 << 16;
+
+/// So many keys are brought back together for the first deadline of theirs at most.
+const MOST_IN_CHUNK: u64 = 64;
+
+/// What an engine knows of the keys that are not in memory.
+pub(super) struct Cold<E: Event> {
+    store: Box<dyn ColdStore>,
+    codec: Codec<E>,
+    /// How many keys may be in memory.
+    limit: u64,
+    /// With how many in memory it is time to look for idle ones.
+    full: u64,
+    index: Index,
+    /// The number of the next entry.
+    next: u64,
+    /// Entries whose first deadline comes just after a time: the first, and how many.
+    chunks: BinaryHeap<Reverse<(Timestamp, u64, u32)>>,
+    /// By group: the slots that something came to since the hand was there.
+    touched: Vec<Bits>,
+    /// The group and slot that is looked at next.
+    hand: (u32, u32),
+    /// By rule: how many partial matches it has in entries.
+    partials: Vec<u64>,
+    /// Entries that no snapshot has, where changes are noted.
+    unsaved: Vec<u64>,
+    /// What went wrong while something only looked.
+    trouble: OnceLock<PushError>,
+    /// What someone looks at.
+    shown: OnceLock<Shown<E>>,
+}
+
+/// What all keys hold that are not in memory.
+pub(super) struct Shown<E: Event> {
+    pub(super) scratch: Scratch<E>,
+    pub(super) keys: Vec<(Key, Vec<Held>)>,
+}
+
+/// What stops an engine whose store fails.
+#[cold]
+fn failed(doing: &str, error: &(dyn Error + 'static)) -> PushError {
+    let mut message = format!("{doing}: {error}");
+    let mut source = error.source();
+    while let Some(error) = source {
+        message = format!("{message}: {error}");
+        source = error.source();
+    }
+    PushError(Failure::Cold(message.into()))
+}
+
+#[cold]
+fn damaged(number: u64) -> PushError {
+    let message = format!("has kept what is not entry {number} as it was written");
+    PushError(Failure::Cold(message.into()))
+}
+
+#[cold]
+fn lost() -> PushError {
+    PushError(Failure::Cold("has lost an entry".into()))
+}
+
+/// Which keys are looked at.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Which {
+    All,
+    /// Those that no snapshot has.
+    Unsaved,
+}
+
+impl<E: Event> Cold<E> {
+    fn new(store: Box<dyn ColdStore>, codec: Codec<E>, limit: u64) -> Cold<E> {
+        Cold {
+            store,
+            codec,
+            limit,
+            full: limit,
+            index: Index::default(),
+            next: 0,
+            chunks: BinaryHeap::new(),
+            touched: Vec::new(),
+            hand: (0, 0),
+            partials: Vec::new(),
+            unsaved: Vec::new(),
+            trouble: OnceLock::new(),
+            shown: OnceLock::new(),
+        }
+    }
+
+    /// How many keys are written at once.
+    fn at_once(&self) -> u64 {
+        (self.limit / 8).clamp(1, MOST_AT_ONCE)
+    }
+
+    /// When the next chunk is to be brought back.
+    fn wake(&self) -> Timestamp {
+        self.chunks.peek().map_or(Timestamp::MAX, |Reverse((at, ..))| *at)
+    }
+
+    /// How many partial matches a rule has in entries.
+    pub(super) fn partials(&self, rule: usize) -> u64 {
+        self.partials.get(rule).copied().unwrap_or_default()
+    }
+
+    /// What went wrong while something only looked.
+    pub(super) fn trouble(&self) -> Option<&PushError> {
+        self.trouble.get()
+    }
+
+    /// From now on, the entries that are there are in a snapshot.
+    pub(super) fn saved(&mut self) {
+        self.unsaved.clear();
+    }
+
+    fn partials_mut(&mut self, rule: u32) -> &mut u64 {
+        let rule = rule as usize;
+        if self.partials.len() <= rule {
+            self.partials.resize(rule + 1, 0);
+        }
+        &mut self.partials[rule]
+    }
+
+    /// Notes that something has come to a slot.
+    fn touch(&mut self, group: u32, slot: u32) {
+        let group = group as usize;
+        if self.touched.len() <= group {
+            self.touched.resize_with(group + 1, Bits::default);
+        }
+        self.touched[group].set(slot);
+    }
+
+    /// The first entry at or after a number, read for these rules.
+    fn next_entry(
+        &self,
+        from: u64,
+        rules: &[Running<E>],
+    ) -> Result<Option<(u64, Frozen<E>)>, PushError> {
+        let next = self.store.next(from).map_err(|error| failed("cannot read", &*error))?;
+        let Some((number, bytes)) = next else { return Ok(None) };
+        let frozen = (self.codec.read)(&bytes, rules).ok_or_else(|| damaged(number))?;
+        Ok(Some((number, frozen)))
+    }
+
+    /// The entry of a key of a group, if there is one.
+    fn find(
+        &self,
+        group: u32,
+        key: &KeyRef<'_>,
+        rules: &[Running<E>],
+    ) -> Result<Option<(u64, Frozen<E>)>, PushError> {
+        for number in self.index.find(fingerprint(group, key.hash())) {
+            match self.next_entry(number, rules)? {
+                Some((found, frozen)) if found == number => {
+                    if frozen.group == group && key.is_key(&frozen.key) {
+                        return Ok(Some((number, frozen)));
+                    }
+                }
+                _ => return Err(lost()),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Gives `look` each key, with what rules hold for it and where. An error is kept, to stop the
+    /// engine; it is to be heeded by whoever must not miss a key.
+    pub(super) fn look(
+        &self,
+        which: Which,
+        rules: &[Running<E>],
+        mut look: impl FnMut(u32, &Key, &mut Vec<Held>, &mut Scratch<E>),
+    ) -> Result<(), PushError> {
+        let mut scratch = Scratch::new(rules);
+        let looked = self.each(which, rules, |_, frozen| {
+            let (group, key) = (frozen.group, frozen.key.clone());
+            let mut held = scratch.take_in(rules, frozen);
+            look(group, &key, &mut held, &mut scratch);
+            scratch.give_up(rules, held);
+        });
+        if let Err(error) = &looked {
+            // The first one tells more than those that follow from it.
+            let _ = self.trouble.set(error.clone());
+        }
+        looked
+    }
+
+    /// Gives `take` each entry in the order of their numbers.
+    fn each(
+        &self,
+        which: Which,
+        rules: &[Running<E>],
+        mut take: impl FnMut(u64, Frozen<E>),
+    ) -> Result<(), PushError> {
+        if which == Which::Unsaved {
+            for &number in &self.unsaved {
+                // It may have been brought back since.
+                if let Some((found, frozen)) = self.next_entry(number, rules)?
+                    && found == number
+                {
+                    take(number, frozen);
+                }
+            }
+            return Ok(());
+        }
+        let (mut from, mut count) = (0, 0);
+        while let Some((number, frozen)) = self.next_entry(from, rules)? {
+            count += 1;
+            from = number + 1;
+            take(number, frozen);
+        }
+        if count == self.index.len() { Ok(()) } else { Err(lost()) }
+    }
+
+    /// All that entries hold, in memory until something changes.
+    pub(super) fn show(&self, rules: &[Running<E>]) -> &Shown<E> {
+        self.shown.get_or_init(|| {
+            let (mut scratch, mut keys) = (Scratch::new(rules), Vec::new());
+            let shown = self.each(Which::All, rules, |_, frozen| {
+                keys.push((frozen.key.clone(), scratch.take_in(rules, frozen)));
+            });
+            if let Err(error) = shown {
+                let _ = self.trouble.set(error);
+            }
+            Shown { scratch, keys }
+        })
+    }
+
+    /// Heap bytes, without what the store itself takes.
+    pub(super) fn memory_usage(&self) -> usize {
+        self.index.memory_usage()
+            + self.chunks.capacity() * size_of::<(Timestamp, u64, u32)>()
+            + self.touched.iter().map(Bits::memory_usage).sum::<usize>()
+            + self.unsaved.capacity() * size_of::<u64>()
+    }
+}
+
+/// Of a key of a group, by the key's hash.
+fn fingerprint(group: u32, hash: u32) -> u32 {
+    hash ^ group.wrapping_mul(0x9e37_79b9)
+}

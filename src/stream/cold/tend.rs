@@ -1,0 +1,274 @@
+//! Keys on their way to a cold store and back.
+
+use std::cmp::Reverse;
+
+use crate::event::Event;
+use crate::stream::cold::entry::{Frozen, Scratch};
+use crate::stream::cold::index::NUMBERS;
+use crate::stream::cold::{ColdError, MOST_IN_CHUNK, Which, failed, fingerprint, lost};
+use crate::stream::engine::Engine;
+use crate::stream::failure::PushError;
+use crate::stream::partition::{KeyRef, Slot};
+use crate::time::Timestamp;
+
+impl<E: Event> Engine<E> {
+    /// What has to be done before an event goes to the rules: there is room, and its keys are in
+    /// memory.
+    pub(in crate::stream) fn tend(&mut self, event: &E) {
+        let Some(cold) = &mut self.cold else { return };
+        if let Some(trouble) = cold.trouble() {
+            self.books.failure = Some(trouble.clone());
+            return;
+        }
+        if self.books.stats.keys - self.books.stats.cold > cold.full {
+            self.make_room(event.time().plus_millis(1));
+        }
+        let route = |engine: &Self, place: usize| {
+            let route = engine.routes.types.get(event.type_id().index())?;
+            let (group, fields) = route.groups.get(place)?;
+            Some((*group, KeyRef::read(event, fields, &engine.groups.hasher)))
+        };
+        for place in 0.. {
+            let Some((group, key)) = route(self, place) else { return };
+            if let Some(key) = key {
+                self.bring(group, &key);
+            }
+        }
+    }
+
+    /// Sees to it that a key is in memory, and that it stays there for a while.
+    pub(in crate::stream) fn bring(&mut self, group: u32, key: &KeyRef<'_>) {
+        let Some(cold) = &mut self.cold else { return };
+        if let Some(slot) = self.groups.keys(group).find(key) {
+            cold.touch(group, slot);
+            return;
+        }
+        let brought = match cold.find(group, key, &self.rules) {
+            Ok(None) => return,
+            Ok(Some((number, frozen))) => self.thaw(number, frozen),
+            Err(error) => Err(error),
+        };
+        self.heed(brought);
+    }
+
+    /// Writes idle keys where there are too many in memory, none that has a deadline up to
+    /// `horizon`.
+    pub(in crate::stream) fn make_room(&mut self, horizon: Timestamp) {
+        let Engine { groups, books, cold, .. } = self;
+        let Some(cold) = cold else { return };
+        let here = books.stats.keys - books.stats.cold;
+        if here <= cold.full {
+            return;
+        }
+        let wanted = here - cold.limit + cold.at_once();
+        let (mut idle, mut found) = (Vec::new(), 0);
+        let group_count = u32::try_from(groups.len()).unwrap_or(u32::MAX);
+        let places: u64 = (0..group_count).map(|group| u64::from(groups.keys(group).span())).sum();
+        // Twice round: marks that are cleared the first time are not there the second.
+        for _ in 0..2 * (places + u64::from(group_count)) {
+            let (group, slot) = cold.hand;
+            if group >= group_count {
+                cold.hand = (0, 0);
+                continue;
+            }
+            if slot >= groups.keys(group).span() {
+                cold.hand = (group + 1, 0);
+                continue;
+            }
+            cold.hand = (group, slot + 1);
+            let Some(content) = groups.keys(group).try_slot(slot) else { continue };
+            let is_idle = !cold.touched.get_mut(group as usize).is_some_and(|of| of.clear(slot));
+            let due = first_deadline(content);
+            if is_idle && due > horizon {
+                idle.push((due, group, slot));
+                found += content.held().len() as u64;
+                if found >= wanted {
+                    break;
+                }
+            }
+        }
+        idle.sort_unstable();
+        // Where there are few, the hand comes to the same ones twice.
+        idle.dedup();
+        for batch in idle.chunks(usize::try_from(cold.at_once()).unwrap_or(usize::MAX)) {
+            let frozen = self.freeze(batch);
+            if self.heed(frozen) {
+                return;
+            }
+        }
+        // Where nothing is idle, it takes some more keys before it is worth to look again.
+        let here = self.books.stats.keys - self.books.stats.cold;
+        if let Some(cold) = &mut self.cold {
+            cold.full = cold.limit.max(here + cold.at_once());
+        }
+    }
+
+    /// Stops the engine where the store has failed. Says whether it has.
+    fn heed(&mut self, result: Result<(), PushError>) -> bool {
+        let Err(error) = result else { return false };
+        self.books.failure = Some(error);
+        true
+    }
+
+    /// Writes these slots, which are sorted by when their first timers come up, and gives them up.
+    fn freeze(&mut self, slots: &[(Timestamp, u32, u32)]) -> Result<(), PushError> {
+        let Engine { rules, groups, books, cold, wake, .. } = self;
+        let Some(cold) = cold else { return Ok(()) };
+        let count = slots.len() as u64;
+        if NUMBERS - cold.next <= count {
+            return Err(failed("cannot write", &*ColdError::from("all numbers were given")));
+        }
+        let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(slots.len()));
+        for &(_, group, slot) in slots {
+            (cold.codec.write)(&mut bytes, group, groups.keys(group).slot(slot), rules);
+            ends.push(bytes.len());
+        }
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        let entries: Vec<(u64, &[u8])> =
+            (cold.next..).zip(starts.zip(&ends).map(|(start, end)| &bytes[start..*end])).collect();
+        cold.store.put(&entries).map_err(|error| failed("cannot write", &*error))?;
+        cold.shown.take();
+        let per_chunk = (count / 8).clamp(1, MOST_IN_CHUNK);
+        for (number, chunk) in (cold.next..)
+            .step_by(usize::try_from(per_chunk).unwrap_or(1))
+            .zip(slots.chunks(usize::try_from(per_chunk).unwrap_or(1)))
+        {
+            let due = chunk[0].0;
+            if due < Timestamp::MAX {
+                let count = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
+                cold.chunks.push(Reverse((due.plus_millis(-1), number, count)));
+            }
+        }
+        *wake = cold.wake();
+        for (number, &(_, group, slot)) in (cold.next..).zip(slots) {
+            let keys = groups.keys_mut(group);
+            let (mut content, is_changed) = keys.put_away(slot);
+            cold.index.insert(fingerprint(group, content.hash()), number);
+            if is_changed {
+                cold.unsaved.push(number);
+            }
+            for held in content.held_mut() {
+                *cold.partials_mut(held.rule) += held.state.run_count() as u64;
+                let running = &mut rules[held.rule as usize];
+                running.matcher.clear(&mut running.store, &mut held.state);
+            }
+            books.stats.cold += content.held().len() as u64;
+        }
+        cold.next += count;
+        Ok(())
+    }
+
+    /// Brings a key back.
+    fn thaw(&mut self, number: u64, frozen: Frozen<E>) -> Result<(), PushError> {
+        let Engine { rules, groups, timers, books, cold, .. } = self;
+        let Some(cold) = cold else { return Ok(()) };
+        let Frozen { group, key, held } = frozen;
+        let key = KeyRef::of(&key, &groups.hasher);
+        cold.store.remove(number).map_err(|error| failed("cannot write", &*error))?;
+        if !cold.index.remove(fingerprint(group, key.hash()), number) {
+            return Err(lost());
+        }
+        cold.shown.take();
+        let keys = groups.keys_mut(group);
+        let mut slot = None;
+        let mut armed = Vec::with_capacity(held.len());
+        for (rule, at, image) in held {
+            let partials = cold.partials_mut(rule);
+            *partials = partials.saturating_sub(image.run_count() as u64);
+            books.stats.cold = books.stats.cold.saturating_sub(1);
+            let running = &mut rules[rule as usize];
+            let state = running.matcher.import(&mut running.store, image);
+            match slot {
+                None => slot = Some(keys.insert(&key, rule, state)),
+                // They come in the order of rules.
+                Some(slot) => keys.add(slot, rule, state),
+            }
+            armed.push((rule, at));
+        }
+        let Some(slot) = slot else { return Ok(()) };
+        keys.brought_back(slot);
+        cold.touch(group, slot);
+        for (place, (rule, at)) in armed.into_iter().enumerate() {
+            let running = &rules[rule as usize];
+            running.set_again(rule, keys, (slot, place), at, timers, &mut books.stats);
+        }
+        Ok(())
+    }
+
+    /// Brings back the next keys whose deadlines come up.
+    pub(in crate::stream) fn wake_next(&mut self) {
+        let Some(cold) = &mut self.cold else { return };
+        let next = cold.chunks.pop();
+        self.wake = cold.wake();
+        let Some(Reverse((at, first, count))) = next else { return };
+        let brought = self.bring_range(first, first + u64::from(count));
+        if !self.heed(brought) {
+            self.make_room(at.plus_millis(1));
+        }
+    }
+
+    /// Brings back all keys, for rules that get other numbers. Says whether that was not possible.
+    pub(in crate::stream) fn bring_all(&mut self) -> bool {
+        let brought = self.bring_range(0, NUMBERS);
+        let is_empty = self.cold.as_ref().is_none_or(|cold| cold.index.len() == 0);
+        if self.heed(brought.and(if is_empty { Ok(()) } else { Err(lost()) })) {
+            return true;
+        }
+        if let Some(cold) = &mut self.cold {
+            cold.chunks.clear();
+            cold.unsaved.clear();
+            cold.touched.clear();
+            cold.partials.clear();
+            (cold.hand, cold.full) = ((0, 0), cold.limit);
+            self.wake = Timestamp::MAX;
+        }
+        false
+    }
+
+    /// Brings back the entries with these numbers.
+    fn bring_range(&mut self, first: u64, end: u64) -> Result<(), PushError> {
+        let mut from = first;
+        while from < end
+            && let Some(cold) = &self.cold
+            && let Some((number, frozen)) = cold.next_entry(from, &self.rules)?
+            && number < end
+        {
+            self.thaw(number, frozen)?;
+            from = number + 1;
+        }
+        Ok(())
+    }
+
+    /// At the end of time: brings back the keys for which there is something to tell yet, which has
+    /// one order over all keys, and gives up all others.
+    pub(in crate::stream) fn end_cold(&mut self) {
+        let Some(cold) = self.cold.as_deref().filter(|_| self.books.failure.is_none()) else {
+            return;
+        };
+        let mut telling = Vec::new();
+        let mut scratch = Scratch::new(&self.rules);
+        let looked = cold.each(Which::All, &self.rules, |number, frozen| {
+            let mut held = scratch.take_in(&self.rules, frozen);
+            let mut tells = false;
+            for held in &mut held {
+                let matcher = &self.rules[held.rule as usize].matcher;
+                if let Some(store) = scratch.store_mut(held.rule) {
+                    matcher.finish(store, &mut held.state, &mut |_| tells = true);
+                }
+            }
+            if tells {
+                telling.push(number);
+            }
+            scratch.give_up(&self.rules, held);
+        });
+        let brought = looked.and_then(|()| {
+            telling.into_iter().try_for_each(|number| self.bring_range(number, number + 1))
+        });
+        self.heed(brought);
+    }
+}
+
+/// When the first timer of a key comes up.
+fn first_deadline(slot: &Slot) -> Timestamp {
+    slot.held().iter().map(|held| held.armed).min().unwrap_or(Timestamp::MAX)
+}
