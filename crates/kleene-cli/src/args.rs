@@ -38,6 +38,8 @@ Examples:
   tail -f orders.jsonl | kleene run shop.cep --watch     edit shop.cep while it runs
   kleene run shop.cep -i orders.jsonl -o found.jsonl --state shop.state
                                                          goes on after a crash, each result once
+  kleene run shop.cep -i orders.jsonl --spill /var/tmp --keys-in-memory 500000
+                                                         more open keys than fit into memory
 
 Each result is one JSON object a line on standard output. The summary on standard error counts
 events, matches, timeouts, late, rejected and unknown events.
@@ -221,9 +223,18 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "HOW OFTEN", default_value = "10s", value_parser = state::every, requires = "state")]
     pub(crate) checkpoint_every: Every,
 
+    /// Keep what rules hold for keys that have been idle in a file in this directory, so that state
+    /// can be larger than memory; results stay the same
+    #[arg(long, value_name = "DIR")]
+    pub(crate) spill: Option<PathBuf>,
+
+    /// About so many keys stay in memory, over all rules
+    #[arg(long, value_name = "NUMBER", default_value_t = 1_000_000, requires = "spill")]
+    pub(crate) keys_in_memory: u64,
+
     /// So many threads parse, and so many match, while another writes; results stay the same.
-    /// Where rules cannot be divided by keys, one thread matches; with --watch or --state, one
-    /// does everything
+    /// Where rules cannot be divided by keys, one thread matches; with --watch, --state or --spill,
+    /// one does everything
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) threads: u8,
 

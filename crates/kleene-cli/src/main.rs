@@ -10,6 +10,7 @@ mod output;
 mod progress;
 mod rejects;
 mod rules;
+mod spill;
 mod state;
 mod summary;
 mod watch;

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use kleene::stream::{
-    Builder, Engine, Late, Match, Overflow, PushError, Reason, Rejected, Replacement, RuleChange,
-    Sink, Stats, Timeout, Verdict,
+    Builder, Engine, Late, Match, Overflow, PushError, Reason, Rejected, Replacement, RestoreError,
+    RuleChange, Sink, Stats, Timeout, Verdict,
 };
 use kleene::value::{Value, ValueRef};
 use kleene::{Event as _, Record, Timestamp};
@@ -21,6 +21,7 @@ use crate::output::Output;
 use crate::progress::Progress;
 use crate::rejects::Rejects;
 use crate::rules::{self, Loaded};
+use crate::spill::Spill;
 use crate::state::{Moment, Resumed, State};
 use crate::summary::{Counts, counted, grouped, summary};
 use crate::watch::{Files, Watch};
@@ -49,8 +50,12 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
         );
         return Ok(Ending::Fine);
     }
-    let mut engine = match build(args, &loaded, resumed.as_ref()) {
+    let spill = args.spill.as_deref().map(Spill::create).transpose()?;
+    let mut engine = match build(args, &loaded, resumed.as_ref(), spill) {
         Ok(engine) => engine,
+        Err(error) if matches!(error.downcast_ref(), Some(RestoreError::Cold(_))) => {
+            return Err(error);
+        }
         Err(error) => {
             crate::say(&format!("error: {error:#}"));
             return Ok(Ending::WrongRules);
@@ -71,7 +76,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     let progress = Progress::new(opened.size, opened.position.clone(), shows_progress);
     let started = Instant::now();
     let interrupt = Interrupt::default();
-    if args.threads > 1 && !args.watch && state.is_none() {
+    if args.threads > 1 && !args.watch && state.is_none() && args.spill.is_none() {
         let shards = builder(args, &loaded).shards(args.threads.into())?;
         let blocks = Blocks::start(opened, args.events.form());
         let parser = Parser::new(args.events.form(), &loaded.schema, args.events.reading());
@@ -243,8 +248,16 @@ fn tell(replacement: &Replacement, progress: &Progress) {
 }
 
 /// The engine, new or as it was when the run ended before.
-fn build(args: &RunArgs, loaded: &Loaded, from: Option<&Resumed>) -> Result<Engine<Record>> {
-    let builder = builder(args, loaded);
+fn build(
+    args: &RunArgs,
+    loaded: &Loaded,
+    from: Option<&Resumed>,
+    spill: Option<Spill>,
+) -> Result<Engine<Record>> {
+    let builder = match spill {
+        Some(spill) => builder(args, loaded).cold_store(spill, args.keys_in_memory),
+        None => builder(args, loaded),
+    };
     let Some(from) = from else { return Ok(builder.build()?) };
     let (engine, replacement) = builder
         .restore(&from.snapshots.iter().map(Vec::as_slice).collect::<Vec<_>>())

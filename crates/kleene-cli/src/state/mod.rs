@@ -116,6 +116,9 @@ impl State {
         let changes = self.directory.can_follow().then(|| engine.snapshot_changes()).flatten();
         let is_whole = changes.is_none();
         let snapshot = changes.unwrap_or_else(|| engine.snapshot_base());
+        if let Some(failure) = engine.failure() {
+            return Err(failure.clone()).context("there is no checkpoint of what is held now");
+        }
         self.directory.write(head, &snapshot, is_whole)?;
         self.last = Instant::now();
         self.events = 0;

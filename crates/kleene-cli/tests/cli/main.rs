@@ -12,6 +12,7 @@ mod hostile;
 mod infer;
 mod lsp;
 mod run;
+mod spill;
 mod state;
 mod test;
 mod threads;

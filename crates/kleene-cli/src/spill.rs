@@ -1,0 +1,139 @@
+//! Keys that have been idle, in a file: `kleene run --spill DIR`.
+
+use std::collections::HashSet;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use kleene::stream::{ColdError, ColdStore};
+use redb::backends::FileBackend;
+use redb::{Database, ReadOnlyTable, ReadableDatabase as _, StorageBackend, TableDefinition};
+
+const ENTRIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("entries");
+
+/// How many bytes of the file are kept in memory.
+const CACHE: usize = 32 << 20;
+
+/// So many entries are forgotten at once.
+const MOST_GONE: usize = 1 << 16;
+
+/// A scratch file in a directory, which is removed in the end.
+#[derive(Debug)]
+pub(crate) struct Spill {
+    database: Database,
+    /// As of the last time that something was written.
+    entries: ReadOnlyTable<u64, &'static [u8]>,
+    /// What was forgotten since then.
+    gone: HashSet<u64>,
+    path: PathBuf,
+    /// Locked until it is closed, which a process that is killed does as well.
+    _lock: File,
+}
+
+impl Spill {
+    /// Makes the file, or empties that of a run that was killed.
+    pub(crate) fn create(directory: &Path) -> Result<Spill> {
+        let path = directory.join("idle-keys");
+        let name = path.display();
+        let context = || format!("cannot write idle keys to {name}");
+        let open =
+            || File::options().create(true).truncate(false).read(true).write(true).open(&path);
+        let file = open().with_context(context)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                bail!(
+                    "another run keeps its idle keys in {name}; each needs a directory of its own"
+                )
+            }
+            Err(TryLockError::Error(error)) => return Err(error).with_context(context),
+        }
+        file.set_len(0).with_context(context)?;
+        let backend = Scratch(FileBackend::new(file.try_clone().with_context(context)?)?);
+        let mut builder = Database::builder();
+        let database = builder.set_cache_size(CACHE).create_with_backend(backend);
+        let database = database.with_context(context)?;
+        let writing = database.begin_write()?;
+        writing.open_table(ENTRIES)?;
+        writing.commit().with_context(context)?;
+        let entries = database.begin_read()?.open_table(ENTRIES)?;
+        Ok(Spill { database, entries, gone: HashSet::new(), path, _lock: file })
+    }
+
+    /// Forgets what is gone and writes these.
+    fn write(&mut self, new: &[(u64, &[u8])]) -> Result<(), redb::Error> {
+        let writing = self.database.begin_write()?;
+        let mut entries = writing.open_table(ENTRIES)?;
+        let mut gone: Vec<u64> = self.gone.iter().copied().collect();
+        gone.sort_unstable();
+        for number in gone {
+            entries.remove(number)?;
+        }
+        for (number, bytes) in new {
+            entries.insert(number, bytes)?;
+        }
+        drop(entries);
+        writing.commit()?;
+        self.gone.clear();
+        self.entries = self.database.begin_read()?.open_table(ENTRIES)?;
+        Ok(())
+    }
+}
+
+impl ColdStore for Spill {
+    fn put(&mut self, entries: &[(u64, &[u8])]) -> Result<(), ColdError> {
+        Ok(self.write(entries)?)
+    }
+
+    fn next(&self, from: u64) -> Result<Option<(u64, Vec<u8>)>, ColdError> {
+        for entry in self.entries.range(from..)? {
+            let (number, bytes) = entry?;
+            if !self.gone.contains(&number.value()) {
+                return Ok(Some((number.value(), bytes.value().to_vec())));
+            }
+        }
+        Ok(None)
+    }
+
+    fn remove(&mut self, number: u64) -> Result<(), ColdError> {
+        self.gone.insert(number);
+        if self.gone.len() >= MOST_GONE {
+            self.write(&[])?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Spill {
+    fn drop(&mut self) {
+        // One that cannot be removed is emptied by the next run.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// A file that nobody reads after a crash, so that nothing waits for the disk.
+#[derive(Debug)]
+struct Scratch(FileBackend);
+
+impl StorageBackend for Scratch {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write(offset, data)
+    }
+}
