@@ -247,6 +247,44 @@ fn deadlines_come_back_in_order_with_few_keys_in_memory_at_a_time() {
     assert!(cold.stats().cold > 18_900, "{:?}", cold.stats());
 }
 
+/// Matches that wait for older partial matches without a bound are told when no event can come.
+#[test]
+fn what_waits_for_the_end_is_told_in_order_with_few_keys_brought_back() {
+    let rules = RuleSet::parse(
+        "event e { order: int, v: int, at: time }
+         rule waits { key order  match e[v < 10] as a -> e[v == 10 * a.v] as b  skip past last ordered }",
+    );
+    let rules = rules.unwrap_or_else(|error| panic!("{error}"));
+    let event = |key: i64, v: i64, at: i64| {
+        let at = Timestamp::from_millis(at);
+        let fields = [("order", Value::Int(key)), ("v", Value::Int(v)), ("at", Value::Time(at))];
+        Record::from_fields(rules.schema(), "e", fields).expect("it is declared")
+    };
+    let shelf = Shelf::default();
+    let brought = shelf.with(|content| content.brought.clone());
+    let builder = || Engine::builder().rules(rules.clone());
+    let mut cold = builder().cold_store(shelf, 10).build().unwrap();
+    let mut plain = builder().build().unwrap();
+    let (mut told, mut expected) = (Vec::new(), Vec::new());
+    let mut before_the_end = 0;
+    for (engine, told) in [(&mut plain, &mut expected), (&mut cold, &mut told)] {
+        for at in 0..300 {
+            // In no order of keys; one in ten has a match that waits.
+            let key = at * 7 % 300;
+            engine.push(&event(key, 1, at), told).unwrap();
+            if key % 10 == 0 {
+                engine.push(&event(key, 2, at), told).unwrap();
+                engine.push(&event(key, 20, at), told).unwrap();
+            }
+        }
+        assert_eq!(told.len(), 0);
+        before_the_end = brought.load(Ordering::Relaxed);
+        engine.finish(told);
+    }
+    assert_eq!((told.len(), told == expected), (30, true));
+    assert!(brought.load(Ordering::Relaxed) - before_the_end <= 30);
+}
+
 #[test]
 fn what_keeps_keys_may_fail() {
     let rules = orders();
