@@ -5,6 +5,7 @@ use std::time::Duration;
 use kleene::schema::TypeId;
 use kleene::stream::{Builder, Output};
 use kleene::{Engine, Event, Record, RuleSet, Timestamp, Value};
+use proptest::prelude::*;
 
 fn rules(text: &str) -> RuleSet {
     RuleSet::parse(text).unwrap_or_else(|error| panic!("{error}"))
@@ -159,4 +160,141 @@ fn a_rule_cannot_make_a_text_without_end() {
     assert_eq!(lengths[5..], [None, None]);
     // Told and fed on, the text is made twice.
     assert_eq!(engine.stats().values_too_large, 2);
+}
+
+/// One rule for each strategy, and what keeps more than events: registers with text and lists.
+const HOLDING: [&str; 7] = [
+    "match a -> b within 1m  skip none",
+    "match a{3} within 1m",
+    "match a -> any b{1..} -> c within 1m  skip none",
+    "match a as x -> any b[t != x.t]{1..5 any each} as y -> c[t == x.t] within 1m",
+    "match a{1..4 any each} as x -> b[len(collect(x.t)) > 2] within 1m  limit 9 partials drop oldest",
+    "match a{1..4 any each} as x -> b[t in distinct(x.t)] within 1m  limit 9 partials drop newest",
+    "match a as x -> not b[t == x.t] for 30s",
+];
+
+fn holding(clauses: &str) -> String {
+    let types = ["a", "b", "c"].map(|ty| format!("event {ty} {{ ts: time, k: int, t: string }}\n"));
+    format!("{}rule r {{ key k  {clauses} }}", types.concat())
+}
+
+proptest! {
+    #[test]
+    fn bytes_are_those_of_what_is_open(
+        steps in prop::collection::vec((0..3_usize, 0..2000_i64, 0..3_i64, 0..300_usize), 0..60),
+        at in 0..60_usize,
+    ) {
+        let mut time = 0;
+        let mut make = |(ty, wait, k, size): (usize, i64, i64, usize)| {
+            time += wait;
+            event(ty, time, k, &"x".repeat(size))
+        };
+        let events: Vec<Record> = steps.into_iter().map(&mut make).collect();
+        for (clauses, general) in HOLDING.iter().flat_map(|text| [(text, false), (text, true)]) {
+            let text = holding(clauses);
+            let builder = || {
+                let builder = builder(&text);
+                if general { builder.general_strategy() } else { builder }
+            };
+            let mut engine = builder().build().unwrap();
+            let mut told: Vec<Output<Record>> = Vec::new();
+            let (before, after) = events.split_at(at.min(events.len()));
+            engine.push_batch(before, &mut told).unwrap();
+            let stats = engine.stats();
+            prop_assert_eq!(stats.captured_bytes == 0, stats.partials == 0, "{}", text);
+            let bytes = engine.snapshot();
+            let (mut engine, _) = builder().restore(&[&bytes]).unwrap();
+            prop_assert_eq!(engine.stats().captured_bytes, stats.captured_bytes, "{}", text);
+            engine.replace_rules(&rules(&format!("{text}\n# the same"))).unwrap();
+            prop_assert_eq!(engine.stats().captured_bytes, stats.captured_bytes, "{}", text);
+            let longer = text.replace("within 1m", "within 2m").replace("for 30s", "for 40s");
+            engine.replace_rules(&rules(&longer)).unwrap();
+            let stats = engine.stats();
+            prop_assert_eq!(stats.captured_bytes == 0, stats.partials == 0, "{}", text);
+            engine.push_batch(after, &mut told).unwrap();
+            engine.advance(Timestamp::from_millis(10_000_000), &mut told);
+            let stats = engine.stats();
+            prop_assert_eq!((stats.captured_bytes, stats.partials), (0, 0), "{}", text);
+        }
+    }
+}
+
+#[test]
+fn what_partial_matches_share_counts_once() {
+    let text = holding("match a as x -> any b{1.. any each} -> c within 1m  skip none");
+    let mut engine = builder(&text).build().unwrap();
+    let long = "x".repeat(10_000);
+    let mut told: Vec<Output<Record>> = Vec::new();
+    engine.push(&event(0, 1, 1, &long), &mut told).unwrap();
+    let of_one = engine.stats().captured_bytes;
+    assert!((10_000..10_300).contains(&of_one), "{of_one}");
+    for at in 0..8 {
+        engine.push(&event(1, 2 + at, 1, &long), &mut told).unwrap();
+    }
+    let stats = engine.stats();
+    assert_eq!(stats.captured_bytes, 9 * of_one);
+    assert!(stats.partials >= 256);
+}
+
+#[test]
+fn captured_events_take_no_more_than_they_may() {
+    let long = "x".repeat(10_000);
+    for clauses in HOLDING {
+        for general in [false, true] {
+            let limited = builder(&holding(clauses)).limit_captured_bytes(105_000);
+            let limited = if general { limited.general_strategy() } else { limited };
+            let mut engine = limited.build().unwrap();
+            let mut told: Vec<Output<Record>> = Vec::new();
+            // Keys that each hold one event; the eleventh and all after it give way.
+            for k in 0..20 {
+                engine.push(&event(0, k, k, &long), &mut told).unwrap();
+                assert!(engine.stats().captured_bytes <= 105_000);
+            }
+            let stats = engine.stats();
+            assert!((2..=10).contains(&stats.keys), "{clauses}: {stats:?}");
+            assert_eq!((stats.overflowed, overflows(&told)), (20 - stats.keys, told.len()));
+            let Output::Overflowed { what, .. } = &told[0] else { panic!("{told:?}") };
+            assert_eq!(
+                what,
+                "captured events take too much memory: 1 partial matches of the rule `r` were \
+                 dropped"
+            );
+            // What is short still fits, and time makes room.
+            engine.push(&event(0, 30, 77, "short"), &mut told).unwrap();
+            assert_eq!(engine.stats().keys, stats.keys + 1);
+            engine.advance(Timestamp::from_millis(10_000_000), &mut told);
+            engine.push(&event(0, 20_000_000, 99, &long), &mut told).unwrap();
+            assert_eq!((engine.stats().keys, engine.stats().overflowed), (1, stats.overflowed));
+        }
+    }
+}
+
+#[test]
+fn what_a_rule_collects_counts() {
+    let text =
+        holding("match a{1.. any each} as x -> b[len(collect(x.t)) == 0] within 1m  skip none");
+    let mut engine = builder(&text).limit_captured_bytes(1 << 20).build().unwrap();
+    let mut told: Vec<Output<Record>> = Vec::new();
+    // Small events, and twice as many lists of their texts with each.
+    for at in 0..14 {
+        engine.push(&event(0, at, 1, "some text"), &mut told).unwrap();
+        assert!(engine.stats().captured_bytes <= 1 << 20);
+    }
+    assert!(overflows(&told) >= 1, "{:?}", engine.stats());
+}
+
+#[test]
+fn keys_that_have_broken_a_silence_count_as_partial_matches() {
+    let text = holding("match not a for 10s -> b  emit { k }");
+    let mut engine = builder(&text).limit_partials(5).build().unwrap();
+    let mut told: Vec<Output<Record>> = Vec::new();
+    for k in 0..20 {
+        engine.push(&event(0, k, k, ""), &mut told).unwrap();
+        assert!(engine.stats().keys <= 5);
+    }
+    assert_eq!((engine.stats().overflowed, overflows(&told)), (15, 15));
+    engine.push(&event(1, 100, 0, ""), &mut told).unwrap();
+    assert_eq!(engine.stats().matches, 0);
+    engine.advance(Timestamp::from_millis(100_000), &mut told);
+    assert_eq!(engine.stats().keys, 0);
 }

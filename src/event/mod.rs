@@ -94,6 +94,12 @@ pub trait AsVariant<T>: Event {
     fn variant_type() -> TypeId;
 }
 
+/// The bytes that an event takes where it is kept, about.
+#[inline]
+pub(crate) fn bytes_of<E: Event>(event: &E) -> u64 {
+    (size_of::<E>() as u64).saturating_add(event.heap_size() as u64)
+}
+
 macro_rules! forwarded_events {
     ($($pointer:ident),*) => {
         $(impl<E: Event> Event for $pointer<E>

@@ -29,10 +29,36 @@ enum State {
     Extreme(Ordering, Value),
     First(Value),
     Last(Value),
-    Distinct(Vec<Value>, HashSet<Value>),
-    Collect(Vec<Value>),
+    Distinct(Kept, HashSet<Value>),
+    Collect(Kept),
     /// Welford: how many, their mean, the sum of squared distances from it.
     Stddev(i64, f64, f64),
+}
+
+/// Values, and what they take.
+#[derive(Clone, Debug, Default)]
+struct Kept {
+    values: Vec<Value>,
+    bytes: u64,
+}
+
+impl From<Vec<Value>> for Kept {
+    fn from(values: Vec<Value>) -> Kept {
+        let bytes = values.iter().map(|value| size_of::<Value>() + value.as_ref().heap_size());
+        Kept { bytes: bytes.sum::<usize>() as u64, values }
+    }
+}
+
+impl Kept {
+    fn push(&mut self, value: Value) {
+        self.bytes += (size_of::<Value>() + value.as_ref().heap_size()) as u64;
+        self.values.push(value);
+    }
+
+    /// Whether there are more than can be kept.
+    fn is_too_large(&self) -> bool {
+        self.values.len() > MOST_KEPT
+    }
 }
 
 /// A running sum. Integers stay integers until they overflow or meet a float.
@@ -86,8 +112,8 @@ impl Accumulator {
             AggregateOp::Max => State::Extreme(Ordering::Greater, Value::Null),
             AggregateOp::First => State::First(Value::Null),
             AggregateOp::Last => State::Last(Value::Null),
-            AggregateOp::Distinct => State::Distinct(Vec::new(), HashSet::new()),
-            AggregateOp::Collect => State::Collect(Vec::new()),
+            AggregateOp::Distinct => State::Distinct(Kept::default(), HashSet::new()),
+            AggregateOp::Collect => State::Collect(Kept::default()),
             AggregateOp::Stddev => State::Stddev(0, 0.0, 0.0),
         })
     }
@@ -119,11 +145,11 @@ impl Accumulator {
             State::Last(last) => *last = value.to_value(),
             State::Distinct(values, seen) => {
                 let value = value.to_value();
-                if values.len() <= MOST_KEPT && seen.insert(value.clone()) {
+                if !values.is_too_large() && seen.insert(value.clone()) {
                     values.push(value);
                 }
             }
-            State::Collect(values) if values.len() > MOST_KEPT => {}
+            State::Collect(values) if values.is_too_large() => {}
             State::Collect(values) => values.push(value.to_value()),
             State::Stddev(n, mean, squares) => {
                 if let Some(x) = value.as_f64() {
@@ -136,10 +162,18 @@ impl Accumulator {
         }
     }
 
+    /// What the values that are kept take, about.
+    pub(crate) fn bytes(&self) -> u64 {
+        match &self.0 {
+            State::Distinct(values, _) | State::Collect(values) => values.bytes,
+            _ => 0,
+        }
+    }
+
     /// Whether more was added than can be kept: the aggregate is null.
     pub(crate) fn is_too_large(&self) -> bool {
         match &self.0 {
-            State::Distinct(values, _) | State::Collect(values) => values.len() > MOST_KEPT,
+            State::Distinct(values, _) | State::Collect(values) => values.is_too_large(),
             _ => false,
         }
     }
@@ -156,7 +190,7 @@ impl Accumulator {
             State::Extreme(_, value) | State::First(value) | State::Last(value) => value.clone(),
             State::Distinct(..) | State::Collect(_) if self.is_too_large() => Value::Null,
             State::Distinct(values, _) | State::Collect(values) => {
-                Value::List(Arc::from(values.as_slice()))
+                Value::List(Arc::from(values.values.as_slice()))
             }
             State::Stddev(n, _, squares) => finite((squares / as_float(*n)).max(0.0).sqrt()),
         }
@@ -178,7 +212,7 @@ impl Accumulator {
                 put_value(out, value.as_ref());
             }
             State::Distinct(values, _) | State::Collect(values) => {
-                put_values(out, values.iter().map(Value::as_ref));
+                put_values(out, values.values.iter().map(Value::as_ref));
             }
             State::Stddev(n, mean, squares) => {
                 put_i64(out, *n);
@@ -207,11 +241,11 @@ impl Accumulator {
             AggregateOp::First => State::First(read_value(reader)?),
             AggregateOp::Last => State::Last(read_value(reader)?),
             AggregateOp::Distinct => {
-                let values = read_values(reader)?;
-                let seen = values.iter().cloned().collect();
+                let values = Kept::from(read_values(reader)?);
+                let seen = values.values.iter().cloned().collect();
                 State::Distinct(values, seen)
             }
-            AggregateOp::Collect => State::Collect(read_values(reader)?),
+            AggregateOp::Collect => State::Collect(read_values(reader)?.into()),
             AggregateOp::Stddev => {
                 let n = count(reader)?;
                 State::Stddev(n, float(reader)?, float(reader)?)
@@ -317,7 +351,8 @@ mod tests {
                 let (State::Distinct(kept, _) | State::Collect(kept)) = &accumulator.0 else {
                     panic!("{op:?} keeps values");
                 };
-                assert_eq!(kept.len(), MOST_KEPT + 1);
+                assert_eq!(kept.values.len(), MOST_KEPT + 1);
+                assert_eq!(accumulator.bytes(), (kept.values.len() * size_of::<Value>()) as u64);
             }
         }
     }

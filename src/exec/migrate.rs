@@ -117,20 +117,21 @@ impl Migration {
             }
         }
         for (index, register) in program.registers.iter().enumerate() {
-            let (value, state) = extras.register_mut(extra, index);
-            if let Some(of) = self.registers[index]
-                && run.extra != NIL
-            {
-                (*value, *state) = held.register(run.extra, of);
-                continue;
-            }
-            // No condition asked for it before: what was captured says it.
-            for id in chains.forth(run.head) {
-                let stage = self.steps[chains.node(id).stage.index()];
-                if register.stage.is_none() || register.stage == stage {
-                    note(&register.kind, value, state, &chains.event(id).event, chains);
+            extras.change(extra, index, |value, state| {
+                if let Some(of) = self.registers[index]
+                    && run.extra != NIL
+                {
+                    (*value, *state) = held.register(run.extra, of);
+                    return;
                 }
-            }
+                // No condition asked for it before: what was captured says it.
+                for id in chains.forth(run.head) {
+                    let stage = self.steps[chains.node(id).stage.index()];
+                    if register.stage.is_none() || register.stage == stage {
+                        note(&register.kind, value, state, &chains.event(id).event, chains);
+                    }
+                }
+            });
         }
         // Of its own events one can say that it is over already; that is still to be told.
         let was_over = run.deadline <= run.last;

@@ -173,8 +173,9 @@ impl<E: Event> Matcher<E> {
                 *time = *saved;
             }
             for (index, (value, state)) in waiting.registers.into_iter().enumerate() {
-                let (to_value, to_state) = extras.register_mut(extra, index);
-                (*to_value, *to_state) = (value, state);
+                extras.change(extra, index, |to_value, to_state| {
+                    (*to_value, *to_state) = (value, state);
+                });
             }
             let Waiting { state, deadline, .. } = waiting;
             key.runs.push(Run { state, head, extra, start_seq, start, last, deadline });

@@ -6,6 +6,7 @@ use std::sync::atomic::{self, AtomicU64};
 
 use smallvec::SmallVec;
 
+use crate::event::{Event, bytes_of};
 use crate::exec::aggregate::Accumulator;
 use crate::hir::StageId;
 use crate::util::slab::Slab;
@@ -59,6 +60,8 @@ pub(super) struct Chains<E> {
     pub(super) queued: Slab<Queued<E>>,
     /// Whoever looks at captures from outside counts here, too.
     faults: Arc<Faults>,
+    /// What the events take.
+    bytes: u64,
 }
 
 /// How often an expression gave null for a reason that its author may want to know.
@@ -75,6 +78,7 @@ impl<E> Chains<E> {
             events: Slab::default(),
             queued: Slab::default(),
             faults: Arc::default(),
+            bytes: 0,
         }
     }
 
@@ -105,18 +109,52 @@ impl<E> Chains<E> {
         self.faults.too_large.load(atomic::Ordering::Relaxed)
     }
 
+    /// What the events take, about.
+    #[inline]
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Keeps an event, with one reference to it for the caller.
-    pub(super) fn keep(&mut self, event: E, seq: u64) -> u32 {
+    pub(super) fn keep(&mut self, event: E, seq: u64) -> u32
+    where
+        E: Event,
+    {
+        self.bytes += bytes_of(&event);
         self.events.insert(Stored { event, seq, refs: 1 })
     }
 
     /// Gives up one reference to a stored event.
-    pub(super) fn release_event(&mut self, event: u32) {
+    pub(super) fn release_event(&mut self, event: u32)
+    where
+        E: Event,
+    {
         let stored = self.events.get_mut(event);
         stored.refs -= 1;
         if stored.refs == 0 {
+            self.bytes = self.bytes.saturating_sub(bytes_of(&stored.event));
             self.events.remove(event);
         }
+    }
+
+    /// Puts an event into a queue, where nothing follows it.
+    pub(super) fn enqueue(&mut self, event: E, seq: u64) -> u32
+    where
+        E: Event,
+    {
+        self.bytes += bytes_of(&event);
+        let time = event.time().as_millis();
+        self.queued.insert(Queued { event, seq, time, next: NIL })
+    }
+
+    /// Takes an event out of a queue, and gives what follows it.
+    pub(super) fn dequeue(&mut self, queued: u32) -> u32
+    where
+        E: Event,
+    {
+        let Queued { event, next, .. } = self.queued.remove(queued);
+        self.bytes = self.bytes.saturating_sub(bytes_of(&event));
+        next
     }
 
     /// A node for `event` behind `previous`, with one reference to it for the caller.
@@ -155,7 +193,10 @@ impl<E> Chains<E> {
     }
 
     /// Gives up one reference to `node`, and everything that nothing refers to any more.
-    pub(super) fn release(&mut self, node: u32) {
+    pub(super) fn release(&mut self, node: u32)
+    where
+        E: Event,
+    {
         let mut node = node;
         while node != NIL {
             let entry = self.nodes.get_mut(node);
@@ -292,6 +333,8 @@ pub(super) struct Extras {
     times: Vec<i64>,
     free: Vec<u32>,
     rows: u32,
+    /// What values and their states have on the heap.
+    bytes: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -300,6 +343,13 @@ pub(super) enum RegisterState {
     Unset,
     Set,
     Aggregate(Box<Accumulator>),
+}
+
+/// What a register has on the heap, about. A list is that of an accumulator, once more.
+fn bytes_of_register(value: &Value, state: &RegisterState) -> u64 {
+    let text = if let Value::String(_) = value { value.as_ref().heap_size() } else { 0 };
+    let kept = if let RegisterState::Aggregate(of) = state { of.bytes() } else { 0 };
+    text as u64 + 2 * kept
 }
 
 /// A clock that is not set.
@@ -315,6 +365,7 @@ impl Extras {
             times: Vec::new(),
             free: Vec::new(),
             rows: 0,
+            bytes: 0,
         }
     }
 
@@ -348,6 +399,7 @@ impl Extras {
             let (from, to) = (self.cell(row, i), self.cell(copy, i));
             self.values[to] = self.values[from].clone();
             self.states[to] = self.states[from].clone();
+            self.bytes += bytes_of_register(&self.values[to], &self.states[to]);
         }
         for i in 0..self.clocks {
             self.times[copy as usize * self.clocks + i] =
@@ -361,9 +413,10 @@ impl Extras {
             return;
         }
         for i in 0..self.registers {
-            let cell = self.cell(row, i);
-            self.values[cell] = Value::Null;
-            self.states[cell] = RegisterState::Unset;
+            self.change(row, i, |value, state| {
+                *value = Value::Null;
+                *state = RegisterState::Unset;
+            });
         }
         for time in self.times_mut(row) {
             *time = UNSET;
@@ -391,13 +444,23 @@ impl Extras {
         (self.values[cell].clone(), self.states[cell].clone())
     }
 
-    pub(super) fn register_mut(
+    pub(super) fn change(
         &mut self,
         row: u32,
         register: usize,
-    ) -> (&mut Value, &mut RegisterState) {
+        change: impl FnOnce(&mut Value, &mut RegisterState),
+    ) {
         let cell = self.cell(row, register);
-        (&mut self.values[cell], &mut self.states[cell])
+        let (value, state) = (&mut self.values[cell], &mut self.states[cell]);
+        let before = bytes_of_register(value, state);
+        change(value, state);
+        self.bytes = (self.bytes + bytes_of_register(value, state)).saturating_sub(before);
+    }
+
+    /// What values and their states have on the heap, about.
+    #[inline]
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// The clocks of a row; none where runs have no rows.
@@ -431,16 +494,20 @@ impl Extras {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Record;
+    use crate::schema::TypeId;
+    use crate::time::Timestamp;
 
     #[test]
     fn sort_keys_never_contradict_the_order() {
-        let mut chains: Chains<()> = Chains::new();
+        let mut chains: Chains<Record> = Chains::new();
+        let nothing = Record::new(TypeId::new(0), Timestamp::from_millis(0), []);
         let mut heads = Vec::new();
         // Chains of up to twelve events with gaps, far events and high steps.
         for seed in 0..200_u64 {
             let (mut head, mut seq) = (NIL, 0);
             for depth in 0..=seed % 12 {
-                let event = chains.keep((), seq);
+                let event = chains.keep(nothing.clone(), seq);
                 let stage = StageId::new(((seed * 7 + depth * 3) % 40) as usize);
                 head = chains.link(event, head, stage, 0);
                 seq += 1 + (seed * 31 + depth * 17) % if seed % 5 == 0 { 3000 } else { 3 };

@@ -1,11 +1,10 @@
 //! Many events at once on their way through the reorder buffer.
 
-use crate::event::Event;
+use crate::event::{Event, bytes_of};
 use crate::stream::engine::Engine;
 use crate::stream::failure::PushError;
 use crate::stream::reorder::Lent;
 use crate::stream::sink::Sink;
-use crate::stream::voice::bytes_of;
 use crate::stream::watermark::SourceId;
 use crate::time::Timestamp;
 

@@ -101,6 +101,7 @@ impl<E: Event> Builder<E> {
                 buffered: 10_000_000,
                 buffered_bytes: 4 << 30,
                 partials: 50_000_000,
+                captured_bytes: 16 << 30,
                 suppressed: 10_000_000,
             },
             matching: Matching::default(),
@@ -195,10 +196,21 @@ impl<E: Event> Builder<E> {
     }
 
     /// How many partial matches are open at most, over all rules and keys; 50 million by default.
-    /// Where an event makes more, those of its key are dropped, and the sink is told.
+    /// Where an event makes more, those of its key are dropped, and the sink is told. A key that is
+    /// remembered without one, for a silence that was broken, counts as one.
     #[must_use]
     pub fn limit_partials(mut self, partials: u64) -> Self {
         self.limits.partials = partials;
+        self
+    }
+
+    /// How many bytes all captured events take at most, with what rules have collected of them, as
+    /// [`Event::heap_size`](crate::Event::heap_size) says; 16 GiB by default. An event that several
+    /// partial matches of a rule share counts once. Where an event makes them take more, the partial
+    /// matches of its key are dropped, and the sink is told.
+    #[must_use]
+    pub fn limit_captured_bytes(mut self, bytes: u64) -> Self {
+        self.limits.captured_bytes = bytes;
         self
     }
 
@@ -252,7 +264,8 @@ impl<E: Event> Builder<E> {
     /// more would be of no use, and one only where a rule's `limit ... fail` may stop all, or where there
     /// is a [cold store](Builder::cold_store).
     ///
-    /// The limits over all keys ([`limit_partials`](Builder::limit_partials) and
+    /// The limits over all keys ([`limit_partials`](Builder::limit_partials),
+    /// [`limit_captured_bytes`](Builder::limit_captured_bytes) and
     /// [`limit_suppressed`](Builder::limit_suppressed)) are divided, too: where one of them is reached,
     /// which is told, the results can be others than those of one engine.
     ///
@@ -267,6 +280,7 @@ impl<E: Event> Builder<E> {
         let rules: Vec<Arc<Rule>> = first.iter().map(|rule| rule.info.rule.clone()).collect();
         let (of, homes) = divide(&rules, u32::try_from(of).unwrap_or(u32::MAX));
         limits.partials = limits.partials.div_ceil(of.into());
+        limits.captured_bytes = limits.captured_bytes.div_ceil(of.into());
         limits.suppressed = limits.suppressed.div_ceil(of as usize);
         let mut copies = vec![first];
         for _ in 1..of {

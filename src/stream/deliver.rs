@@ -2,14 +2,13 @@
 
 use smallvec::SmallVec;
 
-use crate::event::Event;
+use crate::event::{Event, bytes_of};
 use crate::stream::engine::Engine;
 use crate::stream::groups::Visit;
 use crate::stream::index::Seat;
 use crate::stream::partition::shard_hash;
 use crate::stream::reorder::Lent;
 use crate::stream::sink::Sink;
-use crate::stream::voice::bytes_of;
 use crate::time::Timestamp;
 
 /// Released events between two looks for what rules need not keep quiet any more.

@@ -7,12 +7,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::event::Event;
+use crate::event::{Event, bytes_of};
 use crate::hir::{Emit, Expr};
 use crate::schema::{FieldId, FieldType, Schema, TypeId};
 use crate::stream::sink::Reason;
 use crate::stream::told::Match;
-use crate::stream::voice::bytes_of;
 use crate::time::Timestamp;
 use crate::value::Value;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::event::Event;
+use crate::event::{Event, bytes_of};
 use crate::exec::Matcher;
 use crate::hir::Rule;
 use crate::schema::Schema;
@@ -20,7 +20,7 @@ use crate::stream::snapshot::Identity;
 use crate::stream::stats::Stats;
 use crate::stream::timers::{Timer, Timers};
 use crate::stream::told::{Partial, RuleInfo};
-use crate::stream::voice::{Books, Limits, bytes_of};
+use crate::stream::voice::{Books, Limits};
 use crate::stream::watermark::{Progress, SourceId, Strategy};
 use crate::time::Timestamp;
 
@@ -295,9 +295,11 @@ impl<E: Event> Engine<E> {
             books.stats.divided_by_zero += rule.store.divisions_by_zero();
             books.stats.values_too_large += rule.store.values_too_large();
             rule.store = rule.matcher.create_store();
+            rule.accounted = 0;
         }
         groups.clear();
         books.stats.partials = 0;
+        books.stats.captured_bytes = 0;
         books.stats.keys = 0;
         books.stats.cold = 0;
         (self.cold, self.wake) = (None, Timestamp::MAX);
@@ -374,6 +376,7 @@ impl<E: Event> Engine<E> {
         let stats = &self.books.stats;
         Stats {
             buffered: (self.buffer.len() + self.books.derived.len()) as u64,
+            buffered_bytes: self.buffer_bytes + self.books.derived.bytes(),
             divided_by_zero: stats.divided_by_zero + divisions,
             values_too_large: stats.values_too_large + too_large,
             ..*stats
@@ -389,6 +392,13 @@ impl<E: Event> Engine<E> {
             + self.books.derived.memory_usage()
             + self.timers.memory_usage()
             + self.cold.as_ref().map_or(0, |cold| cold.memory_usage())
+    }
+
+    /// Sums up what the rules hold, after it was put there by other means than events.
+    pub(super) fn account(&mut self) {
+        self.rules.iter_mut().for_each(|rule| rule.accounted = rule.store.captured_bytes());
+        let all = self.rules.iter().map(|rule| rule.accounted);
+        self.books.stats.captured_bytes = all.sum();
     }
 
     #[cold]

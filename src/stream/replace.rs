@@ -334,6 +334,7 @@ impl<E: Event> Engine<E> {
             }
         }
         self.books.stats.partials -= replacement.dropped();
+        self.account();
         self.schema = schema;
         self.routes = Routes::new(&self.schema, &self.rules, &self.groups, self.routes.indexed);
         Ok(replacement)

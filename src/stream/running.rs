@@ -27,6 +27,8 @@ pub(crate) struct Running<E: Event> {
     pub(super) info: RuleInfo,
     pub(super) matcher: Matcher<E>,
     pub(super) store: Store<E>,
+    /// How many bytes of the store are in the engine's count.
+    pub(super) accounted: u64,
     /// The rules that it shares its keys with.
     pub(super) group: u32,
     /// The event types that are declared with the rule; those of the events where `None`.
@@ -52,7 +54,8 @@ impl<E: Event> Running<E> {
         let (store, slack) = (matcher.create_store(), slack(matcher.program()));
         let voice = Voice::new(&info.rule);
         let group = u32::MAX;
-        Running { info, matcher, store, group, declared, is_text, text, voice, slack }
+        let accounted = 0;
+        Running { info, matcher, store, accounted, group, declared, is_text, text, voice, slack }
     }
 
     /// The same rule, holding nothing and not linked to others.
@@ -143,7 +146,8 @@ impl<E: Event> Running<E> {
             }
         }
         let mut idle = self.settle(index, keys, (slot, place), timers, &mut books.stats);
-        if books.stats.partials > books.limits.partials {
+        self.account(&mut books.stats);
+        if books.hold_too_much() {
             self.overflow(keys.at_mut(slot, place).2, books, sink);
             idle = true;
         }
@@ -198,7 +202,16 @@ impl<E: Event> Running<E> {
         self.settle(index, keys, (slot, place), timers, stats);
     }
 
-    /// Drops the partial matches of the key that made them too many.
+    /// Keeps the engine's count of bytes.
+    #[inline]
+    pub(super) fn account(&mut self, stats: &mut Stats) {
+        let bytes = self.store.captured_bytes();
+        stats.captured_bytes =
+            stats.captured_bytes.wrapping_add(bytes.wrapping_sub(self.accounted));
+        self.accounted = bytes;
+    }
+
+    /// Drops the partial matches of the key that made them too many, or too large.
     #[cold]
     fn overflow<S: Sink<E> + ?Sized>(
         &mut self,
@@ -209,13 +222,20 @@ impl<E: Event> Running<E> {
         if held.state.is_idle() {
             return;
         }
+        let rule = &*self.info.rule;
         let dropped = held.state.run_count();
+        let overflow = if books.stats.captured_bytes > books.limits.captured_bytes {
+            Overflow::Captured { rule, dropped }
+        } else {
+            Overflow::Partials { rule, dropped: dropped.max(1) }
+        };
         self.matcher.clear(&mut self.store, &mut held.state);
         count(&mut books.stats, dropped, 0);
         books.stats.keys -= 1;
         books.stats.overflowed += 1;
         books.stand_at_event(sink);
-        sink.overflowed(Overflow::Partials { rule: &self.info.rule, dropped });
+        sink.overflowed(overflow);
+        self.account(&mut books.stats);
     }
 
     /// Moves what the rule holds at these places of slots to `now` and tells what comes of it, by
@@ -237,6 +257,7 @@ impl<E: Event> Running<E> {
                 voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
             });
             count(&mut books.stats, before, state.run_count());
+            self.account(&mut books.stats);
             return;
         }
         // Keys are independent, but what they tell at one moment has one order.
@@ -256,6 +277,7 @@ impl<E: Event> Running<E> {
             let told = Match::new(info, &keys.slot(*slot).key, outcome);
             voice.tell(told, outcome.kind(), schema, books, sink);
         }
+        self.account(&mut books.stats);
     }
 }
 

@@ -143,6 +143,7 @@ impl<E: Event> Shard<E> {
                 unknown: 0,
                 keyless: 0,
                 buffered: 0,
+                buffered_bytes: 0,
                 ..stats
             },
             _ => stats,

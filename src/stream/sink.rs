@@ -126,6 +126,15 @@ pub enum Overflow<'a> {
         /// How many were dropped or not started.
         dropped: usize,
     },
+    /// The events that partial matches have captured took too many bytes. Those of the key that made
+    /// it so were dropped.
+    #[non_exhaustive]
+    Captured {
+        /// Of which rule.
+        rule: &'a Rule,
+        /// How many partial matches were dropped.
+        dropped: usize,
+    },
     /// A rule's `suppress` remembered too many keys. A match was told, and those that follow it will
     /// be told, too.
     #[non_exhaustive]
@@ -151,6 +160,12 @@ impl fmt::Display for Overflow<'_> {
             Overflow::Partials { rule, dropped } => write!(
                 f,
                 "too many partial matches: {dropped} of the rule `{}` were dropped",
+                rule.name
+            ),
+            Overflow::Captured { rule, dropped } => write!(
+                f,
+                "captured events take too much memory: {dropped} partial matches of the rule `{}` \
+                 were dropped",
                 rule.name
             ),
             Overflow::Suppressed { rule } => write!(

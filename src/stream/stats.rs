@@ -39,6 +39,12 @@ pub struct Stats {
     pub peak_partials: u64,
     /// Events that wait now: in the reorder buffer, or made by a rule until their moment is over.
     pub buffered: u64,
+    /// Bytes of the events that wait now, as [`Event::heap_size`](crate::Event::heap_size) says.
+    pub buffered_bytes: u64,
+    /// Bytes of the events that partial matches have captured now, about, and of what rules have
+    /// collected of them. What several partial matches of a rule share counts once, what a
+    /// [cold store](crate::stream::ColdStore) keeps not at all.
+    pub captured_bytes: u64,
     /// Keys with something open now, over all rules.
     pub keys: u64,
     /// Those of them that are kept by a [cold store](crate::stream::ColdStore).
@@ -85,6 +91,8 @@ impl Sum for Stats {
             partials: sum.partials + stats.partials,
             peak_partials: sum.peak_partials + stats.peak_partials,
             buffered: sum.buffered + stats.buffered,
+            buffered_bytes: sum.buffered_bytes + stats.buffered_bytes,
+            captured_bytes: sum.captured_bytes + stats.captured_bytes,
             keys: sum.keys + stats.keys,
             cold: sum.cold + stats.cold,
         })

@@ -2,7 +2,7 @@
 
 use hashbrown::HashSet;
 
-use crate::event::Event;
+use crate::event::{Event, bytes_of};
 use crate::exec::OutcomeKind;
 use crate::hir::{Emit, Rule};
 use crate::schema::{Schema, TypeId};
@@ -23,14 +23,9 @@ pub(crate) struct Limits {
     /// What the buffered events take; and as much those that rules have made and that wait.
     pub(crate) buffered_bytes: u64,
     pub(crate) partials: u64,
+    pub(crate) captured_bytes: u64,
     /// Of one rule.
     pub(crate) suppressed: usize,
-}
-
-/// The bytes that an event takes where it is kept, about.
-#[inline]
-pub(super) fn bytes_of<E: Event>(event: &E) -> u64 {
-    (size_of::<E>() as u64).saturating_add(event.heap_size() as u64)
 }
 
 /// What all rules write to.
@@ -49,6 +44,14 @@ impl<E: Event> Books<E> {
     pub(super) fn new(limits: Limits) -> Books<E> {
         let (stats, derived) = (Stats::default(), Derived::new());
         Books { limits, stats, derived, failure: None, share: None }
+    }
+
+    /// Whether there is more than limits over all rules and keys allow.
+    #[inline]
+    pub(super) fn hold_too_much(&self) -> bool {
+        // A key can be kept for the silence that it has broken alone.
+        self.stats.partials.max(self.stats.keys) > self.limits.partials
+            || self.stats.captured_bytes > self.limits.captured_bytes
     }
 
     /// Whether this engine tells what has nothing to do with keys.

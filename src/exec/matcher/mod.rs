@@ -97,6 +97,12 @@ impl<E> Store<E> {
         self.chains.len()
     }
 
+    /// Bytes of the captured events, about, with what registers keep of them.
+    #[inline]
+    pub fn captured_bytes(&self) -> u64 {
+        self.chains.bytes() + self.extras.bytes()
+    }
+
     /// How often an expression divided by zero, which gives null: once for each time that a
     /// condition, an aggregate's argument or an emit is computed.
     pub fn divisions_by_zero(&self) -> u64 {

@@ -523,8 +523,9 @@ impl<'a, E: Event> Step<'a, E> {
         for &index in &self.program.notes[stage.index()] {
             let register = &self.program.registers[index as usize];
             let Store { chains, extras, .. } = &mut *self.store;
-            let (value, state) = extras.register_mut(run.extra, index as usize);
-            note(&register.kind, value, state, self.event, chains);
+            extras.change(run.extra, index as usize, |value, state| {
+                note(&register.kind, value, state, self.event, chains);
+            });
         }
     }
 

@@ -191,7 +191,7 @@ impl<E: Event> Matcher<E> {
 }
 
 /// Drops the partial matches that began with an event of these numbers.
-fn drop_runs<E>(
+fn drop_runs<E: Event>(
     key: &mut KeyState,
     chains: &mut Chains<E>,
     extras: &mut Extras,

@@ -8,7 +8,7 @@ use super::{Matcher, Step, Store};
 use crate::event::Event;
 use crate::exec::key::{KeyState, Queue, Run};
 use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
-use crate::exec::store::{Chains, NIL, Queued};
+use crate::exec::store::{Chains, NIL};
 use crate::hir::{Length, SkipStrategy};
 use crate::nfa::{Decision, Window};
 use crate::time::Timestamp;
@@ -79,15 +79,13 @@ impl<E: Event> Matcher<E> {
         event: &E,
         seq: u64,
     ) {
-        let time = event.time().as_millis();
-        let queued = &mut store.chains.queued;
-        let place = queued.insert(Queued { event: event.clone(), seq, time, next: NIL });
+        let place = store.chains.enqueue(event.clone(), seq);
         let queue = &mut key.window;
         if queue.len == 0 {
             queue.first = place;
-            queue.deadline = self.deadline_of(time);
+            queue.deadline = self.deadline_of(event.time().as_millis());
         } else {
-            queued.get_mut(queue.last).next = place;
+            store.chains.queued.get_mut(queue.last).next = place;
         }
         queue.last = place;
         queue.len += 1;
@@ -96,12 +94,11 @@ impl<E: Event> Matcher<E> {
     /// Drops the oldest event.
     fn pop(&self, store: &mut Store<E>, key: &mut KeyState) {
         let queue = &mut key.window;
-        let queued = &mut store.chains.queued;
-        queue.first = queued.remove(queue.first).next;
+        queue.first = store.chains.dequeue(queue.first);
         queue.len -= 1;
         queue.deadline = match queue.first {
             NIL => i64::MAX,
-            first => self.deadline_of(queued.get(first).time),
+            first => self.deadline_of(store.chains.queued.get(first).time),
         };
     }
 
@@ -115,7 +112,7 @@ impl<E: Event> Matcher<E> {
     pub(super) fn clear_window(store: &mut Store<E>, key: &mut KeyState) {
         let mut next = key.window.first;
         while next != NIL {
-            next = store.chains.queued.remove(next).next;
+            next = store.chains.dequeue(next);
         }
         key.window = Queue::default();
     }

@@ -151,6 +151,7 @@ impl<E: Event> Engine<E> {
                 *cold.partials_mut(held.rule) += held.state.run_count() as u64;
                 let running = &mut rules[held.rule as usize];
                 running.matcher.clear(&mut running.store, &mut held.state);
+                running.account(&mut books.stats);
             }
             books.stats.cold += content.held().len() as u64;
         }
@@ -178,6 +179,7 @@ impl<E: Event> Engine<E> {
             books.stats.cold = books.stats.cold.saturating_sub(1);
             let running = &mut rules[rule as usize];
             let state = running.matcher.import(&mut running.store, image);
+            running.account(&mut books.stats);
             match slot {
                 None => slot = Some(keys.insert(&key, rule, state)),
                 // They come in the order of rules.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::event::{Event, Portable};
+use crate::event::{Event, Portable, bytes_of};
 use crate::exec::Image;
 use crate::ruleset::RuleSet;
 use crate::schema::{Schema, TypeId};
@@ -18,7 +18,6 @@ use crate::stream::routes::Routes;
 use crate::stream::running::Running;
 use crate::stream::snapshot::RestoreError;
 use crate::stream::snapshot::saved::{Held, Part, SavedEngine, SavedRule};
-use crate::stream::voice::bytes_of;
 use crate::time::Timestamp;
 
 pub(super) fn restore<E: Portable>(
@@ -312,6 +311,7 @@ impl<'a, E: Portable> Saved<'a, E> {
                 })?;
             }
         }
+        engine.account();
         if self.chains.len() > 1 {
             let stats = &mut engine.books.stats;
             stats.peak_partials = stats.peak_partials.max(stats.partials);
