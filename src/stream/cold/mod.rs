@@ -52,7 +52,9 @@ pub type ColdError = Box<dyn Error + Send + Sync>;
 impl<E: Portable> Builder<E> {
     /// Keeps in `store` what keys hold that have been idle, so that about `keys_in_memory` stay in
     /// memory, counted as in [`Stats::keys`](crate::stream::Stats::keys). The engine then tells the
-    /// same as without, in the same order.
+    /// same as without, in the same order; only
+    /// [`limit_captured_bytes`](Builder::limit_captured_bytes) is of what is in memory. The other limits
+    /// are of all that is open.
     ///
     /// Each key that is kept takes 11 to 22 bytes of memory. Whatever looks at all keys
     /// ([`Engine::partials`](crate::Engine::partials), a
