@@ -21,6 +21,7 @@ mod figures;
 mod machine;
 mod measure;
 mod report;
+mod sizes;
 #[path = "../workloads/mod.rs"]
 mod suite;
 
