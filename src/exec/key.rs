@@ -11,12 +11,26 @@ use crate::nfa::StateId;
 /// A few machine words while the key has at most one partial match.
 #[derive(Clone, Debug, Default)]
 pub struct KeyState {
-    /// In the order of their first events.
-    pub(super) runs: SmallVec<[Run; 1]>,
-    /// The last events that count, under the counting window.
-    pub(super) window: Queue,
+    open: Open,
     /// What few patterns need.
     rest: Option<Box<Rest>>,
+}
+
+/// Partial matches in the order of their first events.
+pub(super) type Runs = SmallVec<[Run; 1]>;
+
+#[derive(Clone, Debug)]
+enum Open {
+    Runs(Runs),
+    /// Under the counting window: the last events that count.
+    Window(Queue),
+}
+
+impl Default for Open {
+    #[inline]
+    fn default() -> Open {
+        Open::Runs(SmallVec::new())
+    }
 }
 
 /// What a key holds under few patterns only.
@@ -30,6 +44,48 @@ pub(super) struct Rest {
 }
 
 impl KeyState {
+    #[inline]
+    pub(super) fn runs(&self) -> &[Run] {
+        match &self.open {
+            Open::Runs(runs) => runs,
+            Open::Window(_) => &[],
+        }
+    }
+
+    /// The runs, to be changed. What is in a window must have been taken out before.
+    #[inline]
+    pub(super) fn runs_mut(&mut self) -> &mut Runs {
+        if let Open::Window(window) = &self.open {
+            debug_assert!(window.is_empty(), "a key has runs or a window");
+            self.open = Open::default();
+        }
+        match &mut self.open {
+            Open::Runs(runs) => runs,
+            Open::Window(_) => unreachable!("it was made runs above"),
+        }
+    }
+
+    #[inline]
+    pub(super) fn window(&self) -> Queue {
+        match &self.open {
+            Open::Window(window) => *window,
+            Open::Runs(_) => Queue::default(),
+        }
+    }
+
+    /// The window, to be changed. There must be no runs.
+    #[inline]
+    pub(super) fn window_mut(&mut self) -> &mut Queue {
+        if let Open::Runs(runs) = &self.open {
+            debug_assert!(runs.is_empty(), "a key has runs or a window");
+            self.open = Open::Window(Queue::default());
+        }
+        match &mut self.open {
+            Open::Window(window) => window,
+            Open::Runs(_) => unreachable!("it was made a window above"),
+        }
+    }
+
     pub(super) fn completed(&self) -> &[Completed] {
         self.rest.as_ref().map_or(&[], |rest| &rest.completed)
     }
@@ -62,12 +118,19 @@ impl KeyState {
     /// How many partial matches are open. One that waits in several places counts for each.
     #[inline]
     pub fn run_count(&self) -> usize {
-        self.runs.len() + self.completed().len() + self.window.len as usize
+        let open = match &self.open {
+            Open::Runs(runs) => runs.len(),
+            Open::Window(window) => window.len as usize,
+        };
+        open + self.completed().len()
     }
 
     /// Heap bytes of the state itself, without what its store holds for it.
     pub fn memory_usage(&self) -> usize {
-        let spilled = if self.runs.spilled() { self.runs.capacity() } else { 0 };
+        let spilled = match &self.open {
+            Open::Runs(runs) if runs.spilled() => runs.capacity(),
+            _ => 0,
+        };
         spilled * size_of::<Run>()
             + self.rest.as_ref().map_or(0, |rest| {
                 size_of::<Rest>() + rest.completed.capacity() * size_of::<Completed>()
@@ -75,20 +138,31 @@ impl KeyState {
     }
 }
 
-/// A queue of events in a store.
+/// A queue of events in the chunks of a store.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Queue {
+    /// The chunks of its first and last event; [`NIL`] while it is empty.
     pub(super) first: u32,
     pub(super) last: u32,
     pub(super) len: u32,
+    /// How many places of the first chunk come before the first event.
+    pub(super) skipped: u32,
     /// When the partial match that starts with the first event runs out of time; `i64::MAX` if it
     /// does not.
     pub(super) deadline: i64,
 }
 
 impl Default for Queue {
+    #[inline]
     fn default() -> Queue {
-        Queue { first: NIL, last: NIL, len: 0, deadline: i64::MAX }
+        Queue { first: NIL, last: NIL, len: 0, skipped: 0, deadline: i64::MAX }
+    }
+}
+
+impl Queue {
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0
     }
 }
 

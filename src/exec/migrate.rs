@@ -128,7 +128,7 @@ impl Migration {
                 for id in chains.forth(run.head) {
                     let stage = self.steps[chains.node(id).stage.index()];
                     if register.stage.is_none() || register.stage == stage {
-                        note(&register.kind, value, state, &chains.event(id).event, chains);
+                        note(&register.kind, value, state, chains.event(id).1, chains);
                     }
                 }
             });
@@ -189,7 +189,7 @@ impl<E: Event> Matcher<E> {
         let mut chains = Chains::counting_with(&store.chains);
         let counted = old.as_runs(store, key, &mut chains);
         let counted = counted.iter().filter(|run| goes_on((&chains, &store.extras), run)).count();
-        let carried = key.runs.iter().filter(|run| goes_on(held, run));
+        let carried = key.runs().iter().filter(|run| goes_on(held, run));
         let complete = if migration.same_body { key.completed().len() } else { 0 };
         carried.count() + counted + complete
     }
@@ -207,7 +207,7 @@ impl<E: Event> Matcher<E> {
         for key in keys {
             old.write_out(&mut store, key);
             let Store { chains, extras: held, .. } = &mut store;
-            key.runs.retain(|run| {
+            key.runs_mut().retain(|run| {
                 let held = (&*chains, &*held);
                 let carried = migration.carry(self.program(), held, &mut new.extras, run, now);
                 match carried {

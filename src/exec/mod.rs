@@ -10,6 +10,7 @@ mod key;
 mod matcher;
 mod migrate;
 mod outcome;
+mod queues;
 pub mod reference;
 mod snapshot;
 mod store;

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
+use crate::exec::key::Queue;
 use crate::exec::store::{Chains, NIL};
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact, Pick};
@@ -27,8 +28,8 @@ pub struct Captures<'a, E> {
 enum Held<'a> {
     /// In the chain that ends with this node.
     Chain(u32),
-    /// In the queue that begins here, captured as these steps.
-    Queue(u32, &'a [StageId]),
+    /// In this queue, captured as these steps.
+    Queue(Queue, &'a [StageId]),
 }
 
 /// A captured event: the step, the event's number, the event.
@@ -54,13 +55,13 @@ impl<'a, E> Captures<'a, E> {
         Captures { chains, held: Held::Chain(head), tail: None }
     }
 
-    /// The queue that begins at `first`, captured as `stages`.
+    /// What is in a queue, captured as `stages`.
     pub(super) fn queue(
         chains: &'a Chains<E>,
-        first: u32,
+        queue: Queue,
         stages: &'a [StageId],
     ) -> Captures<'a, E> {
-        Captures { chains, held: Held::Queue(first, stages), tail: None }
+        Captures { chains, held: Held::Queue(queue, stages), tail: None }
     }
 
     /// The same and one more event.
@@ -74,14 +75,14 @@ impl<'a, E> Captures<'a, E> {
         let held = match self.held {
             Held::Chain(NIL) => 0,
             Held::Chain(head) => self.chains.node(head).depth as usize,
-            Held::Queue(first, _) => self.chains.queue(first).count(),
+            Held::Queue(queue, _) => queue.len as usize,
         };
         held + usize::from(self.tail.is_some())
     }
 
     /// Whether nothing was captured.
     pub fn is_empty(&self) -> bool {
-        self.tail.is_none() && matches!(self.held, Held::Chain(NIL) | Held::Queue(NIL, _))
+        self.len() == 0
     }
 
     /// Every event with the step that it was captured as.
@@ -109,16 +110,16 @@ impl<'a, E> Captures<'a, E> {
             Held::Queue(..) => (self.chains, NIL),
         };
         chains.back(head).map(move |(_, node)| {
-            let stored = chains.stored(node);
-            (node.stage, stored.seq, &stored.event)
+            let (seq, event) = chains.event_of(node);
+            (node.stage, seq, event)
         })
     }
 
     /// What a queue holds.
     fn queued(&self) -> SmallVec<[Item<'a, E>; 8]> {
-        let Held::Queue(first, stages) = self.held else { return SmallVec::new() };
-        let events = stages.iter().zip(self.chains.queue(first));
-        events.map(|(stage, queued)| (*stage, queued.seq, &queued.event)).collect()
+        let Held::Queue(queue, stages) = self.held else { return SmallVec::new() };
+        let events = stages.iter().zip(self.chains.queues.iter(queue));
+        events.map(|(stage, (seq, event))| (*stage, seq, event)).collect()
     }
 
     /// The events of one step.
@@ -230,6 +231,18 @@ pub(super) fn add_event<E: Event>(
 /// The value of `field` in `event`; null where it has none.
 #[inline]
 pub(crate) fn field_of<'a, E: Event>(event: &'a E, field: &FieldRef) -> ValueRef<'a> {
+    match field {
+        FieldRef::Declared(id) => event.field(*id),
+        FieldRef::ByType(fields) => match &**fields {
+            // Most often there is just one.
+            [(ty, FieldRef::Declared(id)), ..] if *ty == event.type_id() => event.field(*id),
+            _ => other_field(event, field),
+        },
+        other => other_field(event, other),
+    }
+}
+
+fn other_field<'a, E: Event>(event: &'a E, field: &FieldRef) -> ValueRef<'a> {
     match field {
         FieldRef::Declared(id) => event.field(*id),
         FieldRef::Dynamic(path) => event.dynamic_field(path),

@@ -87,19 +87,19 @@ impl<E: Event> Matcher<E> {
         runs.clear();
         completed.clear();
         *broken = key.broken();
-        *counted = key.window.len > 0;
+        *counted = key.window().len > 0;
         if let Some(window) = self.program().window()
             && *counted
         {
-            for (queued, stage) in chains.queue(key.window.first).zip(&window.stages) {
+            for (event, stage) in chains.queues.iter(key.window()).zip(&window.stages) {
                 let place = number(events.len());
                 nodes.push(Node { event: place, previous: place, stage: *stage, starts: 0 });
-                events.push((queued.seq, &queued.event));
+                events.push(event);
             }
             runs.push(Waiting {
-                state: window.states[key.window.len as usize - 1],
+                state: window.states[key.window().len as usize - 1],
                 head: number(nodes.len() - 1),
-                deadline: key.window.deadline,
+                deadline: key.window().deadline,
                 clocks: Vec::new(),
                 registers: Vec::new(),
             });
@@ -109,10 +109,10 @@ impl<E: Event> Matcher<E> {
             chains,
             events,
             nodes,
-            known: HashMap::new(),
+            known: Default::default(),
             is_alone: key.run_count() == 1,
         };
-        for run in &key.runs {
+        for run in key.runs() {
             let head = exporter.chain(run.head);
             let count = if run.extra == NIL { 0 } else { self.program().registers.len() };
             runs.push(Waiting {
@@ -178,7 +178,7 @@ impl<E: Event> Matcher<E> {
                 });
             }
             let Waiting { state, deadline, .. } = waiting;
-            key.runs.push(Run { state, head, extra, start_seq, start, last, deadline });
+            key.runs_mut().push(Run { state, head, extra, start_seq, start, last, deadline });
         }
         for head in &image.completed {
             let match_ = place(*head);
@@ -201,8 +201,8 @@ struct Exporter<'i, 's, E> {
     chains: &'s Chains<E>,
     events: &'i mut Vec<(u64, &'s E)>,
     nodes: &'i mut Vec<Node>,
-    /// By node: its place. By event: that of the first node with it.
-    known: HashMap<(bool, u32), u32>,
+    /// The places of nodes, and of events by their numbers.
+    known: (HashMap<u32, u32>, HashMap<u64, u32>),
     /// Whether there is one chain only, in which nothing comes twice.
     is_alone: bool,
 }
@@ -214,30 +214,29 @@ impl<E> Exporter<'_, '_, E> {
         let mut previous = 0;
         for (id, node) in self.chains.back(head) {
             if !self.is_alone
-                && let Some(place) = self.known.get(&(true, id))
+                && let Some(place) = self.known.0.get(&id)
             {
                 previous = place + 1;
                 break;
             }
             // Until all of them are there, `previous` holds what the node is called in the store.
             let (stage, starts) = (node.stage, node.starts);
-            self.nodes.push(Node { event: node.event, previous: id, stage, starts });
+            self.nodes.push(Node { event: 0, previous: id, stage, starts });
         }
         self.nodes[from..].reverse();
         for place in from..self.nodes.len() {
             let id = std::mem::replace(&mut self.nodes[place].previous, previous);
             previous = number(place) + 1;
-            let event = self.nodes[place].event;
+            let (seq, event) = self.chains.event(id);
             let next = number(self.events.len());
-            if self.is_alone {
-                self.nodes[place].event = next;
-            } else {
-                self.known.insert((true, id), number(place));
-                self.nodes[place].event = *self.known.entry((false, event)).or_insert(next);
+            let mut at = next;
+            if !self.is_alone {
+                self.known.0.insert(id, number(place));
+                at = *self.known.1.entry(seq).or_insert(next);
             }
-            if self.nodes[place].event == next {
-                let stored = self.chains.event(id);
-                self.events.push((stored.seq, &stored.event));
+            self.nodes[place].event = at;
+            if at == next {
+                self.events.push((seq, event));
             }
         }
         previous.saturating_sub(1)

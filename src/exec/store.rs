@@ -8,9 +8,10 @@ use smallvec::SmallVec;
 
 use crate::event::{Event, bytes_of};
 use crate::exec::aggregate::Accumulator;
+use crate::exec::queues::Queues;
 use crate::hir::StageId;
 use crate::util::slab::Slab;
-use crate::value::Value;
+use crate::value::{Value, ValueRef};
 
 /// No node, no extra.
 pub(super) const NIL: u32 = u32::MAX;
@@ -20,8 +21,8 @@ pub(super) const NIL: u32 = u32::MAX;
 /// Partial matches that branch share the nodes up to there. A node lives as long as a run, a
 /// completed match or a later node refers to it.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) event: u32,
+pub(super) struct Node<E> {
+    event: Kept<E>,
     pub(super) previous: u32,
     pub(super) stage: StageId,
     /// The named groups of which the event starts a repetition: a bit for each.
@@ -31,21 +32,20 @@ pub(super) struct Node {
     refs: u32,
 }
 
+/// A node's event and its number.
 #[derive(Clone, Debug)]
-pub(super) struct Stored<E> {
-    pub(super) event: E,
-    pub(super) seq: u64,
-    refs: u32,
+enum Kept<E> {
+    /// In the node, which is all that a lookup has to find.
+    Here(E, u64),
+    /// At this place, where other nodes can share it.
+    Shared(u32),
 }
 
-/// An event in the queue of a counting window.
 #[derive(Clone, Debug)]
-pub(super) struct Queued<E> {
-    pub(super) event: E,
-    pub(super) seq: u64,
-    pub(super) time: i64,
-    /// The one that came after it, [`NIL`] for the last.
-    pub(super) next: u32,
+struct Stored<E> {
+    event: E,
+    seq: u64,
+    refs: u32,
 }
 
 /// A set of named groups, as bits by their place among the pattern's named groups.
@@ -54,10 +54,12 @@ pub(super) type Starts = u32;
 /// Captured events and their chains.
 #[derive(Clone, Debug)]
 pub(super) struct Chains<E> {
-    nodes: Slab<Node>,
+    nodes: Slab<Node<E>>,
     events: Slab<Stored<E>>,
-    /// What counting windows hold; the queues of all keys.
-    pub(super) queued: Slab<Queued<E>>,
+    /// How many nodes have their event in themselves.
+    here: usize,
+    /// What counting windows hold.
+    pub(super) queues: Queues<E>,
     /// Whoever looks at captures from outside counts here, too.
     faults: Arc<Faults>,
     /// What the events take.
@@ -76,7 +78,8 @@ impl<E> Chains<E> {
         Chains {
             nodes: Slab::default(),
             events: Slab::default(),
-            queued: Slab::default(),
+            here: 0,
+            queues: Queues::default(),
             faults: Arc::default(),
             bytes: 0,
         }
@@ -112,7 +115,7 @@ impl<E> Chains<E> {
     /// What the events take, about.
     #[inline]
     pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+        self.bytes + self.queues.bytes()
     }
 
     /// Keeps an event, with one reference to it for the caller.
@@ -137,26 +140,6 @@ impl<E> Chains<E> {
         }
     }
 
-    /// Puts an event into a queue, where nothing follows it.
-    pub(super) fn enqueue(&mut self, event: E, seq: u64) -> u32
-    where
-        E: Event,
-    {
-        self.bytes += bytes_of(&event);
-        let time = event.time().as_millis();
-        self.queued.insert(Queued { event, seq, time, next: NIL })
-    }
-
-    /// Takes an event out of a queue, and gives what follows it.
-    pub(super) fn dequeue(&mut self, queued: u32) -> u32
-    where
-        E: Event,
-    {
-        let Queued { event, next, .. } = self.queued.remove(queued);
-        self.bytes = self.bytes.saturating_sub(bytes_of(&event));
-        next
-    }
-
     /// A node for `event` behind `previous`, with one reference to it for the caller.
     pub(super) fn link(
         &mut self,
@@ -179,6 +162,22 @@ impl<E> Chains<E> {
         starts: Starts,
     ) -> u32 {
         self.events.get_mut(event).refs += 1;
+        self.add(Kept::Shared(event), previous, stage, starts)
+    }
+
+    /// The same with an event that no other node shares.
+    #[inline]
+    pub(super) fn extend_with(&mut self, event: E, seq: u64, previous: u32, stage: StageId) -> u32
+    where
+        E: Event,
+    {
+        self.here += 1;
+        self.bytes += bytes_of(&event);
+        self.add(Kept::Here(event, seq), previous, stage, 0)
+    }
+
+    #[inline]
+    fn add(&mut self, event: Kept<E>, previous: u32, stage: StageId, starts: Starts) -> u32 {
         let depth = match previous {
             NIL => 1,
             previous => self.nodes.get(previous).depth.saturating_add(1),
@@ -204,22 +203,41 @@ impl<E> Chains<E> {
             if entry.refs > 0 {
                 return;
             }
-            let Node { event, previous, .. } = self.nodes.remove(node);
-            self.release_event(event);
+            let previous = entry.previous;
+            match &entry.event {
+                Kept::Here(event, _) => {
+                    self.here -= 1;
+                    self.bytes = self.bytes.saturating_sub(bytes_of(event));
+                    self.nodes.discard(node);
+                }
+                Kept::Shared(event) => {
+                    let event = *event;
+                    self.nodes.discard(node);
+                    self.release_event(event);
+                }
+            }
             node = previous;
         }
     }
 
-    pub(super) fn node(&self, node: u32) -> &Node {
+    pub(super) fn node(&self, node: u32) -> &Node<E> {
         self.nodes.get(node)
     }
 
-    pub(super) fn stored(&self, node: &Node) -> &Stored<E> {
-        self.events.get(node.event)
+    /// The number of a node's event, and the event.
+    #[inline]
+    pub(super) fn event_of<'a>(&'a self, node: &'a Node<E>) -> (u64, &'a E) {
+        match &node.event {
+            Kept::Here(event, seq) => (*seq, event),
+            Kept::Shared(event) => {
+                let Stored { event, seq, .. } = self.events.get(*event);
+                (*seq, event)
+            }
+        }
     }
 
-    pub(super) fn event(&self, node: u32) -> &Stored<E> {
-        self.events.get(self.nodes.get(node).event)
+    pub(super) fn event(&self, node: u32) -> (u64, &E) {
+        self.event_of(self.nodes.get(node))
     }
 
     /// Gives every node's step and starts of repetitions other numbers.
@@ -235,7 +253,7 @@ impl<E> Chains<E> {
     }
 
     /// The chain that ends in `head`, from its last node to its first.
-    pub(super) fn back(&self, head: u32) -> impl Iterator<Item = (u32, &Node)> {
+    pub(super) fn back(&self, head: u32) -> impl Iterator<Item = (u32, &Node<E>)> {
         let mut next = head;
         std::iter::from_fn(move || {
             if next == NIL {
@@ -245,19 +263,6 @@ impl<E> Chains<E> {
             let node = self.nodes.get(id);
             next = node.previous;
             Some((id, node))
-        })
-    }
-
-    /// The queue that begins at `first`.
-    pub(super) fn queue(&self, first: u32) -> impl Iterator<Item = &Queued<E>> {
-        let mut next = first;
-        std::iter::from_fn(move || {
-            if next == NIL {
-                return None;
-            }
-            let queued = self.queued.get(next);
-            next = queued.next;
-            Some(queued)
         })
     }
 
@@ -279,7 +284,7 @@ impl<E> Chains<E> {
         let mut key = u128::from(u16::MAX - u16::try_from(depth).unwrap_or(u16::MAX));
         let mut slots = 0;
         for (_, node) in self.back(head).take(EVENTS) {
-            let distance = (self.events.get(node.event).seq - start_seq).min(DISTANCE);
+            let distance = (self.event_of(node).0 - start_seq).min(DISTANCE);
             // A far event is told apart by its distance alone, which the key does not have.
             let step = if distance < DISTANCE { (node.stage.index() as u64).min(STEP) } else { 0 };
             key = key << 16 | u128::from(distance << 5 | step);
@@ -303,7 +308,7 @@ impl<E> Chains<E> {
                 if i == j {
                     break;
                 }
-                let seq = |node: &Node| self.events.get(node.event).seq;
+                let seq = |node: &Node<E>| self.event_of(node).0;
                 let order = seq(x).cmp(&seq(y)).then(x.stage.cmp(&y.stage));
                 if order != Ordering::Equal {
                     return order;
@@ -314,11 +319,11 @@ impl<E> Chains<E> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.events.len() + self.queued.len()
+        self.events.len() + self.here + self.queues.len()
     }
 
     pub(super) fn memory_usage(&self) -> usize {
-        self.nodes.memory_usage() + self.events.memory_usage() + self.queued.memory_usage()
+        self.nodes.memory_usage() + self.events.memory_usage() + self.queues.memory_usage()
     }
 }
 
@@ -327,14 +332,35 @@ impl<E> Chains<E> {
 pub(super) struct Extras {
     registers: usize,
     clocks: usize,
-    values: Vec<Value>,
-    /// The state behind each value, where it is an aggregate, and whether it was set where not.
-    states: Vec<RegisterState>,
+    cells: Vec<Cell>,
     times: Vec<i64>,
     free: Vec<u32>,
     rows: u32,
     /// What values and their states have on the heap.
     bytes: u64,
+}
+
+/// A register: its value, and the state behind it where it is an aggregate, or whether it was set
+/// where not.
+#[derive(Clone, Debug, Default)]
+struct Cell {
+    value: Value,
+    state: RegisterState,
+}
+
+impl Cell {
+    /// What it has on the heap, about. A list is that of an accumulator, once more.
+    #[inline]
+    fn bytes(&self) -> u64 {
+        let text = match &self.value {
+            Value::String(text) => ValueRef::String(text).heap_size() as u64,
+            _ => 0,
+        };
+        match &self.state {
+            RegisterState::Aggregate(accumulator) => text + 2 * accumulator.bytes(),
+            RegisterState::Unset | RegisterState::Set => text,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -345,13 +371,6 @@ pub(super) enum RegisterState {
     Aggregate(Box<Accumulator>),
 }
 
-/// What a register has on the heap, about. A list is that of an accumulator, once more.
-fn bytes_of_register(value: &Value, state: &RegisterState) -> u64 {
-    let text = if let Value::String(_) = value { value.as_ref().heap_size() } else { 0 };
-    let kept = if let RegisterState::Aggregate(of) = state { of.bytes() } else { 0 };
-    text as u64 + 2 * kept
-}
-
 /// A clock that is not set.
 pub(super) const UNSET: i64 = i64::MIN;
 
@@ -360,8 +379,7 @@ impl Extras {
         Extras {
             registers,
             clocks,
-            values: Vec::new(),
-            states: Vec::new(),
+            cells: Vec::new(),
             times: Vec::new(),
             free: Vec::new(),
             rows: 0,
@@ -384,8 +402,7 @@ impl Extras {
         }
         let row = self.rows;
         self.rows += 1;
-        self.values.resize(self.values.len() + self.registers, Value::Null);
-        self.states.resize(self.states.len() + self.registers, RegisterState::Unset);
+        self.cells.resize(self.cells.len() + self.registers, Cell::default());
         self.times.resize(self.times.len() + self.clocks, UNSET);
         row
     }
@@ -397,9 +414,8 @@ impl Extras {
         let copy = self.create();
         for i in 0..self.registers {
             let (from, to) = (self.cell(row, i), self.cell(copy, i));
-            self.values[to] = self.values[from].clone();
-            self.states[to] = self.states[from].clone();
-            self.bytes += bytes_of_register(&self.values[to], &self.states[to]);
+            self.cells[to] = self.cells[from].clone();
+            self.bytes += self.cells[to].bytes();
         }
         for i in 0..self.clocks {
             self.times[copy as usize * self.clocks + i] =
@@ -412,11 +428,10 @@ impl Extras {
         if row == NIL {
             return;
         }
-        for i in 0..self.registers {
-            self.change(row, i, |value, state| {
-                *value = Value::Null;
-                *state = RegisterState::Unset;
-            });
+        let first = self.cell(row, 0);
+        for cell in &mut self.cells[first..first + self.registers] {
+            self.bytes = self.bytes.saturating_sub(cell.bytes());
+            *cell = Cell::default();
         }
         for time in self.times_mut(row) {
             *time = UNSET;
@@ -430,18 +445,18 @@ impl Extras {
 
     pub(super) fn value(&self, row: u32, register: usize) -> &Value {
         const NULL: &Value = &Value::Null;
-        if row == NIL { NULL } else { &self.values[self.cell(row, register)] }
+        if row == NIL { NULL } else { &self.cells[self.cell(row, register)].value }
     }
 
     /// Whether no captured event has changed the register.
     pub(super) fn is_untouched(&self, row: u32, register: usize) -> bool {
-        row == NIL || matches!(self.states[self.cell(row, register)], RegisterState::Unset)
+        row == NIL || matches!(self.cells[self.cell(row, register)].state, RegisterState::Unset)
     }
 
     /// A copy of a register of a row.
     pub(super) fn register(&self, row: u32, register: usize) -> (Value, RegisterState) {
-        let cell = self.cell(row, register);
-        (self.values[cell].clone(), self.states[cell].clone())
+        let Cell { value, state } = self.cells[self.cell(row, register)].clone();
+        (value, state)
     }
 
     pub(super) fn change(
@@ -451,10 +466,10 @@ impl Extras {
         change: impl FnOnce(&mut Value, &mut RegisterState),
     ) {
         let cell = self.cell(row, register);
-        let (value, state) = (&mut self.values[cell], &mut self.states[cell]);
-        let before = bytes_of_register(value, state);
-        change(value, state);
-        self.bytes = (self.bytes + bytes_of_register(value, state)).saturating_sub(before);
+        let cell = &mut self.cells[cell];
+        let before = cell.bytes();
+        change(&mut cell.value, &mut cell.state);
+        self.bytes = (self.bytes + cell.bytes()).saturating_sub(before);
     }
 
     /// What values and their states have on the heap, about.
@@ -484,8 +499,7 @@ impl Extras {
     }
 
     pub(super) fn memory_usage(&self) -> usize {
-        self.values.capacity() * size_of::<Value>()
-            + self.states.capacity() * size_of::<RegisterState>()
+        self.cells.capacity() * size_of::<Cell>()
             + self.times.capacity() * size_of::<i64>()
             + self.free.capacity() * size_of::<u32>()
     }

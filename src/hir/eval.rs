@@ -299,6 +299,10 @@ impl Relation {
                 // NaN compares with nothing, not even under `!=`.
                 self.of_ordered(a, b) && !(a.is_nan() || b.is_nan())
             }
+            #[expect(clippy::cast_precision_loss, reason = "there is none below 2^53")]
+            (ValueRef::Float(a), ValueRef::Int(b)) if b.unsigned_abs() <= 1 << 53 => {
+                self.of_ordered(a, b as f64) && !a.is_nan()
+            }
             (ValueRef::String(a), ValueRef::String(b)) => match self {
                 Relation::Eq => a == b,
                 Relation::Ne => a != b,

@@ -34,5 +34,5 @@ pub(crate) use decide::Decision;
 pub(crate) use guard::{Guard, GuardId};
 pub(crate) use plan::Window;
 pub(crate) use program::{Action, ClockOp, Edge, Kind as Refusal, Silence, Since, StateId};
-pub(crate) use quick::{Comparison, Operand};
+pub(crate) use quick::{Comparison, Operand, Quick};
 pub(crate) use registers::{Register, RegisterKind};

@@ -57,7 +57,7 @@ pub struct Program {
     /// By step: the registers that its events change.
     pub(crate) notes: Box<[Box<[u32]>]>,
     /// By condition: what it compares, where that is all that it does.
-    pub(crate) quick: Box<[Option<Quick>]>,
+    pub(crate) quick: Box<[Quick]>,
     /// How it is matched.
     pub(crate) plan: Plan,
 }

@@ -8,7 +8,14 @@ use crate::schema::FieldId;
 use crate::value::Value;
 
 /// What a condition compares, where that is all that it does.
-pub(crate) type Quick = Box<[Comparison]>;
+#[derive(Clone, Debug)]
+pub(crate) enum Quick {
+    One(Comparison),
+    /// All of these have to hold.
+    All(Box<[Comparison]>),
+    /// It does more than that.
+    No,
+}
 
 /// A field of the event beside something that is known.
 #[derive(Clone, Debug)]
@@ -26,8 +33,19 @@ pub(crate) enum Operand {
     Register(usize),
 }
 
+pub(super) fn quick(condition: &Condition, registers: &[Register]) -> Quick {
+    match comparisons(condition, registers) {
+        Some(mut comparisons) => match (comparisons.pop(), comparisons.is_empty()) {
+            (None, _) => Quick::No,
+            (Some(one), true) => Quick::One(one),
+            (last, false) => Quick::All(comparisons.into_iter().chain(last).collect()),
+        },
+        None => Quick::No,
+    }
+}
+
 /// The comparisons that all have to hold; `None` where a condition asks for anything else.
-pub(super) fn quick(condition: &Condition, registers: &[Register]) -> Option<Quick> {
+fn comparisons(condition: &Condition, registers: &[Register]) -> Option<Vec<Comparison>> {
     let mut comparisons = Vec::new();
     let mut add = |test: &Test| match test {
         Test::Expr(expr) => compare(expr, registers, &mut comparisons),
@@ -38,7 +56,7 @@ pub(super) fn quick(condition: &Condition, registers: &[Register]) -> Option<Qui
         Test::All(tests) => tests.iter().try_for_each(&mut add)?,
         test => add(test)?,
     }
-    (!comparisons.is_empty()).then(|| comparisons.into())
+    Some(comparisons)
 }
 
 fn compare(expr: &Expr, registers: &[Register], out: &mut Vec<Comparison>) -> Option<()> {

@@ -53,6 +53,16 @@ impl<T> Slab<T> {
         }
     }
 
+    /// Drops the value at `index` where it is. The index must be one that `insert` gave.
+    #[inline]
+    pub(crate) fn discard(&mut self, index: u32) {
+        let entry = &mut self.entries[index as usize];
+        debug_assert!(matches!(entry, Entry::Full(_)), "an index is removed once");
+        *entry = Entry::Free(self.free);
+        self.free = index;
+        self.len -= 1;
+    }
+
     /// The value at `index`, if there is one now.
     #[inline]
     pub(crate) fn try_get(&self, index: u32) -> Option<&T> {

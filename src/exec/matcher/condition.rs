@@ -9,7 +9,7 @@ use crate::exec::store::{Chains, Extras, NIL, RegisterState, UNSET};
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured, FieldRef};
 use crate::hir::{ConditionId, Test};
-use crate::nfa::{Comparison, Guard, GuardId, Operand, Program, RegisterKind};
+use crate::nfa::{Comparison, Guard, GuardId, Operand, Program, Quick, RegisterKind};
 use crate::value::{Value, ValueRef};
 
 impl<E: Event> Step<'_, E> {
@@ -64,9 +64,15 @@ impl<E: Event> Step<'_, E> {
     /// Whether a condition holds for an event of its type.
     #[inline]
     pub(super) fn test(&mut self, id: ConditionId, run: &Run, event_epoch: u64) -> bool {
-        if let Some(comparisons) = &self.program.quick[id.index()] {
-            return comparisons.iter().all(|comparison| self.compares(comparison, run));
+        match &self.program.quick[id.index()] {
+            Quick::One(comparison) => self.compares(comparison, run),
+            Quick::All(all) => all.iter().all(|comparison| self.compares(comparison, run)),
+            Quick::No => self.evaluate(id, run, event_epoch),
         }
+    }
+
+    /// Evaluates a condition, once for the event or once for the run.
+    fn evaluate(&mut self, id: ConditionId, run: &Run, event_epoch: u64) -> bool {
         let condition = &self.program.conditions[id.index()];
         let Store { chains, extras, scratch } = &mut *self.store;
         let epoch = if self.program.correlated[id.index()] { scratch.epoch } else { event_epoch };
@@ -88,6 +94,7 @@ impl<E: Event> Step<'_, E> {
 }
 
 /// Changes a register for an event that was captured; `chains` counts what cannot be computed.
+#[inline]
 pub(in crate::exec) fn note<E: Event>(
     kind: &RegisterKind,
     value: &mut Value,
@@ -106,17 +113,25 @@ pub(in crate::exec) fn note<E: Event>(
             *state = RegisterState::Set;
             *value = field_of(event, field).to_value();
         }
-        RegisterKind::Aggregate(aggregate) => {
-            if !matches!(state, RegisterState::Aggregate(_)) {
-                *state = RegisterState::Aggregate(Box::new(Accumulator::new(aggregate.op)));
-            }
-            if let RegisterState::Aggregate(accumulator) = state {
-                add_event(accumulator, aggregate, event, chains);
-                *value = accumulator.value();
-                if accumulator.is_too_large() {
-                    chains.too_large();
-                }
-            }
+        RegisterKind::Aggregate(aggregate) => add(aggregate, value, state, event, chains),
+    }
+}
+
+fn add<E: Event>(
+    aggregate: &Aggregate,
+    value: &mut Value,
+    state: &mut RegisterState,
+    event: &E,
+    chains: &Chains<E>,
+) {
+    if !matches!(state, RegisterState::Aggregate(_)) {
+        *state = RegisterState::Aggregate(Box::new(Accumulator::new(aggregate.op)));
+    }
+    if let RegisterState::Aggregate(accumulator) = state {
+        add_event(accumulator, aggregate, event, chains);
+        *value = accumulator.value();
+        if accumulator.is_too_large() {
+            chains.too_large();
         }
     }
 }

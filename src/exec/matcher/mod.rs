@@ -227,7 +227,7 @@ impl<E: Event> Matcher<E> {
         }
         // A key whose partial matches were carried over from another rule goes on with them.
         if let Some(window) = self.window()
-            && key.runs.is_empty()
+            && key.runs().is_empty()
         {
             self.count(window, store, key, event, seq, sink);
             return 0;
@@ -275,7 +275,7 @@ impl<E: Event> Matcher<E> {
         self.advance(store, key, Timestamp::MAX, sink);
         key.set_broken(None);
         let mut last = i64::MIN;
-        for run in &key.runs {
+        for run in key.runs() {
             if self.program.states[run.state.index()].settles {
                 store.scratch.completed.push(completed(run));
                 store.chains.retain(run.head);
@@ -295,14 +295,12 @@ impl<E: Event> Matcher<E> {
     /// The next moment at which [`Matcher::advance`] would do something.
     #[inline]
     pub fn deadline(&self, key: &KeyState) -> Option<Timestamp> {
-        let in_order = self.program.bounds.is_empty() && self.program.lengths.is_empty();
-        let deadline = if in_order {
+        let deadline = match key.runs() {
+            [] => key.window().deadline,
             // Runs are in the order of their start: the first is the first to run out.
-            key.runs.first().map_or(i64::MAX, |run| run.deadline)
-        } else {
-            key.runs.iter().map(|run| run.deadline).min().unwrap_or(i64::MAX)
+            [first, ..] if self.in_order() => first.deadline,
+            runs => runs.iter().map(|run| run.deadline).min().unwrap_or(i64::MAX),
         };
-        let deadline = deadline.min(key.window.deadline);
         let deadline = match &self.program.silence {
             Some(silence) => deadline.min(silence.ends(key.broken())),
             None => deadline,
@@ -310,10 +308,32 @@ impl<E: Event> Matcher<E> {
         (deadline < i64::MAX).then_some(Timestamp::from_millis(deadline))
     }
 
+    /// The moment at which the last of what is open now runs out of time, unless an event comes.
+    #[inline]
+    pub(crate) fn last_deadline(&self, store: &Store<E>, key: &KeyState) -> Option<Timestamp> {
+        let runs = if self.in_order() {
+            key.runs().last().map_or(i64::MIN, |run| run.deadline)
+        } else {
+            key.runs().iter().map(|run| run.deadline).max().unwrap_or(i64::MIN)
+        };
+        let broken = match (&self.program.silence, key.broken()) {
+            (Some(silence), Some(broken)) => silence.ends(Some(broken)),
+            _ => i64::MIN,
+        };
+        let last = runs.max(broken).max(self.window_ends(store, key));
+        (last < i64::MAX).then_some(Timestamp::from_millis(last))
+    }
+
+    /// Whether runs run out of time in the order of their starts.
+    #[inline]
+    fn in_order(&self) -> bool {
+        self.program.bounds.is_empty() && self.program.lengths.is_empty()
+    }
+
     /// The partial matches of a key that are open, in the order in which they would be told.
     pub fn open<'a>(&'a self, store: &'a Store<E>, key: &KeyState) -> Vec<Open<'a, E>> {
         let complete = key.completed().iter().map(|match_| (match_.head, match_.start_seq, None));
-        let runs = key.runs.iter().map(|run| (run.head, run.start_seq, Some(run)));
+        let runs = key.runs().iter().map(|run| (run.head, run.start_seq, Some(run)));
         let mut places: Vec<_> = complete.chain(runs).collect();
         places.sort_by(|a, b| {
             a.1.cmp(&b.1).then_with(|| store.chains.compare(a.0, b.0)).then(a.0.cmp(&b.0))
@@ -346,8 +366,11 @@ impl<E: Event> Matcher<E> {
     }
 
     fn clear_runs(store: &mut Store<E>, key: &mut KeyState) {
+        if key.runs().is_empty() {
+            return;
+        }
         let Store { chains, extras, .. } = store;
-        for run in key.runs.drain(..) {
+        for run in key.runs_mut().drain(..) {
             chains.release(run.head);
             extras.release(run.extra);
         }

@@ -60,7 +60,7 @@ impl<E: Event> Matcher<E> {
         seq: u64,
     ) -> (Vec<Place>, Place) {
         let mut step = Step::new(self, store, event, seq);
-        let places = key.runs.iter().map(|run| step.place(run)).collect();
+        let places = key.runs().iter().map(|run| step.place(run)).collect();
         let nothing = step.nothing();
         (places, step.place(&nothing))
     }
@@ -92,7 +92,7 @@ impl<E: Event> Matcher<E> {
         key: &KeyState,
         captured: &[(StageId, u64)],
     ) -> Option<Captures<'a, E>> {
-        let runs = key.runs.iter().map(|run| run.head);
+        let runs = key.runs().iter().map(|run| run.head);
         let mut heads = runs.chain(key.completed().iter().map(|match_| match_.head));
         let head = heads.find(|head| numbers(store, *head) == captured)?;
         Some(Captures::new(&store.chains, head))
@@ -133,7 +133,7 @@ impl<E: Event> Matcher<E> {
                 };
             }
         };
-        for run in &key.runs {
+        for run in key.runs() {
             add(run.head, run.start, run.last, Some((run.state, run.deadline)));
         }
         for match_ in key.completed() {

@@ -12,8 +12,18 @@ impl<E: Event> Step<'_, E> {
     pub(super) fn run_in_place(&mut self, key: &mut KeyState) {
         self.store.scratch.epoch += 1;
         let event_epoch = self.store.scratch.epoch;
-        if !key.runs.is_empty() {
-            key.runs.retain(|run| self.goes_on(run, event_epoch));
+        if !key.runs().is_empty() {
+            let runs = key.runs_mut();
+            let mut kept = 0;
+            for index in 0..runs.len() {
+                if self.goes_on(&mut runs[index], event_epoch) {
+                    if kept < index {
+                        runs[kept] = runs[index];
+                    }
+                    kept += 1;
+                }
+            }
+            runs.truncate(kept);
         }
         let tree = self.program.decisions.of_start(self.column);
         if *tree != Decision::Gone {
@@ -22,7 +32,7 @@ impl<E: Event> Step<'_, E> {
                 run.extra = self.store.extras.create();
                 run.deadline = self.matcher.deadline_of(self.time);
                 if self.moves(*edge, &mut run, event_epoch) {
-                    key.runs.push(run);
+                    key.runs_mut().push(run);
                 }
             }
         }
@@ -58,8 +68,8 @@ impl<E: Event> Step<'_, E> {
                     self.store.scratch.completed.push(match_);
                     return false;
                 }
-                let stored = self.store_event();
-                run.head = self.store.chains.extend(stored, run.head, stage, 0);
+                let (event, chains) = (self.event.clone(), &mut self.store.chains);
+                run.head = chains.extend_with(event, self.seq, run.head, stage);
                 if accepted {
                     self.complete(completed(run));
                 }

@@ -47,19 +47,19 @@ impl<'a, E: Event> Step<'a, E> {
         next.clear();
         // Runs stay where they are until the first that does not.
         let mut kept = 0;
-        while kept < key.runs.len() && next.is_empty() {
-            let run = key.runs[kept];
+        while kept < key.runs().len() && next.is_empty() {
+            let run = key.runs()[kept];
             if self.advance_run(&run, event_epoch, &mut next) {
                 kept += 1;
                 continue;
             }
-            for i in kept + 1..key.runs.len() {
-                let run = key.runs[i];
+            for i in kept + 1..key.runs().len() {
+                let run = key.runs()[i];
                 if self.advance_run(&run, event_epoch, &mut next) {
                     next.push(run);
                 }
             }
-            key.runs.truncate(kept);
+            key.runs_mut().truncate(kept);
             break;
         }
         if self.program.silence.is_none() || self.is_silent(key, event_epoch) {
@@ -68,7 +68,7 @@ impl<'a, E: Event> Step<'a, E> {
         if self.program.may_duplicate {
             self.merge_equal(key, &mut next);
         }
-        key.runs.extend_from_slice(&next);
+        key.runs_mut().extend_from_slice(&next);
         next.clear();
         self.store.scratch.next = next;
         self.end(key);
@@ -82,7 +82,7 @@ impl<'a, E: Event> Step<'a, E> {
     #[inline]
     pub(super) fn end(&mut self, key: &mut KeyState) {
         let limit = self.matcher.limits.partial_matches_per_key;
-        if key.runs.len() > limit {
+        if key.runs().len() > limit {
             self.cut(key, limit);
         }
         if self.store.scratch.completed.len() + key.completed().len() > 1 || self.program.waits() {
@@ -142,13 +142,13 @@ impl<'a, E: Event> Step<'a, E> {
     /// Drops what is beyond the limit. Runs are in the order of their start.
     #[cold]
     fn cut(&mut self, key: &mut KeyState, limit: usize) {
-        let excess = key.runs.len() - limit;
+        let excess = key.runs().len() - limit;
         let first = match self.matcher.limits.policy {
             LimitPolicy::DropOldest => 0,
             LimitPolicy::DropNewest | LimitPolicy::Fail => limit,
         };
         self.overflow += excess;
-        for run in key.runs.drain(first..first + excess) {
+        for run in key.runs_mut().drain(first..first + excess) {
             self.store.chains.release(run.head);
             self.store.extras.release(run.extra);
         }
@@ -479,7 +479,7 @@ impl<'a, E: Event> Step<'a, E> {
 
     /// Of runs that wait in the same state with the same events, keeps the first.
     fn merge_equal(&mut self, key: &KeyState, next: &mut Vec<Run>) {
-        if next.is_empty() || key.runs.len() + next.len() == 1 {
+        if next.is_empty() || key.runs().len() + next.len() == 1 {
             return;
         }
         let Store { chains, extras, scratch } = &mut *self.store;
@@ -487,7 +487,7 @@ impl<'a, E: Event> Step<'a, E> {
         let identity = |run: &Run, extras: &Extras| {
             (run.state, run.head, SmallVec::from_slice(extras.times(run.extra)))
         };
-        for run in &key.runs {
+        for run in key.runs() {
             scratch.seen.insert(identity(run, extras));
         }
         next.retain(|run| {

@@ -21,7 +21,7 @@ impl<E: Event> Matcher<E> {
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
         self.expire_window(store, key, deadline, sink);
-        if key.runs.is_empty() && key.completed().is_empty() && key.broken().is_none() {
+        if key.runs().is_empty() && key.completed().is_empty() && key.broken().is_none() {
             return;
         }
         let program = &*self.program;
@@ -32,7 +32,7 @@ impl<E: Event> Matcher<E> {
             key.set_broken(None);
         }
         scratch.expired.clear();
-        key.runs.retain(|run| {
+        key.runs_mut().retain(|run| {
             if run.deadline > deadline.as_millis() {
                 return true;
             }
@@ -109,7 +109,7 @@ impl<E: Event> Matcher<E> {
             start_seq: match_.start_seq,
             states: &[],
         });
-        if !key.runs.is_empty()
+        if !key.runs().is_empty()
             && let Some(dropped) =
                 dropped_starts(&captures, &program.skip.strategy, match_.start_seq)
         {
@@ -151,7 +151,7 @@ impl<E: Event> Matcher<E> {
         while told < dropped_from {
             let match_ = new[told];
             if program.waits()
-                && key.runs.first().is_some_and(|oldest| oldest.start_seq < match_.start_seq)
+                && key.runs().first().is_some_and(|oldest| oldest.start_seq < match_.start_seq)
             {
                 break;
             }
@@ -197,7 +197,7 @@ fn drop_runs<E: Event>(
     extras: &mut Extras,
     dropped: &Range<u64>,
 ) {
-    key.runs.retain(|run| {
+    key.runs_mut().retain(|run| {
         let kept = !dropped.contains(&run.start_seq);
         if !kept {
             chains.release(run.head);

@@ -6,7 +6,7 @@
 
 use super::{Matcher, Step, Store};
 use crate::event::Event;
-use crate::exec::key::{KeyState, Queue, Run};
+use crate::exec::key::{KeyState, Run};
 use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
 use crate::exec::store::{Chains, NIL};
 use crate::hir::{Length, SkipStrategy};
@@ -25,7 +25,7 @@ impl<E: Event> Matcher<E> {
         seq: u64,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
-        match Step::new(self, store, event, seq).counts(window, key.window.len > 0) {
+        match Step::new(self, store, event, seq).counts(window, key.window().len > 0) {
             Decision::One(_) => {}
             Decision::Stay => return,
             _ => {
@@ -33,20 +33,19 @@ impl<E: Event> Matcher<E> {
                 return;
             }
         }
-        if key.window.len as usize + 1 < window.stages.len() {
+        if key.window().len as usize + 1 < window.stages.len() {
             self.append(store, key, event, seq);
             return;
         }
         let program = &*self.program;
         let (last, stages) = (window.stages[window.stages.len() - 1], &*window.stages);
-        let first = key.window.first;
-        let start = store.chains.queue(first).next();
-        let (start_seq, start) =
-            start.map_or((seq, event.time()), |one| (one.seq, Timestamp::from_millis(one.time)));
+        let queue = key.window();
+        let start = store.chains.queues.first(&queue);
+        let (start_seq, start) = start.map_or((seq, event.time()), |(seq, one)| (seq, one.time()));
         sink(Outcome {
             kind: OutcomeKind::Match,
             program,
-            captures: Captures::queue(&store.chains, first, stages).and(last, seq, event),
+            captures: Captures::queue(&store.chains, queue, stages).and(last, seq, event),
             start,
             last: event.time(),
             at: event.time(),
@@ -79,27 +78,20 @@ impl<E: Event> Matcher<E> {
         event: &E,
         seq: u64,
     ) {
-        let place = store.chains.enqueue(event.clone(), seq);
-        let queue = &mut key.window;
-        if queue.len == 0 {
-            queue.first = place;
+        let queue = key.window_mut();
+        if queue.is_empty() {
             queue.deadline = self.deadline_of(event.time().as_millis());
-        } else {
-            store.chains.queued.get_mut(queue.last).next = place;
         }
-        queue.last = place;
-        queue.len += 1;
+        store.chains.queues.append(queue, event.clone(), seq);
     }
 
     /// Drops the oldest event.
     fn pop(&self, store: &mut Store<E>, key: &mut KeyState) {
-        let queue = &mut key.window;
-        queue.first = store.chains.dequeue(queue.first);
-        queue.len -= 1;
-        queue.deadline = match queue.first {
-            NIL => i64::MAX,
-            first => self.deadline_of(store.chains.queued.get(first).time),
-        };
+        let (queue, queues) = (key.window_mut(), &mut store.chains.queues);
+        queues.pop(queue);
+        let first = queues.first(queue);
+        queue.deadline =
+            first.map_or(i64::MAX, |(_, event)| self.deadline_of(event.time().as_millis()));
     }
 
     /// When what starts at this time is over, under one `within` of a fixed length or none.
@@ -109,12 +101,18 @@ impl<E: Event> Matcher<E> {
         within.map_or(i64::MAX, |within| start.saturating_add(within))
     }
 
+    /// When the last event in the queue runs out of time; `i64::MIN` where there is none.
+    #[inline]
+    pub(super) fn window_ends(&self, store: &Store<E>, key: &KeyState) -> i64 {
+        let last = store.chains.queues.last(&key.window());
+        last.map_or(i64::MIN, |(_, event)| self.deadline_of(event.time().as_millis()))
+    }
+
+    #[inline]
     pub(super) fn clear_window(store: &mut Store<E>, key: &mut KeyState) {
-        let mut next = key.window.first;
-        while next != NIL {
-            next = store.chains.dequeue(next);
+        if !key.window().is_empty() {
+            store.chains.queues.clear(key.window_mut());
         }
-        key.window = Queue::default();
     }
 
     /// Tells the partial matches that run out of time at `deadline`, and drops them.
@@ -126,21 +124,22 @@ impl<E: Event> Matcher<E> {
         deadline: Timestamp,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
-        while key.window.deadline <= deadline.as_millis() {
+        while key.window().deadline <= deadline.as_millis() {
             if self.program.tell_timeouts
                 && let Some(window) = self.program.window()
             {
-                let (chains, first) = (&store.chains, key.window.first);
-                let (start, last) = (chains.queued.get(first), chains.queued.get(key.window.last));
+                let (chains, queue) = (&store.chains, key.window());
+                let (first, last) = (chains.queues.first(&queue), chains.queues.last(&queue));
+                let time = |event: Option<(u64, &E)>| event.map_or(deadline, |(_, one)| one.time());
                 sink(Outcome {
                     kind: OutcomeKind::Timeout,
                     program: &self.program,
-                    captures: Captures::queue(chains, first, &window.stages),
-                    start: Timestamp::from_millis(start.time),
-                    last: Timestamp::from_millis(last.time),
+                    captures: Captures::queue(chains, queue, &window.stages),
+                    start: time(first),
+                    last: time(last),
                     at: deadline,
-                    start_seq: start.seq,
-                    states: std::slice::from_ref(&window.states[key.window.len as usize - 1]),
+                    start_seq: first.map_or(0, |(seq, _)| seq),
+                    states: std::slice::from_ref(&window.states[queue.len as usize - 1]),
                 });
             }
             self.pop(store, key);
@@ -155,17 +154,17 @@ impl<E: Event> Matcher<E> {
         open: &mut Vec<Open<'a, E>>,
     ) {
         let Some(window) = self.program.window() else { return };
-        let mut first = key.window.first;
-        for state in window.states[..key.window.len as usize].iter().rev() {
-            let start = store.chains.queued.get(first);
+        let (queues, mut rest) = (&store.chains.queues, key.window());
+        for state in window.states[..rest.len as usize].iter().rev() {
+            let Some((start_seq, start)) = queues.first(&rest) else { break };
             open.push(Open {
                 program: &self.program,
-                captures: Captures::queue(&store.chains, first, &window.stages),
-                start_seq: start.seq,
-                deadline: self.deadline_of(start.time),
+                captures: Captures::queue(&store.chains, rest, &window.stages),
+                start_seq,
+                deadline: self.deadline_of(start.time().as_millis()),
                 states: [*state].into_iter().collect(),
             });
-            first = start.next;
+            queues.skip(&mut rest);
         }
     }
 
@@ -183,13 +182,17 @@ impl<E: Event> Matcher<E> {
 
     /// Turns what a key's queue holds into runs.
     pub(in crate::exec) fn write_out(&self, store: &mut Store<E>, key: &mut KeyState) {
+        if key.window().is_empty() {
+            return;
+        }
         let mut chains = std::mem::replace(&mut store.chains, Chains::new());
         // Their queues are looked at while their chains are written.
-        std::mem::swap(&mut chains.queued, &mut store.chains.queued);
-        key.runs.extend(self.as_runs(store, key, &mut chains));
-        std::mem::swap(&mut chains.queued, &mut store.chains.queued);
+        std::mem::swap(&mut chains.queues, &mut store.chains.queues);
+        let runs = self.as_runs(store, key, &mut chains);
+        std::mem::swap(&mut chains.queues, &mut store.chains.queues);
         store.chains = chains;
         Self::clear_window(store, key);
+        key.runs_mut().extend(runs);
     }
 }
 
@@ -197,9 +200,7 @@ impl<E: Event> Matcher<E> {
 fn run<E: Event>(open: &Open<'_, E>, chains: &mut Chains<E>) -> Run {
     let (mut head, mut start, mut last) = (NIL, None, 0);
     for (stage, seq, event) in open.captures.numbered() {
-        let stored = chains.keep(event.clone(), seq);
-        head = chains.extend(stored, head, stage, 0);
-        chains.release_event(stored);
+        head = chains.extend_with(event.clone(), seq, head, stage);
         last = event.time().as_millis();
         start.get_or_insert(last);
     }

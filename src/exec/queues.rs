@@ -1,0 +1,205 @@
+//! What counting windows hold: for each key a queue of events.
+
+use crate::event::{Event, bytes_of};
+use crate::exec::key::Queue;
+use crate::exec::store::NIL;
+use crate::util::slab::Slab;
+
+/// How many events a chunk has room for.
+const CHUNK: u32 = 4;
+
+/// A few events in a row of a queue, with their numbers. They are looked at and given up together,
+/// so they lie together.
+#[derive(Clone, Debug)]
+struct Chunk<E> {
+    events: [Option<(E, u64)>; CHUNK as usize],
+    /// The next one of the queue, [`NIL`] for the last.
+    next: u32,
+}
+
+/// The queues of all keys.
+#[derive(Clone, Debug)]
+pub(super) struct Queues<E> {
+    chunks: Slab<Chunk<E>>,
+    len: usize,
+    /// What the events take.
+    bytes: u64,
+}
+
+impl<E> Default for Queues<E> {
+    fn default() -> Queues<E> {
+        Queues { chunks: Slab::default(), len: 0, bytes: 0 }
+    }
+}
+
+impl<E> Queues<E> {
+    /// Adds an event at the end. The queue's deadline is the caller's business, here and below.
+    #[inline]
+    pub(super) fn append(&mut self, queue: &mut Queue, event: E, seq: u64)
+    where
+        E: Event,
+    {
+        self.bytes += bytes_of(&event);
+        let place = ((queue.skipped + queue.len) % CHUNK) as usize;
+        if place == 0 || queue.len == 0 {
+            let mut events = [const { None }; CHUNK as usize];
+            events[0] = Some((event, seq));
+            let chunk = self.chunks.insert(Chunk { events, next: NIL });
+            if queue.len == 0 {
+                (queue.first, queue.skipped) = (chunk, 0);
+            } else {
+                self.chunks.get_mut(queue.last).next = chunk;
+            }
+            queue.last = chunk;
+        } else {
+            self.chunks.get_mut(queue.last).events[place] = Some((event, seq));
+        }
+        queue.len += 1;
+        self.len += 1;
+    }
+
+    /// Drops the oldest event, if there is one.
+    #[inline]
+    pub(super) fn pop(&mut self, queue: &mut Queue)
+    where
+        E: Event,
+    {
+        let chunk = queue.first;
+        if queue.is_empty() {
+            return;
+        }
+        self.len -= 1;
+        if let Some((event, _)) = self.chunks.get_mut(chunk).events[queue.skipped as usize].take() {
+            self.bytes = self.bytes.saturating_sub(bytes_of(&event));
+        }
+        self.skip(queue);
+        if queue.first != chunk {
+            self.chunks.discard(chunk);
+        }
+    }
+
+    /// Goes on to the queue behind the oldest event; nothing is dropped.
+    pub(super) fn skip(&self, queue: &mut Queue) {
+        (queue.len, queue.skipped) = (queue.len.saturating_sub(1), queue.skipped + 1);
+        if queue.is_empty() {
+            *queue = Queue::default();
+        } else if queue.skipped == CHUNK {
+            (queue.first, queue.skipped) = (self.chunks.get(queue.first).next, 0);
+        }
+    }
+
+    /// Drops all events.
+    pub(super) fn clear(&mut self, queue: &mut Queue)
+    where
+        E: Event,
+    {
+        let mut next = queue.first;
+        while next != NIL {
+            let chunk = next;
+            let Chunk { events, next: behind } = self.chunks.get(chunk);
+            let bytes = events.iter().flatten().map(|(event, _)| bytes_of(event)).sum();
+            self.bytes = self.bytes.saturating_sub(bytes);
+            next = *behind;
+            self.chunks.discard(chunk);
+        }
+        self.len -= queue.len as usize;
+        *queue = Queue::default();
+    }
+
+    /// The oldest event with its number.
+    #[inline]
+    pub(super) fn first(&self, queue: &Queue) -> Option<(u64, &E)> {
+        self.at(queue.first, queue.skipped)
+    }
+
+    /// The newest event with its number.
+    #[inline]
+    pub(super) fn last(&self, queue: &Queue) -> Option<(u64, &E)> {
+        self.at(queue.last, (queue.skipped + queue.len).wrapping_sub(1) % CHUNK)
+    }
+
+    /// The events with their numbers, from the oldest on.
+    pub(super) fn iter(&self, queue: Queue) -> impl Iterator<Item = (u64, &E)> {
+        let mut rest = queue;
+        std::iter::from_fn(move || {
+            let first = self.first(&rest)?;
+            self.skip(&mut rest);
+            Some(first)
+        })
+    }
+
+    #[inline]
+    fn at(&self, chunk: u32, place: u32) -> Option<(u64, &E)> {
+        if chunk == NIL {
+            return None;
+        }
+        let event = self.chunks.get(chunk).events[place as usize].as_ref();
+        event.map(|(event, seq)| (*seq, event))
+    }
+
+    /// How many events are held.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// What the events take, about.
+    #[inline]
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(super) fn memory_usage(&self) -> usize {
+        self.chunks.memory_usage()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+    use crate::event::Record;
+    use crate::schema::TypeId;
+    use crate::time::Timestamp;
+    use crate::value::Value;
+
+    #[test]
+    fn queues_of_any_length_are_first_in_first_out() {
+        let mut queues = Queues::default();
+        let mut all: Vec<(Queue, VecDeque<u64>)> = vec![Default::default(); 3];
+        let mut random = 1_u64;
+        for seq in 0..5000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let (queue, expected) = &mut all[(random >> 33) as usize % 3];
+            match (random >> 40) % 40 {
+                0 => {
+                    queues.clear(queue);
+                    expected.clear();
+                }
+                1..18 => {
+                    queues.pop(queue);
+                    expected.pop_front();
+                }
+                _ => {
+                    let text = Value::String("x".repeat(seq as usize % 9).into());
+                    let event = Record::new(TypeId::new(0), Timestamp::from_millis(0), [text]);
+                    queues.append(queue, event, seq);
+                    expected.push_back(seq);
+                }
+            }
+            let held: Vec<u64> = queues.iter(*queue).map(|(seq, _)| seq).collect();
+            assert_eq!(held, expected.iter().copied().collect::<Vec<_>>());
+            assert_eq!(queues.first(queue).map(|(seq, _)| seq), expected.front().copied());
+            assert_eq!(
+                queues.last(queue).map(|(_, text)| text),
+                held.last().map(u64::to_string).as_ref()
+            );
+            assert_eq!(queue.len as usize, held.len());
+        }
+        assert_eq!(queues.len(), all.iter().map(|(_, expected)| expected.len()).sum::<usize>());
+        for (queue, _) in &mut all {
+            queues.clear(queue);
+        }
+        assert_eq!((queues.len(), queues.chunks.len()), (0, 0));
+    }
+}
