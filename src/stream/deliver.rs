@@ -6,9 +6,11 @@ use crate::event::{Event, bytes_of};
 use crate::stream::engine::Engine;
 use crate::stream::groups::Visit;
 use crate::stream::index::Seat;
-use crate::stream::partition::shard_hash;
+use crate::stream::partition::{At, KeyRef, shard_hash};
 use crate::stream::reorder::Lent;
+use crate::stream::routes::Lone;
 use crate::stream::sink::Sink;
+use crate::stream::timers::Timer;
 use crate::time::Timestamp;
 
 /// Released events between two looks for what rules need not keep quiet any more.
@@ -96,6 +98,7 @@ impl<E: Event> Engine<E> {
         }
     }
 
+    #[inline]
     fn deliver<S: Sink<E> + ?Sized>(&mut self, event: &E, sink: &mut S) {
         let seq = self.released;
         self.released += 1;
@@ -108,6 +111,27 @@ impl<E: Event> Engine<E> {
                 return;
             }
         }
+        let Engine { rules, groups, routes, timers, books, .. } = self;
+        let Some(route) = routes.types.get(event.type_id().index()) else { return };
+        if let Some(Lone { rule: index, group, fields }) = &route.lone
+            && books.share.is_none()
+        {
+            let (keys, hasher) = groups.keys_with_hasher(*group);
+            match KeyRef::read(event, fields, hasher) {
+                Some(key) => {
+                    let rule = &mut rules[*index as usize];
+                    rule.take_alone(*index, keys, &key, event, seq, timers, books, sink);
+                }
+                None => books.stats.keyless += 1,
+            }
+        } else {
+            self.deliver_to_all(event, seq, sink);
+        }
+        self.prune();
+    }
+
+    /// Gives an event to the rules that want it, one after the other.
+    fn deliver_to_all<S: Sink<E> + ?Sized>(&mut self, event: &E, seq: u64, sink: &mut S) {
         let Engine { rules, groups, routes, timers, books, found, .. } = self;
         let Some(route) = routes.types.get(event.type_id().index()) else { return };
         if let Some(share) = &books.share
@@ -182,15 +206,34 @@ impl<E: Event> Engine<E> {
         for visit in visits.iter().flatten() {
             visit.end(groups.keys_mut(visit.group));
         }
-        if timers.len() > 64 && timers.len() as u64 / 2 > books.stats.keys - books.stats.cold {
-            // What a rule holds for a key has one timer that counts: more than half are of what is
-            // gone.
-            timers.retain(|timer| {
-                let keys = groups.keys(rules[timer.rule as usize].group);
-                let is_alive = keys.living(timer.slot, timer.generation).is_some();
-                let held = is_alive.then(|| keys.held(timer.slot, timer.rule)).flatten();
-                held.is_some_and(|held| held.armed == timer.at)
-            });
+    }
+
+    /// Throws away timers of what is gone, where they are more than two of three: what a rule holds
+    /// for a key has one timer that counts.
+    #[inline]
+    fn prune(&mut self) {
+        let keys = self.timers.keys();
+        if keys > 64 + self.rules.len()
+            && keys as u64 / 3 > self.books.stats.keys - self.books.stats.cold
+        {
+            self.prune_timers();
+        }
+    }
+
+    #[cold]
+    fn prune_timers(&mut self) {
+        let Engine { rules, groups, timers, .. } = self;
+        timers.retain(|timer| {
+            if timer.is_of_sweep() {
+                return true;
+            }
+            let keys = groups.keys(rules[timer.rule as usize].group);
+            let is_alive = keys.living(timer.slot, timer.generation).is_some();
+            let held = is_alive.then(|| keys.held(timer.slot, timer.rule)).flatten();
+            held.is_some_and(|held| held.armed == timer.at)
+        });
+        for (index, rule) in (0..).zip(rules) {
+            timers.note(rule.prune(index, groups.keys(rule.group)));
         }
     }
 
@@ -203,10 +246,21 @@ impl<E: Event> Engine<E> {
         if let Some(share) = &mut books.share {
             share.enter_moment(now);
         }
+        if let [Timer { rule, slot, generation, .. }] = due[..] {
+            // Most timers come one by one, and many of them are of what is gone.
+            let keys = groups.keys(rules[rule as usize].group);
+            if slot != Timer::SWEEP && keys.living(slot, generation).is_none() {
+                return;
+            }
+        }
         for of_rule in due.chunk_by(|a, b| a.rule == b.rule) {
             let index = of_rule[0].rule;
             let rule = &mut rules[index as usize];
             let keys = groups.keys_mut(rule.group);
+            if rule.sweeps.is_some() {
+                rule.sweep(index, keys, now, timers, &mut books.stats);
+                continue;
+            }
             places.clear();
             places.extend(of_rule.iter().filter_map(|timer| {
                 let slot = keys.living(timer.slot, timer.generation)?;
@@ -218,8 +272,9 @@ impl<E: Event> Engine<E> {
             }
             rule.expire(keys, &places, now, books, sink);
             for &(slot, place) in &places {
-                keys.at_mut(slot, place).2.armed = Timestamp::MAX;
-                if rule.settle(index, keys, (slot, place), timers, &mut books.stats) {
+                let At { generation, held, .. } = keys.at_mut(slot, place);
+                held.armed = Timestamp::MAX;
+                if rule.arm(index, (slot, generation), held, timers, &mut books.stats) {
                     idle.push((rule.group, slot, u32::try_from(place).unwrap_or(u32::MAX)));
                 }
             }

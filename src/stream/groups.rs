@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hashbrown::{DefaultHashBuilder, HashMap};
+use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use crate::event::Event;
@@ -10,7 +10,7 @@ use crate::exec::KeyState;
 use crate::hir::expr::FieldRef;
 use crate::hir::{KeyPart, Rule};
 use crate::schema::TypeId;
-use crate::stream::partition::{KeyRef, Partition};
+use crate::stream::partition::{KeyHasher, KeyRef, Partition};
 
 /// The groups of rules that have the same key.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub(crate) struct Groups {
     all: Vec<Group>,
     /// Those whose key has these parts.
     by_parts: HashMap<Box<[Arc<str>]>, Vec<u32>>,
-    pub(super) hasher: DefaultHashBuilder,
+    pub(super) hasher: KeyHasher,
 }
 
 /// Rules that have the same key: its parts have the same names, and where two of the rules see the
@@ -73,6 +73,12 @@ impl Groups {
     #[inline]
     pub(super) fn keys_mut(&mut self, group: u32) -> &mut Partition {
         &mut self.all[group as usize].keys
+    }
+
+    /// The keys of a group, with what hashes them.
+    #[inline]
+    pub(super) fn keys_with_hasher(&mut self, group: u32) -> (&mut Partition, &KeyHasher) {
+        (&mut self.all[group as usize].keys, &self.hasher)
     }
 
     /// By rule: the slots in which it holds something.

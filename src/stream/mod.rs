@@ -99,6 +99,7 @@ mod sink;
 mod snapshot;
 mod stats;
 mod suppress;
+mod sweeps;
 mod timers;
 mod told;
 mod voice;

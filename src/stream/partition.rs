@@ -73,11 +73,63 @@ pub(crate) fn shard_hash<E: Event>(event: &E, fields: &[FieldRef]) -> Option<u64
     Some(state.finish())
 }
 
+/// What hashes keys, in a way that nobody outside can foresee.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyHasher {
+    any: DefaultHashBuilder,
+    /// For keys that are one number, as most are.
+    seeds: [u64; 2],
+}
+
+impl Default for KeyHasher {
+    fn default() -> KeyHasher {
+        let any = DefaultHashBuilder::default();
+        let seeds = [any.hash_one(0), any.hash_one(1) | 1];
+        KeyHasher { any, seeds }
+    }
+}
+
+impl KeyHasher {
+    #[inline]
+    fn one(&self, value: ValueRef<'_>) -> u32 {
+        match value {
+            ValueRef::Int(number) => {
+                let number = number.cast_unsigned() ^ self.seeds[0];
+                let wide = u128::from(number) * u128::from(self.seeds[1]);
+                #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
+                let halves = (wide as u64, (wide >> 64) as u64);
+                fold(halves.0 ^ halves.1)
+            }
+            ValueRef::String(text) => {
+                let mut state = self.any.build_hasher();
+                state.write(text.as_bytes());
+                fold(state.finish())
+            }
+            value => self.many(&[value]),
+        }
+    }
+
+    fn many(&self, values: &[ValueRef<'_>]) -> u32 {
+        let mut state = self.any.build_hasher();
+        for value in values {
+            value.hash_into(&mut state);
+        }
+        fold(state.finish())
+    }
+}
+
 /// An event's key values, read but not copied, and their hash.
 #[derive(Debug)]
 pub(crate) struct KeyRef<'a> {
-    values: SmallVec<[ValueRef<'a>; 1]>,
+    values: Values<'a>,
     hash: u32,
+}
+
+#[derive(Debug)]
+enum Values<'a> {
+    One(ValueRef<'a>),
+    /// Any other number of them.
+    Many(SmallVec<[ValueRef<'a>; 3]>),
 }
 
 impl<'a> KeyRef<'a> {
@@ -86,43 +138,64 @@ impl<'a> KeyRef<'a> {
     pub(crate) fn read<E: Event>(
         event: &'a E,
         fields: &[FieldRef],
-        hasher: &DefaultHashBuilder,
+        hasher: &KeyHasher,
+    ) -> Option<KeyRef<'a>> {
+        let [field] = fields else { return KeyRef::read_many(event, fields, hasher) };
+        let value = field_of(event, field);
+        if value.is_null() {
+            return None;
+        }
+        Some(KeyRef { values: Values::One(value), hash: hasher.one(value) })
+    }
+
+    fn read_many<E: Event>(
+        event: &'a E,
+        fields: &[FieldRef],
+        hasher: &KeyHasher,
     ) -> Option<KeyRef<'a>> {
         let mut values = SmallVec::new();
-        let mut state = hasher.build_hasher();
         for field in fields {
             let value = field_of(event, field);
             if value.is_null() {
                 return None;
             }
-            value.hash_into(&mut state);
             values.push(value);
         }
-        Some(KeyRef { values, hash: fold(state.finish()) })
+        let hash = hasher.many(&values);
+        Some(KeyRef { values: Values::Many(values), hash })
     }
 
     /// A key that was read before.
-    pub(crate) fn of(key: &'a [Value], hasher: &DefaultHashBuilder) -> KeyRef<'a> {
-        let mut state = hasher.build_hasher();
-        let values: SmallVec<_> = key.iter().map(Value::as_ref).collect();
-        for value in &values {
-            ValueRef::hash_into(*value, &mut state);
+    pub(crate) fn of(key: &'a [Value], hasher: &KeyHasher) -> KeyRef<'a> {
+        if let [one] = key {
+            let value = one.as_ref();
+            return KeyRef { values: Values::One(value), hash: hasher.one(value) };
         }
-        KeyRef { values, hash: fold(state.finish()) }
+        let values: SmallVec<_> = key.iter().map(Value::as_ref).collect();
+        let hash = hasher.many(&values);
+        KeyRef { values: Values::Many(values), hash }
+    }
+
+    #[inline]
+    fn values(&self) -> &[ValueRef<'a>] {
+        match &self.values {
+            Values::One(one) => std::slice::from_ref(one),
+            Values::Many(many) => many,
+        }
     }
 
     /// A hash that is the same in every engine.
     pub(crate) fn spread(&self) -> u64 {
         let mut state = Spread::default();
-        self.values.iter().for_each(|value| value.hash_into(&mut state));
+        self.values().iter().for_each(|value| value.hash_into(&mut state));
         state.finish()
     }
 
     pub(crate) fn to_key(&self) -> Key {
-        if let [only] = self.values[..] {
-            return Key::One(only.to_value());
+        match &self.values {
+            Values::One(one) => Key::One(one.to_value()),
+            Values::Many(many) => many.iter().map(|value| value.to_value()).collect(),
         }
-        self.values.iter().map(|value| value.to_value()).collect()
     }
 
     /// The hash by which it is looked up.
@@ -130,8 +203,15 @@ impl<'a> KeyRef<'a> {
         self.hash
     }
 
-    pub(crate) fn is_key(&self, key: &[Value]) -> bool {
-        self.values.iter().zip(key).all(|(value, key)| value.is_same(key.as_ref()))
+    #[inline]
+    pub(crate) fn is_key(&self, key: &Key) -> bool {
+        match (key, &self.values) {
+            (Key::One(Value::Int(key)), Values::One(ValueRef::Int(value))) => value == key,
+            (Key::One(Value::String(key)), Values::One(ValueRef::String(value))) => {
+                **key == **value
+            }
+            _ => self.values().iter().zip(&**key).all(|(value, key)| value.is_same(key.as_ref())),
+        }
     }
 }
 
@@ -188,6 +268,15 @@ pub(crate) struct Held {
     /// When the timer that counts comes up; `MAX` where none is set.
     pub(crate) armed: Timestamp,
     pub(crate) state: KeyState,
+}
+
+/// What a rule holds for a key, and where.
+#[derive(Debug)]
+pub(crate) struct At<'k> {
+    pub(crate) key: &'k Key,
+    pub(crate) slot: u32,
+    pub(crate) generation: u32,
+    pub(crate) held: &'k mut Held,
 }
 
 /// What the rules of a group hold for a key. Most often it is one of them: no more memory then.
@@ -355,25 +444,26 @@ impl Partition {
     }
 
     fn remove(&mut self, slot: u32) {
-        let content = self.take_out(slot);
+        let Slot { key, hash, held, .. } = self.slots.get(slot);
         if let Some(changes) = &mut self.changes {
-            changes.remove(slot, content.key);
+            changes.remove(slot, key.clone());
         }
-    }
-
-    fn take_out(&mut self, slot: u32) -> Slot {
-        let content = self.slots.remove(slot);
-        self.spilled -= content.held.spilled();
-        if let Ok(entry) = self.table.find_entry(spread(content.hash), |entry| entry.slot == slot) {
+        self.spilled -= held.spilled();
+        if let Ok(entry) = self.table.find_entry(spread(*hash), |entry| entry.slot == slot) {
             entry.remove();
         }
-        content
+        self.slots.discard(slot);
     }
 
     /// Takes a key out that is kept elsewhere, and says whether a snapshot is yet to have it.
     pub(crate) fn put_away(&mut self, slot: u32) -> (Slot, bool) {
         let is_changed = self.changes.as_mut().is_some_and(|changes| changes.put_away(slot));
-        (self.take_out(slot), is_changed)
+        let content = self.slots.remove(slot);
+        self.spilled -= content.held.spilled();
+        if let Ok(entry) = self.table.find_entry(spread(content.hash), |entry| entry.slot == slot) {
+            entry.remove();
+        }
+        (content, is_changed)
     }
 
     /// Notes that the key of a slot was kept elsewhere until now.
@@ -394,14 +484,27 @@ impl Partition {
         self.slots.try_get(slot).filter(|slot| slot.generation == generation)
     }
 
-    /// The key of a slot and what stands at this place in it.
+    /// What stands at this place in a slot.
     #[inline]
-    pub(crate) fn at_mut(&mut self, slot: u32, place: usize) -> (&Key, u32, &mut Held) {
+    pub(crate) fn at_mut(&mut self, slot: u32, place: usize) -> At<'_> {
         if let Some(changes) = &mut self.changes {
             changes.touch(slot);
         }
         let Slot { key, held, generation, .. } = self.slots.get_mut(slot);
-        (key, *generation, &mut held.as_mut_slice()[place])
+        At { key, slot, generation: *generation, held: &mut held.as_mut_slice()[place] }
+    }
+
+    /// Drops what is idle at this place of a slot that is tidy, and the slot if nothing is left.
+    #[inline]
+    pub(crate) fn drop_at(&mut self, slot: u32, place: usize) {
+        match &self.slots.get(slot).held {
+            Holdings::One(_) => self.remove(slot),
+            Holdings::Many(held) => {
+                let sorted = held.len();
+                // A slot has fewer places than there are rules.
+                self.tidy_at(slot, &[u32::try_from(place).unwrap_or(u32::MAX)], sorted);
+            }
+        }
     }
 
     /// Where in a slot that is tidy a rule's holdings stand.

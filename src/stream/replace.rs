@@ -15,9 +15,10 @@ use crate::stream::builder::{BuildError, Given};
 use crate::stream::cold::Which;
 use crate::stream::engine::Engine;
 use crate::stream::groups::Groups;
-use crate::stream::partition::Partition;
+use crate::stream::partition::{At, Partition};
 use crate::stream::routes::Routes;
 use crate::stream::running::Running;
+use crate::stream::sweeps::Sweeps;
 use crate::time::Timestamp;
 
 /// What becomes of each rule where a rule set replaces another. `Display` gives a line for each.
@@ -283,6 +284,7 @@ impl<E: Event> Engine<E> {
                         new.matcher = held.matcher;
                         new.store = held.store;
                         new.voice.quiet = held.voice.quiet;
+                        new.sweeps = held.sweeps;
                     }
                     add(&mut rules, new, Some(index));
                 }
@@ -299,7 +301,7 @@ impl<E: Event> Engine<E> {
                         let held = (&matcher, store);
                         new.store = new.matcher.carry_over(&migration, held, carried, now);
                         for (at, state) in states {
-                            keys.at_mut(at.0, at.1).2.state = state;
+                            keys.at_mut(at.0, at.1).held.state = state;
                         }
                     }
                     changed.push(u32::try_from(rules.len()).unwrap_or(u32::MAX));
@@ -320,6 +322,13 @@ impl<E: Event> Engine<E> {
         self.timers.renumber(|rule| {
             numbers[rule as usize].filter(|rule| changed.binary_search(rule).is_err())
         });
+        for &index in &changed {
+            if let Some(sweeps) = &mut self.rules[index as usize].sweeps {
+                sweeps.clear();
+            }
+        }
+        let sweeps = self.rules.iter().filter_map(|rule| rule.sweeps.as_ref());
+        self.timers.note(sweeps.map(Sweeps::len).sum());
         let slots = self.groups.slots_by_rule(self.rules.len());
         self.books.stats.keys = slots.iter().map(|slots| slots.len() as u64).sum();
         for index in changed {
@@ -327,9 +336,10 @@ impl<E: Event> Engine<E> {
             let keys = self.groups.keys_mut(rule.group);
             for &slot in &slots[index as usize] {
                 if let Some(place) = keys.place(slot, index) {
-                    keys.at_mut(slot, place).2.armed = Timestamp::MAX;
+                    let At { generation, held, .. } = keys.at_mut(slot, place);
+                    held.armed = Timestamp::MAX;
                     let (timers, stats) = (&mut self.timers, &mut self.books.stats);
-                    rule.settle(index, keys, (slot, place), timers, stats);
+                    rule.arm(index, (slot, generation), held, timers, stats);
                 }
             }
         }
@@ -521,7 +531,7 @@ fn take_states(keys: &mut Partition, slots: &[u32], rule: usize) -> Vec<((u32, u
     let number = u32::try_from(rule).unwrap_or(u32::MAX);
     let take = |slot: &u32| {
         let place = keys.place(*slot, number)?;
-        Some(((*slot, place), std::mem::take(&mut keys.at_mut(*slot, place).2.state)))
+        Some(((*slot, place), std::mem::take(&mut keys.at_mut(*slot, place).held.state)))
     };
     slots.iter().filter_map(take).collect()
 }

@@ -32,6 +32,8 @@ pub(super) struct Route {
     pub(super) groups: Vec<(u32, Box<[FieldRef]>)>,
     /// The rules that see each event, in order, each with its group's place in `groups`.
     pub(super) always: Vec<Seat>,
+    /// The only rule that sees the type, with its group and the fields of its key.
+    pub(super) lone: Option<Lone>,
     /// The others: they see the events that they can start with, and if an event can move on what
     /// they have open, those of the keys for which they have.
     pub(super) index: Option<Index>,
@@ -39,7 +41,24 @@ pub(super) struct Route {
     movable: Vec<u64>,
 }
 
+/// A rule that shares no event of a type with others.
+pub(super) struct Lone {
+    pub(super) rule: u32,
+    pub(super) group: u32,
+    pub(super) fields: Box<[FieldRef]>,
+}
+
 impl Route {
+    /// The only rule that sees the type, if there is just one and it sees each event.
+    fn lone(&self) -> Option<Lone> {
+        match (&self.always[..], &self.groups[..], &self.index) {
+            ([(rule, _)], [(group, fields)], None) => {
+                Some(Lone { rule: *rule, group: *group, fields: fields.clone() })
+            }
+            _ => None,
+        }
+    }
+
     /// Whether a rule of the `index` may have something open that an event moves on, or ends.
     #[inline]
     pub(super) fn moves(&self, rule: u32) -> bool {
@@ -104,6 +123,9 @@ impl Routes {
             for (route, ty) in routes.iter_mut().zip(0..) {
                 route.index(TypeId::new(ty), rules);
             }
+        }
+        for route in &mut routes {
+            route.lone = route.lone();
         }
         let suppressing = (0..).zip(rules).filter(|(_, rule)| rule.voice.quiet.is_some());
         let suppressing = suppressing.map(|(index, _)| index).collect();

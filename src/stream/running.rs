@@ -13,14 +13,16 @@ use crate::schema::{Schema, TypeId};
 use crate::stream::builder::BuildError;
 use crate::stream::failure::{Failure, LimitFailure, PushError};
 use crate::stream::groups::Visit;
-use crate::stream::partition::{Held, Partition};
+use crate::stream::partition::{At, Held, KeyRef, Partition};
 use crate::stream::sink::{Overflow, Sink};
 use crate::stream::stats::Stats;
 use crate::stream::suppress::Quiet;
+use crate::stream::sweeps::Sweeps;
 use crate::stream::timers::{Timer, Timers};
 use crate::stream::told::{Match, RuleInfo};
 use crate::stream::voice::{Books, Voice};
 use crate::time::Timestamp;
+use crate::value::Value;
 
 /// A rule and what it holds.
 pub(crate) struct Running<E: Event> {
@@ -38,9 +40,8 @@ pub(crate) struct Running<E: Event> {
     /// The rule set that it is of, where there is one.
     pub(super) text: Option<RuleSet>,
     pub(super) voice: Voice,
-    /// By how many milliseconds its timers may be late: not 0 only where nothing can be told at a
-    /// deadline, so that timers merely free memory.
-    slack: i64,
+    /// When keys are looked at, where nothing can be told at a deadline.
+    pub(super) sweeps: Option<Sweeps>,
 }
 
 impl<E: Event> Running<E> {
@@ -51,11 +52,11 @@ impl<E: Event> Running<E> {
         is_text: bool,
         text: Option<RuleSet>,
     ) -> Running<E> {
-        let (store, slack) = (matcher.create_store(), slack(matcher.program()));
+        let (store, sweeps) = (matcher.create_store(), sweeps(matcher.program()));
         let voice = Voice::new(&info.rule);
         let group = u32::MAX;
         let accounted = 0;
-        Running { info, matcher, store, accounted, group, declared, is_text, text, voice, slack }
+        Running { info, matcher, store, accounted, group, declared, is_text, text, voice, sweeps }
     }
 
     /// The same rule, holding nothing and not linked to others.
@@ -72,12 +73,11 @@ impl<E: Event> Running<E> {
     }
 }
 
-/// An eighth of `within` for rules that tell nothing at deadlines: a key that stays busy then sets a
-/// timer for every few of its partial matches, not for each.
-fn slack(program: &Program) -> i64 {
+/// Where nothing is told at deadlines: what runs out of time is gone an eighth of `within` later.
+fn sweeps(program: &Program) -> Option<Sweeps> {
     match program.within().and_then(Length::as_millis) {
-        Some(within) if !program.tells_at_deadlines() => within / 8,
-        _ => 0,
+        Some(within) if !program.tells_at_deadlines() => Some(Sweeps::new(within / 8)),
+        _ => None,
     }
 }
 
@@ -85,10 +85,11 @@ impl<E: Event> Running<E> {
     /// Heap bytes, without its keys.
     pub(super) fn memory_usage(&self) -> usize {
         let quiet = self.voice.quiet.as_ref().map_or(0, Quiet::memory_usage);
-        self.store.memory_usage() + quiet
+        let sweeps = self.sweeps.as_ref().map_or(0, Sweeps::memory_usage);
+        self.store.memory_usage() + quiet + sweeps
     }
 
-    /// Gives an event to the key that it is of.
+    /// Gives an event to the key that it is of, one rule after the other.
     #[inline]
     #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
     pub(super) fn take<S: Sink<E> + ?Sized>(
@@ -102,83 +103,202 @@ impl<E: Event> Running<E> {
         books: &mut Books<E>,
         sink: &mut S,
     ) {
-        let Running { info, matcher, store, voice, .. } = self;
-        let schema = &*info.schema;
-        let dropped;
-        let (slot, place) = if let Some((slot, place)) = visit.place(keys, index) {
-            let (key, _, Held { state, .. }) = keys.at_mut(slot, place);
-            let before = state.run_count();
-            let mut tell = |outcome: Outcome<'_, E>| {
-                voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
-            };
-            dropped = matcher.push(store, state, event, seq, &mut tell);
-            count(&mut books.stats, before, state.run_count());
-            (slot, place)
-        } else if !matcher.can_start(event) {
-            return;
+        let (place, idle) = if let Some((slot, place)) = visit.place(keys, index) {
+            let at = keys.at_mut(slot, place);
+            (place, self.go_on(index, at, event, seq, timers, books, sink))
+        } else if let Some((state, dropped)) = self.begin(&visit.key, event, seq, books, sink) {
+            let (slot, place) = visit.add(keys, index, state);
+            let at = keys.at_mut(slot, place);
+            (place, self.settle(index, at, dropped, event, timers, books, sink))
         } else {
-            // Most events start nothing, and then the key need not be remembered.
-            let mut state = KeyState::default();
-            let mut owned = None;
-            let mut tell = |outcome: Outcome<'_, E>| {
-                let key = owned.get_or_insert_with(|| visit.key.to_key());
-                voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
-            };
-            dropped = matcher.push(store, &mut state, event, seq, &mut tell);
-            if state.is_idle() {
-                return;
-            }
-            count(&mut books.stats, 0, state.run_count());
-            books.stats.keys += 1;
-            visit.add(keys, index, state)
+            return;
         };
-        if dropped > 0 {
-            books.stats.overflowed += 1;
-            books.stand_at_event(sink);
-            sink.overflowed(Overflow::Partials { rule: &info.rule, dropped });
-            let limits = matcher.limits();
-            if limits.policy == LimitPolicy::Fail {
-                let (rule, key) = (info.rule.name.clone(), keys.slot(slot).key.to_vec());
-                let key = info.rule.key.iter().map(|part| part.name.clone()).zip(key).collect();
-                let (limit, at) = (limits.partial_matches_per_key, event.time());
-                let failure = LimitFailure { rule, key, limit, at };
-                books.failure = Some(PushError(Failure::Limit(Arc::new(failure))));
-            }
-        }
-        let mut idle = self.settle(index, keys, (slot, place), timers, &mut books.stats);
-        self.account(&mut books.stats);
-        if books.hold_too_much() {
-            self.overflow(keys.at_mut(slot, place).2, books, sink);
-            idle = true;
-        }
         if idle {
             // A slot has fewer places than there are rules.
             visit.idle.push(u32::try_from(place).unwrap_or(u32::MAX));
         }
     }
 
-    /// Makes sure that a timer waits for the next deadline of what is held at a place of a slot.
-    /// Says if that is nothing any more: then the slot is to be made tidy.
+    /// Gives an event to the key that it is of, where no other rule wants it.
     #[inline]
-    pub(super) fn settle(
-        &self,
+    #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
+    pub(super) fn take_alone<S: Sink<E> + ?Sized>(
+        &mut self,
         index: u32,
         keys: &mut Partition,
-        (slot, place): (u32, usize),
+        key: &KeyRef<'_>,
+        event: &E,
+        seq: u64,
+        timers: &mut Timers,
+        books: &mut Books<E>,
+        sink: &mut S,
+    ) {
+        let slot = keys.find(key);
+        if let Some(slot) = slot
+            && let Some(place) = keys.place(slot, index)
+        {
+            let at = keys.at_mut(slot, place);
+            if self.go_on(index, at, event, seq, timers, books, sink) {
+                keys.drop_at(slot, place);
+            }
+        } else if let Some((state, dropped)) = self.begin(key, event, seq, books, sink) {
+            let slot = match slot {
+                Some(slot) => {
+                    keys.add(slot, index, state);
+                    keys.tidy(slot);
+                    slot
+                }
+                None => keys.insert(key, index, state),
+            };
+            let Some(place) = keys.place(slot, index) else { return };
+            let at = keys.at_mut(slot, place);
+            if self.settle(index, at, dropped, event, timers, books, sink) {
+                keys.drop_at(slot, place);
+            }
+        }
+    }
+
+    /// Gives an event to a key for which the rule holds something. Says if that is nothing any more.
+    #[inline]
+    #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
+    fn go_on<S: Sink<E> + ?Sized>(
+        &mut self,
+        index: u32,
+        at: At<'_>,
+        event: &E,
+        seq: u64,
+        timers: &mut Timers,
+        books: &mut Books<E>,
+        sink: &mut S,
+    ) -> bool {
+        let Running { info, matcher, store, voice, .. } = self;
+        let schema = &*info.schema;
+        let (key, state) = (at.key, &mut at.held.state);
+        let before = state.run_count();
+        let mut tell = |outcome: Outcome<'_, E>| {
+            voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
+        };
+        let dropped = matcher.push(store, state, event, seq, &mut tell);
+        count(&mut books.stats, before, state.run_count());
+        self.settle(index, at, dropped, event, timers, books, sink)
+    }
+
+    /// Gives an event to a key for which the rule holds nothing. Gives what it holds after it, if that
+    /// is anything, and how many partial matches were dropped.
+    #[inline]
+    fn begin<S: Sink<E> + ?Sized>(
+        &mut self,
+        key: &KeyRef<'_>,
+        event: &E,
+        seq: u64,
+        books: &mut Books<E>,
+        sink: &mut S,
+    ) -> Option<(KeyState, usize)> {
+        let Running { info, matcher, store, voice, .. } = self;
+        if !matcher.can_start(event) {
+            return None;
+        }
+        let schema = &*info.schema;
+        // Most events start nothing, and then the key need not be remembered.
+        let mut state = KeyState::default();
+        let mut owned = None;
+        let mut tell = |outcome: Outcome<'_, E>| {
+            let key = owned.get_or_insert_with(|| key.to_key());
+            voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
+        };
+        let dropped = matcher.push(store, &mut state, event, seq, &mut tell);
+        if state.is_idle() {
+            return None;
+        }
+        count(&mut books.stats, 0, state.run_count());
+        books.stats.keys += 1;
+        Some((state, dropped))
+    }
+
+    /// Sees to the limits, and that there will be a look at what is held when its time is over.
+    /// Says if nothing is held any more: then the place is to be dropped.
+    ///
+    /// `dropped` are the partial matches that gave way to the limit when the `event` came.
+    #[inline]
+    #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
+    fn settle<S: Sink<E> + ?Sized>(
+        &mut self,
+        index: u32,
+        at: At<'_>,
+        dropped: usize,
+        event: &E,
+        timers: &mut Timers,
+        books: &mut Books<E>,
+        sink: &mut S,
+    ) -> bool {
+        if dropped > 0 {
+            self.dropped(at.key, dropped, event, books, sink);
+        }
+        let At { slot, generation, held, .. } = at;
+        if self.arm(index, (slot, generation), held, timers, &mut books.stats) {
+            self.account(&mut books.stats);
+            return true;
+        }
+        self.account(&mut books.stats);
+        if books.hold_too_much() {
+            self.overflow(held, books, sink);
+            return true;
+        }
+        false
+    }
+
+    /// Tells that partial matches of a key gave way to the rule's limit.
+    #[cold]
+    fn dropped<S: Sink<E> + ?Sized>(
+        &self,
+        key: &[Value],
+        dropped: usize,
+        event: &E,
+        books: &mut Books<E>,
+        sink: &mut S,
+    ) {
+        let Running { info, matcher, .. } = self;
+        books.stats.overflowed += 1;
+        books.stand_at_event(sink);
+        sink.overflowed(Overflow::Partials { rule: &info.rule, dropped });
+        let limits = matcher.limits();
+        if limits.policy == LimitPolicy::Fail {
+            let names = info.rule.key.iter().map(|part| part.name.clone());
+            let key = names.zip(key.iter().cloned()).collect();
+            let (rule, limit) = (info.rule.name.clone(), limits.partial_matches_per_key);
+            let failure = LimitFailure { rule, key, limit, at: event.time() };
+            books.failure = Some(PushError(Failure::Limit(Arc::new(failure))));
+        }
+    }
+
+    /// Makes sure that there will be a look at what is held for a key when its time is over. Says if
+    /// that is nothing any more: then the place is to be dropped.
+    #[inline]
+    pub(super) fn arm(
+        &mut self,
+        index: u32,
+        (slot, generation): (u32, u32),
+        held: &mut Held,
         timers: &mut Timers,
         stats: &mut Stats,
     ) -> bool {
-        let (_, generation, held) = keys.at_mut(slot, place);
         if held.state.is_idle() {
             stats.keys -= 1;
             return true;
         }
-        if let Some(deadline) = self.matcher.deadline(&held.state) {
-            let at = deadline.plus_millis(self.slack);
-            if at < held.armed {
-                held.armed = at;
-                timers.add(Timer { at, rule: index, slot, generation });
+        if self.sweeps.is_some() {
+            if held.armed == Timestamp::MAX
+                && let Some(last) = self.matcher.last_deadline(&self.store, &held.state)
+            {
+                self.note(index, (slot, generation), held, last, timers);
             }
+            return false;
+        }
+        if let Some(deadline) = self.matcher.deadline(&held.state)
+            && deadline < held.armed
+        {
+            held.armed = deadline;
+            timers.add(Timer { at: deadline, rule: index, slot, generation });
         }
         false
     }
@@ -186,7 +306,7 @@ impl<E: Event> Running<E> {
     /// Sets the timer again that was set for what is held at a place of a slot, before it was kept
     /// elsewhere.
     pub(super) fn set_again(
-        &self,
+        &mut self,
         index: u32,
         keys: &mut Partition,
         (slot, place): (u32, usize),
@@ -194,12 +314,20 @@ impl<E: Event> Running<E> {
         timers: &mut Timers,
         stats: &mut Stats,
     ) {
-        let (_, generation, held) = keys.at_mut(slot, place);
+        let At { generation, held, .. } = keys.at_mut(slot, place);
         held.armed = armed;
         if armed < Timestamp::MAX {
-            timers.add(Timer { at: armed, rule: index, slot, generation });
+            match &mut self.sweeps {
+                None => timers.add(Timer { at: armed, rule: index, slot, generation }),
+                Some(sweeps) => {
+                    timers.note(1);
+                    if sweeps.add(armed, (slot, generation)) {
+                        timers.add(Timer::of_sweep(armed, index));
+                    }
+                }
+            }
         }
-        self.settle(index, keys, (slot, place), timers, stats);
+        self.arm(index, (slot, generation), held, timers, stats);
     }
 
     /// Keeps the engine's count of bytes.
@@ -209,6 +337,82 @@ impl<E: Event> Running<E> {
         stats.captured_bytes =
             stats.captured_bytes.wrapping_add(bytes.wrapping_sub(self.accounted));
         self.accounted = bytes;
+    }
+
+    /// Notes that a key is to be looked at after its last deadline.
+    fn note(
+        &mut self,
+        index: u32,
+        noted: (u32, u32),
+        held: &mut Held,
+        last: Timestamp,
+        timers: &mut Timers,
+    ) {
+        let Some(sweeps) = &mut self.sweeps else { return };
+        let at = sweeps.after(last);
+        // The end of time is seen to by itself.
+        if at < Timestamp::MAX {
+            held.armed = at;
+            timers.note(1);
+            if sweeps.add(at, noted) {
+                timers.add(Timer::of_sweep(at, index));
+            }
+        }
+    }
+
+    /// Drops what has run out of time without a word, of the keys that were noted for `now`.
+    pub(super) fn sweep(
+        &mut self,
+        index: u32,
+        keys: &mut Partition,
+        now: Timestamp,
+        timers: &mut Timers,
+        stats: &mut Stats,
+    ) {
+        let Some(sweeps) = &mut self.sweeps else { return };
+        let noted = sweeps.take(now);
+        timers.forget(noted.len());
+        for &(slot, generation) in &noted {
+            let Some(place) = keys.living(slot, generation).and_then(|_| keys.place(slot, index))
+            else {
+                continue;
+            };
+            if keys.slot(slot).held()[place].armed != now {
+                continue;
+            }
+            let held = keys.at_mut(slot, place).held;
+            held.armed = Timestamp::MAX;
+            match self.matcher.last_deadline(&self.store, &held.state) {
+                Some(last) if last > now => {
+                    self.note(index, (slot, generation), held, last, timers);
+                }
+                Some(_) => {
+                    let before = held.state.run_count();
+                    self.matcher.advance(&mut self.store, &mut held.state, now, &mut |_| {});
+                    count(stats, before, held.state.run_count());
+                    if held.state.is_idle() {
+                        stats.keys -= 1;
+                        keys.drop_at(slot, place);
+                    }
+                }
+                None => {}
+            }
+        }
+        if let Some(sweeps) = &mut self.sweeps {
+            sweeps.give_back(noted);
+        }
+        self.account(stats);
+    }
+
+    /// Throws away notes of keys that are gone. Says how many are left.
+    pub(super) fn prune(&mut self, index: u32, keys: &Partition) -> usize {
+        let Some(sweeps) = &mut self.sweeps else { return 0 };
+        sweeps.retain(|at, (slot, generation)| {
+            let is_alive = keys.living(slot, generation).is_some();
+            let held = is_alive.then(|| keys.held(slot, index)).flatten();
+            held.is_some_and(|held| held.armed == at)
+        });
+        sweeps.len()
     }
 
     /// Drops the partial matches of the key that made them too many, or too large.
@@ -251,7 +455,7 @@ impl<E: Event> Running<E> {
         let Running { info, matcher, store, voice, .. } = self;
         let schema = &*info.schema;
         if let [(slot, place)] = *places {
-            let (key, _, Held { state, .. }) = keys.at_mut(slot, place);
+            let At { key, held: Held { state, .. }, .. } = keys.at_mut(slot, place);
             let before = state.run_count();
             move_on(matcher, store, state, now, &mut |outcome| {
                 voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
@@ -263,7 +467,7 @@ impl<E: Event> Running<E> {
         // Keys are independent, but what they tell at one moment has one order.
         let mut held = Vec::new();
         for &(slot, place) in places {
-            let (.., Held { state, .. }) = keys.at_mut(slot, place);
+            let Held { state, .. } = keys.at_mut(slot, place).held;
             let before = state.run_count();
             move_on(matcher, store, state, now, &mut |outcome| {
                 let order = (outcome.kind() == OutcomeKind::Match, outcome.start_seq());

@@ -23,6 +23,20 @@ pub(crate) struct Timer {
     pub(crate) generation: u32,
 }
 
+impl Timer {
+    /// In the place of a slot.
+    pub(super) const SWEEP: u32 = u32::MAX;
+
+    /// A timer for the [sweep](super::sweeps) of a rule.
+    pub(super) fn of_sweep(at: Timestamp, rule: u32) -> Timer {
+        Timer { at, rule, slot: Timer::SWEEP, generation: 0 }
+    }
+
+    pub(super) fn is_of_sweep(&self) -> bool {
+        self.slot == Timer::SWEEP
+    }
+}
+
 /// A queue of timers by time.
 #[derive(Debug)]
 pub(crate) struct Timers {
@@ -33,6 +47,8 @@ pub(crate) struct Timers {
     /// The least time of all, `MAX` where there is none.
     next: Timestamp,
     len: usize,
+    /// How many keys are waited for: by a timer of their own, or noted for the sweep of a rule.
+    keys: usize,
 }
 
 impl Timers {
@@ -43,7 +59,25 @@ impl Timers {
             heap: BinaryHeap::new(),
             next: Timestamp::MAX,
             len: 0,
+            keys: 0,
         }
+    }
+
+    /// How many keys are waited for, of which some may be gone.
+    #[inline]
+    pub(crate) fn keys(&self) -> usize {
+        self.keys
+    }
+
+    /// Counts keys that are noted for sweeps.
+    #[inline]
+    pub(super) fn note(&mut self, keys: usize) {
+        self.keys += keys;
+    }
+
+    /// Counts keys that sweeps have looked at.
+    pub(super) fn forget(&mut self, keys: usize) {
+        self.keys = self.keys.saturating_sub(keys);
     }
 
     /// The time of the next timer, `MAX` if there is none.
@@ -58,6 +92,7 @@ impl Timers {
 
     pub(crate) fn add(&mut self, timer: Timer) {
         self.len += 1;
+        self.keys += usize::from(!timer.is_of_sweep());
         self.next = self.next.min(timer.at);
         for (index, lane) in self.lanes.iter_mut().enumerate() {
             if lane.back().is_none_or(|last| last.at <= timer.at) {
@@ -94,6 +129,7 @@ impl Timers {
             self.heap.pop();
         }
         self.len -= due.len();
+        self.keys -= due.iter().filter(|timer| !timer.is_of_sweep()).count();
         self.next = next;
         due.sort_unstable();
         // A key whose deadline was moved forward and back has asked for one moment twice.
@@ -101,13 +137,16 @@ impl Timers {
         at
     }
 
-    /// Throws away the timers that `wanted` refuses.
+    /// Throws away the timers that `wanted` refuses. What is noted for sweeps is to be counted anew.
     pub(crate) fn retain(&mut self, mut wanted: impl FnMut(&Timer) -> bool) {
         for lane in &mut self.lanes {
             lane.retain(&mut wanted);
         }
         self.heap.retain(|Reverse(timer)| wanted(timer));
         self.len = self.lanes.iter().map(VecDeque::len).sum::<usize>() + self.heap.len();
+        let timers =
+            self.lanes.iter().flatten().chain(self.heap.iter().map(|Reverse(timer)| timer));
+        self.keys = timers.filter(|timer| !timer.is_of_sweep()).count();
         let firsts = self.lanes.iter().filter_map(|lane| lane.front().map(|timer| timer.at));
         let first = firsts.chain(self.heap.peek().map(|Reverse(timer)| timer.at)).min();
         self.next = first.unwrap_or(Timestamp::MAX);

@@ -191,7 +191,7 @@ impl<E: Event> Engine<E> {
         keys.brought_back(slot);
         cold.touch(group, slot);
         for (place, (rule, at)) in armed.into_iter().enumerate() {
-            let running = &rules[rule as usize];
+            let running = &mut rules[rule as usize];
             running.set_again(rule, keys, (slot, place), at, timers, &mut books.stats);
         }
         Ok(())
