@@ -43,6 +43,12 @@ pub(super) struct Rest {
     pub(super) broken: Option<i64>,
 }
 
+impl Rest {
+    fn is_idle(&self) -> bool {
+        self.completed.is_empty() && self.broken.is_none()
+    }
+}
+
 impl KeyState {
     #[inline]
     pub(super) fn runs(&self) -> &[Run] {
@@ -86,6 +92,7 @@ impl KeyState {
         }
     }
 
+    #[inline]
     pub(super) fn completed(&self) -> &[Completed] {
         self.rest.as_ref().map_or(&[], |rest| &rest.completed)
     }
@@ -99,6 +106,7 @@ impl KeyState {
         self.rest.as_mut().map(|rest| std::mem::take(&mut rest.completed)).unwrap_or_default()
     }
 
+    #[inline]
     pub(super) fn broken(&self) -> Option<i64> {
         self.rest.as_ref()?.broken
     }
@@ -112,7 +120,11 @@ impl KeyState {
     /// Whether nothing is open: the host may drop the state.
     #[inline]
     pub fn is_idle(&self) -> bool {
-        self.run_count() == 0 && self.broken().is_none()
+        let is_empty = match &self.open {
+            Open::Runs(runs) => runs.is_empty(),
+            Open::Window(window) => window.is_empty(),
+        };
+        is_empty && self.rest.as_ref().is_none_or(|rest| rest.is_idle())
     }
 
     /// How many partial matches are open. One that waits in several places counts for each.

@@ -229,7 +229,7 @@ pub(super) fn add_event<E: Event>(
 }
 
 /// The value of `field` in `event`; null where it has none.
-#[inline]
+#[inline(always)]
 pub(crate) fn field_of<'a, E: Event>(event: &'a E, field: &FieldRef) -> ValueRef<'a> {
     match field {
         FieldRef::Declared(id) => event.field(*id),

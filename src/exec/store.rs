@@ -166,7 +166,7 @@ impl<E> Chains<E> {
     }
 
     /// The same with an event that no other node shares.
-    #[inline]
+    #[inline(always)]
     pub(super) fn extend_with(&mut self, event: E, seq: u64, previous: u32, stage: StageId) -> u32
     where
         E: Event,
@@ -176,7 +176,7 @@ impl<E> Chains<E> {
         self.add(Kept::Here(event, seq), previous, stage, 0)
     }
 
-    #[inline]
+    #[inline(always)]
     fn add(&mut self, event: Kept<E>, previous: u32, stage: StageId, starts: Starts) -> u32 {
         let depth = match previous {
             NIL => 1,
@@ -192,6 +192,7 @@ impl<E> Chains<E> {
     }
 
     /// Gives up one reference to `node`, and everything that nothing refers to any more.
+    #[inline]
     pub(super) fn release(&mut self, node: u32)
     where
         E: Event,
@@ -220,6 +221,7 @@ impl<E> Chains<E> {
         }
     }
 
+    #[inline]
     pub(super) fn node(&self, node: u32) -> &Node<E> {
         self.nodes.get(node)
     }
@@ -388,11 +390,13 @@ impl Extras {
     }
 
     /// Whether runs have rows at all.
+    #[inline]
     fn is_used(&self) -> bool {
         self.registers + self.clocks > 0
     }
 
     /// A row with nothing set, or [`NIL`] where runs have none.
+    #[inline]
     pub(super) fn create(&mut self) -> u32 {
         if !self.is_used() {
             return NIL;
@@ -424,6 +428,7 @@ impl Extras {
         copy
     }
 
+    #[inline]
     pub(super) fn release(&mut self, row: u32) {
         if row == NIL {
             return;
@@ -439,16 +444,19 @@ impl Extras {
         self.free.push(row);
     }
 
+    #[inline]
     fn cell(&self, row: u32, register: usize) -> usize {
         row as usize * self.registers + register
     }
 
+    #[inline]
     pub(super) fn value(&self, row: u32, register: usize) -> &Value {
         const NULL: &Value = &Value::Null;
         if row == NIL { NULL } else { &self.cells[self.cell(row, register)].value }
     }
 
     /// Whether no captured event has changed the register.
+    #[inline]
     pub(super) fn is_untouched(&self, row: u32, register: usize) -> bool {
         row == NIL || matches!(self.cells[self.cell(row, register)].state, RegisterState::Unset)
     }
@@ -459,6 +467,7 @@ impl Extras {
         (value, state)
     }
 
+    #[inline]
     pub(super) fn change(
         &mut self,
         row: u32,
@@ -479,6 +488,7 @@ impl Extras {
     }
 
     /// The clocks of a row; none where runs have no rows.
+    #[inline]
     pub(super) fn times(&self, row: u32) -> &[i64] {
         if row == NIL {
             return &[];
@@ -487,10 +497,12 @@ impl Extras {
     }
 
     /// One clock of a row.
+    #[inline]
     pub(super) fn time(&self, row: u32, clock: u32) -> i64 {
         self.times(row).get(clock as usize).copied().unwrap_or(UNSET)
     }
 
+    #[inline]
     pub(super) fn times_mut(&mut self, row: u32) -> &mut [i64] {
         if row == NIL {
             return &mut [];

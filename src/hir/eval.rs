@@ -291,7 +291,7 @@ impl Relation {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn holds(self, a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
         match (a, b) {
             (ValueRef::Int(a), ValueRef::Int(b)) => self.of_ordered(a, b),
@@ -313,7 +313,7 @@ impl Relation {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn of_ordered<T: Copy + PartialOrd>(self, a: T, b: T) -> bool {
         match self {
             Relation::Eq => a == b,

@@ -57,18 +57,18 @@ impl Decisions {
     }
 
     /// The tree for what waits in `state`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of(&self, state: StateId, column: usize) -> &Decision {
         &self.nodes[self.roots[state.index() * self.width + column] as usize]
     }
 
     /// The tree for a partial match that begins with the event.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of_start(&self, column: usize) -> &Decision {
         &self.nodes[self.roots[self.roots.len() - self.width + column] as usize]
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn node(&self, node: u32) -> &Decision {
         &self.nodes[node as usize]
     }

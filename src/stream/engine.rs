@@ -198,9 +198,20 @@ impl<E: Event> Engine<E> {
             }
             return self.so_far();
         }
+        self.put_in_order(event, named, lent, sink)
+    }
+
+    /// Takes an event that may have to wait for others.
+    fn put_in_order<S: Sink<E> + ?Sized>(
+        &mut self,
+        event: &E,
+        named: bool,
+        lent: &mut Lent<'_, E>,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
         if named {
             self.buffer_bytes += bytes_of(event);
-            self.buffer.add(time, event.clone());
+            self.buffer.add(event.time(), event.clone());
         }
         self.follow(lent, sink);
         while !self.has_room(self.buffer.len(), self.buffer_bytes)

@@ -90,7 +90,7 @@ impl Default for KeyHasher {
 }
 
 impl KeyHasher {
-    #[inline]
+    #[inline(always)]
     fn one(&self, value: ValueRef<'_>) -> u32 {
         match value {
             ValueRef::Int(number) => {
@@ -134,7 +134,7 @@ enum Values<'a> {
 
 impl<'a> KeyRef<'a> {
     /// Reads an event's key. `None` where a part of it is null.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read<E: Event>(
         event: &'a E,
         fields: &[FieldRef],
@@ -203,7 +203,7 @@ impl<'a> KeyRef<'a> {
         self.hash
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_key(&self, key: &Key) -> bool {
         match (key, &self.values) {
             (Key::One(Value::Int(key)), Values::One(ValueRef::Int(value))) => value == key,
@@ -485,7 +485,7 @@ impl Partition {
     }
 
     /// What stands at this place in a slot.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn at_mut(&mut self, slot: u32, place: usize) -> At<'_> {
         if let Some(changes) = &mut self.changes {
             changes.touch(slot);

@@ -120,7 +120,7 @@ impl<E: Event> Running<E> {
     }
 
     /// Gives an event to the key that it is of, where no other rule wants it.
-    #[inline]
+    #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
     pub(super) fn take_alone<S: Sink<E> + ?Sized>(
         &mut self,
@@ -159,7 +159,7 @@ impl<E: Event> Running<E> {
     }
 
     /// Gives an event to a key for which the rule holds something. Says if that is nothing any more.
-    #[inline]
+    #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
     fn go_on<S: Sink<E> + ?Sized>(
         &mut self,
@@ -185,7 +185,7 @@ impl<E: Event> Running<E> {
 
     /// Gives an event to a key for which the rule holds nothing. Gives what it holds after it, if that
     /// is anything, and how many partial matches were dropped.
-    #[inline]
+    #[inline(always)]
     fn begin<S: Sink<E> + ?Sized>(
         &mut self,
         key: &KeyRef<'_>,
@@ -219,7 +219,7 @@ impl<E: Event> Running<E> {
     /// Says if nothing is held any more: then the place is to be dropped.
     ///
     /// `dropped` are the partial matches that gave way to the limit when the `event` came.
-    #[inline]
+    #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
     fn settle<S: Sink<E> + ?Sized>(
         &mut self,
@@ -273,7 +273,7 @@ impl<E: Event> Running<E> {
 
     /// Makes sure that there will be a look at what is held for a key when its time is over. Says if
     /// that is nothing any more: then the place is to be dropped.
-    #[inline]
+    #[inline(always)]
     pub(super) fn arm(
         &mut self,
         index: u32,

@@ -51,7 +51,7 @@ impl<E: Event> Step<'_, E> {
         matches!(condition.test, Test::True) || self.test(id, run, event_epoch)
     }
 
-    #[inline]
+    #[inline(always)]
     fn compares(&self, comparison: &Comparison, run: &Run) -> bool {
         let field = self.event.field(comparison.field);
         let other = match &comparison.with {
@@ -62,7 +62,7 @@ impl<E: Event> Step<'_, E> {
     }
 
     /// Whether a condition holds for an event of its type.
-    #[inline]
+    #[inline(always)]
     pub(super) fn test(&mut self, id: ConditionId, run: &Run, event_epoch: u64) -> bool {
         match &self.program.quick[id.index()] {
             Quick::One(comparison) => self.compares(comparison, run),
@@ -94,7 +94,7 @@ impl<E: Event> Step<'_, E> {
 }
 
 /// Changes a register for an event that was captured; `chains` counts what cannot be computed.
-#[inline]
+#[inline(always)]
 pub(in crate::exec) fn note<E: Event>(
     kind: &RegisterKind,
     value: &mut Value,
@@ -111,7 +111,12 @@ pub(in crate::exec) fn note<E: Event>(
         }
         RegisterKind::Last(field) => {
             *state = RegisterState::Set;
-            *value = field_of(event, field).to_value();
+            // Most are numbers, which take the place of numbers.
+            match (&mut *value, field_of(event, field)) {
+                (Value::Int(last), ValueRef::Int(new)) => *last = new,
+                (Value::Float(last), ValueRef::Float(new)) => *last = new,
+                (last, new) => *last = new.to_value(),
+            }
         }
         RegisterKind::Aggregate(aggregate) => add(aggregate, value, state, event, chains),
     }

@@ -239,6 +239,9 @@ impl<E: Event> Matcher<E> {
             step.run(key);
         }
         let overflow = step.overflow;
+        if store.scratch.completed.is_empty() && !self.program.waits() {
+            return overflow;
+        }
         if let [Completed { tail: Some(stage), .. }] = store.scratch.completed[..] {
             self.tell_at_once(store, key, (stage, seq, event), sink);
             return overflow;

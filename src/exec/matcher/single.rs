@@ -40,7 +40,7 @@ impl<E: Event> Step<'_, E> {
     }
 
     /// Moves a run, and says whether it is still there after it.
-    #[inline]
+    #[inline(always)]
     fn goes_on(&mut self, run: &mut Run, event_epoch: u64) -> bool {
         let tree = self.program.decisions.of(run.state, self.column);
         match self.decide(tree, run, event_epoch) {
@@ -53,7 +53,7 @@ impl<E: Event> Step<'_, E> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn moves(&mut self, edge: u32, run: &mut Run, event_epoch: u64) -> bool {
         let program = self.program;
         match program.edges[edge as usize].action {

@@ -79,7 +79,7 @@ impl<'a, E: Event> Step<'a, E> {
     }
 
     /// Sees to the limit and to matches that have to wait, and gives up the event.
-    #[inline]
+    #[inline(always)]
     pub(super) fn end(&mut self, key: &mut KeyState) {
         let limit = self.matcher.limits.partial_matches_per_key;
         if key.runs().len() > limit {
@@ -202,7 +202,7 @@ impl<'a, E: Event> Step<'a, E> {
     }
 
     /// Goes down a tree as far as it leads.
-    #[inline]
+    #[inline(always)]
     pub(super) fn decide(
         &mut self,
         tree: &'a Decision,
