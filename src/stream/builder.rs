@@ -177,7 +177,7 @@ impl<E: Event> Builder<E> {
     /// How many events are buffered at most until time has passed them; 10 million by default.
     /// Where one more comes, time is moved on to the oldest of them, as if a watermark had come: no
     /// event is lost, but what then comes from before is late. The sink is told each time. The same
-    /// number of events that rules made (`emit as`) wait at most; one more is dropped. More than four
+    /// number of events that rules made (`emit as`) wait at most; one more is dropped. More than two
     /// billion can't wait.
     #[must_use]
     pub fn limit_buffered(mut self, events: usize) -> Self {

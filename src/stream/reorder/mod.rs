@@ -14,15 +14,13 @@ use crate::util::slab::Slab;
 /// A buffer that gives events by time, and by arrival within one time.
 #[derive(Debug)]
 pub(crate) struct Reorder<E> {
-    wheel: Wheel<Held<E>>,
+    /// Places of events: in the slab here, or with [`LENT`] among those that are lent.
+    wheel: Wheel,
+    own: Slab<E>,
 }
 
-#[derive(Debug)]
-enum Held<E> {
-    Own(E),
-    /// The place of the event among those that are lent.
-    Lent(u32),
-}
+/// Marks the place of an event that is lent.
+const LENT: u32 = 1 << 31;
 
 /// Events that wait in a buffer and belong to someone else.
 #[derive(Debug)]
@@ -58,10 +56,10 @@ impl<E> Lent<'_, E> {
 
 impl<E> Reorder<E> {
     /// How many events can wait at once.
-    pub(crate) const MOST: usize = wheel::MOST;
+    pub(crate) const MOST: usize = LENT as usize - 1;
 
     pub(crate) fn new() -> Reorder<E> {
-        Reorder { wheel: Wheel::new() }
+        Reorder { wheel: Wheel::new(), own: Slab::default() }
     }
 
     #[inline]
@@ -71,7 +69,8 @@ impl<E> Reorder<E> {
 
     /// Adds an event. It has to be after what was asked for before.
     pub(crate) fn add(&mut self, time: Timestamp, event: E) {
-        self.wheel.add(time, Held::Own(event));
+        let place = self.own.insert(event);
+        self.wheel.add(time, place);
     }
 
     /// The same for an event that is lent. Until [`keep`](Reorder::keep) was called, all else needs
@@ -79,7 +78,7 @@ impl<E> Reorder<E> {
     #[inline]
     pub(crate) fn lend<'a>(&mut self, time: Timestamp, event: &'a E, lent: &mut Lent<'a, E>) {
         let place = lent.events.insert((event, 0));
-        lent.events.get_mut(place).1 = self.wheel.add(time, Held::Lent(place));
+        lent.events.get_mut(place).1 = self.wheel.add(time, place | LENT);
     }
 
     /// The time of the oldest event.
@@ -94,22 +93,22 @@ impl<E> Reorder<E> {
         to: Timestamp,
         lent: &mut Lent<'a, E>,
     ) -> Option<Due<'a, E>> {
-        Some(match self.wheel.take_until(to)? {
-            Held::Own(event) => Due::Own(event),
-            Held::Lent(place) => Due::Lent(lent.events.remove(place).0),
+        let place = self.wheel.take_until(to)?;
+        Some(match place & LENT {
+            0 => Due::Own(self.own.remove(place)),
+            _ => Due::Lent(lent.events.remove(place & !LENT).0),
         })
     }
 
     /// The events in the order in which they will be taken. Nothing is lent now.
     pub(crate) fn in_order(&self) -> Vec<&E> {
-        let held = self.wheel.in_order().into_iter();
-        held.filter_map(|held| if let Held::Own(event) = held { Some(event) } else { None })
-            .collect()
+        let places = self.wheel.in_order().into_iter();
+        places.filter_map(|place| self.own.try_get(place)).collect()
     }
 
     /// Heap bytes, without what the events own.
     pub(crate) fn memory_usage(&self) -> usize {
-        self.wheel.memory_usage()
+        self.wheel.memory_usage() + self.own.memory_usage()
     }
 }
 
@@ -117,9 +116,7 @@ impl<E: Clone> Reorder<E> {
     /// Gives the events that are lent back: what still waits is cloned.
     pub(crate) fn keep(&mut self, lent: &mut Lent<'_, E>) {
         for (event, place) in std::mem::take(&mut lent.events).values_mut() {
-            if let Some(held) = self.wheel.get_mut(*place) {
-                *held = Held::Own(E::clone(event));
-            }
+            self.wheel.replace(*place, self.own.insert(E::clone(event)));
         }
     }
 }

@@ -13,19 +13,16 @@ use crate::time::Timestamp;
 /// No place in a list.
 const NONE: u32 = u32::MAX;
 
-/// How many can wait at once.
-pub(super) const MOST: usize = NONE as usize;
-
 /// Bits of a time that one level tells apart.
 const BITS: u32 = 8;
 const SLOTS: usize = 1 << BITS;
 const LEVELS: usize = (u64::BITS / BITS) as usize;
 
-/// Gives what was added by time, and by arrival within one time.
+/// Gives numbers that were added by time, and by arrival within one time.
 ///
 /// What is added has to be after what [`take_until`](Wheel::take_until) was asked for before.
 #[derive(Debug)]
-pub(super) struct Wheel<T> {
+pub(super) struct Wheel {
     /// All levels, or none before the first thing.
     levels: Vec<Level>,
     /// A bit for each level that holds something.
@@ -34,7 +31,7 @@ pub(super) struct Wheel<T> {
     base: u64,
     /// Nothing is before this.
     next: u64,
-    nodes: Vec<Node<T>>,
+    nodes: Vec<Node>,
     /// The first of the nodes that hold nothing.
     free: u32,
     len: usize,
@@ -52,9 +49,9 @@ struct Level {
 }
 
 /// A thing in the queue of a slot, or a place for one in the list of those that are free.
-#[derive(Debug)]
-struct Node<T> {
-    value: Option<T>,
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    value: u32,
     time: u64,
     next: u32,
 }
@@ -65,8 +62,8 @@ fn rank(time: Timestamp) -> u64 {
     time.as_millis().cast_unsigned() ^ 1 << 63
 }
 
-impl<T> Wheel<T> {
-    pub(super) fn new() -> Wheel<T> {
+impl Wheel {
+    pub(super) fn new() -> Wheel {
         Wheel {
             levels: Vec::new(),
             occupied: 0,
@@ -86,17 +83,17 @@ impl<T> Wheel<T> {
 
     /// Adds something and says where it is until it is taken.
     #[inline]
-    pub(super) fn add(&mut self, time: Timestamp, value: T) -> u32 {
+    pub(super) fn add(&mut self, time: Timestamp, value: u32) -> u32 {
         // One from before what was taken comes next.
         let time = rank(time).max(self.base);
-        let node = Node { value: Some(value), time, next: NONE };
+        let node = Node { value, time, next: NONE };
         let index = self.free;
         let index = if let Some(place) = self.nodes.get_mut(index as usize) {
             self.free = place.next;
             *place = node;
             index
         } else {
-            let index = u32::try_from(self.nodes.len()).expect("no more than `MOST` wait");
+            let index = u32::try_from(self.nodes.len()).expect("fewer than 2^32 wait");
             self.nodes.push(node);
             index
         };
@@ -109,19 +106,19 @@ impl<T> Wheel<T> {
         index
     }
 
-    /// What was added at a place, if it is still there.
-    pub(super) fn get_mut(&mut self, place: u32) -> Option<&mut T> {
-        self.nodes.get_mut(place as usize)?.value.as_mut()
+    /// Puts another value in the place of one that was not taken yet.
+    pub(super) fn replace(&mut self, place: u32, value: u32) {
+        self.nodes[place as usize].value = value;
     }
 
     /// Takes the oldest out if it is not after `to`.
     #[inline]
-    pub(super) fn take_until(&mut self, to: Timestamp) -> Option<T> {
+    pub(super) fn take_until(&mut self, to: Timestamp) -> Option<u32> {
         let to = rank(to);
         if to < self.next { None } else { self.look(to) }
     }
 
-    fn look(&mut self, to: u64) -> Option<T> {
+    fn look(&mut self, to: u64) -> Option<u32> {
         loop {
             let Some((level, slot)) = self.first_slot() else {
                 self.next = u64::MAX;
@@ -148,20 +145,20 @@ impl<T> Wheel<T> {
     }
 
     /// All, in the order in which they will be taken.
-    pub(super) fn in_order(&self) -> Vec<&T> {
-        let mut nodes = Vec::with_capacity(self.len);
+    pub(super) fn in_order(&self) -> Vec<u32> {
+        let mut nodes: Vec<&Node> = Vec::with_capacity(self.len);
         for (index, level) in self.levels.iter().enumerate() {
             let slots = (0..SLOTS).filter(|slot| level.holds(*slot));
             nodes.extend(slots.flat_map(|slot| self.queue(index, slot)));
         }
         // What has one time is in one queue, by arrival.
         nodes.sort_by_key(|node| node.time);
-        nodes.into_iter().filter_map(|node| node.value.as_ref()).collect()
+        nodes.into_iter().map(|node| node.value).collect()
     }
 
-    /// Heap bytes, without what the values own.
+    /// Heap bytes.
     pub(super) fn memory_usage(&self) -> usize {
-        self.levels.capacity() * size_of::<Level>() + self.nodes.capacity() * size_of::<Node<T>>()
+        self.levels.capacity() * size_of::<Level>() + self.nodes.capacity() * size_of::<Node>()
     }
 
     /// Puts a node at the end of the queue that its time belongs to.
@@ -205,7 +202,7 @@ impl<T> Wheel<T> {
 
     /// Takes the first of a slot of the lowest level out.
     #[inline]
-    fn pop(&mut self, slot: usize) -> Option<T> {
+    fn pop(&mut self, slot: usize) -> Option<u32> {
         let (first, last) = &mut self.levels[0].slots[slot];
         let index = *first;
         let node = &mut self.nodes[index as usize];
@@ -218,7 +215,7 @@ impl<T> Wheel<T> {
         node.next = self.free;
         self.free = index;
         self.len -= 1;
-        node.value.take()
+        Some(node.value)
     }
 
     /// Puts what a slot holds to the levels below, now that `base` is its start.
@@ -247,7 +244,7 @@ impl<T> Wheel<T> {
     }
 
     /// What a slot that holds something holds, by arrival.
-    fn queue(&self, level: usize, slot: usize) -> impl Iterator<Item = &Node<T>> {
+    fn queue(&self, level: usize, slot: usize) -> impl Iterator<Item = &Node> {
         let (first, last) = self.levels[level].slots[slot];
         let nodes = std::iter::successors(Some(first), move |index| {
             (*index != last).then(|| self.nodes[*index as usize].next)
@@ -282,21 +279,21 @@ mod tests {
         Timestamp::from_millis(millis)
     }
 
-    fn take<T>(buffer: &mut Wheel<T>, to: Timestamp) -> Vec<T> {
+    fn take(buffer: &mut Wheel, to: Timestamp) -> Vec<u32> {
         std::iter::from_fn(|| buffer.take_until(to)).collect()
     }
 
     #[test]
     fn events_come_by_time_and_ties_by_arrival() {
         let mut buffer = Wheel::new();
-        for (time, name) in [(3, 'a'), (1, 'b'), (3, 'c'), (2, 'd'), (1, 'e')] {
+        for (time, name) in [(3, 1), (1, 2), (3, 3), (2, 4), (1, 5)] {
             buffer.add(at(time), name);
         }
         assert_eq!(buffer.first(), Some(at(1)));
         assert_eq!(take(&mut buffer, at(0)), []);
-        assert_eq!(take(&mut buffer, at(2)), ['b', 'e', 'd']);
+        assert_eq!(take(&mut buffer, at(2)), [2, 5, 4]);
         assert_eq!(buffer.first(), Some(at(3)));
-        assert_eq!(take(&mut buffer, at(9)), ['a', 'c']);
+        assert_eq!(take(&mut buffer, at(9)), [1, 3]);
         assert_eq!((buffer.len(), buffer.first()), (0, None));
     }
 
@@ -305,13 +302,13 @@ mod tests {
         let edges =
             [i64::MIN, i64::MIN + 1, -1, 0, 1, 255, 256, 65_535, 65_536, i64::MAX - 1, i64::MAX];
         let mut buffer = Wheel::new();
-        for time in edges.into_iter().rev() {
-            buffer.add(at(time), time);
+        for (number, time) in (0..11).zip(edges).rev() {
+            buffer.add(at(time), number);
         }
-        assert!(buffer.in_order().into_iter().eq(&edges));
-        for time in edges {
+        assert!(buffer.in_order().into_iter().eq(0..11));
+        for (number, time) in (0..).zip(edges) {
             assert_eq!(buffer.first(), Some(at(time)));
-            assert_eq!(take(&mut buffer, at(time)), [time]);
+            assert_eq!(take(&mut buffer, at(time)), [number]);
         }
         assert_eq!(take(&mut buffer, Timestamp::MAX), []);
     }
@@ -319,20 +316,20 @@ mod tests {
     #[test]
     fn an_event_from_before_what_was_taken_comes_next() {
         let mut buffer = Wheel::new();
-        buffer.add(at(1000), 'a');
-        buffer.add(at(2000), 'c');
-        assert_eq!(take(&mut buffer, at(1000)), ['a']);
-        buffer.add(at(10), 'b');
-        assert_eq!(take(&mut buffer, at(1500)), ['b']);
-        assert_eq!(take(&mut buffer, at(2000)), ['c']);
+        buffer.add(at(1000), 1);
+        buffer.add(at(2000), 3);
+        assert_eq!(take(&mut buffer, at(1000)), [1]);
+        buffer.add(at(10), 2);
+        assert_eq!(take(&mut buffer, at(1500)), [2]);
+        assert_eq!(take(&mut buffer, at(2000)), [3]);
     }
 
     /// What is found by looking at everything each time.
     #[derive(Default)]
-    struct Sorted(Vec<(i64, usize)>);
+    struct Sorted(Vec<(i64, u32)>);
 
     impl Sorted {
-        fn take_until(&mut self, to: i64) -> Vec<usize> {
+        fn take_until(&mut self, to: i64) -> Vec<u32> {
             self.0.sort_unstable();
             let split = self.0.partition_point(|(time, _)| *time <= to);
             self.0.drain(..split).map(|(_, arrival)| arrival).collect()
@@ -344,7 +341,7 @@ mod tests {
     fn same_as_sorted(start: i64, bound: i64, events: &[(i64, i64)]) -> Result<(), TestCaseError> {
         let (mut buffer, mut sorted) = (Wheel::new(), Sorted::default());
         let (mut newest, mut taken) = (start, i64::MIN);
-        for (arrival, &(step, lateness)) in events.iter().enumerate() {
+        for (arrival, &(step, lateness)) in (0..).zip(events) {
             newest = newest.saturating_add(step);
             let time = newest.saturating_sub(lateness);
             if time > taken {
@@ -356,8 +353,8 @@ mod tests {
             }
             prop_assert_eq!(take(&mut buffer, at(taken)), sorted.take_until(taken));
             prop_assert_eq!(buffer.len(), sorted.0.len());
-            let in_order: Vec<usize> = sorted.0.iter().map(|(_, arrival)| *arrival).collect();
-            prop_assert!(buffer.in_order().into_iter().eq(&in_order));
+            let in_order: Vec<u32> = sorted.0.iter().map(|(_, arrival)| *arrival).collect();
+            prop_assert_eq!(buffer.in_order(), in_order);
             let first = sorted.0.first().map(|(time, _)| at(*time));
             prop_assert_eq!(buffer.first(), first);
         }
@@ -393,7 +390,7 @@ mod tests {
         let scattered = |index: i64| index.reverse_bits() >> 1 & i64::MAX;
         for time in [falling as fn(i64) -> i64, one_time, far_apart, scattered] {
             let mut buffer = Wheel::new();
-            let mut expected: Vec<(i64, i64)> = (0..EVENTS).map(|i| (time(i), i)).collect();
+            let mut expected: Vec<(i64, u32)> = (0..EVENTS).map(time).zip(0..).collect();
             for (time, index) in &expected {
                 buffer.add(at(*time), *index);
                 // An engine asks with each event.
