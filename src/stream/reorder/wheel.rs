@@ -131,7 +131,7 @@ impl Wheel {
             }
             self.base = start;
             if level == 0 {
-                return self.pop(slot);
+                return Some(self.pop(slot));
             }
             self.deal_out(level, slot);
         }
@@ -202,7 +202,7 @@ impl Wheel {
 
     /// Takes the first of a slot of the lowest level out.
     #[inline]
-    fn pop(&mut self, slot: usize) -> Option<u32> {
+    fn pop(&mut self, slot: usize) -> u32 {
         let (first, last) = &mut self.levels[0].slots[slot];
         let index = *first;
         let node = &mut self.nodes[index as usize];
@@ -215,7 +215,7 @@ impl Wheel {
         node.next = self.free;
         self.free = index;
         self.len -= 1;
-        Some(node.value)
+        node.value
     }
 
     /// Puts what a slot holds to the levels below, now that `base` is its start.
