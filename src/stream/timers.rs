@@ -131,9 +131,11 @@ impl Timers {
         self.len -= due.len();
         self.keys -= due.iter().filter(|timer| !timer.is_of_sweep()).count();
         self.next = next;
-        due.sort_unstable();
-        // A key whose deadline was moved forward and back has asked for one moment twice.
-        due.dedup();
+        if due.len() > 1 {
+            due.sort_unstable();
+            // A key whose deadline was moved forward and back has asked for one moment twice.
+            due.dedup();
+        }
         at
     }
 
