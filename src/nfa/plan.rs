@@ -83,12 +83,6 @@ impl Program {
         }
     }
 
-    /// Whether no event leaves a partial match more than one way on.
-    #[inline]
-    pub(crate) fn is_single_way(&self) -> bool {
-        !matches!(self.plan, Plan::General(_))
-    }
-
     pub(super) fn plan(&self) -> Plan {
         match (self.as_single(), self.as_window()) {
             (Err(reason), _) => Plan::General(reason),

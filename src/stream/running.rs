@@ -142,15 +142,15 @@ impl<E: Event> Running<E> {
                 keys.drop_at(slot, place);
             }
         } else if let Some((state, dropped)) = self.begin(key, event, seq, books, sink) {
-            let slot = match slot {
+            let (slot, place) = match slot {
                 Some(slot) => {
                     keys.add(slot, index, state);
                     keys.tidy(slot);
-                    slot
+                    let Some(place) = keys.place(slot, index) else { return };
+                    (slot, place)
                 }
-                None => keys.insert(key, index, state),
+                None => (keys.insert(key, index, state), 0),
             };
-            let Some(place) = keys.place(slot, index) else { return };
             let at = keys.at_mut(slot, place);
             if self.settle(index, at, dropped, event, timers, books, sink) {
                 keys.drop_at(slot, place);

@@ -57,6 +57,8 @@ pub struct Matcher<E> {
     limits: Limits,
     /// Whether it is matched in the general way, whatever strategy there is.
     general: bool,
+    /// What follows from the above.
+    strategy: Strategy,
 }
 
 impl<E> Clone for Matcher<E> {
@@ -66,6 +68,7 @@ impl<E> Clone for Matcher<E> {
             host: Arc::clone(&self.host),
             limits: self.limits,
             general: self.general,
+            strategy: self.strategy,
         }
     }
 }
@@ -77,6 +80,7 @@ impl<E> fmt::Debug for Matcher<E> {
             .field("host", &self.host.len())
             .field("limits", &self.limits)
             .field("general", &self.general)
+            .field("strategy", &self.strategy)
             .finish()
     }
 }
@@ -145,28 +149,41 @@ impl<E: Event> Matcher<E> {
         host: impl Into<Arc<[HostCondition<E>]>>,
     ) -> Result<Matcher<E>, BuildError> {
         let program = Arc::new(Program::new(pattern)?);
-        Ok(Matcher { program, host: host.into(), limits: Limits::default(), general: false })
+        let (host, strategy) = (host.into(), program.strategy());
+        let matcher = Matcher { program, host, limits: Limits::default(), general: false, strategy };
+        Ok(matcher.decided())
     }
 
     /// The same matcher with other limits.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Matcher<E> {
-        Matcher { limits, ..self }
+        Matcher { limits, ..self }.decided()
     }
 
     /// The same matcher with the general strategy, whatever the pattern: it tells the same.
     #[must_use]
     pub fn generalized(self) -> Matcher<E> {
-        Matcher { general: true, ..self }
+        Matcher { general: true, ..self }.decided()
     }
 
     /// The strategy that it matches with.
     pub fn strategy(&self) -> Strategy {
-        match self.program.strategy() {
+        self.strategy
+    }
+
+    /// The same matcher with the strategy that its parts allow.
+    fn decided(self) -> Matcher<E> {
+        let strategy = match self.program.strategy() {
             _ if self.general => Strategy::General,
-            Strategy::CountingWindow { .. } if self.window().is_none() => Strategy::SingleWay,
+            // A limit that counting could reach says which partial matches give way.
+            Strategy::CountingWindow { count }
+                if count - 1 > self.limits.partial_matches_per_key =>
+            {
+                Strategy::SingleWay
+            }
             strategy => strategy,
-        }
+        };
+        Matcher { strategy, ..self }
     }
 
     /// Whether keys have a counting window.
@@ -177,9 +194,10 @@ impl<E: Event> Matcher<E> {
     /// What a counting window needs, where it is the strategy.
     #[inline]
     fn window(&self) -> Option<&Window> {
-        // A limit that counting could reach says which partial matches give way.
-        let window = self.program.window().filter(|_| !self.general)?;
-        (window.states.len() <= self.limits.partial_matches_per_key).then_some(window)
+        match self.strategy {
+            Strategy::CountingWindow { .. } => self.program.window(),
+            Strategy::General | Strategy::SingleWay => None,
+        }
     }
 
     /// What it may hold.
@@ -222,7 +240,12 @@ impl<E: Event> Matcher<E> {
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) -> usize {
         let time = event.time();
-        if self.deadline(key).is_some_and(|deadline| deadline <= time) {
+        if self.strategy == Strategy::SingleWay {
+            // Runs are in the order of their start, and nothing else has deadlines.
+            if key.runs().first().is_some_and(|run| run.deadline <= time.as_millis()) {
+                self.advance(store, key, time, sink);
+            }
+        } else if self.deadline(key).is_some_and(|deadline| deadline <= time) {
             self.advance(store, key, time, sink);
         }
         // A key whose partial matches were carried over from another rule goes on with them.
@@ -233,10 +256,10 @@ impl<E: Event> Matcher<E> {
             return 0;
         }
         let mut step = Step::new(self, store, event, seq);
-        if self.program.is_single_way() && !self.general {
-            step.run_in_place(key);
-        } else {
+        if self.strategy == Strategy::General {
             step.run(key);
+        } else {
+            step.run_in_place(key);
         }
         let overflow = step.overflow;
         if store.scratch.completed.is_empty() && !self.program.waits() {
