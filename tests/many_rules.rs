@@ -199,6 +199,7 @@ fn run(rules: &RuleSet, events: &[Record], indexed: bool) -> (Vec<String>, Stats
 fn counted(engine: &Engine<Record>) -> Stats {
     let mut stats = engine.stats();
     (stats.partials, stats.peak_partials, stats.keys) = (0, 0, 0);
+    stats.captured_bytes = 0;
     stats
 }
 
