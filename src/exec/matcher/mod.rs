@@ -150,7 +150,8 @@ impl<E: Event> Matcher<E> {
     ) -> Result<Matcher<E>, BuildError> {
         let program = Arc::new(Program::new(pattern)?);
         let (host, strategy) = (host.into(), program.strategy());
-        let matcher = Matcher { program, host, limits: Limits::default(), general: false, strategy };
+        let matcher =
+            Matcher { program, host, limits: Limits::default(), general: false, strategy };
         Ok(matcher.decided())
     }
 
