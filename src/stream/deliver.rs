@@ -113,9 +113,18 @@ impl<E: Event> Engine<E> {
         }
         let Engine { rules, groups, routes, timers, books, .. } = self;
         let Some(route) = routes.types.get(event.type_id().index()) else { return };
-        if let Some(Lone { rule: index, group, fields }) = &route.lone
-            && books.share.is_none()
-        {
+        if let Some(Lone { rule: index, group, fields }) = &route.lone {
+            let mut seq = seq;
+            if let Some(share) = &mut books.share
+                && let Some(hash) = shard_hash(event, fields)
+            {
+                let (is_divided, is_here) = share.home(*index);
+                if !(is_here || is_divided && share.owns(hash)) {
+                    return;
+                }
+                seq = share.number(*index, seq);
+                share.enter_rule(*index);
+            }
             let (keys, hasher) = groups.keys_with_hasher(*group);
             match KeyRef::read(event, fields, hasher) {
                 Some(key) => {
