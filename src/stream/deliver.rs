@@ -118,12 +118,10 @@ impl<E: Event> Engine<E> {
             if let Some(share) = &mut books.share
                 && let Some(hash) = shard_hash(event, fields)
             {
-                let (is_divided, is_here) = share.home(*index);
-                if !(is_here || is_divided && share.owns(hash)) {
-                    return;
+                match share.enter(*index, share.owns(hash), seq) {
+                    Some(number) => seq = number,
+                    None => return,
                 }
-                seq = share.number(*index, seq);
-                share.enter_rule(*index);
             }
             let (keys, hasher) = groups.keys_with_hasher(*group);
             match KeyRef::read(event, fields, hasher) {
@@ -197,12 +195,10 @@ impl<E: Event> Engine<E> {
             if let Some(visit) = &mut visits[at as usize] {
                 let mut seq = seq;
                 if let Some(share) = &mut books.share {
-                    let (is_divided, is_here) = share.home(index);
-                    if !(is_here || is_divided && owned[at as usize]) {
-                        continue;
+                    match share.enter(index, owned[at as usize], seq) {
+                        Some(number) => seq = number,
+                        None => continue,
                     }
-                    seq = share.number(index, seq);
-                    share.enter_rule(index);
                 }
                 let keys = groups.keys_mut(visit.group);
                 let rule = &mut rules[index as usize];
@@ -237,9 +233,7 @@ impl<E: Event> Engine<E> {
                 return true;
             }
             let keys = groups.keys(rules[timer.rule as usize].group);
-            let is_alive = keys.living(timer.slot, timer.generation).is_some();
-            let held = is_alive.then(|| keys.held(timer.slot, timer.rule)).flatten();
-            held.is_some_and(|held| held.armed == timer.at)
+            keys.armed((timer.slot, timer.generation), timer.rule, timer.at).is_some()
         });
         for (index, rule) in (0..).zip(rules) {
             timers.note(rule.prune(index, groups.keys(rule.group)));
@@ -272,9 +266,8 @@ impl<E: Event> Engine<E> {
             }
             places.clear();
             places.extend(of_rule.iter().filter_map(|timer| {
-                let slot = keys.living(timer.slot, timer.generation)?;
-                let place = keys.place(timer.slot, index)?;
-                (slot.held()[place].armed == now).then_some((timer.slot, place))
+                let place = keys.armed((timer.slot, timer.generation), index, now)?;
+                Some((timer.slot, place))
             }));
             if let Some(share) = &mut books.share {
                 share.enter_rule(index);

@@ -444,26 +444,28 @@ impl Partition {
     }
 
     fn remove(&mut self, slot: u32) {
-        let Slot { key, hash, held, .. } = self.slots.get(slot);
+        self.unlink(slot);
         if let Some(changes) = &mut self.changes {
-            changes.remove(slot, key.clone());
+            changes.remove(slot, self.slots.get(slot).key.clone());
         }
+        self.slots.discard(slot);
+    }
+
+    /// Takes a slot that is to be given up out of the table and the count of bytes.
+    #[inline]
+    fn unlink(&mut self, slot: u32) {
+        let Slot { hash, held, .. } = self.slots.get(slot);
         self.spilled -= held.spilled();
         if let Ok(entry) = self.table.find_entry(spread(*hash), |entry| entry.slot == slot) {
             entry.remove();
         }
-        self.slots.discard(slot);
     }
 
     /// Takes a key out that is kept elsewhere, and says whether a snapshot is yet to have it.
     pub(crate) fn put_away(&mut self, slot: u32) -> (Slot, bool) {
         let is_changed = self.changes.as_mut().is_some_and(|changes| changes.put_away(slot));
-        let content = self.slots.remove(slot);
-        self.spilled -= content.held.spilled();
-        if let Ok(entry) = self.table.find_entry(spread(content.hash), |entry| entry.slot == slot) {
-            entry.remove();
-        }
-        (content, is_changed)
+        self.unlink(slot);
+        (self.slots.remove(slot), is_changed)
     }
 
     /// Notes that the key of a slot was kept elsewhere until now.
@@ -514,6 +516,19 @@ impl Partition {
             [held] => (held.rule == rule).then_some(0),
             held => held.binary_search_by_key(&rule, |held| held.rule).ok(),
         }
+    }
+
+    /// Where what a rule holds stands in a slot that is tidy, if the slot still is of this generation
+    /// and there is to be a look at it `at` that time.
+    #[inline]
+    pub(crate) fn armed(
+        &self,
+        (slot, generation): (u32, u32),
+        rule: u32,
+        at: Timestamp,
+    ) -> Option<usize> {
+        let held = self.living(slot, generation)?.held();
+        self.place(slot, rule).filter(|place| held[*place].armed == at)
     }
 
     /// What a rule holds in a slot that is tidy.

@@ -290,7 +290,7 @@ impl<E: Event> Running<E> {
             if held.armed == Timestamp::MAX
                 && let Some(last) = self.matcher.last_deadline(&self.store, &held.state)
             {
-                self.note(index, (slot, generation), held, last, timers);
+                self.look_after(index, (slot, generation), held, last, timers);
             }
             return false;
         }
@@ -319,12 +319,7 @@ impl<E: Event> Running<E> {
         if armed < Timestamp::MAX {
             match &mut self.sweeps {
                 None => timers.add(Timer { at: armed, rule: index, slot, generation }),
-                Some(sweeps) => {
-                    timers.note(1);
-                    if sweeps.add(armed, (slot, generation)) {
-                        timers.add(Timer::of_sweep(armed, index));
-                    }
-                }
+                Some(sweeps) => note(sweeps, index, armed, (slot, generation), timers),
             }
         }
         self.arm(index, (slot, generation), held, timers, stats);
@@ -340,7 +335,7 @@ impl<E: Event> Running<E> {
     }
 
     /// Notes that a key is to be looked at after its last deadline.
-    fn note(
+    fn look_after(
         &mut self,
         index: u32,
         noted: (u32, u32),
@@ -353,10 +348,7 @@ impl<E: Event> Running<E> {
         // The end of time is seen to by itself.
         if at < Timestamp::MAX {
             held.armed = at;
-            timers.note(1);
-            if sweeps.add(at, noted) {
-                timers.add(Timer::of_sweep(at, index));
-            }
+            note(sweeps, index, at, noted, timers);
         }
     }
 
@@ -373,18 +365,12 @@ impl<E: Event> Running<E> {
         let noted = sweeps.take(now);
         timers.forget(noted.len());
         for &(slot, generation) in &noted {
-            let Some(place) = keys.living(slot, generation).and_then(|_| keys.place(slot, index))
-            else {
-                continue;
-            };
-            if keys.slot(slot).held()[place].armed != now {
-                continue;
-            }
+            let Some(place) = keys.armed((slot, generation), index, now) else { continue };
             let held = keys.at_mut(slot, place).held;
             held.armed = Timestamp::MAX;
             match self.matcher.last_deadline(&self.store, &held.state) {
                 Some(last) if last > now => {
-                    self.note(index, (slot, generation), held, last, timers);
+                    self.look_after(index, (slot, generation), held, last, timers);
                 }
                 Some(_) => {
                     let before = held.state.run_count();
@@ -407,11 +393,7 @@ impl<E: Event> Running<E> {
     /// Throws away notes of keys that are gone. Says how many are left.
     pub(super) fn prune(&mut self, index: u32, keys: &Partition) -> usize {
         let Some(sweeps) = &mut self.sweeps else { return 0 };
-        sweeps.retain(|at, (slot, generation)| {
-            let is_alive = keys.living(slot, generation).is_some();
-            let held = is_alive.then(|| keys.held(slot, index)).flatten();
-            held.is_some_and(|held| held.armed == at)
-        });
+        sweeps.retain(|at, noted| keys.armed(noted, index, at).is_some());
         sweeps.len()
     }
 
@@ -482,6 +464,14 @@ impl<E: Event> Running<E> {
             voice.tell(told, outcome.kind(), schema, books, sink);
         }
         self.account(&mut books.stats);
+    }
+}
+
+/// Notes a key for the sweep of a rule, which has one timer for each moment.
+fn note(sweeps: &mut Sweeps, rule: u32, at: Timestamp, noted: (u32, u32), timers: &mut Timers) {
+    timers.note(1);
+    if sweeps.add(at, noted) {
+        timers.add(Timer::of_sweep(at, rule));
     }
 }
 

@@ -255,7 +255,7 @@ impl Share {
 
     /// Whether the rule's keys are divided, and if not, whether they are here.
     #[inline]
-    pub(super) fn home(&self, rule: u32) -> (bool, bool) {
+    fn home(&self, rule: u32) -> (bool, bool) {
         match self.homes[rule as usize] {
             Home::Divided => (true, false),
             Home::Whole(shard) => (false, shard == self.index),
@@ -266,7 +266,7 @@ impl Share {
     /// The number of an event, of which `seq` were given to rules in this shard before: the same in
     /// all shards for all that can be there.
     #[inline]
-    pub(super) fn number(&self, rule: u32, seq: u64) -> u64 {
+    fn number(&self, rule: u32, seq: u64) -> u64 {
         if self.homes[rule as usize] == Home::Fed { seq } else { self.released }
     }
 
@@ -310,6 +310,18 @@ impl Share {
     pub(super) fn enter_end(&mut self) {
         self.time = Timestamp::MAX;
         self.phase = Phase::End;
+    }
+
+    /// An event comes to a rule, of a key that is this shard's own where `owned`. Gives its
+    /// [number](Share::number); `None` where it is another shard's business.
+    #[inline]
+    pub(super) fn enter(&mut self, rule: u32, owned: bool, seq: u64) -> Option<u64> {
+        let (is_divided, is_here) = self.home(rule);
+        if !(is_here || is_divided && owned) {
+            return None;
+        }
+        self.enter_rule(rule);
+        Some(self.number(rule, seq))
     }
 
     /// What is told now is of this rule.
