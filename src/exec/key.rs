@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use crate::exec::extras::Extra;
 use crate::exec::store::NIL;
 use crate::hir::StageId;
 use crate::nfa::StateId;
@@ -185,7 +186,7 @@ pub(super) struct Run {
     /// The last captured event's node.
     pub(super) head: u32,
     /// Its registers and clocks.
-    pub(super) extra: u32,
+    pub(super) extra: Extra,
     /// The first event's number and time.
     pub(super) start_seq: u64,
     pub(super) start: i64,

@@ -1,9 +1,10 @@
 //! Partial matches of one matcher that go on in another: a rule was edited while they waited.
 
 use crate::event::Event;
+use crate::exec::extras::Extras;
 use crate::exec::key::{KeyState, Run};
 use crate::exec::matcher::{Matcher, Store, note};
-use crate::exec::store::{Chains, Extras, NIL, Starts};
+use crate::exec::store::{Chains, Starts};
 use crate::exec::times::Times;
 use crate::hir::lower::Content;
 use crate::hir::{Pattern, StageId};
@@ -110,28 +111,25 @@ impl Migration {
         {
             return None;
         }
-        let extra = extras.create();
+        let mut extra = extras.create();
         for (time, clock) in extras.times_mut(extra).iter_mut().zip(&self.clocks) {
             if let Some(clock) = clock {
                 *time = held.time(run.extra, *clock);
             }
         }
         for (index, register) in program.registers.iter().enumerate() {
-            extras.change(extra, index, |value, state| {
-                if let Some(of) = self.registers[index]
-                    && run.extra != NIL
-                {
-                    (*value, *state) = held.register(run.extra, of);
-                    return;
+            if let Some(of) = self.registers[index] {
+                extras.restore(&mut extra, index, held.register(run.extra, of));
+                continue;
+            }
+            // No condition asked for it before: what was captured says it.
+            for id in chains.forth(run.head) {
+                let stage = self.steps[chains.node(id).stage.index()];
+                if register.stage.is_none() || register.stage == stage {
+                    let event = chains.event(id).1;
+                    note(&register.kind, (extras, &mut extra), index, event, chains);
                 }
-                // No condition asked for it before: what was captured says it.
-                for id in chains.forth(run.head) {
-                    let stage = self.steps[chains.node(id).stage.index()];
-                    if register.stage.is_none() || register.stage == stage {
-                        note(&register.kind, value, state, chains.event(id).1, chains);
-                    }
-                }
-            });
+            }
         }
         // Of its own events one can say that it is over already; that is still to be told.
         let was_over = run.deadline <= run.last;
@@ -177,7 +175,7 @@ impl<E: Event> Matcher<E> {
         now: Timestamp,
     ) -> usize {
         let program = self.program();
-        let mut extras = Extras::new(program.registers.len(), program.clocks);
+        let mut extras = Extras::new(program);
         let held = (&store.chains, &store.extras);
         let mut goes_on = |held, run: &&Run| {
             let run = migration.carry(program, held, &mut extras, run, now);

@@ -6,6 +6,7 @@
 //! * [`KeyState`] holds one key's partial matches; it means something with its store only.
 
 mod aggregate;
+mod extras;
 mod key;
 mod matcher;
 mod migrate;

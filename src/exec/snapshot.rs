@@ -4,9 +4,10 @@ use hashbrown::HashMap;
 
 use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
+use crate::exec::extras::{RegisterState, UNSET};
 use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::matcher::{Matcher, Store};
-use crate::exec::store::{Chains, NIL, RegisterState, Starts, UNSET};
+use crate::exec::store::{Chains, NIL, Starts};
 use crate::hir::StageId;
 use crate::nfa::{Program, Register, RegisterKind, StateId};
 use crate::util::wire::{Reader, put_i64, put_len, put_u64};
@@ -114,7 +115,7 @@ impl<E: Event> Matcher<E> {
         };
         for run in key.runs() {
             let head = exporter.chain(run.head);
-            let count = if run.extra == NIL { 0 } else { self.program().registers.len() };
+            let count = self.program().registers.len();
             runs.push(Waiting {
                 state: run.state,
                 head,
@@ -168,14 +169,12 @@ impl<E: Event> Matcher<E> {
         for waiting in image.runs {
             let Completed { head, start_seq, start, last, .. } = place(waiting.head);
             chains.retain(head);
-            let extra = extras.create();
+            let mut extra = extras.create();
             for (time, saved) in extras.times_mut(extra).iter_mut().zip(&waiting.clocks) {
                 *time = *saved;
             }
-            for (index, (value, state)) in waiting.registers.into_iter().enumerate() {
-                extras.change(extra, index, |to_value, to_state| {
-                    (*to_value, *to_state) = (value, state);
-                });
+            for (index, register) in waiting.registers.into_iter().enumerate() {
+                extras.restore(&mut extra, index, register);
             }
             let Waiting { state, deadline, .. } = waiting;
             key.runs_mut().push(Run { state, head, extra, start_seq, start, last, deadline });

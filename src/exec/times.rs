@@ -1,9 +1,10 @@
 //! When a partial match runs out of time.
 
 use crate::event::Event;
+use crate::exec::extras::{Extras, UNSET};
 use crate::exec::key::Run;
 use crate::exec::outcome::Captures;
-use crate::exec::store::{Chains, Extras, NIL, UNSET};
+use crate::exec::store::Chains;
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured};
 use crate::hir::{Expr, Length, LengthId};
@@ -63,10 +64,7 @@ impl<E: Event> Times<'_, E> {
     /// Whether what a length is read from has been captured.
     fn is_known(&self, length: LengthId) -> bool {
         match self.program.lengths.get(length.index()) {
-            Some(Expr::Register(index)) => {
-                let extra = self.run.extra;
-                extra != NIL && !self.extras.is_untouched(extra, *index)
-            }
+            Some(Expr::Register(index)) => !self.extras.is_untouched(self.run.extra, *index),
             Some(length) => !self.read(length).is_null(),
             None => false,
         }
@@ -86,9 +84,6 @@ impl<E: Event> Scope for Times<'_, E> {
         Captures::new(self.chains, self.run.head).aggregate(aggregate, self.program)
     }
     fn register(&self, index: usize) -> ValueRef<'_> {
-        if self.run.extra == NIL || self.extras.is_untouched(self.run.extra, index) {
-            return ValueRef::Null;
-        }
-        self.extras.value(self.run.extra, index).as_ref()
+        self.extras.value(self.run.extra, index)
     }
 }

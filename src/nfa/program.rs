@@ -10,7 +10,7 @@ use crate::nfa::decide::{self, Decisions};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::plan::Plan;
 use crate::nfa::quick::{self, Quick};
-use crate::nfa::registers::Register;
+use crate::nfa::registers::{Register, RegisterKind};
 use crate::nfa::{flatten, graph, registers};
 use crate::util::ids::define_id;
 
@@ -225,6 +225,14 @@ impl Program {
         };
         program.plan = program.plan();
         Ok(program)
+    }
+
+    /// Whether all that runs keep beside their events is one value of one event.
+    pub(crate) fn has_one_value(&self) -> bool {
+        let one = |register: &Register| {
+            matches!(register.kind, RegisterKind::First(_) | RegisterKind::Last(_))
+        };
+        self.clocks == 0 && matches!(&self.registers[..], [register] if one(register))
     }
 
     pub(crate) fn edges(&self, state: StateId) -> &[Edge] {

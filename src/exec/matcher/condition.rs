@@ -3,9 +3,10 @@
 use super::{HostCondition, Step, Store};
 use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
+use crate::exec::extras::{Extra, Extras, UNSET};
 use crate::exec::key::Run;
 use crate::exec::outcome::{Captures, add_event, field_of};
-use crate::exec::store::{Chains, Extras, NIL, RegisterState, UNSET};
+use crate::exec::store::{Chains, NIL};
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured, FieldRef};
 use crate::hir::{ConditionId, Test};
@@ -56,7 +57,7 @@ impl<E: Event> Step<'_, E> {
         let field = self.event.field(comparison.field);
         let other = match &comparison.with {
             Operand::Literal(value) => value.as_ref(),
-            Operand::Register(index) => self.store.extras.value(run.extra, *index).as_ref(),
+            Operand::Register(index) => self.store.extras.value(run.extra, *index),
         };
         comparison.relation.holds(field, other)
     }
@@ -97,46 +98,26 @@ impl<E: Event> Step<'_, E> {
 #[inline(always)]
 pub(in crate::exec) fn note<E: Event>(
     kind: &RegisterKind,
-    value: &mut Value,
-    state: &mut RegisterState,
+    (extras, extra): (&mut Extras, &mut Extra),
+    index: usize,
     event: &E,
     chains: &Chains<E>,
 ) {
     match kind {
         RegisterKind::First(field) => {
-            if matches!(state, RegisterState::Unset) {
-                *state = RegisterState::Set;
-                *value = field_of(event, field).to_value();
+            if extras.is_untouched(*extra, index) {
+                extras.set(extra, index, field_of(event, field));
             }
         }
-        RegisterKind::Last(field) => {
-            *state = RegisterState::Set;
-            // Most are numbers, which take the place of numbers.
-            match (&mut *value, field_of(event, field)) {
-                (Value::Int(last), ValueRef::Int(new)) => *last = new,
-                (Value::Float(last), ValueRef::Float(new)) => *last = new,
-                (last, new) => *last = new.to_value(),
-            }
-        }
-        RegisterKind::Aggregate(aggregate) => add(aggregate, value, state, event, chains),
-    }
-}
-
-fn add<E: Event>(
-    aggregate: &Aggregate,
-    value: &mut Value,
-    state: &mut RegisterState,
-    event: &E,
-    chains: &Chains<E>,
-) {
-    if !matches!(state, RegisterState::Aggregate(_)) {
-        *state = RegisterState::Aggregate(Box::new(Accumulator::new(aggregate.op)));
-    }
-    if let RegisterState::Aggregate(accumulator) = state {
-        add_event(accumulator, aggregate, event, chains);
-        *value = accumulator.value();
-        if accumulator.is_too_large() {
-            chains.too_large();
+        RegisterKind::Last(field) => extras.set(extra, index, field_of(event, field)),
+        RegisterKind::Aggregate(aggregate) => {
+            let new = || Accumulator::new(aggregate.op);
+            extras.accumulate(*extra, index, new, |accumulator| {
+                add_event(accumulator, aggregate, event, chains);
+                if accumulator.is_too_large() {
+                    chains.too_large();
+                }
+            });
         }
     }
 }
@@ -159,7 +140,7 @@ pub(super) struct CandidateScope<'a, E> {
     pub(super) captures: Captures<'a, E>,
     pub(super) extras: &'a Extras,
     pub(super) program: &'a Program,
-    pub(super) extra: u32,
+    pub(super) extra: Extra,
 }
 
 impl<E: Event> Scope for CandidateScope<'_, E> {
@@ -176,10 +157,10 @@ impl<E: Event> Scope for CandidateScope<'_, E> {
     #[inline]
     fn register(&self, index: usize) -> ValueRef<'_> {
         // Before anything was captured, counts and sums are 0, not null.
-        if self.extra == NIL || self.extras.is_untouched(self.extra, index) {
+        if self.extras.is_untouched(self.extra, index) {
             return initial(&self.program.registers[index].kind);
         }
-        self.extras.value(self.extra, index).as_ref()
+        self.extras.value(self.extra, index)
     }
     fn divided_by_zero(&self) {
         self.captures.divided_by_zero();

@@ -17,9 +17,10 @@ use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 
 use crate::event::Event;
+use crate::exec::extras::Extras;
 use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::outcome::{Captures, Open, Outcome};
-use crate::exec::store::{Chains, Extras, NIL, Starts};
+use crate::exec::store::{Chains, NIL, Starts};
 use crate::hir::{LimitPolicy, Pattern, StageId};
 use crate::nfa::{BuildError, Decision, Program, StateId, Strategy, Window};
 use crate::time::Timestamp;
@@ -215,7 +216,7 @@ impl<E: Event> Matcher<E> {
     pub fn create_store(&self) -> Store<E> {
         Store {
             chains: Chains::new(),
-            extras: Extras::new(self.program.registers.len(), self.program.clocks),
+            extras: Extras::new(&self.program),
             scratch: Scratch { memo: vec![0; self.program.conditions.len()], ..Scratch::default() },
         }
     }

@@ -4,7 +4,6 @@
 use super::{Step, completed};
 use crate::event::Event;
 use crate::exec::key::{Completed, KeyState, Run};
-use crate::exec::store::NIL;
 use crate::nfa::{Action, Decision};
 
 impl<E: Event> Step<'_, E> {
@@ -77,9 +76,7 @@ impl<E: Event> Step<'_, E> {
                     self.give_up(run);
                     return false;
                 }
-                if run.extra != NIL {
-                    self.update_registers(stage, run);
-                }
+                self.update_registers(stage, run);
                 true
             }
             Action::Ignore { target } => {

@@ -4,8 +4,9 @@ use smallvec::SmallVec;
 
 use super::{Matcher, Store, completed, note};
 use crate::event::Event;
+use crate::exec::extras::{Extra, Extras, UNSET};
 use crate::exec::key::{Completed, KeyState, Run};
-use crate::exec::store::{Extras, NIL, Starts, UNSET};
+use crate::exec::store::{NIL, Starts};
 use crate::exec::times::Times;
 use crate::hir::{Length, LimitPolicy, StageId};
 use crate::nfa::{Action, ClockOp, Decision, Edge, Program, Silence, StateId};
@@ -131,7 +132,7 @@ impl<'a, E: Event> Step<'a, E> {
         Run {
             state: self.program.start,
             head: NIL,
-            extra: NIL,
+            extra: Extra::NOTHING,
             start_seq: self.seq,
             start: self.time,
             last: self.time,
@@ -356,7 +357,7 @@ impl<'a, E: Event> Step<'a, E> {
         // Where an event says how long a match may take, it may say that it comes too late itself.
         let read = matches!(self.program.within, Some(Length::Read(_)));
         if read {
-            self.update_registers(stage, &run);
+            self.update_registers(stage, &mut run);
         }
         let in_time = !read || self.times(&run).whole_deadline() > self.time;
         if accepted && in_time {
@@ -368,7 +369,7 @@ impl<'a, E: Event> Step<'a, E> {
         }
         self.set_clocks(edge, &run);
         if !read {
-            self.update_registers(stage, &run);
+            self.update_registers(stage, &mut run);
         }
         run.deadline = self.times(&run).deadline();
         if run.deadline <= self.time {
@@ -409,10 +410,10 @@ impl<'a, E: Event> Step<'a, E> {
             return false;
         }
         let extra = self.store.extras.duplicate(match_.extra);
-        let with_event = Run { extra, ..*match_ };
-        self.update_registers(stage, &with_event);
+        let mut with_event = Run { extra, ..*match_ };
+        self.update_registers(stage, &mut with_event);
         let late = self.times(&with_event).whole_deadline() <= self.time;
-        self.store.extras.release(extra);
+        self.store.extras.release(with_event.extra);
         late
     }
 
@@ -519,13 +520,14 @@ impl<'a, E: Event> Step<'a, E> {
         }
     }
 
-    pub(super) fn update_registers(&mut self, stage: StageId, run: &Run) {
-        for &index in &self.program.notes[stage.index()] {
-            let register = &self.program.registers[index as usize];
+    #[inline]
+    pub(super) fn update_registers(&mut self, stage: StageId, run: &mut Run) {
+        let program = self.program;
+        for &index in &program.notes[stage.index()] {
+            let index = index as usize;
             let Store { chains, extras, .. } = &mut *self.store;
-            extras.change(run.extra, index as usize, |value, state| {
-                note(&register.kind, value, state, self.event, chains);
-            });
+            let kind = &program.registers[index].kind;
+            note(kind, (extras, &mut run.extra), index, self.event, chains);
         }
     }
 

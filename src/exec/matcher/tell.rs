@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use super::{Matcher, Store, completed};
 use crate::event::Event;
+use crate::exec::extras::Extras;
 use crate::exec::key::{Completed, KeyState};
 use crate::exec::outcome::{Captures, Outcome, OutcomeKind};
-use crate::exec::store::{Chains, Extras};
+use crate::exec::store::Chains;
 use crate::hir::{SkipStrategy, StageId};
 use crate::nfa::Program;
 use crate::time::Timestamp;

@@ -6,6 +6,7 @@
 
 use super::{Matcher, Step, Store};
 use crate::event::Event;
+use crate::exec::extras::Extra;
 use crate::exec::key::{KeyState, Run};
 use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
 use crate::exec::store::{Chains, NIL};
@@ -207,7 +208,7 @@ fn run<E: Event>(open: &Open<'_, E>, chains: &mut Chains<E>) -> Run {
     Run {
         state: open.states[0],
         head,
-        extra: NIL,
+        extra: Extra::NOTHING,
         start_seq: open.start_seq,
         start: start.unwrap_or(last),
         last,

@@ -1,0 +1,438 @@
+//! What runs hold beside their events: registers and clocks.
+//!
+//! Most patterns whose conditions look back ask for one field of one event. Its value lies in the
+//! run itself, as a word; everything else lies in a row of tables. Which of the two it is stays in
+//! this file.
+
+use crate::exec::aggregate::Accumulator;
+use crate::nfa::Program;
+use crate::time::Timestamp;
+use crate::value::{Value, ValueRef};
+
+/// A clock that is not set.
+pub(super) const UNSET: i64 = i64::MIN;
+
+/// The registers and clocks of one run: a value, or where they are in [`Extras`].
+///
+/// A word in the way of interpreters that box values in NaNs: below [`Extra::BOXED`] the bits of a
+/// float, above three bits that say what the other 48 are. What does not fit, such as text and
+/// integers beyond 48 bits, has a row.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extra(u64);
+
+impl Extra {
+    /// Nothing was set: no register, no clock.
+    pub(super) const NOTHING: Extra = Extra(u64::MAX);
+
+    /// The floats with bits from here on are NaNs; they have rows.
+    const BOXED: u64 = 0xfff8 << 48;
+    const ROW: u64 = 0xfff8;
+    const NULL: u64 = 0xfff9;
+    const BOOL: u64 = 0xfffa;
+    const INT: u64 = 0xfffb;
+    const TIME: u64 = 0xfffc;
+    const DURATION: u64 = 0xfffd;
+    const PAYLOAD: u64 = (1 << 48) - 1;
+
+    #[inline(always)]
+    const fn boxed(tag: u64, payload: u64) -> Extra {
+        Extra(tag << 48 | payload & Extra::PAYLOAD)
+    }
+
+    #[inline(always)]
+    const fn payload(self) -> i64 {
+        (self.0 << 16).cast_signed() >> 16
+    }
+
+    /// A value as a word, if it fits.
+    #[inline(always)]
+    fn of(value: ValueRef<'_>) -> Option<Extra> {
+        let (tag, number) = match value {
+            ValueRef::Float(x) => {
+                return (x.to_bits() < Extra::BOXED).then_some(Extra(x.to_bits()));
+            }
+            ValueRef::Int(number) => (Extra::INT, number),
+            ValueRef::Null => (Extra::NULL, 0),
+            ValueRef::Bool(is_true) => (Extra::BOOL, i64::from(is_true)),
+            ValueRef::Time(time) => (Extra::TIME, time.as_millis()),
+            ValueRef::Duration(millis) => (Extra::DURATION, millis),
+            _ => return None,
+        };
+        let word = Extra::boxed(tag, number.cast_unsigned());
+        (word.payload() == number).then_some(word)
+    }
+
+    /// The value, unless it is in a row.
+    #[inline(always)]
+    fn value(self) -> Option<ValueRef<'static>> {
+        if self.0 < Extra::BOXED {
+            return Some(ValueRef::Float(f64::from_bits(self.0)));
+        }
+        Some(match self.0 >> 48 {
+            Extra::ROW => return None,
+            Extra::INT => ValueRef::Int(self.payload()),
+            Extra::BOOL => ValueRef::Bool(self.payload() != 0),
+            Extra::TIME => ValueRef::Time(Timestamp::from_millis(self.payload())),
+            Extra::DURATION => ValueRef::Duration(self.payload()),
+            _ => ValueRef::Null,
+        })
+    }
+
+    #[inline(always)]
+    fn row(self) -> Option<u32> {
+        // The row is below the tag.
+        #[expect(clippy::cast_possible_truncation, reason = "rows have 32 bits")]
+        (self.0 >> 48 == Extra::ROW).then_some(self.0 as u32)
+    }
+
+    #[inline(always)]
+    fn is_nothing(self) -> bool {
+        self.0 == Extra::NOTHING.0
+    }
+}
+
+/// The registers and clocks of runs, as far as they are not in the runs themselves: parallel tables.
+#[derive(Clone, Debug)]
+pub(super) struct Extras {
+    registers: usize,
+    clocks: usize,
+    /// Whether a run has its one register in itself where that fits.
+    in_runs: bool,
+    cells: Vec<Cell>,
+    times: Vec<i64>,
+    free: Vec<u32>,
+    rows: u32,
+    /// What values and their states have on the heap.
+    bytes: u64,
+}
+
+/// A register: its value, and the state behind it where it is an aggregate, or whether it was set
+/// where not.
+#[derive(Clone, Debug, Default)]
+struct Cell {
+    value: Value,
+    state: RegisterState,
+}
+
+impl Cell {
+    /// What it has on the heap, about. A list is that of an accumulator, once more.
+    #[inline]
+    fn bytes(&self) -> u64 {
+        let text = match &self.value {
+            Value::String(text) => ValueRef::String(text).heap_size() as u64,
+            _ => 0,
+        };
+        match &self.state {
+            RegisterState::Aggregate(accumulator) => text + 2 * accumulator.bytes(),
+            RegisterState::Unset | RegisterState::Set => text,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) enum RegisterState {
+    #[default]
+    Unset,
+    Set,
+    Aggregate(Box<Accumulator>),
+}
+
+impl Extras {
+    pub(super) fn new(program: &Program) -> Extras {
+        Extras {
+            registers: program.registers.len(),
+            clocks: program.clocks,
+            in_runs: program.has_one_value(),
+            cells: Vec::new(),
+            times: Vec::new(),
+            free: Vec::new(),
+            rows: 0,
+            bytes: 0,
+        }
+    }
+
+    /// What a run starts with: nothing is set.
+    #[inline(always)]
+    pub(super) fn create(&mut self) -> Extra {
+        if self.in_runs || self.registers + self.clocks == 0 {
+            return Extra::NOTHING;
+        }
+        self.create_row()
+    }
+
+    fn create_row(&mut self) -> Extra {
+        let row = self.free.pop().unwrap_or_else(|| {
+            self.rows += 1;
+            self.cells.resize(self.cells.len() + self.registers, Cell::default());
+            self.times.resize(self.times.len() + self.clocks, UNSET);
+            self.rows - 1
+        });
+        Extra::boxed(Extra::ROW, u64::from(row))
+    }
+
+    #[inline(always)]
+    pub(super) fn duplicate(&mut self, extra: Extra) -> Extra {
+        match extra.row() {
+            None => extra,
+            Some(row) => self.duplicate_row(row),
+        }
+    }
+
+    fn duplicate_row(&mut self, row: u32) -> Extra {
+        let copy = self.create_row();
+        if let Some(copy) = copy.row() {
+            for i in 0..self.registers {
+                let (from, to) = (self.cell(row, i), self.cell(copy, i));
+                self.cells[to] = self.cells[from].clone();
+                self.bytes += self.cells[to].bytes();
+            }
+            let (from, to) = (row as usize * self.clocks, copy as usize * self.clocks);
+            self.times.copy_within(from..from + self.clocks, to);
+        }
+        copy
+    }
+
+    #[inline(always)]
+    pub(super) fn release(&mut self, extra: Extra) {
+        if let Some(row) = extra.row() {
+            self.release_row(row);
+        }
+    }
+
+    fn release_row(&mut self, row: u32) {
+        let first = self.cell(row, 0);
+        for cell in &mut self.cells[first..first + self.registers] {
+            self.bytes = self.bytes.saturating_sub(cell.bytes());
+            *cell = Cell::default();
+        }
+        self.times[row as usize * self.clocks..][..self.clocks].fill(UNSET);
+        self.free.push(row);
+    }
+
+    #[inline(always)]
+    fn cell(&self, row: u32, register: usize) -> usize {
+        row as usize * self.registers + register
+    }
+
+    /// The value of a register; null while it is not set.
+    #[inline(always)]
+    pub(super) fn value(&self, extra: Extra, register: usize) -> ValueRef<'_> {
+        match extra.row() {
+            Some(row) => self.cells[self.cell(row, register)].value.as_ref(),
+            None => extra.value().unwrap_or_default(),
+        }
+    }
+
+    /// Whether no captured event has changed the register.
+    #[inline]
+    pub(super) fn is_untouched(&self, extra: Extra, register: usize) -> bool {
+        match extra.row() {
+            Some(row) => {
+                matches!(self.cells[self.cell(row, register)].state, RegisterState::Unset)
+            }
+            None => extra.is_nothing(),
+        }
+    }
+
+    /// A copy of a register.
+    pub(super) fn register(&self, extra: Extra, register: usize) -> (Value, RegisterState) {
+        match (extra.row(), extra.value()) {
+            (Some(row), _) => {
+                let Cell { value, state } = self.cells[self.cell(row, register)].clone();
+                (value, state)
+            }
+            (None, Some(value)) if !extra.is_nothing() => (value.to_value(), RegisterState::Set),
+            _ => (Value::Null, RegisterState::Unset),
+        }
+    }
+
+    /// Makes a register what [`Extras::register`] gave.
+    pub(super) fn restore(
+        &mut self,
+        extra: &mut Extra,
+        register: usize,
+        (value, state): (Value, RegisterState),
+    ) {
+        match state {
+            RegisterState::Unset => {}
+            RegisterState::Set => self.set(extra, register, value.as_ref()),
+            RegisterState::Aggregate(_) => {
+                self.change(*extra, register, |cell| *cell = Cell { value, state });
+            }
+        }
+    }
+
+    /// Sets a register to a value.
+    #[inline(always)]
+    pub(super) fn set(&mut self, extra: &mut Extra, register: usize, value: ValueRef<'_>) {
+        if self.in_runs {
+            match Extra::of(value) {
+                Some(word) => {
+                    self.release(*extra);
+                    *extra = word;
+                    return;
+                }
+                None if extra.row().is_none() => *extra = self.create_row(),
+                None => {}
+            }
+        }
+        self.set_in_row(*extra, register, value);
+    }
+
+    fn set_in_row(&mut self, extra: Extra, register: usize, value: ValueRef<'_>) {
+        self.change(extra, register, |cell| {
+            cell.state = RegisterState::Set;
+            // Most are numbers, which take the place of numbers.
+            match (&mut cell.value, value) {
+                (Value::Int(last), ValueRef::Int(new)) => *last = new,
+                (Value::Float(last), ValueRef::Float(new)) => *last = new,
+                (last, new) => *last = new.to_value(),
+            }
+        });
+    }
+
+    /// Changes a register that is an aggregate, which `new` makes where nothing has changed it yet.
+    pub(super) fn accumulate(
+        &mut self,
+        extra: Extra,
+        register: usize,
+        new: impl FnOnce() -> Accumulator,
+        add: impl FnOnce(&mut Accumulator),
+    ) {
+        self.change(extra, register, |Cell { value, state }| {
+            if !matches!(state, RegisterState::Aggregate(_)) {
+                *state = RegisterState::Aggregate(Box::new(new()));
+            }
+            if let RegisterState::Aggregate(accumulator) = state {
+                add(accumulator);
+                *value = accumulator.value();
+            }
+        });
+    }
+
+    /// Changes what is in a row.
+    #[inline]
+    fn change(&mut self, extra: Extra, register: usize, change: impl FnOnce(&mut Cell)) {
+        let Some(row) = extra.row() else { return };
+        let cell = self.cell(row, register);
+        let cell = &mut self.cells[cell];
+        let before = cell.bytes();
+        change(cell);
+        self.bytes = (self.bytes + cell.bytes()).saturating_sub(before);
+    }
+
+    /// What values and their states have on the heap, about.
+    #[inline]
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The clocks of a run; none where runs have no rows.
+    #[inline]
+    pub(super) fn times(&self, extra: Extra) -> &[i64] {
+        match extra.row() {
+            Some(row) => &self.times[row as usize * self.clocks..][..self.clocks],
+            None => &[],
+        }
+    }
+
+    /// One clock of a run.
+    #[inline]
+    pub(super) fn time(&self, extra: Extra, clock: u32) -> i64 {
+        self.times(extra).get(clock as usize).copied().unwrap_or(UNSET)
+    }
+
+    #[inline]
+    pub(super) fn times_mut(&mut self, extra: Extra) -> &mut [i64] {
+        match extra.row() {
+            Some(row) => &mut self.times[row as usize * self.clocks..][..self.clocks],
+            None => &mut [],
+        }
+    }
+
+    pub(super) fn memory_usage(&self) -> usize {
+        self.cells.capacity() * size_of::<Cell>()
+            + self.times.capacity() * size_of::<i64>()
+            + self.free.capacity() * size_of::<u32>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn extras(registers: usize, clocks: usize, in_runs: bool) -> Extras {
+        let (cells, times, free) = (Vec::new(), Vec::new(), Vec::new());
+        Extras { registers, clocks, in_runs, cells, times, free, rows: 0, bytes: 0 }
+    }
+
+    #[test]
+    fn values_are_the_same_in_runs_and_in_rows() {
+        let numbers =
+            [0, -1, i64::MAX, i64::MIN, (1 << 47) - 1, 1 << 47, -(1 << 47), -(1 << 47) - 1];
+        let floats = [0.0, -0.0, 1.5, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, -f64::NAN];
+        let odd = [0xfff8_0000_0000_0001, 0xfff9 << 48, u64::MAX, 0x7fff << 48];
+        let mut values = vec![Value::Null, Value::Bool(true), Value::Bool(false)];
+        for number in numbers {
+            let time = Value::Time(Timestamp::from_millis(number));
+            values.extend([Value::Int(number), time, Value::Duration(number)]);
+        }
+        values.extend(floats.map(Value::Float));
+        values.extend(odd.map(|bits| Value::Float(f64::from_bits(bits))));
+        values.extend(["", "text"].map(|text| Value::String(text.into())));
+        values.push(Value::Ip([127, 0, 0, 1].into()));
+        let (mut here, mut there) = (extras(1, 0, true), extras(1, 0, false));
+        let (mut in_run, mut in_row) = (here.create(), there.create());
+        let same = |(a, b): (&Extras, &Extras), (i, j): (Extra, Extra)| {
+            assert_eq!(format!("{:?}", a.register(i, 0)), format!("{:?}", b.register(j, 0)));
+            assert_eq!(format!("{:?}", a.value(i, 0)), format!("{:?}", b.value(j, 0)));
+            assert_eq!(a.is_untouched(i, 0), b.is_untouched(j, 0));
+            assert_eq!(a.bytes(), b.bytes());
+        };
+        same((&here, &there), (in_run, in_row));
+        // From any value to any other.
+        for first in &values {
+            for second in &values {
+                for value in [first, second] {
+                    here.set(&mut in_run, 0, value.as_ref());
+                    there.set(&mut in_row, 0, value.as_ref());
+                    same((&here, &there), (in_run, in_row));
+                    if let (Value::Float(x), ValueRef::Float(y)) = (value, here.value(in_run, 0)) {
+                        assert_eq!(x.to_bits(), y.to_bits());
+                    }
+                }
+                let copies = (here.duplicate(in_run), there.duplicate(in_row));
+                same((&here, &there), copies);
+                here.release(in_run);
+                there.release(in_row);
+                let mut restored = (here.create(), there.create());
+                here.restore(&mut restored.0, 0, there.register(copies.1, 0));
+                there.restore(&mut restored.1, 0, here.register(copies.0, 0));
+                same((&here, &there), restored);
+                here.release(copies.0);
+                there.release(copies.1);
+                (in_run, in_row) = restored;
+            }
+        }
+        here.release(in_run);
+        there.release(in_row);
+        assert_eq!((here.bytes(), there.bytes()), (0, 0));
+        assert_eq!(here.free.len(), here.rows as usize);
+    }
+
+    #[test]
+    fn clocks_are_copied_and_forgotten() {
+        let mut extras = extras(1, 2, false);
+        let row = extras.create();
+        extras.times_mut(row).copy_from_slice(&[7, UNSET]);
+        let copy = extras.duplicate(row);
+        assert_eq!((extras.times(copy), extras.time(copy, 0)), (&[7, UNSET][..], 7));
+        extras.release(copy);
+        let again = extras.create();
+        assert_eq!((extras.times(again), extras.times(row)), (&[UNSET; 2][..], &[7, UNSET][..]));
+        assert_eq!(
+            (extras.times(Extra::NOTHING).len(), extras.time(Extra::NOTHING, 0)),
+            (0, UNSET)
+        );
+    }
+}
