@@ -11,6 +11,8 @@
 //!   there, with one guard for each.
 //! * `decide` works the guards of a state out together: for each event type a tree of tests.
 //!
+//! * `moves` says what each edge comes to, for patterns with a single way.
+//!
 //! From the result `plan` picks the strategy that the pattern is matched with.
 //!
 //! Where a rule is replaced while partial matches wait, `past` says which states of the two automata
@@ -21,6 +23,7 @@ mod flatten;
 mod graph;
 mod guard;
 mod layout;
+mod moves;
 pub(crate) mod past;
 mod plan;
 mod program;
@@ -32,6 +35,7 @@ pub use program::{BuildError, Program};
 
 pub(crate) use decide::Decision;
 pub(crate) use guard::{Guard, GuardId};
+pub(crate) use moves::{Move, Note};
 pub(crate) use plan::Window;
 pub(crate) use program::{Action, ClockOp, Edge, Kind as Refusal, Silence, Since, StateId};
 pub(crate) use quick::{Comparison, Operand, Quick};

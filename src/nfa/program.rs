@@ -8,6 +8,7 @@ use crate::hir::{
 };
 use crate::nfa::decide::{self, Decisions};
 use crate::nfa::guard::{Guard, GuardId};
+use crate::nfa::moves::Move;
 use crate::nfa::plan::Plan;
 use crate::nfa::quick::{self, Quick};
 use crate::nfa::registers::{Register, RegisterKind};
@@ -58,6 +59,8 @@ pub struct Program {
     pub(crate) notes: Box<[Box<[u32]>]>,
     /// By condition: what it compares, where that is all that it does.
     pub(crate) quick: Box<[Quick]>,
+    /// By edge: what it comes to, where no event leaves a partial match more than one way on.
+    pub(crate) moves: Box<[Move]>,
     /// How it is matched.
     pub(crate) plan: Plan,
 }
@@ -221,8 +224,10 @@ impl Program {
             notes,
             decisions,
             quick,
+            moves: Box::default(),
             plan: Plan::SingleWay,
         };
+        program.moves = program.moves();
         program.plan = program.plan();
         Ok(program)
     }
@@ -258,6 +263,11 @@ impl Program {
     /// Whether matches wait for older partial matches, which could still win.
     pub(crate) fn waits(&self) -> bool {
         self.skip.ordered && self.skip.strategy != SkipStrategy::None
+    }
+
+    /// Whether the first of the matches that end with an event drops all else that a key holds.
+    pub(crate) fn is_won_by_first(&self) -> bool {
+        self.skip.strategy == SkipStrategy::PastLast && !self.waits()
     }
 
     /// Whether a deadline can tell anything, a match or a timeout. Where not, deadlines only free

@@ -22,23 +22,30 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
-    /// Stores `value` and gives its index.
-    #[inline]
+    /// Stores `value` and gives its index. Inlined, so that it is made where it stays.
+    #[inline(always)]
     pub(crate) fn insert(&mut self, value: T) -> u32 {
         self.len += 1;
-        if self.free == u32::MAX {
-            let index = u32::try_from(self.entries.len()).expect("a slab holds fewer than 2^32");
-            self.entries.push(Entry::Full(value));
-            return index;
-        }
         let index = self.free;
-        let entry = &mut self.entries[index as usize];
-        match *entry {
-            Entry::Free(next) => self.free = next,
-            Entry::Full(_) => unreachable!("the free list only links free places"),
+        match self.entries.get_mut(index as usize) {
+            Some(entry) => {
+                match *entry {
+                    Entry::Free(next) => self.free = next,
+                    Entry::Full(_) => unreachable!("the free list only links free places"),
+                }
+                *entry = Entry::Full(value);
+                index
+            }
+            None => self.push(value),
         }
-        *entry = Entry::Full(value);
-        index
+    }
+
+    /// Stores `value` behind all others.
+    #[inline(never)]
+    fn push(&mut self, value: T) -> u32 {
+        let index = u32::try_from(self.entries.len()).ok().filter(|index| *index < u32::MAX);
+        self.entries.push(Entry::Full(value));
+        index.expect("a slab holds fewer than 2^32")
     }
 
     /// Takes the value at `index` out. The index must be one that `insert` gave.

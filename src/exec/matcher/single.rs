@@ -4,7 +4,8 @@
 use super::{Step, completed};
 use crate::event::Event;
 use crate::exec::key::{Completed, KeyState, Run};
-use crate::nfa::{Action, Decision};
+use crate::hir::StageId;
+use crate::nfa::{Decision, Move, Note, StateId};
 
 impl<E: Event> Step<'_, E> {
     /// Does what [`Step::run`] does.
@@ -12,7 +13,10 @@ impl<E: Event> Step<'_, E> {
         self.store.scratch.epoch += 1;
         let event_epoch = self.store.scratch.epoch;
         if !key.runs().is_empty() {
+            let limit = self.matcher.limits.partial_matches_per_key;
             let runs = key.runs_mut();
+            // What the limit would drop before the match is told is counted.
+            let is_won_by_first = self.program.is_won_by_first() && runs.len() < limit;
             let mut kept = 0;
             for index in 0..runs.len() {
                 if self.goes_on(&mut runs[index], event_epoch) {
@@ -21,21 +25,40 @@ impl<E: Event> Step<'_, E> {
                     }
                     kept += 1;
                 }
+                if is_won_by_first
+                    && let [Completed { tail: Some(_), .. }] = self.store.scratch.completed[..]
+                {
+                    // The match drops all that has begun, and what would begin with its last event.
+                    for place in (0..kept).chain(index + 1..runs.len()) {
+                        self.give_up(&runs[place]);
+                    }
+                    runs.clear();
+                    return;
+                }
             }
             runs.truncate(kept);
         }
-        let tree = self.program.decisions.of_start(self.column);
-        if *tree != Decision::Gone {
-            let mut run = self.nothing();
-            if let Decision::One(edge) = self.decide(tree, &run, event_epoch) {
-                run.extra = self.store.extras.create();
-                run.deadline = self.matcher.deadline_of(self.time);
-                if self.moves(*edge, &mut run, event_epoch) {
-                    key.runs_mut().push(run);
-                }
-            }
-        }
+        self.begin(key, event_epoch);
         self.end(key);
+    }
+
+    /// Starts a partial match if the event can be a first one.
+    #[inline(always)]
+    fn begin(&mut self, key: &mut KeyState, event_epoch: u64) {
+        let edge = match self.program.decisions.of_start(self.column) {
+            Decision::Gone => return,
+            Decision::One(edge) => *edge,
+            tree => match self.decide(tree, &self.nothing(), event_epoch) {
+                Decision::One(edge) => *edge,
+                _ => return,
+            },
+        };
+        let mut run = self.nothing();
+        run.extra = self.store.extras.create();
+        run.deadline = self.matcher.deadline_of(self.time);
+        if self.moves(edge, &mut run, event_epoch) {
+            key.runs_mut().push(run);
+        }
     }
 
     /// Moves a run, and says whether it is still there after it.
@@ -54,44 +77,75 @@ impl<E: Event> Step<'_, E> {
 
     #[inline(always)]
     fn moves(&mut self, edge: u32, run: &mut Run, event_epoch: u64) -> bool {
-        let program = self.program;
-        match program.edges[edge as usize].action {
-            Action::Take { stage, target } => {
-                let state = &program.states[target.index()];
-                let accepted =
-                    state.accept.is_some_and(|guard| self.guard(guard, run, event_epoch));
+        match self.program.moves[edge as usize] {
+            Move::Capture { stage, target, note } => {
                 (run.state, run.last) = (target, self.time);
-                if accepted && !state.live {
-                    self.store.extras.release(run.extra);
-                    let match_ = Completed { tail: Some(stage), ..completed(run) };
-                    self.store.scratch.completed.push(match_);
-                    return false;
+                self.capture(stage, run);
+                let extras = &mut self.store.extras;
+                match note {
+                    Note::Nothing => {}
+                    Note::First(_) if !extras.is_untouched(run.extra, 0) => {}
+                    Note::First(field) | Note::Last(field) => {
+                        extras.set(&mut run.extra, 0, self.event.field(field));
+                    }
+                    Note::Many => self.update_registers(stage, run),
                 }
-                let (event, chains) = (self.event.clone(), &mut self.store.chains);
-                run.head = chains.extend_with(event, self.seq, run.head, stage);
-                if accepted {
-                    self.complete(completed(run));
-                }
-                if !state.live {
-                    self.give_up(run);
-                    return false;
-                }
-                self.update_registers(stage, run);
                 true
             }
-            Action::Ignore { target } => {
+            Move::End { stage } => {
+                self.ends(stage, run);
+                false
+            }
+            Move::Ask { stage, target } => self.asks(stage, target, run, event_epoch),
+            Move::Skip { target } => {
                 run.state = target;
                 true
             }
-            Action::Complete => {
+            Move::Complete => {
                 self.store.extras.release(run.extra);
                 self.store.scratch.completed.push(completed(run));
                 false
             }
-            Action::Stop => {
+            Move::Stop => {
                 self.give_up(run);
                 false
             }
         }
+    }
+
+    /// Captures the event behind what a run holds.
+    #[inline(always)]
+    fn capture(&mut self, stage: StageId, run: &mut Run) {
+        let chains = &mut self.store.chains;
+        run.head = chains.extend_with(self.event.clone(), self.seq, run.head, stage);
+    }
+
+    /// Completes a run with the event, which is not stored for it.
+    fn ends(&mut self, stage: StageId, run: &mut Run) {
+        run.last = self.time;
+        self.store.extras.release(run.extra);
+        let match_ = Completed { tail: Some(stage), ..completed(run) };
+        self.store.scratch.completed.push(match_);
+    }
+
+    /// Captures the event, and asks the state to which it leads what becomes of the run.
+    fn asks(&mut self, stage: StageId, target: StateId, run: &mut Run, event_epoch: u64) -> bool {
+        let state = &self.program.states[target.index()];
+        let accepted = state.accept.is_some_and(|guard| self.guard(guard, run, event_epoch));
+        if accepted && !state.live {
+            self.ends(stage, run);
+            return false;
+        }
+        (run.state, run.last) = (target, self.time);
+        self.capture(stage, run);
+        if accepted {
+            self.complete(completed(run));
+        }
+        if state.live {
+            self.update_registers(stage, run);
+        } else {
+            self.give_up(run);
+        }
+        state.live
     }
 }

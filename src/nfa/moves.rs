@@ -1,0 +1,83 @@
+//! What following an edge comes to where no event leaves a partial match more than one way on.
+
+use crate::hir::StageId;
+use crate::hir::expr::FieldRef;
+use crate::nfa::guard::Guard;
+use crate::nfa::program::{Action, Program, StateId};
+use crate::nfa::registers::RegisterKind;
+use crate::schema::FieldId;
+
+/// An edge with what has to be known of the state it leads to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Move {
+    /// The event is captured, and the partial match waits on.
+    Capture { stage: StageId, target: StateId, note: Note },
+    /// The event is captured and the match is complete.
+    End { stage: StageId },
+    /// The event is captured; what becomes of the partial match is for the state's guards to say.
+    Ask { stage: StageId, target: StateId },
+    /// The event is skipped.
+    Skip { target: StateId },
+    /// The event is skipped and completes the match.
+    Complete,
+    /// The partial match is given up.
+    Stop,
+}
+
+/// What an event that is captured does to registers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Note {
+    Nothing,
+    /// The only register there is takes this field of the event, unless it was set before.
+    First(FieldId),
+    /// The only register there is takes this field of the event.
+    Last(FieldId),
+    /// What `notes` says for the step.
+    Many,
+}
+
+impl Program {
+    /// The move of each edge, by its number.
+    pub(super) fn moves(&self) -> Box<[Move]> {
+        let moves = self.edges.iter().map(|edge| match edge.action {
+            Action::Take { stage, target } => {
+                let state = &self.states[target.index()];
+                match state.accept.map(|guard| &self.guards[guard.index()]) {
+                    None | Some(Guard::False) if state.live => {
+                        Move::Capture { stage, target, note: self.note(stage) }
+                    }
+                    Some(Guard::True) if !state.live => Move::End { stage },
+                    _ => Move::Ask { stage, target },
+                }
+            }
+            Action::Ignore { target } => Move::Skip { target },
+            Action::Complete => Move::Complete,
+            Action::Stop => Move::Stop,
+        });
+        moves.collect()
+    }
+    /// What an event that is captured as `stage` does to registers.
+    fn note(&self, stage: StageId) -> Note {
+        if self.notes[stage.index()].is_empty() {
+            return Note::Nothing;
+        }
+        // The field of the one type that the step takes.
+        let declared = |field: &FieldRef| match field {
+            FieldRef::Declared(field) => Some(*field),
+            FieldRef::ByType(fields) => fields.iter().find_map(|(ty, field)| match field {
+                FieldRef::Declared(field) if self.stages[stage.index()].ty == Some(*ty) => {
+                    Some(*field)
+                }
+                _ => None,
+            }),
+            FieldRef::Dynamic(_) | FieldRef::Time => None,
+        };
+        let note = match &self.registers[0].kind {
+            _ if !self.has_one_value() => None,
+            RegisterKind::First(field) => declared(field).map(Note::First),
+            RegisterKind::Last(field) => declared(field).map(Note::Last),
+            RegisterKind::Aggregate(_) => None,
+        };
+        note.unwrap_or(Note::Many)
+    }
+}
