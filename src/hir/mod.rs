@@ -57,7 +57,7 @@ pub struct Pattern {
 }
 
 /// A step's name and the event type that it takes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Stage {
     /// The alias, or the type's or define's name. Unique within the pattern unless never referred to.
     pub name: Arc<str>,
@@ -95,7 +95,7 @@ pub enum Test {
 }
 
 /// Items that follow each other.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Sequence {
     /// The items, in order; never empty in a checked pattern.
     pub items: Vec<Item>,
@@ -105,7 +105,7 @@ pub struct Sequence {
 }
 
 /// What must not come while something is matched.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Without {
     /// Its name, for explanations; nothing is captured.
     pub stage: StageId,
@@ -114,7 +114,7 @@ pub struct Without {
 }
 
 /// One item of a sequence.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Item {
     /// How it follows the item before; of no meaning for the first of a pattern. For the first item
     /// of a group the group's own contiguity counts.
@@ -126,7 +126,7 @@ pub struct Item {
 }
 
 /// What an item of a sequence is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum ItemKind {
     /// An event, perhaps repeated.
     Step {
@@ -184,7 +184,7 @@ pub enum Contiguity {
 }
 
 /// How often an item occurs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Quantifier {
     /// At least so often, if it occurs at all; at least 1.
     pub min: u32,
@@ -235,7 +235,7 @@ pub enum LoopMode {
 }
 
 /// A bound on the time between two events, both ends included.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Gap {
     /// At least so long.
     pub min: Length,
@@ -283,7 +283,7 @@ impl fmt::Display for Length {
 }
 
 /// What a match drops, and whether matches wait for older partial matches.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Skip {
     /// What is dropped.
     pub strategy: SkipStrategy,
@@ -293,7 +293,7 @@ pub struct Skip {
 
 /// What a match drops: partial matches, and other matches that are complete but not told, by the
 /// event that they start with.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub enum SkipStrategy {
     /// Nothing.
     None,

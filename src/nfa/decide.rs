@@ -7,7 +7,7 @@
 
 use hashbrown::HashMap;
 
-use crate::hir::{Condition, ConditionId, Test};
+use crate::hir::ConditionId;
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::program::{Action, Edge, Range, State, StateId, index_range};
 use crate::schema::TypeId;
@@ -92,7 +92,8 @@ impl Decisions {
 
 /// What trees are made of.
 pub(super) struct Tables<'a> {
-    pub(super) conditions: &'a [Condition],
+    /// The types that fit, and whether all events of them do.
+    pub(super) conditions: &'a [(Option<TypeId>, bool)],
     pub(super) guards: &'a [Guard],
     pub(super) states: &'a [State],
     pub(super) edges: &'a [Edge],
@@ -100,7 +101,7 @@ pub(super) struct Tables<'a> {
 }
 
 pub(super) fn decide(tables: &Tables<'_>) -> Decisions {
-    let mut types: Vec<TypeId> = tables.conditions.iter().filter_map(|one| one.ty).collect();
+    let mut types: Vec<TypeId> = tables.conditions.iter().filter_map(|(ty, _)| *ty).collect();
     types.sort_unstable();
     types.dedup();
     let width = types.len() + 1;
@@ -264,11 +265,11 @@ impl Trees<'_> {
             Guard::And(parts) => self.look_at_all(parts, known, false),
             Guard::Or(parts) => self.look_at_all(parts, known, true),
             Guard::Condition(condition) => {
-                let condition = &self.tables.conditions[condition.index()];
-                if condition.ty.is_some() && condition.ty != self.ty {
+                let (ty, is_always) = self.tables.conditions[condition.index()];
+                if ty.is_some() && ty != self.ty {
                     return Known::False;
                 }
-                if matches!(condition.test, Test::True) {
+                if is_always {
                     return Known::True;
                 }
                 Self::answer(guard, known)

@@ -10,9 +10,9 @@ use crate::nfa::program::{
 /// The most edges that a program may have.
 const MAX_EDGES: usize = 200_000;
 
-/// The tables of a program that describe its automaton.
+/// The tables of a program that describe its flat.
 #[derive(Debug, Default)]
-pub(super) struct Automaton {
+pub(super) struct Flat {
     pub(super) guards: Vec<Guard>,
     pub(super) states: Vec<State>,
     pub(super) edges: Vec<Edge>,
@@ -23,19 +23,18 @@ pub(super) struct Automaton {
     pub(super) start: usize,
 }
 
-pub(super) fn flatten(mut graph: Graph) -> Result<Automaton, BuildError> {
-    let mut automaton =
-        Automaton { clocks: graph.clocks, start: graph.start.index(), ..Automaton::default() };
+pub(super) fn flatten(mut graph: Graph) -> Result<Flat, BuildError> {
+    let mut flat = Flat { clocks: graph.clocks, start: graph.start.index(), ..Flat::default() };
     for index in 0..graph.states.len() {
-        let state = resolve(&mut graph, StateId::new(index), &mut automaton)?;
-        automaton.states.push(state);
-        if automaton.edges.len() > MAX_EDGES {
+        let state = resolve(&mut graph, StateId::new(index), &mut flat)?;
+        flat.states.push(state);
+        if flat.edges.len() > MAX_EDGES {
             return Err(BuildError::new(Kind::TooLarge));
         }
     }
-    automaton.named = graph.named;
-    automaton.guards = graph.guards.into_vec();
-    Ok(automaton)
+    flat.named = graph.named;
+    flat.guards = graph.guards.into_vec();
+    Ok(flat)
 }
 
 /// A transition that is reached from a state over proceeds.
@@ -52,11 +51,7 @@ struct Found {
     marks: Vec<u32>,
 }
 
-fn resolve(
-    graph: &mut Graph,
-    state: StateId,
-    automaton: &mut Automaton,
-) -> Result<State, BuildError> {
+fn resolve(graph: &mut Graph, state: StateId, flat: &mut Flat) -> Result<State, BuildError> {
     let mut found = Vec::new();
     let mut reach = Reach { accept: graph.guards.never(), pending: None, settles: false };
     let always = graph.guards.always();
@@ -67,10 +62,10 @@ fn resolve(
     let live = !found.is_empty();
     found.sort_by_key(|edge| edge.action != Action::Stop);
 
-    let first_edge = automaton.edges.len();
+    let first_edge = flat.edges.len();
     let mut bounds: Option<Vec<Bound>> = None;
     for edge in found {
-        let first_op = automaton.clock_ops.len();
+        let first_op = flat.clock_ops.len();
         let mut guard = edge.guard;
         let mut gaps = edge.gaps;
         let mut edge_bounds = Vec::new();
@@ -109,15 +104,15 @@ fn resolve(
                         });
                     }
                     let stays = graph.states[target.index()].instances.contains(&instance);
-                    automaton.clock_ops.push(match (same, stays) {
+                    flat.clock_ops.push(match (same, stays) {
                         (true, true) => ClockOp::SetIfUnset(clock),
                         (true, false) => ClockOp::Unset(clock),
                         (false, true) => ClockOp::Set(clock),
                         (false, false) => ClockOp::Pass(clock),
                     });
                 }
-                leave_groups(graph, &edge.path, target, first_op, &mut automaton.clock_ops);
-                automaton.clock_ops.extend(edge.marks.into_iter().map(ClockOp::Set));
+                leave_groups(graph, &edge.path, target, first_op, &mut flat.clock_ops);
+                flat.clock_ops.extend(edge.marks.into_iter().map(ClockOp::Set));
                 gap_bounds(graph, &gaps, state, &mut edge_bounds);
                 // A partial match is out of time where every way on is.
                 bounds = Some(match bounds.take() {
@@ -130,10 +125,10 @@ fn resolve(
                     let inside =
                         |state: &StateId| graph.states[state.index()].instances.contains(&instance);
                     if !edge.path.iter().all(inside) {
-                        automaton.clock_ops.push(ClockOp::Unset(graph.instances[instance].clock));
+                        flat.clock_ops.push(ClockOp::Unset(graph.instances[instance].clock));
                     }
                 }
-                leave_groups(graph, &edge.path, target, first_op, &mut automaton.clock_ops);
+                leave_groups(graph, &edge.path, target, first_op, &mut flat.clock_ops);
             }
             Action::Complete => {
                 gap_bounds(graph, &gaps, state, &mut edge_bounds);
@@ -145,25 +140,25 @@ fn resolve(
             Action::Stop => {}
         }
         if guard == never {
-            automaton.clock_ops.truncate(first_op);
+            flat.clock_ops.truncate(first_op);
             continue;
         }
-        let clocks = range(first_op, automaton.clock_ops.len());
+        let clocks = range(first_op, flat.clock_ops.len());
         let new = Edge { guard, action: edge.action, clocks };
-        let known = automaton.edges[first_edge..].iter().any(|old| {
+        let known = flat.edges[first_edge..].iter().any(|old| {
             (old.guard, old.action) == (new.guard, new.action)
-                && same_ops(automaton, &old.clocks, &new.clocks)
+                && same_ops(flat, &old.clocks, &new.clocks)
         });
         if !known {
-            automaton.edges.push(new);
+            flat.edges.push(new);
         }
     }
     let mut bounds = bounds.unwrap_or_default();
     // Of several ways that have to go on, one that is out of time is enough. Each was laid out, and
     // has been resolved, before they were put together.
     for &way in &graph.states[state.index()].required {
-        let way = &automaton.states[way.index()].bounds;
-        bounds.extend_from_slice(&automaton.bounds[way.start as usize..way.end as usize]);
+        let way = &flat.states[way.index()].bounds;
+        bounds.extend_from_slice(&flat.bounds[way.start as usize..way.end as usize]);
     }
     bounds.sort_unstable();
     bounds.dedup();
@@ -171,16 +166,16 @@ fn resolve(
     if let Some(Pending { bound: Some(bound) }) = reach.pending {
         bounds.push(Bound { since: Since::Last, unless_set: None, after: bound, included: false });
     }
-    let first_bound = automaton.bounds.len();
-    automaton.bounds.append(&mut bounds);
-    let edges = range(first_edge, automaton.edges.len());
+    let first_bound = flat.bounds.len();
+    flat.bounds.append(&mut bounds);
+    let edges = range(first_edge, flat.edges.len());
     Ok(State {
         live: live && !matches!(raw.role, Role::Final | Role::Stop),
         edges,
         accept: (reach.accept != never).then_some(reach.accept),
         accepts_at_deadline: reach.pending.is_some() || reach.settles,
         settles: reach.settles,
-        bounds: range(first_bound, automaton.bounds.len()),
+        bounds: range(first_bound, flat.bounds.len()),
     })
 }
 
@@ -338,8 +333,8 @@ fn common(some: &[Bound], others: &[Bound]) -> Vec<Bound> {
     result
 }
 
-fn same_ops(automaton: &Automaton, a: &Range, b: &Range) -> bool {
-    let ops = |range: &Range| &automaton.clock_ops[range.start as usize..range.end as usize];
+fn same_ops(flat: &Flat, a: &Range, b: &Range) -> bool {
+    let ops = |range: &Range| &flat.clock_ops[range.start as usize..range.end as usize];
     ops(a) == ops(b)
 }
 
@@ -353,15 +348,15 @@ fn range(start: usize, end: usize) -> Range {
 /// Ways that go on beside each other do that, and so does a group that repeats: what is ignored between repetitions leads on in more than one
 /// way, and so do repetitions of content that can be left out. So does what can be left out in more
 /// than one way.
-pub(super) fn may_duplicate(sequence: &Sequence, automaton: &Automaton) -> bool {
+pub(super) fn may_duplicate(sequence: &Sequence, flat: &Flat) -> bool {
     let same_twice = |state: &State| {
-        let edges = &automaton.edges[state.edges.start as usize..state.edges.end as usize];
+        let edges = &flat.edges[state.edges.start as usize..state.edges.end as usize];
         let mut actions: Vec<Action> = edges.iter().map(|edge| edge.action).collect();
         actions.retain(|action| *action != Action::Stop);
         actions.sort_unstable();
         actions.windows(2).any(|pair| pair[0] == pair[1])
     };
-    repeats_group(sequence) || automaton.states.iter().any(same_twice)
+    repeats_group(sequence) || flat.states.iter().any(same_twice)
 }
 
 fn repeats_group(sequence: &Sequence) -> bool {

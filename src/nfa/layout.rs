@@ -51,7 +51,7 @@ impl Program {
             number(optional(Some(*clock)));
         }
         number(self.registers.len());
-        for register in &self.registers {
+        for register in self.registers.iter() {
             number(register.stage.map_or(0, |stage| stage.index() + 1));
             number(match &register.kind {
                 RegisterKind::First(_) => 0,

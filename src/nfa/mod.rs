@@ -10,14 +10,15 @@
 //! * `flatten` removes the proceed transitions: each state gets the list of what an event can do
 //!   there, with one guard for each.
 //! * `decide` works the guards of a state out together: for each event type a tree of tests.
-//!
 //! * `moves` says what each edge comes to, for patterns with a single way.
 //!
-//! From the result `plan` picks the strategy that the pattern is matched with.
+//! The result is an [`Automaton`], which patterns that differ in constants share, and a [`Program`] of
+//! one pattern around it. From it `plan` picks the strategy that the pattern is matched with.
 //!
 //! Where a rule is replaced while partial matches wait, `past` says which states of the two automata
 //! mean the same.
 
+mod automaton;
 mod decide;
 mod flatten;
 mod graph;
@@ -30,9 +31,11 @@ mod program;
 mod quick;
 mod registers;
 
+pub use automaton::Automaton;
 pub use plan::Strategy;
 pub use program::{BuildError, Program};
 
+pub(crate) use automaton::Known;
 pub(crate) use decide::Decision;
 pub(crate) use guard::{Guard, GuardId};
 pub(crate) use moves::{Move, Note};

@@ -8,7 +8,7 @@ use crate::nfa::registers::RegisterKind;
 use crate::schema::FieldId;
 
 /// An edge with what has to be known of the state it leads to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Move {
     /// The event is captured, and the partial match waits on.
     Capture { stage: StageId, target: StateId, note: Note },
@@ -25,7 +25,7 @@ pub(crate) enum Move {
 }
 
 /// What an event that is captured does to registers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Note {
     Nothing,
     /// The only register there is takes this field of the event, unless it was set before.
@@ -38,7 +38,7 @@ pub(crate) enum Note {
 
 impl Program {
     /// The move of each edge, by its number.
-    pub(super) fn moves(&self) -> Box<[Move]> {
+    pub(super) fn moves(&self) -> Vec<Move> {
         let moves = self.edges.iter().map(|edge| match edge.action {
             Action::Take { stage, target } => {
                 let state = &self.states[target.index()];
@@ -56,6 +56,7 @@ impl Program {
         });
         moves.collect()
     }
+
     /// What an event that is captured as `stage` does to registers.
     fn note(&self, stage: StageId) -> Note {
         if self.notes[stage.index()].is_empty() {

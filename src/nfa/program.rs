@@ -1,18 +1,16 @@
 //! The compiled form of a pattern.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::hir::{
-    Condition, ConditionId, Expr, ItemKind, Length, Pattern, Skip, SkipStrategy, Stage, StageId,
-};
-use crate::nfa::decide::{self, Decisions};
-use crate::nfa::guard::{Guard, GuardId};
+use crate::hir::{Condition, ConditionId, Expr, ItemKind, Length, Pattern, Skip, Stage, StageId};
+use crate::nfa::automaton::{Automaton, Known, shared};
+use crate::nfa::guard::GuardId;
 use crate::nfa::moves::Move;
 use crate::nfa::plan::Plan;
 use crate::nfa::quick::{self, Quick};
-use crate::nfa::registers::{Register, RegisterKind};
-use crate::nfa::{flatten, graph, registers};
+use crate::nfa::registers::{self, Register, RegisterKind};
 use crate::util::ids::define_id;
 
 define_id! {
@@ -21,48 +19,38 @@ define_id! {
 }
 
 /// A compiled pattern: what the matchers run. Immutable; shared by all keys and threads.
+///
+/// It is an [`Automaton`], which rules that differ in constants share, with what its conditions ask.
 #[derive(Debug)]
 pub struct Program {
+    pub(crate) automaton: Arc<Automaton>,
     /// The pattern's steps, by id.
-    pub(crate) stages: Box<[Stage]>,
+    pub(crate) stages: Arc<[Stage]>,
     /// The pattern's conditions with registers in the place of captured events, by id.
     pub(crate) conditions: Box<[Condition]>,
     /// Which conditions look at captured events, by id.
-    pub(crate) correlated: Box<[bool]>,
-    pub(crate) guards: Box<[Guard]>,
-    pub(crate) states: Box<[State]>,
-    pub(crate) edges: Box<[Edge]>,
-    pub(crate) clock_ops: Box<[ClockOp]>,
-    pub(crate) bounds: Box<[Bound]>,
-    pub(crate) registers: Box<[Register]>,
-    /// How many group clocks a run has.
-    pub(crate) clocks: usize,
-    /// The groups with an alias, each with its clock; a node has a bit for each.
-    pub(crate) named: Box<[(StageId, u32)]>,
-    pub(crate) start: StateId,
-    /// What must not have come before the first event.
-    pub(crate) silence: Option<Silence>,
-    /// The bound from first to last event, exclusive.
-    pub(crate) within: Option<Length>,
+    pub(crate) correlated: Arc<[bool]>,
+    pub(crate) registers: Arc<[Register]>,
     /// The lengths of time that are read from captured events, by id, with registers in the place
     /// of those.
     pub(crate) lengths: Box<[Expr]>,
-    pub(crate) skip: Skip,
-    pub(crate) tell_timeouts: bool,
-    /// Whether two runs can come to hold the same events in the same state.
-    pub(crate) may_duplicate: bool,
-    /// Whether an event that completes a match, and nothing else, need not be in the store for it.
-    pub(crate) ends_alone: bool,
-    /// What an event of each type can do in each state.
-    pub(crate) decisions: Decisions,
     /// By step: the registers that its events change.
-    pub(crate) notes: Box<[Box<[u32]>]>,
+    pub(crate) notes: Arc<[Box<[u32]>]>,
     /// By condition: what it compares, where that is all that it does.
     pub(crate) quick: Box<[Quick]>,
     /// By edge: what it comes to, where no event leaves a partial match more than one way on.
-    pub(crate) moves: Box<[Move]>,
+    pub(crate) moves: Arc<[Move]>,
     /// How it is matched.
     pub(crate) plan: Plan,
+}
+
+impl Deref for Program {
+    type Target = Automaton;
+
+    #[inline(always)]
+    fn deref(&self) -> &Automaton {
+        &self.automaton
+    }
 }
 
 /// A range of one of the program's tables.
@@ -164,7 +152,7 @@ pub(crate) struct Silence {
 }
 
 impl Silence {
-    fn of(pattern: &Pattern) -> Option<Silence> {
+    pub(super) fn of(pattern: &Pattern) -> Option<Silence> {
         let first = pattern.body.items.first()?;
         let ItemKind::Not { condition, .. } = first.kind else { return None };
         Some(Silence { condition, millis: first.gap?.max?.as_millis()? })
@@ -179,56 +167,39 @@ impl Silence {
 impl Program {
     /// Compiles `pattern`.
     pub fn new(pattern: &Pattern) -> Result<Program, BuildError> {
-        let automaton = flatten::flatten(graph::build(pattern)?)?;
+        Program::sharing(pattern, &mut Known::default())
+    }
+
+    /// Compiles `pattern`. It shares with those that are `known` what it has in common with them, and
+    /// is known after it.
+    pub(crate) fn sharing(pattern: &Pattern, known: &mut Known) -> Result<Program, BuildError> {
+        let (automaton, model) = known.automaton(pattern)?;
         let Pattern { conditions, lengths, .. } = pattern;
         let extracted = registers::extract(conditions, lengths, &automaton.named);
-        let may_duplicate = flatten::may_duplicate(&pattern.body, &automaton);
-        let start = StateId::new(automaton.start);
-        let decisions = decide::decide(&decide::Tables {
-            conditions: &extracted.conditions,
-            guards: &automaton.guards,
-            states: &automaton.states,
-            edges: &automaton.edges,
-            start,
-        });
+        let registers = &extracted.registers;
         let notes = (0..pattern.stages.len()).map(|stage| {
             let changes = |of: Option<StageId>| of.is_none_or(|of| of.index() == stage);
-            let registers = (0..).zip(&extracted.registers);
+            let registers = (0..).zip(registers);
             registers.filter(|(_, one)| changes(one.stage)).map(|(index, _)| index).collect()
         });
-        let notes = notes.collect();
-        let quick = |condition| quick::quick(condition, &extracted.registers);
+        let notes: Vec<Box<[u32]>> = notes.collect();
+        let quick = |condition| quick::quick(condition, registers);
         let quick = extracted.conditions.iter().map(quick).collect();
         let mut program = Program {
-            stages: pattern.stages.clone().into(),
+            automaton,
+            stages: shared(pattern.stages.clone(), model.map(|model| &model.stages)),
             conditions: extracted.conditions.into(),
-            correlated: extracted.correlated.into(),
-            registers: extracted.registers.into(),
-            guards: automaton.guards.into(),
-            states: automaton.states.into(),
-            edges: automaton.edges.into(),
-            clock_ops: automaton.clock_ops.into(),
-            bounds: automaton.bounds.into(),
-            clocks: automaton.clocks,
-            start,
-            silence: Silence::of(pattern),
-            within: pattern.within,
+            correlated: shared(extracted.correlated, model.map(|model| &model.correlated)),
+            registers: shared(extracted.registers, model.map(|model| &model.registers)),
             lengths: extracted.lengths.into(),
-            skip: pattern.skip.clone(),
-            tell_timeouts: pattern.tell_timeouts,
-            may_duplicate,
-            ends_alone: !may_duplicate
-                && automaton.named.is_empty()
-                && !matches!(pattern.within, Some(Length::Read(_))),
-            named: automaton.named.into(),
-            notes,
-            decisions,
+            notes: shared(notes, model.map(|model| &model.notes)),
             quick,
-            moves: Box::default(),
+            moves: Arc::default(),
             plan: Plan::SingleWay,
         };
-        program.moves = program.moves();
+        program.moves = shared(program.moves(), model.map(|model| &model.moves));
         program.plan = program.plan();
+        known.add(&program);
         Ok(program)
     }
 
@@ -240,48 +211,9 @@ impl Program {
         self.clocks == 0 && matches!(&self.registers[..], [register] if one(register))
     }
 
-    pub(crate) fn edges(&self, state: StateId) -> &[Edge] {
-        &self.edges[index_range(&self.states[state.index()].edges)]
-    }
-
-    pub(crate) fn bounds(&self, state: StateId) -> &[Bound] {
-        &self.bounds[index_range(&self.states[state.index()].bounds)]
-    }
-
-    pub(crate) fn clock_ops(&self, edge: &Edge) -> &[ClockOp] {
-        &self.clock_ops[index_range(&edge.clocks)]
-    }
-
-    /// The steps that would move a partial match on from `state`, in the order of the pattern.
-    pub(crate) fn awaits(&self, state: StateId) -> impl Iterator<Item = StageId> + '_ {
-        self.edges(state).iter().filter_map(|edge| match edge.action {
-            Action::Take { stage, .. } => Some(stage),
-            _ => None,
-        })
-    }
-
-    /// Whether matches wait for older partial matches, which could still win.
-    pub(crate) fn waits(&self) -> bool {
-        self.skip.ordered && self.skip.strategy != SkipStrategy::None
-    }
-
-    /// Whether the first of the matches that end with an event drops all else that a key holds.
-    pub(crate) fn is_won_by_first(&self) -> bool {
-        self.skip.strategy == SkipStrategy::PastLast && !self.waits()
-    }
-
-    /// Whether a deadline can tell anything, a match or a timeout. Where not, deadlines only free
-    /// memory, and it makes no difference if they are noticed late.
-    pub(crate) fn tells_at_deadlines(&self) -> bool {
-        let mut states = self.states.iter();
-        self.tell_timeouts
-            || self.skip.ordered
-            || states.any(|state| state.accepts_at_deadline || state.settles)
-    }
-
-    /// The bit of a node that says that its event starts a repetition of the group with this alias.
-    pub(crate) fn start_bit(&self, alias: StageId) -> Option<u32> {
-        self.named.iter().zip(0..).find(|((of, _), _)| *of == alias).map(|(_, bit)| 1 << bit)
+    /// The automaton, which other programs may share.
+    pub fn automaton(&self) -> &Arc<Automaton> {
+        &self.automaton
     }
 
     /// How many states the automaton has.
@@ -296,12 +228,12 @@ impl Program {
 
     /// What a match drops.
     pub fn skip(&self) -> &Skip {
-        &self.skip
+        &self.automaton.skip
     }
 
     /// The bound from a match's first event to its last, exclusive.
     pub fn within(&self) -> Option<Length> {
-        self.within
+        self.automaton.within
     }
 }
 

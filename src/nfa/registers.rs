@@ -4,7 +4,7 @@ use crate::hir::expr::{Aggregate, Captured, FieldRef, Pick, Set};
 use crate::hir::{Condition, Expr, StageId, Test};
 
 /// A value that a run keeps for later conditions.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Register {
     /// Whose events change it; `None`: all.
     pub(crate) stage: Option<StageId>,
@@ -54,6 +54,17 @@ struct Extractor<'a> {
     registers: Vec<Register>,
     correlated: bool,
     named: &'a [(StageId, u32)],
+}
+
+impl PartialEq for RegisterKind {
+    /// Aggregates are not compared, as what they are of can hold anything.
+    fn eq(&self, other: &RegisterKind) -> bool {
+        match (self, other) {
+            (RegisterKind::First(a), RegisterKind::First(b))
+            | (RegisterKind::Last(a), RegisterKind::Last(b)) => a == b,
+            _ => false,
+        }
+    }
 }
 
 impl Extractor<'_> {

@@ -10,7 +10,7 @@ use hashbrown::HashSet;
 use crate::event::Event;
 use crate::exec::{self, HostCondition, Matcher};
 use crate::hir::Rule;
-use crate::nfa;
+use crate::nfa::{self, Known};
 use crate::pattern::Pattern;
 use crate::ruleset::RuleSet;
 use crate::schema::{Schema, TypeId};
@@ -307,8 +307,9 @@ impl<E: Event> Builder<E> {
         let first = self.rules.iter().find_map(|given| given.schema.clone());
         let schema = own.clone().or(first).unwrap_or_default();
         let mut rules = Vec::with_capacity(self.rules.len());
+        let mut known = Known::default();
         for given in self.rules {
-            rules.push(given.start(&schema, own.is_some(), self.matching)?);
+            rules.push(given.start(&schema, own.is_some(), self.matching, &mut known)?);
         }
         link(&mut rules)?;
         Ok((schema, rules))
@@ -334,12 +335,14 @@ fn link<E: Event>(rules: &mut [Running<E>]) -> Result<(), BuildError> {
 
 impl<E: Event> Given<E> {
     /// Makes the rule run over events whose types and fields are numbered by `schema`; where it
-    /// `may_relink`, the rule's own numbers may be others.
+    /// `may_relink`, the rule's own numbers may be others. What it has in common with the programs
+    /// that are `known` it shares with them.
     pub(super) fn start(
         self,
         schema: &Arc<Schema>,
         may_relink: bool,
         matching: Matching,
+        known: &mut Known,
     ) -> Result<Running<E>, BuildError> {
         let Given { rule, host, schema: declared, is_text, text } = self;
         let fail = |kind| BuildError { rule: rule.name.clone(), kind };
@@ -350,7 +353,8 @@ impl<E: Event> Given<E> {
             Some(declared) if !same(declared, schema) => return Err(fail(Kind::Schemas)),
             _ => rule.clone(),
         };
-        let matcher = Matcher::new(&rule.pattern, host).map_err(|e| fail(Kind::Pattern(e)))?;
+        let matcher =
+            Matcher::sharing(&rule.pattern, host, known).map_err(|e| fail(Kind::Pattern(e)))?;
         let Matching { per_key, general } = matching;
         let matcher = matcher.with_limits(rule.limit.map_or(per_key, |limit| exec::Limits {
             partial_matches_per_key: limit.partials,

@@ -9,6 +9,7 @@ use hashbrown::{HashMap, HashSet};
 use crate::event::Event;
 use crate::exec::{Extent, KeyState, Migration};
 use crate::hir::{KeyPart, Rule};
+use crate::nfa::Known;
 use crate::ruleset::RuleSet;
 use crate::schema::{EventType, Field, Schema, TypeId};
 use crate::stream::builder::{BuildError, Given};
@@ -412,6 +413,7 @@ impl<E: Event> Engine<E> {
         }
         let mut replacement = Replacement::default();
         let mut planned = Vec::new();
+        let mut known = Known::of(self.rules.iter().map(|rule| rule.matcher.program()));
         for given in rules {
             let rule = given.rule.clone();
             let old = by_name.get_mut(&*rule.name).and_then(Vec::pop);
@@ -426,7 +428,7 @@ impl<E: Event> Engine<E> {
                 kept: 0,
                 dropped: 0,
             };
-            match given.start(&schema, true, self.matching) {
+            match given.start(&schema, true, self.matching, &mut known) {
                 Ok(new) => {
                     let from = old.map_or(Origin::Nothing, |old| {
                         self.compare((old, &slots[old]), &new, &retyped, &mut change)
@@ -628,6 +630,29 @@ mod tests {
             assert!(schema.add(ty).is_some());
         }
         schema
+    }
+
+    #[test]
+    fn new_rules_share_the_automata_of_those_that_run() {
+        let rules = |text: &str| {
+            RuleSet::parse(&format!("event a {{ at: time, n: int }} {text}")).expect("it is right")
+        };
+        let first = rules("rule one { match a[n == 1] -> a within 1h }");
+        let second = rules(
+            "rule one { match a[n == 1] -> a within 1h }
+             rule two { match a[n == 2] -> a within 1h }
+             rule other { match a[n == 2] -> next a within 1h }",
+        );
+        let mut engine: Engine<crate::Record> =
+            Engine::builder().rules(first).build().expect("they can be run");
+        let before = engine.rules[0].matcher.program().automaton().clone();
+        engine.replace_rules(&second).expect("they can be run");
+        let shared: Vec<bool> = engine
+            .rules
+            .iter()
+            .map(|rule| Arc::ptr_eq(rule.matcher.program().automaton(), &before))
+            .collect();
+        assert_eq!(shared, [true, true, false]);
     }
 
     #[test]

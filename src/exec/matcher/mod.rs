@@ -22,7 +22,7 @@ use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::outcome::{Captures, Open, Outcome};
 use crate::exec::store::{Chains, NIL, Starts};
 use crate::hir::{LimitPolicy, Pattern, StageId};
-use crate::nfa::{BuildError, Decision, Program, StateId, Strategy, Window};
+use crate::nfa::{BuildError, Decision, Known, Program, StateId, Strategy, Window};
 use crate::time::Timestamp;
 
 use step::Step;
@@ -149,7 +149,16 @@ impl<E: Event> Matcher<E> {
         pattern: &Pattern,
         host: impl Into<Arc<[HostCondition<E>]>>,
     ) -> Result<Matcher<E>, BuildError> {
-        let program = Arc::new(Program::new(pattern)?);
+        Matcher::sharing(pattern, host, &mut Known::default())
+    }
+
+    /// The same, sharing with the programs that are `known` what it has in common with them.
+    pub(crate) fn sharing(
+        pattern: &Pattern,
+        host: impl Into<Arc<[HostCondition<E>]>>,
+        known: &mut Known,
+    ) -> Result<Matcher<E>, BuildError> {
+        let program = Arc::new(Program::sharing(pattern, known)?);
         let (host, strategy) = (host.into(), program.strategy());
         let matcher =
             Matcher { program, host, limits: Limits::default(), general: false, strategy };

@@ -6,6 +6,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::event::{Event, Portable, bytes_of};
 use crate::exec::Image;
+use crate::nfa::Known;
 use crate::ruleset::RuleSet;
 use crate::schema::{Schema, TypeId};
 use crate::stream::builder::{Builder, Given, same};
@@ -458,9 +459,9 @@ impl<E: Portable> Old<E> {
             let rules = before.chain(old).chain(after.into_iter().map(|(_, given)| given));
             (rules.collect(), Some(texts.into_iter().map(|(_, given)| given).collect()))
         };
-        let mut started = Vec::new();
+        let (mut started, mut known) = (Vec::new(), Known::default());
         for given in rules {
-            started.push(given.start(&schema, true, matching)?);
+            started.push(given.start(&schema, true, matching, &mut known)?);
         }
         let read: HashSet<TypeId> =
             started.iter().flat_map(|rule: &Running<E>| &rule.info.rule.types).copied().collect();

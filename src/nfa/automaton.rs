@@ -1,0 +1,287 @@
+//! What patterns that differ in constants have in common.
+//!
+//! A thousand rules that are instances of one rule (`item == 1`, `item == 2`, ...) have one
+//! automaton: states and transitions hang on the outline of a pattern alone, which has types of
+//! events but nothing that conditions ask of them. So the tables that an event goes through are in
+//! the cache whichever of the rules it is for, and are made once.
+
+use std::hash::{BuildHasher, Hash};
+use std::sync::Arc;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use crate::hir::{Length, Pattern, Sequence, Skip, SkipStrategy, Stage, StageId, Test};
+use crate::nfa::decide::{self, Decisions};
+use crate::nfa::guard::Guard;
+use crate::nfa::moves::Move;
+use crate::nfa::program::{
+    Action, Bound, BuildError, ClockOp, Edge, Program, Silence, State, StateId, index_range,
+};
+use crate::nfa::registers::Register;
+use crate::nfa::{flatten, graph};
+use crate::schema::TypeId;
+
+/// The states of a pattern and what leads from one to another: the same for all patterns that differ
+/// in names and in what conditions ask beside the type of an event.
+#[derive(Debug)]
+pub struct Automaton {
+    pub(crate) guards: Box<[Guard]>,
+    pub(crate) states: Box<[State]>,
+    pub(crate) edges: Box<[Edge]>,
+    pub(crate) clock_ops: Box<[ClockOp]>,
+    pub(crate) bounds: Box<[Bound]>,
+    /// How many group clocks a run has.
+    pub(crate) clocks: usize,
+    /// The groups with an alias, each with its clock; a node has a bit for each.
+    pub(crate) named: Box<[(StageId, u32)]>,
+    pub(crate) start: StateId,
+    /// What must not have come before the first event.
+    pub(crate) silence: Option<Silence>,
+    /// The bound from first to last event, exclusive.
+    pub(crate) within: Option<Length>,
+    pub(crate) skip: Skip,
+    pub(crate) tell_timeouts: bool,
+    /// Whether two runs can come to hold the same events in the same state.
+    pub(crate) may_duplicate: bool,
+    /// Whether an event that completes a match, and nothing else, need not be in the store for it.
+    pub(crate) ends_alone: bool,
+    /// What an event of each type can do in each state.
+    pub(crate) decisions: Decisions,
+    outline: Outline,
+}
+
+/// All of a pattern that its automaton is made of.
+#[derive(Debug, Eq, Hash, PartialEq)]
+struct Outline {
+    body: Sequence,
+    stages: usize,
+    /// By condition: the type that fits, and whether any event of it does.
+    conditions: Box<[(Option<TypeId>, bool)]>,
+    within: Option<Length>,
+    skip: Skip,
+    tell_timeouts: bool,
+}
+
+impl Outline {
+    fn of(pattern: &Pattern) -> Outline {
+        let conditions = pattern.conditions.iter();
+        Outline {
+            body: pattern.body.clone(),
+            stages: pattern.stages.len(),
+            conditions: conditions.map(|one| (one.ty, matches!(one.test, Test::True))).collect(),
+            within: pattern.within,
+            skip: pattern.skip.clone(),
+            tell_timeouts: pattern.tell_timeouts,
+        }
+    }
+}
+
+impl Automaton {
+    fn new(pattern: &Pattern, outline: Outline) -> Result<Automaton, BuildError> {
+        let flat = flatten::flatten(graph::build(pattern)?)?;
+        let may_duplicate = flatten::may_duplicate(&pattern.body, &flat);
+        let start = StateId::new(flat.start);
+        let decisions = decide::decide(&decide::Tables {
+            conditions: &outline.conditions,
+            guards: &flat.guards,
+            states: &flat.states,
+            edges: &flat.edges,
+            start,
+        });
+        Ok(Automaton {
+            guards: flat.guards.into(),
+            states: flat.states.into(),
+            edges: flat.edges.into(),
+            clock_ops: flat.clock_ops.into(),
+            bounds: flat.bounds.into(),
+            clocks: flat.clocks,
+            start,
+            silence: Silence::of(pattern),
+            within: pattern.within,
+            skip: pattern.skip.clone(),
+            tell_timeouts: pattern.tell_timeouts,
+            may_duplicate,
+            ends_alone: !may_duplicate
+                && flat.named.is_empty()
+                && !matches!(pattern.within, Some(Length::Read(_))),
+            named: flat.named.into(),
+            decisions,
+            outline,
+        })
+    }
+
+    pub(crate) fn edges(&self, state: StateId) -> &[Edge] {
+        &self.edges[index_range(&self.states[state.index()].edges)]
+    }
+
+    pub(crate) fn bounds(&self, state: StateId) -> &[Bound] {
+        &self.bounds[index_range(&self.states[state.index()].bounds)]
+    }
+
+    pub(crate) fn clock_ops(&self, edge: &Edge) -> &[ClockOp] {
+        &self.clock_ops[index_range(&edge.clocks)]
+    }
+
+    /// The steps that would move a partial match on from `state`, in the order of the pattern.
+    pub(crate) fn awaits(&self, state: StateId) -> impl Iterator<Item = StageId> + '_ {
+        self.edges(state).iter().filter_map(|edge| match edge.action {
+            Action::Take { stage, .. } => Some(stage),
+            _ => None,
+        })
+    }
+
+    /// Whether matches wait for older partial matches, which could still win.
+    pub(crate) fn waits(&self) -> bool {
+        self.skip.ordered && self.skip.strategy != SkipStrategy::None
+    }
+
+    /// Whether the first of the matches that end with an event drops all else that a key holds.
+    pub(crate) fn is_won_by_first(&self) -> bool {
+        self.skip.strategy == SkipStrategy::PastLast && !self.waits()
+    }
+
+    /// Whether a deadline can tell anything, a match or a timeout. Where not, deadlines only free
+    /// memory, and it makes no difference if they are noticed late.
+    pub(crate) fn tells_at_deadlines(&self) -> bool {
+        let mut states = self.states.iter();
+        self.tell_timeouts
+            || self.skip.ordered
+            || states.any(|state| state.accepts_at_deadline || state.settles)
+    }
+
+    /// The bit of a node that says that its event starts a repetition of the group with this alias.
+    pub(crate) fn start_bit(&self, alias: StageId) -> Option<u32> {
+        self.named.iter().zip(0..).find(|((of, _), _)| *of == alias).map(|(_, bit)| 1 << bit)
+    }
+}
+
+/// The automata that there are.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    models: HashTable<Model>,
+    hasher: DefaultHashBuilder,
+}
+
+/// The first program with its automaton: others share of it what is the same.
+#[derive(Clone, Debug)]
+pub(super) struct Model {
+    pub(super) automaton: Arc<Automaton>,
+    pub(super) stages: Arc<[Stage]>,
+    pub(super) correlated: Arc<[bool]>,
+    pub(super) registers: Arc<[Register]>,
+    pub(super) notes: Arc<[Box<[u32]>]>,
+    pub(super) moves: Arc<[Move]>,
+}
+
+impl Model {
+    fn of(program: &Program) -> Model {
+        let Program { automaton, stages, correlated, registers, notes, moves, .. } = program;
+        Model {
+            automaton: automaton.clone(),
+            stages: stages.clone(),
+            correlated: correlated.clone(),
+            registers: registers.clone(),
+            notes: notes.clone(),
+            moves: moves.clone(),
+        }
+    }
+}
+
+impl Known {
+    /// Those of some programs.
+    pub(crate) fn of<'p>(programs: impl IntoIterator<Item = &'p Program>) -> Known {
+        let mut known = Known::default();
+        programs.into_iter().for_each(|program| known.add(program));
+        known
+    }
+
+    /// The first program whose pattern has the outline of this one.
+    fn find(&self, outline: &Outline) -> Option<&Model> {
+        let hash = self.hasher.hash_one(outline);
+        self.models.find(hash, |model| model.automaton.outline == *outline)
+    }
+
+    /// The automaton of a pattern, made if there is none yet, and the program that it was made for.
+    pub(super) fn automaton(
+        &self,
+        pattern: &Pattern,
+    ) -> Result<(Arc<Automaton>, Option<&Model>), BuildError> {
+        let outline = Outline::of(pattern);
+        match self.find(&outline) {
+            Some(model) => Ok((model.automaton.clone(), Some(model))),
+            None => Ok((Arc::new(Automaton::new(pattern, outline)?), None)),
+        }
+    }
+
+    /// Makes a program known, if it is the first with its automaton.
+    pub(super) fn add(&mut self, program: &Program) {
+        let Known { models, hasher } = self;
+        let hash = |model: &Model| hasher.hash_one(&model.automaton.outline);
+        let outline = &program.automaton.outline;
+        if models
+            .find(hasher.hash_one(outline), |model| model.automaton.outline == *outline)
+            .is_none()
+        {
+            models.insert_unique(hasher.hash_one(outline), Model::of(program), hash);
+        }
+    }
+}
+
+/// What is the same as that of another, or else new.
+pub(super) fn shared<T: PartialEq>(own: Vec<T>, others: Option<&Arc<[T]>>) -> Arc<[T]> {
+    match others {
+        Some(others) if **others == *own => others.clone(),
+        _ => own.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ruleset::RuleSet;
+
+    fn programs(bodies: &[&str]) -> Vec<Program> {
+        let types = "event a { at: time, n: int }\n event b { at: time, n: int }\n";
+        let rules =
+            (0..).zip(bodies).map(|(number, body)| format!("rule r{number} {{ {body} }}\n"));
+        let rules = RuleSet::parse(&rules.fold(types.to_owned(), |text, rule| text + &rule));
+        let rules = rules.unwrap_or_else(|error| panic!("{error}"));
+        let mut known = Known::default();
+        let patterns = rules.rules().iter().map(|rule| &rule.pattern);
+        patterns
+            .map(|pattern| Program::sharing(pattern, &mut known).expect("it is right"))
+            .collect()
+    }
+
+    #[test]
+    fn rules_that_differ_in_constants_share_an_automaton() {
+        let of = |body: &str| format!("match {body} within 1h");
+        let first = of("a[n % 3 == 0] as x -> b[n == x.n]");
+        let programs = programs(&[
+            &first,
+            &of("a[n % 3 == 1] as x -> b[n == x.n]"),
+            &of("a[n > 7 and n < 9] as y -> b[n == 2]"),
+            // These do not have the same ways on.
+            &of("a as x -> b[n == x.n]"),
+            &of("b[n % 3 == 0] as x -> b[n == x.n]"),
+            &of("a[n % 3 == 0] as x -> next b[n == x.n]"),
+            &first.replace("1h", "2h"),
+            &format!("{first} skip none"),
+            &format!("{first} on timeout emit {{ n: 1 }}"),
+        ]);
+        let same = |a: usize, b: usize| Arc::ptr_eq(&programs[a].automaton, &programs[b].automaton);
+        assert!(same(0, 1) && same(0, 2));
+        for other in 3..programs.len() {
+            assert!((0..other).all(|one| !same(one, other)), "rule {other}");
+        }
+        // The rest is shared where it is the same.
+        let [one, two, three, ..] = &programs[..] else { unreachable!() };
+        assert!(Arc::ptr_eq(&one.stages, &two.stages) && Arc::ptr_eq(&one.notes, &two.notes));
+        assert!(Arc::ptr_eq(&one.registers, &two.registers));
+        assert!(!Arc::ptr_eq(&one.stages, &three.stages));
+        assert_eq!((&*three.stages[0].name, three.registers.len()), ("y", 0));
+        assert_eq!(one.layout(), two.layout());
+        // What each asks is its own.
+        assert_ne!(format!("{:?}", one.conditions), format!("{:?}", two.conditions));
+    }
+}
