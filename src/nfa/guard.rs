@@ -45,6 +45,16 @@ pub(crate) enum Guard {
     Or(Box<[GuardId]>),
 }
 
+impl Guard {
+    /// The condition that has to hold, where it is one.
+    pub(crate) fn condition(&self) -> Option<ConditionId> {
+        match self {
+            Guard::Condition(condition) => Some(*condition),
+            _ => None,
+        }
+    }
+}
+
 /// Makes guards, and gives equal ones the same id.
 #[derive(Debug)]
 pub(crate) struct Guards {

@@ -172,7 +172,10 @@ impl<E: Event> Engine<E> {
         }
         found.clear();
         if let Some(index) = &route.index {
-            index.find(event, found);
+            index.find(event, &mut |seats| found.extend_from_slice(seats));
+            if let Some(moves) = &route.moves {
+                moves.find(event, &mut |seats| groups.held_among(seats, visits, found));
+            }
             for (place, visit) in (0..).zip(&*visits) {
                 let Some(Visit { group, slot: Some(slot), .. }) = visit else { continue };
                 if route.moves_any() {

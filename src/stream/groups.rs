@@ -10,6 +10,7 @@ use crate::exec::KeyState;
 use crate::hir::expr::FieldRef;
 use crate::hir::{KeyPart, Rule};
 use crate::schema::TypeId;
+use crate::stream::index::Seat;
 use crate::stream::partition::{KeyHasher, KeyRef, Partition};
 
 /// The groups of rules that have the same key.
@@ -79,6 +80,34 @@ impl Groups {
     #[inline]
     pub(super) fn keys_with_hasher(&mut self, group: u32) -> (&mut Partition, &KeyHasher) {
         (&mut self.all[group as usize].keys, &self.hasher)
+    }
+
+    /// Adds those of the rules, which are in order, to `found` that hold something for the keys of an
+    /// event.
+    pub(super) fn held_among(
+        &self,
+        seats: &[Seat],
+        visits: &[Option<Visit<'_>>],
+        found: &mut Vec<Seat>,
+    ) {
+        let held = |visit: &Visit<'_>| match visit.slot {
+            Some(slot) => self.keys(visit.group).slot(slot).held(),
+            None => &[],
+        };
+        let all: usize = visits.iter().flatten().map(|visit| held(visit).len()).sum();
+        if seats.len() <= all {
+            found.extend(seats.iter().filter(|(rule, place)| {
+                let visit = visits.get(*place as usize).and_then(Option::as_ref);
+                let held = visit.map_or(&[][..], held);
+                held.binary_search_by_key(rule, |held| held.rule).is_ok()
+            }));
+        } else {
+            for (place, visit) in (0..).zip(visits) {
+                let rules = visit.iter().flat_map(&held).map(|held| held.rule);
+                let seated = rules.map(|rule| (rule, place));
+                found.extend(seated.filter(|seat| seats.binary_search(seat).is_ok()));
+            }
+        }
     }
 
     /// By rule: the slots in which it holds something.

@@ -7,7 +7,7 @@ use crate::hir::LimitPolicy;
 use crate::hir::expr::FieldRef;
 use crate::schema::{Schema, TypeId};
 use crate::stream::groups::Groups;
-use crate::stream::index::{self, Index, Seat};
+use crate::stream::index::{Index, Seat, When};
 use crate::stream::running::Running;
 
 /// Which rules see which events.
@@ -37,7 +37,9 @@ pub(super) struct Route {
     /// The others: they see the events that they can start with, and if an event can move on what
     /// they have open, those of the keys for which they have.
     pub(super) index: Option<Index>,
-    /// A bit for each rule, set where it is one of the others and can be moved on.
+    /// Which events can move on what some of the others have open.
+    pub(super) moves: Option<Index>,
+    /// A bit for each rule, set where it is one of the others and any event can.
     movable: Vec<u64>,
 }
 
@@ -59,7 +61,7 @@ impl Route {
         }
     }
 
-    /// Whether a rule of the `index` may have something open that an event moves on, or ends.
+    /// Whether any event may move on, or end, what a rule of the `index` has open.
     #[inline]
     pub(super) fn moves(&self, rule: u32) -> bool {
         self.movable.get(rule as usize / 64).is_some_and(|bits| bits >> (rule % 64) & 1 == 1)
@@ -75,14 +77,15 @@ impl Route {
     fn index<E: Event>(&mut self, ty: TypeId, rules: &[Running<E>]) {
         let all = self.always.clone();
         let program = |rule: u32| rules[rule as usize].matcher.program();
-        self.index = Index::new(ty, &mut self.always, program);
+        self.index = Index::new(&mut self.always, |rule| When::starts(program(rule), ty));
         let mut always = self.always.iter().peekable();
-        for seat in all {
-            if always.next_if_eq(&&seat).is_none() && index::can_move(program(seat.0), ty) {
-                let word = seat.0 as usize / 64;
-                self.movable.resize(self.movable.len().max(word + 1), 0);
-                self.movable[word] |= 1 << (seat.0 % 64);
-            }
+        let mut others: Vec<Seat> =
+            all.into_iter().filter(|seat| always.next_if_eq(&seat).is_none()).collect();
+        self.moves = Index::new(&mut others, |rule| When::moves(program(rule), ty));
+        for (rule, _) in others {
+            let word = rule as usize / 64;
+            self.movable.resize(self.movable.len().max(word + 1), 0);
+            self.movable[word] |= 1 << (rule % 64);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Which of many rules can start with an event. Looking it up costs a few look-ups for an event, not
-//! one for each rule.
+//! Which of many rules can start with an event, and of which it can move on what they have open.
+//! Looking it up costs a few look-ups for an event, not one for each rule.
 //!
-//! Of each rule one thing is looked up that must hold where it starts: that an expression over the
+//! Of each rule one thing is looked up that must hold where it starts or moves: that an expression over the
 //! event (`item`, `item % 1000`, `lower(name)`) has a certain value or is in a range. Each different
 //! expression is evaluated once for an event. What is found can be too much, since a rule looks at
 //! its conditions itself; it is never too little.
@@ -21,13 +21,11 @@ use crate::exec::field_of;
 use crate::hir::Expr;
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{FieldRef, Lookup};
-use crate::nfa::Program;
-use crate::schema::TypeId;
 use crate::stream::index::ranges::{Between, Ranges};
-use crate::stream::index::starts::{Atom, Clause, Starts};
+use crate::stream::index::starts::{Atom, Clause};
 use crate::value::{Kind, Value, ValueRef};
 
-pub(super) use moves::can_move;
+pub(super) use starts::When;
 
 /// With fewer rules than this it costs less to ask all of them.
 const FEW: usize = 4;
@@ -48,30 +46,23 @@ pub(super) struct Index {
 #[derive(Debug, Default)]
 struct Column {
     expr: Option<Expr>,
+    /// In the order of rules.
     equal: HashMap<Value, Vec<Seat>>,
     /// One for each sort of values that compare with each other.
     ranges: Vec<Ranges<Seat>>,
 }
 
 impl Index {
-    /// An index for events of type `ty`, where one helps. Rules that it knows are taken out of
-    /// `rules`, where those stay that have to see each event.
-    pub(super) fn new<'p>(
-        ty: TypeId,
-        rules: &mut Vec<Seat>,
-        program: impl Fn(u32) -> &'p Program,
-    ) -> Option<Index> {
+    /// An index by what `when` says of each rule, where one helps. Rules that it knows are taken out
+    /// of `rules`, where those stay for which nothing has to hold.
+    pub(super) fn new<'p>(rules: &mut Vec<Seat>, when: impl Fn(u32) -> When<'p>) -> Option<Index> {
         if rules.len() < FEW {
             return None;
         }
-        let mut survey = Survey::default();
         let mut known = Vec::new();
-        rules.retain(|seat| match Starts::of(program(seat.0), ty) {
-            Starts::Always => true,
-            Starts::If(ways) => {
-                for atom in ways.iter().flatten().flatten() {
-                    survey.add(atom);
-                }
+        rules.retain(|seat| match when(seat.0) {
+            When::Always => true,
+            When::If(ways) => {
                 known.push((*seat, ways));
                 false
             }
@@ -79,14 +70,18 @@ impl Index {
         if known.is_empty() {
             return None;
         }
+        let mut survey = Survey::default();
+        for atom in known.iter().flat_map(|(_, ways)| ways.iter().flatten().flatten()) {
+            survey.add(atom);
+        }
         let mut drafts: Vec<Draft> = Vec::new();
-        for (seat, ways) in known {
+        for (seat, ways) in &known {
             for way in ways {
-                let best = way.into_iter().min_by_key(|clause| survey.expected(clause));
-                for atom in best.unwrap_or_default() {
+                let best = way.iter().min_by_key(|clause| survey.expected(clause));
+                for atom in best.into_iter().flatten() {
                     let column = survey.column(atom.expr());
                     drafts.resize_with(drafts.len().max(column + 1), Draft::default);
-                    drafts[column].add(atom, seat);
+                    drafts[column].add(atom.clone(), *seat);
                 }
             }
         }
@@ -94,9 +89,9 @@ impl Index {
         Some(Index { columns: columns.filter(|column| column.expr.is_some()).collect() })
     }
 
-    /// Adds the rules that can start with an event to `found`, in no particular order and perhaps
-    /// more than once.
-    pub(super) fn find<E: Event>(&self, event: &E, found: &mut Vec<Seat>) {
+    /// Gives `each` the rules that an event is for, some at a time, of which some may come more than
+    /// once.
+    pub(super) fn find<E: Event>(&self, event: &E, each: &mut impl FnMut(&[Seat])) {
         let event = OfEvent(event);
         for column in &self.columns {
             let Some(expr) = &column.expr else { continue };
@@ -106,19 +101,11 @@ impl Index {
                 continue;
             }
             if let Some(seats) = column.equal.get(&Lookup::new(value)) {
-                found.extend_from_slice(seats);
+                each(seats);
             }
             for ranges in &column.ranges {
-                ranges.find(value, &mut |seat| found.push(*seat));
+                ranges.find(value, &mut |seat| each(std::slice::from_ref(seat)));
             }
-        }
-    }
-}
-
-impl<'a> Atom<'a> {
-    fn expr(&self) -> &'a Expr {
-        match self {
-            Atom::Equal(expr, _) | Atom::Between(expr, ..) => expr,
         }
     }
 }
@@ -139,7 +126,7 @@ impl<'a> Survey<'a> {
         *self.columns.entry(Same(expr)).or_insert(next)
     }
 
-    fn add(&mut self, atom: &Atom<'a>) {
+    fn add(&mut self, atom: &'a Atom<'_>) {
         let column = self.column(atom.expr());
         *match atom {
             Atom::Equal(_, value) => self.equal.entry((column, value.clone())).or_default(),
@@ -148,8 +135,8 @@ impl<'a> Survey<'a> {
     }
 
     /// To how many rules one leads in vain, about, that are looked up by this clause.
-    fn expected(&mut self, clause: &Clause<'a>) -> usize {
-        let of_atom = |atom: &Atom<'a>| {
+    fn expected(&mut self, clause: &'a Clause<'_>) -> usize {
+        let of_atom = |atom: &'a Atom<'_>| {
             let column = self.column(atom.expr());
             match atom {
                 // Half of all events, perhaps.

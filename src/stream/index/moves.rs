@@ -1,14 +1,201 @@
-//! Whether an event of a type can do anything to what a rule has open, whatever is in it.
+//! What an event has to be like, so that it does anything to what a rule has open: read off the
+//! trees that decide what it does in each place where a partial match can wait.
+//!
+//! Most conditions on later events compare them with earlier ones: `view[item % 1000 == 7] ->
+//! pay[item == view.item]`. What the rule asks of the field of the earlier event holds for the later
+//! one's, too, as they are equal: here that a `pay` has `item % 1000 == 7`, too.
 
-use crate::hir::Test;
-use crate::nfa::{Action, Guard, GuardId, Program, StateId};
-use crate::schema::TypeId;
+use std::borrow::Cow;
 
-/// Whether an event of this type can move on or end a partial match: whether there is a place to
-/// wait in which it is not just passed over.
-///
-/// Deadlines do not count: the engine has timers for them.
-pub(in crate::stream) fn can_move(program: &Program, ty: TypeId) -> bool {
+use crate::hir::expr::{BinaryOp, FieldRef, Set};
+use crate::hir::{ConditionId, Expr, StageId, Test};
+use crate::nfa::{Action, Decision, Guard, GuardId, Program, RegisterKind, StateId};
+use crate::schema::{FieldId, TypeId};
+use crate::stream::index::starts::{Atom, Clause, Reader, Way, When, test};
+use crate::value::Value;
+
+/// The most ways to move on that are told apart.
+const MAX_WAYS: usize = 64;
+
+impl<'a> When<'a> {
+    /// Which events of type `ty` can move on or end a partial match of a rule.
+    ///
+    /// Deadlines do not count: the engine has timers for them.
+    pub(in crate::stream) fn moves(program: &'a Program, ty: TypeId) -> When<'a> {
+        if !can_move(program, ty) {
+            return When::If(Vec::new());
+        }
+        let decisions = &program.decisions;
+        let mut finder = Finder { reader: Reader { program, ty }, ways: Vec::new() };
+        for state in waiting(program) {
+            let tree = decisions.of(state, decisions.column(ty));
+            if finder.walk(tree, Way::default()).is_none() {
+                return When::Always;
+            }
+        }
+        When::of_ways(finder.ways)
+    }
+}
+
+/// Finds the ways on through trees of tests.
+struct Finder<'a> {
+    reader: Reader<'a>,
+    ways: Vec<Way<'a>>,
+}
+
+impl<'a> Finder<'a> {
+    /// Goes through a tree to which one comes by `way`. `None` where there is too much to tell, or
+    /// something else is to be seen than what moves on.
+    fn walk(&mut self, tree: &Decision, way: Way<'a>) -> Option<()> {
+        let decisions = &self.reader.program.decisions;
+        match *tree {
+            Decision::Stay => {}
+            Decision::Condition { condition, yes, no } => {
+                if let [holds] = &self.reader.condition(condition)[..] {
+                    if holds.is_closed {
+                        return None;
+                    }
+                    let mut way = way.clone();
+                    way.clauses.extend(holds.clauses.iter().cloned());
+                    way.clauses.extend(self.implied(condition));
+                    self.walk(decisions.node(yes), way)?;
+                }
+                self.walk(decisions.node(no), way)?;
+            }
+            Decision::Time { yes, no, .. } => {
+                self.walk(decisions.node(yes), way.clone())?;
+                self.walk(decisions.node(no), way)?;
+            }
+            Decision::Gone | Decision::One(_) | Decision::Several { .. } | Decision::Ask => {
+                self.ways.push(way);
+            }
+        }
+        (self.ways.len() <= MAX_WAYS).then_some(())
+    }
+
+    /// What holds of an event that fulfils a condition, because it is like one that was captured.
+    fn implied(&self, condition: ConditionId) -> Vec<Clause<'a>> {
+        let mut equal = Vec::new();
+        equalities(&self.reader.program.conditions[condition.index()].test, &mut equal);
+        equal.into_iter().flat_map(|(field, register)| self.carried(field, register)).collect()
+    }
+
+    /// What holds of a field that equals a register: what the rule asked of the event that the
+    /// register is of.
+    fn carried(&self, field: FieldId, register: usize) -> Vec<Clause<'a>> {
+        let program = self.reader.program;
+        let register = &program.registers[register];
+        let (
+            RegisterKind::First(FieldRef::Declared(of))
+            | RegisterKind::Last(FieldRef::Declared(of)),
+            Some(stage),
+        ) = (&register.kind, register.stage)
+        else {
+            return Vec::new();
+        };
+        let mut way = Way::default();
+        for condition in asked(program, stage) {
+            let condition = &program.conditions[condition.index()];
+            if condition.ty.is_some() && !asks_list(&condition.test) {
+                way.is_closed = false;
+                test(&condition.test, &mut way);
+            }
+        }
+        let carry =
+            |clause: Clause<'a>| clause.into_iter().map(|one| carry(one, *of, field)).collect();
+        way.clauses.into_iter().filter_map(carry).collect()
+    }
+}
+
+/// The conditions that every event fulfils that is captured as `stage`.
+fn asked(program: &Program, stage: StageId) -> Vec<ConditionId> {
+    let takes = program
+        .edges
+        .iter()
+        .filter(|edge| matches!(edge.action, Action::Take { stage: taken, .. } if taken == stage));
+    let needed = |guard: GuardId| match &program.guards[guard.index()] {
+        Guard::Condition(condition) => vec![*condition],
+        Guard::And(parts) => {
+            parts.iter().filter_map(|part| program.guards[part.index()].condition()).collect()
+        }
+        _ => Vec::new(),
+    };
+    let all = takes.map(|edge| needed(edge.guard));
+    all.reduce(|all, one| all.into_iter().filter(|id| one.contains(id)).collect())
+        .unwrap_or_default()
+}
+
+/// The fields that a test holds equal to registers.
+fn equalities(of: &Test, out: &mut Vec<(FieldId, usize)>) {
+    match of {
+        Test::Expr(expr) => conjunction(expr, out),
+        Test::All(tests) => tests.iter().for_each(|part| equalities(part, out)),
+        Test::True | Test::Host { .. } => {}
+    }
+}
+
+fn conjunction(expr: &Expr, out: &mut Vec<(FieldId, usize)>) {
+    match expr {
+        Expr::Binary(BinaryOp::And, a, b) => {
+            conjunction(a, out);
+            conjunction(b, out);
+        }
+        Expr::Binary(BinaryOp::Eq, a, b) => match (&**a, &**b) {
+            (Expr::Field(FieldRef::Declared(field)), Expr::Register(register))
+            | (Expr::Register(register), Expr::Field(FieldRef::Declared(field))) => {
+                out.push((*field, *register));
+            }
+            _ => {}
+        },
+        _ => {}
+    }
+}
+
+/// Whether a test looks into a `list`: what it holds can be replaced while partial matches wait.
+fn asks_list(of: &Test) -> bool {
+    fn asks(expr: &Expr) -> bool {
+        match expr {
+            Expr::In(_, set) => matches!(&**set, Set::Values(set) if set.list.is_some()),
+            Expr::Binary(_, a, b) => asks(a) || asks(b),
+            _ => false,
+        }
+    }
+    match of {
+        Test::Expr(expr) => asks(expr),
+        Test::All(tests) => tests.iter().any(asks_list),
+        Test::True | Test::Host { .. } => false,
+    }
+}
+
+/// What holds of `to` where it equals a value of which this holds as `from`.
+fn carry(atom: Atom<'_>, from: FieldId, to: FieldId) -> Option<Atom<'_>> {
+    let expr = Cow::Owned(renamed(atom.expr(), from, to)?);
+    Some(match atom {
+        Atom::Equal(_, value) => Atom::Equal(expr, value),
+        Atom::Between(_, low, high) => Atom::Between(expr, low, high),
+    })
+}
+
+/// An expression over the field `from` alone over `to` instead. It has to give equal values for equal
+/// values, also where an integer equals a float: few do for sure.
+fn renamed(expr: &Expr, from: FieldId, to: FieldId) -> Option<Expr> {
+    match expr {
+        Expr::Field(FieldRef::Declared(field)) if *field == from => {
+            Some(Expr::Field(FieldRef::Declared(to)))
+        }
+        Expr::Binary(BinaryOp::Rem, a, b) => match (renamed(a, from, to)?, &**b) {
+            // A divisor is the same as a float.
+            (a, Expr::Literal(Value::Int(1..=0x1f_ffff_ffff_ffff))) => {
+                Some(Expr::Binary(BinaryOp::Rem, Box::new(a), b.clone()))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Where a partial match can wait.
+fn waiting(program: &Program) -> impl Iterator<Item = StateId> {
     let states = || (0..program.states.len()).map(StateId::new);
     let starts_anew = states().filter(|state| *state != program.start).any(|state| {
         program.edges(state).iter().any(|edge| match edge.action {
@@ -16,8 +203,15 @@ pub(in crate::stream) fn can_move(program: &Program, ty: TypeId) -> bool {
             Action::Stop | Action::Complete => false,
         })
     });
-    states()
-        .any(|state| (starts_anew || state != program.start) && !is_passed_over(program, state, ty))
+    states().filter(move |state| {
+        program.states[state.index()].live && (starts_anew || *state != program.start)
+    })
+}
+
+/// Whether there is a place to wait in which an event of this type is not just passed over, whatever
+/// is in it.
+pub(super) fn can_move(program: &Program, ty: TypeId) -> bool {
+    waiting(program).any(|state| !is_passed_over(program, state, ty))
 }
 
 fn is_passed_over(program: &Program, state: StateId, ty: TypeId) -> bool {
@@ -31,8 +225,7 @@ fn is_passed_over(program: &Program, state: StateId, ty: TypeId) -> bool {
         }
         is_open == Some(false)
     });
-    let is_live = program.states[state.index()].live;
-    !is_live || stays && others_are_shut
+    stays && others_are_shut
 }
 
 /// What is known of a guard from the event's type alone.

@@ -5,6 +5,8 @@
 //! vain. Divisions by zero are counted, so nothing is concluded from what is evaluated only after
 //! something that may divide by zero: whoever leaves out the rule leaves out no count.
 
+use std::borrow::Cow;
+
 use crate::hir::eval;
 use crate::hir::expr::{BinaryOp, Lookup, Set};
 use crate::hir::functions::Callee;
@@ -19,37 +21,53 @@ const MAX_WAYS: usize = 16;
 /// The most values of a list that are looked up one by one.
 const MAX_ATOMS: usize = 1000;
 
-/// With which events of a type a rule can start.
+/// With which events of a type a rule can start, or which can move what it has open.
 #[derive(Debug)]
-pub(super) enum Starts<'a> {
+pub(in crate::stream) enum When<'a> {
     /// Perhaps with any.
     Always,
     /// With those that fulfil one of these ways: for each, all clauses hold, of which there is at
-    /// least one.
+    /// least one. With none at all, where there is no way.
     If(Vec<Vec<Clause<'a>>>),
 }
 
 /// At least one of these holds.
-pub(super) type Clause<'a> = Vec<Atom<'a>>;
+pub(in crate::stream) type Clause<'a> = Vec<Atom<'a>>;
 
 /// What can be looked up in an index.
 #[derive(Clone, Debug)]
-pub(super) enum Atom<'a> {
+pub(in crate::stream) enum Atom<'a> {
     /// The expression has this value, which is in the form of a [key](Lookup::key).
-    Equal(&'a Expr, Value),
+    Equal(Cow<'a, Expr>, Value),
     /// The expression has a value between these, both included.
-    Between(&'a Expr, Option<Value>, Option<Value>),
+    Between(Cow<'a, Expr>, Option<Value>, Option<Value>),
 }
 
-impl<'a> Starts<'a> {
-    /// Of a rule over events of type `ty`.
-    pub(super) fn of(program: &'a Program, ty: TypeId) -> Starts<'a> {
+impl Atom<'_> {
+    pub(super) fn expr(&self) -> &Expr {
+        match self {
+            Atom::Equal(expr, _) | Atom::Between(expr, ..) => expr,
+        }
+    }
+}
+
+impl<'a> When<'a> {
+    /// Whether an event has to be like anything.
+    pub(super) fn of_ways(ways: Vec<Way<'a>>) -> When<'a> {
+        if ways.iter().any(|way| way.clauses.is_empty()) {
+            return When::Always;
+        }
+        When::If(ways.into_iter().map(|way| way.clauses).collect())
+    }
+
+    /// With which events of type `ty` a rule can start.
+    pub(in crate::stream) fn starts(program: &'a Program, ty: TypeId) -> When<'a> {
         let reader = Reader { program, ty };
         let mut ways = Vec::new();
         for edge in program.edges(program.start) {
             match edge.action {
                 Action::Take { .. } => ways.extend(reader.guard(edge.guard)),
-                Action::Stop if reader.may_divide(edge.guard) => return Starts::Always,
+                Action::Stop if reader.may_divide(edge.guard) => return When::Always,
                 _ => {}
             }
         }
@@ -57,24 +75,21 @@ impl<'a> Starts<'a> {
         if let Some(silence) = &program.silence {
             ways.extend(reader.condition(silence.condition));
         }
-        if ways.iter().any(|way| way.clauses.is_empty()) {
-            return Starts::Always;
-        }
-        Starts::If(ways.into_iter().map(|way| way.clauses).collect())
+        When::of_ways(ways)
     }
 }
 
 /// What must hold, as far as it is known.
 #[derive(Clone, Debug, Default)]
-struct Way<'a> {
-    clauses: Vec<Clause<'a>>,
+pub(super) struct Way<'a> {
+    pub(super) clauses: Vec<Clause<'a>>,
     /// Whether nothing is concluded from what comes after it.
-    is_closed: bool,
+    pub(super) is_closed: bool,
 }
 
-struct Reader<'a> {
-    program: &'a Program,
-    ty: TypeId,
+pub(super) struct Reader<'a> {
+    pub(super) program: &'a Program,
+    pub(super) ty: TypeId,
 }
 
 impl<'a> Reader<'a> {
@@ -99,7 +114,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn condition(&self, id: ConditionId) -> Vec<Way<'a>> {
+    /// The ways in which a condition can hold.
+    pub(super) fn condition(&self, id: ConditionId) -> Vec<Way<'a>> {
         let condition = &self.program.conditions[id.index()];
         if condition.ty.is_some_and(|ty| ty != self.ty) {
             return Vec::new();
@@ -143,7 +159,8 @@ fn and<'a>(ways: Vec<Way<'a>>, parts: &[Way<'a>]) -> Vec<Way<'a>> {
     both
 }
 
-fn test<'a>(of: &'a Test, way: &mut Way<'a>) {
+/// Adds what must hold where a test does.
+pub(super) fn test<'a>(of: &'a Test, way: &mut Way<'a>) {
     match of {
         Test::True => {}
         Test::Expr(expr) => conjunction(expr, way),
@@ -183,7 +200,7 @@ fn clause(expr: &Expr) -> Option<Clause<'_>> {
                 (Some(bound), None) => (mirrored(*op), b, bound),
                 _ => return None,
             };
-            let of = is_read(of).then_some(&**of)?;
+            let of = is_read(of).then_some(Cow::Borrowed(&**of))?;
             vec![match op {
                 BinaryOp::Eq => {
                     Atom::Equal(of, Lookup::key(is_simple(&bound).then_some(&bound)?.as_ref()))
@@ -194,14 +211,14 @@ fn clause(expr: &Expr) -> Option<Clause<'_>> {
             }]
         }
         Expr::In(of, set) => {
-            let of = is_read(of).then_some(&**of)?;
+            let of = is_read(of).then_some(Cow::Borrowed(&**of))?;
             match &**set {
                 Set::Values(set) => {
                     let is_small = set.networks.is_empty() && set.values.len() <= MAX_ATOMS;
                     if !is_small || !set.values.iter().all(is_simple) {
                         return None;
                     }
-                    set.values.iter().map(|value| Atom::Equal(of, value.clone())).collect()
+                    set.values.iter().map(|value| Atom::Equal(of.clone(), value.clone())).collect()
                 }
                 Set::Range(low, high) => {
                     vec![Atom::Between(of, Some(literal(low)?), Some(literal(high)?))]
@@ -209,7 +226,7 @@ fn clause(expr: &Expr) -> Option<Clause<'_>> {
                 Set::Expr(_) => return None,
             }
         }
-        Expr::Field(_) => vec![Atom::Equal(expr, Value::Bool(true))],
+        Expr::Field(_) => vec![Atom::Equal(Cow::Borrowed(expr), Value::Bool(true))],
         _ => return None,
     })
 }

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use super::moves::can_move;
 use super::*;
 use crate::event::Record;
 use crate::nfa::Program;
@@ -33,7 +34,7 @@ fn indexed(firsts: &[&str]) -> Indexed {
         .collect();
     let ty = rules.schema().type_id("e").expect("it is declared");
     let mut always: Vec<Seat> = (0..).zip(&programs).map(|(rule, _)| (rule, 0)).collect();
-    let index = Index::new(ty, &mut always, |rule| &programs[rule as usize]);
+    let index = Index::new(&mut always, |rule| When::starts(&programs[rule as usize], ty));
     Indexed { rules, always, index }
 }
 
@@ -52,7 +53,8 @@ impl Indexed {
         let event =
             Record::from_fields(self.rules.schema(), "e", fields).expect("it is declared so");
         let mut found = Vec::new();
-        self.index.as_ref().expect("there is one").find(&event, &mut found);
+        let index = self.index.as_ref().expect("there is one");
+        index.find(&event, &mut |seats| found.extend_from_slice(seats));
         found.sort_unstable();
         found.dedup();
         found.into_iter().map(|(rule, _)| rule).collect()
@@ -140,6 +142,53 @@ fn only_events_that_do_something_are_given_to_what_is_open() {
         let moved = (can_move(&program, ty("e")), can_move(&program, ty("f")));
         assert_eq!(moved, (by_e, by_f), "{body}");
     }
+}
+
+#[test]
+fn what_moves_is_found_by_what_the_event_before_was_asked() {
+    let bodies = [
+        "e[n == 1] -> f[n == e.n]",
+        "e[n % 10 == 3 and ok] -> f[e.n == n]",
+        "e[n in 4..5] -> f[n == e.n and n > 4]",
+        "e[n == 1] -> f -> f[n == e.n]",
+        "e[n == 1] -> f[n > e.n]",
+        "e[n + 1 == 2] -> f[n == e.n]",
+        "e[n in few] -> f[n == e.n]",
+        "e[n in [1, 13] or n == 2] -> f[n == e.n]",
+        "e[x == 1.0] -> f[n == e.n]",
+        "e[n == 1] -> not f[n == 2] for 5s",
+        "e[n == 1] -> f[6 / n == 1 and n == e.n]",
+    ];
+    let rules = (0..)
+        .zip(bodies)
+        .map(|(number, body)| format!("rule r{number} {{ from e, f match {body} within 1m }}\n"));
+    let text = format!("{TYPES} list few: int = [1, 3]\n{}", rules.collect::<String>());
+    let rules = RuleSet::parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    let programs: Vec<Program> = rules
+        .rules()
+        .iter()
+        .map(|rule| Program::new(&rule.pattern).expect("it can be compiled"))
+        .collect();
+    let ty = rules.schema().type_id("f").expect("it is declared");
+    let mut any: Vec<Seat> = (0..).zip(&programs).map(|(rule, _)| (rule, 0)).collect();
+    let index = Index::new(&mut any, |rule| When::moves(&programs[rule as usize], ty));
+    let index = index.expect("there are many");
+    // A list can be replaced, a sum can differ where what is added up is equal, and of divisions by
+    // zero none may be missed.
+    assert_eq!(any.iter().map(|(rule, _)| *rule).collect::<Vec<_>>(), [3, 4, 5, 6, 8, 10]);
+    let found = |n: i64| {
+        let at = ("at", Value::Time(Timestamp::from_millis(0)));
+        let event = Record::from_fields(rules.schema(), "f", [("n", n.into()), at]);
+        let mut found = Vec::new();
+        index.find(&event.expect("it is declared so"), &mut |seats| found.extend_from_slice(seats));
+        found.sort_unstable();
+        found.into_iter().map(|(rule, _)| rule).collect::<Vec<u32>>()
+    };
+    assert_eq!(found(1), [0, 7]);
+    assert_eq!(found(2), [7, 9]);
+    assert_eq!(found(5), [2]);
+    assert_eq!(found(13), [1, 7]);
+    assert_eq!(found(6), [0_u32; 0]);
 }
 
 #[test]
