@@ -257,6 +257,7 @@ impl Record {
     }
 
     /// The declared fields' values by [`FieldId`].
+    #[inline]
     pub fn values(&self) -> &[Value] {
         &self.values[..self.values.len() - usize::from(self.has_extra())]
     }

@@ -47,16 +47,20 @@ impl Extra {
     /// A value as a word, if it fits.
     #[inline(always)]
     fn of(value: ValueRef<'_>) -> Option<Extra> {
-        let (tag, number) = match value {
-            ValueRef::Float(x) => {
-                return (x.to_bits() < Extra::BOXED).then_some(Extra(x.to_bits()));
+        // Most are floats and integers: no table of jumps for those.
+        if let ValueRef::Float(x) = value {
+            return (x.to_bits() < Extra::BOXED).then_some(Extra(x.to_bits()));
+        }
+        let (tag, number) = if let ValueRef::Int(number) = value {
+            (Extra::INT, number)
+        } else {
+            match value {
+                ValueRef::Null => (Extra::NULL, 0),
+                ValueRef::Bool(is_true) => (Extra::BOOL, i64::from(is_true)),
+                ValueRef::Time(time) => (Extra::TIME, time.as_millis()),
+                ValueRef::Duration(millis) => (Extra::DURATION, millis),
+                _ => return None,
             }
-            ValueRef::Int(number) => (Extra::INT, number),
-            ValueRef::Null => (Extra::NULL, 0),
-            ValueRef::Bool(is_true) => (Extra::BOOL, i64::from(is_true)),
-            ValueRef::Time(time) => (Extra::TIME, time.as_millis()),
-            ValueRef::Duration(millis) => (Extra::DURATION, millis),
-            _ => return None,
         };
         let word = Extra::boxed(tag, number.cast_unsigned());
         (word.payload() == number).then_some(word)

@@ -73,8 +73,7 @@ impl<'a, E> Captures<'a, E> {
     /// How many events were captured.
     pub fn len(&self) -> usize {
         let held = match self.held {
-            Held::Chain(NIL) => 0,
-            Held::Chain(head) => self.chains.node(head).depth as usize,
+            Held::Chain(head) => self.chains.depth(head) as usize,
             Held::Queue(queue, _) => queue.len as usize,
         };
         held + usize::from(self.tail.is_some())

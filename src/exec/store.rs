@@ -1,6 +1,7 @@
 //! What partial matches have captured: a chain of nodes for each, with shared beginnings.
 
 use std::cmp::Ordering;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{self, AtomicU64};
 
@@ -25,8 +26,9 @@ pub(super) struct Node<E> {
     pub(super) stage: StageId,
     /// The named groups of which the event starts a repetition: a bit for each.
     pub(super) starts: Starts,
-    /// How many events the chain holds, this one included.
-    pub(super) depth: u32,
+    /// How many events the chain holds, this one included. What is never 0 leaves a mark for the
+    /// free places of the slab, so that a node with a [`Record`](crate::Record) is a cache line.
+    depth: NonZeroU32,
     refs: u32,
 }
 
@@ -163,24 +165,37 @@ impl<E> Chains<E> {
         self.add(Kept::Shared(event), previous, stage, starts)
     }
 
-    /// The same with an event that no other node shares.
+    /// The same with a copy of an event that no other node shares.
     #[inline(always)]
-    pub(super) fn extend_with(&mut self, event: E, seq: u64, previous: u32, stage: StageId) -> u32
+    pub(super) fn extend_with(&mut self, event: &E, seq: u64, previous: u32, stage: StageId) -> u32
     where
         E: Event,
     {
         self.here += 1;
-        self.bytes += bytes_of(&event);
-        self.add(Kept::Here(event, seq), previous, stage, 0)
+        self.bytes += bytes_of(event);
+        let depth = self.depth_behind(previous);
+        let event = Kept::Here(event.clone(), seq);
+        self.nodes.insert(Node { event, previous, stage, starts: 0, depth, refs: 1 })
     }
 
-    #[inline(always)]
     fn add(&mut self, event: Kept<E>, previous: u32, stage: StageId, starts: Starts) -> u32 {
-        let depth = match previous {
-            NIL => 1,
-            previous => self.nodes.get(previous).depth.saturating_add(1),
-        };
+        let depth = self.depth_behind(previous);
         self.nodes.insert(Node { event, previous, stage, starts, depth, refs: 1 })
+    }
+
+    /// The depth of a node behind `previous`.
+    #[inline(always)]
+    fn depth_behind(&self, previous: u32) -> NonZeroU32 {
+        match previous {
+            NIL => NonZeroU32::MIN,
+            previous => self.nodes.get(previous).depth.saturating_add(1),
+        }
+    }
+
+    /// How many events the chain that ends in `head` holds.
+    #[inline]
+    pub(super) fn depth(&self, head: u32) -> u32 {
+        if head == NIL { 0 } else { self.nodes.get(head).depth.get() }
     }
 
     pub(super) fn retain(&mut self, node: u32) {
@@ -280,8 +295,7 @@ impl<E> Chains<E> {
         const EVENTS: usize = 7;
         const DISTANCE: u64 = 2047;
         const STEP: u64 = 31;
-        let depth = if head == NIL { 0 } else { self.nodes.get(head).depth };
-        let mut key = u128::from(u16::MAX - u16::try_from(depth).unwrap_or(u16::MAX));
+        let mut key = u128::from(u16::MAX - u16::try_from(self.depth(head)).unwrap_or(u16::MAX));
         let mut slots = 0;
         for (_, node) in self.back(head).take(EVENTS) {
             let distance = (self.event_of(node).0 - start_seq).min(DISTANCE);
@@ -302,8 +316,7 @@ impl<E> Chains<E> {
         if a == b {
             return Ordering::Equal;
         }
-        let depth = |node| if node == NIL { 0 } else { self.nodes.get(node).depth };
-        depth(b).cmp(&depth(a)).then_with(|| {
+        self.depth(b).cmp(&self.depth(a)).then_with(|| {
             for ((i, x), (j, y)) in self.back(a).zip(self.back(b)) {
                 if i == j {
                     break;
@@ -333,6 +346,16 @@ mod tests {
     use crate::event::Record;
     use crate::schema::TypeId;
     use crate::time::Timestamp;
+
+    #[test]
+    fn a_node_with_a_record_is_a_cache_line() {
+        let record = Record::new(TypeId::new(0), Timestamp::from_millis(0), []);
+        let mut chains: Chains<Record> = Chains::new();
+        for seq in 0..4 {
+            chains.extend_with(&record, seq, NIL, StageId::new(0));
+        }
+        assert_eq!(chains.nodes.memory_usage(), 4 * 64);
+    }
 
     #[test]
     fn sort_keys_never_contradict_the_order() {

@@ -39,6 +39,8 @@ pub struct Automaton {
     pub(crate) silence: Option<Silence>,
     /// The bound from first to last event, exclusive.
     pub(crate) within: Option<Length>,
+    /// The same in milliseconds, where it is of a fixed length.
+    span: Option<i64>,
     pub(crate) skip: Skip,
     pub(crate) tell_timeouts: bool,
     /// Whether two runs can come to hold the same events in the same state.
@@ -98,6 +100,7 @@ impl Automaton {
             start,
             silence: Silence::of(pattern),
             within: pattern.within,
+            span: pattern.within.and_then(Length::as_millis),
             skip: pattern.skip.clone(),
             tell_timeouts: pattern.tell_timeouts,
             may_duplicate,
@@ -133,6 +136,12 @@ impl Automaton {
     /// Whether matches wait for older partial matches, which could still win.
     pub(crate) fn waits(&self) -> bool {
         self.skip.ordered && self.skip.strategy != SkipStrategy::None
+    }
+
+    /// When what starts at this time is over, under one `within` of a fixed length or none.
+    #[inline(always)]
+    pub(crate) fn deadline_of(&self, start: i64) -> i64 {
+        self.span.map_or(i64::MAX, |span| start.saturating_add(span))
     }
 
     /// Whether the first of the matches that end with an event drops all else that a key holds.

@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 
 use crate::event::Event;
 use crate::exec::extras::Extras;
-use crate::exec::key::{Completed, KeyState, Run};
+use crate::exec::key::{Completed, KeyState, Run, Spares};
 use crate::exec::outcome::{Captures, Open, Outcome};
 use crate::exec::store::{Chains, NIL, Starts};
 use crate::hir::{LimitPolicy, Pattern, StageId};
@@ -141,6 +141,7 @@ struct Scratch {
     /// Partial matches that ran out of time at one deadline.
     expired: Vec<Run>,
     states: Vec<StateId>,
+    spares: Spares,
 }
 
 impl<E: Event> Matcher<E> {

@@ -3,7 +3,7 @@
 
 use super::{Step, completed};
 use crate::event::Event;
-use crate::exec::key::{Completed, KeyState, Run};
+use crate::exec::key::{Completed, KeyState, Run, Runs};
 use crate::hir::StageId;
 use crate::nfa::{Decision, Move, Note, StateId};
 
@@ -12,39 +12,40 @@ impl<E: Event> Step<'_, E> {
     pub(super) fn run_in_place(&mut self, key: &mut KeyState) {
         self.store.scratch.epoch += 1;
         let event_epoch = self.store.scratch.epoch;
-        if !key.runs().is_empty() {
+        let runs = key.runs_mut();
+        if !runs.is_empty() {
             let limit = self.matcher.limits.partial_matches_per_key;
-            let runs = key.runs_mut();
             // What the limit would drop before the match is told is counted.
             let is_won_by_first = self.program.is_won_by_first() && runs.len() < limit;
+            let open = &mut runs[..];
             let mut kept = 0;
-            for index in 0..runs.len() {
-                if self.goes_on(&mut runs[index], event_epoch) {
+            for index in 0..open.len() {
+                if self.goes_on(&mut open[index], event_epoch) {
                     if kept < index {
-                        runs[kept] = runs[index];
+                        open[kept] = open[index];
                     }
                     kept += 1;
-                }
-                if is_won_by_first
+                } else if is_won_by_first
                     && let [Completed { tail: Some(_), .. }] = self.store.scratch.completed[..]
                 {
                     // The match drops all that has begun, and what would begin with its last event.
-                    for place in (0..kept).chain(index + 1..runs.len()) {
-                        self.give_up(&runs[place]);
+                    for place in (0..kept).chain(index + 1..open.len()) {
+                        self.give_up(&open[place]);
                     }
                     runs.clear();
+                    self.store.scratch.spares.put(runs);
                     return;
                 }
             }
             runs.truncate(kept);
         }
-        self.begin(key, event_epoch);
+        self.begin(runs, event_epoch);
         self.end(key);
     }
 
     /// Starts a partial match if the event can be a first one.
     #[inline(always)]
-    fn begin(&mut self, key: &mut KeyState, event_epoch: u64) {
+    fn begin(&mut self, runs: &mut Runs, event_epoch: u64) {
         let edge = match self.program.decisions.of_start(self.column) {
             Decision::Gone => return,
             Decision::One(edge) => *edge,
@@ -55,9 +56,12 @@ impl<E: Event> Step<'_, E> {
         };
         let mut run = self.nothing();
         run.extra = self.store.extras.create();
-        run.deadline = self.matcher.deadline_of(self.time);
+        run.deadline = self.program.deadline_of(self.time);
         if self.moves(edge, &mut run, event_epoch) {
-            key.runs_mut().push(run);
+            if runs.len() == runs.capacity() {
+                self.store.scratch.spares.make_room(runs);
+            }
+            runs.push(run);
         }
     }
 
@@ -77,21 +81,18 @@ impl<E: Event> Step<'_, E> {
 
     #[inline(always)]
     fn moves(&mut self, edge: u32, run: &mut Run, event_epoch: u64) -> bool {
-        match self.program.moves[edge as usize] {
-            Move::Capture { stage, target, note } => {
-                (run.state, run.last) = (target, self.time);
-                self.capture(stage, run);
-                let extras = &mut self.store.extras;
-                match note {
-                    Note::Nothing => {}
-                    Note::First(_) if !extras.is_untouched(run.extra, 0) => {}
-                    Note::First(field) | Note::Last(field) => {
-                        extras.set(&mut run.extra, 0, self.event.field(field));
-                    }
-                    Note::Many => self.update_registers(stage, run),
-                }
-                true
+        let to = &self.program.moves[edge as usize];
+        // What most come to needs no table of jumps.
+        if let Move::Capture { stage, target, note } = *to {
+            (run.state, run.last) = (target, self.time);
+            self.capture(stage, run);
+            if !matches!(note, Note::Nothing) {
+                self.note(note, stage, run);
             }
+            return true;
+        }
+        match *to {
+            Move::Capture { .. } => true,
             Move::End { stage } => {
                 self.ends(stage, run);
                 false
@@ -113,11 +114,25 @@ impl<E: Event> Step<'_, E> {
         }
     }
 
+    /// Changes registers for the event, which was captured.
+    #[inline(always)]
+    fn note(&mut self, note: Note, stage: StageId, run: &mut Run) {
+        let extras = &mut self.store.extras;
+        match note {
+            Note::Nothing => {}
+            Note::First(_) if !extras.is_untouched(run.extra, 0) => {}
+            Note::First(field) | Note::Last(field) => {
+                extras.set(&mut run.extra, 0, self.event.field(field));
+            }
+            Note::Many => self.update_registers(stage, run),
+        }
+    }
+
     /// Captures the event behind what a run holds.
     #[inline(always)]
     fn capture(&mut self, stage: StageId, run: &mut Run) {
         let chains = &mut self.store.chains;
-        run.head = chains.extend_with(self.event.clone(), self.seq, run.head, stage);
+        run.head = chains.extend_with(self.event, self.seq, run.head, stage);
     }
 
     /// Completes a run with the event, which is not stored for it.

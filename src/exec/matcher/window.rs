@@ -10,7 +10,7 @@ use crate::exec::extras::Extra;
 use crate::exec::key::{KeyState, Run};
 use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
 use crate::exec::store::{Chains, NIL};
-use crate::hir::{Length, SkipStrategy};
+use crate::hir::SkipStrategy;
 use crate::nfa::{Decision, Window};
 use crate::time::Timestamp;
 
@@ -98,8 +98,7 @@ impl<E: Event> Matcher<E> {
     /// When what starts at this time is over, under one `within` of a fixed length or none.
     #[inline]
     pub(super) fn deadline_of(&self, start: i64) -> i64 {
-        let within = self.program.within.and_then(Length::as_millis);
-        within.map_or(i64::MAX, |within| start.saturating_add(within))
+        self.program.deadline_of(start)
     }
 
     /// When the last event in the queue runs out of time; `i64::MIN` where there is none.
@@ -201,7 +200,7 @@ impl<E: Event> Matcher<E> {
 fn run<E: Event>(open: &Open<'_, E>, chains: &mut Chains<E>) -> Run {
     let (mut head, mut start, mut last) = (NIL, None, 0);
     for (stage, seq, event) in open.captures.numbered() {
-        head = chains.extend_with(event.clone(), seq, head, stage);
+        head = chains.extend_with(event, seq, head, stage);
         last = event.time().as_millis();
         start.get_or_insert(last);
     }
