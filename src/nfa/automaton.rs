@@ -43,6 +43,7 @@ pub struct Automaton {
     span: Option<i64>,
     pub(crate) skip: Skip,
     pub(crate) tell_timeouts: bool,
+    tells_at_deadlines: bool,
     /// Whether two runs can come to hold the same events in the same state.
     pub(crate) may_duplicate: bool,
     /// Whether an event that completes a match, and nothing else, need not be in the store for it.
@@ -90,7 +91,11 @@ impl Automaton {
             edges: &flat.edges,
             start,
         });
+        let may_complete = |state: &State| state.accepts_at_deadline || state.settles;
+        let tells_at_deadlines =
+            pattern.tell_timeouts || pattern.skip.ordered || flat.states.iter().any(may_complete);
         Ok(Automaton {
+            tells_at_deadlines,
             guards: flat.guards.into(),
             states: flat.states.into(),
             edges: flat.edges.into(),
@@ -151,11 +156,9 @@ impl Automaton {
 
     /// Whether a deadline can tell anything, a match or a timeout. Where not, deadlines only free
     /// memory, and it makes no difference if they are noticed late.
+    #[inline]
     pub(crate) fn tells_at_deadlines(&self) -> bool {
-        let mut states = self.states.iter();
-        self.tell_timeouts
-            || self.skip.ordered
-            || states.any(|state| state.accepts_at_deadline || state.settles)
+        self.tells_at_deadlines
     }
 
     /// The bit of a node that says that its event starts a repetition of the group with this alias.

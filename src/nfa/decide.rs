@@ -28,6 +28,18 @@ pub(crate) struct Decisions {
     roots: Box<[u32]>,
     nodes: Box<[Decision]>,
     edges: Box<[u32]>,
+    /// By column: what an event of that type leaves as it is.
+    stays: Box<[Stays]>,
+}
+
+/// What stays as it is, whatever an event of a type holds.
+#[derive(Debug)]
+pub(crate) enum Stays {
+    /// All that can wait.
+    All,
+    /// What waits in some states, by state.
+    Some(Box<[bool]>),
+    Nothing,
 }
 
 /// A node of a tree.
@@ -60,6 +72,12 @@ impl Decisions {
     #[inline(always)]
     pub(crate) fn of(&self, state: StateId, column: usize) -> &Decision {
         &self.nodes[self.roots[state.index() * self.width + column] as usize]
+    }
+
+    /// What an event of the column's type leaves as it is.
+    #[inline(always)]
+    pub(crate) fn stays(&self, column: usize) -> &Stays {
+        &self.stays[column]
     }
 
     /// The tree for a partial match that begins with the event.
@@ -132,7 +150,26 @@ pub(super) fn decide(tables: &Tables<'_>) -> Decisions {
             roots.push(root);
         }
     }
+    let mut waits = vec![false; tables.states.len()];
+    for edge in tables.edges {
+        if let Action::Take { target, .. } | Action::Ignore { target } = edge.action {
+            waits[target.index()] = tables.states[target.index()].live;
+        }
+    }
+    let stays = |column: usize| {
+        let root = |state: usize| roots[state * width + column] as usize;
+        let by_state = (0..waits.len()).map(|state| trees.nodes[root(state)] == Decision::Stay);
+        let by_state: Box<[bool]> = by_state.collect();
+        if waits.iter().zip(&by_state).all(|(waits, stays)| *stays || !*waits) {
+            Stays::All
+        } else if by_state.contains(&true) {
+            Stays::Some(by_state)
+        } else {
+            Stays::Nothing
+        }
+    };
     Decisions {
+        stays: (0..width).map(stays).collect(),
         columns: columns.into(),
         width,
         roots: roots.into(),

@@ -297,8 +297,46 @@ impl<E: Event> Matcher<E> {
         to: Timestamp,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
+        if !self.program.tells_at_deadlines() && self.program.silence.is_none() {
+            self.free(store, key, to);
+            return;
+        }
         while let Some(deadline) = self.deadline(key).filter(|&deadline| deadline <= to) {
             self.expire(store, key, deadline, sink);
+        }
+    }
+
+    /// Does what [`Matcher::advance`] does where deadlines tell nothing: what has run out of time goes
+    /// at once, whatever deadlines it had.
+    fn free(&self, store: &mut Store<E>, key: &mut KeyState, to: Timestamp) {
+        // The greatest deadline is none.
+        let to = to.min(Timestamp::MAX.plus_millis(-1));
+        if key.runs().is_empty() {
+            self.expire_window(store, key, to, &mut |_| {});
+            return;
+        }
+        let Store { chains, extras, .. } = store;
+        let runs = key.runs_mut();
+        let mut release = |run: &Run| {
+            chains.release(run.head);
+            extras.release(run.extra);
+        };
+        if self.in_order() {
+            let over = runs.iter().take_while(|run| run.deadline <= to.as_millis()).count();
+            runs[..over].iter().for_each(release);
+            let left = runs.len() - over;
+            if left > 0 {
+                runs.copy_within(over.., 0);
+            }
+            runs.truncate(left);
+        } else {
+            runs.retain(|run| {
+                let is_over = run.deadline <= to.as_millis();
+                if is_over {
+                    release(run);
+                }
+                !is_over
+            });
         }
     }
 

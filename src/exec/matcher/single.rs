@@ -5,7 +5,7 @@ use super::{Step, completed};
 use crate::event::Event;
 use crate::exec::key::{Completed, KeyState, Run, Runs};
 use crate::hir::StageId;
-use crate::nfa::{Decision, Move, Note, StateId};
+use crate::nfa::{Decision, Move, Note, StateId, Stays};
 
 impl<E: Event> Step<'_, E> {
     /// Does what [`Step::run`] does.
@@ -13,34 +13,48 @@ impl<E: Event> Step<'_, E> {
         self.store.scratch.epoch += 1;
         let event_epoch = self.store.scratch.epoch;
         let runs = key.runs_mut();
-        if !runs.is_empty() {
-            let limit = self.matcher.limits.partial_matches_per_key;
-            // What the limit would drop before the match is told is counted.
-            let is_won_by_first = self.program.is_won_by_first() && runs.len() < limit;
-            let open = &mut runs[..];
-            let mut kept = 0;
-            for index in 0..open.len() {
-                if self.goes_on(&mut open[index], event_epoch) {
-                    if kept < index {
-                        open[kept] = open[index];
-                    }
-                    kept += 1;
-                } else if is_won_by_first
-                    && let [Completed { tail: Some(_), .. }] = self.store.scratch.completed[..]
-                {
-                    // The match drops all that has begun, and what would begin with its last event.
-                    for place in (0..kept).chain(index + 1..open.len()) {
-                        self.give_up(&open[place]);
-                    }
-                    runs.clear();
-                    self.store.scratch.spares.put(runs);
-                    return;
-                }
-            }
-            runs.truncate(kept);
+        if !runs.is_empty() && self.go_on(runs, event_epoch) {
+            runs.clear();
+            self.store.scratch.spares.put(runs);
+            return;
         }
         self.begin(runs, event_epoch);
         self.end(key);
+    }
+
+    /// Moves what waits. Says whether a match is complete that drops all that has begun, and what
+    /// would begin with its last event; what else there was is given up then.
+    #[inline(always)]
+    fn go_on(&mut self, runs: &mut Runs, event_epoch: u64) -> bool {
+        // The first that the event may move.
+        let first = match self.program.decisions.stays(self.column) {
+            Stays::All => None,
+            Stays::Some(by_state) => runs.iter().position(|run| !by_state[run.state.index()]),
+            Stays::Nothing => Some(0),
+        };
+        let Some(first) = first else { return false };
+        // What the limit would drop before the match is told is counted.
+        let limit = self.matcher.limits.partial_matches_per_key;
+        let is_won_by_first = self.program.is_won_by_first() && runs.len() < limit;
+        let open = &mut runs[..];
+        let mut kept = first;
+        for index in first..open.len() {
+            if self.goes_on(&mut open[index], event_epoch) {
+                if kept < index {
+                    open[kept] = open[index];
+                }
+                kept += 1;
+            } else if is_won_by_first
+                && let [Completed { tail: Some(_), .. }] = self.store.scratch.completed[..]
+            {
+                for place in (0..kept).chain(index + 1..open.len()) {
+                    self.give_up(&open[place]);
+                }
+                return true;
+            }
+        }
+        runs.truncate(kept);
+        false
     }
 
     /// Starts a partial match if the event can be a first one.
