@@ -95,3 +95,28 @@ fn every_strategy_tells_the_same() {
         }
     }
 }
+
+/// A match that drops all that has begun ends the work on its event early; what the limit drops
+/// before it is told counts all the same.
+#[test]
+fn limits_count_the_same() {
+    let workload = Workload::of("W6").expect("it is one of them");
+    let rules = workload.rule_set(5);
+    let events = workload.generate(rules.schema(), 1500, 0);
+    let mut overflowed = Vec::new();
+    for limit in 1..=6 {
+        let [single, general] = [false, true].map(|general| {
+            let builder = workload.builder(rules.clone()).sorted().limit_partials_per_key(limit);
+            let builder = if general { builder.general_strategy() } else { builder };
+            let mut engine: Engine<Record> = builder.build().expect("the rules fit");
+            let mut told: Vec<Output<Record>> = Vec::new();
+            engine.push_batch(&events, &mut told).expect("the newest give way");
+            engine.finish(&mut told);
+            (format!("{told:?}"), engine.stats().clone())
+        });
+        assert_eq!(single.0, general.0, "{limit}");
+        assert_eq!(format!("{:?}", single.1), format!("{:?}", general.1), "{limit}");
+        overflowed.push(single.1.overflowed);
+    }
+    assert!(overflowed[0] > overflowed[1] && overflowed[1] > 0, "{overflowed:?}");
+}
