@@ -112,7 +112,7 @@ fn limits_count_the_same() {
             let mut told: Vec<Output<Record>> = Vec::new();
             engine.push_batch(&events, &mut told).expect("the newest give way");
             engine.finish(&mut told);
-            (format!("{told:?}"), engine.stats().clone())
+            (format!("{told:?}"), engine.stats())
         });
         assert_eq!(single.0, general.0, "{limit}");
         assert_eq!(format!("{:?}", single.1), format!("{:?}", general.1), "{limit}");

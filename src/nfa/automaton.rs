@@ -24,6 +24,7 @@ use crate::schema::TypeId;
 /// The states of a pattern and what leads from one to another: the same for all patterns that differ
 /// in names and in what conditions ask beside the type of an event.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the pattern")]
 pub struct Automaton {
     pub(crate) guards: Box<[Guard]>,
     pub(crate) states: Box<[State]>,
