@@ -238,3 +238,13 @@ pub(super) struct Completed {
     pub(super) start: i64,
     pub(super) last: i64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_there_are_millions_of_stays_small() {
+        assert_eq!((size_of::<Run>(), size_of::<KeyState>()), (48, 72));
+    }
+}
