@@ -328,6 +328,25 @@ fn a_slot_is_left_as_soon_as_no_rule_holds_anything() {
 }
 
 #[test]
+fn what_a_list_held_when_an_event_came_is_not_asked_of_later_ones() {
+    let set = |few: &str| {
+        let bodies = (0..9).map(|number| {
+            format!("rule r{number} {{ key k match a[n in few] as s -> b[n == s.n] within 1h }}\n")
+        });
+        let text = TYPES.replace("[1, 3]", few) + &bodies.collect::<String>();
+        RuleSet::parse(&text).expect("it is right")
+    };
+    let row = |ty| Row { ty, key: Some(7), number: Some(3), float: None, flags: 0, gap: 1 };
+    let events = records(&[row("a"), row("b")], &set("[1, 3]"));
+    let mut engine = engine(&set("[1, 3]"), true);
+    let mut told = Vec::new();
+    push(&mut engine, &events[..1], &mut told);
+    engine.replace_rules(&set("[1]")).expect("they can be run");
+    push(&mut engine, &events[1..], &mut told);
+    assert_eq!((told.len(), engine.stats().matches), (9, 9));
+}
+
+#[test]
 fn partial_matches_go_on_where_rules_get_other_neighbours() {
     let by_n = "rule by_n { key k { a: k, b: n } match a -> b within 1h }";
     let by_k = "rule by_k { key k { a: k, b: k } match a -> b within 1h }";

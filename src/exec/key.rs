@@ -20,38 +20,6 @@ pub struct KeyState {
 /// Partial matches in the order of their first events.
 pub(super) type Runs = SmallVec<[Run; 1]>;
 
-/// Room for runs that keys have given back.
-///
-/// A key that counts few partial matches at a time would else go to the allocator for each fall and
-/// rise of their number.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Spares(Vec<Runs>);
-
-impl Spares {
-    const MOST: usize = 16;
-    /// Room for more is not kept: it would go to keys that need less.
-    const LARGEST: usize = 4;
-
-    /// Takes the room of runs, of which there are none.
-    #[inline]
-    pub(super) fn put(&mut self, runs: &mut Runs) {
-        if runs.spilled() && runs.capacity() <= Spares::LARGEST && self.0.len() < Spares::MOST {
-            self.0.push(std::mem::take(runs));
-        }
-    }
-
-    /// Gives runs that have no room for one more what was given back.
-    #[inline]
-    pub(super) fn make_room(&mut self, runs: &mut Runs) {
-        if !runs.spilled()
-            && let Some(mut spare) = self.0.pop()
-        {
-            spare.extend_from_slice(runs);
-            *runs = spare;
-        }
-    }
-}
-
 #[derive(Clone, Debug)]
 enum Open {
     Runs(Runs),

@@ -14,6 +14,7 @@ mod outcome;
 mod queues;
 pub mod reference;
 mod snapshot;
+mod spares;
 mod store;
 mod times;
 

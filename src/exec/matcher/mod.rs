@@ -18,8 +18,9 @@ use smallvec::SmallVec;
 
 use crate::event::Event;
 use crate::exec::extras::Extras;
-use crate::exec::key::{Completed, KeyState, Run, Spares};
+use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::outcome::{Captures, Open, Outcome};
+use crate::exec::spares::Spares;
 use crate::exec::store::{Chains, NIL, Starts};
 use crate::hir::{LimitPolicy, Pattern, StageId};
 use crate::nfa::{BuildError, Decision, Known, Program, StateId, Strategy, Window};
@@ -121,7 +122,8 @@ impl<E> Store<E> {
 
     /// Heap bytes, without what the events themselves own.
     pub fn memory_usage(&self) -> usize {
-        self.chains.memory_usage() + self.extras.memory_usage()
+        let spares = self.scratch.spares.memory_usage();
+        self.chains.memory_usage() + self.extras.memory_usage() + spares
     }
 }
 
@@ -315,7 +317,7 @@ impl<E: Event> Matcher<E> {
             self.expire_window(store, key, to, &mut |_| {});
             return;
         }
-        let Store { chains, extras, .. } = store;
+        let Store { chains, extras, scratch } = store;
         let runs = key.runs_mut();
         let mut release = |run: &Run| {
             chains.release(run.head);
@@ -338,6 +340,7 @@ impl<E: Event> Matcher<E> {
                 !is_over
             });
         }
+        scratch.spares.take_back(runs);
     }
 
     /// Ends a key's stream: time moves to its end, `longest` loops that nothing bounds are told,
@@ -445,11 +448,13 @@ impl<E: Event> Matcher<E> {
         if key.runs().is_empty() {
             return;
         }
-        let Store { chains, extras, .. } = store;
-        for run in key.runs_mut().drain(..) {
+        let Store { chains, extras, scratch } = store;
+        let runs = key.runs_mut();
+        for run in runs.drain(..) {
             chains.release(run.head);
             extras.release(run.extra);
         }
+        scratch.spares.take_back(runs);
     }
 }
 

@@ -15,7 +15,7 @@ impl<E: Event> Step<'_, E> {
         let runs = key.runs_mut();
         if !runs.is_empty() && self.go_on(runs, event_epoch) {
             runs.clear();
-            self.store.scratch.spares.put(runs);
+            self.store.scratch.spares.take_back(runs);
             return;
         }
         self.begin(runs, event_epoch);
@@ -54,6 +54,7 @@ impl<E: Event> Step<'_, E> {
             }
         }
         runs.truncate(kept);
+        self.store.scratch.spares.take_back(runs);
         false
     }
 
@@ -72,9 +73,7 @@ impl<E: Event> Step<'_, E> {
         run.extra = self.store.extras.create();
         run.deadline = self.program.deadline_of(self.time);
         if self.moves(edge, &mut run, event_epoch) {
-            if runs.len() == runs.capacity() {
-                self.store.scratch.spares.make_room(runs);
-            }
+            self.store.scratch.spares.make_room(runs, 1);
             runs.push(run);
         }
     }

@@ -69,7 +69,10 @@ impl<'a, E: Event> Step<'a, E> {
         if self.program.may_duplicate {
             self.merge_equal(key, &mut next);
         }
-        key.runs_mut().extend_from_slice(&next);
+        let runs = key.runs_mut();
+        self.store.scratch.spares.make_room(runs, next.len());
+        runs.extend_from_slice(&next);
+        self.store.scratch.spares.take_back(runs);
         next.clear();
         self.store.scratch.next = next;
         self.end(key);

@@ -7,6 +7,7 @@ use crate::event::Event;
 use crate::exec::extras::Extras;
 use crate::exec::key::{Completed, KeyState};
 use crate::exec::outcome::{Captures, Outcome, OutcomeKind};
+use crate::exec::spares::Spares;
 use crate::exec::store::Chains;
 use crate::hir::{SkipStrategy, StageId};
 use crate::nfa::Program;
@@ -45,6 +46,7 @@ impl<E: Event> Matcher<E> {
             }
             false
         });
+        scratch.spares.take_back(key.runs_mut());
         // A partial match can wait in several places; it is one all the same, and it is no timeout
         // if one of the places completes it.
         let expired = &mut scratch.expired;
@@ -114,7 +116,7 @@ impl<E: Event> Matcher<E> {
             && let Some(dropped) =
                 dropped_starts(&captures, &program.skip.strategy, match_.start_seq)
         {
-            drop_runs(key, chains, extras, &dropped);
+            drop_runs(key, chains, extras, &mut scratch.spares, &dropped);
         }
         chains.release(match_.head);
     }
@@ -169,7 +171,7 @@ impl<E: Event> Matcher<E> {
             });
             let captures = Captures::new(chains, match_.head);
             if let Some(dropped) = dropped_starts(&captures, &skip.strategy, match_.start_seq) {
-                drop_runs(key, chains, extras, &dropped);
+                drop_runs(key, chains, extras, &mut scratch.spares, &dropped);
                 let mut kept = told;
                 for i in told..dropped_from {
                     if dropped.contains(&new[i].start_seq) {
@@ -196,9 +198,11 @@ fn drop_runs<E: Event>(
     key: &mut KeyState,
     chains: &mut Chains<E>,
     extras: &mut Extras,
+    spares: &mut Spares,
     dropped: &Range<u64>,
 ) {
-    key.runs_mut().retain(|run| {
+    let runs = key.runs_mut();
+    runs.retain(|run| {
         let kept = !dropped.contains(&run.start_seq);
         if !kept {
             chains.release(run.head);
@@ -206,6 +210,7 @@ fn drop_runs<E: Event>(
         }
         kept
     });
+    spares.take_back(runs);
 }
 
 /// Whether two partial matches hold the same events. Named groups can divide the same events into

@@ -1,0 +1,125 @@
+//! Lists of partial matches to use again.
+//!
+//! A key that has several partial matches keeps them in a list, which it gives back when they are
+//! gone: where keys come and go at the same rate, none is allocated.
+
+use smallvec::SmallVec;
+
+use crate::exec::key::{Run, Runs};
+
+/// How many sizes of lists are kept: 2, 4, 8, up to 64 partial matches.
+const SIZES: usize = 6;
+
+/// The most lists of one size that are kept.
+const MOST: usize = 64;
+
+/// Lists that keys have given back.
+#[derive(Debug, Default)]
+pub(super) struct Spares {
+    /// By the logarithm of their size, from 2 on.
+    lists: [Vec<Runs>; SIZES],
+}
+
+impl Clone for Spares {
+    /// A copy has none: they are space alone.
+    fn clone(&self) -> Spares {
+        Spares::default()
+    }
+}
+
+impl Spares {
+    /// Makes room for so many more partial matches, in a list that was given back where there is one.
+    #[inline(always)]
+    pub(super) fn make_room(&mut self, runs: &mut Runs, more: usize) {
+        let wanted = runs.len() + more;
+        if wanted > runs.capacity() {
+            self.enlarge(runs, wanted);
+        }
+    }
+
+    #[inline(never)]
+    fn enlarge(&mut self, runs: &mut Runs, wanted: usize) {
+        let wanted = wanted.next_power_of_two();
+        if let Some(mut list) = self.lists.get_mut(place(wanted)).and_then(Vec::pop) {
+            list.extend(runs.drain(..));
+            self.keep(std::mem::replace(runs, list));
+        } else {
+            runs.reserve_exact(wanted - runs.len());
+        }
+    }
+
+    /// Takes the list back from a key that has no partial matches any more.
+    #[inline(always)]
+    pub(super) fn take_back(&mut self, runs: &mut Runs) {
+        if runs.spilled() && runs.is_empty() {
+            self.keep(std::mem::take(runs));
+        }
+    }
+
+    #[inline(never)]
+    fn keep(&mut self, list: Runs) {
+        if list.spilled()
+            && list.capacity().is_power_of_two()
+            && let Some(lists) = self.lists.get_mut(place(list.capacity()))
+            && lists.len() < MOST
+        {
+            lists.push(list);
+        }
+    }
+
+    /// Heap bytes.
+    pub(super) fn memory_usage(&self) -> usize {
+        let of_size = |lists: &Vec<Runs>| {
+            let runs: usize = lists.iter().map(SmallVec::capacity).sum();
+            runs * size_of::<Run>() + lists.capacity() * size_of::<Runs>()
+        };
+        self.lists.iter().map(of_size).sum()
+    }
+}
+
+/// Where lists of this size are, a power of two from 2 on; beyond the last where none are kept.
+fn place(size: usize) -> usize {
+    (size.ilog2() as usize).wrapping_sub(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exec::extras::Extra;
+    use crate::exec::store::NIL;
+    use crate::nfa::StateId;
+
+    fn run(start: i64) -> Run {
+        let state = StateId::new(0);
+        let extra = Extra::NOTHING;
+        Run { state, head: NIL, extra, start_seq: 0, start, last: start, deadline: i64::MAX }
+    }
+
+    #[test]
+    fn lists_are_used_again_by_size() {
+        let mut spares = Spares::default();
+        let mut fill = |runs: &mut Runs, count: i64| {
+            for start in 0..count {
+                spares.make_room(runs, 1);
+                runs.push(run(start));
+            }
+            assert!(runs.iter().map(|run| run.start).eq(0..count));
+            let at = runs.as_ptr();
+            runs.clear();
+            spares.take_back(runs);
+            assert_eq!(runs.capacity(), 1);
+            (at, spares.lists.iter().map(Vec::len).collect::<Vec<_>>())
+        };
+        let mut runs = Runs::new();
+        assert_eq!(fill(&mut runs, 1).1, [0; SIZES]);
+        assert_eq!(fill(&mut runs, 2).1, [1, 0, 0, 0, 0, 0]);
+        // The two is made larger where there is no other list.
+        let (five, kept) = fill(&mut runs, 5);
+        assert_eq!(kept, [0, 0, 1, 0, 0, 0]);
+        assert_eq!(fill(&mut runs, 2).1, [1, 0, 1, 0, 0, 0]);
+        let (again, kept) = fill(&mut runs, 5);
+        assert_eq!((again, kept), (five, vec![0, 1, 1, 0, 0, 0]));
+        // What has become larger than any that are kept is let go of.
+        assert_eq!(fill(&mut runs, 100).1, [1, 1, 0, 0, 0, 0]);
+    }
+}
