@@ -253,7 +253,7 @@ fn fits(value: ValueRef<'_>, bytes: &mut usize, depth: u32) -> bool {
 }
 
 /// An operator that gives a bool.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Relation {
     Eq,
     Ne,

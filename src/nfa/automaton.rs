@@ -17,6 +17,7 @@ use crate::nfa::moves::Move;
 use crate::nfa::program::{
     Action, Bound, BuildError, ClockOp, Edge, Program, Silence, State, StateId, index_range,
 };
+use crate::nfa::quick::Quick;
 use crate::nfa::registers::Register;
 use crate::nfa::{flatten, graph};
 use crate::schema::TypeId;
@@ -183,18 +184,20 @@ pub(super) struct Model {
     pub(super) correlated: Arc<[bool]>,
     pub(super) registers: Arc<[Register]>,
     pub(super) notes: Arc<[Box<[u32]>]>,
+    pub(super) quick: Arc<[Quick]>,
     pub(super) moves: Arc<[Move]>,
 }
 
 impl Model {
     fn of(program: &Program) -> Model {
-        let Program { automaton, stages, correlated, registers, notes, moves, .. } = program;
+        let Program { automaton, stages, correlated, registers, notes, quick, moves, .. } = program;
         Model {
             automaton: automaton.clone(),
             stages: stages.clone(),
             correlated: correlated.clone(),
             registers: registers.clone(),
             notes: notes.clone(),
+            quick: quick.clone(),
             moves: moves.clone(),
         }
     }

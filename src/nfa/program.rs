@@ -37,7 +37,7 @@ pub struct Program {
     /// By step: the registers that its events change.
     pub(crate) notes: Arc<[Box<[u32]>]>,
     /// By condition: what it compares, where that is all that it does.
-    pub(crate) quick: Box<[Quick]>,
+    pub(crate) quick: Arc<[Quick]>,
     /// By edge: what it comes to, where no event leaves a partial match more than one way on.
     pub(crate) moves: Arc<[Move]>,
     /// How it is matched.
@@ -184,7 +184,7 @@ impl Program {
         });
         let notes: Vec<Box<[u32]>> = notes.collect();
         let quick = |condition| quick::quick(condition, registers);
-        let quick = extracted.conditions.iter().map(quick).collect();
+        let quick: Vec<Quick> = extracted.conditions.iter().map(quick).collect();
         let mut program = Program {
             automaton,
             stages: shared(pattern.stages.clone(), model.map(|model| &model.stages)),
@@ -193,7 +193,7 @@ impl Program {
             registers: shared(extracted.registers, model.map(|model| &model.registers)),
             lengths: extracted.lengths.into(),
             notes: shared(notes, model.map(|model| &model.notes)),
-            quick,
+            quick: shared(quick, model.map(|model| &model.quick)),
             moves: Arc::default(),
             plan: Plan::SingleWay,
         };

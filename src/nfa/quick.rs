@@ -8,7 +8,7 @@ use crate::schema::FieldId;
 use crate::value::Value;
 
 /// What a condition compares, where that is all that it does.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Quick {
     One(Comparison),
     /// All of these have to hold.
@@ -18,7 +18,7 @@ pub(crate) enum Quick {
 }
 
 /// A field of the event beside something that is known.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Comparison {
     pub(crate) field: FieldId,
     pub(crate) relation: Relation,
@@ -26,7 +26,7 @@ pub(crate) struct Comparison {
 }
 
 /// What a field is compared with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Operand {
     Literal(Value),
     /// A register that is null while nothing was captured.

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::event::{Event, bytes_of};
 use crate::stream::engine::Engine;
 use crate::stream::groups::Visit;
-use crate::stream::index::Seat;
+use crate::stream::index::{Found, Seat};
 use crate::stream::partition::{At, KeyRef, shard_hash};
 use crate::stream::reorder::Lent;
 use crate::stream::routes::Lone;
@@ -172,20 +172,25 @@ impl<E: Event> Engine<E> {
         }
         found.clear();
         if let Some(index) = &route.index {
-            index.find(event, &mut |seats| found.extend_from_slice(seats));
+            index.find(event, &mut |seats| {
+                let seats = seats.iter().copied();
+                found.extend(seats.map(|(rule, place)| Found { rule, place, for_else: false }));
+            });
+            let mut moved = |rule, place| found.push(Found { rule, place, for_else: true });
             if let Some(moves) = &route.moves {
-                moves.find(event, &mut |seats| groups.held_among(seats, visits, found));
+                moves.find(event, &mut |seats| groups.held_among(seats, visits, &mut moved));
             }
             for (place, visit) in (0..).zip(&*visits) {
                 let Some(Visit { group, slot: Some(slot), .. }) = visit else { continue };
                 if route.moves_any() {
                     let held = groups.keys(*group).slot(*slot).held().iter().map(|held| held.rule);
-                    let moved = held.filter(|rule| route.moves(*rule));
-                    found.extend(moved.map(|rule| (rule, place)));
+                    held.filter(|rule| route.moves(*rule)).for_each(|rule| moved(rule, place));
                 }
             }
-            found.sort_unstable();
-            found.dedup();
+            if found.len() > 1 {
+                found.sort_unstable();
+                found.dedup_by_key(|found| found.rule);
+            }
         }
         let owned: SmallVec<[bool; 1]> = match &books.share {
             Some(share) => {
@@ -194,7 +199,7 @@ impl<E: Event> Engine<E> {
             }
             None => SmallVec::new(),
         };
-        for (index, at) in merged(&route.always, found) {
+        for Found { rule: index, place: at, for_else } in merged(&route.always, found) {
             if let Some(visit) = &mut visits[at as usize] {
                 let mut seq = seq;
                 if let Some(share) = &mut books.share {
@@ -205,6 +210,9 @@ impl<E: Event> Engine<E> {
                 }
                 let keys = groups.keys_mut(visit.group);
                 let rule = &mut rules[index as usize];
+                if !for_else && let Some(condition) = route.answered(index) {
+                    rule.store.know(seq, condition);
+                }
                 rule.take(index, keys, visit, event, seq, timers, books, sink);
                 if books.failure.is_some() {
                     break;
@@ -295,12 +303,13 @@ impl<E: Event> Engine<E> {
     }
 }
 
-/// What is in either of two lists that are in order, in order.
-fn merged<'a>(a: &'a [Seat], b: &'a [Seat]) -> impl Iterator<Item = Seat> + 'a {
-    let (mut a, mut b) = (a.iter().copied().peekable(), b.iter().copied().peekable());
-    std::iter::from_fn(move || match (a.peek(), b.peek()) {
-        (Some(first), Some(second)) if second < first => b.next(),
-        (None, _) => b.next(),
-        _ => a.next(),
+/// The rules that see each event and those that were found, in order.
+fn merged<'a>(always: &'a [Seat], found: &'a [Found]) -> impl Iterator<Item = Found> + 'a {
+    let always = always.iter().map(|&(rule, place)| Found { rule, place, for_else: true });
+    let (mut always, mut found) = (always.peekable(), found.iter().copied().peekable());
+    std::iter::from_fn(move || match (always.peek(), found.peek()) {
+        (Some(first), Some(second)) if second < first => found.next(),
+        (None, _) => found.next(),
+        _ => always.next(),
     })
 }

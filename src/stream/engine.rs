@@ -11,7 +11,7 @@ use crate::stream::builder::{Builder, Matching};
 use crate::stream::cold::{Cold, Shown};
 use crate::stream::failure::{Failure, PushError};
 use crate::stream::groups::Groups;
-use crate::stream::index::Seat;
+use crate::stream::index::Found;
 use crate::stream::reorder::{Lent, Reorder};
 use crate::stream::routes::Routes;
 use crate::stream::running::Running;
@@ -55,7 +55,7 @@ pub struct Engine<E: Event> {
     /// Scratch for timers that have come up.
     pub(super) due: Vec<Timer>,
     /// Scratch for the rules that an event is looked up for.
-    pub(super) found: Vec<Seat>,
+    pub(super) found: Vec<Found>,
 }
 
 impl<E: Event> fmt::Debug for Engine<E> {

@@ -82,13 +82,13 @@ impl Groups {
         (&mut self.all[group as usize].keys, &self.hasher)
     }
 
-    /// Adds those of the rules, which are in order, to `found` that hold something for the keys of an
+    /// Gives those of the rules, which are in order, to `found` that hold something for the keys of an
     /// event.
     pub(super) fn held_among(
         &self,
         seats: &[Seat],
         visits: &[Option<Visit<'_>>],
-        found: &mut Vec<Seat>,
+        mut found: impl FnMut(u32, u32),
     ) {
         let held = |visit: &Visit<'_>| match visit.slot {
             Some(slot) => self.keys(visit.group).slot(slot).held(),
@@ -96,16 +96,20 @@ impl Groups {
         };
         let all: usize = visits.iter().flatten().map(|visit| held(visit).len()).sum();
         if seats.len() <= all {
-            found.extend(seats.iter().filter(|(rule, place)| {
-                let visit = visits.get(*place as usize).and_then(Option::as_ref);
+            for &(rule, place) in seats {
+                let visit = visits.get(place as usize).and_then(Option::as_ref);
                 let held = visit.map_or(&[][..], held);
-                held.binary_search_by_key(rule, |held| held.rule).is_ok()
-            }));
+                if held.binary_search_by_key(&rule, |held| held.rule).is_ok() {
+                    found(rule, place);
+                }
+            }
         } else {
             for (place, visit) in (0..).zip(visits) {
-                let rules = visit.iter().flat_map(&held).map(|held| held.rule);
-                let seated = rules.map(|rule| (rule, place));
-                found.extend(seated.filter(|seat| seats.binary_search(seat).is_ok()));
+                for held in visit.iter().flat_map(&held) {
+                    if seats.binary_search(&(held.rule, place)).is_ok() {
+                        found(held.rule, place);
+                    }
+                }
             }
         }
     }

@@ -3,11 +3,11 @@
 use hashbrown::HashMap;
 
 use crate::event::Event;
-use crate::hir::LimitPolicy;
 use crate::hir::expr::FieldRef;
+use crate::hir::{ConditionId, LimitPolicy};
 use crate::schema::{Schema, TypeId};
 use crate::stream::groups::Groups;
-use crate::stream::index::{Index, Seat, When};
+use crate::stream::index::{self, Index, Seat, When};
 use crate::stream::running::Running;
 
 /// Which rules see which events.
@@ -41,6 +41,8 @@ pub(super) struct Route {
     pub(super) moves: Option<Index>,
     /// A bit for each rule, set where it is one of the others and any event can.
     movable: Vec<u64>,
+    /// By rule: what need not be asked of an event for which the rule is found in the `index`.
+    answered: Vec<Option<ConditionId>>,
 }
 
 /// A rule that shares no event of a type with others.
@@ -67,6 +69,12 @@ impl Route {
         self.movable.get(rule as usize / 64).is_some_and(|bits| bits >> (rule % 64) & 1 == 1)
     }
 
+    /// What need not be asked of an event for which the rule is found in the `index`.
+    #[inline]
+    pub(super) fn answered(&self, rule: u32) -> Option<ConditionId> {
+        self.answered.get(rule as usize).copied().flatten()
+    }
+
     /// Whether there is such a rule.
     #[inline]
     pub(super) fn moves_any(&self) -> bool {
@@ -81,6 +89,11 @@ impl Route {
         let mut always = self.always.iter().peekable();
         let mut others: Vec<Seat> =
             all.into_iter().filter(|seat| always.next_if_eq(&seat).is_none()).collect();
+        for (rule, _) in &others {
+            let answered = index::answered(program(*rule), ty);
+            self.answered.resize(*rule as usize + 1, None);
+            self.answered[*rule as usize] = answered;
+        }
         self.moves = Index::new(&mut others, |rule| When::moves(program(rule), ty));
         for (rule, _) in others {
             let word = rule as usize / 64;

@@ -74,6 +74,9 @@ impl<E: Event> Step<'_, E> {
 
     /// Evaluates a condition, once for the event or once for the run.
     fn evaluate(&mut self, id: ConditionId, run: &Run, event_epoch: u64) -> bool {
+        if self.store.scratch.known == Some((self.seq, id)) {
+            return true;
+        }
         let condition = &self.program.conditions[id.index()];
         let Store { chains, extras, scratch } = &mut *self.store;
         let epoch = if self.program.correlated[id.index()] { scratch.epoch } else { event_epoch };

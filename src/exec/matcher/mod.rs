@@ -22,7 +22,7 @@ use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::outcome::{Captures, Open, Outcome};
 use crate::exec::spares::Spares;
 use crate::exec::store::{Chains, NIL, Starts};
-use crate::hir::{LimitPolicy, Pattern, StageId};
+use crate::hir::{ConditionId, LimitPolicy, Pattern, StageId};
 use crate::nfa::{BuildError, Decision, Known, Program, StateId, Strategy, Window};
 use crate::time::Timestamp;
 
@@ -120,6 +120,12 @@ impl<E> Store<E> {
         self.chains.values_too_large()
     }
 
+    /// Says that the event that comes as `seq` fulfils a condition, which need not be tested.
+    #[inline]
+    pub(crate) fn know(&mut self, seq: u64, condition: ConditionId) {
+        self.scratch.known = Some((seq, condition));
+    }
+
     /// Heap bytes, without what the events themselves own.
     pub fn memory_usage(&self) -> usize {
         let spares = self.scratch.spares.memory_usage();
@@ -144,6 +150,8 @@ struct Scratch {
     expired: Vec<Run>,
     states: Vec<StateId>,
     spares: Spares,
+    /// Of the event of this number it is known that it fulfils the condition.
+    known: Option<(u64, ConditionId)>,
 }
 
 impl<E: Event> Matcher<E> {

@@ -25,7 +25,7 @@ use crate::stream::index::ranges::{Between, Ranges};
 use crate::stream::index::starts::{Atom, Clause};
 use crate::value::{Kind, Value, ValueRef};
 
-pub(super) use starts::When;
+pub(super) use starts::{When, answered};
 
 /// With fewer rules than this it costs less to ask all of them.
 const FEW: usize = 4;
@@ -35,6 +35,16 @@ const UNSELECTIVE: usize = 1000;
 
 /// A rule, and which of the keys of an event is its.
 pub(super) type Seat = (u32, u32);
+
+/// A rule that an event is given to.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Found {
+    pub(super) rule: u32,
+    /// Which of the keys of the event is its.
+    pub(super) place: u32,
+    /// Whether it is not for what was looked up of it, that it can start with the event.
+    pub(super) for_else: bool,
+}
 
 /// The rules of one event type that need not see each event.
 #[derive(Debug)]

@@ -91,6 +91,29 @@ fn rules_are_found_by_what_they_ask_first() {
 }
 
 #[test]
+fn what_was_looked_up_need_not_be_asked_again() {
+    let firsts = [
+        ("e[n == 1]", true),
+        ("e[3 == n % 10]", true),
+        ("e[lower(name) == \"ann\"]", true),
+        ("e[n == 1.0]", true),
+        ("e[n == 1]{2}", true),
+        ("e[n == 1 and ok]", false),
+        ("e[n in [1, 5]]", false),
+        ("e[n > 1]", false),
+        ("e[ip == \"10.0.0.1\"]", false),
+        ("(e[n == 1] or e[n == 2])", false),
+        ("e", false),
+    ];
+    for (first, is_answered) in firsts {
+        let rules = indexed(&[first]).rules;
+        let program = Program::new(&rules.rules()[0].pattern).expect("it can be compiled");
+        let ty = rules.schema().type_id("e").expect("it is declared");
+        assert_eq!(answered(&program, ty).is_some(), is_answered, "{first}");
+    }
+}
+
+#[test]
 fn what_cannot_be_looked_up_sees_each_event() {
     let rules = indexed(&[
         "e",
