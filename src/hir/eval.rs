@@ -253,15 +253,17 @@ fn fits(value: ValueRef<'_>, bytes: &mut usize, depth: u32) -> bool {
 }
 
 /// An operator that gives a bool.
+///
+/// Its number has a bit for each order in which it holds: less, equal, greater.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Relation {
-    Eq,
-    Ne,
-    Lt,
-    Le,
-    Gt,
-    Ge,
-    Like,
+    Lt = 0b001,
+    Eq = 0b010,
+    Le = 0b011,
+    Gt = 0b100,
+    Ne = 0b101,
+    Ge = 0b110,
+    Like = 0,
 }
 
 impl Relation {
@@ -295,35 +297,28 @@ impl Relation {
     pub(crate) fn holds(self, a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
         match (a, b) {
             (ValueRef::Int(a), ValueRef::Int(b)) => self.of_ordered(a, b),
-            (ValueRef::Float(a), ValueRef::Float(b)) => {
-                // NaN compares with nothing, not even under `!=`.
-                self.of_ordered(a, b) && !(a.is_nan() || b.is_nan())
-            }
+            (ValueRef::Float(a), ValueRef::Float(b)) => self.of_ordered(a, b),
             #[expect(clippy::cast_precision_loss, reason = "there is none below 2^53")]
             (ValueRef::Float(a), ValueRef::Int(b)) if b.unsigned_abs() <= 1 << 53 => {
-                self.of_ordered(a, b as f64) && !a.is_nan()
+                self.of_ordered(a, b as f64)
             }
             (ValueRef::String(a), ValueRef::String(b)) => match self {
                 Relation::Eq => a == b,
                 Relation::Ne => a != b,
                 Relation::Like => like(a, b),
-                Relation::Lt | Relation::Le | Relation::Gt | Relation::Ge => self.of_ordered(a, b),
+                Relation::Lt | Relation::Le | Relation::Gt | Relation::Ge => {
+                    self.of_ordered(a.cmp(b), Ordering::Equal)
+                }
             },
             _ => self.of_other(a, b),
         }
     }
 
+    /// Whether it holds between what has an order. NaN compares with nothing, not even under `!=`.
     #[inline(always)]
-    fn of_ordered<T: Copy + PartialOrd>(self, a: T, b: T) -> bool {
-        match self {
-            Relation::Eq => a == b,
-            Relation::Ne => a != b,
-            Relation::Lt => a < b,
-            Relation::Le => a <= b,
-            Relation::Gt => a > b,
-            Relation::Ge => a >= b,
-            Relation::Like => false,
-        }
+    pub(crate) fn of_ordered<T: Copy + PartialOrd>(self, a: T, b: T) -> bool {
+        let order = u8::from(a < b) | u8::from(a == b) << 1 | u8::from(a > b) << 2;
+        self as u8 & order != 0
     }
 
     fn of_other(self, a: ValueRef<'_>, b: ValueRef<'_>) -> bool {

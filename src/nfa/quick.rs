@@ -5,7 +5,7 @@ use crate::hir::expr::{BinaryOp, FieldRef};
 use crate::hir::{Condition, Expr, Test};
 use crate::nfa::registers::{Register, RegisterKind};
 use crate::schema::FieldId;
-use crate::value::Value;
+use crate::value::{Value, ValueRef};
 
 /// What a condition compares, where that is all that it does.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,9 +28,45 @@ pub(crate) struct Comparison {
 /// What a field is compared with.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Operand {
-    Literal(Value),
+    Literal(Literal),
     /// A register that is null while nothing was captured.
     Register(usize),
+}
+
+/// A value that is written in a rule.
+#[derive(Clone, Debug)]
+pub(crate) struct Literal {
+    value: Value,
+    /// What it is beside an integer, and beside a float.
+    int: Option<i64>,
+    float: Option<f64>,
+}
+
+impl Literal {
+    fn new(value: &Value) -> Literal {
+        /// Up to here each integer is a float, too.
+        const EXACT: u64 = 1 << 53;
+        let (int, float) = match *value {
+            #[expect(clippy::cast_precision_loss, reason = "there is none up to 2^53")]
+            Value::Int(int) => (Some(int), (int.unsigned_abs() <= EXACT).then_some(int as f64)),
+            Value::Float(float) => (None, Some(float)),
+            _ => (None, None),
+        };
+        Literal { value: value.clone(), int, float }
+    }
+}
+
+impl Comparison {
+    /// Whether `field` is in the relation to a literal.
+    #[inline(always)]
+    pub(crate) fn holds_of(&self, field: ValueRef<'_>, literal: &Literal) -> bool {
+        // Numbers are what most rules compare, of types that never change.
+        match (field, literal.int, literal.float) {
+            (ValueRef::Int(field), Some(int), _) => self.relation.of_ordered(field, int),
+            (ValueRef::Float(field), _, Some(float)) => self.relation.of_ordered(field, float),
+            _ => self.relation.holds(field, literal.value.as_ref()),
+        }
+    }
 }
 
 pub(super) fn quick(condition: &Condition, registers: &[Register]) -> Quick {
@@ -72,7 +108,7 @@ fn compare(expr: &Expr, registers: &[Register], out: &mut Vec<Comparison>) -> Op
         _ => return None,
     };
     let with = match other {
-        Expr::Literal(value) => Operand::Literal(value.clone()),
+        Expr::Literal(value) => Operand::Literal(Literal::new(value)),
         Expr::Register(index) => match registers[*index].kind {
             RegisterKind::First(_) | RegisterKind::Last(_) => Operand::Register(*index),
             RegisterKind::Aggregate(_) => return None,

@@ -55,11 +55,13 @@ impl<E: Event> Step<'_, E> {
     #[inline(always)]
     fn compares(&self, comparison: &Comparison, run: &Run) -> bool {
         let field = self.event.field(comparison.field);
-        let other = match &comparison.with {
-            Operand::Literal(value) => value.as_ref(),
-            Operand::Register(index) => self.store.extras.value(run.extra, *index),
-        };
-        comparison.relation.holds(field, other)
+        match &comparison.with {
+            Operand::Literal(literal) => comparison.holds_of(field, literal),
+            Operand::Register(index) => {
+                let register = self.store.extras.value(run.extra, *index);
+                comparison.relation.holds(field, register)
+            }
+        }
     }
 
     /// Whether a condition holds for an event of its type.
