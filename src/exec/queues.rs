@@ -9,7 +9,8 @@ use crate::util::slab::Slab;
 const CHUNK: u32 = 4;
 
 /// A few events in a row of a queue, with their numbers. They are looked at and given up together,
-/// so they lie together.
+/// so they lie together. Where it is the only one of its queue it is a ring: a key with few events
+/// keeps it.
 #[derive(Clone, Debug)]
 struct Chunk<E> {
     events: [Option<(E, u64)>; CHUNK as usize],
@@ -40,22 +41,32 @@ impl<E> Queues<E> {
         E: Event,
     {
         self.bytes += bytes_of(&event);
-        let place = ((queue.skipped + queue.len) % CHUNK) as usize;
-        if place == 0 || queue.len == 0 {
-            let mut events = [const { None }; CHUNK as usize];
-            events[0] = Some((event, seq));
-            let chunk = self.chunks.insert(Chunk { events, next: NIL });
-            if queue.len == 0 {
-                (queue.first, queue.skipped) = (chunk, 0);
-            } else {
-                self.chunks.get_mut(queue.last).next = chunk;
-            }
-            queue.last = chunk;
+        if queue.len == 0 {
+            queue.first = self.add_chunk(event, seq);
+            (queue.last, queue.skipped) = (queue.first, 0);
         } else {
-            self.chunks.get_mut(queue.last).events[place] = Some((event, seq));
+            let place = ((queue.skipped + queue.len) % CHUNK) as usize;
+            let is_full = if queue.first == queue.last { queue.len == CHUNK } else { place == 0 };
+            if is_full {
+                if queue.first == queue.last {
+                    self.chunks.get_mut(queue.first).events.rotate_left(queue.skipped as usize);
+                    queue.skipped = 0;
+                }
+                let chunk = self.add_chunk(event, seq);
+                self.chunks.get_mut(queue.last).next = chunk;
+                queue.last = chunk;
+            } else {
+                self.chunks.get_mut(queue.last).events[place] = Some((event, seq));
+            }
         }
         queue.len += 1;
         self.len += 1;
+    }
+
+    fn add_chunk(&mut self, event: E, seq: u64) -> u32 {
+        let mut events = [const { None }; CHUNK as usize];
+        events[0] = Some((event, seq));
+        self.chunks.insert(Chunk { events, next: NIL })
     }
 
     /// Drops the oldest event, if there is one.
@@ -84,7 +95,10 @@ impl<E> Queues<E> {
         if queue.is_empty() {
             *queue = Queue::default();
         } else if queue.skipped == CHUNK {
-            (queue.first, queue.skipped) = (self.chunks.get(queue.first).next, 0);
+            queue.skipped = 0;
+            if queue.first != queue.last {
+                queue.first = self.chunks.get(queue.first).next;
+            }
         }
     }
 
