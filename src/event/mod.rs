@@ -257,7 +257,7 @@ impl Record {
     }
 
     /// The declared fields' values by [`FieldId`].
-    #[inline]
+    #[inline(always)]
     pub fn values(&self) -> &[Value] {
         &self.values[..self.values.len() - usize::from(self.has_extra())]
     }
@@ -302,9 +302,12 @@ impl Event for Record {
         (self.notes >> 1) as usize
     }
 
-    #[inline]
+    #[inline(always)]
     fn field(&self, field: FieldId) -> ValueRef<'_> {
-        self.values().get(field.index()).map_or(ValueRef::Null, Value::as_ref)
+        match self.values().get(field.index()) {
+            Some(value) => value.as_ref(),
+            None => ValueRef::Null,
+        }
     }
 
     fn dynamic_field(&self, path: &str) -> ValueRef<'_> {

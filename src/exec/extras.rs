@@ -89,6 +89,18 @@ impl Extra {
         (self.0 >> 48 == Extra::ROW).then_some(self.0 as u32)
     }
 
+    /// An integer as a word, if it is one and fits.
+    #[inline(always)]
+    pub(super) fn of_int(value: ValueRef<'_>) -> Option<Extra> {
+        Extra::of(value).filter(|word| word.0 >> 48 == Extra::INT)
+    }
+
+    /// Whether both are integers and not the same.
+    #[inline(always)]
+    pub(super) fn is_other_int(self, other: Extra) -> bool {
+        self.0 >> 48 == Extra::INT && other.0 >> 48 == Extra::INT && self.0 != other.0
+    }
+
     #[inline(always)]
     fn is_nothing(self) -> bool {
         self.0 == Extra::NOTHING.0

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::exec::extras::Extra;
+use crate::exec::spares::Spares;
 use crate::exec::store::NIL;
 use crate::hir::StageId;
 use crate::nfa::StateId;
@@ -22,7 +23,11 @@ pub(super) type Runs = SmallVec<[Run; 1]>;
 
 #[derive(Clone, Debug)]
 enum Open {
-    Runs(Runs),
+    Runs {
+        /// How many of the first ones are gone: a key with many drops them together.
+        gone: u32,
+        runs: Runs,
+    },
     /// Under the counting window: the last events that count.
     Window(Queue),
 }
@@ -30,8 +35,17 @@ enum Open {
 impl Default for Open {
     #[inline]
     fn default() -> Open {
-        Open::Runs(SmallVec::new())
+        Open::Runs { gone: 0, runs: SmallVec::new() }
     }
+}
+
+/// Up to so many runs of a key are moved up at once when the first of them go.
+const FEW: usize = 16;
+
+/// Takes the first so many runs out.
+fn move_up(runs: &mut Runs, count: usize) {
+    runs.copy_within(count.., 0);
+    runs.truncate(runs.len() - count);
 }
 
 /// What a key holds under few patterns only.
@@ -51,11 +65,66 @@ impl Rest {
 }
 
 impl KeyState {
-    #[inline]
+    #[inline(always)]
     pub(super) fn runs(&self) -> &[Run] {
         match &self.open {
-            Open::Runs(runs) => runs,
+            Open::Runs { gone, runs } => &runs[*gone as usize..],
             Open::Window(_) => &[],
+        }
+    }
+
+    /// The runs, each to be changed where it is.
+    #[inline]
+    pub(super) fn runs_in_place(&mut self) -> &mut [Run] {
+        match &mut self.open {
+            Open::Runs { gone, runs } => &mut runs[*gone as usize..],
+            Open::Window(_) => &mut [],
+        }
+    }
+
+    /// Takes out the first so many runs. Where there are many, the time that this takes depends on
+    /// the number of those that go alone, on average.
+    pub(super) fn drop_first(&mut self, count: usize) {
+        let Open::Runs { gone, runs } = &mut self.open else { return };
+        let first = *gone as usize + count;
+        match u32::try_from(first) {
+            Ok(first) if runs.len() > FEW && 2 * first as usize <= runs.len() => *gone = first,
+            _ => {
+                move_up(runs, first);
+                *gone = 0;
+            }
+        }
+    }
+
+    /// Takes out all runs but the first so many, of which there is one at least.
+    #[inline]
+    pub(super) fn keep_first(&mut self, count: usize) {
+        let Open::Runs { gone, runs } = &mut self.open else { return };
+        runs.truncate(*gone as usize + count);
+    }
+
+    /// Takes out all runs, and gives their room back.
+    #[inline(always)]
+    pub(super) fn clear_runs(&mut self, spares: &mut Spares) {
+        let Open::Runs { gone, runs } = &mut self.open else { return };
+        *gone = 0;
+        runs.clear();
+        spares.take_back(runs);
+    }
+
+    /// Adds a run behind all others. What is in a window must have been taken out before.
+    #[inline]
+    pub(super) fn add_run(&mut self, run: Run, spares: &mut Spares) {
+        match &mut self.open {
+            Open::Runs { gone, runs } => {
+                if *gone as usize > runs.len() / 8 && runs.len() == runs.capacity() {
+                    move_up(runs, *gone as usize);
+                    *gone = 0;
+                }
+                spares.make_room(runs, 1);
+                runs.push(run);
+            }
+            Open::Window(_) => self.runs_mut().push(run),
         }
     }
 
@@ -67,7 +136,13 @@ impl KeyState {
             self.open = Open::default();
         }
         match &mut self.open {
-            Open::Runs(runs) => runs,
+            Open::Runs { gone, runs } => {
+                if *gone > 0 {
+                    move_up(runs, *gone as usize);
+                    *gone = 0;
+                }
+                runs
+            }
             Open::Window(_) => unreachable!("it was made runs above"),
         }
     }
@@ -76,20 +151,20 @@ impl KeyState {
     pub(super) fn window(&self) -> Queue {
         match &self.open {
             Open::Window(window) => *window,
-            Open::Runs(_) => Queue::default(),
+            Open::Runs { .. } => Queue::default(),
         }
     }
 
     /// The window, to be changed. There must be no runs.
     #[inline]
     pub(super) fn window_mut(&mut self) -> &mut Queue {
-        if let Open::Runs(runs) = &self.open {
+        if let Open::Runs { runs, .. } = &self.open {
             debug_assert!(runs.is_empty(), "a key has runs or a window");
             self.open = Open::Window(Queue::default());
         }
         match &mut self.open {
             Open::Window(window) => window,
-            Open::Runs(_) => unreachable!("it was made a window above"),
+            Open::Runs { .. } => unreachable!("it was made a window above"),
         }
     }
 
@@ -122,7 +197,7 @@ impl KeyState {
     #[inline]
     pub fn is_idle(&self) -> bool {
         let is_empty = match &self.open {
-            Open::Runs(runs) => runs.is_empty(),
+            Open::Runs { runs, .. } => runs.is_empty(),
             Open::Window(window) => window.is_empty(),
         };
         is_empty && self.rest.as_ref().is_none_or(|rest| rest.is_idle())
@@ -132,7 +207,7 @@ impl KeyState {
     #[inline]
     pub fn run_count(&self) -> usize {
         let open = match &self.open {
-            Open::Runs(runs) => runs.len(),
+            Open::Runs { gone, runs } => runs.len() - *gone as usize,
             Open::Window(window) => window.len as usize,
         };
         open + self.completed().len()
@@ -141,7 +216,7 @@ impl KeyState {
     /// Heap bytes of the state itself, without what its store holds for it.
     pub fn memory_usage(&self) -> usize {
         let spilled = match &self.open {
-            Open::Runs(runs) if runs.spilled() => runs.capacity(),
+            Open::Runs { runs, .. } if runs.spilled() => runs.capacity(),
             _ => 0,
         };
         spilled * size_of::<Run>()
@@ -213,6 +288,6 @@ mod tests {
 
     #[test]
     fn what_there_are_millions_of_stays_small() {
-        assert_eq!((size_of::<Run>(), size_of::<KeyState>()), (48, 72));
+        assert_eq!((size_of::<Run>(), size_of::<KeyState>()), (48, 80));
     }
 }

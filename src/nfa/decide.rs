@@ -21,25 +21,23 @@ const MAX_WORK: usize = 4_000_000;
 /// For each state and event type the tree that decides.
 #[derive(Debug, Default)]
 pub(crate) struct Decisions {
-    /// By type: its column. Types beyond have the last column, that of types no condition names.
-    columns: Box<[u32]>,
-    width: usize,
-    /// By state and column, and after the states those of what has not begun.
-    roots: Box<[u32]>,
+    /// By type: the number of its column. Types beyond have the last column, that of types no
+    /// condition names.
+    by_type: Box<[u32]>,
+    columns: Box<[Column]>,
     nodes: Box<[Decision]>,
     edges: Box<[u32]>,
-    /// By column: what an event of that type leaves as it is.
-    stays: Box<[Stays]>,
 }
 
-/// What stays as it is, whatever an event of a type holds.
+/// The trees for events of one type, by their first nodes.
 #[derive(Debug)]
-pub(crate) enum Stays {
-    /// All that can wait.
-    All,
-    /// What waits in some states, by state.
-    Some(Box<[bool]>),
-    Nothing,
+pub(crate) struct Column {
+    /// By the state in which a partial match waits.
+    pub(crate) roots: Box<[u32]>,
+    /// For a partial match that begins with the event.
+    pub(crate) begins: u32,
+    /// Whether partial matches stay as they are wherever they wait.
+    pub(crate) is_still: bool,
 }
 
 /// A node of a tree.
@@ -62,28 +60,27 @@ pub(crate) enum Decision {
 }
 
 impl Decisions {
+    /// The node [`Decision::Stay`].
+    pub(crate) const STAY: u32 = 0;
+
     /// The column of an event type.
     #[inline]
-    pub(crate) fn column(&self, ty: TypeId) -> usize {
-        self.columns.get(ty.index()).map_or(self.width - 1, |column| *column as usize)
+    pub(crate) fn column(&self, ty: TypeId) -> &Column {
+        let last = self.columns.len() - 1;
+        let column = self.by_type.get(ty.index()).map_or(last, |column| *column as usize);
+        &self.columns[column]
     }
 
     /// The tree for what waits in `state`.
     #[inline(always)]
-    pub(crate) fn of(&self, state: StateId, column: usize) -> &Decision {
-        &self.nodes[self.roots[state.index() * self.width + column] as usize]
-    }
-
-    /// What an event of the column's type leaves as it is.
-    #[inline(always)]
-    pub(crate) fn stays(&self, column: usize) -> &Stays {
-        &self.stays[column]
+    pub(crate) fn of(&self, state: StateId, column: &Column) -> &Decision {
+        self.node(column.roots[state.index()])
     }
 
     /// The tree for a partial match that begins with the event.
     #[inline(always)]
-    pub(crate) fn of_start(&self, column: usize) -> &Decision {
-        &self.nodes[self.roots[self.roots.len() - self.width + column] as usize]
+    pub(crate) fn of_start(&self, column: &Column) -> &Decision {
+        self.node(column.begins)
     }
 
     #[inline(always)]
@@ -96,9 +93,9 @@ impl Decisions {
         !self.nodes.iter().any(|node| matches!(node, Decision::Several { .. } | Decision::Ask))
     }
 
-    /// How many columns there are.
-    pub(crate) fn width(&self) -> usize {
-        self.width
+    /// All columns.
+    pub(crate) fn columns(&self) -> &[Column] {
+        &self.columns
     }
 
     /// The edges of a [`Decision::Several`].
@@ -124,9 +121,9 @@ pub(super) fn decide(tables: &Tables<'_>) -> Decisions {
     types.dedup();
     let width = types.len() + 1;
     let count = types.last().map_or(0, |last| last.index() + 1);
-    let mut columns = vec![u32::try_from(types.len()).unwrap_or(u32::MAX); count];
+    let mut by_type = vec![u32::try_from(types.len()).unwrap_or(u32::MAX); count];
     for (column, ty) in (0..).zip(&types) {
-        columns[ty.index()] = column;
+        by_type[ty.index()] = column;
     }
     let mut trees = Trees {
         tables,
@@ -140,39 +137,31 @@ pub(super) fn decide(tables: &Tables<'_>) -> Decisions {
         tests: 0,
         work: 0,
     };
-    let mut roots = Vec::with_capacity((tables.states.len() + 1) * width);
-    let states = (0..tables.states.len()).map(|index| (StateId::new(index), false));
-    for (state, begins) in states.chain([(tables.start, true)]) {
-        for column in 0..width {
+    let stay = trees.add(Decision::Stay);
+    debug_assert_eq!(stay, Decisions::STAY, "it is the first node");
+    let all_reached_are = |roots: &[u32], root: u32| {
+        let mut targets = tables.edges.iter().filter_map(|edge| match edge.action {
+            Action::Take { target, .. } | Action::Ignore { target } => Some(target),
+            Action::Complete | Action::Stop => None,
+        });
+        targets.all(|state| roots[state.index()] == root || !tables.states[state.index()].live)
+    };
+    let columns = (0..width).map(|column| {
+        let mut root = |state, begins| {
             trees.ty = types.get(column).copied();
             (trees.state, trees.begins, trees.tests) = (state, begins, 0);
-            let root = trees.tree(&mut Vec::new());
-            roots.push(root);
-        }
-    }
-    let mut waits = vec![false; tables.states.len()];
-    for edge in tables.edges {
-        if let Action::Take { target, .. } | Action::Ignore { target } = edge.action {
-            waits[target.index()] = tables.states[target.index()].live;
-        }
-    }
-    let stays = |column: usize| {
-        let root = |state: usize| roots[state * width + column] as usize;
-        let by_state = (0..waits.len()).map(|state| trees.nodes[root(state)] == Decision::Stay);
-        let by_state: Box<[bool]> = by_state.collect();
-        if waits.iter().zip(&by_state).all(|(waits, stays)| *stays || !*waits) {
-            Stays::All
-        } else if by_state.contains(&true) {
-            Stays::Some(by_state)
-        } else {
-            Stays::Nothing
-        }
-    };
+            trees.tree(&mut Vec::new())
+        };
+        let states = (0..tables.states.len()).map(StateId::new);
+        let roots: Box<[u32]> = states.map(|state| root(state, false)).collect();
+        let begins = root(tables.start, true);
+        let is_still = all_reached_are(&roots, Decisions::STAY);
+        Column { roots, begins, is_still }
+    });
+    let columns = columns.collect();
     Decisions {
-        stays: (0..width).map(stays).collect(),
-        columns: columns.into(),
-        width,
-        roots: roots.into(),
+        by_type: by_type.into(),
+        columns,
         nodes: trees.nodes.into(),
         edges: trees.edges.into(),
     }

@@ -141,7 +141,7 @@ impl Program {
             states.push(target);
             next = self.take_of(target, false)?;
         }
-        for column in 0..self.decisions.width() {
+        for column in self.decisions.columns() {
             let start = self.decisions.of_start(column);
             let mut reference = None;
             for &state in &states {

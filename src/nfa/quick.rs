@@ -34,7 +34,7 @@ pub(crate) enum Operand {
 }
 
 /// A value that is written in a rule.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Literal {
     value: Value,
     /// What it is beside an integer, and beside a float.

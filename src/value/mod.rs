@@ -70,7 +70,7 @@ pub enum ValueRef<'a> {
 
 impl Value {
     /// The same value, borrowed.
-    #[inline]
+    #[inline(always)]
     pub fn as_ref(&self) -> ValueRef<'_> {
         match self {
             Value::Null => ValueRef::Null,

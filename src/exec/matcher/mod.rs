@@ -326,29 +326,29 @@ impl<E: Event> Matcher<E> {
             return;
         }
         let Store { chains, extras, scratch } = store;
-        let runs = key.runs_mut();
         let mut release = |run: &Run| {
             chains.release(run.head);
             extras.release(run.extra);
         };
         if self.in_order() {
+            let runs = key.runs();
             let over = runs.iter().take_while(|run| run.deadline <= to.as_millis()).count();
             runs[..over].iter().for_each(release);
-            let left = runs.len() - over;
-            if left > 0 {
-                runs.copy_within(over.., 0);
+            if over < runs.len() {
+                key.drop_first(over);
+            } else {
+                key.clear_runs(&mut scratch.spares);
             }
-            runs.truncate(left);
         } else {
-            runs.retain(|run| {
+            key.runs_mut().retain(|run| {
                 let is_over = run.deadline <= to.as_millis();
                 if is_over {
                     release(run);
                 }
                 !is_over
             });
+            scratch.spares.take_back(key.runs_mut());
         }
-        scratch.spares.take_back(runs);
     }
 
     /// Ends a key's stream: time moves to its end, `longest` loops that nothing bounds are told,

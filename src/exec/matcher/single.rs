@@ -3,64 +3,104 @@
 
 use super::{Step, completed};
 use crate::event::Event;
-use crate::exec::key::{Completed, KeyState, Run, Runs};
+use crate::exec::extras::Extra;
+use crate::exec::key::{Completed, KeyState, Run};
 use crate::hir::StageId;
-use crate::nfa::{Decision, Move, Note, StateId, Stays};
+use crate::hir::eval::Relation;
+use crate::nfa::{Comparison, Decision, Decisions, Move, Note, Operand, Quick, StateId};
+
+/// From so many runs on a question is prepared that is asked of all.
+const MANY: usize = 4;
+
+/// A question that is asked of many runs: whether a number of the event is that of the run. Most
+/// often it is not, and then the run stays.
+struct Asked {
+    /// The tree that asks nothing else.
+    root: u32,
+    number: Option<Extra>,
+}
+
+impl Asked {
+    const NOTHING: Asked = Asked { root: Decisions::STAY, number: None };
+
+    /// Whether the run, which waits at this root, stays for certain.
+    #[inline(always)]
+    fn refuses(&self, run: &Run, root: u32) -> bool {
+        root == self.root && self.number.is_some_and(|number| run.extra.is_other_int(number))
+    }
+}
 
 impl<E: Event> Step<'_, E> {
     /// Does what [`Step::run`] does.
     pub(super) fn run_in_place(&mut self, key: &mut KeyState) {
         self.store.scratch.epoch += 1;
         let event_epoch = self.store.scratch.epoch;
-        let runs = key.runs_mut();
-        if !runs.is_empty() && self.go_on(runs, event_epoch) {
-            runs.clear();
-            self.store.scratch.spares.take_back(runs);
-            return;
+        if !self.column.is_still {
+            let count = key.runs().len();
+            let is_won = match count {
+                0 => false,
+                1..MANY => self.move_all::<false>(key, event_epoch),
+                _ => self.move_all::<true>(key, event_epoch),
+            };
+            if is_won {
+                return;
+            }
         }
-        self.begin(runs, event_epoch);
+        self.begin(key, event_epoch);
         self.end(key);
     }
 
-    /// Moves what waits. Says whether a match is complete that drops all that has begun, and what
-    /// would begin with its last event; what else there was is given up then.
+    /// Moves all runs. Says whether the event completes a match that drops all that has begun, and what
+    /// would begin with the event.
     #[inline(always)]
-    fn go_on(&mut self, runs: &mut Runs, event_epoch: u64) -> bool {
-        // The first that the event may move.
-        let first = match self.program.decisions.stays(self.column) {
-            Stays::All => None,
-            Stays::Some(by_state) => runs.iter().position(|run| !by_state[run.state.index()]),
-            Stays::Nothing => Some(0),
-        };
-        let Some(first) = first else { return false };
-        // What the limit would drop before the match is told is counted.
+    fn move_all<const ARE_MANY: bool>(&mut self, key: &mut KeyState, event_epoch: u64) -> bool {
         let limit = self.matcher.limits.partial_matches_per_key;
+        let runs = key.runs_in_place();
+        // What the limit would drop before the match is told is counted.
         let is_won_by_first = self.program.is_won_by_first() && runs.len() < limit;
-        let open = &mut runs[..];
-        let mut kept = first;
-        for index in first..open.len() {
-            if self.goes_on(&mut open[index], event_epoch) {
-                if kept < index {
-                    open[kept] = open[index];
+        let roots = &*self.column.roots;
+        let mut asked = Asked::NOTHING;
+        let count = runs.len();
+        let (mut kept, mut index) = (0, 0);
+        while index < count {
+            let run = &mut runs[index];
+            let root = roots[run.state.index()];
+            let mut stays = false;
+            if ARE_MANY {
+                if root != asked.root && root != Decisions::STAY {
+                    asked = self.asked(root);
                 }
-                kept += 1;
-            } else if is_won_by_first
-                && let [Completed { tail: Some(_), .. }] = self.store.scratch.completed[..]
-            {
-                for place in (0..kept).chain(index + 1..open.len()) {
-                    self.give_up(&open[place]);
-                }
-                return true;
+                stays = root == Decisions::STAY || asked.refuses(run, root);
             }
+            if !stays && !self.goes_on(run, root, event_epoch) {
+                index += 1;
+                if is_won_by_first
+                    && let [Completed { tail: Some(_), .. }] = self.store.scratch.completed[..]
+                {
+                    for place in (0..kept).chain(index..count) {
+                        self.give_up(&runs[place]);
+                    }
+                    key.clear_runs(&mut self.store.scratch.spares);
+                    return true;
+                }
+                continue;
+            }
+            if kept < index {
+                runs[kept] = runs[index];
+            }
+            (kept, index) = (kept + 1, index + 1);
         }
-        runs.truncate(kept);
-        self.store.scratch.spares.take_back(runs);
+        if kept == 0 {
+            key.clear_runs(&mut self.store.scratch.spares);
+        } else if kept < count {
+            key.keep_first(kept);
+        }
         false
     }
 
     /// Starts a partial match if the event can be a first one.
     #[inline(always)]
-    fn begin(&mut self, runs: &mut Runs, event_epoch: u64) {
+    fn begin(&mut self, key: &mut KeyState, event_epoch: u64) {
         let edge = match self.program.decisions.of_start(self.column) {
             Decision::Gone => return,
             Decision::One(edge) => *edge,
@@ -73,15 +113,34 @@ impl<E: Event> Step<'_, E> {
         run.extra = self.store.extras.create();
         run.deadline = self.program.deadline_of(self.time);
         if self.moves(edge, &mut run, event_epoch) {
-            self.store.scratch.spares.make_room(runs, 1);
-            runs.push(run);
+            key.add_run(run, &mut self.store.scratch.spares);
         }
     }
 
-    /// Moves a run, and says whether it is still there after it.
+    /// What the event is compared with in the tree of this root, if runs can be told from it alone.
+    #[inline(never)]
+    fn asked(&self, root: u32) -> Asked {
+        let program = self.program;
+        let number = match program.decisions.node(root) {
+            Decision::Condition { condition, no: Decisions::STAY, .. } => {
+                match &program.quick[condition.index()] {
+                    Quick::One(Comparison { field, relation: Relation::Eq, with })
+                        if matches!(with, Operand::Register(_)) =>
+                    {
+                        Extra::of_int(self.event.field(*field))
+                    }
+                    _ => None,
+                }
+            }
+            _ => None,
+        };
+        Asked { root, number }
+    }
+
+    /// Moves a run by the tree of this root, and says whether it is still there after it.
     #[inline(always)]
-    fn goes_on(&mut self, run: &mut Run, event_epoch: u64) -> bool {
-        let tree = self.program.decisions.of(run.state, self.column);
+    fn goes_on(&mut self, run: &mut Run, root: u32, event_epoch: u64) -> bool {
+        let tree = self.program.decisions.node(root);
         match self.decide(tree, run, event_epoch) {
             Decision::Stay => true,
             Decision::One(edge) => self.moves(*edge, run, event_epoch),

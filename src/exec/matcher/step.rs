@@ -9,7 +9,7 @@ use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::store::{NIL, Starts};
 use crate::exec::times::Times;
 use crate::hir::{Length, LimitPolicy, StageId};
-use crate::nfa::{Action, ClockOp, Decision, Edge, Program, Silence, StateId};
+use crate::nfa::{Action, ClockOp, Column, Decision, Edge, Program, Silence, StateId};
 
 /// One event on its way through a key's runs.
 pub(super) struct Step<'a, E> {
@@ -20,7 +20,7 @@ pub(super) struct Step<'a, E> {
     pub(super) seq: u64,
     pub(super) time: i64,
     /// Of the event's type among the program's decisions.
-    pub(super) column: usize,
+    pub(super) column: &'a Column,
     /// The event in the store, once something captured it.
     pub(super) stored: u32,
     pub(super) overflow: usize,
