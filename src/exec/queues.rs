@@ -2,7 +2,7 @@
 
 use crate::event::{Event, bytes_of};
 use crate::exec::key::Queue;
-use crate::exec::store::NIL;
+use crate::exec::store::{NIL, look_at};
 use crate::util::slab::Slab;
 
 /// How many events a chunk has room for.
@@ -140,6 +140,39 @@ impl<E> Queues<E> {
             self.skip(&mut rest);
             Some(first)
         })
+    }
+
+    /// Looks at where the next event may be added.
+    #[inline]
+    pub(super) fn look_at_end(&self, queue: &Queue) -> usize {
+        if queue.is_empty() {
+            return 0;
+        }
+        let last = self.chunks.get(queue.last);
+        let place = &last.events[((queue.skipped + queue.len) % CHUNK) as usize];
+        usize::from(last.next == NIL) + usize::from(place.is_some())
+    }
+
+    /// Looks at what the oldest event owns.
+    #[inline]
+    pub(super) fn look_at_oldest(&self, queue: &Queue) -> usize
+    where
+        E: Event,
+    {
+        self.first(queue).map_or(0, |(_, event)| look_at(event))
+    }
+
+    /// Looks at what the newest events own.
+    #[inline]
+    pub(super) fn look_at_newest(&self, queue: &Queue) -> usize
+    where
+        E: Event,
+    {
+        if queue.is_empty() {
+            return 0;
+        }
+        let newest = self.chunks.get(queue.last).events.iter().flatten();
+        newest.map(|(event, _)| look_at(event)).sum()
     }
 
     #[inline]

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use crate::event::{Event, bytes_of};
 use crate::exec::queues::Queues;
 use crate::hir::StageId;
+use crate::schema::FieldId;
 use crate::util::slab::Slab;
 
 /// No node.
@@ -251,6 +252,21 @@ impl<E> Chains<E> {
         }
     }
 
+    /// Looks at a node.
+    #[inline]
+    pub(super) fn look_at_node(&self, node: u32) -> usize {
+        if node == NIL { 0 } else { self.nodes.get(node).refs as usize }
+    }
+
+    /// Looks at what a node's event owns.
+    #[inline]
+    pub(super) fn look_at_event(&self, node: u32) -> usize
+    where
+        E: Event,
+    {
+        if node == NIL { 0 } else { look_at(self.event_of(self.nodes.get(node)).1) }
+    }
+
     pub(super) fn event(&self, node: u32) -> (u64, &E) {
         self.event_of(self.nodes.get(node))
     }
@@ -340,6 +356,11 @@ impl<E> Chains<E> {
     }
 }
 
+/// Looks at what an event owns.
+#[inline]
+pub(super) fn look_at<E: Event>(event: &E) -> usize {
+    usize::from(event.field(FieldId::new(0)).is_null())
+}
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -62,7 +62,7 @@ impl<E: Event> Engine<E> {
             } else {
                 engine.follow(lent, sink);
                 waiting = 0;
-                engine.take(source, event, lent, sink)?;
+                engine.take(source, event, None, lent, sink)?;
             }
         }
         engine.follow(lent, sink);

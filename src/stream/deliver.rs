@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::event::{Event, bytes_of};
+use crate::stream::ahead::Foreseen;
 use crate::stream::engine::Engine;
 use crate::stream::groups::Visit;
 use crate::stream::index::{Found, Seat};
@@ -30,15 +31,20 @@ impl<E: Event> Engine<E> {
             && let Some(event) = self.buffer.take_until(to, lent)
         {
             self.buffer_bytes = self.buffer_bytes.saturating_sub(bytes_of(&*event));
-            self.release(&event, sink);
+            self.release(&event, None, sink);
         }
         self.catch_up(to, true, sink);
         self.forget(to);
     }
 
     /// Gives an event to the rules, after what is due before it.
-    #[inline]
-    pub(super) fn release<S: Sink<E> + ?Sized>(&mut self, event: &E, sink: &mut S) {
+    #[inline(always)]
+    pub(super) fn release<S: Sink<E> + ?Sized>(
+        &mut self,
+        event: &E,
+        found: Option<&Foreseen>,
+        sink: &mut S,
+    ) {
         if self.is_due(event.time()) {
             self.catch_up(event.time(), false, sink);
         }
@@ -46,7 +52,7 @@ impl<E: Event> Engine<E> {
             if let Some(share) = &mut self.books.share {
                 share.enter_event();
             }
-            self.deliver(event, sink);
+            self.deliver(event, found, sink);
             self.books.note_open();
         }
     }
@@ -60,6 +66,7 @@ impl<E: Event> Engine<E> {
     /// Fires the deadlines up to and including `to`, and gives the rules what other rules have made
     /// before it; up to and including it where the moment `is_over`. At one time deadlines come
     /// first and derived events last.
+    #[inline(never)]
     pub(super) fn catch_up<S: Sink<E> + ?Sized>(
         &mut self,
         to: Timestamp,
@@ -82,7 +89,7 @@ impl<E: Event> Engine<E> {
                 if let Some(share) = &mut self.books.share {
                     share.enter_derived(event.time());
                 }
-                self.deliver(&event, sink);
+                self.deliver(&event, None, sink);
             } else {
                 break;
             }
@@ -98,8 +105,8 @@ impl<E: Event> Engine<E> {
         }
     }
 
-    #[inline]
-    fn deliver<S: Sink<E> + ?Sized>(&mut self, event: &E, sink: &mut S) {
+    #[inline(always)]
+    fn deliver<S: Sink<E> + ?Sized>(&mut self, event: &E, found: Option<&Foreseen>, sink: &mut S) {
         let seq = self.released;
         self.released += 1;
         if seq.is_multiple_of(FORGET_EVERY) {
@@ -124,10 +131,22 @@ impl<E: Event> Engine<E> {
                 }
             }
             let (keys, hasher) = groups.keys_with_hasher(*group);
-            match KeyRef::read(event, fields, hasher) {
+            let key = match found {
+                Some(found) => KeyRef::read_hashed(event, fields, found.hash),
+                None => KeyRef::read(event, fields, hasher),
+            };
+            match key {
                 Some(key) => {
+                    // What was found is still there, unless the key has gone meanwhile, or come.
+                    let slot = match found.and_then(|found| found.slot) {
+                        Some((slot, generation)) if keys.living(slot, generation).is_some() => {
+                            Some(slot)
+                        }
+                        _ => keys.find(&key),
+                    };
                     let rule = &mut rules[*index as usize];
-                    rule.take_alone(*index, keys, &key, event, seq, timers, books, sink);
+                    let key = (&key, slot);
+                    rule.take_alone(*index, keys, key, event, seq, timers, books, sink);
                 }
                 None => books.stats.keyless += 1,
             }
@@ -138,6 +157,7 @@ impl<E: Event> Engine<E> {
     }
 
     /// Gives an event to the rules that want it, one after the other.
+    #[inline(never)]
     fn deliver_to_all<S: Sink<E> + ?Sized>(&mut self, event: &E, seq: u64, sink: &mut S) {
         let Engine { rules, groups, routes, timers, books, found, .. } = self;
         let Some(route) = routes.types.get(event.type_id().index()) else { return };

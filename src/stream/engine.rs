@@ -7,6 +7,7 @@ use crate::event::{Event, bytes_of};
 use crate::exec::Matcher;
 use crate::hir::Rule;
 use crate::schema::Schema;
+use crate::stream::ahead::Foreseen;
 use crate::stream::builder::{Builder, Matching};
 use crate::stream::cold::{Cold, Shown};
 use crate::stream::failure::{Failure, PushError};
@@ -130,11 +131,10 @@ impl<E: Event> Engine<E> {
         E: 'a,
     {
         let source = self.main_source();
-        let mut events = events.into_iter();
         if self.progress.is_sorted() {
-            events.try_for_each(|event| self.push_from(source, event, sink))
+            self.push_sorted(source, events.into_iter(), sink)
         } else {
-            self.push_lent(source, events, sink)
+            self.push_lent(source, events.into_iter(), sink)
         }
     }
 
@@ -162,15 +162,16 @@ impl<E: Event> Engine<E> {
         event: &E,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        self.take(source, event, &mut Lent::nothing(), sink)
+        self.take(source, event, None, &mut Lent::nothing(), sink)
     }
 
-    /// Takes an event while others are lent.
-    #[inline]
+    /// Takes an event while others are lent; for some it is known where their key was.
+    #[inline(always)]
     pub(super) fn take<S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
         event: &E,
+        found: Option<&Foreseen>,
         lent: &mut Lent<'_, E>,
         sink: &mut S,
     ) -> Result<(), PushError> {
@@ -190,9 +191,10 @@ impl<E: Event> Engine<E> {
         let named = self.is_named(event);
         self.progress.observe(source, time);
         if self.progress.is_sorted() && self.buffer.len() == 0 {
-            self.watermark = self.watermark.max(self.progress.watermark());
+            // The event is after the watermark, and no other source holds time up.
+            self.watermark = time.plus_millis(-1);
             if named {
-                self.release(event, sink);
+                self.release(event, found, sink);
             } else if self.is_due(time) {
                 self.catch_up(time, false, sink);
             }
@@ -202,6 +204,7 @@ impl<E: Event> Engine<E> {
     }
 
     /// Takes an event that may have to wait for others.
+    #[inline(never)]
     fn put_in_order<S: Sink<E> + ?Sized>(
         &mut self,
         event: &E,

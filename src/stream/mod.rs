@@ -77,6 +77,7 @@
 //! # }
 //! ```
 
+mod ahead;
 mod batch;
 mod builder;
 mod changes;

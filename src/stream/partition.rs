@@ -148,19 +148,26 @@ impl<'a> KeyRef<'a> {
         Some(KeyRef { values: Values::One(value), hash: hasher.one(value) })
     }
 
+    /// The same where the hash is known.
+    #[inline(always)]
+    pub(crate) fn read_hashed<E: Event>(
+        event: &'a E,
+        fields: &[FieldRef],
+        hash: u32,
+    ) -> Option<KeyRef<'a>> {
+        let [field] = fields else {
+            let values = read_values(event, fields)?;
+            return Some(KeyRef { values: Values::Many(values), hash });
+        };
+        Some(KeyRef { values: Values::One(field_of(event, field)), hash })
+    }
+
     fn read_many<E: Event>(
         event: &'a E,
         fields: &[FieldRef],
         hasher: &KeyHasher,
     ) -> Option<KeyRef<'a>> {
-        let mut values = SmallVec::new();
-        for field in fields {
-            let value = field_of(event, field);
-            if value.is_null() {
-                return None;
-            }
-            values.push(value);
-        }
+        let values = read_values(event, fields)?;
         let hash = hasher.many(&values);
         Some(KeyRef { values: Values::Many(values), hash })
     }
@@ -213,6 +220,15 @@ impl<'a> KeyRef<'a> {
             _ => self.values().iter().zip(&**key).all(|(value, key)| value.is_same(key.as_ref())),
         }
     }
+}
+
+/// A key of several parts; `None` where one of them is null.
+fn read_values<'a, E: Event>(
+    event: &'a E,
+    fields: &[FieldRef],
+) -> Option<SmallVec<[ValueRef<'a>; 3]>> {
+    let values = fields.iter().map(|field| Some(field_of(event, field)).filter(|it| !it.is_null()));
+    values.collect()
 }
 
 /// The keys for which some rule of a group has something open.
@@ -383,6 +399,19 @@ impl Partition {
             entry.hash == key.hash && key.is_key(&self.slots.get(entry.slot).key)
         });
         found.map(|entry| entry.slot)
+    }
+
+    /// The first slot of a key with this hash, most often the only one. The slot is not looked at.
+    #[inline(always)]
+    pub(crate) fn find_hash(&self, hash: u32) -> Option<u32> {
+        self.table.find(spread(hash), |entry| entry.hash == hash).map(|entry| entry.slot)
+    }
+
+    /// The generation of a slot, if it is this key's.
+    #[inline(always)]
+    pub(crate) fn generation_of(&self, slot: u32, key: &KeyRef<'_>) -> Option<u32> {
+        let slot = self.slots.get(slot);
+        key.is_key(&slot.key).then_some(slot.generation)
     }
 
     /// Adds a key that is not there yet, for a rule that holds something.

@@ -119,21 +119,21 @@ impl<E: Event> Running<E> {
         }
     }
 
-    /// Gives an event to the key that it is of, where no other rule wants it.
+    /// Gives an event to the key that it is of, in its slot if it has one, where no other rule wants
+    /// it.
     #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
     pub(super) fn take_alone<S: Sink<E> + ?Sized>(
         &mut self,
         index: u32,
         keys: &mut Partition,
-        key: &KeyRef<'_>,
+        (key, slot): (&KeyRef<'_>, Option<u32>),
         event: &E,
         seq: u64,
         timers: &mut Timers,
         books: &mut Books<E>,
         sink: &mut S,
     ) {
-        let slot = keys.find(key);
         if let Some(slot) = slot
             && let Some(place) = keys.place(slot, index)
         {

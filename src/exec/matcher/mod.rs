@@ -31,6 +31,12 @@ use step::Step;
 pub(super) use condition::note;
 pub(crate) use probe::{Judged, Place};
 
+/// How many steps there are in looking ahead.
+pub(crate) const LOOKS: usize = 3;
+
+/// How many of a key's partial matches are looked at before an event comes.
+const MOST_LOOKED_AT: usize = 8;
+
 /// A condition that the host computes, from the candidate event and what was captured before it.
 pub type HostCondition<E> = Arc<dyn Fn(&E, &Captures<'_, E>) -> bool + Send + Sync>;
 
@@ -247,6 +253,39 @@ impl<E: Event> Matcher<E> {
         let decisions = &self.program.decisions;
         let tree = decisions.of_start(decisions.column(event.type_id()));
         *tree != Decision::Gone || self.program.silence.is_some()
+    }
+
+    /// Looks at what an event at this time will need of a key, so that it is near when it comes. What is
+    /// behind what is looked at in one step is looked at in the next; there are
+    /// [so many](LOOKS). The answer means nothing.
+    #[inline(always)]
+    pub(crate) fn look_ahead(
+        &self,
+        store: &Store<E>,
+        key: &KeyState,
+        time: Timestamp,
+        step: usize,
+    ) -> usize {
+        let (chains, time) = (&store.chains, time.as_millis());
+        if let Some(window) = self.window() {
+            let queue = key.window();
+            let is_last = queue.len as usize + 1 == window.stages.len();
+            return match step {
+                0 => chains.queues.look_at_end(&queue),
+                1 if is_last => chains.queues.look_at_newest(&queue),
+                1 if queue.deadline <= time => chains.queues.look_at_oldest(&queue),
+                _ => 0,
+            };
+        }
+        let runs = key.runs();
+        // What may be given up: what is over, and the one that may be completed.
+        let ends = |run: &&Run| run.deadline <= time || runs.len() == 1;
+        let ending = runs.iter().take(MOST_LOOKED_AT).filter(ends);
+        match step {
+            0 => runs.last().map_or(0, |run| run.head as usize),
+            1 => ending.map(|run| chains.look_at_node(run.head)).sum(),
+            _ => ending.map(|run| chains.look_at_event(run.head)).sum(),
+        }
     }
 
     /// Matches one event of a key. Events of a key come in the order of their time, and `seq`

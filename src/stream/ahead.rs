@@ -1,0 +1,112 @@
+//! Events in time order, a few at a time.
+//!
+//! An event of a key that has not been seen for a while waits for memory several times: for the
+//! table of keys, the key's slot, what the rule holds, the events that it gives up. One after the
+//! other such waits cost more than the matching. So the keys of a few events are looked up before
+//! the first of them is given to the rules: those look-ups do not depend on each other, and a
+//! processor waits for all of them at once. What was found is handed over.
+
+use std::hint::black_box;
+
+use smallvec::SmallVec;
+
+use crate::event::Event;
+use crate::exec::LOOKS;
+use crate::stream::engine::Engine;
+use crate::stream::failure::PushError;
+use crate::stream::partition::KeyRef;
+use crate::stream::reorder::Lent;
+use crate::stream::routes::Lone;
+use crate::stream::sink::Sink;
+use crate::stream::watermark::SourceId;
+
+/// How many events are looked at together.
+const TOGETHER: usize = 16;
+
+/// From so many keys on what is held of them is more than caches have room for.
+const MANY_KEYS: u64 = 1 << 17;
+
+/// What was found for an event before its turn.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Foreseen {
+    /// Of its key.
+    pub(super) hash: u32,
+    /// Where its key was, with the slot's generation.
+    pub(super) slot: Option<(u32, u32)>,
+}
+
+impl<E: Event> Engine<E> {
+    /// Takes events as [`push_from`](Engine::push_from) does one after the other.
+    pub(super) fn push_sorted<'a, S: Sink<E> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        mut events: impl Iterator<Item = &'a E>,
+        sink: &mut S,
+    ) -> Result<(), PushError>
+    where
+        E: 'a,
+    {
+        let lent = &mut Lent::nothing();
+        while !self.has_many_keys() {
+            let Some(event) = events.next() else { return Ok(()) };
+            self.take(source, event, None, lent, sink)?;
+        }
+        let mut found = [None; TOGETHER];
+        loop {
+            let few: SmallVec<[&E; TOGETHER]> = events.by_ref().take(TOGETHER).collect();
+            if few.is_empty() {
+                return Ok(());
+            }
+            self.look_ahead(&few, &mut found);
+            for (event, found) in few.into_iter().zip(&found) {
+                self.take(source, event, found.as_ref(), lent, sink)?;
+            }
+        }
+    }
+
+    /// Whether events are to be looked at before their turn. Where a limit fails, no event after the
+    /// one that exceeds it has been taken.
+    #[inline]
+    fn has_many_keys(&self) -> bool {
+        self.books.stats.keys >= MANY_KEYS && !self.routes.can_fail
+    }
+
+    /// Finds the keys of events, and looks at what will be needed of them. Each step is a loop of its
+    /// own: the shorter it is, the more of its waits are at the same time.
+    fn look_ahead(&self, events: &[&E], found: &mut [Option<Foreseen>; TOGETHER]) {
+        let Engine { rules, groups, routes, .. } = self;
+        let lone = |event: &E| routes.types.get(event.type_id().index())?.lone.as_ref();
+        for (event, found) in events.iter().zip(&mut *found) {
+            *found = lone(event).and_then(|Lone { group, fields, .. }| {
+                let hash = KeyRef::read(*event, fields, &groups.hasher)?.hash();
+                Some(Foreseen {
+                    hash,
+                    slot: groups.keys(*group).find_hash(hash).map(|slot| (slot, 0)),
+                })
+            });
+        }
+        for (event, found) in events.iter().zip(&mut *found) {
+            if let Some(Foreseen { hash, slot: place }) = found
+                && let Some((slot, _)) = *place
+                && let Some(Lone { group, fields, .. }) = lone(event)
+            {
+                let key = KeyRef::read_hashed(*event, fields, *hash);
+                let keys = groups.keys(*group);
+                *place = key.and_then(|key| keys.generation_of(slot, &key).map(|it| (slot, it)));
+            }
+        }
+        let mut seen = 0;
+        for step in 0..LOOKS {
+            for (event, found) in events.iter().zip(&*found) {
+                if let Some(Foreseen { slot: Some((slot, _)), .. }) = found
+                    && let Some(Lone { rule, group, .. }) = lone(event)
+                    && let Some(held) = groups.keys(*group).held(*slot, *rule)
+                {
+                    let rule = &rules[*rule as usize];
+                    seen += rule.matcher.look_ahead(&rule.store, &held.state, event.time(), step);
+                }
+            }
+        }
+        black_box(seen);
+    }
+}
