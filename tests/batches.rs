@@ -96,6 +96,61 @@ proptest! {
     }
 }
 
+/// Rules that share no type of event, with keys of each kind.
+const APART: &str = r#"
+    event a { at: time, k: int, s: string }
+    event b { at: time, k: int, s: string }
+    event c { at: time, k: int, s: string }
+    event d { at: time, k: int, s: string }
+    event e { at: time, k: int, s: string }
+    event f { at: time, k: int, s: string }
+    rule paired { key k match a -> b within 10m on timeout emit { k } }
+    rule counted { key k match c{3} within 50ms }
+    rule two_parts { key k, s match d -> e within 40ms skip none }
+    rule text { key s match f as first -> next f[k > first.k] within 1s }
+"#;
+
+#[test]
+fn keys_that_were_looked_up_ahead_can_go_and_come_back_before_their_turn() {
+    // So many keys that events in order look ahead.
+    const OPEN: i64 = 140_000;
+    let event = |ty: usize, at: i64, k: i64| {
+        let at = Timestamp::from_millis(at);
+        let s = if ty == 4 && k == 7 { Value::Null } else { format!("s{}", k % 3).into() };
+        Record::new(TypeId::new(ty), at, [Value::Time(at), Value::Int(k), s])
+    };
+    let mut events: Vec<Record> = (0..OPEN).map(|k| event(0, 1 + k / 1000, -k)).collect();
+    let mut random = 1_u64;
+    for index in 0..20_000 {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        // A few keys come again and again within sixteen events, and some of the many once.
+        let k = if random >> 33 & 7 == 0 {
+            -((random >> 40) as i64 % OPEN)
+        } else {
+            random as i64 >> 61
+        };
+        events.push(event((random >> 50) as usize % 6, 200 + index / 4, k));
+    }
+    let rules = RuleSet::parse(APART).unwrap();
+    let engine = || Engine::builder().rules(rules.clone()).sorted().build().unwrap();
+    let (mut one, mut batch) = (engine(), engine());
+    let (mut by_one, mut by_batch) = (Vec::new(), Vec::new());
+    for event in &events {
+        one.push(event, &mut by_one).unwrap();
+    }
+    for some in events.chunks(1000) {
+        batch.push_batch(some, &mut by_batch).unwrap();
+    }
+    assert!(batch.stats().keys > 131_072);
+    assert_eq!(batch.stats(), one.stats());
+    assert!(["paired", "counted", "two_parts", "text"].iter().all(|rule| {
+        let told =
+            |told: &&Output<Record>| matches!(told, Output::Match(found) if &*found.rule == *rule);
+        by_one.iter().filter(told).count() > 20
+    }));
+    assert_eq!(by_batch, by_one);
+}
+
 /// A sink that gives up at the first match.
 struct Panicking;
 

@@ -4,7 +4,8 @@
 mod suite;
 
 use kleene::nfa::{Program, Strategy};
-use kleene::{Engine, Output, Record, RuleSet};
+use kleene::schema::TypeId;
+use kleene::{Engine, Output, Record, RuleSet, Timestamp, Value};
 use suite::{WORKLOADS, Workload};
 
 const EVENTS: &str = "event a { at: time, k: int, v: int }
@@ -119,4 +120,51 @@ fn limits_count_the_same() {
         overflowed.push(single.1.overflowed);
     }
     assert!(overflowed[0] > overflowed[1] && overflowed[1] > 0, "{overflowed:?}");
+}
+
+/// A key with hundreds of partial matches, of which the first run out of time again and again, some
+/// wait for a number of their own, and some go on.
+#[test]
+fn keys_with_many_partial_matches_tell_the_same() {
+    for body in [
+        "match a -> b[v == a.v] -> c[v == a.v] within 300ms skip none",
+        "match a -> b[v == a.v] -> not a[v == b.v] -> c within 300ms skip none",
+        "match a -> b[v == a.v] -> c[v == a.v] within 300ms skip past last",
+        "match a -> b[v >= a.v] within 200ms skip to next",
+        "match a -> b[v == a.v] within 300ms skip none on timeout emit { k }",
+    ] {
+        let rules = RuleSet::parse(&format!("{EVENTS}rule r {{ key k {body} }}")).expect(body);
+        let mut random = 1_u64;
+        let mut at = 0;
+        let events = (0..4000).map(|_| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            at += i64::from((random >> 35) % 64 == 0) * 150 + i64::from(random >> 50 & 1 == 1);
+            let time = Timestamp::from_millis(at);
+            // Numbers that fit into a run beside those that do not, and some that are missing.
+            let number = match random >> 41 & 15 {
+                0 => Value::Null,
+                1 => Value::Int(1 << 50),
+                number => Value::Int(number.cast_signed()),
+            };
+            let ty = TypeId::new([0, 0, 0, 1, 2][(random >> 33) as usize % 5]);
+            Record::new(ty, time, [Value::Time(time), Value::Int(1), number])
+        });
+        let events: Vec<Record> = events.collect();
+        let [single, general] = [false, true].map(|general| {
+            let builder = Engine::builder().rules(rules.clone()).sorted();
+            let builder = if general { builder.general_strategy() } else { builder };
+            let mut engine: Engine<Record> = builder.build().expect("the rules fit");
+            let (mut told, mut open) = (Vec::<Output<Record>>::new(), Vec::new());
+            for some in events.chunks(500) {
+                engine.push_batch(some, &mut told).expect("there is no limit");
+                open.push((engine.stats().partials, engine.stats().peak_partials));
+            }
+            engine.finish(&mut told);
+            (format!("{told:?}"), engine.stats(), open)
+        });
+        assert!(single.1.peak_partials > 30, "{body}: {:?}", single.1);
+        assert!(single.1.matches > 20, "{body}: {:?}", single.1);
+        assert!(single.0 == general.0, "{body}");
+        assert_eq!((single.1, single.2), (general.1, general.2), "{body}");
+    }
 }

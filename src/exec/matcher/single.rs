@@ -124,11 +124,11 @@ impl<E: Event> Step<'_, E> {
         let number = match program.decisions.node(root) {
             Decision::Condition { condition, no: Decisions::STAY, .. } => {
                 match &program.quick[condition.index()] {
-                    Quick::One(Comparison { field, relation: Relation::Eq, with })
-                        if matches!(with, Operand::Register(_)) =>
-                    {
-                        Extra::of_int(self.event.field(*field))
-                    }
+                    Quick::One(Comparison {
+                        field,
+                        relation: Relation::Eq,
+                        with: Operand::Register(_),
+                    }) => Extra::of_int(self.event.field(*field)),
                     _ => None,
                 }
             }
