@@ -89,6 +89,12 @@ impl Extra {
         (self.0 >> 48 == Extra::ROW).then_some(self.0 as u32)
     }
 
+    /// The value, if it is a float and not in a row.
+    #[inline(always)]
+    pub(super) fn float(self) -> Option<f64> {
+        (self.0 < Extra::BOXED).then(|| f64::from_bits(self.0))
+    }
+
     /// An integer as a word, if it is one and fits.
     #[inline(always)]
     pub(super) fn of_int(value: ValueRef<'_>) -> Option<Extra> {

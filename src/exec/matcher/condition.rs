@@ -57,10 +57,15 @@ impl<E: Event> Step<'_, E> {
         let field = self.event.field(comparison.field);
         match &comparison.with {
             Operand::Literal(literal) => comparison.holds_of(field, literal),
-            Operand::Register(index) => {
-                let register = self.store.extras.value(run.extra, *index);
-                comparison.relation.holds(field, register)
-            }
+            Operand::Register(index) => match (field, run.extra.float()) {
+                (ValueRef::Float(field), Some(float)) => {
+                    comparison.relation.of_ordered(field, float)
+                }
+                _ => {
+                    let register = self.store.extras.value(run.extra, *index);
+                    comparison.relation.holds(field, register)
+                }
+            },
         }
     }
 
