@@ -41,8 +41,15 @@ impl Spares {
     fn enlarge(&mut self, runs: &mut Runs, wanted: usize) {
         let wanted = wanted.next_power_of_two();
         if let Some(mut list) = self.lists.get_mut(place(wanted)).and_then(Vec::pop) {
-            list.extend(runs.drain(..));
-            self.keep(std::mem::replace(runs, list));
+            // Most often there is one, which is in no list.
+            if let [one] = runs[..] {
+                list.push(one);
+            } else {
+                list.extend_from_slice(runs);
+                runs.clear();
+            }
+            self.take_back(runs);
+            *runs = list;
         } else {
             runs.reserve_exact(wanted - runs.len());
         }
