@@ -138,7 +138,8 @@ fn keys_with_many_partial_matches_tell_the_same() {
         let mut at = 0;
         let events = (0..4000).map(|_| {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            at += i64::from((random >> 35).is_multiple_of(64)) * 150 + i64::from(random >> 50 & 1 == 1);
+            at += i64::from((random >> 35).is_multiple_of(64)) * 150
+                + i64::from(random >> 50 & 1 == 1);
             let time = Timestamp::from_millis(at);
             // Numbers that fit into a run beside those that do not, and some that are missing.
             let number = match random >> 41 & 15 {

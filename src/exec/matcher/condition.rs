@@ -57,15 +57,13 @@ impl<E: Event> Step<'_, E> {
         let field = self.event.field(comparison.field);
         match &comparison.with {
             Operand::Literal(literal) => comparison.holds_of(field, literal),
-            Operand::Register(index) => match (field, run.extra.float()) {
-                (ValueRef::Float(field), Some(float)) => {
-                    comparison.relation.of_ordered(field, float)
+            Operand::Register(index) => {
+                if let (ValueRef::Float(field), Some(float)) = (field, run.extra.float()) {
+                    return comparison.relation.of_ordered(field, float);
                 }
-                _ => {
-                    let register = self.store.extras.value(run.extra, *index);
-                    comparison.relation.holds(field, register)
-                }
-            },
+                let register = self.store.extras.value(run.extra, *index);
+                comparison.relation.holds(field, register)
+            }
         }
     }
 
