@@ -97,7 +97,7 @@ proptest! {
 }
 
 /// Rules that share no type of event, with keys of each kind.
-const APART: &str = r#"
+const APART: &str = r"
     event a { at: time, k: int, s: string }
     event b { at: time, k: int, s: string }
     event c { at: time, k: int, s: string }
@@ -108,7 +108,7 @@ const APART: &str = r#"
     rule counted { key k match c{3} within 50ms }
     rule two_parts { key k, s match d -> e within 40ms skip none }
     rule text { key s match f as first -> next f[k > first.k] within 1s }
-"#;
+";
 
 #[test]
 fn keys_that_were_looked_up_ahead_can_go_and_come_back_before_their_turn() {
@@ -124,10 +124,10 @@ fn keys_that_were_looked_up_ahead_can_go_and_come_back_before_their_turn() {
     for index in 0..20_000 {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         // A few keys come again and again within sixteen events, and some of the many once.
-        let k = if random >> 33 & 7 == 0 {
-            -((random >> 40) as i64 % OPEN)
+        let k = if (random >> 33).is_multiple_of(8) {
+            -((random >> 40).cast_signed() % OPEN)
         } else {
-            random as i64 >> 61
+            random.cast_signed() >> 61
         };
         events.push(event((random >> 50) as usize % 6, 200 + index / 4, k));
     }
