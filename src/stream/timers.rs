@@ -104,6 +104,22 @@ impl Timers {
         self.heap.push(Reverse(timer));
     }
 
+    /// Takes the next timer, if it can be seen at once that it is the only one of its moment.
+    #[inline]
+    pub(crate) fn take_only(&mut self) -> Option<Timer> {
+        let [lane, ..] = &mut self.lanes;
+        if self.used > 1 || !self.heap.is_empty() {
+            return None;
+        }
+        let next = lane.get(1).map_or(Timestamp::MAX, |timer| timer.at);
+        let timer = *lane.front().filter(|timer| timer.at < next)?;
+        lane.pop_front();
+        self.len -= 1;
+        self.keys -= usize::from(!timer.is_of_sweep());
+        self.next = next;
+        Some(timer)
+    }
+
     /// Fills `due` with the timers of the next moment, each once, sorted by rule, and gives that
     /// moment.
     pub(crate) fn take_next(&mut self, due: &mut Vec<Timer>) -> Timestamp {
@@ -217,6 +233,25 @@ mod tests {
         assert_eq!(timers.take_next(&mut due).as_millis(), 10);
         assert_eq!(timers.take_next(&mut due).as_millis(), 30);
         assert_eq!((due.len(), timers.len()), (1, 0));
+    }
+
+    #[test]
+    fn the_only_timer_of_a_moment_is_taken_alone() {
+        let mut timers = Timers::new();
+        for at in [10, 20, 20, 30] {
+            timers.add(timer(at, 0));
+        }
+        let mut due = Vec::new();
+        assert_eq!(timers.take_only(), Some(timer(10, 0)));
+        assert_eq!((timers.take_only(), timers.next().as_millis()), (None, 20));
+        assert_eq!((timers.take_next(&mut due).as_millis(), due.len()), (20, 1));
+        assert_eq!(timers.take_only(), Some(timer(30, 0)));
+        assert_eq!((timers.take_only(), timers.next(), timers.len()), (None, Timestamp::MAX, 0));
+        // An earlier one opens a second lane, in which others may be due.
+        timers.add(timer(50, 0));
+        timers.add(timer(40, 0));
+        assert_eq!((timers.take_only(), timers.next().as_millis()), (None, 40));
+        assert_eq!((timers.keys(), timers.len()), (2, 2));
     }
 
     #[test]
