@@ -60,12 +60,26 @@ impl Comparison {
     /// Whether `field` is in the relation to a literal.
     #[inline(always)]
     pub(crate) fn holds_of(&self, field: ValueRef<'_>, literal: &Literal) -> bool {
-        // Numbers are what most rules compare, of types that never change.
-        match (field, literal.int, literal.float) {
-            (ValueRef::Int(field), Some(int), _) => self.relation.of_ordered(field, int),
-            (ValueRef::Float(field), _, Some(float)) => self.relation.of_ordered(field, float),
-            _ => self.relation.holds(field, literal.value.as_ref()),
+        // What most rules compare, of types that never change.
+        match field {
+            ValueRef::Int(field) => {
+                if let Some(int) = literal.int {
+                    return self.relation.of_ordered(field, int);
+                }
+            }
+            ValueRef::Float(field) => {
+                if let Some(float) = literal.float {
+                    return self.relation.of_ordered(field, float);
+                }
+            }
+            ValueRef::String(field) => {
+                if let (Value::String(text), Relation::Eq) = (&literal.value, self.relation) {
+                    return *field == **text;
+                }
+            }
+            _ => {}
         }
+        self.relation.holds(field, literal.value.as_ref())
     }
 }
 

@@ -17,16 +17,17 @@ const MANY: usize = 4;
 struct Asked {
     /// The tree that asks nothing else.
     root: u32,
-    number: Option<Extra>,
+    /// An integer; [`Extra::NOTHING`] where that is not what is asked.
+    number: Extra,
 }
 
 impl Asked {
-    const NOTHING: Asked = Asked { root: Decisions::STAY, number: None };
+    const NOTHING: Asked = Asked { root: Decisions::STAY, number: Extra::NOTHING };
 
     /// Whether the run, which waits at this root, stays for certain.
     #[inline(always)]
     fn refuses(&self, run: &Run, root: u32) -> bool {
-        root == self.root && self.number.is_some_and(|number| run.extra.is_other_int(number))
+        root == self.root && self.number.is_other_int(run.extra)
     }
 }
 
@@ -63,16 +64,28 @@ impl<E: Event> Step<'_, E> {
         let count = runs.len();
         let (mut kept, mut index) = (0, 0);
         while index < count {
+            if ARE_MANY {
+                let stays = |run: &Run| {
+                    let root = roots[run.state.index()];
+                    root == Decisions::STAY || asked.refuses(run, root)
+                };
+                let staying = runs[index..].iter().take_while(|run| stays(run)).count();
+                if kept < index {
+                    runs.copy_within(index..index + staying, kept);
+                }
+                (kept, index) = (kept + staying, index + staying);
+                if index == count {
+                    break;
+                }
+            }
             let run = &mut runs[index];
             let root = roots[run.state.index()];
-            let mut stays = false;
-            if ARE_MANY {
-                if root != asked.root && root != Decisions::STAY {
-                    asked = self.asked(root);
-                }
-                stays = root == Decisions::STAY || asked.refuses(run, root);
+            if ARE_MANY && root != asked.root {
+                // It is one of those that stay, perhaps, now that it is known what is asked.
+                asked = self.asked(root);
+                continue;
             }
-            if !stays && !self.goes_on(run, root, event_epoch) {
+            if !self.goes_on(run, root, event_epoch) {
                 index += 1;
                 if is_won_by_first
                     && let [Completed { tail: Some(_), .. }] = self.store.scratch.completed[..]
@@ -134,7 +147,7 @@ impl<E: Event> Step<'_, E> {
             }
             _ => None,
         };
-        Asked { root, number }
+        Asked { root, number: number.unwrap_or(Extra::NOTHING) }
     }
 
     /// Moves a run by the tree of this root, and says whether it is still there after it.
