@@ -139,12 +139,9 @@ pub(super) fn decide(tables: &Tables<'_>) -> Decisions {
     };
     let stay = trees.add(Decision::Stay);
     debug_assert_eq!(stay, Decisions::STAY, "it is the first node");
-    let all_reached_are = |roots: &[u32], root: u32| {
-        let mut targets = tables.edges.iter().filter_map(|edge| match edge.action {
-            Action::Take { target, .. } | Action::Ignore { target } => Some(target),
-            Action::Complete | Action::Stop => None,
-        });
-        targets.all(|state| roots[state.index()] == root || !tables.states[state.index()].live)
+    let is_still = |roots: &[u32]| {
+        let mut waiting = waiting(tables.states, tables.edges, tables.start);
+        waiting.all(|state| roots[state.index()] == Decisions::STAY)
     };
     let columns = (0..width).map(|column| {
         let mut root = |state, begins| {
@@ -155,7 +152,7 @@ pub(super) fn decide(tables: &Tables<'_>) -> Decisions {
         let states = (0..tables.states.len()).map(StateId::new);
         let roots: Box<[u32]> = states.map(|state| root(state, false)).collect();
         let begins = root(tables.start, true);
-        let is_still = all_reached_are(&roots, Decisions::STAY);
+        let is_still = is_still(&roots);
         Column { roots, begins, is_still }
     });
     let columns = columns.collect();
@@ -165,6 +162,20 @@ pub(super) fn decide(tables: &Tables<'_>) -> Decisions {
         nodes: trees.nodes.into(),
         edges: trees.edges.into(),
     }
+}
+
+/// Where a partial match can wait. Where the start leads back to itself, nothing has begun.
+pub(crate) fn waiting<'a>(
+    states: &'a [State],
+    edges: &'a [Edge],
+    start: StateId,
+) -> impl Iterator<Item = StateId> + 'a {
+    let all = || (0..states.len()).map(StateId::new);
+    let edges_of = |state: StateId| &edges[index_range(&states[state.index()].edges)];
+    let starts_anew = all().filter(|state| *state != start).flat_map(edges_of).any(|edge| {
+        matches!(edge.action, Action::Take { target, .. } | Action::Ignore { target } if target == start)
+    });
+    all().filter(move |state| states[state.index()].live && (starts_anew || *state != start))
 }
 
 /// What is known of a guard.

@@ -36,7 +36,7 @@ pub use plan::Strategy;
 pub use program::{BuildError, Program};
 
 pub(crate) use automaton::Known;
-pub(crate) use decide::{Column, Decision, Decisions};
+pub(crate) use decide::{Column, Decision, Decisions, waiting};
 pub(crate) use guard::{Guard, GuardId};
 pub(crate) use moves::{Move, Note};
 pub(crate) use plan::Window;

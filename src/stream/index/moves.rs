@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use crate::hir::expr::{BinaryOp, FieldRef, Set};
 use crate::hir::{ConditionId, Expr, StageId, Test};
-use crate::nfa::{Action, Decision, Guard, GuardId, Program, RegisterKind, StateId};
+use crate::nfa::{Action, Decision, Guard, GuardId, Program, RegisterKind, waiting};
 use crate::schema::{FieldId, TypeId};
 use crate::stream::index::starts::{Atom, Clause, Reader, Way, When, test};
 use crate::value::Value;
@@ -27,7 +27,7 @@ impl<'a> When<'a> {
         }
         let decisions = &program.decisions;
         let mut finder = Finder { reader: Reader { program, ty }, ways: Vec::new() };
-        for state in waiting(program) {
+        for state in waiting(&program.states, &program.edges, program.start) {
             let tree = decisions.of(state, decisions.column(ty));
             if finder.walk(tree, Way::default()).is_none() {
                 return When::Always;
@@ -194,66 +194,8 @@ fn renamed(expr: &Expr, from: FieldId, to: FieldId) -> Option<Expr> {
     }
 }
 
-/// Where a partial match can wait.
-fn waiting(program: &Program) -> impl Iterator<Item = StateId> {
-    let states = || (0..program.states.len()).map(StateId::new);
-    let starts_anew = states().filter(|state| *state != program.start).any(|state| {
-        program.edges(state).iter().any(|edge| match edge.action {
-            Action::Take { target, .. } | Action::Ignore { target } => target == program.start,
-            Action::Stop | Action::Complete => false,
-        })
-    });
-    states().filter(move |state| {
-        program.states[state.index()].live && (starts_anew || *state != program.start)
-    })
-}
-
 /// Whether there is a place to wait in which an event of this type is not just passed over, whatever
 /// is in it.
 pub(super) fn can_move(program: &Program, ty: TypeId) -> bool {
-    waiting(program).any(|state| !is_passed_over(program, state, ty))
-}
-
-fn is_passed_over(program: &Program, state: StateId, ty: TypeId) -> bool {
-    let mut stays = false;
-    let others_are_shut = program.edges(state).iter().all(|edge| {
-        let is_open = known(program, edge.guard, ty);
-        let is_loop = edge.action == Action::Ignore { target: state } && edge.clocks.is_empty();
-        if is_loop && is_open == Some(true) && !stays {
-            stays = true;
-            return true;
-        }
-        is_open == Some(false)
-    });
-    stays && others_are_shut
-}
-
-/// What is known of a guard from the event's type alone.
-fn known(program: &Program, guard: GuardId, ty: TypeId) -> Option<bool> {
-    let known = |part: &GuardId| known(program, *part, ty);
-    match &program.guards[guard.index()] {
-        Guard::True => Some(true),
-        Guard::False => Some(false),
-        Guard::Condition(id) => {
-            let condition = &program.conditions[id.index()];
-            match (condition.ty, &condition.test) {
-                (Some(of), _) if of != ty => Some(false),
-                (_, Test::True) => Some(true),
-                _ => None,
-            }
-        }
-        Guard::Not(inner) => known(inner).map(|holds| !holds),
-        Guard::And(parts) => all(parts, true, known),
-        Guard::Or(parts) => all(parts, false, known),
-        // About time and what was captured.
-        Guard::Gap { .. } | Guard::Within { .. } | Guard::Sooner { .. } | Guard::IsSet(_) => None,
-    }
-}
-
-/// Whether all parts are `wanted`, as far as it is known: that one is not is enough to know.
-fn all(parts: &[GuardId], wanted: bool, known: impl Fn(&GuardId) -> Option<bool>) -> Option<bool> {
-    if parts.iter().any(|part| known(part) == Some(!wanted)) {
-        return Some(!wanted);
-    }
-    parts.iter().all(|part| known(part) == Some(wanted)).then_some(wanted)
+    !program.decisions.column(ty).is_still
 }
