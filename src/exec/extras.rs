@@ -69,8 +69,8 @@ impl Extra {
     /// The value, unless it is in a row.
     #[inline(always)]
     fn value(self) -> Option<ValueRef<'static>> {
-        if self.0 < Extra::BOXED {
-            return Some(ValueRef::Float(f64::from_bits(self.0)));
+        if let Some(float) = self.float() {
+            return Some(ValueRef::Float(float));
         }
         Some(match self.0 >> 48 {
             Extra::ROW => return None,

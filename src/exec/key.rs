@@ -42,10 +42,11 @@ impl Default for Open {
 /// Up to so many runs of a key are moved up at once when the first of them go.
 const FEW: usize = 16;
 
-/// Takes the first so many runs out.
-fn move_up(runs: &mut Runs, count: usize) {
+/// Takes the first so many runs out for good, those that are gone among them.
+fn move_up(gone: &mut u32, runs: &mut Runs, count: usize) {
     runs.copy_within(count.., 0);
     runs.truncate(runs.len() - count);
+    *gone = 0;
 }
 
 /// What a key holds under few patterns only.
@@ -89,10 +90,7 @@ impl KeyState {
         let first = *gone as usize + count;
         match u32::try_from(first) {
             Ok(first) if runs.len() > FEW && 2 * first as usize <= runs.len() => *gone = first,
-            _ => {
-                move_up(runs, first);
-                *gone = 0;
-            }
+            _ => move_up(gone, runs, first),
         }
     }
 
@@ -118,8 +116,8 @@ impl KeyState {
         match &mut self.open {
             Open::Runs { gone, runs } => {
                 if *gone as usize > runs.len() / 8 && runs.len() == runs.capacity() {
-                    move_up(runs, *gone as usize);
-                    *gone = 0;
+                    let count = *gone as usize;
+                    move_up(gone, runs, count);
                 }
                 spares.make_room(runs, 1);
                 runs.push(run);
@@ -138,8 +136,8 @@ impl KeyState {
         match &mut self.open {
             Open::Runs { gone, runs } => {
                 if *gone > 0 {
-                    move_up(runs, *gone as usize);
-                    *gone = 0;
+                    let count = *gone as usize;
+                    move_up(gone, runs, count);
                 }
                 runs
             }

@@ -361,6 +361,7 @@ impl<E> Chains<E> {
 pub(super) fn look_at<E: Event>(event: &E) -> usize {
     usize::from(event.field(FieldId::new(0)).is_null())
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -252,6 +252,14 @@ fn fits(value: ValueRef<'_>, bytes: &mut usize, depth: u32) -> bool {
     }
 }
 
+/// The float that an integer is, if no other integer is close to it.
+#[inline(always)]
+pub(crate) fn float_of(int: i64) -> Option<f64> {
+    const EXACT: u64 = 1 << 53;
+    #[expect(clippy::cast_precision_loss, reason = "there is none up to 2^53")]
+    (int.unsigned_abs() <= EXACT).then_some(int as f64)
+}
+
 /// An operator that gives a bool.
 ///
 /// Its number has a bit for each order in which it holds: less, equal, greater.
@@ -298,10 +306,10 @@ impl Relation {
         match (a, b) {
             (ValueRef::Int(a), ValueRef::Int(b)) => self.of_ordered(a, b),
             (ValueRef::Float(a), ValueRef::Float(b)) => self.of_ordered(a, b),
-            #[expect(clippy::cast_precision_loss, reason = "there is none below 2^53")]
-            (ValueRef::Float(a), ValueRef::Int(b)) if b.unsigned_abs() <= 1 << 53 => {
-                self.of_ordered(a, b as f64)
-            }
+            (ValueRef::Float(float), ValueRef::Int(int)) => match float_of(int) {
+                Some(int) => self.of_ordered(float, int),
+                None => self.of_other(a, b),
+            },
             (ValueRef::String(a), ValueRef::String(b)) => match self {
                 Relation::Eq => a == b,
                 Relation::Ne => a != b,

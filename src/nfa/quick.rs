@@ -1,6 +1,6 @@
 //! Conditions that compare a field: tested without a walk over an expression.
 
-use crate::hir::eval::Relation;
+use crate::hir::eval::{self, Relation};
 use crate::hir::expr::{BinaryOp, FieldRef};
 use crate::hir::{Condition, Expr, Test};
 use crate::nfa::registers::{Register, RegisterKind};
@@ -44,11 +44,8 @@ pub(crate) struct Literal {
 
 impl Literal {
     fn new(value: &Value) -> Literal {
-        /// Up to here each integer is a float, too.
-        const EXACT: u64 = 1 << 53;
         let (int, float) = match *value {
-            #[expect(clippy::cast_precision_loss, reason = "there is none up to 2^53")]
-            Value::Int(int) => (Some(int), (int.unsigned_abs() <= EXACT).then_some(int as f64)),
+            Value::Int(int) => (Some(int), eval::float_of(int)),
             Value::Float(float) => (None, Some(float)),
             _ => (None, None),
         };

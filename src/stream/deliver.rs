@@ -276,13 +276,7 @@ impl<E: Event> Engine<E> {
         let Engine { rules, groups, timers, books, due, .. } = self;
         let mut places: SmallVec<[(u32, usize); 16]> = SmallVec::new();
         let mut idle: SmallVec<[(u32, u32, u32); 16]> = SmallVec::new();
-        let now = if let Some(timer) = timers.take_only() {
-            due.clear();
-            due.push(timer);
-            timer.at
-        } else {
-            timers.take_next(due)
-        };
+        let now = timers.take_next(due);
         if let Some(share) = &mut books.share {
             share.enter_moment(now);
         }

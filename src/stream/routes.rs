@@ -7,7 +7,7 @@ use crate::hir::expr::FieldRef;
 use crate::hir::{ConditionId, LimitPolicy};
 use crate::schema::{Schema, TypeId};
 use crate::stream::groups::Groups;
-use crate::stream::index::{self, Index, Seat, When};
+use crate::stream::index::{Index, Seat, When};
 use crate::stream::running::Running;
 
 /// Which rules see which events.
@@ -85,15 +85,16 @@ impl Route {
     fn index<E: Event>(&mut self, ty: TypeId, rules: &[Running<E>]) {
         let all = self.always.clone();
         let program = |rule: u32| rules[rule as usize].matcher.program();
-        self.index = Index::new(&mut self.always, |rule| When::starts(program(rule), ty));
+        let answered = &mut self.answered;
+        self.index = Index::new(&mut self.always, |rule| {
+            let when = When::starts(program(rule), ty);
+            answered.resize(rule as usize + 1, None);
+            answered[rule as usize] = when.answered(program(rule), ty);
+            when
+        });
         let mut always = self.always.iter().peekable();
         let mut others: Vec<Seat> =
             all.into_iter().filter(|seat| always.next_if_eq(&seat).is_none()).collect();
-        for (rule, _) in &others {
-            let answered = index::answered(program(*rule), ty);
-            self.answered.resize(*rule as usize + 1, None);
-            self.answered[*rule as usize] = answered;
-        }
         self.moves = Index::new(&mut others, |rule| When::moves(program(rule), ty));
         for (rule, _) in others {
             let word = rule as usize / 64;

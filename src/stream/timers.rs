@@ -106,7 +106,7 @@ impl Timers {
 
     /// Takes the next timer, if it can be seen at once that it is the only one of its moment.
     #[inline]
-    pub(crate) fn take_only(&mut self) -> Option<Timer> {
+    fn take_only(&mut self) -> Option<Timer> {
         let [lane, ..] = &mut self.lanes;
         if self.used > 1 || !self.heap.is_empty() {
             return None;
@@ -124,6 +124,11 @@ impl Timers {
     /// moment.
     pub(crate) fn take_next(&mut self, due: &mut Vec<Timer>) -> Timestamp {
         due.clear();
+        // Most come one by one.
+        if let Some(timer) = self.take_only() {
+            due.push(timer);
+            return timer.at;
+        }
         let at = self.next;
         let mut next = Timestamp::MAX;
         for lane in &mut self.lanes[..self.used] {

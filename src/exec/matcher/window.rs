@@ -81,7 +81,7 @@ impl<E: Event> Matcher<E> {
     ) {
         let queue = key.window_mut();
         if queue.is_empty() {
-            queue.deadline = self.deadline_of(event.time().as_millis());
+            queue.deadline = self.program.deadline_of(event.time().as_millis());
         }
         store.chains.queues.append(queue, event.clone(), seq);
     }
@@ -92,20 +92,14 @@ impl<E: Event> Matcher<E> {
         queues.pop(queue);
         let first = queues.first(queue);
         queue.deadline =
-            first.map_or(i64::MAX, |(_, event)| self.deadline_of(event.time().as_millis()));
-    }
-
-    /// When what starts at this time is over, under one `within` of a fixed length or none.
-    #[inline]
-    pub(super) fn deadline_of(&self, start: i64) -> i64 {
-        self.program.deadline_of(start)
+            first.map_or(i64::MAX, |(_, event)| self.program.deadline_of(event.time().as_millis()));
     }
 
     /// When the last event in the queue runs out of time; `i64::MIN` where there is none.
     #[inline]
     pub(super) fn window_ends(&self, store: &Store<E>, key: &KeyState) -> i64 {
         let last = store.chains.queues.last(&key.window());
-        last.map_or(i64::MIN, |(_, event)| self.deadline_of(event.time().as_millis()))
+        last.map_or(i64::MIN, |(_, event)| self.program.deadline_of(event.time().as_millis()))
     }
 
     #[inline]
@@ -161,7 +155,7 @@ impl<E: Event> Matcher<E> {
                 program: &self.program,
                 captures: Captures::queue(&store.chains, rest, &window.stages),
                 start_seq,
-                deadline: self.deadline_of(start.time().as_millis()),
+                deadline: self.program.deadline_of(start.time().as_millis()),
                 states: [*state].into_iter().collect(),
             });
             queues.skip(&mut rest);

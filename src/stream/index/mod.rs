@@ -25,7 +25,7 @@ use crate::stream::index::ranges::{Between, Ranges};
 use crate::stream::index::starts::{Atom, Clause};
 use crate::value::{Kind, Value, ValueRef};
 
-pub(super) use starts::{When, answered};
+pub(super) use starts::When;
 
 /// With fewer rules than this it costs less to ask all of them.
 const FEW: usize = 4;
@@ -65,7 +65,10 @@ struct Column {
 impl Index {
     /// An index by what `when` says of each rule, where one helps. Rules that it knows are taken out
     /// of `rules`, where those stay for which nothing has to hold.
-    pub(super) fn new<'p>(rules: &mut Vec<Seat>, when: impl Fn(u32) -> When<'p>) -> Option<Index> {
+    pub(super) fn new<'p>(
+        rules: &mut Vec<Seat>,
+        mut when: impl FnMut(u32) -> When<'p>,
+    ) -> Option<Index> {
         if rules.len() < FEW {
             return None;
         }

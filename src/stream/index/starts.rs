@@ -77,29 +77,29 @@ impl<'a> When<'a> {
         }
         When::of_ways(ways)
     }
-}
 
-/// The condition that an event of type `ty` fulfils where a rule is looked up for it, if just that is
-/// looked up: it need not be tested again.
-pub(in crate::stream) fn answered(program: &Program, ty: TypeId) -> Option<ConditionId> {
-    let When::If(ways) = When::starts(program, ty) else { return None };
-    let [way] = &ways[..] else { return None };
-    let [clause] = &way[..] else { return None };
-    let [atom] = &clause[..] else { return None };
-    // Addresses are looked up in one form, in which more are equal.
-    let Atom::Equal(of, Value::Int(_) | Value::String(_)) = atom else { return None };
-    let of: &Expr = of;
-    let same = |test: &Test| match test {
-        Test::Expr(Expr::Binary(BinaryOp::Eq, a, b)) => {
-            let (a, b): (&Expr, &Expr) = (a, b);
-            std::ptr::eq(a, of) || std::ptr::eq(b, of)
-        }
-        _ => false,
-    };
-    (0..).map(ConditionId::new).zip(&program.conditions).find_map(|(id, condition)| {
-        let fits = condition.ty.is_none_or(|of| of == ty) && same(&condition.test);
-        fits.then_some(id)
-    })
+    /// The condition of `program` that an event of type `ty` fulfils where the rule is looked up for
+    /// it, if just that is looked up: it need not be tested again.
+    pub(in crate::stream) fn answered(&self, program: &Program, ty: TypeId) -> Option<ConditionId> {
+        let When::If(ways) = self else { return None };
+        let [way] = &ways[..] else { return None };
+        let [clause] = &way[..] else { return None };
+        let [atom] = &clause[..] else { return None };
+        // Addresses are looked up in one form, in which more are equal.
+        let Atom::Equal(of, Value::Int(_) | Value::String(_)) = atom else { return None };
+        let of: &Expr = of;
+        let same = |test: &Test| match test {
+            Test::Expr(Expr::Binary(BinaryOp::Eq, a, b)) => {
+                let (a, b): (&Expr, &Expr) = (a, b);
+                std::ptr::eq(a, of) || std::ptr::eq(b, of)
+            }
+            _ => false,
+        };
+        (0..).map(ConditionId::new).zip(&program.conditions).find_map(|(id, condition)| {
+            let fits = condition.ty.is_none_or(|of| of == ty) && same(&condition.test);
+            fits.then_some(id)
+        })
+    }
 }
 
 /// What must hold, as far as it is known.

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use super::moves::can_move;
 use super::*;
 use crate::event::Record;
+use crate::hir::Rule;
 use crate::nfa::Program;
 use crate::ruleset::RuleSet;
 use crate::time::Timestamp;
@@ -19,6 +20,22 @@ struct Indexed {
     index: Option<Index>,
 }
 
+fn compiled(text: &str) -> (RuleSet, Vec<Program>) {
+    let rules = RuleSet::parse(text).unwrap_or_else(|error| panic!("{error}"));
+    let program = |rule: &Rule| Program::new(&rule.pattern).expect("it can be compiled");
+    let programs = rules.rules().iter().map(program).collect();
+    (rules, programs)
+}
+
+/// The rules that an index finds for an event, in order.
+fn found(index: &Index, event: &Record) -> Vec<u32> {
+    let mut found = Vec::new();
+    index.find(event, &mut |seats| found.extend_from_slice(seats));
+    found.sort_unstable();
+    found.dedup();
+    found.into_iter().map(|(rule, _)| rule).collect()
+}
+
 /// An index over rules with these steps first.
 fn indexed(firsts: &[&str]) -> Indexed {
     let rules = firsts
@@ -26,12 +43,7 @@ fn indexed(firsts: &[&str]) -> Indexed {
         .enumerate()
         .map(|(number, first)| format!("rule r{number} {{ match {first} -> f within 1m }}\n"));
     let text = TYPES.to_owned() + &rules.collect::<String>();
-    let rules = RuleSet::parse(&text).unwrap_or_else(|error| panic!("{error}"));
-    let programs: Vec<Program> = rules
-        .rules()
-        .iter()
-        .map(|rule| Program::new(&rule.pattern).expect("it can be compiled"))
-        .collect();
+    let (rules, programs) = compiled(&text);
     let ty = rules.schema().type_id("e").expect("it is declared");
     let mut always: Vec<Seat> = (0..).zip(&programs).map(|(rule, _)| (rule, 0)).collect();
     let index = Index::new(&mut always, |rule| When::starts(&programs[rule as usize], ty));
@@ -52,12 +64,7 @@ impl Indexed {
         let fields = fields.iter().cloned().chain(defaults).chain([at]);
         let event =
             Record::from_fields(self.rules.schema(), "e", fields).expect("it is declared so");
-        let mut found = Vec::new();
-        let index = self.index.as_ref().expect("there is one");
-        index.find(&event, &mut |seats| found.extend_from_slice(seats));
-        found.sort_unstable();
-        found.dedup();
-        found.into_iter().map(|(rule, _)| rule).collect()
+        found(self.index.as_ref().expect("there is one"), &event)
     }
 
     fn always(&self) -> Vec<u32> {
@@ -109,7 +116,8 @@ fn what_was_looked_up_need_not_be_asked_again() {
         let rules = indexed(&[first]).rules;
         let program = Program::new(&rules.rules()[0].pattern).expect("it can be compiled");
         let ty = rules.schema().type_id("e").expect("it is declared");
-        assert_eq!(answered(&program, ty).is_some(), is_answered, "{first}");
+        let answered = When::starts(&program, ty).answered(&program, ty);
+        assert_eq!(answered.is_some(), is_answered, "{first}");
     }
 }
 
@@ -186,12 +194,7 @@ fn what_moves_is_found_by_what_the_event_before_was_asked() {
         .zip(bodies)
         .map(|(number, body)| format!("rule r{number} {{ from e, f match {body} within 1m }}\n"));
     let text = format!("{TYPES} list few: int = [1, 3]\n{}", rules.collect::<String>());
-    let rules = RuleSet::parse(&text).unwrap_or_else(|error| panic!("{error}"));
-    let programs: Vec<Program> = rules
-        .rules()
-        .iter()
-        .map(|rule| Program::new(&rule.pattern).expect("it can be compiled"))
-        .collect();
+    let (rules, programs) = compiled(&text);
     let ty = rules.schema().type_id("f").expect("it is declared");
     let mut any: Vec<Seat> = (0..).zip(&programs).map(|(rule, _)| (rule, 0)).collect();
     let index = Index::new(&mut any, |rule| When::moves(&programs[rule as usize], ty));
@@ -202,10 +205,7 @@ fn what_moves_is_found_by_what_the_event_before_was_asked() {
     let found = |n: i64| {
         let at = ("at", Value::Time(Timestamp::from_millis(0)));
         let event = Record::from_fields(rules.schema(), "f", [("n", n.into()), at]);
-        let mut found = Vec::new();
-        index.find(&event.expect("it is declared so"), &mut |seats| found.extend_from_slice(seats));
-        found.sort_unstable();
-        found.into_iter().map(|(rule, _)| rule).collect::<Vec<u32>>()
+        found(&index, &event.expect("it is declared so"))
     };
     assert_eq!(found(1), [0, 7]);
     assert_eq!(found(2), [7, 9]);
