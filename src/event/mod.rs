@@ -15,8 +15,11 @@ pub use serial::SerializeEvent;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use prefetch_index::prefetch_index;
+
 use crate::schema::{EventType, FieldId, Schema, TypeId};
 use crate::time::Timestamp;
+use crate::util::prefetch;
 use crate::value::{Value, ValueRef};
 
 /// Something that happened: an event type, an event time, and fields.
@@ -60,6 +63,11 @@ pub trait Event: Clone {
     fn heap_size(&self) -> usize {
         0
     }
+
+    /// Has the processor fetch what the event points to: it will be looked at or let go of in a
+    /// moment. That is a hint only; the default, to do nothing, is right for events that own nothing.
+    #[inline(always)]
+    fn prefetch(&self) {}
 
     /// Whether [`make`](Event::make) gives events.
     const CAN_BE_MADE: bool = false;
@@ -133,6 +141,11 @@ macro_rules! forwarded_events {
             fn heap_size(&self) -> usize {
                 // Where the pointer is shared, each of its owners counts all of it.
                 size_of::<E>() + E::heap_size(self)
+            }
+
+            #[inline(always)]
+            fn prefetch(&self) {
+                prefetch::<E>(self);
             }
 
             const CAN_BE_MADE: bool = E::CAN_BE_MADE;
@@ -300,6 +313,12 @@ impl Event for Record {
     #[inline]
     fn heap_size(&self) -> usize {
         (self.notes >> 1) as usize
+    }
+
+    #[inline(always)]
+    fn prefetch(&self) {
+        // The counts of its owners are before the first value.
+        prefetch_index(&self.values, usize::MAX);
     }
 
     #[inline(always)]

@@ -1,9 +1,11 @@
 //! What counting windows hold: for each key a queue of events.
 
+use prefetch_index::prefetch_index;
+
 use crate::event::{Event, bytes_of};
 use crate::exec::key::Queue;
-use crate::exec::store::{NIL, look_at};
-use crate::util::slab::Slab;
+use crate::exec::store::NIL;
+use crate::util::prefetch;
 
 /// How many events a chunk has room for.
 const CHUNK: u32 = 4;
@@ -14,14 +16,18 @@ const CHUNK: u32 = 4;
 #[derive(Clone, Debug)]
 struct Chunk<E> {
     events: [Option<(E, u64)>; CHUNK as usize],
-    /// The next one of the queue, [`NIL`] for the last.
+    /// The next one of the queue, or the next that is free; [`NIL`] for the last.
     next: u32,
 }
 
 /// The queues of all keys.
 #[derive(Clone, Debug)]
 pub(super) struct Queues<E> {
-    chunks: Slab<Chunk<E>>,
+    /// Those of queues, and free ones, which are empty: writing an event into one costs less than
+    /// making one.
+    chunks: Vec<Chunk<E>>,
+    /// The first free one.
+    free: u32,
     len: usize,
     /// What the events take.
     bytes: u64,
@@ -29,7 +35,7 @@ pub(super) struct Queues<E> {
 
 impl<E> Default for Queues<E> {
     fn default() -> Queues<E> {
-        Queues { chunks: Slab::default(), len: 0, bytes: 0 }
+        Queues { chunks: Vec::new(), free: NIL, len: 0, bytes: 0 }
     }
 }
 
@@ -49,24 +55,56 @@ impl<E> Queues<E> {
             let is_full = if queue.first == queue.last { queue.len == CHUNK } else { place == 0 };
             if is_full {
                 if queue.first == queue.last {
-                    self.chunks.get_mut(queue.first).events.rotate_left(queue.skipped as usize);
+                    self.chunk_mut(queue.first).events.rotate_left(queue.skipped as usize);
                     queue.skipped = 0;
                 }
                 let chunk = self.add_chunk(event, seq);
-                self.chunks.get_mut(queue.last).next = chunk;
+                self.chunk_mut(queue.last).next = chunk;
                 queue.last = chunk;
             } else {
-                self.chunks.get_mut(queue.last).events[place] = Some((event, seq));
+                self.chunk_mut(queue.last).events[place] = Some((event, seq));
             }
         }
         queue.len += 1;
         self.len += 1;
     }
 
+    #[inline(always)]
     fn add_chunk(&mut self, event: E, seq: u64) -> u32 {
+        let index = self.free;
+        let Some(chunk) = self.chunks.get_mut(index as usize) else {
+            return self.push_chunk(event, seq);
+        };
+        self.free = chunk.next;
+        chunk.events[0] = Some((event, seq));
+        chunk.next = NIL;
+        index
+    }
+
+    #[inline(never)]
+    fn push_chunk(&mut self, event: E, seq: u64) -> u32 {
+        let index = u32::try_from(self.chunks.len()).ok().filter(|index| *index < NIL);
         let mut events = [const { None }; CHUNK as usize];
         events[0] = Some((event, seq));
-        self.chunks.insert(Chunk { events, next: NIL })
+        self.chunks.push(Chunk { events, next: NIL });
+        index.expect("fewer than 2^32 chunks")
+    }
+
+    /// Gives up a chunk, which is empty.
+    #[inline(always)]
+    fn free_chunk(&mut self, index: u32) {
+        self.chunk_mut(index).next = self.free;
+        self.free = index;
+    }
+
+    #[inline(always)]
+    fn chunk(&self, index: u32) -> &Chunk<E> {
+        &self.chunks[index as usize]
+    }
+
+    #[inline(always)]
+    fn chunk_mut(&mut self, index: u32) -> &mut Chunk<E> {
+        &mut self.chunks[index as usize]
     }
 
     /// Drops the oldest event, if there is one.
@@ -80,12 +118,12 @@ impl<E> Queues<E> {
             return;
         }
         self.len -= 1;
-        if let Some((event, _)) = self.chunks.get_mut(chunk).events[queue.skipped as usize].take() {
+        if let Some((event, _)) = self.chunk_mut(chunk).events[queue.skipped as usize].take() {
             self.bytes = self.bytes.saturating_sub(bytes_of(&event));
         }
         self.skip(queue);
         if queue.first != chunk {
-            self.chunks.discard(chunk);
+            self.free_chunk(chunk);
         }
     }
 
@@ -97,7 +135,7 @@ impl<E> Queues<E> {
         } else if queue.skipped == CHUNK {
             queue.skipped = 0;
             if queue.first != queue.last {
-                queue.first = self.chunks.get(queue.first).next;
+                queue.first = self.chunk(queue.first).next;
             }
         }
     }
@@ -109,12 +147,16 @@ impl<E> Queues<E> {
     {
         let mut next = queue.first;
         while next != NIL {
-            let chunk = next;
-            let Chunk { events, next: behind } = self.chunks.get(chunk);
-            let bytes = events.iter().flatten().map(|(event, _)| bytes_of(event)).sum();
-            self.bytes = self.bytes.saturating_sub(bytes);
+            let (chunk, mut bytes) = (next, 0);
+            let Chunk { events, next: behind } = self.chunk_mut(chunk);
             next = *behind;
-            self.chunks.discard(chunk);
+            for place in events {
+                if let Some((event, _)) = place.take() {
+                    bytes += bytes_of(&event);
+                }
+            }
+            self.bytes = self.bytes.saturating_sub(bytes);
+            self.free_chunk(chunk);
         }
         self.len -= queue.len as usize;
         *queue = Queue::default();
@@ -142,37 +184,42 @@ impl<E> Queues<E> {
         })
     }
 
-    /// Looks at where the next event may be added.
-    #[inline]
-    pub(super) fn look_at_end(&self, queue: &Queue) -> usize {
-        if queue.is_empty() {
-            return 0;
-        }
-        let last = self.chunks.get(queue.last);
-        let place = &last.events[((queue.skipped + queue.len) % CHUNK) as usize];
-        usize::from(last.next == NIL) + usize::from(place.is_some())
-    }
-
-    /// Looks at what the oldest event owns.
-    #[inline]
-    pub(super) fn look_at_oldest(&self, queue: &Queue) -> usize
-    where
-        E: Event,
-    {
-        self.first(queue).map_or(0, |(_, event)| look_at(event))
-    }
-
-    /// Looks at what the newest events own.
-    #[inline]
-    pub(super) fn look_at_newest(&self, queue: &Queue) -> usize
+    /// Has the ends of a queue fetched, and of the events there what those own that will go, one after
+    /// the other.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, queue: &Queue, goes: impl Fn(&E) -> bool, step: usize)
     where
         E: Event,
     {
         if queue.is_empty() {
-            return 0;
+            return;
         }
-        let newest = self.chunks.get(queue.last).events.iter().flatten();
-        newest.map(|(event, _)| look_at(event)).sum()
+        let mut chunk = queue.last;
+        loop {
+            match step {
+                0 => {
+                    prefetch_index(&self.chunks, chunk as usize);
+                    // Where it ends.
+                    prefetch_index(&self.chunks, chunk as usize + 1);
+                }
+                1 => {
+                    for place in &self.chunk(chunk).events {
+                        prefetch(place);
+                    }
+                }
+                _ => {
+                    for (event, _) in self.chunk(chunk).events.iter().flatten() {
+                        if goes(event) {
+                            event.prefetch();
+                        }
+                    }
+                }
+            }
+            if chunk == queue.first {
+                return;
+            }
+            chunk = queue.first;
+        }
     }
 
     #[inline]
@@ -180,7 +227,7 @@ impl<E> Queues<E> {
         if chunk == NIL {
             return None;
         }
-        let event = self.chunks.get(chunk).events[place as usize].as_ref();
+        let event = self.chunk(chunk).events[place as usize].as_ref();
         event.map(|(event, seq)| (*seq, event))
     }
 
@@ -196,7 +243,7 @@ impl<E> Queues<E> {
     }
 
     pub(super) fn memory_usage(&self) -> usize {
-        self.chunks.memory_usage()
+        self.chunks.capacity() * size_of::<Chunk<E>>()
     }
 }
 
@@ -244,6 +291,9 @@ mod tests {
         for (queue, _) in &mut all {
             queues.clear(queue);
         }
-        assert_eq!((queues.len(), queues.bytes(), queues.chunks.len()), (0, 0, 0));
+        assert_eq!((queues.len(), queues.bytes()), (0, 0));
+        let next = |index: &u32| Some(queues.chunk(*index).next).filter(|next| *next != NIL);
+        assert_eq!(std::iter::successors(Some(queues.free), next).count(), queues.chunks.len());
+        assert!(queues.chunks.iter().all(|chunk| chunk.events.iter().all(Option::is_none)));
     }
 }

@@ -10,7 +10,6 @@ use smallvec::SmallVec;
 use crate::event::{Event, bytes_of};
 use crate::exec::queues::Queues;
 use crate::hir::StageId;
-use crate::schema::FieldId;
 use crate::util::slab::Slab;
 
 /// No node.
@@ -252,19 +251,27 @@ impl<E> Chains<E> {
         }
     }
 
-    /// Looks at a node.
-    #[inline]
-    pub(super) fn look_at_node(&self, node: u32) -> usize {
-        if node == NIL { 0 } else { self.nodes.get(node).refs as usize }
+    /// Has a node fetched.
+    #[inline(always)]
+    pub(super) fn prefetch_node(&self, node: u32) {
+        if node != NIL {
+            self.nodes.prefetch(node);
+        }
     }
 
-    /// Looks at what a node's event owns.
-    #[inline]
-    pub(super) fn look_at_event(&self, node: u32) -> usize
+    /// Has a node's event fetched, or what it owns if it is in the node.
+    #[inline(always)]
+    pub(super) fn prefetch_event(&self, node: u32)
     where
         E: Event,
     {
-        if node == NIL { 0 } else { look_at(self.event_of(self.nodes.get(node)).1) }
+        if node == NIL {
+            return;
+        }
+        match &self.nodes.get(node).event {
+            Kept::Here(event, _) => event.prefetch(),
+            Kept::Shared(event) => self.events.prefetch(*event),
+        }
     }
 
     pub(super) fn event(&self, node: u32) -> (u64, &E) {
@@ -354,12 +361,6 @@ impl<E> Chains<E> {
     pub(super) fn memory_usage(&self) -> usize {
         self.nodes.memory_usage() + self.events.memory_usage() + self.queues.memory_usage()
     }
-}
-
-/// Looks at what an event owns.
-#[inline]
-pub(super) fn look_at<E: Event>(event: &E) -> usize {
-    usize::from(event.field(FieldId::new(0)).is_null())
 }
 
 #[cfg(test)]

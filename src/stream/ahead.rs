@@ -3,15 +3,14 @@
 //! An event of a key that has not been seen for a while waits for memory several times: for the
 //! table of keys, the key's slot, what the rule holds, the events that it gives up. One after the
 //! other such waits cost more than the matching. So the keys of a few events are looked up before
-//! the first of them is given to the rules: those look-ups do not depend on each other, and a
-//! processor waits for all of them at once. What was found is handed over.
-
-use std::hint::black_box;
+//! the first of them is given to the rules, and the processor is told what to fetch for each (the
+//! `prefetch-index` crate): it waits for all of them at once. What was found is handed over. This is
+//! group prefetching as of Chen et al., "Improving hash join performance through prefetching", 2004.
 
 use smallvec::SmallVec;
 
 use crate::event::Event;
-use crate::exec::LOOKS;
+use crate::exec::FETCHES;
 use crate::stream::engine::Engine;
 use crate::stream::failure::PushError;
 use crate::stream::partition::KeyRef;
@@ -21,10 +20,10 @@ use crate::stream::sink::Sink;
 use crate::stream::watermark::SourceId;
 
 /// How many events are looked at together.
-const TOGETHER: usize = 16;
+pub(super) const TOGETHER: usize = 16;
 
 /// From so many keys on what is held of them is more than caches have room for.
-const MANY_KEYS: u64 = 1 << 17;
+pub(super) const MANY_KEYS: u64 = 1 << 15;
 
 /// What was found for an event before its turn.
 #[derive(Clone, Copy, Debug)]
@@ -71,42 +70,49 @@ impl<E: Event> Engine<E> {
         self.books.stats.keys >= MANY_KEYS && !self.routes.can_fail
     }
 
-    /// Finds the keys of events, and looks at what will be needed of them. Each step is a loop of its
-    /// own: the shorter it is, the more of its waits are at the same time.
+    /// Finds the keys of events, and has fetched what will be needed of them. Each step is a loop of its
+    /// own: what one asks for comes while it asks for the others'.
     fn look_ahead(&self, events: &[&E], found: &mut [Option<Foreseen>; TOGETHER]) {
         let Engine { rules, groups, routes, .. } = self;
         let lone = |event: &E| routes.types.get(event.type_id().index())?.lone.as_ref();
         for (event, found) in events.iter().zip(&mut *found) {
-            *found = lone(event).and_then(|Lone { group, fields, .. }| {
+            *found = lone(event).and_then(|Lone { fields, .. }| {
                 let hash = KeyRef::read(*event, fields, &groups.hasher)?.hash();
-                Some(Foreseen {
-                    hash,
-                    slot: groups.keys(*group).find_hash(hash).map(|slot| (slot, 0)),
-                })
+                Some(Foreseen { hash, slot: None })
             });
         }
         for (event, found) in events.iter().zip(&mut *found) {
             if let Some(Foreseen { hash, slot: place }) = found
+                && let Some(Lone { group, .. }) = lone(event)
+                && let keys = groups.keys(*group)
+                && let Some(slot) = keys.find_hash(*hash)
+            {
+                keys.prefetch(slot);
+                *place = Some((slot, 0));
+            }
+        }
+        let mut held = [None; TOGETHER];
+        for ((event, found), held) in events.iter().zip(&mut *found).zip(&mut held) {
+            if let Some(Foreseen { hash, slot: place }) = found
                 && let Some((slot, _)) = *place
-                && let Some(Lone { group, fields, .. }) = lone(event)
+                && let Some(Lone { rule, group, fields }) = lone(event)
             {
                 let key = KeyRef::read_hashed(*event, fields, *hash);
                 let keys = groups.keys(*group);
                 *place = key.and_then(|key| keys.generation_of(slot, &key).map(|it| (slot, it)));
-            }
-        }
-        let mut seen = 0;
-        for step in 0..LOOKS {
-            for (event, found) in events.iter().zip(&*found) {
-                if let Some(Foreseen { slot: Some((slot, _)), .. }) = found
-                    && let Some(Lone { rule, group, .. }) = lone(event)
-                    && let Some(held) = groups.keys(*group).held(*slot, *rule)
+                if place.is_some()
+                    && let Some(of_rule) = keys.held(slot, *rule)
                 {
-                    let rule = &rules[*rule as usize];
-                    seen += rule.matcher.look_ahead(&rule.store, &held.state, event.time(), step);
+                    *held = Some((&rules[*rule as usize], &of_rule.state));
                 }
             }
         }
-        black_box(seen);
+        for step in 0..FETCHES {
+            for (event, held) in events.iter().zip(&held) {
+                if let Some((rule, state)) = held {
+                    rule.matcher.prefetch(&rule.store, state, event.time(), step);
+                }
+            }
+        }
     }
 }

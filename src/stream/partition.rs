@@ -407,6 +407,12 @@ impl Partition {
         self.table.find(spread(hash), |entry| entry.hash == hash).map(|entry| entry.slot)
     }
 
+    /// Has a slot fetched.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, slot: u32) {
+        self.slots.prefetch(slot);
+    }
+
     /// The generation of a slot, if it is this key's.
     #[inline(always)]
     pub(crate) fn generation_of(&self, slot: u32, key: &KeyRef<'_>) -> Option<u32> {

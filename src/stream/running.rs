@@ -5,11 +5,12 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 
 use crate::event::Event;
-use crate::exec::{KeyState, Matcher, Outcome, OutcomeKind, Store};
+use crate::exec::{FETCHES, KeyState, Matcher, Outcome, OutcomeKind, Store};
 use crate::hir::{Length, LimitPolicy};
 use crate::nfa::Program;
 use crate::ruleset::RuleSet;
 use crate::schema::{Schema, TypeId};
+use crate::stream::ahead::{MANY_KEYS, TOGETHER};
 use crate::stream::builder::BuildError;
 use crate::stream::failure::{Failure, LimitFailure, PushError};
 use crate::stream::groups::Visit;
@@ -17,7 +18,7 @@ use crate::stream::partition::{At, Held, KeyRef, Partition};
 use crate::stream::sink::{Overflow, Sink};
 use crate::stream::stats::Stats;
 use crate::stream::suppress::Quiet;
-use crate::stream::sweeps::Sweeps;
+use crate::stream::sweeps::{Noted, Sweeps};
 use crate::stream::timers::{Timer, Timers};
 use crate::stream::told::{Match, RuleInfo};
 use crate::stream::voice::{Books, Voice};
@@ -364,30 +365,53 @@ impl<E: Event> Running<E> {
         let Some(sweeps) = &mut self.sweeps else { return };
         let noted = sweeps.take(now);
         timers.forget(noted.len());
-        for &(slot, generation) in &noted {
-            let Some(place) = keys.armed((slot, generation), index, now) else { continue };
-            let held = keys.at_mut(slot, place).held;
-            held.armed = Timestamp::MAX;
-            match self.matcher.last_deadline(&self.store, &held.state) {
-                Some(last) if last > now => {
-                    self.look_after(index, (slot, generation), held, last, timers);
-                }
-                Some(_) => {
-                    let before = held.state.run_count();
-                    self.matcher.advance(&mut self.store, &mut held.state, now, &mut |_| {});
-                    count(stats, before, held.state.run_count());
-                    if held.state.is_idle() {
-                        stats.keys -= 1;
-                        keys.drop_at(slot, place);
+        for noted in noted.chunks(TOGETHER) {
+            if stats.keys >= MANY_KEYS {
+                self.fetch(index, keys, noted, now);
+            }
+            for &(slot, generation) in noted {
+                let Some(place) = keys.armed((slot, generation), index, now) else { continue };
+                let held = keys.at_mut(slot, place).held;
+                held.armed = Timestamp::MAX;
+                match self.matcher.last_deadline(&self.store, &held.state) {
+                    Some(last) if last > now => {
+                        self.look_after(index, (slot, generation), held, last, timers);
                     }
+                    Some(_) => {
+                        let before = held.state.run_count();
+                        self.matcher.advance(&mut self.store, &mut held.state, now, &mut |_| {});
+                        count(stats, before, held.state.run_count());
+                        if held.state.is_idle() {
+                            stats.keys -= 1;
+                            keys.drop_at(slot, place);
+                        }
+                    }
+                    None => {}
                 }
-                None => {}
             }
         }
         if let Some(sweeps) = &mut self.sweeps {
             sweeps.give_back(noted);
         }
         self.account(stats);
+    }
+
+    /// Has fetched what a sweep will look at and let go of.
+    #[inline(never)]
+    fn fetch(&self, index: u32, keys: &Partition, noted: &[Noted], now: Timestamp) {
+        for (slot, _) in noted {
+            keys.prefetch(*slot);
+        }
+        let mut held = [None; TOGETHER];
+        for (held, &noted) in held.iter_mut().zip(noted) {
+            let is_armed = keys.armed(noted, index, now).is_some();
+            *held = if is_armed { keys.held(noted.0, index) } else { None };
+        }
+        for step in 0..FETCHES {
+            for held in held.iter().flatten() {
+                self.matcher.prefetch(&self.store, &held.state, now, step);
+            }
+        }
     }
 
     /// Throws away notes of keys that are gone. Says how many are left.

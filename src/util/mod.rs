@@ -6,3 +6,9 @@ pub(crate) mod ids;
 pub(crate) mod slab;
 pub(crate) mod spread;
 pub(crate) mod wire;
+
+/// Has the processor fetch the start of a value, without waiting for it.
+#[inline(always)]
+pub(crate) fn prefetch<T>(value: &T) {
+    prefetch_index::prefetch_index(std::slice::from_ref(value), 0);
+}

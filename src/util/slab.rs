@@ -1,5 +1,7 @@
 //! A vector whose freed places are used again; indices stay valid until their entry is removed.
 
+use prefetch_index::prefetch_index;
+
 #[derive(Clone, Debug)]
 enum Entry<T> {
     Full(T),
@@ -77,6 +79,14 @@ impl<T> Slab<T> {
             Some(Entry::Full(value)) => Some(value),
             _ => None,
         }
+    }
+
+    /// Has the processor fetch the value at `index`, or about all of it where it is large.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, index: u32) {
+        prefetch_index(&self.entries, index as usize);
+        // Where it ends.
+        prefetch_index(&self.entries, index as usize + 1);
     }
 
     #[inline]

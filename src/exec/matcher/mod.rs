@@ -31,11 +31,11 @@ use step::Step;
 pub(super) use condition::note;
 pub(crate) use probe::{Judged, Place};
 
-/// How many steps there are in looking ahead.
-pub(crate) const LOOKS: usize = 3;
+/// How many steps there are in [`Matcher::prefetch`].
+pub(crate) const FETCHES: usize = 3;
 
-/// How many of a key's partial matches are looked at before an event comes.
-const MOST_LOOKED_AT: usize = 8;
+/// How many of a key's partial matches are fetched before an event comes.
+const MOST_FETCHED: usize = 8;
 
 /// A condition that the host computes, from the candidate event and what was captured before it.
 pub type HostCondition<E> = Arc<dyn Fn(&E, &Captures<'_, E>) -> bool + Send + Sync>;
@@ -255,36 +255,33 @@ impl<E: Event> Matcher<E> {
         *tree != Decision::Gone || self.program.silence.is_some()
     }
 
-    /// Looks at what an event at this time will need of a key, so that it is near when it comes. What is
-    /// behind what is looked at in one step is looked at in the next; there are
-    /// [so many](LOOKS). The answer means nothing.
+    /// Has the processor fetch what an event at this time will need of a key. What is behind what is
+    /// fetched in one step is fetched in the next; there are [so many](FETCHES).
     #[inline(always)]
-    pub(crate) fn look_ahead(
-        &self,
-        store: &Store<E>,
-        key: &KeyState,
-        time: Timestamp,
-        step: usize,
-    ) -> usize {
+    pub(crate) fn prefetch(&self, store: &Store<E>, key: &KeyState, time: Timestamp, step: usize) {
         let (chains, time) = (&store.chains, time.as_millis());
         if let Some(window) = self.window() {
             let queue = key.window();
-            let is_last = queue.len as usize + 1 == window.stages.len();
-            return match step {
-                0 => chains.queues.look_at_end(&queue),
-                1 if is_last => chains.queues.look_at_newest(&queue),
-                1 if queue.deadline <= time => chains.queues.look_at_oldest(&queue),
-                _ => 0,
-            };
+            // They go with the match, or when their time is over.
+            let completes = queue.len as usize + 1 == window.stages.len();
+            let deadline_of = |event: &E| self.program.deadline_of(event.time().as_millis());
+            let goes = |event: &E| completes || deadline_of(event) <= time;
+            if step < 2 || completes || queue.deadline <= time {
+                chains.queues.prefetch(&queue, goes, step);
+            }
+            return;
         }
         let runs = key.runs();
         // What may be given up: what is over, and the one that may be completed.
         let ends = |run: &&Run| run.deadline <= time || runs.len() == 1;
-        let ending = runs.iter().take(MOST_LOOKED_AT).filter(ends);
+        let ending = runs.iter().take(MOST_FETCHED).filter(ends);
         match step {
-            0 => runs.last().map_or(0, |run| run.head as usize),
-            1 => ending.map(|run| chains.look_at_node(run.head)).sum(),
-            _ => ending.map(|run| chains.look_at_event(run.head)).sum(),
+            0 => {
+                let newest = runs.last().into_iter();
+                newest.chain(ending).for_each(|run| chains.prefetch_node(run.head));
+            }
+            1 => ending.for_each(|run| chains.prefetch_event(run.head)),
+            _ => {}
         }
     }
 
