@@ -59,12 +59,6 @@ pub(super) struct Rest {
     pub(super) broken: Option<i64>,
 }
 
-impl Rest {
-    fn is_idle(&self) -> bool {
-        self.completed.is_empty() && self.broken.is_none()
-    }
-}
-
 impl KeyState {
     #[inline(always)]
     pub(super) fn runs(&self) -> &[Run] {
@@ -192,17 +186,13 @@ impl KeyState {
     }
 
     /// Whether nothing is open: the host may drop the state.
-    #[inline]
+    #[inline(always)]
     pub fn is_idle(&self) -> bool {
-        let is_empty = match &self.open {
-            Open::Runs { runs, .. } => runs.is_empty(),
-            Open::Window(window) => window.is_empty(),
-        };
-        is_empty && self.rest.as_ref().is_none_or(|rest| rest.is_idle())
+        self.run_count() == 0 && self.broken().is_none()
     }
 
     /// How many partial matches are open. One that waits in several places counts for each.
-    #[inline]
+    #[inline(always)]
     pub fn run_count(&self) -> usize {
         let open = match &self.open {
             Open::Runs { gone, runs } => runs.len() - *gone as usize,

@@ -95,7 +95,7 @@ impl<E: Event> Engine<E> {
         for ((event, found), held) in events.iter().zip(&mut *found).zip(&mut held) {
             if let Some(Foreseen { hash, slot: place }) = found
                 && let Some((slot, _)) = *place
-                && let Some(Lone { rule, group, fields }) = lone(event)
+                && let Some(Lone { rule, group, fields, .. }) = lone(event)
             {
                 let key = KeyRef::read_hashed(*event, fields, *hash);
                 let keys = groups.keys(*group);

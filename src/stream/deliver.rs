@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::event::{Event, bytes_of};
+use crate::exec::field_of;
 use crate::stream::ahead::Foreseen;
 use crate::stream::engine::Engine;
 use crate::stream::groups::Visit;
@@ -118,42 +119,77 @@ impl<E: Event> Engine<E> {
                 return;
             }
         }
-        let Engine { rules, groups, routes, timers, books, .. } = self;
+        let Engine { groups, routes, books, .. } = self;
         let Some(route) = routes.types.get(event.type_id().index()) else { return };
-        if let Some(Lone { rule: index, group, fields }) = &route.lone {
+        if let Some(Lone { rule, group, fields, leaves }) = &route.lone {
             let mut seq = seq;
             if let Some(share) = &mut books.share
                 && let Some(hash) = shard_hash(event, fields)
             {
-                match share.enter(*index, share.owns(hash), seq) {
+                match share.enter(*rule, share.owns(hash), seq) {
                     Some(number) => seq = number,
                     None => return,
                 }
             }
-            let (keys, hasher) = groups.keys_with_hasher(*group);
-            let key = match found {
-                Some(found) => KeyRef::read_hashed(event, fields, found.hash),
-                None => KeyRef::read(event, fields, hasher),
-            };
-            match key {
-                Some(key) => {
-                    // What was found is still there, unless the key has gone meanwhile, or come.
-                    let slot = match found.and_then(|found| found.slot) {
-                        Some((slot, generation)) if keys.living(slot, generation).is_some() => {
-                            Some(slot)
-                        }
-                        _ => keys.find(&key),
-                    };
-                    let rule = &mut rules[*index as usize];
-                    let key = (&key, slot);
-                    rule.take_alone(*index, keys, key, event, seq, timers, books, sink);
+            let rule = (*rule, *group, *leaves);
+            // Most keys have one part. What is read of it stays where it is.
+            if let [field] = &**fields {
+                let value = field_of(event, field);
+                if value.is_null() {
+                    books.stats.keyless += 1;
+                } else {
+                    let key = KeyRef::one(value, found.map(|found| found.hash), &groups.hasher);
+                    self.deliver_alone(rule, &key, event, found, seq, sink);
                 }
-                None => books.stats.keyless += 1,
+            } else {
+                match KeyRef::read(event, fields, &groups.hasher) {
+                    Some(key) => self.deliver_many_parts(rule, &key, event, found, seq, sink),
+                    None => books.stats.keyless += 1,
+                }
             }
         } else {
             self.deliver_to_all(event, seq, sink);
         }
         self.prune();
+    }
+
+    /// Gives an event to the only rule that sees it: its number, its group, and whether slots are left to
+    /// keys.
+    #[inline(always)]
+    fn deliver_alone<S: Sink<E> + ?Sized>(
+        &mut self,
+        (index, group, leaves): (u32, u32, bool),
+        key: &KeyRef<'_>,
+        event: &E,
+        found: Option<&Foreseen>,
+        seq: u64,
+        sink: &mut S,
+    ) {
+        let Engine { rules, groups, timers, books, cold, .. } = self;
+        let keys = groups.keys_mut(group);
+        // What was found is still there, unless the key has gone meanwhile, or come.
+        let slot = match found.and_then(|found| found.slot) {
+            Some((slot, generation)) if keys.living(slot, generation).is_some() => Some(slot),
+            _ => keys.find(key),
+        };
+        // What a cold store tends is what something is held for.
+        let leaves = leaves && cold.is_none();
+        let rule = &mut rules[index as usize];
+        rule.take_alone(index, keys, leaves, (key, slot), event, seq, timers, books, sink);
+    }
+
+    /// The same for a key of several parts.
+    #[inline(never)]
+    fn deliver_many_parts<S: Sink<E> + ?Sized>(
+        &mut self,
+        rule: (u32, u32, bool),
+        key: &KeyRef<'_>,
+        event: &E,
+        found: Option<&Foreseen>,
+        seq: u64,
+        sink: &mut S,
+    ) {
+        self.deliver_alone(rule, key, event, found, seq, sink);
     }
 
     /// Gives an event to the rules that want it, one after the other.
@@ -267,7 +303,7 @@ impl<E: Event> Engine<E> {
             keys.armed((timer.slot, timer.generation), timer.rule, timer.at).is_some()
         });
         for (index, rule) in (0..).zip(rules) {
-            timers.note(rule.prune(index, groups.keys(rule.group)));
+            timers.note(rule.prune(index, groups.keys_mut(rule.group)));
         }
     }
 

@@ -76,12 +76,6 @@ impl Groups {
         &mut self.all[group as usize].keys
     }
 
-    /// The keys of a group, with what hashes them.
-    #[inline]
-    pub(super) fn keys_with_hasher(&mut self, group: u32) -> (&mut Partition, &KeyHasher) {
-        (&mut self.all[group as usize].keys, &self.hasher)
-    }
-
     /// Gives those of the rules, which are in order, to `found` that hold something for the keys of an
     /// event.
     pub(super) fn held_among(
@@ -125,6 +119,11 @@ impl Groups {
             }
         }
         slots
+    }
+
+    /// Gives up the slots that were left to keys for which nothing is held.
+    pub(super) fn give_up_idle(&mut self) {
+        self.all.iter_mut().for_each(|group| group.keys.give_up_idle());
     }
 
     /// Drops everything that is held.

@@ -133,6 +133,13 @@ enum Values<'a> {
 }
 
 impl<'a> KeyRef<'a> {
+    /// A key of one part, which is not null. Where its hash is known, it need not be computed.
+    #[inline(always)]
+    pub(crate) fn one(value: ValueRef<'a>, hash: Option<u32>, hasher: &KeyHasher) -> KeyRef<'a> {
+        let hash = hash.unwrap_or_else(|| hasher.one(value));
+        KeyRef { values: Values::One(value), hash }
+    }
+
     /// Reads an event's key. `None` where a part of it is null.
     #[inline(always)]
     pub(crate) fn read<E: Event>(
@@ -239,6 +246,8 @@ pub(crate) struct Partition {
     generation: u32,
     /// Bytes of what does not fit into slots.
     spilled: usize,
+    /// How many slots are left to keys for which nothing is held, in case they come again soon.
+    idle: usize,
     /// What has changed since a snapshot, where someone wants to know.
     pub(crate) changes: Option<Box<Changes>>,
 }
@@ -269,6 +278,11 @@ impl Slot {
 
     pub(crate) fn held_mut(&mut self) -> &mut [Held] {
         self.held.as_mut_slice()
+    }
+
+    /// Whether the only rule of the group holds nothing for the key any more.
+    fn is_idle(&self) -> bool {
+        matches!(&self.held, Holdings::One(held) if held.state.is_idle())
     }
 
     /// The [hash](KeyRef::hash) of the key.
@@ -387,14 +401,25 @@ fn fold(hash: u64) -> u32 {
 /// Up to so many changes of what rules hold for a key are made one by one.
 const FEW: usize = 4;
 
+/// So many slots are left to keys for which nothing is held, and one for each so many keys.
+const IDLE: usize = 64;
+const KEYS_PER_IDLE: usize = 4;
+
 /// All 64 bits that the table wants from the 32 that are kept.
 fn spread(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 impl Partition {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&self, key: &KeyRef<'_>) -> Option<u32> {
+        let slot = self.find_hash(key.hash)?;
+        if key.is_key(&self.slots.get(slot).key) { Some(slot) } else { self.find_among(key) }
+    }
+
+    /// The same where another key has its hash.
+    #[cold]
+    fn find_among(&self, key: &KeyRef<'_>) -> Option<u32> {
         let found = self.table.find(spread(key.hash), |entry| {
             entry.hash == key.hash && key.is_key(&self.slots.get(entry.slot).key)
         });
@@ -531,6 +556,23 @@ impl Partition {
         At { key, slot, generation: *generation, held: &mut held.as_mut_slice()[place] }
     }
 
+    /// What a rule holds in a slot that is tidy, and where it stands.
+    #[inline(always)]
+    pub(crate) fn of_rule(&mut self, slot: u32, rule: u32) -> Option<(usize, At<'_>)> {
+        let Slot { key, held, generation, .. } = self.slots.get_mut(slot);
+        let (place, held) = match held {
+            Holdings::One(held) => (0, Some(held).filter(|held| held.rule == rule)?),
+            Holdings::Many(held) => {
+                let place = held.binary_search_by_key(&rule, |held| held.rule).ok()?;
+                (place, held.get_mut(place)?)
+            }
+        };
+        if let Some(changes) = &mut self.changes {
+            changes.touch(slot);
+        }
+        Some((place, At { key, slot, generation: *generation, held }))
+    }
+
     /// Drops what is idle at this place of a slot that is tidy, and the slot if nothing is left.
     #[inline]
     pub(crate) fn drop_at(&mut self, slot: u32, place: usize) {
@@ -540,6 +582,43 @@ impl Partition {
                 let sorted = held.len();
                 // A slot has fewer places than there are rules.
                 self.tidy_at(slot, &[u32::try_from(place).unwrap_or(u32::MAX)], sorted);
+            }
+        }
+    }
+
+    /// Leaves a slot to its key, for which the only rule of the group holds nothing for now: where a
+    /// key comes again and again, it need not be taken out and put in each time. To everyone but
+    /// [`find`](Partition::find) the key is gone. Only what is noted for a sweep, which gives the
+    /// slot up, is left, and not too much of that. Says whether it is.
+    #[inline]
+    pub(crate) fn leave(&mut self, slot: u32) -> bool {
+        let is_noted = matches!(&self.slots.get(slot).held,
+            Holdings::One(held) if held.armed < Timestamp::MAX);
+        let has_room = self.idle < IDLE + self.table.len() / KEYS_PER_IDLE;
+        let is_left = is_noted && has_room && self.changes.is_none();
+        self.idle += usize::from(is_left);
+        is_left
+    }
+
+    /// Takes note that the key of a slot that was [left](Partition::leave) has come again.
+    #[inline]
+    pub(crate) fn wake(&mut self) {
+        self.idle -= 1;
+    }
+
+    /// Gives up a slot that was [left](Partition::leave) to its key.
+    pub(crate) fn give_up(&mut self, slot: u32) {
+        self.idle -= 1;
+        self.remove(slot);
+    }
+
+    /// Gives up all slots that were [left](Partition::leave) to their keys.
+    pub(crate) fn give_up_idle(&mut self) {
+        if self.idle > 0 {
+            let entries = self.table.iter().map(|entry| entry.slot);
+            let idle: Vec<u32> = entries.filter(|slot| self.slots.get(*slot).is_idle()).collect();
+            for slot in idle {
+                self.give_up(slot);
             }
         }
     }
@@ -572,9 +651,10 @@ impl Partition {
         self.slots.get(slot).held().get(place)
     }
 
-    /// All slots, in no particular order.
+    /// The slots of all keys for which something is held, in no particular order.
     pub(crate) fn slots(&self) -> impl Iterator<Item = (u32, &Slot)> {
-        self.table.iter().map(|entry| (entry.slot, self.slots.get(entry.slot)))
+        let slots = self.table.iter().map(|entry| (entry.slot, self.slots.get(entry.slot)));
+        slots.filter(|(_, slot)| !slot.is_idle())
     }
 
     /// Gives what each rule holds another rule's number, and drops that of rules that get none.
@@ -617,6 +697,7 @@ impl Partition {
 
     /// From now on, what changes is noted.
     pub(crate) fn begin_changes(&mut self) {
+        self.give_up_idle();
         let mut changes = Box::<Changes>::default();
         self.table.iter().for_each(|entry| changes.touch(entry.slot));
         changes.saved(|_| true);

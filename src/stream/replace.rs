@@ -251,6 +251,7 @@ impl<E: Event> Engine<E> {
         }
         // Keys go from group to group.
         self.base = None;
+        self.groups.give_up_idle();
         let now = self.next_moment();
         let mut old: Vec<Option<Running<E>>> =
             std::mem::take(&mut self.rules).into_iter().map(Some).collect();

@@ -50,6 +50,9 @@ pub(super) struct Lone {
     pub(super) rule: u32,
     pub(super) group: u32,
     pub(super) fields: Box<[FieldRef]>,
+    /// Whether slots can be left to keys for which the rule holds nothing: there are sweeps, and
+    /// no event of the group's keys goes another way.
+    pub(super) leaves: bool,
 }
 
 impl Route {
@@ -57,7 +60,8 @@ impl Route {
     fn lone(&self) -> Option<Lone> {
         match (&self.always[..], &self.groups[..], &self.index) {
             ([(rule, _)], [(group, fields)], None) => {
-                Some(Lone { rule: *rule, group: *group, fields: fields.clone() })
+                let (fields, leaves) = (fields.clone(), false);
+                Some(Lone { rule: *rule, group: *group, fields, leaves })
             }
             _ => None,
         }
@@ -143,6 +147,23 @@ impl Routes {
         }
         for route in &mut routes {
             route.lone = route.lone();
+        }
+        let mut members = vec![0; groups.len()];
+        for rule in rules {
+            members[rule.group as usize] += 1;
+        }
+        let leaves = |rule: &Running<E>| {
+            let goes_alone = |ty: &TypeId| match routes.get(ty.index()) {
+                Some(route) => route.lone.is_some(),
+                None => true,
+            };
+            rule.sweeps.is_some()
+                && members[rule.group as usize] == 1
+                && rule.info.rule.types.iter().all(goes_alone)
+        };
+        let leaves: Vec<bool> = rules.iter().map(leaves).collect();
+        for lone in routes.iter_mut().filter_map(|route| route.lone.as_mut()) {
+            lone.leaves = leaves[lone.rule as usize];
         }
         let suppressing = (0..).zip(rules).filter(|(_, rule)| rule.voice.quiet.is_some());
         let suppressing = suppressing.map(|(index, _)| index).collect();

@@ -106,11 +106,13 @@ impl<E: Event> Running<E> {
     ) {
         let (place, idle) = if let Some((slot, place)) = visit.place(keys, index) {
             let at = keys.at_mut(slot, place);
-            (place, self.go_on(index, at, event, seq, timers, books, sink))
+            let runs = (at.held.state.run_count(), false);
+            (place, self.go_on(index, at, runs, event, seq, timers, books, sink))
         } else if let Some((state, dropped)) = self.begin(&visit.key, event, seq, books, sink) {
             let (slot, place) = visit.add(keys, index, state);
             let at = keys.at_mut(slot, place);
-            (place, self.settle(index, at, dropped, event, timers, books, sink))
+            let runs = (at.held.state.run_count(), false);
+            (place, self.settle(index, at, runs, dropped, event, timers, books, sink))
         } else {
             return;
         };
@@ -121,13 +123,14 @@ impl<E: Event> Running<E> {
     }
 
     /// Gives an event to the key that it is of, in its slot if it has one, where no other rule wants
-    /// it.
+    /// it. Where `leaves`, slots are [left](Partition::leave) to keys for which it holds nothing.
     #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
     pub(super) fn take_alone<S: Sink<E> + ?Sized>(
         &mut self,
         index: u32,
         keys: &mut Partition,
+        leaves: bool,
         (key, slot): (&KeyRef<'_>, Option<u32>),
         event: &E,
         seq: u64,
@@ -136,10 +139,22 @@ impl<E: Event> Running<E> {
         sink: &mut S,
     ) {
         if let Some(slot) = slot
-            && let Some(place) = keys.place(slot, index)
+            && let Some((place, at)) = keys.of_rule(slot, index)
         {
-            let at = keys.at_mut(slot, place);
-            if self.go_on(index, at, event, seq, timers, books, sink) {
+            let before = at.held.state.run_count();
+            let wakes = before == 0 && leaves && at.held.state.is_idle();
+            if wakes {
+                if !self.matcher.can_start(event) {
+                    return;
+                }
+                books.stats.keys += 1;
+            }
+            let runs = (before, wakes);
+            let is_idle = self.go_on(index, at, runs, event, seq, timers, books, sink);
+            if wakes {
+                keys.wake();
+            }
+            if is_idle && !(leaves && keys.leave(slot)) {
                 keys.drop_at(slot, place);
             }
         } else if let Some((state, dropped)) = self.begin(key, event, seq, books, sink) {
@@ -153,19 +168,22 @@ impl<E: Event> Running<E> {
                 None => (keys.insert(key, index, state), 0),
             };
             let at = keys.at_mut(slot, place);
-            if self.settle(index, at, dropped, event, timers, books, sink) {
+            let runs = (at.held.state.run_count(), false);
+            if self.settle(index, at, runs, dropped, event, timers, books, sink) {
                 keys.drop_at(slot, place);
             }
         }
     }
 
-    /// Gives an event to a key for which the rule holds something. Says if that is nothing any more.
+    /// Gives an event to a key for which the rule holds so many partial matches, or nothing where it
+    /// `wakes`. Says if it holds nothing after it.
     #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
     fn go_on<S: Sink<E> + ?Sized>(
         &mut self,
         index: u32,
         at: At<'_>,
+        (before, wakes): (usize, bool),
         event: &E,
         seq: u64,
         timers: &mut Timers,
@@ -175,13 +193,13 @@ impl<E: Event> Running<E> {
         let Running { info, matcher, store, voice, .. } = self;
         let schema = &*info.schema;
         let (key, state) = (at.key, &mut at.held.state);
-        let before = state.run_count();
         let mut tell = |outcome: Outcome<'_, E>| {
             voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
         };
         let dropped = matcher.push(store, state, event, seq, &mut tell);
-        count(&mut books.stats, before, state.run_count());
-        self.settle(index, at, dropped, event, timers, books, sink)
+        let after = state.run_count();
+        count(&mut books.stats, before, after);
+        self.settle(index, at, (after, wakes), dropped, event, timers, books, sink)
     }
 
     /// Gives an event to a key for which the rule holds nothing. Gives what it holds after it, if that
@@ -226,6 +244,7 @@ impl<E: Event> Running<E> {
         &mut self,
         index: u32,
         at: At<'_>,
+        (count, wakes): (usize, bool),
         dropped: usize,
         event: &E,
         timers: &mut Timers,
@@ -236,11 +255,16 @@ impl<E: Event> Running<E> {
             self.dropped(at.key, dropped, event, books, sink);
         }
         let At { slot, generation, held, .. } = at;
-        if self.arm(index, (slot, generation), held, timers, &mut books.stats) {
-            self.account(&mut books.stats);
-            return true;
+        let is_idle = count == 0 && held.state.is_idle();
+        if is_idle {
+            books.stats.keys -= 1;
+        } else {
+            self.arm_open(index, (slot, generation), held, wakes, timers);
         }
         self.account(&mut books.stats);
+        if is_idle {
+            return true;
+        }
         if books.hold_too_much() {
             self.overflow(held, books, sink);
             return true;
@@ -274,7 +298,6 @@ impl<E: Event> Running<E> {
 
     /// Makes sure that there will be a look at what is held for a key when its time is over. Says if
     /// that is nothing any more: then the place is to be dropped.
-    #[inline(always)]
     pub(super) fn arm(
         &mut self,
         index: u32,
@@ -287,13 +310,27 @@ impl<E: Event> Running<E> {
             stats.keys -= 1;
             return true;
         }
+        self.arm_open(index, (slot, generation), held, false, timers);
+        false
+    }
+
+    /// The same for a key for which something is held. Where the key `wakes`, there may be a note from
+    /// before, which counts if it is for the same moment.
+    #[inline(always)]
+    fn arm_open(
+        &mut self,
+        index: u32,
+        (slot, generation): (u32, u32),
+        held: &mut Held,
+        wakes: bool,
+        timers: &mut Timers,
+    ) {
         if self.sweeps.is_some() {
-            if held.armed == Timestamp::MAX
-                && let Some(last) = self.matcher.last_deadline(&self.store, &held.state)
-            {
+            if wakes || held.armed == Timestamp::MAX {
+                let last = self.matcher.last_deadline(&self.store, &held.state);
                 self.look_after(index, (slot, generation), held, last, timers);
             }
-            return false;
+            return;
         }
         if let Some(deadline) = self.matcher.deadline(&held.state)
             && deadline < held.armed
@@ -301,7 +338,6 @@ impl<E: Event> Running<E> {
             held.armed = deadline;
             timers.add(Timer { at: deadline, rule: index, slot, generation });
         }
-        false
     }
 
     /// Sets the timer again that was set for what is held at a place of a slot, before it was kept
@@ -335,21 +371,23 @@ impl<E: Event> Running<E> {
         self.accounted = bytes;
     }
 
-    /// Notes that a key is to be looked at after its last deadline.
+    /// Notes that a key is to be looked at after its last deadline, if it has one.
     fn look_after(
         &mut self,
         index: u32,
         noted: (u32, u32),
         held: &mut Held,
-        last: Timestamp,
+        last: Option<Timestamp>,
         timers: &mut Timers,
     ) {
         let Some(sweeps) = &mut self.sweeps else { return };
-        let at = sweeps.after(last);
-        // The end of time is seen to by itself.
-        if at < Timestamp::MAX {
+        let at = last.map_or(Timestamp::MAX, |last| sweeps.after(last));
+        if at != held.armed {
             held.armed = at;
-            note(sweeps, index, at, noted, timers);
+            // The end of time is seen to by itself.
+            if at < Timestamp::MAX {
+                note(sweeps, index, at, noted, timers);
+            }
         }
     }
 
@@ -372,10 +410,14 @@ impl<E: Event> Running<E> {
             for &(slot, generation) in noted {
                 let Some(place) = keys.armed((slot, generation), index, now) else { continue };
                 let held = keys.at_mut(slot, place).held;
+                if held.state.is_idle() {
+                    keys.give_up(slot);
+                    continue;
+                }
                 held.armed = Timestamp::MAX;
                 match self.matcher.last_deadline(&self.store, &held.state) {
                     Some(last) if last > now => {
-                        self.look_after(index, (slot, generation), held, last, timers);
+                        self.look_after(index, (slot, generation), held, Some(last), timers);
                     }
                     Some(_) => {
                         let before = held.state.run_count();
@@ -415,8 +457,9 @@ impl<E: Event> Running<E> {
     }
 
     /// Throws away notes of keys that are gone. Says how many are left.
-    pub(super) fn prune(&mut self, index: u32, keys: &Partition) -> usize {
+    pub(super) fn prune(&mut self, index: u32, keys: &mut Partition) -> usize {
         let Some(sweeps) = &mut self.sweeps else { return 0 };
+        keys.give_up_idle();
         sweeps.retain(|at, noted| keys.armed(noted, index, at).is_some());
         sweeps.len()
     }

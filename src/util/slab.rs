@@ -89,7 +89,7 @@ impl<T> Slab<T> {
         prefetch_index(&self.entries, index as usize + 1);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, index: u32) -> &T {
         match &self.entries[index as usize] {
             Entry::Full(value) => value,
@@ -97,7 +97,7 @@ impl<T> Slab<T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get_mut(&mut self, index: u32) -> &mut T {
         match &mut self.entries[index as usize] {
             Entry::Full(value) => value,
