@@ -163,7 +163,7 @@ fn few_slots_are_left_however_many_keys_come_once() {
     let mut engine = builder(&rules).build().unwrap();
     let mut peak = 0;
     for k in 0..20_000 {
-        turn(&mut engine, &rules, 1000 + k / 4, k);
+        assert_eq!(turn(&mut engine, &rules, 1000 + 3 * k, k).len(), 1);
         peak = peak.max(engine.memory_usage());
     }
     assert_eq!(engine.stats().keys, 0);

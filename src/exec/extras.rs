@@ -46,7 +46,7 @@ impl Extra {
 
     /// A value as a word, if it fits.
     #[inline(always)]
-    fn of(value: ValueRef<'_>) -> Option<Extra> {
+    pub(super) fn of(value: ValueRef<'_>) -> Option<Extra> {
         // Most are floats and integers: no table of jumps for those.
         if let ValueRef::Float(x) = value {
             return (x.to_bits() < Extra::BOXED).then_some(Extra(x.to_bits()));
@@ -95,6 +95,12 @@ impl Extra {
         (self.0 < Extra::BOXED).then(|| f64::from_bits(self.0))
     }
 
+    /// The value, if it is an integer and not in a row.
+    #[inline(always)]
+    pub(super) fn int(self) -> Option<i64> {
+        (self.0 >> 48 == Extra::INT).then(|| self.payload())
+    }
+
     /// An integer as a word, if it is one and fits.
     #[inline(always)]
     pub(super) fn of_int(value: ValueRef<'_>) -> Option<Extra> {
@@ -108,7 +114,7 @@ impl Extra {
     }
 
     #[inline(always)]
-    fn is_nothing(self) -> bool {
+    pub(super) fn is_nothing(self) -> bool {
         self.0 == Extra::NOTHING.0
     }
 }
@@ -299,6 +305,13 @@ impl Extras {
             }
         }
         self.set_in_row(*extra, register, value);
+    }
+
+    /// Sets the only register, which runs hold in themselves, to what fits.
+    #[inline(always)]
+    pub(super) fn set_word(&mut self, extra: &mut Extra, word: Extra) {
+        self.release(*extra);
+        *extra = word;
     }
 
     fn set_in_row(&mut self, extra: Extra, register: usize, value: ValueRef<'_>) {

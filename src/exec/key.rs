@@ -109,11 +109,13 @@ impl KeyState {
     pub(super) fn add_run(&mut self, run: Run, spares: &mut Spares) {
         match &mut self.open {
             Open::Runs { gone, runs } => {
-                if *gone as usize > runs.len() / 8 && runs.len() == runs.capacity() {
-                    let count = *gone as usize;
-                    move_up(gone, runs, count);
+                if runs.len() == runs.capacity() {
+                    if *gone as usize > runs.len() / 8 {
+                        let count = *gone as usize;
+                        move_up(gone, runs, count);
+                    }
+                    spares.make_room(runs, 1);
                 }
-                spares.make_room(runs, 1);
                 runs.push(run);
             }
             Open::Window(_) => self.runs_mut().push(run),

@@ -3,8 +3,6 @@
 //! A key that has several partial matches keeps them in a list, which it gives back when they are
 //! gone: where keys come and go at the same rate, none is allocated.
 
-use smallvec::SmallVec;
-
 use crate::exec::key::{Run, Runs};
 
 /// How many sizes of lists are kept: 2, 4, 8, up to 64 partial matches.
@@ -17,7 +15,7 @@ const MOST: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Spares {
     /// By the logarithm of their size, from 2 on.
-    lists: [Vec<Runs>; SIZES],
+    lists: [Vec<Vec<Run>>; SIZES],
 }
 
 impl Clone for Spares {
@@ -40,19 +38,17 @@ impl Spares {
     #[inline(never)]
     fn enlarge(&mut self, runs: &mut Runs, wanted: usize) {
         let wanted = wanted.next_power_of_two();
-        if let Some(mut list) = self.lists.get_mut(place(wanted)).and_then(Vec::pop) {
-            // Most often there is one, which is in no list.
-            if let [one] = runs[..] {
-                list.push(one);
-            } else {
-                list.extend_from_slice(runs);
-                runs.clear();
-            }
-            self.take_back(runs);
-            *runs = list;
-        } else {
+        let Some(mut list) = self.lists.get_mut(place(wanted)).and_then(Vec::pop) else {
             runs.reserve_exact(wanted - runs.len());
+            return;
+        };
+        // Most often there is one, which is in no list.
+        if let [one] = runs[..] {
+            list.push(one);
+        } else {
+            list.extend_from_slice(runs);
         }
+        self.keep(std::mem::replace(runs, Runs::from_vec(list)));
     }
 
     /// Takes the list back from a key that has no partial matches any more.
@@ -63,10 +59,15 @@ impl Spares {
         }
     }
 
-    #[inline(never)]
-    fn keep(&mut self, list: Runs) {
-        if list.spilled()
-            && list.capacity().is_power_of_two()
+    /// Keeps a list for its space, if it is one.
+    #[inline]
+    fn keep(&mut self, runs: Runs) {
+        if !runs.spilled() {
+            return;
+        }
+        let mut list = runs.into_vec();
+        list.clear();
+        if list.capacity().is_power_of_two()
             && let Some(lists) = self.lists.get_mut(place(list.capacity()))
             && lists.len() < MOST
         {
@@ -76,9 +77,9 @@ impl Spares {
 
     /// Heap bytes.
     pub(super) fn memory_usage(&self) -> usize {
-        let of_size = |lists: &Vec<Runs>| {
-            let runs: usize = lists.iter().map(SmallVec::capacity).sum();
-            runs * size_of::<Run>() + lists.capacity() * size_of::<Runs>()
+        let of_size = |lists: &Vec<Vec<Run>>| {
+            let runs: usize = lists.iter().map(Vec::capacity).sum();
+            runs * size_of::<Run>() + lists.capacity() * size_of::<Vec<Run>>()
         };
         self.lists.iter().map(of_size).sum()
     }

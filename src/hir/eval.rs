@@ -260,6 +260,12 @@ pub(crate) fn float_of(int: i64) -> Option<f64> {
     (int.unsigned_abs() <= EXACT).then_some(int as f64)
 }
 
+/// The order of two values as a bit: less, equal, greater. 0 for what has none.
+#[inline(always)]
+pub(crate) fn order_of<T: Copy + PartialOrd>(a: T, b: T) -> u8 {
+    u8::from(a < b) | u8::from(a == b) << 1 | u8::from(a > b) << 2
+}
+
 /// An operator that gives a bool.
 ///
 /// Its number has a bit for each order in which it holds: less, equal, greater.
@@ -325,7 +331,12 @@ impl Relation {
     /// Whether it holds between what has an order. NaN compares with nothing, not even under `!=`.
     #[inline(always)]
     pub(crate) fn of_ordered<T: Copy + PartialOrd>(self, a: T, b: T) -> bool {
-        let order = u8::from(a < b) | u8::from(a == b) << 1 | u8::from(a > b) << 2;
+        self.holds_in(order_of(a, b))
+    }
+
+    /// Whether it holds between what is in this [order](order_of).
+    #[inline(always)]
+    pub(crate) fn holds_in(self, order: u8) -> bool {
         self as u8 & order != 0
     }
 

@@ -14,6 +14,7 @@ use crate::hir::{Length, Pattern, Sequence, Skip, SkipStrategy, Stage, StageId, 
 use crate::nfa::decide::{self, Decisions};
 use crate::nfa::guard::Guard;
 use crate::nfa::moves::Move;
+use crate::nfa::orders::Order;
 use crate::nfa::program::{
     Action, Bound, BuildError, ClockOp, Edge, Program, Silence, State, StateId, index_range,
 };
@@ -186,11 +187,14 @@ pub(super) struct Model {
     pub(super) notes: Arc<[Box<[u32]>]>,
     pub(super) quick: Arc<[Quick]>,
     pub(super) moves: Arc<[Move]>,
+    pub(super) orders: Arc<[Option<Order>]>,
 }
 
 impl Model {
     fn of(program: &Program) -> Model {
-        let Program { automaton, stages, correlated, registers, notes, quick, moves, .. } = program;
+        let Program {
+            automaton, stages, correlated, registers, notes, quick, moves, orders, ..
+        } = program;
         Model {
             automaton: automaton.clone(),
             stages: stages.clone(),
@@ -199,6 +203,7 @@ impl Model {
             notes: notes.clone(),
             quick: quick.clone(),
             moves: moves.clone(),
+            orders: orders.clone(),
         }
     }
 }

@@ -88,6 +88,11 @@ impl Decisions {
         &self.nodes[node as usize]
     }
 
+    /// How many nodes there are, each after those that it leads to.
+    pub(crate) fn node_count(&self) -> u32 {
+        u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)
+    }
+
     /// Whether no event can leave what waits, or begins, two ways on.
     pub(crate) fn are_single(&self) -> bool {
         !self.nodes.iter().any(|node| matches!(node, Decision::Several { .. } | Decision::Ask))

@@ -25,6 +25,7 @@ mod graph;
 mod guard;
 mod layout;
 mod moves;
+mod orders;
 pub(crate) mod past;
 mod plan;
 mod program;

@@ -8,6 +8,7 @@ use crate::hir::{Condition, ConditionId, Expr, ItemKind, Length, Pattern, Skip, 
 use crate::nfa::automaton::{Automaton, Known, shared};
 use crate::nfa::guard::GuardId;
 use crate::nfa::moves::Move;
+use crate::nfa::orders::Order;
 use crate::nfa::plan::Plan;
 use crate::nfa::quick::{self, Quick};
 use crate::nfa::registers::{self, Register, RegisterKind};
@@ -40,6 +41,8 @@ pub struct Program {
     pub(crate) quick: Arc<[Quick]>,
     /// By edge: what it comes to, where no event leaves a partial match more than one way on.
     pub(crate) moves: Arc<[Move]>,
+    /// By node of the decision trees: the order that it asks for; none where no run holds it.
+    pub(crate) orders: Arc<[Option<Order>]>,
     /// How it is matched.
     pub(crate) plan: Plan,
 }
@@ -195,9 +198,11 @@ impl Program {
             notes: shared(notes, model.map(|model| &model.notes)),
             quick: shared(quick, model.map(|model| &model.quick)),
             moves: Arc::default(),
+            orders: Arc::default(),
             plan: Plan::SingleWay,
         };
         program.moves = shared(program.moves(), model.map(|model| &model.moves));
+        program.orders = shared(program.orders(), model.map(|model| &model.orders));
         program.plan = program.plan();
         known.add(&program);
         Ok(program)

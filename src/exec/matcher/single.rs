@@ -5,6 +5,7 @@ use super::{Step, completed};
 use crate::event::Event;
 use crate::exec::extras::Extra;
 use crate::exec::key::{Completed, KeyState, Run};
+use crate::exec::store::NIL;
 use crate::hir::StageId;
 use crate::hir::eval::Relation;
 use crate::nfa::{Comparison, Decision, Decisions, Move, Note, Operand, Quick, StateId};
@@ -31,7 +32,7 @@ impl Asked {
     }
 }
 
-impl<E: Event> Step<'_, E> {
+impl<'a, E: Event> Step<'a, E> {
     /// Does what [`Step::run`] does.
     pub(super) fn run_in_place(&mut self, key: &mut KeyState) {
         self.store.scratch.epoch += 1;
@@ -122,12 +123,36 @@ impl<E: Event> Step<'_, E> {
                 _ => return,
             },
         };
+        let deadline = self.program.deadline_of(self.time);
+        // What most begin with leaves one event and, perhaps, one value of it.
+        if let Move::Capture { stage, target, note } = self.program.moves[edge as usize]
+            && let Some(extra) = self.first_extra(note)
+        {
+            let head = self.store.chains.extend_with(self.event, self.seq, NIL, stage);
+            let Step { time: start, seq: start_seq, .. } = *self;
+            let run = Run { state: target, head, extra, start_seq, start, last: start, deadline };
+            key.add_run(run, &mut self.store.scratch.spares);
+            return;
+        }
         let mut run = self.nothing();
         run.extra = self.store.extras.create();
-        run.deadline = self.program.deadline_of(self.time);
+        run.deadline = deadline;
         if self.moves(edge, &mut run, event_epoch) {
             key.add_run(run, &mut self.store.scratch.spares);
         }
+    }
+
+    /// What a run holds beside its first event, where that is no row.
+    #[inline(always)]
+    fn first_extra(&mut self, note: Note) -> Option<Extra> {
+        let extra = match note {
+            Note::Nothing => self.store.extras.create(),
+            Note::First(field) | Note::Last(field) => {
+                Some(self.word(field)).filter(|word| !word.is_nothing())?
+            }
+            Note::Many => return None,
+        };
+        Some(extra)
     }
 
     /// What the event is compared with in the tree of this root, if runs can be told from it alone.
@@ -153,14 +178,37 @@ impl<E: Event> Step<'_, E> {
     /// Moves a run by the tree of this root, and says whether it is still there after it.
     #[inline(always)]
     fn goes_on(&mut self, run: &mut Run, root: u32, event_epoch: u64) -> bool {
-        let tree = self.program.decisions.node(root);
-        match self.decide(tree, run, event_epoch) {
+        match self.way_of(run, root, event_epoch) {
             Decision::Stay => true,
             Decision::One(edge) => self.moves(*edge, run, event_epoch),
             _ => {
                 self.give_up(run);
                 false
             }
+        }
+    }
+
+    /// Goes down the tree of this root as far as it leads. Where it asks for the order of numbers, which
+    /// is what most ask for, that is asked once.
+    #[inline(always)]
+    fn way_of(&mut self, run: &Run, root: u32, event_epoch: u64) -> &'a Decision {
+        let program = self.program;
+        let mut root = root;
+        while let Some(Some(order)) = program.orders.get(root as usize) {
+            let (field, held) = (self.word(order.field), run.extra);
+            if let (Some(field), Some(held)) = (field.float(), held.float()) {
+                root = order.next(field, held);
+            } else if let (Some(field), Some(held)) = (field.int(), held.int()) {
+                root = order.next(field, held);
+            } else {
+                break;
+            }
+        }
+        match program.decisions.node(root) {
+            tree @ (Decision::Condition { .. } | Decision::Time { .. }) => {
+                self.decide(tree, run, event_epoch)
+            }
+            end => end,
         }
     }
 
@@ -202,12 +250,17 @@ impl<E: Event> Step<'_, E> {
     /// Changes registers for the event, which was captured.
     #[inline(always)]
     fn note(&mut self, note: Note, stage: StageId, run: &mut Run) {
-        let extras = &mut self.store.extras;
         match note {
             Note::Nothing => {}
-            Note::First(_) if !extras.is_untouched(run.extra, 0) => {}
+            Note::First(_) if !self.store.extras.is_untouched(run.extra, 0) => {}
             Note::First(field) | Note::Last(field) => {
-                extras.set(&mut run.extra, 0, self.event.field(field));
+                let word = self.word(field);
+                let extras = &mut self.store.extras;
+                if word.is_nothing() {
+                    extras.set(&mut run.extra, 0, self.event.field(field));
+                } else {
+                    extras.set_word(&mut run.extra, word);
+                }
             }
             Note::Many => self.update_registers(stage, run),
         }

@@ -10,6 +10,7 @@ use crate::exec::store::{NIL, Starts};
 use crate::exec::times::Times;
 use crate::hir::{Length, LimitPolicy, StageId};
 use crate::nfa::{Action, ClockOp, Column, Decision, Edge, Program, Silence, StateId};
+use crate::schema::FieldId;
 
 /// One event on its way through a key's runs.
 pub(super) struct Step<'a, E> {
@@ -23,6 +24,8 @@ pub(super) struct Step<'a, E> {
     pub(super) column: &'a Column,
     /// The event in the store, once something captured it.
     pub(super) stored: u32,
+    /// The field that was read last, and its value, where they are asked for once for each run.
+    word: (Option<FieldId>, Extra),
     pub(super) overflow: usize,
 }
 
@@ -36,7 +39,23 @@ impl<'a, E: Event> Step<'a, E> {
         let program = &*matcher.program;
         let column = program.decisions.column(event.type_id());
         let time = event.time().as_millis();
-        Step { matcher, program, store, event, seq, time, column, stored: NIL, overflow: 0 }
+        let (stored, overflow, word) = (NIL, 0, (None, Extra::NOTHING));
+        Step { matcher, program, store, event, seq, time, column, stored, word, overflow }
+    }
+
+    /// The value of a field as a word; [`Extra::NOTHING`] where it does not fit.
+    #[inline(always)]
+    pub(super) fn word(&mut self, field: FieldId) -> Extra {
+        if self.word.0 != Some(field) {
+            self.read_word(field);
+        }
+        self.word.1
+    }
+
+    #[inline(never)]
+    fn read_word(&mut self, field: FieldId) {
+        let word = Extra::of(self.event.field(field));
+        self.word = (Some(field), word.unwrap_or(Extra::NOTHING));
     }
 
     pub(super) fn run(&mut self, key: &mut KeyState) {
@@ -89,7 +108,8 @@ impl<'a, E: Event> Step<'a, E> {
         if key.runs().len() > limit {
             self.cut(key, limit);
         }
-        if self.store.scratch.completed.len() + key.completed().len() > 1 || self.program.waits() {
+        let count = self.store.scratch.completed.len();
+        if count > 0 && (count + key.completed().len() > 1 || self.program.waits()) {
             self.store_tails();
         }
         if self.stored != NIL {
