@@ -128,7 +128,15 @@ pub(crate) fn load_and_note(
             let (errors, warnings) =
                 (counted(errors.len(), "error"), counted(warnings.len(), "warning"));
             let told = told(error.diagnostics(), whole);
-            return Ok(Err(Refused { text: format!("{told}\n{errors}, {warnings}"), ending }));
+            let hint = match paths.iter().find(|path| is_named_as_data(path)) {
+                Some(path) => format!(
+                    "\nhint: a file of events is given with `--input`: `kleene run RULES --input {}`",
+                    path.display()
+                ),
+                None => String::new(),
+            };
+            let text = format!("{told}\n{errors}, {warnings}{hint}");
+            return Ok(Err(Refused { text, ending }));
         }
     };
     Ok(Ok(Loaded {
@@ -137,6 +145,12 @@ pub(crate) fn load_and_note(
         warnings: told(rules.warnings(), whole),
         set: rules,
     }))
+}
+
+/// Whether a file that should hold rules is called as files of events are.
+fn is_named_as_data(path: &Path) -> bool {
+    let endings = ["csv", "json", "jsonl", "log", "ndjson", "tsv"];
+    path.extension().is_some_and(|found| endings.iter().any(|ending| found == *ending))
 }
 
 /// Reports as they are printed, and how to learn more about them.

@@ -478,6 +478,19 @@ fn wrong_rules_end_the_run_with_their_diagnostics() {
 }
 
 #[test]
+fn events_in_the_place_of_rules_give_a_hint() {
+    let dir = shop(ORDERS);
+    let ran = dir.run("run shop.cep in.jsonl");
+    assert_eq!((ran.code, &*ran.stdout), (Some(1), ""));
+    let hint =
+        "hint: a file of events is given with `--input`: `kleene run RULES --input in.jsonl`\n";
+    assert!(ran.stderr.ends_with(hint), "{}", ran.stderr);
+    dir.write("wrong.cep", b"rule {");
+    let ran = dir.run("run wrong.cep -i in.jsonl");
+    assert!(ran.stderr.contains("error") && !ran.stderr.contains("hint"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_closed_pipe_ends_quietly() {
     let mut input = String::new();
     for number in 0..20_000 {
