@@ -112,8 +112,9 @@ const APART: &str = r"
 
 #[test]
 fn keys_that_were_looked_up_ahead_can_go_and_come_back_before_their_turn() {
-    // So many keys that events in order look ahead.
-    const OPEN: i64 = 140_000;
+    // So many keys that batches look ahead.
+    const OPEN: i64 = 40_000;
+    const LATE: i64 = 30;
     let event = |ty: usize, at: i64, k: i64| {
         let at = Timestamp::from_millis(at);
         let s = if ty == 4 && k == 7 { Value::Null } else { format!("s{}", k % 3).into() };
@@ -132,14 +133,27 @@ fn keys_that_were_looked_up_ahead_can_go_and_come_back_before_their_turn() {
         events.push(event((random >> 50) as usize % 6, 200 + index / 4, k));
     }
     let rules = RuleSet::parse(APART).unwrap();
-    let engine = || Engine::builder().rules(rules.clone()).sorted().build().unwrap();
+    let builder = || Engine::builder().rules(rules.clone());
+    same_in_batches(|| builder().sorted().build().unwrap(), &events);
+    let mut late: Vec<(i64, Record)> = Vec::new();
+    for event in events {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        late.push((event.time().as_millis() + (random >> 33).cast_signed() % LATE, event));
+    }
+    late.sort_by_key(|(arrival, _)| *arrival);
+    let late: Vec<Record> = late.into_iter().map(|(_, event)| event).collect();
+    let bound = Duration::from_millis(LATE.unsigned_abs());
+    same_in_batches(|| builder().out_of_order(bound).build().unwrap(), &late);
+}
+
+fn same_in_batches(engine: impl Fn() -> Engine<Record>, events: &[Record]) {
     let (mut one, mut batch) = (engine(), engine());
     let (mut by_one, mut by_batch) = (Vec::new(), Vec::new());
-    for event in &events {
-        one.push(event, &mut by_one).unwrap();
+    for event in events {
+        one.push(event, &mut by_one).expect("no limit fails");
     }
     for some in events.chunks(1000) {
-        batch.push_batch(some, &mut by_batch).unwrap();
+        batch.push_batch(some, &mut by_batch).expect("no limit fails");
     }
     assert!(batch.stats().keys > 32_768);
     assert_eq!(batch.stats(), one.stats());

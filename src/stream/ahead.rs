@@ -18,6 +18,7 @@ use crate::stream::reorder::Lent;
 use crate::stream::routes::Lone;
 use crate::stream::sink::Sink;
 use crate::stream::watermark::SourceId;
+use crate::time::Timestamp;
 
 /// How many events are looked at together.
 pub(super) const TOGETHER: usize = 16;
@@ -32,6 +33,29 @@ pub(super) struct Foreseen {
     pub(super) hash: u32,
     /// Where its key was, with the slot's generation.
     pub(super) slot: Option<(u32, u32)>,
+}
+
+/// What was found for the next events of the buffer.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    found: SmallVec<[Option<Foreseen>; TOGETHER]>,
+    next: usize,
+}
+
+impl Ahead {
+    /// What was found for the event whose turn it is.
+    #[inline]
+    pub(super) fn next(&mut self) -> Option<Foreseen> {
+        let found = self.found.get(self.next).copied().flatten();
+        self.next += 1;
+        found
+    }
+
+    /// Whether nothing is known of the next event.
+    #[inline]
+    pub(super) fn is_over(&self) -> bool {
+        self.next >= self.found.len()
+    }
 }
 
 impl<E: Event> Engine<E> {
@@ -63,16 +87,25 @@ impl<E: Event> Engine<E> {
         }
     }
 
+    /// Looks at the next events of the buffer. Of some it may be seen only later that they are next.
+    #[inline(never)]
+    pub(super) fn foresee(&self, to: Timestamp, lent: &Lent<'_, E>, ahead: &mut Ahead) {
+        let few = self.buffer.look_into(to, TOGETHER, lent);
+        ahead.next = 0;
+        ahead.found.resize(few.len(), None);
+        self.look_ahead(&few, &mut ahead.found);
+    }
+
     /// Whether events are to be looked at before their turn. Where a limit fails, no event after the
     /// one that exceeds it has been taken.
     #[inline]
-    fn has_many_keys(&self) -> bool {
+    pub(super) fn has_many_keys(&self) -> bool {
         self.books.stats.keys >= MANY_KEYS && !self.routes.can_fail
     }
 
     /// Finds the keys of events, and has fetched what will be needed of them. Each step is a loop of its
     /// own: what one asks for comes while it asks for the others'.
-    fn look_ahead(&self, events: &[&E], found: &mut [Option<Foreseen>; TOGETHER]) {
+    fn look_ahead(&self, events: &[&E], found: &mut [Option<Foreseen>]) {
         let Engine { rules, groups, routes, .. } = self;
         let lone = |event: &E| routes.types.get(event.type_id().index())?.lone.as_ref();
         for (event, found) in events.iter().zip(&mut *found) {

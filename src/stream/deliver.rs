@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::event::{Event, bytes_of};
 use crate::exec::field_of;
-use crate::stream::ahead::Foreseen;
+use crate::stream::ahead::{Ahead, Foreseen};
 use crate::stream::engine::Engine;
 use crate::stream::groups::Visit;
 use crate::stream::index::{Found, Seat};
@@ -28,11 +28,15 @@ impl<E: Event> Engine<E> {
         sink: &mut S,
     ) {
         self.watermark = to;
-        while self.books.failure.is_none()
-            && let Some(event) = self.buffer.take_until(to, lent)
-        {
+        let mut ahead = Ahead::default();
+        let looks = lent.is_used() && self.has_many_keys();
+        while self.books.failure.is_none() {
+            if looks && ahead.is_over() {
+                self.foresee(to, lent, &mut ahead);
+            }
+            let Some(event) = self.buffer.take_until(to, lent) else { break };
             self.buffer_bytes = self.buffer_bytes.saturating_sub(bytes_of(&*event));
-            self.release(&event, None, sink);
+            self.release(&event, ahead.next().as_ref(), sink);
         }
         self.catch_up(to, true, sink);
         self.forget(to);

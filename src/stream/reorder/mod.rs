@@ -7,6 +7,8 @@ mod wheel;
 
 use std::ops::Deref;
 
+use smallvec::SmallVec;
+
 use crate::stream::reorder::wheel::Wheel;
 use crate::time::Timestamp;
 use crate::util::slab::Slab;
@@ -49,6 +51,12 @@ impl<E> Deref for Due<'_, E> {
 }
 
 impl<E> Lent<'_, E> {
+    /// Whether something is lent.
+    #[inline]
+    pub(crate) fn is_used(&self) -> bool {
+        self.events.len() > 0
+    }
+
     pub(crate) fn nothing() -> Self {
         Lent { events: Slab::default() }
     }
@@ -98,6 +106,22 @@ impl<E> Reorder<E> {
             0 => Due::Own(self.own.remove(place)),
             _ => Due::Lent(lent.events.remove(place & !LENT).0),
         })
+    }
+
+    /// Up to so many of the next events that will be taken and are not after `to`, in order; none
+    /// perhaps although there are some.
+    pub(crate) fn look_into<'a>(
+        &'a self,
+        to: Timestamp,
+        count: usize,
+        lent: &'a Lent<'_, E>,
+    ) -> SmallVec<[&'a E; 16]> {
+        let places = self.wheel.look_into(to, count).into_iter().take(count);
+        let event = |(_, place)| match place & LENT {
+            0 => self.own.get(place),
+            _ => lent.events.get(place & !LENT).0,
+        };
+        places.map(event).collect()
     }
 
     /// The events in the order in which they will be taken. Nothing is lent now.

@@ -8,6 +8,8 @@
 //! come and however many there are. This is the hierarchical timing wheel of Varghese and Lauck (1987),
 //! with the levels of the radix heap of Ahuja, Mehlhorn, Orlin and Tarjan (1990).
 
+use smallvec::SmallVec;
+
 use crate::time::Timestamp;
 
 /// No place in a list.
@@ -17,6 +19,9 @@ const NONE: u32 = u32::MAX;
 const BITS: u32 = 8;
 const SLOTS: usize = 1 << BITS;
 const LEVELS: usize = (u64::BITS / BITS) as usize;
+
+/// So many things in a slot are put in order to [look into](Wheel::look_into) it, and no more.
+const MOST_LOOKED_INTO: usize = 32;
 
 /// Gives numbers that were added by time, and by arrival within one time.
 ///
@@ -135,6 +140,37 @@ impl Wheel {
             }
             self.deal_out(level, slot);
         }
+    }
+
+    /// About so many of the next ones that will be taken and are not after `to`, in order, with their
+    /// times: what is found with little effort. That may be none although there are some.
+    pub(super) fn look_into(&self, to: Timestamp, count: usize) -> SmallVec<[(u64, u32); 64]> {
+        let mut next = SmallVec::new();
+        let to = rank(to);
+        for (index, level) in self.levels.iter().enumerate() {
+            if self.occupied >> index & 1 == 0 {
+                continue;
+            }
+            for slot in level.slots() {
+                if next.len() >= count || self.start(index, slot) > to {
+                    return next;
+                }
+                let before = next.len();
+                let queue = self.queue(index, slot);
+                next.extend(queue.map(|node| (node.time, node.value)).take(MOST_LOOKED_INTO + 1));
+                if index > 0 {
+                    if next.len() > before + MOST_LOOKED_INTO {
+                        next.truncate(before);
+                        return next;
+                    }
+                    next[before..].sort_by_key(|(time, _)| *time);
+                    while next.last().is_some_and(|(time, _)| *time > to) {
+                        next.pop();
+                    }
+                }
+            }
+        }
+        next
     }
 
     /// The time of the oldest.
@@ -261,6 +297,16 @@ impl Level {
     fn holds(&self, slot: usize) -> bool {
         self.occupied[slot / 64] & 1 << (slot % 64) != 0
     }
+
+    /// The slots that hold something, in order.
+    fn slots(&self) -> impl Iterator<Item = usize> {
+        let words = self.occupied.iter().zip((0..).step_by(64));
+        words.flat_map(|(&word, before)| {
+            let rest = std::iter::successors(Some(word), |word| Some(word & word.wrapping_sub(1)));
+            let rest = rest.take_while(|word| *word != 0);
+            rest.map(move |word| before + word.trailing_zeros() as usize)
+        })
+    }
 }
 
 /// The slot of a time at a level.
@@ -351,7 +397,11 @@ mod tests {
             if arrival % 3 > 0 {
                 taken = taken.max(newest.saturating_sub(bound).saturating_sub(1));
             }
-            prop_assert_eq!(take(&mut buffer, at(taken)), sorted.take_until(taken));
+            let next = buffer.look_into(at(taken), 5);
+            let next: Vec<u32> = next.into_iter().map(|(_, arrival)| arrival).collect();
+            let due = take(&mut buffer, at(taken));
+            prop_assert_eq!(&due, &sorted.take_until(taken));
+            prop_assert!(due.starts_with(&next), "{:?} {:?}", next, due);
             prop_assert_eq!(buffer.len(), sorted.0.len());
             let in_order: Vec<u32> = sorted.0.iter().map(|(_, arrival)| *arrival).collect();
             prop_assert_eq!(buffer.in_order(), in_order);
