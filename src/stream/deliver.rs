@@ -36,7 +36,8 @@ impl<E: Event> Engine<E> {
             }
             let Some(event) = self.buffer.take_until(to, lent) else { break };
             self.buffer_bytes = self.buffer_bytes.saturating_sub(bytes_of(&*event));
-            self.release(&event, ahead.next().as_ref(), sink);
+            let found = if looks { ahead.next() } else { None };
+            self.release(&event, found.as_ref(), sink);
         }
         self.catch_up(to, true, sink);
         self.forget(to);

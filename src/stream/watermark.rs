@@ -86,7 +86,7 @@ impl Progress {
                 return;
             }
         };
-        self.advance(source, time.plus_millis(-bound).plus_millis(-1));
+        self.advance(source, time.plus_millis(-bound - 1));
     }
 
     /// `source` says that no event at or before `to` will come, and that it is not idle.

@@ -24,6 +24,12 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
+    /// The index that the next value will get.
+    #[inline(always)]
+    pub(crate) fn next_index(&self) -> u32 {
+        if self.free == u32::MAX { self.span() } else { self.free }
+    }
+
     /// Stores `value` and gives its index. Inlined, so that it is made where it stays.
     #[inline(always)]
     pub(crate) fn insert(&mut self, value: T) -> u32 {
@@ -114,6 +120,7 @@ impl<T> Slab<T> {
     }
 
     /// All indices are below this.
+    #[inline]
     pub(crate) fn span(&self) -> u32 {
         u32::try_from(self.entries.len()).unwrap_or(u32::MAX)
     }
@@ -137,7 +144,7 @@ mod tests {
     fn freed_places_are_used_again() {
         let mut slab = Slab::default();
         let (a, b) = (slab.insert('a'), slab.insert('b'));
-        assert_eq!(slab.remove(a), 'a');
+        assert_eq!((slab.remove(a), slab.next_index()), ('a', a));
         let c = slab.insert('c');
         assert_eq!((c, *slab.get(b), *slab.get(c), slab.len()), (a, 'b', 'c', 2));
     }

@@ -85,8 +85,8 @@ impl<E> Reorder<E> {
     /// the same `lent`.
     #[inline]
     pub(crate) fn lend<'a>(&mut self, time: Timestamp, event: &'a E, lent: &mut Lent<'a, E>) {
-        let place = lent.events.insert((event, 0));
-        lent.events.get_mut(place).1 = self.wheel.add(time, place | LENT);
+        let place = self.wheel.add(time, lent.events.next_index() | LENT);
+        lent.events.insert((event, place));
     }
 
     /// The time of the oldest event.

@@ -207,16 +207,7 @@ impl Wheel {
         let level = ((time ^ self.base) | 1).ilog2() / BITS;
         let slot = slot_of(time, level as usize);
         self.occupied |= 1 << level;
-        let level = &mut self.levels[level as usize];
-        let (word, bit) = (&mut level.occupied[slot / 64], 1 << (slot % 64));
-        let (first, last) = &mut level.slots[slot];
-        if *word & bit == 0 {
-            *word |= bit;
-            *first = index;
-        } else {
-            self.nodes[*last as usize].next = index;
-        }
-        *last = index;
+        self.levels[level as usize].append(slot, index, &mut self.nodes);
     }
 
     /// The slot with the oldest. What is at a lower level is older.
@@ -258,6 +249,25 @@ impl Wheel {
     fn deal_out(&mut self, level: usize, slot: usize) {
         let (mut index, last) = self.levels[level].slots[slot];
         self.vacate(level, slot);
+        // What a slot of the second level holds differs in the lowest level alone.
+        let lowest = (level == 1).then(|| self.levels.first_mut()).flatten();
+        if let Some(lowest) = lowest {
+            self.occupied |= 1;
+            loop {
+                let node = &mut self.nodes[index as usize];
+                let next = std::mem::replace(&mut node.next, NONE);
+                let slot = slot_of(node.time, 0);
+                lowest.append(slot, index, &mut self.nodes);
+                #[cfg(test)]
+                {
+                    self.moves += 1;
+                }
+                if index == last {
+                    return;
+                }
+                index = next;
+            }
+        }
         loop {
             let node = &mut self.nodes[index as usize];
             let next = std::mem::replace(&mut node.next, NONE);
@@ -273,8 +283,9 @@ impl Wheel {
     #[inline]
     fn vacate(&mut self, level: usize, slot: usize) {
         let occupied = &mut self.levels[level].occupied;
-        occupied[slot / 64] &= !(1 << (slot % 64));
-        if occupied.iter().all(|word| *word == 0) {
+        let word = &mut occupied[slot / 64];
+        *word &= !(1 << (slot % 64));
+        if *word == 0 && occupied.iter().all(|word| *word == 0) {
             self.occupied &= !(1 << level);
         }
     }
@@ -292,6 +303,20 @@ impl Wheel {
 impl Level {
     fn new() -> Level {
         Level { occupied: [0; SLOTS / 64], slots: [(NONE, NONE); SLOTS] }
+    }
+
+    /// Puts a node at the end of a slot's queue.
+    #[inline(always)]
+    fn append(&mut self, slot: usize, index: u32, nodes: &mut [Node]) {
+        let (word, bit) = (&mut self.occupied[slot / 64], 1 << (slot % 64));
+        let (first, last) = &mut self.slots[slot];
+        if *word & bit == 0 {
+            *word |= bit;
+            *first = index;
+        } else {
+            nodes[*last as usize].next = index;
+        }
+        *last = index;
     }
 
     fn holds(&self, slot: usize) -> bool {
