@@ -18,6 +18,9 @@ use crate::time::Timestamp;
 /// Released events between two looks for what rules need not keep quiet any more.
 const FORGET_EVERY: u64 = 1024;
 
+/// Released events between two looks for timers of what is gone.
+const PRUNE_EVERY: u64 = 16;
+
 impl<E: Event> Engine<E> {
     /// Releases events and fires deadlines up to and including `to`, after which no event of that
     /// time can come.
@@ -115,8 +118,11 @@ impl<E: Event> Engine<E> {
     fn deliver<S: Sink<E> + ?Sized>(&mut self, event: &E, found: Option<&Foreseen>, sink: &mut S) {
         let seq = self.released;
         self.released += 1;
-        if seq.is_multiple_of(FORGET_EVERY) {
-            self.forget(event.time());
+        if seq.is_multiple_of(PRUNE_EVERY) {
+            self.prune();
+            if seq.is_multiple_of(FORGET_EVERY) {
+                self.forget(event.time());
+            }
         }
         if self.cold.is_some() {
             self.tend(event);
@@ -155,7 +161,6 @@ impl<E: Event> Engine<E> {
         } else {
             self.deliver_to_all(event, seq, sink);
         }
-        self.prune();
     }
 
     /// Gives an event to the only rule that sees it: its number, its group, and whether slots are left to

@@ -298,26 +298,30 @@ impl<E: Event> Matcher<E> {
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) -> usize {
         let time = event.time();
-        if self.strategy == Strategy::SingleWay {
+        let in_place = if self.strategy == Strategy::SingleWay {
             // Runs are in the order of their start, and nothing else has deadlines.
             if key.runs().first().is_some_and(|run| run.deadline <= time.as_millis()) {
                 self.advance(store, key, time, sink);
             }
-        } else if self.deadline(key).is_some_and(|deadline| deadline <= time) {
-            self.advance(store, key, time, sink);
-        }
-        // A key whose partial matches were carried over from another rule goes on with them.
-        if let Some(window) = self.window()
-            && key.runs().is_empty()
-        {
-            self.count(window, store, key, event, seq, sink);
-            return 0;
-        }
-        let mut step = Step::new(self, store, event, seq);
-        if self.strategy == Strategy::General {
-            step.run(key);
+            true
         } else {
+            if self.deadline(key).is_some_and(|deadline| deadline <= time) {
+                self.advance(store, key, time, sink);
+            }
+            match self.window() {
+                // A key whose partial matches were carried over from another rule goes on with them.
+                Some(window) if key.runs().is_empty() => {
+                    self.count(window, store, key, event, seq, sink);
+                    return 0;
+                }
+                window => window.is_some(),
+            }
+        };
+        let mut step = Step::new(self, store, event, seq);
+        if in_place {
             step.run_in_place(key);
+        } else {
+            step.run(key);
         }
         let overflow = step.overflow;
         if store.scratch.completed.is_empty() && !self.program.waits() {
