@@ -6,6 +6,7 @@ use std::time::Duration;
 use kleene::schema::TypeId;
 use kleene::stream::{Builder, Engine, Match, Output, Sink};
 use kleene::{Event, Record, RuleSet, Timestamp, Value};
+use kleene_test::steps::Dice;
 use proptest::prelude::*;
 
 const RULES: &str = r"
@@ -114,7 +115,7 @@ const APART: &str = r"
 fn keys_that_were_looked_up_ahead_can_go_and_come_back_before_their_turn() {
     // So many keys that batches look ahead.
     const OPEN: i64 = 40_000;
-    const LATE: i64 = 30;
+    const LATE: usize = 30;
     let event = |ty: usize, at: i64, k: i64| {
         let at = Timestamp::from_millis(at);
         let s = if ty == 4 && k == 7 { Value::Null } else { format!("s{}", k % 3).into() };
@@ -135,14 +136,14 @@ fn keys_that_were_looked_up_ahead_can_go_and_come_back_before_their_turn() {
     let rules = RuleSet::parse(APART).unwrap();
     let builder = || Engine::builder().rules(rules.clone());
     same_in_batches(|| builder().sorted().build().unwrap(), &events);
-    let mut late: Vec<(i64, Record)> = Vec::new();
+    let (mut late, mut dice) = (Vec::new(), Dice(1));
     for event in events {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        late.push((event.time().as_millis() + (random >> 33).cast_signed() % LATE, event));
+        let delay = i64::try_from(dice.below(LATE)).unwrap();
+        late.push((event.time().as_millis() + delay, event));
     }
     late.sort_by_key(|(arrival, _)| *arrival);
     let late: Vec<Record> = late.into_iter().map(|(_, event)| event).collect();
-    let bound = Duration::from_millis(LATE.unsigned_abs());
+    let bound = Duration::from_millis(LATE.try_into().unwrap());
     same_in_batches(|| builder().out_of_order(bound).build().unwrap(), &late);
 }
 

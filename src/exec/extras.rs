@@ -295,11 +295,7 @@ impl Extras {
     pub(super) fn set(&mut self, extra: &mut Extra, register: usize, value: ValueRef<'_>) {
         if self.in_runs {
             match Extra::of(value) {
-                Some(word) => {
-                    self.release(*extra);
-                    *extra = word;
-                    return;
-                }
+                Some(word) => return self.set_word(extra, word),
                 None if extra.row().is_none() => *extra = self.create_row(),
                 None => {}
             }

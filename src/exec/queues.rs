@@ -1,11 +1,9 @@
 //! What counting windows hold: for each key a queue of events.
 
-use prefetch_index::prefetch_index;
-
 use crate::event::{Event, bytes_of};
 use crate::exec::key::Queue;
 use crate::exec::store::NIL;
-use crate::util::prefetch;
+use crate::util::{prefetch, prefetch_at};
 
 /// How many events a chunk has room for.
 const CHUNK: u32 = 4;
@@ -197,11 +195,7 @@ impl<E> Queues<E> {
         let mut chunk = queue.last;
         loop {
             match step {
-                0 => {
-                    prefetch_index(&self.chunks, chunk as usize);
-                    // Where it ends.
-                    prefetch_index(&self.chunks, chunk as usize + 1);
-                }
+                0 => prefetch_at(&self.chunks, chunk),
                 1 => {
                     for place in &self.chunk(chunk).events {
                         prefetch(place);

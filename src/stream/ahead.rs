@@ -10,12 +10,13 @@
 use smallvec::SmallVec;
 
 use crate::event::Event;
-use crate::exec::FETCHES;
+use crate::exec::{FETCHES, KeyState};
 use crate::stream::engine::Engine;
 use crate::stream::failure::PushError;
 use crate::stream::partition::KeyRef;
 use crate::stream::reorder::Lent;
 use crate::stream::routes::Lone;
+use crate::stream::running::Running;
 use crate::stream::sink::Sink;
 use crate::stream::watermark::SourceId;
 use crate::time::Timestamp;
@@ -91,6 +92,7 @@ impl<E: Event> Engine<E> {
     #[inline(never)]
     pub(super) fn foresee(&self, to: Timestamp, lent: &Lent<'_, E>, ahead: &mut Ahead) {
         let few = self.buffer.look_into(to, TOGETHER, lent);
+        let few: SmallVec<[&E; TOGETHER]> = few.collect();
         ahead.next = 0;
         ahead.found.resize(few.len(), None);
         self.look_ahead(&few, &mut ahead.found);
@@ -136,16 +138,20 @@ impl<E: Event> Engine<E> {
                 if place.is_some()
                     && let Some(of_rule) = keys.held(slot, *rule)
                 {
-                    *held = Some((&rules[*rule as usize], &of_rule.state));
+                    *held = Some((&rules[*rule as usize], &of_rule.state, event.time()));
                 }
             }
         }
-        for step in 0..FETCHES {
-            for (event, held) in events.iter().zip(&held) {
-                if let Some((rule, state)) = held {
-                    rule.matcher.prefetch(&rule.store, state, event.time(), step);
-                }
-            }
+        fetch(&held);
+    }
+}
+
+/// Has fetched what rules will need of keys at these times.
+#[inline(always)]
+pub(super) fn fetch<E: Event>(held: &[Option<(&Running<E>, &KeyState, Timestamp)>; TOGETHER]) {
+    for step in 0..FETCHES {
+        for (rule, state, time) in held.iter().flatten() {
+            rule.matcher.prefetch(&rule.store, state, *time, step);
         }
     }
 }

@@ -31,15 +31,14 @@ impl<E: Event> Engine<E> {
         sink: &mut S,
     ) {
         self.watermark = to;
-        let mut ahead = Ahead::default();
-        let looks = lent.is_used() && self.has_many_keys();
+        let mut ahead = (lent.is_used() && self.has_many_keys()).then(Ahead::default);
         while self.books.failure.is_none() {
-            if looks && ahead.is_over() {
-                self.foresee(to, lent, &mut ahead);
+            if let Some(ahead) = ahead.as_mut().filter(|ahead| ahead.is_over()) {
+                self.foresee(to, lent, ahead);
             }
             let Some(event) = self.buffer.take_until(to, lent) else { break };
             self.buffer_bytes = self.buffer_bytes.saturating_sub(bytes_of(&*event));
-            let found = if looks { ahead.next() } else { None };
+            let found = ahead.as_mut().and_then(Ahead::next);
             self.release(&event, found.as_ref(), sink);
         }
         self.catch_up(to, true, sink);
@@ -153,7 +152,11 @@ impl<E: Event> Engine<E> {
                     self.deliver_alone(rule, &key, event, found, seq, sink);
                 }
             } else {
-                match KeyRef::read(event, fields, &groups.hasher) {
+                let key = match found {
+                    Some(found) => KeyRef::read_hashed(event, fields, found.hash),
+                    None => KeyRef::read(event, fields, &groups.hasher),
+                };
+                match key {
                     Some(key) => self.deliver_many_parts(rule, &key, event, found, seq, sink),
                     None => books.stats.keyless += 1,
                 }

@@ -152,7 +152,7 @@ impl<'a> KeyRef<'a> {
         if value.is_null() {
             return None;
         }
-        Some(KeyRef { values: Values::One(value), hash: hasher.one(value) })
+        Some(KeyRef::one(value, None, hasher))
     }
 
     /// The same where the hash is known.
@@ -182,8 +182,7 @@ impl<'a> KeyRef<'a> {
     /// A key that was read before.
     pub(crate) fn of(key: &'a [Value], hasher: &KeyHasher) -> KeyRef<'a> {
         if let [one] = key {
-            let value = one.as_ref();
-            return KeyRef { values: Values::One(value), hash: hasher.one(value) };
+            return KeyRef::one(one.as_ref(), None, hasher);
         }
         let values: SmallVec<_> = key.iter().map(Value::as_ref).collect();
         let hash = hasher.many(&values);

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 
 use crate::event::Event;
-use crate::exec::{FETCHES, KeyState, Matcher, Outcome, OutcomeKind, Store};
+use crate::exec::{KeyState, Matcher, Outcome, OutcomeKind, Store};
 use crate::hir::{Length, LimitPolicy};
 use crate::nfa::Program;
 use crate::ruleset::RuleSet;
 use crate::schema::{Schema, TypeId};
-use crate::stream::ahead::{MANY_KEYS, TOGETHER};
+use crate::stream::ahead::{self, MANY_KEYS, TOGETHER};
 use crate::stream::builder::BuildError;
 use crate::stream::failure::{Failure, LimitFailure, PushError};
 use crate::stream::groups::Visit;
@@ -445,15 +445,14 @@ impl<E: Event> Running<E> {
             keys.prefetch(*slot);
         }
         let mut held = [None; TOGETHER];
-        for (held, &noted) in held.iter_mut().zip(noted) {
-            let is_armed = keys.armed(noted, index, now).is_some();
-            *held = if is_armed { keys.held(noted.0, index) } else { None };
-        }
-        for step in 0..FETCHES {
-            for held in held.iter().flatten() {
-                self.matcher.prefetch(&self.store, &held.state, now, step);
+        for (wanted, &noted) in held.iter_mut().zip(noted) {
+            if keys.armed(noted, index, now).is_some()
+                && let Some(held) = keys.held(noted.0, index)
+            {
+                *wanted = Some((self, &held.state, now));
             }
         }
+        ahead::fetch(&held);
     }
 
     /// Throws away notes of keys that are gone. Says how many are left.

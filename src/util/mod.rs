@@ -7,6 +7,14 @@ pub(crate) mod slab;
 pub(crate) mod spread;
 pub(crate) mod wire;
 
+/// Has the processor fetch the value at `index`, or about all of it where it is large.
+#[inline(always)]
+pub(crate) fn prefetch_at<T>(values: &[T], index: u32) {
+    prefetch_index::prefetch_index(values, index as usize);
+    // Where it ends.
+    prefetch_index::prefetch_index(values, index as usize + 1);
+}
+
 /// Has the processor fetch the start of a value, without waiting for it.
 #[inline(always)]
 pub(crate) fn prefetch<T>(value: &T) {

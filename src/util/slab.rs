@@ -1,6 +1,6 @@
 //! A vector whose freed places are used again; indices stay valid until their entry is removed.
 
-use prefetch_index::prefetch_index;
+use crate::util::prefetch_at;
 
 #[derive(Clone, Debug)]
 enum Entry<T> {
@@ -87,12 +87,10 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Has the processor fetch the value at `index`, or about all of it where it is large.
+    /// Has the processor fetch the value at `index`.
     #[inline(always)]
     pub(crate) fn prefetch(&self, index: u32) {
-        prefetch_index(&self.entries, index as usize);
-        // Where it ends.
-        prefetch_index(&self.entries, index as usize + 1);
+        prefetch_at(&self.entries, index);
     }
 
     #[inline(always)]

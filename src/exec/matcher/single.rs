@@ -145,14 +145,13 @@ impl<'a, E: Event> Step<'a, E> {
     /// What a run holds beside its first event, where that is no row.
     #[inline(always)]
     fn first_extra(&mut self, note: Note) -> Option<Extra> {
-        let extra = match note {
-            Note::Nothing => self.store.extras.create(),
+        match note {
+            Note::Nothing => Some(self.store.extras.create()),
             Note::First(field) | Note::Last(field) => {
-                Some(self.word(field)).filter(|word| !word.is_nothing())?
+                Some(self.word(field)).filter(|word| !word.is_nothing())
             }
-            Note::Many => return None,
-        };
-        Some(extra)
+            Note::Many => None,
+        }
     }
 
     /// What the event is compared with in the tree of this root, if runs can be told from it alone.

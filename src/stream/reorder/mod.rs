@@ -7,8 +7,6 @@ mod wheel;
 
 use std::ops::Deref;
 
-use smallvec::SmallVec;
-
 use crate::stream::reorder::wheel::Wheel;
 use crate::time::Timestamp;
 use crate::util::slab::Slab;
@@ -115,13 +113,12 @@ impl<E> Reorder<E> {
         to: Timestamp,
         count: usize,
         lent: &'a Lent<'_, E>,
-    ) -> SmallVec<[&'a E; 16]> {
+    ) -> impl Iterator<Item = &'a E> {
         let places = self.wheel.look_into(to, count).into_iter().take(count);
-        let event = |(_, place)| match place & LENT {
+        places.map(|(_, place)| match place & LENT {
             0 => self.own.get(place),
             _ => lent.events.get(place & !LENT).0,
-        };
-        places.map(event).collect()
+        })
     }
 
     /// The events in the order in which they will be taken. Nothing is lent now.

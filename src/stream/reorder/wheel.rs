@@ -184,8 +184,7 @@ impl Wheel {
     pub(super) fn in_order(&self) -> Vec<u32> {
         let mut nodes: Vec<&Node> = Vec::with_capacity(self.len);
         for (index, level) in self.levels.iter().enumerate() {
-            let slots = (0..SLOTS).filter(|slot| level.holds(*slot));
-            nodes.extend(slots.flat_map(|slot| self.queue(index, slot)));
+            nodes.extend(level.slots().flat_map(|slot| self.queue(index, slot)));
         }
         // What has one time is in one queue, by arrival.
         nodes.sort_by_key(|node| node.time);
@@ -317,10 +316,6 @@ impl Level {
             nodes[*last as usize].next = index;
         }
         *last = index;
-    }
-
-    fn holds(&self, slot: usize) -> bool {
-        self.occupied[slot / 64] & 1 << (slot % 64) != 0
     }
 
     /// The slots that hold something, in order.
