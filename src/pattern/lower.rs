@@ -223,6 +223,10 @@ impl<E: Event> Lowering<'_, E> {
                     format!("`without {}`: {what}", item.name),
                 ));
             }
+            // Between other steps, alternatives are a step of their own and not one of a group.
+            DraftKind::Ways(ways, count) if item.name.is_empty() && quantifier.is_once() => {
+                self.ways(ways, count, place.depth + 1)?.kind
+            }
             kind @ (DraftKind::Group(_) | DraftKind::Ways(..)) => {
                 let alias = if item.name.is_empty() {
                     None

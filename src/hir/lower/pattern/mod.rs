@@ -310,7 +310,8 @@ impl<'a> Cx<'_, 'a> {
         }
     }
 
-    /// A group of one step is that step where this says the same.
+    /// A group of one step is that step where this says the same, and one of alternatives these:
+    /// between arrows they cannot be written without parentheses.
     fn plan_group(
         &mut self,
         take: &'a Take,
@@ -371,6 +372,12 @@ impl<'a> Cx<'_, 'a> {
                 self.rename(*stage, alias);
                 return Some(PlanKind::Group { plan, quant: outer, within, alias: None });
             }
+        }
+        if plan.without.is_none()
+            && let [PlanItem { kind: PlanKind::Ways { .. }, .. }] = plan.items.as_slice()
+            && let (None, None, None) = (outer.span, within, alias)
+        {
+            return plan.items.pop().map(|item| item.kind);
         }
         let alias = alias.map(|alias| {
             let site = Site { source: self.source, span: alias.span };
