@@ -442,6 +442,7 @@ impl<E: Event> Reference<E> {
                         if late || tree.is_live(&target) {
                             let waits = Partial { captures, position: target };
                             let over = self.pattern.lengths.is_empty()
+                                && !tree.is_pending(&waits.position)
                                 && self.deadline(tree, &waits).is_some_and(|end| end <= time);
                             if !over {
                                 outcome.partials.push(waits);

@@ -396,12 +396,13 @@ impl<'a, E: Event> Step<'a, E> {
         }
         run.deadline = self.times(&run).deadline();
         if run.deadline <= self.time {
-            if self.program.lengths.is_empty() {
+            let waits_for_time = state.accepts_at_deadline && !state.settles;
+            if self.program.lengths.is_empty() && !waits_for_time {
                 // Another way of several has waited too long for what it waits for there.
                 self.give_up(&run);
                 return;
             }
-            // An event says that it is over already.
+            // An event says that it is over already, or a `not` holds for no time at all.
             run.deadline = self.time;
         }
         next.push(run);
