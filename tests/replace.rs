@@ -406,6 +406,17 @@ fn large_rules_are_compared_in_no_time() {
 }
 
 #[test]
+fn what_is_only_told_otherwise_keeps_all_however_large_its_loops_are() {
+    let body = format!(
+        "match a -> ({}){{1..}} -> b  limit 1 partials drop newest",
+        vec!["a"; 300].join(" -> ")
+    );
+    let new = format!("{body}  emit {{ told: 1 }}");
+    let (change, _) = replaced(&body, &"a1 ".repeat(350), &new);
+    assert_eq!((&change.verdict, change.dropped), (&Verdict::Kept, 0), "{change}");
+}
+
+#[test]
 fn event_types_may_change() {
     let old = RuleSet::parse(
         "event a { at: time, k: int }

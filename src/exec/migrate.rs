@@ -49,12 +49,23 @@ impl Migration {
         let contents = (Content::new(old.0), Content::new(new.0));
         let from = Side { program: old.1, content: &contents.0 };
         let to = Side { program: new.1, content: &contents.1 };
-        let states = past::correspondence(from, to);
+        let same_body = contents.0.steps == contents.1.steps
+            && contents.0.conditions == contents.1.conditions
+            && contents.0.lengths == contents.1.lengths
+            && contents.0.body == contents.1.body;
+        let mut states = past::correspondence(from, to);
         let waits = past::can_wait(old.1);
-        let (mut kept, mut lost) = (false, false);
-        for (_, target) in waits.iter().zip(&states).filter(|(waits, _)| **waits) {
-            kept |= target.is_some();
-            lost |= target.is_none();
+        let extent = |states: &[Option<StateId>]| {
+            let targets = || waits.iter().zip(states).filter(|(waits, _)| **waits);
+            match (targets().all(|(_, to)| to.is_some()), targets().any(|(_, to)| to.is_some())) {
+                (true, _) => Extent::All,
+                (false, true) => Extent::Part,
+                (false, false) => Extent::Nothing,
+            }
+        };
+        if same_body && extent(&states) != Extent::All && old.1.layout() == new.1.layout() {
+            // Nothing was edited that the automaton knows of, however large its loops are.
+            states = (0..states.len()).map(|state| Some(StateId::new(state))).collect();
         }
         let position = |wanted: &String| contents.1.steps.iter().position(|step| step == wanted);
         let steps = contents.0.steps.iter().map(|step| position(step).map(StageId::new));
@@ -77,15 +88,8 @@ impl Migration {
             clocks: clocks.collect(),
             registers: registers.map(|one| held.iter().position(|held| *held == one)).collect(),
             groups: groups.collect(),
-            same_body: contents.0.steps == contents.1.steps
-                && contents.0.conditions == contents.1.conditions
-                && contents.0.lengths == contents.1.lengths
-                && contents.0.body == contents.1.body,
-            extent: match (kept, lost) {
-                (_, false) => Extent::All,
-                (true, true) => Extent::Part,
-                (false, true) => Extent::Nothing,
-            },
+            same_body,
+            extent: extent(&states),
             states,
         }
     }
