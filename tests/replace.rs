@@ -417,6 +417,22 @@ fn what_is_only_told_otherwise_keeps_all_however_large_its_loops_are() {
 }
 
 #[test]
+fn what_was_over_stays_over() {
+    // Where nothing is told at a deadline, it goes a little later.
+    let new =
+        ["within 20s", "within 20s  on timeout emit { n: a.n }", "", "within 8s  emit { n: a.n }"];
+    for clauses in new {
+        let (mut engine, mut told) = seen(&rule("match a -> b  within 8s"), "a1");
+        engine.advance(Timestamp::from_millis(8500), &mut told);
+        assert_eq!(engine.stats().partials, 1);
+        engine.replace_rules(&rule(&format!("match a -> b  {clauses}"))).expect("it can be run");
+        push(&mut engine, 10, "b2", &mut told);
+        engine.finish(&mut told);
+        assert_eq!(shown(&told), [""; 0], "{clauses}");
+    }
+}
+
+#[test]
 fn event_types_may_change() {
     let old = RuleSet::parse(
         "event a { at: time, k: int }

@@ -29,6 +29,8 @@ pub(crate) struct Migration {
     groups: Vec<Option<u32>>,
     /// Whether both patterns want the same to happen, so that what is complete is so in both.
     same_body: bool,
+    /// Whether what runs out of time in the old one goes without a word, and some time later perhaps.
+    is_silent: bool,
     extent: Extent,
 }
 
@@ -89,6 +91,7 @@ impl Migration {
             registers: registers.map(|one| held.iter().position(|held| *held == one)).collect(),
             groups: groups.collect(),
             same_body,
+            is_silent: !old.1.tells_at_deadlines(),
             extent: extent(&states),
             states,
         }
@@ -110,6 +113,10 @@ impl Migration {
         now: Timestamp,
     ) -> Option<Run> {
         let state = self.states[run.state.index()]?;
+        let is_over = self.is_silent && run.deadline <= now.as_millis();
+        if is_over && program.tells_at_deadlines() {
+            return None;
+        }
         if self.steps.contains(&None)
             && chains.back(run.head).any(|(_, node)| self.steps[node.stage.index()].is_none())
         {
@@ -138,6 +145,10 @@ impl Migration {
         // Of its own events one can say that it is over already; that is still to be told.
         let was_over = run.deadline <= run.last;
         let mut run = Run { state, extra, ..*run };
+        if is_over {
+            run.deadline = now.as_millis();
+            return Some(run);
+        }
         run.deadline = Times { program, chains, extras, run: &run }.deadline();
         // With a bound that is shorter now it may never have come so far.
         if run.deadline <= run.last && !was_over {
