@@ -397,10 +397,12 @@ fn most_events(
                 let inner = most_events(body, words, times, loops);
                 add(inner.filter(|_| max.is_some()));
             }
-            ItemKind::Ways { ways, .. } => {
-                for way in ways {
-                    add(most_events(way, words, times, loops));
-                }
+            ItemKind::Ways { ways, count } => {
+                // As many of them begin as have to happen.
+                let ways = ways.iter().map(|way| most_events(way, words, times, loops));
+                let mut ways: Vec<Option<usize>> = ways.collect();
+                ways.sort_unstable_by_key(|most| std::cmp::Reverse(most.unwrap_or(usize::MAX)));
+                ways.into_iter().take(*count).for_each(&mut add);
             }
         }
     }

@@ -289,14 +289,13 @@ impl<'a> Words<'a> {
                     && matches!(body.items[0].kind, ItemKind::Ways { .. })
                     && within.is_none()
                     && body.without.is_none();
-                if is_bracketed && quantifier.is_once() && alias.is_none() {
-                    return inner;
-                }
-                let mut out = format!("({inner}");
-                if let Some(within) = within {
-                    let _ = write!(out, " within {}", self.length(*within));
-                }
-                let _ = write!(out, "){}{}", quantity(quantifier), self.until(quantifier));
+                let within = within.map(|within| format!(" within {}", self.length(within)));
+                let mut out = if is_bracketed {
+                    inner
+                } else {
+                    format!("({inner}{})", within.unwrap_or_default())
+                };
+                let _ = write!(out, "{}{}", quantity(quantifier), self.until(quantifier));
                 if let Some(alias) = alias {
                     let _ = write!(out, " as {}", self.stage(*alias));
                 }

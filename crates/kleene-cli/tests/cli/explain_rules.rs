@@ -203,6 +203,28 @@ fn every_ready_made_rule_is_explained_in_every_form() {
 }
 
 #[test]
+fn alternatives_are_in_brackets_once_and_one_of_them_is_kept() {
+    let dir = Dir::new(&[(
+        "r.cep",
+        b"event a { at: time }\nevent b { at: time }\n\
+          rule named { match (a or b) as one -> a within 1h }\n\
+          rule twice { match a -> (a or b{3}){2} within 1h }\n\
+          rule all { match (a and b){2} within 1h }\n\
+          rule bound { match (a or b within 5s){2} within 1h }\n",
+    )]);
+    for (rule, body, kept) in [
+        ("named", "(a or b) as one -> a", 2),
+        ("twice", "a -> (a or b{3}){2}", 7),
+        ("all", "(a and b){2}", 4),
+        ("bound", "((a or b) within 5s){2}", 2),
+    ] {
+        let text = dir.run(&format!("explain r.cep --rule {rule}")).stdout;
+        assert!(text.contains(&format!("Match      {body}\n")), "{text}");
+        assert!(text.contains(&format!("at most {kept} events\n")), "{text}");
+    }
+}
+
+#[test]
 fn what_cannot_be_explained_is_told() {
     let dir = Dir::new(&[
         ("r.cep", b"event a { at: time }\nrule one { match a }\nrule two { match a }\n"),
