@@ -58,11 +58,12 @@ impl Migration {
         let mut states = past::correspondence(from, to);
         let waits = past::can_wait(old.1);
         let extent = |states: &[Option<StateId>]| {
-            let targets = || waits.iter().zip(states).filter(|(waits, _)| **waits);
-            match (targets().all(|(_, to)| to.is_some()), targets().any(|(_, to)| to.is_some())) {
-                (true, _) => Extent::All,
-                (false, true) => Extent::Part,
-                (false, false) => Extent::Nothing,
+            let waiting = || waits.iter().zip(states).filter(|(waits, _)| **waits);
+            let kept = waiting().filter(|(_, target)| target.is_some()).count();
+            match kept {
+                _ if kept == waiting().count() => Extent::All,
+                0 => Extent::Nothing,
+                _ => Extent::Part,
             }
         };
         if same_body && extent(&states) != Extent::All && old.1.layout() == new.1.layout() {
@@ -113,8 +114,9 @@ impl Migration {
         now: Timestamp,
     ) -> Option<Run> {
         let state = self.states[run.state.index()]?;
-        let is_over = self.is_silent && run.deadline <= now.as_millis();
-        if is_over && program.tells_at_deadlines() {
+        // Nobody has noticed yet that its time is over, and nobody is to be told.
+        let has_lapsed = self.is_silent && run.deadline <= now.as_millis();
+        if has_lapsed && program.tells_at_deadlines() {
             return None;
         }
         if self.steps.contains(&None)
@@ -145,7 +147,7 @@ impl Migration {
         // Of its own events one can say that it is over already; that is still to be told.
         let was_over = run.deadline <= run.last;
         let mut run = Run { state, extra, ..*run };
-        if is_over {
+        if has_lapsed {
             run.deadline = now.as_millis();
             return Some(run);
         }
