@@ -433,6 +433,18 @@ fn what_was_over_stays_over() {
 }
 
 #[test]
+fn a_lower_limit_holds_at_once() {
+    for (policy, left) in [("drop newest", "match a1 b9 @9"), ("drop oldest", "match a3 b9 @9")] {
+        let new = format!("match a -> b  skip none  limit 1 partials {policy}");
+        let (change, mut engine) = replaced("match a -> b  skip none", "a1 a2 a3", &new);
+        assert_eq!((change.kept, change.dropped), (1, 2), "{change}");
+        let mut told = Vec::new();
+        push(&mut engine, 9, "b9", &mut told);
+        assert_eq!(shown(&told), [left]);
+    }
+}
+
+#[test]
 fn event_types_may_change() {
     let old = RuleSet::parse(
         "event a { at: time, k: int }

@@ -206,7 +206,7 @@ impl<E: Event> Matcher<E> {
         let counted = counted.iter().filter(|run| goes_on((&chains, &store.extras), run)).count();
         let carried = key.runs().iter().filter(|run| goes_on(held, run));
         let complete = if migration.same_body { key.completed().len() } else { 0 };
-        carried.count() + counted + complete
+        (carried.count() + counted).min(self.limits().partial_matches_per_key) + complete
     }
 
     /// Takes over what another matcher holds: its store and all the keys in it. What can't go on is
@@ -231,6 +231,10 @@ impl<E: Event> Matcher<E> {
                 }
                 carried.is_some()
             });
+            for run in self.take_excess(key) {
+                chains.release(run.head);
+                new.extras.release(run.extra);
+            }
             // What must not have come before a match starts was judged as it was then.
             if self.program().silence.is_none() {
                 key.set_broken(None);

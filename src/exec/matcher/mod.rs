@@ -233,6 +233,20 @@ impl<E: Event> Matcher<E> {
         self.limits
     }
 
+    /// Takes out the runs that give way to the limit. Runs are in the order of their start.
+    pub(in crate::exec) fn take_excess<'k>(
+        &self,
+        key: &'k mut KeyState,
+    ) -> impl Iterator<Item = Run> + use<'k, E> {
+        let runs = key.runs_mut();
+        let excess = runs.len().saturating_sub(self.limits.partial_matches_per_key);
+        let first = match self.limits.policy {
+            LimitPolicy::DropOldest => 0,
+            LimitPolicy::DropNewest | LimitPolicy::Fail => runs.len() - excess,
+        };
+        runs.drain(first..first + excess)
+    }
+
     /// The compiled pattern.
     pub fn program(&self) -> &Program {
         &self.program

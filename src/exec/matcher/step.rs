@@ -8,7 +8,7 @@ use crate::exec::extras::{Extra, Extras, UNSET};
 use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::store::{NIL, Starts};
 use crate::exec::times::Times;
-use crate::hir::{Length, LimitPolicy, StageId};
+use crate::hir::{Length, StageId};
 use crate::nfa::{Action, ClockOp, Column, Decision, Edge, Program, Silence, StateId};
 use crate::schema::FieldId;
 
@@ -106,7 +106,7 @@ impl<'a, E: Event> Step<'a, E> {
     pub(super) fn end(&mut self, key: &mut KeyState) {
         let limit = self.matcher.limits.partial_matches_per_key;
         if key.runs().len() > limit {
-            self.cut(key, limit);
+            self.cut(key);
         }
         let count = self.store.scratch.completed.len();
         if count > 0 && (count + key.completed().len() > 1 || self.program.waits()) {
@@ -163,16 +163,11 @@ impl<'a, E: Event> Step<'a, E> {
         }
     }
 
-    /// Drops what is beyond the limit. Runs are in the order of their start.
+    /// Drops what is beyond the limit.
     #[cold]
-    fn cut(&mut self, key: &mut KeyState, limit: usize) {
-        let excess = key.runs().len() - limit;
-        let first = match self.matcher.limits.policy {
-            LimitPolicy::DropOldest => 0,
-            LimitPolicy::DropNewest | LimitPolicy::Fail => limit,
-        };
-        self.overflow += excess;
-        for run in key.runs_mut().drain(first..first + excess) {
+    fn cut(&mut self, key: &mut KeyState) {
+        for run in self.matcher.take_excess(key) {
+            self.overflow += 1;
             self.store.chains.release(run.head);
             self.store.extras.release(run.extra);
         }
