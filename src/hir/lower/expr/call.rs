@@ -9,7 +9,7 @@ use crate::hir::expr::{Aggregate, AggregateOp, Pick};
 use crate::hir::functions::net::parse_network;
 use crate::hir::functions::{self, Callee, Zone};
 use crate::hir::lower::rule::Cx;
-use crate::hir::lower::unknown;
+use crate::hir::lower::{names, unknown};
 use crate::hir::{Expr, StageId};
 use crate::syntax::ast;
 use crate::syntax::ast::{Name, Path, Spanned};
@@ -278,10 +278,13 @@ impl<'a> Cx<'_, 'a> {
             owners.sort_by_key(|step| !step.many);
             if let Some(owner) = owners.first() {
                 help = format!("write `{spelled}({}.{field})`", owner.name);
-            } else if let steps = self.steps.iter().filter(|step| !step.negated)
-                && let Some(near) = nearest(field, steps.map(|step| &*step.name))
-            {
-                help = format!("did you mean `{spelled}({near})`?");
+            } else {
+                let steps = || self.steps.iter().filter(|step| !step.negated);
+                if let Some(near) = nearest(field, steps().map(|step| &*step.name)) {
+                    help = format!("did you mean `{spelled}({near})`?");
+                } else if let Some(these) = names::these("step", steps().map(|step| &*step.name)) {
+                    help = format!("{help}; {these}");
+                }
             }
         }
         if matches!(op, AggregateOp::Min | AggregateOp::Max) {
