@@ -289,10 +289,10 @@ impl<'a> Words<'a> {
                     && matches!(body.items[0].kind, ItemKind::Ways { .. })
                     && within.is_none()
                     && body.without.is_none();
-                let within = within.map(|within| format!(" within {}", self.length(within)));
                 let mut out = if is_bracketed {
                     inner
                 } else {
+                    let within = within.map(|within| format!(" within {}", self.length(within)));
                     format!("({inner}{})", within.unwrap_or_default())
                 };
                 let _ = write!(out, "{}{}", quantity(quantifier), self.until(quantifier));
