@@ -174,8 +174,10 @@ impl<E> Chains<E> {
         self.here += 1;
         self.bytes += bytes_of(event);
         let depth = self.depth_behind(previous);
-        let event = Kept::Here(event.clone(), seq);
-        self.nodes.insert(Node { event, previous, stage, starts: 0, depth, refs: 1 })
+        self.nodes.insert_with(|| {
+            let event = Kept::Here(event.clone(), seq);
+            Node { event, previous, stage, starts: 0, depth, refs: 1 }
+        })
     }
 
     fn add(&mut self, event: Kept<E>, previous: u32, stage: StageId, starts: Starts) -> u32 {

@@ -90,11 +90,24 @@ impl Timers {
         self.len
     }
 
+    /// Inlined, so that most timers are written where they stay.
+    #[inline(always)]
     pub(crate) fn add(&mut self, timer: Timer) {
         self.len += 1;
         self.keys += usize::from(!timer.is_of_sweep());
         self.next = self.next.min(timer.at);
-        for (index, lane) in self.lanes.iter_mut().enumerate() {
+        let [first, ..] = &mut self.lanes;
+        if first.back().is_none_or(|last| last.at <= timer.at) {
+            first.push_back(timer);
+            self.used = self.used.max(1);
+        } else {
+            self.add_behind(timer);
+        }
+    }
+
+    #[inline(never)]
+    fn add_behind(&mut self, timer: Timer) {
+        for (index, lane) in self.lanes.iter_mut().enumerate().skip(1) {
             if lane.back().is_none_or(|last| last.at <= timer.at) {
                 lane.push_back(timer);
                 self.used = self.used.max(index + 1);

@@ -30,22 +30,26 @@ impl<T> Slab<T> {
         if self.free == u32::MAX { self.span() } else { self.free }
     }
 
-    /// Stores `value` and gives its index. Inlined, so that it is made where it stays.
+    /// Stores `value` and gives its index.
     #[inline(always)]
     pub(crate) fn insert(&mut self, value: T) -> u32 {
+        self.insert_with(|| value)
+    }
+
+    /// Stores what `make` makes, and gives its index. It is made last, so that it need not be put
+    /// anywhere in between: to move what was written a moment ago is to wait for it.
+    #[inline(always)]
+    pub(crate) fn insert_with(&mut self, make: impl FnOnce() -> T) -> u32 {
         self.len += 1;
         let index = self.free;
-        match self.entries.get_mut(index as usize) {
-            Some(entry) => {
-                match *entry {
-                    Entry::Free(next) => self.free = next,
-                    Entry::Full(_) => unreachable!("the free list only links free places"),
-                }
-                *entry = Entry::Full(value);
-                index
-            }
-            None => self.push(value),
+        let Some(entry) = self.entries.get_mut(index as usize) else { return self.push(make()) };
+        match *entry {
+            Entry::Free(next) => self.free = next,
+            Entry::Full(_) => unreachable!("the free list only links free places"),
         }
+        // A free place has nothing to drop.
+        std::mem::forget(std::mem::replace(entry, Entry::Full(make())));
+        index
     }
 
     /// Stores `value` behind all others.
