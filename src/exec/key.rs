@@ -105,20 +105,34 @@ impl KeyState {
     }
 
     /// Adds a run behind all others. What is in a window must have been taken out before.
-    #[inline]
+    ///
+    /// Inlined, so that the run is written where it stays: to move what was written a moment ago is to
+    /// wait for it.
+    #[inline(always)]
     pub(super) fn add_run(&mut self, run: Run, spares: &mut Spares) {
+        let has_room =
+            matches!(&self.open, Open::Runs { runs, .. } if runs.len() < runs.capacity());
+        if !has_room {
+            self.make_room(spares);
+        }
+        if let Open::Runs { runs, .. } = &mut self.open {
+            runs.push(run);
+        }
+    }
+
+    #[inline(never)]
+    fn make_room(&mut self, spares: &mut Spares) {
         match &mut self.open {
             Open::Runs { gone, runs } => {
-                if runs.len() == runs.capacity() {
-                    if *gone as usize > runs.len() / 8 {
-                        let count = *gone as usize;
-                        move_up(gone, runs, count);
-                    }
-                    spares.make_room(runs, 1);
+                if *gone as usize > runs.len() / 8 {
+                    let count = *gone as usize;
+                    move_up(gone, runs, count);
                 }
-                runs.push(run);
+                spares.make_room(runs, 1);
             }
-            Open::Window(_) => self.runs_mut().push(run),
+            Open::Window(_) => {
+                self.runs_mut();
+            }
         }
     }
 
@@ -238,6 +252,13 @@ impl Default for Queue {
 }
 
 impl Queue {
+    /// The chunks at its ends, which can be one.
+    #[inline(always)]
+    pub(super) fn ends(&self) -> impl Iterator<Item = u32> + use<> {
+        let first = Some(self.first).filter(|chunk| *chunk != self.last);
+        first.into_iter().chain(Some(self.last).filter(|chunk| *chunk != NIL))
+    }
+
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.len == 0

@@ -40,51 +40,50 @@ impl<E> Default for Queues<E> {
 impl<E> Queues<E> {
     /// Adds an event at the end. The queue's deadline is the caller's business, here and below.
     #[inline]
-    pub(super) fn append(&mut self, queue: &mut Queue, event: E, seq: u64)
+    pub(super) fn append(&mut self, queue: &mut Queue, event: &E, seq: u64)
     where
         E: Event,
     {
-        self.bytes += bytes_of(&event);
+        self.bytes += bytes_of(event);
+        self.len += 1;
+        let mut place = 0;
         if queue.len == 0 {
-            queue.first = self.add_chunk(event, seq);
+            queue.first = self.add_chunk();
             (queue.last, queue.skipped) = (queue.first, 0);
         } else {
-            let place = ((queue.skipped + queue.len) % CHUNK) as usize;
+            place = ((queue.skipped + queue.len) % CHUNK) as usize;
             let is_full = if queue.first == queue.last { queue.len == CHUNK } else { place == 0 };
             if is_full {
                 if queue.first == queue.last {
                     self.chunk_mut(queue.first).events.rotate_left(queue.skipped as usize);
                     queue.skipped = 0;
                 }
-                let chunk = self.add_chunk(event, seq);
+                let chunk = self.add_chunk();
                 self.chunk_mut(queue.last).next = chunk;
                 queue.last = chunk;
-            } else {
-                self.chunk_mut(queue.last).events[place] = Some((event, seq));
+                place = 0;
             }
         }
         queue.len += 1;
-        self.len += 1;
+        let place = &mut self.chunk_mut(queue.last).events[place];
+        // A free place has nothing to drop; the copy is made where it stays.
+        std::mem::forget(std::mem::replace(place, Some((event.clone(), seq))));
     }
 
+    /// An empty chunk, the last of a queue.
     #[inline(always)]
-    fn add_chunk(&mut self, event: E, seq: u64) -> u32 {
+    fn add_chunk(&mut self) -> u32 {
         let index = self.free;
-        let Some(chunk) = self.chunks.get_mut(index as usize) else {
-            return self.push_chunk(event, seq);
-        };
+        let Some(chunk) = self.chunks.get_mut(index as usize) else { return self.push_chunk() };
         self.free = chunk.next;
-        chunk.events[0] = Some((event, seq));
         chunk.next = NIL;
         index
     }
 
     #[inline(never)]
-    fn push_chunk(&mut self, event: E, seq: u64) -> u32 {
+    fn push_chunk(&mut self) -> u32 {
         let index = u32::try_from(self.chunks.len()).ok().filter(|index| *index < NIL);
-        let mut events = [const { None }; CHUNK as usize];
-        events[0] = Some((event, seq));
-        self.chunks.push(Chunk { events, next: NIL });
+        self.chunks.push(Chunk { events: [const { None }; CHUNK as usize], next: NIL });
         index.expect("fewer than 2^32 chunks")
     }
 
@@ -182,37 +181,38 @@ impl<E> Queues<E> {
         })
     }
 
-    /// Has the ends of a queue fetched, and of the events there what those own that will go, one after
-    /// the other.
+    /// Has the place fetched where the next event is added.
     #[inline(always)]
-    pub(super) fn prefetch(&self, queue: &Queue, goes: impl Fn(&E) -> bool, step: usize)
+    pub(super) fn prefetch_free(&self, queue: &Queue) {
+        if let Some(chunk) = self.chunks.get(queue.last as usize) {
+            let place = (queue.skipped + queue.len) % CHUNK;
+            prefetch_at(&chunk.events, place);
+        }
+    }
+
+    /// Has the ends of a queue fetched.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, queue: &Queue) {
+        for chunk in queue.ends() {
+            for place in &self.chunk(chunk).events {
+                prefetch(place);
+            }
+            prefetch(&self.chunk(chunk).next);
+        }
+    }
+
+    /// Has fetched what those events own that will go, at the ends of a queue.
+    #[inline(always)]
+    pub(super) fn prefetch_events(&self, queue: &Queue, goes: impl Fn(&E) -> bool)
     where
         E: Event,
     {
-        if queue.is_empty() {
-            return;
-        }
-        let mut chunk = queue.last;
-        loop {
-            match step {
-                0 => prefetch_at(&self.chunks, chunk),
-                1 => {
-                    for place in &self.chunk(chunk).events {
-                        prefetch(place);
-                    }
-                }
-                _ => {
-                    for (event, _) in self.chunk(chunk).events.iter().flatten() {
-                        if goes(event) {
-                            event.prefetch();
-                        }
-                    }
+        for chunk in queue.ends() {
+            for (event, _) in self.chunk(chunk).events.iter().flatten() {
+                if goes(event) {
+                    event.prefetch();
                 }
             }
-            if chunk == queue.first {
-                return;
-            }
-            chunk = queue.first;
         }
     }
 
@@ -271,7 +271,7 @@ mod tests {
                 _ => {
                     let text = Value::String("x".repeat(expected.len() % 9).into());
                     let event = Record::new(TypeId::new(0), Timestamp::from_millis(0), [text]);
-                    queues.append(queue, event, seq);
+                    queues.append(queue, &event, seq);
                     expected.push_back(seq);
                 }
             }

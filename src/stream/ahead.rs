@@ -12,13 +12,9 @@ use smallvec::SmallVec;
 use crate::event::Event;
 use crate::exec::{FETCHES, KeyState};
 use crate::stream::engine::Engine;
-use crate::stream::failure::PushError;
-use crate::stream::partition::KeyRef;
 use crate::stream::reorder::Lent;
-use crate::stream::routes::Lone;
+use crate::stream::routes::{Lone, Route};
 use crate::stream::running::Running;
-use crate::stream::sink::Sink;
-use crate::stream::watermark::SourceId;
 use crate::time::Timestamp;
 
 /// How many events are looked at together.
@@ -27,26 +23,17 @@ pub(super) const TOGETHER: usize = 16;
 /// From so many keys on what is held of them is more than caches have room for.
 pub(super) const MANY_KEYS: u64 = 1 << 15;
 
-/// What was found for an event before its turn.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Foreseen {
-    /// Of its key.
-    pub(super) hash: u32,
-    /// Where its key was, with the slot's generation.
-    pub(super) slot: Option<(u32, u32)>,
-}
-
-/// What was found for the next events of the buffer.
+/// The slots that were found for the next events of the buffer.
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
-    found: SmallVec<[Option<Foreseen>; TOGETHER]>,
+    found: SmallVec<[Option<u32>; TOGETHER]>,
     next: usize,
 }
 
 impl Ahead {
-    /// What was found for the event whose turn it is.
+    /// The slot that was found for the event whose turn it is.
     #[inline]
-    pub(super) fn next(&mut self) -> Option<Foreseen> {
+    pub(super) fn next(&mut self) -> Option<u32> {
         let found = self.found.get(self.next).copied().flatten();
         self.next += 1;
         found
@@ -60,34 +47,6 @@ impl Ahead {
 }
 
 impl<E: Event> Engine<E> {
-    /// Takes events as [`push_from`](Engine::push_from) does one after the other.
-    pub(super) fn push_sorted<'a, S: Sink<E> + ?Sized>(
-        &mut self,
-        source: SourceId,
-        mut events: impl Iterator<Item = &'a E>,
-        sink: &mut S,
-    ) -> Result<(), PushError>
-    where
-        E: 'a,
-    {
-        let lent = &mut Lent::nothing();
-        while !self.has_many_keys() {
-            let Some(event) = events.next() else { return Ok(()) };
-            self.take(source, event, None, lent, sink)?;
-        }
-        let mut found = [None; TOGETHER];
-        loop {
-            let few: SmallVec<[&E; TOGETHER]> = events.by_ref().take(TOGETHER).collect();
-            if few.is_empty() {
-                return Ok(());
-            }
-            self.look_ahead(&few, &mut found);
-            for (event, found) in few.into_iter().zip(&found) {
-                self.take(source, event, found.as_ref(), lent, sink)?;
-            }
-        }
-    }
-
     /// Looks at the next events of the buffer. Of some it may be seen only later that they are next.
     #[inline(never)]
     pub(super) fn foresee(&self, to: Timestamp, lent: &Lent<'_, E>, ahead: &mut Ahead) {
@@ -105,52 +64,47 @@ impl<E: Event> Engine<E> {
         self.books.stats.keys >= MANY_KEYS && !self.routes.can_fail
     }
 
-    /// Finds the keys of events, and has fetched what will be needed of them. Each step is a loop of its
-    /// own: what one asks for comes while it asks for the others'.
-    fn look_ahead(&self, events: &[&E], found: &mut [Option<Foreseen>]) {
+    /// Finds the slots of events' keys, and has fetched what will be needed of them. Each step is a loop
+    /// of its own: what one asks for comes while it asks for the others'. Whether a slot is the key's is
+    /// looked at when it is the event's turn; until then the key can go, or come.
+    pub(super) fn look_ahead(&self, events: &[&E], found: &mut [Option<u32>]) {
         let Engine { rules, groups, routes, .. } = self;
-        let lone = |event: &E| routes.types.get(event.type_id().index())?.lone.as_ref();
-        for (event, found) in events.iter().zip(&mut *found) {
-            *found = lone(event).and_then(|Lone { fields, .. }| {
-                let hash = KeyRef::read(*event, fields, &groups.hasher)?.hash();
-                Some(Foreseen { hash, slot: None })
-            });
-        }
-        for (event, found) in events.iter().zip(&mut *found) {
-            if let Some(Foreseen { hash, slot: place }) = found
-                && let Some(Lone { group, .. }) = lone(event)
-                && let keys = groups.keys(*group)
-                && let Some(slot) = keys.find_hash(*hash)
+        let mut sought: SmallVec<[(usize, &Lone, u32); TOGETHER]> = SmallVec::new();
+        found.fill(None);
+        for (place, &event) in events.iter().enumerate() {
+            if let Some(Route { lone: Some(lone), .. }) = routes.types.get(event.type_id().index())
+                && let Some(hash) = groups.hasher.of(event, &lone.fields)
             {
-                keys.prefetch(slot);
-                *place = Some((slot, 0));
+                sought.push((place, lone, hash));
             }
         }
-        let mut held = [None; TOGETHER];
-        for ((event, found), held) in events.iter().zip(&mut *found).zip(&mut held) {
-            if let Some(Foreseen { hash, slot: place }) = found
-                && let Some((slot, _)) = *place
-                && let Some(Lone { rule, group, fields, .. }) = lone(event)
+        for &(place, Lone { group, .. }, hash) in &sought {
+            let keys = groups.keys(*group);
+            if let Some(slot) = keys.find_hash(hash) {
+                keys.prefetch(slot);
+                found[place] = Some(slot);
+            }
+        }
+        let mut held = SmallVec::new();
+        for &(place, Lone { rule, group, .. }, _) in &sought {
+            if let Some(slot) = found[place]
+                && let Some(of_rule) = groups.keys(*group).held(slot, *rule)
             {
-                let key = KeyRef::read_hashed(*event, fields, *hash);
-                let keys = groups.keys(*group);
-                *place = key.and_then(|key| keys.generation_of(slot, &key).map(|it| (slot, it)));
-                if place.is_some()
-                    && let Some(of_rule) = keys.held(slot, *rule)
-                {
-                    *held = Some((&rules[*rule as usize], &of_rule.state, event.time()));
-                }
+                held.push((&rules[*rule as usize], &of_rule.state, events[place].time()));
             }
         }
         fetch(&held);
     }
 }
 
-/// Has fetched what rules will need of keys at these times.
+/// What rules hold, each to be looked at when time has come to a moment.
+pub(super) type Wanted<'a, E> = SmallVec<[(&'a Running<E>, &'a KeyState, Timestamp); TOGETHER]>;
+
+/// Has fetched what rules will need of what they hold.
 #[inline(always)]
-pub(super) fn fetch<E: Event>(held: &[Option<(&Running<E>, &KeyState, Timestamp)>; TOGETHER]) {
+pub(super) fn fetch<E: Event>(wanted: &Wanted<'_, E>) {
     for step in 0..FETCHES {
-        for (rule, state, time) in held.iter().flatten() {
+        for (rule, state, time) in wanted {
             rule.matcher.prefetch(&rule.store, state, *time, step);
         }
     }

@@ -3,14 +3,13 @@
 use smallvec::SmallVec;
 
 use crate::event::{Event, bytes_of};
-use crate::exec::field_of;
-use crate::stream::ahead::{Ahead, Foreseen};
+use crate::stream::ahead::Ahead;
 use crate::stream::engine::Engine;
 use crate::stream::groups::Visit;
 use crate::stream::index::{Found, Seat};
-use crate::stream::partition::{At, KeyRef, shard_hash};
+use crate::stream::partition::{At, shard_hash};
 use crate::stream::reorder::Lent;
-use crate::stream::routes::Lone;
+use crate::stream::routes::Route;
 use crate::stream::sink::Sink;
 use crate::stream::timers::Timer;
 use crate::time::Timestamp;
@@ -39,7 +38,7 @@ impl<E: Event> Engine<E> {
             let Some(event) = self.buffer.take_until(to, lent) else { break };
             self.buffer_bytes = self.buffer_bytes.saturating_sub(bytes_of(&*event));
             let found = ahead.as_mut().and_then(Ahead::next);
-            self.release(&event, found.as_ref(), sink);
+            self.release(&event, found, sink);
         }
         self.catch_up(to, true, sink);
         self.forget(to);
@@ -50,7 +49,7 @@ impl<E: Event> Engine<E> {
     pub(super) fn release<S: Sink<E> + ?Sized>(
         &mut self,
         event: &E,
-        found: Option<&Foreseen>,
+        found: Option<u32>,
         sink: &mut S,
     ) {
         if self.is_due(event.time()) {
@@ -113,96 +112,72 @@ impl<E: Event> Engine<E> {
         }
     }
 
+    /// The number of the next event that is released.
     #[inline(always)]
-    fn deliver<S: Sink<E> + ?Sized>(&mut self, event: &E, found: Option<&Foreseen>, sink: &mut S) {
+    pub(super) fn next_seq(&mut self, time: Timestamp) -> u64 {
         let seq = self.released;
         self.released += 1;
         if seq.is_multiple_of(PRUNE_EVERY) {
-            self.prune();
-            if seq.is_multiple_of(FORGET_EVERY) {
-                self.forget(event.time());
-            }
+            self.tidy_up(seq, time);
         }
+        seq
+    }
+
+    #[inline(never)]
+    fn tidy_up(&mut self, seq: u64, time: Timestamp) {
+        self.prune();
+        if seq.is_multiple_of(FORGET_EVERY) {
+            self.forget(time);
+        }
+    }
+
+    #[inline(always)]
+    fn deliver<S: Sink<E> + ?Sized>(&mut self, event: &E, found: Option<u32>, sink: &mut S) {
+        let mut seq = self.next_seq(event.time());
         if self.cold.is_some() {
             self.tend(event);
             if self.books.failure.is_some() {
                 return;
             }
         }
-        let Engine { groups, routes, books, .. } = self;
-        let Some(route) = routes.types.get(event.type_id().index()) else { return };
-        if let Some(Lone { rule, group, fields, leaves }) = &route.lone {
-            let mut seq = seq;
-            if let Some(share) = &mut books.share
-                && let Some(hash) = shard_hash(event, fields)
-            {
-                match share.enter(*rule, share.owns(hash), seq) {
-                    Some(number) => seq = number,
-                    None => return,
-                }
+        let Engine { routes, books, .. } = self;
+        if let Some(share) = &mut books.share
+            && let Some(Route { lone: Some(lone), .. }) = routes.types.get(event.type_id().index())
+            && let Some(hash) = shard_hash(event, &lone.fields)
+        {
+            match share.enter(lone.rule, share.owns(hash), seq) {
+                Some(number) => seq = number,
+                None => return,
             }
-            let rule = (*rule, *group, *leaves);
-            // Most keys have one part. What is read of it stays where it is.
-            if let [field] = &**fields {
-                let value = field_of(event, field);
-                if value.is_null() {
-                    books.stats.keyless += 1;
-                } else {
-                    let key = KeyRef::one(value, found.map(|found| found.hash), &groups.hasher);
-                    self.deliver_alone(rule, &key, event, found, seq, sink);
-                }
-            } else {
-                let key = match found {
-                    Some(found) => KeyRef::read_hashed(event, fields, found.hash),
-                    None => KeyRef::read(event, fields, &groups.hasher),
-                };
-                match key {
-                    Some(key) => self.deliver_many_parts(rule, &key, event, found, seq, sink),
-                    None => books.stats.keyless += 1,
-                }
-            }
-        } else {
-            self.deliver_to_all(event, seq, sink);
         }
+        self.deliver_straight(event, seq, found, sink);
     }
 
-    /// Gives an event to the only rule that sees it: its number, its group, and whether slots are left to
-    /// keys.
+    /// Gives an event of this number to the rules.
     #[inline(always)]
-    fn deliver_alone<S: Sink<E> + ?Sized>(
+    pub(super) fn deliver_straight<S: Sink<E> + ?Sized>(
         &mut self,
-        (index, group, leaves): (u32, u32, bool),
-        key: &KeyRef<'_>,
         event: &E,
-        found: Option<&Foreseen>,
         seq: u64,
+        found: Option<u32>,
         sink: &mut S,
     ) {
-        let Engine { rules, groups, timers, books, cold, .. } = self;
-        let keys = groups.keys_mut(group);
-        // What was found is still there, unless the key has gone meanwhile, or come.
-        let slot = match found.and_then(|found| found.slot) {
-            Some((slot, generation)) if keys.living(slot, generation).is_some() => Some(slot),
-            _ => keys.find(key),
+        let Engine { rules, groups, routes, timers, books, cold, .. } = self;
+        let Some(route) = routes.types.get(event.type_id().index()) else { return };
+        let Some(lone) = &route.lone else {
+            self.deliver_to_all(event, seq, sink);
+            return;
         };
         // What a cold store tends is what something is held for.
-        let leaves = leaves && cold.is_none();
-        let rule = &mut rules[index as usize];
-        rule.take_alone(index, keys, leaves, (key, slot), event, seq, timers, books, sink);
-    }
-
-    /// The same for a key of several parts.
-    #[inline(never)]
-    fn deliver_many_parts<S: Sink<E> + ?Sized>(
-        &mut self,
-        rule: (u32, u32, bool),
-        key: &KeyRef<'_>,
-        event: &E,
-        found: Option<&Foreseen>,
-        seq: u64,
-        sink: &mut S,
-    ) {
-        self.deliver_alone(rule, key, event, found, seq, sink);
+        let leaves = lone.leaves && cold.is_none();
+        let (keys, hasher) = groups.keys_and_hasher(lone.group);
+        let Some((hash, slot)) = keys.look_up(event, &lone.fields, found, hasher) else {
+            books.stats.keyless += 1;
+            return;
+        };
+        let rule = &mut rules[lone.rule as usize];
+        let key = (&*lone.fields, hash, slot);
+        rule.take_alone(lone.rule, keys, leaves, key, event, seq, timers, books, sink);
     }
 
     /// Gives an event to the rules that want it, one after the other.

@@ -7,7 +7,6 @@ use crate::event::{Event, bytes_of};
 use crate::exec::Matcher;
 use crate::hir::Rule;
 use crate::schema::Schema;
-use crate::stream::ahead::Foreseen;
 use crate::stream::builder::{Builder, Matching};
 use crate::stream::cold::{Cold, Shown};
 use crate::stream::failure::{Failure, PushError};
@@ -173,7 +172,7 @@ impl<E: Event> Engine<E> {
         &mut self,
         source: SourceId,
         event: &E,
-        found: Option<&Foreseen>,
+        found: Option<u32>,
         lent: &mut Lent<'_, E>,
         sink: &mut S,
     ) -> Result<(), PushError> {

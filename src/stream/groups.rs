@@ -76,6 +76,11 @@ impl Groups {
         &mut self.all[group as usize].keys
     }
 
+    #[inline(always)]
+    pub(super) fn keys_and_hasher(&mut self, group: u32) -> (&mut Partition, &KeyHasher) {
+        (&mut self.all[group as usize].keys, &self.hasher)
+    }
+
     /// Gives those of the rules, which are in order, to `found` that hold something for the keys of an
     /// event.
     pub(super) fn held_among(

@@ -98,6 +98,7 @@ mod running;
 mod shard;
 mod sink;
 mod snapshot;
+mod sorted;
 mod stats;
 mod suppress;
 mod sweeps;

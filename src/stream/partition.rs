@@ -23,6 +23,18 @@ pub(crate) enum Key {
     Many(Box<[Value]>),
 }
 
+impl Key {
+    /// Whether it is this value, one number or one text. What else there is, it is not.
+    #[inline(always)]
+    fn is_usual(&self, value: &ValueRef<'_>) -> bool {
+        match (self, value) {
+            (Key::One(Value::Int(key)), ValueRef::Int(number)) => key == number,
+            (Key::One(Value::String(key)), ValueRef::String(text)) => **key == **text,
+            _ => false,
+        }
+    }
+}
+
 impl Deref for Key {
     type Target = [Value];
 
@@ -90,23 +102,42 @@ impl Default for KeyHasher {
 }
 
 impl KeyHasher {
+    /// The [hash](KeyRef::hash) of an event's key. `None` where a part of the key is null.
+    #[inline(always)]
+    pub(crate) fn of<E: Event>(&self, event: &E, fields: &[FieldRef]) -> Option<u32> {
+        if let [field] = fields {
+            match field_of(event, field) {
+                ValueRef::Int(number) => return Some(self.int(number)),
+                ValueRef::String(text) => return Some(self.text(text)),
+                _ => {}
+            }
+        }
+        KeyRef::read(event, fields, self).map(|key| key.hash)
+    }
+
     #[inline(always)]
     fn one(&self, value: ValueRef<'_>) -> u32 {
         match value {
-            ValueRef::Int(number) => {
-                let number = number.cast_unsigned() ^ self.seeds[0];
-                let wide = u128::from(number) * u128::from(self.seeds[1]);
-                #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
-                let halves = (wide as u64, (wide >> 64) as u64);
-                fold(halves.0 ^ halves.1)
-            }
-            ValueRef::String(text) => {
-                let mut state = self.any.build_hasher();
-                state.write(text.as_bytes());
-                fold(state.finish())
-            }
+            ValueRef::Int(number) => self.int(number),
+            ValueRef::String(text) => self.text(text),
             value => self.many(&[value]),
         }
+    }
+
+    #[inline(always)]
+    fn int(&self, number: i64) -> u32 {
+        let number = number.cast_unsigned() ^ self.seeds[0];
+        let wide = u128::from(number) * u128::from(self.seeds[1]);
+        #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
+        let halves = (wide as u64, (wide >> 64) as u64);
+        fold(halves.0 ^ halves.1)
+    }
+
+    #[inline(always)]
+    fn text(&self, text: &str) -> u32 {
+        let mut state = self.any.build_hasher();
+        state.write(text.as_bytes());
+        fold(state.finish())
     }
 
     fn many(&self, values: &[ValueRef<'_>]) -> u32 {
@@ -133,11 +164,10 @@ enum Values<'a> {
 }
 
 impl<'a> KeyRef<'a> {
-    /// A key of one part, which is not null. Where its hash is known, it need not be computed.
+    /// A key of one part, which is not null.
     #[inline(always)]
-    pub(crate) fn one(value: ValueRef<'a>, hash: Option<u32>, hasher: &KeyHasher) -> KeyRef<'a> {
-        let hash = hash.unwrap_or_else(|| hasher.one(value));
-        KeyRef { values: Values::One(value), hash }
+    fn one(value: ValueRef<'a>, hasher: &KeyHasher) -> KeyRef<'a> {
+        KeyRef { values: Values::One(value), hash: hasher.one(value) }
     }
 
     /// Reads an event's key. `None` where a part of it is null.
@@ -152,7 +182,7 @@ impl<'a> KeyRef<'a> {
         if value.is_null() {
             return None;
         }
-        Some(KeyRef::one(value, None, hasher))
+        Some(KeyRef::one(value, hasher))
     }
 
     /// The same where the hash is known.
@@ -182,7 +212,7 @@ impl<'a> KeyRef<'a> {
     /// A key that was read before.
     pub(crate) fn of(key: &'a [Value], hasher: &KeyHasher) -> KeyRef<'a> {
         if let [one] = key {
-            return KeyRef::one(one.as_ref(), None, hasher);
+            return KeyRef::one(one.as_ref(), hasher);
         }
         let values: SmallVec<_> = key.iter().map(Value::as_ref).collect();
         let hash = hasher.many(&values);
@@ -410,19 +440,64 @@ fn spread(hash: u32) -> u64 {
 }
 
 impl Partition {
-    #[inline(always)]
     pub(crate) fn find(&self, key: &KeyRef<'_>) -> Option<u32> {
-        let slot = self.find_hash(key.hash)?;
-        if key.is_key(&self.slots.get(slot).key) { Some(slot) } else { self.find_among(key) }
+        self.find_key(key.hash, |other| key.is_key(other))
+    }
+
+    /// The slot of the key of this hash of which `is_key` is true.
+    #[inline(always)]
+    fn find_key(&self, hash: u32, is_key: impl Fn(&Key) -> bool) -> Option<u32> {
+        let slot = self.find_hash(hash)?;
+        if is_key(&self.slots.get(slot).key) { Some(slot) } else { self.find_among(hash, is_key) }
     }
 
     /// The same where another key has its hash.
     #[cold]
-    fn find_among(&self, key: &KeyRef<'_>) -> Option<u32> {
-        let found = self.table.find(spread(key.hash), |entry| {
-            entry.hash == key.hash && key.is_key(&self.slots.get(entry.slot).key)
+    fn find_among(&self, hash: u32, is_key: impl Fn(&Key) -> bool) -> Option<u32> {
+        let found = self.table.find(spread(hash), |entry| {
+            entry.hash == hash && is_key(&self.slots.get(entry.slot).key)
         });
         found.map(|entry| entry.slot)
+    }
+
+    /// The hash of an event's key, and its slot if it has one; perhaps it is this one, that was `found`
+    /// for it. `None` where a part of the key is null.
+    ///
+    /// The values of most keys, one number or one text, are looked at where they are: to copy what was
+    /// written a moment ago, in other portions, is to wait for it.
+    #[inline(always)]
+    pub(crate) fn look_up<E: Event>(
+        &self,
+        event: &E,
+        fields: &[FieldRef],
+        found: Option<u32>,
+        hasher: &KeyHasher,
+    ) -> Option<(u32, Option<u32>)> {
+        let [field] = fields else { return self.look_up_any(event, fields, hasher) };
+        let value = field_of(event, field);
+        if let Some(place) = found
+            && let Some(slot) = self.slots.try_get(place)
+            && slot.key.is_usual(&value)
+        {
+            return Some((slot.hash, found));
+        }
+        let hash = match &value {
+            ValueRef::Int(number) => hasher.int(*number),
+            ValueRef::String(text) => hasher.text(text),
+            _ => return self.look_up_any(event, fields, hasher),
+        };
+        Some((hash, self.find_key(hash, |key| key.is_usual(&value))))
+    }
+
+    #[inline(never)]
+    fn look_up_any<E: Event>(
+        &self,
+        event: &E,
+        fields: &[FieldRef],
+        hasher: &KeyHasher,
+    ) -> Option<(u32, Option<u32>)> {
+        let key = KeyRef::read(event, fields, hasher)?;
+        Some((key.hash, self.find(&key)))
     }
 
     /// The first slot of a key with this hash, most often the only one. The slot is not looked at.
@@ -437,29 +512,37 @@ impl Partition {
         self.slots.prefetch(slot);
     }
 
-    /// The generation of a slot, if it is this key's.
-    #[inline(always)]
-    pub(crate) fn generation_of(&self, slot: u32, key: &KeyRef<'_>) -> Option<u32> {
-        let slot = self.slots.get(slot);
-        key.is_key(&slot.key).then_some(slot.generation)
-    }
-
     /// Adds a key that is not there yet, for a rule that holds something.
     pub(crate) fn insert(&mut self, key: &KeyRef<'_>, rule: u32, state: KeyState) -> u32 {
-        let held = Holdings::One(Held { rule, armed: Timestamp::MAX, state });
-        self.insert_slot(key.to_key(), key.hash, held)
+        self.insert_slot(key.to_key(), key.hash, || Held { rule, armed: Timestamp::MAX, state })
     }
 
-    fn insert_slot(&mut self, key: Key, hash: u32, held: Holdings) -> u32 {
+    /// The same for a rule that will hold something in a moment.
+    #[inline(always)]
+    pub(crate) fn insert_idle(&mut self, key: &KeyRef<'_>, rule: u32) -> u32 {
+        let (armed, state) = (Timestamp::MAX, KeyState::default);
+        self.insert_slot(key.to_key(), key.hash, || Held { rule, armed, state: state() })
+    }
+
+    #[inline(always)]
+    fn insert_slot(&mut self, key: Key, hash: u32, make: impl FnOnce() -> Held) -> u32 {
         self.generation = self.generation.wrapping_add(1);
-        self.spilled += held.spilled();
-        let slot = self.slots.insert(Slot { key, held, generation: self.generation, hash });
+        let generation = self.generation;
+        let slot = self.slots.insert_with(|| {
+            let held = Holdings::One(make());
+            Slot { key, held, generation, hash }
+        });
+        self.link(slot, hash);
+        slot
+    }
+
+    /// Puts a new slot into the table.
+    fn link(&mut self, slot: u32, hash: u32) {
         if let Some(changes) = &mut self.changes {
             changes.touch(slot);
         }
         let entry = Entry { hash, slot };
         self.table.insert_unique(spread(hash), entry, |entry| spread(entry.hash));
-        slot
     }
 
     /// Adds what a rule holds to a key's slot, behind all others until the slot is made
@@ -687,7 +770,7 @@ impl Partition {
                     other.push(slot, held);
                     other.tidy(slot);
                 } else {
-                    other.insert_slot(key.clone(), hash, Holdings::One(held));
+                    other.insert_slot(key.clone(), hash, || held);
                 }
             }
             self.tidy(slot);

@@ -6,6 +6,7 @@ use hashbrown::HashSet;
 
 use crate::event::Event;
 use crate::exec::{KeyState, Matcher, Outcome, OutcomeKind, Store};
+use crate::hir::expr::FieldRef;
 use crate::hir::{Length, LimitPolicy};
 use crate::nfa::Program;
 use crate::ruleset::RuleSet;
@@ -108,7 +109,9 @@ impl<E: Event> Running<E> {
             let at = keys.at_mut(slot, place);
             let runs = (at.held.state.run_count(), false);
             (place, self.go_on(index, at, runs, event, seq, timers, books, sink))
-        } else if let Some((state, dropped)) = self.begin(&visit.key, event, seq, books, sink) {
+        } else if self.matcher.can_start(event)
+            && let Some((state, dropped)) = self.begin(&visit.key, event, seq, books, sink)
+        {
             let (slot, place) = visit.add(keys, index, state);
             let at = keys.at_mut(slot, place);
             let runs = (at.held.state.run_count(), false);
@@ -122,8 +125,8 @@ impl<E: Event> Running<E> {
         }
     }
 
-    /// Gives an event to the key that it is of, in its slot if it has one, where no other rule wants
-    /// it. Where `leaves`, slots are [left](Partition::leave) to keys for which it holds nothing.
+    /// Gives an event to the key that it is of, which has this hash and is in these fields, in its slot
+    /// if it has one, where no other rule wants it. Where `leaves`, slots are [left](Partition::leave) to keys for which it holds nothing.
     #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
     pub(super) fn take_alone<S: Sink<E> + ?Sized>(
@@ -131,7 +134,7 @@ impl<E: Event> Running<E> {
         index: u32,
         keys: &mut Partition,
         leaves: bool,
-        (key, slot): (&KeyRef<'_>, Option<u32>),
+        (fields, hash, slot): (&[FieldRef], u32, Option<u32>),
         event: &E,
         seq: u64,
         timers: &mut Timers,
@@ -157,21 +160,51 @@ impl<E: Event> Running<E> {
             if is_idle && !(leaves && keys.leave(slot)) {
                 keys.drop_at(slot, place);
             }
-        } else if let Some((state, dropped)) = self.begin(key, event, seq, books, sink) {
-            let (slot, place) = match slot {
-                Some(slot) => {
-                    keys.add(slot, index, state);
-                    keys.tidy(slot);
-                    let Some(place) = keys.place(slot, index) else { return };
-                    (slot, place)
-                }
-                None => (keys.insert(key, index, state), 0),
-            };
-            let at = keys.at_mut(slot, place);
-            let runs = (at.held.state.run_count(), false);
-            if self.settle(index, at, runs, dropped, event, timers, books, sink) {
-                keys.drop_at(slot, place);
+        } else if self.matcher.can_start(event) {
+            let key = (fields, hash, slot);
+            self.take_first(index, keys, key, event, seq, timers, books, sink);
+        }
+    }
+
+    /// Gives an event that can start something to a key for which the rule holds nothing.
+    #[inline(never)]
+    #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
+    fn take_first<S: Sink<E> + ?Sized>(
+        &mut self,
+        index: u32,
+        keys: &mut Partition,
+        (fields, hash, slot): (&[FieldRef], u32, Option<u32>),
+        event: &E,
+        seq: u64,
+        timers: &mut Timers,
+        books: &mut Books<E>,
+        sink: &mut S,
+    ) {
+        let Some(key) = &KeyRef::read_hashed(event, fields, hash) else { return };
+        if slot.is_none() && self.matcher.begins_always(event) {
+            // What is held is made where it stays.
+            let slot = keys.insert_idle(key, index);
+            books.stats.keys += 1;
+            let at = keys.at_mut(slot, 0);
+            if self.go_on(index, at, (0, false), event, seq, timers, books, sink) {
+                keys.drop_at(slot, 0);
             }
+            return;
+        }
+        let Some((state, dropped)) = self.begin(key, event, seq, books, sink) else { return };
+        let (slot, place) = match slot {
+            Some(slot) => {
+                keys.add(slot, index, state);
+                keys.tidy(slot);
+                let Some(place) = keys.place(slot, index) else { return };
+                (slot, place)
+            }
+            None => (keys.insert(key, index, state), 0),
+        };
+        let at = keys.at_mut(slot, place);
+        let runs = (at.held.state.run_count(), false);
+        if self.settle(index, at, runs, dropped, event, timers, books, sink) {
+            keys.drop_at(slot, place);
         }
     }
 
@@ -202,8 +235,8 @@ impl<E: Event> Running<E> {
         self.settle(index, at, (after, wakes), dropped, event, timers, books, sink)
     }
 
-    /// Gives an event to a key for which the rule holds nothing. Gives what it holds after it, if that
-    /// is anything, and how many partial matches were dropped.
+    /// Gives an event that can start something to a key for which the rule holds nothing. Gives what it
+    /// holds after it, if that is anything, and how many partial matches were dropped.
     #[inline(always)]
     fn begin<S: Sink<E> + ?Sized>(
         &mut self,
@@ -214,9 +247,6 @@ impl<E: Event> Running<E> {
         sink: &mut S,
     ) -> Option<(KeyState, usize)> {
         let Running { info, matcher, store, voice, .. } = self;
-        if !matcher.can_start(event) {
-            return None;
-        }
         let schema = &*info.schema;
         // Most events start nothing, and then the key need not be remembered.
         let mut state = KeyState::default();
@@ -444,12 +474,12 @@ impl<E: Event> Running<E> {
         for (slot, _) in noted {
             keys.prefetch(*slot);
         }
-        let mut held = [None; TOGETHER];
-        for (wanted, &noted) in held.iter_mut().zip(noted) {
+        let mut held = ahead::Wanted::new();
+        for &noted in noted {
             if keys.armed(noted, index, now).is_some()
-                && let Some(held) = keys.held(noted.0, index)
+                && let Some(of_rule) = keys.held(noted.0, index)
             {
-                *wanted = Some((self, &held.state, now));
+                held.push((self, &of_rule.state, now));
             }
         }
         ahead::fetch(&held);

@@ -23,7 +23,7 @@ use crate::exec::outcome::{Captures, Open, Outcome};
 use crate::exec::spares::Spares;
 use crate::exec::store::{Chains, NIL, Starts};
 use crate::hir::{ConditionId, LimitPolicy, Pattern, StageId};
-use crate::nfa::{BuildError, Decision, Known, Program, StateId, Strategy, Window};
+use crate::nfa::{BuildError, Decision, Known, Move, Program, StateId, Strategy, Window};
 use crate::time::Timestamp;
 
 use step::Step;
@@ -32,7 +32,7 @@ pub(super) use condition::note;
 pub(crate) use probe::{Judged, Place};
 
 /// How many steps there are in [`Matcher::prefetch`].
-pub(crate) const FETCHES: usize = 3;
+pub(crate) const FETCHES: usize = 2;
 
 /// How many of a key's partial matches are fetched before an event comes.
 const MOST_FETCHED: usize = 8;
@@ -269,19 +269,39 @@ impl<E: Event> Matcher<E> {
         *tree != Decision::Gone || self.program.silence.is_some()
     }
 
+    /// Whether an event of this type, whatever else it says, leaves a partial match where nothing is
+    /// open. Where that is hard to see it is not said.
+    #[inline]
+    pub(crate) fn begins_always(&self, event: &E) -> bool {
+        let decisions = &self.program.decisions;
+        let tree = decisions.of_start(decisions.column(event.type_id()));
+        match (tree, self.strategy) {
+            _ if self.program.silence.is_some() => false,
+            (Decision::One(edge), Strategy::SingleWay) => {
+                matches!(self.program.moves[*edge as usize], Move::Capture { .. })
+            }
+            (Decision::One(_), Strategy::CountingWindow { count }) => count > 1,
+            _ => false,
+        }
+    }
+
     /// Has the processor fetch what an event at this time will need of a key. What is behind what is
     /// fetched in one step is fetched in the next; there are [so many](FETCHES).
     #[inline(always)]
     pub(crate) fn prefetch(&self, store: &Store<E>, key: &KeyState, time: Timestamp, step: usize) {
         let (chains, time) = (&store.chains, time.as_millis());
         if let Some(window) = self.window() {
-            let queue = key.window();
+            let (queues, queue) = (&chains.queues, key.window());
             // They go with the match, or when their time is over.
             let completes = queue.len as usize + 1 == window.stages.len();
             let deadline_of = |event: &E| self.program.deadline_of(event.time().as_millis());
-            let goes = |event: &E| completes || deadline_of(event) <= time;
-            if step < 2 || completes || queue.deadline <= time {
-                chains.queues.prefetch(&queue, goes, step);
+            match (step, completes || queue.deadline <= time) {
+                (0, true) => queues.prefetch(&queue),
+                (0, false) => queues.prefetch_free(&queue),
+                (_, true) => {
+                    queues.prefetch_events(&queue, |event| completes || deadline_of(event) <= time)
+                }
+                (_, false) => {}
             }
             return;
         }

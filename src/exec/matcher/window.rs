@@ -83,7 +83,7 @@ impl<E: Event> Matcher<E> {
         if queue.is_empty() {
             queue.deadline = self.program.deadline_of(event.time().as_millis());
         }
-        store.chains.queues.append(queue, event.clone(), seq);
+        store.chains.queues.append(queue, event, seq);
     }
 
     /// Drops the oldest event.

@@ -1,0 +1,148 @@
+//! Events of a batch that come in order, from one source: the shortest way to the rules.
+//!
+//! What cannot change while a batch is taken is asked once for all of its events: whether there is
+//! another source, whether something waits to be put in order, whether there is a cold store, and
+//! whether the engine is a shard.
+
+use smallvec::SmallVec;
+
+use crate::event::Event;
+use crate::stream::ahead::TOGETHER;
+use crate::stream::engine::Engine;
+use crate::stream::failure::PushError;
+use crate::stream::reorder::Lent;
+use crate::stream::sink::Sink;
+use crate::stream::watermark::SourceId;
+use crate::time::Timestamp;
+
+impl<E: Event> Engine<E> {
+    /// Takes events as [`push_from`](Engine::push_from) does one after the other.
+    pub(super) fn push_sorted<'a, S: Sink<E> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        events: impl Iterator<Item = &'a E>,
+        sink: &mut S,
+    ) -> Result<(), PushError>
+    where
+        E: 'a,
+    {
+        if self.is_straight() {
+            self.push_all::<true, S>(source, events, sink)
+        } else {
+            self.push_all::<false, S>(source, events, sink)
+        }
+    }
+
+    fn push_all<'a, const STRAIGHT: bool, S: Sink<E> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        mut events: impl Iterator<Item = &'a E>,
+        sink: &mut S,
+    ) -> Result<(), PushError>
+    where
+        E: 'a,
+    {
+        loop {
+            while !self.has_many_keys() {
+                let Some(event) = events.next() else { return Ok(()) };
+                self.take_one::<STRAIGHT, S>(source, event, None, sink)?;
+            }
+            let few: SmallVec<[&E; TOGETHER]> = events.by_ref().take(TOGETHER).collect();
+            if few.is_empty() {
+                return Ok(());
+            }
+            self.take_together::<STRAIGHT, S>(source, &few, sink)?;
+        }
+    }
+
+    /// Takes a few events whose keys are looked up before.
+    #[inline(never)]
+    fn take_together<const STRAIGHT: bool, S: Sink<E> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        events: &[&E],
+        sink: &mut S,
+    ) -> Result<(), PushError> {
+        let mut found = [None; TOGETHER];
+        self.look_ahead(events, &mut found);
+        for (&event, found) in events.iter().zip(found) {
+            self.take_one::<STRAIGHT, S>(source, event, found, sink)?;
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn take_one<const STRAIGHT: bool, S: Sink<E> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        event: &E,
+        found: Option<u32>,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
+        if STRAIGHT && self.is_ahead(event) {
+            self.take_straight(source, event, found, sink);
+            return Ok(());
+        }
+        self.take_found(source, event, found, sink)
+    }
+
+    #[inline(never)]
+    fn take_found<S: Sink<E> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        event: &E,
+        found: Option<u32>,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
+        self.take(source, event, found, &mut Lent::nothing(), sink)
+    }
+
+    /// Whether an event is after the watermark, at a time that events can have.
+    #[inline(always)]
+    fn is_ahead(&self, event: &E) -> bool {
+        self.watermark < event.time() && event.time() < Timestamp::MAX
+    }
+
+    /// Whether events that are after the watermark can go to the rules at once, all of a batch.
+    fn is_straight(&self) -> bool {
+        self.progress.is_sorted()
+            && self.buffer.len() == 0
+            && self.cold.is_none()
+            && self.books.share.is_none()
+            && self.books.failure.is_none()
+            && !self.routes.can_fail
+            && !self.finished
+    }
+
+    /// Does what [`take`](Engine::take) does with an event that is after the watermark.
+    #[inline(always)]
+    fn take_straight<S: Sink<E> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        event: &E,
+        found: Option<u32>,
+        sink: &mut S,
+    ) {
+        let time = event.time();
+        self.books.stats.events += 1;
+        self.watermark = time.plus_millis(-1);
+        self.progress.advance(source, self.watermark);
+        if self.timers.next() <= time || !self.books.derived.is_empty() {
+            self.catch_up(time, false, sink);
+        }
+        match self.routes.types.get(event.type_id().index()) {
+            Some(route) if route.declared => {
+                if route.groups.is_empty() {
+                    return;
+                }
+            }
+            _ => {
+                self.books.stats.unknown += 1;
+                return;
+            }
+        }
+        let seq = self.next_seq(time);
+        self.deliver_straight(event, seq, found, sink);
+        self.books.note_open();
+    }
+}
