@@ -67,7 +67,7 @@ impl<E> Queues<E> {
         queue.len += 1;
         let place = &mut self.chunk_mut(queue.last).events[place];
         // A free place has nothing to drop; the copy is made where it stays.
-        std::mem::forget(std::mem::replace(place, Some((event.clone(), seq))));
+        std::mem::forget(place.replace((event.clone(), seq)));
     }
 
     /// An empty chunk, the last of a queue.

@@ -134,7 +134,7 @@ impl<E: Event> Matcher<E> {
         if image.counted {
             let mut key = KeyState::default();
             for (seq, event) in image.events {
-                self.append(store, &mut key, &event, seq);
+                self.append(store, key.window_mut(), &event, seq);
             }
             if !self.counts() {
                 self.write_out(store, &mut key);

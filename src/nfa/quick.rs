@@ -53,6 +53,31 @@ impl Literal {
     }
 }
 
+impl Quick {
+    /// Whether the condition holds for an event with these fields, where it asks of nothing else.
+    #[inline(always)]
+    pub(crate) fn holds_of<'e>(&self, field: impl Fn(FieldId) -> ValueRef<'e>) -> Option<bool> {
+        let holds = |comparison: &Comparison| match &comparison.with {
+            Operand::Literal(literal) => {
+                Some(comparison.holds_of(field(comparison.field), literal))
+            }
+            Operand::Register(_) => None,
+        };
+        match self {
+            Quick::One(comparison) => holds(comparison),
+            Quick::All(all) => {
+                for comparison in all {
+                    if !holds(comparison)? {
+                        return Some(false);
+                    }
+                }
+                Some(true)
+            }
+            Quick::No => None,
+        }
+    }
+}
+
 impl Comparison {
     /// Whether `field` is in the relation to a literal.
     #[inline(always)]

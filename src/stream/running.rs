@@ -181,13 +181,17 @@ impl<E: Event> Running<E> {
         sink: &mut S,
     ) {
         let Some(key) = &KeyRef::read_hashed(event, fields, hash) else { return };
-        if slot.is_none() && self.matcher.begins_always(event) {
-            // What is held is made where it stays.
-            let slot = keys.insert_idle(key, index);
-            books.stats.keys += 1;
-            let at = keys.at_mut(slot, 0);
-            if self.go_on(index, at, (0, false), event, seq, timers, books, sink) {
-                keys.drop_at(slot, 0);
+        if slot.is_none()
+            && let Some(begins) = self.matcher.begins(&mut self.store, event, seq)
+        {
+            if begins {
+                // What is held is made where it stays.
+                let slot = keys.insert_idle(key, index);
+                books.stats.keys += 1;
+                let at = keys.at_mut(slot, 0);
+                if self.go_on(index, at, (0, false), event, seq, timers, books, sink) {
+                    keys.drop_at(slot, 0);
+                }
             }
             return;
         }

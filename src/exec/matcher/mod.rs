@@ -269,19 +269,20 @@ impl<E: Event> Matcher<E> {
         *tree != Decision::Gone || self.program.silence.is_some()
     }
 
-    /// Whether an event of this type, whatever else it says, leaves a partial match where nothing is
-    /// open. Where that is hard to see it is not said.
+    /// Whether an event leaves a partial match where nothing is open, if that is easy to see.
     #[inline]
-    pub(crate) fn begins_always(&self, event: &E) -> bool {
+    pub(crate) fn begins(&self, store: &mut Store<E>, event: &E, seq: u64) -> Option<bool> {
+        // One event alone would be a match at once.
+        if let Some(window) = self.window().filter(|window| window.stages.len() > 1) {
+            let tree = self.way_of_window(window, store, event, seq, false);
+            return Some(matches!(tree, Decision::One(_)));
+        }
         let decisions = &self.program.decisions;
-        let tree = decisions.of_start(decisions.column(event.type_id()));
-        match (tree, self.strategy) {
-            _ if self.program.silence.is_some() => false,
-            (Decision::One(edge), Strategy::SingleWay) => {
-                matches!(self.program.moves[*edge as usize], Move::Capture { .. })
+        match decisions.of_start(decisions.column(event.type_id())) {
+            Decision::One(edge) if self.strategy == Strategy::SingleWay => {
+                matches!(self.program.moves[*edge as usize], Move::Capture { .. }).then_some(true)
             }
-            (Decision::One(_), Strategy::CountingWindow { count }) => count > 1,
-            _ => false,
+            _ => None,
         }
     }
 
@@ -299,7 +300,7 @@ impl<E: Event> Matcher<E> {
                 (0, true) => queues.prefetch(&queue),
                 (0, false) => queues.prefetch_free(&queue),
                 (_, true) => {
-                    queues.prefetch_events(&queue, |event| completes || deadline_of(event) <= time)
+                    queues.prefetch_events(&queue, |event| completes || deadline_of(event) <= time);
                 }
                 (_, false) => {}
             }
@@ -323,6 +324,7 @@ impl<E: Event> Matcher<E> {
     /// grows with each event of the store. Deadlines up to the event's time are handled first.
     ///
     /// Gives how many partial matches were dropped or not started because of the limit.
+    #[inline(always)]
     pub fn push(
         &self,
         store: &mut Store<E>,
@@ -331,26 +333,36 @@ impl<E: Event> Matcher<E> {
         seq: u64,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) -> usize {
+        match self.window() {
+            // A key whose partial matches were carried over from another rule goes on with them.
+            Some(window) if key.runs().is_empty() => {
+                self.count(window, store, key, event, seq, sink);
+                0
+            }
+            _ => self.push_to_runs(store, key, event, seq, sink),
+        }
+    }
+
+    #[inline(never)]
+    fn push_to_runs(
+        &self,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        event: &E,
+        seq: u64,
+        sink: &mut impl FnMut(Outcome<'_, E>),
+    ) -> usize {
         let time = event.time();
-        let in_place = if self.strategy == Strategy::SingleWay {
+        let in_place = self.strategy != Strategy::General;
+        let is_due = if in_place {
             // Runs are in the order of their start, and nothing else has deadlines.
-            if key.runs().first().is_some_and(|run| run.deadline <= time.as_millis()) {
-                self.advance(store, key, time, sink);
-            }
-            true
+            key.runs().first().is_some_and(|run| run.deadline <= time.as_millis())
         } else {
-            if self.deadline(key).is_some_and(|deadline| deadline <= time) {
-                self.advance(store, key, time, sink);
-            }
-            match self.window() {
-                // A key whose partial matches were carried over from another rule goes on with them.
-                Some(window) if key.runs().is_empty() => {
-                    self.count(window, store, key, event, seq, sink);
-                    return 0;
-                }
-                window => window.is_some(),
-            }
+            self.deadline(key).is_some_and(|deadline| deadline <= time)
         };
+        if is_due {
+            self.advance(store, key, time, sink);
+        }
         let mut step = Step::new(self, store, event, seq);
         if in_place {
             step.run_in_place(key);

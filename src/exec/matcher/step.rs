@@ -8,7 +8,7 @@ use crate::exec::extras::{Extra, Extras, UNSET};
 use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::store::{NIL, Starts};
 use crate::exec::times::Times;
-use crate::hir::{Length, StageId};
+use crate::hir::{ConditionId, Length, StageId};
 use crate::nfa::{Action, ClockOp, Column, Decision, Edge, Program, Silence, StateId};
 use crate::schema::FieldId;
 
@@ -206,18 +206,12 @@ impl<'a, E: Event> Step<'a, E> {
         false
     }
 
-    /// Goes down a tree that asks of the event alone.
-    #[inline]
-    pub(super) fn decide_alone(&mut self, tree: &'a Decision) -> &'a Decision {
-        match tree {
-            Decision::Condition { .. } => {
-                let nothing = self.nothing();
-                self.store.scratch.epoch += 1;
-                let event_epoch = self.store.scratch.epoch;
-                self.decide(tree, &nothing, event_epoch)
-            }
-            known => known,
-        }
+    /// Whether a condition on the event alone holds.
+    #[inline(never)]
+    pub(super) fn holds(&mut self, condition: ConditionId) -> bool {
+        self.store.scratch.epoch += 1;
+        let (nothing, event_epoch) = (self.nothing(), self.store.scratch.epoch);
+        self.test(condition, &nothing, event_epoch)
     }
 
     /// Goes down a tree as far as it leads.

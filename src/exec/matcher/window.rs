@@ -7,7 +7,7 @@
 use super::{Matcher, Step, Store};
 use crate::event::Event;
 use crate::exec::extras::Extra;
-use crate::exec::key::{KeyState, Run};
+use crate::exec::key::{KeyState, Queue, Run};
 use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
 use crate::exec::store::{Chains, NIL};
 use crate::hir::SkipStrategy;
@@ -15,8 +15,8 @@ use crate::nfa::{Decision, Window};
 use crate::time::Timestamp;
 
 impl<E: Event> Matcher<E> {
-    /// Takes an event; deadlines up to its time have been handled.
-    #[inline]
+    /// Takes an event of a key that has no runs.
+    #[inline(never)]
     pub(super) fn count(
         &self,
         window: &Window,
@@ -26,18 +26,32 @@ impl<E: Event> Matcher<E> {
         seq: u64,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
-        match Step::new(self, store, event, seq).counts(window, key.window().len > 0) {
-            Decision::One(_) => {}
-            Decision::Stay => return,
-            _ => {
-                Self::clear_window(store, key);
-                return;
+        let time = event.time();
+        if key.window_mut().deadline <= time.as_millis() {
+            self.advance(store, key, time, sink);
+        }
+        let queue = key.window_mut();
+        match self.way_of_window(window, store, event, seq, !queue.is_empty()) {
+            Decision::One(_) if queue.len as usize + 1 < window.stages.len() => {
+                self.append(store, queue, event, seq);
             }
+            Decision::One(_) => self.count_last(window, store, key, event, seq, sink),
+            Decision::Stay => {}
+            _ => Self::clear_window(store, key),
         }
-        if key.window().len as usize + 1 < window.stages.len() {
-            self.append(store, key, event, seq);
-            return;
-        }
+    }
+
+    /// Takes an event that completes a match.
+    #[inline(never)]
+    fn count_last(
+        &self,
+        window: &Window,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        event: &E,
+        seq: u64,
+        sink: &mut impl FnMut(Outcome<'_, E>),
+    ) {
         let program = &*self.program;
         let (last, stages) = (window.stages[window.stages.len() - 1], &*window.stages);
         let queue = key.window();
@@ -58,28 +72,57 @@ impl<E: Event> Matcher<E> {
             // The match's own start is the oldest: nothing started before it.
             SkipStrategy::None | SkipStrategy::ToNext | SkipStrategy::ToFirst(_) => {
                 if stages.len() > 1 {
-                    self.append(store, key, event, seq);
+                    self.append(store, key.window_mut(), event, seq);
                     self.pop(store, key);
                 }
             }
             SkipStrategy::ToLast(_) => {
                 Self::clear_window(store, key);
                 if stages.len() > 1 {
-                    self.append(store, key, event, seq);
+                    self.append(store, key.window_mut(), event, seq);
                 }
             }
         }
     }
 
+    /// What the event does to partial matches that a counting window holds, if there are any. Its
+    /// conditions speak of the event alone, and each is asked at most once.
+    #[inline(always)]
+    pub(super) fn way_of_window<'a>(
+        &'a self,
+        window: &Window,
+        store: &mut Store<E>,
+        event: &E,
+        seq: u64,
+        begun: bool,
+    ) -> &'a Decision {
+        let program = &*self.program;
+        let decisions = &program.decisions;
+        let column = decisions.column(event.type_id());
+        let mut tree = match window.states.first() {
+            Some(&state) if begun => decisions.of(state, column),
+            _ => decisions.of_start(column),
+        };
+        while let Decision::Condition { condition, yes, no } = tree {
+            let holds = match program.quick[condition.index()].holds_of(|field| event.field(field))
+            {
+                Some(holds) => holds,
+                None => Step::new(self, store, event, seq).holds(*condition),
+            };
+            tree = decisions.node(if holds { *yes } else { *no });
+        }
+        tree
+    }
+
     /// Adds an event that counts.
+    #[inline(always)]
     pub(in crate::exec) fn append(
         &self,
         store: &mut Store<E>,
-        key: &mut KeyState,
+        queue: &mut Queue,
         event: &E,
         seq: u64,
     ) {
-        let queue = key.window_mut();
         if queue.is_empty() {
             queue.deadline = self.program.deadline_of(event.time().as_millis());
         }
@@ -206,18 +249,5 @@ fn run<E: Event>(open: &Open<'_, E>, chains: &mut Chains<E>) -> Run {
         start: start.unwrap_or(last),
         last,
         deadline: open.deadline,
-    }
-}
-
-impl<'a, E: Event> Step<'a, E> {
-    /// What the event does to partial matches that a counting window holds, if there are any.
-    #[inline]
-    fn counts(&mut self, window: &Window, begun: bool) -> &'a Decision {
-        let decisions = &self.program.decisions;
-        let tree = match window.states.first() {
-            Some(&state) if begun => decisions.of(state, self.column),
-            _ => decisions.of_start(self.column),
-        };
-        self.decide_alone(tree)
     }
 }
