@@ -50,20 +50,26 @@ impl<E: Event> Engine<E> {
                 && time < Timestamp::MAX
                 && engine.has_room(engine.buffer.len() + 1, bytes)
                 && !engine.finished;
-            if is_usual && waiting < at_once {
-                engine.books.stats.events += 1;
-                let named = engine.is_named(event);
-                engine.progress.observe(source, time);
-                if named {
-                    engine.buffer_bytes = bytes;
-                    engine.buffer.lend(time, event, lent);
-                }
-                waiting += 1;
-            } else {
+            if !is_usual {
                 engine.follow(lent, sink);
                 waiting = 0;
                 engine.take(source, event, None, lent, sink)?;
+                continue;
             }
+            if waiting == at_once {
+                // It is after where time comes to, which is what it has reached.
+                engine.follow(lent, sink);
+                engine.so_far()?;
+                waiting = 0;
+            }
+            engine.books.stats.events += 1;
+            let named = engine.is_named(event);
+            engine.progress.observe(source, time);
+            if named {
+                engine.buffer_bytes += bytes_of(event);
+                engine.buffer.lend(time, event, lent);
+            }
+            waiting += 1;
         }
         engine.follow(lent, sink);
         engine.so_far()

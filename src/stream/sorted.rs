@@ -107,10 +107,7 @@ impl<E: Event> Engine<E> {
     fn is_straight(&self) -> bool {
         self.progress.is_sorted()
             && self.buffer.len() == 0
-            && self.cold.is_none()
-            && self.books.share.is_none()
-            && self.books.failure.is_none()
-            && !self.routes.can_fail
+            && self.releases_straight()
             && !self.finished
     }
 
@@ -127,22 +124,10 @@ impl<E: Event> Engine<E> {
         self.books.stats.events += 1;
         self.watermark = time.plus_millis(-1);
         self.progress.advance(source, self.watermark);
-        if self.timers.next() <= time || !self.books.derived.is_empty() {
+        if self.is_named(event) {
+            self.release_straight(event, found, sink);
+        } else if self.is_due(time) {
             self.catch_up(time, false, sink);
         }
-        match self.routes.types.get(event.type_id().index()) {
-            Some(route) if route.declared => {
-                if route.groups.is_empty() {
-                    return;
-                }
-            }
-            _ => {
-                self.books.stats.unknown += 1;
-                return;
-            }
-        }
-        let seq = self.next_seq(time);
-        self.deliver_straight(event, seq, found, sink);
-        self.books.note_open();
     }
 }

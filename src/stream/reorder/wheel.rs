@@ -124,7 +124,7 @@ impl Wheel {
     }
 
     fn look(&mut self, to: u64) -> Option<u32> {
-        loop {
+        while self.occupied & 1 == 0 {
             let Some((level, slot)) = self.first_slot() else {
                 self.next = u64::MAX;
                 return None;
@@ -135,11 +135,16 @@ impl Wheel {
                 return None;
             }
             self.base = start;
-            if level == 0 {
-                return Some(self.pop(slot));
-            }
             self.deal_out(level, slot);
         }
+        let slot = self.levels.first()?.first_slot()?;
+        let start = self.base >> BITS << BITS | slot as u64;
+        if start > to {
+            self.next = start;
+            return None;
+        }
+        self.base = start;
+        Some(self.pop(slot))
     }
 
     /// About so many of the next ones that will be taken and are not after `to`, in order, with their
@@ -213,9 +218,7 @@ impl Wheel {
     #[inline]
     fn first_slot(&self) -> Option<(usize, usize)> {
         let level = self.occupied.trailing_zeros() as usize;
-        let words = self.levels.get(level)?.occupied.iter().zip((0..).step_by(64));
-        let (word, before) = words.into_iter().find(|(word, _)| **word != 0)?;
-        Some((level, before + word.trailing_zeros() as usize))
+        Some((level, self.levels.get(level)?.first_slot()?))
     }
 
     /// The first time of a slot.
@@ -316,6 +319,14 @@ impl Level {
             nodes[*last as usize].next = index;
         }
         *last = index;
+    }
+
+    /// The first slot that holds something.
+    #[inline(always)]
+    fn first_slot(&self) -> Option<usize> {
+        let words = self.occupied.iter().zip((0..).step_by(64));
+        let (word, before) = words.into_iter().find(|(word, _)| **word != 0)?;
+        Some(before + word.trailing_zeros() as usize)
     }
 
     /// The slots that hold something, in order.
