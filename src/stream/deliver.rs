@@ -42,7 +42,7 @@ impl<E: Event> Engine<E> {
             if is_straight {
                 self.release_straight(&event, found, sink);
             } else {
-                self.release(&event, found, sink);
+                self.release_apart(&event, found, sink);
             }
         }
         self.catch_up(to, true, sink);
@@ -76,8 +76,14 @@ impl<E: Event> Engine<E> {
         self.books.note_open();
     }
 
-    /// Gives an event to the rules, after what is due before it.
+    /// Does what [`release`](Engine::release) does, in a function of its own.
     #[inline(never)]
+    fn release_apart<S: Sink<E> + ?Sized>(&mut self, event: &E, found: Option<u32>, sink: &mut S) {
+        self.release(event, found, sink);
+    }
+
+    /// Gives an event to the rules, after what is due before it.
+    #[inline(always)]
     pub(super) fn release<S: Sink<E> + ?Sized>(
         &mut self,
         event: &E,

@@ -163,7 +163,7 @@ impl<E: Event> Engine<E> {
         event: &E,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        self.take(source, event, None, &mut Lent::nothing(), sink)
+        self.push_one(source, event, sink)
     }
 
     /// Takes an event while others are lent; for some it is known where their key was.

@@ -1,4 +1,4 @@
-//! Events of a batch that come in order, from one source: the shortest way to the rules.
+//! Events that come in order, from one source: the shortest way to the rules.
 //!
 //! What cannot change while a batch is taken is asked once for all of its events: whether there is
 //! another source, whether something waits to be put in order, whether there is a cold store, and
@@ -16,6 +16,21 @@ use crate::stream::watermark::SourceId;
 use crate::time::Timestamp;
 
 impl<E: Event> Engine<E> {
+    /// Takes an event.
+    #[inline(always)]
+    pub(super) fn push_one<S: Sink<E> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        event: &E,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
+        if self.is_straight() {
+            self.take_one::<true, S>(source, event, None, sink)
+        } else {
+            self.take(source, event, None, &mut Lent::nothing(), sink)
+        }
+    }
+
     /// Takes events as [`push_from`](Engine::push_from) does one after the other.
     pub(super) fn push_sorted<'a, S: Sink<E> + ?Sized>(
         &mut self,
