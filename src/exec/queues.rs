@@ -44,8 +44,6 @@ impl<E> Queues<E> {
     where
         E: Event,
     {
-        self.bytes += bytes_of(event);
-        self.len += 1;
         let mut place = 0;
         if queue.len == 0 {
             queue.first = self.add_chunk();
@@ -64,10 +62,12 @@ impl<E> Queues<E> {
                 place = 0;
             }
         }
-        queue.len += 1;
         let place = &mut self.chunk_mut(queue.last).events[place];
         // A free place has nothing to drop; the copy is made where it stays.
         std::mem::forget(place.replace((event.clone(), seq)));
+        queue.len += 1;
+        self.len += 1;
+        self.bytes += bytes_of(event);
     }
 
     /// An empty chunk, the last of a queue.

@@ -171,13 +171,14 @@ impl<E> Chains<E> {
     where
         E: Event,
     {
-        self.here += 1;
-        self.bytes += bytes_of(event);
         let depth = self.depth_behind(previous);
-        self.nodes.insert_with(|| {
+        let node = self.nodes.insert_with(|| {
             let event = Kept::Here(event.clone(), seq);
             Node { event, previous, stage, starts: 0, depth, refs: 1 }
-        })
+        });
+        self.here += 1;
+        self.bytes += bytes_of(event);
+        node
     }
 
     fn add(&mut self, event: Kept<E>, previous: u32, stage: StageId, starts: Starts) -> u32 {

@@ -14,10 +14,6 @@
 //! fire. An event at or before the watermark is late: the sink is told, it is counted, and no rule
 //! sees it.
 //!
-//! **Rules for rules.** What a rule emits with `emit as` is an event to the rules that name its type:
-//! of the time of the match or the timeout, and after all events and deadlines of that time. So it is
-//! looked at when time has passed that moment.
-//!
 //! **Derived events.** What a rule emits with `emit as` is an event to the rules that name its type. It
 //! has the time of the match or timeout, and is looked at when that time is over, since until then
 //! other events of it can come.

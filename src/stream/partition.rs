@@ -473,7 +473,7 @@ impl Partition {
         found: Option<u32>,
         hasher: &KeyHasher,
     ) -> Option<(u32, Option<u32>)> {
-        let [field] = fields else { return self.look_up_any(event, fields, hasher) };
+        let [field] = fields else { return self.look_up_any(event, fields, found, hasher) };
         let value = field_of(event, field);
         if let Some(place) = found
             && let Some(slot) = self.slots.try_get(place)
@@ -484,7 +484,7 @@ impl Partition {
         let hash = match &value {
             ValueRef::Int(number) => hasher.int(*number),
             ValueRef::String(text) => hasher.text(text),
-            _ => return self.look_up_any(event, fields, hasher),
+            _ => return self.look_up_any(event, fields, found, hasher),
         };
         Some((hash, self.find_key(hash, |key| key.is_usual(&value))))
     }
@@ -494,8 +494,16 @@ impl Partition {
         &self,
         event: &E,
         fields: &[FieldRef],
+        found: Option<u32>,
         hasher: &KeyHasher,
     ) -> Option<(u32, Option<u32>)> {
+        if let Some(place) = found
+            && let Some(slot) = self.slots.try_get(place)
+            && let Some(key) = KeyRef::read_hashed(event, fields, slot.hash)
+            && key.is_key(&slot.key)
+        {
+            return Some((slot.hash, found));
+        }
         let key = KeyRef::read(event, fields, hasher)?;
         Some((key.hash, self.find(&key)))
     }
@@ -520,8 +528,10 @@ impl Partition {
     /// The same for a rule that will hold something in a moment.
     #[inline(always)]
     pub(crate) fn insert_idle(&mut self, key: &KeyRef<'_>, rule: u32) -> u32 {
-        let (armed, state) = (Timestamp::MAX, KeyState::default);
-        self.insert_slot(key.to_key(), key.hash, || Held { rule, armed, state: state() })
+        self.insert_slot(key.to_key(), key.hash, || {
+            let (armed, state) = (Timestamp::MAX, KeyState::default());
+            Held { rule, armed, state }
+        })
     }
 
     #[inline(always)]

@@ -126,7 +126,8 @@ impl<E: Event> Running<E> {
     }
 
     /// Gives an event to the key that it is of, which has this hash and is in these fields, in its slot
-    /// if it has one, where no other rule wants it. Where `leaves`, slots are [left](Partition::leave) to keys for which it holds nothing.
+    /// if it has one, where no other rule wants it. Where `leaves`, slots are [left](Partition::leave)
+    /// to keys for which it holds nothing.
     #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
     pub(super) fn take_alone<S: Sink<E> + ?Sized>(

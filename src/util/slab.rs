@@ -40,15 +40,16 @@ impl<T> Slab<T> {
     /// anywhere in between: to move what was written a moment ago is to wait for it.
     #[inline(always)]
     pub(crate) fn insert_with(&mut self, make: impl FnOnce() -> T) -> u32 {
-        self.len += 1;
         let index = self.free;
         let Some(entry) = self.entries.get_mut(index as usize) else { return self.push(make()) };
-        match *entry {
-            Entry::Free(next) => self.free = next,
+        let next = match *entry {
+            Entry::Free(next) => next,
             Entry::Full(_) => unreachable!("the free list only links free places"),
-        }
+        };
         // A free place has nothing to drop.
         std::mem::forget(std::mem::replace(entry, Entry::Full(make())));
+        self.free = next;
+        self.len += 1;
         index
     }
 
@@ -57,6 +58,7 @@ impl<T> Slab<T> {
     fn push(&mut self, value: T) -> u32 {
         let index = u32::try_from(self.entries.len()).ok().filter(|index| *index < u32::MAX);
         self.entries.push(Entry::Full(value));
+        self.len += 1;
         index.expect("a slab holds fewer than 2^32")
     }
 
