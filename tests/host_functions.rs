@@ -134,6 +134,36 @@ fn they_are_called_while_events_come_and_not_while_rules_are_loaded() {
 }
 
 #[test]
+fn a_condition_calls_them_once_for_an_event() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&calls);
+    let seen = HostFunction::new("seen", Kind::BOOL, move |_| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        true.into()
+    });
+    let seen = [seen.param("n", Kind::INT)];
+    // A counting window, runs that move in place, and the general strategy.
+    for body in ["a[seen(n)]{3}", "a[seen(n)] -> b", "a[seen(n)]{3 any}"] {
+        let declared = "event a { k: int, n: int, at: time } event b { k: int, at: time }";
+        let rules = load(&format!("{declared} rule r {{ key k match {body} within 1m }}"), &seen);
+        let rules = rules.unwrap();
+        let events: Vec<Record> = (0..12)
+            .map(|n| {
+                let fields = [("k", Value::Int(n % 4)), ("n", Value::Int(n))];
+                let at = ("at", Timestamp::from_millis(n).into());
+                Record::from_fields(rules.schema(), "a", fields.into_iter().chain([at])).unwrap()
+            })
+            .collect();
+        let mut engine = Engine::builder().rules(rules).build().unwrap();
+        let mut told: Vec<Output<Record>> = Vec::new();
+        calls.store(0, Ordering::Relaxed);
+        engine.push_batch(&events, &mut told).unwrap();
+        engine.finish(&mut told);
+        assert_eq!(calls.load(Ordering::Relaxed), events.len(), "{body}");
+    }
+}
+
+#[test]
 fn a_panic_comes_to_whoever_pushed_the_event() {
     let panics = HostFunction::new("country", Kind::STRING, |_| panic!("no such place"));
     let rules = load(RULES, &[panics.param("ip", Kind::STRING), score()]).unwrap();

@@ -183,7 +183,7 @@ impl<E: Event> Running<E> {
     ) {
         let Some(key) = &KeyRef::read_hashed(event, fields, hash) else { return };
         if slot.is_none()
-            && let Some(begins) = self.matcher.begins(&mut self.store, event, seq)
+            && let Some(begins) = self.matcher.begins(event)
         {
             if begins {
                 // What is held is made where it stays.

@@ -269,13 +269,14 @@ impl<E: Event> Matcher<E> {
         *tree != Decision::Gone || self.program.silence.is_some()
     }
 
-    /// Whether an event leaves a partial match where nothing is open, if that is easy to see.
+    /// Whether an event leaves a partial match where nothing is open, if that can be seen from what
+    /// costs nothing to look at twice.
     #[inline]
-    pub(crate) fn begins(&self, store: &mut Store<E>, event: &E, seq: u64) -> Option<bool> {
+    pub(crate) fn begins(&self, event: &E) -> Option<bool> {
         // One event alone would be a match at once.
         if let Some(window) = self.window().filter(|window| window.stages.len() > 1) {
-            let tree = self.way_of_window(window, store, event, seq, false);
-            return Some(matches!(tree, Decision::One(_)));
+            let way = self.way_of_window(window, event, false, |_| None);
+            return way.map(|way| matches!(way, Decision::One(_)));
         }
         let decisions = &self.program.decisions;
         match decisions.of_start(decisions.column(event.type_id())) {

@@ -10,7 +10,7 @@ use crate::exec::extras::Extra;
 use crate::exec::key::{KeyState, Queue, Run};
 use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
 use crate::exec::store::{Chains, NIL};
-use crate::hir::SkipStrategy;
+use crate::hir::{ConditionId, SkipStrategy};
 use crate::nfa::{Decision, Window};
 use crate::time::Timestamp;
 
@@ -31,7 +31,10 @@ impl<E: Event> Matcher<E> {
             self.advance(store, key, time, sink);
         }
         let queue = key.window_mut();
-        match self.way_of_window(window, store, event, seq, !queue.is_empty()) {
+        let way = self.way_of_window(window, event, !queue.is_empty(), |condition| {
+            Some(Step::new(self, store, event, seq).holds(condition))
+        });
+        match way.unwrap_or(&Decision::Gone) {
             Decision::One(_) if queue.len as usize + 1 < window.stages.len() => {
                 self.append(store, queue, event, seq);
             }
@@ -86,16 +89,16 @@ impl<E: Event> Matcher<E> {
     }
 
     /// What the event does to partial matches that a counting window holds, if there are any. Its
-    /// conditions speak of the event alone, and each is asked at most once.
+    /// conditions speak of the event alone; `other` answers those that do more than compare fields,
+    /// each at most once.
     #[inline(always)]
     pub(super) fn way_of_window<'a>(
         &'a self,
         window: &Window,
-        store: &mut Store<E>,
         event: &E,
-        seq: u64,
         begun: bool,
-    ) -> &'a Decision {
+        mut other: impl FnMut(ConditionId) -> Option<bool>,
+    ) -> Option<&'a Decision> {
         let program = &*self.program;
         let decisions = &program.decisions;
         let column = decisions.column(event.type_id());
@@ -107,11 +110,11 @@ impl<E: Event> Matcher<E> {
             let holds = match program.quick[condition.index()].holds_of(|field| event.field(field))
             {
                 Some(holds) => holds,
-                None => Step::new(self, store, event, seq).holds(*condition),
+                None => other(*condition)?,
             };
             tree = decisions.node(if holds { *yes } else { *no });
         }
-        tree
+        Some(tree)
     }
 
     /// Adds an event that counts.
