@@ -143,6 +143,10 @@ impl Program {
         }
         for column in self.decisions.columns() {
             let start = self.decisions.of_start(column);
+            // It asks of the event alone.
+            if !self.is_alike(start, start, false) {
+                return None;
+            }
             let mut reference = None;
             for &state in &states {
                 let tree = self.decisions.of(state, column);

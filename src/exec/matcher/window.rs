@@ -114,6 +114,7 @@ impl<E: Event> Matcher<E> {
             };
             tree = decisions.node(if holds { *yes } else { *no });
         }
+        debug_assert!(!matches!(tree, Decision::Time { .. }), "a window asks of the event alone");
         Some(tree)
     }
 
