@@ -45,10 +45,10 @@ impl<E: Event> Engine<E> {
         for event in events {
             let time = event.time();
             let reached = engine.watermark.max(engine.progress.watermark());
-            let bytes = engine.buffer_bytes + bytes_of(event);
+            let bytes = bytes_of(event);
             let is_usual = reached < time
                 && time < Timestamp::MAX
-                && engine.has_room(engine.buffer.len() + 1, bytes)
+                && engine.has_room(engine.buffer.len() + 1, engine.buffer_bytes + bytes)
                 && !engine.finished;
             if !is_usual {
                 engine.follow(lent, sink);
@@ -66,7 +66,7 @@ impl<E: Event> Engine<E> {
             let named = engine.is_named(event);
             engine.progress.observe(source, time);
             if named {
-                engine.buffer_bytes += bytes_of(event);
+                engine.buffer_bytes += bytes;
                 engine.buffer.lend(time, event, lent);
             }
             waiting += 1;

@@ -68,7 +68,7 @@ impl<E: Event> Engine<E> {
         sink: &mut S,
     ) {
         let time = event.time();
-        if self.timers.next() <= time || !self.books.derived.is_empty() {
+        if self.is_due(time) {
             self.catch_up(time, false, sink);
         }
         let seq = self.next_seq(time);
