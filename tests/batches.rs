@@ -98,7 +98,7 @@ proptest! {
 }
 
 /// Rules that share no type of event, with keys of each kind.
-const APART: &str = r"
+const APART: &str = r#"
     event a { at: time, k: int, s: string }
     event b { at: time, k: int, s: string }
     event c { at: time, k: int, s: string }
@@ -106,10 +106,10 @@ const APART: &str = r"
     event e { at: time, k: int, s: string }
     event f { at: time, k: int, s: string }
     rule paired { key k match a -> b within 10m on timeout emit { k } }
-    rule counted { key k match c{3} within 50ms }
+    rule counted { key k match c[s != "s1"]{3} within 50ms }
     rule two_parts { key k, s match d -> e within 40ms skip none }
     rule text { key s match f as first -> next f[k > first.k] within 1s }
-";
+"#;
 
 #[test]
 fn keys_that_were_looked_up_ahead_can_go_and_come_back_before_their_turn() {

@@ -467,6 +467,11 @@ mod derived {
             let at = Timestamp::from_millis(n * 1000);
             engine.push(&Shop::A(A { n, at, k: Some(k) }), &mut out).unwrap();
         }
+        // Whether it has a key is seen also where it fulfils no condition.
+        engine
+            .push(&Shop::A(A { n: 0, at: Timestamp::from_millis(3500), k: None }), &mut out)
+            .unwrap();
+        assert_eq!(engine.stats().keyless, 1);
         engine.push(&Shop::B(B { at: Timestamp::from_millis(4000), k: 2 }), &mut out).unwrap();
         engine.finish(&mut out);
         let [Output::Match(found)] = &out[..] else { panic!("{out:?}") };

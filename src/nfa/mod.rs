@@ -11,6 +11,7 @@
 //!   there, with one guard for each.
 //! * `decide` works the guards of a state out together: for each event type a tree of tests.
 //! * `moves` says what each edge comes to, for patterns with a single way.
+//! * `demand` finds what an event must fulfil to do anything, so that others are let go at once.
 //!
 //! The result is an [`Automaton`], which patterns that differ in constants share, and a [`Program`] of
 //! one pattern around it. From it `plan` picks the strategy that the pattern is matched with.
@@ -20,6 +21,7 @@
 
 mod automaton;
 mod decide;
+mod demand;
 mod flatten;
 mod graph;
 mod guard;

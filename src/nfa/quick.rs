@@ -54,6 +54,16 @@ impl Literal {
 }
 
 impl Quick {
+    /// Whether it asks of the event's fields and of nothing else.
+    pub(super) fn is_of_event_alone(&self) -> bool {
+        let is_literal = |one: &Comparison| matches!(one.with, Operand::Literal(_));
+        match self {
+            Quick::One(one) => is_literal(one),
+            Quick::All(all) => all.iter().all(is_literal),
+            Quick::No => false,
+        }
+    }
+
     /// Whether the condition holds for an event with these fields, where it asks of nothing else.
     #[inline(always)]
     pub(crate) fn holds_of<'e>(&self, field: impl Fn(FieldId) -> ValueRef<'e>) -> Option<bool> {

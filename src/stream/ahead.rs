@@ -23,26 +23,35 @@ pub(super) const TOGETHER: usize = 16;
 /// From so many keys on what is held of them is more than caches have room for.
 pub(super) const MANY_KEYS: u64 = 1 << 15;
 
-/// The slots that were found for the next events of the buffer.
+/// What was seen of an event before its turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Foreseen {
+    /// The slot of a key that has the hash of the event's.
+    pub(super) slot: Option<u32>,
+    /// Whether the event fulfils [what it must](Lone::is_met) to do anything.
+    pub(super) is_met: Option<bool>,
+}
+
+/// What was seen of the next events of the buffer.
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
-    found: SmallVec<[Option<u32>; TOGETHER]>,
+    foreseen: SmallVec<[Foreseen; TOGETHER]>,
     next: usize,
 }
 
 impl Ahead {
-    /// The slot that was found for the event whose turn it is.
+    /// What was seen of the event whose turn it is.
     #[inline]
-    pub(super) fn next(&mut self) -> Option<u32> {
-        let found = self.found.get(self.next).copied().flatten();
+    pub(super) fn next(&mut self) -> Foreseen {
+        let foreseen = self.foreseen.get(self.next).copied().unwrap_or_default();
         self.next += 1;
-        found
+        foreseen
     }
 
     /// Whether nothing is known of the next event.
     #[inline]
     pub(super) fn is_over(&self) -> bool {
-        self.next >= self.found.len()
+        self.next >= self.foreseen.len()
     }
 }
 
@@ -53,8 +62,8 @@ impl<E: Event> Engine<E> {
         let few = self.buffer.look_into(to, TOGETHER, lent);
         let few: SmallVec<[&E; TOGETHER]> = few.collect();
         ahead.next = 0;
-        ahead.found.resize(few.len(), None);
-        self.look_ahead(&few, &mut ahead.found);
+        ahead.foreseen.resize(few.len(), Foreseen::default());
+        self.look_ahead(&few, &mut ahead.foreseen);
     }
 
     /// Whether events are to be looked at before their turn. Where a limit fails, no event after the
@@ -67,12 +76,18 @@ impl<E: Event> Engine<E> {
     /// Finds the slots of events' keys, and has fetched what will be needed of them. Each step is a loop
     /// of its own: what one asks for comes while it asks for the others'. Whether a slot is the key's is
     /// looked at when it is the event's turn; until then the key can go, or come.
-    pub(super) fn look_ahead(&self, events: &[&E], found: &mut [Option<u32>]) {
+    pub(super) fn look_ahead(&self, events: &[&E], foreseen: &mut [Foreseen]) {
         let Engine { rules, groups, routes, .. } = self;
         let mut sought: SmallVec<[(usize, &Lone, u32); TOGETHER]> = SmallVec::new();
-        found.fill(None);
+        foreseen.fill(Foreseen::default());
         for (place, &event) in events.iter().enumerate() {
-            if let Some(Route { lone: Some(lone), .. }) = routes.types.get(event.type_id().index())
+            let Some(Route { lone: Some(lone), .. }) = routes.types.get(event.type_id().index())
+            else {
+                continue;
+            };
+            let is_met = lone.is_met(event);
+            foreseen[place].is_met = is_met;
+            if is_met != Some(false)
                 && let Some(hash) = groups.hasher.of(event, &lone.fields)
             {
                 sought.push((place, lone, hash));
@@ -82,12 +97,12 @@ impl<E: Event> Engine<E> {
             let keys = groups.keys(*group);
             if let Some(slot) = keys.find_hash(hash) {
                 keys.prefetch(slot);
-                found[place] = Some(slot);
+                foreseen[place].slot = Some(slot);
             }
         }
         let mut held = SmallVec::new();
         for &(place, Lone { rule, group, .. }, _) in &sought {
-            if let Some(slot) = found[place]
+            if let Some(slot) = foreseen[place].slot
                 && let Some(of_rule) = groups.keys(*group).held(slot, *rule)
             {
                 held.push((&rules[*rule as usize], &of_rule.state, events[place].time()));

@@ -1,6 +1,7 @@
 //! Many events at once on their way through the reorder buffer.
 
 use crate::event::{Event, bytes_of};
+use crate::stream::ahead::Foreseen;
 use crate::stream::engine::Engine;
 use crate::stream::failure::PushError;
 use crate::stream::reorder::Lent;
@@ -53,7 +54,7 @@ impl<E: Event> Engine<E> {
             if !is_usual {
                 engine.follow(lent, sink);
                 waiting = 0;
-                engine.take(source, event, None, lent, sink)?;
+                engine.take(source, event, Foreseen::default(), lent, sink)?;
                 continue;
             }
             if waiting == at_once {

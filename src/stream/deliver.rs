@@ -3,11 +3,11 @@
 use smallvec::SmallVec;
 
 use crate::event::{Event, bytes_of};
-use crate::stream::ahead::Ahead;
+use crate::stream::ahead::{Ahead, Foreseen};
 use crate::stream::engine::Engine;
 use crate::stream::groups::Visit;
 use crate::stream::index::{Found, Seat};
-use crate::stream::partition::{At, shard_hash};
+use crate::stream::partition::{At, has_key, shard_hash};
 use crate::stream::reorder::Lent;
 use crate::stream::routes::Route;
 use crate::stream::sink::Sink;
@@ -38,11 +38,11 @@ impl<E: Event> Engine<E> {
             }
             let Some(event) = self.buffer.take_until(to, lent) else { break };
             self.buffer_bytes = self.buffer_bytes.saturating_sub(bytes_of(&*event));
-            let found = ahead.as_mut().and_then(Ahead::next);
+            let foreseen = ahead.as_mut().map(Ahead::next).unwrap_or_default();
             if is_straight {
-                self.release_straight(&event, found, sink);
+                self.release_straight(&event, foreseen, sink);
             } else {
-                self.release_apart(&event, found, sink);
+                self.release_apart(&event, foreseen, sink);
             }
         }
         self.catch_up(to, true, sink);
@@ -64,7 +64,7 @@ impl<E: Event> Engine<E> {
     pub(super) fn release_straight<S: Sink<E> + ?Sized>(
         &mut self,
         event: &E,
-        found: Option<u32>,
+        foreseen: Foreseen,
         sink: &mut S,
     ) {
         let time = event.time();
@@ -72,14 +72,14 @@ impl<E: Event> Engine<E> {
             self.catch_up(time, false, sink);
         }
         let seq = self.next_seq(time);
-        self.deliver_straight(event, seq, found, sink);
+        self.deliver_straight(event, seq, foreseen, sink);
         self.books.note_open();
     }
 
     /// Does what [`release`](Engine::release) does, in a function of its own.
     #[inline(never)]
-    fn release_apart<S: Sink<E> + ?Sized>(&mut self, event: &E, found: Option<u32>, sink: &mut S) {
-        self.release(event, found, sink);
+    fn release_apart<S: Sink<E> + ?Sized>(&mut self, event: &E, foreseen: Foreseen, sink: &mut S) {
+        self.release(event, foreseen, sink);
     }
 
     /// Gives an event to the rules, after what is due before it.
@@ -87,7 +87,7 @@ impl<E: Event> Engine<E> {
     pub(super) fn release<S: Sink<E> + ?Sized>(
         &mut self,
         event: &E,
-        found: Option<u32>,
+        foreseen: Foreseen,
         sink: &mut S,
     ) {
         if self.is_due(event.time()) {
@@ -97,7 +97,7 @@ impl<E: Event> Engine<E> {
             if let Some(share) = &mut self.books.share {
                 share.enter_event();
             }
-            self.deliver(event, found, sink);
+            self.deliver(event, foreseen, sink);
             self.books.note_open();
         }
     }
@@ -134,7 +134,7 @@ impl<E: Event> Engine<E> {
                 if let Some(share) = &mut self.books.share {
                     share.enter_derived(event.time());
                 }
-                self.deliver(&event, None, sink);
+                self.deliver(&event, Foreseen::default(), sink);
             } else {
                 break;
             }
@@ -170,7 +170,7 @@ impl<E: Event> Engine<E> {
     }
 
     #[inline(always)]
-    fn deliver<S: Sink<E> + ?Sized>(&mut self, event: &E, found: Option<u32>, sink: &mut S) {
+    fn deliver<S: Sink<E> + ?Sized>(&mut self, event: &E, foreseen: Foreseen, sink: &mut S) {
         let mut seq = self.next_seq(event.time());
         if self.cold.is_some() {
             self.tend(event);
@@ -188,7 +188,7 @@ impl<E: Event> Engine<E> {
                 None => return,
             }
         }
-        self.deliver_straight(event, seq, found, sink);
+        self.deliver_straight(event, seq, foreseen, sink);
     }
 
     /// Gives an event of this number to the rules.
@@ -197,7 +197,7 @@ impl<E: Event> Engine<E> {
         &mut self,
         event: &E,
         seq: u64,
-        found: Option<u32>,
+        foreseen: Foreseen,
         sink: &mut S,
     ) {
         let Engine { rules, groups, routes, timers, books, cold, .. } = self;
@@ -208,14 +208,23 @@ impl<E: Event> Engine<E> {
         };
         // What a cold store tends is what something is held for.
         let leaves = lone.leaves && cold.is_none();
+        let is_met = match foreseen.is_met {
+            None => lone.is_met(event),
+            known => known,
+        };
+        if is_met == Some(false) {
+            books.stats.keyless += u64::from(!has_key(event, &lone.fields));
+            return;
+        }
         let (keys, hasher) = groups.keys_and_hasher(lone.group);
-        let Some((hash, slot)) = keys.look_up(event, &lone.fields, found, hasher) else {
+        let found = keys.look_up(event, &lone.fields, foreseen.slot, hasher);
+        let Some((hash, slot)) = found else {
             books.stats.keyless += 1;
             return;
         };
         let rule = &mut rules[lone.rule as usize];
-        let key = (&*lone.fields, hash, slot);
-        rule.take_alone(lone.rule, keys, leaves, key, event, seq, timers, books, sink);
+        let (key, is_met) = ((&*lone.fields, hash, slot), is_met.is_some());
+        rule.take_alone(lone.rule, keys, leaves, key, event, is_met, seq, timers, books, sink);
     }
 
     /// Gives an event to the rules that want it, one after the other.

@@ -7,6 +7,7 @@ use crate::event::{Event, bytes_of};
 use crate::exec::Matcher;
 use crate::hir::Rule;
 use crate::schema::Schema;
+use crate::stream::ahead::Foreseen;
 use crate::stream::builder::{Builder, Matching};
 use crate::stream::cold::{Cold, Shown};
 use crate::stream::failure::{Failure, PushError};
@@ -166,13 +167,13 @@ impl<E: Event> Engine<E> {
         self.push_one(source, event, sink)
     }
 
-    /// Takes an event while others are lent; for some it is known where their key was.
+    /// Takes an event while others are lent.
     #[inline(always)]
     pub(super) fn take<S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
         event: &E,
-        found: Option<u32>,
+        foreseen: Foreseen,
         lent: &mut Lent<'_, E>,
         sink: &mut S,
     ) -> Result<(), PushError> {
@@ -195,7 +196,7 @@ impl<E: Event> Engine<E> {
             // The event is after the watermark, and no other source holds time up.
             self.watermark = time.plus_millis(-1);
             if named {
-                self.release(event, found, sink);
+                self.release(event, foreseen, sink);
             } else if self.is_due(time) {
                 self.catch_up(time, false, sink);
             }

@@ -70,6 +70,12 @@ impl Hash for Key {
     }
 }
 
+/// Whether no part of an event's key is null.
+#[inline]
+pub(crate) fn has_key<E: Event>(event: &E, fields: &[FieldRef]) -> bool {
+    fields.iter().all(|field| !field_of(event, field).is_null())
+}
+
 /// A hash of an event's key that is the same in every engine: that of [`KeyRef::spread`]. `None` where
 /// a part of the key is null.
 #[inline]

@@ -5,6 +5,7 @@ use hashbrown::HashMap;
 use crate::event::Event;
 use crate::hir::expr::FieldRef;
 use crate::hir::{ConditionId, LimitPolicy};
+use crate::nfa::Quick;
 use crate::schema::{Schema, TypeId};
 use crate::stream::groups::Groups;
 use crate::stream::index::{Index, Seat, When};
@@ -53,6 +54,19 @@ pub(super) struct Lone {
     /// Whether slots can be left to keys for which the rule holds nothing: there are sweeps, and
     /// no event of the group's keys goes another way.
     pub(super) leaves: bool,
+    /// What an event must fulfil to do anything.
+    pub(super) demand: Option<Quick>,
+}
+
+impl Lone {
+    /// Whether an event fulfils what it must to do anything; `None` where nothing is known of that.
+    #[inline(always)]
+    pub(super) fn is_met<E: Event>(&self, event: &E) -> Option<bool> {
+        match &self.demand {
+            None => None,
+            Some(demand) => demand.holds_of(|field| event.field(field)),
+        }
+    }
 }
 
 impl Route {
@@ -60,8 +74,8 @@ impl Route {
     fn lone(&self) -> Option<Lone> {
         match (&self.always[..], &self.groups[..], &self.index) {
             ([(rule, _)], [(group, fields)], None) => {
-                let (fields, leaves) = (fields.clone(), false);
-                Some(Lone { rule: *rule, group: *group, fields, leaves })
+                let (fields, leaves, demand) = (fields.clone(), false, None);
+                Some(Lone { rule: *rule, group: *group, fields, leaves, demand })
             }
             _ => None,
         }
@@ -162,8 +176,12 @@ impl Routes {
                 && rule.info.rule.types.iter().all(goes_alone)
         };
         let leaves: Vec<bool> = rules.iter().map(leaves).collect();
-        for lone in routes.iter_mut().filter_map(|route| route.lone.as_mut()) {
-            lone.leaves = leaves[lone.rule as usize];
+        for (route, ty) in routes.iter_mut().zip(0..) {
+            if let Some(lone) = &mut route.lone {
+                lone.leaves = leaves[lone.rule as usize];
+                let program = rules[lone.rule as usize].matcher.program();
+                lone.demand = program.demand(TypeId::new(ty)).cloned();
+            }
         }
         let suppressing = (0..).zip(rules).filter(|(_, rule)| rule.voice.quiet.is_some());
         let suppressing = suppressing.map(|(index, _)| index).collect();

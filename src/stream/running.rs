@@ -108,9 +108,9 @@ impl<E: Event> Running<E> {
         let (place, idle) = if let Some((slot, place)) = visit.place(keys, index) {
             let at = keys.at_mut(slot, place);
             let runs = (at.held.state.run_count(), false);
-            (place, self.go_on(index, at, runs, event, seq, timers, books, sink))
+            (place, self.go_on(index, at, runs, event, false, seq, timers, books, sink))
         } else if self.matcher.can_start(event)
-            && let Some((state, dropped)) = self.begin(&visit.key, event, seq, books, sink)
+            && let Some((state, dropped)) = self.begin(&visit.key, event, false, seq, books, sink)
         {
             let (slot, place) = visit.add(keys, index, state);
             let at = keys.at_mut(slot, place);
@@ -137,6 +137,7 @@ impl<E: Event> Running<E> {
         leaves: bool,
         (fields, hash, slot): (&[FieldRef], u32, Option<u32>),
         event: &E,
+        is_met: bool,
         seq: u64,
         timers: &mut Timers,
         books: &mut Books<E>,
@@ -154,7 +155,7 @@ impl<E: Event> Running<E> {
                 books.stats.keys += 1;
             }
             let runs = (before, wakes);
-            let is_idle = self.go_on(index, at, runs, event, seq, timers, books, sink);
+            let is_idle = self.go_on(index, at, runs, event, is_met, seq, timers, books, sink);
             if wakes {
                 keys.wake();
             }
@@ -163,7 +164,7 @@ impl<E: Event> Running<E> {
             }
         } else if self.matcher.can_start(event) {
             let key = (fields, hash, slot);
-            self.take_first(index, keys, key, event, seq, timers, books, sink);
+            self.take_first(index, keys, key, event, is_met, seq, timers, books, sink);
         }
     }
 
@@ -176,6 +177,7 @@ impl<E: Event> Running<E> {
         keys: &mut Partition,
         (fields, hash, slot): (&[FieldRef], u32, Option<u32>),
         event: &E,
+        is_met: bool,
         seq: u64,
         timers: &mut Timers,
         books: &mut Books<E>,
@@ -183,20 +185,22 @@ impl<E: Event> Running<E> {
     ) {
         let Some(key) = &KeyRef::read_hashed(event, fields, hash) else { return };
         if slot.is_none()
-            && let Some(begins) = self.matcher.begins(event)
+            && let Some(begins) = self.matcher.begins(event, is_met)
         {
             if begins {
                 // What is held is made where it stays.
                 let slot = keys.insert_idle(key, index);
                 books.stats.keys += 1;
                 let at = keys.at_mut(slot, 0);
-                if self.go_on(index, at, (0, false), event, seq, timers, books, sink) {
+                if self.go_on(index, at, (0, false), event, is_met, seq, timers, books, sink) {
                     keys.drop_at(slot, 0);
                 }
             }
             return;
         }
-        let Some((state, dropped)) = self.begin(key, event, seq, books, sink) else { return };
+        let Some((state, dropped)) = self.begin(key, event, is_met, seq, books, sink) else {
+            return;
+        };
         let (slot, place) = match slot {
             Some(slot) => {
                 keys.add(slot, index, state);
@@ -223,6 +227,7 @@ impl<E: Event> Running<E> {
         at: At<'_>,
         (before, wakes): (usize, bool),
         event: &E,
+        is_met: bool,
         seq: u64,
         timers: &mut Timers,
         books: &mut Books<E>,
@@ -234,7 +239,7 @@ impl<E: Event> Running<E> {
         let mut tell = |outcome: Outcome<'_, E>| {
             voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
         };
-        let dropped = matcher.push(store, state, event, seq, &mut tell);
+        let dropped = matcher.push_known(store, state, event, is_met, seq, &mut tell);
         let after = state.run_count();
         count(&mut books.stats, before, after);
         self.settle(index, at, (after, wakes), dropped, event, timers, books, sink)
@@ -247,6 +252,7 @@ impl<E: Event> Running<E> {
         &mut self,
         key: &KeyRef<'_>,
         event: &E,
+        is_met: bool,
         seq: u64,
         books: &mut Books<E>,
         sink: &mut S,
@@ -260,7 +266,7 @@ impl<E: Event> Running<E> {
             let key = owned.get_or_insert_with(|| key.to_key());
             voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
         };
-        let dropped = matcher.push(store, &mut state, event, seq, &mut tell);
+        let dropped = matcher.push_known(store, &mut state, event, is_met, seq, &mut tell);
         if state.is_idle() {
             return None;
         }

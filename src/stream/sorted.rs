@@ -7,7 +7,7 @@
 use smallvec::SmallVec;
 
 use crate::event::Event;
-use crate::stream::ahead::TOGETHER;
+use crate::stream::ahead::{Foreseen, TOGETHER};
 use crate::stream::engine::Engine;
 use crate::stream::failure::PushError;
 use crate::stream::reorder::Lent;
@@ -25,9 +25,9 @@ impl<E: Event> Engine<E> {
         sink: &mut S,
     ) -> Result<(), PushError> {
         if self.is_straight() {
-            self.take_one::<true, S>(source, event, None, sink)
+            self.take_one::<true, S>(source, event, Foreseen::default(), sink)
         } else {
-            self.take(source, event, None, &mut Lent::nothing(), sink)
+            self.take(source, event, Foreseen::default(), &mut Lent::nothing(), sink)
         }
     }
 
@@ -60,7 +60,7 @@ impl<E: Event> Engine<E> {
         loop {
             while !self.has_many_keys() {
                 let Some(event) = events.next() else { return Ok(()) };
-                self.take_one::<STRAIGHT, S>(source, event, None, sink)?;
+                self.take_one::<STRAIGHT, S>(source, event, Foreseen::default(), sink)?;
             }
             let few: SmallVec<[&E; TOGETHER]> = events.by_ref().take(TOGETHER).collect();
             if few.is_empty() {
@@ -78,10 +78,10 @@ impl<E: Event> Engine<E> {
         events: &[&E],
         sink: &mut S,
     ) -> Result<(), PushError> {
-        let mut found = [None; TOGETHER];
-        self.look_ahead(events, &mut found);
-        for (&event, found) in events.iter().zip(found) {
-            self.take_one::<STRAIGHT, S>(source, event, found, sink)?;
+        let mut foreseen = [Foreseen::default(); TOGETHER];
+        self.look_ahead(events, &mut foreseen);
+        for (&event, foreseen) in events.iter().zip(foreseen) {
+            self.take_one::<STRAIGHT, S>(source, event, foreseen, sink)?;
         }
         Ok(())
     }
@@ -91,14 +91,14 @@ impl<E: Event> Engine<E> {
         &mut self,
         source: SourceId,
         event: &E,
-        found: Option<u32>,
+        foreseen: Foreseen,
         sink: &mut S,
     ) -> Result<(), PushError> {
         if STRAIGHT && self.is_ahead(event) {
-            self.take_straight(source, event, found, sink);
+            self.take_straight(source, event, foreseen, sink);
             return Ok(());
         }
-        self.take_found(source, event, found, sink)
+        self.take_found(source, event, foreseen, sink)
     }
 
     #[inline(never)]
@@ -106,10 +106,10 @@ impl<E: Event> Engine<E> {
         &mut self,
         source: SourceId,
         event: &E,
-        found: Option<u32>,
+        foreseen: Foreseen,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        self.take(source, event, found, &mut Lent::nothing(), sink)
+        self.take(source, event, foreseen, &mut Lent::nothing(), sink)
     }
 
     /// Whether an event is after the watermark, at a time that events can have.
@@ -132,7 +132,7 @@ impl<E: Event> Engine<E> {
         &mut self,
         source: SourceId,
         event: &E,
-        found: Option<u32>,
+        foreseen: Foreseen,
         sink: &mut S,
     ) {
         let time = event.time();
@@ -140,7 +140,7 @@ impl<E: Event> Engine<E> {
         self.watermark = time.plus_millis(-1);
         self.progress.advance(source, self.watermark);
         if self.is_named(event) {
-            self.release_straight(event, found, sink);
+            self.release_straight(event, foreseen, sink);
         } else if self.is_due(time) {
             self.catch_up(time, false, sink);
         }

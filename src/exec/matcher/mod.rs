@@ -270,12 +270,13 @@ impl<E: Event> Matcher<E> {
     }
 
     /// Whether an event leaves a partial match where nothing is open, if that can be seen from what
-    /// costs nothing to look at twice.
+    /// costs nothing to look at twice. It may be known that it fulfils what is
+    /// [demanded](Program::demand) of it.
     #[inline]
-    pub(crate) fn begins(&self, event: &E) -> Option<bool> {
+    pub(crate) fn begins(&self, event: &E, is_met: bool) -> Option<bool> {
         // One event alone would be a match at once.
         if let Some(window) = self.window().filter(|window| window.stages.len() > 1) {
-            let way = self.way_of_window(window, event, false, |_| None);
+            let way = self.way_of_window(window, event, (false, is_met), |_| None);
             return way.map(|way| matches!(way, Decision::One(_)));
         }
         let decisions = &self.program.decisions;
@@ -334,10 +335,25 @@ impl<E: Event> Matcher<E> {
         seq: u64,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) -> usize {
+        self.push_known(store, key, event, false, seq, sink)
+    }
+
+    /// The same where it may be known that the event fulfils what the program
+    /// [demands](Program::demand) of it.
+    #[inline(always)]
+    pub(crate) fn push_known(
+        &self,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        event: &E,
+        is_met: bool,
+        seq: u64,
+        sink: &mut impl FnMut(Outcome<'_, E>),
+    ) -> usize {
         match self.window() {
             // A key whose partial matches were carried over from another rule goes on with them.
             Some(window) if key.runs().is_empty() => {
-                self.count(window, store, key, event, seq, sink);
+                self.count(window, store, key, event, is_met, seq, sink);
                 0
             }
             _ => self.push_to_runs(store, key, event, seq, sink),

@@ -17,12 +17,14 @@ use crate::time::Timestamp;
 impl<E: Event> Matcher<E> {
     /// Takes an event of a key that has no runs.
     #[inline(never)]
+    #[expect(clippy::too_many_arguments, reason = "as `push_known`, and the window")]
     pub(super) fn count(
         &self,
         window: &Window,
         store: &mut Store<E>,
         key: &mut KeyState,
         event: &E,
+        is_met: bool,
         seq: u64,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
@@ -31,7 +33,8 @@ impl<E: Event> Matcher<E> {
             self.advance(store, key, time, sink);
         }
         let queue = key.window_mut();
-        let way = self.way_of_window(window, event, !queue.is_empty(), |condition| {
+        let what_is_known = (!queue.is_empty(), is_met);
+        let way = self.way_of_window(window, event, what_is_known, |condition| {
             Some(Step::new(self, store, event, seq).holds(condition))
         });
         match way.unwrap_or(&Decision::Gone) {
@@ -88,15 +91,15 @@ impl<E: Event> Matcher<E> {
         }
     }
 
-    /// What the event does to partial matches that a counting window holds, if there are any. Its
+    /// What the event does to partial matches that a counting window holds, if one has `begun`. Its
     /// conditions speak of the event alone; `other` answers those that do more than compare fields,
-    /// each at most once.
+    /// each at most once. What is [demanded](crate::nfa::Program::demand) may be met for certain.
     #[inline(always)]
     pub(super) fn way_of_window<'a>(
         &'a self,
         window: &Window,
         event: &E,
-        begun: bool,
+        (begun, is_met): (bool, bool),
         mut other: impl FnMut(ConditionId) -> Option<bool>,
     ) -> Option<&'a Decision> {
         let program = &*self.program;
@@ -106,6 +109,9 @@ impl<E: Event> Matcher<E> {
             Some(&state) if begun => decisions.of(state, column),
             _ => decisions.of_start(column),
         };
+        if is_met && let Decision::Condition { yes, .. } = tree {
+            tree = decisions.node(*yes);
+        }
         while let Decision::Condition { condition, yes, no } = tree {
             let holds = match program.quick[condition.index()].holds_of(|field| event.field(field))
             {
