@@ -12,14 +12,15 @@ pub use record::RecordError;
 #[cfg(feature = "serde")]
 pub use serial::SerializeEvent;
 
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use prefetch_index::prefetch_index;
+use triomphe::ThinArc;
 
 use crate::schema::{EventType, FieldId, Schema, TypeId};
 use crate::time::Timestamp;
-use crate::util::prefetch;
+use crate::util::{prefetch, prefetch_address};
 use crate::value::{Value, ValueRef};
 
 /// Something that happened: an event type, an event time, and fields.
@@ -185,15 +186,19 @@ forwarded_events!(Box, Rc, Arc);
 
 /// An event whose type is known at run time: values in the order of a [`Schema`]'s fields.
 ///
-/// Making one takes a single allocation; cloning copies a pointer and a few words.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Record {
+/// Making one takes a single allocation; cloning copies a pointer.
+#[derive(Clone, PartialEq)]
+pub struct Record(
     /// The declared fields; behind them the undeclared ones as one record, if there are any.
-    values: Arc<[Value]>,
+    ThinArc<Head, Value>,
+);
+
+/// What a record is beside its values.
+#[derive(Debug, PartialEq)]
+struct Head {
     time: Timestamp,
     type_id: TypeId,
-    /// Whether there are undeclared fields, in the lowest bit, and above it the bytes of heap: a
-    /// fifth word would make every table of events larger.
+    /// Whether there are undeclared fields, in the lowest bit, and above it the bytes of heap.
     notes: u32,
 }
 
@@ -205,11 +210,33 @@ impl Record {
         time: Timestamp,
         values: impl IntoIterator<Item = Value>,
     ) -> Record {
-        // Iterators that know their length, as those of arrays and vectors do, are written to
-        // where they stay.
-        let values: Arc<[Value]> = values.into_iter().collect();
-        let notes = notes(&values, false);
-        Record { values, time, type_id, notes }
+        Record::of(type_id, time, values.into_iter(), false)
+    }
+
+    #[inline]
+    fn of(
+        type_id: TypeId,
+        time: Timestamp,
+        mut values: impl Iterator<Item = Value>,
+        has_extra: bool,
+    ) -> Record {
+        let head = Head { time, type_id, notes: 0 };
+        let values = match values.size_hint() {
+            // They are written to where they stay.
+            (count, Some(most)) if count == most => {
+                let values = (0..count).map(|_| values.next().unwrap_or_default());
+                ThinArc::from_header_and_iter(head, values)
+            }
+            _ => ThinArc::from_header_and_iter(head, values.collect::<Vec<_>>().into_iter()),
+        };
+        let mut record = Record(values);
+        let notes = notes(&record.0.slice, has_extra);
+        record.0.with_arc_mut(|values| {
+            if let Some(values) = triomphe::Arc::get_mut(values) {
+                values.header_mut().notes = notes;
+            }
+        });
+        record
     }
 
     /// The same, with undeclared fields of an open type.
@@ -224,9 +251,7 @@ impl Record {
             return Record::new(type_id, time, values);
         }
         let extra = std::iter::once(Value::Record(extra.into()));
-        let values: Arc<[Value]> = values.into_iter().chain(extra).collect();
-        let notes = notes(&values, true);
-        Record { values, time, type_id, notes }
+        Record::of(type_id, time, values.into_iter().chain(extra), true)
     }
 
     /// An event of the type called `ty`, with its fields by name. The event time is that of the
@@ -258,29 +283,47 @@ impl Record {
 
     /// The undeclared fields, in the order in which they came.
     pub fn extra(&self) -> &[(Arc<str>, Value)] {
-        match self.values.last() {
+        match self.0.slice.last() {
             Some(Value::Record(extra)) if self.has_extra() => extra,
             _ => &[],
         }
     }
 
+    #[inline(always)]
+    fn head(&self) -> &Head {
+        &self.0.header.header
+    }
+
     #[inline]
     fn has_extra(&self) -> bool {
-        self.notes & 1 == 1
+        self.head().notes & 1 == 1
     }
 
     /// The declared fields' values by [`FieldId`].
     #[inline(always)]
     pub fn values(&self) -> &[Value] {
-        &self.values[..self.values.len() - usize::from(self.has_extra())]
+        &self.0.slice[..self.0.slice.len() - usize::from(self.has_extra())]
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Head { time, type_id, .. } = self.head();
+        let mut shown = f.debug_struct("Record");
+        shown.field("type_id", type_id).field("time", time).field("values", &self.values());
+        if self.has_extra() {
+            shown.field("extra", &self.extra());
+        }
+        shown.finish()
     }
 }
 
 /// What a [`Record`] notes of its values. Beyond 2 GiB they count as that.
 fn notes(values: &[Value], has_extra: bool) -> u32 {
+    // How many own it, and how many values there are.
     const COUNTS: usize = 2 * size_of::<usize>();
     let heap = values.iter().map(|value| value.as_ref().heap_size()).sum::<usize>();
-    let heap = heap.saturating_add(COUNTS + size_of_val(values));
+    let heap = heap.saturating_add(COUNTS + size_of::<Head>() + size_of_val(values));
     u32::try_from(heap).unwrap_or(u32::MAX).min(u32::MAX >> 1) << 1 | u32::from(has_extra)
 }
 
@@ -302,23 +345,22 @@ impl Event for Record {
 
     #[inline]
     fn type_id(&self) -> TypeId {
-        self.type_id
+        self.head().type_id
     }
 
     #[inline]
     fn time(&self) -> Timestamp {
-        self.time
+        self.head().time
     }
 
     #[inline]
     fn heap_size(&self) -> usize {
-        (self.notes >> 1) as usize
+        (self.head().notes >> 1) as usize
     }
 
     #[inline(always)]
     fn prefetch(&self) {
-        // The counts of its owners are before the first value.
-        prefetch_index(&self.values, usize::MAX);
+        prefetch_address(self.0.heap_ptr());
     }
 
     #[inline(always)]

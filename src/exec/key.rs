@@ -299,6 +299,6 @@ mod tests {
 
     #[test]
     fn what_there_are_millions_of_stays_small() {
-        assert_eq!((size_of::<Run>(), size_of::<KeyState>()), (48, 80));
+        assert_eq!((size_of::<Run>(), size_of::<KeyState>()), (48, 72));
     }
 }

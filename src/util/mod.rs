@@ -15,6 +15,14 @@ pub(crate) fn prefetch_at<T>(values: &[T], index: u32) {
     prefetch_index::prefetch_index(values, index as usize + 1);
 }
 
+/// Has the processor fetch what is at an address, if anything is.
+#[inline(always)]
+pub(crate) fn prefetch_address<T>(address: *const T) {
+    // Prefetching counts on from the start of any slice, with overflow.
+    let base: &[u8] = &[];
+    prefetch_index::prefetch_index(base, address.addr().wrapping_sub(base.as_ptr().addr()));
+}
+
 /// Has the processor fetch the start of a value, without waiting for it.
 #[inline(always)]
 pub(crate) fn prefetch<T>(value: &T) {
