@@ -8,21 +8,14 @@ use crate::util::{prefetch, prefetch_at};
 /// How many events a chunk has room for.
 const CHUNK: u32 = 4;
 
-/// A few events in a row of a queue. They are looked at and given up together, so they lie together.
-/// Where it is the only one of its queue it is a ring: a key with few events keeps it.
+/// A few events in a row of a queue, with their numbers. They are looked at and given up together,
+/// so they lie together. Where it is the only one of its queue it is a ring: a key with few events
+/// keeps it.
 #[derive(Clone, Debug)]
 struct Chunk<E> {
-    events: [Option<Counted<E>>; CHUNK as usize],
+    events: [Option<(E, u64)>; CHUNK as usize],
     /// The next one of the queue, or the next that is free; [`NIL`] for the last.
     next: u32,
-}
-
-/// An event with its number, and its time, for which the event itself need not be looked at.
-#[derive(Clone, Debug)]
-struct Counted<E> {
-    event: E,
-    seq: u64,
-    time: i64,
 }
 
 /// The queues of all keys.
@@ -71,8 +64,7 @@ impl<E> Queues<E> {
         }
         let place = &mut self.chunk_mut(queue.last).events[place];
         // A free place has nothing to drop; the copy is made where it stays.
-        let time = event.time().as_millis();
-        std::mem::forget(place.replace(Counted { event: event.clone(), seq, time }));
+        std::mem::forget(place.replace((event.clone(), seq)));
         queue.len += 1;
         self.len += 1;
         self.bytes += bytes_of(event);
@@ -123,8 +115,8 @@ impl<E> Queues<E> {
             return;
         }
         self.len -= 1;
-        if let Some(oldest) = self.chunk_mut(chunk).events[queue.skipped as usize].take() {
-            self.bytes = self.bytes.saturating_sub(bytes_of(&oldest.event));
+        if let Some((event, _)) = self.chunk_mut(chunk).events[queue.skipped as usize].take() {
+            self.bytes = self.bytes.saturating_sub(bytes_of(&event));
         }
         self.skip(queue);
         if queue.first != chunk {
@@ -156,8 +148,8 @@ impl<E> Queues<E> {
             let Chunk { events, next: behind } = self.chunk_mut(chunk);
             next = *behind;
             for place in events {
-                if let Some(counted) = place.take() {
-                    bytes += bytes_of(&counted.event);
+                if let Some((event, _)) = place.take() {
+                    bytes += bytes_of(&event);
                 }
             }
             self.bytes = self.bytes.saturating_sub(bytes);
@@ -170,20 +162,13 @@ impl<E> Queues<E> {
     /// The oldest event with its number.
     #[inline]
     pub(super) fn first(&self, queue: &Queue) -> Option<(u64, &E)> {
-        self.counted(queue.first, queue.skipped).map(|first| (first.seq, &first.event))
+        self.at(queue.first, queue.skipped)
     }
 
-    /// The time of the oldest event.
+    /// The newest event with its number.
     #[inline]
-    pub(super) fn first_time(&self, queue: &Queue) -> Option<i64> {
-        self.counted(queue.first, queue.skipped).map(|first| first.time)
-    }
-
-    /// The time of the newest event.
-    #[inline]
-    pub(super) fn last_time(&self, queue: &Queue) -> Option<i64> {
-        let place = (queue.skipped + queue.len).wrapping_sub(1) % CHUNK;
-        self.counted(queue.last, place).map(|last| last.time)
+    pub(super) fn last(&self, queue: &Queue) -> Option<(u64, &E)> {
+        self.at(queue.last, (queue.skipped + queue.len).wrapping_sub(1) % CHUNK)
     }
 
     /// The events with their numbers, from the oldest on.
@@ -216,27 +201,28 @@ impl<E> Queues<E> {
         }
     }
 
-    /// Has fetched what those events own that will go, by their time, at the ends of a queue.
+    /// Has fetched what those events own that will go, at the ends of a queue.
     #[inline(always)]
-    pub(super) fn prefetch_events(&self, queue: &Queue, goes: impl Fn(i64) -> bool)
+    pub(super) fn prefetch_events(&self, queue: &Queue, goes: impl Fn(&E) -> bool)
     where
         E: Event,
     {
         for chunk in queue.ends() {
-            for counted in self.chunk(chunk).events.iter().flatten() {
-                if goes(counted.time) {
-                    counted.event.prefetch();
+            for (event, _) in self.chunk(chunk).events.iter().flatten() {
+                if goes(event) {
+                    event.prefetch();
                 }
             }
         }
     }
 
     #[inline]
-    fn counted(&self, chunk: u32, place: u32) -> Option<&Counted<E>> {
+    fn at(&self, chunk: u32, place: u32) -> Option<(u64, &E)> {
         if chunk == NIL {
             return None;
         }
-        self.chunk(chunk).events[place as usize].as_ref()
+        let event = self.chunk(chunk).events[place as usize].as_ref();
+        event.map(|(event, seq)| (*seq, event))
     }
 
     /// How many events are held.
@@ -270,7 +256,7 @@ mod tests {
         let mut queues = Queues::default();
         let mut all: Vec<(Queue, VecDeque<u64>)> = vec![Default::default(); 3];
         let mut random = 1_u64;
-        for seq in 0..5000_u64 {
+        for seq in 0..5000 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let (queue, expected) = &mut all[(random >> 33) as usize % 3];
             match (random >> 40) % 40 {
@@ -284,11 +270,7 @@ mod tests {
                 }
                 _ => {
                     let text = Value::String("x".repeat(expected.len() % 9).into());
-                    let event = Record::new(
-                        TypeId::new(0),
-                        Timestamp::from_millis(seq.cast_signed()),
-                        [text],
-                    );
+                    let event = Record::new(TypeId::new(0), Timestamp::from_millis(0), [text]);
                     queues.append(queue, &event, seq);
                     expected.push_back(seq);
                 }
@@ -296,9 +278,7 @@ mod tests {
             let held: Vec<u64> = queues.iter(*queue).map(|(seq, _)| seq).collect();
             assert_eq!(held, expected.iter().copied().collect::<Vec<_>>());
             assert_eq!(queues.first(queue).map(|(seq, _)| seq), expected.front().copied());
-            let time = |seq: &u64| i64::try_from(*seq).unwrap();
-            assert_eq!(queues.first_time(queue), expected.front().map(time));
-            assert_eq!(queues.last_time(queue), expected.back().map(time));
+            assert_eq!(queues.last(queue).map(|(seq, _)| seq), expected.back().copied());
             assert_eq!(queue.len as usize, held.len());
         }
         assert_eq!(queues.len(), all.iter().map(|(_, expected)| expected.len()).sum::<usize>());

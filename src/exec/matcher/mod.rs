@@ -297,12 +297,12 @@ impl<E: Event> Matcher<E> {
             let (queues, queue) = (&chains.queues, key.window());
             // They go with the match, or when their time is over.
             let completes = queue.len as usize + 1 == window.stages.len();
-            let is_over = |at: i64| self.program.deadline_of(at) <= time;
+            let deadline_of = |event: &E| self.program.deadline_of(event.time().as_millis());
             match (step, completes || queue.deadline <= time) {
                 (0, true) => queues.prefetch(&queue),
                 (0, false) => queues.prefetch_free(&queue),
                 (_, true) => {
-                    queues.prefetch_events(&queue, |at| completes || is_over(at));
+                    queues.prefetch_events(&queue, |event| completes || deadline_of(event) <= time);
                 }
                 (_, false) => {}
             }

@@ -61,9 +61,8 @@ impl<E: Event> Matcher<E> {
         let program = &*self.program;
         let (last, stages) = (window.stages[window.stages.len() - 1], &*window.stages);
         let queue = key.window();
-        let queues = &store.chains.queues;
-        let start_seq = queues.first(&queue).map_or(seq, |(seq, _)| seq);
-        let start = queues.first_time(&queue).map_or(event.time(), Timestamp::from_millis);
+        let start = store.chains.queues.first(&queue);
+        let (start_seq, start) = start.map_or((seq, event.time()), |(seq, one)| (seq, one.time()));
         sink(Outcome {
             kind: OutcomeKind::Match,
             program,
@@ -144,15 +143,16 @@ impl<E: Event> Matcher<E> {
     fn pop(&self, store: &mut Store<E>, key: &mut KeyState) {
         let (queue, queues) = (key.window_mut(), &mut store.chains.queues);
         queues.pop(queue);
-        let first = queues.first_time(queue);
-        queue.deadline = first.map_or(i64::MAX, |time| self.program.deadline_of(time));
+        let first = queues.first(queue);
+        queue.deadline =
+            first.map_or(i64::MAX, |(_, event)| self.program.deadline_of(event.time().as_millis()));
     }
 
     /// When the last event in the queue runs out of time; `i64::MIN` where there is none.
     #[inline]
     pub(super) fn window_ends(&self, store: &Store<E>, key: &KeyState) -> i64 {
-        let last = store.chains.queues.last_time(&key.window());
-        last.map_or(i64::MIN, |time| self.program.deadline_of(time))
+        let last = store.chains.queues.last(&key.window());
+        last.map_or(i64::MIN, |(_, event)| self.program.deadline_of(event.time().as_millis()))
     }
 
     #[inline]
@@ -176,16 +176,16 @@ impl<E: Event> Matcher<E> {
                 && let Some(window) = self.program.window()
             {
                 let (chains, queue) = (&store.chains, key.window());
-                let queues = &chains.queues;
-                let or_now = |time: Option<i64>| time.map_or(deadline, Timestamp::from_millis);
+                let (first, last) = (chains.queues.first(&queue), chains.queues.last(&queue));
+                let time = |event: Option<(u64, &E)>| event.map_or(deadline, |(_, one)| one.time());
                 sink(Outcome {
                     kind: OutcomeKind::Timeout,
                     program: &self.program,
                     captures: Captures::queue(chains, queue, &window.stages),
-                    start: or_now(queues.first_time(&queue)),
-                    last: or_now(queues.last_time(&queue)),
+                    start: time(first),
+                    last: time(last),
                     at: deadline,
-                    start_seq: queues.first(&queue).map_or(0, |(seq, _)| seq),
+                    start_seq: first.map_or(0, |(seq, _)| seq),
                     states: std::slice::from_ref(&window.states[queue.len as usize - 1]),
                 });
             }
