@@ -27,7 +27,26 @@ use crate::value::{Value, ValueRef};
 ///
 /// Implement it with `#[derive(Event)]` for a struct or an enum, or use [`Record`] for events whose
 /// types are known at run time only. Events are cloned when a partial match or the reorder buffer
-/// keeps them, so cloning should be cheap.
+/// keeps them, so cloning should be cheap. `Box`, `Rc` and `Arc` of events are events, and so are
+/// references, for events that outlive the engine:
+///
+/// ```
+/// use kleene::stream::{Engine, Output};
+/// use kleene::{Record, RuleSet, Timestamp};
+///
+/// let rules = RuleSet::parse("event paid { at: time } rule two { match paid -> paid }")?;
+/// let event = |at: i64| {
+///     let at = Timestamp::from_millis(at);
+///     Record::from_fields(rules.schema(), "paid", [("at", at.into())])
+/// };
+/// let events = [event(1)?, event(2)?];
+/// let borrowed: Vec<&Record> = events.iter().collect();
+/// let mut engine: Engine<&Record> = Engine::builder().rules(rules.clone()).build()?;
+/// let mut told: Vec<Output<&Record>> = Vec::new();
+/// engine.push_batch(&borrowed, &mut told)?;
+/// assert!(matches!(&told[..], [Output::Match(found)] if std::ptr::eq(found.events[1].1, &events[1])));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Event: Clone {
     /// The event types that values of this Rust type can have. Its ids are what
     /// [`type_id`](Event::type_id) and [`field`](Event::field) speak of; an engine links them by
@@ -184,18 +203,49 @@ macro_rules! forwarded_events {
 // An `Arc` of a big event is what the engine can keep cheaply.
 forwarded_events!(Box, Rc, Arc);
 
+// Events that outlive the engine are kept without a count of their owners.
+impl<E: Event> Event for &E {
+    fn schema() -> Option<Schema> {
+        E::schema()
+    }
+
+    #[inline(always)]
+    fn type_id(&self) -> TypeId {
+        E::type_id(self)
+    }
+
+    #[inline(always)]
+    fn time(&self) -> Timestamp {
+        E::time(self)
+    }
+
+    #[inline(always)]
+    fn field(&self, field: FieldId) -> ValueRef<'_> {
+        E::field(self, field)
+    }
+
+    fn dynamic_field(&self, path: &str) -> ValueRef<'_> {
+        E::dynamic_field(self, path)
+    }
+
+    fn describe(&self) -> Option<&str> {
+        E::describe(self)
+    }
+
+    #[inline(always)]
+    fn prefetch(&self) {
+        prefetch::<E>(self);
+    }
+}
+
 /// An event whose type is known at run time: values in the order of a [`Schema`]'s fields.
 ///
-/// Making one takes a single allocation; cloning copies a pointer.
+/// Making one takes a single allocation; cloning copies three words.
 #[derive(Clone, PartialEq)]
-pub struct Record(
-    /// The declared fields; behind them the undeclared ones as one record, if there are any.
-    ThinArc<Head, Value>,
-);
-
-/// What a record is beside its values.
-#[derive(Debug, PartialEq)]
-struct Head {
+pub struct Record {
+    /// The declared fields; behind them the undeclared ones as one record, if there are any. The
+    /// pointer is thin, as whatever keeps events keeps very many.
+    values: ThinArc<(), Value>,
     time: Timestamp,
     type_id: TypeId,
     /// Whether there are undeclared fields, in the lowest bit, and above it the bytes of heap.
@@ -220,23 +270,16 @@ impl Record {
         mut values: impl Iterator<Item = Value>,
         has_extra: bool,
     ) -> Record {
-        let head = Head { time, type_id, notes: 0 };
         let values = match values.size_hint() {
             // They are written to where they stay.
             (count, Some(most)) if count == most => {
                 let values = (0..count).map(|_| values.next().unwrap_or_default());
-                ThinArc::from_header_and_iter(head, values)
+                ThinArc::from_header_and_iter((), values)
             }
-            _ => ThinArc::from_header_and_iter(head, values.collect::<Vec<_>>().into_iter()),
+            _ => ThinArc::from_header_and_iter((), values.collect::<Vec<_>>().into_iter()),
         };
-        let mut record = Record(values);
-        let notes = notes(&record.0.slice, has_extra);
-        record.0.with_arc_mut(|values| {
-            if let Some(values) = triomphe::Arc::get_mut(values) {
-                values.header_mut().notes = notes;
-            }
-        });
-        record
+        let notes = notes(&values.slice, has_extra);
+        Record { values, time, type_id, notes }
     }
 
     /// The same, with undeclared fields of an open type.
@@ -283,32 +326,27 @@ impl Record {
 
     /// The undeclared fields, in the order in which they came.
     pub fn extra(&self) -> &[(Arc<str>, Value)] {
-        match self.0.slice.last() {
+        match self.values.slice.last() {
             Some(Value::Record(extra)) if self.has_extra() => extra,
             _ => &[],
         }
     }
 
-    #[inline(always)]
-    fn head(&self) -> &Head {
-        &self.0.header.header
-    }
-
     #[inline]
     fn has_extra(&self) -> bool {
-        self.head().notes & 1 == 1
+        self.notes & 1 == 1
     }
 
     /// The declared fields' values by [`FieldId`].
     #[inline(always)]
     pub fn values(&self) -> &[Value] {
-        &self.0.slice[..self.0.slice.len() - usize::from(self.has_extra())]
+        &self.values.slice[..self.values.slice.len() - usize::from(self.has_extra())]
     }
 }
 
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Head { time, type_id, .. } = self.head();
+        let Record { time, type_id, .. } = self;
         let mut shown = f.debug_struct("Record");
         shown.field("type_id", type_id).field("time", time).field("values", &self.values());
         if self.has_extra() {
@@ -323,7 +361,7 @@ fn notes(values: &[Value], has_extra: bool) -> u32 {
     // How many own it, and how many values there are.
     const COUNTS: usize = 2 * size_of::<usize>();
     let heap = values.iter().map(|value| value.as_ref().heap_size()).sum::<usize>();
-    let heap = heap.saturating_add(COUNTS + size_of::<Head>() + size_of_val(values));
+    let heap = heap.saturating_add(COUNTS + size_of_val(values));
     u32::try_from(heap).unwrap_or(u32::MAX).min(u32::MAX >> 1) << 1 | u32::from(has_extra)
 }
 
@@ -345,22 +383,22 @@ impl Event for Record {
 
     #[inline]
     fn type_id(&self) -> TypeId {
-        self.head().type_id
+        self.type_id
     }
 
     #[inline]
     fn time(&self) -> Timestamp {
-        self.head().time
+        self.time
     }
 
     #[inline]
     fn heap_size(&self) -> usize {
-        (self.head().notes >> 1) as usize
+        (self.notes >> 1) as usize
     }
 
     #[inline(always)]
     fn prefetch(&self) {
-        prefetch_address(self.0.heap_ptr());
+        prefetch_address(self.values.heap_ptr());
     }
 
     #[inline(always)]

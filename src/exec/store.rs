@@ -27,7 +27,7 @@ pub(super) struct Node<E> {
     /// The named groups of which the event starts a repetition: a bit for each.
     pub(super) starts: Starts,
     /// How many events the chain holds, this one included. What is never 0 leaves a mark for the
-    /// free places of the slab, so that a node with a [`Record`](crate::Record) is five words.
+    /// free places of the slab, so that a node with a [`Record`](crate::Record) is seven words.
     depth: NonZeroU32,
     refs: u32,
 }
@@ -380,7 +380,7 @@ mod tests {
         for seq in 0..4 {
             chains.extend_with(&record, seq, NIL, StageId::new(0));
         }
-        assert_eq!(chains.nodes.memory_usage(), 4 * 40);
+        assert_eq!(chains.nodes.memory_usage(), 4 * 56);
     }
 
     #[test]
