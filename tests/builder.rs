@@ -788,3 +788,24 @@ fn suppress_and_limits_are_said_with_the_words_of_rule_text() {
     let group = Pattern::begin("a").suppress(hour);
     assert_eq!(refused(Pattern::begin("x").followed_by_group(group)), Kind::Misplaced);
 }
+
+#[test]
+fn patterns_match_events_that_are_borrowed() {
+    let events = events("a1 c b2 a3 b4");
+    let pattern: Pattern<&Ev> = Pattern::begin("a")
+        .of::<A>()
+        .followed_by("b")
+        .of::<B>()
+        .when_with(|b, before| before.last("a").is_some_and(|a: &&Ev| a.v() < b.v))
+        .build()
+        .expect("it is right");
+    let mut engine = Engine::builder().pattern("p", &pattern).build().expect("it fits");
+    let mut told = Vec::new();
+    let mut sink = on_match(|found: kleene::Match<'_, &Ev>| {
+        told.extend(found.events().map(|(_, event)| event.v()));
+    });
+    for event in &events {
+        engine.push(&event, &mut sink).expect("no limit fails");
+    }
+    assert_eq!(told, [1, 2, 3, 4]);
+}

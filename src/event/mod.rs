@@ -238,6 +238,16 @@ impl<E: Event> Event for &E {
     }
 }
 
+impl<T, E: AsVariant<T>> AsVariant<T> for &E {
+    fn as_variant(&self) -> Option<&T> {
+        E::as_variant(self)
+    }
+
+    fn variant_type() -> TypeId {
+        E::variant_type()
+    }
+}
+
 /// An event whose type is known at run time: values in the order of a [`Schema`]'s fields.
 ///
 /// Making one takes a single allocation; cloning copies three words.
@@ -263,6 +273,7 @@ impl Record {
         Record::of(type_id, time, values.into_iter(), false)
     }
 
+    /// Of these values, of which the last are the undeclared fields where it `has_extra`.
     #[inline]
     fn of(
         type_id: TypeId,

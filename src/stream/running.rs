@@ -127,7 +127,8 @@ impl<E: Event> Running<E> {
 
     /// Gives an event to the key that it is of, which has this hash and is in these fields, in its slot
     /// if it has one, where no other rule wants it. Where `leaves`, slots are [left](Partition::leave)
-    /// to keys for which it holds nothing.
+    /// to keys for which it holds nothing. `is_met` says that the event is known to fulfil what the rule
+    /// [demands](crate::nfa::Program::demand).
     #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
     pub(super) fn take_alone<S: Sink<E> + ?Sized>(
