@@ -128,44 +128,68 @@ pub(crate) fn bytes_of<E: Event>(event: &E) -> u64 {
     (size_of::<E>() as u64).saturating_add(event.heap_size() as u64)
 }
 
+/// What an event that points to an `E` reads from it.
+macro_rules! read_through {
+    () => {
+        fn schema() -> Option<Schema> {
+            E::schema()
+        }
+
+        #[inline(always)]
+        fn type_id(&self) -> TypeId {
+            E::type_id(self)
+        }
+
+        #[inline(always)]
+        fn time(&self) -> Timestamp {
+            E::time(self)
+        }
+
+        #[inline(always)]
+        fn field(&self, field: FieldId) -> ValueRef<'_> {
+            E::field(self, field)
+        }
+
+        fn dynamic_field(&self, path: &str) -> ValueRef<'_> {
+            E::dynamic_field(self, path)
+        }
+
+        fn describe(&self) -> Option<&str> {
+            E::describe(self)
+        }
+
+        #[inline(always)]
+        fn prefetch(&self) {
+            prefetch::<E>(self);
+        }
+    };
+}
+
+macro_rules! forwarded_variants {
+    ($($event:ty),*) => {
+        $(impl<T, E: AsVariant<T>> AsVariant<T> for $event {
+            fn as_variant(&self) -> Option<&T> {
+                E::as_variant(self)
+            }
+
+            fn variant_type() -> TypeId {
+                E::variant_type()
+            }
+        })*
+    };
+}
+
 macro_rules! forwarded_events {
     ($($pointer:ident),*) => {
         $(impl<E: Event> Event for $pointer<E>
         where
             $pointer<E>: Clone,
         {
-            fn schema() -> Option<Schema> {
-                E::schema()
-            }
-
-            fn type_id(&self) -> TypeId {
-                E::type_id(self)
-            }
-
-            fn time(&self) -> Timestamp {
-                E::time(self)
-            }
-
-            fn field(&self, field: FieldId) -> ValueRef<'_> {
-                E::field(self, field)
-            }
-
-            fn dynamic_field(&self, path: &str) -> ValueRef<'_> {
-                E::dynamic_field(self, path)
-            }
-
-            fn describe(&self) -> Option<&str> {
-                E::describe(self)
-            }
+            read_through!();
 
             fn heap_size(&self) -> usize {
                 // Where the pointer is shared, each of its owners counts all of it.
                 size_of::<E>() + E::heap_size(self)
-            }
-
-            #[inline(always)]
-            fn prefetch(&self) {
-                prefetch::<E>(self);
             }
 
             const CAN_BE_MADE: bool = E::CAN_BE_MADE;
@@ -177,16 +201,6 @@ macro_rules! forwarded_events {
                 extra: Vec<(Arc<str>, Value)>,
             ) -> Option<Self> {
                 E::make(ty, time, values, extra).map($pointer::new)
-            }
-        }
-
-        impl<T, E: AsVariant<T>> AsVariant<T> for $pointer<E> {
-            fn as_variant(&self) -> Option<&T> {
-                E::as_variant(self)
-            }
-
-            fn variant_type() -> TypeId {
-                E::variant_type()
             }
         }
 
@@ -202,50 +216,11 @@ macro_rules! forwarded_events {
 
 // An `Arc` of a big event is what the engine can keep cheaply.
 forwarded_events!(Box, Rc, Arc);
+forwarded_variants!(Box<E>, Rc<E>, Arc<E>, &E);
 
 // Events that outlive the engine are kept without a count of their owners.
 impl<E: Event> Event for &E {
-    fn schema() -> Option<Schema> {
-        E::schema()
-    }
-
-    #[inline(always)]
-    fn type_id(&self) -> TypeId {
-        E::type_id(self)
-    }
-
-    #[inline(always)]
-    fn time(&self) -> Timestamp {
-        E::time(self)
-    }
-
-    #[inline(always)]
-    fn field(&self, field: FieldId) -> ValueRef<'_> {
-        E::field(self, field)
-    }
-
-    fn dynamic_field(&self, path: &str) -> ValueRef<'_> {
-        E::dynamic_field(self, path)
-    }
-
-    fn describe(&self) -> Option<&str> {
-        E::describe(self)
-    }
-
-    #[inline(always)]
-    fn prefetch(&self) {
-        prefetch::<E>(self);
-    }
-}
-
-impl<T, E: AsVariant<T>> AsVariant<T> for &E {
-    fn as_variant(&self) -> Option<&T> {
-        E::as_variant(self)
-    }
-
-    fn variant_type() -> TypeId {
-        E::variant_type()
-    }
+    read_through!();
 }
 
 /// An event whose type is known at run time: values in the order of a [`Schema`]'s fields.
