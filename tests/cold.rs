@@ -118,7 +118,7 @@ proptest! {
 
     #[test]
     fn random_patterns_tell_the_same(
-        pattern in random::pattern().prop_map(|pattern| pattern.repaired().build()),
+        pattern in random::runnable(),
         events in random::stream(),
         late in prop::collection::vec(0..4_i64, 13),
         restore in prop::collection::vec(prop::bool::weighted(0.2), 13),
@@ -143,7 +143,7 @@ proptest! {
     #[test]
     fn rules_are_replaced_with_the_same_verdicts(
         patterns in prop::collection::vec(
-            random::pattern().prop_map(|pattern| pattern.repaired().build()), 2),
+            random::runnable(), 2),
         edit in any::<bool>(),
         events in random::stream(),
         moment in 0..13_usize,

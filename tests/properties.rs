@@ -22,6 +22,66 @@ fn matcher(pattern: &Built) -> Result<Option<Box<dyn Session>>, TestCaseError> {
     }
 }
 
+/// Whether the matcher tells at each event and at each time what the reference tells.
+fn tells_what_the_reference_tells(pattern: &Built, events: &[Record]) -> Result<(), TestCaseError> {
+    let mut reference = Reference::<Record>::new(&pattern.0, Vec::new())
+        .map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let Some(mut matcher) = matcher(pattern)? else { return Ok(()) };
+    let mut general = GeneralEngine.start(&pattern.0).map_err(TestCaseError::fail)?;
+    for (number, event) in events.iter().enumerate() {
+        let expected = reference.advance(event.time());
+        let told = general.advance(event.time());
+        prop_assert_eq!(&told, &expected, "general, time, event {}", number);
+        prop_assert_eq!(matcher.advance(event.time()), expected, "time, event {}", number);
+        let expected = Session::push(&mut reference, event);
+        prop_assert_eq!(&general.push(event), &expected, "general, event {}", number);
+        prop_assert_eq!(matcher.push(event), expected, "event {}", number);
+        if reference.partial_count() > MOST_PARTIALS {
+            break;
+        }
+    }
+    let expected = reference.finish();
+    prop_assert_eq!(&general.finish(), &expected, "general, the end");
+    prop_assert_eq!(matcher.finish(), expected, "the end");
+    Ok(())
+}
+
+/// Whether the matcher tells the same whether time goes straight to the next event or in steps.
+fn is_alike_however_far_time_moves(
+    pattern: &Built,
+    events: &[Record],
+    steps: Vec<i64>,
+) -> Result<(), TestCaseError> {
+    let Some(mut plain) = matcher(pattern)? else { return Ok(()) };
+    let Some(mut stepping) = matcher(pattern)? else { return Ok(()) };
+    let mut reference = Reference::<Record>::new(&pattern.0, Vec::new())
+        .map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let (mut expected, mut told) = (Vec::new(), Vec::new());
+    let mut now = 0;
+    let mut steps = steps.into_iter();
+    for event in events {
+        // One goes straight to the event, the other in steps of any size.
+        for step in steps.by_ref() {
+            now += step;
+            if now >= event.time().as_millis() {
+                now = event.time().as_millis();
+                break;
+            }
+            told.extend(stepping.advance(Timestamp::from_millis(now)));
+        }
+        told.extend(stepping.push(event));
+        expected.extend(plain.push(event));
+        Session::push(&mut reference, event);
+        if reference.partial_count() > MOST_PARTIALS {
+            break;
+        }
+    }
+    told.extend(stepping.finish());
+    expected.extend(plain.finish());
+    prop_assert_eq!(told, expected);
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
@@ -33,25 +93,7 @@ proptest! {
         pattern in random::pattern().prop_map(|pattern| pattern.repaired().build()),
         events in random::stream(),
     ) {
-        let mut reference = Reference::<Record>::new(&pattern.0, Vec::new())
-            .map_err(|error| TestCaseError::fail(error.to_string()))?;
-        let Some(mut matcher) = matcher(&pattern)? else { return Ok(()) };
-        let mut general = GeneralEngine.start(&pattern.0).map_err(TestCaseError::fail)?;
-        for (number, event) in events.0.iter().enumerate() {
-            let expected = reference.advance(event.time());
-            let told = general.advance(event.time());
-            prop_assert_eq!(&told, &expected, "general, time, event {}", number);
-            prop_assert_eq!(matcher.advance(event.time()), expected, "time, event {}", number);
-            let expected = Session::push(&mut reference, event);
-            prop_assert_eq!(&general.push(event), &expected, "general, event {}", number);
-            prop_assert_eq!(matcher.push(event), expected, "event {}", number);
-            if reference.partial_count() > MOST_PARTIALS {
-                break;
-            }
-        }
-        let expected = reference.finish();
-        prop_assert_eq!(&general.finish(), &expected, "general, the end");
-        prop_assert_eq!(matcher.finish(), expected, "the end");
+        tells_what_the_reference_tells(&pattern, &events.0)?;
     }
 
     #[test]
@@ -87,32 +129,23 @@ proptest! {
         events in random::stream(),
         steps in prop::collection::vec(1..4_i64, 40),
     ) {
-        let Some(mut plain) = matcher(&pattern)? else { return Ok(()) };
-        let Some(mut stepping) = matcher(&pattern)? else { return Ok(()) };
-        let mut reference = Reference::<Record>::new(&pattern.0, Vec::new())
-            .map_err(|error| TestCaseError::fail(error.to_string()))?;
-        let (mut expected, mut told) = (Vec::new(), Vec::new());
-        let mut now = 0;
-        let mut steps = steps.into_iter();
-        for event in &events.0 {
-            // One goes straight to the event, the other in steps of any size.
-            for step in steps.by_ref() {
-                now += step;
-                if now >= event.time().as_millis() {
-                    now = event.time().as_millis();
-                    break;
-                }
-                told.extend(stepping.advance(Timestamp::from_millis(now)));
-            }
-            told.extend(stepping.push(event));
-            expected.extend(plain.push(event));
-            Session::push(&mut reference, event);
-            if reference.partial_count() > MOST_PARTIALS {
-                break;
-            }
-        }
-        told.extend(stepping.finish());
-        expected.extend(plain.finish());
-        prop_assert_eq!(told, expected);
+        is_alike_however_far_time_moves(&pattern, &events.0, steps)?;
+    }
+
+    #[test]
+    fn what_follows_tells_what_the_reference_tells(
+        pattern in random::chain().prop_map(|pattern| pattern.build()),
+        events in random::stream(),
+    ) {
+        tells_what_the_reference_tells(&pattern, &events.0)?;
+    }
+
+    #[test]
+    fn what_follows_is_alike_however_far_time_moves(
+        pattern in random::chain().prop_map(|pattern| pattern.build()),
+        events in random::stream(),
+        steps in prop::collection::vec(1..4_i64, 40),
+    ) {
+        is_alike_however_far_time_moves(&pattern, &events.0, steps)?;
     }
 }

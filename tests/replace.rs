@@ -670,7 +670,7 @@ proptest! {
 
     #[test]
     fn a_rule_set_replaced_by_itself_changes_no_output(
-        pattern in random::pattern().prop_map(|pattern| pattern.repaired().build()),
+        pattern in random::runnable(),
         events in random::stream(),
         moments in prop::collection::vec(0..3_u8, 13),
         lateness in 0..3_u64,
@@ -711,7 +711,7 @@ proptest! {
 
     #[test]
     fn a_rule_edited_where_nothing_has_passed_finds_what_it_would_have_found_from_the_start(
-        pattern in random::pattern().prop_map(|pattern| pattern.repaired().build()),
+        pattern in random::runnable(),
         events in random::stream(),
         moment in 0..13_usize,
         which in any::<prop::sample::Index>(),
@@ -756,7 +756,7 @@ proptest! {
     #[test]
     fn rules_that_did_not_change_go_on_among_others(
         patterns in prop::collection::vec(
-            random::pattern().prop_map(|pattern| pattern.repaired().build()), 3),
+            random::runnable(), 3),
         events in random::stream(),
         moments in prop::collection::vec(prop::option::weighted(0.4, 0..3_usize), 13),
         key in prop::sample::select(vec!["", "key v"]),
@@ -817,7 +817,7 @@ proptest! {
 
     #[test]
     fn an_edit_of_the_last_step_keeps_all_that_have_not_reached_it(
-        pattern in random::pattern().prop_map(|pattern| pattern.repaired().build()),
+        pattern in random::runnable(),
         events in random::stream(),
         moment in 0..13_usize,
     ) {
@@ -861,7 +861,7 @@ proptest! {
     #[test]
     fn any_rule_can_take_the_place_of_any_other(
         patterns in prop::collection::vec(
-            random::pattern().prop_map(|pattern| pattern.repaired().build()), 3),
+            random::runnable(), 3),
         events in random::stream(),
         moments in prop::collection::vec(prop::option::weighted(0.3, 0..3_usize), 13),
     ) {

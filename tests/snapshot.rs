@@ -52,7 +52,7 @@ proptest! {
 
     #[test]
     fn restored_is_as_never_stopped(
-        pattern in random::pattern().prop_map(|pattern| pattern.repaired().build()),
+        pattern in random::runnable(),
         events in random::stream(),
         late in prop::collection::vec(0..4_i64, 13),
         restore in prop::collection::vec(any::<bool>(), 13),
@@ -74,7 +74,7 @@ proptest! {
     #[test]
     fn other_rules_go_on_as_if_they_had_been_replaced(
         patterns in prop::collection::vec(
-            random::pattern().prop_map(|pattern| pattern.repaired().build()), 2),
+            random::runnable(), 2),
         edit in any::<bool>(),
         events in random::stream(),
         moment in 0..13_usize,
@@ -116,7 +116,7 @@ proptest! {
 
     #[test]
     fn damage_is_noticed(
-        pattern in random::pattern().prop_map(|pattern| pattern.repaired().build()),
+        pattern in random::runnable(),
         events in random::stream(),
         at in any::<prop::sample::Index>(),
         bit in 0..8_u8,

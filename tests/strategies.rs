@@ -3,9 +3,14 @@
 #[path = "../benches/workloads/mod.rs"]
 mod suite;
 
+use std::fmt::Write as _;
+
 use kleene::nfa::{Program, Strategy};
 use kleene::schema::TypeId;
-use kleene::{Engine, Output, Record, RuleSet, Timestamp, Value};
+use kleene::{Engine, Event as _, Output, Record, RuleSet, Timestamp, Value};
+use kleene_test::random;
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::TestRunner;
 use suite::{WORKLOADS, Workload};
 
 const EVENTS: &str = "event a { at: time, k: int, v: int }
@@ -34,6 +39,24 @@ fn the_planner_picks_by_the_shape_of_the_pattern() {
         ("match a -> b within 1m", Strategy::SingleWay),
         ("match a -> b[v == a.v] -> c within 1m skip none", Strategy::SingleWay),
         ("match a -> next b{1.. next greedy} -> next c within 1m", Strategy::SingleWay),
+        ("match a -> next a[v < prev.v]{1.. next greedy} -> next b within 1m", Strategy::Leader),
+        // Also where those that begin later are a step behind, or begin only at some events.
+        ("match a -> next a[v < prev.v * 2]{3.. next greedy} -> next b", Strategy::Leader),
+        (
+            "match a[v > 1] -> next a[v < prev.v]{1.. next greedy} -> next a within 1m",
+            Strategy::Leader,
+        ),
+        // What begins later asks something else, is not dropped by the match, or goes on alone.
+        (
+            "match a as x -> next a[v < x.v]{1.. next greedy} -> next b within 1m",
+            Strategy::SingleWay,
+        ),
+        ("match a -> next a[v < prev.v]{1.. next greedy} -> next b skip none", Strategy::SingleWay),
+        (
+            "match a -> next a[v < 3] -> next a[v > 3]{1.. next greedy} -> next b",
+            Strategy::SingleWay,
+        ),
+        ("match a -> a[v < prev.v]{1.. next greedy} -> next b within 1m", Strategy::SingleWay),
         ("match a -> not b -> c within 1m", Strategy::SingleWay),
         ("match a{3} -> b within 1m", Strategy::SingleWay),
         ("match a{3 any} within 1m", Strategy::General),
@@ -51,6 +74,18 @@ fn the_planner_picks_by_the_shape_of_the_pattern() {
     }
 }
 
+/// The properties of random chains are about the strategy that they are made for.
+#[test]
+fn many_random_chains_have_a_leader() {
+    let mut runner = TestRunner::deterministic();
+    let chains = (0..200).map(|_| {
+        let chain = random::chain().new_tree(&mut runner).expect("nothing is filtered");
+        Program::new(&chain.current().build().0).expect("it is small").strategy()
+    });
+    let leaders = chains.filter(|strategy| *strategy == Strategy::Leader).count();
+    assert!((40..180).contains(&leaders), "{leaders} of 200");
+}
+
 #[test]
 fn the_planner_knows_the_workloads() {
     let strategies = WORKLOADS.map(|workload| {
@@ -66,7 +101,7 @@ fn the_planner_knows_the_workloads() {
             window(5),
             window(30),
             Strategy::SingleWay,
-            Strategy::SingleWay,
+            Strategy::Leader,
             Strategy::General,
             Strategy::SingleWay,
         ]
@@ -167,5 +202,88 @@ fn keys_with_many_partial_matches_tell_the_same() {
         assert!(single.1.matches > 20, "{body}: {:?}", single.1);
         assert!(single.0 == general.0, "{body}");
         assert_eq!((single.1, single.2), (general.1, general.2), "{body}");
+    }
+}
+
+/// What is open of the only rule, as text.
+fn open(engine: &Engine<Record>) -> String {
+    let mut open = String::new();
+    for partial in engine.partials("r") {
+        let events: Vec<_> = partial.events().collect();
+        let (awaits, deadline) = (partial.awaits(), partial.deadline());
+        let _ = writeln!(open, "{events:?} {awaits:?} {deadline:?}");
+    }
+    open
+}
+
+/// A partial match that leads others runs out of time before them, or reaches the limit with them; in
+/// between an engine goes on from a snapshot, with the same strategy or the other.
+#[test]
+fn what_follows_goes_on_when_its_leader_is_gone() {
+    for body in [
+        "match a as s -> next a[v < prev.v]{1.. next greedy} as t -> next a as u within 20ms",
+        "match a as s -> next a[v <= prev.v]{3.. next greedy} as t -> next b as u within 30ms",
+        "match a as s -> next a[v * 2 <= prev.v * 3]{2 next} as t -> next a[v * 2 <= prev.v * 3]{2.. next greedy} as u
+            -> next a[v > 2] as w within 15ms on timeout emit { k, n: count(t) }",
+        "match a[v < 4] as s -> next a[v != 1]{2.. next greedy} as t -> next a as u within 12ms on timeout emit { k }",
+        "match a as s -> next a[v <= prev.v]{2.. next greedy} as t -> next a as u within 25ms limit 4 partials drop newest",
+        "match a as s -> next a[v <= prev.v]{2.. next greedy} as t -> next a as u within 25ms
+            limit 5 partials drop oldest on timeout emit { k }",
+        "match a as s -> next a[v <= prev.v]{1.. next greedy} as t -> next a as u",
+        // What it keeps beside its events is more than a word.
+        "match a as s -> next a[v <= prev.v and at > prev.at]{2.. next greedy} as t -> next a as u within 20ms",
+    ] {
+        assert_eq!(program(body).strategy(), Strategy::Leader, "{body}");
+        let rules = RuleSet::parse(&format!("{EVENTS}rule r {{ key k {body} }}")).expect(body);
+        let mut random = 7_u64;
+        let mut at = 0;
+        let events = (0..6000).map(|_| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            at += 1 + i64::from((random >> 33) as u32 % 7);
+            let time = Timestamp::from_millis(at);
+            let number = match random >> 41 & 31 {
+                0 => Value::Null,
+                1 => Value::Float(2.5),
+                number => Value::Int((number % 6).cast_signed()),
+            };
+            let ty = TypeId::new(usize::from((random >> 50).is_multiple_of(9)));
+            Record::new(ty, time, [Value::Time(time), Value::Int(1), number])
+        });
+        let events: Vec<Record> = events.collect();
+        let builder = |general| {
+            let builder = Engine::builder().rules(rules.clone()).sorted();
+            if general { builder.general_strategy() } else { builder }
+        };
+        let new = |general| -> Engine<Record> { builder(general).build().expect("the rules fit") };
+        let (mut led, mut general) = (new(false), new(true));
+        let (mut most, mut matches) = (0, 0);
+        for (number, event) in events.iter().enumerate() {
+            let (mut told, mut expected) = (Vec::<Output<Record>>::new(), Vec::new());
+            led.push(event, &mut told).expect("limits drop");
+            general.push(event, &mut expected).expect("limits drop");
+            assert_eq!(told, expected, "{body}: event {number}");
+            // Deadlines that tell nothing are noticed late.
+            for engine in [&mut led, &mut general] {
+                engine.advance(event.time(), &mut told);
+            }
+            // Who shares events with whom is not the same.
+            let stats = [&led, &general].map(|engine| {
+                let mut stats = engine.stats();
+                stats.captured_bytes = 0;
+                stats
+            });
+            assert_eq!(stats[0], stats[1], "{body}: event {number}");
+            assert_eq!(open(&led), open(&general), "{body}: event {number}");
+            most = most.max(led.stats().partials);
+            matches = led.stats().matches;
+            if number % 40 == 0 {
+                let again = |general| {
+                    let restored = builder(general).restore(&[&led.snapshot()]);
+                    restored.unwrap_or_else(|error| panic!("{body}: {error}")).0
+                };
+                (led, general) = (again(number % 160 == 0), again(true));
+            }
+        }
+        assert!(most > 2 && matches > 5, "{body}: {most}, {matches}");
     }
 }

@@ -29,7 +29,7 @@ const fn kind(name: &'static str, rule: &'static str, events: &'static str) -> K
     Kind { name, rule, events }
 }
 
-const KINDS: [Kind; 13] = [
+const KINDS: [Kind; 14] = [
     kind("single way, 1 event", "key k match a -> b within 1h skip none", "a"),
     kind(
         "single way, 1 event, timeouts told",
@@ -42,6 +42,11 @@ const KINDS: [Kind; 13] = [
     kind("single way, 3 partial matches", "key k match a -> b within 1h skip none", "aaa"),
     kind("single way, a number kept", "key k match a as x -> b[n > x.n] within 1h skip none", "a"),
     kind("single way, a text kept", "key k match a as x -> b[t == x.t] within 1h skip none", "a"),
+    kind(
+        "leader, 3 partial matches of 3, 2 and 1 events",
+        "key k match a -> next a[n > prev.n]{1.. next greedy} -> next b within 1h",
+        "aaa",
+    ),
     kind("counting window, 1 event", "key k match a{10} within 1h", "a"),
     kind("counting window, 4 events", "key k match a{10} within 1h", "aaaa"),
     kind("counting window, 9 events", "key k match a{10} within 1h", "aaaaaaaaa"),

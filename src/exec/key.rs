@@ -30,6 +30,9 @@ enum Open {
     },
     /// Under the counting window: the last events that count.
     Window(Queue),
+    /// Where partial matches follow one that leads them: that one, and of the others how many there
+    /// are and when the last began. The nodes of their first events are marked in its chain.
+    Led { followers: u32, newest: i64, leader: Run },
 }
 
 impl Default for Open {
@@ -64,7 +67,7 @@ impl KeyState {
     pub(super) fn runs(&self) -> &[Run] {
         match &self.open {
             Open::Runs { gone, runs } => &runs[*gone as usize..],
-            Open::Window(_) => &[],
+            Open::Window(_) | Open::Led { .. } => &[],
         }
     }
 
@@ -73,7 +76,7 @@ impl KeyState {
     pub(super) fn runs_in_place(&mut self) -> &mut [Run] {
         match &mut self.open {
             Open::Runs { gone, runs } => &mut runs[*gone as usize..],
-            Open::Window(_) => &mut [],
+            Open::Window(_) | Open::Led { .. } => &mut [],
         }
     }
 
@@ -130,15 +133,16 @@ impl KeyState {
                 }
                 spares.make_room(runs, 1);
             }
-            Open::Window(_) => {
+            Open::Window(_) | Open::Led { .. } => {
                 self.runs_mut();
             }
         }
     }
 
-    /// The runs, to be changed. What is in a window must have been taken out before.
+    /// The runs, to be changed. What is in a window, and a leader, must have been taken out before.
     #[inline]
     pub(super) fn runs_mut(&mut self) -> &mut Runs {
+        debug_assert!(self.leader().is_none(), "a key has runs or a leader");
         if let Open::Window(window) = &self.open {
             debug_assert!(window.is_empty(), "a key has runs or a window");
             self.open = Open::default();
@@ -151,7 +155,7 @@ impl KeyState {
                 }
                 runs
             }
-            Open::Window(_) => unreachable!("it was made runs above"),
+            Open::Window(_) | Open::Led { .. } => unreachable!("it was made runs above"),
         }
     }
 
@@ -159,7 +163,7 @@ impl KeyState {
     pub(super) fn window(&self) -> Queue {
         match &self.open {
             Open::Window(window) => *window,
-            Open::Runs { .. } => Queue::default(),
+            Open::Runs { .. } | Open::Led { .. } => Queue::default(),
         }
     }
 
@@ -172,8 +176,54 @@ impl KeyState {
         }
         match &mut self.open {
             Open::Window(window) => window,
-            Open::Runs { .. } => unreachable!("it was made a window above"),
+            Open::Runs { .. } | Open::Led { .. } => unreachable!("it was made a window above"),
         }
+    }
+
+    /// The partial match that others follow.
+    #[inline(always)]
+    pub(super) fn leader(&self) -> Option<&Run> {
+        match &self.open {
+            Open::Led { leader, .. } => Some(leader),
+            Open::Runs { .. } | Open::Window(_) => None,
+        }
+    }
+
+    /// The same to be changed, with the number of its followers and when the last of them began.
+    #[inline(always)]
+    pub(super) fn led_mut(&mut self) -> Option<(&mut Run, &mut u32, &mut i64)> {
+        match &mut self.open {
+            Open::Led { followers, newest, leader } => Some((leader, followers, newest)),
+            Open::Runs { .. } | Open::Window(_) => None,
+        }
+    }
+
+    /// When the last of the partial matches that are led, or lead, began.
+    #[inline]
+    pub(super) fn newest(&self) -> Option<i64> {
+        match &self.open {
+            Open::Led { newest, .. } => Some(*newest),
+            Open::Runs { .. } | Open::Window(_) => None,
+        }
+    }
+
+    /// Makes a partial match lead those that begin after it. There must be no other, except one that
+    /// led and is given up.
+    #[inline(always)]
+    pub(super) fn set_leader(&mut self, leader: Run, followers: u32, newest: i64) {
+        debug_assert!(
+            self.runs().is_empty() && self.window().is_empty(),
+            "a key has runs or a leader"
+        );
+        self.open = Open::Led { followers, newest, leader };
+    }
+
+    /// Takes out the partial match that led, and forgets its followers.
+    #[inline(always)]
+    pub(super) fn take_leader(&mut self) -> Option<Run> {
+        let leader = *self.leader()?;
+        self.open = Open::default();
+        Some(leader)
     }
 
     #[inline]
@@ -213,6 +263,7 @@ impl KeyState {
         let open = match &self.open {
             Open::Runs { gone, runs } => runs.len() - *gone as usize,
             Open::Window(window) => window.len as usize,
+            Open::Led { followers, .. } => 1 + *followers as usize,
         };
         open + self.completed().len()
     }

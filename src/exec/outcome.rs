@@ -11,7 +11,7 @@ use crate::exec::store::{Chains, NIL};
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact, Pick};
 use crate::hir::{Expr, StageId};
-use crate::nfa::{Program, StateId};
+use crate::nfa::{Lead, Program, StateId};
 use crate::time::Timestamp;
 use crate::value::{Value, ValueRef};
 
@@ -30,6 +30,8 @@ enum Held<'a> {
     Chain(u32),
     /// In this queue, captured as these steps.
     Queue(Queue, &'a [StageId]),
+    /// The last so many events of the chain that ends with this node, captured as these steps.
+    Follower(u32, u32, &'a Lead),
 }
 
 /// A captured event: the step, the event's number, the event.
@@ -64,6 +66,15 @@ impl<'a, E> Captures<'a, E> {
         Captures { chains, held: Held::Queue(queue, stages), tail: None }
     }
 
+    /// The last `len` events of the chain that ends with `head`, of a partial match that follows.
+    pub(super) fn follower(
+        chains: &'a Chains<E>,
+        (head, len): (u32, u32),
+        lead: &'a Lead,
+    ) -> Captures<'a, E> {
+        Captures { chains, held: Held::Follower(head, len, lead), tail: None }
+    }
+
     /// The same and one more event.
     #[inline]
     pub(super) fn and(self, stage: StageId, seq: u64, event: &'a E) -> Captures<'a, E> {
@@ -75,6 +86,7 @@ impl<'a, E> Captures<'a, E> {
         let held = match self.held {
             Held::Chain(head) => self.chains.depth(head) as usize,
             Held::Queue(queue, _) => queue.len as usize,
+            Held::Follower(_, len, _) => len as usize,
         };
         held + usize::from(self.tail.is_some())
     }
@@ -93,7 +105,7 @@ impl<'a, E> Captures<'a, E> {
     pub fn numbered(&self) -> impl ExactSizeIterator<Item = (StageId, u64, &'a E)> + use<'a, E> {
         let mut items = match self.held {
             Held::Chain(_) => self.chained().collect(),
-            Held::Queue(..) => self.queued(),
+            Held::Queue(..) | Held::Follower(..) => self.viewed(),
         };
         if let Held::Chain(_) = self.held {
             items.reverse();
@@ -106,7 +118,7 @@ impl<'a, E> Captures<'a, E> {
     fn chained(&self) -> impl Iterator<Item = Item<'a, E>> + use<'a, E> {
         let (chains, head) = match self.held {
             Held::Chain(head) => (self.chains, head),
-            Held::Queue(..) => (self.chains, NIL),
+            Held::Queue(..) | Held::Follower(..) => (self.chains, NIL),
         };
         chains.back(head).map(move |(_, node)| {
             let (seq, event) = chains.event_of(node);
@@ -114,11 +126,28 @@ impl<'a, E> Captures<'a, E> {
         })
     }
 
-    /// What a queue holds.
-    fn queued(&self) -> SmallVec<[Item<'a, E>; 8]> {
-        let Held::Queue(queue, stages) = self.held else { return SmallVec::new() };
-        let events = stages.iter().zip(self.chains.queues.iter(queue));
-        events.map(|(stage, (seq, event))| (*stage, seq, event)).collect()
+    /// What is held in another form than a chain, in order.
+    fn viewed(&self) -> SmallVec<[Item<'a, E>; 8]> {
+        let chains = self.chains;
+        match self.held {
+            Held::Chain(_) => SmallVec::new(),
+            Held::Queue(queue, stages) => {
+                let events = stages.iter().zip(chains.queues.iter(queue));
+                events.map(|(stage, (seq, event))| (*stage, seq, event)).collect()
+            }
+            Held::Follower(head, len, lead) => {
+                let nodes = chains.back(head).take(len as usize);
+                let mut events: SmallVec<[Item<'a, E>; 8]> = nodes
+                    .zip((0..len as usize).rev())
+                    .map(|((_, node), before)| {
+                        let (seq, event) = chains.event_of(node);
+                        (lead.stage(before), seq, event)
+                    })
+                    .collect();
+                events.reverse();
+                events
+            }
+        }
     }
 
     /// The events of one step.
@@ -150,7 +179,7 @@ impl<'a, E> Captures<'a, E> {
     }
 
     pub(super) fn latest_first(&self) -> impl Iterator<Item = Item<'a, E>> + use<'a, E> {
-        self.tail.into_iter().chain(self.chained()).chain(self.queued().into_iter().rev())
+        self.tail.into_iter().chain(self.chained()).chain(self.viewed().into_iter().rev())
     }
 }
 
@@ -373,7 +402,7 @@ impl<E: Event> Outcome<'_, E> {
         let mut head = NIL;
         let from = match self.captures.held {
             Held::Chain(head) => self.captures.chains.forth(head),
-            Held::Queue(..) => SmallVec::new(),
+            Held::Queue(..) | Held::Follower(..) => SmallVec::new(),
         };
         // Only chains know of repetitions of groups.
         let starts = from.into_iter().map(|id| self.captures.chains.node(id).starts);

@@ -7,7 +7,7 @@ use crate::exec::aggregate::Accumulator;
 use crate::exec::extras::{RegisterState, UNSET};
 use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::matcher::{Matcher, Store};
-use crate::exec::store::{Chains, NIL, Starts};
+use crate::exec::store::{BEGINS, Chains, NIL, Starts};
 use crate::hir::StageId;
 use crate::nfa::{Program, Register, RegisterKind, StateId};
 use crate::util::wire::{Reader, put_i64, put_len, put_u64};
@@ -27,8 +27,18 @@ pub(crate) struct Image<E> {
     completed: Vec<u32>,
     /// When the event last came that must not have come before a match starts.
     broken: Option<i64>,
-    /// Whether the only run stands for one that starts at each of its events (a counting window).
-    counted: bool,
+    form: Form,
+}
+
+/// What runs stand for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Form {
+    /// Each for itself.
+    Runs,
+    /// The only one for one that starts at each of its events (a counting window).
+    Counted,
+    /// The only one for those that follow it, too: each starts at an event that is marked.
+    Led,
 }
 
 /// A captured event.
@@ -61,7 +71,7 @@ impl<E> Default for Image<E> {
             runs: Vec::new(),
             completed: Vec::new(),
             broken: None,
-            counted: false,
+            form: Form::Runs,
         }
     }
 }
@@ -69,7 +79,11 @@ impl<E> Default for Image<E> {
 impl<E> Image<E> {
     /// How many partial matches it holds, as [`KeyState::run_count`] says.
     pub(crate) fn run_count(&self) -> usize {
-        if self.counted { self.nodes.len() } else { self.runs.len() + self.completed.len() }
+        match self.form {
+            Form::Runs => self.runs.len() + self.completed.len(),
+            Form::Counted => self.nodes.len(),
+            Form::Led => 1 + self.nodes.iter().filter(|node| node.starts & BEGINS != 0).count(),
+        }
     }
 
     /// The event of a node.
@@ -82,15 +96,19 @@ impl<E: Event> Matcher<E> {
     /// Fills `image`, which may hold something else before, with what a key holds.
     pub(crate) fn export<'s>(&self, store: &'s Store<E>, key: &KeyState, image: &mut Image<&'s E>) {
         let Store { chains, extras, .. } = store;
-        let Image { events, nodes, runs, completed, broken, counted } = image;
+        let Image { events, nodes, runs, completed, broken, form } = image;
         events.clear();
         nodes.clear();
         runs.clear();
         completed.clear();
         *broken = key.broken();
-        *counted = key.window().len > 0;
+        *form = match key.leader() {
+            Some(_) => Form::Led,
+            None if key.window().len > 0 => Form::Counted,
+            None => Form::Runs,
+        };
         if let Some(window) = self.program().window()
-            && *counted
+            && *form == Form::Counted
         {
             for (event, stage) in chains.queues.iter(key.window()).zip(&window.stages) {
                 let place = number(events.len());
@@ -111,9 +129,9 @@ impl<E: Event> Matcher<E> {
             events,
             nodes,
             known: Default::default(),
-            is_alone: key.run_count() == 1,
+            is_alone: key.run_count() == 1 || *form == Form::Led,
         };
-        for run in key.runs() {
+        for run in key.leader().into_iter().chain(key.runs()) {
             let head = exporter.chain(run.head);
             let count = self.program().registers.len();
             runs.push(Waiting {
@@ -131,7 +149,7 @@ impl<E: Event> Matcher<E> {
 impl<E: Event> Matcher<E> {
     /// Takes in what an image of a key says, which was read for the same program.
     pub(crate) fn import(&self, store: &mut Store<E>, image: Image<E>) -> KeyState {
-        if image.counted {
+        if image.form == Form::Counted {
             let mut key = KeyState::default();
             for (seq, event) in image.events {
                 self.append(store, key.window_mut(), &event, seq);
@@ -179,6 +197,10 @@ impl<E: Event> Matcher<E> {
             let Waiting { state, deadline, .. } = waiting;
             key.runs_mut().push(Run { state, head, extra, start_seq, start, last, deadline });
         }
+        if image.form == Form::Led {
+            self.take_lead(store, &mut key);
+        }
+        let Store { chains, .. } = store;
         for head in &image.completed {
             let match_ = place(*head);
             chains.retain(match_.head);
@@ -286,7 +308,12 @@ impl<E: Event> Image<&E> {
         }
         put_len(out, self.completed.len());
         self.completed.iter().for_each(|head| put_u64(out, u64::from(*head)));
-        out.push(u8::from(self.broken.is_some()) | u8::from(self.counted) << 1);
+        let form = match self.form {
+            Form::Runs => 0,
+            Form::Counted => 2,
+            Form::Led => 4,
+        };
+        out.push(u8::from(self.broken.is_some()) | form);
         if let Some(broken) = self.broken {
             put_i64(out, broken);
         }
@@ -314,9 +341,7 @@ impl<E: Event> Image<E> {
                 Some(previous) => image.events[image.nodes[previous].event as usize].0 < *seq,
                 None => back == 0,
             };
-            let fits = stage < program.stages.len()
-                && u64::from(starts) < 1 << program.named.len().min(32);
-            if !follows || !fits {
+            if !follows || stage >= program.stages.len() {
                 return None;
             }
             let stage = StageId::new(stage);
@@ -334,8 +359,18 @@ impl<E: Event> Image<E> {
             image.completed.push(head);
         }
         let flags = reader.u8()?;
-        image.counted = flags & 2 != 0;
-        if flags > 3 || image.counted && !image.is_queue(program) {
+        image.form = match flags & !1 {
+            0 => Form::Runs,
+            2 => Form::Counted,
+            4 => Form::Led,
+            _ => return None,
+        };
+        let fits = match image.form {
+            Form::Runs => image.starts_below(1 << program.named.len().min(32)),
+            Form::Counted => image.starts_below(1) && image.is_queue(program),
+            Form::Led => image.starts_below(u64::from(BEGINS) + 1) && image.is_led(program),
+        };
+        if !fits {
             return None;
         }
         if flags & 1 != 0 {
@@ -345,18 +380,38 @@ impl<E: Event> Image<E> {
         Some(image)
     }
 
-    /// Whether it is what a counting window of the program can hold.
-    fn is_queue(&self, program: &Program) -> bool {
-        let Some(window) = program.window() else { return false };
+    /// Whether nodes start nothing else than what these bits say.
+    fn starts_below(&self, bits: u64) -> bool {
+        self.nodes.iter().all(|node| u64::from(node.starts) < bits)
+    }
+
+    /// The state of the only run, if it holds all nodes, one behind the other.
+    fn state_of_chain(&self) -> Option<StateId> {
         let is_chain = (0..)
             .zip(&self.nodes)
             .all(|(place, node)| node.event == place && node.previous == place);
-        let [Waiting { state, head, .. }] = &self.runs[..] else { return false };
-        is_chain
+        let [Waiting { state, head, .. }] = self.runs[..] else { return None };
+        let is_whole = is_chain
             && self.events.len() == self.nodes.len()
-            && *head as usize + 1 == self.nodes.len()
-            && window.states.get(*head as usize) == Some(state)
-            && self.completed.is_empty()
+            && head as usize + 1 == self.nodes.len()
+            && self.completed.is_empty();
+        is_whole.then_some(state)
+    }
+
+    /// Whether it is what a counting window of the program can hold.
+    fn is_queue(&self, program: &Program) -> bool {
+        let Some(window) = program.window() else { return false };
+        let state = self.state_of_chain();
+        state.is_some() && window.states.get(self.nodes.len() - 1).copied() == state
+    }
+
+    /// Whether it is what a leader of the program can hold.
+    fn is_led(&self, program: &Program) -> bool {
+        let Some(lead) = program.lead() else { return false };
+        let mut stages = self.nodes.iter().map(|node| node.stage).enumerate();
+        self.state_of_chain().is_some_and(|state| state == lead.state(self.nodes.len()))
+            && stages.all(|(before, stage)| stage == lead.stage(before))
+            && self.nodes.first().is_some_and(|first| first.starts == 0)
     }
 
     fn read_run(&self, reader: &mut Reader<'_>, program: &Program) -> Option<Waiting> {

@@ -24,7 +24,8 @@ pub(super) struct Node<E> {
     event: Kept<E>,
     pub(super) previous: u32,
     pub(super) stage: StageId,
-    /// The named groups of which the event starts a repetition: a bit for each.
+    /// The named groups of which the event starts a repetition, a bit for each; in the chain of a
+    /// partial match that leads others, [`BEGINS`] where one of those begins.
     pub(super) starts: Starts,
     /// How many events the chain holds, this one included. What is never 0 leaves a mark for the
     /// free places of the slab, so that a node with a [`Record`](crate::Record) is seven words.
@@ -50,6 +51,10 @@ struct Stored<E> {
 
 /// A set of named groups, as bits by their place among the pattern's named groups.
 pub(super) type Starts = u32;
+
+/// What marks the first event of a partial match that follows another. Patterns in which they do
+/// have no named groups.
+pub(super) const BEGINS: Starts = 1;
 
 /// Captured events and their chains.
 #[derive(Clone, Debug)]
@@ -171,10 +176,26 @@ impl<E> Chains<E> {
     where
         E: Event,
     {
+        self.extend_marked(event, seq, previous, stage, 0)
+    }
+
+    /// The same with what the event starts.
+    #[inline(always)]
+    pub(super) fn extend_marked(
+        &mut self,
+        event: &E,
+        seq: u64,
+        previous: u32,
+        stage: StageId,
+        starts: Starts,
+    ) -> u32
+    where
+        E: Event,
+    {
         let depth = self.depth_behind(previous);
         let node = self.nodes.insert_with(|| {
             let event = Kept::Here(event.clone(), seq);
-            Node { event, previous, stage, starts: 0, depth, refs: 1 }
+            Node { event, previous, stage, starts, depth, refs: 1 }
         });
         self.here += 1;
         self.bytes += bytes_of(event);
@@ -290,6 +311,15 @@ impl<E> Chains<E> {
         for node in self.nodes.values_mut() {
             node.stage = stage(node.stage);
             node.starts = starts(node.starts);
+        }
+    }
+
+    /// Forgets what the events of a chain start.
+    pub(super) fn unmark(&mut self, head: u32) {
+        let mut next = head;
+        while next != NIL {
+            let node = self.nodes.get_mut(next);
+            (node.starts, next) = (0, node.previous);
         }
     }
 

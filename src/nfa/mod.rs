@@ -14,7 +14,8 @@
 //! * `demand` finds what an event must fulfil to do anything, so that others are let go at once.
 //!
 //! The result is an [`Automaton`], which patterns that differ in constants share, and a [`Program`] of
-//! one pattern around it. From it `plan` picks the strategy that the pattern is matched with.
+//! one pattern around it. From it `plan` picks the strategy that the pattern is matched with; `lead`
+//! finds patterns in which one partial match stands for others.
 //!
 //! Where a rule is replaced while partial matches wait, `past` says which states of the two automata
 //! mean the same.
@@ -26,6 +27,7 @@ mod flatten;
 mod graph;
 mod guard;
 mod layout;
+mod lead;
 mod moves;
 mod orders;
 pub(crate) mod past;
@@ -41,6 +43,7 @@ pub use program::{BuildError, Program};
 pub(crate) use automaton::Known;
 pub(crate) use decide::{Column, Decision, Decisions, waiting};
 pub(crate) use guard::{Guard, GuardId};
+pub(crate) use lead::Lead;
 pub(crate) use moves::{Move, Note};
 pub(crate) use plan::Window;
 pub(crate) use program::{Action, ClockOp, Edge, Kind as Refusal, Silence, Since, StateId};

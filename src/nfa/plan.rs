@@ -5,6 +5,7 @@ use std::fmt;
 use crate::hir::{SkipStrategy, StageId};
 use crate::nfa::decide::Decision;
 use crate::nfa::guard::Guard;
+use crate::nfa::lead::Lead;
 use crate::nfa::program::{Action, Program, StateId};
 
 /// How a pattern is matched. All strategies tell the same; they differ in what an event costs.
@@ -16,6 +17,9 @@ pub enum Strategy {
     /// No event leaves a partial match more than one way on: each is moved where it is, and shares
     /// nothing with others.
     SingleWay,
+    /// A partial match that begins later goes the way of one that began before, and is dropped by
+    /// its match: a key holds the one that began first, and knows at which of its events others begin.
+    Leader,
     /// The pattern is the same event so many times. A key holds the last of them in a queue, and
     /// every event in it is the start of a partial match: an event costs the same however many are
     /// counted.
@@ -33,6 +37,7 @@ impl fmt::Display for Strategy {
         match self {
             Strategy::General => f.write_str("general"),
             Strategy::SingleWay => f.write_str("single way"),
+            Strategy::Leader => f.write_str("leader"),
             Strategy::CountingWindow { count } => write!(f, "counting window of {count}"),
         }
     }
@@ -44,6 +49,7 @@ pub(crate) enum Plan {
     /// With the reason, in words.
     General(&'static str),
     SingleWay,
+    Leader(Lead),
     Window(Window),
 }
 
@@ -62,6 +68,7 @@ impl Program {
         match &self.plan {
             Plan::General(_) => Strategy::General,
             Plan::SingleWay => Strategy::SingleWay,
+            Plan::Leader(_) => Strategy::Leader,
             Plan::Window(window) => Strategy::CountingWindow { count: window.stages.len() },
         }
     }
@@ -70,7 +77,7 @@ impl Program {
     pub fn why_general(&self) -> Option<&'static str> {
         match self.plan {
             Plan::General(reason) => Some(reason),
-            Plan::SingleWay | Plan::Window(_) => None,
+            Plan::SingleWay | Plan::Leader(_) | Plan::Window(_) => None,
         }
     }
 
@@ -79,16 +86,26 @@ impl Program {
     pub(crate) fn window(&self) -> Option<&Window> {
         match &self.plan {
             Plan::Window(window) => Some(window),
-            Plan::General(_) | Plan::SingleWay => None,
+            Plan::General(_) | Plan::SingleWay | Plan::Leader(_) => None,
+        }
+    }
+
+    /// What following a leader needs, where partial matches do so.
+    #[inline]
+    pub(crate) fn lead(&self) -> Option<&Lead> {
+        match &self.plan {
+            Plan::Leader(lead) => Some(lead),
+            Plan::General(_) | Plan::SingleWay | Plan::Window(_) => None,
         }
     }
 
     pub(super) fn plan(&self) -> Plan {
-        match (self.as_single(), self.as_window()) {
-            (Err(reason), _) => Plan::General(reason),
-            (Ok(()), Some(window)) => Plan::Window(window),
-            (Ok(()), None) => Plan::SingleWay,
+        if let Err(reason) = self.as_single() {
+            return Plan::General(reason);
         }
+        let window = self.as_window().map(Plan::Window);
+        let plan = window.or_else(|| self.as_lead().map(Plan::Leader));
+        plan.unwrap_or(Plan::SingleWay)
     }
 
     /// Whether no event leaves a partial match more than one way on, and if not, why.

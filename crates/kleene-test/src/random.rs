@@ -155,6 +155,53 @@ pub fn pattern() -> impl Strategy<Value = RandomPattern> {
     )
 }
 
+/// Patterns in which each event has to be the next one, as in `a -> next b{1.. next greedy} -> next c`:
+/// in most of them partial matches that begin later follow those that have begun before.
+pub fn chain() -> impl Strategy<Value = RandomPattern> {
+    let quantifier = |min, more| RandomQuantifier {
+        min,
+        more,
+        optional: false,
+        inner: Contiguity::Next,
+        greedy: true,
+        until: None,
+    };
+    let item = |test, quantifier| RandomItem {
+        contiguity: Contiguity::Next,
+        gap: None,
+        kind: RandomKind::Step(test, quantifier),
+    };
+    let first = prop_oneof![
+        3 => Just(RandomTest::Always),
+        1 => (0..5_i64).prop_map(|v| RandomTest::Compare(BinaryOp::Gt, v)),
+        1 => test(),
+    ];
+    let compare = || {
+        (select(&COMPARISONS[..]), select(&[Pick::Last, Pick::Last, Pick::First][..]))
+            .prop_map(|(op, pick)| RandomTest::Captured(op, None, pick))
+    };
+    let other = || prop_oneof![3 => compare(), 1 => test()];
+    let lead = option::weighted(0.3, (other(), 1..3_u32));
+    let skip = prop_oneof![5 => Just(RandomSkip::PastLast), 1 => Just(RandomSkip::ToNext)];
+    let within = option::weighted(0.8, length(1..9));
+    (first, lead, (other(), 1..3_u32), other(), within, skip).prop_map(
+        move |(first, lead, (again, min), last, within, skip)| {
+            let mut items = vec![item(first, quantifier(1, Some(0)))];
+            items.extend(lead.map(|(test, times)| item(test, quantifier(times, Some(0)))));
+            items.push(item(again, quantifier(min, None)));
+            items.push(item(last, quantifier(1, Some(0))));
+            let (silence, without, ordered, longest) = (None, None, false, false);
+            RandomPattern { silence, items, without, within, skip, ordered, longest }
+        },
+    )
+}
+
+/// Patterns of any kind that can be run, mostly.
+pub fn runnable() -> impl Strategy<Value = Built> {
+    let any = pattern().prop_map(|pattern| pattern.repaired().build());
+    prop_oneof![3 => any, 1 => chain().prop_map(|pattern| pattern.build())]
+}
+
 /// Events in the order of time: `(time, type, v)`.
 pub fn stream() -> impl Strategy<Value = Stream> {
     let event = (0..4_i64, 0..TYPES.len(), 0..5_i64);

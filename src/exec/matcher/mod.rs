@@ -1,9 +1,11 @@
 //! A compiled pattern at work: what it holds of a key, and what an event or a deadline does to it.
 //!
 //! `step` is the general strategy, in which every partial match is a run through the automaton;
-//! `single` moves runs where they are, and `window` counts. `tell` is what comes of them.
+//! `single` moves runs where they are, `lead` keeps one that others follow, and `window` counts.
+//! `tell` is what comes of them.
 
 mod condition;
+mod lead;
 mod probe;
 mod single;
 mod step;
@@ -224,7 +226,7 @@ impl<E: Event> Matcher<E> {
     fn window(&self) -> Option<&Window> {
         match self.strategy {
             Strategy::CountingWindow { .. } => self.program.window(),
-            Strategy::General | Strategy::SingleWay => None,
+            Strategy::General | Strategy::SingleWay | Strategy::Leader => None,
         }
     }
 
@@ -281,7 +283,7 @@ impl<E: Event> Matcher<E> {
         }
         let decisions = &self.program.decisions;
         match decisions.of_start(decisions.column(event.type_id())) {
-            Decision::One(edge) if self.strategy == Strategy::SingleWay => {
+            Decision::One(edge) if self.strategy != Strategy::General => {
                 matches!(self.program.moves[*edge as usize], Move::Capture { .. }).then_some(true)
             }
             _ => None,
@@ -308,7 +310,7 @@ impl<E: Event> Matcher<E> {
             }
             return;
         }
-        let runs = key.runs();
+        let runs = key.leader().map_or(key.runs(), std::slice::from_ref);
         // What may be given up: what is over, and the one that may be completed.
         let ends = |run: &&Run| run.deadline <= time || runs.len() == 1;
         let ending = runs.iter().take(MOST_FETCHED).filter(ends);
@@ -355,6 +357,9 @@ impl<E: Event> Matcher<E> {
             Some(window) if key.runs().is_empty() => {
                 self.count(window, store, key, event, is_met, seq, sink);
                 0
+            }
+            None if self.leads() && key.runs().is_empty() => {
+                self.lead(store, key, event, seq, sink)
             }
             _ => self.push_to_runs(store, key, event, seq, sink),
         }
@@ -410,6 +415,9 @@ impl<E: Event> Matcher<E> {
         to: Timestamp,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
+        if key.leader().is_some_and(|leader| leader.deadline <= to.as_millis()) {
+            self.write_out(store, key);
+        }
         if !self.program.tells_at_deadlines() && self.program.silence.is_none() {
             self.free(store, key, to);
             return;
@@ -477,6 +485,7 @@ impl<E: Event> Matcher<E> {
         }
         Self::clear_runs(store, key);
         Self::clear_window(store, key);
+        Self::clear_led(store, key);
         if !store.scratch.completed.is_empty() || !key.completed().is_empty() {
             self.tell_completed(store, key, Timestamp::from_millis(last), sink);
         }
@@ -486,7 +495,7 @@ impl<E: Event> Matcher<E> {
     #[inline]
     pub fn deadline(&self, key: &KeyState) -> Option<Timestamp> {
         let deadline = match key.runs() {
-            [] => key.window().deadline,
+            [] => key.leader().map_or_else(|| key.window().deadline, |leader| leader.deadline),
             // Runs are in the order of their start: the first is the first to run out.
             [first, ..] if self.in_order() => first.deadline,
             runs => runs.iter().map(|run| run.deadline).min().unwrap_or(i64::MAX),
@@ -510,7 +519,8 @@ impl<E: Event> Matcher<E> {
             (Some(silence), Some(broken)) => silence.ends(Some(broken)),
             _ => i64::MIN,
         };
-        let last = runs.max(broken).max(self.window_ends(store, key));
+        let led = key.newest().map_or(i64::MIN, |start| self.program.deadline_of(start));
+        let last = runs.max(broken).max(led).max(self.window_ends(store, key));
         (last < i64::MAX).then_some(Timestamp::from_millis(last))
     }
 
@@ -542,6 +552,7 @@ impl<E: Event> Matcher<E> {
             });
         }
         self.counted(store, key, &mut open);
+        self.led(store, key, &mut open);
         open
     }
 
@@ -550,6 +561,7 @@ impl<E: Event> Matcher<E> {
         key.set_broken(None);
         Self::clear_runs(store, key);
         Self::clear_window(store, key);
+        Self::clear_led(store, key);
         for match_ in key.take_completed() {
             store.chains.release(match_.head);
         }

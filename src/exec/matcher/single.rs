@@ -115,14 +115,28 @@ impl<'a, E: Event> Step<'a, E> {
     /// Starts a partial match if the event can be a first one.
     #[inline(always)]
     fn begin(&mut self, key: &mut KeyState, event_epoch: u64) {
-        let edge = match self.program.decisions.of_start(self.column) {
-            Decision::Gone => return,
-            Decision::One(edge) => *edge,
+        if let Some(run) = self.first(event_epoch) {
+            key.add_run(run, &mut self.store.scratch.spares);
+        }
+    }
+
+    /// The edge of the partial match that begins with the event, if one does.
+    #[inline(always)]
+    pub(super) fn begins_with(&mut self, event_epoch: u64) -> Option<u32> {
+        match self.program.decisions.of_start(self.column) {
+            Decision::Gone => None,
+            Decision::One(edge) => Some(*edge),
             tree => match self.decide(tree, &self.nothing(), event_epoch) {
-                Decision::One(edge) => *edge,
-                _ => return,
+                Decision::One(edge) => Some(*edge),
+                _ => None,
             },
-        };
+        }
+    }
+
+    /// The partial match that begins with the event, if one does.
+    #[inline(always)]
+    pub(super) fn first(&mut self, event_epoch: u64) -> Option<Run> {
+        let edge = self.begins_with(event_epoch)?;
         let deadline = self.program.deadline_of(self.time);
         // What most begin with leaves one event and, perhaps, one value of it.
         if let Move::Capture { stage, target, note } = self.program.moves[edge as usize]
@@ -130,16 +144,20 @@ impl<'a, E: Event> Step<'a, E> {
         {
             let head = self.store.chains.extend_with(self.event, self.seq, NIL, stage);
             let Step { time: start, seq: start_seq, .. } = *self;
-            let run = Run { state: target, head, extra, start_seq, start, last: start, deadline };
-            key.add_run(run, &mut self.store.scratch.spares);
-            return;
+            return Some(Run {
+                state: target,
+                head,
+                extra,
+                start_seq,
+                start,
+                last: start,
+                deadline,
+            });
         }
         let mut run = self.nothing();
         run.extra = self.store.extras.create();
         run.deadline = deadline;
-        if self.moves(edge, &mut run, event_epoch) {
-            key.add_run(run, &mut self.store.scratch.spares);
-        }
+        self.moves(edge, &mut run, event_epoch).then_some(run)
     }
 
     /// What a run holds beside its first event, where that is no row.
@@ -190,7 +208,7 @@ impl<'a, E: Event> Step<'a, E> {
     /// Goes down the tree of this root as far as it leads. Where it asks for the order of numbers, which
     /// is what most ask for, that is asked once.
     #[inline(always)]
-    fn way_of(&mut self, run: &Run, root: u32, event_epoch: u64) -> &'a Decision {
+    pub(super) fn way_of(&mut self, run: &Run, root: u32, event_epoch: u64) -> &'a Decision {
         let program = self.program;
         let mut root = root;
         while let Some(Some(order)) = program.orders.get(root as usize) {
@@ -248,7 +266,7 @@ impl<'a, E: Event> Step<'a, E> {
 
     /// Changes registers for the event, which was captured.
     #[inline(always)]
-    fn note(&mut self, note: Note, stage: StageId, run: &mut Run) {
+    pub(super) fn note(&mut self, note: Note, stage: StageId, run: &mut Run) {
         match note {
             Note::Nothing => {}
             Note::First(_) if !self.store.extras.is_untouched(run.extra, 0) => {}

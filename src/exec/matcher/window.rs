@@ -215,7 +215,8 @@ impl<E: Event> Matcher<E> {
         }
     }
 
-    /// The partial matches in a key's queue as runs, whose chains are put into `chains`.
+    /// The partial matches of a key that are not written down as runs, whose chains are put into
+    /// `chains`. Their registers are those of what they follow.
     pub(in crate::exec) fn as_runs(
         &self,
         store: &Store<E>,
@@ -224,11 +225,14 @@ impl<E: Event> Matcher<E> {
     ) -> Vec<Run> {
         let mut open = Vec::new();
         self.counted(store, key, &mut open);
-        open.iter().map(|open| run(open, chains)).collect()
+        self.led(store, key, &mut open);
+        let extra = key.leader().map_or(Extra::NOTHING, |leader| leader.extra);
+        open.iter().map(|open| Run { extra, ..run(open, chains) }).collect()
     }
 
-    /// Turns what a key's queue holds into runs.
+    /// Turns what a key's queue holds, and what its leader leads, into runs.
     pub(in crate::exec) fn write_out(&self, store: &mut Store<E>, key: &mut KeyState) {
+        self.write_out_led(store, key);
         if key.window().is_empty() {
             return;
         }

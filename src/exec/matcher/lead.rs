@@ -1,0 +1,194 @@
+//! The strategy for patterns in which what begins later goes the way of what has begun before.
+//!
+//! A key holds the partial match that began first, its leader. Others that begin at its later events
+//! follow it: they have captured the last of its events, and are dropped by its match. So they are
+//! marks in its chain, and are written down only when it runs out of time before them.
+
+use super::{Matcher, Step, Store};
+use crate::event::Event;
+use crate::exec::key::{KeyState, Run};
+use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
+use crate::exec::store::{BEGINS, NIL};
+use crate::hir::StageId;
+use crate::nfa::{Decision, Move, Strategy};
+use crate::time::Timestamp;
+
+impl<E: Event> Matcher<E> {
+    /// Whether keys have leaders.
+    pub(in crate::exec) fn leads(&self) -> bool {
+        self.strategy == Strategy::Leader
+    }
+
+    /// Takes an event of a key that has no runs but, perhaps, a leader.
+    ///
+    /// Gives how many partial matches were dropped or not started because of the limit.
+    #[inline(never)]
+    pub(super) fn lead(
+        &self,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        event: &E,
+        seq: u64,
+        sink: &mut impl FnMut(Outcome<'_, E>),
+    ) -> usize {
+        let time = event.time();
+        let is_over = key.leader().is_some_and(|run| run.deadline <= time.as_millis());
+        if is_over || key.run_count() >= self.limits.partial_matches_per_key {
+            // One by one, until none of them is left.
+            self.write_out(store, key);
+            return self.push_to_runs(store, key, event, seq, sink);
+        }
+        if let Some(stage) = Step::new(self, store, event, seq).lead(key)
+            && let Some(leader) = key.take_leader()
+        {
+            store.extras.release(leader.extra);
+            sink(Outcome {
+                kind: OutcomeKind::Match,
+                program: &self.program,
+                captures: Captures::new(&store.chains, leader.head).and(stage, seq, event),
+                start: Timestamp::from_millis(leader.start),
+                last: time,
+                at: time,
+                start_seq: leader.start_seq,
+                states: &[],
+            });
+            store.chains.release(leader.head);
+        }
+        0
+    }
+
+    /// The followers of a key's leader: of each, how many events it has captured, the number of the
+    /// first, and its time. They are in the order in which they began.
+    fn followers(store: &Store<E>, leader: &Run) -> Vec<(u32, u64, i64)> {
+        let nodes = store.chains.back(leader.head).zip(1..);
+        let marked = nodes.filter(|((_, node), _)| node.starts & BEGINS != 0);
+        let mut followers: Vec<_> = marked
+            .map(|((_, node), len)| {
+                let (seq, event) = store.chains.event_of(node);
+                (len, seq, event.time().as_millis())
+            })
+            .collect();
+        followers.reverse();
+        followers
+    }
+
+    /// Appends the partial matches that lead and follow, in order.
+    pub(super) fn led<'a>(
+        &'a self,
+        store: &'a Store<E>,
+        key: &KeyState,
+        open: &mut Vec<Open<'a, E>>,
+    ) {
+        let (Some(lead), Some(leader)) = (self.program.lead(), key.leader()) else { return };
+        open.push(Open {
+            program: &self.program,
+            captures: Captures::new(&store.chains, leader.head),
+            start_seq: leader.start_seq,
+            deadline: leader.deadline,
+            states: [leader.state].into_iter().collect(),
+        });
+        open.extend(Self::followers(store, leader).into_iter().map(|(len, start_seq, start)| {
+            Open {
+                program: &self.program,
+                captures: Captures::follower(&store.chains, (leader.head, len), lead),
+                start_seq,
+                deadline: self.program.deadline_of(start),
+                states: [lead.state(len as usize)].into_iter().collect(),
+            }
+        }));
+    }
+
+    /// Writes down the partial matches that follow a key's leader, which leads no longer.
+    pub(super) fn write_out_led(&self, store: &mut Store<E>, key: &mut KeyState) {
+        let (Some(lead), Some(leader)) = (self.program.lead(), key.take_leader()) else { return };
+        let followers = Self::followers(store, &leader);
+        let Store { chains, extras, .. } = store;
+        chains.unmark(leader.head);
+        let nodes = chains.forth(leader.head);
+        let runs = key.runs_mut();
+        runs.push(leader);
+        for (len, start_seq, start) in followers {
+            let mut head = NIL;
+            for (before, &node) in nodes[nodes.len() - len as usize..].iter().enumerate() {
+                let (seq, event) = chains.event(node);
+                let event = event.clone();
+                head = chains.extend_with(&event, seq, head, lead.stage(before));
+            }
+            runs.push(Run {
+                state: lead.state(len as usize),
+                head,
+                extra: extras.duplicate(leader.extra),
+                start_seq,
+                start,
+                last: leader.last,
+                deadline: self.program.deadline_of(start),
+            });
+        }
+    }
+
+    /// Makes the only run of a key lead as many as its chain says.
+    pub(in crate::exec) fn take_lead(&self, store: &mut Store<E>, key: &mut KeyState) {
+        let Some(leader) = key.runs_mut().pop() else { return };
+        let followers = Self::followers(store, &leader);
+        let newest = followers.last().map_or(leader.start, |(.., start)| *start);
+        key.set_leader(leader, u32::try_from(followers.len()).unwrap_or(u32::MAX), newest);
+        if !self.leads() {
+            self.write_out_led(store, key);
+        }
+    }
+
+    /// Gives up a key's leader and what follows it.
+    pub(super) fn clear_led(store: &mut Store<E>, key: &mut KeyState) {
+        if let Some(leader) = key.take_leader() {
+            store.chains.release(leader.head);
+            store.extras.release(leader.extra);
+        }
+    }
+}
+
+impl<E: Event> Step<'_, E> {
+    /// Moves a key's leader, if there is one, and starts one if there is none after it. Gives the step
+    /// that captures the event if that completes the leader, which is left as it was.
+    #[inline(always)]
+    fn lead(&mut self, key: &mut KeyState) -> Option<StageId> {
+        self.store.scratch.epoch += 1;
+        let event_epoch = self.store.scratch.epoch;
+        let Some((leader, followers, newest)) = key.led_mut() else {
+            if let Some(run) = self.first(event_epoch) {
+                key.set_leader(run, 0, self.time);
+            }
+            return None;
+        };
+        let root = self.column.roots[leader.state.index()];
+        match self.way_of(leader, root, event_epoch) {
+            Decision::Stay => return None,
+            Decision::One(edge) => match self.program.moves[*edge as usize] {
+                Move::Capture { stage, target, note } => {
+                    let begins = u32::from(self.begins_with(event_epoch).is_some());
+                    let Step { event, seq, time, .. } = *self;
+                    let chains = &mut self.store.chains;
+                    leader.head =
+                        chains.extend_marked(event, seq, leader.head, stage, begins * BEGINS);
+                    (leader.state, leader.last) = (target, time);
+                    self.note(note, stage, leader);
+                    *followers += begins;
+                    if begins > 0 {
+                        *newest = time;
+                    }
+                    return None;
+                }
+                Move::End { stage } => return Some(stage),
+                _ => {}
+            },
+            _ => {}
+        }
+        self.give_up(leader);
+        match self.first(event_epoch) {
+            Some(run) => key.set_leader(run, 0, self.time),
+            None => {
+                key.take_leader();
+            }
+        }
+        None
+    }
+}
