@@ -142,9 +142,12 @@ impl KeyState {
     /// The runs, to be changed. What is in a window, and a leader, must have been taken out before.
     #[inline]
     pub(super) fn runs_mut(&mut self) -> &mut Runs {
-        debug_assert!(self.leader().is_none(), "a key has runs or a leader");
-        if let Open::Window(window) = &self.open {
-            debug_assert!(window.is_empty(), "a key has runs or a window");
+        if !matches!(self.open, Open::Runs { .. }) {
+            debug_assert_eq!(
+                self.run_count(),
+                self.completed().len(),
+                "a key has one form at a time"
+            );
             self.open = Open::default();
         }
         match &mut self.open {
@@ -170,8 +173,12 @@ impl KeyState {
     /// The window, to be changed. There must be no runs.
     #[inline]
     pub(super) fn window_mut(&mut self) -> &mut Queue {
-        if let Open::Runs { runs, .. } = &self.open {
-            debug_assert!(runs.is_empty(), "a key has runs or a window");
+        if !matches!(self.open, Open::Window(_)) {
+            debug_assert_eq!(
+                self.run_count(),
+                self.completed().len(),
+                "a key has one form at a time"
+            );
             self.open = Open::Window(Queue::default());
         }
         match &mut self.open {
