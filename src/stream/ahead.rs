@@ -13,15 +13,15 @@ use crate::event::Event;
 use crate::exec::{FETCHES, KeyState};
 use crate::stream::engine::Engine;
 use crate::stream::reorder::Lent;
-use crate::stream::routes::{Lone, Route};
+
 use crate::stream::running::Running;
 use crate::time::Timestamp;
 
 /// How many events are looked at together.
 pub(super) const TOGETHER: usize = 16;
 
-/// From so many keys on what is held of them is more than caches have room for.
-pub(super) const MANY_KEYS: u64 = 1 << 15;
+/// From so many partial matches on what is held is more than caches have room for.
+pub(super) const MANY: u64 = 1 << 15;
 
 /// What was seen of an event before its turn.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,6 +55,16 @@ impl Ahead {
     }
 }
 
+/// An event's key.
+struct Sought {
+    /// The event's place among those that are looked at together.
+    place: usize,
+    group: u32,
+    /// The rule, where only one sees the event.
+    rule: Option<u32>,
+    hash: u32,
+}
+
 impl<E: Event> Engine<E> {
     /// Looks at the next events of the buffer. Of some it may be seen only later that they are next.
     #[inline(never)]
@@ -69,8 +79,8 @@ impl<E: Event> Engine<E> {
     /// Whether events are to be looked at before their turn. Where a limit fails, no event after the
     /// one that exceeds it has been taken.
     #[inline]
-    pub(super) fn has_many_keys(&self) -> bool {
-        self.books.stats.keys >= MANY_KEYS && !self.routes.can_fail
+    pub(super) fn holds_much(&self) -> bool {
+        self.books.stats.partials >= MANY && !self.routes.can_fail
     }
 
     /// Finds the slots of events' keys, and has fetched what will be needed of them. Each step is a loop
@@ -78,34 +88,41 @@ impl<E: Event> Engine<E> {
     /// looked at when it is the event's turn; until then the key can go, or come.
     pub(super) fn look_ahead(&self, events: &[&E], foreseen: &mut [Foreseen]) {
         let Engine { rules, groups, routes, .. } = self;
-        let mut sought: SmallVec<[(usize, &Lone, u32); TOGETHER]> = SmallVec::new();
+        let mut sought: SmallVec<[Sought; TOGETHER]> = SmallVec::new();
         foreseen.fill(Foreseen::default());
         for (place, &event) in events.iter().enumerate() {
-            let Some(Route { lone: Some(lone), .. }) = routes.types.get(event.type_id().index())
-            else {
-                continue;
-            };
-            let is_met = lone.is_met(event);
-            foreseen[place].is_met = is_met;
-            if is_met != Some(false)
-                && let Some(hash) = groups.hasher.of(event, &lone.fields)
-            {
-                sought.push((place, lone, hash));
+            let Some(route) = routes.types.get(event.type_id().index()) else { continue };
+            let Some((group, fields)) = route.only_group() else { continue };
+            if let Some(lone) = &route.lone {
+                foreseen[place].is_met = lone.is_met(event);
+                if foreseen[place].is_met == Some(false) {
+                    continue;
+                }
+            }
+            if let Some(hash) = groups.hasher.of(event, fields) {
+                let rule = route.lone.as_ref().map(|lone| lone.rule);
+                sought.push(Sought { place, group: *group, rule, hash });
             }
         }
-        for &(place, Lone { group, .. }, hash) in &sought {
-            let keys = groups.keys(*group);
+        for &Sought { place, group, hash, .. } in &sought {
+            let keys = groups.keys(group);
             if let Some(slot) = keys.find_hash(hash) {
                 keys.prefetch(slot);
                 foreseen[place].slot = Some(slot);
             }
         }
-        let mut held = SmallVec::new();
-        for &(place, Lone { rule, group, .. }, _) in &sought {
-            if let Some(slot) = foreseen[place].slot
-                && let Some(of_rule) = groups.keys(*group).held(slot, *rule)
-            {
-                held.push((&rules[*rule as usize], &of_rule.state, events[place].time()));
+        let mut held = Wanted::new();
+        for &Sought { place, group, rule, .. } in &sought {
+            let Some(slot) = foreseen[place].slot else { continue };
+            let keys = groups.keys(group);
+            match rule {
+                Some(rule) => {
+                    if let Some(of_rule) = keys.held(slot, rule) {
+                        held.push((&rules[rule as usize], &of_rule.state, events[place].time()));
+                    }
+                }
+                // Which rules will look at what they hold is not known yet.
+                None => keys.prefetch_held(slot),
             }
         }
         fetch(&held);

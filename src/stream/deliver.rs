@@ -31,7 +31,7 @@ impl<E: Event> Engine<E> {
     ) {
         self.watermark = to;
         let is_straight = self.releases_straight();
-        let mut ahead = (lent.is_used() && self.has_many_keys()).then(Ahead::default);
+        let mut ahead = (lent.is_used() && self.holds_much()).then(Ahead::default);
         while self.books.failure.is_none() {
             if let Some(ahead) = ahead.as_mut().filter(|ahead| ahead.is_over()) {
                 self.foresee(to, lent, ahead);
@@ -203,7 +203,7 @@ impl<E: Event> Engine<E> {
         let Engine { rules, groups, routes, timers, books, cold, .. } = self;
         let Some(route) = routes.types.get(event.type_id().index()) else { return };
         let Some(lone) = &route.lone else {
-            self.deliver_to_all(event, seq, sink);
+            self.deliver_to_all(event, seq, foreseen.slot, sink);
             return;
         };
         // What a cold store tends is what something is held for.
@@ -227,9 +227,16 @@ impl<E: Event> Engine<E> {
         rule.take_alone(lone.rule, keys, leaves, key, event, is_met, seq, timers, books, sink);
     }
 
-    /// Gives an event to the rules that want it, one after the other.
+    /// Gives an event to the rules that want it, one after the other. Where they share one key, this
+    /// slot was perhaps found for it.
     #[inline(never)]
-    fn deliver_to_all<S: Sink<E> + ?Sized>(&mut self, event: &E, seq: u64, sink: &mut S) {
+    fn deliver_to_all<S: Sink<E> + ?Sized>(
+        &mut self,
+        event: &E,
+        seq: u64,
+        slot: Option<u32>,
+        sink: &mut S,
+    ) {
         let Engine { rules, groups, routes, timers, books, found, .. } = self;
         let Some(route) = routes.types.get(event.type_id().index()) else { return };
         if let Some(share) = &books.share
@@ -248,14 +255,16 @@ impl<E: Event> Engine<E> {
                 return;
             }
         }
-        let new = |(group, fields): &(u32, Box<[_]>)| Visit::new(event, *group, fields, groups);
+        let new = |(group, fields): &(u32, Box<[_]>), slot| {
+            Visit::new(event, *group, fields, groups, slot)
+        };
         // Most often all rules share one key.
         let (mut one, mut many);
-        let visits: &mut [Option<Visit<'_>>] = if let [only] = &route.groups[..] {
-            one = [new(only)];
+        let visits: &mut [Option<Visit<'_>>] = if let Some(only) = route.only_group() {
+            one = [new(only, slot)];
             &mut one
         } else {
-            many = route.groups.iter().map(new).collect::<SmallVec<[_; 4]>>();
+            many = route.groups.iter().map(|one| new(one, None)).collect::<SmallVec<[_; 4]>>();
             &mut many
         };
         if visits.iter().any(Option::is_none) {

@@ -121,8 +121,8 @@ impl<E: Event> Engine<E> {
 
     /// Takes several events of the only source, as [`push`](Engine::push) does one after the other.
     /// Where events have to wait to be put in order, those that need not wait beyond the call are
-    /// not cloned. Where they come in order and very many keys have something open, up to sixteen
-    /// are taken from `events` and their keys looked up before the first is matched, which is
+    /// not cloned. Where they come in order and very many partial matches are open, up to sixteen are
+    /// taken from `events` and their keys looked up before the first is matched, which is
     /// faster than one by one.
     pub fn push_batch<'a, S: Sink<E> + ?Sized>(
         &mut self,

@@ -170,17 +170,18 @@ pub(super) struct Visit<'e> {
 }
 
 impl<'e> Visit<'e> {
-    /// `None` where a part of the event's key is null.
+    /// `None` where a part of the event's key is null. Its slot is perhaps the one that was `found`.
     #[inline]
     pub(super) fn new<E: Event>(
         event: &'e E,
         group: u32,
         fields: &[FieldRef],
         groups: &Groups,
+        found: Option<u32>,
     ) -> Option<Visit<'e>> {
         let key = KeyRef::read(event, fields, &groups.hasher)?;
         let keys = groups.keys(group);
-        let slot = keys.find(&key);
+        let slot = keys.find_again(&key, found);
         let sorted = slot.map_or(0, |slot| keys.slot(slot).held().len());
         Some(Visit { group, key, slot, sorted, cursor: 0, idle: SmallVec::new() })
     }

@@ -11,6 +11,7 @@ use crate::exec::{KeyState, field_of};
 use crate::hir::expr::FieldRef;
 use crate::stream::changes::Changes;
 use crate::time::Timestamp;
+use crate::util::prefetch_at;
 use crate::util::slab::Slab;
 use crate::util::spread::Spread;
 use crate::value::{Value, ValueRef};
@@ -450,6 +451,18 @@ impl Partition {
         self.find_key(key.hash, |other| key.is_key(other))
     }
 
+    /// The same where it perhaps is this slot, that was `found` for it.
+    #[inline]
+    pub(crate) fn find_again(&self, key: &KeyRef<'_>, found: Option<u32>) -> Option<u32> {
+        if let Some(place) = found
+            && let Some(slot) = self.slots.try_get(place)
+            && key.is_key(&slot.key)
+        {
+            return found;
+        }
+        self.find(key)
+    }
+
     /// The slot of the key of this hash of which `is_key` is true.
     #[inline(always)]
     fn find_key(&self, hash: u32, is_key: impl Fn(&Key) -> bool) -> Option<u32> {
@@ -524,6 +537,14 @@ impl Partition {
     #[inline(always)]
     pub(crate) fn prefetch(&self, slot: u32) {
         self.slots.prefetch(slot);
+    }
+
+    /// Has fetched where the search for a rule begins in a slot of several.
+    #[inline(always)]
+    pub(crate) fn prefetch_held(&self, slot: u32) {
+        if let Holdings::Many(held) = &self.slots.get(slot).held {
+            prefetch_at(held, u32::try_from(held.len() / 2).unwrap_or(0));
+        }
     }
 
     /// Adds a key that is not there yet, for a rule that holds something.

@@ -81,6 +81,15 @@ impl Route {
         }
     }
 
+    /// The group of all rules that see the type, if it is one, with the fields of its key.
+    #[inline(always)]
+    pub(super) fn only_group(&self) -> Option<&(u32, Box<[FieldRef]>)> {
+        match &self.groups[..] {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
     /// Whether any event may move on, or end, what a rule of the `index` has open.
     #[inline]
     pub(super) fn moves(&self, rule: u32) -> bool {

@@ -11,7 +11,7 @@ use crate::hir::{Length, LimitPolicy};
 use crate::nfa::Program;
 use crate::ruleset::RuleSet;
 use crate::schema::{Schema, TypeId};
-use crate::stream::ahead::{self, MANY_KEYS, TOGETHER};
+use crate::stream::ahead::{self, MANY, TOGETHER};
 use crate::stream::builder::BuildError;
 use crate::stream::failure::{Failure, LimitFailure, PushError};
 use crate::stream::groups::Visit;
@@ -446,7 +446,7 @@ impl<E: Event> Running<E> {
         let noted = sweeps.take(now);
         timers.forget(noted.len());
         for noted in noted.chunks(TOGETHER) {
-            if stats.keys >= MANY_KEYS {
+            if stats.partials >= MANY {
                 self.fetch(index, keys, noted, now);
             }
             for &(slot, generation) in noted {

@@ -58,7 +58,7 @@ impl<E: Event> Engine<E> {
         E: 'a,
     {
         loop {
-            while !self.has_many_keys() {
+            while !self.holds_much() {
                 let Some(event) = events.next() else { return Ok(()) };
                 self.take_one::<STRAIGHT, S>(source, event, Foreseen::default(), sink)?;
             }
