@@ -111,6 +111,14 @@ const APART: &str = r#"
     rule text { key s match f as first -> next f[k > first.k] within 1s }
 "#;
 
+/// Others that see the same events under the same keys.
+const MORE: &str = r#"
+    rule paired_too { key k match a -> next a within 30ms on timeout emit { k } }
+    rule counted_too { key k match c{2} within 20ms }
+    rule two_parts_too { key k, s match e -> d within 20ms skip none }
+    rule text_too { key s match f as first -> next f[k < first.k] within 1s }
+"#;
+
 #[test]
 fn keys_that_were_looked_up_ahead_can_go_and_come_back_before_their_turn() {
     // So many keys that batches look ahead.
@@ -133,9 +141,12 @@ fn keys_that_were_looked_up_ahead_can_go_and_come_back_before_their_turn() {
         };
         events.push(event((random >> 50) as usize % 6, 200 + index / 4, k));
     }
-    let rules = RuleSet::parse(APART).unwrap();
-    let builder = || Engine::builder().rules(rules.clone());
-    same_in_batches(|| builder().sorted().build().unwrap(), &events);
+    let rules = [String::from(APART), format!("{APART}{MORE}")].map(|text| RuleSet::parse(&text));
+    let rules = rules.map(|rules| rules.expect("they have no mistake"));
+    let builder = |of: usize| Engine::builder().rules(rules[of].clone());
+    for of in 0..2 {
+        same_in_batches(|| builder(of).sorted().build().unwrap(), &events);
+    }
     let (mut late, mut dice) = (Vec::new(), Dice(1));
     for event in events {
         let delay = i64::try_from(dice.below(LATE)).unwrap();
@@ -144,7 +155,9 @@ fn keys_that_were_looked_up_ahead_can_go_and_come_back_before_their_turn() {
     late.sort_by_key(|(arrival, _)| *arrival);
     let late: Vec<Record> = late.into_iter().map(|(_, event)| event).collect();
     let bound = Duration::from_millis(LATE.try_into().unwrap());
-    same_in_batches(|| builder().out_of_order(bound).build().unwrap(), &late);
+    for of in 0..2 {
+        same_in_batches(|| builder(of).out_of_order(bound).build().unwrap(), &late);
+    }
 }
 
 fn same_in_batches(engine: impl Fn() -> Engine<Record>, events: &[Record]) {
