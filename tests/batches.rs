@@ -112,12 +112,12 @@ const APART: &str = r#"
 "#;
 
 /// Others that see the same events under the same keys.
-const MORE: &str = r#"
+const MORE: &str = r"
     rule paired_too { key k match a -> next a within 30ms on timeout emit { k } }
     rule counted_too { key k match c{2} within 20ms }
     rule two_parts_too { key k, s match e -> d within 20ms skip none }
     rule text_too { key s match f as first -> next f[k < first.k] within 1s }
-"#;
+";
 
 #[test]
 fn keys_that_were_looked_up_ahead_can_go_and_come_back_before_their_turn() {

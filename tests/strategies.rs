@@ -287,3 +287,25 @@ fn what_follows_goes_on_when_its_leader_is_gone() {
         assert!(most > 2 && matches > 5, "{body}: {most}, {matches}");
     }
 }
+
+/// A price that falls for long: a thousand partial matches of up to a thousand events are that many
+/// events, and not half a million.
+#[test]
+fn what_follows_takes_no_memory() {
+    let body = "match a as s -> next a[v < prev.v]{1.. next greedy} as t -> next a as u within 1s";
+    let rules = RuleSet::parse(&format!("{EVENTS}rule r {{ key k {body} }}")).expect(body);
+    let builder = || Engine::builder().rules(rules.clone()).sorted();
+    let mut engine: Engine<Record> = builder().build().expect("the rules fit");
+    let mut told: Vec<Output<Record>> = Vec::new();
+    for at in 0..3000 {
+        let values = |v| [Value::Time(Timestamp::from_millis(at)), Value::Int(1), Value::Int(v)];
+        let event = Record::new(TypeId::new(0), Timestamp::from_millis(at), values(-at));
+        engine.push(&event, &mut told).expect("there is no limit");
+    }
+    assert_eq!((engine.stats().partials, told.len()), (1000, 0));
+    let memory = engine.memory_usage();
+    assert!(memory < 300_000, "{memory} bytes");
+    let (restored, _) = builder().restore(&[&engine.snapshot()]).expect("it is whole");
+    assert_eq!(restored.stats(), engine.stats());
+    assert!(restored.memory_usage() < 300_000, "{} bytes", restored.memory_usage());
+}

@@ -314,6 +314,26 @@ impl<E> Chains<E> {
         }
     }
 
+    /// Lets go of all but the last `len` events of a chain, one at least. They are the steps then that
+    /// `stage` says, by how many of them come before. No other chain has any of the nodes.
+    pub(super) fn keep_last(&mut self, head: u32, len: u32, stage: impl Fn(usize) -> StageId)
+    where
+        E: Event,
+    {
+        let mut next = head;
+        for depth in (1..=len).rev() {
+            let node = self.nodes.get_mut(next);
+            debug_assert_eq!(node.refs, 1, "it is of one chain");
+            node.depth = NonZeroU32::new(depth).unwrap_or(NonZeroU32::MIN);
+            node.stage = stage(depth as usize - 1);
+            next = node.previous;
+            if depth == 1 {
+                (node.previous, node.starts) = (NIL, 0);
+            }
+        }
+        self.release(next);
+    }
+
     /// Forgets what the events of a chain start.
     pub(super) fn unmark(&mut self, head: u32) {
         let mut next = head;

@@ -2,7 +2,7 @@
 //!
 //! A key holds the partial match that began first, its leader. Others that begin at its later events
 //! follow it: they have captured the last of its events, and are dropped by its match. So they are
-//! marks in its chain, and are written down only when it runs out of time before them.
+//! marks in its chain; when it runs out of time, the oldest of them leads.
 
 use super::{Matcher, Step, Store};
 use crate::event::Event;
@@ -32,8 +32,10 @@ impl<E: Event> Matcher<E> {
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) -> usize {
         let time = event.time();
-        let is_over = key.leader().is_some_and(|run| run.deadline <= time.as_millis());
-        if is_over || key.run_count() >= self.limits.partial_matches_per_key {
+        if key.leader().is_some_and(|leader| leader.deadline <= time.as_millis()) {
+            self.expire_led(store, key, time, sink);
+        }
+        if key.run_count() >= self.limits.partial_matches_per_key {
             // One by one, until none of them is left.
             self.write_out(store, key);
             return self.push_to_runs(store, key, event, seq, sink);
@@ -70,6 +72,51 @@ impl<E: Event> Matcher<E> {
             .collect();
         followers.reverse();
         followers
+    }
+
+    /// Tells the partial matches that have run out of time up to `to`, and drops them.
+    #[inline(never)]
+    pub(super) fn expire_led(
+        &self,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        to: Timestamp,
+        sink: &mut impl FnMut(Outcome<'_, E>),
+    ) {
+        let program = &*self.program;
+        let (Some(lead), Some(&leader)) = (program.lead(), key.leader()) else { return };
+        // The greatest deadline is none.
+        let to = to.min(Timestamp::MAX.plus_millis(-1)).as_millis();
+        if leader.deadline > to {
+            return;
+        }
+        let followers = Self::followers(store, &leader);
+        let is_over = |&(.., start): &(u32, u64, i64)| program.deadline_of(start) <= to;
+        let over = followers.iter().take_while(|one| is_over(one)).count();
+        if program.tell_timeouts {
+            let first = (store.chains.depth(leader.head), leader.start_seq, leader.start);
+            for &(len, start_seq, start) in [first].iter().chain(&followers[..over]) {
+                sink(Outcome {
+                    kind: OutcomeKind::Timeout,
+                    program,
+                    captures: Captures::follower(&store.chains, (leader.head, len), lead),
+                    start: Timestamp::from_millis(start),
+                    last: Timestamp::from_millis(leader.last),
+                    at: Timestamp::from_millis(program.deadline_of(start)),
+                    start_seq,
+                    states: &[lead.state(len as usize)],
+                });
+            }
+        }
+        let Some((&(len, start_seq, start), rest)) = followers[over..].split_first() else {
+            Self::clear_led(store, key);
+            return;
+        };
+        store.chains.keep_last(leader.head, len, |before| lead.stage(before));
+        let (state, deadline) = (lead.state(len as usize), program.deadline_of(start));
+        let newest = rest.last().map_or(start, |(.., start)| *start);
+        let leader = Run { state, start_seq, start, deadline, ..leader };
+        key.set_leader(leader, u32::try_from(rest.len()).unwrap_or(u32::MAX), newest);
     }
 
     /// Appends the partial matches that lead and follow, in order.

@@ -415,8 +415,9 @@ impl<E: Event> Matcher<E> {
         to: Timestamp,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
-        if key.leader().is_some_and(|leader| leader.deadline <= to.as_millis()) {
-            self.write_out(store, key);
+        if key.leader().is_some() {
+            self.expire_led(store, key, to, sink);
+            return;
         }
         if !self.program.tells_at_deadlines() && self.program.silence.is_none() {
             self.free(store, key, to);
