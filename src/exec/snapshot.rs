@@ -408,10 +408,12 @@ impl<E: Event> Image<E> {
     /// Whether it is what a leader of the program can hold.
     fn is_led(&self, program: &Program) -> bool {
         let Some(lead) = program.lead() else { return false };
+        let ([run], [(_, first), ..]) = (&self.runs[..], &self.events[..]) else { return false };
         let mut stages = self.nodes.iter().map(|node| node.stage).enumerate();
         self.state_of_chain().is_some_and(|state| state == lead.state(self.nodes.len()))
             && stages.all(|(before, stage)| stage == lead.stage(before))
-            && self.nodes.first().is_some_and(|first| first.starts == 0)
+            && run.deadline == program.deadline_of(first.time().as_millis())
+            && self.nodes[0].starts == 0
     }
 
     fn read_run(&self, reader: &mut Reader<'_>, program: &Program) -> Option<Waiting> {
