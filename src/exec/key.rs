@@ -300,12 +300,14 @@ pub(super) struct Queue {
     /// When the partial match that starts with the first event runs out of time; `i64::MAX` if it
     /// does not.
     pub(super) deadline: i64,
+    /// The time of the last event, so that it can be known when all is over without a look at it.
+    pub(super) newest: i64,
 }
 
 impl Default for Queue {
     #[inline]
     fn default() -> Queue {
-        Queue { first: NIL, last: NIL, len: 0, skipped: 0, deadline: i64::MAX }
+        Queue { first: NIL, last: NIL, len: 0, skipped: 0, deadline: i64::MAX, newest: i64::MIN }
     }
 }
 

@@ -369,7 +369,7 @@ impl<E: Event> Running<E> {
     ) {
         if self.sweeps.is_some() {
             if wakes || held.armed == Timestamp::MAX {
-                let last = self.matcher.last_deadline(&self.store, &held.state);
+                let last = self.matcher.last_deadline(&held.state);
                 self.look_after(index, (slot, generation), held, last, timers);
             }
             return;
@@ -457,7 +457,7 @@ impl<E: Event> Running<E> {
                     continue;
                 }
                 held.armed = Timestamp::MAX;
-                match self.matcher.last_deadline(&self.store, &held.state) {
+                match self.matcher.last_deadline(&held.state) {
                     Some(last) if last > now => {
                         self.look_after(index, (slot, generation), held, Some(last), timers);
                     }
@@ -490,6 +490,7 @@ impl<E: Event> Running<E> {
         for &noted in noted {
             if keys.armed(noted, index, now).is_some()
                 && let Some(of_rule) = keys.held(noted.0, index)
+                && self.matcher.last_deadline(&of_rule.state).is_some_and(|last| last <= now)
             {
                 held.push((self, &of_rule.state, now));
             }

@@ -510,7 +510,7 @@ impl<E: Event> Matcher<E> {
 
     /// The moment at which the last of what is open now runs out of time, unless an event comes.
     #[inline]
-    pub(crate) fn last_deadline(&self, store: &Store<E>, key: &KeyState) -> Option<Timestamp> {
+    pub(crate) fn last_deadline(&self, key: &KeyState) -> Option<Timestamp> {
         let runs = if self.in_order() {
             key.runs().last().map_or(i64::MIN, |run| run.deadline)
         } else {
@@ -521,7 +521,7 @@ impl<E: Event> Matcher<E> {
             _ => i64::MIN,
         };
         let led = key.newest().map_or(i64::MIN, |start| self.program.deadline_of(start));
-        let last = runs.max(broken).max(led).max(self.window_ends(store, key));
+        let last = runs.max(broken).max(led).max(self.window_ends(key));
         (last < i64::MAX).then_some(Timestamp::from_millis(last))
     }
 

@@ -133,8 +133,9 @@ impl<E: Event> Matcher<E> {
         event: &E,
         seq: u64,
     ) {
+        queue.newest = event.time().as_millis();
         if queue.is_empty() {
-            queue.deadline = self.program.deadline_of(event.time().as_millis());
+            queue.deadline = self.program.deadline_of(queue.newest);
         }
         store.chains.queues.append(queue, event, seq);
     }
@@ -150,9 +151,9 @@ impl<E: Event> Matcher<E> {
 
     /// When the last event in the queue runs out of time; `i64::MIN` where there is none.
     #[inline]
-    pub(super) fn window_ends(&self, store: &Store<E>, key: &KeyState) -> i64 {
-        let last = store.chains.queues.last(&key.window());
-        last.map_or(i64::MIN, |(_, event)| self.program.deadline_of(event.time().as_millis()))
+    pub(super) fn window_ends(&self, key: &KeyState) -> i64 {
+        let queue = key.window();
+        if queue.is_empty() { i64::MIN } else { self.program.deadline_of(queue.newest) }
     }
 
     #[inline]
