@@ -606,11 +606,15 @@ fn steps(sequence: &Sequence, found: &mut Vec<(StageId, ConditionId)>) {
     found.extend(sequence.without.iter().map(|without| (without.stage, without.condition)));
 }
 
-/// The conditions of `until`.
+/// The conditions of `until`, and of the loops of one step that they end.
 fn untils(sequence: &Sequence, found: &mut Vec<ConditionId>) {
     for item in &sequence.items {
         match &item.kind {
-            ItemKind::Step { quantifier, .. } => found.extend(quantifier.until),
+            ItemKind::Step { condition, quantifier, .. } => {
+                if let Some(until) = quantifier.until {
+                    found.extend([until, *condition]);
+                }
+            }
             ItemKind::Not { .. } => {}
             ItemKind::Group { body, quantifier, .. } => {
                 found.extend(quantifier.until);
@@ -826,8 +830,8 @@ proptest! {
         else {
             return Ok(());
         };
-        // What an `until` asks, too, is one question before the edit and two after it: then a place of
-        // the automaton becomes two.
+        // What an `until` or the loop that it ends asks, too, is one question before the edit and two
+        // after it: then a place of the automaton becomes two.
         let says = |id: ConditionId| format!("{:?}", pattern.0.conditions[id.index()].test);
         let mut others = Vec::new();
         untils(&pattern.0.body, &mut others);
