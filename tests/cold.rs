@@ -142,8 +142,7 @@ proptest! {
 
     #[test]
     fn rules_are_replaced_with_the_same_verdicts(
-        patterns in prop::collection::vec(
-            random::runnable(), 2),
+        patterns in prop::collection::vec(random::runnable(), 2),
         edit in any::<bool>(),
         events in random::stream(),
         moment in 0..13_usize,

@@ -759,8 +759,7 @@ proptest! {
 
     #[test]
     fn rules_that_did_not_change_go_on_among_others(
-        patterns in prop::collection::vec(
-            random::runnable(), 3),
+        patterns in prop::collection::vec(random::runnable(), 3),
         events in random::stream(),
         moments in prop::collection::vec(prop::option::weighted(0.4, 0..3_usize), 13),
         key in prop::sample::select(vec!["", "key v"]),
@@ -864,8 +863,7 @@ proptest! {
 
     #[test]
     fn any_rule_can_take_the_place_of_any_other(
-        patterns in prop::collection::vec(
-            random::runnable(), 3),
+        patterns in prop::collection::vec(random::runnable(), 3),
         events in random::stream(),
         moments in prop::collection::vec(prop::option::weighted(0.3, 0..3_usize), 13),
     ) {

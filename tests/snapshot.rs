@@ -73,8 +73,7 @@ proptest! {
 
     #[test]
     fn other_rules_go_on_as_if_they_had_been_replaced(
-        patterns in prop::collection::vec(
-            random::runnable(), 2),
+        patterns in prop::collection::vec(random::runnable(), 2),
         edit in any::<bool>(),
         events in random::stream(),
         moment in 0..13_usize,

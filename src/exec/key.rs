@@ -139,16 +139,18 @@ impl KeyState {
         }
     }
 
+    /// Gives the key another form. What it holds in this one must have been taken out before.
+    #[inline(always)]
+    fn change_to(&mut self, form: Open) {
+        debug_assert_eq!(self.run_count(), self.completed().len(), "a key has one form at a time");
+        self.open = form;
+    }
+
     /// The runs, to be changed. What is in a window, and a leader, must have been taken out before.
     #[inline]
     pub(super) fn runs_mut(&mut self) -> &mut Runs {
         if !matches!(self.open, Open::Runs { .. }) {
-            debug_assert_eq!(
-                self.run_count(),
-                self.completed().len(),
-                "a key has one form at a time"
-            );
-            self.open = Open::default();
+            self.change_to(Open::default());
         }
         match &mut self.open {
             Open::Runs { gone, runs } => {
@@ -174,12 +176,7 @@ impl KeyState {
     #[inline]
     pub(super) fn window_mut(&mut self) -> &mut Queue {
         if !matches!(self.open, Open::Window(_)) {
-            debug_assert_eq!(
-                self.run_count(),
-                self.completed().len(),
-                "a key has one form at a time"
-            );
-            self.open = Open::Window(Queue::default());
+            self.change_to(Open::Window(Queue::default()));
         }
         match &mut self.open {
             Open::Window(window) => window,
@@ -205,11 +202,12 @@ impl KeyState {
         }
     }
 
-    /// When the last of the partial matches that are led, or lead, began.
+    /// When the last of the partial matches began that are not runs, if there are any.
     #[inline]
     pub(super) fn newest(&self) -> Option<i64> {
         match &self.open {
             Open::Led { newest, .. } => Some(*newest),
+            Open::Window(window) if !window.is_empty() => Some(window.newest),
             Open::Runs { .. } | Open::Window(_) => None,
         }
     }

@@ -57,8 +57,9 @@ impl Program {
             return None;
         }
         let lead = self.only_way()?;
-        let waits_in_vain = |state: &StateId| self.states[state.index()].accepts_at_deadline;
-        if !self.holds_last_values(&lead) || lead.states.iter().any(waits_in_vain) {
+        let may_match_at_deadline =
+            |state: &StateId| self.states[state.index()].accepts_at_deadline;
+        if !self.holds_last_values(&lead) || lead.states.iter().any(may_match_at_deadline) {
             return None;
         }
         let columns = self.decisions.columns();

@@ -179,9 +179,8 @@ impl<'e> Visit<'e> {
         groups: &Groups,
         found: Option<u32>,
     ) -> Option<Visit<'e>> {
-        let key = KeyRef::read(event, fields, &groups.hasher)?;
         let keys = groups.keys(group);
-        let slot = keys.find_again(&key, found);
+        let (key, slot) = keys.look_up_key(event, fields, found, &groups.hasher)?;
         let sorted = slot.map_or(0, |slot| keys.slot(slot).held().len());
         Some(Visit { group, key, slot, sorted, cursor: 0, idle: SmallVec::new() })
     }

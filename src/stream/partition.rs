@@ -451,18 +451,6 @@ impl Partition {
         self.find_key(key.hash, |other| key.is_key(other))
     }
 
-    /// The same where it perhaps is this slot, that was `found` for it.
-    #[inline]
-    pub(crate) fn find_again(&self, key: &KeyRef<'_>, found: Option<u32>) -> Option<u32> {
-        if let Some(place) = found
-            && let Some(slot) = self.slots.try_get(place)
-            && key.is_key(&slot.key)
-        {
-            return found;
-        }
-        self.find(key)
-    }
-
     /// The slot of the key of this hash of which `is_key` is true.
     #[inline(always)]
     fn find_key(&self, hash: u32, is_key: impl Fn(&Key) -> bool) -> Option<u32> {
@@ -516,15 +504,28 @@ impl Partition {
         found: Option<u32>,
         hasher: &KeyHasher,
     ) -> Option<(u32, Option<u32>)> {
+        self.look_up_key(event, fields, found, hasher).map(|(key, slot)| (key.hash, slot))
+    }
+
+    /// The same with the key in the place of its hash.
+    #[inline]
+    pub(crate) fn look_up_key<'e, E: Event>(
+        &self,
+        event: &'e E,
+        fields: &[FieldRef],
+        found: Option<u32>,
+        hasher: &KeyHasher,
+    ) -> Option<(KeyRef<'e>, Option<u32>)> {
         if let Some(place) = found
             && let Some(slot) = self.slots.try_get(place)
             && let Some(key) = KeyRef::read_hashed(event, fields, slot.hash)
             && key.is_key(&slot.key)
         {
-            return Some((slot.hash, found));
+            return Some((key, found));
         }
         let key = KeyRef::read(event, fields, hasher)?;
-        Some((key.hash, self.find(&key)))
+        let slot = self.find(&key);
+        Some((key, slot))
     }
 
     /// The first slot of a key with this hash, most often the only one. The slot is not looked at.

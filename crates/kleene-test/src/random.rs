@@ -156,7 +156,7 @@ pub fn pattern() -> impl Strategy<Value = RandomPattern> {
 }
 
 /// Patterns in which each event has to be the next one, as in `a -> next b{1.. next greedy} -> next c`:
-/// in most of them partial matches that begin later follow those that have begun before.
+/// in many of them partial matches that begin later follow those that have begun before.
 pub fn chain() -> impl Strategy<Value = RandomPattern> {
     let quantifier = |min, more| RandomQuantifier {
         min,

@@ -13,6 +13,15 @@ use crate::hir::StageId;
 use crate::nfa::{Decision, Move, Strategy};
 use crate::time::Timestamp;
 
+/// A partial match that leads or follows: how many events it has captured, the last of the leader's,
+/// the number of the first, and its time.
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    len: u32,
+    start_seq: u64,
+    start: i64,
+}
+
 impl<E: Event> Matcher<E> {
     /// Whether keys have leaders.
     pub(in crate::exec) fn leads(&self) -> bool {
@@ -40,38 +49,32 @@ impl<E: Event> Matcher<E> {
             self.write_out(store, key);
             return self.push_to_runs(store, key, event, seq, sink);
         }
-        if let Some(stage) = Step::new(self, store, event, seq).lead(key)
-            && let Some(leader) = key.take_leader()
-        {
-            store.extras.release(leader.extra);
-            sink(Outcome {
-                kind: OutcomeKind::Match,
-                program: &self.program,
-                captures: Captures::new(&store.chains, leader.head).and(stage, seq, event),
-                start: Timestamp::from_millis(leader.start),
-                last: time,
-                at: time,
-                start_seq: leader.start_seq,
-                states: &[],
-            });
-            store.chains.release(leader.head);
+        if let Some(stage) = Step::new(self, store, event, seq).lead(key) {
+            self.tell_at_once(store, key, (stage, seq, event), sink);
         }
         0
     }
 
-    /// The followers of a key's leader: of each, how many events it has captured, the number of the
-    /// first, and its time. They are in the order in which they began.
-    fn followers(store: &Store<E>, leader: &Run) -> Vec<(u32, u64, i64)> {
+    /// A leader and its followers, in the order in which they began.
+    fn members(store: &Store<E>, leader: &Run) -> Vec<Member> {
         let nodes = store.chains.back(leader.head).zip(1..);
-        let marked = nodes.filter(|((_, node), _)| node.starts & BEGINS != 0);
-        let mut followers: Vec<_> = marked
+        let first =
+            nodes.filter(|((_, node), _)| node.starts & BEGINS != 0 || node.previous == NIL);
+        let mut members: Vec<Member> = first
             .map(|((_, node), len)| {
-                let (seq, event) = store.chains.event_of(node);
-                (len, seq, event.time().as_millis())
+                let (start_seq, event) = store.chains.event_of(node);
+                Member { len, start_seq, start: event.time().as_millis() }
             })
             .collect();
-        followers.reverse();
-        followers
+        members.reverse();
+        members
+    }
+
+    /// Makes a run lead, the first of these, the others.
+    fn set_led(key: &mut KeyState, leader: Run, members: &[Member]) {
+        let followers = u32::try_from(members.len() - 1).unwrap_or(u32::MAX);
+        let newest = members.last().map_or(leader.start, |newest| newest.start);
+        key.set_leader(leader, followers, newest);
     }
 
     /// Tells the partial matches that have run out of time up to `to`, and drops them.
@@ -90,12 +93,11 @@ impl<E: Event> Matcher<E> {
         if leader.deadline > to {
             return;
         }
-        let followers = Self::followers(store, &leader);
-        let is_over = |&(.., start): &(u32, u64, i64)| program.deadline_of(start) <= to;
-        let over = followers.iter().take_while(|one| is_over(one)).count();
+        let members = Self::members(store, &leader);
+        let is_over = |member: &&Member| program.deadline_of(member.start) <= to;
+        let (over, rest) = members.split_at(members.iter().take_while(is_over).count());
         if program.tell_timeouts {
-            let first = (store.chains.depth(leader.head), leader.start_seq, leader.start);
-            for &(len, start_seq, start) in [first].iter().chain(&followers[..over]) {
+            for &Member { len, start_seq, start } in over {
                 sink(Outcome {
                     kind: OutcomeKind::Timeout,
                     program,
@@ -108,15 +110,13 @@ impl<E: Event> Matcher<E> {
                 });
             }
         }
-        let Some((&(len, start_seq, start), rest)) = followers[over..].split_first() else {
+        let Some(&Member { len, start_seq, start }) = rest.first() else {
             Self::clear_led(store, key);
             return;
         };
         store.chains.keep_last(leader.head, len, |before| lead.stage(before));
         let (state, deadline) = (lead.state(len as usize), program.deadline_of(start));
-        let newest = rest.last().map_or(start, |(.., start)| *start);
-        let leader = Run { state, start_seq, start, deadline, ..leader };
-        key.set_leader(leader, u32::try_from(rest.len()).unwrap_or(u32::MAX), newest);
+        Self::set_led(key, Run { state, start_seq, start, deadline, ..leader }, rest);
     }
 
     /// Appends the partial matches that lead and follow, in order.
@@ -127,34 +127,26 @@ impl<E: Event> Matcher<E> {
         open: &mut Vec<Open<'a, E>>,
     ) {
         let (Some(lead), Some(leader)) = (self.program.lead(), key.leader()) else { return };
-        open.push(Open {
+        let members = Self::members(store, leader).into_iter();
+        open.extend(members.map(|Member { len, start_seq, start }| Open {
             program: &self.program,
-            captures: Captures::new(&store.chains, leader.head),
-            start_seq: leader.start_seq,
-            deadline: leader.deadline,
-            states: [leader.state].into_iter().collect(),
-        });
-        open.extend(Self::followers(store, leader).into_iter().map(|(len, start_seq, start)| {
-            Open {
-                program: &self.program,
-                captures: Captures::follower(&store.chains, (leader.head, len), lead),
-                start_seq,
-                deadline: self.program.deadline_of(start),
-                states: [lead.state(len as usize)].into_iter().collect(),
-            }
+            captures: Captures::follower(&store.chains, (leader.head, len), lead),
+            start_seq,
+            deadline: self.program.deadline_of(start),
+            states: [lead.state(len as usize)].into_iter().collect(),
         }));
     }
 
     /// Writes down the partial matches that follow a key's leader, which leads no longer.
     pub(super) fn write_out_led(&self, store: &mut Store<E>, key: &mut KeyState) {
         let (Some(lead), Some(leader)) = (self.program.lead(), key.take_leader()) else { return };
-        let followers = Self::followers(store, &leader);
+        let members = Self::members(store, &leader);
         let Store { chains, extras, .. } = store;
         chains.unmark(leader.head);
         let nodes = chains.forth(leader.head);
         let runs = key.runs_mut();
         runs.push(leader);
-        for (len, start_seq, start) in followers {
+        for &Member { len, start_seq, start } in &members[1..] {
             let mut head = NIL;
             for (before, &node) in nodes[nodes.len() - len as usize..].iter().enumerate() {
                 let (seq, event) = chains.event(node);
@@ -176,9 +168,8 @@ impl<E: Event> Matcher<E> {
     /// Makes the only run of a key lead as many as its chain says.
     pub(in crate::exec) fn take_lead(&self, store: &mut Store<E>, key: &mut KeyState) {
         let Some(leader) = key.runs_mut().pop() else { return };
-        let followers = Self::followers(store, &leader);
-        let newest = followers.last().map_or(leader.start, |(.., start)| *start);
-        key.set_leader(leader, u32::try_from(followers.len()).unwrap_or(u32::MAX), newest);
+        let members = Self::members(store, &leader);
+        Self::set_led(key, leader, &members);
         if !self.leads() {
             self.write_out_led(store, key);
         }
@@ -195,7 +186,7 @@ impl<E: Event> Matcher<E> {
 
 impl<E: Event> Step<'_, E> {
     /// Moves a key's leader, if there is one, and starts one if there is none after it. Gives the step
-    /// that captures the event if that completes the leader, which is left as it was.
+    /// that captures the event if that completes the leader, which is a match to be told then.
     #[inline(always)]
     fn lead(&mut self, key: &mut KeyState) -> Option<StageId> {
         self.store.scratch.epoch += 1;
@@ -224,7 +215,11 @@ impl<E: Event> Step<'_, E> {
                     }
                     return None;
                 }
-                Move::End { stage } => return Some(stage),
+                Move::End { stage } => {
+                    self.ends(stage, leader);
+                    key.take_leader();
+                    return Some(stage);
+                }
                 _ => {}
             },
             _ => {}

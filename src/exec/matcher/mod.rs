@@ -520,8 +520,8 @@ impl<E: Event> Matcher<E> {
             (Some(silence), Some(broken)) => silence.ends(Some(broken)),
             _ => i64::MIN,
         };
-        let led = key.newest().map_or(i64::MIN, |start| self.program.deadline_of(start));
-        let last = runs.max(broken).max(led).max(self.window_ends(key));
+        let unwritten = key.newest().map_or(i64::MIN, |start| self.program.deadline_of(start));
+        let last = runs.max(broken).max(unwritten);
         (last < i64::MAX).then_some(Timestamp::from_millis(last))
     }
 

@@ -291,7 +291,7 @@ impl<'a, E: Event> Step<'a, E> {
     }
 
     /// Completes a run with the event, which is not stored for it.
-    fn ends(&mut self, stage: StageId, run: &mut Run) {
+    pub(super) fn ends(&mut self, stage: StageId, run: &mut Run) {
         run.last = self.time;
         self.store.extras.release(run.extra);
         let match_ = Completed { tail: Some(stage), ..completed(run) };

@@ -149,13 +149,6 @@ impl<E: Event> Matcher<E> {
             first.map_or(i64::MAX, |(_, event)| self.program.deadline_of(event.time().as_millis()));
     }
 
-    /// When the last event in the queue runs out of time; `i64::MIN` where there is none.
-    #[inline]
-    pub(super) fn window_ends(&self, key: &KeyState) -> i64 {
-        let queue = key.window();
-        if queue.is_empty() { i64::MIN } else { self.program.deadline_of(queue.newest) }
-    }
-
     #[inline]
     pub(super) fn clear_window(store: &mut Store<E>, key: &mut KeyState) {
         if !key.window().is_empty() {
