@@ -389,7 +389,12 @@ impl Event for Record {
 
     #[inline(always)]
     fn field(&self, field: FieldId) -> ValueRef<'_> {
-        match self.values().get(field.index()) {
+        let values = &self.values.slice;
+        match values.get(field.index()) {
+            // The undeclared fields.
+            Some(Value::Record(_)) if self.has_extra() && field.index() + 1 == values.len() => {
+                ValueRef::Null
+            }
             Some(value) => value.as_ref(),
             None => ValueRef::Null,
         }

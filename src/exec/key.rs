@@ -172,6 +172,24 @@ impl KeyState {
         }
     }
 
+    /// The window, if there is one.
+    #[inline(always)]
+    pub(super) fn queue(&self) -> Option<&Queue> {
+        match &self.open {
+            Open::Window(window) => Some(window),
+            Open::Runs { .. } | Open::Led { .. } => None,
+        }
+    }
+
+    /// The same, to be changed.
+    #[inline(always)]
+    pub(super) fn queue_mut(&mut self) -> Option<&mut Queue> {
+        match &mut self.open {
+            Open::Window(window) => Some(window),
+            Open::Runs { .. } | Open::Led { .. } => None,
+        }
+    }
+
     /// The window, to be changed. There must be no runs.
     #[inline]
     pub(super) fn window_mut(&mut self) -> &mut Queue {

@@ -39,35 +39,39 @@ impl<E> Default for Queues<E> {
 
 impl<E> Queues<E> {
     /// Adds an event at the end. The queue's deadline is the caller's business, here and below.
-    #[inline]
+    #[inline(always)]
     pub(super) fn append(&mut self, queue: &mut Queue, event: &E, seq: u64)
     where
         E: Event,
     {
-        let mut place = 0;
-        if queue.len == 0 {
-            queue.first = self.add_chunk();
-            (queue.last, queue.skipped) = (queue.first, 0);
-        } else {
-            place = ((queue.skipped + queue.len) % CHUNK) as usize;
-            let is_full = if queue.first == queue.last { queue.len == CHUNK } else { place == 0 };
-            if is_full {
-                if queue.first == queue.last {
-                    self.chunk_mut(queue.first).events.rotate_left(queue.skipped as usize);
-                    queue.skipped = 0;
-                }
-                let chunk = self.add_chunk();
-                self.chunk_mut(queue.last).next = chunk;
-                queue.last = chunk;
-                place = 0;
-            }
+        let mut place = (queue.skipped + queue.len) % CHUNK;
+        let is_one = queue.first == queue.last;
+        if queue.len == 0 || if is_one { queue.len == CHUNK } else { place == 0 } {
+            self.enlarge(queue);
+            place = 0;
         }
-        let place = &mut self.chunk_mut(queue.last).events[place];
+        let place = &mut self.chunk_mut(queue.last).events[place as usize];
         // A free place has nothing to drop; the copy is made where it stays.
         std::mem::forget(place.replace((event.clone(), seq)));
         queue.len += 1;
         self.len += 1;
         self.bytes += bytes_of(event);
+    }
+
+    /// Adds a chunk at the end of a queue that has no room.
+    #[inline(never)]
+    fn enlarge(&mut self, queue: &mut Queue) {
+        let last = queue.last;
+        queue.last = self.add_chunk();
+        if queue.len == 0 {
+            (queue.first, queue.skipped) = (queue.last, 0);
+            return;
+        }
+        if queue.first == last {
+            self.chunk_mut(last).events.rotate_left(queue.skipped as usize);
+            queue.skipped = 0;
+        }
+        self.chunk_mut(last).next = queue.last;
     }
 
     /// An empty chunk, the last of a queue.

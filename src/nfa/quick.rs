@@ -68,9 +68,7 @@ impl Quick {
     #[inline(always)]
     pub(crate) fn holds_of<'e>(&self, field: impl Fn(FieldId) -> ValueRef<'e>) -> Option<bool> {
         let holds = |comparison: &Comparison| match &comparison.with {
-            Operand::Literal(literal) => {
-                Some(comparison.holds_of(field(comparison.field), literal))
-            }
+            Operand::Literal(literal) => Some(comparison.holds_of(&field, literal)),
             Operand::Register(_) => None,
         };
         match self {
@@ -89,28 +87,36 @@ impl Quick {
 }
 
 impl Comparison {
-    /// Whether `field` is in the relation to a literal.
+    /// Whether the field is in the relation to a literal.
+    ///
+    /// What most rules compare, of types that never change, is asked for by its type: that is one
+    /// comparison, where to find out what the value is takes a jump.
     #[inline(always)]
-    pub(crate) fn holds_of(&self, field: ValueRef<'_>, literal: &Literal) -> bool {
-        // What most rules compare, of types that never change.
-        match field {
-            ValueRef::Int(field) => {
-                if let Some(int) = literal.int {
-                    return self.relation.of_ordered(field, int);
-                }
-            }
-            ValueRef::Float(field) => {
-                if let Some(float) = literal.float {
-                    return self.relation.of_ordered(field, float);
-                }
-            }
-            ValueRef::String(field) => {
-                if let (Value::String(text), Relation::Eq) = (&literal.value, self.relation) {
-                    return *field == **text;
-                }
-            }
-            _ => {}
+    pub(crate) fn holds_of<'e>(
+        &self,
+        field: impl Fn(FieldId) -> ValueRef<'e>,
+        literal: &Literal,
+    ) -> bool {
+        if let Some(float) = literal.float
+            && let ValueRef::Float(field) = field(self.field)
+        {
+            return self.relation.of_ordered(field, float);
         }
+        if let Some(int) = literal.int
+            && let ValueRef::Int(field) = field(self.field)
+        {
+            return self.relation.of_ordered(field, int);
+        }
+        if let (Value::String(text), Relation::Eq) = (&literal.value, self.relation)
+            && let ValueRef::String(field) = field(self.field)
+        {
+            return *field == **text;
+        }
+        self.holds_of_other(field(self.field), literal)
+    }
+
+    #[inline(never)]
+    fn holds_of_other(&self, field: ValueRef<'_>, literal: &Literal) -> bool {
         self.relation.holds(field, literal.value.as_ref())
     }
 }

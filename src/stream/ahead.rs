@@ -6,74 +6,147 @@
 //! the first of them is given to the rules, and the processor is told what to fetch for each (the
 //! `prefetch-index` crate): it waits for all of them at once. What was found is handed over. This is
 //! group prefetching as of Chen et al., "Improving hash join performance through prefetching", 2004.
-
-use smallvec::SmallVec;
+//!
+//! What rules ask of events is as good as random to a processor, which loses more by a branch that it
+//! did not foresee than the look-up takes. So answers are kept as bits, and each step goes through the
+//! events for which there is something to do.
 
 use crate::event::Event;
-use crate::exec::{FETCHES, KeyState};
+use crate::exec::FETCHES;
 use crate::stream::engine::Engine;
 use crate::stream::reorder::Lent;
-
+use crate::stream::routes::Route;
 use crate::stream::running::Running;
 use crate::time::Timestamp;
 
-/// How many events are looked at together.
-pub(super) const TOGETHER: usize = 16;
+/// How many events are looked at together, at most.
+pub(super) const TOGETHER: usize = 64;
 
 /// From so many partial matches on what is held is more than caches have room for.
 pub(super) const MANY: u64 = 1 << 15;
 
+/// In the place of a rule or slot.
+const NONE: u32 = u32::MAX;
+
+/// A few events in a row.
+pub(super) struct Few<'e, E> {
+    /// The last is the first once more, where there are fewer.
+    events: [&'e E; TOGETHER],
+    count: usize,
+}
+
+impl<'e, E> Few<'e, E> {
+    /// The next events; `None` if there are none.
+    #[inline(always)]
+    pub(super) fn take(mut events: impl Iterator<Item = &'e E>) -> Option<Few<'e, E>> {
+        let mut few = Few { events: [events.next()?; TOGETHER], count: 1 };
+        for (place, event) in few.events[1..].iter_mut().zip(events) {
+            *place = event;
+            few.count += 1;
+        }
+        Some(few)
+    }
+
+    #[inline(always)]
+    pub(super) fn events(&self) -> &[&'e E] {
+        &self.events[..self.count]
+    }
+
+    #[inline(always)]
+    pub(super) fn at(&self, place: usize) -> &'e E {
+        self.events[place % TOGETHER]
+    }
+}
+
 /// What was seen of an event before its turn.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Foreseen {
-    /// The slot of a key that has the hash of the event's.
-    pub(super) slot: Option<u32>,
-    /// Whether the event fulfils [what it must](Lone::is_met) to do anything.
+    /// The group of its key, and that key's hash, if it is looked up.
+    group: u32,
+    hash: u32,
+    /// The only rule that sees it, or [`NONE`].
+    rule: u32,
+    slot: u32,
+    /// Whether the event fulfils [what it must](super::routes::Lone::is_met) to do anything.
     pub(super) is_met: Option<bool>,
 }
 
+impl Foreseen {
+    pub(super) const NOTHING: Foreseen =
+        Foreseen { group: 0, hash: 0, rule: NONE, slot: NONE, is_met: None };
+
+    /// The slot of a key that has the hash of the event's.
+    #[inline(always)]
+    pub(super) fn slot(&self) -> Option<u32> {
+        Some(self.slot).filter(|slot| *slot != NONE)
+    }
+}
+
+/// What was seen of a few events.
+pub(super) type Seen = [Foreseen; TOGETHER];
+
 /// What was seen of the next events of the buffer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ahead {
-    foreseen: SmallVec<[Foreseen; TOGETHER]>,
+    seen: Seen,
     next: usize,
+    count: usize,
+}
+
+impl Default for Ahead {
+    fn default() -> Ahead {
+        Ahead { seen: [Foreseen::NOTHING; TOGETHER], next: 0, count: 0 }
+    }
 }
 
 impl Ahead {
     /// What was seen of the event whose turn it is.
     #[inline]
     pub(super) fn next(&mut self) -> Foreseen {
-        let foreseen = self.foreseen.get(self.next).copied().unwrap_or_default();
+        let seen = if self.is_over() { Foreseen::NOTHING } else { self.seen[self.next % TOGETHER] };
         self.next += 1;
-        foreseen
+        seen
     }
 
     /// Whether nothing is known of the next event.
     #[inline]
     pub(super) fn is_over(&self) -> bool {
-        self.next >= self.foreseen.len()
+        self.next >= self.count
     }
 }
 
-/// An event's key.
-struct Sought {
-    /// The event's place among those that are looked at together.
-    place: usize,
-    group: u32,
-    /// The rule, where only one sees the event.
-    rule: Option<u32>,
-    hash: u32,
+/// Places of events that are looked at together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Places(u64);
+
+impl Places {
+    /// Adds a place if it `counts`.
+    #[inline(always)]
+    fn add(&mut self, place: usize, counts: bool) {
+        self.0 |= u64::from(counts) << (place % TOGETHER);
+    }
+
+    /// The places, in order.
+    #[inline(always)]
+    pub(super) fn iter(self) -> impl Iterator<Item = usize> {
+        let Places(mut rest) = self;
+        std::iter::from_fn(move || {
+            let place = rest.trailing_zeros() as usize % TOGETHER;
+            rest &= rest.checked_sub(1)?;
+            Some(place)
+        })
+    }
 }
 
 impl<E: Event> Engine<E> {
     /// Looks at the next events of the buffer. Of some it may be seen only later that they are next.
     #[inline(never)]
     pub(super) fn foresee(&self, to: Timestamp, lent: &Lent<'_, E>, ahead: &mut Ahead) {
-        let few = self.buffer.look_into(to, TOGETHER, lent);
-        let few: SmallVec<[&E; TOGETHER]> = few.collect();
-        ahead.next = 0;
-        ahead.foreseen.resize(few.len(), Foreseen::default());
-        self.look_ahead(&few, &mut ahead.foreseen);
+        *ahead = Ahead::default();
+        if let Some(few) = Few::take(self.buffer.look_into(to, TOGETHER, lent)) {
+            ahead.count = few.count;
+            self.look_ahead(&few, &mut ahead.seen);
+        }
     }
 
     /// Whether events are to be looked at before their turn. Where a limit fails, no event after the
@@ -86,58 +159,68 @@ impl<E: Event> Engine<E> {
     /// Finds the slots of events' keys, and has fetched what will be needed of them. Each step is a loop
     /// of its own: what one asks for comes while it asks for the others'. Whether a slot is the key's is
     /// looked at when it is the event's turn; until then the key can go, or come.
-    pub(super) fn look_ahead(&self, events: &[&E], foreseen: &mut [Foreseen]) {
-        let Engine { rules, groups, routes, .. } = self;
-        let mut sought: SmallVec<[Sought; TOGETHER]> = SmallVec::new();
-        foreseen.fill(Foreseen::default());
-        for (place, &event) in events.iter().enumerate() {
-            let Some(route) = routes.types.get(event.type_id().index()) else { continue };
-            let Some((group, fields)) = route.only_group() else { continue };
-            if let Some(lone) = &route.lone {
-                foreseen[place].is_met = lone.is_met(event);
-                if foreseen[place].is_met == Some(false) {
+    ///
+    /// Gives the places of the events that may do something.
+    pub(super) fn look_ahead(&self, few: &Few<'_, E>, seen: &mut Seen) -> Places {
+        let (wanted, sought) = self.sift(few, seen);
+        for place in sought.iter() {
+            let seen = &mut seen[place];
+            let keys = self.groups.keys(seen.group);
+            if let Some(slot) = keys.find_hash(seen.hash) {
+                keys.prefetch(slot);
+                seen.slot = slot;
+            }
+        }
+        let mut rest = sought;
+        for step in 0..FETCHES {
+            let mut more = Places::default();
+            for place in rest.iter() {
+                let Foreseen { group, rule, slot, .. } = seen[place];
+                if slot == NONE {
                     continue;
                 }
-            }
-            if let Some(hash) = groups.hasher.of(event, fields) {
-                let rule = route.lone.as_ref().map(|lone| lone.rule);
-                sought.push(Sought { place, group: *group, rule, hash });
-            }
-        }
-        for &Sought { place, group, hash, .. } in &sought {
-            let keys = groups.keys(group);
-            if let Some(slot) = keys.find_hash(hash) {
-                keys.prefetch(slot);
-                foreseen[place].slot = Some(slot);
-            }
-        }
-        let mut held = Wanted::new();
-        for &Sought { place, group, rule, .. } in &sought {
-            let Some(slot) = foreseen[place].slot else { continue };
-            let keys = groups.keys(group);
-            match rule {
-                Some(rule) => {
-                    if let Some(of_rule) = keys.held(slot, rule) {
-                        held.push((&rules[rule as usize], &of_rule.state, events[place].time()));
-                    }
+                let keys = self.groups.keys(group);
+                let Some(Running { matcher, store, .. }) = self.rules.get(rule as usize) else {
+                    // Which rules will look at what they hold is not known yet.
+                    keys.prefetch_held(slot);
+                    continue;
+                };
+                if let Some(held) = keys.held(slot, rule) {
+                    let time = few.at(place).time();
+                    more.add(place, matcher.prefetch(store, &held.state, time, step));
                 }
-                // Which rules will look at what they hold is not known yet.
-                None => keys.prefetch_held(slot),
             }
+            rest = more;
         }
-        fetch(&held);
+        wanted
     }
-}
 
-/// What rules hold, each to be looked at when time has come to a moment.
-pub(super) type Wanted<'a, E> = SmallVec<[(&'a Running<E>, &'a KeyState, Timestamp); TOGETHER]>;
-
-/// Has fetched what rules will need of what they hold.
-#[inline(always)]
-pub(super) fn fetch<E: Event>(wanted: &Wanted<'_, E>) {
-    for step in 0..FETCHES {
-        for (rule, state, time) in wanted {
-            rule.matcher.prefetch(&rule.store, state, *time, step);
+    /// The events of which it is not known yet that they do nothing, and those whose keys are to be
+    /// looked up.
+    #[inline(always)]
+    fn sift(&self, few: &Few<'_, E>, seen: &mut Seen) -> (Places, Places) {
+        let Engine { groups, routes, .. } = self;
+        let (mut wanted, mut sought) = (Places::default(), Places::default());
+        for (place, (event, seen)) in few.events().iter().zip(seen).enumerate() {
+            *seen = Foreseen::NOTHING;
+            let route = routes.types.get(event.type_id().index());
+            let (group, fields) = if let Some(lone) = route.and_then(|route| route.lone.as_ref()) {
+                seen.rule = lone.rule;
+                seen.is_met = lone.is_met(*event);
+                (lone.group, &lone.fields)
+            } else if let Some((group, fields)) = route.and_then(Route::only_group) {
+                (*group, fields)
+            } else {
+                wanted.add(place, true);
+                continue;
+            };
+            let hash = groups.hasher.of(*event, fields);
+            (seen.group, seen.hash) = (group, hash.unwrap_or_default());
+            let may_act = seen.is_met != Some(false);
+            // One without a key is counted.
+            wanted.add(place, may_act | hash.is_none());
+            sought.add(place, may_act & hash.is_some());
         }
+        (wanted, sought)
     }
 }

@@ -54,7 +54,7 @@ impl<E: Event> Engine<E> {
             if !is_usual {
                 engine.follow(lent, sink);
                 waiting = 0;
-                engine.take(source, event, Foreseen::default(), lent, sink)?;
+                engine.take(source, event, Foreseen::NOTHING, lent, sink)?;
                 continue;
             }
             if waiting == at_once {

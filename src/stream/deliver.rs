@@ -38,7 +38,7 @@ impl<E: Event> Engine<E> {
             }
             let Some(event) = self.buffer.take_until(to, lent) else { break };
             self.buffer_bytes = self.buffer_bytes.saturating_sub(bytes_of(&*event));
-            let foreseen = ahead.as_mut().map(Ahead::next).unwrap_or_default();
+            let foreseen = ahead.as_mut().map_or(Foreseen::NOTHING, Ahead::next);
             if is_straight {
                 self.release_straight(&event, foreseen, sink);
             } else {
@@ -134,7 +134,7 @@ impl<E: Event> Engine<E> {
                 if let Some(share) = &mut self.books.share {
                     share.enter_derived(event.time());
                 }
-                self.deliver(&event, Foreseen::default(), sink);
+                self.deliver(&event, Foreseen::NOTHING, sink);
             } else {
                 break;
             }
@@ -203,7 +203,7 @@ impl<E: Event> Engine<E> {
         let Engine { rules, groups, routes, timers, books, cold, .. } = self;
         let Some(route) = routes.types.get(event.type_id().index()) else { return };
         let Some(lone) = &route.lone else {
-            self.deliver_to_all(event, seq, foreseen.slot, sink);
+            self.deliver_to_all(event, seq, foreseen.slot(), sink);
             return;
         };
         // What a cold store tends is what something is held for.
@@ -217,14 +217,14 @@ impl<E: Event> Engine<E> {
             return;
         }
         let (keys, hasher) = groups.keys_and_hasher(lone.group);
-        let found = keys.look_up(event, &lone.fields, foreseen.slot, hasher);
+        let found = keys.look_up(event, &lone.fields, foreseen.slot(), hasher);
         let Some((hash, slot)) = found else {
             books.stats.keyless += 1;
             return;
         };
         let rule = &mut rules[lone.rule as usize];
-        let (key, is_met) = ((&*lone.fields, hash, slot), is_met.is_some());
-        rule.take_alone(lone.rule, keys, leaves, key, event, is_met, seq, timers, books, sink);
+        let (key, known) = ((&*lone.fields, hash, slot), (is_met.is_some(), lone.counts));
+        rule.take_alone(lone.rule, keys, leaves, key, event, known, seq, timers, books, sink);
     }
 
     /// Gives an event to the rules that want it, one after the other. Where they share one key, this

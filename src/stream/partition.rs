@@ -24,18 +24,6 @@ pub(crate) enum Key {
     Many(Box<[Value]>),
 }
 
-impl Key {
-    /// Whether it is this value, one number or one text. What else there is, it is not.
-    #[inline(always)]
-    fn is_usual(&self, value: &ValueRef<'_>) -> bool {
-        match (self, value) {
-            (Key::One(Value::Int(key)), ValueRef::Int(number)) => key == number,
-            (Key::One(Value::String(key)), ValueRef::String(text)) => **key == **text,
-            _ => false,
-        }
-    }
-}
-
 impl Deref for Key {
     type Target = [Value];
 
@@ -112,13 +100,19 @@ impl KeyHasher {
     /// The [hash](KeyRef::hash) of an event's key. `None` where a part of the key is null.
     #[inline(always)]
     pub(crate) fn of<E: Event>(&self, event: &E, fields: &[FieldRef]) -> Option<u32> {
-        if let [field] = fields {
-            match field_of(event, field) {
-                ValueRef::Int(number) => return Some(self.int(number)),
-                ValueRef::String(text) => return Some(self.text(text)),
-                _ => {}
+        if let [FieldRef::Declared(field)] = fields {
+            if let ValueRef::Int(number) = event.field(*field) {
+                return Some(self.int(number));
+            }
+            if let ValueRef::String(text) = event.field(*field) {
+                return Some(self.text(text));
             }
         }
+        self.of_any(event, fields)
+    }
+
+    #[inline(never)]
+    fn of_any<E: Event>(&self, event: &E, fields: &[FieldRef]) -> Option<u32> {
         KeyRef::read(event, fields, self).map(|key| key.hash)
     }
 
@@ -480,20 +474,35 @@ impl Partition {
         found: Option<u32>,
         hasher: &KeyHasher,
     ) -> Option<(u32, Option<u32>)> {
-        let [field] = fields else { return self.look_up_any(event, fields, found, hasher) };
-        let value = field_of(event, field);
+        if let [FieldRef::Declared(field)] = fields {
+            if let ValueRef::Int(number) = event.field(*field) {
+                let is_key = |key: &Key| matches!(key, Key::One(Value::Int(key)) if *key == number);
+                return Some(self.look_up_usual(found, is_key, || hasher.int(number)));
+            }
+            if let ValueRef::String(text) = event.field(*field) {
+                let is_key =
+                    |key: &Key| matches!(key, Key::One(Value::String(key)) if **key == *text);
+                return Some(self.look_up_usual(found, is_key, || hasher.text(text)));
+            }
+        }
+        self.look_up_any(event, fields, found, hasher)
+    }
+
+    #[inline(always)]
+    fn look_up_usual(
+        &self,
+        found: Option<u32>,
+        is_key: impl Fn(&Key) -> bool,
+        hash: impl Fn() -> u32,
+    ) -> (u32, Option<u32>) {
         if let Some(place) = found
             && let Some(slot) = self.slots.try_get(place)
-            && slot.key.is_usual(&value)
+            && is_key(&slot.key)
         {
-            return Some((slot.hash, found));
+            return (slot.hash, found);
         }
-        let hash = match &value {
-            ValueRef::Int(number) => hasher.int(*number),
-            ValueRef::String(text) => hasher.text(text),
-            _ => return self.look_up_any(event, fields, found, hasher),
-        };
-        Some((hash, self.find_key(hash, |key| key.is_usual(&value))))
+        let hash = hash();
+        (hash, self.find_key(hash, is_key))
     }
 
     #[inline(never)]
@@ -766,6 +775,7 @@ impl Partition {
     }
 
     /// What a rule holds in a slot that is tidy.
+    #[inline(always)]
     pub(crate) fn held(&self, slot: u32, rule: u32) -> Option<&Held> {
         let place = self.place(slot, rule)?;
         self.slots.get(slot).held().get(place)

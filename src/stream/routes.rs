@@ -56,6 +56,8 @@ pub(super) struct Lone {
     pub(super) leaves: bool,
     /// What an event must fulfil to do anything.
     pub(super) demand: Option<Quick>,
+    /// Whether an event that fulfils it counts, whatever is held for its key.
+    pub(super) counts: bool,
 }
 
 impl Lone {
@@ -74,8 +76,9 @@ impl Route {
     fn lone(&self) -> Option<Lone> {
         match (&self.always[..], &self.groups[..], &self.index) {
             ([(rule, _)], [(group, fields)], None) => {
-                let (fields, leaves, demand) = (fields.clone(), false, None);
-                Some(Lone { rule: *rule, group: *group, fields, leaves, demand })
+                let fields = fields.clone();
+                let (leaves, demand, counts) = (false, None, false);
+                Some(Lone { rule: *rule, group: *group, fields, leaves, demand, counts })
             }
             _ => None,
         }
@@ -188,8 +191,10 @@ impl Routes {
         for (route, ty) in routes.iter_mut().zip(0..) {
             if let Some(lone) = &mut route.lone {
                 lone.leaves = leaves[lone.rule as usize];
-                let program = rules[lone.rule as usize].matcher.program();
-                lone.demand = program.demand(TypeId::new(ty)).cloned();
+                let matcher = &rules[lone.rule as usize].matcher;
+                let ty = TypeId::new(ty);
+                lone.demand = matcher.program().demand(ty).cloned();
+                lone.counts = matcher.counts_all(ty);
             }
         }
         let suppressing = (0..).zip(rules).filter(|(_, rule)| rule.voice.quiet.is_some());

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 
 use crate::event::Event;
-use crate::exec::{KeyState, Matcher, Outcome, OutcomeKind, Store};
+use crate::exec::{FETCHES, KeyState, Matcher, Outcome, OutcomeKind, Store};
 use crate::hir::expr::FieldRef;
 use crate::hir::{Length, LimitPolicy};
 use crate::nfa::Program;
 use crate::ruleset::RuleSet;
 use crate::schema::{Schema, TypeId};
-use crate::stream::ahead::{self, MANY, TOGETHER};
+use crate::stream::ahead::{MANY, TOGETHER};
 use crate::stream::builder::BuildError;
 use crate::stream::failure::{Failure, LimitFailure, PushError};
 use crate::stream::groups::Visit;
@@ -128,7 +128,7 @@ impl<E: Event> Running<E> {
     /// Gives an event to the key that it is of, which has this hash and is in these fields, in its slot
     /// if it has one, where no other rule wants it. Where `leaves`, slots are [left](Partition::leave)
     /// to keys for which it holds nothing. `is_met` says that the event is known to fulfil what the rule
-    /// [demands](crate::nfa::Program::demand).
+    /// [demands](crate::nfa::Program::demand), and `counts` that it counts, whatever is held.
     #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
     pub(super) fn take_alone<S: Sink<E> + ?Sized>(
@@ -138,7 +138,7 @@ impl<E: Event> Running<E> {
         leaves: bool,
         (fields, hash, slot): (&[FieldRef], u32, Option<u32>),
         event: &E,
-        is_met: bool,
+        (is_met, counts): (bool, bool),
         seq: u64,
         timers: &mut Timers,
         books: &mut Books<E>,
@@ -147,6 +147,16 @@ impl<E: Event> Running<E> {
         if let Some(slot) = slot
             && let Some((place, at)) = keys.of_rule(slot, index)
         {
+            if counts && self.matcher.count_between(&mut self.store, &mut at.held.state, event, seq)
+            {
+                books.stats.partials += 1;
+                self.account(&mut books.stats);
+                if books.hold_too_much() {
+                    self.overflow(at.held, books, sink);
+                    keys.drop_at(slot, place);
+                }
+                return;
+            }
             let before = at.held.state.run_count();
             let wakes = before == 0 && leaves && at.held.state.is_idle();
             if wakes {
@@ -486,16 +496,16 @@ impl<E: Event> Running<E> {
         for (slot, _) in noted {
             keys.prefetch(*slot);
         }
-        let mut held = ahead::Wanted::new();
-        for &noted in noted {
-            if keys.armed(noted, index, now).is_some()
-                && let Some(of_rule) = keys.held(noted.0, index)
-                && self.matcher.last_deadline(&of_rule.state).is_some_and(|last| last <= now)
-            {
-                held.push((self, &of_rule.state, now));
+        for step in 0..FETCHES {
+            for &noted in noted {
+                if keys.armed(noted, index, now).is_some()
+                    && let Some(Held { state, .. }) = keys.held(noted.0, index)
+                    && self.matcher.last_deadline(state).is_some_and(|last| last <= now)
+                {
+                    self.matcher.prefetch(&self.store, state, now, step);
+                }
             }
         }
-        ahead::fetch(&held);
     }
 
     /// Throws away notes of keys that are gone. Says how many are left.

@@ -4,10 +4,8 @@
 //! another source, whether something waits to be put in order, whether there is a cold store, and
 //! whether the engine is a shard.
 
-use smallvec::SmallVec;
-
 use crate::event::Event;
-use crate::stream::ahead::{Foreseen, TOGETHER};
+use crate::stream::ahead::{Few, Foreseen, Places, Seen, TOGETHER};
 use crate::stream::engine::Engine;
 use crate::stream::failure::PushError;
 use crate::stream::reorder::Lent;
@@ -25,9 +23,9 @@ impl<E: Event> Engine<E> {
         sink: &mut S,
     ) -> Result<(), PushError> {
         if self.is_straight() {
-            self.take_one::<true, S>(source, event, Foreseen::default(), sink)
+            self.take_one::<true, S>(source, event, Foreseen::NOTHING, sink)
         } else {
-            self.take(source, event, Foreseen::default(), &mut Lent::nothing(), sink)
+            self.take(source, event, Foreseen::NOTHING, &mut Lent::nothing(), sink)
         }
     }
 
@@ -60,12 +58,9 @@ impl<E: Event> Engine<E> {
         loop {
             while !self.holds_much() {
                 let Some(event) = events.next() else { return Ok(()) };
-                self.take_one::<STRAIGHT, S>(source, event, Foreseen::default(), sink)?;
+                self.take_one::<STRAIGHT, S>(source, event, Foreseen::NOTHING, sink)?;
             }
-            let few: SmallVec<[&E; TOGETHER]> = events.by_ref().take(TOGETHER).collect();
-            if few.is_empty() {
-                return Ok(());
-            }
+            let Some(few) = Few::take(&mut events) else { return Ok(()) };
             self.take_together::<STRAIGHT, S>(source, &few, sink)?;
         }
     }
@@ -75,13 +70,17 @@ impl<E: Event> Engine<E> {
     fn take_together<const STRAIGHT: bool, S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
-        events: &[&E],
+        few: &Few<'_, E>,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        let mut foreseen = [Foreseen::default(); TOGETHER];
-        self.look_ahead(events, &mut foreseen);
-        for (&event, foreseen) in events.iter().zip(foreseen) {
-            self.take_one::<STRAIGHT, S>(source, event, foreseen, sink)?;
+        let mut seen = [Foreseen::NOTHING; TOGETHER];
+        let wanted = self.look_ahead(few, &mut seen);
+        if STRAIGHT && self.are_ahead(few.events()) {
+            self.take_wanted(source, few, &seen, wanted, sink);
+            return Ok(());
+        }
+        for (&event, seen) in few.events().iter().zip(seen) {
+            self.take_one::<STRAIGHT, S>(source, event, seen, sink)?;
         }
         Ok(())
     }
@@ -116,6 +115,49 @@ impl<E: Event> Engine<E> {
     #[inline(always)]
     fn is_ahead(&self, event: &E) -> bool {
         self.watermark < event.time() && event.time() < Timestamp::MAX
+    }
+
+    /// Whether events are after the watermark and in order, at times that events can have.
+    #[inline(always)]
+    fn are_ahead(&self, events: &[&E]) -> bool {
+        let mut last = self.watermark.plus_millis(1);
+        let mut are = self.watermark < Timestamp::MAX;
+        for event in events {
+            are &= last <= event.time();
+            last = event.time();
+        }
+        are && last < Timestamp::MAX
+    }
+
+    /// Takes events of which all but those at these places do nothing but move time on.
+    #[inline(always)]
+    fn take_wanted<S: Sink<E> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        few: &Few<'_, E>,
+        seen: &Seen,
+        wanted: Places,
+        sink: &mut S,
+    ) {
+        let Some(last) = few.events().last().map(|last| E::time(last)) else { return };
+        let mut next = 0;
+        for place in wanted.iter() {
+            let event = few.at(place);
+            // Each event of a type that is named has a number.
+            self.released += (place - next) as u64;
+            next = place + 1;
+            self.watermark = event.time().plus_millis(-1);
+            if self.is_named(event) {
+                self.release_straight(event, seen[place], sink);
+            }
+        }
+        self.released += (few.events().len() - next) as u64;
+        self.books.stats.events += few.events().len() as u64;
+        self.watermark = last.plus_millis(-1);
+        self.progress.advance(source, self.watermark);
+        if self.is_due(last) {
+            self.catch_up(last, false, sink);
+        }
     }
 
     /// Whether events that are after the watermark can go to the rules at once, all of a batch.

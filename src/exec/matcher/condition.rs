@@ -54,10 +54,12 @@ impl<E: Event> Step<'_, E> {
 
     #[inline(always)]
     fn compares(&self, comparison: &Comparison, run: &Run) -> bool {
-        let field = self.event.field(comparison.field);
         match &comparison.with {
-            Operand::Literal(literal) => comparison.holds_of(field, literal),
+            Operand::Literal(literal) => {
+                comparison.holds_of(|field| self.event.field(field), literal)
+            }
             Operand::Register(index) => {
+                let field = self.event.field(comparison.field);
                 if let (ValueRef::Float(field), Some(float)) = (field, run.extra.float()) {
                     return comparison.relation.of_ordered(field, float);
                 }

@@ -34,7 +34,7 @@ pub(super) use condition::note;
 pub(crate) use probe::{Judged, Place};
 
 /// How many steps there are in [`Matcher::prefetch`].
-pub(crate) const FETCHES: usize = 2;
+pub(crate) const FETCHES: usize = 3;
 
 /// How many of a key's partial matches are fetched before an event comes.
 const MOST_FETCHED: usize = 8;
@@ -291,29 +291,25 @@ impl<E: Event> Matcher<E> {
     }
 
     /// Has the processor fetch what an event at this time will need of a key. What is behind what is
-    /// fetched in one step is fetched in the next; there are [so many](FETCHES).
+    /// fetched in one step is fetched in the next; there are [so many](FETCHES) at most. Says whether
+    /// there is more.
     #[inline(always)]
-    pub(crate) fn prefetch(&self, store: &Store<E>, key: &KeyState, time: Timestamp, step: usize) {
+    pub(crate) fn prefetch(
+        &self,
+        store: &Store<E>,
+        key: &KeyState,
+        time: Timestamp,
+        step: usize,
+    ) -> bool {
         let (chains, time) = (&store.chains, time.as_millis());
         if let Some(window) = self.window() {
-            let (queues, queue) = (&chains.queues, key.window());
-            // They go with the match, or when their time is over.
-            let completes = queue.len as usize + 1 == window.stages.len();
-            let deadline_of = |event: &E| self.program.deadline_of(event.time().as_millis());
-            match (step, completes || queue.deadline <= time) {
-                (0, true) => queues.prefetch(&queue),
-                (0, false) => queues.prefetch_free(&queue),
-                (_, true) => {
-                    queues.prefetch_events(&queue, |event| completes || deadline_of(event) <= time);
-                }
-                (_, false) => {}
-            }
-            return;
+            return self.prefetch_window(window, &chains.queues, key, time, step);
         }
         let runs = key.leader().map_or(key.runs(), std::slice::from_ref);
         // What may be given up: what is over, and the one that may be completed.
         let ends = |run: &&Run| run.deadline <= time || runs.len() == 1;
-        let ending = runs.iter().take(MOST_FETCHED).filter(ends);
+        let mut ending = runs.iter().take(MOST_FETCHED).filter(ends).peekable();
+        let more = step == 0 && ending.peek().is_some();
         match step {
             0 => {
                 let newest = runs.last().into_iter();
@@ -322,6 +318,7 @@ impl<E: Event> Matcher<E> {
             1 => ending.for_each(|run| chains.prefetch_event(run.head)),
             _ => {}
         }
+        more
     }
 
     /// Matches one event of a key. Events of a key come in the order of their time, and `seq`

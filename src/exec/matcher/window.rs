@@ -9,9 +9,11 @@ use crate::event::Event;
 use crate::exec::extras::Extra;
 use crate::exec::key::{KeyState, Queue, Run};
 use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
+use crate::exec::queues::Queues;
 use crate::exec::store::{Chains, NIL};
 use crate::hir::{ConditionId, SkipStrategy};
 use crate::nfa::{Decision, Window};
+use crate::schema::TypeId;
 use crate::time::Timestamp;
 
 impl<E: Event> Matcher<E> {
@@ -45,6 +47,42 @@ impl<E: Event> Matcher<E> {
             Decision::Stay => {}
             _ => Self::clear_window(store, key),
         }
+    }
+
+    /// Whether all events of this type count that fulfil what is [demanded](crate::nfa::Program::demand),
+    /// whatever a key holds.
+    pub(crate) fn counts_all(&self, ty: TypeId) -> bool {
+        let decisions = &self.program.decisions;
+        let way = match decisions.of_start(decisions.column(ty)) {
+            Decision::Condition { yes, .. } if self.program.demand(ty).is_some() => {
+                decisions.node(*yes)
+            }
+            way => way,
+        };
+        // In all states it is the same.
+        self.counts() && matches!(way, Decision::One(_))
+    }
+
+    /// Adds an event that counts, where it is neither the first nor the last and nothing is over. Says
+    /// whether that was so; else nothing is done.
+    #[inline(always)]
+    pub(crate) fn count_between(
+        &self,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        event: &E,
+        seq: u64,
+    ) -> bool {
+        let (Some(window), Some(queue)) = (self.window(), key.queue_mut()) else { return false };
+        let time = event.time().as_millis();
+        let is_between = !queue.is_empty()
+            && (queue.len as usize) + 1 < window.stages.len()
+            && time < queue.deadline;
+        if is_between {
+            queue.newest = time;
+            store.chains.queues.append(queue, event, seq);
+        }
+        is_between
     }
 
     /// Takes an event that completes a match.
@@ -122,6 +160,30 @@ impl<E: Event> Matcher<E> {
         }
         debug_assert!(!matches!(tree, Decision::Time { .. }), "a window asks of the event alone");
         Some(tree)
+    }
+
+    /// Has fetched what an event at this time will need of a key, and says whether there is more.
+    #[inline(always)]
+    pub(super) fn prefetch_window(
+        &self,
+        window: &Window,
+        queues: &Queues<E>,
+        key: &KeyState,
+        time: i64,
+        step: usize,
+    ) -> bool {
+        let Some(queue) = key.queue() else { return false };
+        // They go with the match, or when their time is over.
+        let completes = queue.len as usize + 1 == window.stages.len();
+        match step {
+            0 => queues.prefetch_free(queue),
+            1 => queues.prefetch(queue),
+            _ => {
+                let deadline_of = |event: &E| self.program.deadline_of(event.time().as_millis());
+                queues.prefetch_events(queue, |event| completes || deadline_of(event) <= time);
+            }
+        }
+        step < 2 && (completes || queue.deadline <= time)
     }
 
     /// Adds an event that counts.
