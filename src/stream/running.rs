@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hashbrown::HashSet;
+use smallvec::SmallVec;
 
 use crate::event::Event;
 use crate::exec::{FETCHES, KeyState, Matcher, Outcome, OutcomeKind, Store};
@@ -496,15 +497,17 @@ impl<E: Event> Running<E> {
         for (slot, _) in noted {
             keys.prefetch(*slot);
         }
-        for step in 0..FETCHES {
-            for &noted in noted {
-                if keys.armed(noted, index, now).is_some()
-                    && let Some(Held { state, .. }) = keys.held(noted.0, index)
-                    && self.matcher.last_deadline(state).is_some_and(|last| last <= now)
-                {
-                    self.matcher.prefetch(&self.store, state, now, step);
-                }
+        let mut over: SmallVec<[&KeyState; TOGETHER]> = SmallVec::new();
+        for &noted in noted {
+            if keys.armed(noted, index, now).is_some()
+                && let Some(Held { state, .. }) = keys.held(noted.0, index)
+                && self.matcher.last_deadline(state).is_some_and(|last| last <= now)
+            {
+                over.push(state);
             }
+        }
+        for step in 0..FETCHES {
+            over.retain(|state| self.matcher.prefetch(&self.store, state, now, step));
         }
     }
 

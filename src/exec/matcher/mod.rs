@@ -302,8 +302,8 @@ impl<E: Event> Matcher<E> {
         step: usize,
     ) -> bool {
         let (chains, time) = (&store.chains, time.as_millis());
-        if let Some(window) = self.window() {
-            return self.prefetch_window(window, &chains.queues, key, time, step);
+        if let Strategy::CountingWindow { count } = self.strategy {
+            return self.prefetch_window(count, &chains.queues, key, time, step);
         }
         let runs = key.leader().map_or(key.runs(), std::slice::from_ref);
         // What may be given up: what is over, and the one that may be completed.

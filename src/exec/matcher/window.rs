@@ -12,7 +12,7 @@ use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
 use crate::exec::queues::Queues;
 use crate::exec::store::{Chains, NIL};
 use crate::hir::{ConditionId, SkipStrategy};
-use crate::nfa::{Decision, Window};
+use crate::nfa::{Decision, Strategy, Window};
 use crate::schema::TypeId;
 use crate::time::Timestamp;
 
@@ -73,11 +73,11 @@ impl<E: Event> Matcher<E> {
         event: &E,
         seq: u64,
     ) -> bool {
-        let (Some(window), Some(queue)) = (self.window(), key.queue_mut()) else { return false };
+        let Strategy::CountingWindow { count } = self.strategy else { return false };
+        let Some(queue) = key.queue_mut() else { return false };
         let time = event.time().as_millis();
-        let is_between = !queue.is_empty()
-            && (queue.len as usize) + 1 < window.stages.len()
-            && time < queue.deadline;
+        let is_between =
+            !queue.is_empty() && (queue.len as usize) + 1 < count && time < queue.deadline;
         if is_between {
             queue.newest = time;
             store.chains.queues.append(queue, event, seq);
@@ -166,7 +166,7 @@ impl<E: Event> Matcher<E> {
     #[inline(always)]
     pub(super) fn prefetch_window(
         &self,
-        window: &Window,
+        count: usize,
         queues: &Queues<E>,
         key: &KeyState,
         time: i64,
@@ -174,7 +174,7 @@ impl<E: Event> Matcher<E> {
     ) -> bool {
         let Some(queue) = key.queue() else { return false };
         // They go with the match, or when their time is over.
-        let completes = queue.len as usize + 1 == window.stages.len();
+        let completes = queue.len as usize + 1 == count;
         match step {
             0 => queues.prefetch_free(queue),
             1 => queues.prefetch(queue),
