@@ -236,6 +236,33 @@ fn what_partial_matches_share_counts_once() {
     assert!(stats.partials >= 256);
 }
 
+/// What a key has begun to count gives way to limits like anything else.
+#[test]
+fn events_that_count_are_limited_under_every_strategy() {
+    let text = holding("match a{4} within 1m");
+    let long = "x".repeat(1000);
+    let limits: [fn(Builder<Record>) -> Builder<Record>; 2] =
+        [|builder| builder.limit_partials(7), |builder| builder.limit_captured_bytes(9000)];
+    // So fast that nothing runs out of time, and so that two events of a key never do.
+    for (limit, pace, least) in [(limits[0], 1, 6), (limits[1], 1, 6), (limits[0], 7000, 1)] {
+        let [mut counting, mut general] = [false, true].map(|general| {
+            let limited = limit(builder(&text));
+            let limited = if general { limited.general_strategy() } else { limited };
+            limited.build().unwrap()
+        });
+        let (mut told, mut expected) = (Vec::new(), Vec::new());
+        for at in 0..60 {
+            let event = event(0, at * pace, at % 5, &long);
+            counting.push(&event, &mut told).unwrap();
+            general.push(&event, &mut expected).unwrap();
+            assert_eq!(counting.stats(), general.stats());
+            assert!(counting.stats().partials <= 8);
+        }
+        assert_eq!(told, expected);
+        assert!(counting.stats().overflowed >= least, "{:?}", counting.stats());
+    }
+}
+
 #[test]
 fn captured_events_take_no_more_than_they_may() {
     let long = "x".repeat(10_000);

@@ -1,5 +1,7 @@
 //! From the reorder buffer to the rules: events and deadlines in the order of time.
 
+use std::ops::Range;
+
 use smallvec::SmallVec;
 
 use crate::event::{Event, bytes_of};
@@ -156,15 +158,16 @@ impl<E: Event> Engine<E> {
         let seq = self.released;
         self.released += 1;
         if seq.is_multiple_of(PRUNE_EVERY) {
-            self.tidy_up(seq, time);
+            self.tidy_up(seq..seq + 1, time);
         }
         seq
     }
 
+    /// Throws away what is not needed any more after the events of these numbers.
     #[inline(never)]
-    fn tidy_up(&mut self, seq: u64, time: Timestamp) {
+    pub(super) fn tidy_up(&mut self, numbers: Range<u64>, time: Timestamp) {
         self.prune();
-        if seq.is_multiple_of(FORGET_EVERY) {
+        if numbers.start.next_multiple_of(FORGET_EVERY) < numbers.end {
             self.forget(time);
         }
     }

@@ -140,24 +140,33 @@ impl<E: Event> Engine<E> {
         sink: &mut S,
     ) {
         let Some(last) = few.events().last().map(|last| E::time(last)) else { return };
-        let mut next = 0;
+        let (first, mut next) = (self.released, 0);
         for place in wanted.iter() {
             let event = few.at(place);
             // Each event of a type that is named has a number.
             self.released += (place - next) as u64;
+            self.come_to(source, event.time(), place + 1 - next);
             next = place + 1;
-            self.watermark = event.time().plus_millis(-1);
             if self.is_named(event) {
                 self.release_straight(event, seen[place], sink);
             }
         }
-        self.released += (few.events().len() - next) as u64;
-        self.books.stats.events += few.events().len() as u64;
-        self.watermark = last.plus_millis(-1);
-        self.progress.advance(source, self.watermark);
+        let rest = few.events().len() - next;
+        self.released += rest as u64;
+        self.come_to(source, last, rest);
         if self.is_due(last) {
             self.catch_up(last, false, sink);
         }
+        // The numbers at which this is done else may all have been of events that do nothing.
+        self.tidy_up(first..self.released, last);
+    }
+
+    /// Takes note of the next so many events, of which this is the last one's time.
+    #[inline(always)]
+    fn come_to(&mut self, source: SourceId, time: Timestamp, events: usize) {
+        self.books.stats.events += events as u64;
+        self.watermark = time.plus_millis(-1);
+        self.progress.advance(source, self.watermark);
     }
 
     /// Whether events that are after the watermark can go to the rules at once, all of a batch.
@@ -178,9 +187,7 @@ impl<E: Event> Engine<E> {
         sink: &mut S,
     ) {
         let time = event.time();
-        self.books.stats.events += 1;
-        self.watermark = time.plus_millis(-1);
-        self.progress.advance(source, self.watermark);
+        self.come_to(source, time, 1);
         if self.is_named(event) {
             self.release_straight(event, foreseen, sink);
         } else if self.is_due(time) {
