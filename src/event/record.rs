@@ -67,7 +67,8 @@ fn did_you_mean<'a>(found: &str, names: impl IntoIterator<Item = &'a str>) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{EventType, Field, FieldId};
+    use crate::event::Event;
+    use crate::schema::{EventType, Field, FieldId, TypeId};
     use crate::time::Timestamp;
 
     #[test]
@@ -105,5 +106,21 @@ mod tests {
         let seen = make("seen", vec![("zebra", 1.into()), at(), ("amount", 2.into())]).unwrap();
         assert_eq!(seen.values()[1..], [Value::Float(2.0), Value::Null]);
         assert_eq!(seen.extra(), [("zebra".into(), Value::Int(1))]);
+    }
+
+    #[test]
+    fn undeclared_fields_are_at_no_declared_place() {
+        let extra = [("zebra".into(), Value::Int(1))];
+        let at = Timestamp::from_millis(5);
+        let short = Record::with_extra(TypeId::new(0), at, [Value::Int(7)], extra);
+        let named = Value::Record([("n".into(), Value::Int(2))].into());
+        let nested = Record::new(TypeId::new(0), at, [named.clone()]);
+        let field = |record: &Record, index| record.field(FieldId::new(index)).to_value();
+        assert_eq!(
+            [0, 1, 2].map(|index| field(&short, index)),
+            [7.into(), Value::Null, Value::Null]
+        );
+        assert_eq!(short.dynamic_field("zebra").to_value(), Value::Int(1));
+        assert_eq!(field(&nested, 0), named);
     }
 }

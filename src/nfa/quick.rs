@@ -97,15 +97,15 @@ impl Comparison {
         field: impl Fn(FieldId) -> ValueRef<'e>,
         literal: &Literal,
     ) -> bool {
-        if let Some(float) = literal.float
-            && let ValueRef::Float(field) = field(self.field)
-        {
-            return self.relation.of_ordered(field, float);
-        }
         if let Some(int) = literal.int
             && let ValueRef::Int(field) = field(self.field)
         {
             return self.relation.of_ordered(field, int);
+        }
+        if let Some(float) = literal.float
+            && let ValueRef::Float(field) = field(self.field)
+        {
+            return self.relation.of_ordered(field, float);
         }
         if let (Value::String(text), Relation::Eq) = (&literal.value, self.relation)
             && let ValueRef::String(field) = field(self.field)
