@@ -30,7 +30,7 @@ const NONE: u32 = u32::MAX;
 
 /// A few events in a row.
 pub(super) struct Few<'e, E> {
-    /// The last is the first once more, where there are fewer.
+    /// Behind the last there is the first once more.
     events: [&'e E; TOGETHER],
     count: usize,
 }
