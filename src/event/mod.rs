@@ -391,7 +391,7 @@ impl Event for Record {
     fn field(&self, field: FieldId) -> ValueRef<'_> {
         let values = &self.values.slice;
         match values.get(field.index()) {
-            // The undeclared fields.
+            // The undeclared fields are one record, behind the others: no other value is asked about it.
             Some(Value::Record(_)) if self.has_extra() && field.index() + 1 == values.len() => {
                 ValueRef::Null
             }

@@ -166,10 +166,7 @@ impl KeyState {
 
     #[inline]
     pub(super) fn window(&self) -> Queue {
-        match &self.open {
-            Open::Window(window) => *window,
-            Open::Runs { .. } | Open::Led { .. } => Queue::default(),
-        }
+        self.queue().copied().unwrap_or_default()
     }
 
     /// The window, if there is one.

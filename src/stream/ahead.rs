@@ -66,6 +66,7 @@ pub(super) struct Foreseen {
     hash: u32,
     /// The only rule that sees it, or [`NONE`].
     rule: u32,
+    /// The slot of a key that has that hash, or [`NONE`].
     slot: u32,
     /// Whether the event fulfils [what it must](super::routes::Lone::is_met) to do anything.
     pub(super) is_met: Option<bool>,
@@ -75,7 +76,7 @@ impl Foreseen {
     pub(super) const NOTHING: Foreseen =
         Foreseen { group: 0, hash: 0, rule: NONE, slot: NONE, is_met: None };
 
-    /// The slot of a key that has the hash of the event's.
+    /// The slot of a key that has the hash of the event's, if there is one.
     #[inline(always)]
     pub(super) fn slot(&self) -> Option<u32> {
         Some(self.slot).filter(|slot| *slot != NONE)
@@ -115,7 +116,7 @@ impl Ahead {
     }
 }
 
-/// Places of events that are looked at together.
+/// Places of events that are looked at together, a bit for each.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Places(u64);
 
@@ -160,7 +161,7 @@ impl<E: Event> Engine<E> {
     /// of its own: what one asks for comes while it asks for the others'. Whether a slot is the key's is
     /// looked at when it is the event's turn; until then the key can go, or come.
     ///
-    /// Gives the places of the events that may do something.
+    /// Gives the places of the events that may do something. Nothing has been `seen` before.
     pub(super) fn look_ahead(&self, few: &Few<'_, E>, seen: &mut Seen) -> Places {
         let (wanted, sought) = self.sift(few, seen);
         for place in sought.iter() {
@@ -202,7 +203,6 @@ impl<E: Event> Engine<E> {
         let Engine { groups, routes, .. } = self;
         let (mut wanted, mut sought) = (Places::default(), Places::default());
         for (place, (event, seen)) in few.events().iter().zip(seen).enumerate() {
-            *seen = Foreseen::NOTHING;
             let route = routes.types.get(event.type_id().index());
             let (group, fields) = if let Some(lone) = route.and_then(|route| route.lone.as_ref()) {
                 seen.rule = lone.rule;

@@ -194,7 +194,7 @@ impl Routes {
                 let matcher = &rules[lone.rule as usize].matcher;
                 let ty = TypeId::new(ty);
                 lone.demand = matcher.program().demand(ty).cloned();
-                lone.counts = matcher.counts_all(ty);
+                lone.counts = matcher.counts_all(ty, lone.demand.is_some());
             }
         }
         let suppressing = (0..).zip(rules).filter(|(_, rule)| rule.voice.quiet.is_some());

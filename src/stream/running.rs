@@ -152,8 +152,7 @@ impl<E: Event> Running<E> {
             {
                 books.stats.partials += 1;
                 self.account(&mut books.stats);
-                if books.hold_too_much() {
-                    self.overflow(at.held, books, sink);
+                if self.gives_way(at.held, books, sink) {
                     keys.drop_at(slot, place);
                 }
                 return;
@@ -315,14 +314,22 @@ impl<E: Event> Running<E> {
             self.arm_open(index, (slot, generation), held, wakes, timers);
         }
         self.account(&mut books.stats);
-        if is_idle {
-            return true;
-        }
-        if books.hold_too_much() {
+        is_idle || self.gives_way(held, books, sink)
+    }
+
+    /// Whether there is too much now over all rules and keys, so that what is held was dropped.
+    #[inline(always)]
+    fn gives_way<S: Sink<E> + ?Sized>(
+        &mut self,
+        held: &mut Held,
+        books: &mut Books<E>,
+        sink: &mut S,
+    ) -> bool {
+        let is_too_much = books.hold_too_much();
+        if is_too_much {
             self.overflow(held, books, sink);
-            return true;
         }
-        false
+        is_too_much
     }
 
     /// Tells that partial matches of a key gave way to the rule's limit.

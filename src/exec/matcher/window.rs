@@ -50,13 +50,11 @@ impl<E: Event> Matcher<E> {
     }
 
     /// Whether all events of this type count that fulfil what is [demanded](crate::nfa::Program::demand),
-    /// whatever a key holds.
-    pub(crate) fn counts_all(&self, ty: TypeId) -> bool {
+    /// if anything `is_demanded`, whatever a key holds.
+    pub(crate) fn counts_all(&self, ty: TypeId, is_demanded: bool) -> bool {
         let decisions = &self.program.decisions;
         let way = match decisions.of_start(decisions.column(ty)) {
-            Decision::Condition { yes, .. } if self.program.demand(ty).is_some() => {
-                decisions.node(*yes)
-            }
+            Decision::Condition { yes, .. } if is_demanded => decisions.node(*yes),
             way => way,
         };
         // In all states it is the same.
@@ -75,12 +73,11 @@ impl<E: Event> Matcher<E> {
     ) -> bool {
         let Strategy::CountingWindow { count } = self.strategy else { return false };
         let Some(queue) = key.queue_mut() else { return false };
-        let time = event.time().as_millis();
-        let is_between =
-            !queue.is_empty() && (queue.len as usize) + 1 < count && time < queue.deadline;
+        let is_between = !queue.is_empty()
+            && (queue.len as usize) + 1 < count
+            && event.time().as_millis() < queue.deadline;
         if is_between {
-            queue.newest = time;
-            store.chains.queues.append(queue, event, seq);
+            self.append(store, queue, event, seq);
         }
         is_between
     }
