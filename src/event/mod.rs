@@ -84,10 +84,17 @@ pub trait Event: Clone {
         0
     }
 
-    /// Has the processor fetch what the event points to: it will be looked at or let go of in a
-    /// moment. That is a hint only; the default, to do nothing, is right for events that own nothing.
+    /// Has the processor fetch what the event points to: it will be let go of in a moment. That is a hint
+    /// only; the default, to do nothing, is right for events that own nothing.
     #[inline(always)]
     fn prefetch(&self) {}
+
+    /// The same for an event that is soon to be matched: its fields will be looked at, which may be in
+    /// more places than what is looked at when it is let go of.
+    #[inline(always)]
+    fn prefetch_fields(&self) {
+        self.prefetch();
+    }
 
     /// Whether [`make`](Event::make) gives events.
     const CAN_BE_MADE: bool = false;
@@ -351,6 +358,9 @@ fn notes(values: &[Value], has_extra: bool) -> u32 {
     u32::try_from(heap).unwrap_or(u32::MAX).min(u32::MAX >> 1) << 1 | u32::from(has_extra)
 }
 
+/// As most processors have it; on others a hint is less of use.
+const CACHE_LINE: usize = 64;
+
 impl Event for Record {
     const CAN_BE_MADE: bool = true;
 
@@ -385,6 +395,14 @@ impl Event for Record {
     #[inline(always)]
     fn prefetch(&self) {
         prefetch_address(self.values.heap_ptr());
+    }
+
+    #[inline(always)]
+    fn prefetch_fields(&self) {
+        let values = self.values.heap_ptr();
+        prefetch_address(values);
+        // How many there are is written there, too, so it is not known yet. Two lines hold most.
+        prefetch_address(values.wrapping_byte_add(CACHE_LINE));
     }
 
     #[inline(always)]

@@ -6,6 +6,7 @@
 //! the first of them is given to the rules, and the processor is told what to fetch for each (the
 //! `prefetch-index` crate): it waits for all of them at once. What was found is handed over. This is
 //! group prefetching as of Chen et al., "Improving hash join performance through prefetching", 2004.
+//! The events of the next group are asked for between those of this one, when memory has little to do.
 //!
 //! What rules ask of events is as good as random to a processor, which loses more by a branch that it
 //! did not foresee than the look-up takes. So answers are kept as bits, and each step goes through the

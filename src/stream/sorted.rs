@@ -60,23 +60,29 @@ impl<E: Event> Engine<E> {
                 let Some(event) = events.next() else { return Ok(()) };
                 self.take_one::<STRAIGHT, S>(source, event, Foreseen::NOTHING, sink)?;
             }
-            let Some(few) = Few::take(&mut events) else { return Ok(()) };
-            self.take_together::<STRAIGHT, S>(source, &few, sink)?;
+            let Some(mut few) = Few::take(&mut events) else { return Ok(()) };
+            loop {
+                let next = if self.holds_much() { Few::take(&mut events) } else { None };
+                self.take_together::<STRAIGHT, S>(source, &few, next.as_ref(), sink)?;
+                let Some(next) = next else { break };
+                few = next;
+            }
         }
     }
 
-    /// Takes a few events whose keys are looked up before.
+    /// Takes a few events whose keys are looked up before, and has the `next` ones fetched meanwhile.
     #[inline(never)]
     fn take_together<const STRAIGHT: bool, S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
         few: &Few<'_, E>,
+        next: Option<&Few<'_, E>>,
         sink: &mut S,
     ) -> Result<(), PushError> {
         let mut seen = [Foreseen::NOTHING; TOGETHER];
         let wanted = self.look_ahead(few, &mut seen);
         if STRAIGHT && self.are_ahead(few.events()) {
-            self.take_wanted(source, few, &seen, wanted, sink);
+            self.take_wanted(source, few, next, &seen, wanted, sink);
             return Ok(());
         }
         for (&event, seen) in few.events().iter().zip(seen) {
@@ -130,28 +136,40 @@ impl<E: Event> Engine<E> {
     }
 
     /// Takes events of which all but those at these places do nothing but move time on.
+    ///
+    /// While they are taken memory has little to do. So then it is asked for the events that are `next`,
+    /// one for each event that is taken: more at once would have to wait for each other.
     #[inline(always)]
     fn take_wanted<S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
         few: &Few<'_, E>,
+        next: Option<&Few<'_, E>>,
         seen: &Seen,
         wanted: Places,
         sink: &mut S,
     ) {
         let Some(last) = few.events().last().map(|last| E::time(last)) else { return };
-        let (first, mut next) = (self.released, 0);
+        let (first, mut taken) = (self.released, 0);
         for place in wanted.iter() {
             let event = few.at(place);
+            if let Some(next) = next {
+                // Most often one does something that is next to one that does nothing.
+                next.at(place.wrapping_sub(1)).prefetch_fields();
+                next.at(place).prefetch_fields();
+            }
             // Each event of a type that is named has a number.
-            self.released += (place - next) as u64;
-            self.come_to(source, event.time(), place + 1 - next);
-            next = place + 1;
+            self.released += (place - taken) as u64;
+            self.come_to(source, event.time(), place + 1 - taken);
+            taken = place + 1;
             if self.is_named(event) {
                 self.release_straight(event, seen[place], sink);
             }
         }
-        let rest = few.events().len() - next;
+        for event in next.iter().filter_map(|next| next.events().get(taken..)).flatten() {
+            event.prefetch_fields();
+        }
+        let rest = few.events().len() - taken;
         self.released += rest as u64;
         self.come_to(source, last, rest);
         if self.is_due(last) {
