@@ -74,12 +74,12 @@ impl Quick {
         match self {
             Quick::One(comparison) => holds(comparison),
             Quick::All(all) => {
+                // All are looked at: a branch that is not foreseen takes longer than a comparison.
+                let mut all_hold = true;
                 for comparison in all {
-                    if !holds(comparison)? {
-                        return Some(false);
-                    }
+                    all_hold &= holds(comparison)?;
                 }
-                Some(true)
+                Some(all_hold)
             }
             Quick::No => None,
         }
@@ -110,7 +110,7 @@ impl Comparison {
         if let (Value::String(text), Relation::Eq) = (&literal.value, self.relation)
             && let ValueRef::String(field) = field(self.field)
         {
-            return *field == **text;
+            return is_text(field.as_bytes(), text.as_bytes());
         }
         self.holds_of_other(field(self.field), literal)
     }
@@ -119,6 +119,22 @@ impl Comparison {
     fn holds_of_other(&self, field: ValueRef<'_>, literal: &Literal) -> bool {
         self.relation.holds(field, literal.value.as_ref())
     }
+}
+
+/// Whether a text is what is written in a rule. What is short, as most names of states are, is compared
+/// without a branch: which one an event has is not to be foreseen, and to be wrong about it takes
+/// longer than to look at a few bytes.
+#[inline(always)]
+fn is_text(text: &[u8], literal: &[u8]) -> bool {
+    const SHORT: usize = 8;
+    let Some(last) = text.len().checked_sub(1).filter(|_| literal.len() <= SHORT) else {
+        return text == literal;
+    };
+    let mut differs = text.len() ^ literal.len();
+    for (at, byte) in literal.iter().enumerate() {
+        differs |= usize::from(text[at.min(last)] ^ byte);
+    }
+    differs == 0
 }
 
 pub(super) fn quick(condition: &Condition, registers: &[Register]) -> Quick {
@@ -169,4 +185,19 @@ fn compare(expr: &Expr, registers: &[Register], out: &mut Vec<Comparison>) -> Op
     };
     out.push(Comparison { field, relation, with });
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_the_same_where_all_bytes_are() {
+        let texts =
+            ["", "o", "k", "ok", "oo", "kk", "okk", "ko", "eightlen", "eightleN", "ninebytes"];
+        for (text, literal) in texts.iter().flat_map(|a| texts.map(|b| (*a, b))) {
+            let is_same = is_text(text.as_bytes(), literal.as_bytes());
+            assert_eq!(is_same, text == literal, "{text:?} and {literal:?}");
+        }
+    }
 }
