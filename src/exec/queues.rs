@@ -1,9 +1,11 @@
 //! What counting windows hold: for each key a queue of events.
 
+use std::mem::offset_of;
+
 use crate::event::{Event, bytes_of};
 use crate::exec::key::Queue;
 use crate::exec::store::NIL;
-use crate::util::{prefetch, prefetch_at};
+use crate::util::{prefetch, prefetch_value};
 
 /// How many events a chunk has room for.
 const CHUNK: u32 = 4;
@@ -13,10 +15,13 @@ const CHUNK: u32 = 4;
 /// keeps it.
 #[derive(Clone, Debug)]
 struct Chunk<E> {
-    events: [Option<(E, u64)>; CHUNK as usize],
+    events: [Place<E>; CHUNK as usize],
     /// The next one of the queue, or the next that is free; [`NIL`] for the last.
     next: u32,
 }
+
+/// An event with its number, if there is one.
+type Place<E> = Option<(E, u64)>;
 
 /// The queues of all keys.
 #[derive(Clone, Debug)]
@@ -81,6 +86,9 @@ impl<E> Queues<E> {
         let Some(chunk) = self.chunks.get_mut(index as usize) else { return self.push_chunk() };
         self.free = chunk.next;
         chunk.next = NIL;
+        // The next one that is needed may have been given up long ago.
+        let next = if self.free == NIL { index } else { self.free };
+        prefetch_value(self.chunks.as_ptr().wrapping_add(next as usize));
         index
     }
 
@@ -185,13 +193,14 @@ impl<E> Queues<E> {
         })
     }
 
-    /// Has the place fetched where the next event is added.
+    /// Has the place fetched where the next event is added. Nobody foresees whether a queue is empty,
+    /// so that is not a branch, and what is fetched may be nothing that there is.
     #[inline(always)]
     pub(super) fn prefetch_free(&self, queue: &Queue) {
-        if let Some(chunk) = self.chunks.get(queue.last as usize) {
-            let place = (queue.skipped + queue.len) % CHUNK;
-            prefetch_at(&chunk.events, place);
-        }
+        let chunk = if queue.is_empty() { self.free } else { queue.last };
+        let chunk = self.chunks.as_ptr().wrapping_add(chunk as usize);
+        let places: *const Place<E> = chunk.wrapping_byte_add(offset_of!(Chunk<E>, events)).cast();
+        prefetch_value(places.wrapping_add(((queue.skipped + queue.len) % CHUNK) as usize));
     }
 
     /// Has the ends of a queue fetched.

@@ -15,6 +15,13 @@ pub(crate) fn prefetch_at<T>(values: &[T], index: u32) {
     prefetch_index::prefetch_index(values, index as usize + 1);
 }
 
+/// The same with the address of the value, if anything is there.
+#[inline(always)]
+pub(crate) fn prefetch_value<T>(address: *const T) {
+    prefetch_address(address);
+    prefetch_address(address.wrapping_add(1).wrapping_byte_sub(1));
+}
+
 /// Has the processor fetch what is at an address, if anything is.
 #[inline(always)]
 pub(crate) fn prefetch_address<T>(address: *const T) {

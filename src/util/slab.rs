@@ -50,6 +50,8 @@ impl<T> Slab<T> {
         std::mem::forget(std::mem::replace(entry, Entry::Full(make())));
         self.free = next;
         self.len += 1;
+        // What comes next is written there; it may have been given up long ago.
+        self.prefetch(if next == u32::MAX { index } else { next });
         index
     }
 
