@@ -226,8 +226,8 @@ impl<E: Event> Engine<E> {
             return;
         };
         let rule = &mut rules[lone.rule as usize];
-        let (key, known) = ((&*lone.fields, hash, slot), (is_met.is_some(), lone.counts));
-        rule.take_alone(lone.rule, keys, leaves, key, event, known, seq, timers, books, sink);
+        let (key, checked) = ((&*lone.fields, hash, slot), lone.checked);
+        rule.take_alone(lone.rule, keys, leaves, key, event, checked, seq, timers, books, sink);
     }
 
     /// Gives an event to the rules that want it, one after the other. Where they share one key, this

@@ -3,6 +3,7 @@
 use hashbrown::HashMap;
 
 use crate::event::Event;
+use crate::exec::Checked;
 use crate::hir::expr::FieldRef;
 use crate::hir::{ConditionId, LimitPolicy};
 use crate::nfa::Quick;
@@ -56,8 +57,8 @@ pub(super) struct Lone {
     pub(super) leaves: bool,
     /// What an event must fulfil to do anything.
     pub(super) demand: Option<Quick>,
-    /// Whether an event that fulfils it counts, whatever is held for its key.
-    pub(super) counts: bool,
+    /// What is seen of an event that fulfils it.
+    pub(super) checked: Checked,
 }
 
 impl Lone {
@@ -77,8 +78,8 @@ impl Route {
         match (&self.always[..], &self.groups[..], &self.index) {
             ([(rule, _)], [(group, fields)], None) => {
                 let fields = fields.clone();
-                let (leaves, demand, counts) = (false, None, false);
-                Some(Lone { rule: *rule, group: *group, fields, leaves, demand, counts })
+                let (leaves, demand, checked) = (false, None, Checked::Nothing);
+                Some(Lone { rule: *rule, group: *group, fields, leaves, demand, checked })
             }
             _ => None,
         }
@@ -194,7 +195,11 @@ impl Routes {
                 let matcher = &rules[lone.rule as usize].matcher;
                 let ty = TypeId::new(ty);
                 lone.demand = matcher.program().demand(ty).cloned();
-                lone.counts = matcher.counts_all(ty, lone.demand.is_some());
+                lone.checked = match &lone.demand {
+                    demand if matcher.counts_all(ty, demand.is_some()) => Checked::Counts,
+                    Some(_) => Checked::Demand,
+                    None => Checked::Nothing,
+                };
             }
         }
         let suppressing = (0..).zip(rules).filter(|(_, rule)| rule.voice.quiet.is_some());

@@ -6,7 +6,7 @@ use hashbrown::HashSet;
 use smallvec::SmallVec;
 
 use crate::event::Event;
-use crate::exec::{FETCHES, KeyState, Matcher, Outcome, OutcomeKind, Store};
+use crate::exec::{Checked, FETCHES, KeyState, Matcher, Outcome, OutcomeKind, Store};
 use crate::hir::expr::FieldRef;
 use crate::hir::{Length, LimitPolicy};
 use crate::nfa::Program;
@@ -109,9 +109,10 @@ impl<E: Event> Running<E> {
         let (place, idle) = if let Some((slot, place)) = visit.place(keys, index) {
             let at = keys.at_mut(slot, place);
             let runs = (at.held.state.run_count(), false);
-            (place, self.go_on(index, at, runs, event, false, seq, timers, books, sink))
+            (place, self.go_on(index, at, runs, event, Checked::Nothing, seq, timers, books, sink))
         } else if self.matcher.can_start(event)
-            && let Some((state, dropped)) = self.begin(&visit.key, event, false, seq, books, sink)
+            && let Some((state, dropped)) =
+                self.begin(&visit.key, event, Checked::Nothing, seq, books, sink)
         {
             let (slot, place) = visit.add(keys, index, state);
             let at = keys.at_mut(slot, place);
@@ -128,8 +129,7 @@ impl<E: Event> Running<E> {
 
     /// Gives an event to the key that it is of, which has this hash and is in these fields, in its slot
     /// if it has one, where no other rule wants it. Where `leaves`, slots are [left](Partition::leave)
-    /// to keys for which it holds nothing. `is_met` says that the event is known to fulfil what the rule
-    /// [demands](crate::nfa::Program::demand), and `counts` that it counts, whatever is held.
+    /// to keys for which it holds nothing.
     #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
     pub(super) fn take_alone<S: Sink<E> + ?Sized>(
@@ -139,7 +139,7 @@ impl<E: Event> Running<E> {
         leaves: bool,
         (fields, hash, slot): (&[FieldRef], u32, Option<u32>),
         event: &E,
-        (is_met, counts): (bool, bool),
+        checked: Checked,
         seq: u64,
         timers: &mut Timers,
         books: &mut Books<E>,
@@ -148,7 +148,8 @@ impl<E: Event> Running<E> {
         if let Some(slot) = slot
             && let Some((place, at)) = keys.of_rule(slot, index)
         {
-            if counts && self.matcher.count_between(&mut self.store, &mut at.held.state, event, seq)
+            if checked == Checked::Counts
+                && self.matcher.count_between(&mut self.store, &mut at.held.state, event, seq)
             {
                 books.stats.partials += 1;
                 self.account(&mut books.stats);
@@ -166,7 +167,7 @@ impl<E: Event> Running<E> {
                 books.stats.keys += 1;
             }
             let runs = (before, wakes);
-            let is_idle = self.go_on(index, at, runs, event, is_met, seq, timers, books, sink);
+            let is_idle = self.go_on(index, at, runs, event, checked, seq, timers, books, sink);
             if wakes {
                 keys.wake();
             }
@@ -175,7 +176,7 @@ impl<E: Event> Running<E> {
             }
         } else if self.matcher.can_start(event) {
             let key = (fields, hash, slot);
-            self.take_first(index, keys, key, event, is_met, seq, timers, books, sink);
+            self.take_first(index, keys, key, event, checked, seq, timers, books, sink);
         }
     }
 
@@ -188,7 +189,7 @@ impl<E: Event> Running<E> {
         keys: &mut Partition,
         (fields, hash, slot): (&[FieldRef], u32, Option<u32>),
         event: &E,
-        is_met: bool,
+        checked: Checked,
         seq: u64,
         timers: &mut Timers,
         books: &mut Books<E>,
@@ -196,20 +197,20 @@ impl<E: Event> Running<E> {
     ) {
         let Some(key) = &KeyRef::read_hashed(event, fields, hash) else { return };
         if slot.is_none()
-            && let Some(begins) = self.matcher.begins(event, is_met)
+            && let Some(begins) = self.matcher.begins(event, checked)
         {
             if begins {
                 // What is held is made where it stays.
                 let slot = keys.insert_idle(key, index);
                 books.stats.keys += 1;
                 let at = keys.at_mut(slot, 0);
-                if self.go_on(index, at, (0, false), event, is_met, seq, timers, books, sink) {
+                if self.go_on(index, at, (0, false), event, checked, seq, timers, books, sink) {
                     keys.drop_at(slot, 0);
                 }
             }
             return;
         }
-        let Some((state, dropped)) = self.begin(key, event, is_met, seq, books, sink) else {
+        let Some((state, dropped)) = self.begin(key, event, checked, seq, books, sink) else {
             return;
         };
         let (slot, place) = match slot {
@@ -238,7 +239,7 @@ impl<E: Event> Running<E> {
         at: At<'_>,
         (before, wakes): (usize, bool),
         event: &E,
-        is_met: bool,
+        checked: Checked,
         seq: u64,
         timers: &mut Timers,
         books: &mut Books<E>,
@@ -250,7 +251,7 @@ impl<E: Event> Running<E> {
         let mut tell = |outcome: Outcome<'_, E>| {
             voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
         };
-        let dropped = matcher.push_known(store, state, event, is_met, seq, &mut tell);
+        let dropped = matcher.push_checked(store, state, event, checked, seq, &mut tell);
         let after = state.run_count();
         count(&mut books.stats, before, after);
         self.settle(index, at, (after, wakes), dropped, event, timers, books, sink)
@@ -263,7 +264,7 @@ impl<E: Event> Running<E> {
         &mut self,
         key: &KeyRef<'_>,
         event: &E,
-        is_met: bool,
+        checked: Checked,
         seq: u64,
         books: &mut Books<E>,
         sink: &mut S,
@@ -277,7 +278,7 @@ impl<E: Event> Running<E> {
             let key = owned.get_or_insert_with(|| key.to_key());
             voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
         };
-        let dropped = matcher.push_known(store, &mut state, event, is_met, seq, &mut tell);
+        let dropped = matcher.push_checked(store, &mut state, event, checked, seq, &mut tell);
         if state.is_idle() {
             return None;
         }

@@ -39,6 +39,16 @@ pub(crate) const FETCHES: usize = 3;
 /// How many of a key's partial matches are fetched before an event comes.
 const MOST_FETCHED: usize = 8;
 
+/// What has been seen of an event before its key is looked at.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Checked {
+    Nothing,
+    /// It fulfils what is [demanded](Program::demand) of it.
+    Demand,
+    /// It counts, [whatever is held](Matcher::counts_all) for its key.
+    Counts,
+}
+
 /// A condition that the host computes, from the candidate event and what was captured before it.
 pub type HostCondition<E> = Arc<dyn Fn(&E, &Captures<'_, E>) -> bool + Send + Sync>;
 
@@ -272,13 +282,15 @@ impl<E: Event> Matcher<E> {
     }
 
     /// Whether an event leaves a partial match where nothing is open, if that can be seen from what
-    /// costs nothing to look at twice. It may be known that it fulfils what is
-    /// [demanded](Program::demand) of it.
+    /// costs nothing to look at twice.
     #[inline]
-    pub(crate) fn begins(&self, event: &E, is_met: bool) -> Option<bool> {
+    pub(crate) fn begins(&self, event: &E, checked: Checked) -> Option<bool> {
         // One event alone would be a match at once.
         if let Some(window) = self.window().filter(|window| window.stages.len() > 1) {
-            let way = self.way_of_window(window, event, (false, is_met), |_| None);
+            if checked == Checked::Counts {
+                return Some(true);
+            }
+            let way = self.way_of_window(window, event, (false, checked), |_| None);
             return way.map(|way| matches!(way, Decision::One(_)));
         }
         let decisions = &self.program.decisions;
@@ -334,25 +346,24 @@ impl<E: Event> Matcher<E> {
         seq: u64,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) -> usize {
-        self.push_known(store, key, event, false, seq, sink)
+        self.push_checked(store, key, event, Checked::Nothing, seq, sink)
     }
 
-    /// The same where it may be known that the event fulfils what the program
-    /// [demands](Program::demand) of it.
+    /// The same where something may have been seen of the event.
     #[inline(always)]
-    pub(crate) fn push_known(
+    pub(crate) fn push_checked(
         &self,
         store: &mut Store<E>,
         key: &mut KeyState,
         event: &E,
-        is_met: bool,
+        checked: Checked,
         seq: u64,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) -> usize {
         match self.window() {
             // A key whose partial matches were carried over from another rule goes on with them.
             Some(window) if key.runs().is_empty() => {
-                self.count(window, store, key, event, is_met, seq, sink);
+                self.count(window, store, key, event, checked, seq, sink);
                 0
             }
             None if self.leads() && key.runs().is_empty() => {

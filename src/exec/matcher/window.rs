@@ -4,7 +4,7 @@
 //! what the general strategy keeps as runs is never written down. Matches and timeouts are views of
 //! the queue.
 
-use super::{Matcher, Step, Store};
+use super::{Checked, Matcher, Step, Store};
 use crate::event::Event;
 use crate::exec::extras::Extra;
 use crate::exec::key::{KeyState, Queue, Run};
@@ -19,14 +19,14 @@ use crate::time::Timestamp;
 impl<E: Event> Matcher<E> {
     /// Takes an event of a key that has no runs.
     #[inline(never)]
-    #[expect(clippy::too_many_arguments, reason = "as `push_known`, and the window")]
+    #[expect(clippy::too_many_arguments, reason = "as `push_checked`, and the window")]
     pub(super) fn count(
         &self,
         window: &Window,
         store: &mut Store<E>,
         key: &mut KeyState,
         event: &E,
-        is_met: bool,
+        checked: Checked,
         seq: u64,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
@@ -35,17 +35,21 @@ impl<E: Event> Matcher<E> {
             self.advance(store, key, time, sink);
         }
         let queue = key.window_mut();
-        let what_is_known = (!queue.is_empty(), is_met);
-        let way = self.way_of_window(window, event, what_is_known, |condition| {
-            Some(Step::new(self, store, event, seq).holds(condition))
-        });
-        match way.unwrap_or(&Decision::Gone) {
-            Decision::One(_) if queue.len as usize + 1 < window.stages.len() => {
-                self.append(store, queue, event, seq);
+        if checked != Checked::Counts {
+            let begun = !queue.is_empty();
+            let way = self.way_of_window(window, event, (begun, checked), |condition| {
+                Some(Step::new(self, store, event, seq).holds(condition))
+            });
+            match way.unwrap_or(&Decision::Gone) {
+                Decision::One(_) => {}
+                Decision::Stay => return,
+                _ => return Self::clear_window(store, key),
             }
-            Decision::One(_) => self.count_last(window, store, key, event, seq, sink),
-            Decision::Stay => {}
-            _ => Self::clear_window(store, key),
+        }
+        if queue.len as usize + 1 < window.stages.len() {
+            self.append(store, queue, event, seq);
+        } else {
+            self.count_last(window, store, key, event, seq, sink);
         }
     }
 
@@ -134,7 +138,7 @@ impl<E: Event> Matcher<E> {
         &'a self,
         window: &Window,
         event: &E,
-        (begun, is_met): (bool, bool),
+        (begun, checked): (bool, Checked),
         mut other: impl FnMut(ConditionId) -> Option<bool>,
     ) -> Option<&'a Decision> {
         let program = &*self.program;
@@ -144,7 +148,9 @@ impl<E: Event> Matcher<E> {
             Some(&state) if begun => decisions.of(state, column),
             _ => decisions.of_start(column),
         };
-        if is_met && let Decision::Condition { yes, .. } = tree {
+        if checked != Checked::Nothing
+            && let Decision::Condition { yes, .. } = tree
+        {
             tree = decisions.node(*yes);
         }
         while let Decision::Condition { condition, yes, no } = tree {
