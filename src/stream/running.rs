@@ -148,15 +148,25 @@ impl<E: Event> Running<E> {
         if let Some(slot) = slot
             && let Some((place, at)) = keys.of_rule(slot, index)
         {
-            if checked == Checked::Counts
-                && self.matcher.count_between(&mut self.store, &mut at.held.state, event, seq)
-            {
-                books.stats.partials += 1;
-                self.account(&mut books.stats);
-                if self.gives_way(at.held, books, sink) {
-                    keys.drop_at(slot, place);
+            if checked == Checked::Counts {
+                let (store, state) = (&mut self.store, &mut at.held.state);
+                let may_begin = leaves && state.is_idle();
+                if let Some(wakes) = self.matcher.count_on(store, state, may_begin, event, seq) {
+                    books.stats.partials += 1;
+                    if wakes {
+                        books.stats.keys += 1;
+                        self.arm_open(index, (slot, at.generation), at.held, true, timers);
+                    }
+                    self.account(&mut books.stats);
+                    let is_over = self.gives_way(at.held, books, sink);
+                    if wakes {
+                        keys.wake();
+                    }
+                    if is_over {
+                        keys.drop_at(slot, place);
+                    }
+                    return;
                 }
-                return;
             }
             let before = at.held.state.run_count();
             let wakes = before == 0 && leaves && at.held.state.is_idle();

@@ -65,25 +65,27 @@ impl<E: Event> Matcher<E> {
         self.counts() && matches!(way, Decision::One(_))
     }
 
-    /// Adds an event that counts, where it is neither the first nor the last and nothing is over. Says
-    /// whether that was so; else nothing is done.
+    /// Adds an event that counts, where it completes nothing and nothing is over. Says whether it is the
+    /// first, which is added if it `may_begin`. `None` where it was not added, and nothing else is done.
     #[inline(always)]
-    pub(crate) fn count_between(
+    pub(crate) fn count_on(
         &self,
         store: &mut Store<E>,
         key: &mut KeyState,
+        may_begin: bool,
         event: &E,
         seq: u64,
-    ) -> bool {
-        let Strategy::CountingWindow { count } = self.strategy else { return false };
-        let Some(queue) = key.queue_mut() else { return false };
-        let is_between = !queue.is_empty()
-            && (queue.len as usize) + 1 < count
-            && event.time().as_millis() < queue.deadline;
-        if is_between {
-            self.append(store, queue, event, seq);
+    ) -> Option<bool> {
+        let Strategy::CountingWindow { count } = self.strategy else { return None };
+        let queue = key.queue_mut()?;
+        let begins = queue.is_empty();
+        // Without events there is no deadline.
+        let goes_on = (queue.len as usize) + 1 < count && event.time().as_millis() < queue.deadline;
+        if !goes_on || begins && !may_begin {
+            return None;
         }
-        is_between
+        self.append(store, queue, event, seq);
+        Some(begins)
     }
 
     /// Takes an event that completes a match.
