@@ -87,6 +87,25 @@ fn replaced(old: &str, events: &str, new: &str) -> (RuleChange, Engine<Record>) 
 }
 
 #[test]
+fn keys_that_come_again_and_again_are_given_up_when_their_rule_changes() {
+    // Matches empty the key. What is left of it for its next event is counted, which debug builds check
+    // when all of that is given up.
+    for events in ["a0 a0 a0", "a0 a0 a0 a0", "a0 a0 a0 a0 a0", "a0 a0 a0 a0 a0 a0"] {
+        let old = rule("key k match a{3} within 1h");
+        let (mut engine, mut told) = seen(&old, events);
+        let open = events.split(' ').count() % 3;
+        assert_eq!(
+            (engine.stats().keys, engine.stats().partials),
+            ((open > 0).into(), open as u64)
+        );
+        engine.replace_rules(&rule("key k match a{3} within 2h")).expect("they can be run");
+        assert_eq!(engine.stats().partials, open as u64, "{events}");
+        push(&mut engine, 9, "a0 a0 a0", &mut told);
+        assert_eq!(shown(&told).len(), events.split(' ').count() / 3 + 1);
+    }
+}
+
+#[test]
 fn what_partial_matches_have_not_passed_may_change() {
     let kept = [
         // The condition of the step that is waited for, or of one after it.

@@ -749,6 +749,7 @@ impl Partition {
             for slot in idle {
                 self.give_up(slot);
             }
+            debug_assert_eq!(self.idle, 0, "each slot that is left, and no other, is counted");
         }
     }
 
