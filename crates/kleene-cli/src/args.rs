@@ -331,6 +331,10 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "CHAR", value_parser = delimiter)]
     pub(crate) delimiter: Option<u8>,
 
+    /// Reject JSON that writes numbers, `true` or `false` as text ("12"); otherwise they are read
+    #[arg(long)]
+    pub(crate) strict: bool,
+
     /// Lines longer than this are rejected (bytes, or with K or M)
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1M")]
     pub(crate) max_line: usize,
@@ -345,6 +349,7 @@ impl InputArgs {
             time_field: self.time_field.clone().unwrap_or_else(|| String::from("ts")),
             prefers_time_field: self.time_field.is_some(),
             unit: self.time_unit,
+            is_strict: self.strict,
         }
     }
 

@@ -189,7 +189,7 @@ impl CsvParser {
                     let field = &layout.fields[index];
                     // An empty cell is a missing value, unless it must be text.
                     if !cell.is_empty() {
-                        let value = from_text(&field.ty, cell, reading.unit);
+                        let value = from_text(&field.ty, cell, reading.spelling());
                         if is_time && field.ty == FieldType::Time {
                             assembly.set_named_time(reading, &value);
                         }
@@ -207,7 +207,7 @@ impl CsvParser {
                 Column::Extra | Column::Nothing => {}
             }
             if is_time {
-                let time = from_text(&FieldType::Time, cell, reading.unit);
+                let time = from_text(&FieldType::Time, cell, reading.spelling());
                 assembly.set_named_time(reading, &time);
             }
         }
@@ -249,7 +249,7 @@ impl Plan {
     /// The event of a record that has as many cells as the header; `None` if anything is amiss.
     fn event(&self, row: &Row<'_>, layout: &Layout, reading: &Reading) -> Option<Record> {
         let time = row.cell(self.time);
-        let Ok(Value::Time(time)) = from_text(&FieldType::Time, time, reading.unit) else {
+        let Ok(Value::Time(time)) = from_text(&FieldType::Time, time, reading.spelling()) else {
             return None;
         };
         let mut is_fine = true;
@@ -283,7 +283,7 @@ fn planned_value(field: &Field, cell: &str, reading: &Reading) -> Option<Value> 
         FieldType::String => Some(Value::String(cell.into())),
         _ => None,
     };
-    common.or_else(|| from_text(&field.ty, cell, reading.unit).ok())
+    common.or_else(|| from_text(&field.ty, cell, reading.spelling()).ok())
 }
 
 /// What the column called `name` means for a type; a special one holds the type or the time.
@@ -581,6 +581,7 @@ mod tests {
                 time_field: String::from("ts"),
                 prefers_time_field,
                 unit: TimeUnit::Ms,
+                is_strict: false,
             };
             let mut header = Cells::default();
             let header = header.split("i,f,at,s,p,ts", false, b',');

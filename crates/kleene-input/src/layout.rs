@@ -7,6 +7,7 @@ use kleene::schema::{EventType, Field, Schema, TypeId};
 use kleene::value::Value;
 use kleene::{Record, Timestamp};
 
+use crate::scalar::Spelling;
 use crate::time::{TimeUnit, time_from_float, time_from_int, time_from_text};
 
 /// How events are read beside what the rules declare.
@@ -22,6 +23,17 @@ pub struct Reading {
     pub prefers_time_field: bool,
     /// What epoch numbers count.
     pub unit: TimeUnit,
+    /// True if JSON has to write numbers as numbers, and `true` and `false` without quotes.
+    /// Otherwise a text of JSON is read as a cell of CSV is, where a number or a bool is declared.
+    pub is_strict: bool,
+}
+
+impl Reading {
+    /// How values are spelled.
+    #[inline]
+    pub(crate) fn spelling(&self) -> Spelling {
+        Spelling { unit: self.unit, is_strict: self.is_strict }
+    }
 }
 
 /// `type` holds the type and `ts` the time; epoch numbers count milliseconds.
@@ -33,6 +45,7 @@ impl Default for Reading {
             time_field: String::from("ts"),
             prefers_time_field: false,
             unit: TimeUnit::Ms,
+            is_strict: false,
         }
     }
 }

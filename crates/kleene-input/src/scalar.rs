@@ -8,6 +8,15 @@ use kleene::value::Value;
 
 use crate::time::{TimeUnit, duration_from_text, time_from_float, time_from_int, time_from_text};
 
+/// How values are spelled, beyond what their types say.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spelling {
+    /// What epoch numbers count.
+    pub(crate) unit: TimeUnit,
+    /// See [`Reading::is_strict`](crate::Reading::is_strict).
+    pub(crate) is_strict: bool,
+}
+
 /// A JSON value without parts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Scalar<'a> {
@@ -50,8 +59,9 @@ pub(crate) fn quoted(text: &str) -> String {
 pub(crate) fn from_json(
     ty: &FieldType,
     scalar: Scalar<'_>,
-    unit: TimeUnit,
+    spelling: Spelling,
 ) -> Result<Value, String> {
+    let unit = spelling.unit;
     match (ty, scalar) {
         (_, Scalar::Null) => Ok(Value::Null),
         (FieldType::Bool, Scalar::Bool(b)) => Ok(Value::Bool(b)),
@@ -67,13 +77,27 @@ pub(crate) fn from_json(
         (FieldType::Time | FieldType::Duration | FieldType::Ip, Scalar::Text(text)) => {
             special_from_text(ty, text, unit)
         }
+        _ => from_other(ty, scalar, spelling),
+    }
+}
+
+/// The value that a JSON scalar of another type stands for. Many writers put numbers and bools in
+/// quotes: such a text is read as a cell of CSV is. An empty text is no value in JSON.
+#[cold]
+fn from_other(ty: &FieldType, scalar: Scalar<'_>, spelling: Spelling) -> Result<Value, String> {
+    match (ty, scalar) {
+        (FieldType::Bool | FieldType::Int | FieldType::Float, Scalar::Text(text))
+            if !spelling.is_strict =>
+        {
+            from_text(ty, text, spelling)
+        }
         _ => Err(format!("expected {ty}, found {scalar}")),
     }
 }
 
 /// The value of type `ty` that a piece of text stands for, where everything is text. A list is
 /// given as JSON.
-pub(crate) fn from_text(ty: &FieldType, text: &str, unit: TimeUnit) -> Result<Value, String> {
+pub(crate) fn from_text(ty: &FieldType, text: &str, spelling: Spelling) -> Result<Value, String> {
     let wrong = || format!("expected {ty}, found {}", Scalar::Text(text));
     match ty {
         FieldType::Bool => match text {
@@ -83,7 +107,8 @@ pub(crate) fn from_text(ty: &FieldType, text: &str, unit: TimeUnit) -> Result<Va
         },
         FieldType::Int => match whole(text.as_bytes()).map_or_else(|| text.parse(), Ok) {
             Ok(number) => Ok(Value::Int(number)),
-            Err(error) if is_overflow(&error) => {
+            // `10000000000000000000e-4` overflows as well, up to its `e`.
+            Err(error) if is_overflow(&error) && !text.contains(['.', 'e', 'E']) => {
                 Err(format!("{} is out of range for int", quoted(text)))
             }
             Err(_) => match text.parse() {
@@ -96,8 +121,10 @@ pub(crate) fn from_text(ty: &FieldType, text: &str, unit: TimeUnit) -> Result<Va
             _ => Err(wrong()),
         },
         FieldType::String => Ok(Value::String(text.into())),
-        FieldType::Time | FieldType::Duration | FieldType::Ip => special_from_text(ty, text, unit),
-        FieldType::List(_) => crate::json::list_from_text(ty, text, unit),
+        FieldType::Time | FieldType::Duration | FieldType::Ip => {
+            special_from_text(ty, text, spelling.unit)
+        }
+        FieldType::List(_) => crate::json::list_from_text(ty, text, spelling),
         FieldType::Any => Ok(guess_from_text(text)),
     }
 }
@@ -216,12 +243,12 @@ fn special_from_text(ty: &FieldType, text: &str, unit: TimeUnit) -> Result<Value
     }
 }
 
-/// `5.0` and `1e3` are whole numbers too; beyond 2^53 a float does not say which one.
+/// `5.0` and `1e3` are whole numbers too; from 2^53 on a float does not say which one.
 fn int_from_float(number: f64) -> Result<Value, String> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if number.fract() != 0.0 {
         Err(format!("expected int, found the number {number:?}"))
-    } else if number.abs() > EXACT {
+    } else if number.abs() >= EXACT {
         Err(format!("{number:?} is out of range for int"))
     } else {
         #[expect(clippy::cast_possible_truncation, reason = "in range, checked above")]
@@ -270,7 +297,7 @@ mod tests {
             (&list, "1;2", Err(r#"expected list<int> as JSON ([...]), found the text "1;2""#)),
         ];
         for (ty, text, expected) in cases {
-            let found = from_text(ty, text, TimeUnit::Ms).map(|value| value.to_string());
+            let found = from_text(ty, text, Spelling::default()).map(|value| value.to_string());
             assert_eq!(found.as_deref().map_err(String::as_str), expected, "{text:?} as {ty}");
         }
     }

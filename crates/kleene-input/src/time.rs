@@ -34,7 +34,8 @@ pub(crate) fn time_from_int(number: i64, unit: TimeUnit) -> Result<Timestamp, St
     };
     match millis {
         Some(millis) if (EARLIEST..=LATEST).contains(&millis) => Ok(Timestamp::from_millis(millis)),
-        _ => Err(out_of_range(number, unit)),
+        #[expect(clippy::cast_precision_loss, reason = "the size is what matters")]
+        _ => Err(out_of_range(number, number as f64, unit)),
     }
 }
 
@@ -54,20 +55,63 @@ pub(crate) fn time_from_float(number: f64, unit: TimeUnit) -> Result<Timestamp, 
         let millis = millis as i64;
         Ok(Timestamp::from_millis(millis))
     } else {
-        Err(out_of_range(number, unit))
+        Err(out_of_range(number, number, unit))
     }
 }
 
-fn out_of_range(number: impl std::fmt::Display, unit: TimeUnit) -> String {
-    let unit = match unit {
-        TimeUnit::S => "seconds",
-        TimeUnit::Ms => "milliseconds",
-        TimeUnit::Us => "microseconds",
-        TimeUnit::Ns => "nanoseconds",
+impl TimeUnit {
+    /// All units, the shortest first.
+    pub const ALL: [TimeUnit; 4] = [TimeUnit::Ns, TimeUnit::Us, TimeUnit::Ms, TimeUnit::S];
+
+    /// The unit as `--time-unit` spells it.
+    pub fn option(self) -> &'static str {
+        match self {
+            TimeUnit::S => "s",
+            TimeUnit::Ms => "ms",
+            TimeUnit::Us => "us",
+            TimeUnit::Ns => "ns",
+        }
+    }
+
+    /// The unit's name, in the plural.
+    pub fn name(self) -> &'static str {
+        match self {
+            TimeUnit::S => "seconds",
+            TimeUnit::Ms => "milliseconds",
+            TimeUnit::Us => "microseconds",
+            TimeUnit::Ns => "nanoseconds",
+        }
+    }
+
+    /// How many of it are a second.
+    pub fn per_second(self) -> i64 {
+        match self {
+            TimeUnit::S => 1,
+            TimeUnit::Ms => 1000,
+            TimeUnit::Us => 1_000_000,
+            TimeUnit::Ns => 1_000_000_000,
+        }
+    }
+
+    /// The unit in which an epoch number is a moment of the years 1980 to 2099, which log files are
+    /// about. There is at most one.
+    pub fn likely(number: f64) -> Option<TimeUnit> {
+        const SECONDS: std::ops::Range<f64> = 315_532_800.0..4_102_444_800.0;
+        #[expect(clippy::cast_precision_loss, reason = "a power of ten below 2^53")]
+        TimeUnit::ALL
+            .into_iter()
+            .find(|unit| SECONDS.contains(&(number / unit.per_second() as f64)))
+    }
+}
+
+#[cold]
+fn out_of_range(number: impl std::fmt::Display, size: f64, unit: TimeUnit) -> String {
+    let likely = match TimeUnit::likely(size) {
+        Some(likely) => format!("epoch {}? --time-unit {}", likely.name(), likely.option()),
+        None => String::from("is --time-unit right?"),
     };
-    format!(
-        "{number} {unit} is out of range, the year is not between 0 and 9999 (is --time-unit right?)"
-    )
+    let unit = unit.name();
+    format!("{number} {unit} is out of range, the year is not between 0 and 9999 ({likely})")
 }
 
 /// A moment as text: RFC 3339 (`2016-09-04T21:15:00Z`, a space for the `T` is fine, without an

@@ -143,6 +143,8 @@ fn setting(args: &RunArgs) -> Value {
         "type-field": reading.type_field,
         "time-field": args.events.time_field,
         "time-unit": format!("{:?}", reading.unit),
+        // Null where it is not given, as in checkpoints of versions without the option.
+        "strict": reading.is_strict.then_some(true),
         "out-of-order": args.events.out_of_order.map(|bound| bound.as_millis().to_string()),
     })
 }

@@ -11,6 +11,7 @@ mod fmt;
 mod hostile;
 mod infer;
 mod lsp;
+mod messy;
 mod run;
 mod spill;
 mod state;

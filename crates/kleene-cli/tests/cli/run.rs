@@ -131,8 +131,8 @@ fn bad_lines_are_told_and_the_rest_is_processed() {
             "line 3: field `order_id`: expected string, found the number 17",
         ),
         (
-            br#"{"type":"created","ts":"2024-05-01T10:01:30Z","order_id":"x","amount":"9"}"#,
-            "line 3: field `amount`: expected float, found the text \"9\"",
+            br#"{"type":"created","ts":"2024-05-01T10:01:30Z","order_id":"x","amount":"1,5"}"#,
+            "line 3: field `amount`: expected float, found the text \"1,5\"",
         ),
         (br#"{"type":"created","order_id":"x"}"#, "line 3: no event time: missing field `ts`"),
         (

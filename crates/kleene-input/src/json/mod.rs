@@ -22,8 +22,7 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::Deserializer;
 
 use crate::layout::{Assembly, Layouts, Node, Reading};
-use crate::scalar::{Scalar, from_json};
-use crate::time::TimeUnit;
+use crate::scalar::{Scalar, Spelling, from_json};
 use reader::{Fault, FaultKind, Reader, Scratch};
 
 /// Reads lines of JSON as events.
@@ -168,7 +167,7 @@ impl Event<'_> {
     /// names are declared.
     fn object(&mut self, node: &mut Node) -> Result<Vec<(Arc<str>, Value)>, Fault> {
         self.reader.enter()?;
-        let unit = self.reading.unit;
+        let spelling = self.reading.spelling();
         let mut extra = Vec::new();
         let (mut is_first, mut last) = (true, None);
         while self.reader.member(std::mem::take(&mut is_first))? {
@@ -196,13 +195,13 @@ impl Event<'_> {
             }
             if let Some(index) = entry.field {
                 let field = &self.fields[index];
-                let value = value(&mut self.reader, &field.ty, unit)?;
+                let value = value(&mut self.reader, &field.ty, spelling)?;
                 if entry.is_time {
                     self.assembly.set_named_time(self.reading, &value);
                 }
                 self.assembly.set(field, index, value);
             } else if entry.is_time {
-                let value = value(&mut self.reader, &FieldType::Time, unit)?;
+                let value = value(&mut self.reader, &FieldType::Time, spelling)?;
                 self.assembly.set_named_time(self.reading, &value);
             } else if let Some(child) = &mut entry.child {
                 let rest = self.child(child)?;
@@ -245,11 +244,11 @@ impl Event<'_> {
 fn value(
     reader: &mut Reader<'_>,
     ty: &FieldType,
-    unit: TimeUnit,
+    spelling: Spelling,
 ) -> Result<Result<Value, String>, Fault> {
     match (reader.peek(), ty) {
         (_, FieldType::Any) => dynamic(reader).map(Ok),
-        (Some(b'['), FieldType::List(element)) => list(reader, ty, element, unit),
+        (Some(b'['), FieldType::List(element)) => list(reader, ty, element, spelling),
         (Some(b'['), _) => {
             reader.skip()?;
             Ok(Err(format!("expected {ty}, found a list")))
@@ -258,7 +257,7 @@ fn value(
             reader.skip()?;
             Ok(Err(format!("expected {ty}, found an object")))
         }
-        _ => Ok(from_json(ty, reader.scalar()?, unit)),
+        _ => Ok(from_json(ty, reader.scalar()?, spelling)),
     }
 }
 
@@ -267,7 +266,7 @@ fn list(
     reader: &mut Reader<'_>,
     ty: &FieldType,
     element: &FieldType,
-    unit: TimeUnit,
+    spelling: Spelling,
 ) -> Result<Result<Value, String>, Fault> {
     reader.enter()?;
     let mut values = Vec::new();
@@ -278,7 +277,7 @@ fn list(
             reader.skip()?;
             continue;
         }
-        let reason = match value(reader, element, unit)? {
+        let reason = match value(reader, element, spelling)? {
             Ok(Value::Null) => format!("expected {element}, found null"),
             Ok(value) => {
                 values.push(value);
@@ -335,10 +334,14 @@ fn dynamic(reader: &mut Reader<'_>) -> Result<Value, Fault> {
 }
 
 /// The list that a JSON text holds.
-pub(crate) fn list_from_text(ty: &FieldType, text: &str, unit: TimeUnit) -> Result<Value, String> {
+pub(crate) fn list_from_text(
+    ty: &FieldType,
+    text: &str,
+    spelling: Spelling,
+) -> Result<Value, String> {
     let mut scratch = Scratch::default();
     let mut reader = Reader::new(text, &mut scratch);
-    match value(&mut reader, ty, unit).and_then(|value| reader.end().map(|()| value)) {
+    match value(&mut reader, ty, spelling).and_then(|value| reader.end().map(|()| value)) {
         Ok(Ok(Value::Null)) => Err(format!("expected {ty}, found null")),
         Ok(value) => value,
         Err(_) => Err(format!("expected {ty} as JSON ([...]), found {}", Scalar::Text(text))),

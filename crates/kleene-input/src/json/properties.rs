@@ -274,8 +274,31 @@ fn damage() -> impl Strategy<Value = Vec<(usize, Option<u8>)>> {
     proptest::collection::vec((any::<usize>(), proptest::option::of(bytes)), 0..3)
 }
 
+/// The reading of `line`, as text.
+fn read(line: &str) -> String {
+    format!("{:?}", parser().parse(line))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn a_number_in_quotes_is_the_number(
+        number in number(),
+        name in proptest::sample::select(vec!["i", "f"]),
+    ) {
+        let spelled = |value: &str| format!(r#"{{"type":"typed","ts":1,"{name}":{value}}}"#);
+        let plain = parser().parse(&spelled(&number));
+        let quoted = parser().parse(&spelled(&format!("\"{number}\"")));
+        match plain {
+            Ok(plain) => prop_assert_eq!(format!("{:?}", plain), format!("{:?}", quoted.unwrap())),
+            // `01`, `+1` and `.5` are numbers in text, but not in JSON.
+            Err(reason) => prop_assert!(quoted.is_err() || reason.starts_with("not JSON")),
+        }
+        // Where text is declared, or nothing is, a text stays one.
+        let text = spelled(&format!("\"{number}\"")).replace(&format!("\"{name}\""), "\"s\"");
+        prop_assert!(read(&text).contains(&format!("{number:?}")), "{}", read(&text));
+    }
 
     #[test]
     fn lines_are_read_as_serde_json_reads_them(

@@ -105,8 +105,16 @@ fn lines_become_events_or_reasons() {
         (r#"{"type":"order","at":1,"id":7}"#, "field `id`: expected string, found the number 7"),
         (r#"{"type":"order","at":1,"id":{"x":1}}"#, "field `id`: expected string, found an object"),
         (
-            r#"{"type":"order","at":1,"id":"a","amount":"12"}"#,
-            r#"field `amount`: expected float, found the text "12""#,
+            r#"{"type":"order","at":1,"id":"a","amount":"1,5"}"#,
+            r#"field `amount`: expected float, found the text "1,5""#,
+        ),
+        (
+            r#"{"type":"order","at":1,"id":"a","amount":""}"#,
+            r#"field `amount`: expected float, found the text """#,
+        ),
+        (
+            r#"{"type":"order","at":1,"id":"a","n":"9007199254740993.0"}"#,
+            r#"field `n`: expected int, found the text "9007199254740993.0""#,
         ),
         (
             r#"{"type":"order","at":1,"id":"a","n":9223372036854775808}"#,
@@ -142,6 +150,16 @@ fn lines_become_events_or_reasons() {
         (
             r#"{"type":"ping","ts":1473023700250000}"#,
             "field `ts`: 1473023700250000 milliseconds is out of range, the year is not \
+             between 0 and 9999 (epoch microseconds? --time-unit us)",
+        ),
+        (
+            r#"{"type":"ping","ts":1e18}"#,
+            "field `ts`: 1000000000000000000 milliseconds is out of range, the year is not \
+             between 0 and 9999 (epoch nanoseconds? --time-unit ns)",
+        ),
+        (
+            r#"{"type":"ping","ts":9e18}"#,
+            "field `ts`: 9000000000000000000 milliseconds is out of range, the year is not \
              between 0 and 9999 (is --time-unit right?)",
         ),
     ];
@@ -149,6 +167,25 @@ fn lines_become_events_or_reasons() {
     for (line, expected) in cases {
         assert_eq!(read(&mut parser, line), expected, "{line}");
     }
+}
+
+#[test]
+fn numbers_and_bools_in_quotes_are_read_unless_it_is_strict() {
+    let line = r#"{"type":"order","at":1,"id":"a","n":"-12","amount":"12.5","ok":"true"}"#;
+    let read_as = r#"1 "a" 12.5 -12 1970-01-01T00:00:00.001Z null null null null null true"#;
+    assert_eq!(read(&mut parser(), line), read_as);
+    let reading = || Reading { is_strict: true, ..Reading::default() };
+    let mut strict = JsonParser::new(Layouts::new(&schema(), reading()));
+    assert_eq!(read(&mut strict, line), r#"field `n`: expected int, found the text "-12""#);
+    // Times, durations and addresses are text in any case.
+    let line = r#"{"type":"order","at":"1970-01-01","id":"a","took":"1m","from":"::1"}"#;
+    assert_eq!(read(&mut strict, line), read(&mut parser(), line));
+
+    let list = FieldType::List(Box::new(FieldType::Int));
+    let spelling = |is_strict| Spelling { is_strict, ..Spelling::default() };
+    let found = |is_strict| list_from_text(&list, r#"[1,"2"]"#, spelling(is_strict));
+    assert_eq!(found(false).unwrap().to_string(), "[1, 2]");
+    assert!(found(true).is_err());
 }
 
 #[test]
