@@ -217,10 +217,11 @@ enum Guard {
     InGroups,
     /// Less than so long has passed since the event before.
     Sooner(Length),
-    /// What must not come from the first event of a sequence on has not come, or is not asked for
-    /// yet. `taken` says whether the event is one of the sequence.
+    /// An event that is not captured is none that a `without` around forbids from its sequence's
+    /// first event on. All of them are asked, the pattern's own included, or those of the frames
+    /// from a depth on: the sequences around capture the event on another way.
     KeptOut {
-        taken: bool,
+        from: Option<usize>,
     },
     /// The guard as it is at another position: that of one of several ways.
     At(Box<Position>, Box<Guard>),
@@ -511,8 +512,8 @@ impl<E: Event> Reference<E> {
                 let passed = self.events[now].time().millis_since(last);
                 passed < self.millis(*than, captures)
             }
-            Guard::KeptOut { taken } => {
-                let mut asked = tree.kept_out(position, *taken || !captures.is_empty(), *taken);
+            Guard::KeptOut { from } => {
+                let mut asked = tree.kept_out(position, !captures.is_empty(), *from);
                 asked.all(|condition| !self.fits(condition, captures, now))
             }
             Guard::At(position, guard) => self.holds(tree, guard, position, captures, now),
@@ -867,21 +868,30 @@ impl<'p> Tree<'p> {
         })
     }
 
-    /// What must not come here: the `without` of the sequences around, as far as they have begun
-    /// or begin with the event. `any` says whether the pattern's own has.
+    /// What must not come here: the `without` of the sequences around that have begun. `any` says
+    /// whether the pattern's own has; `from` is the depth of the outermost sequence that is asked,
+    /// where that is not the pattern.
     fn kept_out(
         &self,
         position: &Position,
         any: bool,
-        taken: bool,
+        from: Option<usize>,
     ) -> impl Iterator<Item = ConditionId> {
         let frames = &position.frames;
-        let own = self.pattern.body.without.as_ref().filter(|_| any);
-        let of_groups = (0..frames.len()).filter_map(move |depth| {
-            let asked = taken || frames[depth].begun.is_some();
-            self.sequence(&frames[..=depth]).without.as_ref().filter(|_| asked)
+        let own = self.pattern.body.without.as_ref().filter(|_| any && from.is_none());
+        let of_groups = (from.unwrap_or(0)..frames.len()).filter_map(|depth| {
+            let without = self.sequence(&frames[..=depth]).without.as_ref();
+            without.filter(|_| frames[depth].begun.is_some())
         });
         own.into_iter().chain(of_groups).map(|without| without.condition)
+    }
+
+    /// The depth of the innermost way around a position that is one of several that have to happen.
+    fn depth_of_way(&self, frames: &[Frame]) -> Option<usize> {
+        (0..frames.len()).rev().find(|&depth| {
+            let frame = &frames[depth];
+            frame.way.is_some() && self.count(&frames[..depth], frame.index) > 1
+        })
     }
 
     /// The position after an item is done with.
@@ -1038,13 +1048,15 @@ impl<'p> Tree<'p> {
             Wait::EndOfWay | Wait::End => Vec::new(),
         };
         for (guard, a_move) in &mut moves {
-            let taken = match a_move {
-                _ if matches!(wait, Wait::Ways(_)) => continue,
-                Move::Take(..) => true,
-                Move::Ignore(_) | Move::Skip(_) => false,
-                Move::Proceed(_) | Move::Stop(_) => continue,
+            let from = match a_move {
+                // Each of the ways has asked already.
+                Move::Ignore(_) if matches!(wait, Wait::Ways(_)) => continue,
+                Move::Ignore(_) => None,
+                Move::Skip(_) => Some(self.depth_of_way(frames).unwrap_or(frames.len())),
+                // What is captured is no violation.
+                Move::Take(..) | Move::Proceed(_) | Move::Stop(_) => continue,
             };
-            *guard = guard.clone().and(Guard::KeptOut { taken });
+            *guard = guard.clone().and(Guard::KeptOut { from });
         }
         if position.is_entry()
             && let Some(held_back) = self.held_back(position)

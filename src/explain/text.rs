@@ -108,9 +108,14 @@ impl Steps<'_> {
     fn sequence(&mut self, sequence: &Sequence, depth: usize, is_whole: bool, begins: bool) {
         let mut begins = begins;
         if let Some(without) = &sequence.without {
+            let stages = &self.words.pattern.stages;
+            let ty = stages[without.stage.index()].ty;
+            let is_step = stages.iter().any(|stage| !stage.negated && stage.ty == ty);
+            let other = if is_step { "other " } else { "" };
             let without = self.words.step(without.condition);
             let from = if is_whole { "all the time" } else { "meanwhile" };
-            self.line(depth, &format!("{from}: no `{without}` from the first event to the last"));
+            let line = format!("{from}: no {other}`{without}` from the first event to the last");
+            self.line(depth, &line);
         }
         for (index, item) in sequence.items.iter().enumerate() {
             let is_last = index + 1 == sequence.items.len();

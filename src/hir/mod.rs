@@ -99,7 +99,7 @@ pub enum Test {
 pub struct Sequence {
     /// The items, in order; never empty in a checked pattern.
     pub items: Vec<Item>,
-    /// What must not come from the sequence's first event to its last, these two included; where a
+    /// What must not come from the sequence's first event to its last but what it captures; where a
     /// `not` is last, up to the moment when the match is told.
     pub without: Option<Without>,
 }

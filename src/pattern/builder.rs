@@ -122,7 +122,8 @@ impl<E: Event, V> PatternBuilder<E, V> {
         self
     }
 
-    /// No such event from the first event of what was said so far to the last (`without x`).
+    /// No such event from the first event of what was said so far to the last (`without x`). An
+    /// event that the match captures is no violation.
     /// Nothing can follow in the same sequence; put what was said so far into a group for that.
     pub fn without(self, name: &str) -> PatternBuilder<E> {
         let kind = DraftKind::Without(DraftCondition::any());

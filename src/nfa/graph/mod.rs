@@ -270,8 +270,9 @@ impl<'p> Builder {
         Ok(next)
     }
 
-    /// No event from the first that the states of `instance` take to the last fulfils the
-    /// condition. They are from `from` on, between copies of what follows them.
+    /// No event that the states of `instance` skip fulfils the condition, from the first that they
+    /// take to the last. An event that they take is no violation: it is part of the match. They are
+    /// from `from` on, between copies of what follows them.
     fn keep_out(&mut self, from: usize, condition: ConditionId, instance: usize) {
         let clock = self.graph.instances[instance].clock;
         let violated = self.graph.guards.condition(condition);
@@ -283,12 +284,11 @@ impl<'p> Builder {
         let inside = states[from..].iter_mut().filter(|state| state.instances.contains(&instance));
         for transition in inside.flat_map(|state| &mut state.transitions) {
             match transition.verb {
-                Verb::Take(_) => transition.guard = guards.and(transition.guard, respected),
                 Verb::Ignore => {
                     transition.guard = guards.and(transition.guard, skipped);
                     transition.skip = guards.and(transition.skip, skipped);
                 }
-                Verb::Proceed => {}
+                Verb::Take(_) | Verb::Proceed => {}
             }
         }
     }
