@@ -27,7 +27,8 @@ Examples:
   kleene help run                                        more on a command, with examples
 
 Exit codes: 0 all is fine; 1 the rules are wrong, or a test of them fails; 2 wrong usage, or a file
-that cannot be read or written; 130 interrupted by Ctrl-C.";
+that cannot be read or written; 3 nothing was found, as no event of the input could be used; 130
+interrupted by Ctrl-C.";
 
 const RUN_HELP: &str = "\
 Examples:
@@ -48,8 +49,10 @@ Times are RFC 3339 or epoch numbers (--time-unit). The event time is the declare
 `time`; where a type declares none, or an event lacks it, it is the field `ts` (--time-field).
 
 Exit codes: 0 the input was read to its end, or nobody reads the output any more; 1 the rules are
-wrong; 2 wrong usage, or a file that cannot be read or written; 130 interrupted by Ctrl-C: what was
-found until then is told, and what is still open is not told as a timeout.";
+wrong; 2 wrong usage, or a file that cannot be read or written; 3 nothing was found, as no event of
+the input could be used (rejected, of types that no rule reads, late, without key, or all dated in
+1970 or after 2100); 130 interrupted by Ctrl-C: what was found until then is told, and what is still
+open is not told as a timeout.";
 
 const CHECK_HELP: &str = "\
 Examples:
@@ -71,7 +74,8 @@ Each event of the key is told with what it did to each partial match: which step
 part of a condition failed and the values that were seen, what is waited for and until when.
 
 Exit codes: 0 it was told, or the key never occurs; 1 the rules are wrong; 2 wrong usage, or a file
-that cannot be read; 130 interrupted by Ctrl-C: what was read until then is told.";
+that cannot be read; 3 no event of the input could be used, as `kleene run` says it; 130 interrupted
+by Ctrl-C: what was read until then is told.";
 
 const TEST_HELP: &str = "\
 Examples:

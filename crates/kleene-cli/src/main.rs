@@ -9,6 +9,7 @@ mod markdown;
 mod output;
 mod progress;
 mod rejects;
+mod review;
 mod rules;
 mod spill;
 mod state;
@@ -32,6 +33,8 @@ pub(crate) enum Ending {
     WrongRules,
     /// What was asked for cannot be done; that was told.
     WrongUsage,
+    /// Not one event of the input could be used; that was told.
+    Unusable,
     /// Ctrl-C.
     Interrupted,
 }
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Ok(Ending::Fine) => ExitCode::SUCCESS,
         Ok(Ending::WrongRules) => ExitCode::from(1),
         Ok(Ending::WrongUsage) => ExitCode::from(2),
+        Ok(Ending::Unusable) => ExitCode::from(3),
         Ok(Ending::Interrupted) => ExitCode::from(interrupt::EXIT_CODE),
         Err(error) => {
             say(&format!("error: {error:#}"));

@@ -46,6 +46,11 @@ impl Counts {
         }
     }
 
+    /// The names of undeclared types, with how many events of each came.
+    pub(crate) fn unknown(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.unknown_types.iter().map(|(name, count)| (&**name, *count))
+    }
+
     /// The undeclared types with how many events of each came, for [`Counts::restore`].
     pub(crate) fn types(&self) -> Value {
         self.unknown_types.iter().map(|(name, count)| json!([name, count])).collect()

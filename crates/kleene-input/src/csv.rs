@@ -12,6 +12,7 @@ use memchr::{memchr, memchr2};
 
 use crate::layout::{Assembly, Layout, Layouts, Reading};
 use crate::scalar::{decimal, from_text, guess_from_text, whole};
+use crate::{delimiter_argument, other_delimiter};
 
 /// Reads records of CSV as events.
 #[derive(Clone, Debug)]
@@ -85,6 +86,11 @@ impl<'a> Row<'a> {
         &self.text[start..end]
     }
 
+    /// How many cells there are.
+    pub(crate) fn len(&self) -> usize {
+        self.cells.len()
+    }
+
     fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let text = self.text;
         self.cells.iter().map(move |&(start, end)| &text[start..end])
@@ -122,19 +128,31 @@ impl CsvParser {
     }
 
     /// A parser for the columns that `header` names, or why that does not work.
-    pub(crate) fn new(layouts: Layouts, header: &Row<'_>) -> Result<CsvParser, String> {
+    pub(crate) fn new(
+        layouts: Layouts,
+        header: &Row<'_>,
+        delimiter: u8,
+    ) -> Result<CsvParser, String> {
+        let first = header.cell(0).trim_start();
+        if first.starts_with(['{', '[']) {
+            return Err(String::from("the CSV header is JSON\nhelp: `--format jsonl`"));
+        }
         let header: Vec<Arc<str>> = header.header()?.into_iter().map(Arc::from).collect();
         let position = |name: &str| header.iter().position(|column| **column == *name);
         let reading = &layouts.reading;
         let type_column = position(&reading.type_field);
-        if type_column.is_none() && reading.fixed_type.is_none() {
+        if let [only] = &*header
+            && !layouts.names(only)
+            && let Some(other) = other_delimiter(only, delimiter)
+        {
             return Err(format!(
-                "the CSV header has no column `{}` for the event type: it has {}\n\
-                 help: name the column with --type-field, or give the type of all events with \
-                 --type",
-                reading.type_field,
-                header.join(", ")
+                "the CSV header has only one column, `{only}`: another delimiter separates it\n\
+                 help: `--delimiter {}`",
+                delimiter_argument(other)
             ));
+        }
+        if type_column.is_none() && reading.fixed_type.is_none() {
+            return Err(no_type_column(&layouts, &header));
         }
         Ok(CsvParser {
             type_column: type_column.filter(|_| reading.fixed_type.is_none()),
@@ -214,6 +232,11 @@ impl CsvParser {
         assembly.finish(layout, reading).map(Some)
     }
 
+    /// The names of the columns.
+    pub(crate) fn header(&self) -> &[Arc<str>] {
+        &self.header
+    }
+
     /// The type of the last record whose type was not declared.
     pub(crate) fn unknown(&self) -> &str {
         &self.unknown
@@ -284,6 +307,27 @@ fn planned_value(field: &Field, cell: &str, reading: &Reading) -> Option<Value> 
         _ => None,
     };
     common.or_else(|| from_text(&field.ty, cell, reading.spelling()).ok())
+}
+
+/// Why the header is of no use where no column holds the type.
+#[cold]
+fn no_type_column(layouts: &Layouts, header: &[Arc<str>]) -> String {
+    let speaks = |name: &&&str| {
+        let name = name.to_ascii_lowercase();
+        ["type", "event", "kind", "action"].iter().any(|word| name.contains(word))
+    };
+    let names: Vec<&str> = header.iter().map(|name| &**name).collect();
+    let likely = names.iter().find(speaks);
+    let likely = likely.map_or(String::new(), |name| format!(" (perhaps `{name}`)"));
+    let only = layouts.only_name();
+    let only = only.map_or(String::new(), |name| format!(" (`--type {name}`)"));
+    format!(
+        "the CSV header has no column `{}` for the event type: it has {}\n\
+         help: name the column with --type-field{likely}, or give the type of all events with \
+         --type{only}",
+        layouts.reading.type_field,
+        names.join(", ")
+    )
 }
 
 /// What the column called `name` means for a type; a special one holds the type or the time.
@@ -585,7 +629,7 @@ mod tests {
             };
             let mut header = Cells::default();
             let header = header.split("i,f,at,s,p,ts", false, b',');
-            let mut parser = CsvParser::new(Layouts::new(&schema, reading), &header).unwrap();
+            let mut parser = CsvParser::new(Layouts::new(&schema, reading), &header, b',').unwrap();
             let record = cells.join(",");
             let mut cells = Cells::default();
             let row = cells.split(&record, false, b',');

@@ -91,6 +91,11 @@ impl Feed {
         self.parser.renew(schema, declared);
     }
 
+    /// The names of the columns; empty where there are none, or not yet.
+    pub fn header(&self) -> Vec<String> {
+        self.parser.header()
+    }
+
     /// A function that makes a waiting [`fill`](Feed::fill) return.
     pub fn waker(&self) -> impl Fn() + Send + use<> {
         self.blocks.waker()

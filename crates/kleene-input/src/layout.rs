@@ -157,6 +157,20 @@ impl Layouts {
         (&mut self.all[number.unwrap_or(nothing)], &self.reading)
     }
 
+    /// True if a declared field, the type or the time has this name.
+    pub(crate) fn names(&self, name: &str) -> bool {
+        let is_field = |layout: &Layout| layout.fields.iter().any(|field| *field.name == *name);
+        let reading = &self.reading;
+        self.all.iter().any(is_field) || reading.type_field == name || reading.time_field == name
+    }
+
+    /// The declared type, if there is only one.
+    pub(crate) fn only_name(&self) -> Option<&str> {
+        let mut declared = self.all.iter().filter(|layout| layout.is_declared);
+        let first = declared.next()?;
+        declared.next().is_none().then_some(&*first.name)
+    }
+
     /// How many types are declared.
     pub(crate) fn len(&self) -> usize {
         self.all.len() - 1

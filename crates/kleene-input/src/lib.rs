@@ -29,7 +29,7 @@ pub use block::Block;
 pub use feed::{Feed, Fill};
 pub use layout::Reading;
 pub use parser::{Item, Parser};
-pub use raw::{MAX_DEPTH, Raw, RawFeed, RawItem, list as list_from_cell};
+pub use raw::{MAX_DEPTH, Raw, RawFeed, RawItem, fields_of_line, list as list_from_cell};
 pub use records::{Cursor, Place};
 pub use source::{Arrival, Blocks, Opened, Position, open, open_at};
 pub use time::{TimeUnit, duration_from_text};
@@ -75,6 +75,31 @@ impl Form {
 /// The delimiter that a file's name speaks of.
 pub fn delimiter_of(path: &Path) -> u8 {
     if inner_extension(path).as_deref() == Some("tsv") { b'\t' } else { b',' }
+}
+
+/// What separates the cells of a CSV header that has one column when it is read with `delimiter`;
+/// `None` if it has several, or if nothing else separates anything either.
+pub fn other_delimiter(header: &str, delimiter: u8) -> Option<u8> {
+    let header = header.trim_start_matches('\u{feff}');
+    let mut cells = csv::Cells::default();
+    let mut columns = |delimiter| cells.split(header, header.contains('"'), delimiter).len();
+    if columns(delimiter) > 1 {
+        return None;
+    }
+    let others = b",;\t|".iter().map(|other| (columns(*other), *other));
+    // Of equals the first.
+    others.rev().max_by_key(|(count, _)| *count).filter(|(count, _)| *count > 1).map(|(_, d)| d)
+}
+
+/// A delimiter as `--delimiter` takes it in a shell.
+pub fn delimiter_argument(delimiter: u8) -> String {
+    match delimiter {
+        b'\t' => String::from("'\\t'"),
+        byte if byte.is_ascii_alphanumeric() || b",:.-_/".contains(&byte) => {
+            char::from(byte).into()
+        }
+        byte => format!("'{}'", char::from(byte)),
+    }
 }
 
 /// The extension without a `.gz` behind it.

@@ -58,6 +58,14 @@ impl Parser {
         !matches!(self.kind, Kind::Header(..))
     }
 
+    /// The names of the columns; empty where there are none, or not yet.
+    pub fn header(&self) -> Vec<String> {
+        match &self.kind {
+            Kind::Csv(parser, ..) => parser.header().iter().map(ToString::to_string).collect(),
+            Kind::Json(_) | Kind::Header(..) => Vec::new(),
+        }
+    }
+
     /// Goes on with events of the types of `schema` that are declared as well.
     pub fn renew(&mut self, schema: &Schema, declared: &Schema) {
         match &mut self.kind {
@@ -68,24 +76,33 @@ impl Parser {
         }
     }
 
-    /// What is next in `block` behind `cursor`, which moves on; `None` at the end of the block.
-    /// For each block a new cursor is needed.
-    pub fn next_item<'a>(&'a mut self, block: &'a Block, cursor: &mut Cursor) -> Option<Item<'a>> {
+    /// Moves the cursor behind the header, where one is expected that has not come yet. The place
+    /// of the first record is known then: [`next_item`](Parser::next_item) reads a header as well.
+    ///
+    /// # Errors
+    /// No event can be read from this input, and why.
+    pub fn read_header(&mut self, block: &Block, cursor: &mut Cursor) -> Result<(), String> {
         while let Kind::Header(layouts, delimiter) = &mut self.kind {
-            let row = match next_record(block, cursor, *delimiter, self.max_line)? {
-                Ok(row) if row.text.is_empty() => continue,
-                Ok(row) => row,
-                Err((_, reason)) => {
-                    return Some(Item::Unreadable(unreadable_header(&reason)));
-                }
+            let row = match next_record(block, cursor, *delimiter, self.max_line) {
+                None => return Ok(()),
+                Some(Ok(row)) if row.text.is_empty() => continue,
+                Some(Ok(row)) => row,
+                Some(Err((_, reason))) => return Err(unreadable_header(&reason)),
             };
             let mut cells = Cells::default();
             let header = cells.split(row.text, row.has_quotes, *delimiter);
-            let layouts = layouts.take()?;
-            match CsvParser::new(layouts, &header) {
-                Ok(parser) => self.kind = Kind::Csv(parser, Cells::default(), *delimiter),
-                Err(reason) => return Some(Item::Unreadable(reason)),
-            }
+            let Some(layouts) = layouts.take() else { return Ok(()) };
+            let parser = CsvParser::new(layouts, &header, *delimiter)?;
+            self.kind = Kind::Csv(parser, Cells::default(), *delimiter);
+        }
+        Ok(())
+    }
+
+    /// What is next in `block` behind `cursor`, which moves on; `None` at the end of the block.
+    /// For each block a new cursor is needed.
+    pub fn next_item<'a>(&'a mut self, block: &'a Block, cursor: &mut Cursor) -> Option<Item<'a>> {
+        if let Err(reason) = self.read_header(block, cursor) {
+            return Some(Item::Unreadable(reason));
         }
         match &mut self.kind {
             Kind::Header(..) => None,

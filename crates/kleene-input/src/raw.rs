@@ -163,6 +163,16 @@ fn object(line: &str) -> Result<Vec<(String, Raw)>, String> {
     object.and_then(|fields| json.end().map(|()| fields)).map_err(|error| syntax_reason(&error))
 }
 
+/// The fields of a line of JSON, or of a record of CSV below this header, as they stand there;
+/// `None` if it is neither.
+pub fn fields_of_line(line: &str, form: Form, header: &[String]) -> Option<Vec<(String, Raw)>> {
+    let Some(delimiter) = form.separator() else { return object(line).ok() };
+    let mut cells = Cells::default();
+    let row = cells.split(line, line.contains('"'), delimiter);
+    let cells = row.matched(header).ok()?;
+    Some(cells.map(|(name, cell)| (name.clone(), Raw::Cell(cell.into()))).collect())
+}
+
 /// The list that a cell of CSV holds as JSON.
 pub fn list(cell: &str) -> Option<Vec<Raw>> {
     let mut json = Deserializer::from_str(cell);

@@ -107,7 +107,7 @@ impl TimeUnit {
 #[cold]
 fn out_of_range(number: impl std::fmt::Display, size: f64, unit: TimeUnit) -> String {
     let likely = match TimeUnit::likely(size) {
-        Some(likely) => format!("epoch {}? --time-unit {}", likely.name(), likely.option()),
+        Some(likely) => format!("epoch {}? `--time-unit {}`", likely.name(), likely.option()),
         None => String::from("is --time-unit right?"),
     };
     let unit = unit.name();

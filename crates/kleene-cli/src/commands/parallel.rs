@@ -14,14 +14,16 @@ use std::thread;
 
 use anyhow::{Result, anyhow};
 use hashbrown::HashMap;
+use kleene::schema::TypeId;
 use kleene::stream::{Late, Match, Overflow, Reason, Rejected, Shard, Sink, Stats, Timeout};
-use kleene::{Event as _, Record};
+use kleene::{Event as _, Record, Timestamp};
 use kleene_runner::{Batch, Collector, Config, Outlet, Panicked, Pipeline, Step, Told, in_order};
 
-use super::run::{Outlets, Stop, late_reason, stopped};
-use crate::input::{Arrival, Block, Blocks, Cursor, Item, Parser, Place};
+use super::run::{Outlets, Stop, stopped};
+use crate::input::{Arrival, Block, Blocks, Cursor, Item, Parser, Place, TimeUnit};
 use crate::interrupt::Interrupt;
 use crate::output::Shapes;
+use crate::review::Seen;
 use crate::summary::Counts;
 
 /// How many blocks may wait before and behind each thread.
@@ -35,6 +37,8 @@ pub(super) struct Ran {
     pub(super) counts: Counts,
     /// Whether nothing at all was in the input.
     pub(super) is_empty: bool,
+    /// The names of the columns, in CSV.
+    pub(super) header: Vec<String>,
 }
 
 /// Moves events from the input through the shards until something ends it. So many threads parse.
@@ -46,6 +50,7 @@ pub(super) fn run(
     outlets: Outlets,
     interrupt: &Interrupt,
 ) -> Result<Ran> {
+    let unit = outlets.review.unit();
     // What all parsers have to know comes first: the header of CSV.
     let (mut is_empty, mut stop, mut first) = (true, None, Vec::new());
     while stop.is_none() && !parser.is_ready() {
@@ -53,7 +58,7 @@ pub(super) fn run(
             Ok(block) => {
                 is_empty = false;
                 // There is nobody yet who could use its memory again.
-                let parsed = Parsed::new(&mut parser, block, Vec::new(), mpsc::channel().0);
+                let parsed = Parsed::new(&mut parser, unit, block, Vec::new(), mpsc::channel().0);
                 stop = parsed.unreadable.clone().map(|reason| Stop::CannotRead(anyhow!(reason)));
                 first.push(parsed);
             }
@@ -72,7 +77,7 @@ pub(super) fn run(
             move |block| {
                 // What was made here is given back here: an allocator has no quarrel about it then.
                 let entries = spent.try_iter().map(cleared).last().unwrap_or_default();
-                Parsed::new(&mut parser, block, entries, home.clone())
+                Parsed::new(&mut parser, unit, block, entries, home.clone())
             }
         })?;
         let passing = thread::Builder::new().name(String::from("pass"));
@@ -95,9 +100,10 @@ pub(super) fn run(
     }
     let stop = stop.unwrap_or(Stop::CannotWrite);
     let ended = if matches!(stop, Stop::End) { crew.finish()? } else { crew.stop()? };
+    let header = parser.header();
     let Tell { outlets, counts, .. } = ended.collector;
     let stop = ended.failure.map_or(stop, |failure| Stop::Failed(stopped(failure)));
-    Ok(Ran { stop, stats: ended.stats, outlets, counts, is_empty })
+    Ok(Ran { stop, stats: ended.stats, outlets, counts, is_empty, header })
 }
 
 type Crew = Pipeline<Record, Parsed, Tell>;
@@ -138,6 +144,8 @@ struct Parsed {
     entries: Vec<Entry>,
     /// The names of the types that are not declared.
     unknown: Vec<String>,
+    /// What was seen of its events.
+    seen: Seen,
     /// Why nothing can be read from this input.
     unreadable: Option<String>,
     /// Where the entries go when all is told.
@@ -170,17 +178,26 @@ impl Parsed {
     /// Parses a block; `entries` has no more than space.
     fn new(
         parser: &mut Parser,
+        unit: TimeUnit,
         block: Block,
         mut entries: Vec<Entry>,
         home: Sender<Vec<Entry>>,
     ) -> Parsed {
-        let (mut unknown, mut unreadable) = (Vec::new(), None);
+        let (mut unknown, mut unreadable, mut seen) = (Vec::new(), None, Seen::default());
         let mut names: HashMap<String, usize> = HashMap::new();
         let mut cursor = Cursor::default();
+        // The entry of the first record begins behind the header: it may be read again there.
+        if let Err(reason) = parser.read_header(&block, &mut cursor) {
+            let unreadable = Some(reason);
+            return Parsed { block, entries, unknown, seen, unreadable, home };
+        }
         loop {
             let start = cursor;
             entries.push(match parser.next_item(&block, &mut cursor) {
-                Some(Item::Event(event, _)) => Entry::Event(event, start),
+                Some(Item::Event(event, place)) => {
+                    seen.event(&event, &place, unit);
+                    Entry::Event(event, start)
+                }
                 Some(Item::Unknown(name)) => {
                     Entry::Unknown(names.get(name).copied().unwrap_or_else(|| {
                         names.insert(name.to_owned(), unknown.len());
@@ -197,7 +214,7 @@ impl Parsed {
                 None => break,
             });
         }
-        Parsed { block, entries, unknown, unreadable, home }
+        Parsed { block, entries, unknown, seen, unreadable, home }
     }
 }
 
@@ -230,6 +247,8 @@ enum Note {
     Line(usize),
     /// Why the event of the step is no good.
     Reject(String),
+    /// The event of the step came too late: its type and its time, and the watermark.
+    Late(TypeId, Timestamp, Timestamp),
     /// A rule feeds others what does not fit.
     Misfit(String),
     /// A limit was reached.
@@ -260,7 +279,8 @@ impl Sink<Record> for Page {
     }
 
     fn late(&mut self, late: Late<'_, Record>) {
-        self.notes.push(Note::Reject(late_reason(late.event.time(), late.watermark)));
+        let event = late.event;
+        self.notes.push(Note::Late(event.type_id(), event.time(), late.watermark));
     }
 
     fn rejected(&mut self, rejected: Rejected<'_, Record>) {
@@ -344,6 +364,13 @@ impl Collector<Parsed, Page> for Tell {
                     outlets.reject(place, &reason);
                 }
             }),
+            Note::Late(ty, time, watermark) => {
+                self.at_event(told.batch, told.step, |outlets, place| {
+                    if let Some(place) = place {
+                        outlets.late(place, ty, time, watermark);
+                    }
+                });
+            }
             Note::Misfit(text) => self.outlets.tell_misfit(&text),
             Note::Limit(text) => self.at_event(told.batch, told.step, |outlets, place| {
                 outlets.tell_limit(place.map_or(0, |place| place.line), &text);
@@ -354,6 +381,7 @@ impl Collector<Parsed, Page> for Tell {
     fn done(&mut self, told: Told<'_, Parsed>, stats: &Stats) -> ControlFlow<()> {
         if let Some(parsed) = told.batch {
             self.pass_to(parsed, told.step);
+            self.outlets.review.merge(&parsed.seen);
             self.next = 0;
         }
         self.outlets.output.flush_if_live();

@@ -5,9 +5,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use kleene::hir::Rule;
+use kleene::schema::TypeId;
 use kleene::stream::{
     Builder, Engine, Late, Match, Overflow, PushError, Reason, Rejected, Replacement, RestoreError,
-    RuleChange, Sink, Stats, Timeout, Verdict,
+    RuleChange, Sink, Timeout, Verdict,
 };
 use kleene::value::{Value, ValueRef};
 use kleene::{Event as _, Record, Timestamp};
@@ -15,11 +17,12 @@ use kleene::{Event as _, Record, Timestamp};
 use super::parallel::{self, Ran};
 use crate::Ending;
 use crate::args::{RunArgs, Strategy};
-use crate::input::{self, Blocks, Feed, Fill, Format, Item, Parser, Place, Position};
+use crate::input::{self, Blocks, Feed, Fill, Item, Parser, Place, Position};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::rejects::Rejects;
+use crate::review::{Facts, Review};
 use crate::rules::{self, Loaded};
 use crate::spill::Spill;
 use crate::state::{Moment, Resumed, State};
@@ -81,7 +84,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
         let blocks = Blocks::start(opened, args.events.form());
         let parser = Parser::new(args.events.form(), &loaded.schema, args.events.reading());
         interrupt.listen(blocks.waker());
-        let outlets = Outlets::new(args, output, rejects, progress);
+        let review = Review::new(&loaded.schema, args.events.time_unit);
+        let outlets = Outlets::new(args, output, rejects, progress, review);
         let threads = args.threads.into();
         let ran = parallel::run(threads, shards, &blocks, parser, outlets, &interrupt)?;
         return conclude(args, &loaded, ran, started);
@@ -92,7 +96,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     let watch = args.watch.then(|| Watch::start(&args.rules, files, feed.waker()));
     let mut current = Current { args, watch, loaded, state };
 
-    let mut outlets = Outlets::new(args, output, rejects, progress);
+    let mut review = Review::new(engine.schema(), args.events.time_unit);
+    if resumed.is_some() {
+        review.is_of_a_part();
+    }
+    let mut outlets = Outlets::new(args, output, rejects, progress, review);
     let mut counts = resumed.map(|resumed| resumed.counts).unwrap_or_default();
     let mut stop =
         pump(&mut feed, &mut engine, &mut outlets, &mut counts, &interrupt, &mut current);
@@ -107,14 +115,15 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     {
         stop = Stop::Failed(error);
     }
-    let ran = Ran { stop, stats: engine.stats(), outlets, counts, is_empty: feed.is_empty() };
+    let (is_empty, header) = (feed.is_empty(), feed.header());
+    let ran = Ran { stop, stats: engine.stats(), outlets, counts, is_empty, header };
     conclude(args, &current.loaded, ran, started)
 }
 
 /// Writes what is left, and says what came of a run.
 fn conclude(args: &RunArgs, loaded: &Loaded, ran: Ran, started: Instant) -> Result<Ending> {
-    let Ran { stop, stats, outlets, counts, is_empty } = ran;
-    let Outlets { mut output, mut rejects, progress, .. } = outlets;
+    let Ran { stop, stats, outlets, counts, is_empty, header } = ran;
+    let Outlets { mut output, mut rejects, progress, review, .. } = outlets;
     output.flush();
     progress.clear();
     if let Some(error) = output.failure() {
@@ -141,13 +150,23 @@ fn conclude(args: &RunArgs, loaded: &Loaded, ran: Ran, started: Instant) -> Resu
             });
         }
         crate::say(summary(&stats, &counts, started.elapsed()).trim_end());
-        if matches!(stop, Stop::End) {
-            for hint in hints(args, loaded, is_empty, args.events.format(), &stats, &counts) {
-                crate::say(&format!("hint: {hint}"));
-            }
-        }
+    }
+    let rules: Vec<&Rule> = loaded.rules.iter().map(|rule| &**rule).collect();
+    let findings = review.findings(&Facts {
+        args: &args.events,
+        loaded,
+        rules: &rules,
+        counts: &counts,
+        header: &header,
+        is_empty,
+        found: stats.matches + stats.timeouts + stats.suppressed,
+        keyless: stats.keyless,
+    });
+    if matches!(stop, Stop::End | Stop::Interrupted) {
+        findings.say(args.quiet);
     }
     match stop {
+        Stop::End if findings.unusable.is_some() => Ok(Ending::Unusable),
         Stop::End | Stop::CannotWrite => Ok(Ending::Fine),
         Stop::Interrupted => Ok(Ending::Interrupted),
         Stop::CannotRead(error) | Stop::Failed(error) => Err(error),
@@ -217,6 +236,7 @@ impl Current<'_> {
         let replacement = engine.replace_rules(&loaded.set)?;
         feed.renew(engine.schema(), &loaded.schema);
         outlets.output.renew(engine.schema());
+        outlets.review.renew(engine.schema());
         if !self.args.quiet {
             // Those that were told before stand elsewhere in the text now, but say the same.
             let said = |loaded: &Loaded| -> Vec<String> {
@@ -352,6 +372,7 @@ fn pump(
         current.follow(feed, engine, outlets);
         match feed.next_item() {
             Some(Item::Event(event, place)) => {
+                outlets.review.event(&event, &place);
                 let mut sink = Tell { outlets, place: Some(place) };
                 if let Err(error) = engine.push(&event, &mut sink) {
                     return Stop::Failed(stopped(error));
@@ -403,6 +424,9 @@ pub(super) struct Outlets {
     pub(super) output: Output,
     rejects: Rejects,
     pub(super) progress: Progress,
+    pub(super) review: Review,
+    /// How long events may be late, in milliseconds.
+    bound: i64,
     is_quiet: bool,
     /// Whether it was said that a limit was reached.
     told_of_limit: bool,
@@ -411,9 +435,26 @@ pub(super) struct Outlets {
 }
 
 impl Outlets {
-    fn new(args: &RunArgs, output: Output, rejects: Rejects, progress: Progress) -> Outlets {
+    fn new(
+        args: &RunArgs,
+        output: Output,
+        rejects: Rejects,
+        progress: Progress,
+        review: Review,
+    ) -> Outlets {
         let (is_quiet, told_of_limit, told_of_misfit) = (args.quiet, false, false);
-        Outlets { output, rejects, progress, is_quiet, told_of_limit, told_of_misfit }
+        let bound = args.events.out_of_order.unwrap_or_default().as_millis();
+        let bound = i64::try_from(bound).unwrap_or(i64::MAX);
+        Outlets {
+            output,
+            rejects,
+            progress,
+            review,
+            bound,
+            is_quiet,
+            told_of_limit,
+            told_of_misfit,
+        }
     }
 
     /// Whether something could not be written.
@@ -447,7 +488,14 @@ impl Outlets {
     }
 
     pub(super) fn reject(&mut self, place: Place<'_>, reason: &str) {
+        self.review.rejected(&place, reason);
         self.rejects.tell(place, reason, &self.progress);
+    }
+
+    /// Reports an event of a type that came too late.
+    pub(super) fn late(&mut self, place: Place<'_>, ty: TypeId, time: Timestamp, mark: Timestamp) {
+        self.review.late(ty, time, mark, self.bound);
+        self.rejects.tell(place, &late_reason(time, mark), &self.progress);
     }
 }
 
@@ -468,7 +516,7 @@ impl Sink<Record> for Tell<'_> {
 
     fn late(&mut self, late: Late<'_, Record>) {
         let Some(place) = self.place else { return };
-        self.outlets.reject(place, &late_reason(late.event.time(), late.watermark));
+        self.outlets.late(place, late.event.type_id(), late.event.time(), late.watermark);
     }
 
     fn rejected(&mut self, rejected: Rejected<'_, Record>) {
@@ -489,45 +537,7 @@ impl Sink<Record> for Tell<'_> {
 }
 
 /// `late by 1h: ...`. An event is late if it is not after the watermark.
-pub(super) fn late_reason(time: Timestamp, watermark: Timestamp) -> String {
+fn late_reason(time: Timestamp, watermark: Timestamp) -> String {
     let by = Value::Duration(watermark.millis_since(time).saturating_add(1));
     format!("late by {by}: its time {} has passed already", ValueRef::Time(time))
-}
-
-/// What a newcomer may want to know when the result is not what was hoped for.
-fn hints(
-    args: &RunArgs,
-    loaded: &Loaded,
-    is_empty: bool,
-    format: Format,
-    stats: &Stats,
-    counts: &Counts,
-) -> Vec<String> {
-    let mut hints = Vec::new();
-    let is_nothing_known = stats.events == 0;
-    if is_empty {
-        hints.push(String::from("the input is empty"));
-    } else if is_nothing_known && counts.unknown > 0 {
-        hints.push(format!("no event is of a declared type: {}", loaded.declared()));
-    } else if is_nothing_known && counts.rejected > 0 {
-        hints.push(match format {
-            Format::Jsonl => String::from(
-                "nothing in the input could be read as one JSON object a line; is it CSV \
-                 (--format csv), or one JSON array (`jq -c '.[]'` makes lines of it)?",
-            ),
-            Format::Csv => String::from(
-                "nothing in the input could be read as CSV; is it JSON (--format jsonl), or is \
-                 the delimiter another one (--delimiter)?",
-            ),
-        });
-    }
-    if stats.late > 0 {
-        hints.push(match args.events.out_of_order {
-            None => String::from(
-                "the input is not in time order: --out-of-order 5s waits 5 seconds for late events",
-            ),
-            Some(_) => String::from("a larger --out-of-order waits longer for late events"),
-        });
-    }
-    hints
 }

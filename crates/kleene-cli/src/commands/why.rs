@@ -13,7 +13,9 @@ use crate::args::WhyArgs;
 use crate::input::{self, Feed, Fill, Item};
 use crate::interrupt::Interrupt;
 use crate::output::write_value;
+use crate::review::{Facts, Review};
 use crate::rules;
+use crate::summary::Counts;
 
 /// How many of the open partial matches programs are told of.
 const OPEN_SHOWN: usize = 100;
@@ -53,23 +55,40 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
     let mut feed = args.events.start(opened, &loaded.schema)?;
     let interrupt = Interrupt::default();
     interrupt.listen(feed.waker());
-    let ending = pump(&mut feed, &mut tracer, &args.key, &interrupt)?;
+    let mut review = Review::new(&loaded.schema, args.events.time_unit);
+    let mut counts = Counts::default();
+    let ending = pump(&mut feed, &mut tracer, &mut review, &mut counts, &args.key, &interrupt)?;
     if ending == Ending::Fine {
         tracer.finish();
     }
     let text = if args.json { json_lines(&tracer) } else { tracer.story().to_string() };
     // A closed pipe has heard enough.
     let _ = std::io::stdout().write_all(text.as_bytes());
-    if feed.is_empty() {
-        crate::say("hint: the input is empty");
+    if tracer.counts().of_key > 0 {
+        return Ok(ending);
     }
-    Ok(ending)
+    // There was nothing to show: why is what a run says of such an input.
+    let findings = review.findings(&Facts {
+        args: &args.events,
+        loaded: &loaded,
+        rules: &[rule],
+        counts: &counts,
+        header: &feed.header(),
+        is_empty: feed.is_empty(),
+        found: 0,
+        keyless: tracer.counts().keyless,
+    });
+    findings.say(false);
+    let is_unusable = ending == Ending::Fine && findings.unusable.is_some();
+    Ok(if is_unusable { Ending::Unusable } else { ending })
 }
 
 /// Gives all events to the tracer.
 fn pump(
     feed: &mut Feed,
     tracer: &mut Tracer<Record>,
+    review: &mut Review,
+    counts: &mut Counts,
     key: &[String],
     interrupt: &Interrupt,
 ) -> Result<Ending> {
@@ -82,18 +101,21 @@ fn pump(
     loop {
         match feed.next_item() {
             Some(Item::Event(event, place)) => {
+                review.event(&event, &place);
                 tracer.push(&event, Some(place.line));
                 if interrupt.is_set() {
                     return Ok(Ending::Interrupted);
                 }
             }
             Some(Item::Rejected(place, reason)) => {
+                counts.rejected += 1;
+                review.rejected(&place, &reason);
                 let text = String::from_utf8_lossy(place.text);
                 if texts.iter().all(|part| text.contains(part)) {
                     tracer.unreadable(place.line, &reason);
                 }
             }
-            Some(Item::Unknown(_)) => {}
+            Some(Item::Unknown(name)) => counts.saw_unknown(name),
             Some(Item::Unreadable(reason)) => return Err(anyhow!(reason)),
             None => {
                 let fill = feed.fill();

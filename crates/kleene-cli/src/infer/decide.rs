@@ -336,7 +336,7 @@ pub(super) fn index(unit: TimeUnit) -> usize {
 }
 
 /// How much a name speaks of the event time.
-pub(super) fn name_rank(path: &str) -> u8 {
+pub(crate) fn name_rank(path: &str) -> u8 {
     let name = path.rsplit('.').next().unwrap_or_default();
     let mut words = Vec::new();
     for part in name.split(|c: char| !c.is_alphanumeric()) {

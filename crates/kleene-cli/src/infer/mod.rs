@@ -10,6 +10,7 @@ use kleene::diagnostic::Source;
 use kleene::syntax::ast::{File, Item};
 use kleene::syntax::{format, print};
 
+pub(crate) use self::decide::name_rank;
 use self::decide::{Wishes, decide, index, is_nameable, shown};
 use self::seen::{MAX_NAME, Scope, Seen, Shape};
 use crate::input::{Raw, TimeUnit};
@@ -181,7 +182,7 @@ impl Sample {
         let mut waiting: Vec<(&str, &Seen)> =
             self.types.iter().map(|(name, seen)| (&**name, seen)).collect();
         while let Some((name, seen)) = waiting.pop() {
-            if decide::name_rank(name) > 0 {
+            if name_rank(name) > 0 {
                 counts.iter_mut().zip(seen.epochs).for_each(|(sum, count)| *sum += count);
             }
             waiting.extend(seen.fields.iter().map(|(name, seen)| (&**name, seen)));
@@ -198,7 +199,7 @@ impl Sample {
 }
 
 /// An argument as a shell takes it.
-fn argument(text: &str) -> String {
+pub(crate) fn argument(text: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "_-.@".contains(c);
     if text.chars().all(is_plain) {
         text.to_owned()

@@ -17,5 +17,6 @@ mod spill;
 mod state;
 mod test;
 mod threads;
+mod unusable;
 mod watch;
 mod why;

@@ -214,3 +214,13 @@ fn results_come_at_once_and_ctrl_c_ends_the_run() {
     assert_eq!((ran.results().len(), ran.count("suppressed")), (2, 2), "{}", ran.stderr);
     assert!(ran.stderr.contains("\ninterrupted: "), "{}", ran.stderr);
 }
+
+#[test]
+fn the_first_record_below_a_header_is_reported_as_by_one_thread() {
+    let dir = Dir::new(&[("shop.cep", SHOP.as_bytes())]);
+    for first in ["created,x,1,u1,2", "seen,1,1,u1,2", "created,1,1,u1"] {
+        dir.write("in.csv", format!("type,ts,order,user,amount\n{first}\n").as_bytes());
+        let ran = compare(&dir, "run shop.cep --input in.csv --rejects rejects.jsonl");
+        assert_eq!(ran.count("rejected") + ran.count("unknown"), 1, "{}", ran.stderr);
+    }
+}

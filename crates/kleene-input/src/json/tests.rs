@@ -150,12 +150,12 @@ fn lines_become_events_or_reasons() {
         (
             r#"{"type":"ping","ts":1473023700250000}"#,
             "field `ts`: 1473023700250000 milliseconds is out of range, the year is not \
-             between 0 and 9999 (epoch microseconds? --time-unit us)",
+             between 0 and 9999 (epoch microseconds? `--time-unit us`)",
         ),
         (
             r#"{"type":"ping","ts":1e18}"#,
             "field `ts`: 1000000000000000000 milliseconds is out of range, the year is not \
-             between 0 and 9999 (epoch nanoseconds? --time-unit ns)",
+             between 0 and 9999 (epoch nanoseconds? `--time-unit ns`)",
         ),
         (
             r#"{"type":"ping","ts":9e18}"#,

@@ -1,0 +1,456 @@
+//! From what was seen of an input to what is said of it.
+
+use std::fmt::Write as _;
+
+use kleene::Value;
+use kleene::hir::Rule;
+use kleene::value::ValueRef;
+
+use super::reasons::Kind;
+use super::suggest::{Leaves, leaves, nearest, time_options, type_field};
+use super::{Facts, Findings, Review, YEAR_2100};
+use crate::infer::argument;
+use crate::input::{Format, Raw, delimiter_argument, fields_of_line};
+use crate::summary::{counted, grouped};
+
+/// So many reasons are printed.
+const REASONS: usize = 3;
+/// So many types are named in one hint.
+const TYPES: usize = 5;
+/// So much of a line is printed, in characters.
+const SHOWN: usize = 120;
+/// An input whose events are later than this is not in order. It is not merely a bit off.
+const FAR_OFF: i64 = 3_600_000;
+const DAY: i64 = 86_400_000;
+
+/// What a review comes to.
+pub(super) fn findings(review: &Review, facts: &Facts<'_>) -> Findings {
+    let advice = Advice { review, facts };
+    let mut hints = Vec::new();
+    if review.is_partial {
+        hints.extend(advice.late());
+        return Findings { unusable: None, hints };
+    }
+    if advice.lines() == 0 {
+        hints.push(advice.nothing_there());
+        return Findings { unusable: None, hints };
+    }
+    let unusable = advice.unusable();
+    hints.extend(advice.rejected());
+    hints.extend(advice.misdated());
+    hints.extend(advice.late());
+    hints.extend(advice.types());
+    hints.extend(advice.keyless());
+    Findings { unusable, hints }
+}
+
+struct Advice<'a> {
+    review: &'a Review,
+    facts: &'a Facts<'a>,
+}
+
+impl Advice<'_> {
+    /// Events of declared types, whatever became of them.
+    fn events(&self) -> u64 {
+        self.review.seen.of_type.iter().sum()
+    }
+
+    fn late_events(&self) -> u64 {
+        self.review.late_of_type.iter().sum()
+    }
+
+    /// All that was read.
+    fn lines(&self) -> u64 {
+        self.events() + self.facts.counts.rejected + self.facts.counts.unknown
+    }
+
+    /// The names of the types that rules read, without those that rules make.
+    fn read_types(&self) -> Vec<(&str, Vec<&Rule>)> {
+        let schema = &self.facts.loaded.schema;
+        let is_made = |ty| {
+            let emits =
+                self.facts.loaded.rules.iter().flat_map(|rule| [&rule.emit, &rule.on_timeout]);
+            emits.flatten().any(|emit| emit.feeds == Some(ty))
+        };
+        let mut types: Vec<(&str, Vec<&Rule>)> = Vec::new();
+        for rule in self.facts.rules {
+            for ty in rule.types.iter().filter(|ty| !is_made(**ty)) {
+                let name = &*schema.ty(*ty).name;
+                match types.iter_mut().find(|(known, _)| *known == name) {
+                    Some((_, rules)) => rules.push(rule),
+                    None => types.push((name, vec![rule])),
+                }
+            }
+        }
+        types
+    }
+
+    /// Events that came in time, of types that rules read.
+    fn in_time(&self) -> u64 {
+        self.read_types().iter().map(|(name, _)| self.review.of_type(name).1).sum()
+    }
+
+    /// True if all these events lack the key. Where rules have different keys, it is not known.
+    fn all_lack_the_key(&self) -> bool {
+        let parts = |rule: &Rule| rule.key.iter().map(|part| part.name.clone()).collect::<Vec<_>>();
+        let keys: Vec<_> = self.facts.rules.iter().map(|rule| parts(rule)).collect();
+        let (keyless, in_time) = (self.facts.keyless, self.in_time());
+        keyless > 0 && keyless >= in_time && keys.windows(2).all(|two| two[0] == two[1])
+    }
+
+    fn all_are_misdated(&self) -> bool {
+        let seen = &self.review.seen;
+        let is_sure = seen
+            .first_misdated
+            .as_ref()
+            .is_some_and(|first| first.likely.is_some() || first.time.as_millis() >= YEAR_2100);
+        is_sure && seen.misdated == self.events()
+    }
+
+    /// Why not one event could be used.
+    fn unusable(&self) -> Option<String> {
+        let (events, late, in_time) = (self.events(), self.late_events(), self.in_time());
+        let lacks_key = self.all_lack_the_key();
+        let misdated = self.all_are_misdated();
+        // What the newest event of all is late for does not exist.
+        let is_late = late > 0 && in_time <= 1;
+        let is_unusable = in_time == 0 || is_late || lacks_key || misdated;
+        if self.facts.found > 0 || !is_unusable {
+            return None;
+        }
+        let counts = self.facts.counts;
+        let unread = events.saturating_sub(self.read_events());
+        let late_and_read = self.read_events().saturating_sub(in_time);
+        let mut parts = Vec::new();
+        if counts.rejected > 0 {
+            parts.push(format!("{} rejected", were(counts.rejected, "line")));
+        }
+        if counts.unknown > 0 {
+            let types = counts.unknown_types();
+            parts.push(format!(
+                "{} of types that are not declared ({types})",
+                were(counts.unknown, "event")
+            ));
+        }
+        if unread > 0 {
+            parts.push(format!("{} of types that no rule reads", were(unread, "event")));
+        }
+        if late_and_read > 0 {
+            parts.push(format!("{} late", were(late_and_read, "event")));
+        }
+        if lacks_key {
+            parts.push(format!("{} without key", were(in_time, "event")));
+        } else if misdated {
+            parts.push(format!("{} dated in 1970 or after 2100", were(in_time, "event")));
+        }
+        let mut text =
+            format!("error: no event could be used, so nothing was found: {}", parts.join("; "));
+        for kind in self.review.reasons.top().iter().take(REASONS) {
+            let _ = write!(text, "\n  {}: {}", lines(kind.count), kind.reason);
+            if let Some((line, sample)) = kind.samples.first() {
+                let _ = write!(text, "\n    line {}: {}", grouped(*line), shortened(sample));
+            }
+        }
+        Some(text)
+    }
+
+    /// Events of types that rules read, late or not.
+    fn read_events(&self) -> u64 {
+        self.read_types().iter().map(|(name, _)| self.review.of_type(name).0).sum()
+    }
+
+    /// What is said of an input without a line.
+    fn nothing_there(&self) -> String {
+        match self.facts.args.format() {
+            _ if self.facts.is_empty => String::from("the input is empty"),
+            Format::Csv => String::from("the input has a header and nothing below it"),
+            Format::Jsonl => String::from("the input has only blank lines"),
+        }
+    }
+
+    /// What may help where lines are rejected: of the most frequent reasons.
+    fn rejected(&self) -> Vec<String> {
+        let reasons = &self.review.reasons;
+        // A few broken lines among many are told one by one.
+        if reasons.count * 2 <= self.lines() {
+            return Vec::new();
+        }
+        let mut hints: Vec<String> = Vec::new();
+        let mut is_format_told = false;
+        for kind in reasons.top().into_iter().take(REASONS) {
+            // Of lines that are no JSON at all, the first says which format it is.
+            if kind.is_no_json() && std::mem::replace(&mut is_format_told, true) {
+                continue;
+            }
+            let Some(hint) = self.of_reason(kind) else { continue };
+            if !hints.contains(&hint) {
+                hints.push(hint);
+            }
+        }
+        hints
+    }
+
+    /// What may help against a reason.
+    fn of_reason(&self, kind: &Kind) -> Option<String> {
+        let reason = &*kind.reason;
+        let starts = |text: &str| reason.starts_with(text);
+        if kind.is_no_json() {
+            return other_format(kind);
+        }
+        if starts("no event type") {
+            return Some(self.no_type(kind));
+        }
+        if starts("no event time") {
+            let line = self.sampled(kind).next()?;
+            let options = time_options(&line, self.facts.args.time_unit)?;
+            return Some(format!("another field holds a time: `{options}`"));
+        }
+        let name = reason.strip_prefix("missing field `")?.strip_suffix('`')?;
+        let line = self.sampled(kind).next()?;
+        let near = nearest(name, line.iter().map(|(path, _)| &**path))?;
+        Some(format!(
+            "there is no field `{name}`, but `{near}`: the declaration has to name fields as the \
+             input does"
+        ))
+    }
+
+    /// The samples of a reason, read.
+    fn sampled<'k>(&'k self, kind: &'k Kind) -> impl Iterator<Item = Leaves> + use<'k> {
+        let form = self.facts.args.form();
+        let header = self.facts.header;
+        let samples = kind.samples.iter();
+        samples.filter_map(move |(_, text)| fields_of_line(text, form, header).map(leaves))
+    }
+
+    /// Lines without an event type.
+    fn no_type(&self, kind: &Kind) -> String {
+        let schema = &self.facts.loaded.schema;
+        let lines: Vec<Leaves> = self.sampled(kind).collect();
+        if let Some(path) = type_field(&lines, |name| schema.type_id(name).is_some()) {
+            return format!("another field holds the type: `--type-field {}`", argument(&path));
+        }
+        let has = |line: &Leaves, name: &str| {
+            line.iter().any(|(path, value)| path == name && *value != Raw::Null)
+        };
+        let mut fitting = schema.types().filter(|(_, ty)| {
+            let mut required = ty.fields.iter().enumerate().filter(|(index, field)| {
+                !field.optional && ty.time.map(kleene::schema::FieldId::index) != Some(*index)
+            });
+            !ty.fields.is_empty()
+                && required.all(|(_, field)| lines.iter().all(|line| has(line, &field.name)))
+        });
+        match (fitting.next(), fitting.next()) {
+            (Some((_, only)), None) if !lines.is_empty() => {
+                format!(
+                    "no field holds the type; if all events are `{}`: `--type {}`",
+                    only.name,
+                    argument(&only.name)
+                )
+            }
+            _ => format!(
+                "say which field holds the type (--type-field FIELD), or give the type of all \
+                 events (--type NAME); {}",
+                self.facts.loaded.declared()
+            ),
+        }
+    }
+
+    /// Times that hardly any log has.
+    fn misdated(&self) -> Option<String> {
+        let seen = &self.review.seen;
+        let first = seen.first_misdated.as_ref()?;
+        // A lone one is a broken event among others.
+        if seen.misdated * 2 < self.events() {
+            return None;
+        }
+        let time = ValueRef::Time(first.time);
+        let line = grouped(first.line);
+        match first.likely {
+            Some(unit) => Some(format!(
+                "the time in line {line} was read as {time}: epoch {}? `--time-unit {}`",
+                unit.name(),
+                unit.option()
+            )),
+            None if first.time.as_millis() >= YEAR_2100 => {
+                Some(format!("the time in line {line} is {time}: is --time-unit right?"))
+            }
+            None => None,
+        }
+    }
+
+    /// Events that came too late: how late, and what helps.
+    fn late(&self) -> Option<String> {
+        let late = self.late_events();
+        if late == 0 {
+            return None;
+        }
+        let most = self.review.most_late;
+        let by = Value::Duration(most);
+        let option = Value::Duration(bound(most));
+        let text = format!("{} late, by up to {by}", were(late, "event"));
+        if most <= FAR_OFF && late * 2 <= self.events() {
+            return Some(format!("{text}: `--out-of-order {option}` waits for them"));
+        }
+        let newest = self.review.seen.newest.map_or(String::new(), |(time, line)| {
+            format!(" (the newest time, {}, is in line {})", ValueRef::Time(time), grouped(line))
+        });
+        Some(if most <= 366 * DAY {
+            format!(
+                "{text}: the input is not in time order{newest}. Sort it by time, or give it a \
+                 bound within which it is sorted in memory: `--out-of-order {option}`"
+            )
+        } else {
+            format!(
+                "{text}: the input is not in time order{newest}. Is that time right? If it is, sort \
+                 the input by time"
+            )
+        })
+    }
+
+    /// Types that rules read and that never came, and those that came and are not declared.
+    fn types(&self) -> Vec<String> {
+        let counts = self.facts.counts;
+        let mut hints = Vec::new();
+        let mut absent = Vec::new();
+        for (name, rules) in self.read_types() {
+            if self.review.of_type(name).0 > 0 {
+                continue;
+            }
+            match nearest(name, counts.unknown().map(|(name, _)| name)) {
+                Some(near) => {
+                    let seen = counts.unknown().find(|(name, _)| *name == near);
+                    let seen = grouped(seen.map_or(0, |(_, count)| count));
+                    hints.push(format!(
+                        "no event of the declared type `{name}` came; did you mean `{}` ({seen} \
+                         seen)?",
+                        near.escape_debug()
+                    ));
+                }
+                None => absent.push((name, rules)),
+            }
+        }
+        let more = hints.len().saturating_sub(TYPES);
+        hints.truncate(TYPES);
+        if more > 0 {
+            hints.push(format!("so it is with {more} more types"));
+        }
+        if self.events() == 0 {
+            // All are absent; why is said already, but where nothing is near.
+            if counts.unknown > 0 && hints.is_empty() {
+                hints.push(format!(
+                    "no event is of a declared type: {}, and there came {}",
+                    self.facts.loaded.declared(),
+                    counts.unknown_types()
+                ));
+            }
+        } else if !absent.is_empty() {
+            let named: Vec<String> = absent.iter().take(TYPES).map(of_rules).collect();
+            let more = absent.len().saturating_sub(TYPES);
+            let more = if more > 0 { format!(" and {more} more types") } else { String::new() };
+            hints.push(format!("no event came of {}{more}", named.join(", ")));
+        }
+        hints
+    }
+
+    /// Events that lack the key.
+    fn keyless(&self) -> Option<String> {
+        let rule = self.facts.rules.first()?;
+        let parts: Vec<String> = rule.key.iter().map(|part| format!("`{}`", part.name)).collect();
+        self.all_lack_the_key().then(|| {
+            format!(
+                "every event lacks the key of `{}`: {} is missing or null",
+                rule.name,
+                parts.join(", ")
+            )
+        })
+    }
+}
+
+/// Lines that are no JSON at all.
+fn other_format(kind: &Kind) -> Option<String> {
+    let (line, sample) = kind.samples.first()?;
+    let sample = sample.trim_start_matches('\u{feff}').trim();
+    Some(match sample.as_bytes().first() {
+        Some(b'[') => String::from(
+            "the input is a JSON array, and one object a line is expected: `jq -c '.[]'` makes \
+             lines of it",
+        ),
+        Some(b'{') if sample == "{" || *line == 1 && !sample.ends_with('}') => String::from(
+            "JSON objects go over several lines, and one object a line is expected: `jq -c .` \
+             makes lines of them",
+        ),
+        Some(b'{') => return None,
+        _ if sample.contains(',') => {
+            String::from("one JSON object a line is expected; is it CSV? `--format csv`")
+        }
+        _ if let Some(delimiter) = sample.bytes().find(|b| b";\t|".contains(b)) => {
+            format!(
+                "one JSON object a line is expected; is it CSV? `--format csv --delimiter {}`",
+                delimiter_argument(delimiter)
+            )
+        }
+        _ => String::from("one JSON object a line is expected"),
+    })
+}
+
+/// A type with the rules that read it: `` `refund` (rule `x`)``.
+fn of_rules((name, rules): &(&str, Vec<&Rule>)) -> String {
+    let first = rules.first().map_or("", |rule| &*rule.name);
+    match rules.len() {
+        0 | 1 => format!("`{name}` (rule `{first}`)"),
+        many => format!("`{name}` ({many} rules)"),
+    }
+}
+
+/// A duration that is easy to type, and no shorter.
+fn bound(millis: i64) -> i64 {
+    const STEPS: [i64; 9] = [1, 5, 10, 30, 60, 300, 600, 1800, 3600];
+    let step = STEPS.into_iter().map(|seconds| seconds * 1000).find(|step| millis <= *step);
+    let round = |unit: i64| millis.saturating_add(unit - 1) / unit * unit;
+    step.unwrap_or_else(|| if millis <= 2 * DAY { round(3_600_000) } else { round(DAY) })
+}
+
+/// `1 line`, `2 lines`.
+fn lines(count: u64) -> String {
+    counted_u64(count, "line")
+}
+
+fn counted_u64(count: u64, what: &str) -> String {
+    counted(usize::try_from(count).unwrap_or(usize::MAX), what)
+}
+
+/// `1 line was`, `2 lines were`.
+fn were(count: u64, what: &str) -> String {
+    format!("{} {}", counted_u64(count, what), if count == 1 { "was" } else { "were" })
+}
+
+/// The start of a line, on one line.
+fn shortened(text: &str) -> String {
+    let shown = text.chars().take(SHOWN).map(|c| if c.is_control() { ' ' } else { c });
+    let mut shown: String = shown.collect();
+    if text.chars().nth(SHOWN).is_some() {
+        shown.push_str("...");
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_round_and_no_shorter() {
+        let cases = [
+            (1, "1s"),
+            (2000, "5s"),
+            (5001, "10s"),
+            (61_000, "5m"),
+            (3_600_001, "2h"),
+            (3 * DAY - 1, "3d"),
+            (3 * DAY, "3d"),
+        ];
+        for (millis, expected) in cases {
+            assert_eq!(Value::Duration(bound(millis)).to_string(), expected);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Reasons of rejects, those that differ only in what was found counted as one.
+
+use crate::input::Place;
+
+/// So many kinds are told apart.
+const KINDS: usize = 50;
+/// So many lines of a kind are kept.
+const SAMPLES: usize = 5;
+
+/// Why lines were rejected.
+#[derive(Debug, Default)]
+pub(super) struct Reasons {
+    kinds: Vec<Kind>,
+    /// How many lines in all.
+    pub(super) count: u64,
+}
+
+/// Reasons that are alike.
+#[derive(Debug)]
+pub(super) struct Kind {
+    /// What is common to them.
+    stem: String,
+    pub(super) count: u64,
+    /// The first of them.
+    pub(super) reason: String,
+    /// The first lines, with their numbers.
+    pub(super) samples: Vec<(u64, String)>,
+}
+
+impl Reasons {
+    pub(super) fn add(&mut self, place: &Place<'_>, reason: &str) {
+        self.count += 1;
+        let stem = stem(reason);
+        let known = match self.kinds.iter().position(|kind| kind.stem == stem) {
+            Some(known) => known,
+            None if self.kinds.len() < KINDS => {
+                let reason = reason.to_owned();
+                self.kinds.push(Kind { stem, count: 0, reason, samples: Vec::new() });
+                self.kinds.len() - 1
+            }
+            None => return,
+        };
+        let kind = &mut self.kinds[known];
+        kind.count += 1;
+        if kind.samples.len() < SAMPLES {
+            kind.samples.push((place.line, super::sample(place.text)));
+        }
+    }
+
+    /// All kinds, the most frequent first.
+    pub(super) fn top(&self) -> Vec<&Kind> {
+        let mut kinds: Vec<&Kind> = self.kinds.iter().collect();
+        kinds.sort_by_key(|kind| (std::cmp::Reverse(kind.count), kind.first_line()));
+        kinds
+    }
+}
+
+impl Kind {
+    /// True if the lines are no JSON objects at all.
+    pub(super) fn is_no_json(&self) -> bool {
+        self.reason.starts_with("not JSON") || self.reason.starts_with("not an event")
+    }
+
+    /// The number of the first line.
+    pub(super) fn first_line(&self) -> u64 {
+        self.samples.first().map_or(0, |(line, _)| *line)
+    }
+}
+
+/// A reason without what was found, and without numbers that are not part of a name.
+fn stem(reason: &str) -> String {
+    let what = reason.split(", found").next().unwrap_or(reason);
+    let mut stem = String::with_capacity(what.len());
+    for (index, part) in what.split('`').enumerate() {
+        if index % 2 == 1 {
+            stem.push('`');
+            stem.push_str(part);
+            stem.push('`');
+        } else {
+            stem.extend(part.chars().filter(|c| !c.is_ascii_digit()));
+        }
+    }
+    stem
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_that_differ_in_what_was_found_are_one_kind() {
+        let mut reasons = Reasons::default();
+        for (line, reason) in [
+            "not JSON: expected value at column 1",
+            "field `f1`: expected int, found the text \"x\"",
+            "field `f2`: expected int, found the text \"x\"",
+            "field `f1`: expected int, found null",
+            "not JSON: expected value at column 17",
+            "field `f1`: expected int, found the text \"y\"",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            reasons.add(&Place { line: line as u64 + 1, text: b"{}" }, reason);
+        }
+        let top: Vec<(u64, u64)> =
+            reasons.top().iter().map(|kind| (kind.count, kind.first_line())).collect();
+        assert_eq!(top, [(3, 2), (2, 1), (1, 3)]);
+    }
+}
