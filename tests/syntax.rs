@@ -456,9 +456,20 @@ fn dur() -> BoxedStrategy<Dur> {
 }
 
 fn step() -> BoxedStrategy<Step> {
-    (name(), option::of(expr()))
-        .prop_map(|(name, condition)| Step { name, condition, span: Span::default() })
+    let wildcard = || Spanned { node: ANY_EVENT.to_owned(), span: Span::default() };
+    (option::weighted(0.8, name()), option::of(expr()))
+        .prop_map(move |(name, condition)| Step {
+            wildcard: name.is_none(),
+            name: name.unwrap_or_else(wildcard),
+            condition,
+            span: Span::default(),
+        })
         .boxed()
+}
+
+fn choice() -> BoxedStrategy<Choice> {
+    let steps = prop_oneof![3 => vec(step(), 1), 1 => vec(step(), 2..4)];
+    steps.prop_map(|steps| Choice { steps, span: Span::default() }).boxed()
 }
 
 fn contiguity() -> impl Strategy<Value = Contiguity> {
@@ -483,7 +494,7 @@ fn quant() -> impl Strategy<Value = Quant> {
 }
 
 fn until() -> impl Strategy<Value = Until> {
-    prop_oneof![step().prop_map(Until::Step), expr().prop_map(Until::Condition)]
+    prop_oneof![choice().prop_map(Until::Step), expr().prop_map(Until::Condition)]
 }
 
 fn arrow() -> impl Strategy<Value = Arrow> {
@@ -504,8 +515,8 @@ fn sequence(unit: BoxedStrategy<Unit>) -> BoxedStrategy<Sequence> {
         .prop_map(|(unit, quant, until, alias)| {
             Part::Take(Box::new(Take { unit, quant, until, alias, span: Span::default() }))
         });
-    let not = (step(), option::of(dur())).prop_map(|(step, duration)| Part::Not {
-        step,
+    let not = (choice(), option::of(dur())).prop_map(|(what, duration)| Part::Not {
+        what,
         duration,
         span: Span::default(),
     });
@@ -519,7 +530,7 @@ fn sequence(unit: BoxedStrategy<Unit>) -> BoxedStrategy<Sequence> {
 }
 
 fn body_of(unit: BoxedStrategy<Unit>) -> BoxedStrategy<Body> {
-    (vec(sequence(unit), 1..3), any::<bool>(), option::weighted(0.2, step()))
+    (vec(sequence(unit), 1..3), any::<bool>(), option::weighted(0.2, choice()))
         .prop_map(|(sequences, and, without)| {
             let junction = if and { Junction::And } else { Junction::Or };
             let joined_by = (sequences.len() > 1).then_some(junction);

@@ -114,6 +114,8 @@ codes! {
     BadBound = "E0409",
     /// A contiguity that does not go with this quantifier.
     BadContiguity = "E0410",
+    /// `any event` in a rule whose stream has no event type.
+    NoStream = "E0415",
 
     /// A rule without `match`.
     MissingMatch = "E0501",
@@ -156,6 +158,8 @@ codes! {
     Unused = "W0006",
     /// A division by a constant zero, which is always null.
     DivisionByZero = "W0007",
+    /// `any event` in a rule whose stream has one event type only.
+    NarrowWildcard = "W0013",
 }
 
 impl Code {

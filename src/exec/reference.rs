@@ -544,6 +544,11 @@ impl<E: Event> Reference<E> {
                 self.host.get(*index).is_some_and(|test| test(event, &seen))
             }
             Test::All(tests) => tests.iter().all(|test| self.passes(test, event, captures)),
+            Test::OneOf(of) => of.iter().any(|one| {
+                let one = &self.pattern.conditions[one.index()];
+                one.ty.is_none_or(|ty| ty == event.type_id())
+                    && self.passes(&one.test, event, captures)
+            }),
         }
     }
 

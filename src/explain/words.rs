@@ -92,6 +92,10 @@ impl<'a> Words<'a> {
     /// The same with the values that are known.
     pub(crate) fn step_with(&self, id: ConditionId, known: Known<'_>) -> String {
         let Some(condition) = self.condition(id) else { return String::from("an event") };
+        if let Test::OneOf(others) = &condition.test {
+            let others: Vec<_> = others.iter().map(|id| self.step_with(*id, known)).collect();
+            return format!("({})", others.join(" or "));
+        }
         let ty = self.ty(condition.ty);
         match self.test(&condition.test, condition.ty, known) {
             Some(test) => format!("{ty}[{test}]"),
@@ -102,7 +106,8 @@ impl<'a> Words<'a> {
     /// What a condition asks beside the type.
     fn test(&self, test: &Test, ty: Option<TypeId>, known: Known<'_>) -> Option<String> {
         match test {
-            Test::True => None,
+            // Each of several is a step of its own.
+            Test::True | Test::OneOf(_) => None,
             Test::Expr(expr) => Some(self.expr(expr, ty, known)),
             Test::Host { .. } => Some(String::from("a condition of the program")),
             Test::All(tests) => {

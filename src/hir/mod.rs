@@ -61,7 +61,7 @@ pub struct Pattern {
 pub struct Stage {
     /// The alias, or the type's or define's name. Unique within the pattern unless never referred to.
     pub name: Arc<str>,
-    /// The event type, where the step takes only one (always so in rule text).
+    /// The event type, where the step takes only one (in rule text all do but `any event` and `not (a or b)`).
     pub ty: Option<TypeId>,
     /// Whether it is a `not` step, which captures nothing.
     pub negated: bool,
@@ -90,6 +90,9 @@ pub enum Test {
         /// Whether it looks at captured events.
         correlated: bool,
     },
+    /// One of these conditions of the pattern holds, none of which is of this kind itself. The
+    /// condition has no type of its own: `not (a or b)`.
+    OneOf(Vec<ConditionId>),
     /// All of these. (Closures over events that borrow cannot be put into one another.)
     All(Vec<Test>),
 }

@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use crate::hir::{ConditionId, Length};
+use crate::hir::{Condition, ConditionId, Length, Test};
 use crate::util::ids::define_id;
 
 define_id! {
@@ -60,11 +60,19 @@ impl Guard {
 pub(crate) struct Guards {
     all: Vec<Guard>,
     ids: HashMap<Guard, GuardId>,
+    /// The conditions that are one of several others, with these.
+    one_of: HashMap<ConditionId, Vec<ConditionId>>,
 }
 
 impl Guards {
-    pub(crate) fn new() -> Guards {
-        let mut guards = Guards { all: Vec::new(), ids: HashMap::new() };
+    /// For the conditions of a pattern.
+    pub(crate) fn new(conditions: &[Condition]) -> Guards {
+        let one_of = conditions.iter().enumerate().filter_map(|(id, condition)| {
+            let Test::OneOf(others) = &condition.test else { return None };
+            Some((ConditionId::new(id), others.clone()))
+        });
+        let one_of = one_of.collect();
+        let mut guards = Guards { all: Vec::new(), ids: HashMap::new(), one_of };
         guards.intern(Guard::True);
         guards.intern(Guard::False);
         guards
@@ -85,8 +93,15 @@ impl Guards {
         self.intern(guard)
     }
 
+    /// One of several conditions becomes these, so that each is asked of events of its type only.
     pub(crate) fn condition(&mut self, condition: ConditionId) -> GuardId {
-        self.leaf(Guard::Condition(condition))
+        let Some(others) = self.one_of.get(&condition).cloned() else {
+            return self.leaf(Guard::Condition(condition));
+        };
+        others.into_iter().fold(self.never(), |any, other| {
+            let other = self.leaf(Guard::Condition(other));
+            self.or(any, other)
+        })
     }
 
     pub(crate) fn get(&self, id: GuardId) -> &Guard {
@@ -223,7 +238,7 @@ mod tests {
 
     #[test]
     fn equal_guards_are_one_and_constants_vanish() {
-        let mut guards = Guards::new();
+        let mut guards = Guards::new(&[]);
         let a = guards.condition(ConditionId::new(0));
         let b = guards.condition(ConditionId::new(1));
         let not_a = guards.not(a);

@@ -131,7 +131,7 @@ impl Program {
     fn is_alike_for_all(&self, condition: ConditionId) -> bool {
         fn asks_registers_alone(test: &Test) -> bool {
             match test {
-                Test::True => true,
+                Test::True | Test::OneOf(_) => true,
                 Test::Host { correlated, .. } => !correlated,
                 Test::Expr(expr) => is_of_registers(expr),
                 Test::All(tests) => tests.iter().all(asks_registers_alone),

@@ -154,7 +154,7 @@ fn comparisons(condition: &Condition, registers: &[Register]) -> Option<Vec<Comp
     let mut add = |test: &Test| match test {
         Test::Expr(expr) => compare(expr, registers, &mut comparisons),
         Test::True => Some(()),
-        Test::Host { .. } | Test::All(_) => None,
+        Test::Host { .. } | Test::All(_) | Test::OneOf(_) => None,
     };
     match &condition.test {
         Test::All(tests) => tests.iter().try_for_each(&mut add)?,

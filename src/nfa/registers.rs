@@ -76,7 +76,7 @@ impl Extractor<'_> {
                 Test::Host { index: *index, correlated: *correlated }
             }
             Test::All(tests) => Test::All(tests.iter().map(|test| self.test(test)).collect()),
-            Test::True => Test::True,
+            Test::OneOf(_) | Test::True => test.clone(),
         }
     }
 

@@ -48,6 +48,8 @@
 //! | `-> any b` | `.followed_by_any("b")` | `followedByAny` |
 //! | `-> not b -> c` | `.not_followed_by("b").followed_by("c")` | `notFollowedBy` |
 //! | `-> not b for 10m` | `.not_followed_by("b").lasting(..)` | `notFollowedBy`, `within` |
+//! | `any event` | a step without `of`: of every type of the stream | - |
+//! | `-> not (b or c) -> d` | `.not_followed_by("bad").when(..)`, without `of`, with one closure for both | - |
 //! | `login[not ok]` | `.of::<Login>().when(..)` | `subtype`, `where` |
 //! | `[item == view.item]` | `.when_with(..)` | `IterativeCondition` |
 //! | `{3}` `{2..4}` `{3..}` `+` `?` | `.times(3)` `.times(2..=4)` `.times(3..)` `.one_or_more()` `.optional()` | `times`, `timesOrMore`, `oneOrMore`, `optional` |

@@ -264,15 +264,15 @@ pub enum LimitPolicy {
     Fail,
 }
 
-/// `seq ((and seq)+ | (or seq)+)? (without step)?`
+/// `seq ((and seq)+ | (or seq)+)? (without choice)?`
 #[derive(Clone, Debug)]
 pub struct Body {
     /// The sequences; more than one only with `joined_by`.
     pub sequences: Vec<Sequence>,
     /// `and` or `or` between them.
     pub joined_by: Option<Junction>,
-    /// `without step`
-    pub without: Option<Step>,
+    /// `without choice`
+    pub without: Option<Choice>,
     /// All of it.
     pub span: Span,
 }
@@ -357,10 +357,10 @@ pub enum Contiguity {
 /// One part of a sequence.
 #[derive(Clone, Debug)]
 pub enum Part {
-    /// `not step (for dur)?`
+    /// `not choice (for dur)?`
     Not {
         /// What must not come.
-        step: Step,
+        what: Choice,
         /// For how long.
         duration: Option<Dur>,
         /// All of it.
@@ -373,8 +373,8 @@ pub enum Part {
 impl PartialEq for Part {
     fn eq(&self, other: &Part) -> bool {
         match (self, other) {
-            (Part::Not { step, duration, .. }, Part::Not { step: other, duration: bound, .. }) => {
-                (step, duration) == (other, bound)
+            (Part::Not { what, duration, .. }, Part::Not { what: other, duration: bound, .. }) => {
+                (what, duration) == (other, bound)
             }
             (Part::Take(take), Part::Take(other)) => take == other,
             _ => false,
@@ -415,11 +415,39 @@ pub enum Unit {
     Of(Spanned<u64>, Vec<Sequence>, Option<Dur>),
 }
 
-/// `NAME [ expr ]`
+/// One of several steps: `step`, or `( step (or step)* )`.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// The steps; never empty.
+    pub steps: Vec<Step>,
+    /// All of it, with its parentheses.
+    pub span: Span,
+}
+
+impl Choice {
+    /// The steps without their conditions, as they are written: `(a or b)`.
+    pub fn name(&self) -> String {
+        let names: Vec<&str> = self.steps.iter().map(|step| step.name.node.as_str()).collect();
+        match names.as_slice() {
+            [one] => (*one).to_owned(),
+            several => format!("({})", several.join(" or ")),
+        }
+    }
+}
+
+impl PartialEq for Choice {
+    fn eq(&self, other: &Choice) -> bool {
+        self.steps == other.steps
+    }
+}
+
+/// `NAME [ expr ]`, or `any event [ expr ]`
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// An event type or a define.
+    /// An event type or a define. Of a wildcard [`ANY_EVENT`], where its words stand.
     pub name: Name,
+    /// True for the wildcard `any event`: every type of the rule's stream.
+    pub wildcard: bool,
     /// The condition on the event.
     pub condition: Option<Spanned<Expr>>,
     /// All of it.
@@ -428,15 +456,19 @@ pub struct Step {
 
 impl PartialEq for Step {
     fn eq(&self, other: &Step) -> bool {
-        (&self.name, &self.condition) == (&other.name, &other.condition)
+        (&self.name, self.wildcard, &self.condition)
+            == (&other.name, other.wildcard, &other.condition)
     }
 }
+
+/// The name of the wildcard, which is also that of its step where `as` gives no other.
+pub const ANY_EVENT: &str = "any event";
 
 /// What ends a loop.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Until {
-    /// `until NAME[expr]`
-    Step(Step),
+    /// `until choice`
+    Step(Choice),
     /// `until [expr]`
     Condition(Spanned<Expr>),
 }

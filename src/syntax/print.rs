@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use crate::time::format_millis;
 
 use super::ast::{
-    Arrow, BinaryOp, Body, Clause, Contiguity, Define, Dur, Emit, EventDecl, Expr, FieldDecl, File,
-    Item, Junction, LimitPolicy, ListDecl, ListSource, Literal, LoopMode, ParamDecl, Part, Path,
-    PathPart, Quant, Sequence, Skip, SkipStrategy, Spanned, Step, Take, Test, TestStep, Type, Unit,
-    Until,
+    ANY_EVENT, Arrow, BinaryOp, Body, Choice, Clause, Contiguity, Define, Dur, Emit, EventDecl,
+    Expr, FieldDecl, File, Item, Junction, LimitPolicy, ListDecl, ListSource, Literal, LoopMode,
+    ParamDecl, Part, Path, PathPart, Quant, Sequence, Skip, SkipStrategy, Spanned, Step, Take,
+    Test, TestStep, Type, Unit, Until,
 };
 use super::layout::{Edge, Flat, Mark, MarkKind, lay_out};
 use super::words;
@@ -520,11 +520,11 @@ impl Printer {
                     }
                 }
             }
-            if let Some(step) = &body.without {
+            if let Some(choice) = &body.without {
                 this.indented(|this| {
                     this.may_break(" ", Edge::Between);
                     this.push("without ");
-                    this.step(step);
+                    this.choice(choice);
                 });
             }
         });
@@ -546,9 +546,9 @@ impl Printer {
 
     fn part(&mut self, part: &Part) {
         match part {
-            Part::Not { step, duration, .. } => {
+            Part::Not { what, duration, .. } => {
                 self.push("not ");
-                self.step(step);
+                self.choice(what);
                 if let Some(duration) = duration {
                     self.push(" for ");
                     self.dur(duration);
@@ -605,9 +605,9 @@ impl Printer {
             self.quant(quant);
         }
         match &take.until {
-            Some(Until::Step(step)) => {
+            Some(Until::Step(choice)) => {
                 self.push(" until ");
-                self.step(step);
+                self.choice(choice);
             }
             Some(Until::Condition(condition)) => {
                 self.push(" until ");
@@ -628,8 +628,28 @@ impl Printer {
         }
     }
 
+    /// Parentheses stand around several steps only.
+    fn choice(&mut self, choice: &Choice) {
+        let [one] = choice.steps.as_slice() else {
+            return self.brackets(("(", ")"), "", false, |this| {
+                for (i, step) in choice.steps.iter().enumerate() {
+                    if i > 0 {
+                        this.may_break(" ", Edge::Between);
+                        this.push("or ");
+                    }
+                    this.step(step);
+                }
+            });
+        };
+        self.step(one);
+    }
+
     fn step(&mut self, step: &Step) {
-        self.name(&step.name.node);
+        if step.wildcard {
+            self.push(ANY_EVENT);
+        } else {
+            self.name(&step.name.node);
+        }
         if let Some(condition) = &step.condition {
             self.condition(&condition.node);
         }

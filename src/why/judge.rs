@@ -41,6 +41,15 @@ impl Roles {
         let (conditions, steps) = (HashMap::new(), HashMap::new());
         let mut roles = Roles { conditions, steps, repeated: HashSet::new() };
         roles.sequence(&pattern.body, false);
+        // The automaton asks each of several conditions by itself.
+        for (id, condition) in pattern.conditions.iter().enumerate() {
+            let Test::OneOf(others) = &condition.test else { continue };
+            for role in roles.of(ConditionId::new(id)).to_vec() {
+                for other in others {
+                    roles.add(*other, role);
+                }
+            }
+        }
         roles
     }
 
@@ -219,6 +228,12 @@ impl<E: Event> Judge<'_, E> {
 
     fn of_condition<S: Scope>(&self, id: ConditionId, event: &E, scope: &S) -> Vec<Reason> {
         let Some(condition) = self.words.condition(id) else { return Vec::new() };
+        if let Test::OneOf(others) = &condition.test {
+            let reasons = others.iter().map(|other| self.of_condition(*other, event, scope));
+            let reasons: Vec<Vec<Reason>> = reasons.collect();
+            let fits = reasons.iter().any(Vec::is_empty);
+            return if fits { Vec::new() } else { reasons.concat() };
+        }
         if condition.ty.is_some_and(|ty| ty != event.type_id()) {
             return vec![Reason::Type { expected: self.words.ty(condition.ty).into() }];
         }
@@ -235,7 +250,8 @@ impl<E: Event> Judge<'_, E> {
         failed: &mut Vec<Failed>,
     ) {
         match test {
-            Test::True => {}
+            // The automaton asks each of several by itself.
+            Test::True | Test::OneOf(_) => {}
             Test::Expr(expr) => self.words.failed(expr, ty, scope, failed),
             Test::Host { .. } => failed.push(Failed {
                 condition: String::from("a condition of the program"),

@@ -339,7 +339,7 @@ impl RandomPattern {
         let mut builder = Builder { steps, stages: vec![], conditions: vec![], lengths: vec![] };
         let silence = self.silence.as_ref().map(|(test, time)| {
             let stage = builder.stage(true);
-            let kind = ItemKind::Not { stage, condition: builder.condition(test) };
+            let kind = ItemKind::Not { stage, condition: builder.one_of(test) };
             let gap = Some(Gap { min: Length::ZERO, max: Some(Length::Millis(*time)) });
             Item { contiguity: Contiguity::Relaxed, gap, kind }
         });
@@ -558,7 +558,7 @@ impl Builder {
         }
         let without = without.map(|test| {
             let stage = self.stage(true);
-            Without { stage, condition: self.condition(test) }
+            Without { stage, condition: self.one_of(test) }
         });
         Sequence { items: lowered, without }
     }
@@ -572,7 +572,7 @@ impl Builder {
             }
             RandomKind::Not(test) => {
                 let stage = self.stage(true);
-                ItemKind::Not { stage, condition: self.condition(test) }
+                ItemKind::Not { stage, condition: self.one_of(test) }
             }
             RandomKind::Group(group, quantifier) => ItemKind::Group {
                 body: self.sequence(&group.items, group.without.as_ref()),
@@ -613,8 +613,16 @@ impl Builder {
             optional: quantifier.optional,
             inner: quantifier.inner,
             mode: if quantifier.greedy { LoopMode::Greedy } else { LoopMode::Each },
-            until: quantifier.until.as_ref().map(|test| self.condition(test)),
+            until: quantifier.until.as_ref().map(|test| self.one_of(test)),
         }
+    }
+
+    /// What must not come, or ends a loop: of `a or b` two steps are made.
+    fn one_of(&mut self, test: &RandomTest) -> ConditionId {
+        let RandomTest::Or(a, b) = test else { return self.condition(test) };
+        let (a, b) = (self.condition(a), self.condition(b));
+        self.conditions.push(Condition { ty: None, test: Test::OneOf(vec![a, b]) });
+        ConditionId::new(self.conditions.len() - 1)
     }
 
     fn condition(&mut self, test: &RandomTest) -> ConditionId {

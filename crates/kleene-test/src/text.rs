@@ -193,9 +193,19 @@ impl Printer<'_> {
     }
 
     fn step(&mut self, condition: ConditionId) {
+        if let Test::OneOf(others) = &self.pattern.conditions[condition.index()].test {
+            self.text += "(";
+            for (number, other) in others.iter().enumerate() {
+                self.text += if number > 0 { " or " } else { "" };
+                self.step(*other);
+            }
+            self.text += ")";
+            return;
+        }
         self.text += "e";
         match &self.pattern.conditions[condition.index()].test {
-            Test::True => {}
+            // Said above.
+            Test::True | Test::OneOf(_) => {}
             Test::Expr(expr) => {
                 self.text += "[";
                 self.expr(expr);

@@ -44,6 +44,17 @@ impl<E: Event> Step<'_, E> {
         }
     }
 
+    /// Whether the event fulfils the condition, or one of several.
+    pub(super) fn one_of(&mut self, id: ConditionId, run: &Run, event_epoch: u64) -> bool {
+        let program = self.program;
+        match &program.conditions[id.index()].test {
+            Test::OneOf(others) => {
+                others.iter().any(|other| self.condition(*other, run, event_epoch))
+            }
+            _ => self.condition(id, run, event_epoch),
+        }
+    }
+
     pub(super) fn condition(&mut self, id: ConditionId, run: &Run, event_epoch: u64) -> bool {
         let condition = &self.program.conditions[id.index()];
         if condition.ty.is_some_and(|ty| ty != self.event.type_id()) {
@@ -141,6 +152,8 @@ fn holds<E: Event>(test: &Test, host: &[HostCondition<E>], scope: &CandidateScop
             host.get(*index).is_some_and(|host| host(scope.event, &scope.captures))
         }
         Test::All(tests) => tests.iter().all(|test| holds(test, host, scope)),
+        // The automaton asks each of several conditions by itself.
+        Test::OneOf(_) => false,
     }
 }
 

@@ -144,7 +144,7 @@ impl<'a, E: Event> Step<'a, E> {
         let silent = key.broken().is_none_or(|broken| self.time.saturating_sub(broken) >= millis);
         self.store.scratch.epoch += 1;
         let nothing = self.nothing();
-        if self.condition(condition, &nothing, event_epoch) {
+        if self.one_of(condition, &nothing, event_epoch) {
             key.set_broken(Some(self.time));
         }
         silent

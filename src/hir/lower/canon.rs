@@ -76,11 +76,19 @@ impl Content {
         }
         let types: Vec<_> = pattern.stages.iter().map(|stage| stage.ty).collect();
         let mut canon = Canon { steps: &steps, ..Canon::new(None, &types) };
-        let conditions = pattern.conditions.iter().map(|condition| {
+        let mut conditions: Vec<String> = Vec::with_capacity(pattern.conditions.len());
+        for condition in &pattern.conditions {
             canon.condition(condition);
-            std::mem::take(&mut canon.out)
-        });
-        let conditions = conditions.collect();
+            let mut text = std::mem::take(&mut canon.out);
+            if let Test::OneOf(others) = &condition.test {
+                // Numbers mean nothing to another rule.
+                let others = others.iter().filter_map(|other| conditions.get(other.index()));
+                let mut others: Vec<&str> = others.map(String::as_str).collect();
+                others.sort_unstable();
+                text = format!("(one of {})", others.join(", "));
+            }
+            conditions.push(text);
+        }
         let lengths = pattern.lengths.iter().map(|length| {
             canon.expr(length);
             std::mem::take(&mut canon.out)
@@ -278,6 +286,13 @@ impl<'a> Canon<'a> {
                 self.word("(all");
                 for test in tests {
                     self.test(test);
+                }
+                self.word(")");
+            }
+            Test::OneOf(others) => {
+                self.word("(one of");
+                for other in others {
+                    self.debug(other.index());
                 }
                 self.word(")");
             }

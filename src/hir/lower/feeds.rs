@@ -200,17 +200,18 @@ impl<'a> Env<'a> {
             .map(|(_, define)| (define.name.node.as_str(), *define))
             .collect();
         let mut seen = BTreeSet::new();
-        for step in steps {
-            let mut name = step.name.node.as_str();
+        for mut step in steps {
             // A circle of defines ends at no type; that is told elsewhere.
             seen.clear();
-            while seen.insert(name) {
+            // The wildcard names no type.
+            while !step.wildcard && seen.insert(step.name.node.as_str()) {
+                let name = step.name.node.as_str();
                 let global = || self.defines.get(name).map(|(_, define)| *define);
                 let Some(define) = local.get(name).copied().or_else(global) else {
                     reads.insert(name);
                     break;
                 };
-                name = define.step.name.node.as_str();
+                step = &define.step;
             }
         }
         reads
@@ -325,7 +326,7 @@ fn field_type(kind: Kind) -> FieldType {
 
 /// The steps of a pattern.
 fn steps_of<'a>(body: &'a ast::Body, out: &mut Vec<&'a ast::Step>) {
-    out.extend(&body.without);
+    out.extend(body.without.iter().flat_map(|choice| &choice.steps));
     for sequence in &body.sequences {
         steps_of_sequence(sequence, out);
     }
@@ -334,7 +335,7 @@ fn steps_of<'a>(body: &'a ast::Body, out: &mut Vec<&'a ast::Step>) {
 fn steps_of_sequence<'a>(sequence: &'a ast::Sequence, out: &mut Vec<&'a ast::Step>) {
     for (_, part) in &sequence.parts {
         match part {
-            Part::Not { step, .. } => out.push(step),
+            Part::Not { what, .. } => out.extend(&what.steps),
             Part::Take(take) => {
                 match &take.unit {
                     Unit::Step(step) => out.push(step),
@@ -345,8 +346,8 @@ fn steps_of_sequence<'a>(sequence: &'a ast::Sequence, out: &mut Vec<&'a ast::Ste
                         }
                     }
                 }
-                if let Some(Until::Step(step)) = &take.until {
-                    out.push(step);
+                if let Some(Until::Step(choice)) = &take.until {
+                    out.extend(&choice.steps);
                 }
             }
         }

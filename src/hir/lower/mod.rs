@@ -20,6 +20,7 @@ mod test_block;
 #[cfg(test)]
 mod tests;
 mod told;
+mod wildcard;
 
 pub(crate) use canon::Content;
 

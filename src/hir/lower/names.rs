@@ -10,11 +10,30 @@ use crate::schema::{Schema, TypeId};
 use crate::syntax::ast::{self, Name, Spanned};
 use crate::value::Kind;
 
+/// The event types that a step takes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Takes {
+    /// The one that it names.
+    One(TypeId),
+    /// Every type of the rule's stream: `any event`.
+    Stream,
+}
+
+impl Takes {
+    /// The type, where it is one.
+    pub(super) fn one(self) -> Option<TypeId> {
+        match self {
+            Takes::One(ty) => Some(ty),
+            Takes::Stream => None,
+        }
+    }
+}
+
 /// A step with its defines resolved.
 #[derive(Clone)]
 pub(super) struct Resolved<'a> {
-    /// The event type; `None` where it was refused already.
-    pub(super) ty: Option<TypeId>,
+    /// The event types; `None` where they were refused already.
+    pub(super) ty: Option<Takes>,
     /// The conditions of its defines and its own, innermost first, with their files.
     pub(super) conditions: Vec<(usize, &'a Spanned<ast::Expr>)>,
 }
@@ -34,10 +53,13 @@ pub(super) fn resolve_step<'a>(
     let (mut source, mut step) = (source, step);
     let ty = loop {
         conditions.extend(step.condition.as_ref().map(|condition| (source, condition)));
+        if step.wildcard {
+            break Some(Takes::Stream);
+        }
         let name = step.name.node.as_str();
         let Some(&(define_source, define)) = local.get(name).or_else(|| env.defines.get(name))
         else {
-            break event_type(env, Some(local), source, &step.name);
+            break event_type(env, Some(local), source, &step.name).map(Takes::One);
         };
         if path.contains(&name) {
             report_circle(env, local, path, name);

@@ -52,6 +52,10 @@ pub(super) struct Cx<'e, 'a> {
     conditions: Vec<Condition>,
     pub(super) lengths: Vec<Expr>,
     condition_ids: HashMap<String, ConditionId>,
+    /// The types of the rule's stream, once its steps are known.
+    pub(super) stream: Vec<TypeId>,
+    /// The first place at which the pattern says `any event`, with its file.
+    pub(super) wildcard: Option<(usize, Span)>,
     /// The event types that the pattern names, each with a place.
     named: BTreeMap<TypeId, (usize, &'a Name)>,
     /// The records that feed types without declaration.
@@ -269,6 +273,8 @@ impl<'a> Env<'a> {
             conditions: Vec::new(),
             lengths: Vec::new(),
             condition_ids: HashMap::new(),
+            stream: Vec::new(),
+            wildcard: None,
             named: BTreeMap::new(),
             fed: Vec::new(),
         };
@@ -315,15 +321,18 @@ impl<'a> Cx<'_, 'a> {
         None
     }
 
-    pub(super) fn note_type(&mut self, ty: Option<TypeId>, name: &'a Name) {
-        if let Some(ty) = ty {
-            self.named.entry(ty).or_insert((self.source, name));
-        }
+    pub(super) fn note_type(&mut self, ty: TypeId, name: &'a Name) {
+        self.named.entry(ty).or_insert((self.source, name));
+    }
+
+    /// Notes where the pattern says `any event`.
+    pub(super) fn note_wildcard(&mut self, span: Span) {
+        self.wildcard.get_or_insert((self.source, span));
     }
 
     /// The number of a condition; equal ones share one.
     pub(super) fn add_condition(&mut self, condition: Condition) -> ConditionId {
-        let stages: Vec<_> = self.steps.iter().map(|step| step.ty).collect();
+        let stages: Vec<_> = self.steps.iter().map(StepInfo::one_type).collect();
         let text = canon::condition(&condition, &self.env.schema, &stages);
         if let Some(id) = self.condition_ids.get(&text) {
             return *id;
@@ -344,6 +353,7 @@ impl<'a> Cx<'_, 'a> {
 
     fn lower(&mut self, name: &'a Name, clauses: &Clauses<'a>) -> Option<Rule> {
         let get = |word: &str| clauses.by_word.get(word).copied();
+        let errors = self.env.errors;
         let mut within = None;
         if let Some((source, clause)) = get("within")
             && let Clause::Within(dur) = &clause.node
@@ -356,11 +366,11 @@ impl<'a> Cx<'_, 'a> {
             get("skip").map(|(_, clause)| &clause.node),
             Some(Clause::Skip(ast::Skip { strategy: ast::SkipStrategy::None, .. }))
         );
-        let mut body = None;
+        let mut planned = None;
         if let Some((source, clause)) = get("match")
             && let Clause::Match(found) = &clause.node
         {
-            body = self.at(source, |cx| cx.body(found, within));
+            planned = self.at(source, |cx| cx.plan(found, within)).map(|planned| (source, planned));
         } else {
             let message = format!("the rule `{}` has no `match`", name.node);
             self.report(
@@ -370,6 +380,9 @@ impl<'a> Cx<'_, 'a> {
         }
         let types = self.types(get("from"));
         let (types, key) = self.key(name, get("key"), get("match").is_some(), types, get("from"));
+        self.stream.clone_from(&types);
+        self.check_wildcard(get("from"), errors);
+        let body = planned.map(|(source, planned)| self.at(source, |cx| cx.build(&planned)));
         let skip = self.skip(get("skip"));
         let emit = get("emit").and_then(|(source, clause)| match &clause.node {
             Clause::Emit(emit) => Some(self.at(source, |cx| cx.emit(emit, What::Emit))),
@@ -411,7 +424,11 @@ impl<'a> Cx<'_, 'a> {
         let stages = self
             .steps
             .iter()
-            .map(|step| Stage { name: step.name.clone(), ty: step.ty, negated: step.negated })
+            .map(|step| Stage {
+                name: step.name.clone(),
+                ty: step.one_type(),
+                negated: step.negated,
+            })
             .collect();
         let pattern = Pattern {
             stages,

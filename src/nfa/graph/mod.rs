@@ -99,7 +99,7 @@ pub(super) fn build(pattern: &Pattern) -> Result<Graph, BuildError> {
     let mut builder = Builder {
         graph: Graph {
             states: Vec::new(),
-            guards: Guards::new(),
+            guards: Guards::new(&pattern.conditions),
             start: StateId::new(0),
             instances: Vec::new(),
             clocks: 0,

@@ -130,7 +130,7 @@ fn equalities(of: &Test, out: &mut Vec<(FieldId, usize)>) {
     match of {
         Test::Expr(expr) => conjunction(expr, out),
         Test::All(tests) => tests.iter().for_each(|part| equalities(part, out)),
-        Test::True | Test::Host { .. } => {}
+        Test::True | Test::Host { .. } | Test::OneOf(_) => {}
     }
 }
 
@@ -163,7 +163,7 @@ fn asks_list(of: &Test) -> bool {
     match of {
         Test::Expr(expr) => asks(expr),
         Test::All(tests) => tests.iter().any(asks_list),
-        Test::True | Test::Host { .. } => false,
+        Test::True | Test::Host { .. } | Test::OneOf(_) => false,
     }
 }
 

@@ -140,6 +140,9 @@ impl<'a> Reader<'a> {
     /// The ways in which a condition can hold.
     pub(super) fn condition(&self, id: ConditionId) -> Vec<Way<'a>> {
         let condition = &self.program.conditions[id.index()];
+        if let Test::OneOf(others) = &condition.test {
+            return others.iter().flat_map(|other| self.condition(*other)).collect();
+        }
         if condition.ty.is_some_and(|ty| ty != self.ty) {
             return Vec::new();
         }
@@ -185,7 +188,8 @@ fn and<'a>(ways: Vec<Way<'a>>, parts: &[Way<'a>]) -> Vec<Way<'a>> {
 /// Adds what must hold where a test does.
 pub(super) fn test<'a>(of: &'a Test, way: &mut Way<'a>) {
     match of {
-        Test::True => {}
+        // Each of several conditions is a way of its own.
+        Test::True | Test::OneOf(_) => {}
         Test::Expr(expr) => conjunction(expr, way),
         // What a closure of the host does is its own business.
         Test::Host { .. } => way.is_closed = true,

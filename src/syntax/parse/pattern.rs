@@ -3,8 +3,8 @@
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 
 use super::super::ast::{
-    Arrow, Body, Contiguity, Gap, Junction, LoopMode, Part, Quant, Sequence, Spanned, Step, Take,
-    Unit, Until,
+    ANY_EVENT, Arrow, Body, Choice, Contiguity, Gap, Junction, LoopMode, Part, Quant, Sequence,
+    Spanned, Step, Take, Unit, Until,
 };
 use super::super::lex::{self, TokenKind};
 use super::super::{MAX_REPETITIONS, words};
@@ -12,10 +12,12 @@ use super::{Parsed, Parser, Reported};
 
 const EXPECTED_STEP: &str = "a step such as `login` or `login[not ok]`";
 
+const NO_GROUP: &str = "here stand single steps, joined by `or`: `not (a or b[v > 3])`";
+
 const LOOP_WORDS: [&str; 5] = ["next", "any", "greedy", "each", "longest"];
 
 impl Parser<'_> {
-    /// `seq ((and seq)+ | (or seq)+)? (without step)?`
+    /// `seq ((and seq)+ | (or seq)+)? (without choice)?`
     pub(super) fn body(&mut self) -> Parsed<Body> {
         let start = self.peek().span;
         let mut sequences = vec![self.sequence()?];
@@ -39,7 +41,7 @@ impl Parser<'_> {
             sequences.push(self.sequence()?);
         }
         let without =
-            if self.eat_joint("without") { Some(self.step(EXPECTED_STEP)?) } else { None };
+            if self.eat_joint("without") { Some(self.choice(EXPECTED_STEP)?) } else { None };
         let joined_by = first.map(|(junction, _)| junction);
         Ok(Body { sequences, joined_by, without, span: self.since(start) })
     }
@@ -201,7 +203,7 @@ impl Parser<'_> {
                 );
                 return Ok(Some(Arrow::default()));
             }
-            TokenKind::Word if matches!(self.word(), "next" | "any") => {
+            TokenKind::Word if matches!(self.word(), "next" | "any") && !self.is_any_event() => {
                 // `a next b`, `a next -> b`
                 let word = self.word();
                 let diagnostic = self.not_expected("`->`");
@@ -226,11 +228,13 @@ impl Parser<'_> {
         let next = self.nth(1);
         match token.kind {
             TokenKind::OpenParen | TokenKind::Quoted => true,
+            _ if self.is_any_event() => true,
             TokenKind::Int => self.word_at(1) == "of",
             TokenKind::Word => {
                 let word = self.text_of(token);
                 if word == "not" {
-                    return matches!(next.kind, TokenKind::Word | TokenKind::Quoted);
+                    let begins = [TokenKind::Word, TokenKind::Quoted, TokenKind::OpenParen];
+                    return begins.contains(&next.kind);
                 }
                 let lower = word.to_ascii_lowercase();
                 if words::is_reserved(word)
@@ -260,7 +264,16 @@ impl Parser<'_> {
         }
     }
 
+    /// True at the wildcard `any event`. `event` is a word of the language, so that `any` before it
+    /// is not the word of an arrow: a type of that name stands in back-quotes.
+    fn is_any_event(&self) -> bool {
+        self.is_word("any") && self.word_at(1) == "event" && !self.nth(1).first_on_line
+    }
+
     fn contiguity(&mut self) -> Contiguity {
+        if self.is_any_event() {
+            return Contiguity::Relaxed;
+        }
         if self.eat_word("next") {
             Contiguity::Next
         } else if self.eat_word("any") {
@@ -309,7 +322,10 @@ impl Parser<'_> {
         let start = self.peek().span;
         let upper_case_not = self.word() != "not"
             && self.word().eq_ignore_ascii_case("not")
-            && matches!(self.nth(1).kind, TokenKind::Word | TokenKind::Quoted);
+            && matches!(
+                self.nth(1).kind,
+                TokenKind::Word | TokenKind::Quoted | TokenKind::OpenParen
+            );
         if self.is(TokenKind::Bang) || upper_case_not {
             self.spelled("not");
             self.bump();
@@ -324,12 +340,7 @@ impl Parser<'_> {
 
     /// What follows a `not`.
     fn negated(&mut self, start: Span) -> Parsed<Part> {
-        if self.is(TokenKind::OpenParen) {
-            let diagnostic = self.not_expected("one step after `not`");
-            let help = "`not` takes a single step; for several, write `not a -> not b` or use `or` in one condition";
-            return self.fail(diagnostic.help(help));
-        }
-        let step = self.step(EXPECTED_STEP)?;
+        let what = self.choice(EXPECTED_STEP)?;
         let duration = if self.eat_joint("for") {
             Some(self.dur("a duration such as `10m`")?)
         } else if matches!(self.kind(), TokenKind::Duration | TokenKind::Dollar) {
@@ -339,7 +350,7 @@ impl Parser<'_> {
             let place = self.peek().span;
             self.tell(
                 Diagnostic::error(Code::UnexpectedToken, place, "missing `for`")
-                    .help(format!("write `not {} for {shown}`", step.name.node)),
+                    .help(format!("write `not {} for {shown}`", what.name())),
             );
             Some(self.dur("a duration such as `10m`")?)
         } else {
@@ -353,7 +364,7 @@ impl Parser<'_> {
             let diagnostic = self.not_expected("the end of the `not` step");
             return self.fail(diagnostic.help("what must not come has no number"));
         }
-        Ok(Part::Not { step, duration, span: self.since(start) })
+        Ok(Part::Not { what, duration, span: self.since(start) })
     }
 
     /// `unit quant? (until ...)? (as NAME)?`
@@ -452,9 +463,46 @@ impl Parser<'_> {
         Ok(Unit::Of(Spanned { node: count, span: token.span }, sequences, within))
     }
 
-    /// `NAME [ expr ]`
+    /// `step`, or `( step (or step)* )`, behind `not`, `without` and `until`.
+    fn choice(&mut self, expected: &str) -> Parsed<Choice> {
+        let start = self.peek().span;
+        if !self.is(TokenKind::OpenParen) {
+            let steps = vec![self.step(expected)?];
+            return Ok(Choice { steps, span: self.since(start) });
+        }
+        let open = self.at;
+        self.bump();
+        let inner = self.recover_in(open, |this| {
+            let mut steps = vec![this.step(EXPECTED_STEP)?];
+            while let Some(junction) = this.junction() {
+                if junction == Junction::And {
+                    let diagnostic = this.not_expected("`or` or `)`");
+                    return this.fail(diagnostic.help(NO_GROUP));
+                }
+                this.bump();
+                steps.push(this.step(EXPECTED_STEP)?);
+            }
+            if !this.is(TokenKind::CloseParen) {
+                let diagnostic = this.not_expected("`or` or `)`");
+                return this.fail(diagnostic.help(NO_GROUP));
+            }
+            this.close(open, "`or`")?;
+            Ok(steps)
+        })?;
+        let Some(steps) = inner else { return Err(Reported) };
+        Ok(Choice { steps, span: self.since(start) })
+    }
+
+    /// `NAME [ expr ]`, or `any event [ expr ]`
     pub(super) fn step(&mut self, expected: &str) -> Parsed<Step> {
         let start = self.peek().span;
+        if self.is_any_event() {
+            self.bump();
+            self.bump();
+            let name = Spanned { node: ANY_EVENT.to_owned(), span: self.since(start) };
+            let condition = if self.is(TokenKind::OpenBracket) { self.condition()? } else { None };
+            return Ok(Step { name, wildcard: true, condition, span: self.since(start) });
+        }
         if matches!(self.word(), "next" | "any") {
             let word = self.word();
             let diagnostic = self.not_expected(expected);
@@ -470,7 +518,7 @@ impl Parser<'_> {
             return self.fail(diagnostic.help(help));
         }
         let condition = if self.is(TokenKind::OpenBracket) { self.condition()? } else { None };
-        Ok(Step { name, condition, span: self.since(start) })
+        Ok(Step { name, wildcard: false, condition, span: self.since(start) })
     }
 
     /// `[ expr ]`; none if something is wrong in it, which is told.
@@ -495,9 +543,9 @@ impl Parser<'_> {
         if self.is(TokenKind::OpenBracket) {
             return Ok(self.condition()?.map(Until::Condition));
         }
-        let step =
-            self.step("a step or a condition in brackets, such as `logout` or `[amount > 5]`")?;
-        Ok(Some(Until::Step(step)))
+        let choice =
+            self.choice("a step or a condition in brackets, such as `logout` or `[amount > 5]`")?;
+        Ok(Some(Until::Step(choice)))
     }
 
     fn quant(&mut self) -> Parsed<Option<Quant>> {

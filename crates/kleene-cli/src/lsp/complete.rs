@@ -82,7 +82,7 @@ pub(super) fn complete(set: &Set, at: usize) -> Vec<CompletionItem> {
             if end.last == "->" {
                 offer.words(&["next", "any"]);
             }
-            offer.words(&["not"]);
+            offer.words(&["not", "any event"]);
         }
         Slot::AfterStep => {
             offer.words(&["->", "as", "until", "and", "or", "without", "for"]);

@@ -71,10 +71,12 @@ pub(super) fn about(word: &str) -> Option<&'static str> {
         "suppress" => "After a match, further ones of the same key are not told for so long.",
         "limit" => "The most partial matches of a key, and what gives way.",
         "next" => "The very next event of the stream: nothing may come between.",
-        "any" => "Every later event that fits, one match each.",
+        "any" => {
+            "Behind an arrow: every later event that fits, one match each. `any event`: an event of any type of the rule's stream."
+        }
         "without" => "No such event from the first event of the match to the last.",
         "not" => {
-            "Before a step: no such event there. `not x for 10m` at the end: none for so long. In a condition: the opposite."
+            "Before a step: no such event there. `not (a or b)`: neither. `not x for 10m` at the end: none for so long. In a condition: the opposite."
         }
         "for" => "How long something must not come.",
         "until" => "What ends a loop; it is not part of it.",

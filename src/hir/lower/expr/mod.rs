@@ -15,8 +15,8 @@ use crate::hir::eval::constant;
 use crate::hir::expr::{BinaryOp, Pick, Regex, Set};
 use crate::hir::functions::Callee;
 use crate::hir::lower::literal::{convert, misfit, plain};
+use crate::hir::lower::names::Takes;
 use crate::hir::lower::rule::Cx;
-use crate::schema::TypeId;
 use crate::syntax::ast;
 use crate::syntax::ast::{Name, Spanned};
 use crate::value::{Kind, Value};
@@ -34,8 +34,8 @@ pub(in crate::hir::lower) struct Typed {
 /// Where an expression stands, which says what its names mean.
 #[derive(Clone, Copy)]
 pub(in crate::hir::lower) struct Place {
-    /// The type of the event that is looked at, if there is one.
-    pub(in crate::hir::lower) candidate: Option<TypeId>,
+    /// The types that the event which is looked at can have, if there is one.
+    pub(in crate::hir::lower) candidate: Option<Takes>,
     pub(in crate::hir::lower) what: What,
     pub(in crate::hir::lower) bound: Option<Bound>,
 }

@@ -7,11 +7,10 @@ use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::{Captured, FieldRef, MatchFact, Pick};
 use crate::hir::functions::{self, Callee};
 use crate::hir::lower::names;
-use crate::hir::lower::names::listed;
+use crate::hir::lower::names::{Takes, listed};
 use crate::hir::lower::rule::Cx;
 use crate::hir::lower::unknown;
 use crate::hir::{Expr, StageId};
-use crate::schema::TypeId;
 use crate::syntax::ast::{Path, PathPart};
 use crate::value::{Kind, Value};
 
@@ -48,7 +47,7 @@ impl Cx<'_, '_> {
         }
         let dotted = dotted_field(path);
         let field = match (&dotted, place.candidate) {
-            (Some((dotted, _)), Some(ty)) => names::field(&self.env.schema, ty, dotted),
+            (Some((dotted, _)), Some(of)) => self.field_of(of, dotted),
             _ => None,
         };
         if path.rest.is_empty() {
@@ -68,8 +67,9 @@ impl Cx<'_, '_> {
         };
         // `order[order.total > 5]` is about the nested field; a dynamic field gives way to a step.
         let own = matches!((step, place.what), (Some(step), What::Step(own)) if step == own);
+        let declared = field.as_ref().is_some_and(|(field, _)| !is_dynamic(field));
         match (field, step) {
-            (Some((FieldRef::Declared(_), _)), Some(_)) if !own => {
+            (Some(_), Some(_)) if !own && declared => {
                 let message = format!("`{root}` is a step and a field of this event");
                 self.report(
                     Diagnostic::error(Code::AmbiguousAlias, span, message)
@@ -77,7 +77,7 @@ impl Cx<'_, '_> {
                 );
                 refused(span)
             }
-            (Some((field @ FieldRef::Declared(_), kind)), _) | (Some((field, kind)), None) => {
+            (Some((field, kind)), step) if declared || step.is_none() => {
                 let index = dotted.and_then(|(_, index)| index);
                 element(Typed { expr: Expr::Field(field), kind, span }, index)
             }
@@ -85,23 +85,23 @@ impl Cx<'_, '_> {
                 self.unknown_path(path, place)
             }
             (_, Some(step)) => self.captured(path, step, place),
-            (None, None) => self.unknown_path(path, place),
+            (_, None) => self.unknown_path(path, place),
         }
     }
 
-    pub(super) fn no_such_field(&mut self, ty: TypeId, path: &Path) -> Typed {
+    pub(super) fn no_such_field(&mut self, of: Takes, path: &Path) -> Typed {
         let root = &path.root.node;
-        let mut diagnostic = names::unknown_field(&self.env.schema, ty, root, path.span);
-        if self.is_record(ty, root) {
+        let Some(mut diagnostic) = self.no_field_of(of, root, path.span) else {
+            self.env.errors += 1;
+            return refused(path.span);
+        };
+        if self.is_record(of, root) {
             // Said already.
         } else if let Found::One(step) = self.find_step(root) {
             let message = format!("`{root}` is a step, not a field of this event");
-            let own = self.env.schema.ty(ty).fields.first();
-            let field = self.steps[step]
-                .ty
-                .and_then(|ty| self.env.schema.ty(ty).fields.first())
-                .or(own)
-                .map_or("field", |field| &field.name);
+            let first = |of: Takes| self.fields_in_common(of).into_iter().next();
+            let field = self.steps[step].ty.and_then(first).or_else(|| first(of));
+            let field = field.unwrap_or("field");
             diagnostic = Diagnostic::error(Code::UnknownField, path.span, message)
                 .help(format!("say which of its fields: `{root}.{field}`"));
         } else if self.params.contains_key(root.as_str())
@@ -169,26 +169,23 @@ impl Cx<'_, '_> {
     }
 
     /// Whether a name is that of nested fields.
-    pub(super) fn is_record(&self, ty: TypeId, name: &str) -> bool {
-        let fields = &self.env.schema.ty(ty).fields;
-        fields.iter().any(|f| f.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+    pub(super) fn is_record(&self, of: Takes, name: &str) -> bool {
+        self.fields_in_common(of)
+            .into_iter()
+            .any(|field| field.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
     }
 
-    pub(super) fn has_field(&self, ty: Option<TypeId>, field: &str) -> bool {
-        ty.is_some_and(|ty| self.env.schema.ty(ty).field_id(field).is_some())
+    pub(super) fn has_field(&self, of: Option<Takes>, field: &str) -> bool {
+        let types = of.as_ref().map_or(&[][..], |of| self.types_of(of));
+        !types.is_empty()
+            && types.iter().all(|ty| self.env.schema.ty(*ty).field_id(field).is_some())
     }
 
     pub(super) fn fields_of(&self, step: usize) -> Option<String> {
         let step = &self.steps[step];
-        let ty = step.ty?;
-        let names: Vec<_> = self
-            .env
-            .schema
-            .ty(ty)
-            .fields
-            .iter()
-            .map(|field| format!("{}.{}", step.name, field.name))
-            .collect();
+        let fields = self.fields_in_common(step.ty?);
+        let names: Vec<_> =
+            fields.into_iter().map(|field| format!("{}.{field}", step.name)).collect();
         (!names.is_empty()).then(|| listed(names.iter().map(String::as_str)))
     }
 
@@ -207,15 +204,16 @@ impl Cx<'_, '_> {
             return refused(path.span);
         }
         // A nested field of the candidate, misspelled, rather than a step.
-        if let (Some((dotted, _)), Some(ty)) = (dotted_field(path), place.candidate)
-            && self.is_record(ty, root)
+        if let (Some((dotted, _)), Some(of)) = (dotted_field(path), place.candidate)
+            && self.is_record(of, root)
         {
-            let diagnostic = names::unknown_field(&self.env.schema, ty, &dotted, path.span);
-            self.report(diagnostic);
+            let diagnostic = self.no_field_of(of, &dotted, path.span);
+            self.env.report_if(self.source, diagnostic);
             return refused(path.span);
         }
-        if let Some(ty) = place.candidate
-            && let Some((FieldRef::Declared(_), kind)) = names::field(&self.env.schema, ty, root)
+        if let Some(of) = place.candidate
+            && let Some((field, kind)) = self.field_of(of, root)
+            && !is_dynamic(&field)
         {
             let message = format!("`{root}` is {}, it has no fields", non_null(kind));
             self.report(Diagnostic::error(Code::UnknownField, path.span, message));
@@ -357,7 +355,7 @@ impl Cx<'_, '_> {
     /// The field that the rest of a path names, and the index of a list's item behind it.
     pub(super) fn field_at(
         &mut self,
-        ty: TypeId,
+        of: Takes,
         rest: &[PathPart],
         span: Span,
         step: &str,
@@ -371,16 +369,15 @@ impl Cx<'_, '_> {
             return None;
         };
         if dotted.is_empty() {
-            let event = self.env.schema.ty(ty);
-            let field = event.fields.first().map_or("field", |field| &field.name);
+            let field = self.fields_in_common(of).into_iter().next().unwrap_or("field");
             let message = format!("this is a whole event of `{step}`");
             let help = format!("say which of its fields, such as `.{field}`");
             self.report(Diagnostic::error(Code::NotAllowedHere, span, message).help(help));
             return None;
         }
-        let Some((field, kind)) = names::field(&self.env.schema, ty, &dotted) else {
-            let diagnostic = names::unknown_field(&self.env.schema, ty, &dotted, span);
-            self.report(diagnostic);
+        let Some((field, kind)) = self.field_of(of, &dotted) else {
+            let diagnostic = self.no_field_of(of, &dotted, span);
+            self.env.report_if(self.source, diagnostic);
             return None;
         };
         if index.is_some() && !kind.intersects(Kind::LIST) {
@@ -461,7 +458,8 @@ impl Cx<'_, '_> {
             );
             return refused(span);
         }
-        let mut types: Vec<_> = visible.iter().filter_map(|index| self.steps[*index].ty).collect();
+        let taken = visible.iter().filter_map(|index| self.steps[*index].ty);
+        let mut types: Vec<_> = taken.flat_map(|of| self.types_of(&of).to_vec()).collect();
         types.sort_unstable();
         types.dedup();
         let mut fields = Vec::new();
@@ -522,6 +520,15 @@ impl Cx<'_, '_> {
             }
         }
         Typed { expr: Expr::Match(*fact), kind: *kind, span }
+    }
+}
+
+/// True if the types of the events do not declare the field.
+fn is_dynamic(field: &FieldRef) -> bool {
+    match field {
+        FieldRef::Dynamic(_) => true,
+        FieldRef::ByType(fields) => fields.iter().all(|(_, field)| is_dynamic(field)),
+        FieldRef::Declared(_) | FieldRef::Time => false,
     }
 }
 

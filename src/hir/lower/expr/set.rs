@@ -7,7 +7,6 @@ use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::Expr;
 use crate::hir::expr::{Set, ValueSet};
 use crate::hir::lower::literal::{add_to_set, misfit};
-use crate::hir::lower::names;
 use crate::hir::lower::rule::Cx;
 use crate::hir::lower::unknown;
 use crate::syntax::ast;
@@ -218,15 +217,13 @@ impl<'a> Cx<'_, 'a> {
 
     /// Whether a bare name behind `in` is a declared list: a field of that name comes first.
     pub(super) fn is_list_name(&self, name: &str, place: Place) -> bool {
-        let is_field =
-            place.candidate.is_some_and(|ty| self.env.schema.ty(ty).field_id(name).is_some());
+        let is_field = self.has_field(place.candidate, name);
         self.env.lists.contains_key(name) && !is_field
     }
 
     /// Whether a bare name is neither a field nor a part of the key.
     pub(super) fn means_nothing(&self, name: &str, place: Place) -> bool {
-        let is_field =
-            place.candidate.is_some_and(|ty| names::field(&self.env.schema, ty, name).is_some());
+        let is_field = place.candidate.is_some_and(|of| self.field_of(of, name).is_some());
         !is_field && !self.key.iter().any(|(key, _)| **key == *name)
     }
 }

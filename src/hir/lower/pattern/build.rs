@@ -1,18 +1,17 @@
 //! The pattern with its bounds and conditions.
 
-use super::{Plan, PlanItem, PlanKind, Written, contiguity};
+use super::{Plan, PlanItem, PlanKind, PlanUntil, Written, contiguity};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::expr::BinaryOp;
 use crate::hir::lower::expr::{Place, What, contradiction};
-use crate::hir::lower::names::Resolved;
+use crate::hir::lower::names::{Resolved, Takes};
 use crate::hir::lower::rule::Cx;
 use crate::hir::{
     Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LengthId, Quantifier,
     Sequence, StageId, Test, Without,
 };
-use crate::schema::TypeId;
 use crate::syntax::ast;
-use crate::syntax::ast::{Dur, Spanned, Until};
+use crate::syntax::ast::{Dur, Spanned};
 use crate::time::format_millis;
 use crate::value::{Kind, Value};
 
@@ -43,9 +42,9 @@ impl<'a> Cx<'_, 'a> {
             }
             items.push(lowered);
         }
-        let without = plan.without.as_ref().map(|(stage, step)| Without {
+        let without = plan.without.as_ref().map(|(stage, steps)| Without {
             stage: StageId::new(*stage),
-            condition: self.step_condition(step, What::Step(*stage)),
+            condition: self.one_of(steps, What::Step(*stage)),
         });
         Sequence { items, without }
     }
@@ -82,17 +81,17 @@ impl<'a> Cx<'_, 'a> {
         let kind = match &item.kind {
             PlanKind::Step { stage, step, quant } => {
                 let condition = self.step_condition(step, What::Step(*stage));
-                let until = self.until(quant.until, *stage, step.ty);
+                let until = self.until(quant.until.as_ref(), *stage, step.ty);
                 let quantifier = Quantifier { until, ..quant.quantifier.clone() };
                 ItemKind::Step { stage: StageId::new(*stage), condition, quantifier }
             }
-            PlanKind::Not { stage, step, duration } => {
+            PlanKind::Not { stage, steps, duration } => {
                 // That nothing can say how long a first one holds is told already.
                 let duration = duration.filter(|(time, _)| !first || time.known().is_some());
                 gap = duration.and_then(|(time, _)| {
                     Some(Gap { min: Length::ZERO, max: Some(self.length(time, *stage)?) })
                 });
-                let condition = self.step_condition(step, What::Step(*stage));
+                let condition = self.one_of(steps, What::Step(*stage));
                 ItemKind::Not { stage: StageId::new(*stage), condition }
             }
             PlanKind::Group { plan, quant, within: own, alias } => {
@@ -113,7 +112,7 @@ impl<'a> Cx<'_, 'a> {
                 let own = own.and_then(|own| self.length(own, from + 1));
                 let ty = common_type(plan);
                 let last = self.last_stage(plan);
-                let until = self.until(quant.until, last, ty);
+                let until = self.until(quant.until.as_ref(), last, ty);
                 let quantifier = Quantifier { until, ..quant.quantifier.clone() };
                 let alias = alias.map(StageId::new);
                 ItemKind::Group { body, quantifier, within: own, alias }
@@ -287,16 +286,13 @@ impl<'a> Cx<'_, 'a> {
 
     pub(super) fn until(
         &mut self,
-        until: Option<&'a Until>,
+        until: Option<&PlanUntil<'a>>,
         last: usize,
-        ty: Option<TypeId>,
+        ty: Option<Takes>,
     ) -> Option<ConditionId> {
         match until? {
-            Until::Step(step) => {
-                let resolved = self.resolve(step);
-                Some(self.step_condition(&resolved, What::Until(last)))
-            }
-            Until::Condition(condition) => {
+            PlanUntil::Steps(steps) => Some(self.one_of(steps, What::Until(last))),
+            PlanUntil::Condition(condition) => {
                 let Some(ty) = ty else {
                     let message = "which event is this about?";
                     self.report(
@@ -306,16 +302,28 @@ impl<'a> Cx<'_, 'a> {
                     );
                     return None;
                 };
-                let conditions = vec![(self.source, condition)];
+                let conditions = vec![(self.source, *condition)];
                 let resolved = Resolved { ty: Some(ty), conditions };
                 Some(self.step_condition(&resolved, What::Until(last)))
             }
         }
     }
 
+    /// What an event has to fulfil to be one of these steps.
+    fn one_of(&mut self, steps: &[Resolved<'a>], what: What) -> ConditionId {
+        let mut conditions: Vec<ConditionId> =
+            steps.iter().map(|step| self.step_condition(step, what)).collect();
+        conditions.sort_unstable();
+        conditions.dedup();
+        match conditions.as_slice() {
+            [one] => *one,
+            _ => self.add_condition(Condition { ty: None, test: Test::OneOf(conditions) }),
+        }
+    }
+
     /// What an event has to fulfil to be this step.
     pub(super) fn step_condition(&mut self, step: &Resolved<'a>, what: What) -> ConditionId {
-        let Some(ty) = step.ty else {
+        let Some(of) = step.ty else {
             return self.add_condition(Condition { ty: None, test: Test::True });
         };
         let mut all: Option<Expr> = None;
@@ -323,7 +331,7 @@ impl<'a> Cx<'_, 'a> {
         let home = self.source;
         for (source, condition) in &step.conditions {
             self.source = *source;
-            let place = Place { candidate: Some(ty), what, bound: None };
+            let place = Place { candidate: Some(of), what, bound: None };
             let typed = self.condition(condition, place);
             if typed.kind.is_never() {
                 continue;
@@ -340,7 +348,10 @@ impl<'a> Cx<'_, 'a> {
                 None => expr,
                 Some(before) => Expr::Binary(BinaryOp::And, Box::new(before), Box::new(expr)),
             });
-            if all.as_ref().is_some_and(|all| contradiction(all, ty, &self.env.schema)) {
+            let ty = self.types_of(&of).first().copied();
+            if let (Some(all), Some(ty)) = (&all, ty)
+                && contradiction(all, ty, &self.env.schema)
+            {
                 never = Some((*source, condition));
             }
         }
@@ -354,14 +365,18 @@ impl<'a> Cx<'_, 'a> {
         }
         self.source = home;
         let test = all.map_or(Test::True, Test::Expr);
-        self.add_condition(Condition { ty: Some(ty), test })
+        self.add_condition(Condition { ty: of.one(), test })
     }
 }
 
 /// The type that all steps of a group have.
-fn common_type(plan: &Plan<'_>) -> Option<TypeId> {
+fn common_type(plan: &Plan<'_>) -> Option<Takes> {
     let mut types = plan.items.iter().map(|item| match &item.kind {
-        PlanKind::Step { step, .. } | PlanKind::Not { step, .. } => step.ty,
+        PlanKind::Step { step, .. } => step.ty,
+        PlanKind::Not { steps, .. } => {
+            let first = steps.first()?.ty;
+            first.filter(|_| steps.iter().all(|step| step.ty == first))
+        }
         PlanKind::Group { plan, .. } => common_type(plan),
         PlanKind::Ways { ways, .. } => {
             let mut types = ways.iter().map(common_type);

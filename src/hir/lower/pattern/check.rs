@@ -316,7 +316,7 @@ impl<'a> Cx<'_, 'a> {
                 PlanKind::Not { .. } => continue,
             };
             let Quantifier { mode, inner, max: None, .. } = quant.quantifier else { continue };
-            let (None, Some(span)) = (quant.until, quant.span) else { continue };
+            let (None, Some(span)) = (&quant.until, quant.span) else { continue };
             let doubles = inner == Contiguity::Any;
             let last = top && index + 1 == plan.items.len();
             if mode != LoopMode::Each || inner == Contiguity::Next {

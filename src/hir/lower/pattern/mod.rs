@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::Site;
-use crate::hir::lower::names::{Resolved, resolve_step};
+use crate::hir::lower::names::{Resolved, Takes, resolve_step};
 use crate::hir::lower::rule::Cx;
 use crate::hir::{Contiguity, Length, LoopMode, Quantifier, Sequence};
 use crate::schema::TypeId;
 use crate::syntax::MAX_REPETITIONS;
-use crate::syntax::ast::{self, Arrow, Dur, Name, Part, Path, Take, Unit, Until};
+use crate::syntax::ast::{self, Arrow, Dur, Name, Part, Path, Spanned, Take, Unit, Until};
 
 /// The most ways of one `and`, `or` or `of`: what has happened so far is one of two to that power.
 const MAX_WAYS: usize = 12;
@@ -30,7 +30,7 @@ pub(in crate::hir::lower) struct StepInfo {
     pub(in crate::hir::lower) explicit: bool,
     pub(in crate::hir::lower) site: Site,
     /// `None` for groups, and where the type was refused.
-    pub(in crate::hir::lower) ty: Option<TypeId>,
+    pub(in crate::hir::lower) ty: Option<Takes>,
     pub(in crate::hir::lower) negated: bool,
     /// Whether this is the alias of a group.
     pub(in crate::hir::lower) group: bool,
@@ -40,10 +40,23 @@ pub(in crate::hir::lower) struct StepInfo {
     pub(in crate::hir::lower) loops: Vec<usize>,
 }
 
+impl StepInfo {
+    /// The event type, where it is one.
+    pub(in crate::hir::lower) fn one_type(&self) -> Option<TypeId> {
+        self.ty.and_then(Takes::one)
+    }
+}
+
+/// A `match` whose steps are laid out, and the rule's `within` with its file.
+pub(in crate::hir::lower) struct Planned<'a> {
+    plan: Plan<'a>,
+    bound: Option<(usize, Written<'a>)>,
+}
+
 /// A sequence whose steps have their numbers and types, but not yet their conditions.
 struct Plan<'a> {
     items: Vec<PlanItem<'a>>,
-    without: Option<(usize, Resolved<'a>)>,
+    without: Option<(usize, Vec<Resolved<'a>>)>,
 }
 
 struct PlanItem<'a> {
@@ -53,10 +66,27 @@ struct PlanItem<'a> {
 }
 
 enum PlanKind<'a> {
-    Step { stage: usize, step: Resolved<'a>, quant: Quant<'a> },
-    Not { stage: usize, step: Resolved<'a>, duration: Option<(Written<'a>, Span)> },
-    Group { plan: Plan<'a>, quant: Quant<'a>, within: Option<Written<'a>>, alias: Option<usize> },
-    Ways { ways: Vec<Plan<'a>>, count: usize },
+    Step {
+        stage: usize,
+        step: Resolved<'a>,
+        quant: Quant<'a>,
+    },
+    /// None of these steps.
+    Not {
+        stage: usize,
+        steps: Vec<Resolved<'a>>,
+        duration: Option<(Written<'a>, Span)>,
+    },
+    Group {
+        plan: Plan<'a>,
+        quant: Quant<'a>,
+        within: Option<Written<'a>>,
+        alias: Option<usize>,
+    },
+    Ways {
+        ways: Vec<Plan<'a>>,
+        count: usize,
+    },
 }
 
 /// A length of time as it is written.
@@ -83,7 +113,14 @@ struct Quant<'a> {
     quantifier: Quantifier,
     /// Where it stands, if it is written.
     span: Option<Span>,
-    until: Option<&'a Until>,
+    until: Option<PlanUntil<'a>>,
+}
+
+/// What ends a loop, its steps resolved.
+#[derive(Clone)]
+enum PlanUntil<'a> {
+    Steps(Vec<Resolved<'a>>),
+    Condition(&'a Spanned<ast::Expr>),
 }
 
 impl Quant<'_> {
@@ -93,12 +130,14 @@ impl Quant<'_> {
 }
 
 impl<'a> Cx<'_, 'a> {
-    /// Lays out the `match` of a rule; `within` is the rule's, with the file that it stands in.
-    pub(in crate::hir::lower) fn body(
+    /// Lays out the `match` of a rule; `bound` is the rule's `within`, with the file that it stands
+    /// in. The conditions are not looked at yet: the wildcard's need the types of the stream, which
+    /// are known when all steps are.
+    pub(in crate::hir::lower) fn plan(
         &mut self,
         body: &'a ast::Body,
         bound: Option<(usize, Written<'a>)>,
-    ) -> Option<(Sequence, Option<Length>)> {
+    ) -> Option<Planned<'a>> {
         // What an event says may be any time.
         let within = bound.map(|(_, bound)| bound.known().unwrap_or(i64::MAX));
         let mut loops = Vec::new();
@@ -122,14 +161,24 @@ impl<'a> Cx<'_, 'a> {
             self.note_waits(&plan, body.span, within);
         }
         self.check_names();
-        let sequence = self.sequence(&plan, within);
+        Some(Planned { plan, bound })
+    }
+
+    /// The pattern that was laid out, with its conditions and its `within`.
+    pub(in crate::hir::lower) fn build(
+        &mut self,
+        planned: &Planned<'a>,
+    ) -> (Sequence, Option<Length>) {
+        let Planned { plan, bound } = planned;
+        let within = bound.map(|(_, bound)| bound.known().unwrap_or(i64::MAX));
+        let sequence = self.sequence(plan, within);
         let within = bound.and_then(|(source, bound)| {
             let home = std::mem::replace(&mut self.source, source);
             let length = self.length(bound, self.steps.len());
             self.source = home;
             length
         });
-        Some((sequence, within))
+        (sequence, within)
     }
 
     fn plan_body(
@@ -148,11 +197,8 @@ impl<'a> Cx<'_, 'a> {
                 self.plan_ways(&body.sequences, count, body.span, times, loops)?
             }
         };
-        if let Some(step) = &body.without {
-            let resolved = self.resolve(step);
-            let stage = self.add_step(step, None, resolved.ty, loops, false);
-            self.steps[stage].negated = true;
-            plan.without = Some((stage, resolved));
+        if let Some(choice) = &body.without {
+            plan.without = Some(self.negated(choice, loops));
         }
         (!plan.items.is_empty()).then_some(plan)
     }
@@ -215,15 +261,13 @@ impl<'a> Cx<'_, 'a> {
         let mut items = Vec::new();
         for (arrow, part) in &sequence.parts {
             match part {
-                Part::Not { step, duration, span } => {
-                    let resolved = self.resolve(step);
+                Part::Not { what, duration, span } => {
                     // What was refused is not refused again for want of it.
                     let duration = duration.as_ref().map(|duration| {
                         (self.written(duration).unwrap_or(Written::Millis(0)), duration.span())
                     });
-                    let stage = self.add_step(step, None, resolved.ty, loops, false);
-                    self.steps[stage].negated = true;
-                    let kind = PlanKind::Not { stage, step: resolved, duration };
+                    let (stage, steps) = self.negated(what, loops);
+                    let kind = PlanKind::Not { stage, steps, duration };
                     items.push(PlanItem { arrow, span: *span, kind });
                 }
                 Part::Take(take) => {
@@ -255,7 +299,9 @@ impl<'a> Cx<'_, 'a> {
                 }
                 let resolved = self.resolve(step);
                 let many = quant.can_repeat();
-                let stage = self.add_step(step, take.alias.as_ref(), resolved.ty, loops, many);
+                let name = take.alias.as_ref().unwrap_or(&step.name);
+                let stage = self.add_step(&name.node, name.span, resolved.ty, loops, many);
+                self.steps[stage].explicit = take.alias.is_some();
                 Some(PlanKind::Step { stage, step: resolved, quant })
             }
             Unit::Group(body, bound) => {
@@ -345,7 +391,8 @@ impl<'a> Cx<'_, 'a> {
             let merged = if outer.until.is_some() && inner.span.is_some() || both_named {
                 None
             } else if outer.span.is_none() && within.is_none() {
-                Some(Quant { until: inner.until.or(outer.until), ..inner.clone() })
+                let until = inner.until.clone().or(outer.until.clone());
+                Some(Quant { until, ..inner.clone() })
             } else if inner.span.is_none() {
                 Some(outer.clone())
             } else if outer.quantifier.max == Some(1) && within.is_none() {
@@ -403,32 +450,49 @@ impl<'a> Cx<'_, 'a> {
         step.site = Site { source: self.source, span: alias.span };
     }
 
+    /// What must not come; its stage captures nothing.
+    fn negated(&mut self, what: &'a ast::Choice, loops: &[usize]) -> (usize, Vec<Resolved<'a>>) {
+        let steps: Vec<Resolved<'a>> = what.steps.iter().map(|step| self.resolve(step)).collect();
+        let ty = if let [one] = steps.as_slice() { one.ty } else { None };
+        let stage = self.add_step(&what.name(), what.span, ty, loops, false);
+        if let [one] = what.steps.as_slice() {
+            self.steps[stage].site.span = one.name.span;
+        }
+        self.steps[stage].negated = true;
+        (stage, steps)
+    }
+
     fn resolve(&mut self, step: &'a ast::Step) -> Resolved<'a> {
-        let mut name = step.name.node.as_str();
-        while let Some((_, define)) = self.defines.get(name) {
+        let mut used = step;
+        while !used.wildcard
+            && let Some((_, define)) = self.defines.get(used.name.node.as_str())
+        {
             if !self.used_defines.insert(define.name.node.as_str()) {
                 break;
             }
-            name = define.step.name.node.as_str();
+            used = &define.step;
         }
         let resolved = resolve_step(self.env, &self.defines, self.source, step);
-        self.note_type(resolved.ty, &step.name);
+        match resolved.ty {
+            Some(Takes::One(ty)) => self.note_type(ty, &step.name),
+            Some(Takes::Stream) => self.note_wildcard(step.span),
+            None => {}
+        }
         resolved
     }
 
     fn add_step(
         &mut self,
-        step: &ast::Step,
-        alias: Option<&Name>,
-        ty: Option<TypeId>,
+        name: &str,
+        span: Span,
+        ty: Option<Takes>,
         loops: &[usize],
         many: bool,
     ) -> usize {
-        let name = alias.unwrap_or(&step.name);
         self.steps.push(StepInfo {
-            name: name.node.as_str().into(),
-            explicit: alias.is_some(),
-            site: Site { source: self.source, span: name.span },
+            name: name.into(),
+            explicit: false,
+            site: Site { source: self.source, span },
             ty,
             negated: false,
             group: false,
@@ -494,7 +558,12 @@ impl<'a> Cx<'_, 'a> {
             self.until_without_loop(until_span(until), "this loop ends by itself");
         }
         let quantifier = Quantifier { min, max, optional, inner, mode, until: None };
-        let until = if max.is_none() { until } else { None };
+        let until = until.filter(|_| max.is_none()).map(|until| match until {
+            Until::Step(choice) => {
+                PlanUntil::Steps(choice.steps.iter().map(|step| self.resolve(step)).collect())
+            }
+            Until::Condition(condition) => PlanUntil::Condition(condition),
+        });
         Quant { quantifier, span: Some(span), until }
     }
 
@@ -563,7 +632,7 @@ fn contiguity(contiguity: ast::Contiguity) -> Contiguity {
 
 fn until_span(until: &Until) -> Span {
     match until {
-        Until::Step(step) => step.span,
+        Until::Step(choice) => choice.span,
         Until::Condition(condition) => condition.span,
     }
 }

@@ -42,6 +42,8 @@ struct Frame {
     last: String,
     /// Whether the next step must not come.
     negated: bool,
+    /// Of a group behind `not`, `without` or `until`: none of its steps is captured.
+    all_negated: bool,
 }
 
 impl Frame {
@@ -55,6 +57,7 @@ impl Frame {
             unit: (0, 0),
             last: String::new(),
             negated: false,
+            all_negated: false,
         }
     }
 
@@ -262,8 +265,9 @@ impl<'t> Walker<'t> {
             "(" => ")",
             _ => "]",
         };
+        let all_negated = matches!(kind, Kind::Group(_)) && std::mem::take(&mut self.top().negated);
         if self.frames.len() < MAX_FRAMES {
-            self.frames.push(Frame::new(kind, closer, slot));
+            self.frames.push(Frame { all_negated, ..Frame::new(kind, closer, slot) });
         } else {
             self.too_deep = 1;
         }
@@ -275,12 +279,15 @@ impl<'t> Walker<'t> {
             return;
         };
         let closed = self.frames.get(at).map(|frame| frame.kind.clone());
+        let all_negated = self.frames.get(at).is_some_and(|frame| frame.all_negated);
         self.frames.truncate(at);
         let steps = self.current().map_or(0, |rule| rule.steps.len());
         let top = self.top();
         match (closed, &top.kind) {
             (Some(Kind::Group(from)), _) => {
-                top.unit = (from, steps);
+                if !all_negated {
+                    top.unit = (from, steps);
+                }
                 top.slot = Slot::AfterStep;
             }
             (Some(Kind::Gap), _) => top.slot = Slot::Step(true),
@@ -666,7 +673,9 @@ impl<'t> Walker<'t> {
         }
         match top.slot {
             Slot::Step(_) => {
-                let negated = std::mem::take(&mut top.negated);
+                let negated = std::mem::take(&mut top.negated) || top.all_negated;
+                let wildcard = is_word && name == "event" && before == "any";
+                let name = if wildcard { "any event" } else { name };
                 let is_until = before == "until";
                 name.clone_into(&mut top.last);
                 top.slot = Slot::AfterStep;
