@@ -294,3 +294,113 @@ fn the_crate_may_be_elsewhere() {
     let at = Timestamp::from_millis(0);
     assert_eq!(told(&Renamed { at }), "renamed at 0: 1970-01-01T00:00:00Z null");
 }
+
+mod declared_by_rust {
+    use kleene::diagnostic::Source;
+    use kleene::ruleset::RulesError;
+    use kleene::stream::{Ignore, Verdict};
+    use kleene::{Engine, RuleSet};
+
+    use super::*;
+
+    #[derive(Clone, Event)]
+    #[expect(dead_code, reason = "only its declarations are of interest")]
+    enum Shop {
+        Created { order: u32, note: Option<String>, at: Timestamp },
+        Paid { order: u32, amount: f64, at: Timestamp },
+    }
+
+    #[derive(Clone, Event)]
+    struct Created {
+        order: u32,
+        at: Timestamp,
+    }
+
+    fn rules(texts: &[&str]) -> Result<RuleSet, RulesError> {
+        let mut builder = RuleSet::builder().events::<Shop>();
+        for (number, text) in texts.iter().enumerate() {
+            builder = builder.source(Source::new(format!("{number}.cep"), *text));
+        }
+        builder.build()
+    }
+
+    const UNPAID: &str =
+        "rule unpaid { key order  match created -> not paid for 1h  emit { order } }";
+
+    #[test]
+    fn rule_text_needs_no_declarations_of_rust_types() {
+        let rules = rules(&[UNPAID]).unwrap();
+        assert_eq!(rules.schema().len(), 2);
+        let mut engine = Engine::<Shop>::builder().rules(rules).build().unwrap();
+        let created = |order, minute: i64| Shop::Created {
+            order,
+            note: None,
+            at: Timestamp::from_millis(minute * 60_000),
+        };
+        engine.push(&created(1, 0), &mut Ignore).unwrap();
+        engine.push(&created(2, 61), &mut Ignore).unwrap();
+        assert_eq!(engine.stats().matches, 1);
+        // Tests in rule text know the types, too.
+        let test =
+            "test unpaid { at 0s created { order: 1 }  advance to 1h  expect match { order: 1 } }";
+        let tested = self::rules(&[UNPAID, test]).unwrap();
+        assert!(kleene::testing::run(&tested, &tested.tests()[0]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn mistakes_are_found_as_with_declarations_in_text() {
+        for (text, expected) in [
+            ("rule r { match payed }", "declared are `created` and `paid`"),
+            ("rule r { match paid[amout > 1] }", "help: did you mean `amount`?"),
+            ("rule r { match paid[amount > \"1\"] }", "error[E03"),
+        ] {
+            let error = rules(&[text]).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn text_may_repeat_a_declaration_and_not_change_it() {
+        let same = "event paid { at: time, amount: float, order: int }";
+        // The order of fields does not matter, nor does a second file that says it again.
+        assert_eq!(rules(&[UNPAID, same, same]).unwrap().schema().len(), 2);
+        let more = "event sent { order: int, at: time } rule s { match sent }";
+        assert_eq!(rules(&[more]).unwrap().schema().len(), 3, "text may declare more types");
+        for (declared, difference) in [
+            ("order: int, at: time", "it also has a field `amount`"),
+            ("order: string, amount: float, at: time", "its `order` is int"),
+            ("order: int?, amount: float, at: time", "its `order` is int"),
+            ("order: int, amount: float, tip: int, at: time", "it has no field `tip`"),
+            ("order: int, amount: float, at: time, ..", "only one of the two has `..`"),
+        ] {
+            for texts in [vec![], vec![same]] {
+                let text = format!("event paid {{ {declared} }}");
+                let texts: Vec<&str> = texts.into_iter().chain([&*text]).collect();
+                let error = rules(&texts).unwrap_err().to_string();
+                let message = "the Rust type declares the event type `paid` in another way";
+                assert!(error.contains(message), "{declared}: {error}");
+                assert!(error.contains(difference), "{declared}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_rust_types_cannot_have_one_event_type() {
+        let builder = RuleSet::builder().events::<Shop>().events::<Created>();
+        let error = builder.source(Source::new("a.cep", UNPAID)).build().unwrap_err().to_string();
+        assert!(error.contains("two Rust types have the same event type `created`"), "{error}");
+        assert!(error.contains("--> <events>:1:1"), "{error}");
+    }
+
+    #[test]
+    fn rules_can_be_replaced_that_a_rust_type_declares() {
+        let mut engine =
+            Engine::<Shop>::builder().rules(rules(&[UNPAID]).unwrap()).build().unwrap();
+        let at = Timestamp::from_millis(0);
+        engine.push(&Shop::Created { order: 1, note: None, at }, &mut Ignore).unwrap();
+        let edited = UNPAID.replace("1h", "2h");
+        let replacement = engine.replace_rules(&rules(&[&edited]).unwrap()).unwrap();
+        let unpaid = replacement.rule("unpaid").unwrap();
+        assert_eq!((&unpaid.verdict, unpaid.kept), (&Verdict::Kept, 1));
+    }
+}

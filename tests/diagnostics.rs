@@ -27,7 +27,7 @@ fn every_mistake_is_told_as_recorded() {
         let name = file.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
         let source = Source::new(name.as_str(), text);
         let reports = check(&root, &source);
-        let rendered: Vec<String> = reports.iter().map(ToString::to_string).collect();
+        let rendered: Vec<String> = reports.iter().map(|report| format!("{report}\n")).collect();
         let found = rendered.join("\n");
         let record = file.with_extension("txt");
         let expected = fs::read_to_string(&record).unwrap_or_default();

@@ -426,15 +426,22 @@ mod derived {
     }
 
     #[derive(Clone, Debug, Event, PartialEq)]
+    struct C {
+        at: Timestamp,
+        k: i64,
+    }
+
+    #[derive(Clone, Debug, Event, PartialEq)]
+    #[expect(dead_code, reason = "rules name `c`, and none comes")]
     enum Shop {
         B(B),
         A(A),
+        C(C),
     }
 
     #[test]
     fn rules_find_types_and_fields_of_rust_types_by_name() {
         let at = Timestamp::from_millis;
-        // The type `c` is missing: a rule that names it merely does not see it.
         let builder = Engine::builder().rule(schema(), Arc::new(any_key()));
         let mut engine = builder.rule(schema(), Arc::new(paid())).build().unwrap();
         let mut out: Vec<Output<Shop>> = Vec::new();
@@ -448,17 +455,55 @@ mod derived {
     }
 
     #[test]
+    fn a_type_that_no_event_has_is_an_error_with_the_nearest_name() {
+        #[derive(Clone, Debug, Event)]
+        #[expect(dead_code, reason = "only its declarations are of interest")]
+        enum Orders {
+            OrderCreated { order: u32, at: Timestamp },
+            OrderPaid { order: u32, at: Timestamp },
+        }
+        let events = "event order_created { order: int, at: time }
+             event order_payed { order: int, at: time }
+             event zebra { order: int, at: time }";
+        let missing = "there is no event type `order_payed`, which its pattern names: did you mean \
+             `order_paid`?";
+        for (rule, expected) in [
+            ("match order_created -> order_payed", missing),
+            ("match order_created -> not order_payed for 1h", missing),
+            ("match order_created{2} without order_payed within 1h", missing),
+            ("match (order_payed or order_created) -> order_created", missing),
+            ("match zebra", "there is no event type `zebra`, which its pattern names"),
+        ] {
+            let text = format!("{events} rule unpaid {{ key order {rule} }}");
+            let rules = RuleSet::parse(&text).unwrap();
+            let refused = Engine::<Orders>::builder().rules(rules.clone()).build().unwrap_err();
+            assert_eq!(
+                (refused.rule(), refused.to_string()),
+                ("unpaid", format!("the rule `unpaid` does not fit the events: {expected}")),
+            );
+            // Nor can it take the place of others in an engine that runs.
+            let mut engine = Engine::<Orders>::builder().build().unwrap();
+            let refused = engine.replace_rules(&rules).unwrap_err().to_string();
+            assert!(refused.contains(expected), "{refused}");
+        }
+        // A declaration that no pattern names may stay, for files that are shared.
+        let text =
+            format!("{events} rule r {{ from * key order match order_created{{2}} within 1h }}");
+        let engine = Engine::<Orders>::builder().rules(RuleSet::parse(&text).unwrap()).build();
+        assert!(engine.is_ok(), "{engine:?}");
+    }
+
+    #[test]
     fn rule_text_runs_over_rust_types() {
         let rules = RuleSet::parse(
-            "event c { x: string, t: time }
+            "event d { x: string, t: time }
              event b { at: time, k: int }
              event a { at: time, n: int, k: int? }
              rule r {
                key k
                match a[n > 1] as first -> not b for 5s
                emit { k, n: first.n, due: first.at + 5s, all: sum(first.n) }
-             }
-             rule c { match c }",
+             }",
         )
         .unwrap();
         let mut engine = Engine::builder().rules(rules).build().unwrap();

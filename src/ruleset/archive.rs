@@ -7,12 +7,14 @@ use crate::diagnostic::Source;
 use crate::hir::functions::HostFunction;
 use crate::hir::lower::HostParam;
 use crate::ruleset::{RuleSet, RuleSetBuilder};
+use crate::schema::{EventType, Schema};
 use crate::util::wire::{Reader, put_bytes, put_len};
 
 /// Texts, parameters and functions.
 #[derive(Debug, Default)]
 pub(super) struct Origin {
     pub(super) sources: Vec<Source>,
+    pub(super) types: Vec<EventType>,
     pub(super) params: Vec<HostParam>,
     pub(super) functions: Vec<Arc<HostFunction>>,
     pub(super) loaded: Vec<LoadedFile>,
@@ -30,7 +32,7 @@ pub(super) struct LoadedFile {
 impl RuleSet {
     /// Appends all that the rules were made of but the host's functions.
     pub(crate) fn write_origin(&self, out: &mut Vec<u8>) {
-        let Origin { sources, params, loaded, .. } = &self.0.origin;
+        let Origin { sources, types, params, loaded, .. } = &self.0.origin;
         put_len(out, sources.len());
         for source in sources {
             put_bytes(out, source.name.as_bytes());
@@ -47,13 +49,21 @@ impl RuleSet {
             put_bytes(out, file.path.as_bytes());
             put_bytes(out, file.text.as_bytes());
         }
+        if !types.is_empty() {
+            put_len(out, types.len());
+            for ty in types {
+                put_bytes(out, ty.name.as_bytes());
+            }
+        }
     }
 
-    /// The rules again, with the host functions of `others`; `None` where `bytes` are not such, or
+    /// The rules again, with the host functions of `others` and the event types of `events` that a
+    /// Rust type had declared; `None` where `bytes` are not such, or
     /// where the rules are none any more.
     pub(crate) fn from_origin<'a>(
         bytes: &[u8],
         others: impl Iterator<Item = &'a RuleSet>,
+        events: Option<&Schema>,
     ) -> Option<RuleSet> {
         let mut reader = Reader::new(bytes);
         let mut builder = RuleSetBuilder::default();
@@ -68,6 +78,13 @@ impl RuleSet {
         let mut files = Vec::new();
         for _ in 0..reader.count()? {
             files.push((reader.str()?, reader.str()?, reader.str()?));
+        }
+        // Only where a Rust type has declared some.
+        let types = if reader.is_at_end() { 0 } else { reader.count()? };
+        for _ in 0..types {
+            let name = reader.str()?;
+            let ty = events.and_then(|events| Some(events.ty(events.type_id(name)?)))?;
+            builder.types.push(ty.clone());
         }
         for function in others.flat_map(|other| &other.0.origin.functions) {
             if !builder.functions.iter().any(|known| Arc::ptr_eq(known, function)) {
@@ -116,10 +133,11 @@ mod tests {
             .unwrap_or_else(|error| panic!("{error}"));
         let mut bytes = Vec::new();
         rules.write_origin(&mut bytes);
-        let again = RuleSet::from_origin(&bytes, [&rules].into_iter()).expect("they are rules");
+        let again =
+            RuleSet::from_origin(&bytes, [&rules].into_iter(), None).expect("they are rules");
         assert_eq!(again.rules()[0].version, rules.rules()[0].version);
         let empty = RuleSet::parse("").expect("an empty text has no mistakes");
-        assert!(RuleSet::from_origin(&bytes, [&empty].into_iter()).is_none(), "no `is_big`");
-        assert!(RuleSet::from_origin(&bytes[1..], [&rules].into_iter()).is_none());
+        assert!(RuleSet::from_origin(&bytes, [&empty].into_iter(), None).is_none(), "no `is_big`");
+        assert!(RuleSet::from_origin(&bytes[1..], [&rules].into_iter(), None).is_none());
     }
 }

@@ -13,10 +13,11 @@ use hashbrown::HashMap;
 use self::archive::{LoadedFile, Origin};
 use self::cascade::Broken;
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span};
+use crate::event::Event;
 pub use crate::hir::functions::HostFunction;
 use crate::hir::lower::{self, HostParam};
 use crate::hir::{Rule, TestBlock};
-use crate::schema::Schema;
+use crate::schema::{EventType, Schema};
 use crate::syntax::{self, ast};
 
 /// The most files that one set may take in through `use`.
@@ -105,7 +106,8 @@ impl RuleSet {
     }
 }
 
-/// A diagnostic with the text that it is about. `Display` renders it with the source line.
+/// A diagnostic with the text that it is about. `Display` renders it with the source line, without a
+/// newline at the end.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Report {
     /// The text.
@@ -116,7 +118,7 @@ pub struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.diagnostic.render(&self.source))
+        f.write_str(self.diagnostic.render(&self.source).trim_end_matches('\n'))
     }
 }
 
@@ -132,8 +134,15 @@ impl fmt::Display for Reports<'_> {
 }
 
 /// Rules that can't be used, with every reason. `Display` renders what fits on a screen and says how
-/// much more there is; `{:#}` renders all.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// much more there is; `{:#}` renders all. `Debug` prints the same text, for `unwrap`
+/// and for a `main` that returns it.
+///
+/// ```
+/// let error = kleene::RuleSet::parse("rule paid { match payed }").unwrap_err();
+/// assert!(error.to_string().starts_with("error[E0201]: there is no event type `payed`"));
+/// assert_eq!(format!("{error:?}"), error.to_string());
+/// ```
+#[derive(Clone, Eq, PartialEq)]
 pub struct RulesError {
     reports: Vec<Report>,
 }
@@ -151,6 +160,12 @@ impl fmt::Display for RulesError {
     }
 }
 
+impl fmt::Debug for RulesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl std::error::Error for RulesError {}
 
 /// Gives the text of a file that a rule file names.
@@ -160,6 +175,7 @@ type Loader<'l> = Box<dyn FnMut(&Source, &str) -> Result<String, String> + 'l>;
 #[derive(Default)]
 pub struct RuleSetBuilder<'l> {
     inputs: Vec<Input>,
+    types: Vec<EventType>,
     params: Vec<HostParam>,
     functions: Vec<Arc<HostFunction>>,
     loader: Option<Loader<'l>>,
@@ -182,6 +198,7 @@ impl fmt::Debug for RuleSetBuilder<'_> {
             .collect();
         f.debug_struct("RuleSetBuilder")
             .field("inputs", &names)
+            .field("types", &self.types.len())
             .field("params", &self.params)
             .field("functions", &self.functions)
             .finish_non_exhaustive()
@@ -193,6 +210,33 @@ impl<'l> RuleSetBuilder<'l> {
     #[must_use]
     pub fn source(mut self, source: Source) -> Self {
         self.inputs.push(Input::Source(source));
+        self
+    }
+
+    /// Declares the event types of a Rust type, which derives [`Event`]. Rule text can use them without
+    /// an `event` item. An `event` item of the same name has to say the same: the same fields, types
+    /// and event time, in any order. Of several Rust types, no two can have event types of one name.
+    /// A type without a [schema](Event::schema), such as [`Record`](crate::Record), declares nothing.
+    ///
+    /// ```
+    /// use kleene::diagnostic::Source;
+    /// use kleene::{Engine, Event, RuleSet, Timestamp};
+    ///
+    /// #[derive(Clone, Event)]
+    /// enum Shop {
+    ///     Created { order: u32, at: Timestamp },
+    ///     Paid { order: u32, at: Timestamp },
+    /// }
+    ///
+    /// let text = "rule unpaid { key order  match created -> not paid for 1h  emit { order } }";
+    /// let rules = RuleSet::builder().events::<Shop>().source(Source::new("shop.cep", text)).build()?;
+    /// let engine = Engine::<Shop>::builder().rules(rules).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn events<E: Event>(mut self) -> Self {
+        let schema = E::schema().unwrap_or_default();
+        self.types.extend(schema.types().map(|(_, ty)| ty.clone()));
         self
     }
 
@@ -255,7 +299,7 @@ impl<'l> RuleSetBuilder<'l> {
     /// # Errors
     /// Every mistake of every file.
     pub fn build(self) -> Result<RuleSet, RulesError> {
-        let RuleSetBuilder { inputs, params, functions, loader } = self;
+        let RuleSetBuilder { inputs, types, params, functions, loader } = self;
         let from_paths = inputs.iter().any(|input| matches!(input, Input::Path(_)));
         let mut loader = loader.unwrap_or_else(|| {
             if from_paths { Box::new(beside) } else { Box::new(|_, _| Err(NO_LOADER.to_owned())) }
@@ -288,7 +332,7 @@ impl<'l> RuleSetBuilder<'l> {
         for report in &reports {
             broken.add(report);
         }
-        let (checked, diagnostics) = lower::check(&files, &params, &functions, &mut loader);
+        let (checked, diagnostics) = lower::check(&files, &types, &params, &functions, &mut loader);
         let checks =
             diagnostics.into_iter().map(|(source, diagnostic)| Report { source, diagnostic });
         reports.extend(checks.filter(|report| !broken.explains(report)));
@@ -305,7 +349,7 @@ impl<'l> RuleSetBuilder<'l> {
         let by_name =
             checked.rules.iter().enumerate().map(|(i, rule)| (rule.name.clone(), i)).collect();
         let lower::Checked { schema, rules, tests } = checked;
-        let origin = Origin { sources, params, functions, loaded };
+        let origin = Origin { sources, types, params, functions, loaded };
         let inner = Inner { schema, rules, tests, by_name, warnings: reports, origin };
         Ok(RuleSet(Arc::new(inner)))
     }

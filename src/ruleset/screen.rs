@@ -1,6 +1,6 @@
 //! As much of what is to be said as fits on a screen.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use super::Report;
 use crate::diagnostic::Severity;
@@ -14,7 +14,7 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, reports: &[Report], whole: bool)
     let texts: Vec<String> = reports.iter().map(Report::to_string).collect();
     let lines = |text: &String| text.lines().count() + 1;
     if whole || texts.iter().map(lines).sum::<usize>() <= MAX_LINES {
-        return f.write_str(&texts.join("\n"));
+        return f.write_str(&texts.join("\n\n"));
     }
     let is_error = |index: &usize| reports[*index].diagnostic.severity == Severity::Error;
     let (errors, warnings): (Vec<usize>, Vec<usize>) = (0..reports.len()).partition(is_error);
@@ -28,8 +28,10 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, reports: &[Report], whole: bool)
         }
         room = room.saturating_sub(needed);
         shown += 1;
+        if shown > 1 {
+            f.write_str("\n\n")?;
+        }
         f.write_str(&texts[index])?;
-        f.write_char('\n')?;
     }
     let more = |of: &[usize], what: &str| {
         let number = of.iter().filter(|index| !order[..shown].contains(index)).count();
@@ -38,7 +40,7 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, reports: &[Report], whole: bool)
     };
     let rest = [more(&errors, "error"), more(&warnings, "warning")];
     let rest: Vec<String> = rest.into_iter().flatten().collect();
-    if rest.is_empty() { Ok(()) } else { writeln!(f, "... and {}", rest.join(" and ")) }
+    if rest.is_empty() { Ok(()) } else { write!(f, "\n\n... and {}", rest.join(" and ")) }
 }
 
 #[cfg(test)]
@@ -62,7 +64,7 @@ mod tests {
         assert!(printed.lines().count() <= super::MAX_LINES + 1, "{printed}");
         let shown = printed.matches("error[E0201]").count();
         assert_eq!(printed.matches("warning[").count(), 0);
-        let rest = format!("\n... and {} more errors and 20 more warnings\n", 20 - shown);
+        let rest = format!("\n\n... and {} more errors and 20 more warnings", 20 - shown);
         assert!(shown > 5 && printed.ends_with(&rest), "{printed}");
         assert_eq!(format!("{error:#}").matches("--> <rules>:").count(), 40);
     }

@@ -18,7 +18,7 @@ use crate::stream::cold::Cold;
 use crate::stream::engine::Engine;
 use crate::stream::groups::Groups;
 use crate::stream::id::FieldOrder;
-use crate::stream::relink::{Misfit, relink};
+use crate::stream::relink::{Misfit, check_types, relink};
 use crate::stream::reorder::Reorder;
 use crate::stream::routes::Routes;
 use crate::stream::running::Running;
@@ -113,8 +113,8 @@ impl<E: Event> Builder<E> {
     /// Adds the rules of a rule file.
     ///
     /// Where events have a schema of their own (a derived Rust type), the rules are linked to it by
-    /// the names of types and fields: a rule does not see types that the events lack, and
-    /// [`build`](Builder::build) fails if a field that it reads is missing or of another type.
+    /// the names of types and fields. [`build`](Builder::build) fails if the events lack a type that
+    /// a pattern names or a field that a rule reads, or if a field is of another type.
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "a handle that is cheap to clone")]
     pub fn rules(mut self, rules: RuleSet) -> Self {
@@ -330,7 +330,19 @@ fn route<E: Event>(schema: &Schema, rules: &mut [Running<E>], indexed: bool) -> 
 fn link<E: Event>(rules: &mut [Running<E>]) -> Result<(), BuildError> {
     let read: HashSet<TypeId> =
         rules.iter().flat_map(|rule| &rule.info.rule.types).copied().collect();
-    rules.iter_mut().try_for_each(|rule| rule.link(&read))
+    rules.iter_mut().try_for_each(|rule| rule.link(&read))?;
+    rules.iter().try_for_each(check_events)
+}
+
+/// Checks that the events have the types that the rule's pattern names.
+pub(super) fn check_events<E: Event>(rule: &Running<E>) -> Result<(), BuildError> {
+    let Some(declared) = rule.declared.as_ref().filter(|_| E::schema().is_some()) else {
+        return Ok(());
+    };
+    check_types(&rule.info.rule, declared, &rule.info.schema).map_err(|misfit| BuildError {
+        rule: rule.info.rule.name.clone(),
+        kind: Kind::Misfit(misfit),
+    })
 }
 
 impl<E: Event> Given<E> {

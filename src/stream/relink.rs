@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::diagnostic::nearest;
 use crate::hir::expr::{Aggregate, Captured, Expr, FieldRef, Set};
 use crate::hir::{Emit, KeyPart, Pattern, Rule, Stage, Suppress, Test};
 use crate::schema::{FieldId, Schema, TypeId};
@@ -12,15 +13,25 @@ use crate::value::Kind;
 /// Why a rule does not fit the events.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Misfit {
-    MissingField { ty: Arc<str>, field: Arc<str> },
+    MissingType { ty: Arc<str>, near: Option<Arc<str>> },
+    MissingField { ty: Arc<str>, field: Arc<str>, near: Option<Arc<str>> },
     OtherKind { ty: Arc<str>, field: Arc<str>, rule: Kind, event: Kind },
 }
 
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let did_you_mean = |f: &mut fmt::Formatter<'_>, near: &Option<Arc<str>>| match near {
+            Some(near) => write!(f, ": did you mean `{near}`?"),
+            None => Ok(()),
+        };
         match self {
-            Misfit::MissingField { ty, field } => {
-                write!(f, "the events' type `{ty}` has no field `{field}`, which the rule reads")
+            Misfit::MissingType { ty, near } => {
+                write!(f, "there is no event type `{ty}`, which its pattern names")?;
+                did_you_mean(f, near)
+            }
+            Misfit::MissingField { ty, field, near } => {
+                write!(f, "the events' type `{ty}` has no field `{field}`, which the rule reads")?;
+                did_you_mean(f, near)
             }
             Misfit::OtherKind { ty, field, rule, event } => write!(
                 f,
@@ -84,6 +95,20 @@ pub(crate) fn relink(rule: &Rule, declared: &Schema, events: &Schema) -> Result<
     })
 }
 
+/// Checks that each type that the pattern of a relinked rule names is a type of `events`. It is a
+/// step of its own, after the rules are connected: a type that only `emit as` makes has a better
+/// message.
+pub(crate) fn check_types(rule: &Rule, declared: &Schema, events: &Schema) -> Result<(), Misfit> {
+    let pattern = &rule.pattern;
+    let steps = pattern.stages.iter().filter_map(|stage| stage.ty);
+    let mut named = steps.chain(pattern.conditions.iter().filter_map(|condition| condition.ty));
+    let Some(missing) = named.find(|ty| ty.index() >= events.len()) else { return Ok(()) };
+    let number = missing.index() - events.len();
+    let Some((_, ty)) = declared.types().nth(number) else { return Ok(()) };
+    let near = nearest(&ty.name, events.types().map(|(_, ty)| &*ty.name)).map(Arc::from);
+    Err(Misfit::MissingType { ty: ty.name.clone(), near })
+}
+
 struct Linker<'a> {
     declared: &'a Schema,
     events: &'a Schema,
@@ -127,7 +152,9 @@ impl Linker<'_> {
         let wanted = from.field(id);
         let Some(found) = to.field_id(&wanted.name) else {
             let (ty, field) = (from.name.clone(), wanted.name.clone());
-            return Err(Misfit::MissingField { ty, field });
+            let names = to.fields.iter().map(|field| &*field.name);
+            let near = nearest(&field, names).map(Arc::from);
+            return Err(Misfit::MissingField { ty, field, near });
         };
         let (rule, event) = (wanted.ty.kind(), to.field(found).ty.kind());
         if rule != event {

@@ -12,7 +12,7 @@ use crate::hir::{KeyPart, Rule};
 use crate::nfa::Known;
 use crate::ruleset::RuleSet;
 use crate::schema::{EventType, Field, Schema, TypeId};
-use crate::stream::builder::{BuildError, Given};
+use crate::stream::builder::{BuildError, Given, check_events};
 use crate::stream::cold::Which;
 use crate::stream::engine::Engine;
 use crate::stream::groups::Groups;
@@ -446,7 +446,7 @@ impl<E: Event> Engine<E> {
         let read: HashSet<TypeId> =
             hosts.chain(new).flat_map(|rule| rule.types.iter().copied()).collect();
         for Planned { new, .. } in &mut planned {
-            if let Err(reason) = new.link(&read)
+            if let Err(reason) = new.link(&read).and_then(|()| check_events(new))
                 && let Some(change) =
                     replacement.rules.iter_mut().find(|change| change.rule == new.info.rule.name)
             {

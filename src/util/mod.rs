@@ -3,6 +3,7 @@
 pub(crate) mod crc;
 pub(crate) mod fnv;
 pub(crate) mod ids;
+pub(crate) mod lines;
 pub(crate) mod slab;
 pub(crate) mod spread;
 pub(crate) mod wire;

@@ -9,6 +9,7 @@ use crate::event::Event;
 use crate::explain::shown;
 use crate::stream::Strategy;
 use crate::time::{Timestamp, format_millis};
+use crate::util::lines::write_unended;
 
 /// How many partial matches are told of one event, and of what is open.
 const SHOWN: usize = 12;
@@ -28,10 +29,20 @@ impl<E: Event> Tracer<E> {
 
 impl<E: Event> fmt::Display for Story<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tracer = self.0;
-        self.head(f)?;
+        write_unended(f, |out| write!(out, "{}", Lines(self)))
+    }
+}
+
+/// Text whose last line ends in a newline.
+struct Lines<'a, T>(&'a T);
+
+impl<E: Event> fmt::Display for Lines<'_, Story<'_, E>> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Lines(story) = self;
+        let tracer = story.0;
+        story.head(f)?;
         if !tracer.wanted.occurred {
-            return self.unknown_key(f);
+            return story.unknown_key(f);
         }
         if tracer.left_out > 0 && tracer.keeps_last() {
             writeln!(f, "\n... {} before these are left out", entries(tracer.left_out))?;
@@ -41,10 +52,10 @@ impl<E: Event> fmt::Display for Story<'_, E> {
         while let Some(entry) = rest.next() {
             if entry.at_end && before_end {
                 before_end = false;
-                self.end_of_input(f)?;
+                story.end_of_input(f)?;
             }
             f.write_str("\n")?;
-            write!(f, "{entry}")?;
+            write!(f, "{}", Lines(entry))?;
             // A series of events that the rule does not see is not worth more than the first.
             if let Cause::Unseen(first) = &entry.cause {
                 let mut more = 0;
@@ -65,9 +76,9 @@ impl<E: Event> fmt::Display for Story<'_, E> {
             writeln!(f, "\n... {} after these are left out", entries(tracer.left_out))?;
         }
         if before_end {
-            self.end_of_input(f)?;
+            story.end_of_input(f)?;
         }
-        self.summary(f)
+        story.summary(f)
     }
 }
 
@@ -216,8 +227,15 @@ impl<E: Event> Story<'_, E> {
 /// Several lines: what happened, and what it did.
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = moment(self.at);
-        match &self.cause {
+        write_unended(f, |out| write!(out, "{}", Lines(self)))
+    }
+}
+
+impl fmt::Display for Lines<'_, Entry> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Lines(entry) = self;
+        let at = moment(entry.at);
+        match &entry.cause {
             Cause::Event(seen) => writeln!(f, "{at}  {seen}")?,
             Cause::Unseen(seen) => {
                 writeln!(f, "{at}  {seen}")?;
@@ -225,12 +243,12 @@ impl fmt::Display for Entry {
             }
             Cause::Late { event, watermark } => {
                 writeln!(f, "{at}  {event}")?;
-                let by = watermark.millis_since(self.at).saturating_add(1);
+                let by = watermark.millis_since(entry.at).saturating_add(1);
                 return writeln!(
                     f,
                     "    too late by {}: time had come to {} already, so no rule sees it",
                     format_millis(by),
-                    clock(*watermark, self.at)
+                    clock(*watermark, entry.at)
                 );
             }
             Cause::Rejected(seen) => {
@@ -243,8 +261,8 @@ impl fmt::Display for Entry {
             Cause::Time { moved_by } => {
                 write!(f, "{at}  time passes")?;
                 match moved_by {
-                    Some((Some(line), time)) if *time != self.at => {
-                        write!(f, "  (known from line {line}, at {})", clock(*time, self.at))?;
+                    Some((Some(line), time)) if *time != entry.at => {
+                        write!(f, "  (known from line {line}, at {})", clock(*time, entry.at))?;
                     }
                     _ => {}
                 }
@@ -252,11 +270,11 @@ impl fmt::Display for Entry {
             }
             Cause::End => writeln!(f, "{at}  nothing more can come")?,
         }
-        let mut more = self.more;
-        for (index, effect) in self.effects.iter().enumerate() {
+        let mut more = entry.more;
+        for (index, effect) in entry.effects.iter().enumerate() {
             // What is said of no partial match in particular is said of all.
             if index < SHOWN || effect.partial.is_none() {
-                f.write_str(&effect.text(self.at))?;
+                f.write_str(&effect.text(entry.at))?;
             } else {
                 more += 1;
             }

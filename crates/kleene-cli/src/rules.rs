@@ -161,7 +161,7 @@ fn told(reports: &[Report], whole: bool) -> String {
     };
     let listed = Reports(reports);
     let listed = if whole { format!("{listed:#}") } else { listed.to_string() };
-    format!("{listed}\nFor more about a code, try `kleene explain {}`.", first.diagnostic.code)
+    format!("{listed}\n\nFor more about a code, try `kleene explain {}`.", first.diagnostic.code)
 }
 
 /// Whether the rules themselves are without blame.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::{Env, Site};
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use crate::schema::{EventType, Field, FieldId, FieldType};
-use crate::syntax::ast::{self, FieldDecl, Spanned};
+use crate::syntax;
+use crate::syntax::ast::{self, FieldDecl, Name, Spanned};
 
 /// A field that may be the event time.
 struct TimeField {
@@ -16,6 +17,41 @@ struct TimeField {
 }
 
 impl<'a> Env<'a> {
+    /// Declares the event types of the host's Rust types.
+    pub(super) fn declare_host_types(&mut self) {
+        for (index, ty) in self.types.iter().enumerate() {
+            let name = &*ty.name;
+            let (message, help) = if !syntax::is_name(name) {
+                (
+                    format!("rules can't name an event type `{name}`"),
+                    "rename it: #[event(name = \"...\")]",
+                )
+            } else if self.schema.add(ty.clone()).is_none() {
+                let message = format!("two Rust types have the same event type `{name}`");
+                (message, "rename one of them: #[event(name = \"...\")]")
+            } else {
+                continue;
+            };
+            let span = Span::new(0, name.len());
+            let diagnostic = Diagnostic::error(Code::DuplicateName, span, message).help(help);
+            let source = self.sources.len() + self.host.len() + self.functions.len() + index;
+            self.report(source, diagnostic);
+        }
+    }
+
+    /// Checks a declaration in text against that of a Rust type with the same name. Returns true if
+    /// there is none of that name.
+    fn is_new_to_host(&mut self, source: usize, name: &Name, ty: &EventType) -> bool {
+        let Some(host) = self.types.iter().find(|host| host.name == ty.name) else { return true };
+        let Some(difference) = difference(host, ty) else { return false };
+        let message = format!("the Rust type declares the event type `{}` in another way", ty.name);
+        let diagnostic = Diagnostic::error(Code::DuplicateName, name.span, message)
+            .label(difference)
+            .help("take the declaration away, or write what the Rust type says");
+        self.report(source, diagnostic);
+        false
+    }
+
     pub(super) fn declare_events(&mut self, files: &'a [(Source, ast::File)]) {
         for (source, (_, file)) in files.iter().enumerate() {
             for item in &file.items {
@@ -36,9 +72,15 @@ impl<'a> Env<'a> {
         let site = Site { source, span: decl.name.span };
         let Some(first) = self.declared.get(&("event type", name)).copied() else {
             self.declared.insert(("event type", name), site);
-            self.schema.add(ty);
+            if self.is_new_to_host(source, &decl.name, &ty) {
+                self.schema.add(ty);
+            }
             return;
         };
+        if self.types.iter().any(|host| *host.name == *name) && first.source != source {
+            self.is_new_to_host(source, &decl.name, &ty);
+            return;
+        }
         let same = self.schema.type_id(name).is_some_and(|id| *self.schema.ty(id) == ty);
         if first.source != source && same {
             return;
@@ -153,5 +195,31 @@ impl<'a> Env<'a> {
             self.report(source, diagnostic);
         }
         Some(time.id)
+    }
+}
+
+/// How the declaration `text` differs from `host`; the order of fields does not count.
+fn difference(host: &EventType, text: &EventType) -> Option<String> {
+    for field in &text.fields {
+        let Some(id) = host.field_id(&field.name) else {
+            return Some(format!("it has no field `{}`", field.name));
+        };
+        let other = host.field(id);
+        if (&other.ty, other.optional) != (&field.ty, field.optional) {
+            let optional = if other.optional { "?" } else { "" };
+            return Some(format!("its `{}` is {}{optional}", field.name, other.ty));
+        }
+    }
+    let has = |field: &&Field| text.field_id(&field.name).is_some();
+    if let Some(more) = host.fields.iter().find(|field| !has(field)) {
+        return Some(format!("it also has a field `{}`", more.name));
+    }
+    let time = |ty: &EventType| ty.time.map(|time| ty.field(time).name.clone());
+    match (time(host), time(text)) {
+        (Some(host), text) if Some(&host) != text.as_ref() => {
+            Some(format!("its event time is `{host}`"))
+        }
+        _ if host.open != text.open => Some(String::from("only one of the two has `..`")),
+        _ => None,
     }
 }

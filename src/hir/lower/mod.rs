@@ -34,7 +34,7 @@ use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span, nearest};
 use crate::hir::expr::{AggregateOp, ValueSet};
 use crate::hir::functions::{Callee, FUNCTIONS, HostFunction};
 use crate::hir::{Rule, TestBlock};
-use crate::schema::Schema;
+use crate::schema::{EventType, Schema};
 use crate::syntax;
 use crate::syntax::ast::{self, Name};
 use crate::value::{Kind, Value};
@@ -71,12 +71,14 @@ pub(crate) type Loader<'l> = dyn FnMut(&Source, &str) -> Result<String, String> 
 /// Checks files that were loaded together.
 pub(crate) fn check(
     files: &[(Source, ast::File)],
+    types: &[EventType],
     host: &[HostParam],
     functions: &[Arc<HostFunction>],
     loader: &mut Loader<'_>,
 ) -> (Checked, Vec<(Source, Diagnostic)>) {
-    let mut env = Env::new(files, host, functions);
+    let mut env = Env::new(files, types, host, functions);
     env.check_host_functions();
+    env.declare_host_types();
     env.declare_events(files);
     env.declare(files, loader);
     let rules = env.rules_of(files);
@@ -120,6 +122,8 @@ struct Env<'a> {
     fed: BTreeMap<&'a str, Fed>,
     /// What a name was declared as, where.
     declared: BTreeMap<(&'static str, &'a str), Site>,
+    /// The event types that the host declares.
+    types: &'a [EventType],
     host: &'a [HostParam],
     functions: &'a [Arc<HostFunction>],
     /// Which of the host's parameters found one.
@@ -137,6 +141,7 @@ struct Env<'a> {
 impl<'a> Env<'a> {
     fn new(
         files: &'a [(Source, ast::File)],
+        types: &'a [EventType],
         host: &'a [HostParam],
         functions: &'a [Arc<HostFunction>],
     ) -> Env<'a> {
@@ -149,6 +154,7 @@ impl<'a> Env<'a> {
             instances: BTreeMap::new(),
             fed: BTreeMap::new(),
             declared: BTreeMap::new(),
+            types,
             host,
             functions,
             host_used: vec![false; host.len()],
@@ -343,6 +349,7 @@ impl<'a> Env<'a> {
             self.host.iter().map(|p| Source::new("<params>", format!("{}={}", p.name, p.value))),
         );
         sources.extend(self.functions.iter().map(|f| Source::new("<functions>", f.signature())));
+        sources.extend(self.types.iter().map(|ty| Source::new("<events>", &*ty.name)));
         let diagnostics = self.reported.into_sorted().into_iter();
         (self.schema, diagnostics.map(|(at, d)| (sources[at].clone(), d)).collect())
     }

@@ -9,7 +9,7 @@ use crate::exec::Image;
 use crate::nfa::Known;
 use crate::ruleset::RuleSet;
 use crate::schema::{Schema, TypeId};
-use crate::stream::builder::{Builder, Given, same};
+use crate::stream::builder::{Builder, Given, check_events, same};
 use crate::stream::engine::Engine;
 use crate::stream::failure::Failure;
 use crate::stream::groups::Groups;
@@ -468,6 +468,9 @@ impl<E: Portable> Old<E> {
         for rule in &mut started {
             rule.link(&read)?;
         }
+        if new_texts.is_none() {
+            started.iter().try_for_each(check_events)?;
+        }
         let places = places(&started, &saved.rules, &mut lost);
         let mut groups = Groups::default();
         for rule in &mut started {
@@ -525,7 +528,7 @@ impl<E: Portable> Saved<'_, E> {
         let read: Vec<Option<(RuleSet, Arc<Schema>)>> = texts
             .iter()
             .map(|bytes| {
-                let rules = RuleSet::from_origin(bytes, sets.iter())?;
+                let rules = RuleSet::from_origin(bytes, sets.iter(), E::schema().as_ref())?;
                 let schema = Arc::new(rules.schema().clone());
                 Some((rules, schema))
             })

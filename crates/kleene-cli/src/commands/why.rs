@@ -61,7 +61,7 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
     if ending == Ending::Fine {
         tracer.finish();
     }
-    let text = if args.json { json_lines(&tracer) } else { tracer.story().to_string() };
+    let text = if args.json { json_lines(&tracer) } else { format!("{}\n", tracer.story()) };
     // A closed pipe has heard enough.
     let _ = std::io::stdout().write_all(text.as_bytes());
     if tracer.counts().of_key > 0 {

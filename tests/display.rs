@@ -1,0 +1,185 @@
+//! What the public types print: no `Display` ends in a newline, so that `println!` fits all of them.
+#![cfg(feature = "derive")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::fs;
+use std::path::Path;
+
+use kleene::diagnostic::{Code, Severity};
+use kleene::nfa;
+use kleene::ruleset::Reports;
+use kleene::schema::FieldType;
+use kleene::stream::{Ignore, Output, Verdict};
+use kleene::value::Kind;
+use kleene::why::{Cause, TraceError, Tracer};
+use kleene::{Engine, Event, Pattern, Record, RuleSet, Timestamp, Value};
+
+const EVENTS: &str = "event paid { order: int, at: time }
+    event sent { order: int, at: time }\n";
+
+fn rules(rule: &str) -> RuleSet {
+    RuleSet::parse(&format!("{EVENTS}{rule}")).unwrap()
+}
+
+fn event(rules: &RuleSet, ty: &str, at: Timestamp) -> Record {
+    let fields = [("order", 7.into()), ("at", at.into())];
+    Record::from_fields(rules.schema(), ty, fields).unwrap()
+}
+
+#[derive(Clone, Debug, Event)]
+struct Paid {
+    order: String,
+    at: Timestamp,
+}
+
+/// Keeps what overflows say.
+struct Overflows(Vec<String>);
+impl kleene::stream::Sink<Record> for Overflows {
+    fn matched(&mut self, _: kleene::stream::Match<'_, Record>) {}
+
+    fn overflowed(&mut self, overflow: kleene::stream::Overflow<'_>) {
+        self.0.push(overflow.to_string());
+    }
+}
+
+/// Texts by the name of their type, as it is written where `Display` is implemented.
+fn shown() -> BTreeMap<&'static str, Vec<String>> {
+    let mut all: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+    let mut show = |name, text: &dyn Display| {
+        all.entry(name).or_default().extend([format!("{text}"), format!("{text:#}")]);
+    };
+    let done = rules("rule done { key order match paid -> sent within 2d }");
+    let at = Timestamp::from_millis;
+
+    // Values and names.
+    let value = Value::List([1.into(), "a".into(), Value::Null].into());
+    show("Value", &value);
+    show("ValueRef<'_>", &value.as_ref());
+    show("Kind", &Kind::INT.or(Kind::NULL));
+    show("FieldType", &FieldType::List(Box::new(FieldType::Int)));
+    show("Timestamp", &at(7));
+    show("ParseTimestampError", &"noon".parse::<Timestamp>().unwrap_err());
+    show("RecordError", &Record::from_fields(done.schema(), "payd", []).unwrap_err());
+    show("Strategy", &nfa::Strategy::General);
+    show("Code", &Code::UnknownType);
+    show("UnknownCode", &"E9999".parse::<Code>().unwrap_err());
+    show("Severity", &Severity::Error);
+
+    // Mistakes of rules.
+    for count in [1, 200] {
+        let all = (0..count).map(|number| format!("rule r{number} {{ match payed }}\n"));
+        let text = all.collect::<Vec<String>>().concat();
+        let error = RuleSet::parse(&text).unwrap_err();
+        show("Report", &error.diagnostics()[0]);
+        show("Reports<'_>", &Reports(error.diagnostics()));
+        show("Reports<'_>", &Reports(&[]));
+        show("RulesError", &error);
+        assert_eq!(format!("{error:?}"), error.to_string(), "`Debug` is what `Display` is");
+    }
+    show("PatternError", &Pattern::<Paid>::begin("a").followed_by("a").build().unwrap_err());
+    let misfit = Engine::<Paid>::builder().rules(done.clone()).build().unwrap_err();
+    show("BuildError", &misfit);
+
+    // What an engine says.
+    let mut engine = Engine::<Record>::builder().rules(done.clone()).build().unwrap();
+    engine.push(&event(&done, "paid", at(1)), &mut Ignore).unwrap();
+    let mut outputs: Vec<Output<Record>> = Vec::new();
+    engine.push(&event(&done, "paid", Timestamp::MAX), &mut outputs).unwrap();
+    engine.push(&event(&done, "sent", at(2)), &mut outputs).unwrap();
+    for output in &outputs {
+        match output {
+            Output::Match(found) => show("MatchId", &found.id),
+            Output::Rejected { reason, .. } => show("Reason", reason),
+            _ => {}
+        }
+    }
+    let two = "rule done { key order match paid -> sent within 1d } rule more { match sent }";
+    let replacement = engine.replace_rules(&rules(two)).unwrap();
+    show("Replacement", &replacement);
+    show("RuleChange", &replacement.rules[0]);
+    show("Verdict", &Verdict::Reset(String::from("its key is another one")));
+    let refused = Engine::<Paid>::builder().build().unwrap().replace_rules(&done).unwrap_err();
+    show("Refused", &refused);
+    show("Replacement", refused.replacement());
+    show("RestoreError", &Engine::<Record>::builder().restore(&[b"?"]).unwrap_err());
+    let full = rules("rule full { match paid -> sent skip none within 1d limit 1 partials fail }");
+    let mut engine = Engine::<Record>::builder().rules(full.clone()).build().unwrap();
+    engine.push(&event(&full, "paid", at(1)), &mut Ignore).unwrap();
+    let failure = engine.push(&event(&full, "paid", at(2)), &mut Ignore).unwrap_err();
+    show("PushError", &failure);
+    let full =
+        rules("rule full { match paid -> sent skip none within 1d limit 1 partials drop newest }");
+    let mut engine = Engine::<Record>::builder().rules(full.clone()).build().unwrap();
+    let mut overflows = Overflows(Vec::new());
+    for time in 1..3 {
+        engine.push(&event(&full, "paid", at(time)), &mut overflows).unwrap();
+    }
+    overflows.0.iter().for_each(|overflow| show("Overflow<'_>", overflow));
+
+    // What happened, and why.
+    show("TraceError", &Tracer::<Record>::new(&done, "dne", ["7"]).unwrap_err());
+    let error = Tracer::<Record>::new(&done, "done", ["7", "8"]).unwrap_err();
+    if let TraceError::Key(error) = &error {
+        show("KeyError", error);
+    }
+    let mut test =
+        rules("rule done { match sent } test done { at 1s sent { order: 1 } expect match }");
+    if let [block] = test.tests() {
+        let block = block.clone();
+        test = rules("rule other { match sent }");
+        show("TestError", &kleene::testing::run(&test, &block).unwrap_err());
+    }
+    let mut tracer = Tracer::<Record>::new(&done, "done", ["7"]).unwrap();
+    show("Story<'_, E>", &tracer.story());
+    tracer.push(&event(&done, "paid", at(1)), Some(1));
+    tracer.push(&event(&done, "paid", at(0)), Some(2));
+    show("Story<'_, E>", &tracer.story());
+    tracer.finish();
+    show("Story<'_, E>", &tracer.story());
+    for entry in tracer.entries() {
+        show("Entry", entry);
+        if let Cause::Event(seen) = &entry.cause {
+            show("Seen", seen);
+        }
+    }
+    all
+}
+
+#[test]
+fn no_display_ends_in_a_newline() {
+    for (name, texts) in shown() {
+        for text in texts {
+            assert!(!text.ends_with('\n'), "{name}: {text:?}");
+        }
+    }
+}
+
+/// Types that users do not see, and those of which there is only a name.
+const PRIVATE: [&str; 5] = ["Fields<'_>", "Length", "Lines<'_, Entry>", "Misfit", "Unseen"];
+
+#[test]
+fn every_public_display_is_looked_at() {
+    let shown = shown();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut found = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            for line in text.lines().filter(|line| line.starts_with("impl")) {
+                let Some((_, name)) = line.split_once("Display for ") else { continue };
+                let name = name.trim_end_matches(" {");
+                let is_known = shown.contains_key(name) || PRIVATE.contains(&name);
+                assert!(is_known || name.starts_with("Lines<"), "{}: {name}", path.display());
+                found += 1;
+            }
+        }
+    }
+    assert!(found > 30, "{found}");
+}
