@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::Ending;
 use crate::args::InferArgs;
-use crate::infer::{Sample, Wanted};
+use crate::infer::{Sample, Wanted, argument};
 use crate::input::{self, Form, Format, RawFeed, RawItem};
 use crate::summary::counted;
 
@@ -20,14 +20,24 @@ pub(crate) fn infer(args: &InferArgs) -> Result<Ending> {
         crate::say("reading events from the terminal; Ctrl-D ends");
     }
     let format = args.format.unwrap_or_else(|| Format::of(&args.input));
-    let delimiter = args.delimiter.unwrap_or_else(|| input::delimiter_of(&args.input));
+    let mut opened = input::open(&args.input)?;
+    let named = input::delimiter_of(&args.input);
+    let delimiter = match args.delimiter {
+        Some(delimiter) => delimiter,
+        None if format == Format::Csv => {
+            let header = opened.first_line(args.max_line).context("cannot read the input")?;
+            input::other_delimiter(&header, named).unwrap_or(named)
+        }
+        None => named,
+    };
     let form = Form { format, delimiter, max_line: args.max_line };
-    let mut feed = RawFeed::start(input::open(&args.input)?, form);
+    let mut feed = RawFeed::start(opened, form);
     let mut sample = Sample::new(Wanted {
         type_field: args.type_field.clone(),
         fixed_type: args.event_type.clone(),
         time_field: args.time_field.clone(),
         unit: args.time_unit,
+        form: form_options(args, form, named),
     });
     let mut read = Read::default();
     let is_whole = loop {
@@ -59,8 +69,31 @@ pub(crate) fn infer(args: &InferArgs) -> Result<Ending> {
     let _ = io::stdout().write_all(sample.declarations(&name).as_bytes());
     if !args.quiet {
         tell(args, &read, &sample, is_whole);
+        let input = match args.input.to_str() {
+            Some("-") => String::new(),
+            _ => format!(" --input {}", argument(&args.input.to_string_lossy())),
+        };
+        let options = sample.options();
+        let space = if options.is_empty() { "" } else { " " };
+        crate::say(&format!("rules over it run with: kleene run RULES{input}{space}{options}"));
     }
     Ok(Ending::Fine)
+}
+
+/// How the input is written, as `kleene run` has to be told.
+fn form_options(args: &InferArgs, form: Form, named: u8) -> Vec<String> {
+    let mut options = Vec::new();
+    if form.format != Format::of(&args.input) {
+        let format = if form.format == Format::Csv { "csv" } else { "jsonl" };
+        options.push(format!("--format {format}"));
+    }
+    if form.format == Format::Csv && form.delimiter != named {
+        options.push(format!("--delimiter {}", input::delimiter_argument(form.delimiter)));
+    }
+    if form.max_line != 1 << 20 {
+        options.push(format!("--max-line {}", form.max_line));
+    }
+    options
 }
 
 /// What was read.

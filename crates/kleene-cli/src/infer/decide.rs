@@ -107,6 +107,14 @@ impl<'s> Decider<'s, '_> {
                     events(seen.twice)
                 ));
             }
+            let digits = seen.count(Shape::Digits);
+            if digits > 0 && matches!(ty, Type::Int | Type::Float) {
+                self.notes.push(format!(
+                    "{} is a number in quotes in {}, which `kleene run --strict` rejects.",
+                    shown(&path),
+                    events(digits)
+                ));
+            }
             let missing = object.count(Shape::Object) - seen.given.min(object.count(Shape::Object));
             let missing = missing + seen.count(Shape::Null);
             if ty == Type::Time {
@@ -259,8 +267,12 @@ fn plain(seen: &Seen, name: &str, unit: TimeUnit) -> Result<Type, String> {
     Ok(match shapes.as_slice() {
         [] => return Err(String::from("it is always null")),
         [Shape::Bool] => Type::Bool,
-        [Shape::Int] => Type::Int,
-        [Shape::Float] | [Shape::Int, Shape::Float] => Type::Float,
+        // A text that is a number is read as one, where a number is declared.
+        [Shape::Int] | [Shape::Int, Shape::Digits] => Type::Int,
+        [Shape::Float]
+        | [Shape::Int, Shape::Float]
+        | [Shape::Float, Shape::Digits]
+        | [Shape::Int, Shape::Float, Shape::Digits] => Type::Float,
         [Shape::Duration] => Type::Duration,
         // `1.2.3.4` may be a version as well.
         [Shape::Ip] if !name.to_ascii_lowercase().contains("version") => Type::Ip,

@@ -33,6 +33,8 @@ pub(crate) struct Wanted {
     pub(crate) time_field: Option<String>,
     /// What epoch numbers count, if it was said.
     pub(crate) unit: Option<TimeUnit>,
+    /// The options that say how the input is written.
+    pub(crate) form: Vec<String>,
 }
 
 /// What was seen of the events so far.
@@ -114,12 +116,12 @@ impl Sample {
 
     /// The declarations, in the one spelling; `name` is that of the input.
     pub(crate) fn declarations(&self, name: &str) -> String {
-        let unit = self.wanted.unit.unwrap_or_else(|| self.unit());
+        let unit = self.unit();
         let wishes = Wishes { unit, time_field: self.wanted.time_field.clone() };
         let mut text = String::new();
         let events = counted(usize::try_from(self.scope.event).unwrap_or(usize::MAX), "event");
         let _ = writeln!(text, "# Inferred from {events} of {}.", name.escape_debug());
-        let options = self.options(unit);
+        let options = self.options();
         if !options.is_empty() {
             let _ = writeln!(text, "# To be read with: kleene run RULES {options}");
         }
@@ -157,7 +159,7 @@ impl Sample {
     }
 
     /// What `kleene run` has to be told to read the same events.
-    fn options(&self, unit: TimeUnit) -> String {
+    pub(crate) fn options(&self) -> String {
         let mut options = Vec::new();
         match &self.wanted.fixed_type {
             Some(name) => options.push(format!("--type {}", argument(name))),
@@ -166,18 +168,20 @@ impl Sample {
             }
             None => {}
         }
-        let unit = match unit {
-            TimeUnit::S => Some("s"),
-            TimeUnit::Ms => None,
-            TimeUnit::Us => Some("us"),
-            TimeUnit::Ns => Some("ns"),
-        };
-        options.extend(unit.map(|unit| format!("--time-unit {unit}")));
+        let unit = self.unit();
+        if unit != TimeUnit::default() {
+            options.push(format!("--time-unit {}", unit.option()));
+        }
+        options.extend(self.wanted.form.iter().cloned());
         options.join(" ")
     }
 
-    /// The unit in which most numbers are moments whose names speak of time.
+    /// The unit that was said, else that in which most numbers are moments whose names speak of
+    /// time.
     fn unit(&self) -> TimeUnit {
+        if let Some(unit) = self.wanted.unit {
+            return unit;
+        }
         let mut counts = [0; 4];
         let mut waiting: Vec<(&str, &Seen)> =
             self.types.iter().map(|(name, seen)| (&**name, seen)).collect();
@@ -200,7 +204,7 @@ impl Sample {
 
 /// An argument as a shell takes it.
 pub(crate) fn argument(text: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "_-.@".contains(c);
+    let is_plain = |c: char| c.is_alphanumeric() || "_-.@/".contains(c);
     if text.chars().all(is_plain) {
         text.to_owned()
     } else {
@@ -231,8 +235,21 @@ impl Hints {
     const MAX_FIELDS: usize = 100;
     const MAX_VALUES: usize = 50;
 
+    const MAX_DEPTH: usize = 4;
+
     fn saw(&mut self, fields: &[(String, Raw)]) {
+        self.saw_at("", fields, 0);
+    }
+
+    fn saw_at(&mut self, prefix: &str, fields: &[(String, Raw)], depth: usize) {
         for (name, value) in fields {
+            let path = format!("{prefix}{name}");
+            if let Raw::Object(inner) = value
+                && depth < Self::MAX_DEPTH
+            {
+                self.saw_at(&format!("{path}."), inner, depth + 1);
+            }
+            let name = &path;
             let (Raw::Text(value) | Raw::Cell(value)) = value else { continue };
             if name.len() > MAX_NAME || value.len() > MAX_NAME || value.is_empty() {
                 continue;
@@ -287,6 +304,7 @@ mod tests {
             fixed_type: None,
             time_field: None,
             unit: None,
+            form: Vec::new(),
         })
     }
 

@@ -254,7 +254,9 @@ impl Seen {
     fn text(&mut self, text: &str) -> Shape {
         if text.is_empty() {
             Shape::Empty
-        } else if let Ok(number) = text.parse() {
+        } else if !is_code(text)
+            && let Ok(number) = text.parse()
+        {
             self.number(number);
             Shape::Digits
         } else if let Ok(time) = text.parse::<Timestamp>() {

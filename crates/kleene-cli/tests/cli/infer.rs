@@ -31,7 +31,12 @@ fn infer(name: &str, input: &[u8], options: &str) -> String {
     dir.write("rules.cep", rules.as_bytes());
     let asked = ran.stdout.lines().find_map(|line| line.strip_prefix("# To be read with: "));
     let asked = asked.map_or("", |line| line.trim_start_matches("kleene run RULES"));
-    let run = dir.run(&format!("run rules.cep -i {name} {asked} --out-of-order 100000d"));
+    let start = "rules over it run with: kleene run RULES";
+    let command = ran.stderr.lines().find_map(|line| line.strip_prefix(start)).unwrap();
+    assert_eq!(command, format!(" --input {name}{asked}"));
+    // No shell takes the quotes away here.
+    let command = command.replace('\'', "");
+    let run = dir.run(&format!("run rules.cep {command} --out-of-order 100000d"));
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let accepted = run.count("events") - run.count("unknown");
     assert_eq!(run.count("matches"), accepted, "{rules}\n{}", run.stderr);
@@ -226,7 +231,8 @@ fn csv_cells_are_what_all_of_a_column_are() {
     assert_eq!(
         ran.stderr,
         "3 events of 2 types\n1 line could not be used:\n  \
-         line 5: expected 11 cells as in the header, found 2\n"
+         line 5: expected 11 cells as in the header, found 2\n\
+         rules over it run with: kleene run RULES --input x.csv\n"
     );
     let whole = input.replace("too,few\r\n", "");
     infer("x.csv", whole.as_bytes(), "");
@@ -234,6 +240,30 @@ fn csv_cells_are_what_all_of_a_column_are() {
     let told = infer("t.tsv", b"t\tv\n2024-05-01\t1\n", "--type tick");
     assert!(told.contains("# To be read with: kleene run RULES --type tick"), "{told}");
     assert!(told.contains("event tick { t: time, v: int }"), "{told}");
+}
+
+#[test]
+fn the_command_that_is_printed_works_for_messy_input() {
+    let csv = "when;type;price\r\n1714557600;tick;\"1.5\"\r\n1714557601;tick;2\r\n";
+    for delimiter in [";", "\t", "|"] {
+        let told = infer("x.csv", csv.replace(';', delimiter).as_bytes(), "");
+        assert!(told.contains("event tick { when: time, price: float }"), "{told}");
+        assert!(told.contains("--time-unit s --delimiter "), "{told}");
+    }
+    infer("x.tsv", csv.as_bytes(), "");
+    infer("x.tsv", csv.replace(';', "\t").as_bytes(), "");
+    infer("x.txt", csv.as_bytes(), "--format csv");
+    let json = "\u{feff}{\"e\":{\"kind\":\"a\",\"at\":1714557600000000},\"n\":\"5\"}\r\n\
+                {\"e\":{\"kind\":\"a\",\"at\":1714557601000000},\"n\":6}\r\n";
+    let told = infer("x.jsonl", json.as_bytes(), "--type-field e.kind");
+    let comment = "# `n` is a number in quotes in 1 event, which `kleene run --strict` rejects.";
+    assert!(told.contains(comment), "{told}");
+    assert!(told.contains("event a { e: { at: time = event time }, n: int }"), "{told}");
+    assert!(told.contains("RULES --type-field e.kind --time-unit us\n"), "{told}");
+    infer("x.jsonl", json.as_bytes(), "--type one");
+    // Where the type is nested, the hint says so.
+    let ran = Dir::new(&[("x.jsonl", json.as_bytes())]).run("infer x.jsonl");
+    assert!(ran.stderr.contains("perhaps `e.kind` (1 value)"), "{}", ran.stderr);
 }
 
 #[test]
@@ -251,10 +281,14 @@ fn a_sample_is_bounded_and_says_so() {
     let ran = dir.run("infer x.jsonl.gz --sample 50");
     assert_eq!(
         (ran.code, &*ran.stderr),
-        (Some(0), "50 events of 1 type\nthe first 50 lines were looked at; --sample takes more\n")
+        (
+            Some(0),
+            "50 events of 1 type\nthe first 50 lines were looked at; --sample takes more\n\
+             rules over it run with: kleene run RULES --input x.jsonl.gz\n"
+        )
     );
     let ran = dir.run("infer x.jsonl.gz --sample 52");
-    assert_eq!(&*ran.stderr, "51 events of 2 types\n");
+    assert!(ran.stderr.starts_with("51 events of 2 types\nrules over it"), "{}", ran.stderr);
     assert_eq!(dir.run("infer x.jsonl.gz --quiet").stderr, "");
     assert_eq!(dir.run("infer x.jsonl.gz --sample 0").code, Some(2));
 }
@@ -271,7 +305,7 @@ fn broken_lines_are_counted_and_shown() {
         "1 event of 1 type\n4 lines could not be used:\n  line 1: not JSON: expected ident at column \
          2\n  line 4: not an event: found a list, expected an object\n  no event type in the field `type`: \
          it holds no text\nhint: say which field holds the type (--type-field FIELD), or give the \
-         type of all (--type NAME)\n"
+         type of all (--type NAME)\nrules over it run with: kleene run RULES\n"
     );
 }
 
