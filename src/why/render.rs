@@ -183,7 +183,10 @@ impl<E: Event> Story<'_, E> {
             )?;
         }
         if tracer.open_at_end.is_some() && tracer.entries().any(|entry| entry.at_end) {
-            writeln!(f, "`kleene run` moves time to the end with the end of its input; then:")?;
+            writeln!(
+                f,
+                "`kleene run --end-of-time` moves time to its end where the input ends; then:"
+            )?;
         }
         Ok(())
     }

@@ -392,6 +392,19 @@ impl<E: Event> Tracer<E> {
         self.add(at, cause, Vec::new());
     }
 
+    /// Ends the input, but not time: events that wait are released, time moves to the newest one, and
+    /// what is open stays open. Nothing can be pushed any more.
+    pub fn end_input(&mut self) {
+        if self.finished {
+            return;
+        }
+        if let Some(newest) = self.newest {
+            self.advance(newest);
+        }
+        self.open_at_end = Some(self.open_partials());
+        self.finished = true;
+    }
+
     /// Ends the input, as [`Engine::finish`](crate::Engine::finish) does: time moves to its end. What
     /// was open before it stays to be told.
     pub fn finish(&mut self) {

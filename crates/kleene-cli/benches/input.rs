@@ -80,7 +80,7 @@ fn parse(input: &Path, set: &RuleSet) -> u64 {
             Some(Item::Unreadable(reason)) => panic!("{reason}"),
             None => match feed.fill().expect("the input can be read") {
                 Fill::End => return events,
-                Fill::More | Fill::Woken => {}
+                Fill::More | Fill::Woken | Fill::TimedOut => {}
             },
         }
     }

@@ -37,6 +37,9 @@ Examples:
   kleene run rules/ -i trades.csv --param active_trader.limit=10
   kleene run ssh.cep -i auth.jsonl --out-of-order 5s --rejects bad.jsonl > found.jsonl
   tail -f orders.jsonl | kleene run shop.cep --watch     edit shop.cep while it runs
+  tail -f orders.jsonl | kleene run shop.cep --idle-timeout 10s
+                                                         a silence is reported as it lasts
+  kleene run shop.cep -i all-of-may.jsonl --end-of-time  nothing comes after the input
   kleene run shop.cep -i orders.jsonl -o found.jsonl --state shop.state
                                                          goes on after a crash, each result once
   kleene run shop.cep -i orders.jsonl --spill /var/tmp --keys-in-memory 500000
@@ -47,6 +50,9 @@ events, matches, timeouts, late, rejected and unknown events.
 
 Times are RFC 3339 or epoch numbers (--time-unit). The event time is the declared field of type
 `time`; where a type declares none, or an event lacks it, it is the field `ts` (--time-field).
+
+The end of the input is not the end of time: partial matches that are open there are left open and
+counted, unless --end-of-time says that nothing comes after it.
 
 Exit codes: 0 the input was read to its end, or nobody reads the output any more; 1 the rules are
 wrong; 2 wrong usage, or a file that cannot be read or written; 3 nothing was found, as no event of
@@ -116,7 +122,7 @@ const EXPLAIN_HELP: &str = "\
 Examples:
   kleene explain E0401                                   an error: a wrong example and a right one
   kleene explain                                         all codes, a line each
-  kleene explain shop.cep --rule unpaid_order            a rule: its steps, bounds and cost
+  kleene explain shop.cep                                rules: their steps, bounds and cost
   kleene explain shop.cep --rule unpaid_order --svg > unpaid.svg
   kleene explain shop.cep --rule unpaid_order --states   what it is compiled to
 
@@ -205,6 +211,11 @@ pub(crate) struct RunArgs {
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub(crate) output: PathBuf,
 
+    /// For live input: when no event has come for this long, event time moves on with the clock, so
+    /// that a silence is reported
+    #[arg(long, value_name = "DURATION", value_parser = bound)]
+    pub(crate) idle_timeout: Option<Duration>,
+
     /// Write late and malformed input there, as JSON lines with the line number and the reason
     #[arg(long, value_name = "FILE")]
     pub(crate) rejects: Option<PathBuf>,
@@ -237,8 +248,8 @@ pub(crate) struct RunArgs {
     pub(crate) keys_in_memory: u64,
 
     /// So many threads parse, and so many match, while another writes; results stay the same.
-    /// Where rules cannot be divided by keys, one thread matches; with --watch, --state or --spill,
-    /// one does everything
+    /// Where rules cannot be divided by keys, one thread matches; with --watch, --state, --spill or
+    /// --idle-timeout, one does everything
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) threads: u8,
 
@@ -342,6 +353,11 @@ pub(crate) struct InputArgs {
     /// Lines longer than this are rejected (bytes, or with K or M)
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1M")]
     pub(crate) max_line: usize,
+
+    /// Nothing comes after the input: what is open at its end is reported as if all its time had
+    /// passed. Otherwise it is left open, and counted
+    #[arg(long)]
+    pub(crate) end_of_time: bool,
 }
 
 impl InputArgs {
@@ -439,7 +455,7 @@ pub(crate) struct ExplainArgs {
     #[arg(value_name = "CODE | RULES")]
     pub(crate) subjects: Vec<PathBuf>,
 
-    /// The rule; may be left out where there is only one
+    /// One rule [default: all; a picture is of one]
     #[arg(long, value_name = "NAME", requires = "subjects")]
     pub(crate) rule: Option<String>,
 

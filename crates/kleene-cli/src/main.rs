@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod idle;
 mod infer;
 mod interrupt;
 mod lsp;
@@ -14,6 +15,7 @@ mod rules;
 mod spill;
 mod state;
 mod summary;
+mod tally;
 mod watch;
 
 use std::io::Write as _;

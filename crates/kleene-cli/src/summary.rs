@@ -12,7 +12,9 @@ const NAMES: usize = 5;
 const NAMES_KEPT: usize = 100;
 
 /// What is told only where there is any: what is rare is not worth a line that says 0.
-const RARE: [&str; 6] = [
+const RARE: [&str; 8] = [
+    "still open",
+    "not in order yet",
     "suppressed",
     "fed to other rules",
     "without key",
@@ -79,8 +81,8 @@ impl Counts {
     }
 }
 
-/// The summary as it is printed.
-pub(crate) fn summary(stats: &Stats, counts: &Counts, elapsed: Duration) -> String {
+/// The summary as it is printed; `open` says what becomes of open partial matches.
+pub(crate) fn summary(stats: &Stats, counts: &Counts, open: &str, elapsed: Duration) -> String {
     let events = stats.events + counts.unknown;
     let seconds = elapsed.as_secs_f64();
     #[expect(
@@ -99,6 +101,12 @@ pub(crate) fn summary(stats: &Stats, counts: &Counts, elapsed: Duration) -> Stri
         ("events", events, format!("{} events/s, {seconds:.2} s", grouped(speed))),
         ("matches", stats.matches, String::new()),
         ("timeouts", stats.timeouts, String::new()),
+        ("still open", stats.partials, open.to_owned()),
+        (
+            "not in order yet",
+            stats.buffered,
+            String::from("events that wait for others before them"),
+        ),
         ("suppressed", stats.suppressed, String::new()),
         ("fed to other rules", stats.derived, String::new()),
         ("late", stats.late, String::new()),

@@ -1,6 +1,7 @@
 //! Events out of an input, one after the other.
 
 use std::io;
+use std::time::Duration;
 
 use kleene::schema::Schema;
 
@@ -30,6 +31,8 @@ pub enum Fill {
     End,
     /// Someone wants attention.
     Woken,
+    /// Nothing has come in the time that was given.
+    TimedOut,
 }
 
 impl Feed {
@@ -118,10 +121,18 @@ impl Feed {
     /// # Errors
     /// The input cannot be read any further.
     pub fn fill(&mut self) -> io::Result<Fill> {
+        self.fill_within(None)
+    }
+
+    /// Waits for more input, for this long at most.
+    ///
+    /// # Errors
+    /// As for [`fill`](Feed::fill).
+    pub fn fill_within(&mut self, timeout: Option<Duration>) -> io::Result<Fill> {
         if self.is_ended {
             return Ok(Fill::End);
         }
-        match self.blocks.wait()? {
+        match self.blocks.wait_for(timeout)? {
             Arrival::Block(block) => {
                 self.is_empty = false;
                 self.cursor = Cursor::default();
@@ -133,6 +144,7 @@ impl Feed {
                 Ok(Fill::End)
             }
             Arrival::Woken => Ok(Fill::Woken),
+            Arrival::TimedOut => Ok(Fill::TimedOut),
         }
     }
 }

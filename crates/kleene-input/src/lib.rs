@@ -214,7 +214,7 @@ mod tests {
                     Some(Item::Unknown(_)) => continue,
                     None => match feed.fill().unwrap() {
                         Fill::End => break,
-                        Fill::More | Fill::Woken => continue,
+                        Fill::More | Fill::Woken | Fill::TimedOut => continue,
                     },
                 };
                 assert!(line > last && line <= length, "{line} after {last} of {length}");

@@ -104,7 +104,7 @@ impl RawFeed {
                     self.blocks.give_back(std::mem::replace(&mut self.block, block));
                 }
                 Arrival::End => return Ok(RawItem::End),
-                Arrival::Woken => {}
+                Arrival::Woken | Arrival::TimedOut => {}
             }
         }
     }

@@ -7,7 +7,8 @@ use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
 
@@ -191,6 +192,8 @@ pub enum Arrival {
     End,
     /// Nothing, but someone wants attention.
     Woken,
+    /// Nothing in the time that was given.
+    TimedOut,
 }
 
 /// The blocks of an input, read ahead by a thread.
@@ -228,12 +231,25 @@ impl Blocks {
     /// # Errors
     /// The input cannot be read any further; a line that had not arrived whole is lost.
     pub fn wait(&self) -> io::Result<Arrival> {
-        match self.messages.recv() {
+        self.wait_for(None)
+    }
+
+    /// Waits for more, for this long at most.
+    ///
+    /// # Errors
+    /// As for [`wait`](Blocks::wait).
+    pub fn wait_for(&self, timeout: Option<Duration>) -> io::Result<Arrival> {
+        let message = match timeout {
+            None => self.messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(timeout) => self.messages.recv_timeout(timeout),
+        };
+        match message {
             Ok(Message::Block(block)) => Ok(Arrival::Block(block)),
             Ok(Message::Wake) => Ok(Arrival::Woken),
             Ok(Message::End(result)) => result.map(|()| Arrival::End),
+            Err(RecvTimeoutError::Timeout) => Ok(Arrival::TimedOut),
             // `sender` lives as long as this, so there is always someone who could send.
-            Err(mpsc::RecvError) => Ok(Arrival::End),
+            Err(RecvTimeoutError::Disconnected) => Ok(Arrival::End),
         }
     }
 
@@ -309,7 +325,7 @@ mod tests {
                     }
                     source.give_back(block);
                 }
-                Arrival::Woken => {}
+                Arrival::Woken | Arrival::TimedOut => {}
                 Arrival::End => return Ok(all),
             }
         }

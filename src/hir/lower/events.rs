@@ -81,8 +81,9 @@ impl<'a> Env<'a> {
             self.is_new_to_host(source, &decl.name, &ty);
             return;
         }
-        let same = self.schema.type_id(name).is_some_and(|id| *self.schema.ty(id) == ty);
-        if first.source != source && same {
+        let before = self.schema.type_id(name).map(|id| self.schema.ty(id));
+        let difference = before.and_then(|before| disagreement(&ty, before));
+        if first.source != source && difference.is_none() {
             return;
         }
         let message = if first.source == source {
@@ -92,7 +93,12 @@ impl<'a> Env<'a> {
         };
         let diagnostic = Diagnostic::error(Code::DuplicateName, decl.name.span, message);
         let diagnostic = self.point_at(diagnostic, source, first, "declared here first");
-        self.report(source, diagnostic.help("files may share a declaration if it is the same"));
+        let shared = "files may share a declaration if it is the same";
+        let help = match difference.filter(|_| first.source != source) {
+            Some(difference) => format!("{shared}: {difference}"),
+            None => String::from(shared),
+        };
+        self.report(source, diagnostic.help(help));
     }
 
     fn flatten(
@@ -222,4 +228,30 @@ fn difference(host: &EventType, text: &EventType) -> Option<String> {
         _ if host.open != text.open => Some(String::from("only one of the two has `..`")),
         _ => None,
     }
+}
+
+/// The first difference between two declarations of one type, in words. The order of fields is none.
+fn disagreement(here: &EventType, there: &EventType) -> Option<String> {
+    let shown = |field: &Field| {
+        let mark = if field.optional { "?" } else { "" };
+        format!("{}{mark}", field.ty)
+    };
+    for field in &here.fields {
+        let Some(other) = there.fields.iter().find(|other| other.name == field.name) else {
+            return Some(format!("the field `{}` is only here", field.name));
+        };
+        if (&field.ty, field.optional) != (&other.ty, other.optional) {
+            let (here, there) = (shown(field), shown(other));
+            return Some(format!("`{}` is `{here}` here and `{there}` there", field.name));
+        }
+    }
+    let is_here = |field: &&Field| here.fields.iter().any(|other| other.name == field.name);
+    if let Some(field) = there.fields.iter().find(|field| !is_here(field)) {
+        return Some(format!("the field `{}` is only there", field.name));
+    }
+    let time = |ty: &EventType| ty.time.map(|id| ty.fields[id.index()].name.clone());
+    if time(here) != time(there) {
+        return Some(String::from("the event time is another field"));
+    }
+    (here.open != there.open).then(|| String::from("`..` stands in one of the two"))
 }

@@ -5,10 +5,11 @@ use std::io::Write as _;
 use anyhow::{Context as _, Result, bail};
 use kleene::diagnostic::Code;
 use kleene::explain::Explanation;
+use kleene::hir::Rule;
 
 use crate::Ending;
 use crate::args::ExplainArgs;
-use crate::rules;
+use crate::rules::{self, Loaded};
 
 /// Prints what a code means, all codes, or a rule.
 pub(crate) fn explain(args: &ExplainArgs) -> Result<Ending> {
@@ -46,13 +47,26 @@ fn rule(args: &ExplainArgs) -> Result<Ending> {
             return Ok(refused.ending);
         }
     };
-    let rule = loaded.pick(args.rule.as_deref())?;
+    let is_picture = args.dot || args.mermaid || args.svg;
+    if args.rule.is_some() || is_picture || loaded.rules.is_empty() {
+        let rule = loaded.pick(args.rule.as_deref())?;
+        print(&explained(args, rule, &loaded)?);
+        return Ok(Ending::Fine);
+    }
+    let texts: Result<Vec<String>> =
+        loaded.rules.iter().map(|rule| explained(args, rule, &loaded)).collect();
+    print(&texts?.join("\n"));
+    Ok(Ending::Fine)
+}
+
+/// What is to be said of one rule.
+fn explained(args: &ExplainArgs, rule: &Rule, loaded: &Loaded) -> Result<String> {
     let explanation = Explanation::new(rule, &loaded.schema)
         .with_context(|| format!("the rule `{}` cannot be run", rule.name))?;
     let picture = || {
         if args.states { explanation.picture_of_states() } else { explanation.picture() }
     };
-    let text = if args.dot {
+    Ok(if args.dot {
         picture().to_dot()
     } else if args.mermaid {
         picture().to_mermaid()
@@ -62,9 +76,7 @@ fn rule(args: &ExplainArgs) -> Result<Ending> {
         explanation.states()
     } else {
         explanation.text()
-    };
-    print(&text);
-    Ok(Ending::Fine)
+    })
 }
 
 /// Every code with what it is about, a line each.

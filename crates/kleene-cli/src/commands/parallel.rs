@@ -19,12 +19,13 @@ use kleene::stream::{Late, Match, Overflow, Reason, Rejected, Shard, Sink, Stats
 use kleene::{Event as _, Record, Timestamp};
 use kleene_runner::{Batch, Collector, Config, Outlet, Panicked, Pipeline, Step, Told, in_order};
 
-use super::run::{Outlets, Stop, stopped};
+use super::run::{Outlets, Stop, stopped, takeable};
 use crate::input::{Arrival, Block, Blocks, Cursor, Item, Parser, Place, TimeUnit};
 use crate::interrupt::Interrupt;
 use crate::output::Shapes;
 use crate::review::Seen;
 use crate::summary::Counts;
+use crate::tally::Tally;
 
 /// How many blocks may wait before and behind each thread.
 const WAITING: usize = 2;
@@ -49,6 +50,7 @@ pub(super) fn run(
     mut parser: Parser,
     outlets: Outlets,
     interrupt: &Interrupt,
+    end_of_time: bool,
 ) -> Result<Ran> {
     let unit = outlets.review.unit();
     // What all parsers have to know comes first: the header of CSV.
@@ -70,6 +72,7 @@ pub(super) fn run(
     let page = move || Page::new(&shapes);
     let config = Config::default().waiting(WAITING);
     let mut crew: Crew = Pipeline::start(shards, config, page, tell)?;
+    let mut newest = first.iter().filter_map(|parsed| parsed.newest).max();
     if first.into_iter().all(|parsed| crew.send(parsed).is_ok()) && stop.is_none() {
         let (mut inlet, outlet) = in_order(threads, 1, || {
             let mut parser = parser.clone();
@@ -96,10 +99,18 @@ pub(super) fn run(
         drop(inlet);
         let (passed, result) = passing.join().map_err(|_| anyhow!("a thread has panicked"))?;
         crew = passed;
-        result?;
+        newest = newest.max(result?);
     }
     let stop = stop.unwrap_or(Stop::CannotWrite);
-    let ended = if matches!(stop, Stop::End) { crew.finish()? } else { crew.stop()? };
+    let ended = match (&stop, newest) {
+        (Stop::End, _) if end_of_time => crew.finish()?,
+        (Stop::End, Some(newest)) => {
+            // The moment of the last event is over. Where this fails, to stop says why.
+            let _ = crew.send(Parsed::end(newest));
+            crew.stop()?
+        }
+        _ => crew.stop()?,
+    };
     let header = parser.header();
     let Tell { outlets, counts, .. } = ended.collector;
     let stop = ended.failure.map_or(stop, |failure| Stop::Failed(stopped(failure)));
@@ -116,23 +127,25 @@ fn next(blocks: &Blocks, interrupt: &Interrupt) -> Result<Block, Stop> {
         }
         match blocks.wait() {
             Ok(Arrival::Block(block)) => return Ok(block),
-            Ok(Arrival::Woken) => {}
+            Ok(Arrival::Woken | Arrival::TimedOut) => {}
             Ok(Arrival::End) => return Err(Stop::End),
             Err(error) => return Err(Stop::unreadable(error)),
         }
     }
 }
 
-/// Gives parsed blocks to the shards, in order.
-fn pass(crew: Crew, mut outlet: Outlet<Parsed>) -> (Crew, Result<(), Panicked>) {
+/// Gives parsed blocks to the shards, in order. Returns the time of the newest event with them.
+fn pass(crew: Crew, mut outlet: Outlet<Parsed>) -> (Crew, Result<Option<Timestamp>, Panicked>) {
+    let mut newest = None;
     loop {
         match outlet.next() {
             Ok(Some(parsed)) => {
+                newest = newest.max(parsed.newest);
                 if crew.send(parsed).is_err() {
-                    return (crew, Ok(()));
+                    return (crew, Ok(newest));
                 }
             }
-            Ok(None) => return (crew, Ok(())),
+            Ok(None) => return (crew, Ok(newest)),
             Err(panicked) => return (crew, Err(panicked)),
         }
     }
@@ -142,6 +155,8 @@ fn pass(crew: Crew, mut outlet: Outlet<Parsed>) -> (Crew, Result<(), Panicked>) 
 struct Parsed {
     block: Block,
     entries: Vec<Entry>,
+    /// The time of the newest event.
+    newest: Option<Timestamp>,
     /// The names of the types that are not declared.
     unknown: Vec<String>,
     /// What was seen of its events.
@@ -172,6 +187,8 @@ enum Entry {
     Unknown(usize),
     /// It is no event; where it starts.
     Rejected(Cursor),
+    /// No line: nothing at or before this time will come.
+    Advance(Timestamp),
 }
 
 impl Parsed {
@@ -184,18 +201,20 @@ impl Parsed {
         home: Sender<Vec<Entry>>,
     ) -> Parsed {
         let (mut unknown, mut unreadable, mut seen) = (Vec::new(), None, Seen::default());
+        let mut newest = None;
         let mut names: HashMap<String, usize> = HashMap::new();
         let mut cursor = Cursor::default();
         // The entry of the first record begins behind the header: it may be read again there.
         if let Err(reason) = parser.read_header(&block, &mut cursor) {
             let unreadable = Some(reason);
-            return Parsed { block, entries, unknown, seen, unreadable, home };
+            return Parsed { block, entries, newest, unknown, seen, unreadable, home };
         }
         loop {
             let start = cursor;
             entries.push(match parser.next_item(&block, &mut cursor) {
                 Some(Item::Event(event, place)) => {
                     seen.event(&event, &place, unit);
+                    newest = newest.max(takeable(&event));
                     Entry::Event(event, start)
                 }
                 Some(Item::Unknown(name)) => {
@@ -214,7 +233,20 @@ impl Parsed {
                 None => break,
             });
         }
-        Parsed { block, entries, unknown, seen, unreadable, home }
+        Parsed { block, entries, newest, unknown, seen, unreadable, home }
+    }
+
+    /// What comes after the last block: the moment of the newest event is over.
+    fn end(newest: Timestamp) -> Parsed {
+        Parsed {
+            block: Block::default(),
+            entries: vec![Entry::Advance(newest)],
+            newest: None,
+            unknown: Vec::new(),
+            seen: Seen::default(),
+            unreadable: None,
+            home: mpsc::channel().0,
+        }
     }
 }
 
@@ -226,6 +258,7 @@ impl Batch<Record> for Parsed {
     fn step(&self, number: usize) -> Option<Step<'_, Record>> {
         match self.entries.get(number)? {
             Entry::Event(event, _) => Some(Step::Event(event)),
+            Entry::Advance(to) => Some(Step::Advance(*to)),
             Entry::Unknown(_) | Entry::Rejected(_) => None,
         }
     }
@@ -234,6 +267,7 @@ impl Batch<Record> for Parsed {
 /// What a shard tells of a block, rendered.
 struct Page {
     shapes: Shapes,
+    tally: Tally,
     lines: Vec<u8>,
     notes: Vec<Note>,
     /// How much of both was told.
@@ -259,17 +293,20 @@ enum Note {
 
 impl Page {
     fn new(shapes: &Shapes) -> Page {
-        Page { shapes: shapes.clone(), lines: Vec::new(), notes: Vec::new(), at: 0, told: 0 }
+        let (shapes, tally) = (shapes.clone(), Tally::default());
+        Page { shapes, tally, lines: Vec::new(), notes: Vec::new(), at: 0, told: 0 }
     }
 }
 
 impl Sink<Record> for Page {
     fn matched(&mut self, found: Match<'_, Record>) {
+        self.tally.matched(&found.rule().name);
         self.shapes.matched(&mut self.lines, &found);
         self.notes.push(Note::Line(self.lines.len()));
     }
 
     fn timed_out(&mut self, timeout: Timeout<'_, Record>) {
+        self.tally.timed_out(&timeout.rule().name);
         self.shapes.timed_out(&mut self.lines, &timeout);
         self.notes.push(Note::Line(self.lines.len()));
     }
@@ -311,7 +348,7 @@ impl Tell {
     fn pass_to(&mut self, parsed: &Parsed, end: usize) {
         for entry in &parsed.entries[self.next.min(end)..end] {
             match entry {
-                Entry::Event(..) => {}
+                Entry::Event(..) | Entry::Advance(_) => {}
                 Entry::Unknown(name) => self.counts.saw_unknown(&parsed.unknown[*name]),
                 Entry::Rejected(start) => {
                     let mut cursor = *start;
@@ -349,6 +386,8 @@ impl Collector<Parsed, Page> for Tell {
     fn told(&mut self, told: Told<'_, Parsed>, page: &mut Page) {
         let Some(note) = page.notes.get_mut(page.told) else { return };
         page.told += 1;
+        // All of the page at once, with the first of it.
+        self.outlets.tally.take(&mut page.tally);
         if let Note::Line(end) = *note {
             self.outlets.output.write_line(&page.lines[page.at..end]);
             page.at = end;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use kleene::hir::Rule;
@@ -17,6 +17,7 @@ use kleene::{Event as _, Record, Timestamp};
 use super::parallel::{self, Ran};
 use crate::Ending;
 use crate::args::{RunArgs, Strategy};
+use crate::idle::IdleClock;
 use crate::input::{self, Blocks, Feed, Fill, Item, Parser, Place, Position};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
@@ -27,6 +28,7 @@ use crate::rules::{self, Loaded};
 use crate::spill::Spill;
 use crate::state::{Moment, Resumed, State};
 use crate::summary::{Counts, counted, grouped, summary};
+use crate::tally::Tally;
 use crate::watch::{Files, Watch};
 
 /// Runs rules over an input.
@@ -44,13 +46,12 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     }
     suits(args, &loaded)?;
     refuse_same_files(args)?;
+    refuse_other_forms(args)?;
+    refuse_silent_files(args)?;
     let opened = args.state.as_deref().map(|path| State::open(path, args)).transpose()?;
     let (state, resumed) = opened.map_or((None, None), |(state, from)| (Some(state), from));
-    if resumed.as_ref().is_some_and(|resumed| resumed.is_finished) {
-        crate::say(
-            "the input was read to its end before, and everything was told; remove the directory of \
-             the state to start anew",
-        );
+    if let Some(reason) = resumed.as_ref().and_then(|resumed| nothing_new(args, resumed)) {
+        crate::say(&reason);
         return Ok(Ending::Fine);
     }
     let spill = args.spill.as_deref().map(Spill::create).transpose()?;
@@ -79,7 +80,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     let progress = Progress::new(opened.size, opened.position.clone(), shows_progress);
     let started = Instant::now();
     let interrupt = Interrupt::default();
-    if args.threads > 1 && !args.watch && state.is_none() && args.spill.is_none() {
+    let is_alone = args.watch || state.is_some() || args.spill.is_some();
+    if args.threads > 1 && !is_alone && args.idle_timeout.is_none() {
         let shards = builder(args, &loaded).shards(args.threads.into())?;
         let blocks = Blocks::start(opened, args.events.form());
         let parser = Parser::new(args.events.form(), &loaded.schema, args.events.reading());
@@ -87,28 +89,42 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
         let review = Review::new(&loaded.schema, args.events.time_unit);
         let outlets = Outlets::new(args, output, rejects, progress, review);
         let threads = args.threads.into();
-        let ran = parallel::run(threads, shards, &blocks, parser, outlets, &interrupt)?;
+        let end_of_time = args.events.end_of_time;
+        let ran =
+            parallel::run(threads, shards, &blocks, parser, outlets, &interrupt, end_of_time)?;
         return conclude(args, &loaded, ran, started);
     }
     let mut feed = args.events.start(opened, &loaded.schema)?;
     feed.renew(engine.schema(), &loaded.schema);
     interrupt.listen(feed.waker());
     let watch = args.watch.then(|| Watch::start(&args.rules, files, feed.waker()));
-    let mut current = Current { args, watch, loaded, state };
+    let bound = args.events.out_of_order.unwrap_or_default();
+    let clock = |timeout| IdleClock::new(timeout, bound, engine.watermark());
+    let idle = args.idle_timeout.map(clock);
+    let mut current = Current {
+        args,
+        watch,
+        loaded,
+        state,
+        idle,
+        newest: None,
+        has_come: false,
+        has_ended: false,
+    };
 
     let mut review = Review::new(engine.schema(), args.events.time_unit);
     if resumed.is_some() {
         review.is_of_a_part();
     }
     let mut outlets = Outlets::new(args, output, rejects, progress, review);
-    let mut counts = resumed.map(|resumed| resumed.counts).unwrap_or_default();
+    let mut counts = Counts::default();
+    if let Some(resumed) = resumed {
+        (counts, outlets.tally) = (resumed.counts, resumed.tally);
+    }
     let mut stop =
         pump(&mut feed, &mut engine, &mut outlets, &mut counts, &interrupt, &mut current);
     if matches!(stop, Stop::End) {
-        engine.finish(&mut Tell { outlets: &mut outlets, place: None });
-        if let Some(error) = engine.failure() {
-            stop = Stop::Failed(stopped(error.clone()));
-        }
+        stop = current.end(&mut engine, &mut outlets);
     }
     if matches!(stop, Stop::End | Stop::Interrupted)
         && let Err(error) = current.keep(&feed, &mut engine, &mut outlets, &counts)
@@ -123,7 +139,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
 /// Writes what is left, and says what came of a run.
 fn conclude(args: &RunArgs, loaded: &Loaded, ran: Ran, started: Instant) -> Result<Ending> {
     let Ran { stop, stats, outlets, counts, is_empty, header } = ran;
-    let Outlets { mut output, mut rejects, progress, review, .. } = outlets;
+    let Outlets { mut output, mut rejects, progress, tally, review, .. } = outlets;
     output.flush();
     progress.clear();
     if let Some(error) = output.failure() {
@@ -149,7 +165,14 @@ fn conclude(args: &RunArgs, loaded: &Loaded, ran: Ran, started: Instant) -> Resu
                 )
             });
         }
-        crate::say(summary(&stats, &counts, started.elapsed()).trim_end());
+        let open = match stop {
+            Stop::End if args.state.is_some() => "partial matches; the state keeps them",
+            Stop::End => "partial matches; --end-of-time ends them with the input",
+            _ => "partial matches",
+        };
+        let text = summary(&stats, &counts, open, started.elapsed());
+        let rules = tally.table(loaded.rules.iter().map(|rule| &rule.name));
+        crate::say(format!("{text}{rules}").trim_end());
     }
     let rules: Vec<&Rule> = loaded.rules.iter().map(|rule| &**rule).collect();
     let findings = review.findings(&Facts {
@@ -187,9 +210,51 @@ struct Current<'a> {
     watch: Option<Watch>,
     loaded: Loaded,
     state: Option<State>,
+    idle: Option<IdleClock>,
+    /// The time of the newest event.
+    newest: Option<Timestamp>,
+    /// Whether events have come since the clock was looked at.
+    has_come: bool,
+    /// Whether the input was read to its end.
+    has_ended: bool,
 }
 
 impl Current<'_> {
+    /// Does what is due where the input ends, and says how the run ends.
+    fn end(&mut self, engine: &mut Engine<Record>, outlets: &mut Outlets) -> Stop {
+        self.has_ended = true;
+        let mut sink = Tell { outlets, place: None };
+        if self.args.events.end_of_time {
+            engine.finish(&mut sink);
+        } else if let (Some(newest), None) = (self.newest, &self.state) {
+            // The moment of the last event is over. With a state it is not: the input may go on in it.
+            engine.advance(newest, &mut sink);
+        }
+        match engine.failure() {
+            Some(error) => Stop::Failed(stopped(error.clone())),
+            None => Stop::End,
+        }
+    }
+
+    /// Moves time on with the clock where no event comes for long.
+    fn follow_clock(&mut self, engine: &mut Engine<Record>, outlets: &mut Outlets) {
+        let Some(idle) = &mut self.idle else { return };
+        let now = Instant::now();
+        if std::mem::take(&mut self.has_come)
+            && let Some(newest) = self.newest
+        {
+            idle.saw(newest, now);
+        }
+        if let Some(watermark) = idle.watermark(now) {
+            engine.advance(watermark, &mut Tell { outlets, place: None });
+        }
+    }
+
+    /// How long to wait for input.
+    fn patience(&self) -> Option<Duration> {
+        self.idle.as_ref().map(|idle| idle.wait(Instant::now()))
+    }
+
     /// Reads the rules again if their files have changed, and goes on with them if they are right.
     #[inline]
     fn follow(&mut self, feed: &mut Feed, engine: &mut Engine<Record>, outlets: &mut Outlets) {
@@ -220,8 +285,8 @@ impl Current<'_> {
         if outlets.output.has_failed() || outlets.rejects.has_failed() {
             return Ok(());
         }
-        let position = feed.position();
-        state.keep(&Moment { position, output, rejects, counts }, engine)
+        let (position, tally, has_ended) = (feed.position(), &outlets.tally, self.has_ended);
+        state.keep(&Moment { position, output, rejects, counts, tally, has_ended }, engine)
     }
 
     fn replace(
@@ -335,6 +400,62 @@ fn refuse_same_files(args: &RunArgs) -> Result<()> {
     Ok(())
 }
 
+/// Results and rejects are JSON lines as they are: a name that promises another form would be wrong.
+fn refuse_other_forms(args: &RunArgs) -> Result<()> {
+    for (option, path) in [("--output", Some(&args.output)), ("--rejects", args.rejects.as_ref())] {
+        let ending = path.and_then(|path| path.extension()).and_then(|ending| ending.to_str());
+        let Some((path, ending)) = path.zip(ending) else { continue };
+        let ending = ending.to_ascii_lowercase();
+        if ["csv", "tsv", "parquet", "xlsx", "gz", "zst"].contains(&&*ending) {
+            let advice = match &*ending {
+                "gz" | "zst" => "pack what comes out: `kleene run .. | gzip > found.jsonl.gz`",
+                _ => {
+                    "name it *.jsonl, and take columns out of it: \
+                     `jq -r '[.rule, .end, .emit.x] | @csv' found.jsonl`"
+                }
+            };
+            bail!(
+                "{option} {}: what is written is JSON lines, not {ending}; {advice}",
+                path.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A file ends; it does not fall silent.
+fn refuse_silent_files(args: &RunArgs) -> Result<()> {
+    let Some(timeout) = args.idle_timeout else { return Ok(()) };
+    if timeout.is_zero() {
+        bail!("--idle-timeout: expected some time, such as 10s");
+    }
+    let input = &args.events.input;
+    if input != Path::new("-") && input.is_file() {
+        bail!(
+            "--idle-timeout is for live input: {name} is a file, which ends; `tail -f {name} | kleene \
+             run ..` reads what is added to it, and --end-of-time ends what is open with the file",
+            name = input.display()
+        );
+    }
+    Ok(())
+}
+
+/// Why a run with a state has nothing to do, if that is so.
+fn nothing_new(args: &RunArgs, resumed: &Resumed) -> Option<String> {
+    if resumed.is_finished {
+        return Some(String::from(
+            "nothing new: the input was read to its end with --end-of-time, and everything was \
+             reported; remove the directory of the state to start anew",
+        ));
+    }
+    (resumed.is_at_end && !args.events.end_of_time).then(|| {
+        String::from(
+            "nothing new: the input was read to its end before, and has not grown; what is open is \
+             kept with the state",
+        )
+    })
+}
+
 /// Why the reading of events ended.
 pub(super) enum Stop {
     /// There are no more.
@@ -373,6 +494,8 @@ fn pump(
         match feed.next_item() {
             Some(Item::Event(event, place)) => {
                 outlets.review.event(&event, &place);
+                current.newest = current.newest.max(takeable(&event));
+                current.has_come = true;
                 let mut sink = Tell { outlets, place: Some(place) };
                 if let Err(error) = engine.push(&event, &mut sink) {
                     return Stop::Failed(stopped(error));
@@ -393,6 +516,10 @@ fn pump(
             }
             Some(Item::Unreadable(reason)) => return Stop::CannotRead(anyhow!(reason)),
             None => {
+                current.follow_clock(engine, outlets);
+                if let Some(error) = engine.failure() {
+                    return Stop::Failed(stopped(error.clone()));
+                }
                 outlets.output.flush_if_live();
                 if outlets.has_failed() {
                     return Stop::CannotWrite;
@@ -405,12 +532,12 @@ fn pump(
                 let stats = engine.stats();
                 let events = stats.events + counts.unknown;
                 outlets.progress.update(events, stats.matches, stats.timeouts);
-                let fill = feed.fill();
+                let fill = feed.fill_within(current.patience());
                 if interrupt.is_set() {
                     return Stop::Interrupted;
                 }
                 match fill {
-                    Ok(Fill::More | Fill::Woken) => {}
+                    Ok(Fill::More | Fill::Woken | Fill::TimedOut) => {}
                     Ok(Fill::End) => return Stop::End,
                     Err(error) => return Stop::unreadable(error),
                 }
@@ -425,6 +552,7 @@ pub(super) struct Outlets {
     rejects: Rejects,
     pub(super) progress: Progress,
     pub(super) review: Review,
+    pub(super) tally: Tally,
     /// How long events may be late, in milliseconds.
     bound: i64,
     is_quiet: bool,
@@ -445,11 +573,13 @@ impl Outlets {
         let (is_quiet, told_of_limit, told_of_misfit) = (args.quiet, false, false);
         let bound = args.events.out_of_order.unwrap_or_default().as_millis();
         let bound = i64::try_from(bound).unwrap_or(i64::MAX);
+        let tally = Tally::default();
         Outlets {
             output,
             rejects,
             progress,
             review,
+            tally,
             bound,
             is_quiet,
             told_of_limit,
@@ -482,7 +612,8 @@ impl Outlets {
     /// Says once that a limit was reached, when the event of a line was taken.
     pub(super) fn tell_limit(&mut self, line: u64, what: &str) {
         if !self.is_quiet && !std::mem::replace(&mut self.told_of_limit, true) {
-            let text = format!("line {line}: limit reached: {what}; the summary counts how often");
+            let place = if line == 0 { String::new() } else { format!("line {line}: ") };
+            let text = format!("{place}limit reached: {what}; the summary counts how often");
             self.progress.say(&text);
         }
     }
@@ -507,10 +638,12 @@ struct Tell<'a> {
 
 impl Sink<Record> for Tell<'_> {
     fn matched(&mut self, found: Match<'_, Record>) {
+        self.outlets.tally.matched(&found.rule().name);
         self.outlets.output.matched(&found);
     }
 
     fn timed_out(&mut self, timeout: Timeout<'_, Record>) {
+        self.outlets.tally.timed_out(&timeout.rule().name);
         self.outlets.output.timed_out(&timeout);
     }
 
@@ -534,6 +667,11 @@ impl Sink<Record> for Tell<'_> {
             self.outlets.tell_limit(line, &Outlets::limit_text(overflow));
         }
     }
+}
+
+/// The time of an event, if it is one that events can have.
+pub(super) fn takeable(event: &Record) -> Option<Timestamp> {
+    Some(event.time()).filter(|time| *time < Timestamp::MAX)
 }
 
 /// `late by 1h: ...`. An event is late if it is not after the watermark.

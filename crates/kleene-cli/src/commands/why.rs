@@ -59,7 +59,11 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
     let mut counts = Counts::default();
     let ending = pump(&mut feed, &mut tracer, &mut review, &mut counts, &args.key, &interrupt)?;
     if ending == Ending::Fine {
-        tracer.finish();
+        if args.events.end_of_time {
+            tracer.finish();
+        } else {
+            tracer.end_input();
+        }
     }
     let text = if args.json { json_lines(&tracer) } else { format!("{}\n", tracer.story()) };
     // A closed pipe has heard enough.
@@ -123,7 +127,7 @@ fn pump(
                     return Ok(Ending::Interrupted);
                 }
                 match fill {
-                    Ok(Fill::More | Fill::Woken) => {}
+                    Ok(Fill::More | Fill::Woken | Fill::TimedOut) => {}
                     Ok(Fill::End) => return Ok(Ending::Fine),
                     Err(error) => {
                         let error = anyhow::Error::new(error);

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use crate::args::{Every, RunArgs};
 use crate::input::Position;
 use crate::summary::{Counts, grouped};
+use crate::tally::Tally;
 use file::{Checkpoint, Directory};
 
 /// How much of the start of an input, and of what is before a place in it, tells it from others.
@@ -47,8 +48,12 @@ pub(crate) struct Resumed {
     pub(crate) rejects: Option<u64>,
     /// What was counted beside the engine.
     pub(crate) counts: Counts,
-    /// Whether the input was read to its end, and everything told.
+    /// How often each rule has found something.
+    pub(crate) tally: Tally,
+    /// Whether the input was read to its end, and everything was reported (`--end-of-time`).
     pub(crate) is_finished: bool,
+    /// Whether the input is a file that was read to its end, and has not grown.
+    pub(crate) is_at_end: bool,
 }
 
 /// Where a run is.
@@ -57,6 +62,9 @@ pub(crate) struct Moment<'a> {
     pub(crate) output: Option<u64>,
     pub(crate) rejects: Option<u64>,
     pub(crate) counts: &'a Counts,
+    pub(crate) tally: &'a Tally,
+    /// Whether the input was read to its end.
+    pub(crate) has_ended: bool,
 }
 
 impl State {
@@ -68,11 +76,22 @@ impl State {
         let newest = directory.newest(crate::say)?;
         let resumed = newest.map(|checkpoint| {
             same_setting(&checkpoint.head["run"], &setting)?;
-            let resumed = read(checkpoint)?;
+            let (probed, mut resumed) = read(checkpoint)?;
             if let Some(input) = &input {
-                input.expect(&resumed.0, resumed.1.position)?;
+                let has_grown = input.expect(&probed, resumed.position)?;
+                if has_grown && resumed.is_finished {
+                    bail!(
+                        "the input has grown since it was read to its end with --end-of-time: all \
+                         that was open then was reported, and nothing can follow it"
+                    );
+                }
+                resumed.is_at_end &= !has_grown;
+                resumed.position = input.after_last_line(resumed.position)?;
+            } else {
+                // Standard input is another one each time.
+                resumed.is_at_end = false;
             }
-            Ok::<_, anyhow::Error>(resumed.1)
+            Ok::<_, anyhow::Error>(resumed)
         });
         let resumed = resumed.transpose().with_context(|| {
             let name = path.display();
@@ -97,7 +116,7 @@ impl State {
 
     /// Keeps where the run is, and what `engine` holds. What the checkpoint says of output has to be written before.
     pub(crate) fn keep(&mut self, moment: &Moment<'_>, engine: &mut Engine<Record>) -> Result<()> {
-        let Moment { position, output, rejects, counts } = *moment;
+        let Moment { position, output, rejects, counts, tally, has_ended } = *moment;
         let head = json!({
             "run": self.setting,
             "input": match &self.input {
@@ -111,6 +130,8 @@ impl State {
             "rejected": counts.rejected,
             "unknown": counts.unknown,
             "unknown_types": counts.types(),
+            "rules": tally.saved(),
+            "ended": has_ended,
             "finished": engine.is_finished(),
         });
         let changes = self.directory.can_follow().then(|| engine.snapshot_changes()).flatten();
@@ -183,7 +204,9 @@ fn read(checkpoint: Checkpoint) -> Result<(Value, Resumed)> {
         output: number("output"),
         rejects: number("rejects"),
         counts,
+        tally: Tally::restore(&head["rules"]),
         is_finished: head["finished"].as_bool().unwrap_or_default(),
+        is_at_end: head["ended"].as_bool().unwrap_or_default(),
     };
     Ok((head["input"].take(), resumed))
 }
@@ -216,19 +239,18 @@ impl Input {
     fn probe(&self, position: Position) -> Result<Value> {
         let length = self.file.metadata()?.len();
         let start = length.min(PROBE);
-        let end = (!self.is_packed).then_some(position.offset.min(length));
+        // A place in a packed file is not known: what was there of it has to stay.
+        let end = if self.is_packed { length } else { position.offset.min(length) };
         Ok(json!({
             "length": length,
             "start": [start, self.checksum(0, start)?],
-            "before": match end {
-                Some(end) => json!(self.checksum(end.saturating_sub(PROBE), end)?),
-                None => Value::Null,
-            },
+            "before": self.checksum(end.saturating_sub(PROBE), end)?,
         }))
     }
 
     /// Fails if the input is not the one that was probed, or a longer one that starts with it.
-    fn expect(&self, probed: &Value, position: Position) -> Result<()> {
+    /// Returns true if it is longer.
+    fn expect(&self, probed: &Value, position: Position) -> Result<bool> {
         let length = self.file.metadata()?.len();
         let before = probed["length"].as_u64().unwrap_or_default();
         if length < before {
@@ -237,14 +259,38 @@ impl Input {
         }
         let start = probed["start"][0].as_u64().unwrap_or_default().min(length);
         let is_same = probed["start"][1] == json!(self.checksum(0, start)?);
-        let end = position.offset;
+        let end = if self.is_packed { before } else { position.offset };
+        // Null where an older version did not look.
         let is_same = is_same
-            && (self.is_packed
+            && (probed["before"].is_null()
                 || probed["before"] == json!(self.checksum(end.saturating_sub(PROBE), end)?));
         if !is_same {
             bail!("the input was changed: it does not hold any more what was read then");
         }
-        Ok(())
+        Ok(length > before)
+    }
+
+    /// The place from which on to read where the last line that was read may have had no end then.
+    /// Fails if it has more now.
+    fn after_last_line(&self, position: Position) -> Result<Position> {
+        let Some(last) = position.offset.checked_sub(1).filter(|_| !self.is_packed) else {
+            return Ok(position);
+        };
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(last))?;
+        let mut around = Vec::new();
+        file.take(2).read_to_end(&mut around)?;
+        match around[..] {
+            [b'\n', ..] | [_] | [] => Ok(position),
+            // Only its end has come, which is read as an empty line.
+            [_, b'\r' | b'\n', ..] => {
+                Ok(Position { line: position.line.saturating_sub(1), ..position })
+            }
+            _ => bail!(
+                "line {} of the input had no end when it was read, and has grown since",
+                grouped(position.line.saturating_sub(1))
+            ),
+        }
     }
 
     fn checksum(&self, from: u64, to: u64) -> io::Result<u32> {

@@ -92,3 +92,34 @@ fn each_shell_gets_its_completions() {
     assert_eq!(ran.code, Some(2));
     assert!(ran.stderr.contains("possible values: bash"), "{}", ran.stderr);
 }
+
+#[test]
+fn files_share_an_event_type_if_their_declarations_agree() {
+    let rule = |name: &str| format!("rule {name} {{ match paid }}\n");
+    let first = format!("event paid {{ id: string, amount: float?, ts: time }}\n{}", rule("one"));
+    let cases = [
+        ("amount: float?, ts: time, id: string", None),
+        ("id: int, amount: float?, ts: time", Some("`id` is `int` here and `string` there")),
+        (
+            "id: string, amount: float, ts: time",
+            Some("`amount` is `float` here and `float?` there"),
+        ),
+        ("id: string, amount: float?, ts: time, x: int", Some("the field `x` is only here")),
+        ("id: string, ts: time", Some("the field `amount` is only there")),
+        ("id: string, amount: float?, ts: time, ..", Some("`..` stands in one of the two")),
+    ];
+    for (fields, difference) in cases {
+        let second = format!("event paid {{ {fields} }}\n{}", rule("two"));
+        let dir = Dir::new(&[("a.cep", first.as_bytes()), ("b.cep", second.as_bytes())]);
+        let ran = dir.run("check a.cep b.cep");
+        let text = format!("{}{}", ran.stdout, ran.stderr);
+        match difference {
+            None => assert_eq!(ran.code, Some(0), "{text}"),
+            Some(difference) => {
+                assert_eq!(ran.code, Some(1), "{fields}: {text}");
+                let places = text.contains("b.cep:1:7") && text.contains("a.cep:1:7");
+                assert!(text.contains(difference) && places, "{fields}: {text}");
+            }
+        }
+    }
+}

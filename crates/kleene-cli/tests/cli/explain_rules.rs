@@ -225,6 +225,22 @@ fn alternatives_are_in_brackets_once_and_one_of_them_is_kept() {
 }
 
 #[test]
+fn all_rules_are_explained_where_none_is_named() {
+    let rules = b"event a { at: time }\nrule one { match a }\nrule two { match a }\n";
+    let dir = Dir::new(&[("r.cep", rules)]);
+    let text = |args: &str| {
+        let ran = dir.run(args);
+        assert_eq!(ran.code, Some(0), "{args}: {}", ran.stderr);
+        ran.stdout
+    };
+    for states in ["", " --states"] {
+        let one = text(&format!("explain r.cep --rule one{states}"));
+        let two = text(&format!("explain r.cep --rule two{states}"));
+        assert_eq!(text(&format!("explain r.cep{states}")), format!("{one}\n{two}"));
+    }
+}
+
+#[test]
 fn what_cannot_be_explained_is_told() {
     let dir = Dir::new(&[
         ("r.cep", b"event a { at: time }\nrule one { match a }\nrule two { match a }\n"),
@@ -232,7 +248,7 @@ fn what_cannot_be_explained_is_told() {
         ("events.cep", b"event a { at: time }\n"),
     ]);
     for (args, code, message) in [
-        ("explain r.cep", 2, "which rule? `--rule NAME` names one of: one, two"),
+        ("explain r.cep --svg", 2, "which rule? `--rule NAME` names one of: one, two"),
         ("explain r.cep --rule on", 2, "there is no rule `on` (--rule); there are: one, two"),
         ("explain events.cep", 2, "there is no rule in these files"),
         ("explain bad.cep", 1, "E0201"),

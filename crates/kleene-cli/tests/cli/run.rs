@@ -50,7 +50,7 @@ fn assert_orders_seen(ran: &Ran) {
 
 #[test]
 fn matches_and_timeouts_are_printed_as_json_lines() {
-    let ran = shop(ORDERS).run("run shop.cep --input in.jsonl");
+    let ran = shop(ORDERS).run("run shop.cep --end-of-time --input in.jsonl");
     assert_orders_seen(&ran);
     let mut results = ran.results();
     for result in &mut results {
@@ -100,7 +100,7 @@ fn matches_and_timeouts_are_printed_as_json_lines() {
 
 #[test]
 fn the_summary_counts_everything() {
-    let ran = shop(ORDERS).run("run shop.cep --input in.jsonl");
+    let ran = shop(ORDERS).run("run shop.cep --end-of-time --input in.jsonl");
     let expected = [
         ("events", 4),
         ("matches", 1),
@@ -155,7 +155,7 @@ fn bad_lines_are_told_and_the_rest_is_processed() {
     for (line, expected) in cases {
         let dir = shop("");
         dir.write("in.jsonl", &with_line(line));
-        let ran = dir.run("run shop.cep --input in.jsonl");
+        let ran = dir.run("run shop.cep --end-of-time --input in.jsonl");
         assert_orders_seen(&ran);
         assert_eq!((ran.count("events"), ran.count("rejected")), (4, 1), "{expected}");
         assert_eq!(ran.told(), [expected]);
@@ -165,7 +165,7 @@ fn bad_lines_are_told_and_the_rest_is_processed() {
 #[test]
 fn an_event_of_an_unknown_type_is_counted_and_no_error() {
     let line = br#"{"type":"delivered","ts":"2024-05-01T10:01:30Z"}"#;
-    let ran = shop("").run_with("run shop.cep", &with_line(line));
+    let ran = shop("").run_with("run shop.cep --end-of-time", &with_line(line));
     assert_orders_seen(&ran);
     assert_eq!((ran.count("events"), ran.count("unknown"), ran.count("rejected")), (5, 1, 0));
     assert_eq!(ran.told(), [""; 0]);
@@ -176,7 +176,8 @@ fn an_event_of_an_unknown_type_is_counted_and_no_error() {
 fn an_event_an_hour_late_is_told_and_the_rest_is_processed() {
     let line = br#"{"type":"paid","ts":"2024-05-01T09:01:00Z","order_id":"b"}"#;
     for (order, by) in [("", "1h"), ("--sorted", "1h"), ("--out-of-order 5s", "59m55s")] {
-        let ran = shop("").run_with(&format!("run shop.cep {order}"), &with_line(line));
+        let ran =
+            shop("").run_with(&format!("run shop.cep --end-of-time {order}"), &with_line(line));
         assert_orders_seen(&ran);
         assert_eq!((ran.count("events"), ran.count("late")), (5, 1), "{order}");
         let expected =
@@ -189,7 +190,7 @@ fn an_event_an_hour_late_is_told_and_the_rest_is_processed() {
 #[test]
 fn events_out_of_order_within_the_bound_are_in_time() {
     let line = br#"{"type":"paid","ts":"2024-05-01T10:00:57Z","order_id":"z"}"#;
-    let ran = shop("").run_with("run shop.cep --out-of-order 5s", &with_line(line));
+    let ran = shop("").run_with("run shop.cep --end-of-time --out-of-order 5s", &with_line(line));
     assert_orders_seen(&ran);
     assert_eq!(ran.count("late"), 0);
 }
@@ -198,14 +199,14 @@ fn events_out_of_order_within_the_bound_are_in_time() {
 fn a_line_of_ten_megabytes_is_skipped_without_being_held() {
     let mut line = br#"{"type":"paid","ts":"2024-05-01T10:01:30Z","order_id":""#.to_vec();
     line.resize(10 << 20, b'x');
-    let ran = shop("").run_with("run shop.cep", &with_line(&line));
+    let ran = shop("").run_with("run shop.cep --end-of-time", &with_line(&line));
     assert_orders_seen(&ran);
     assert_eq!(ran.count("rejected"), 1);
     let expected = "line 3: the line is too long: 10485760 bytes (--max-line allows more)";
     assert_eq!(ran.told(), [expected]);
     // Where it is allowed it is seen for what it is.
     line.extend_from_slice(b"\"}");
-    let ran = shop("").run_with("run shop.cep --max-line 11M", &with_line(&line));
+    let ran = shop("").run_with("run shop.cep --end-of-time --max-line 11M", &with_line(&line));
     assert_orders_seen(&ran);
     assert_eq!((ran.count("rejected"), ran.count("events")), (0, 5));
 }
@@ -214,7 +215,11 @@ fn a_line_of_ten_megabytes_is_skipped_without_being_held() {
 fn an_empty_input_has_no_events() {
     let dir = shop("");
     dir.write("in.csv", b"");
-    for args in ["run shop.cep", "run shop.cep -i in.jsonl", "run shop.cep -i in.csv"] {
+    for args in [
+        "run shop.cep --end-of-time",
+        "run shop.cep --end-of-time -i in.jsonl",
+        "run shop.cep --end-of-time -i in.csv",
+    ] {
         let ran = dir.run(args);
         assert_eq!((ran.code, &*ran.stdout), (Some(0), ""), "{args}");
         assert_eq!((ran.count("events"), ran.count("matches")), (0, 0));
@@ -230,14 +235,14 @@ fn only_the_first_rejects_are_told_and_all_are_written_if_asked() {
     }
     input.push_str(r#"{"type":"paid","ts":"2024-05-01T10:00:00Z","order_id":"a"}"#);
     let dir = shop(&input);
-    let ran = dir.run("run shop.cep -i in.jsonl");
+    let ran = dir.run("run shop.cep --end-of-time -i in.jsonl");
     assert_orders_seen(&ran);
     let told = ran.told();
     assert_eq!(told.len(), 6, "{told:?}");
     assert_eq!(told[5], "further rejects are only counted; use --rejects FILE to see them all");
     assert_eq!((ran.count("rejected"), ran.count("late")), (20, 1));
 
-    let ran = dir.run("run shop.cep -i in.jsonl --rejects bad.jsonl");
+    let ran = dir.run("run shop.cep --end-of-time -i in.jsonl --rejects bad.jsonl");
     assert_orders_seen(&ran);
     assert_eq!(ran.told(), [""; 0]);
     let bad = dir.read("bad.jsonl");
@@ -273,7 +278,7 @@ fn the_same_results_come_from_a_file_standard_input_gzip_and_csv() {
     dir.write("in.jsonl.gz", &gzip(ORDERS));
     dir.write("in.tsv", csv.replace(',', "\t").as_bytes());
     dir.write("unnamed", &gzip(csv));
-    let expected = dir.run("run shop.cep -i in.jsonl");
+    let expected = dir.run("run shop.cep --end-of-time -i in.jsonl");
     assert_orders_seen(&expected);
     for args in [
         "-i in.jsonl.gz",
@@ -283,7 +288,7 @@ fn the_same_results_come_from_a_file_standard_input_gzip_and_csv() {
         "-i unnamed --format csv",
         "-i in.csv --delimiter ,",
     ] {
-        let ran = dir.run(&format!("run shop.cep {args}"));
+        let ran = dir.run(&format!("run shop.cep --end-of-time {args}"));
         assert_eq!((ran.code, &ran.stdout), (Some(0), &expected.stdout), "{args}: {}", ran.stderr);
     }
     for (args, input) in [
@@ -292,10 +297,10 @@ fn the_same_results_come_from_a_file_standard_input_gzip_and_csv() {
         ("--input - --format csv", csv.as_bytes()),
         ("", &gzip(ORDERS)),
     ] {
-        let ran = dir.run_with(&format!("run shop.cep {args}"), input);
+        let ran = dir.run_with(&format!("run shop.cep --end-of-time {args}"), input);
         assert_eq!((ran.code, &ran.stdout), (Some(0), &expected.stdout), "{args}: {}", ran.stderr);
     }
-    let ran = dir.run("run shop.cep -i in.jsonl --output out.jsonl");
+    let ran = dir.run("run shop.cep --end-of-time -i in.jsonl --output out.jsonl");
     assert_eq!((ran.code, &*ran.stdout), (Some(0), ""));
     assert_eq!(dir.read("out.jsonl"), expected.stdout);
 }
@@ -309,7 +314,7 @@ fn bad_records_of_csv_are_told_and_the_rest_is_processed() {
                created,\"c,2024-05-01T11:00:00Z,\n";
     let dir = shop("");
     dir.write("in.csv", csv.as_bytes());
-    let ran = dir.run("run shop.cep -i in.csv");
+    let ran = dir.run("run shop.cep --end-of-time -i in.csv");
     assert_orders_seen(&ran);
     assert_eq!(
         ran.told(),
@@ -401,7 +406,7 @@ fn a_csv_header_that_cannot_be_used_ends_the_run() {
         ),
     ] {
         dir.write("in.csv", csv.as_bytes());
-        let ran = dir.run("run shop.cep -i in.csv --quiet");
+        let ran = dir.run("run shop.cep --end-of-time -i in.csv --quiet");
         assert_eq!((ran.code, &*ran.stderr), (Some(2), expected));
     }
 }
@@ -418,24 +423,24 @@ fn files_that_cannot_be_used_are_one_clear_line() {
         ),
         ("run empty", "error: no rule files (*.cep) in the directory empty"),
         (
-            "run shop.cep -i nowhere.jsonl",
+            "run shop.cep --end-of-time -i nowhere.jsonl",
             "error: cannot open the input nowhere.jsonl: No such file or directory",
         ),
-        ("run shop.cep -i empty", "error: the input empty is a directory"),
+        ("run shop.cep --end-of-time -i empty", "error: the input empty is a directory"),
         (
-            "run shop.cep -i in.jsonl -o no/where",
+            "run shop.cep --end-of-time -i in.jsonl -o no/where",
             "error: cannot write the output no/where: No such file or directory",
         ),
         (
-            "run shop.cep -i in.jsonl --rejects no/where",
+            "run shop.cep --end-of-time -i in.jsonl --rejects no/where",
             "error: cannot write the rejects no/where: No such file or directory",
         ),
         (
-            "run shop.cep -i in.jsonl -o ./in.jsonl",
+            "run shop.cep --end-of-time -i in.jsonl -o ./in.jsonl",
             "error: ./in.jsonl is the input; it cannot be written to as well",
         ),
         (
-            "run shop.cep -i in.jsonl --type nothing",
+            "run shop.cep --end-of-time -i in.jsonl --type nothing",
             "error: the rules declare no event type `nothing` (--type): the rules declare created, paid",
         ),
     ] {
@@ -445,7 +450,13 @@ fn files_that_cannot_be_used_are_one_clear_line() {
         assert_eq!(ran.stderr.lines().count(), 1, "{args}: {}", ran.stderr);
     }
     assert_eq!(dir.read("in.jsonl"), ORDERS);
-    for args in ["", "run", "run shop.cep --out-of-order", "run shop.cep --out-of-order 5", "fly"] {
+    for args in [
+        "",
+        "run",
+        "run shop.cep --end-of-time --out-of-order",
+        "run shop.cep --end-of-time --out-of-order 5",
+        "fly",
+    ] {
         assert_eq!(dir.run(args).code, Some(2), "{args}");
     }
 }
@@ -458,7 +469,7 @@ fn a_broken_gzip_file_is_an_error_after_what_was_found() {
     let packed = encoder.finish().unwrap();
     let dir = shop("");
     dir.write("in.jsonl.gz", &packed[..packed.len() / 2]);
-    let ran = dir.run("run shop.cep -i in.jsonl.gz");
+    let ran = dir.run("run shop.cep --end-of-time -i in.jsonl.gz");
     assert_eq!(ran.code, Some(2));
     // No timeout but that which time has passed: what the end would have brought is not known.
     assert_eq!((ran.count("matches"), ran.count("timeouts")), (1, 1));
@@ -480,7 +491,7 @@ fn wrong_rules_end_the_run_with_their_diagnostics() {
 #[test]
 fn events_in_the_place_of_rules_give_a_hint() {
     let dir = shop(ORDERS);
-    let ran = dir.run("run shop.cep in.jsonl");
+    let ran = dir.run("run shop.cep --end-of-time in.jsonl");
     assert_eq!((ran.code, &*ran.stdout), (Some(1), ""));
     let hint =
         "hint: a file of events is given with `--input`: `kleene run RULES --input in.jsonl`\n";
@@ -500,7 +511,7 @@ fn a_closed_pipe_ends_quietly() {
         }
     }
     let dir = shop(&input);
-    let (line, ran) = dir.close_after_a_line("run shop.cep -i in.jsonl");
+    let (line, ran) = dir.close_after_a_line("run shop.cep --end-of-time -i in.jsonl");
     assert!(line.starts_with("{\"rule\":\"unpaid\""));
     assert_eq!((ran.code, &*ran.stderr), (Some(0), ""));
 }
@@ -508,7 +519,7 @@ fn a_closed_pipe_ends_quietly() {
 #[test]
 fn results_come_while_the_input_is_still_open() {
     let dir = shop("");
-    let mut command = dir.command("run shop.cep");
+    let mut command = dir.command("run shop.cep --end-of-time");
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
@@ -530,7 +541,7 @@ fn results_come_while_the_input_is_still_open() {
 #[test]
 fn ctrl_c_ends_with_what_was_found_so_far() {
     let dir = shop("");
-    let mut command = dir.command("run shop.cep");
+    let mut command = dir.command("run shop.cep --end-of-time");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
@@ -557,7 +568,7 @@ fn ctrl_c_ends_with_what_was_found_so_far() {
 
 #[test]
 fn quiet_says_nothing() {
-    let ran = shop("").run_with("run shop.cep --quiet", &with_line(b"garbage"));
+    let ran = shop("").run_with("run shop.cep --end-of-time --quiet", &with_line(b"garbage"));
     assert_eq!((ran.code, &*ran.stderr), (Some(0), ""));
     assert_eq!(ran.results().len(), 3);
 }
@@ -583,9 +594,9 @@ fn parameters_are_set_from_outside() {
         .replace("within 10m", "within $wait");
     let dir = shop(ORDERS);
     dir.write("shop.cep", rules.as_bytes());
-    assert_orders_seen(&dir.run("run shop.cep -i in.jsonl"));
+    assert_orders_seen(&dir.run("run shop.cep --end-of-time -i in.jsonl"));
     for param in ["unpaid.wait=1m", "wait=1m"] {
-        let ran = dir.run(&format!("run shop.cep -i in.jsonl --param {param}"));
+        let ran = dir.run(&format!("run shop.cep --end-of-time -i in.jsonl --param {param}"));
         assert_eq!((ran.count("matches"), ran.count("timeouts")), (0, 3), "{}", ran.stderr);
     }
     for (param, expected) in [
@@ -594,7 +605,7 @@ fn parameters_are_set_from_outside() {
         ("other.wait=1m", "other"),
         ("wait", "wait"),
     ] {
-        let ran = dir.run(&format!("run shop.cep -i in.jsonl --param {param}"));
+        let ran = dir.run(&format!("run shop.cep --end-of-time -i in.jsonl --param {param}"));
         assert_eq!((ran.code, &*ran.stdout), (Some(2), ""), "{}", ran.stderr);
         assert!(ran.stderr.contains(expected), "{}", ran.stderr);
     }
@@ -678,4 +689,127 @@ rule alarm { key ip  match alert as a  emit { code: a.code } }
     assert_eq!(ran.told(), [expected]);
     assert_eq!((ran.count("rejected"), ran.count("matches")), (3, 3));
     assert_eq!(dir.read("rejects.jsonl"), "", "no line is to blame");
+}
+
+#[test]
+fn what_is_open_at_the_end_of_the_input_is_left_open() {
+    let dir = shop(ORDERS);
+    for args in ["", " --threads 2", " --out-of-order 5s", " --threads 3 --out-of-order 5s"] {
+        let ran = dir.run(&format!("run shop.cep -i in.jsonl{args}"));
+        // The order of 11:00 has time until 11:10, of which the input says nothing.
+        assert_eq!((ran.count("matches"), ran.count("timeouts")), (1, 1), "{args}");
+        assert_eq!(ran.count("still open"), 1, "{args}");
+        let note = "--end-of-time ends them with the input";
+        assert!(ran.stderr.contains(note), "{args}: {}", ran.stderr);
+        let piped = dir.run_with(&format!("run shop.cep{args}"), ORDERS.as_bytes());
+        assert_eq!(piped.stdout, ran.stdout, "{args}");
+        let ended = dir.run(&format!("run shop.cep -i in.jsonl --end-of-time{args}"));
+        assert_eq!((ended.count("timeouts"), ended.results().len()), (2, 3), "{args}");
+        assert!(!ended.stderr.contains("still open"), "{}", ended.stderr);
+    }
+}
+
+/// The moment of the last event is over with the input: deadlines at it, and what it made for other
+/// rules.
+#[test]
+fn the_moment_of_the_last_event_is_over_where_the_input_ends() {
+    let rules = "event a { id: int, ts: time }
+        event seen { id: int, ts: time }
+        rule silent { key id  match a as x -> not a for 10s  emit { at: x.ts + 10s } }
+        rule feeds { match a as x  emit as seen { id: x.id } }
+        rule fed { match seen  emit { n: 1 } }
+    ";
+    let line = |id: u8, ts: u16| format!("{{\"type\":\"a\",\"id\":{id},\"ts\":{ts}}}\n");
+    let input = [line(2, 12_000), line(1, 10_000), line(3, 20_000)].concat();
+    let dir = Dir::new(&[("r.cep", rules.as_bytes()), ("in.jsonl", input.as_bytes())]);
+    for threads in [1, 2, 3] {
+        let args = format!("run r.cep -i in.jsonl --out-of-order 5s --threads {threads}");
+        let ran = dir.run(&args);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let rules: Vec<_> = ran.results().iter().map(|r| r["rule"].to_string()).collect();
+        let of = |name: &str| rules.iter().filter(|rule| rule.contains(name)).count();
+        // All three are released; what is silent for ten seconds by then is reported.
+        assert_eq!((of("feeds"), of("\"fed"), of("silent")), (3, 3, 1), "{}", ran.stdout);
+        assert_eq!(ran.count("still open"), 2);
+    }
+}
+
+#[test]
+fn the_summary_counts_by_rule() {
+    let rules = format!("{SHOP}rule any_paid {{ match paid  emit {{ n: 1 }} }}\n");
+    let dir = Dir::new(&[("shop.cep", rules.as_bytes()), ("in.jsonl", ORDERS.as_bytes())]);
+    let args = "run shop.cep -i in.jsonl --end-of-time";
+    for threads in ["", " --threads 2"] {
+        let ran = dir.run(&format!("{args}{threads}"));
+        let table: Vec<Vec<&str>> = ran
+            .stderr
+            .lines()
+            .skip_while(|line| !line.starts_with("by rule"))
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        let expected = [
+            vec!["by", "rule", "matches", "timeouts"],
+            vec!["unpaid", "1", "2"],
+            vec!["any_paid", "1", "0"],
+        ];
+        assert_eq!(table, expected, "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_name_that_promises_another_form_is_refused() {
+    let dir = shop(ORDERS);
+    for (args, message) in [
+        ("--output found.csv", "--output found.csv: what is written is JSON lines, not csv"),
+        ("-o found.jsonl.gz", "not gz; pack what comes out"),
+        ("--rejects bad.TSV", "--rejects bad.TSV: what is written is JSON lines, not tsv"),
+    ] {
+        let ran = dir.run(&format!("run shop.cep -i in.jsonl {args}"));
+        assert_eq!(ran.code, Some(2), "{args}");
+        assert!(ran.stderr.contains(message), "{args}: {}", ran.stderr);
+        assert!(!dir.path("found.csv").exists());
+    }
+}
+
+#[test]
+fn a_silence_on_a_pipe_is_reported_with_the_clock() {
+    let rules = "event beat { id: int, ts: time }
+        rule silent { key id  match beat -> not beat for 2s  emit { id } }
+    ";
+    let dir = Dir::new(&[("r.cep", rules.as_bytes())]);
+    let mut command = dir.command("run r.cep --idle-timeout 500ms");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    writeln!(stdin, r#"{{"type":"beat","id":1,"ts":100000}}"#).unwrap();
+    let started = std::time::Instant::now();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    // Nothing more comes, and the pipe stays open.
+    stdout.read_line(&mut line).unwrap();
+    assert!(line.contains("\"end\":\"1970-01-01T00:01:42Z\""), "{line}");
+    assert!(started.elapsed().as_millis() >= 1500, "{:?}", started.elapsed());
+    // What comes with a time that has passed is late; what comes after it is taken.
+    writeln!(stdin, r#"{{"type":"beat","id":2,"ts":100001}}"#).unwrap();
+    writeln!(stdin, r#"{{"type":"beat","id":3,"ts":9000000}}"#).unwrap();
+    drop(stdin);
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    let ran = Ran { code: child.wait().unwrap().code(), stdout: line, stderr };
+    assert_eq!((ran.code, ran.count("late"), ran.count("matches")), (Some(0), 1, 1));
+    assert_eq!(ran.count("still open"), 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("line 2: late by"), "{}", ran.stderr);
+}
+
+#[test]
+fn an_idle_timeout_is_for_live_input() {
+    let dir = shop(ORDERS);
+    for (args, message) in [
+        ("-i in.jsonl --idle-timeout 10s", "in.jsonl is a file, which ends"),
+        ("--idle-timeout 0s", "expected some time"),
+    ] {
+        let ran = dir.run(&format!("run shop.cep {args}"));
+        assert_eq!(ran.code, Some(2), "{args}");
+        assert!(ran.stderr.contains(message), "{args}: {}", ran.stderr);
+    }
 }

@@ -81,7 +81,7 @@ fn a_run_goes_on_and_its_output_is_whole() {
     assert_eq!(dir.read("out.jsonl"), whole);
     let again = dir.run(RUN);
     assert_eq!(again.code, Some(0));
-    assert!(again.stderr.contains("everything was told"), "{}", again.stderr);
+    assert!(again.stderr.contains("nothing new"), "{}", again.stderr);
     assert_eq!(dir.read("out.jsonl"), whole);
 }
 
@@ -309,4 +309,89 @@ fn where_the_disk_is_full_the_checkpoints_before_are_good() {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stderr.contains("going on at line"), "{}", ran.stderr);
     assert_eq!(dir.read("out.jsonl"), dir.run("run rules.cep -i in.csv --quiet").stdout);
+}
+
+#[test]
+fn a_daily_batch_carries_over() {
+    // One event in each line; the first of an order is paid on one day and sent on the next.
+    let days = [
+        ("paid,1,1000\npaid,2,2000\n", 0),
+        ("sent,1,3000\nsent,3,3000\n", 1),
+        ("sent,2,4000\n", 2),
+    ];
+    let args = "run rules.cep -i in.csv -o out.jsonl --state state";
+    let dir = Dir::new(&[("rules.cep", RULES.as_bytes())]);
+    let mut input = String::from(HEADER);
+    for (lines, matches) in days {
+        input.push_str(lines);
+        dir.write("in.csv", input.as_bytes());
+        let ran = dir.run(args);
+        assert_eq!((ran.code, ran.count("matches")), (Some(0), matches), "{}", ran.stderr);
+        let before = dir.read("out.jsonl");
+        let again = dir.run(args);
+        assert_eq!(again.code, Some(0), "{}", again.stderr);
+        assert!(again.stderr.starts_with("nothing new: "), "{}", again.stderr);
+        assert_eq!(dir.read("out.jsonl"), before);
+    }
+    // As one run over all of it.
+    assert_eq!(dir.read("out.jsonl"), dir.run("run rules.cep -i in.csv --quiet").stdout);
+    // The end of time can follow; then nothing else can.
+    assert_eq!(dir.run(&format!("{args} --end-of-time")).code, Some(0));
+    let again = dir.run(args);
+    assert!(again.stderr.contains("read to its end with --end-of-time"), "{}", again.stderr);
+    dir.write("in.csv", format!("{input}sent,9,9000\n").as_bytes());
+    let ran = dir.run(args);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("grown since it was read to its end with"), "{}", ran.stderr);
+}
+
+#[test]
+fn events_within_the_bound_wait_for_the_next_batch() {
+    let args = "run rules.cep -i in.csv -o out.jsonl --out-of-order 5s --state state";
+    let dir = Dir::new(&[("rules.cep", RULES.as_bytes())]);
+    dir.write("in.csv", format!("{HEADER}sent,1,12000\n").as_bytes());
+    let ran = dir.run(args);
+    assert_eq!(ran.count("not in order yet"), 1, "{}", ran.stderr);
+    // What was before it comes with the next batch.
+    dir.write("in.csv", format!("{HEADER}sent,1,12000\npaid,1,11000\nsent,2,90000\n").as_bytes());
+    let ran = dir.run(args);
+    assert_eq!((ran.count("matches"), ran.count("late")), (1, 0), "{}", ran.stderr);
+}
+
+#[test]
+fn a_packed_input_grows_by_members_and_is_refused_where_it_is_another() {
+    let gzip = |text: &str| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let args = "run rules.cep -i in.csv.gz --format csv -o out.jsonl --state state";
+    let dir = Dir::new(&[("rules.cep", RULES.as_bytes())]);
+    let first = gzip(&format!("{HEADER}paid,1,1000\n"));
+    dir.write("in.csv.gz", &first);
+    assert_eq!(dir.run(args).code, Some(0));
+    assert!(dir.run(args).stderr.starts_with("nothing new: "));
+    dir.write("in.csv.gz", &[first, gzip("sent,1,2000\n")].concat());
+    let ran = dir.run(args);
+    assert_eq!((ran.code, ran.count("matches")), (Some(0), 1), "{}", ran.stderr);
+    dir.write("in.csv.gz", &gzip(&format!("{HEADER}{}", events(0..500))));
+    let ran = dir.run(args);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("the input was changed"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_line_that_was_read_before_its_end_came_is_refused() {
+    let args = "run rules.cep -i in.csv -o out.jsonl --state state";
+    let dir = Dir::new(&[("rules.cep", RULES.as_bytes())]);
+    dir.write("in.csv", format!("{HEADER}paid,1,1000").as_bytes());
+    assert_eq!(dir.run(args).code, Some(0));
+    dir.write("in.csv", format!("{HEADER}paid,1,1000\nsent,1,1500\n").as_bytes());
+    assert_eq!(dir.run(args).count("matches"), 1);
+    dir.write("in.csv", format!("{HEADER}paid,1,1000\nsent,1,1500\npaid,2,20").as_bytes());
+    assert_eq!(dir.run(args).code, Some(0));
+    dir.write("in.csv", format!("{HEADER}paid,1,1000\nsent,1,1500\npaid,2,2000\n").as_bytes());
+    let ran = dir.run(args);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("line 4 of the input had no end"), "{}", ran.stderr);
 }

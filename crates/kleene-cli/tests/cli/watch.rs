@@ -91,7 +91,7 @@ fn an_edited_rule_goes_on_with_what_it_holds() {
         rule(&format!("match created -> not paid for {wait}  emit {{ id }}")) + seen
     };
     dir.write("shop.cep", with("1h").as_bytes());
-    let mut run = Running::start(&dir, "run shop.cep --watch");
+    let mut run = Running::start(&dir, "run shop.cep --watch --end-of-time");
     run.send(&created(1, 0));
     assert_eq!(run.result().1, "{\"seen\":1}");
     dir.write("shop.cep", with("10m").as_bytes());

@@ -1,0 +1,158 @@
+//! How many matches and timeouts each rule has reported.
+
+use std::cmp::Reverse;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use serde_json::{Value, json};
+
+use crate::summary::{counted, grouped};
+
+/// How many rules the summary lists, at most.
+const LISTED: usize = 15;
+/// How much of a rule's name is shown.
+const NAME: usize = 48;
+
+/// Matches and timeouts by rule.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally(HashMap<Arc<str>, [u64; 2]>);
+
+impl Tally {
+    /// Counts a match of a rule.
+    pub(crate) fn matched(&mut self, rule: &Arc<str>) {
+        self.add(rule, [1, 0]);
+    }
+
+    /// Counts a timeout of a rule.
+    pub(crate) fn timed_out(&mut self, rule: &Arc<str>) {
+        self.add(rule, [0, 1]);
+    }
+
+    fn add(&mut self, rule: &Arc<str>, more: [u64; 2]) {
+        // A name is copied only once.
+        if !self.0.contains_key(&**rule) {
+            self.0.insert(rule.clone(), [0; 2]);
+        }
+        if let Some(counts) = self.0.get_mut(&**rule) {
+            counts[0] += more[0];
+            counts[1] += more[1];
+        }
+    }
+
+    /// Adds what another one has counted, which is empty from then on.
+    pub(crate) fn take(&mut self, other: &mut Tally) {
+        for (rule, counts) in other.0.drain() {
+            self.add(&rule, counts);
+        }
+    }
+
+    /// The counts for a checkpoint, for [`Tally::restore`].
+    pub(crate) fn saved(&self) -> Value {
+        let mut rules: Vec<_> = self.0.iter().collect();
+        rules.sort();
+        rules.into_iter().map(|(rule, [m, t])| json!([**rule, m, t])).collect()
+    }
+
+    /// The counts of a run that goes on.
+    pub(crate) fn restore(saved: &Value) -> Tally {
+        let rules = saved.as_array().into_iter().flatten();
+        let counts = rules.filter_map(|rule| {
+            Some((rule[0].as_str()?.into(), [rule[1].as_u64()?, rule[2].as_u64()?]))
+        });
+        Tally(counts.collect())
+    }
+
+    /// A table with a line for each of several rules, those that found most first. Rules that are
+    /// not in `rules` any more are shown where they have found something.
+    pub(crate) fn table<'a>(&'a self, rules: impl IntoIterator<Item = &'a Arc<str>>) -> String {
+        let mut rows: Vec<(&str, [u64; 2])> = Vec::new();
+        for rule in rules.into_iter().chain(self.0.keys()) {
+            if !rows.iter().any(|(name, _)| *name == &**rule) {
+                rows.push((rule, self.0.get(&**rule).copied().unwrap_or_default()));
+            }
+        }
+        if rows.len() < 2 {
+            return String::new();
+        }
+        rows.sort_by_key(|(name, [m, t])| (Reverse(m + t), *name));
+        let silent = rows.iter().filter(|(_, counts)| *counts == [0; 2]).count();
+        let found = rows.len() - silent;
+        // The last line sums up those that found nothing where they would fill the screen.
+        let named = if rows.len() <= LISTED { rows.len() } else { found.min(LISTED) };
+        let mut lines: Vec<(String, [u64; 2])> = rows[..named]
+            .iter()
+            .map(|(name, counts)| (name.chars().take(NAME).collect(), *counts))
+            .collect();
+        let rest = &rows[named..];
+        if !rest.is_empty() {
+            let sum = rest.iter().fold([0; 2], |sum, (_, [m, t])| [sum[0] + m, sum[1] + t]);
+            let further = if named > 0 { "further " } else { "" };
+            lines.push((counted(rest.len(), &format!("{further}rule")), sum));
+        }
+        let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(18);
+        let mut text = format!(
+            "{:<width$}  {:>12}  {:>12}\n",
+            "by rule",
+            "matches",
+            "timeouts",
+            width = width + 2
+        );
+        for (name, [matches, timeouts]) in lines {
+            let (matches, timeouts) = (grouped(matches), grouped(timeouts));
+            // Writing to memory does not fail.
+            let _ = writeln!(text, "  {name:<width$}  {matches:>12}  {timeouts:>12}");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(count: usize) -> Vec<Arc<str>> {
+        (0..count).map(|number| format!("rule_{number:03}").into()).collect()
+    }
+
+    #[test]
+    fn the_busiest_rules_come_first_and_the_rest_is_summed() {
+        let rules = names(40);
+        let mut tally = Tally::default();
+        for (count, rule) in rules.iter().enumerate() {
+            (0..count).for_each(|_| tally.matched(rule));
+        }
+        tally.timed_out(&rules[0]);
+        let table = tally.table(&rules);
+        let lines: Vec<Vec<&str>> =
+            table.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(lines.len(), 2 + LISTED);
+        assert_eq!(lines[1], ["rule_039", "39", "0"]);
+        let rest: usize = (0..25).sum();
+        assert_eq!(lines[1 + LISTED], ["25", "further", "rules", &*rest.to_string(), "1"]);
+        let all = tally.saved();
+        assert_eq!(Tally::restore(&all).saved(), all);
+    }
+
+    #[test]
+    fn one_rule_needs_no_table_and_silent_ones_are_listed_while_there_is_room() {
+        let mut tally = Tally::default();
+        let rules = names(40);
+        assert_eq!(tally.table(&rules[..1]), "");
+        tally.matched(&rules[1]);
+        let table = tally.table(&rules[..2]);
+        let found: Vec<&str> = table.lines().collect();
+        assert_eq!(
+            found,
+            [
+                "by rule                    matches      timeouts",
+                "  rule_001                       1             0",
+                "  rule_000                       0             0",
+            ]
+        );
+        let table = tally.table(&rules);
+        assert!(table.contains("39 further rules"), "{table}");
+        assert_eq!(table.lines().count(), 3, "{table}");
+        assert!(Tally::default().table(&rules).contains("\n  40 rules "));
+    }
+}
