@@ -228,8 +228,19 @@ pub(crate) fn duration_to_millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Writes a number of milliseconds the way that rules spell durations: `1h30m`, `250ms`, `0s`.
+/// Writes a number of milliseconds the way that rules spell durations: `1h30m`, `250ms`, `0s`. Only
+/// whole weeks are written as weeks: `2w`, but `10d` and `30d`.
 pub(crate) fn format_millis(millis: i64) -> String {
+    const WEEK: i64 = 7 * 86_400_000;
+    if millis != 0 && millis % WEEK == 0 {
+        format!("{}w", millis / WEEK)
+    } else {
+        format_millis_in_days(millis)
+    }
+}
+
+/// Does what [`format_millis`] does, but without weeks.
+pub(crate) fn format_millis_in_days(millis: i64) -> String {
     use std::fmt::Write as _;
     let mut out = String::new();
     if millis < 0 {
@@ -329,6 +340,10 @@ mod tests {
             (5_400_000, "1h30m"),
             (-61_000, "-1m1s"),
             (86_400_000, "1d"),
+            (7 * 86_400_000, "1w"),
+            (-14 * 86_400_000, "-2w"),
+            (10 * 86_400_000, "10d"),
+            (7 * 86_400_000 + 1, "7d1ms"),
         ] {
             assert_eq!(format_millis(millis), text);
         }

@@ -449,8 +449,14 @@ pub(super) fn float(text: &str) -> Option<f64> {
     number.is_finite().then_some(number)
 }
 
-const UNITS: [(&str, u64); 5] =
-    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+const UNITS: [(&str, u64); 6] = [
+    ("w", 604_800_000),
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1000),
+    ("ms", 1),
+];
 
 /// Why a duration cannot be read.
 #[derive(Debug)]
@@ -501,7 +507,7 @@ pub(super) fn duration(text: &str) -> Result<u64, BadDuration<'_>> {
 impl BadDuration<'_> {
     fn diagnostic(&self, text: &str, span: Span) -> Diagnostic {
         let error = |message: String| Diagnostic::error(Code::BadNumber, span, message);
-        let units = "the units are `d`, `h`, `m`, `s` and `ms`, as in `1h30m`";
+        let units = "the units are `w`, `d`, `h`, `m`, `s` and `ms`, as in `1h30m`";
         match self {
             BadDuration::NoUnit => {
                 error(format!("the last number of the duration `{text}` has no unit")).help(units)
@@ -550,6 +556,7 @@ pub(super) fn unit_elsewhere(unit: &str) -> Option<&'static str> {
         "m" | "min" | "mins" | "minute" | "minutes" => "m",
         "h" | "hr" | "hrs" | "hour" | "hours" => "h",
         "d" | "day" | "days" => "d",
+        "w" | "wk" | "wks" | "week" | "weeks" => "w",
         _ => return None,
     })
 }

@@ -130,7 +130,7 @@ pub(crate) fn time_from_text(text: &str, unit: TimeUnit) -> Result<Timestamp, St
     }
 }
 
-/// A duration as rules spell it (`1h30m`, `250ms`, `7d`), in milliseconds.
+/// A duration as rules spell it (`1h30m`, `250ms`, `2w`), in milliseconds.
 pub fn duration_from_text(text: &str) -> Result<i64, String> {
     let wrong = || String::from("expected a duration such as 250ms, 5s or 1h30m");
     let (negative, mut rest) = match text.strip_prefix('-') {
@@ -146,6 +146,7 @@ pub fn duration_from_text(text: &str) -> Result<i64, String> {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let letters = rest[digits..].bytes().take_while(u8::is_ascii_alphabetic).count();
         let size = match &rest[digits..digits + letters] {
+            "w" => 604_800_000,
             "d" => 86_400_000,
             "h" => 3_600_000,
             "m" => 60_000,
@@ -217,6 +218,9 @@ mod tests {
             ("250ms", Some(250)),
             ("1m250ms", Some(60_250)),
             ("-7d", Some(-604_800_000)),
+            ("2w", Some(1_209_600_000)),
+            ("1w3d", Some(864_000_000)),
+            ("3d1w", None),
             ("0s", Some(0)),
             ("", None),
             ("-", None),

@@ -13,7 +13,9 @@ use crate::hir::{
     SkipStrategy, StageId, Suppress, Test,
 };
 use crate::schema::{Schema, TypeId};
+use crate::time::format_millis_in_days;
 use crate::util::fnv::Fnv;
+use crate::value::Value;
 
 /// The hash of what `rule` means; [`Rule::version`] itself is not looked at.
 pub(super) fn version(rule: &Rule, schema: &Schema) -> u64 {
@@ -338,7 +340,7 @@ impl<'a> Canon<'a> {
         self.word("(");
         match expr {
             Expr::Literal(value) => {
-                let _ = write!(self.out, "{} {value} ", value.kind());
+                self.word(&literal(value));
             }
             Expr::Field(field) => self.field(self.candidate, field),
             Expr::Captured(Captured { stage, pick, field }) => {
@@ -441,10 +443,18 @@ impl<'a> Canon<'a> {
             self.debug(("list", list));
             return;
         }
-        let mut texts: Vec<String> =
-            set.values.iter().map(|value| format!("{} {value}", value.kind())).collect();
+        let mut texts: Vec<String> = set.values.iter().map(literal).collect();
         texts.extend(set.networks.iter().map(|(ip, prefix)| format!("{ip}/{prefix}")));
         texts.sort_unstable();
         self.debug(texts);
+    }
+}
+
+/// A value with its type. Durations are spelled in days and less: the spelling of weeks is newer than
+/// the versions of rules that have been recorded.
+fn literal(value: &Value) -> String {
+    match value {
+        Value::Duration(millis) => format!("{} {}", value.kind(), format_millis_in_days(*millis)),
+        _ => format!("{} {value}", value.kind()),
     }
 }

@@ -102,7 +102,7 @@ pub(super) fn about(word: &str) -> Option<&'static str> {
         "float" => "A number with a fraction.",
         "string" => "Text.",
         "time" => "A moment, in milliseconds.",
-        "duration" => "A span of time: `250ms`, `5s`, `1h30m`, `7d`.",
+        "duration" => "A span of time: `250ms`, `5s`, `1h30m`, `7d`, `2w`.",
         "ip" => "An IP address, of version 4 or 6.",
         _ => return None,
     })
