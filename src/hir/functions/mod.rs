@@ -1,11 +1,13 @@
 //! The functions of expressions: the built-in ones, by subject, and those of the host.
 
+mod convert;
 mod general;
 mod host;
 pub(crate) mod net;
 mod number;
 mod text;
 mod time;
+pub(crate) mod time_text;
 pub(crate) mod zone;
 
 use std::sync::Arc;
@@ -166,8 +168,13 @@ pub const FUNCTIONS: &[&Function] = &[
     &time::WEEKDAY,
     &time::DATE,
     &time::FORMAT,
+    &time_text::TIME,
     &net::DISTANCE_KM,
     &net::CIDR,
+    &convert::INT,
+    &convert::FLOAT,
+    &convert::BOOL,
+    &convert::STRING,
     &general::HASH,
     &general::COALESCE,
 ];

@@ -55,6 +55,27 @@ impl Zone {
         Some(Local { millis: time.as_millis().checked_add(offset)?, offset })
     }
 
+    /// The moment at which clocks there show so many milliseconds since 1970-01-01T00:00. An hour
+    /// that clocks show twice is the first one; an hour that they leave out is as long after the one
+    /// before. Nothing for moments too far away for calendars.
+    pub(super) fn moment(&self, millis: i64) -> Option<Timestamp> {
+        let offset = match &self.0 {
+            Repr::Offset(offset) => *offset,
+            #[cfg(feature = "tz")]
+            Repr::Named(zone) => {
+                // What clocks in UTC show is the time of day without any zone.
+                let shown = jiff::Timestamp::from_millisecond(millis).ok()?;
+                let shown = jiff::tz::Offset::UTC.to_datetime(shown);
+                return zone
+                    .to_ambiguous_timestamp(shown)
+                    .compatible()
+                    .ok()
+                    .map(|moment| Timestamp::from_millis(moment.as_millisecond()));
+            }
+        };
+        millis.checked_sub(offset).map(Timestamp::from_millis)
+    }
+
     /// How zones are written, and which known one may be meant by a text that is none.
     pub(crate) fn help(text: &str) -> String {
         if let Some(near) = nearest_name(text) {

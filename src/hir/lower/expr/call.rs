@@ -7,7 +7,7 @@ use super::{Bound, COMPARABLE, Place, Typed, compare, fold, non_null, refused};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::{Aggregate, AggregateOp, Pick};
 use crate::hir::functions::net::parse_network;
-use crate::hir::functions::{self, Callee, Zone};
+use crate::hir::functions::{self, Callee, Zone, time_text};
 use crate::hir::lower::rule::Cx;
 use crate::hir::lower::{names, unknown};
 use crate::hir::{Expr, StageId};
@@ -123,6 +123,11 @@ impl<'a> Cx<'_, 'a> {
             "zone" if Zone::parse(text).is_none() => {
                 let message = format!("{text:?} is no time zone that is known here");
                 Diagnostic::error(Code::BadLiteral, arg.span, message).help(Zone::help(text))
+            }
+            "layout" if !time_text::reads_date(text) => {
+                let message = format!("no date is read with {text:?}, so that it is always null");
+                Diagnostic::error(Code::BadLiteral, arg.span, message)
+                    .help("name at least the year: `time(text, \"%Y-%m-%d %H:%M:%S\")`")
             }
             "network" if parse_network(text).is_none() => {
                 Diagnostic::error(Code::BadLiteral, arg.span, format!("{text:?} is no network"))
