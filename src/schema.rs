@@ -4,6 +4,7 @@
 //! Nested records are flattened: a field `addr: { city: string }` is the field `addr.city`, so that
 //! reading a field is one index whatever its depth.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -119,6 +120,8 @@ impl EventType {
 pub struct Schema {
     types: Vec<EventType>,
     by_name: HashMap<Arc<str>, TypeId>,
+    /// The fields of each type by name, in order so that those of a nested record are a range.
+    fields: Vec<BTreeMap<Arc<str>, FieldId>>,
 }
 
 impl Schema {
@@ -134,6 +137,11 @@ impl Schema {
         }
         let id = TypeId::new(self.types.len());
         self.by_name.insert(ty.name.clone(), id);
+        let mut fields = BTreeMap::new();
+        for (index, field) in ty.fields.iter().enumerate() {
+            fields.entry(field.name.clone()).or_insert_with(|| FieldId::new(index));
+        }
+        self.fields.push(fields);
         self.types.push(ty);
         Some(id)
     }
@@ -146,6 +154,18 @@ impl Schema {
     /// The type with this id.
     pub fn ty(&self, id: TypeId) -> &EventType {
         &self.types[id.index()]
+    }
+
+    /// The field of this name, in logarithmic time ([`EventType::field_id`] looks at each).
+    pub(crate) fn field_id(&self, ty: TypeId, name: &str) -> Option<FieldId> {
+        self.fields[ty.index()].get(name).copied()
+    }
+
+    /// True if `path` is a record of the type: some field's name begins with it and a dot.
+    pub(crate) fn is_record(&self, ty: TypeId, path: &str) -> bool {
+        let prefix: Arc<str> = format!("{path}.").into();
+        let next = self.fields[ty.index()].range(prefix.clone()..).next();
+        next.is_some_and(|(name, _)| name.starts_with(&*prefix))
     }
 
     /// Every type with its id, in the order of declaration.

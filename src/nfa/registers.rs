@@ -1,5 +1,7 @@
 //! What conditions ask of captured events, kept up to date as events are captured.
 
+use hashbrown::HashMap;
+
 use crate::hir::expr::{Aggregate, Captured, FieldRef, Pick, Set};
 use crate::hir::{Condition, Expr, StageId, Test};
 
@@ -37,7 +39,8 @@ pub(super) fn extract(
     lengths: &[Expr],
     named: &[(StageId, u32)],
 ) -> Extracted {
-    let mut extractor = Extractor { registers: Vec::new(), correlated: false, named };
+    let mut extractor =
+        Extractor { registers: Vec::new(), by_text: HashMap::new(), correlated: false, named };
     let mut extracted = Extracted::default();
     for condition in conditions {
         extractor.correlated = false;
@@ -52,6 +55,8 @@ pub(super) fn extract(
 
 struct Extractor<'a> {
     registers: Vec<Register>,
+    /// The registers by how they print, which says all that they are.
+    by_text: HashMap<String, usize>,
     correlated: bool,
     named: &'a [(StageId, u32)],
 }
@@ -146,11 +151,11 @@ impl Extractor<'_> {
     fn register(&mut self, stage: Option<StageId>, kind: RegisterKind) -> Expr {
         self.correlated = true;
         let register = Register { stage, kind };
-        let wanted = format!("{register:?}");
-        let known = self.registers.iter().position(|known| format!("{known:?}") == wanted);
-        Expr::Register(known.unwrap_or_else(|| {
-            self.registers.push(register);
-            self.registers.len() - 1
-        }))
+        let registers = &mut self.registers;
+        let index = self.by_text.entry(format!("{register:?}")).or_insert_with(|| {
+            registers.push(register);
+            registers.len() - 1
+        });
+        Expr::Register(*index)
     }
 }

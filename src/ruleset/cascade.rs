@@ -22,6 +22,8 @@ pub(super) struct Broken {
     names: HashSet<String>,
     /// The rules and tests, by file and the bytes from their word to the next item's.
     rules: Vec<(Source, std::ops::Range<u32>)>,
+    /// The files that were looked through, with the first byte and the word of each item.
+    files: Vec<(Source, Vec<(u32, &'static str)>)>,
 }
 
 impl Broken {
@@ -30,8 +32,17 @@ impl Broken {
         let Report { source, diagnostic } = report;
         let at = diagnostic.primary.span.start;
         self.missing_files |= diagnostic.code == Code::UnreadableFile;
-        self.names.extend(declared_names(&source.text).map(str::to_owned));
-        let starts = item_starts(&source.text);
+        let known = self
+            .files
+            .iter()
+            .position(|(file, _)| file.name == source.name && file.text.len() == source.text.len());
+        let file = known.unwrap_or_else(|| {
+            // Once for a file, however many mistakes it has.
+            self.names.extend(declared_names(&source.text).map(str::to_owned));
+            self.files.push((source.clone(), item_starts(&source.text)));
+            self.files.len() - 1
+        });
+        let starts = &self.files[file].1;
         let index = starts.partition_point(|(start, _)| *start <= at);
         match index.checked_sub(1).map(|index| starts[index]) {
             Some((start, "rule" | "test")) => {
@@ -104,12 +115,12 @@ fn may_follow(found: &Diagnostic) -> bool {
 }
 
 /// The first byte of each line that begins an item, with its word.
-fn item_starts(text: &str) -> Vec<(u32, &str)> {
+fn item_starts(text: &str) -> Vec<(u32, &'static str)> {
     let mut starts = Vec::new();
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let word = line.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
-        if ITEMS.contains(&word) {
+        if let Some(word) = ITEMS.into_iter().find(|item| *item == word) {
             starts.push((u32::try_from(start).unwrap_or(u32::MAX), word));
         }
         start += line.len();

@@ -2,11 +2,17 @@
 
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+
 use super::{Env, Site};
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use crate::schema::{EventType, Field, FieldId, FieldType};
 use crate::syntax;
 use crate::syntax::ast::{self, FieldDecl, Name, Spanned};
+
+/// The most fields that an event type has, nested ones counted one by one. Elastic's common schema,
+/// the largest in the field, has some 2,000.
+const MAX_FIELDS: usize = 4096;
 
 /// A field that may be the event time.
 struct TimeField {
@@ -66,6 +72,15 @@ impl<'a> Env<'a> {
         let mut fields = Vec::new();
         let mut times = Vec::new();
         self.flatten(source, &decl.fields, "", false, &mut fields, &mut times);
+        if fields.len() > MAX_FIELDS {
+            let message = format!("`{}` has {} fields", decl.name.node, fields.len());
+            let diagnostic = Diagnostic::error(Code::LimitExceeded, decl.name.span, message)
+                .label(format!("an event type has at most {MAX_FIELDS}"))
+                .help("declare the fields that rules read; `..` at the end allows the others");
+            self.report(source, diagnostic);
+            fields.truncate(MAX_FIELDS);
+            times.retain(|time: &TimeField| time.id.index() < MAX_FIELDS);
+        }
         let time = self.event_time(source, decl, &times);
         let ty = EventType { name: decl.name.node.as_str().into(), fields, time, open: decl.open };
         let name = decl.name.node.as_str();
@@ -110,11 +125,13 @@ impl<'a> Env<'a> {
         fields: &mut Vec<Field>,
         times: &mut Vec<TimeField>,
     ) {
-        for (i, decl) in decls.iter().enumerate() {
-            if let Some(first) = decls[..i].iter().find(|other| other.name == decl.name) {
+        let mut firsts: HashMap<&str, Span> = HashMap::new();
+        for decl in decls {
+            if let Some(first) = firsts.insert(&decl.name.node, decl.name.span) {
+                firsts.insert(&decl.name.node, first);
                 let message = format!("the field `{}` is declared twice", decl.name.node);
                 let diagnostic = Diagnostic::error(Code::DuplicateName, decl.name.span, message)
-                    .context(first.name.span, "declared here first");
+                    .context(first, "declared here first");
                 self.report(source, diagnostic);
                 continue;
             }

@@ -42,6 +42,13 @@ use crate::value::{Kind, Value};
 /// After so many errors nothing more is looked at.
 const MAX_ERRORS: usize = 1000;
 
+/// The most rules of a set, instances included.
+const MAX_RULES: usize = 100_000;
+
+/// The most steps of all patterns together, their repetitions written out: those of a hundred
+/// patterns that are as large as one can be.
+const MAX_ALL_STEPS: u64 = 3_000_000;
+
 const NAME_HELP: &str = "a name is letters, digits and `_`, and no word of the language";
 
 /// What a set of rule files comes to.
@@ -134,6 +141,10 @@ struct Env<'a> {
     reported: Reported,
     /// What the rules tell.
     told: BTreeMap<Arc<str>, Told>,
+    /// How many steps the patterns have so far, their repetitions written out.
+    steps: u64,
+    /// True if defines that build on each other too deeply were reported.
+    too_deep: bool,
     /// How many errors were reported, those told already included.
     errors: usize,
 }
@@ -162,6 +173,8 @@ impl<'a> Env<'a> {
             sources: files.iter().map(|(source, _)| source.clone()).collect(),
             reported: Reported::default(),
             told: BTreeMap::new(),
+            steps: 0,
+            too_deep: false,
             errors: 0,
         }
     }
@@ -255,6 +268,9 @@ impl<'a> Env<'a> {
     }
 
     fn rules_of(&mut self, files: &'a [(Source, ast::File)]) -> Vec<Rule> {
+        if self.has_too_many_rules(files) {
+            return Vec::new();
+        }
         let mut gathered = Vec::new();
         for (source, (_, file)) in files.iter().enumerate() {
             for item in &file.items {
@@ -279,6 +295,39 @@ impl<'a> Env<'a> {
         }
         self.check_defines();
         rules.into_iter().flatten().collect()
+    }
+
+    /// True if there are more rules than a set may have, which is reported.
+    fn has_too_many_rules(&mut self, files: &'a [(Source, ast::File)]) -> bool {
+        let items = files
+            .iter()
+            .enumerate()
+            .flat_map(|(source, (_, file))| file.items.iter().map(move |item| (source, item)));
+        let mut rules = items.filter_map(|(source, item)| match item {
+            ast::Item::Rule(rule) => Some((source, &rule.name)),
+            ast::Item::Instance(instance) => Some((source, &instance.name)),
+            _ => None,
+        });
+        let Some((source, first)) = rules.nth(MAX_RULES) else { return false };
+        let message = format!("{} rules", MAX_RULES + 1 + rules.count());
+        let diagnostic = Diagnostic::error(Code::LimitExceeded, first.span, message)
+            .label(format!("a rule set has at most {MAX_RULES}; this is the first beyond"))
+            .help("let one rule read what differs from a list, or run several engines");
+        self.report(source, diagnostic);
+        true
+    }
+
+    /// Counts the steps of one more pattern, and reports where all together become too many.
+    fn add_steps(&mut self, source: usize, rule: &Name, steps: u64) {
+        let before = self.steps;
+        self.steps = before.saturating_add(steps);
+        if before <= MAX_ALL_STEPS && self.steps > MAX_ALL_STEPS {
+            let message = "the patterns of this rule set are too large together".to_owned();
+            let diagnostic = Diagnostic::error(Code::LimitExceeded, rule.span, message)
+                .label(format!("with this one they come to more than {MAX_ALL_STEPS} steps"))
+                .help("use smaller counts, or loops without an upper bound");
+            self.report(source, diagnostic);
+        }
     }
 
     /// Defines that no rule uses are at least of a known type and no circle.

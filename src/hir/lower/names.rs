@@ -7,6 +7,7 @@ use super::{Env, unknown};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::FieldRef;
 use crate::schema::{Schema, TypeId};
+use crate::syntax::MAX_NESTING;
 use crate::syntax::ast::{self, Name, Spanned};
 use crate::value::Kind;
 
@@ -65,11 +66,28 @@ pub(super) fn resolve_step<'a>(
             report_circle(env, local, path, name);
             break None;
         }
+        if path.len() >= MAX_NESTING as usize {
+            report_depth(env, source, &step.name);
+            break None;
+        }
         path.push(name);
         (source, step) = (define_source, &define.step);
     };
     conditions.reverse();
     Resolved { ty, conditions }
+}
+
+/// Reports defines that build on each other too deeply: once, as every define above is too deep, too.
+fn report_depth(env: &mut Env<'_>, source: usize, name: &Name) {
+    if std::mem::replace(&mut env.too_deep, true) {
+        env.errors += 1;
+        return;
+    }
+    let message = format!("defines build on each other deeper than {MAX_NESTING} levels");
+    let diagnostic = Diagnostic::error(Code::LimitExceeded, name.span, message)
+        .label("the level beyond the limit")
+        .help("join the conditions of several defines in one");
+    env.report(source, diagnostic);
 }
 
 /// Tells of a circle of defines, at the same one wherever it was entered.
@@ -180,16 +198,14 @@ pub(super) fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
 /// The field at a dotted path, with its types.
 pub(super) fn field(schema: &Schema, ty: TypeId, path: &str) -> Option<(FieldRef, Kind)> {
     let event = schema.ty(ty);
-    if let Some(id) = event.field_id(path) {
+    if let Some(id) = schema.field_id(ty, path) {
         return Some((FieldRef::Declared(id), event.field(id).kind()));
     }
     // What is a part of a declared record is not dynamic.
     if !event.open {
         return None;
     }
-    let prefix = format!("{path}.");
-    let is_record = event.fields.iter().any(|field| field.name.starts_with(&prefix));
-    (!is_record).then(|| (FieldRef::Dynamic(Arc::from(path)), Kind::ANY))
+    (!schema.is_record(ty, path)).then(|| (FieldRef::Dynamic(Arc::from(path)), Kind::ANY))
 }
 
 /// The event type has no such field.

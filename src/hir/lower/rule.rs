@@ -14,8 +14,8 @@ use super::{Env, Param, canon, unknown};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::FieldRef;
 use crate::hir::{
-    Condition, ConditionId, Emit, Expr, KeyPart, Limit, LimitPolicy, Meta, Pattern, Rule, Skip,
-    SkipStrategy, Stage, StageId, Suppress,
+    Condition, ConditionId, Emit, Expr, KeyPart, LengthId, Limit, LimitPolicy, Meta, Pattern, Rule,
+    Skip, SkipStrategy, Stage, StageId, Suppress,
 };
 use crate::schema::TypeId;
 use crate::syntax::ast::{self, Clause, Name, Spanned};
@@ -51,6 +51,10 @@ pub(super) struct Cx<'e, 'a> {
     used_params: BTreeSet<&'a str>,
     conditions: Vec<Condition>,
     pub(super) lengths: Vec<Expr>,
+    /// The lengths by how they print.
+    pub(super) length_ids: HashMap<String, LengthId>,
+    /// The types of the steps that conditions were added for so far.
+    step_types: Vec<Option<TypeId>>,
     condition_ids: HashMap<String, ConditionId>,
     /// The types of the rule's stream, once its steps are known.
     pub(super) stream: Vec<TypeId>,
@@ -272,6 +276,8 @@ impl<'a> Env<'a> {
             used_params: BTreeSet::new(),
             conditions: Vec::new(),
             lengths: Vec::new(),
+            length_ids: HashMap::new(),
+            step_types: Vec::new(),
             condition_ids: HashMap::new(),
             stream: Vec::new(),
             wildcard: None,
@@ -285,6 +291,8 @@ impl<'a> Env<'a> {
             cx.warn_unused(clauses);
         }
         let (mut told, key, fed) = (cx.told, cx.key, cx.fed);
+        let steps = cx.steps_written_out;
+        self.add_steps(source, name, steps);
         told.key = key;
         if let Some(rule) = &rule {
             self.told.insert(rule.name.clone(), told);
@@ -332,8 +340,10 @@ impl<'a> Cx<'_, 'a> {
 
     /// The number of a condition; equal ones share one.
     pub(super) fn add_condition(&mut self, condition: Condition) -> ConditionId {
-        let stages: Vec<_> = self.steps.iter().map(StepInfo::one_type).collect();
-        let text = canon::condition(&condition, &self.env.schema, &stages);
+        // Only what steps were added since is gathered: conditions and steps can both be many.
+        let known = self.step_types.len();
+        self.step_types.extend(self.steps[known..].iter().map(StepInfo::one_type));
+        let text = canon::condition(&condition, &self.env.schema, &self.step_types);
         if let Some(id) = self.condition_ids.get(&text) {
             return *id;
         }
@@ -780,11 +790,13 @@ impl<'a> Cx<'_, 'a> {
     fn emit(&mut self, emit: &'a ast::Emit, what: What) -> Emit {
         let place = Place { candidate: None, what, bound: None };
         let mut fields: Vec<(&'a Name, Typed)> = Vec::new();
-        for (index, (name, value)) in emit.fields.iter().enumerate() {
-            if let Some((first, _)) = emit.fields[..index].iter().find(|(other, _)| other == name) {
+        let mut firsts: HashMap<&str, Span> = HashMap::new();
+        for (name, value) in &emit.fields {
+            if let Some(first) = firsts.insert(&name.node, name.span) {
+                firsts.insert(&name.node, first);
                 let message = format!("`{}` is emitted twice", name.node);
                 let diagnostic = Diagnostic::error(Code::DuplicateName, name.span, message)
-                    .context(first.span, "emitted here first");
+                    .context(first, "emitted here first");
                 self.report(diagnostic);
             }
             let typed = match value {

@@ -177,8 +177,7 @@ impl Cx<'_, '_> {
 
     pub(super) fn has_field(&self, of: Option<Takes>, field: &str) -> bool {
         let types = of.as_ref().map_or(&[][..], |of| self.types_of(of));
-        !types.is_empty()
-            && types.iter().all(|ty| self.env.schema.ty(*ty).field_id(field).is_some())
+        !types.is_empty() && types.iter().all(|ty| self.env.schema.field_id(*ty, field).is_some())
     }
 
     pub(super) fn fields_of(&self, step: usize) -> Option<String> {

@@ -217,15 +217,11 @@ impl<'a> Cx<'_, 'a> {
             );
             return None;
         }
-        let known = self
-            .lengths
-            .iter()
-            .position(|known| format!("{known:?}") == format!("{:?}", typed.expr));
-        let id = known.unwrap_or_else(|| {
+        let id = *self.length_ids.entry(format!("{:?}", typed.expr)).or_insert_with(|| {
             self.lengths.push(typed.expr);
-            self.lengths.len() - 1
+            LengthId::new(self.lengths.len() - 1)
         });
-        Some(Length::Read(LengthId::new(id)))
+        Some(Length::Read(id))
     }
 
     /// A duration that bounds something has to be positive.
