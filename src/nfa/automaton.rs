@@ -16,7 +16,7 @@ use crate::nfa::guard::Guard;
 use crate::nfa::moves::Move;
 use crate::nfa::orders::Order;
 use crate::nfa::program::{
-    Action, Bound, BuildError, ClockOp, Edge, Program, Silence, State, StateId, index_range,
+    Action, Bound, BuildError, ClockOp, Edge, Kind, Program, Silence, State, StateId, index_range,
 };
 use crate::nfa::quick::Quick;
 use crate::nfa::registers::Register;
@@ -170,10 +170,16 @@ impl Automaton {
     }
 }
 
+/// The most edges that the automata of an engine have together: some 400 MB, and twenty times the
+/// most that a single one can have.
+const MAX_EDGES_TOGETHER: usize = 4_000_000;
+
 /// The automata that there are.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     models: HashTable<Model>,
+    /// How many edges their automata have together.
+    edges: usize,
     hasher: DefaultHashBuilder,
 }
 
@@ -230,19 +236,26 @@ impl Known {
         let outline = Outline::of(pattern);
         match self.find(&outline) {
             Some(model) => Ok((model.automaton.clone(), Some(model))),
-            None => Ok((Arc::new(Automaton::new(pattern, outline)?), None)),
+            None => {
+                let automaton = Automaton::new(pattern, outline)?;
+                if self.edges + automaton.edges.len() > MAX_EDGES_TOGETHER {
+                    return Err(BuildError::new(Kind::TooLargeTogether));
+                }
+                Ok((Arc::new(automaton), None))
+            }
         }
     }
 
     /// Makes a program known, if it is the first with its automaton.
     pub(super) fn add(&mut self, program: &Program) {
-        let Known { models, hasher } = self;
+        let Known { models, edges, hasher } = self;
         let hash = |model: &Model| hasher.hash_one(&model.automaton.outline);
         let outline = &program.automaton.outline;
         if models
             .find(hasher.hash_one(outline), |model| model.automaton.outline == *outline)
             .is_none()
         {
+            *edges += program.automaton.edges.len();
             models.insert_unique(hasher.hash_one(outline), Model::of(program), hash);
         }
     }
@@ -259,6 +272,7 @@ pub(super) fn shared<T: PartialEq>(own: Vec<T>, others: Option<&Arc<[T]>>) -> Ar
 #[cfg(test)]
 mod tests {
     use super::*;
+
     use crate::ruleset::RuleSet;
 
     fn programs(bodies: &[&str]) -> Vec<Program> {
@@ -272,6 +286,24 @@ mod tests {
         patterns
             .map(|pattern| Program::sharing(pattern, &mut known).expect("it is right"))
             .collect()
+    }
+
+    #[test]
+    fn automata_that_are_too_large_together_are_refused() {
+        let text = "event a { k: int, at: time }\n\
+                    rule r { key k  match a -> a  within 1m }\n\
+                    rule s { key k  match a -> a -> a  within 1m }";
+        let rules = RuleSet::parse(text).unwrap();
+        let patterns: Vec<&Pattern> = rules.rules().iter().map(|rule| &rule.pattern).collect();
+        let mut known = Known::default();
+        Program::sharing(patterns[0], &mut known).unwrap();
+        assert!(known.edges > 0);
+        known.edges = MAX_EDGES_TOGETHER;
+        let refused = Program::sharing(patterns[1], &mut known).unwrap_err();
+        assert!(refused.is_too_large(), "{refused}");
+        assert!(refused.to_string().contains("4 million"), "{refused}");
+        // What is the same as before adds nothing.
+        Program::sharing(patterns[0], &mut known).unwrap();
     }
 
     #[test]

@@ -180,12 +180,7 @@ impl Program {
         let Pattern { conditions, lengths, .. } = pattern;
         let extracted = registers::extract(conditions, lengths, &automaton.named);
         let registers = &extracted.registers;
-        let notes = (0..pattern.stages.len()).map(|stage| {
-            let changes = |of: Option<StageId>| of.is_none_or(|of| of.index() == stage);
-            let registers = (0..).zip(registers);
-            registers.filter(|(_, one)| changes(one.stage)).map(|(index, _)| index).collect()
-        });
-        let notes: Vec<Box<[u32]>> = notes.collect();
+        let notes = notes_by_stage(pattern.stages.len(), registers);
         let quick = |condition| quick::quick(condition, registers);
         let quick: Vec<Quick> = extracted.conditions.iter().map(quick).collect();
         let mut program = Program {
@@ -242,6 +237,20 @@ impl Program {
     }
 }
 
+/// The registers that an event of each stage changes, in order: its own, and those of any stage.
+fn notes_by_stage(stages: usize, registers: &[Register]) -> Vec<Box<[u32]>> {
+    let of_any: Vec<u32> =
+        (0..).zip(registers).filter(|(_, one)| one.stage.is_none()).map(|(id, _)| id).collect();
+    let mut notes = vec![of_any; stages];
+    for (id, register) in (0..).zip(registers) {
+        if let Some(stage) = register.stage {
+            notes[stage.index()].push(id);
+        }
+    }
+    notes.iter_mut().for_each(|of_stage| of_stage.sort_unstable());
+    notes.into_iter().map(Vec::into_boxed_slice).collect()
+}
+
 pub(super) fn index_range(range: &Range) -> std::ops::Range<usize> {
     range.start as usize..range.end as usize
 }
@@ -268,6 +277,7 @@ pub(crate) enum Kind {
     EmptyWay,
     UnknownSkipTarget,
     TooLarge,
+    TooLargeTogether,
 }
 
 impl BuildError {
@@ -279,9 +289,9 @@ impl BuildError {
         &self.0
     }
 
-    /// Whether the pattern is beyond the limits on size or nesting.
+    /// True if the pattern, alone or with those before it, is beyond the limits on size or nesting.
     pub fn is_too_large(&self) -> bool {
-        self.0 == Kind::TooLarge
+        matches!(self.0, Kind::TooLarge | Kind::TooLargeTogether)
     }
 }
 
@@ -319,6 +329,10 @@ impl fmt::Display for BuildError {
             }
             Kind::UnknownSkipTarget => f.write_str("`skip to` names a step that does not exist"),
             Kind::TooLarge => f.write_str("the pattern is beyond the limits on size or nesting"),
+            Kind::TooLargeTogether => f.write_str(
+                "with the patterns of the rules before it, the pattern is beyond the limit on size: \
+                 4 million transitions in all",
+            ),
         }
     }
 }

@@ -498,7 +498,7 @@ fn refused(error: &BuildError) -> PatternError {
         Refusal::BadCount | Refusal::EmptyWay => (Kind::BadQuantifier, None),
         Refusal::BadBound => (Kind::BadBound, None),
         Refusal::UnknownSkipTarget => (Kind::UnknownSkipTarget, None),
-        Refusal::TooLarge => (Kind::TooLarge, None),
+        Refusal::TooLarge | Refusal::TooLargeTogether => (Kind::TooLarge, None),
     };
     PatternError::new(kind, step, error.to_string())
 }
