@@ -234,15 +234,14 @@ impl Known {
         pattern: &Pattern,
     ) -> Result<(Arc<Automaton>, Option<&Model>), BuildError> {
         let outline = Outline::of(pattern);
-        match self.find(&outline) {
-            Some(model) => Ok((model.automaton.clone(), Some(model))),
-            None => {
-                let automaton = Automaton::new(pattern, outline)?;
-                if self.edges + automaton.edges.len() > MAX_EDGES_TOGETHER {
-                    return Err(BuildError::new(Kind::TooLargeTogether));
-                }
-                Ok((Arc::new(automaton), None))
+        if let Some(model) = self.find(&outline) {
+            Ok((model.automaton.clone(), Some(model)))
+        } else {
+            let automaton = Automaton::new(pattern, outline)?;
+            if self.edges + automaton.edges.len() > MAX_EDGES_TOGETHER {
+                return Err(BuildError::new(Kind::TooLargeTogether));
             }
+            Ok((Arc::new(automaton), None))
         }
     }
 

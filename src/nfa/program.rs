@@ -247,7 +247,9 @@ fn notes_by_stage(stages: usize, registers: &[Register]) -> Vec<Box<[u32]>> {
             notes[stage.index()].push(id);
         }
     }
-    notes.iter_mut().for_each(|of_stage| of_stage.sort_unstable());
+    for of_stage in &mut notes {
+        of_stage.sort_unstable();
+    }
     notes.into_iter().map(Vec::into_boxed_slice).collect()
 }
 
