@@ -542,8 +542,10 @@ mod tests {
 
     /// How long it takes to read a header of so many columns, the last of which is there twice.
     fn header_time(columns: usize) -> std::time::Duration {
-        let mut text: String = (0..columns).map(|column| format!("column_{column},")).collect();
-        text.push_str("column_0");
+        let mut names: Vec<String> =
+            (0..columns).map(|column| format!("column_{column}")).collect();
+        names.push(names[0].clone());
+        let text = names.join(",");
         let mut cells = Cells::default();
         let start = std::time::Instant::now();
         let error = cells.split(&text, false, b',').header().unwrap_err();
