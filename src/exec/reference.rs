@@ -109,6 +109,19 @@ struct Position {
     /// How the position was reached, where that decides whether a greedy loop before it holds its
     /// events back from it.
     reached: Reached,
+    side: Side,
+}
+
+/// What is waited for at a position from which a silence, a `not` with a time of its own, can be
+/// proceeded to: the silence begins with the last event, and its violation ends it alone.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Side {
+    /// There is no such silence, or nothing to wait for before it.
+    Whole,
+    /// What comes before the silence.
+    Before,
+    /// The silence and what comes behind it.
+    Behind,
 }
 
 /// A group that is being matched.
@@ -295,7 +308,7 @@ impl<E: Event> Reference<E> {
         self.events.push(event);
 
         let pattern = Rc::clone(&self.pattern);
-        let tree = Tree { pattern: &pattern };
+        let tree = Tree::new(&pattern);
         let start = Partial { captures: Captures::default(), position: tree.start() };
         let start = self.is_silent_before(now).then_some(&start);
         let mut matches = Vec::new();
@@ -334,7 +347,7 @@ impl<E: Event> Reference<E> {
     /// Moves time to `to`: what runs out of time by then is told, one deadline after the other.
     pub fn advance(&mut self, to: Timestamp) -> Vec<Told> {
         let pattern = Rc::clone(&self.pattern);
-        let tree = Tree { pattern: &pattern };
+        let tree = Tree::new(&pattern);
         let mut told = Vec::new();
         loop {
             let deadlines: Vec<_> =
@@ -353,6 +366,10 @@ impl<E: Event> Reference<E> {
                 } else {
                     timeouts.push(partial.captures);
                 }
+            }
+            if self.ends_greedily() {
+                // The silence is over, and with it what the loop before it waits for.
+                alive.retain(|partial: &Partial| !matches.contains(&partial.captures));
             }
             self.partials = alive;
             // A partial match can wait in several places; it is no timeout if one completes it.
@@ -376,7 +393,7 @@ impl<E: Event> Reference<E> {
     pub fn finish(&mut self) -> Vec<Told> {
         let mut told = self.advance(Timestamp::MAX);
         let pattern = Rc::clone(&self.pattern);
-        let tree = Tree { pattern: &pattern };
+        let tree = Tree::new(&pattern);
         let settled: Vec<Captures> = std::mem::take(&mut self.partials)
             .into_iter()
             .filter(|partial| tree.settles(&partial.position))
@@ -391,8 +408,20 @@ impl<E: Event> Reference<E> {
 
     /// The next moment at which [`advance`](Reference::advance) does something.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let tree = Tree { pattern: &self.pattern };
+        let tree = Tree::new(&self.pattern);
         self.partials.iter().filter_map(|partial| self.deadline(&tree, partial)).min()
+    }
+
+    /// Whether the pattern ends with a silence behind a loop that takes what it can.
+    fn ends_greedily(&self) -> bool {
+        match &self.pattern.body.items[..] {
+            [.., before, last] => {
+                forbids(last)
+                    && last.gap.is_some_and(|gap| gap.max.is_some())
+                    && takes_what_it_can(before)
+            }
+            _ => false,
+        }
     }
 
     /// How many partial matches are open.
@@ -776,9 +805,15 @@ struct Running {
 /// The pattern, and how to find one's way in it.
 struct Tree<'p> {
     pattern: &'p Pattern,
+    /// Whether the sides of silences are left together.
+    undivided: bool,
 }
 
 impl<'p> Tree<'p> {
+    fn new(pattern: &'p Pattern) -> Tree<'p> {
+        Tree { pattern, undivided: false }
+    }
+
     fn start(&self) -> Position {
         // What must not have come before is looked at elsewhere.
         let silent = matches!(self.pattern.body.items[0].kind, ItemKind::Not { .. });
@@ -986,6 +1021,8 @@ impl<'p> Tree<'p> {
     fn not_after(&self, frames: &[Frame], index: usize) -> Option<(StageId, Guard)> {
         if let Some(item) = self.sequence(frames).items.get(index + 1) {
             return match item.kind {
+                // One with its own time begins with the last event.
+                ItemKind::Not { .. } if item.gap.is_some_and(|gap| gap.max.is_some()) => None,
                 ItemKind::Not { stage, .. } if forbids(item) => Some((stage, violated(item))),
                 _ => None,
             };
@@ -1006,8 +1043,115 @@ impl<'p> Tree<'p> {
         }
     }
 
-    /// Everything that can happen at a position at `time`, with what it takes.
+    /// Everything that can happen at a position at `time`, with what it takes. Where an event leads
+    /// to a position before a silence that could be over behind it, both are waited for apart.
     fn moves(&self, position: &Position, time: Timestamp) -> Vec<(Guard, Move)> {
+        let mut moves = Vec::new();
+        for (guard, a_move) in self.sided_moves(position, time) {
+            match a_move {
+                Move::Take(stage, target, origin) => {
+                    for target in self.sides(target) {
+                        moves.push((guard.clone(), Move::Take(stage, target, origin.clone())));
+                    }
+                }
+                other => moves.push((guard, other)),
+            }
+        }
+        moves
+    }
+
+    /// A position, or the two sides of the silence that can begin there.
+    fn sides(&self, position: Position) -> Vec<Position> {
+        if self.undivided || position.side != Side::Whole {
+            return vec![position];
+        }
+        let tree = Tree { undivided: true, ..*self };
+        let before = Position { side: Side::Before, ..position.clone() };
+        let waits = |here: &Position| {
+            let moves = tree.sided_moves(here, Timestamp::MIN);
+            moves.iter().any(|(_, a_move)| !matches!(a_move, Move::Proceed(_) | Move::Stop(_)))
+        };
+        if tree.leads_over_silence(&position) && tree.walk(&before, waits) {
+            vec![before, Position { side: Side::Behind, ..position }]
+        } else {
+            vec![position]
+        }
+    }
+
+    /// Whether a position is as `is` says among those that can be proceeded to from `position`.
+    fn walk(&self, position: &Position, is: impl Fn(&Position) -> bool) -> bool {
+        let mut open = vec![position.clone()];
+        let mut seen = BTreeSet::new();
+        while let Some(here) = open.pop() {
+            if !seen.insert(here.clone()) {
+                continue;
+            }
+            if is(&here) {
+                return true;
+            }
+            for (_, a_move) in self.sided_moves(&here, Timestamp::MIN) {
+                if let Move::Proceed(target) = a_move {
+                    open.push(target);
+                }
+            }
+        }
+        false
+    }
+
+    fn leads_over_silence(&self, position: &Position) -> bool {
+        let whole = Position { side: Side::Whole, ..position.clone() };
+        self.walk(&whole, |here| {
+            let moves = self.whole_moves(here, Timestamp::MIN);
+            let mut targets = moves.iter().filter_map(|(_, a_move)| match a_move {
+                Move::Proceed(target) => Some(target),
+                _ => None,
+            });
+            targets.any(|target| self.begins_silence(here, target))
+        })
+    }
+
+    /// Whether a silence is asked for at `to` that is not asked for at `from`.
+    fn begins_silence(&self, from: &Position, to: &Position) -> bool {
+        let asked = |position: &Position| -> BTreeSet<StageId> {
+            let moves = self.whole_moves(position, Timestamp::MIN).into_iter();
+            let stops = moves.filter_map(|(_, a_move)| match a_move {
+                Move::Stop(stage) if has_time(&self.pattern.body, stage) => Some(stage),
+                _ => None,
+            });
+            stops.collect()
+        };
+        !asked(to).is_subset(&asked(from))
+    }
+
+    /// What can happen at a position on its side of the silence.
+    fn sided_moves(&self, position: &Position, time: Timestamp) -> Vec<(Guard, Move)> {
+        let mut moves = self.whole_moves(position, time);
+        let side = position.side;
+        if side == Side::Whole {
+            return moves;
+        }
+        let tree = Tree { undivided: true, ..*self };
+        moves.retain(|(_, a_move)| match a_move {
+            Move::Proceed(target) if tree.begins_silence(position, target) => side == Side::Behind,
+            Move::Proceed(target) => side == Side::Before || tree.leads_over_silence(target),
+            Move::Stop(_) => true,
+            Move::Take(..) | Move::Ignore(_) | Move::Skip(_) => side == Side::Before,
+        });
+        for (_, a_move) in &mut moves {
+            match a_move {
+                Move::Proceed(target) if tree.begins_silence(position, target) => {}
+                Move::Proceed(target) | Move::Ignore(target) | Move::Skip(target) => {
+                    target.side = side;
+                }
+                Move::Take(..) | Move::Stop(_) => {}
+            }
+        }
+        moves
+    }
+
+    /// What can happen at a position on either side.
+    fn whole_moves(&self, position: &Position, time: Timestamp) -> Vec<(Guard, Move)> {
+        let position = &Position { side: Side::Whole, ..position.clone() };
         let Position { frames, index, wait, .. } = position;
         let mut moves = match wait {
             Wait::Step { turn, skipped } => self.step_moves(position, *turn, *skipped, time),
@@ -1114,6 +1258,7 @@ impl<'p> Tree<'p> {
             Some(Turn::Further) if turn == Turn::Further => Position {
                 frames: begun,
                 wait: Wait::Step { turn, skipped: false },
+                side: Side::Whole,
                 ..position.clone()
             },
             Some(next) => Position {
@@ -1298,7 +1443,8 @@ impl<'p> Tree<'p> {
                         position.frames[..outer.len()].clone_from_slice(&outer);
                     }
                 }
-                let position = Position { frames: outer.clone(), ..position.clone() };
+                let frames = outer.clone();
+                let position = Position { frames, side: Side::Whole, ..position.clone() };
                 (guard, self.with_ways(&position, ways))
             })
             .collect()
@@ -1775,6 +1921,7 @@ impl Position {
             wait,
             without: BTreeSet::new(),
             reached: Reached::Plainly,
+            side: Side::Whole,
         }
     }
 
@@ -1801,6 +1948,30 @@ impl Position {
 /// Whether the item is a `not` that speaks of all events up to the item after it.
 fn forbids(item: &Item) -> bool {
     matches!(item.kind, ItemKind::Not { .. }) && item.contiguity != Contiguity::Next
+}
+
+/// Whether the stage is that of a `not` with a time of its own.
+fn has_time(sequence: &Sequence, not: StageId) -> bool {
+    sequence.items.iter().any(|item| match &item.kind {
+        ItemKind::Not { stage, .. } => {
+            *stage == not && item.gap.is_some_and(|gap| gap.max.is_some())
+        }
+        ItemKind::Group { body, .. } => has_time(body, not),
+        ItemKind::Ways { ways, .. } => ways.iter().any(|way| has_time(way, not)),
+        ItemKind::Step { .. } => false,
+    })
+}
+
+/// Whether what the item ends with is a greedy loop.
+fn takes_what_it_can(item: &Item) -> bool {
+    let Quantifier { min, max, .. } = *quantifier(item);
+    match &item.kind {
+        ItemKind::Step { .. } | ItemKind::Group { .. } if max != Some(min) => {
+            is_greedy(quantifier(item))
+        }
+        ItemKind::Group { body, .. } => body.items.last().is_some_and(takes_what_it_can),
+        _ => false,
+    }
 }
 
 fn is_greedy(quantifier: &Quantifier) -> bool {

@@ -166,6 +166,9 @@ fn resolve(graph: &mut Graph, state: StateId, flat: &mut Flat) -> Result<State, 
     if let Some(Pending { bound: Some(bound) }) = reach.pending {
         bounds.push(Bound { since: Since::Last, unless_set: None, after: bound, included: false });
     }
+    if let Some(after) = raw.closes {
+        bounds.push(Bound { since: Since::Last, unless_set: None, after, included: false });
+    }
     let first_bound = flat.bounds.len();
     flat.bounds.append(&mut bounds);
     let edges = range(first_edge, flat.edges.len());

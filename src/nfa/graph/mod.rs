@@ -5,6 +5,7 @@
 //! the shapes are those of Flink CEP's compiler, since its answers are the specification.
 
 mod check;
+mod silence;
 mod ways;
 
 use hashbrown::HashMap;
@@ -14,6 +15,7 @@ use crate::hir::{
     StageId,
 };
 use crate::nfa::graph::check::is_nullable;
+use crate::nfa::graph::silence::Division;
 use crate::nfa::guard::{Guard, GuardId, Guards};
 use crate::nfa::program::{BuildError, Kind, StateId};
 
@@ -45,6 +47,8 @@ pub(super) struct RawState {
     pub(super) settles: bool,
     /// Of a group of ways: where those wait that have begun and have to go on.
     pub(super) required: Vec<StateId>,
+    /// How long after its last event a partial match waits here at most.
+    pub(super) closes: Option<Length>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -110,10 +114,12 @@ pub(super) fn build(pattern: &Pattern) -> Result<Graph, BuildError> {
         clock_of: HashMap::new(),
         inside: Vec::new(),
         way_clocks: Vec::new(),
+        division: Division::default(),
     };
     let end = builder.state(Role::Final)?;
     let context = Context { group: None, following: None, top: true, since: None };
     let start = builder.sequence(&pattern.body, end, context)?;
+    builder.divide(0)?;
     builder.graph.start = start;
     Ok(builder.graph)
 }
@@ -221,6 +227,14 @@ enum Clock {
     Way,
 }
 
+/// A `not` whose absence is asked for where an item behind it is waited for.
+struct EarlierNot {
+    stage: StageId,
+    violated: GuardId,
+    /// Whether it has a time of its own.
+    timed: bool,
+}
+
 struct Builder {
     graph: Graph,
     /// The stop state of each `not`.
@@ -233,6 +247,8 @@ struct Builder {
     inside: Vec<usize>,
     /// The clocks of the ways around it that have the time of their last event.
     way_clocks: Vec<u32>,
+    /// What is known of silences behind loops.
+    division: Division,
 }
 
 impl<'p> Builder {
@@ -340,6 +356,12 @@ impl<'p> Builder {
                 let bound = place.item().gap.and_then(|gap| gap.max);
                 let state = self.state(Role::Pending(bound))?;
                 let stop = self.stop(stage)?;
+                if let Some(time) = bound {
+                    self.set_timed(stop);
+                    if let Some(before) = place.previous() {
+                        self.set_closing(state, before.item(), time);
+                    }
+                }
                 self.add(state, Verb::Proceed, stop, violated);
                 self.add(state, Verb::Ignore, state, respected);
                 Ok(state)
@@ -737,7 +759,7 @@ impl<'p> Builder {
 
     /// The `not`s whose absence is still asked for where `place` waits: those right before it, and
     /// those before optional items before it.
-    fn earlier_nots(&mut self, place: Place<'p>) -> Vec<(StageId, GuardId)> {
+    fn earlier_nots(&mut self, place: Place<'p>) -> Vec<EarlierNot> {
         let mut nots = Vec::new();
         let mut here = place;
         while let Some(previous) = here.previous() {
@@ -745,7 +767,8 @@ impl<'p> Builder {
                 ItemKind::Not { stage, condition } => {
                     if previous.item().contiguity != Contiguity::Next && !previous.is_start() {
                         let violated = self.violation(previous, place, condition);
-                        nots.push((stage, violated));
+                        let timed = has_time(previous.item());
+                        nots.push(EarlierNot { stage, violated, timed });
                     }
                 }
                 _ if previous.is_optional() => {}
@@ -770,21 +793,25 @@ impl<'p> Builder {
     }
 
     fn add_stops(&mut self, place: Place<'p>, state: StateId) -> Result<(), BuildError> {
-        for (stage, violated) in self.earlier_nots(place) {
+        for EarlierNot { stage, violated, timed } in self.earlier_nots(place) {
             let stop = self.stop(stage)?;
+            if timed {
+                self.set_timed(stop);
+            }
             self.add(state, Verb::Proceed, stop, violated);
         }
         Ok(())
     }
 
-    /// A loop right before a `not` already respects it while it repeats.
+    /// A loop right before a `not` already respects it while it repeats; one that has its own time
+    /// begins with the last event.
     fn add_stop_to_loop(&mut self, place: Place<'p>, state: StateId) -> Result<(), BuildError> {
         let Some(following) = place.following() else { return Ok(()) };
         if let ItemKind::Not { stage, condition } = following.kind
             && following.contiguity != Contiguity::Next
+            && !has_time(following)
         {
             let violated = self.extend(place, condition);
-            let violated = self.in_time(violated, following.gap, place.context.since);
             let stop = self.stop(stage)?;
             self.add(state, Verb::Proceed, stop, violated);
         }
@@ -803,7 +830,7 @@ impl<'p> Builder {
             return Ok(state);
         }
         let stops: Vec<StateId> =
-            nots.iter().filter_map(|(stage, _)| self.stops.get(stage).copied()).collect();
+            nots.iter().filter_map(|not| self.stops.get(&not.stage).copied()).collect();
         self.copy_without(state, &stops)
     }
 
@@ -905,6 +932,7 @@ impl<'p> Builder {
             instances,
             settles: false,
             required: Vec::new(),
+            closes: None,
         });
         Ok(id)
     }
@@ -958,6 +986,11 @@ impl Place<'_> {
             }
         }
     }
+}
+
+/// True if a `not` has a time of its own.
+fn has_time(item: &Item) -> bool {
+    item.gap.is_some_and(|gap| gap.max.is_some())
 }
 
 fn is_greedy(quantifier: &Quantifier) -> bool {

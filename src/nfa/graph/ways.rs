@@ -79,6 +79,7 @@ impl<'p> Builder {
             let own = self.graph.guards.leaf(own);
             gap = self.both(gap, Some(own));
         }
+        let from = self.graph.states.len();
         let (mut first, mut later, mut clocks) = (Vec::new(), Vec::new(), Vec::new());
         for way in ways {
             let contiguity = Self::entry_contiguity(place);
@@ -106,6 +107,10 @@ impl<'p> Builder {
             if own.is_some() {
                 self.way_clocks.pop();
             }
+        }
+        if count > 1 {
+            // What is before a silence of one way goes on beside the others.
+            self.divide(from)?;
         }
         let mut group = Ways {
             count,

@@ -1,7 +1,8 @@
 //! What a pattern as a whole must not be, and what it may not be meant to be.
 
-use super::{Plan, PlanItem, PlanKind, Written};
+use super::{Plan, PlanItem, PlanKind, Quant, Written};
 use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::hir::lower::names::Takes;
 use crate::hir::lower::rule::Cx;
 use crate::hir::{Contiguity, LoopMode, Quantifier};
 use crate::syntax::ast;
@@ -386,9 +387,45 @@ impl<'a> Cx<'_, 'a> {
             {
                 return;
             }
+            // Nor does a session wait: what would break its silence is taken by its loop.
+            if let [before, last] = plan.items.as_slice()
+                && let PlanKind::Not { steps, duration: Some(_), .. } = &last.kind
+                && last.arrow.contiguity != ast::Contiguity::Next
+                && steps.iter().all(|step| step.ty.is_some_and(|ty| is_taken_by_loop(before, ty)))
+            {
+                return;
+            }
             self.waits_forever = Some((self.source, span));
         }
     }
+}
+
+/// Whether each event of the type is one more repetition of a greedy loop of single events.
+fn is_taken_by_loop(item: &PlanItem<'_>, ty: Takes) -> bool {
+    let is_loop = |quant: &Quant<'_>| {
+        let Quantifier { min, max, mode, .. } = &quant.quantifier;
+        *min == 1 && max.is_none() && *mode == LoopMode::Greedy && quant.until.is_none()
+    };
+    match &item.kind {
+        PlanKind::Step { quant, .. } => is_loop(quant) && takes_all(item, ty),
+        PlanKind::Group { plan, quant, within: None, .. } if plan.without.is_none() => {
+            let [only] = plan.items.as_slice() else { return false };
+            let PlanKind::Ways { ways, count: 1 } = &only.kind else { return false };
+            is_loop(quant)
+                && ways.iter().all(|way| {
+                    matches!(way.items.as_slice(), [PlanItem { kind: PlanKind::Step { quant, .. }, .. }] if !quant.can_repeat())
+                })
+                && ways.iter().any(|way| takes_all(&way.items[0], ty))
+        }
+        _ => false,
+    }
+}
+
+/// Whether the item is a step that each event of the type fits.
+fn takes_all(item: &PlanItem<'_>, ty: Takes) -> bool {
+    let PlanKind::Step { step, .. } = &item.kind else { return false };
+    let fits = matches!(step.ty, Some(takes) if takes == Takes::Stream || takes == ty);
+    fits && step.conditions.is_empty()
 }
 
 fn has_bounded_gap(item: &PlanItem<'_>) -> bool {

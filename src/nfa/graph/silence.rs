@@ -1,0 +1,359 @@
+//! A `not` with a time of its own behind what can go on: `a+ -> not b for 5s`.
+//!
+//! The silence begins with the last event before it. So where a loop waits for more, and what
+//! follows the silence waits as well, each waits alone: a violation ends the silence that has begun,
+//! and not the loop, whose next event begins another one. Here each state that waits for both is
+//! divided in two, and events that led to it lead to both of them.
+//!
+//! A greedy loop before a silence at the end is over when the silence is: what it would take later
+//! begins another match. There the loop's part waits no longer than the silence can hold, as long
+//! as nothing has violated it.
+
+use hashbrown::{HashMap, HashSet};
+
+use super::{Builder, RawState, Role, Transition, Verb, is_greedy};
+use crate::hir::{Item, ItemKind, Length};
+use crate::nfa::guard::{Guard, GuardId};
+use crate::nfa::program::{BuildError, StateId};
+
+/// What is known of the states while they are divided.
+#[derive(Default)]
+pub(super) struct Division {
+    /// The stops of the `not`s that have a time.
+    timed: HashSet<StateId>,
+    /// The states behind a greedy loop and the last silence, with that one's time.
+    closing: HashMap<StateId, Length>,
+    before: HashMap<StateId, StateId>,
+    over: HashMap<StateId, StateId>,
+    /// By state, and whether it waits for the end of the silence, too.
+    closed: HashMap<(StateId, bool), StateId>,
+    /// The states that were divided, with their parts.
+    parts: HashMap<StateId, Vec<StateId>>,
+}
+
+/// When the silence behind a loop goes on with an event that the loop skips.
+#[derive(Clone, Copy)]
+struct Holding {
+    guard: GuardId,
+    time: Length,
+}
+
+impl Builder {
+    /// The stop is that of a `not` with a time of its own.
+    pub(super) fn set_timed(&mut self, stop: StateId) {
+        self.division.timed.insert(stop);
+    }
+
+    /// The state waits for the end of the last silence behind `before`.
+    pub(super) fn set_closing(&mut self, state: StateId, before: &Item, time: Length) {
+        if ends_greedy(before) {
+            self.division.closing.insert(state, time);
+        }
+    }
+
+    /// Divides the states from `from` on, which are complete.
+    pub(super) fn divide(&mut self, from: usize) -> Result<(), BuildError> {
+        if self.division.timed.is_empty() {
+            return Ok(());
+        }
+        let division = &mut self.division;
+        division.before.clear();
+        division.over.clear();
+        division.closed.clear();
+        division.parts.clear();
+        let mut state = from;
+        while state < self.graph.states.len() {
+            let mut divided = Vec::new();
+            for transition in self.graph.states[state].transitions.clone() {
+                let parts = match transition.verb {
+                    Verb::Take(_) => self.parts(transition.target)?,
+                    Verb::Ignore | Verb::Proceed => vec![transition.target],
+                };
+                for target in parts {
+                    divided.push(Transition { target, ..transition.clone() });
+                }
+            }
+            self.graph.states[state].transitions = divided;
+            state += 1;
+        }
+        Ok(())
+    }
+
+    /// The states that an event leads to in the place of `state`.
+    fn parts(&mut self, state: StateId) -> Result<Vec<StateId>, BuildError> {
+        if let Some(parts) = self.division.parts.get(&state) {
+            return Ok(parts.clone());
+        }
+        let parts = if self.crosses(state) && self.waits_before(state, &mut HashSet::new()) {
+            match self.closing_of(state) {
+                Some(holding) => match self.closed(state, holding)? {
+                    (part, true) => vec![part],
+                    (part, false) => vec![part, self.over(state)?],
+                },
+                None => vec![self.before(state)?, self.over(state)?],
+            }
+        } else {
+            vec![state]
+        };
+        self.division.parts.insert(state, parts.clone());
+        Ok(parts)
+    }
+
+    /// The stops of the silences that a state asks for.
+    fn asked(&self, state: StateId) -> HashSet<StateId> {
+        let transitions = self.graph.states[state.index()].transitions.iter();
+        let targets = transitions.map(|transition| transition.target);
+        targets.filter(|target| self.division.timed.contains(target)).collect()
+    }
+
+    /// True if the way from one state to the other goes over a silence.
+    fn is_crossing(&self, from: StateId, to: StateId) -> bool {
+        !self.asked(to).is_subset(&self.asked(from))
+    }
+
+    fn proceeds(&self, state: StateId) -> impl Iterator<Item = &Transition> {
+        let transitions = self.graph.states[state.index()].transitions.iter();
+        transitions.filter(|transition| {
+            transition.verb == Verb::Proceed
+                && self.graph.states[transition.target.index()].role != Role::Stop
+        })
+    }
+
+    /// True if a way over a silence leads on from the state without an event.
+    fn crosses(&self, state: StateId) -> bool {
+        let (mut open, mut seen) = (vec![state], HashSet::new());
+        while let Some(state) = open.pop() {
+            if !seen.insert(state) {
+                continue;
+            }
+            for transition in self.proceeds(state) {
+                if self.is_crossing(state, transition.target) {
+                    return true;
+                }
+                open.push(transition.target);
+            }
+        }
+        false
+    }
+
+    /// True if something is waited for before the silence.
+    fn waits_before(&self, state: StateId, seen: &mut HashSet<StateId>) -> bool {
+        seen.insert(state);
+        let transitions = &self.graph.states[state.index()].transitions;
+        transitions.iter().any(|transition| transition.verb != Verb::Proceed)
+            || self.proceeds(state).any(|transition| {
+                !self.is_crossing(state, transition.target)
+                    && !seen.contains(&transition.target)
+                    && self.waits_before(transition.target, &mut seen.clone())
+            })
+    }
+
+    /// The part of a state that waits before the silence.
+    fn before(&mut self, state: StateId) -> Result<StateId, BuildError> {
+        if !self.crosses(state) {
+            return Ok(state);
+        }
+        if let Some(&part) = self.division.before.get(&state) {
+            return Ok(part);
+        }
+        let (part, raw) = self.part(state)?;
+        self.division.before.insert(state, part);
+        let mut kept = Vec::with_capacity(raw.transitions.len());
+        for mut transition in raw.transitions {
+            match transition.verb {
+                Verb::Proceed if self.is_crossing(state, transition.target) => continue,
+                Verb::Proceed | Verb::Ignore => {
+                    transition.target = self.before(transition.target)?;
+                }
+                Verb::Take(_) => {}
+            }
+            kept.push(transition);
+        }
+        self.graph.states[part.index()].transitions = kept;
+        Ok(part)
+    }
+
+    /// The part of a state that waits behind the silence.
+    fn over(&mut self, state: StateId) -> Result<StateId, BuildError> {
+        if let Some(&part) = self.division.over.get(&state) {
+            return Ok(part);
+        }
+        let (part, raw) = self.part(state)?;
+        self.division.over.insert(state, part);
+        let mut kept = Vec::with_capacity(raw.transitions.len());
+        for mut transition in raw.transitions {
+            if transition.verb != Verb::Proceed {
+                continue;
+            }
+            let is_stop = self.graph.states[transition.target.index()].role == Role::Stop;
+            if !is_stop && !self.is_crossing(state, transition.target) {
+                if !self.crosses(transition.target) {
+                    continue;
+                }
+                transition.target = self.over(transition.target)?;
+            }
+            kept.push(transition);
+        }
+        self.graph.states[part.index()].transitions = kept;
+        Ok(part)
+    }
+
+    /// When the last silence, which a greedy loop stands before, goes on behind a state.
+    fn closing_of(&mut self, state: StateId) -> Option<Holding> {
+        let always = self.graph.guards.always();
+        let (mut open, mut seen) = (vec![(state, always)], HashSet::new());
+        let mut holding: Option<Holding> = None;
+        while let Some((state, guard)) = open.pop() {
+            if !seen.insert((state, guard)) {
+                continue;
+            }
+            if let Some(&time) = self.division.closing.get(&state) {
+                let skips = self.ignores_when(state);
+                let skips = self.graph.guards.and(guard, skips);
+                let before = holding.map_or(self.graph.guards.never(), |before| before.guard);
+                holding = Some(Holding { guard: self.graph.guards.or(before, skips), time });
+                continue;
+            }
+            let on: Vec<_> = self.proceeds(state).map(|next| (next.target, next.guard)).collect();
+            for (target, next) in on {
+                open.push((target, self.graph.guards.and(guard, next)));
+            }
+        }
+        holding
+    }
+
+    /// When the state skips an event.
+    fn ignores_when(&mut self, state: StateId) -> GuardId {
+        let transitions = self.graph.states[state.index()].transitions.clone();
+        let ignores = transitions.iter().filter(|transition| transition.verb == Verb::Ignore);
+        let never = self.graph.guards.never();
+        ignores.fold(never, |any, ignore| self.graph.guards.or(any, ignore.guard))
+    }
+
+    /// The part of a state that waits before the last silence, and for no longer. With whether it
+    /// waits for the end of the silence, too: where each event that does not violate the silence is
+    /// skipped here as it is there.
+    fn closed(&mut self, state: StateId, holding: Holding) -> Result<(StateId, bool), BuildError> {
+        let waits = self.is_together(state, holding);
+        Ok((self.closed_part(state, holding, waits)?, waits))
+    }
+
+    fn closed_part(
+        &mut self,
+        state: StateId,
+        holding: Holding,
+        waits: bool,
+    ) -> Result<StateId, BuildError> {
+        if let Some(&part) = self.division.closed.get(&(state, waits)) {
+            return Ok(part);
+        }
+        let (part, raw) = self.part(state)?;
+        self.division.closed.insert((state, waits), part);
+        let mut kept = Vec::with_capacity(raw.transitions.len() + 1);
+        for transition in raw.transitions {
+            match transition.verb {
+                Verb::Take(_) => kept.push(transition),
+                Verb::Proceed => {
+                    let target = transition.target;
+                    if self.is_crossing(state, target) {
+                        continue;
+                    }
+                    let is_stop = self.graph.states[target.index()].role == Role::Stop;
+                    let target =
+                        if is_stop { target } else { self.closed_part(target, holding, waits)? };
+                    kept.push(Transition { target, ..transition });
+                }
+                Verb::Ignore => {
+                    let target = transition.target;
+                    let goes_on = self.graph.guards.and(transition.guard, holding.guard);
+                    let violated = self.graph.guards.not(holding.guard);
+                    let violated = self.graph.guards.and(transition.guard, violated);
+                    let later = self.closed_part(target, holding, waits)?;
+                    kept.push(Transition { target: later, guard: goes_on, ..transition.clone() });
+                    let target = self.before(target)?;
+                    kept.push(Transition { target, guard: violated, ..transition });
+                }
+            }
+        }
+        if waits {
+            let end = self.state(Role::Pending(Some(holding.time)))?;
+            let always = self.graph.guards.always();
+            self.graph.states[part.index()].transitions = kept;
+            self.add(part, Verb::Proceed, end, always);
+        } else {
+            let raw = &mut self.graph.states[part.index()];
+            raw.transitions = kept;
+            raw.closes = Some(holding.time);
+        }
+        Ok(part)
+    }
+
+    /// True if a run that waits in `state` for the loop and for the end of the silence is one run:
+    /// what the silence skips the loop skips as well, and what the loop takes the silence does not
+    /// outlive.
+    fn is_together(&self, state: StateId, holding: Holding) -> bool {
+        let raw = &self.graph.states[state.index()];
+        let parts = |guard: GuardId| match self.graph.guards.get(guard) {
+            Guard::And(parts) => parts.to_vec(),
+            _ => vec![guard],
+        };
+        let held = parts(holding.guard);
+        let implies = |guard: GuardId| {
+            guard == self.graph.guards.always()
+                || parts(guard).iter().all(|part| held.contains(part))
+        };
+        let excludes = |guard: GuardId| {
+            parts(guard).iter().any(|part| match self.graph.guards.get(*part) {
+                Guard::Not(inner) => held.contains(inner),
+                _ => held.iter().any(|held| *self.graph.guards.get(*held) == Guard::Not(*part)),
+            })
+        };
+        let mut ignores = 0;
+        raw.role == Role::Normal
+            && raw.transitions.iter().all(|transition| match transition.verb {
+                Verb::Take(_) => excludes(transition.guard),
+                Verb::Ignore => {
+                    ignores += 1;
+                    let target = &self.graph.states[transition.target.index()];
+                    ignores == 1
+                        && implies(transition.guard)
+                        && target.transitions.iter().all(|later| match later.verb {
+                            Verb::Take(_) => excludes(later.guard),
+                            Verb::Ignore => {
+                                later.target == transition.target && implies(later.guard)
+                            }
+                            Verb::Proceed => transition.target == state,
+                        })
+                }
+                Verb::Proceed => {
+                    self.graph.states[transition.target.index()].role != Role::Stop
+                        && self.is_crossing(state, transition.target)
+                        && transition.guard == self.graph.guards.always()
+                }
+            })
+            && ignores == 1
+    }
+
+    /// A state like another one, without its transitions, which are with it.
+    fn part(&mut self, state: StateId) -> Result<(StateId, RawState), BuildError> {
+        let raw = self.graph.states[state.index()].clone();
+        let part = self.state(raw.role)?;
+        let empty = RawState { transitions: Vec::new(), ..raw.clone() };
+        self.graph.states[part.index()] = empty;
+        Ok((part, raw))
+    }
+}
+
+/// True if the item can go on at its end, and takes what it can.
+fn ends_greedy(item: &Item) -> bool {
+    match &item.kind {
+        ItemKind::Step { quantifier, .. } => {
+            is_greedy(quantifier) && quantifier.max != Some(quantifier.min)
+        }
+        ItemKind::Group { quantifier, body, .. } if quantifier.max == Some(quantifier.min) => {
+            body.items.last().is_some_and(ends_greedy)
+        }
+        ItemKind::Group { quantifier, .. } => is_greedy(quantifier),
+        ItemKind::Not { .. } | ItemKind::Ways { .. } => false,
+    }
+}
