@@ -158,6 +158,8 @@ codes! {
     Unused = "W0006",
     /// A division by a constant zero, which is always null.
     DivisionByZero = "W0007",
+    /// A negation of what may be null.
+    NullInNegation = "W0009",
     /// `any event` in a rule whose stream has one event type only.
     NarrowWildcard = "W0013",
 }

@@ -1,6 +1,10 @@
 //! Evaluation of [`Expr`]essions. Where names lead is the [`Scope`]'s business.
 //!
 //! Nothing here allocates but what makes new text, lists and records.
+//!
+//! Logic has three values, as Kleene's has: true, false, and null for what is unknown. What compares
+//! or looks up null, or values that do not compare, is null; `not`, `and` and `or` are null where the
+//! unknown part decides. So `not (a == b)` is always `a != b`. A condition holds where it is true.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -85,7 +89,7 @@ pub(crate) fn eval<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Evaluated<'a> 
     }
 }
 
-/// Whether `expr` is true; null and everything that is no bool is false.
+/// True if `expr` is true; null and everything that is no bool is not.
 #[inline]
 pub(crate) fn test<S: Scope>(expr: &Expr, scope: &S) -> bool {
     if let Expr::Binary(op, a, b) = expr
@@ -121,24 +125,48 @@ fn borrowed<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Option<ValueRef<'a>> 
 
 fn test_any<S: Scope>(expr: &Expr, scope: &S) -> bool {
     match expr {
-        Expr::Not(x) => !test(x, scope),
         Expr::Binary(BinaryOp::And, a, b) => test(a, scope) && test(b, scope),
         Expr::Binary(BinaryOp::Or, a, b) => test(a, scope) || test(b, scope),
         Expr::Binary(op, a, b) => {
             let Some(relation) = Relation::of(*op) else { return false };
             relation.holds(eval(a, scope).as_ref(), eval(b, scope).as_ref())
         }
-        Expr::In(x, set) => contains(set, eval(x, scope).as_ref(), scope),
-        Expr::IsNull(x) => eval(x, scope).as_ref().is_null(),
-        Expr::Regex(x, regex) => match eval(x, scope).as_ref() {
-            ValueRef::String(text) => regex.0.is_match(text),
-            _ => false,
-        },
         Expr::If(parts) => {
             let [condition, then, otherwise] = &**parts;
             test(if test(condition, scope) { then } else { otherwise }, scope)
         }
-        Expr::Neg(_) | Expr::List(_) | Expr::Record(_) => false,
+        _ => truth(expr, scope) == Some(true),
+    }
+}
+
+/// True, false, or `None` for what is unknown: null, and everything that is no bool.
+fn truth<S: Scope>(expr: &Expr, scope: &S) -> Option<bool> {
+    match expr {
+        Expr::Not(x) => truth(x, scope).map(|x| !x),
+        Expr::Binary(op @ (BinaryOp::And | BinaryOp::Or), a, b) => {
+            // One side that is so decides, whatever the other is.
+            let decisive = Some(*op == BinaryOp::Or);
+            let a = truth(a, scope);
+            if a == decisive {
+                return a;
+            }
+            let b = truth(b, scope);
+            if b == decisive || a == b { b } else { None }
+        }
+        Expr::Binary(op, a, b) => {
+            Relation::of(*op)?.truth(eval(a, scope).as_ref(), eval(b, scope).as_ref())
+        }
+        Expr::In(x, set) => contains(set, eval(x, scope).as_ref(), scope),
+        Expr::IsNull(x) => Some(eval(x, scope).as_ref().is_null()),
+        Expr::Regex(x, regex) => match eval(x, scope).as_ref() {
+            ValueRef::String(text) => Some(regex.0.is_match(text)),
+            _ => None,
+        },
+        Expr::If(parts) => {
+            let [condition, then, otherwise] = &**parts;
+            truth(if test(condition, scope) { then } else { otherwise }, scope)
+        }
+        Expr::Neg(_) | Expr::List(_) | Expr::Record(_) => None,
         Expr::Literal(_)
         | Expr::Field(_)
         | Expr::Captured(_)
@@ -146,7 +174,10 @@ fn test_any<S: Scope>(expr: &Expr, scope: &S) -> bool {
         | Expr::Register(_)
         | Expr::Key(_)
         | Expr::Match(_)
-        | Expr::Call(..) => matches!(eval(expr, scope).as_ref(), ValueRef::Bool(true)),
+        | Expr::Call(..) => match eval(expr, scope).as_ref() {
+            ValueRef::Bool(value) => Some(value),
+            _ => None,
+        },
     }
 }
 
@@ -159,7 +190,7 @@ fn compute<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Evaluated<'a> {
         Expr::Aggregate(aggregate) => bounded(scope.aggregate(aggregate), scope),
         Expr::Match(fact) => scope.fact(*fact),
         Expr::Not(_) | Expr::In(..) | Expr::IsNull(_) | Expr::Regex(..) => {
-            Value::Bool(test_any(expr, scope))
+            truth(expr, scope).map_or(Value::Null, Value::Bool)
         }
         Expr::Neg(x) => match eval(x, scope).as_ref() {
             ValueRef::Int(i) => i.checked_neg().map_or(Value::Null, Value::Int),
@@ -191,7 +222,7 @@ fn compute<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Evaluated<'a> {
             | BinaryOp::Gt
             | BinaryOp::Ge
             | BinaryOp::Matches
-            | BinaryOp::Like => Value::Bool(test_any(expr, scope)),
+            | BinaryOp::Like => truth(expr, scope).map_or(Value::Null, Value::Bool),
         },
         Expr::If(parts) => {
             let [condition, then, otherwise] = &**parts;
@@ -328,6 +359,22 @@ impl Relation {
         }
     }
 
+    /// True or false, or `None` where the values do not compare so: what is unknown.
+    pub(crate) fn truth(self, a: ValueRef<'_>, b: ValueRef<'_>) -> Option<bool> {
+        if self.holds(a, b) {
+            return Some(true);
+        }
+        let compares = match (a, b) {
+            (ValueRef::String(_), ValueRef::String(_)) => true,
+            _ if self == Relation::Like => false,
+            (ValueRef::List(_), ValueRef::List(_)) | (ValueRef::Record(_), ValueRef::Record(_)) => {
+                matches!(self, Relation::Eq | Relation::Ne)
+            }
+            _ => a.compare(b).is_some(),
+        };
+        compares.then_some(false)
+    }
+
     /// Whether it holds between what has an order. NaN compares with nothing, not even under `!=`.
     #[inline(always)]
     pub(crate) fn of_ordered<T: Copy + PartialOrd>(self, a: T, b: T) -> bool {
@@ -361,21 +408,37 @@ impl Relation {
     }
 }
 
-/// Whether two values are equal as conditions see it.
-fn equal(a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
-    Relation::Eq.holds(a, b)
+/// Whether a list has an item that equals `value`: `value == a or value == b or ..`. So it is unknown
+/// where none does and one does not compare, as null does not.
+pub(crate) fn has_item<'i>(
+    mut items: impl Iterator<Item = ValueRef<'i>>,
+    value: ValueRef<'_>,
+) -> Option<bool> {
+    let mut found = Some(false);
+    let is_there = items.any(|item| {
+        let equal = Relation::Eq.truth(item, value);
+        if equal.is_none() {
+            found = None;
+        }
+        equal == Some(true)
+    });
+    if is_there { Some(true) } else { found }
 }
 
-fn contains<S: Scope>(set: &Set, value: ValueRef<'_>, scope: &S) -> bool {
+fn contains<S: Scope>(set: &Set, value: ValueRef<'_>, scope: &S) -> Option<bool> {
     match set {
-        Set::Values(values) => values.contains(value),
+        Set::Values(values) => values.truth(value),
         Set::Range(low, high) => {
-            Relation::Ge.holds(value, eval(low, scope).as_ref())
-                && Relation::Le.holds(value, eval(high, scope).as_ref())
+            let above = Relation::Ge.truth(value, eval(low, scope).as_ref());
+            if above == Some(false) {
+                return above;
+            }
+            let below = Relation::Le.truth(value, eval(high, scope).as_ref());
+            if below == Some(false) { below } else { above.and(below) }
         }
         Set::Expr(list) => match eval(list, scope).as_ref() {
-            ValueRef::List(items) => items.iter().any(|item| equal(item.as_ref(), value)),
-            _ => false,
+            ValueRef::List(items) => has_item(items.iter().map(Value::as_ref), value),
+            _ => None,
         },
     }
 }
@@ -609,21 +672,25 @@ mod tests {
             (one, Eq, one, "true"),
             (one, Ne, two, "true"),
             (one, Lt, half, "false"),
-            (null, Eq, null, "false"),
-            (null, Ne, one, "false"),
-            (nan, Ne, one, "false"),
-            (nan, Ne, half, "false"),
-            (text, Ne, one, "false"),
+            (null, Eq, null, "null"),
+            (null, Ne, one, "null"),
+            (nan, Ne, one, "null"),
+            (nan, Ne, half, "null"),
+            (text, Ne, one, "null"),
             (text, Ne, other, "true"),
             (text, Lt, other, "true"),
             (time, Le, later, "true"),
             (list, Eq, floats, "true"),
             (list, Ne, floats, "false"),
             (list, Ne, empty, "true"),
-            (list, Ge, list, "false"),
-            (null, And, t, "false"),
+            (list, Ge, list, "null"),
+            (null, And, t, "null"),
+            (null, And, f, "false"),
+            (f, And, null, "false"),
             (null, Or, t, "true"),
-            (null, Or, f, "false"),
+            (null, Or, f, "null"),
+            (t, Or, null, "true"),
+            (f, Or, null, "null"),
             (one, Add, two, "3"),
             (one, Add, half, "1.5"),
             (max, Add, one, "null"),
@@ -651,7 +718,8 @@ mod tests {
             (span, Div, span, "1.0"),
             (span, Sub, span, "0s"),
             (text, Like, other, "false"),
-            (text, Like, one, "false"),
+            (text, Like, one, "null"),
+            (null, Like, text, "null"),
         ];
         for (a, op, b, expected) in cases {
             assert_eq!(binary(op, a, b).to_string(), expected, "{a} {} {b}", op.as_str());
@@ -692,8 +760,8 @@ mod tests {
         let cases = [
             (gt.clone(), "true"),
             (Expr::Not(Box::new(gt.clone())), "false"),
-            (Expr::Not(Box::new(lit(Value::Null))), "true"),
-            (Expr::Not(field(0)), "true"),
+            (Expr::Not(Box::new(lit(Value::Null))), "null"),
+            (Expr::Not(field(0)), "null"),
             (Expr::Neg(field(0)), "-7"),
             (Expr::Neg(Box::new(lit(i64::MIN))), "null"),
             (Expr::In(field(0), Box::new(Set::Range(lit(7), lit(8)))), "true"),
@@ -701,10 +769,10 @@ mod tests {
             (Expr::In(field(0), Box::new(Set::Values(networks.clone()))), "true"),
             (Expr::In(address, Box::new(Set::Values(networks))), "true"),
             (Expr::In(field(0), Box::new(Set::Expr(Expr::List(vec![lit(1), lit(7.0)])))), "true"),
-            (Expr::In(field(0), Box::new(Set::Expr(lit(Value::Null)))), "false"),
+            (Expr::In(field(0), Box::new(Set::Expr(lit(Value::Null)))), "null"),
             (Expr::IsNull(Box::new(lit(Value::Null))), "true"),
             (Expr::Regex(field(1), regex.clone()), "true"),
-            (Expr::Regex(field(0), regex), "false"),
+            (Expr::Regex(field(0), regex), "null"),
             (Expr::If(Box::new([gt, lit(1), lit(2)])), "1"),
             (Expr::List(vec![*field(0), Expr::Key(0)]), "[7, \"key\"]"),
             (Expr::Record(vec![("a".into(), Expr::Match(MatchFact::Id))]), "{ a: \"fact\" }"),

@@ -9,12 +9,13 @@ use hashbrown::Equivalent;
 use crate::hir::StageId;
 use crate::schema::{FieldId, TypeId};
 pub use crate::syntax::ast::BinaryOp;
-use crate::value::{Value, ValueRef};
+use crate::value::{Kind, Value, ValueRef};
 
 /// An expression whose names are resolved and whose types were checked.
 ///
-/// Null runs through: arithmetic and functions of null are null, a comparison with null is false,
-/// and so is a comparison of values that do not compare. `and`, `or` and `not` take null as false.
+/// Null runs through: arithmetic and functions of null are null, and so is a comparison with null or
+/// of values that do not compare. `and` and `or` are null where the part that is null decides, `not`
+/// of null is null. A condition that is null does not hold.
 #[derive(Clone, Debug)]
 pub enum Expr {
     /// A constant.
@@ -205,6 +206,23 @@ impl ValueSet {
     /// Adds the network of the addresses that share the first `prefix` bits with `address`.
     pub fn insert_network(&mut self, address: IpAddr, prefix: u8) {
         self.networks.push((address, prefix));
+    }
+
+    /// True if `value` is one of the constants or networks, false if it is none of them; `None` for
+    /// null, and for what does not compare with all of them.
+    pub fn truth(&self, value: ValueRef<'_>) -> Option<bool> {
+        if self.contains(value) {
+            return Some(true);
+        }
+        if self.values.is_empty() && self.networks.is_empty() {
+            return Some(false);
+        }
+        let compares = |item: &Value| value.compare(item.as_ref()).is_some();
+        // The entries of a declared list have one type.
+        let entries = if self.list.is_some() { 1 } else { usize::MAX };
+        let is_other = !value.is_null() && self.values.iter().take(entries).all(compares);
+        let is_address = self.networks.is_empty() || value.kind() == Kind::IP;
+        (is_other && is_address).then_some(false)
     }
 
     /// Whether `value` is one of the constants, or an address in one of the networks.

@@ -81,7 +81,7 @@ pub struct Condition {
 pub enum Test {
     /// Nothing.
     True,
-    /// An expression; null counts as false.
+    /// An expression; null is not true.
     Expr(Expr),
     /// A function of the host, by its number in the pattern's table of closures.
     Host {

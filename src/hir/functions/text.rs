@@ -1,8 +1,7 @@
 //! Functions of text, and of lists where both make sense.
 
-use std::cmp::Ordering;
-
 use super::{DEFAULTS, Function};
+use crate::hir::eval::has_item;
 use crate::value::{Kind, Value, ValueRef};
 
 const TEXT_OR_LIST: Kind = Kind::STRING.or(Kind::LIST);
@@ -88,9 +87,9 @@ pub(super) const CONTAINS: Function = Function {
         ("contains(\"abc\", \"B\")", "false"),
     ],
     call: |args| match args {
-        [ValueRef::List(items), item] if !item.is_null() => Value::Bool(
-            items.iter().any(|other| other.as_ref().compare(*item) == Some(Ordering::Equal)),
-        ),
+        [ValueRef::List(items), item] => {
+            has_item(items.iter().map(Value::as_ref), *item).map_or(Value::Null, Value::Bool)
+        }
         _ => of_two(args, |text, part| text.contains(part)),
     },
     ..DEFAULTS

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::expr::{Place, Typed, What};
+use super::expr::{Doubt, Place, Typed, What};
 use super::feeds::Record;
 use super::literal::Given;
 use super::names::{self, Defines, listed};
@@ -60,6 +60,8 @@ pub(super) struct Cx<'e, 'a> {
     pub(super) stream: Vec<TypeId>,
     /// The first place at which the pattern says `any event`, with its file.
     pub(super) wildcard: Option<(usize, Span)>,
+    /// Negations of what may be null, reported once the key is known.
+    pub(super) doubts: Vec<Doubt>,
     /// The event types that the pattern names, each with a place.
     named: BTreeMap<TypeId, (usize, &'a Name)>,
     /// The records that feed types without declaration.
@@ -281,6 +283,7 @@ impl<'a> Env<'a> {
             condition_ids: HashMap::new(),
             stream: Vec::new(),
             wildcard: None,
+            doubts: Vec::new(),
             named: BTreeMap::new(),
             fed: Vec::new(),
         };
@@ -393,6 +396,7 @@ impl<'a> Cx<'_, 'a> {
         self.stream.clone_from(&types);
         self.check_wildcard(get("from"), errors);
         let body = planned.map(|(source, planned)| self.at(source, |cx| cx.build(&planned)));
+        self.warn_of_doubts(&key);
         let skip = self.skip(get("skip"));
         let emit = get("emit").and_then(|(source, clause)| match &clause.node {
             Clause::Emit(emit) => Some(self.at(source, |cx| cx.emit(emit, What::Emit))),

@@ -90,7 +90,7 @@ pub(super) fn about(word: &str) -> Option<&'static str> {
         "longest" => "Told when the loop can grow no more; for the last step.",
         "in" => "In a list, a range `a..b`, or a network such as \"10.0.0.0/8\".",
         "like" => "Text with `*` for anything: `file like \"*.exe\"`.",
-        "is" => "`is null`, `is not null`: a comparison with null is false.",
+        "is" => "`is null`, `is not null`: a comparison with null is null.",
         "if" | "then" | "else" => "`if condition then a else b`",
         "ordered" => {
             "A match waits while an older partial match lives, so that the leftmost comes first."

@@ -2,10 +2,12 @@
 
 mod call;
 mod contradiction;
+mod negation;
 mod path;
 mod set;
 
 pub(in crate::hir::lower) use contradiction::contradiction;
+pub(in crate::hir::lower) use negation::Doubt;
 
 use std::sync::Arc;
 
@@ -61,6 +63,14 @@ pub(in crate::hir::lower) enum Bound {
     Each(usize),
     /// The step's first or last event.
     Pick(usize, Pick),
+}
+
+/// True, false, or null for what is unknown.
+const UNSURE: Kind = Kind::BOOL.or(Kind::NULL);
+
+/// What a comparison of these types gives.
+fn truth_of(kind: Kind) -> Kind {
+    if kind.intersects(Kind::NULL) { UNSURE } else { Kind::BOOL }
 }
 
 const COMPARABLE: Kind = Kind::ANY.without(Kind::LIST).without(Kind::RECORD);
@@ -129,7 +139,8 @@ impl<'a> Cx<'_, 'a> {
                 let Some(found) = self.membership(value, set, place, span) else {
                     return refused(span);
                 };
-                (if *negated { Expr::Not(Box::new(found)) } else { found }, Kind::BOOL)
+                let Typed { expr, kind, .. } = found;
+                (if *negated { Expr::Not(Box::new(expr)) } else { expr }, kind)
             }
             ast::Expr::Binary(op @ (BinaryOp::And | BinaryOp::Or), ..) => {
                 return self.junction(*op, expr, place);
@@ -142,7 +153,7 @@ impl<'a> Cx<'_, 'a> {
             ast::Expr::Not(x) => {
                 let x = self.expr(x, place);
                 self.expect_bool(&x, "what `not` negates");
-                (Expr::Not(Box::new(x.expr)), Kind::BOOL)
+                (Expr::Not(Box::new(x.expr)), truth_of(x.kind))
             }
             ast::Expr::Neg(x) => {
                 let x = self.expr(x, place);
@@ -197,9 +208,7 @@ impl<'a> Cx<'_, 'a> {
             self.expect_bool(&typed, &format!("what stands beside `{}`", op.as_str()));
             failed |= typed.kind.is_never();
             match typed.expr {
-                Expr::Literal(value) => {
-                    absorbed |= matches!(value, Value::Bool(true)) == absorbing;
-                }
+                Expr::Literal(Value::Bool(value)) => absorbed |= value == absorbing,
                 part => parts.push(part),
             }
         }
@@ -211,10 +220,11 @@ impl<'a> Cx<'_, 'a> {
             return literal(Value::Bool(absorbing == absorbed), span);
         }
         if parts.len() == 1 && nullable {
-            // The other operands say nothing, but null counts as false all the same.
+            // The other operands say nothing, but what is no bool is null all the same.
             parts.push(Expr::Literal(Value::Bool(!absorbing)));
         }
-        Typed { expr: balanced(op, parts), kind: Kind::BOOL, span }
+        let kind = if nullable { UNSURE } else { Kind::BOOL };
+        Typed { expr: balanced(op, parts), kind, span }
     }
 
     fn binary(
@@ -239,7 +249,7 @@ impl<'a> Cx<'_, 'a> {
                 if !(self.expect(&b, Kind::STRING, "`like`") && text) {
                     return refused(span);
                 }
-                Kind::BOOL
+                truth_of(a.kind.or(b.kind))
             }
             BinaryOp::Eq
             | BinaryOp::Ne
@@ -250,7 +260,7 @@ impl<'a> Cx<'_, 'a> {
                 if !self.comparison(op, &mut a, &mut b, span) {
                     return refused(span);
                 }
-                Kind::BOOL
+                truth_of(a.kind.or(b.kind))
             }
             _ => {
                 let kind = arithmetic(op, a.kind, b.kind);
@@ -306,7 +316,7 @@ impl<'a> Cx<'_, 'a> {
             return false;
         }
         if non_null(a.kind).is_never() || non_null(b.kind).is_never() {
-            let message = "a comparison with null is always false";
+            let message = "a comparison with null is never true";
             let asked = if op == BinaryOp::Ne { "is not null" } else { "is null" };
             self.report(
                 Diagnostic::warning(Code::AlwaysFalse, span, message)
@@ -401,7 +411,7 @@ impl<'a> Cx<'_, 'a> {
         match regex::RegexBuilder::new(source).size_limit(MAX_REGEX).build() {
             Ok(regex) => {
                 let expr = Expr::Regex(Box::new(text.expr), Arc::new(Regex(regex)));
-                fold(Typed { expr, kind: Kind::BOOL, span })
+                fold(Typed { expr, kind: truth_of(text.kind), span })
             }
             Err(error) => {
                 let reason = error.to_string();

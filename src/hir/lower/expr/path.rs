@@ -538,7 +538,7 @@ fn nth(index: i64) -> Option<Pick> {
 }
 
 /// `a.b.c` and the index behind it; `None` where an index stands in between.
-fn dotted_field(path: &Path) -> Option<(String, Option<i64>)> {
+pub(super) fn dotted_field(path: &Path) -> Option<(String, Option<i64>)> {
     dotted_parts(Some(&path.root.node), &path.rest)
 }
 

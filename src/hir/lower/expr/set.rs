@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Place, Typed, compare, fold, non_null};
+use super::{Place, Typed, UNSURE, compare, fold, non_null, truth_of};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::Expr;
-use crate::hir::expr::{Set, ValueSet};
-use crate::hir::lower::literal::{add_to_set, misfit};
+use crate::hir::expr::{BinaryOp, Set, ValueSet};
+use crate::hir::lower::literal::{add_to_set, misfit, plain};
 use crate::hir::lower::rule::Cx;
 use crate::hir::lower::unknown;
 use crate::syntax::ast;
@@ -20,8 +20,10 @@ impl<'a> Cx<'_, 'a> {
         set: &'a Spanned<ast::Expr>,
         place: Place,
         span: Span,
-    ) -> Option<Expr> {
+    ) -> Option<Typed> {
         let value = self.expr(value, place);
+        let is_null = |item: &Spanned<ast::Expr>| matches!(&item.node, ast::Expr::Literal(value) if plain(value).is_null());
+        let has_null = matches!(&set.node, ast::Expr::List(items) if items.iter().any(is_null));
         let set = self.set(&value, set, place)?;
         if let Set::Values(values) = &set
             && values.values.is_empty()
@@ -30,8 +32,18 @@ impl<'a> Cx<'_, 'a> {
             let message = "this list is empty: nothing is in it";
             self.report(Diagnostic::warning(Code::AlwaysFalse, span, message));
         }
+        let kind = match &set {
+            Set::Values(_) => truth_of(value.kind),
+            Set::Range(..) | Set::Expr(_) => UNSURE,
+        };
         let expr = Expr::In(Box::new(value.expr), Box::new(set));
-        Some(fold(Typed { expr, kind: Kind::BOOL, span }).expr)
+        if has_null && matches!(&expr, Expr::In(_, set) if matches!(**set, Set::Values(_))) {
+            // What is not found may still be the null in the list.
+            let null = Box::new(Expr::Literal(Value::Null));
+            let expr = Expr::Binary(BinaryOp::Or, Box::new(expr), null);
+            return Some(Typed { expr, kind: UNSURE, span });
+        }
+        Some(fold(Typed { expr, kind, span }))
     }
 
     /// `None` where something was refused.

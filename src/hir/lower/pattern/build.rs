@@ -360,6 +360,7 @@ impl<'a> Cx<'_, 'a> {
             );
         }
         self.source = home;
+        self.note_doubts(&step.conditions, ty);
         let test = all.map_or(Test::True, Test::Expr);
         self.add_condition(Condition { ty: of.one(), test })
     }
