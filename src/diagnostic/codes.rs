@@ -116,6 +116,10 @@ codes! {
     BadContiguity = "E0410",
     /// `any event` in a rule whose stream has no event type.
     NoStream = "E0415",
+    /// A step whose condition no event fulfils.
+    ImpossibleStep = "E0411",
+    /// A `within` that ends before the gaps and silences in it can have passed.
+    ImpossibleTimes = "E0412",
 
     /// A rule without `match`.
     MissingMatch = "E0501",

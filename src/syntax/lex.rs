@@ -172,7 +172,11 @@ impl<'s> Lexer<'s> {
                 if rest.len() == input.len() {
                     let rest = &input[first.len_utf8()..];
                     let help = match first {
-                        '@' | '^' => {
+                        '^' => {
+                            "a match begins wherever its first step comes: leave `^` out; `~` stands \
+                             before a regular expression"
+                        }
+                        '@' => {
                             "a name with other characters than a-z, A-Z, 0-9 and _ stands in back-quotes"
                         }
                         _ => "remove it",

@@ -83,6 +83,12 @@ impl Parser<'_> {
         self.clause_behind(word)
     }
 
+    /// True if the token before is `*`, `+` or `?`.
+    fn follows_quantifier(&self) -> bool {
+        let before = self.at.checked_sub(1).map(|at| self.tokens[at].kind);
+        matches!(before, Some(TokenKind::Star | TokenKind::Plus | TokenKind::Question))
+    }
+
     /// A word that starts no clause. If one is near, it is read as that.
     fn unknown_clause(&mut self) -> Parsed<Clause> {
         let word = self.word();
@@ -99,6 +105,16 @@ impl Parser<'_> {
                 "the pattern ended before this; a bound on a part of it is written `(a within 5m) -> b`"
             }
             TokenKind::Comma => "steps are joined with `->`, `and` or `or`",
+            TokenKind::Question if self.follows_quantifier() => {
+                "a loop that takes as little as it can is `a{1.. each}`: a match for each length"
+            }
+            TokenKind::Lt => "how often a step comes stands in braces: `a{2..5}`",
+            TokenKind::Dollar if !matches!(self.nth(1).kind, TokenKind::Word) => {
+                "a match ends with its last step: leave `$` out"
+            }
+            TokenKind::Word if matches!(word, "where" | "having" | "filter") => {
+                "a condition stands in brackets behind the step: `login[not ok]`"
+            }
             TokenKind::Star | TokenKind::Plus | TokenKind::Question => {
                 "a step has one quantifier: one of `?`, `*`, `+` and `{2..5}`"
             }

@@ -334,8 +334,29 @@ impl Parser<'_> {
         if self.eat_word("not") {
             return self.negated(start);
         }
+        if let Some(help) = self.foreign_prefix() {
+            let diagnostic = self.not_expected(EXPECTED_STEP);
+            return self.fail(diagnostic.help(help));
+        }
         let take = self.take()?;
         Ok(Part::Take(Box::new(take)))
+    }
+
+    /// What to write for a word that other languages put before a step.
+    fn foreign_prefix(&self) -> Option<&'static str> {
+        let begins_step =
+            matches!(self.nth(1).kind, TokenKind::Word | TokenKind::Quoted | TokenKind::OpenParen);
+        match self.word() {
+            "every" if begins_step && !self.nth(1).first_on_line => Some(
+                "each event that fits the first step begins a match already: leave `every` out; \
+                 `skip none` reports overlapping matches, too",
+            ),
+            "within" => Some(
+                "a bound on one arrow is `->[..5m] b`, on a part `(a -> b within 5m)`, on the whole \
+                 match `within 5m` behind it",
+            ),
+            _ => None,
+        }
     }
 
     /// What follows a `not`.

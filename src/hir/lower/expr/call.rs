@@ -44,7 +44,10 @@ impl<'a> Cx<'_, 'a> {
         let built_in = functions::lookup(&name.node).map(Callee::BuiltIn);
         let Some(function) = built_in.or_else(|| self.env.host_function(&name.node)) else {
             let near = nearest(&name.node, self.env.function_names());
-            let diagnostic = unknown(Code::UnknownFunction, "function", name, near);
+            let mut diagnostic = unknown(Code::UnknownFunction, "function", name, near);
+            if let Some(help) = foreign_function(&name.node) {
+                diagnostic = diagnostic.help(help);
+            }
             self.report(diagnostic);
             for arg in args {
                 self.expr(arg, place);
@@ -318,4 +321,19 @@ fn step_roots<'e>(expr: &'e Spanned<ast::Expr>, out: &mut Vec<&'e Path>) {
             ast::Expr::If(parts) => open.extend(parts.iter()),
         }
     }
+}
+
+/// What to write for a function that other languages have.
+fn foreign_function(name: &str) -> Option<&'static str> {
+    Some(match name.to_ascii_lowercase().as_str() {
+        "now" | "current_timestamp" | "current_time" | "today" | "eventtimestamp" => {
+            "rules have no clock, time is that of events: compare fields of type time, `at - order.at > 5m`; \
+             `not x for 5m` waits"
+        }
+        "prev" | "lag" => "the event before is `prev`: `prev.price`",
+        "next" | "lead" => "write a step for the event that comes later, and compare there",
+        "if" | "iif" | "ifthenelse" | "case" => "a choice is written `if c then a else b`",
+        "ifnull" | "nvl" | "isnull" => "write `coalesce(a, b)`, or ask `a is null`",
+        _ => return None,
+    })
 }

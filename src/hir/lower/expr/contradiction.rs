@@ -23,50 +23,76 @@ enum Fact<'e> {
     Is(BinaryOp, &'e Value),
     /// It is one of these.
     In(&'e ValueSet),
+    /// It is none of these.
+    NotIn(&'e ValueSet),
     /// It is null, which nothing else that can be said of it allows.
     Null,
 }
 
-/// Whether a condition contradicts itself: `x > 5 and x < 3`, `x < x`, `p and not p`.
+static TRUE: Value = Value::Bool(true);
+static FALSE: Value = Value::Bool(false);
+
+/// True if no event fulfils a condition: `x > 5 and x < 3`, `x < x`, `p and not p`.
 pub(in crate::hir::lower) fn contradiction(expr: &Expr, ty: TypeId, schema: &Schema) -> bool {
     let text = |part: &Expr| canon::part(part, ty, schema);
     let mut facts: Vec<(String, Fact<'_>)> = Vec::new();
     let (mut said, mut denied) = (HashSet::new(), HashSet::new());
-    let mut open = vec![expr];
-    while let Some(next) = open.pop() {
+    // Parts that have to be true, and with the flag those that have to be false.
+    let mut open = vec![(expr, false)];
+    while let Some((next, negated)) = open.pop() {
         if said.len() + denied.len() > MAX_PARTS {
             break;
         }
-        if let Expr::Binary(BinaryOp::And, a, b) = next {
-            open.extend([&**a, &**b]);
-            continue;
-        }
-        match next {
-            Expr::Not(inner) => denied.insert(text(inner)),
-            other => said.insert(text(other)),
+        match (next, negated) {
+            (Expr::Binary(BinaryOp::And, a, b), false)
+            | (Expr::Binary(BinaryOp::Or, a, b), true) => {
+                open.extend([(&**a, negated), (&**b, negated)]);
+                continue;
+            }
+            (Expr::Not(inner), _) => {
+                open.push((&**inner, !negated));
+                continue;
+            }
+            (Expr::Literal(value), _) => {
+                if !matches!(value, Value::Bool(value) if *value != negated) {
+                    return true;
+                }
+                continue;
+            }
+            (part, false) => said.insert(text(part)),
+            (part, true) => denied.insert(text(part)),
         };
         let mut note = |field: &FieldRef, fact| facts.push((canon::field(field, ty, schema), fact));
         match next {
-            Expr::Binary(op, a, b) => match (&**a, &**b) {
-                (Expr::Field(field), Expr::Literal(value)) => note(field, Fact::Is(*op, value)),
-                (Expr::Literal(value), Expr::Field(field)) => {
-                    note(field, Fact::Is(mirror(*op), value));
-                }
-                // Nothing is less than itself, or differs from itself.
-                (a, b) => {
-                    let strict = matches!(op, BinaryOp::Lt | BinaryOp::Gt | BinaryOp::Ne);
-                    if strict && text(a) == text(b) {
-                        return true;
+            Expr::Field(field) => {
+                note(field, Fact::Is(BinaryOp::Eq, if negated { &FALSE } else { &TRUE }))
+            }
+            Expr::Binary(op, a, b) => {
+                // What is false of a comparison is the opposite one, since null is neither.
+                let Some(op) = (if negated { opposite(*op) } else { Some(*op) }) else { continue };
+                match (&**a, &**b) {
+                    (Expr::Field(field), Expr::Literal(value)) => note(field, Fact::Is(op, value)),
+                    (Expr::Literal(value), Expr::Field(field)) => {
+                        note(field, Fact::Is(mirror(op), value));
+                    }
+                    // Nothing is less than itself, or differs from itself.
+                    (a, b) => {
+                        let strict = matches!(op, BinaryOp::Lt | BinaryOp::Gt | BinaryOp::Ne);
+                        if strict && text(a) == text(b) {
+                            return true;
+                        }
                     }
                 }
-            },
+            }
             Expr::In(value, set) => {
                 let Expr::Field(field) = &**value else { continue };
                 match &**set {
+                    Set::Values(values) if negated => note(field, Fact::NotIn(values)),
                     Set::Values(values) => note(field, Fact::In(values)),
-                    // An empty range was told already.
+                    // An empty range was reported already.
                     Set::Range(Expr::Literal(low), Expr::Literal(high))
-                        if low.as_ref().compare(high.as_ref()).is_some_and(Ordering::is_le) =>
+                        if !negated
+                            && low.as_ref().compare(high.as_ref()).is_some_and(Ordering::is_le) =>
                     {
                         note(field, Fact::Is(BinaryOp::Ge, low));
                         note(field, Fact::Is(BinaryOp::Le, high));
@@ -74,7 +100,7 @@ pub(in crate::hir::lower) fn contradiction(expr: &Expr, ty: TypeId, schema: &Sch
                     _ => {}
                 }
             }
-            Expr::IsNull(inner) => {
+            Expr::IsNull(inner) if !negated => {
                 if let Expr::Field(field) = &**inner {
                     note(field, Fact::Null);
                 }
@@ -90,6 +116,19 @@ pub(in crate::hir::lower) fn contradiction(expr: &Expr, ty: TypeId, schema: &Sch
         .enumerate()
         .flat_map(|(i, a)| facts[i + 1..].iter().map(move |b| (a, b)).filter(|(a, b)| a.0 == b.0));
     pairs.any(|(a, b)| exclude_each_other(a.1, b.1))
+}
+
+/// The comparison that holds where this one is false.
+fn opposite(op: BinaryOp) -> Option<BinaryOp> {
+    Some(match op {
+        BinaryOp::Eq => BinaryOp::Ne,
+        BinaryOp::Ne => BinaryOp::Eq,
+        BinaryOp::Lt => BinaryOp::Ge,
+        BinaryOp::Ge => BinaryOp::Lt,
+        BinaryOp::Gt => BinaryOp::Le,
+        BinaryOp::Le => BinaryOp::Gt,
+        _ => return None,
+    })
 }
 
 /// `5 < x` as `x > 5`.
@@ -117,6 +156,12 @@ fn exclude_each_other(a: Fact<'_>, b: Fact<'_>) -> bool {
                     .iter()
                     .all(|item| excludes((BinaryOp::Eq, item.as_ref()), (op, value.as_ref())))
         }
+        (Fact::NotIn(set), Fact::Is(BinaryOp::Eq, value))
+        | (Fact::Is(BinaryOp::Eq, value), Fact::NotIn(set)) => set.contains(value.as_ref()),
+        (Fact::NotIn(not), Fact::In(set)) | (Fact::In(set), Fact::NotIn(not)) => {
+            is_short(set) && set.values.iter().all(|item| not.contains(item.as_ref()))
+        }
+        (Fact::NotIn(_), Fact::NotIn(_) | Fact::Is(..)) | (Fact::Is(..), Fact::NotIn(_)) => false,
         (Fact::In(a), Fact::In(b)) => {
             is_short(a)
                 && is_short(b)

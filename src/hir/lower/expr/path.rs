@@ -249,6 +249,10 @@ impl Cx<'_, '_> {
     }
 
     pub(super) fn ambiguous(&mut self, name: &str, span: Span, first: usize, second: usize) {
+        if self.steps[first].explicit && self.steps[second].explicit {
+            // That both have this name was reported where they are named.
+            return;
+        }
         let message = format!("two steps are called `{name}`");
         let mut diagnostic = Diagnostic::error(Code::AmbiguousAlias, span, message)
             .help(format!("give each a name of its own: `{name} as first_{name}`"));

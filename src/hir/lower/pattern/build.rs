@@ -353,14 +353,23 @@ impl<'a> Cx<'_, 'a> {
         }
         if let Some((source, condition)) = never {
             self.source = source;
-            let message = "this condition is always false";
-            self.report(
+            let is_captured = of.one().is_some()
+                && matches!(what, What::Step(index) if !self.steps[index].negated);
+            let is_fixed = step.conditions.iter().all(|(_, condition)| is_fixed(condition));
+            self.report(if is_captured && is_fixed {
+                let message = "no event fulfils this condition, so that the step can never come";
+                Diagnostic::error(Code::ImpossibleStep, condition.span, message)
+                    .help("what it asks for contradicts itself or a `define`; is an `or` meant?")
+            } else {
+                let message = "this condition is always false";
                 Diagnostic::warning(Code::AlwaysFalse, condition.span, message)
-                    .help("no event fulfils it"),
-            );
+                    .help("no event fulfils it")
+            });
         }
         self.source = home;
-        self.note_doubts(&step.conditions, ty);
+        if let Some(ty) = of.one() {
+            self.note_doubts(&step.conditions, ty);
+        }
         let test = all.map_or(Test::True, Test::Expr);
         self.add_condition(Condition { ty: of.one(), test })
     }
@@ -383,4 +392,19 @@ fn common_type(plan: &Plan<'_>) -> Option<Takes> {
     });
     let first = types.next().flatten()?;
     types.all(|ty| ty == Some(first)).then_some(first)
+}
+
+/// True if a condition is the same whatever parameters and lists say: those are there to be changed.
+fn is_fixed(expr: &Spanned<ast::Expr>) -> bool {
+    match &expr.node {
+        ast::Expr::Param(_) => false,
+        ast::Expr::In { value, set, .. } => {
+            !matches!(set.node, ast::Expr::Path(_)) && is_fixed(value) && is_fixed(set)
+        }
+        ast::Expr::Literal(_) | ast::Expr::Path(_) => true,
+        ast::Expr::Not(x) | ast::Expr::Neg(x) | ast::Expr::IsNull { value: x, .. } => is_fixed(x),
+        ast::Expr::Binary(_, a, b) | ast::Expr::Range(a, b) => is_fixed(a) && is_fixed(b),
+        ast::Expr::Call(_, items) | ast::Expr::List(items) => items.iter().all(is_fixed),
+        ast::Expr::If(parts) => parts.iter().all(is_fixed),
+    }
 }

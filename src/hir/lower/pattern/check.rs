@@ -42,7 +42,8 @@ impl<'a> Cx<'_, 'a> {
         for (index, item) in items.iter().enumerate() {
             match &item.kind {
                 PlanKind::Not { stage, duration, .. } => {
-                    let name = self.steps[*stage].name.clone();
+                    let name = self.written_not(item.span, *duration);
+                    let name = name.unwrap_or_else(|| self.steps[*stage].name.to_string());
                     let diagnostic = Self::misplaced_not(items, index, &name, top).or_else(|| {
                         let rest = &items[index + 1..];
                         if index == 0 {
@@ -68,6 +69,16 @@ impl<'a> Cx<'_, 'a> {
         }
     }
 
+    /// The step of a `not` as it is written, condition included.
+    fn written_not(&self, span: Span, duration: Option<(Written<'a>, Span)>) -> Option<String> {
+        let text = &self.env.sources[self.source].text;
+        let end = duration.map_or(span.end, |(_, time)| time.start);
+        let text = text.get(span.start as usize..end as usize)?.trim().strip_prefix("not")?;
+        let text = if duration.is_some() { text.trim_end().strip_suffix("for")? } else { text };
+        let is_short = text.len() < 60 && !text.contains(['\n', '#']);
+        is_short.then(|| text.trim().to_owned())
+    }
+
     pub(super) fn misplaced_not(
         items: &[PlanItem<'_>],
         index: usize,
@@ -76,6 +87,14 @@ impl<'a> Cx<'_, 'a> {
     ) -> Option<Diagnostic> {
         let item = &items[index];
         let span = item.span;
+        // With its time: without, the rule would say something else.
+        let timed = match &item.kind {
+            PlanKind::Not { duration: Some((time, _)), .. } => match time.known() {
+                Some(millis) => format!("{name} for {}", format_millis(millis)),
+                None => format!("{name} for ..."),
+            },
+            _ => name.to_owned(),
+        };
         let refuse = |message: &str, help: String| {
             Some(Diagnostic::error(Code::MisplacedNot, span, message).help(help))
         };
@@ -97,12 +116,12 @@ impl<'a> Cx<'_, 'a> {
                 return None;
             }
             let message = "a group does not begin with `not`";
-            return refuse(message, format!("put it before the group: `-> not {name} -> (...)`"));
+            return refuse(message, format!("put it before the group: `-> not {timed} -> (...)`"));
         }
         let rest = &items[index + 1..];
         if rest.is_empty() && !top {
             let message = "a group does not end with `not`";
-            return refuse(message, format!("put it behind the group: `(...) -> not {name}`"));
+            return refuse(message, format!("put it behind the group: `(...) -> not {timed}`"));
         }
         if items[index - 1].can_be_empty() {
             let message = "this `not` may have nothing to follow";
@@ -272,20 +291,26 @@ impl<'a> Cx<'_, 'a> {
                 && quant.quantifier.max.is_none()
                 && within.is_none();
             if !last {
-                self.report(
-                    Diagnostic::error(
-                        Code::LongestNotLast,
-                        span,
+                let (message, help) = if top {
+                    (
                         "`longest` is for the last step of a pattern",
+                        "between steps a loop is `greedy` already: leave the word out",
                     )
-                    .help("between steps a loop is `greedy` already: leave the word out"),
-                );
+                } else {
+                    (
+                        "`longest` is for a step that ends the pattern itself, not for one in a \
+                         group or an alternative",
+                        "inside of parentheses a loop is `greedy` already: leave the word out, or \
+                         write a rule for each alternative",
+                    )
+                };
+                self.report(Diagnostic::error(Code::LongestNotLast, span, message).help(help));
             } else if !is_step {
                 let message = "`longest` is for a single step, not for a group";
-                self.report(
-                    Diagnostic::error(Code::LongestNotLast, span, message)
-                        .help("a repetition of a group is never taken back: write `each`"),
-                );
+                self.report(Diagnostic::error(Code::LongestNotLast, span, message).help(
+                    "leave the word out: the match comes with the last round that is \
+                             needed; with `each`, there is one for each number of rounds",
+                ));
             } else if endless {
                 self.report(
                     Diagnostic::error(
@@ -375,6 +400,42 @@ impl<'a> Cx<'_, 'a> {
         }
     }
 
+    /// Refuses a `within` that ends before the gaps and silences in it can have passed, also that of
+    /// a group.
+    pub(super) fn check_times(&mut self, plan: &Plan<'a>, span: Span, within: Option<i64>) {
+        let least = least_time(plan);
+        if let Some(within) = within
+            && least > 0
+            && least >= within
+            // One that is too long by itself is refused where it stands.
+            && !plan.items.iter().any(|item| gap_of(item) >= within)
+        {
+            let message = format!(
+                "its gaps and silences take {} at least, and `within {}` ends by then",
+                format_millis(least),
+                format_millis(within)
+            );
+            let diagnostic = Diagnostic::error(Code::ImpossibleTimes, span, message);
+            self.report(
+                diagnostic.help("raise `within`, or shorten what stands between the steps"),
+            );
+            return;
+        }
+        for item in &plan.items {
+            match &item.kind {
+                PlanKind::Group { plan, within, .. } => {
+                    self.check_times(plan, item.span, within.and_then(Written::known));
+                }
+                PlanKind::Ways { ways, .. } => {
+                    for way in ways {
+                        self.check_times(way, item.span, None);
+                    }
+                }
+                PlanKind::Step { .. } | PlanKind::Not { .. } => {}
+            }
+        }
+    }
+
     /// Notes whether a partial match can wait for ever.
     pub(super) fn note_waits(&mut self, plan: &Plan<'a>, span: Span, within: Option<i64>) {
         self.bounded_waits = has_bounded_wait(plan);
@@ -426,6 +487,40 @@ fn takes_all(item: &PlanItem<'_>, ty: Takes) -> bool {
     let PlanKind::Step { step, .. } = &item.kind else { return false };
     let fits = matches!(step.ty, Some(takes) if takes == Takes::Stream || takes == ty);
     fits && step.conditions.is_empty()
+}
+
+/// The time that passes at least from a plan's first event to its end: gaps and silences before what
+/// has to come. A gap and a silence before the same step run together.
+fn least_time(plan: &Plan<'_>) -> i64 {
+    let (mut sum, mut silence) = (0i64, 0);
+    for (index, item) in plan.items.iter().enumerate() {
+        let inside = match &item.kind {
+            PlanKind::Not { duration, .. } => {
+                let known = duration.and_then(|(time, _)| time.known()).unwrap_or(0);
+                // What stands first is about the time before.
+                silence = silence.max(if index > 0 { known } else { 0 });
+                continue;
+            }
+            _ if item.can_be_empty() => continue,
+            PlanKind::Step { .. } => 0,
+            PlanKind::Group { plan, quant, .. } => {
+                least_time(plan).saturating_mul(i64::from(quant.quantifier.min))
+            }
+            PlanKind::Ways { ways, .. } => ways.iter().map(least_time).min().unwrap_or(0),
+        };
+        let gap = if index > 0 { gap_of(item) } else { 0 };
+        sum = sum.saturating_add(silence.max(gap)).saturating_add(inside);
+        silence = 0;
+    }
+    sum.saturating_add(silence)
+}
+
+/// The time that an item's gap takes at least, as far as it is written as a duration.
+fn gap_of(item: &PlanItem<'_>) -> i64 {
+    match item.arrow.gap.as_ref().and_then(|gap| gap.min.as_ref()) {
+        Some(ast::Dur::Literal(gap)) => gap.node,
+        _ => 0,
+    }
 }
 
 fn has_bounded_gap(item: &PlanItem<'_>) -> bool {

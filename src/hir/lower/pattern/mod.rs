@@ -159,6 +159,7 @@ impl<'a> Cx<'_, 'a> {
         if self.env.errors == errors {
             self.warn_loops(&plan, true, within.is_some());
             self.note_waits(&plan, body.span, within);
+            self.check_times(&plan, body.span, within);
         }
         self.check_names();
         Some(Planned { plan, bound })
