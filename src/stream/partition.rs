@@ -16,7 +16,8 @@ use crate::util::slab::Slab;
 use crate::util::spread::Spread;
 use crate::value::{Value, ValueRef};
 
-/// A key's values, in the order of the key parts.
+/// A key's values, in the order of the key parts, each in its one spelling
+/// ([`Value::canonical`]): equal keys have equal bytes.
 #[derive(Clone, Debug)]
 pub(crate) enum Key {
     One(Value),
@@ -37,7 +38,7 @@ impl Deref for Key {
 
 impl FromIterator<Value> for Key {
     fn from_iter<I: IntoIterator<Item = Value>>(values: I) -> Key {
-        let mut values: SmallVec<[Value; 1]> = values.into_iter().collect();
+        let mut values: SmallVec<[Value; 1]> = values.into_iter().map(Value::canonical).collect();
         match (values.pop(), values.is_empty()) {
             (Some(value), true) => Key::One(value),
             (last, _) => Key::Many(values.into_iter().chain(last).collect()),
@@ -237,7 +238,7 @@ impl<'a> KeyRef<'a> {
 
     pub(crate) fn to_key(&self) -> Key {
         match &self.values {
-            Values::One(one) => Key::One(one.to_value()),
+            Values::One(one) => Key::One(one.to_value().canonical()),
             Values::Many(many) => many.iter().map(|value| value.to_value()).collect(),
         }
     }

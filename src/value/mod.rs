@@ -95,6 +95,36 @@ impl Value {
     pub fn kind(&self) -> Kind {
         self.as_ref().kind()
     }
+
+    /// The one spelling of this value and of all values that equal it: one zero and one NaN, also
+    /// within lists and records.
+    ///
+    /// Keys are made of such values. A key is forgotten when nothing is open for it, and read again
+    /// from a snapshot or a cold store, so that the first spelling of a key cannot be remembered
+    /// for good: what is reported of equal keys must not depend on it.
+    pub(crate) fn canonical(self) -> Value {
+        match self {
+            Value::Float(x) => Value::Float(f64::from_bits(canonical_bits(x))),
+            Value::List(items) if !items.iter().all(Value::is_canonical) => {
+                Value::List(items.iter().cloned().map(Value::canonical).collect())
+            }
+            Value::Record(fields) if !fields.iter().all(|(_, value)| value.is_canonical()) => {
+                let canonical =
+                    |(name, value): &(Arc<str>, Value)| (name.clone(), value.clone().canonical());
+                Value::Record(fields.iter().map(canonical).collect())
+            }
+            other => other,
+        }
+    }
+
+    fn is_canonical(&self) -> bool {
+        match self {
+            Value::Float(x) => x.to_bits() == canonical_bits(*x),
+            Value::List(items) => items.iter().all(Value::is_canonical),
+            Value::Record(fields) => fields.iter().all(|(_, value)| value.is_canonical()),
+            _ => true,
+        }
+    }
 }
 
 impl ValueRef<'_> {
@@ -270,7 +300,8 @@ impl ValueRef<'_> {
     }
 }
 
-fn canonical_bits(float: f64) -> u64 {
+/// The bits of a float with one zero and one NaN: equal floats have equal bits.
+pub(crate) fn canonical_bits(float: f64) -> u64 {
     if float.is_nan() {
         f64::NAN.to_bits()
     } else if float == 0.0 {

@@ -126,7 +126,7 @@ impl Wanted {
                 }
                 None => Value::Null,
             };
-            values.push(value);
+            values.push(value.canonical());
         }
         let whose = match (values.iter().any(Value::is_null), is_seen) {
             (true, true) => Whose::Keyless,

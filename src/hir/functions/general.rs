@@ -2,7 +2,7 @@
 
 use super::{DEFAULTS, Function};
 use crate::util::fnv::Fnv;
-use crate::value::{Kind, Value, ValueRef};
+use crate::value::{Kind, Value, ValueRef, canonical_bits};
 
 pub(super) const HASH: Function = Function {
     name: "hash",
@@ -41,7 +41,7 @@ fn write(value: ValueRef<'_>, hash: &mut Fnv) {
         ValueRef::Int(_) | ValueRef::Float(_) => {
             hash.write(b"d");
             let x = value.as_f64().unwrap_or_default();
-            hash.write(&(if x == 0.0 { 0.0 } else { x }).to_bits().to_le_bytes());
+            hash.write(&canonical_bits(x).to_le_bytes());
         }
         ValueRef::String(text) => {
             hash.write(b"s");
