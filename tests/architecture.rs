@@ -63,8 +63,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
 /// What the library does without, and the one file that may do it all the same.
 const ABSENT: &[(&str, &str)] = &[
     ("std::thread", ""),
-    ("std::io", "src/ruleset/mod.rs"),
-    ("std::fs", "src/ruleset/mod.rs"),
+    ("std::io", "src/ruleset/files.rs"),
+    ("std::fs", "src/ruleset/files.rs"),
     ("TcpStream", ""),
     ("std::env", ""),
     ("std::process", ""),

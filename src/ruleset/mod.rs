@@ -2,6 +2,7 @@
 
 mod archive;
 mod cascade;
+mod files;
 mod screen;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use hashbrown::HashMap;
 
 use self::archive::{LoadedFile, Origin};
 use self::cascade::Broken;
+pub use self::files::FileLoader;
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span};
 use crate::event::Event;
 pub use crate::hir::functions::HostFunction;
@@ -59,7 +61,8 @@ impl RuleSet {
         RuleSet::load([Source::new("<rules>", text)])
     }
 
-    /// The rules of a file. Files that it names are looked for beside it.
+    /// The rules of a file. Files that it names are looked for beside it, and read if they lie in
+    /// its folder or below; [`RuleSetBuilder::allow_path`] allows others.
     ///
     /// # Errors
     /// Every mistake of the file and of those that it uses, or that one can't be read.
@@ -179,6 +182,7 @@ pub struct RuleSetBuilder<'l> {
     params: Vec<HostParam>,
     functions: Vec<Arc<HostFunction>>,
     loader: Option<Loader<'l>>,
+    allowed: Vec<PathBuf>,
 }
 
 enum Input {
@@ -247,6 +251,14 @@ impl<'l> RuleSetBuilder<'l> {
         self
     }
 
+    /// Allows rule files to name files in this folder and below it, beside those in the folders of
+    /// the files that [`path`](Self::path) adds. [`FileLoader`] says what is read.
+    #[must_use]
+    pub fn allow_path(mut self, folder: impl AsRef<Path>) -> Self {
+        self.allowed.push(folder.as_ref().to_owned());
+        self
+    }
+
     /// Gives a parameter its value, as text: `name` is that of the parameter, or `rule.parameter`
     /// for the one of a single rule, which is stronger. Of two of the same name the later counts.
     #[must_use]
@@ -284,7 +296,8 @@ impl<'l> RuleSetBuilder<'l> {
 
     /// Says where the text of files comes from that rule files name. The closure is given the
     /// source that names the file and the path as written, and returns the text or the reason why
-    /// there is none. Without one, they are files beside the rule file that names them.
+    /// there is none. Without one, they are files beside the rule file that names them, as a
+    /// [`FileLoader`] reads them. A loader decides alone what is allowed.
     #[must_use]
     pub fn loader(
         mut self,
@@ -299,11 +312,8 @@ impl<'l> RuleSetBuilder<'l> {
     /// # Errors
     /// Every mistake of every file.
     pub fn build(self) -> Result<RuleSet, RulesError> {
-        let RuleSetBuilder { inputs, types, params, functions, loader } = self;
-        let from_paths = inputs.iter().any(|input| matches!(input, Input::Path(_)));
-        let mut loader = loader.unwrap_or_else(|| {
-            if from_paths { Box::new(beside) } else { Box::new(|_, _| Err(NO_LOADER.to_owned())) }
-        });
+        let RuleSetBuilder { inputs, types, params, functions, loader, allowed } = self;
+        let mut loader = loader.unwrap_or_else(|| files_of(&inputs, &allowed));
         let mut loaded = Vec::new();
         let mut loader = |source: &Source, path: &str| {
             let text = loader(source, path)?;
@@ -357,29 +367,29 @@ impl<'l> RuleSetBuilder<'l> {
 
 const NO_LOADER: &str = "these rules don't come from a file, so there is nothing beside them";
 
-/// The text of a file beside the rule file that names it, or why there is none: what a
-/// [loader](RuleSetBuilder::loader) does that only wants to know which files are read.
-pub fn beside(from: &Source, path: &str) -> Result<String, String> {
-    let path = Path::new(&*from.name).parent().unwrap_or(Path::new("")).join(path);
-    read_text(&path)
-}
-
-fn read_text(path: &Path) -> Result<String, String> {
-    let bytes = std::fs::read(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        _ => error.to_string(),
-    })?;
-    String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
-            .iter()
-            .fold(1, |line, byte| line + usize::from(*byte == b'\n'));
-        format!("it is not UTF-8 in line {line}")
-    })
+/// Reads files beside the rule files that were added by their paths, and in allowed folders.
+fn files_of<'l>(inputs: &[Input], allowed: &[PathBuf]) -> Loader<'l> {
+    let mut files = FileLoader::default();
+    for folder in allowed {
+        files.allow(folder);
+    }
+    let mut has_files = !allowed.is_empty();
+    for input in inputs {
+        if let Input::Path(path) = input {
+            has_files = true;
+            files.allow_beside(path);
+        }
+    }
+    if has_files {
+        Box::new(move |source, path| files.load(source, path))
+    } else {
+        Box::new(|_, _| Err(NO_LOADER.to_owned()))
+    }
 }
 
 fn read(path: &Path) -> Result<Source, Box<Report>> {
     let name = path.display().to_string();
-    match read_text(path) {
+    match files::read_given(path) {
         Ok(text) => Ok(Source::new(name, text)),
         Err(reason) => {
             let message = format!("`{name}` can't be read: {reason}");
@@ -415,6 +425,9 @@ fn take_in(
             }
             let text = if files.len() + waiting.len() >= MAX_FILES {
                 Err(format!("more than {MAX_FILES} files are in use"))
+            } else if Path::new(&path.node).extension().is_none_or(|ending| ending != "cep") {
+                // Its mistakes would be shown with their lines, whatever file it is.
+                Err(files::NO_RULE_FILE.to_owned())
             } else {
                 loader(&source, &path.node)
             };

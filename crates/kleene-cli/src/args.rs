@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use kleene::schema::Schema;
 
 use crate::input::{self, Feed, Form, Format, Opened, Reading, TimeUnit, duration_from_text};
+use crate::rules::Given;
 use crate::state;
 
 /// Finds patterns of events over time in files and streams.
@@ -261,6 +262,18 @@ pub(crate) struct RunArgs {
     /// Nothing on standard error but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
+
+    /// Rule files may name files (`use`, `list .. from`) in this directory, too, and not only in
+    /// those of the rule files; may be given several times
+    #[arg(long, value_name = "DIR")]
+    pub(crate) allow_path: Vec<PathBuf>,
+}
+
+impl RunArgs {
+    /// The rules.
+    pub(crate) fn given(&self) -> Given<'_> {
+        Given { paths: &self.rules, params: &self.params, allowed: &self.allow_path }
+    }
 }
 
 /// How often something is done.
@@ -305,6 +318,18 @@ pub(crate) struct WhyArgs {
     /// One JSON object for each event and moment, for programs
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Rule files may name files (`use`, `list .. from`) in this directory, too, and not only in
+    /// those of the rule files; may be given several times
+    #[arg(long, value_name = "DIR")]
+    pub(crate) allow_path: Vec<PathBuf>,
+}
+
+impl WhyArgs {
+    /// The rules.
+    pub(crate) fn given(&self) -> Given<'_> {
+        Given { paths: &self.rules, params: &self.params, allowed: &self.allow_path }
+    }
 }
 
 /// Where events come from and how they are read.
@@ -413,6 +438,18 @@ pub(crate) struct CheckArgs {
     /// Print all that is wrong, not only what fits on a screen
     #[arg(long)]
     pub(crate) all: bool,
+
+    /// Rule files may name files (`use`, `list .. from`) in this directory, too, and not only in
+    /// those of the rule files; may be given several times
+    #[arg(long, value_name = "DIR")]
+    pub(crate) allow_path: Vec<PathBuf>,
+}
+
+impl CheckArgs {
+    /// The rules.
+    pub(crate) fn given(&self) -> Given<'_> {
+        Given { paths: &self.rules, params: &[], allowed: &self.allow_path }
+    }
 }
 
 /// `kleene test`
@@ -429,6 +466,18 @@ pub(crate) struct TestArgs {
     /// Write a report there, in the XML that continuous integration reads
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
+
+    /// Rule files may name files (`use`, `list .. from`) in this directory, too, and not only in
+    /// those of the rule files; may be given several times
+    #[arg(long, value_name = "DIR")]
+    pub(crate) allow_path: Vec<PathBuf>,
+}
+
+impl TestArgs {
+    /// The rules.
+    pub(crate) fn given(&self) -> Given<'_> {
+        Given { paths: &self.rules, params: &[], allowed: &self.allow_path }
+    }
 }
 
 /// `kleene fmt`
@@ -478,6 +527,18 @@ pub(crate) struct ExplainArgs {
     /// A picture as an SVG file
     #[arg(long, requires = "subjects")]
     pub(crate) svg: bool,
+
+    /// Rule files may name files (`use`, `list .. from`) in this directory, too, and not only in
+    /// those of the rule files; may be given several times
+    #[arg(long, value_name = "DIR")]
+    pub(crate) allow_path: Vec<PathBuf>,
+}
+
+impl ExplainArgs {
+    /// The rules.
+    pub(crate) fn given(&self) -> Given<'_> {
+        Given { paths: &self.subjects, params: &self.params, allowed: &self.allow_path }
+    }
 }
 
 /// `kleene infer`

@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod guard;
 mod idle;
 mod infer;
 mod interrupt;

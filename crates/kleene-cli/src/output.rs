@@ -89,7 +89,14 @@ fn insert(members: &mut Vec<Member>, path: &str, id: FieldId) {
 
 /// A file to write to: anew, or from a length on that it has at least.
 pub(crate) fn open_from(path: &Path, kept: Option<u64>) -> io::Result<File> {
-    let Some(kept) = kept else { return File::create(path) };
+    let Some(kept) = kept else {
+        // It is made with `O_CREAT` alone, and emptied only once it is known to be a file.
+        let file = File::options().write(true).create(true).truncate(false).open(path)?;
+        if file.metadata()?.is_file() {
+            file.set_len(0)?;
+        }
+        return Ok(file);
+    };
     let mut file = File::options().write(true).open(path)?;
     let length = file.metadata()?.len();
     if length < kept {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use kleene::diagnostic::{Code, Severity};
 use kleene::hir::Rule;
-use kleene::ruleset::{self, Report, Reports, RuleSet};
+use kleene::ruleset::{FileLoader, Report, Reports, RuleSet};
 use kleene::schema::Schema;
 
 use crate::Ending;
@@ -77,38 +77,49 @@ pub(crate) struct Refused {
     pub(crate) ending: Ending,
 }
 
-/// Loads the rule files that `paths` speak of as one set, with parameters given as `name=value`.
-/// Fails if files cannot be found.
-pub(crate) fn load(paths: &[PathBuf], params: &[String]) -> Result<Result<Loaded, Refused>> {
-    load_and_note(paths, params, false, &mut Files::default())
+/// Rules as a command line gives them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Given<'a> {
+    /// Rule files and directories with such.
+    pub(crate) paths: &'a [PathBuf],
+    /// Parameters, as `name=value`.
+    pub(crate) params: &'a [String],
+    /// Folders in which rule files may name files, beside their own.
+    pub(crate) allowed: &'a [PathBuf],
+}
+
+/// Loads rule files as one set. Fails if files cannot be found.
+pub(crate) fn load(given: Given<'_>) -> Result<Result<Loaded, Refused>> {
+    load_and_note(given, false, &mut Files::default())
 }
 
 /// The same; if `whole`, all that is wrong is printed, not what fits on a screen.
-pub(crate) fn load_and_tell(
-    paths: &[PathBuf],
-    params: &[String],
-    whole: bool,
-) -> Result<Result<Loaded, Refused>> {
-    load_and_note(paths, params, whole, &mut Files::default())
+pub(crate) fn load_and_tell(given: Given<'_>, whole: bool) -> Result<Result<Loaded, Refused>> {
+    load_and_note(given, whole, &mut Files::default())
 }
 
 /// The same, and notes each file before it is read: those of the paths, and those that they name.
 pub(crate) fn load_and_note(
-    paths: &[PathBuf],
-    params: &[String],
+    given: Given<'_>,
     whole: bool,
     files: &mut Files,
 ) -> Result<Result<Loaded, Refused>> {
+    let Given { paths, params, allowed } = given;
     // Where one is missing, too.
     paths.iter().filter(|path| !path.is_dir()).for_each(|path| files.note(path));
+    let mut reachable = FileLoader::default();
     let mut builder = RuleSet::builder();
+    for folder in allowed.iter().chain(paths.iter().filter(|path| path.is_dir())) {
+        reachable.allow(folder);
+    }
     for file in collect(paths)? {
         files.note(&file);
+        reachable.allow_beside(&file);
         builder = builder.path(file);
     }
-    builder = builder.loader(|from, path| {
+    builder = builder.loader(move |from, path| {
         files.note(&Path::new(&*from.name).parent().unwrap_or(Path::new("")).join(path));
-        ruleset::beside(from, path)
+        reachable.load(from, path)
     });
     for param in params {
         let Some((name, value)) = param.split_once('=') else {
@@ -145,6 +156,16 @@ pub(crate) fn load_and_note(
         warnings: told(rules.warnings(), whole),
         set: rules,
     }))
+}
+
+/// Fails if a rule file is a pipe or a device, which cannot be read again.
+pub(crate) fn require_regular(paths: &[PathBuf]) -> Result<()> {
+    for path in collect(paths)? {
+        if path.exists() && !path.is_file() {
+            bail!("{} is not a regular file: --watch cannot read it again", path.display());
+        }
+    }
+    Ok(())
 }
 
 /// Whether a file that should hold rules is called as files of events are.
@@ -233,6 +254,10 @@ fn collect_directory(
             .extension()
             .is_some_and(|found| endings.iter().any(|ending| found == *ending))
         {
+            // Nobody has asked for this pipe by its name, and to read it is to wait.
+            if path.exists() && !path.is_file() {
+                bail!("{} is not a regular file", path.display());
+            }
             files.push(path);
         }
     }

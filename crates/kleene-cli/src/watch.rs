@@ -31,6 +31,11 @@ impl Files {
         self.0.entry(path.to_owned()).or_insert(stamp.ok());
     }
 
+    /// The files.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.keys().map(PathBuf::as_path)
+    }
+
     /// The same files as they are now, and those that `given` speaks of.
     fn now(&self, given: &[PathBuf]) -> Files {
         let mut files = Files::default();

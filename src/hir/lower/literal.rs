@@ -184,8 +184,8 @@ impl<'a> Env<'a> {
                 read(line, kind).map(|value| set.insert(&value)).is_some()
             };
             if !added {
-                let message =
-                    format!("line {} of `{}` is no {kind}: {line}", number + 1, path.node);
+                // Without the line itself: whoever writes rules need not be one who may read it.
+                let message = format!("line {} of `{}` is no {kind}", number + 1, path.node);
                 self.report(source, Diagnostic::error(Code::BadLiteral, path.span, message));
                 // A file of something else altogether would say the same for each line.
                 return;

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::Ending;
 use crate::args::InferArgs;
+use crate::guard::Guard;
 use crate::infer::{Sample, Wanted, argument};
 use crate::input::{self, Form, Format, RawFeed, RawItem};
 use crate::summary::counted;
@@ -19,6 +20,9 @@ pub(crate) fn infer(args: &InferArgs) -> Result<Ending> {
     if !args.quiet && args.input == Path::new("-") && io::stdin().is_terminal() {
         crate::say("reading events from the terminal; Ctrl-D ends");
     }
+    let mut guard = Guard::default();
+    guard.reads(&args.input, "the input");
+    guard.writes(Path::new("-"), "the declarations")?;
     let format = args.format.unwrap_or_else(|| Format::of(&args.input));
     let mut opened = input::open(&args.input)?;
     let named = input::delimiter_of(&args.input);

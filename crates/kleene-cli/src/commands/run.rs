@@ -17,6 +17,7 @@ use kleene::{Event as _, Record, Timestamp};
 use super::parallel::{self, Ran};
 use crate::Ending;
 use crate::args::{RunArgs, Strategy};
+use crate::guard::{self, Guard};
 use crate::idle::IdleClock;
 use crate::input::{self, Blocks, Feed, Fill, Item, Parser, Place, Position};
 use crate::interrupt::Interrupt;
@@ -33,8 +34,11 @@ use crate::watch::{Files, Watch};
 
 /// Runs rules over an input.
 pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
+    if args.watch {
+        rules::require_regular(&args.rules)?;
+    }
     let mut files = Files::default();
-    let loaded = match rules::load_and_note(&args.rules, &args.params, false, &mut files)? {
+    let loaded = match rules::load_and_note(args.given(), false, &mut files)? {
         Ok(loaded) => loaded,
         Err(refused) => {
             crate::say(&refused.text);
@@ -45,7 +49,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
         crate::say(&loaded.warnings);
     }
     suits(args, &loaded)?;
-    refuse_same_files(args)?;
+    refuse_same_files(args, &files)?;
     refuse_other_forms(args)?;
     refuse_silent_files(args)?;
     let opened = args.state.as_deref().map(|path| State::open(path, args)).transpose()?;
@@ -262,7 +266,8 @@ impl Current<'_> {
             && watch.has_changed()
         {
             let mut files = Files::default();
-            let read = rules::load_and_note(&self.args.rules, &self.args.params, false, &mut files);
+            let read = rules::require_regular(&self.args.rules)
+                .and_then(|()| rules::load_and_note(self.args.given(), false, &mut files));
             watch.was_read(files);
             if let Err(reason) = self.replace(read, feed, engine, outlets) {
                 let text = format!("{reason:#}\nthe rules were not reloaded: the old ones go on");
@@ -383,19 +388,24 @@ fn builder(args: &RunArgs, loaded: &Loaded) -> Builder<Record> {
     }
 }
 
-/// Opening a file to write to it empties it, which must not happen to the input.
-fn refuse_same_files(args: &RunArgs) -> Result<()> {
-    let canonical = |path: &Path| path.canonicalize().ok().filter(|path| path.is_file());
-    let written = [Some(&args.output), args.rejects.as_ref()];
-    for (index, path) in written.iter().enumerate() {
-        let Some(path) = path else { continue };
-        let Some(file) = canonical(path) else { continue };
-        if canonical(&args.events.input).is_some_and(|input| input == file) {
-            bail!("{} is the input; it cannot be written to as well", path.display());
+/// Opening a file to write to it empties it, which must not happen to what is read.
+fn refuse_same_files(args: &RunArgs, files: &Files) -> Result<()> {
+    let mut guard = Guard::default();
+    guard.reads(&args.events.input, "the input");
+    files.paths().for_each(|path| guard.reads(path, "a file of the rules"));
+    guard.writes(&args.output, "the output")?;
+    if let Some(rejects) = &args.rejects {
+        guard.writes(rejects, "the rejects")?;
+    }
+    let Some(state) = &args.state else { return Ok(()) };
+    for path in [Some(&args.output), args.rejects.as_ref()].into_iter().flatten() {
+        if path != Path::new("-") && guard::is_within(path, state) {
+            let (path, state) = (path.display(), state.display());
+            bail!("{path} is in {state}, which is for the state alone");
         }
-        if index == 1 && canonical(&args.output).is_some_and(|output| output == file) {
-            bail!("{} is the output; rejects need a file of their own", path.display());
-        }
+    }
+    if args.spill.as_deref().is_some_and(|spill| guard::is_same_directory(spill, state)) {
+        bail!("--spill and --state need directories of their own, not both {}", state.display());
     }
     Ok(())
 }

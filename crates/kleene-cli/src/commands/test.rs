@@ -9,7 +9,9 @@ use kleene::testing::{self, Failure, TestBlock};
 
 use crate::Ending;
 use crate::args::TestArgs;
+use crate::guard::Guard;
 use crate::rules;
+use crate::watch::Files;
 
 /// A test and what became of it.
 struct Ran<'a> {
@@ -20,13 +22,19 @@ struct Ran<'a> {
 
 /// Runs the tests and prints how they went.
 pub(crate) fn test(args: &TestArgs) -> Result<Ending> {
-    let loaded = match rules::load(&args.rules, &[])? {
+    let mut files = Files::default();
+    let loaded = match rules::load_and_note(args.given(), false, &mut files)? {
         Ok(loaded) => loaded,
         Err(refused) => {
             crate::say(&refused.text);
             return Ok(refused.ending);
         }
     };
+    if let Some(path) = &args.junit {
+        let mut guard = Guard::default();
+        files.paths().for_each(|path| guard.reads(path, "a file of the rules"));
+        guard.writes(path, "the report")?;
+    }
     if let Some(name) = args.only.iter().find(|name| loaded.set.rule(name).is_none()) {
         let names: Vec<&str> = loaded.set.rules().iter().map(|rule| &*rule.name).collect();
         bail!("there is no rule `{name}` (--rule); there are: {}", names.join(", "));

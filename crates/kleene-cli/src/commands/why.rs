@@ -22,7 +22,7 @@ const OPEN_SHOWN: usize = 100;
 
 /// Follows a key of a rule through an input and prints its story.
 pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
-    let loaded = match rules::load(&args.rules, &args.params)? {
+    let loaded = match rules::load(args.given())? {
         Ok(loaded) => loaded,
         Err(refused) => {
             crate::say(&refused.text);

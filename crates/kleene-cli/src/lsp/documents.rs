@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use hashbrown::{HashMap, HashSet};
 use kleene::diagnostic::Source;
+use kleene::ruleset::FileLoader;
+
+use serde_json::Value;
 
 use super::names::{File, Set};
 use super::scan::{ItemKind, Role, bare, scan};
@@ -11,9 +14,6 @@ use super::uri;
 
 /// The most files that one document takes in.
 const MAX_FILES: usize = 500;
-
-/// The biggest file that is read, in bytes.
-const MAX_SIZE: u64 = 16 << 20;
 
 /// A document as the editor shows it, which may not be saved.
 #[derive(Clone, Debug)]
@@ -26,9 +26,19 @@ pub(super) struct Document {
 #[derive(Debug, Default)]
 pub(super) struct Documents {
     open: HashMap<String, Document>,
+    /// The folders that the editor has opened, in which rule files may name files.
+    folders: Vec<PathBuf>,
 }
 
 impl Documents {
+    /// Documents in the folders that an editor's `initialize` names.
+    pub(super) fn of(params: &Value) -> Documents {
+        let folders = params["workspaceFolders"].as_array().into_iter().flatten();
+        let uris = folders.map(|folder| &folder["uri"]).chain([&params["rootUri"]]);
+        let folders = uris.filter_map(|uri| uri::to_path(uri.as_str()?)).collect();
+        Documents { open: HashMap::new(), folders }
+    }
+
     /// A document has this text now.
     pub(super) fn set(&mut self, uri: &str, text: String, version: i32) {
         let name = match uri::to_path(uri) {
@@ -61,22 +71,26 @@ impl Documents {
         if !Path::new(&*from.name).is_absolute() {
             return Err(String::from("this text is not saved yet"));
         }
-        self.read(&plain(&directory.join(path)))
+        if let Some(text) = self.text(&plain(&directory.join(path))) {
+            return Ok(text);
+        }
+        let mut files = FileLoader::default();
+        for folder in &self.folders {
+            files.allow(folder);
+        }
+        for open in self.open.values() {
+            files.allow_beside(&*open.source.name);
+        }
+        // Its own folder was allowed when this file was reached.
+        files.allow(directory);
+        files.load(from, path)
     }
 
-    fn read(&self, path: &Path) -> Result<String, String> {
+    /// What the editor shows of a file.
+    fn text(&self, path: &Path) -> Option<String> {
         let name = path.display().to_string();
-        if let Some(open) = self.open.values().find(|open| *open.source.name == *name) {
-            return Ok(open.source.text.to_string());
-        }
-        let told = |error: std::io::Error| match error.kind() {
-            std::io::ErrorKind::NotFound => String::from("there is no such file"),
-            _ => error.to_string(),
-        };
-        if std::fs::metadata(path).map_err(told)?.len() > MAX_SIZE {
-            return Err(String::from("it is too big"));
-        }
-        std::fs::read_to_string(path).map_err(told)
+        let open = self.open.values().find(|open| *open.source.name == *name)?;
+        Some(open.source.text.to_string())
     }
 
     /// The rule files beside a document, without itself.
@@ -92,8 +106,11 @@ impl Documents {
             .take(MAX_FILES)
             .collect();
         paths.sort();
+        let mut files = FileLoader::default();
+        files.allow(directory);
         let read = |path: &PathBuf| {
-            let text = self.read(path).ok()?;
+            let name = path.file_name().and_then(|name| name.to_str());
+            let text = self.text(path).or_else(|| files.load(source, name?).ok())?;
             Some(Source::new(path.display().to_string(), text))
         };
         paths.iter().filter_map(read).collect()

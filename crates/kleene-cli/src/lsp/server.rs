@@ -25,13 +25,15 @@ use super::uri;
 
 /// Speaks with an editor until it says `exit`; whether it said `shutdown` before, as it should.
 pub(super) fn serve(connection: &Connection) -> Result<bool> {
-    let (id, _) = connection.initialize_start().context("the editor did not say `initialize`")?;
+    let (id, params) =
+        connection.initialize_start().context("the editor did not say `initialize`")?;
     let answer = serde_json::json!({
         "capabilities": capabilities(),
         "serverInfo": { "name": "kleene", "version": env!("CARGO_PKG_VERSION") },
     });
     connection.initialize_finish(id, answer).context("the editor did not say `initialized`")?;
-    Server { connection, documents: Documents::default(), is_changed: false }.run()
+    let documents = Documents::of(&params);
+    Server { connection, documents, is_changed: false }.run()
 }
 
 fn capabilities() -> ServerCapabilities {

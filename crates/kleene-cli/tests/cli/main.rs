@@ -8,6 +8,7 @@ mod docs;
 mod explain;
 mod explain_rules;
 mod fmt;
+mod guard;
 mod hostile;
 mod infer;
 mod lsp;
