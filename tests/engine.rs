@@ -104,6 +104,7 @@ fn rule(name: &str, items: Vec<Item>, within: Option<i64>, skip: SkipStrategy) -
             feeds: None,
         }),
         on_timeout: None,
+        having: None,
         suppress: None,
         limit: None,
         version: 7,

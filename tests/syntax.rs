@@ -280,6 +280,7 @@ const TOKENS: [&str; 100] = [
     "emit ",
     "on ",
     "timeout ",
+    "having ",
     "suppress ",
     "by ",
     "limit ",
@@ -621,6 +622,7 @@ fn clause() -> BoxedStrategy<Clause> {
         skip().prop_map(Clause::Skip),
         emit().prop_map(Clause::Emit),
         emit().prop_map(Clause::OnTimeout),
+        expr().prop_map(Clause::Having),
         (dur(), vec(name(), 0..3)).prop_map(|(dur, by)| Clause::Suppress(dur, by)),
         (spanned(0..1_000_000u64), prop::sample::select(policies))
             .prop_map(|(n, policy)| Clause::Limit(n, policy)),

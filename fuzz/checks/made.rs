@@ -21,6 +21,7 @@ pub(crate) fn engine(pattern: &Pattern, has_key: bool) -> Builder<Record> {
         pattern: pattern.clone(),
         emit: None,
         on_timeout: Some(Emit { fields: Vec::new(), feeds: None }),
+        having: None,
         suppress: None,
         limit: None,
         version: 1,

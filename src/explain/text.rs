@@ -296,6 +296,9 @@ fn tells(of: &Explanation<'_>) -> Vec<String> {
         Some(emit) => format!("a match: {}{}", names(emit), feeds(of, emit)),
         None => String::from("a match, with the events that it holds"),
     }];
+    if let Some(having) = &of.rule.having {
+        lines.push(format!("only if {} (`having`)", emitted(of, having)));
+    }
     if let Some(suppress) = &of.rule.suppress {
         let same = suppress.by.as_ref().map_or_else(
             || String::from("of the same key"),

@@ -25,6 +25,8 @@ pub struct Rule {
     pub emit: Option<Emit>,
     /// What a timeout tells; [`Pattern::tell_timeouts`] is set exactly if this is.
     pub on_timeout: Option<Emit>,
+    /// What has to be true of a match for it to be reported. It sees what an emit sees.
+    pub having: Option<Expr>,
     /// Which matches are not told because of one that was.
     pub suppress: Option<Suppress>,
     /// How many partial matches a key may have; the engine's own limit where `None`.

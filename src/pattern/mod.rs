@@ -157,6 +157,7 @@ impl<E: Event> Pattern<E> {
             pattern: self.hir.clone(),
             emit: None,
             on_timeout: None,
+            having: None,
             suppress: self.suppress.map(Suppress::by_key),
             limit: self.limit,
             version: self.version,

@@ -90,6 +90,7 @@ pub(crate) fn relink(rule: &Rule, declared: &Schema, events: &Schema) -> Result<
         pattern: relinked,
         emit: rule.emit.as_ref().map(emit).transpose()?,
         on_timeout: rule.on_timeout.as_ref().map(emit).transpose()?,
+        having: rule.having.as_ref().map(|having| linker.expr(having, None, stages)).transpose()?,
         suppress: rule.suppress.as_ref().map(suppress).transpose()?,
         ..rule.clone()
     })

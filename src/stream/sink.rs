@@ -23,6 +23,11 @@ pub trait Sink<E: Event> {
         let _ = timeout;
     }
 
+    /// A rule has matched, and is not reported because the condition of its `having` does not hold.
+    fn filtered(&mut self, found: Match<'_, E>) {
+        let _ = found;
+    }
+
     /// A rule has matched, and is not told because its `suppress` says so.
     fn suppressed(&mut self, found: Match<'_, E>) {
         let _ = found;
@@ -190,6 +195,10 @@ impl<E: Event> Sink<E> for Vec<Output<E>> {
 
     fn timed_out(&mut self, timeout: Timeout<'_, E>) {
         self.push(Output::Timeout(timeout.to_owned()));
+    }
+
+    fn filtered(&mut self, found: Match<'_, E>) {
+        self.push(Output::Filtered(found.to_owned()));
     }
 
     fn suppressed(&mut self, found: Match<'_, E>) {

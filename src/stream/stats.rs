@@ -12,6 +12,8 @@ pub struct Stats {
     pub matches: u64,
     /// Timeouts that were told.
     pub timeouts: u64,
+    /// Matches that were not reported because the condition of their rule's `having` does not hold.
+    pub filtered: u64,
     /// Matches that were not told because of a rule's `suppress`.
     pub suppressed: u64,
     /// Events that rules made for others (`emit as`).
@@ -53,7 +55,7 @@ pub struct Stats {
 
 impl Stats {
     /// What is counted over time, in the order of snapshots; what is held now is not among them.
-    pub(crate) fn counters_mut(&mut self) -> [&mut u64; 13] {
+    pub(crate) fn counters_mut(&mut self) -> [&mut u64; 14] {
         [
             &mut self.events,
             &mut self.matches,
@@ -68,6 +70,7 @@ impl Stats {
             &mut self.overflowed,
             &mut self.peak_partials,
             &mut self.values_too_large,
+            &mut self.filtered,
         ]
     }
 }
@@ -79,6 +82,7 @@ impl Sum for Stats {
             events: sum.events + stats.events,
             matches: sum.matches + stats.matches,
             timeouts: sum.timeouts + stats.timeouts,
+            filtered: sum.filtered + stats.filtered,
             suppressed: sum.suppressed + stats.suppressed,
             derived: sum.derived + stats.derived,
             late: sum.late + stats.late,

@@ -276,6 +276,8 @@ pub enum Output<E> {
     Match(Found<E>),
     /// A partial match has run out of time.
     Timeout(Expired<E>),
+    /// A rule has matched, and the condition of its `having` does not hold.
+    Filtered(Found<E>),
     /// A rule has matched, and `suppress` says that it is not told.
     Suppressed(Found<E>),
     /// An event came too late.

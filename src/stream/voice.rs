@@ -15,6 +15,7 @@ use crate::stream::stats::Stats;
 use crate::stream::suppress::{Quiet, Verdict};
 use crate::stream::told::{Match, RuleInfo, Timeout};
 use crate::time::Timestamp;
+use crate::value::Value;
 
 /// What may grow how far.
 #[derive(Clone, Copy, Debug)]
@@ -132,6 +133,13 @@ impl Voice {
         }
         let feeder = match kind {
             OutcomeKind::Match => {
+                if let Some(having) = &told.rule().having
+                    && told.value(having) != Value::Bool(true)
+                {
+                    books.stats.filtered += 1;
+                    sink.filtered(told);
+                    return;
+                }
                 if let Some(quiet) = &mut self.quiet
                     && is_suppressed(quiet, told, books, sink)
                 {

@@ -205,6 +205,8 @@ pub enum Clause {
     Emit(Emit),
     /// `on timeout emit as NAME { ... }`
     OnTimeout(Emit),
+    /// `having EXPR`
+    Having(Spanned<Expr>),
     /// `suppress DUR by NAME, ...`
     Suppress(Dur, Vec<Name>),
     /// `limit N partials ...`

@@ -412,6 +412,10 @@ impl Printer {
                 self.push("on timeout ");
                 self.emit(emit);
             }
+            Clause::Having(condition) => {
+                self.push("having ");
+                self.expr(&condition.node, 0);
+            }
             Clause::Suppress(dur, by) => {
                 self.push("suppress ");
                 self.dur(dur);

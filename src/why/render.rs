@@ -205,6 +205,9 @@ impl<E: Event> Story<'_, E> {
             counted(counts.matches, "match"),
             counted(counts.timeouts, "timeout"),
         )?;
+        if counts.filtered > 0 {
+            write!(f, ", {} filtered by having", grouped(counts.filtered))?;
+        }
         if counts.suppressed > 0 {
             write!(f, ", {} suppressed", grouped(counts.suppressed))?;
         }
@@ -434,6 +437,7 @@ fn write_effect(f: &mut String, effect: &Effect, at: Timestamp) -> fmt::Result {
         && !told.emit.is_null()
     {
         let word = match (told.is_timeout, told.is_suppressed) {
+            _ if told.is_filtered => "not reported, as `having` does not hold:",
             (true, _) => "timeout",
             (false, true) => "not told, as another was shortly before (`suppress`):",
             (false, false) => "match",

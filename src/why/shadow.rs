@@ -30,8 +30,16 @@ pub(super) struct Heard<E> {
     parts: Vec<String>,
     /// Events that rules have made for it, with the names of those rules, in the order of time.
     pub(super) made: VecDeque<(Timestamp, Made<E>)>,
-    /// For each match of the key, whether it was kept quiet.
-    pub(super) quiet: VecDeque<bool>,
+    /// For each match of the key, what became of it.
+    pub(super) verdicts: VecDeque<MatchFate>,
+}
+
+/// What the engine does with a match.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum MatchFate {
+    Reported,
+    Suppressed,
+    Filtered,
 }
 
 /// An event that a rule has made.
@@ -41,7 +49,7 @@ pub(super) struct Made<E> {
 }
 
 /// The rules that are needed to follow `rule`, in their order: those that make events for it, and
-/// itself if it suppresses. Often none.
+/// itself if it does not report all that it finds. Often none.
 pub(super) fn rules_for<'a>(rules: &'a RuleSet, rule: &'a Rule) -> Vec<&'a Rule> {
     let feeds = |emit: &Option<Emit>| emit.as_ref().and_then(|emit| emit.feeds);
     let mut types: HashSet<TypeId> = rule.types.iter().copied().collect();
@@ -59,9 +67,9 @@ pub(super) fn rules_for<'a>(rules: &'a RuleSet, rule: &'a Rule) -> Vec<&'a Rule>
             break;
         }
     }
-    let suppresses = rule.suppress.is_some();
+    let hides = rule.suppress.is_some() || rule.having.is_some();
     let all = rules.rules().iter();
-    all.filter(|other| wanted.contains(&*other.name) || suppresses && *other.name == *rule.name)
+    all.filter(|other| wanted.contains(&*other.name) || hides && *other.name == *rule.name)
         .collect()
 }
 
@@ -91,7 +99,7 @@ impl<E: Event> Shadow<E> {
             schema: schema.clone(),
             parts: parts.to_vec(),
             made: VecDeque::new(),
-            quiet: VecDeque::new(),
+            verdicts: VecDeque::new(),
         };
         Some(Shadow { engine: builder.build().ok()?, heard })
     }
@@ -131,14 +139,20 @@ impl<E: Event> Heard<E> {
 impl<E: Event> Sink<E> for Heard<E> {
     fn matched(&mut self, found: Match<'_, E>) {
         if self.is_ours(&found) {
-            self.quiet.push_back(false);
+            self.verdicts.push_back(MatchFate::Reported);
         }
         self.hear(&found, found.rule().emit.as_ref());
     }
 
+    fn filtered(&mut self, found: Match<'_, E>) {
+        if self.is_ours(&found) {
+            self.verdicts.push_back(MatchFate::Filtered);
+        }
+    }
+
     fn suppressed(&mut self, found: Match<'_, E>) {
         if self.is_ours(&found) {
-            self.quiet.push_back(true);
+            self.verdicts.push_back(MatchFate::Suppressed);
         }
     }
 

@@ -97,6 +97,8 @@ pub struct Told {
     pub is_timeout: bool,
     /// Whether it was not told after all, as another was told before (`suppress`).
     pub is_suppressed: bool,
+    /// True if it was not reported, as the condition of `having` does not hold.
+    pub is_filtered: bool,
     /// When it was told.
     pub at: Timestamp,
     /// What the rule emits; null if it says nothing.

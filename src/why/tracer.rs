@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::judge::{Judge, Roles, Teller};
 use super::keys::{self, KeyError, Wanted, Whose};
-use super::shadow::{Made, Shadow};
+use super::shadow::{Made, MatchFate, Shadow};
 use super::story::{Cause, Effect, Entry, Fate, Misfit, Seen, Then, Told, Waits};
 use crate::event::Event;
 use crate::exec::{KeyState, Limits, Matcher, Outcome, OutcomeKind, Place, Store, Waiting};
@@ -106,6 +106,8 @@ pub struct Counts {
     pub partials: u64,
     /// Matches of the key.
     pub matches: u64,
+    /// Matches of the key that were not reported, as the condition of `having` does not hold.
+    pub filtered: u64,
     /// Matches of the key that were not told, as another was told before (`suppress`).
     pub suppressed: u64,
     /// Timeouts of the key.
@@ -569,17 +571,21 @@ impl<E: Event> Tracer<E> {
         let mut tell = |outcome: Outcome<'_, E>| {
             let captured = outcome.captures().numbered().map(|(stage, seq, _)| (stage, seq));
             let is_timeout = outcome.kind() == OutcomeKind::Timeout;
-            let quiet = shadow.as_mut().filter(|_| !is_timeout && info.rule.suppress.is_some());
-            let is_suppressed =
-                quiet.and_then(|shadow| shadow.heard.quiet.pop_front()).unwrap_or(false);
+            let hides = info.rule.suppress.is_some() || info.rule.having.is_some();
+            let judge = shadow.as_mut().filter(|_| !is_timeout && hides);
+            let verdict = judge.and_then(|shadow| shadow.heard.verdicts.pop_front());
+            let is_suppressed = verdict == Some(MatchFate::Suppressed);
+            let is_filtered = verdict == Some(MatchFate::Filtered);
             counts.timeouts += u64::from(is_timeout);
             counts.suppressed += u64::from(is_suppressed);
-            counts.matches += u64::from(!is_timeout && !is_suppressed);
+            counts.filtered += u64::from(is_filtered);
+            counts.matches += u64::from(!is_timeout && !is_suppressed && !is_filtered);
             told.push(Heard {
                 captured: captured.collect(),
                 told: Told {
                     is_timeout,
                     is_suppressed,
+                    is_filtered,
                     at: outcome.at(),
                     emit: Match::new(info, key, outcome).emit(),
                 },

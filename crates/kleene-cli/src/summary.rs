@@ -12,7 +12,8 @@ const NAMES: usize = 5;
 const NAMES_KEPT: usize = 100;
 
 /// What is told only where there is any: what is rare is not worth a line that says 0.
-const RARE: [&str; 8] = [
+const RARE: [&str; 9] = [
+    "filtered by having",
     "still open",
     "not in order yet",
     "suppressed",
@@ -107,6 +108,7 @@ pub(crate) fn summary(stats: &Stats, counts: &Counts, open: &str, elapsed: Durat
             stats.buffered,
             String::from("events that wait for others before them"),
         ),
+        ("filtered by having", stats.filtered, String::new()),
         ("suppressed", stats.suppressed, String::new()),
         ("fed to other rules", stats.derived, String::new()),
         ("late", stats.late, String::new()),

@@ -87,6 +87,10 @@ impl<E: Event, P: Sink<E>> Sink<E> for Tagging<'_, P> {
         self.tag().timed_out(timeout);
     }
 
+    fn filtered(&mut self, found: Match<'_, E>) {
+        self.tag().filtered(found);
+    }
+
     fn suppressed(&mut self, found: Match<'_, E>) {
         self.tag().suppressed(found);
     }

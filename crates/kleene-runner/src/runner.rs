@@ -182,6 +182,10 @@ impl<E: Event> Sink<E> for Page<E> {
         self.0.push_back(Output::Timeout(timeout.to_owned()));
     }
 
+    fn filtered(&mut self, found: Match<'_, E>) {
+        self.0.push_back(Output::Filtered(found.to_owned()));
+    }
+
     fn suppressed(&mut self, found: Match<'_, E>) {
         self.0.push_back(Output::Suppressed(found.to_owned()));
     }

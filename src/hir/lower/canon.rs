@@ -161,6 +161,7 @@ impl<'a> Canon<'a> {
             pattern,
             emit,
             on_timeout,
+            having,
             suppress,
             limit,
             version: _,
@@ -189,6 +190,10 @@ impl<'a> Canon<'a> {
         self.pattern(pattern);
         self.emit(emit.as_ref());
         self.emit(on_timeout.as_ref());
+        if let Some(having) = having {
+            self.word("having");
+            self.expr(having);
+        }
         if let Some(Suppress { duration, by }) = suppress {
             self.word("suppress");
             self.expr(duration);

@@ -37,6 +37,8 @@ pub(super) struct Cx<'e, 'a> {
     pub(super) key: Vec<(Arc<str>, Kind)>,
     /// The types of what the rule emits.
     told: Told,
+    /// The fields that the rule emits, where bare names can mean them.
+    pub(super) emitted: Vec<(Arc<str>, Expr, Kind)>,
     /// How many steps the pattern has if its repetitions are written out.
     pub(super) steps_written_out: u64,
     /// How many repeated groups there are.
@@ -120,6 +122,7 @@ impl<'a> Clauses<'a> {
                 Clause::Skip(_) => "skip",
                 Clause::Emit(_) => "emit",
                 Clause::OnTimeout(_) => "on timeout",
+                Clause::Having(_) => "having",
                 Clause::Suppress(..) => "suppress",
                 Clause::Limit(..) => "limit",
             };
@@ -269,6 +272,7 @@ impl<'a> Env<'a> {
             steps: Vec::new(),
             key: Vec::new(),
             told: Told::default(),
+            emitted: Vec::new(),
             steps_written_out: 0,
             loop_count: 0,
             keeps_all: false,
@@ -424,6 +428,12 @@ impl<'a> Cx<'_, 'a> {
                     .help("say how long a match may take: `within 1h`"),
             );
         }
+        let having = get("having").and_then(|(source, clause)| match &clause.node {
+            Clause::Having(condition) => {
+                Some(self.at(source, |cx| cx.having(condition, emit.as_ref())))
+            }
+            _ => None,
+        });
         let suppress = get("suppress").and_then(|(source, clause)| match &clause.node {
             Clause::Suppress(dur, by) => self.at(source, |cx| cx.suppress(dur, by, emit.as_ref())),
             _ => None,
@@ -454,10 +464,35 @@ impl<'a> Cx<'_, 'a> {
             tell_timeouts,
         };
         let name: Arc<str> = name.node.as_str().into();
-        let mut rule =
-            Rule { name, meta, types, key, pattern, emit, on_timeout, suppress, limit, version: 0 };
+        let mut rule = Rule {
+            name,
+            meta,
+            types,
+            key,
+            pattern,
+            emit,
+            on_timeout,
+            having,
+            suppress,
+            limit,
+            version: 0,
+        };
         rule.version = canon::version(&rule, &self.env.schema);
         Some(rule)
+    }
+
+    /// A condition on a match. A bare name is an emitted field; all else is as in an emit.
+    fn having(&mut self, condition: &'a Spanned<ast::Expr>, emit: Option<&Emit>) -> Expr {
+        let fields = emit.iter().flat_map(|emit| &emit.fields);
+        let kinds = self.told.emit.iter().map(|(_, kind)| *kind);
+        self.emitted = fields
+            .zip(kinds)
+            .map(|((name, expr), kind)| (name.clone(), expr.clone(), kind))
+            .collect();
+        let place = Place { candidate: None, what: What::Emit, bound: None };
+        let typed = self.condition(condition, place);
+        self.emitted.clear();
+        typed.expr
     }
 
     fn suppress(

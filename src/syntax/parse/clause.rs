@@ -184,6 +184,7 @@ impl Parser<'_> {
                 self.expect_word("emit")?;
                 Clause::OnTimeout(self.emit()?)
             }
+            "having" => Clause::Having(self.expr()?),
             "suppress" => {
                 let dur = self.dur("a duration such as `1m`")?;
                 let by = if self.eat_word("by") { self.names("a name")? } else { Vec::new() };
@@ -499,6 +500,7 @@ fn head(clause: &Clause) -> &'static str {
         Clause::Skip(_) => "skip",
         Clause::Emit(_) => "emit",
         Clause::OnTimeout(_) => "on timeout",
+        Clause::Having(_) => "having",
         Clause::Suppress(..) => "suppress",
         Clause::Limit(..) => "limit",
     }

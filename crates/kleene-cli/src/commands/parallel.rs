@@ -311,6 +311,10 @@ impl Sink<Record> for Page {
         self.notes.push(Note::Line(self.lines.len()));
     }
 
+    fn filtered(&mut self, _: Match<'_, Record>) {
+        self.notes.push(Note::Nothing);
+    }
+
     fn suppressed(&mut self, _: Match<'_, Record>) {
         self.notes.push(Note::Nothing);
     }

@@ -166,6 +166,7 @@ fn json_lines(tracer: &Tracer<Record>) -> String {
         "partial_matches": counts.partials,
         "matches": counts.matches,
         "timeouts": counts.timeouts,
+        "filtered": counts.filtered,
         "suppressed": counts.suppressed,
         "late": counts.late,
         "left_out": tracer.left_out(),
@@ -228,6 +229,7 @@ fn of_effect(effect: &Effect, entry: &Entry) -> serde_json::Value {
         json!({
             "kind": if told.is_timeout { "timeout" } else { "match" },
             "suppressed": told.is_suppressed,
+            "filtered": told.is_filtered,
             "at": told.at.to_string(),
             "emit": of_value(&told.emit),
         })

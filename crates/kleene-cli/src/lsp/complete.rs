@@ -29,6 +29,7 @@ const CLAUSES: &[&str] = &[
     "within",
     "skip",
     "emit",
+    "having",
     "on timeout emit",
     "suppress",
     "limit",

@@ -68,6 +68,9 @@ pub(super) fn about(word: &str) -> Option<&'static str> {
         "on" | "timeout" => {
             "`on timeout emit {...}` tells what partial matches that run out of time had captured."
         }
+        "having" => {
+            "A match is reported only if this holds. A bare name is an emitted field; the match has used up its events either way."
+        }
         "suppress" => "After a match, further ones of the same key are not told for so long.",
         "limit" => "The most partial matches of a key, and what gives way.",
         "next" => "The very next event of the stream: nothing may come between.",

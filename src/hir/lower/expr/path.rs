@@ -128,6 +128,9 @@ impl Cx<'_, '_> {
     pub(in crate::hir::lower) fn bare_in_emit(&mut self, path: &Path) -> Typed {
         let root = path.root.node.as_str();
         let span = path.span;
+        if let Some((_, expr, kind)) = self.emitted.iter().find(|(name, ..)| **name == *root) {
+            return Typed { expr: expr.clone(), kind: *kind, span };
+        }
         if let Some(index) = self.key.iter().position(|(key, _)| **key == *root) {
             return Typed { expr: Expr::Key(index), kind: self.key[index].1, span };
         }
@@ -155,7 +158,9 @@ impl Cx<'_, '_> {
             self.report(diagnostic.help(format!("say what of it: {facts}")));
             return refused(span);
         }
-        self.report(if let Some(near) = nearest(root, self.key.iter().map(|(key, _)| &**key)) {
+        let emitted = self.emitted.iter().map(|(name, ..)| &**name);
+        let known = emitted.chain(self.key.iter().map(|(key, _)| &**key));
+        self.report(if let Some(near) = nearest(root, known) {
             diagnostic.help(format!("did you mean `{near}`?"))
         } else if owners.is_empty() {
             diagnostic.help("here a bare name is a part of the key; a field is `step.field`")

@@ -12,9 +12,9 @@ use super::{
 const ITEMS: [&str; 7] = ["event", "list", "param", "define", "rule", "test", "use"];
 
 /// Words that start a clause, without those that start an item.
-const CLAUSES: [&str; 13] = [
-    "about", "severity", "tags", "meta", "from", "key", "match", "within", "skip", "emit", "on",
-    "suppress", "limit",
+const CLAUSES: [&str; 14] = [
+    "about", "severity", "tags", "meta", "from", "key", "match", "within", "skip", "emit",
+    "having", "on", "suppress", "limit",
 ];
 
 /// Words that start a step of a test.
@@ -495,6 +495,7 @@ impl<'t> Walker<'t> {
                 "within" | "suppress" => Slot::Duration,
                 "skip" => Slot::Words(&["none", "past last", "to next", "to first", "to last"]),
                 "emit" => Slot::Words(&["as"]),
+                "having" => Slot::Operand,
                 "on" => Slot::Words(&["timeout"]),
                 "severity" => Slot::Words(&["info", "low", "medium", "high", "critical"]),
                 _ => Slot::Free,
@@ -520,7 +521,11 @@ impl<'t> Walker<'t> {
                     rule.key.push((name.to_owned(), token.span));
                 }
             }
-            "within" => self.path(token, name),
+            "having" if OPERATORS.contains(&name) => {
+                top.slot = Slot::Operand;
+                self.mark(token.span, Role::Keyword);
+            }
+            "within" | "having" => self.path(token, name),
             "suppress" => {
                 if name == "by" {
                     top.slot = Slot::Key;
@@ -874,6 +879,7 @@ impl<'t> Walker<'t> {
                 _ if token.kind == TokenKind::Number => top.slot = Slot::Words(&["of"]),
                 _ => top.slot = Slot::AfterStep,
             },
+            (Kind::RuleBody, _) if is_symbol && top.head == "having" => top.slot = Slot::Operand,
             (Kind::RuleBody, _) if !is_symbol => {
                 top.slot = match top.head.as_str() {
                     "suppress" => Slot::Words(&["by"]),
