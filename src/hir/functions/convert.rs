@@ -95,10 +95,8 @@ pub(super) const BOOL: Function = Function {
     ],
     call: |args| match args {
         [ValueRef::Bool(b)] => Value::Bool(*b),
-        [ValueRef::Int(1)] | [ValueRef::String("true" | "True" | "TRUE" | "1")] => {
-            Value::Bool(true)
-        }
-        [ValueRef::Int(0)] | [ValueRef::String("false" | "False" | "FALSE" | "0")] => {
+        [ValueRef::Int(1) | ValueRef::String("true" | "True" | "TRUE" | "1")] => Value::Bool(true),
+        [ValueRef::Int(0) | ValueRef::String("false" | "False" | "FALSE" | "0")] => {
             Value::Bool(false)
         }
         _ => Value::Null,

@@ -79,8 +79,7 @@ fn parse(text: &str, layout: &str, zone: &Zone) -> Option<Timestamp> {
             continue;
         }
         match chars.next() {
-            None => rest = rest.strip_prefix('%')?,
-            Some('%') => rest = rest.strip_prefix('%')?,
+            None | Some('%') => rest = rest.strip_prefix('%')?,
             Some(letter) => rest = parts.read(letter, rest)?,
         }
     }
@@ -151,7 +150,7 @@ impl Parts {
     }
 }
 
-fn some<'t>((number, rest): (i64, &'t str)) -> (Option<i64>, &'t str) {
+fn some((number, rest): (i64, &str)) -> (Option<i64>, &str) {
     (Some(number), rest)
 }
 
