@@ -157,7 +157,8 @@ fn no_display_ends_in_a_newline() {
 }
 
 /// Types that users do not see, and those of which there is only a name.
-const PRIVATE: [&str; 5] = ["Fields<'_>", "Length", "Lines<'_, Entry>", "Misfit", "Unseen"];
+const PRIVATE: [&str; 6] =
+    ["DecodeError", "Fields<'_>", "Length", "Lines<'_, Entry>", "Misfit", "Unseen"];
 
 #[test]
 fn every_public_display_is_looked_at() {

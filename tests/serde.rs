@@ -161,3 +161,127 @@ fn derived_events_serialise_by_their_own_schema() {
         r#"{"id":"b","place":null,"at":"1970-01-01T00:00:00Z"}"#
     );
 }
+
+mod decoded {
+    use std::collections::BTreeMap;
+    use std::time::{Duration, SystemTime};
+
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(rename_all = "lowercase")]
+    enum Level {
+        Low,
+        High,
+        Custom(i64),
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Place(String);
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Alert {
+        user: String,
+        tries: u8,
+        share: f64,
+        level: Level,
+        custom: Level,
+        from: IpAddr,
+        place: Place,
+        note: Option<String>,
+        absent: Option<i64>,
+        took: Duration,
+        took_ms: u64,
+        took_text: String,
+        at: Timestamp,
+        seen: SystemTime,
+        at_ms: i64,
+        amounts: Vec<f64>,
+        labels: BTreeMap<String, Value>,
+        #[serde(default)]
+        more: bool,
+    }
+
+    fn emitted() -> Vec<(&'static str, Value)> {
+        let at = Value::Time(Timestamp::from_millis(1500));
+        let took = Value::Duration(90_250);
+        vec![
+            ("user", "ann".into()),
+            ("tries", 3.into()),
+            ("share", 0.5.into()),
+            ("level", "high".into()),
+            ("custom", record([("custom", 7.into())])),
+            ("from", Value::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST))),
+            ("place", "Oslo".into()),
+            ("note", "x".into()),
+            ("absent", Value::Null),
+            ("took", took.clone()),
+            ("took_ms", took.clone()),
+            ("took_text", took),
+            ("at", at.clone()),
+            ("seen", at.clone()),
+            ("at_ms", at),
+            ("amounts", list([1.into(), 2.5.into()])),
+            ("labels", record([("env", "prod".into())])),
+            ("unknown", true.into()),
+        ]
+    }
+
+    fn decode(fields: Vec<(&'static str, Value)>) -> Result<Alert, String> {
+        let fields = fields.into_iter().map(|(name, value)| (Arc::from(name), value));
+        Value::Record(fields.collect()).decode().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_a_rule_emits_becomes_a_struct() {
+        let alert = decode(emitted()).unwrap();
+        let expected = Alert {
+            user: "ann".into(),
+            tries: 3,
+            share: 0.5,
+            level: Level::High,
+            custom: Level::Custom(7),
+            from: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            place: Place("Oslo".into()),
+            note: Some("x".into()),
+            absent: None,
+            took: Duration::from_millis(90_250),
+            took_ms: 90_250,
+            took_text: "1m30s250ms".into(),
+            at: Timestamp::from_millis(1500),
+            seen: SystemTime::UNIX_EPOCH + Duration::from_millis(1500),
+            at_ms: 1500,
+            amounts: vec![1.0, 2.5],
+            labels: [("env".to_owned(), "prod".into())].into(),
+            more: false,
+        };
+        assert_eq!(alert, expected);
+        assert_eq!("low".to_owned(), Value::from("low").decode::<String>().unwrap());
+        assert_eq!(Value::from("low").decode(), Ok(Level::Low));
+    }
+
+    #[test]
+    fn an_error_names_the_field() {
+        let with = |name: &'static str, value: Value| {
+            let mut fields = emitted();
+            fields.retain(|(other, _)| *other != name);
+            fields.push((name, value));
+            decode(fields).unwrap_err()
+        };
+        for (error, expected) in [
+            (with("tries", 300.into()), "`tries`: invalid value: integer `300`, expected u8"),
+            (with("user", 1.into()), "`user`: invalid type: integer `1`, expected a string"),
+            (with("user", Value::Null), "`user`: invalid type: unit value, expected a string"),
+            (with("level", "dire".into()), "`level`: unknown variant `dire`"),
+            (with("took", Value::Duration(-1)), "`took`: -1 ms is before 0"),
+            (with("amounts", list(["x".into()])), "`amounts`: invalid type: string \"x\""),
+        ] {
+            assert!(error.starts_with(expected), "{error}");
+        }
+        let fields = emitted().into_iter().filter(|(name, _)| *name != "user").collect();
+        assert_eq!(decode(fields).unwrap_err(), "missing field `user`");
+        assert!(Value::Null.decode::<Alert>().is_err(), "a rule without `emit`");
+    }
+}

@@ -1,11 +1,15 @@
 //! The values that events hold and expressions compute: [`Value`] owns, [`ValueRef`] borrows,
 //! [`Kind`] is a set of types.
 
+#[cfg(feature = "serde")]
+mod decode;
 mod kind;
 #[cfg(feature = "serde")]
 mod serial;
 pub(crate) mod wire;
 
+#[cfg(feature = "serde")]
+pub use decode::DecodeError;
 pub use kind::Kind;
 
 use std::cmp::Ordering;

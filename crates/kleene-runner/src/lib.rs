@@ -43,6 +43,9 @@
 //! # }
 //! ```
 //!
+//! For async programs, the feature `futures` has `Outputs`: one engine, without threads, that makes a
+//! stream of outputs of a stream of events.
+//!
 //! Three layers can be used apart:
 //!
 //! - [`Runner`] takes events one by one and tells [`Output`](kleene::stream::Output)s.
@@ -54,6 +57,8 @@ mod batch;
 mod error;
 mod merge;
 mod order;
+#[cfg(feature = "futures")]
+mod outputs;
 mod pipeline;
 mod runner;
 
@@ -61,5 +66,7 @@ pub use batch::{Batch, Step};
 pub use error::{Panicked, Stopped};
 pub use merge::{Collector, Told};
 pub use order::{Inlet, Outlet, in_order};
+#[cfg(feature = "futures")]
+pub use outputs::Outputs;
 pub use pipeline::{Config, Ended, Pipeline};
 pub use runner::{Runner, Tell};
