@@ -3,6 +3,7 @@
 mod convert;
 mod general;
 mod host;
+mod list;
 pub(crate) mod net;
 mod number;
 mod text;
@@ -175,6 +176,8 @@ pub const FUNCTIONS: &[&Function] = &[
     &convert::FLOAT,
     &convert::BOOL,
     &convert::STRING,
+    &list::LARGEST,
+    &list::SMALLEST,
     &general::HASH,
     &general::COALESCE,
 ];
