@@ -5,6 +5,7 @@
 //! * `warning=W0005`: just these warnings are.
 //! * `file=shop.cep` names the block; later ones of its page say `use "shop.cep"`. With `append` it
 //!   goes on where the block of that name ended, after a blank line.
+//! * `part=examples/unpaid.cep`: the block stands in that file of the repository, which is checked.
 //!
 //! `tests/semantics.rs` runs the blocks marked `kleene`, `crates/kleene-cli/tests/cli/docs.rs` those
 //! marked `console` and `mermaid`, and the compiler those marked `rust`.
@@ -57,7 +58,7 @@ fn every_block_says_what_it_is() {
             );
             for name in block.attributes.keys() {
                 let is_known =
-                    ["file", "append", "error", "warning", "of"].contains(&name.as_str());
+                    ["file", "append", "part", "error", "warning", "of"].contains(&name.as_str());
                 assert!(is_known, "{}:{line}: `{name}` means nothing", page.name);
             }
         }
@@ -82,8 +83,15 @@ fn every_block_of_rules_is_right() {
             }
             if block.language == "cep" {
                 checked += 1;
+                let whole = block.attribute("part").map(whole);
                 let text = block.attribute("file").map_or(&*block.text, |name| &*files[name]);
-                if let Err(reason) = check(&page, block, text, &files) {
+                let result = match &whole {
+                    Some(whole) if !whole.contains(&block.text) => {
+                        Err(String::from("the file does not hold this block"))
+                    }
+                    whole => check(&page, block, whole.as_deref().unwrap_or(text), &files),
+                };
+                if let Err(reason) = result {
                     let _ = writeln!(wrong, "{}:{}: {reason}", page.name, block.line);
                 }
             }
@@ -91,6 +99,12 @@ fn every_block_of_rules_is_right() {
     }
     assert!(wrong.is_empty(), "{wrong}");
     assert!(checked > 0, "there are no rules in the documentation");
+}
+
+/// The text of a file of the repository.
+fn whole(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 /// A block of rules, its file being `text`.

@@ -46,8 +46,8 @@ Examples:
   kleene run shop.cep -i orders.jsonl --spill /var/tmp --keys-in-memory 500000
                                                          more open keys than fit into memory
 
-Each result is one JSON object a line on standard output. The summary on standard error counts
-events, matches, timeouts, late, rejected and unknown events.
+Each result is one JSON object a line on standard output, or a short line for people (--brief). The
+summary on standard error counts events, matches, timeouts, late, rejected and unknown events.
 
 Times are RFC 3339 or epoch numbers (--time-unit). The event time is the declared field of type
 `time`; where a type declares none, or an event lacks it, it is the field `ts` (--time-field).
@@ -211,6 +211,11 @@ pub(crate) struct RunArgs {
     /// Where results go; `-` is standard output
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub(crate) output: PathBuf,
+
+    /// Print short lines for people, not JSON: when, which rule, and what it emits. The summary leaves
+    /// out what is zero
+    #[arg(short, long, conflicts_with_all = ["output", "state"])]
+    pub(crate) brief: bool,
 
     /// For live input: when no event has come for this long, event time moves on with the clock, so
     /// that a silence is reported

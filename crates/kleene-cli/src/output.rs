@@ -1,4 +1,4 @@
-//! Results as JSON, one object a line.
+//! Results, one a line: JSON objects, or short lines for people (`--brief`).
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Seek as _, SeekFrom, Write};
@@ -34,6 +34,8 @@ pub(crate) struct Shapes {
     all: Arc<[Shape]>,
     /// The name of the time of events that declare none.
     time_field: Arc<str>,
+    /// True if lines are short, and no JSON.
+    is_brief: bool,
 }
 
 /// How the events of a type are written.
@@ -110,7 +112,7 @@ pub(crate) fn open_from(path: &Path, kept: Option<u64>) -> io::Result<File> {
 
 impl Output {
     /// Opens a file to write to, or standard output for `-`. Events without a declared time have it
-    /// under `time_field`.
+    /// under `time_field`. With `is_brief`, lines are short, and for people.
     ///
     /// What is in a file is lost, unless it is to be kept up to a length: then writing goes on there.
     pub(crate) fn open(
@@ -118,6 +120,7 @@ impl Output {
         kept: Option<u64>,
         schema: &Schema,
         time_field: &str,
+        is_brief: bool,
     ) -> Result<Output> {
         let mut regular = None;
         let (writer, is_live, is_terminal): (Box<dyn Write + Send>, _, _) =
@@ -140,7 +143,7 @@ impl Output {
             failure: None,
             has_unflushed: false,
             line: Vec::new(),
-            shapes: Shapes::new(schema, time_field.into()),
+            shapes: Shapes::new(schema, time_field.into(), is_brief),
         })
     }
 
@@ -151,7 +154,7 @@ impl Output {
 
     /// Goes on with events of the types of `schema`.
     pub(crate) fn renew(&mut self, schema: &Schema) {
-        self.shapes = Shapes::new(schema, self.shapes.time_field.clone());
+        self.shapes = Shapes::new(schema, self.shapes.time_field.clone(), self.shapes.is_brief);
     }
 
     /// Writes a match.
@@ -229,18 +232,24 @@ impl Output {
 }
 
 impl Shapes {
-    fn new(schema: &Schema, time_field: Arc<str>) -> Shapes {
-        let types = schema.types();
-        Shapes { all: types.map(|(_, ty)| Shape::new(ty, &time_field)).collect(), time_field }
+    fn new(schema: &Schema, time_field: Arc<str>, is_brief: bool) -> Shapes {
+        let all = schema.types().map(|(_, ty)| Shape::new(ty, &time_field)).collect();
+        Shapes { all, time_field, is_brief }
     }
 
     /// Adds the line of a match.
     pub(crate) fn matched(&self, line: &mut Vec<u8>, found: &Match<'_, Record>) {
+        if self.is_brief {
+            return write_brief(line, "", found);
+        }
         self.write(line, "match", found, None);
     }
 
     /// Adds the line of a timeout.
     pub(crate) fn timed_out(&self, line: &mut Vec<u8>, timeout: &Timeout<'_, Record>) {
+        if self.is_brief {
+            return write_brief(line, "timeout  ", timeout);
+        }
         self.write(line, "timeout", timeout, Some(timeout));
     }
 
@@ -374,6 +383,44 @@ fn write_members(
         comma.name(line, name);
         write_value(line, value.as_ref());
     }
+}
+
+/// Writes the short line of a result: when it ended, its rule, and what is emitted, or else the key.
+fn write_brief(line: &mut Vec<u8>, kind: &str, found: &Match<'_, Record>) {
+    // Writing to memory does not fail.
+    let _ = write!(line, "{}  {}  {kind}", ValueRef::Time(found.end()), found.rule().name);
+    match found.emit() {
+        Value::Record(fields) if !fields.is_empty() => {
+            for (name, value) in fields.iter() {
+                write_pair(line, name, value.as_ref());
+            }
+        }
+        _ => found.key().into_iter().for_each(|(name, value)| {
+            write_pair(line, name, value.as_ref());
+        }),
+    }
+    line.truncate(line.trim_ascii_end().len());
+    line.push(b'\n');
+}
+
+/// Writes `name=value` and a blank. A text is written as it is where it is one word; else in quotes,
+/// and with what a terminal would obey escaped.
+fn write_pair(line: &mut Vec<u8>, name: &str, value: ValueRef<'_>) {
+    let is_plain = |c: char| !(c.is_control() || c.is_whitespace() || "\"\\={}[]".contains(c));
+    line.extend_from_slice(name.as_bytes());
+    line.push(b'=');
+    match value {
+        ValueRef::String(text) if !text.is_empty() && text.chars().all(is_plain) => {
+            line.extend_from_slice(text.as_bytes());
+        }
+        // Writing to memory does not fail.
+        ValueRef::String(text) => drop(write!(line, "{text:?}")),
+        ValueRef::Time(_) | ValueRef::Duration(_) | ValueRef::Ip(_) => {
+            drop(write!(line, "{value}"));
+        }
+        value => write_value(line, value),
+    }
+    line.push(b' ');
 }
 
 /// Puts a comma before each but the first.

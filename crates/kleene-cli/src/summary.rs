@@ -11,6 +11,9 @@ const NAMES: usize = 5;
 /// How many names are remembered, however many there are in the input.
 const NAMES_KEPT: usize = 100;
 
+/// What a brief summary reports even where there is none.
+const MAIN: [&str; 2] = ["events", "matches"];
+
 /// What is told only where there is any: what is rare is not worth a line that says 0.
 const RARE: [&str; 9] = [
     "filtered by having",
@@ -82,8 +85,15 @@ impl Counts {
     }
 }
 
-/// The summary as it is printed; `open` says what becomes of open partial matches.
-pub(crate) fn summary(stats: &Stats, counts: &Counts, open: &str, elapsed: Duration) -> String {
+/// The summary as it is printed; `open` says what becomes of open partial matches. A brief one
+/// leaves out what is zero.
+pub(crate) fn summary(
+    stats: &Stats,
+    counts: &Counts,
+    open: &str,
+    elapsed: Duration,
+    is_brief: bool,
+) -> String {
     let events = stats.events + counts.unknown;
     let seconds = elapsed.as_secs_f64();
     #[expect(
@@ -93,13 +103,19 @@ pub(crate) fn summary(stats: &Stats, counts: &Counts, open: &str, elapsed: Durat
         reason = "a speed to look at"
     )]
     let speed = (events as f64 / seconds.max(1e-6)) as u64;
+    // Of a short run, seconds with two digits would say nothing.
+    let took = if seconds < 0.1 {
+        format!("{:.1} ms", seconds * 1000.0)
+    } else {
+        format!("{seconds:.2} s")
+    };
     let unknown = if counts.unknown == 0 {
         String::new()
     } else {
         format!("types that are not declared: {}", counts.unknown_types())
     };
     let rows = [
-        ("events", events, format!("{} events/s, {seconds:.2} s", grouped(speed))),
+        ("events", events, format!("{} events/s, {took}", grouped(speed))),
         ("matches", stats.matches, String::new()),
         ("timeouts", stats.timeouts, String::new()),
         ("still open", stats.partials, open.to_owned()),
@@ -123,7 +139,8 @@ pub(crate) fn summary(stats: &Stats, counts: &Counts, open: &str, elapsed: Durat
     let width = rows.iter().map(|(_, count, _)| grouped(*count).len()).max().unwrap_or(1);
     let mut text = String::new();
     for (name, count, note) in rows {
-        if count == 0 && RARE.contains(&name) {
+        let is_left_out = if is_brief { !MAIN.contains(&name) } else { RARE.contains(&name) };
+        if count == 0 && is_left_out {
             continue;
         }
         let line = format!("{name:<20}  {:>width$}  {note}", grouped(count));

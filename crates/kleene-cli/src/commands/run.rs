@@ -77,7 +77,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     let opened = input::open_at(&args.events.input, from)?;
     let kept = resumed.as_ref().map_or((None, None), |resumed| (resumed.output, resumed.rejects));
     let time_field = args.events.reading().time_field;
-    let output = Output::open(&args.output, kept.0, engine.schema(), &time_field)?;
+    let output = Output::open(&args.output, kept.0, engine.schema(), &time_field, args.brief)?;
     let rejects = Rejects::open(args.rejects.as_deref(), kept.1, args.quiet)?;
     // Results that go to the terminal say enough of the progress.
     let shows_progress = !args.quiet && !output.is_terminal();
@@ -174,7 +174,7 @@ fn conclude(args: &RunArgs, loaded: &Loaded, ran: Ran, started: Instant) -> Resu
             Stop::End => "partial matches; --end-of-time ends them with the input",
             _ => "partial matches",
         };
-        let text = summary(&stats, &counts, open, started.elapsed());
+        let text = summary(&stats, &counts, open, started.elapsed(), args.brief);
         let rules = tally.table(loaded.rules.iter().map(|rule| &rule.name));
         crate::say(format!("{text}{rules}").trim_end());
     }

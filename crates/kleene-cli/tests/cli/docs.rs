@@ -3,7 +3,8 @@
 //! in that file.
 //!
 //! In what is printed, `...` on a line of its own stands for any lines, and within a line for anything.
-//! Both streams count, in the order in which they were written.
+//! Both streams count, in the order in which they were written. How long a run took, and its speed, are
+//! those of another machine.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -87,6 +88,8 @@ fn run(folder: &Path, command: &str) -> String {
     let path = std::env::join_paths([program].into_iter().chain(std::env::split_paths(&path)));
     let output = folder.join(".output");
     let file = fs::File::create(&output).unwrap();
+    // The program is built already.
+    let command = command.replace("cargo run -q -r -p kleene-cli -- ", "kleene ");
     let mut shell = Command::new("sh");
     shell.arg("-c").arg(command).current_dir(folder).env("PATH", path.unwrap());
     shell.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
@@ -114,6 +117,7 @@ fn lines_fit(expected: &[&str], found: &[&str]) -> bool {
 
 fn line_fits(expected: &str, found: &str) -> bool {
     let Some((start, rest)) = expected.split_once("...") else {
+        let (expected, found) = (without_speed(expected), without_speed(found));
         return expected.trim_end() == found.trim_end();
     };
     let Some(mut found) = found.strip_prefix(start) else { return false };
@@ -128,6 +132,52 @@ fn line_fits(expected: &str, found: &str) -> bool {
     true
 }
 
+/// A line of the summary up to what the clock has measured.
+fn without_speed(line: &str) -> &str {
+    let is_measured = line.starts_with("events ") && line.contains(" events/s, ");
+    let speed = if is_measured { line.rfind("  ") } else { None };
+    &line[..speed.unwrap_or(line.len())]
+}
+
+/// Where a reader begins: few lines that fit a screen, and what they cost.
+#[test]
+fn the_first_command_of_the_readme_fits_a_screen() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
+    let pages = pages::all(&root);
+    let readme = pages.iter().find(|page| page.name == "README.md").unwrap();
+    let mut blocks = readme.blocks.iter().filter(|block| block.language == "console");
+    let (command, expected) = in_console(&blocks.next().unwrap().text).remove(0);
+    assert!(command.starts_with("cargo run "), "{command}");
+    let found = run(&root, &command);
+    assert!(fits(&expected, &found), "{found}");
+    assert!(found.lines().count() <= 10, "{found}");
+    for line in found.lines().chain(expected).chain([&*format!("$ {command}")]) {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+    assert!(found.contains(" events/s, "), "{found}");
+    let script = fs::read_to_string(root.join(".ci/run")).unwrap();
+    assert!(script.contains(&command), "the script runs another command than {command}");
+}
+
+/// The tables of the README name commands as one types them.
+#[test]
+fn every_command_in_a_table_of_the_readme_runs() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
+    let dir = Dir::new(&[]);
+    for name in ["examples", "patterns", "docs", "README.md"] {
+        std::os::unix::fs::symlink(root.join(name), dir.path(name)).unwrap();
+    }
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let cells = readme.lines().filter_map(|line| line.strip_prefix("| `kleene "));
+    let commands: Vec<&str> = cells.filter_map(|rest| rest.split('`').next()).collect();
+    assert!(commands.len() > 8, "{commands:?}");
+    // An editor speaks to `lsp`, which fails without one.
+    for command in commands.into_iter().filter(|command| *command != "lsp") {
+        let found = run(&dir.path(""), &format!("kleene {command} || echo \"failed: $?\""));
+        assert!(!found.contains("failed: "), "{command}: {found}");
+    }
+}
+
 #[test]
 fn dots_stand_for_what_is_left_out() {
     assert!(fits(&["a", "...", "z"], "a\nb\nc\nz\n"));
@@ -137,4 +187,6 @@ fn dots_stand_for_what_is_left_out() {
     assert!(fits(&["events  78  ... s"], "events  78  in 0.1 s\n"));
     assert!(!fits(&["events  78  ... s"], "events  78  in 0.1 ms!\n"));
     assert!(!fits(&["a ... b ... c"], "a b\n"));
+    assert!(fits(&["events   7  90 events/s, 1.2 ms"], "events   7  1,234 events/s, 0.51 s\n"));
+    assert!(!fits(&["events   7  90 events/s, 1.2 ms"], "events   8  90 events/s, 1.2 ms\n"));
 }

@@ -813,3 +813,35 @@ fn an_idle_timeout_is_for_live_input() {
         assert!(ran.stderr.contains(message), "{args}: {}", ran.stderr);
     }
 }
+
+#[test]
+fn brief_output_is_a_short_line_for_each_result() {
+    let rules = r#"event a { id: string, n: int?, ts: time }
+        rule gone { key id  match a as x -> not a for 10s  emit { id, n: x.n, at: x.ts, is: ["x y"] } }
+        rule again { key id  match a as x -> a as y within 5s  on timeout emit { w: match.awaits } }
+    "#;
+    let line =
+        |id: &str, ts: u16| format!("{{\"type\":\"a\",\"id\":\"{id}\",\"n\":3,\"ts\":{ts}}}\n");
+    let input =
+        [line("k1", 0), line("k1", 1000), line("two words\\u001b[2J", 2000), line("=", 60_000)];
+    let dir = Dir::new(&[("r.cep", rules.as_bytes()), ("in.jsonl", input.concat().as_bytes())]);
+    let expected = r#"1970-01-01T00:00:01Z  again  id=k1
+1970-01-01T00:00:07Z  again  timeout  w=["y"]
+1970-01-01T00:00:11Z  gone  id=k1 n=3 at=1970-01-01T00:00:01Z is=["x y"]
+1970-01-01T00:00:12Z  gone  id="two words\u{1b}[2J" n=3 at=1970-01-01T00:00:02Z is=["x y"]
+"#;
+    for args in ["--brief", "-b --threads 2", "-b --watch", "-b --spill ."] {
+        let ran = dir.run(&format!("run r.cep -i in.jsonl {args}"));
+        assert_eq!((ran.code, &*ran.stdout), (Some(0), expected), "{args}: {}", ran.stderr);
+        // Counts that are zero are left out.
+        let has = |name: &str| ran.stderr.lines().any(|line| line.starts_with(name));
+        assert!(has("events ") && has("still open ") && has("timeouts "), "{}", ran.stderr);
+        assert!(!has("late ") && !has("rejected ") && !has("unknown "), "{}", ran.stderr);
+    }
+    for args in ["-o found.jsonl", "--state state", "-o found.jsonl --state state"] {
+        let ran = dir.run(&format!("run r.cep -i in.jsonl --brief {args}"));
+        assert_eq!(ran.code, Some(2), "{args}");
+        assert!(ran.stderr.contains("cannot be used with"), "{args}: {}", ran.stderr);
+        assert!(!dir.path("found.jsonl").exists() && !dir.path("state").exists(), "{args}");
+    }
+}
