@@ -371,7 +371,7 @@ mod declared_by_rust {
             ("order: string, amount: float, at: time", "its `order` is int"),
             ("order: int?, amount: float, at: time", "its `order` is int"),
             ("order: int, amount: float, tip: int, at: time", "it has no field `tip`"),
-            ("order: int, amount: float, at: time, ..", "only one of the two has `..`"),
+            ("order: int, amount: float, at: time, ..", "it has no `..`"),
         ] {
             for texts in [vec![], vec![same]] {
                 let text = format!("event paid {{ {declared} }}");

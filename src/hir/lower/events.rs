@@ -97,7 +97,12 @@ impl<'a> Env<'a> {
             return;
         }
         let before = self.schema.type_id(name).map(|id| self.schema.ty(id));
-        let difference = before.and_then(|before| disagreement(&ty, before));
+        let difference = before.and_then(|before| {
+            // A Rust type may keep its time to itself; a text says which field it is.
+            let is_untimed = before.time.is_none() && ty.time.is_some();
+            let untimed = is_untimed.then(|| String::from("it has no event time"));
+            difference(before, &ty).or(untimed)
+        });
         if first.source != source && difference.is_none() {
             return;
         }
@@ -110,7 +115,7 @@ impl<'a> Env<'a> {
         let diagnostic = self.point_at(diagnostic, source, first, "declared here first");
         let shared = "files may share a declaration if it is the same";
         let help = match difference.filter(|_| first.source != source) {
-            Some(difference) => format!("{shared}: {difference}"),
+            Some(difference) => format!("{shared}; there, {difference}"),
             None => String::from(shared),
         };
         self.report(source, diagnostic.help(help));
@@ -221,54 +226,31 @@ impl<'a> Env<'a> {
     }
 }
 
-/// How the declaration `text` differs from `host`; the order of fields does not count.
-fn difference(host: &EventType, text: &EventType) -> Option<String> {
+/// The first thing in which the declaration `other` is not as `text`, in words about `other`. The order
+/// of fields does not count.
+fn difference(other: &EventType, text: &EventType) -> Option<String> {
     for field in &text.fields {
-        let Some(id) = host.field_id(&field.name) else {
+        let Some(id) = other.field_id(&field.name) else {
             return Some(format!("it has no field `{}`", field.name));
         };
-        let other = host.field(id);
-        if (&other.ty, other.optional) != (&field.ty, field.optional) {
-            let optional = if other.optional { "?" } else { "" };
-            return Some(format!("its `{}` is {}{optional}", field.name, other.ty));
+        let found = other.field(id);
+        if (&found.ty, found.optional) != (&field.ty, field.optional) {
+            let optional = if found.optional { "?" } else { "" };
+            return Some(format!("its `{}` is {}{optional}", field.name, found.ty));
         }
     }
     let has = |field: &&Field| text.field_id(&field.name).is_some();
-    if let Some(more) = host.fields.iter().find(|field| !has(field)) {
+    if let Some(more) = other.fields.iter().find(|field| !has(field)) {
         return Some(format!("it also has a field `{}`", more.name));
     }
     let time = |ty: &EventType| ty.time.map(|time| ty.field(time).name.clone());
-    match (time(host), time(text)) {
-        (Some(host), text) if Some(&host) != text.as_ref() => {
-            Some(format!("its event time is `{host}`"))
+    match (time(other), time(text)) {
+        (Some(other), text) if Some(&other) != text.as_ref() => {
+            Some(format!("its event time is `{other}`"))
         }
-        _ if host.open != text.open => Some(String::from("only one of the two has `..`")),
+        _ if other.open != text.open => {
+            Some(String::from(if other.open { "it has `..`" } else { "it has no `..`" }))
+        }
         _ => None,
     }
-}
-
-/// The first difference between two declarations of one type, in words. The order of fields is none.
-fn disagreement(here: &EventType, there: &EventType) -> Option<String> {
-    let shown = |field: &Field| {
-        let mark = if field.optional { "?" } else { "" };
-        format!("{}{mark}", field.ty)
-    };
-    for field in &here.fields {
-        let Some(other) = there.fields.iter().find(|other| other.name == field.name) else {
-            return Some(format!("the field `{}` is only here", field.name));
-        };
-        if (&field.ty, field.optional) != (&other.ty, other.optional) {
-            let (here, there) = (shown(field), shown(other));
-            return Some(format!("`{}` is `{here}` here and `{there}` there", field.name));
-        }
-    }
-    let is_here = |field: &&Field| here.fields.iter().any(|other| other.name == field.name);
-    if let Some(field) = there.fields.iter().find(|field| !is_here(field)) {
-        return Some(format!("the field `{}` is only there", field.name));
-    }
-    let time = |ty: &EventType| ty.time.map(|id| ty.fields[id.index()].name.clone());
-    if time(here) != time(there) {
-        return Some(String::from("the event time is another field"));
-    }
-    (here.open != there.open).then(|| String::from("`..` stands in one of the two"))
 }

@@ -99,14 +99,11 @@ fn files_share_an_event_type_if_their_declarations_agree() {
     let first = format!("event paid {{ id: string, amount: float?, ts: time }}\n{}", rule("one"));
     let cases = [
         ("amount: float?, ts: time, id: string", None),
-        ("id: int, amount: float?, ts: time", Some("`id` is `int` here and `string` there")),
-        (
-            "id: string, amount: float, ts: time",
-            Some("`amount` is `float` here and `float?` there"),
-        ),
-        ("id: string, amount: float?, ts: time, x: int", Some("the field `x` is only here")),
-        ("id: string, ts: time", Some("the field `amount` is only there")),
-        ("id: string, amount: float?, ts: time, ..", Some("`..` stands in one of the two")),
+        ("id: int, amount: float?, ts: time", Some("there, its `id` is string")),
+        ("id: string, amount: float, ts: time", Some("there, its `amount` is float?")),
+        ("id: string, amount: float?, ts: time, x: int", Some("there, it has no field `x`")),
+        ("id: string, ts: time", Some("there, it also has a field `amount`")),
+        ("id: string, amount: float?, ts: time, ..", Some("there, it has no `..`")),
     ];
     for (fields, difference) in cases {
         let second = format!("event paid {{ {fields} }}\n{}", rule("two"));
