@@ -452,6 +452,18 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             "into a group",
         ),
         (
+            refused(
+                a().not_followed_by("b")
+                    .lasting(SECOND)
+                    .not_followed_by("c")
+                    .within(SECOND * 9)
+                    .build(),
+            ),
+            Kind::MisplacedNot,
+            name,
+            "beside another `not`",
+        ),
+        (
             refused(a().not_followed_by("b").gap(SECOND..).build()),
             Kind::MisplacedNot,
             name,

@@ -1838,6 +1838,12 @@ fn check_sequence(pattern: &Pattern, sequence: &Sequence, top: bool) -> Result<(
             ItemKind::Not { stage, .. } => {
                 let name = name_of(*stage);
                 let timed = item.gap.is_some_and(|gap| gap.max.is_some());
+                if let Some(next) = items.get(index + 1)
+                    && matches!(next.kind, ItemKind::Not { .. })
+                    && (timed || next.gap.is_some_and(|gap| gap.max.is_some()))
+                {
+                    return refuse(format!("`not {name}` or the `not` behind it lasts for a time"));
+                }
                 if index == 0 && top && !last && forbids(item) && timed {
                     continue;
                 }

@@ -271,6 +271,7 @@ pub(crate) enum Kind {
     UnboundedNot(Arc<str>),
     MisplacedNot(Arc<str>),
     NotAfterOptional(Arc<str>),
+    SilenceBesideNot(Arc<str>),
     BadQuantifier(Arc<str>),
     UntilWithoutLoop(Arc<str>),
     LongestNotLast(Arc<str>),
@@ -314,6 +315,10 @@ impl fmt::Display for BuildError {
                 f,
                 "`not {name}` comes after steps that can all be left out, so that it would have \
                  nothing to follow"
+            ),
+            Kind::SilenceBesideNot(name) => write!(
+                f,
+                "`not {name}` stands beside another `not`, and one of the two has a time of its own"
             ),
             Kind::BadQuantifier(name) => write!(f, "`{name}` has a quantifier that allows nothing"),
             Kind::UntilWithoutLoop(name) => {

@@ -489,9 +489,9 @@ fn refused(error: &BuildError) -> PatternError {
         Refusal::Empty => (Kind::MatchesNothing, None),
         Refusal::EmptyLoop => (Kind::EmptyLoop, None),
         Refusal::UnboundedNot(name) => (Kind::UnboundedNot, Some(name)),
-        Refusal::MisplacedNot(name) | Refusal::NotAfterOptional(name) => {
-            (Kind::MisplacedNot, Some(name))
-        }
+        Refusal::MisplacedNot(name)
+        | Refusal::NotAfterOptional(name)
+        | Refusal::SilenceBesideNot(name) => (Kind::MisplacedNot, Some(name)),
         Refusal::BadQuantifier(name) => (Kind::BadQuantifier, Some(name)),
         Refusal::UntilWithoutLoop(name) => (Kind::UntilWithoutLoop, Some(name)),
         Refusal::LongestNotLast(name) => (Kind::LongestNotLast, Some(name)),

@@ -402,6 +402,12 @@ fn repair(items: &mut Vec<RandomItem>, top: bool) {
                 if kept.last().is_none_or(is_optional) || kept.iter().all(may_be_empty) {
                     continue;
                 }
+                // A silence does not go with another `not` beside it.
+                if let Some(before) = kept.last_mut()
+                    && matches!(before.kind, RandomKind::Not(_))
+                {
+                    (before.gap, item.gap) = (None, None);
+                }
             }
             RandomKind::Ways(ways, _) => {
                 for way in ways {

@@ -47,7 +47,11 @@ fn check_sequence(
             ItemKind::Not { stage, .. } => {
                 let name = pattern.stages[stage.index()].name.clone();
                 // A `next not` may end a group: it looks at the event that comes after the group.
-                let timed = item.gap.is_some_and(|gap| gap.max.is_some());
+                let timed = is_silence(item);
+                let beside = items.get(index + 1).filter(|next| is_not(next));
+                if beside.is_some_and(|next| timed || is_silence(next)) {
+                    return error(Kind::SilenceBesideNot(name));
+                }
                 if index == 0 {
                     // What must not have come before the first event needs its time.
                     if top && timed && !last && item.contiguity != Contiguity::Next {
@@ -103,6 +107,15 @@ fn check_sequence(
         }
     }
     Ok(())
+}
+
+fn is_not(item: &Item) -> bool {
+    matches!(item.kind, ItemKind::Not { .. })
+}
+
+/// True if the item is a `not` with a time of its own.
+fn is_silence(item: &Item) -> bool {
+    is_not(item) && item.gap.is_some_and(|gap| gap.max.is_some())
 }
 
 fn is_bad_gap(gap: Gap) -> bool {

@@ -44,7 +44,9 @@ impl<'a> Cx<'_, 'a> {
                 PlanKind::Not { stage, duration, .. } => {
                     let name = self.written_not(item.span, *duration);
                     let name = name.unwrap_or_else(|| self.steps[*stage].name.to_string());
-                    let diagnostic = Self::misplaced_not(items, index, &name, top).or_else(|| {
+                    let misplaced = Self::silence_beside_not(items, index)
+                        .or_else(|| Self::misplaced_not(items, index, &name, top));
+                    let diagnostic = misplaced.or_else(|| {
                         let rest = &items[index + 1..];
                         if index == 0 {
                             Self::silence_before(item, &name, *duration, rest)
@@ -67,6 +69,23 @@ impl<'a> Cx<'_, 'a> {
                 PlanKind::Step { .. } => {}
             }
         }
+    }
+
+    /// A `not` with a time of its own, beside another `not`: the one would speak of another time than
+    /// the other.
+    fn silence_beside_not(items: &[PlanItem<'_>], index: usize) -> Option<Diagnostic> {
+        let time = |item: &PlanItem<'_>| match &item.kind {
+            PlanKind::Not { duration, .. } => Some(duration.is_some()),
+            _ => None,
+        };
+        let (item, next) = (&items[index], items.get(index + 1)?);
+        let (timed, next_timed) = (time(item)?, time(next)?);
+        (timed || next_timed).then(|| {
+            let message = "a `not` with `for` does not go with another `not` beside it";
+            Diagnostic::error(Code::MisplacedNot, item.span, message)
+                .context(next.span, "the other one")
+                .help("say both in one: `not (b or c) for 5m`, or name both in one `define`")
+        })
     }
 
     /// The step of a `not` as it is written, condition included.
