@@ -289,7 +289,11 @@ impl Converter {
             }
             CaseCondition::And { and } => join(BinaryOp::And, and)?,
             CaseCondition::Or { or } => join(BinaryOp::Or, or)?,
-            CaseCondition::Not { not } => Expr::Not(Box::new(self.expr(not)?)),
+            // In Flink a comparison with null is false, and the negation of it is true.
+            CaseCondition::Not { not } => {
+                let [no, yes] = [false, true].map(|value| Expr::Literal(Value::Bool(value)));
+                Expr::If(Box::new([self.expr(not)?, no, yes]))
+            }
             CaseCondition::True { always } => Expr::Literal(Value::Bool(*always)),
         })
     }

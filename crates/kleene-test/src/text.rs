@@ -268,6 +268,14 @@ impl Printer<'_> {
                     }
                 }
             }
+            Expr::If(parts) => {
+                for (word, part) in ["if ", " then ", " else "].into_iter().zip(&**parts) {
+                    self.text += word;
+                    self.text += "(";
+                    self.expr(part);
+                    self.text += ")";
+                }
+            }
             Expr::Captured(captured) => self.captured(captured),
             Expr::Aggregate(aggregate) => {
                 let name = aggregate.op.name();
