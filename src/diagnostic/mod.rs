@@ -182,8 +182,10 @@ pub(crate) fn nearest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
-/// The Levenshtein distance with adjacent transpositions, ignoring case.
-fn edit_distance(a: &str, b: &str) -> usize {
+/// The Levenshtein distance with adjacent transpositions, ignoring case. For the crates of this
+/// repository only.
+#[doc(hidden)]
+pub fn edit_distance(a: &str, b: &str) -> usize {
     let a: Vec<char> = a.chars().flat_map(char::to_lowercase).take(64).collect();
     let b: Vec<char> = b.chars().flat_map(char::to_lowercase).take(64).collect();
     let mut before_last = vec![0; b.len() + 1];

@@ -1,6 +1,7 @@
 //! What a line of the input suggests: which field holds the type or the time, which name was meant.
 
 use kleene::Timestamp;
+use kleene::diagnostic::edit_distance;
 
 use crate::infer::{argument, name_rank};
 use crate::input::{Raw, TimeUnit};
@@ -83,7 +84,8 @@ pub(super) fn nearest<'a>(
 ) -> Option<&'a str> {
     const CANDIDATES: usize = 1000;
     let wanted = letters(name);
-    let limit = (wanted.len() / 3).clamp(1, 5);
+    let length = wanted.chars().count();
+    let limit = (length / 3).clamp(1, 5);
     let near = |candidate: &'a str| {
         let found = letters(candidate);
         if wanted.is_empty() || found.is_empty() {
@@ -98,12 +100,12 @@ pub(super) fn nearest<'a>(
         let is_part = !short.is_empty()
             && short.iter().all(|word| word.len() > 3 && long.contains(word))
             && short.len() < long.len();
-        let distance = if wanted.len().abs_diff(found.len()) > limit {
+        let distance = if length.abs_diff(found.chars().count()) > limit {
             usize::MAX
         } else {
-            distance(&wanted, &found)
+            edit_distance(&wanted, &found)
         };
-        if distance <= limit && distance < wanted.len() {
+        if distance <= limit && distance < length {
             Some((distance, candidate))
         } else {
             is_part.then_some((limit + 1, candidate))
@@ -114,7 +116,7 @@ pub(super) fn nearest<'a>(
 }
 
 /// The letters and digits of a name, in lower case.
-fn letters(name: &str) -> Vec<char> {
+fn letters(name: &str) -> String {
     let letters = name.chars().filter(|c| c.is_alphanumeric());
     letters.flat_map(char::to_lowercase).take(64).collect()
 }
@@ -136,24 +138,6 @@ fn words(name: &str) -> Vec<String> {
     }
     words.retain(|word| !word.is_empty());
     words
-}
-
-/// The Levenshtein distance with adjacent transpositions.
-fn distance(a: &[char], b: &[char]) -> usize {
-    let mut before_last = vec![0; b.len() + 1];
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i; b.len() + 1];
-        for j in 1..=b.len() {
-            let substitution = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            row[j] = substitution.min(last[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                row[j] = row[j].min(before_last[j - 2] + 1);
-            }
-        }
-        before_last = std::mem::replace(&mut last, row);
-    }
-    last[b.len()]
 }
 
 #[cfg(test)]
