@@ -64,6 +64,18 @@ impl Opened {
     }
 }
 
+impl Opened {
+    /// The first bytes, unpacked; fewer where there are no more.
+    ///
+    /// # Errors
+    /// The input cannot be read.
+    pub fn read_bytes(self, count: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.reader.take(count).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
 impl fmt::Debug for Opened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Opened").field("size", &self.size).finish_non_exhaustive()

@@ -16,7 +16,7 @@ use kleene::{Engine, Record};
 use serde_json::{Value, json};
 
 use crate::args::{Every, RunArgs};
-use crate::input::Position;
+use crate::input::{self, Position};
 use crate::summary::{Counts, grouped};
 use crate::tally::Tally;
 use file::{Checkpoint, Directory};
@@ -86,7 +86,9 @@ impl State {
                     );
                 }
                 resumed.is_at_end &= !has_grown;
-                resumed.position = input.after_last_line(resumed.position)?;
+                if has_grown {
+                    resumed.position = after_last_line(&args.events.input, resumed.position)?;
+                }
             } else {
                 // Standard input is another one each time.
                 resumed.is_at_end = false;
@@ -249,7 +251,7 @@ impl Input {
     }
 
     /// Fails if the input is not the one that was probed, or a longer one that starts with it.
-    /// Returns true if it is longer.
+    /// Returns true if there may be more behind `position`.
     fn expect(&self, probed: &Value, position: Position) -> Result<bool> {
         let length = self.file.metadata()?.len();
         let before = probed["length"].as_u64().unwrap_or_default();
@@ -267,30 +269,8 @@ impl Input {
         if !is_same {
             bail!("the input was changed: it does not hold any more what was read then");
         }
-        Ok(length > before)
-    }
-
-    /// The place from which on to read where the last line that was read may have had no end then.
-    /// Fails if it has more now.
-    fn after_last_line(&self, position: Position) -> Result<Position> {
-        let Some(last) = position.offset.checked_sub(1).filter(|_| !self.is_packed) else {
-            return Ok(position);
-        };
-        let mut file = &self.file;
-        file.seek(SeekFrom::Start(last))?;
-        let mut around = Vec::new();
-        file.take(2).read_to_end(&mut around)?;
-        match around[..] {
-            [b'\n', ..] | [_] | [] => Ok(position),
-            // Only its end has come, which is read as an empty line.
-            [_, b'\r' | b'\n', ..] => {
-                Ok(Position { line: position.line.saturating_sub(1), ..position })
-            }
-            _ => bail!(
-                "line {} of the input had no end when it was read, and has grown since",
-                grouped(position.line.saturating_sub(1))
-            ),
-        }
+        // A file can have grown between the last read and the probe.
+        Ok(length > before || !self.is_packed && length > end)
     }
 
     fn checksum(&self, from: u64, to: u64) -> io::Result<u32> {
@@ -301,6 +281,24 @@ impl Input {
         let mut crc = crc32fast::Hasher::new();
         crc.update(&bytes);
         Ok(crc.finalize())
+    }
+}
+
+/// The place from which on to read an input that has grown. The last line that was read may have had
+/// no end then; fails if there is more of that line now.
+fn after_last_line(path: &Path, position: Position) -> Result<Position> {
+    let Some(last) = position.offset.checked_sub(1) else { return Ok(position) };
+    let around = input::open_at(path, Position { offset: last, ..position })?.read_bytes(2)?;
+    match around[..] {
+        [b'\n', ..] | [_] | [] => Ok(position),
+        // Only its end has come, which is read as an empty line.
+        [_, b'\r' | b'\n', ..] => {
+            Ok(Position { line: position.line.saturating_sub(1), ..position })
+        }
+        _ => bail!(
+            "line {} of the input had no end when it was read, and has grown since",
+            grouped(position.line.saturating_sub(1))
+        ),
     }
 }
 

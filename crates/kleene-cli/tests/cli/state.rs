@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::process::Stdio;
+use std::time::Duration;
 
 use super::common::{Dir, Ran};
 
@@ -37,7 +38,7 @@ fn interrupted(dir: &Dir, input: &str) -> Ran {
     stdin.write_all(input.as_bytes()).unwrap();
     let last = dir.path("state/checkpoint-0000000020");
     while !last.exists() {
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(5));
     }
     let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(kill.unwrap().success());
@@ -212,9 +213,9 @@ fn two_runs_do_not_share_a_directory() {
     command.stdin(Stdio::piped()).stderr(Stdio::piped());
     let mut first = command.spawn().unwrap();
     while !dir.path("state/lock").exists() {
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(5));
     }
-    std::thread::sleep(std::time::Duration::from_millis(100));
+    std::thread::sleep(Duration::from_millis(100));
     let ran = dir.run(RUN);
     assert_eq!(ran.code, Some(2));
     assert!(ran.stderr.contains("another run uses the state in state"), "{}", ran.stderr);
@@ -358,13 +359,14 @@ fn events_within_the_bound_wait_for_the_next_batch() {
     assert_eq!((ran.count("matches"), ran.count("late")), (1, 0), "{}", ran.stderr);
 }
 
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
 #[test]
 fn a_packed_input_grows_by_members_and_is_refused_where_it_is_another() {
-    let gzip = |text: &str| {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        encoder.write_all(text.as_bytes()).unwrap();
-        encoder.finish().unwrap()
-    };
     let args = "run rules.cep -i in.csv.gz --format csv -o out.jsonl --state state";
     let dir = Dir::new(&[("rules.cep", RULES.as_bytes())]);
     let first = gzip(&format!("{HEADER}paid,1,1000\n"));
@@ -394,4 +396,52 @@ fn a_line_that_was_read_before_its_end_came_is_refused() {
     let ran = dir.run(args);
     assert_eq!(ran.code, Some(2));
     assert!(ran.stderr.contains("line 4 of the input had no end"), "{}", ran.stderr);
+}
+
+/// A packed input, too, may end within a line: what follows is neither lost nor taken twice.
+#[test]
+fn a_packed_line_that_was_read_before_its_end_came_goes_on_or_is_refused() {
+    let args = "run rules.cep -i in.csv.gz --format csv -o out.jsonl --state state";
+    let dir = Dir::new(&[("rules.cep", RULES.as_bytes())]);
+    let mut packed = gzip(&format!("{HEADER}paid,1,1000"));
+    dir.write("in.csv.gz", &packed);
+    assert_eq!(dir.run(args).code, Some(0));
+    // The end of the line has come, and another line without one.
+    packed.extend(gzip("\nsent,1,1500\npaid,2,20"));
+    dir.write("in.csv.gz", &packed);
+    let ran = dir.run(args);
+    assert_eq!((ran.code, ran.count("events"), ran.count("matches")), (Some(0), 3, 1));
+    assert_eq!(ran.count("rejected"), 0, "{}", ran.stderr);
+    let before = dir.read("out.jsonl");
+    packed.extend(gzip("00\nsent,2,2500\n"));
+    dir.write("in.csv.gz", &packed);
+    let ran = dir.run(args);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("line 4 of the input had no end"), "{}", ran.stderr);
+    assert_eq!(dir.read("out.jsonl"), before);
+}
+
+#[test]
+fn time_stands_where_the_clock_had_moved_it_when_a_run_goes_on() {
+    let rules = "event beat { id: int, ts: time }
+        rule silent { key id  match beat -> not beat for 1s  emit { id } }
+    ";
+    let dir = Dir::new(&[("r.cep", rules.as_bytes())]);
+    let args = "run r.cep -o out.jsonl --state state --idle-timeout 200ms --watch --threads 4";
+    let beat = |id: u8, ts: u32| format!("{{\"type\":\"beat\",\"id\":{id},\"ts\":{ts}}}\n");
+    let mut command = dir.command(args);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(beat(1, 100_000).as_bytes()).unwrap();
+    std::thread::sleep(Duration::from_millis(2500));
+    drop(stdin);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(dir.read("out.jsonl").lines().count(), 1, "the silence was reported");
+    // What is older than the clock had come to is late in the next run.
+    let input = beat(2, 100_500) + &beat(3, 900_000);
+    let ran = dir.run_with(args, input.as_bytes());
+    assert_eq!((ran.code, ran.count("late")), (Some(0), 1), "{}", ran.stderr);
+    assert_eq!(dir.read("out.jsonl").lines().count(), 1, "{}", ran.stderr);
+    assert_eq!(ran.count("still open"), 1, "{}", ran.stderr);
 }
