@@ -70,7 +70,8 @@
 //! # Events
 //!
 //! `#[derive(Event)]` makes a struct, or an enum of structs, an [`Event`]: rules see its fields, which
-//! are read without allocation and may borrow. Events whose types are known at run time only are
+//! are read without allocation and may borrow. A `Vec` is a list, a map from names to values is read
+//! as `labels.env`, and a `u64` beyond `int` rejects the event. Events whose types are known at run time only are
 //! [`Record`]s. Anything else can implement the trait.
 //!
 //! Time is event time, a [`Timestamp`] in milliseconds that comes with each event; the library has no

@@ -104,6 +104,19 @@ pub struct EventType {
 }
 
 impl EventType {
+    /// What the name of a map ends in: `labels.*` stands for every `labels.env`. Its type is that of the
+    /// entries, which are optional.
+    pub(crate) const ENTRIES: &str = ".*";
+
+    /// The map that has an entry at `path`.
+    pub(crate) fn map_of(&self, path: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| {
+            let map = field.name.strip_suffix(EventType::ENTRIES);
+            let entry = map.and_then(|map| path.strip_prefix(map)?.strip_prefix('.'));
+            entry.is_some_and(|entry| !entry.is_empty() && entry != "*")
+        })
+    }
+
     /// The field of this name (dotted for nested ones).
     pub fn field_id(&self, name: &str) -> Option<FieldId> {
         self.fields.iter().position(|field| &*field.name == name).map(FieldId::new)

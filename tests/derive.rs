@@ -404,3 +404,229 @@ mod declared_by_rust {
         assert_eq!((&unpaid.verdict, unpaid.kept), (&Verdict::Kept, 1));
     }
 }
+
+#[expect(clippy::disallowed_types, reason = "events have what their programs use")]
+mod lists_maps_and_big_numbers {
+    use std::collections::{BTreeMap, HashMap};
+
+    use kleene::diagnostic::Source;
+    use kleene::stream::Output;
+    use kleene::{Engine, RuleSet, Value};
+
+    use super::*;
+
+    #[derive(Clone, Debug, Default, Fields, PartialEq)]
+    struct Host {
+        name: String,
+        tags: HashMap<String, i64>,
+        size: Option<u64>,
+    }
+
+    #[derive(Clone, Debug, Event, PartialEq)]
+    enum Ops {
+        Deploy {
+            service: String,
+            session: u64,
+            stages: Vec<u32>,
+            flags: Vec<String>,
+            weights: Option<Vec<f64>>,
+            labels: BTreeMap<String, String>,
+            #[event(nested)]
+            host: Option<Host>,
+            at: Timestamp,
+        },
+        Seen(Seen),
+    }
+
+    #[derive(Clone, Debug, Event, PartialEq)]
+    struct Seen {
+        service: String,
+        counts: Vec<u64>,
+        sizes: HashMap<Arc<str>, u64>,
+        at: Timestamp,
+    }
+
+    fn deploy(second: i64) -> Ops {
+        Ops::Deploy {
+            service: "api".into(),
+            session: 7,
+            stages: vec![5, 50, 100],
+            flags: vec!["beta".into(), "eu".into()],
+            weights: None,
+            labels: [("env".into(), "prod".into()), ("app.team".into(), "core".into())].into(),
+            host: Some(Host {
+                name: "h1".into(),
+                tags: [("rack".into(), 4)].into(),
+                size: Some(9),
+            }),
+            at: Timestamp::from_millis(1000 * second),
+        }
+    }
+
+    fn engine(rule: &str) -> Engine<Ops> {
+        let rules = RuleSet::builder().events::<Ops>().source(Source::new("ops.cep", rule));
+        let rules = rules.build().unwrap_or_else(|error| panic!("{rule}: {error}"));
+        Engine::builder().rules(rules).build().unwrap()
+    }
+
+    fn outputs(rule: &str, events: &[Ops]) -> Vec<Output<Ops>> {
+        let mut outputs = Vec::new();
+        let mut engine = engine(rule);
+        for event in events {
+            engine.push(event, &mut outputs).unwrap();
+        }
+        // A batch, in which events are looked at together, says the same.
+        let mut together = Vec::new();
+        self::engine(rule).push_batch(events, &mut together).unwrap();
+        assert_eq!(outputs, together);
+        outputs
+    }
+
+    #[test]
+    fn they_are_declared_as_rules_read_them() {
+        let expected = [
+            "deploy { service: string, session: int, stages: list<int>, flags: list<string>, \
+             weights: list<float>?, labels.*: string?, host.name: string?, host.tags.*: int?, \
+             host.size: int?, @at: time }",
+            "seen { service: string, counts: list<int>, sizes.*: int?, @at: time }",
+        ];
+        assert_eq!(declared::<Ops>(), expected);
+        assert_eq!(
+            told(&deploy(0)),
+            "deploy at 0: \"api\" 7 [5, 50, 100] [\"beta\", \"eu\"] null null \"h1\" null 9 \
+             1970-01-01T00:00:00Z null"
+        );
+        assert_eq!(size_of::<ValueRef<'_>>(), 24, "a list takes no more room than text");
+    }
+
+    #[test]
+    fn rules_read_lists_and_entries_of_maps() {
+        for (condition, holds) in [
+            ("\"beta\" in flags", true),
+            ("\"b\" in flags", false),
+            ("50 in stages and 51 not in stages", true),
+            ("len(stages) == 3", true),
+            ("stages[0] == 5 and stages[-1] == 100", true),
+            ("stages[3] is null", true),
+            ("contains(flags, \"eu\")", true),
+            ("flags == [\"beta\", \"eu\"]", true),
+            ("flags == [\"beta\"]", false),
+            ("largest(stages, 2) == [100, 50]", true),
+            ("weights is null", true),
+            ("labels.env == \"prod\"", true),
+            ("labels.env in [\"prod\", \"test\"]", true),
+            ("labels.zone is null", true),
+            ("labels.zone == \"a\"", false),
+            ("labels.app.team == \"core\"", true),
+            ("host.tags.rack + 1 == 5", true),
+            ("host.tags.shelf is null", true),
+        ] {
+            let found = outputs(&format!("rule r {{ match deploy[{condition}] }}"), &[deploy(0)]);
+            assert_eq!(found.len() == 1, holds, "{condition}");
+        }
+    }
+
+    #[test]
+    fn entries_are_typed_and_maps_are_no_values() {
+        for (rule, expected) in [
+            ("rule r { match deploy[labels.env > 1] }", "error["),
+            ("rule r { match deploy[len(host.tags.rack) > 1] }", "error["),
+            ("rule r { match deploy[labels is not null] }", "`labels` of `deploy` is a record"),
+            ("rule r { match deploy[label.env == \"a\"] }", "error["),
+        ] {
+            let rules = RuleSet::builder().events::<Ops>().source(Source::new("ops.cep", rule));
+            let error = rules.build().unwrap_err().to_string();
+            assert!(error.contains(expected), "{rule}: {error}");
+        }
+    }
+
+    #[test]
+    fn they_are_captured_emitted_and_keys() {
+        let rule = "rule r { key env { deploy: labels.env }  match deploy as a -> deploy[flags == a.flags] as b
+            emit { flags: a.flags, first: b.stages[0], all: b.stages, env: b.labels.env } }";
+        let found = outputs(rule, &[deploy(0), deploy(1)]);
+        let [Output::Match(found)] = &found[..] else { panic!("{found:?}") };
+        assert_eq!(found.key[0].1, Value::from("prod"));
+        assert_eq!(
+            found.emit.to_string(),
+            "{ flags: [\"beta\", \"eu\"], first: 5, all: [5, 50, 100], env: \"prod\" }"
+        );
+        // A list is a key as any value is.
+        let listed = "rule r { key flags  match deploy{2} }";
+        assert_eq!(outputs(listed, &[deploy(0), deploy(1)]).len(), 1);
+    }
+
+    #[test]
+    fn text_may_declare_the_entries_that_it_reads() {
+        let text = "event deploy { labels: { env: string? }, flags: list<string>, at: time }
+            rule r { match deploy[labels.env == \"prod\" and \"eu\" in flags] }";
+        let rules = RuleSet::parse(text).unwrap();
+        let mut engine = Engine::<Ops>::builder().rules(rules).build().unwrap();
+        let mut found = Vec::new();
+        engine.push(&deploy(0), &mut found).unwrap();
+        assert_eq!(found.len(), 1);
+        let wrong = RuleSet::parse(
+            &text
+                .replace("env: string?", "env: int?")
+                .replace("labels.env == \"prod\"", "labels.env == 1"),
+        );
+        assert!(Engine::<Ops>::builder().rules(wrong.unwrap()).build().is_err());
+    }
+
+    #[test]
+    fn a_number_beyond_int_rejects_the_event_with_a_reason() {
+        let seen = |counts: &[u64], size: u64, second: i64| {
+            let at = Timestamp::from_millis(1000 * second);
+            let sizes = [(Arc::from("x"), size)].into();
+            Ops::Seen(Seen { service: "api".into(), counts: counts.into(), sizes, at })
+        };
+        let mut big = deploy(1);
+        if let Ops::Deploy { session, .. } = &mut big {
+            *session = u64::MAX;
+        }
+        let mut deep = deploy(2);
+        if let Ops::Deploy { host: Some(host), .. } = &mut deep {
+            host.size = Some(1 << 63);
+        }
+        let largest = i64::MAX.cast_unsigned();
+        let events = [
+            seen(&[1, largest], largest, 0),
+            big,
+            deep,
+            seen(&[1, largest + 1], 0, 3),
+            seen(&[], u64::MAX, 4),
+            deploy(5),
+        ];
+        let rule = "rule r { match seen[sizes.x == 9223372036854775807] -> deploy[session == 7] }";
+        let found = outputs(rule, &events);
+        let reasons: Vec<String> = found
+            .iter()
+            .map(|output| match output {
+                Output::Rejected { reason, .. } => reason.to_string(),
+                Output::Match(found) => found.rule.to_string(),
+                other => format!("{other:?}"),
+            })
+            .collect();
+        let beyond =
+            |field| format!("`{field}` is beyond 9223372036854775807, the largest int of rules");
+        let expected = [
+            beyond("deploy.session"),
+            beyond("deploy.host.size"),
+            beyond("seen.counts"),
+            beyond("seen.sizes.*"),
+            "r".into(),
+        ];
+        assert_eq!(reasons, expected);
+    }
+
+    #[test]
+    fn what_lists_and_maps_own_is_counted() {
+        let small = deploy(0).heap_size();
+        let mut large = deploy(0);
+        if let Ops::Deploy { labels, flags, .. } = &mut large {
+            labels.insert("long".into(), "x".repeat(1000));
+            flags.push("y".repeat(1000));
+        }
+        assert!(large.heap_size() > small + 2000);
+    }
+}

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::schema::{EventType, Field, FieldType};
 use crate::time::{Timestamp, duration_to_millis};
-use crate::value::ValueRef;
+use crate::value::{Items, ValueRef};
 
 /// A Rust type that can be a field of an event: it has a field type, and lends its value without
 /// allocation.
@@ -34,8 +34,8 @@ use crate::value::ValueRef;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of an event",
     label = "not a type of field",
-    note = "fields are bool, i8..i64, u8..u32, f32, f64, strings, Duration, Timestamp, SystemTime, \
-            IP addresses, and Option of these",
+    note = "fields are bool, i8..i64, u8..u64, usize, f32, f64, strings, Duration, Timestamp, \
+            SystemTime, IP addresses, Option and Vec of these, and maps of these by name",
     note = "leave it out with #[event(skip)], flatten a struct that derives Fields with \
             #[event(nested)], or implement kleene::event::FieldValue for it"
 )]
@@ -50,6 +50,15 @@ pub trait FieldValue {
 
     /// The value, borrowed.
     fn value(&self) -> ValueRef<'_>;
+
+    /// True if some values of the type are none that rules can read, such as a `u64` beyond `i64::MAX`.
+    const HAS_RANGE: bool = false;
+
+    /// True if rules can read this value. The engine rejects an event with a field that is not in
+    /// range.
+    fn is_in_range(&self) -> bool {
+        true
+    }
 }
 
 /// A Rust type that holds a moment. Numbers count in a [`TimeUnit`] from the Unix epoch.
@@ -78,8 +87,24 @@ pub trait Fields {
     /// them may be null, as the struct as a whole may be missing.
     fn append_fields(prefix: &str, optional: bool, out: &mut Vec<Field>);
 
-    /// The value of the field at `index`, which is below [`COUNT`](Fields::COUNT); null elsewhere.
+    /// The value of the field at `index`, which is below [`COUNT`](Fields::COUNT); null elsewhere, and
+    /// for a map, which is read by [`entry`](Fields::entry).
     fn field_at(&self, index: usize) -> ValueRef<'_>;
+
+    /// The value of an entry of a map among the fields: `labels.env`. Null where there is none.
+    fn entry(&self, _path: &str) -> ValueRef<'_> {
+        ValueRef::Null
+    }
+
+    /// The bytes of heap that the maps among the fields take, about.
+    fn entries_heap_size(&self) -> usize {
+        0
+    }
+
+    /// The first field with a value that rules cannot read.
+    fn out_of_range(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// An event of one type. `#[derive(Event)]` implements it for structs; the variants of an enum that
@@ -191,6 +216,12 @@ macro_rules! forwarded_field_values {
             fn value(&self) -> ValueRef<'_> {
                 (**self).value()
             }
+
+            const HAS_RANGE: bool = T::HAS_RANGE;
+
+            fn is_in_range(&self) -> bool {
+                (**self).is_in_range()
+            }
         })*
     };
 }
@@ -209,6 +240,12 @@ impl<T: FieldValue + ToOwned + ?Sized> FieldValue for Cow<'_, T> {
     fn value(&self) -> ValueRef<'_> {
         (**self).value()
     }
+
+    const HAS_RANGE: bool = T::HAS_RANGE;
+
+    fn is_in_range(&self) -> bool {
+        (**self).is_in_range()
+    }
 }
 
 impl<T: FieldValue> FieldValue for Option<T> {
@@ -223,7 +260,69 @@ impl<T: FieldValue> FieldValue for Option<T> {
     fn value(&self) -> ValueRef<'_> {
         self.as_ref().map_or(ValueRef::Null, T::value)
     }
+
+    const HAS_RANGE: bool = T::HAS_RANGE;
+
+    fn is_in_range(&self) -> bool {
+        self.as_ref().is_none_or(T::is_in_range)
+    }
 }
+
+/// Rules read it as a list.
+impl<T: FieldValue> FieldValue for Vec<T> {
+    fn field_type() -> FieldType {
+        FieldType::List(Box::new(T::field_type()))
+    }
+
+    fn value(&self) -> ValueRef<'_> {
+        ValueRef::Items(self)
+    }
+
+    const HAS_RANGE: bool = T::HAS_RANGE;
+
+    fn is_in_range(&self) -> bool {
+        !T::HAS_RANGE || self.iter().all(T::is_in_range)
+    }
+}
+
+impl<T: FieldValue> Items for Vec<T> {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn get(&self, index: usize) -> ValueRef<'_> {
+        self.as_slice().get(index).map_or(ValueRef::Null, T::value)
+    }
+
+    fn item_size(&self) -> usize {
+        size_of::<T>()
+    }
+}
+
+macro_rules! big_integers {
+    ($($int:ty),*) => {
+        $(
+            /// Rules read it as an `int`. An event in which it is beyond `i64::MAX` is rejected.
+            impl FieldValue for $int {
+                fn field_type() -> FieldType {
+                    FieldType::Int
+                }
+
+                fn value(&self) -> ValueRef<'_> {
+                    ValueRef::Int(i64::try_from(*self).unwrap_or(i64::MAX))
+                }
+
+                const HAS_RANGE: bool = true;
+
+                fn is_in_range(&self) -> bool {
+                    i64::try_from(*self).is_ok()
+                }
+            }
+        )*
+    };
+}
+
+big_integers!(u64, usize);
 
 impl EventTime for Timestamp {
     fn event_time(&self, _unit: TimeUnit) -> Timestamp {
@@ -265,12 +364,43 @@ impl EventTime for f64 {
 /// What code that `#[derive(Event)]` wrote calls; not for anyone else.
 #[doc(hidden)]
 pub mod derived {
+    use super::FieldValue;
     use super::{EventTime, EventType, Field, FieldType, Fields, TimeUnit, Timestamp, ValueRef};
+    use crate::event::MapValue;
     use crate::schema::{FieldId, Schema};
 
     /// The bytes of heap in the first `count` fields of an event.
     pub fn heap_size<E: crate::event::Event>(event: &E, count: usize) -> usize {
         (0..count).map(|field| event.field(FieldId::new(field)).heap_size()).sum()
+    }
+
+    /// What of `path` is behind `name` and a dot.
+    pub fn behind<'p>(path: &'p str, name: &str) -> Option<&'p str> {
+        path.strip_prefix(name)?.strip_prefix('.')
+    }
+
+    pub fn nested_entry<'e, T: Fields>(field: Option<&'e T>, path: &str) -> ValueRef<'e> {
+        field.map_or(ValueRef::Null, |field| field.entry(path))
+    }
+
+    pub fn nested_heap_size<T: Fields>(field: Option<&T>) -> usize {
+        field.map_or(0, T::entries_heap_size)
+    }
+
+    /// The flat index of what is out of range in a nested struct that begins at `start`.
+    #[inline]
+    pub fn nested_range<T: Fields>(field: Option<&T>, start: usize) -> Option<usize> {
+        Some(start + field?.out_of_range()?)
+    }
+
+    #[inline]
+    pub fn is_in_range<T: FieldValue>(field: &T) -> bool {
+        !T::HAS_RANGE || field.is_in_range()
+    }
+
+    pub fn push_map<M: MapValue>(prefix: &str, name: &str, out: &mut Vec<Field>) {
+        let name = format!("{name}{}", EventType::ENTRIES);
+        push_field(prefix, &name, M::value_type(), true, out);
     }
 
     /// A number that is a time, perhaps missing.

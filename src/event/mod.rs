@@ -1,12 +1,14 @@
 //! What an event is to the engine: the [`Event`] trait, and [`Record`], an event made at run time.
 
 mod field;
+mod map;
 mod portable;
 mod record;
 #[cfg(feature = "serde")]
 mod serial;
 
 pub use field::{EventTime, FieldValue, Fields, StructEvent, TimeUnit, derived};
+pub use map::MapValue;
 pub use portable::Portable;
 pub use record::RecordError;
 #[cfg(feature = "serde")]
@@ -64,9 +66,17 @@ pub trait Event: Clone {
     /// The value of a field of this event's type; null where it is missing.
     fn field(&self, field: FieldId) -> ValueRef<'_>;
 
-    /// The value of a field that the event's type does not declare (an open type, `..`).
+    /// The value of a field that the event's type does not declare (an open type, `..`), or of an entry
+    /// of a map: `labels.env`.
     fn dynamic_field(&self, _path: &str) -> ValueRef<'_> {
         ValueRef::Null
+    }
+
+    /// The first field with a value that rules cannot read, such as a `u64` beyond `i64::MAX`. An engine
+    /// rejects the event.
+    #[inline]
+    fn out_of_range(&self) -> Option<FieldId> {
+        None
     }
 
     /// The text that the event came from or any other label, for messages about it.
@@ -159,6 +169,11 @@ macro_rules! read_through {
 
         fn dynamic_field(&self, path: &str) -> ValueRef<'_> {
             E::dynamic_field(self, path)
+        }
+
+        #[inline(always)]
+        fn out_of_range(&self) -> Option<FieldId> {
+            E::out_of_range(self)
         }
 
         fn describe(&self) -> Option<&str> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use crate::event::{Event, Record};
-use crate::schema::{FieldId, Schema};
+use crate::schema::{EventType, FieldId, Schema};
 use crate::value::{Value, ValueRef};
 
 impl Record {
@@ -17,7 +17,8 @@ impl Record {
 }
 
 /// An event with the names of its fields. Serialises as a map; dotted names become maps in it, and
-/// one in which everything is null becomes null.
+/// one in which everything is null becomes null. Maps of a derived event are left out: serialise the
+/// event itself for these.
 #[derive(Clone, Copy, Debug)]
 pub struct SerializeEvent<'a, E> {
     event: &'a E,
@@ -40,7 +41,10 @@ impl<E: Event> Serialize for SerializeEvent<'_, E> {
         let ty = self.event.type_id();
         if ty.index() < self.schema.len() {
             for (index, field) in self.schema.ty(ty).fields.iter().enumerate() {
-                insert(&mut root, &field.name, self.event.field(FieldId::new(index)));
+                // The entries of a map are read by name, and their names are not known.
+                if !field.name.ends_with(EventType::ENTRIES) {
+                    insert(&mut root, &field.name, self.event.field(FieldId::new(index)));
+                }
             }
         }
         root.extend(self.extra.iter().map(|(name, value)| (&**name, Node::Leaf(value.as_ref()))));

@@ -274,6 +274,11 @@ fn fits(value: ValueRef<'_>, bytes: &mut usize, depth: u32) -> bool {
                 && take(size_of_val(items))
                 && items.iter().all(|item| fits(item.as_ref(), bytes, depth - 1))
         }
+        ValueRef::Items(items) => {
+            depth > 0
+                && take(items.len().saturating_mul(size_of::<Value>()))
+                && (0..items.len()).all(|index| fits(items.get(index), bytes, depth - 1))
+        }
         ValueRef::Record(fields) => {
             depth > 0
                 && take(size_of_val(fields))
@@ -367,7 +372,8 @@ impl Relation {
         let compares = match (a, b) {
             (ValueRef::String(_), ValueRef::String(_)) => true,
             _ if self == Relation::Like => false,
-            (ValueRef::List(_), ValueRef::List(_)) | (ValueRef::Record(_), ValueRef::Record(_)) => {
+            (ValueRef::List(_) | ValueRef::Items(_), ValueRef::List(_) | ValueRef::Items(_))
+            | (ValueRef::Record(_), ValueRef::Record(_)) => {
                 matches!(self, Relation::Eq | Relation::Ne)
             }
             _ => a.compare(b).is_some(),
@@ -390,11 +396,13 @@ impl Relation {
     fn of_other(self, a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
         match (a, b) {
             // Lists and records have no order, but they are equal or not.
-            (ValueRef::List(_), ValueRef::List(_)) => match self {
-                Relation::Eq => a.compare(b) == Some(Ordering::Equal),
-                Relation::Ne => a.compare(b) != Some(Ordering::Equal),
-                _ => false,
-            },
+            (ValueRef::List(_) | ValueRef::Items(_), ValueRef::List(_) | ValueRef::Items(_)) => {
+                match self {
+                    Relation::Eq => a.compare(b) == Some(Ordering::Equal),
+                    Relation::Ne => a.compare(b) != Some(Ordering::Equal),
+                    _ => false,
+                }
+            }
             (ValueRef::Record(a), ValueRef::Record(b)) => match self {
                 Relation::Eq => a == b,
                 Relation::Ne => a != b,
@@ -436,10 +444,7 @@ fn contains<S: Scope>(set: &Set, value: ValueRef<'_>, scope: &S) -> Option<bool>
             let below = Relation::Le.truth(value, eval(high, scope).as_ref());
             if below == Some(false) { below } else { above.and(below) }
         }
-        Set::Expr(list) => match eval(list, scope).as_ref() {
-            ValueRef::List(items) => has_item(items.iter().map(Value::as_ref), value),
-            _ => None,
-        },
+        Set::Expr(list) => has_item(eval(list, scope).as_ref().as_list()?.iter(), value),
     }
 }
 

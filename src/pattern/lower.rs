@@ -354,7 +354,7 @@ impl<E: Event> Lowering<'_, E> {
             if let Some(field) = ty.field_id(name) {
                 return Ok((id, FieldRef::Declared(field)));
             }
-            if ty.open {
+            if ty.open || ty.map_of(name).is_some() {
                 return Ok((id, FieldRef::Dynamic(name.clone())));
             }
             let near = nearest(name, ty.fields.iter().map(|field| &*field.name));

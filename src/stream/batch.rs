@@ -49,6 +49,7 @@ impl<E: Event> Engine<E> {
             let bytes = bytes_of(event);
             let is_usual = reached < time
                 && time < Timestamp::MAX
+                && event.out_of_range().is_none()
                 && engine.has_room(engine.buffer.len() + 1, engine.buffer_bytes + bytes)
                 && !engine.finished;
             if !is_usual {

@@ -182,6 +182,10 @@ impl<E: Event> Engine<E> {
         }
         self.books.stats.events += 1;
         let time = event.time();
+        if event.out_of_range().is_some() {
+            self.reject(event, sink);
+            return Ok(());
+        }
         if time <= self.watermark {
             self.refuse(source, event, lent, sink);
             return self.so_far();
@@ -446,7 +450,15 @@ impl<E: Event> Engine<E> {
             return;
         }
         self.books.stand(self.watermark, sink);
-        sink.rejected(Rejected { event, reason: Reason::TimeOutOfRange });
+        let reason = match event.out_of_range() {
+            None => Reason::TimeOutOfRange,
+            Some(field) => {
+                let ty = self.schema.ty(event.type_id());
+                let field = format!("{}.{}", ty.name, ty.field(field).name).into();
+                Reason::FieldOutOfRange { field }
+            }
+        };
+        sink.rejected(Rejected { event, reason });
     }
 
     /// Whether so many events of so many bytes may wait to be put in order.

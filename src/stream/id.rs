@@ -105,6 +105,7 @@ pub(crate) fn write_value(hash: &mut Fnv, value: ValueRef<'_>) {
                 write_value(hash, item.as_ref());
             }
         }
+        ValueRef::Items(_) => write_value(hash, value.to_value().as_ref()),
         ValueRef::Record(fields) => {
             hash.write(&[10]);
             hash.write(&(fields.len() as u64).to_le_bytes());

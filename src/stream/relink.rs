@@ -130,7 +130,7 @@ impl Linker<'_> {
         Ok(match field {
             FieldRef::Time => FieldRef::Time,
             FieldRef::Declared(id) => match ty {
-                Some(ty) if self.exists(ty) => FieldRef::Declared(self.declared_field(*id, ty)?),
+                Some(ty) if self.exists(ty) => self.declared_field(*id, ty)?,
                 // No event of that type comes, so that nothing is ever read.
                 _ => field.clone(),
             },
@@ -148,21 +148,23 @@ impl Linker<'_> {
         })
     }
 
-    fn declared_field(&self, id: FieldId, ty: TypeId) -> Result<FieldId, Misfit> {
+    fn declared_field(&self, id: FieldId, ty: TypeId) -> Result<FieldRef, Misfit> {
         let (from, to) = (self.declared.ty(ty), self.events.ty(self.ty(ty)));
         let wanted = from.field(id);
-        let Some(found) = to.field_id(&wanted.name) else {
+        let entry = to.map_of(&wanted.name);
+        let found = to.field_id(&wanted.name);
+        let Some(field) = entry.or_else(|| found.map(|found| to.field(found))) else {
             let (ty, field) = (from.name.clone(), wanted.name.clone());
             let names = to.fields.iter().map(|field| &*field.name);
             let near = nearest(&field, names).map(Arc::from);
             return Err(Misfit::MissingField { ty, field, near });
         };
-        let (rule, event) = (wanted.ty.kind(), to.field(found).ty.kind());
+        let (rule, event) = (wanted.ty.kind(), field.ty.kind());
         if rule != event {
             let (ty, field) = (from.name.clone(), wanted.name.clone());
             return Err(Misfit::OtherKind { ty, field, rule, event });
         }
-        Ok(found)
+        Ok(found.map_or_else(|| FieldRef::Dynamic(wanted.name.clone()), FieldRef::Declared))
     }
 
     /// An expression in which the candidate event is of type `candidate`.

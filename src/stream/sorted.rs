@@ -120,7 +120,9 @@ impl<E: Event> Engine<E> {
     /// Whether an event is after the watermark, at a time that events can have.
     #[inline(always)]
     fn is_ahead(&self, event: &E) -> bool {
-        self.watermark < event.time() && event.time() < Timestamp::MAX
+        self.watermark < event.time()
+            && event.time() < Timestamp::MAX
+            && event.out_of_range().is_none()
     }
 
     /// Whether events are after the watermark and in order, at times that events can have.
@@ -129,7 +131,7 @@ impl<E: Event> Engine<E> {
         let mut last = self.watermark.plus_millis(1);
         let mut are = self.watermark < Timestamp::MAX;
         for event in events {
-            are &= last <= event.time();
+            are &= last <= event.time() && event.out_of_range().is_none();
             last = event.time();
         }
         are && last < Timestamp::MAX

@@ -349,11 +349,13 @@ fn fits(expected: ValueRef<'_>, found: ValueRef<'_>) -> bool {
         (ValueRef::Duration(millis), ValueRef::Time(time)) => {
             time == TEST_START.plus_millis(millis)
         }
-        (ValueRef::List(expected), ValueRef::List(found)) => {
-            expected.len() == found.len()
-                && expected.iter().zip(found).all(|(a, b)| fits(a.as_ref(), b.as_ref()))
-        }
-        (expected, found) => expected.compare(found) == Some(Ordering::Equal),
+        (expected, found) => match (expected.as_list(), found.as_list()) {
+            (Some(expected), Some(found)) => {
+                expected.len() == found.len()
+                    && expected.iter().zip(found.iter()).all(|(a, b)| fits(a, b))
+            }
+            _ => expected.compare(found) == Some(Ordering::Equal),
+        },
     }
 }
 

@@ -9,7 +9,7 @@ use serde::de::{
 };
 
 use crate::time::format_millis;
-use crate::value::{Value, ValueRef};
+use crate::value::{ListRef, Value, ValueRef};
 
 /// Why a value is not of a Rust type; see [`Value::decode`].
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -119,12 +119,8 @@ impl<'de> Deserializer<'de> for ValueRef<'de> {
             ValueRef::Time(time) => visitor.visit_string(time.to_string()),
             ValueRef::Duration(millis) => visitor.visit_string(format_millis(millis)),
             ValueRef::Ip(ip) => visitor.visit_string(ip.to_string()),
-            ValueRef::List(items) => {
-                let mut items = SeqDeserializer::new(items.iter());
-                let value = visitor.visit_seq(&mut items)?;
-                items.end()?;
-                Ok(value)
-            }
+            ValueRef::List(values) => visit_list(ListRef::Values(values), visitor),
+            ValueRef::Items(items) => visit_list(ListRef::Items(items), visitor),
             ValueRef::Record(fields) => {
                 visitor.visit_map(Entries { fields: fields.iter(), value: None })
             }
@@ -189,11 +185,21 @@ impl<'de> Deserializer<'de> for ValueRef<'de> {
     }
 }
 
-impl<'de> IntoDeserializer<'de, DecodeError> for &'de Value {
+fn visit_list<'de, V: Visitor<'de>>(
+    list: ListRef<'de>,
+    visitor: V,
+) -> Result<V::Value, DecodeError> {
+    let mut items = SeqDeserializer::new(list.iter());
+    let value = visitor.visit_seq(&mut items)?;
+    items.end()?;
+    Ok(value)
+}
+
+impl<'de> IntoDeserializer<'de, DecodeError> for ValueRef<'de> {
     type Deserializer = ValueRef<'de>;
 
     fn into_deserializer(self) -> ValueRef<'de> {
-        self.as_ref()
+        self
     }
 }
 

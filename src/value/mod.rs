@@ -4,6 +4,7 @@
 #[cfg(feature = "serde")]
 mod decode;
 mod kind;
+mod list;
 #[cfg(feature = "serde")]
 mod serial;
 pub(crate) mod wire;
@@ -11,6 +12,7 @@ pub(crate) mod wire;
 #[cfg(feature = "serde")]
 pub use decode::DecodeError;
 pub use kind::Kind;
+pub use list::{Items, ListRef};
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -68,6 +70,9 @@ pub enum ValueRef<'a> {
     Ip(IpAddr),
     /// A list of values.
     List(&'a [Value]),
+    /// A list that an event holds in a form of its own, such as a `Vec<String>`. It equals a `List` of
+    /// the same values; [`as_list`](ValueRef::as_list) reads both.
+    Items(&'a dyn Items),
     /// Named values.
     Record(&'a [(Arc<str>, Value)]),
 }
@@ -145,6 +150,7 @@ impl ValueRef<'_> {
             ValueRef::Duration(d) => Value::Duration(d),
             ValueRef::Ip(ip) => Value::Ip(ip),
             ValueRef::List(items) => Value::List(items.into()),
+            ValueRef::Items(_) => Value::List(self.items().map(ValueRef::to_value).collect()),
             ValueRef::Record(fields) => Value::Record(fields.into()),
         }
     }
@@ -155,10 +161,8 @@ impl ValueRef<'_> {
         const COUNTS: usize = 2 * size_of::<usize>();
         match self {
             ValueRef::String(text) => COUNTS + text.len(),
-            ValueRef::List(items) => {
-                let inner = items.iter().map(|item| item.as_ref().heap_size());
-                COUNTS + size_of_val(items) + inner.sum::<usize>()
-            }
+            ValueRef::List(values) => COUNTS + ListRef::Values(values).heap_size(),
+            ValueRef::Items(items) => COUNTS + ListRef::Items(items).heap_size(),
             ValueRef::Record(fields) => {
                 let of = |(name, value): &(Arc<str>, Value)| {
                     COUNTS + name.len() + value.as_ref().heap_size()
@@ -186,7 +190,7 @@ impl ValueRef<'_> {
             ValueRef::Time(_) => Kind::TIME,
             ValueRef::Duration(_) => Kind::DURATION,
             ValueRef::Ip(_) => Kind::IP,
-            ValueRef::List(_) => Kind::LIST,
+            ValueRef::List(_) | ValueRef::Items(_) => Kind::LIST,
             ValueRef::Record(_) => Kind::RECORD,
         }
     }
@@ -216,18 +220,7 @@ impl ValueRef<'_> {
             (ValueRef::String(a), ValueRef::String(b)) => Some(a.cmp(b)),
             (ValueRef::Time(a), ValueRef::Time(b)) => Some(a.cmp(&b)),
             (ValueRef::Ip(a), ValueRef::Ip(b)) => Some(a.cmp(&b)),
-            (ValueRef::List(a), ValueRef::List(b)) => {
-                if a.len() == b.len()
-                    && a.iter()
-                        .zip(b)
-                        .all(|(x, y)| x.as_ref().compare(y.as_ref()) == Some(Ordering::Equal))
-                {
-                    Some(Ordering::Equal)
-                } else {
-                    None
-                }
-            }
-            _ => None,
+            _ => self.as_list()?.compare(other.as_list()?),
         }
     }
 }
@@ -283,13 +276,23 @@ impl ValueRef<'_> {
             (ValueRef::Ip(a), ValueRef::Ip(b)) => a == b,
             (ValueRef::List(a), ValueRef::List(b)) => a == b,
             (ValueRef::Record(a), ValueRef::Record(b)) => a == b,
-            _ => false,
+            _ => match (self.as_list(), other.as_list()) {
+                (Some(a), Some(b)) => a.is_same(b),
+                _ => false,
+            },
         }
+    }
+
+    /// The items of a list; none of anything else.
+    fn items(&self) -> impl ExactSizeIterator<Item = ValueRef<'_>> {
+        self.as_list().unwrap_or(ListRef::Values(&[])).iter()
     }
 
     /// Hashes the value as [`Value`] does, so that a borrowed value finds an owned one.
     pub(crate) fn hash_into<H: Hasher>(self, state: &mut H) {
-        std::mem::discriminant(&self).hash(state);
+        // Both forms of a list are one value.
+        let form = if let ValueRef::Items(_) = self { ValueRef::List(&[]) } else { self };
+        std::mem::discriminant(&form).hash(state);
         match self {
             ValueRef::Null => {}
             ValueRef::Bool(b) => b.hash(state),
@@ -299,6 +302,11 @@ impl ValueRef<'_> {
             ValueRef::Time(t) => t.hash(state),
             ValueRef::Ip(ip) => ip.hash(state),
             ValueRef::List(items) => items.hash(state),
+            ValueRef::Items(items) => {
+                // As a slice of values is hashed.
+                items.len().hash(state);
+                self.items().for_each(|item| item.hash_into(state));
+            }
             ValueRef::Record(fields) => fields.hash(state),
         }
     }
@@ -334,9 +342,9 @@ impl fmt::Display for ValueRef<'_> {
             ValueRef::Time(t) => t.fmt(f),
             ValueRef::Duration(d) => f.write_str(&format_millis(*d)),
             ValueRef::Ip(ip) => ip.fmt(f),
-            ValueRef::List(items) => {
+            ValueRef::List(_) | ValueRef::Items(_) => {
                 f.write_str("[")?;
-                for (i, item) in items.iter().enumerate() {
+                for (i, item) in self.items().enumerate() {
                     if i > 0 {
                         f.write_str(", ")?;
                     }

@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use crate::time::{Timestamp, format_millis};
-use crate::value::{Value, ValueRef};
+use crate::value::{ListRef, Value, ValueRef};
 
 /// The most entries of a list or record that are taken room for before they are seen.
 const MAX_RESERVED: usize = 1024;
@@ -27,7 +27,7 @@ enum TaggedRef<'a> {
     Time(Timestamp),
     Duration(i64),
     Ip(IpAddr),
-    List(&'a [Value]),
+    List(Vec<ValueRef<'a>>),
     Record(Vec<(&'a str, &'a Value)>),
 }
 
@@ -67,6 +67,7 @@ impl Serialize for ValueRef<'_> {
             ValueRef::Duration(millis) => serializer.serialize_str(&format_millis(millis)),
             ValueRef::Ip(ip) => ip.serialize(serializer),
             ValueRef::List(items) => serializer.collect_seq(items),
+            ValueRef::Items(items) => serializer.collect_seq(ListRef::Items(items).iter()),
             ValueRef::Record(fields) => {
                 let mut map = serializer.serialize_map(Some(fields.len()))?;
                 for (name, value) in fields {
@@ -88,7 +89,8 @@ fn tagged(value: ValueRef<'_>) -> TaggedRef<'_> {
         ValueRef::Time(time) => TaggedRef::Time(time),
         ValueRef::Duration(millis) => TaggedRef::Duration(millis),
         ValueRef::Ip(ip) => TaggedRef::Ip(ip),
-        ValueRef::List(items) => TaggedRef::List(items),
+        ValueRef::List(items) => TaggedRef::List(ListRef::Values(items).iter().collect()),
+        ValueRef::Items(items) => TaggedRef::List(ListRef::Items(items).iter().collect()),
         ValueRef::Record(fields) => {
             TaggedRef::Record(fields.iter().map(|(name, value)| (&**name, value)).collect())
         }

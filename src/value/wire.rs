@@ -61,13 +61,20 @@ fn put(out: &mut Vec<u8>, value: ValueRef<'_>, depth: usize) {
             out.push(IP_V6);
             out.extend_from_slice(&ip.octets());
         }
-        ValueRef::List(_) | ValueRef::Record(_) if depth == 0 => out.push(NULL),
+        ValueRef::List(_) | ValueRef::Items(_) | ValueRef::Record(_) if depth == 0 => {
+            out.push(NULL);
+        }
         ValueRef::List(items) => {
             out.push(LIST);
             put_len(out, items.len());
             for item in items {
                 put(out, item.as_ref(), depth - 1);
             }
+        }
+        ValueRef::Items(items) => {
+            out.push(LIST);
+            put_len(out, items.len());
+            (0..items.len()).for_each(|index| put(out, items.get(index), depth - 1));
         }
         ValueRef::Record(fields) => {
             out.push(RECORD);

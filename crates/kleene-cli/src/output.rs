@@ -492,6 +492,15 @@ pub(crate) fn write_value(line: &mut Vec<u8>, value: ValueRef<'_>) {
             }
             line.push(b']');
         }
+        ValueRef::Items(items) => {
+            line.push(b'[');
+            let mut comma = Comma::default();
+            for index in 0..items.len() {
+                comma.next(line);
+                write_value(line, items.get(index));
+            }
+            line.push(b']');
+        }
         ValueRef::Record(fields) => {
             line.push(b'{');
             let mut comma = Comma::default();

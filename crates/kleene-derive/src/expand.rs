@@ -115,8 +115,18 @@ fn struct_event(
                 #krate::event::Fields::field_at(self, field.index())
             }
 
+            fn dynamic_field(&self, path: &str) -> #krate::ValueRef<'_> {
+                #krate::event::Fields::entry(self, path)
+            }
+
+            #[inline]
+            fn out_of_range(&self) -> ::core::option::Option<#krate::schema::FieldId> {
+                #krate::event::Fields::out_of_range(self).map(#krate::schema::FieldId::new)
+            }
+
             fn heap_size(&self) -> usize {
                 #krate::event::derived::heap_size(self, <Self as #krate::event::Fields>::COUNT)
+                    + #krate::event::Fields::entries_heap_size(self)
             }
         }
 
@@ -140,6 +150,9 @@ fn impl_fields(input: &DeriveInput, set: &FieldSet, krate: &Path) -> TokenStream
     let count = set.count(krate);
     let append = set.append(krate);
     let values = set.values(self_field, krate);
+    let (entry, heap_size) =
+        (set.entry(self_field, krate), set.entries_heap_size(self_field, krate));
+    let out_of_range = set.out_of_range(self_field, krate);
     quote! {
         #[automatically_derived]
         impl #impl_generics #krate::event::Fields for #ident #ty_generics #where_clause {
@@ -156,6 +169,19 @@ fn impl_fields(input: &DeriveInput, set: &FieldSet, krate: &Path) -> TokenStream
             #[inline]
             fn field_at(&self, index: usize) -> #krate::ValueRef<'_> {
                 #values
+            }
+
+            fn entry(&self, path: &str) -> #krate::ValueRef<'_> {
+                #entry
+            }
+
+            fn entries_heap_size(&self) -> usize {
+                #heap_size
+            }
+
+            #[inline]
+            fn out_of_range(&self) -> ::core::option::Option<usize> {
+                #out_of_range
             }
         }
     }
@@ -312,16 +338,30 @@ fn enum_event(input: &DeriveInput, variants: &[Variant<'_>], krate: &Path) -> To
             },
         )
     });
-    let dynamic_fields = variants.iter().filter(|v| v.holds_struct()).map(|variant| {
-        variant
-            .arm(|ty| quote!(<#ty as #event>::dynamic_field(content, path)), |_| TokenStream::new())
+    let dynamic_fields = variants.iter().map(|variant| {
+        variant.arm(
+            |ty| quote!(<#ty as #event>::dynamic_field(content, path)),
+            |set| set.entry(bound, krate),
+        )
+    });
+    let ranges = variants.iter().map(|variant| {
+        variant.arm(
+            |ty| quote!(<#ty as #event>::out_of_range(content)),
+            |set| {
+                let index = set.out_of_range(bound, krate);
+                quote! {
+                    let index = || -> ::core::option::Option<usize> { #index };
+                    index().map(#krate::schema::FieldId::new)
+                }
+            },
+        )
     });
     let heap_sizes = variants.iter().map(|variant| {
         variant.arm(
             |ty| quote!(<#ty as #event>::heap_size(content)),
             |set| {
-                let count = set.count(krate);
-                quote!(#krate::event::derived::heap_size(self, #count))
+                let (count, maps) = (set.count(krate), set.entries_heap_size(bound, krate));
+                quote!(#krate::event::derived::heap_size(self, #count) + { #maps })
             },
         )
     });
@@ -329,7 +369,6 @@ fn enum_event(input: &DeriveInput, variants: &[Variant<'_>], krate: &Path) -> To
         variant.arm(|ty| quote!(<#ty as #event>::describe(content)), |_| TokenStream::new())
     });
     let others = (!variants.iter().all(Variant::holds_struct)).then_some(quote!(_));
-    let null = others.iter().map(|any| quote!(#any => #krate::ValueRef::Null,));
     let none = others.iter().map(|any| quote!(#any => ::core::option::Option::None,));
     let as_variants = variants.iter().enumerate().filter_map(|(id, variant)| {
         let Content::Struct(ty) = &variant.content else { return None };
@@ -380,7 +419,12 @@ fn enum_event(input: &DeriveInput, variants: &[Variant<'_>], krate: &Path) -> To
             }
 
             fn dynamic_field(&self, path: &str) -> #krate::ValueRef<'_> {
-                match self { #(#dynamic_fields)* #(#null)* }
+                match self { #(#dynamic_fields)* }
+            }
+
+            #[inline]
+            fn out_of_range(&self) -> ::core::option::Option<#krate::schema::FieldId> {
+                match self { #(#ranges)* }
             }
 
             fn describe(&self) -> ::core::option::Option<&str> {
@@ -438,6 +482,9 @@ impl FieldSet {
                     quote!(#krate::schema::FieldType::Int),
                     quote!(<#ty as #derived::Saturate>::OPTIONAL),
                 ),
+                Access::Map => {
+                    return quote!(#derived::push_map::<#ty>(prefix, #name, out););
+                }
                 Access::Nested { optional: is_optional } => {
                     let ty = nested_type(field);
                     return quote! {
@@ -475,12 +522,7 @@ impl FieldSet {
                     let index = index - #count;
                 });
             }
-            let ty = nested_type(field);
-            let part = if optional {
-                quote!(::core::option::Option::as_ref(#place))
-            } else {
-                quote!(::core::option::Option::Some(#place))
-            };
+            let (ty, part) = (nested_type(field), part_of(optional, &place));
             out.extend(quote! {
                 if index < <#ty as #krate::event::Fields>::COUNT {
                     return #krate::event::derived::nested::<#ty>(#part, index);
@@ -489,6 +531,77 @@ impl FieldSet {
             });
         }
         quote!(#out match index { #(#arms)* _ => #krate::ValueRef::Null })
+    }
+
+    /// An expression of type `ValueRef`: the entry of a map at `path`.
+    fn entry(&self, place: impl Fn(&Ident) -> TokenStream, krate: &Path) -> TokenStream {
+        let derived = quote!(#krate::event::derived);
+        let parts = self.fields.iter().filter_map(|field| {
+            let (name, ty, place) = (&field.name, &field.ty, place(&field.ident));
+            let value = match field.access {
+                Access::Map => quote!(<#ty as #krate::event::MapValue>::entry(#place, rest)),
+                Access::Nested { optional } => {
+                    let (ty, part) = (nested_type(field), part_of(optional, &place));
+                    quote!(#derived::nested_entry::<#ty>(#part, rest))
+                }
+                Access::Value | Access::Time(_) | Access::Saturate => return None,
+            };
+            Some(quote! {
+                if let ::core::option::Option::Some(rest) = #derived::behind(path, #name) {
+                    return #value;
+                }
+            })
+        });
+        quote!(let _ = path; #(#parts)* #krate::ValueRef::Null)
+    }
+
+    /// An expression: the bytes of heap that maps take.
+    fn entries_heap_size(
+        &self,
+        place: impl Fn(&Ident) -> TokenStream,
+        krate: &Path,
+    ) -> TokenStream {
+        let parts = self.fields.iter().filter_map(|field| {
+            let (ty, place) = (&field.ty, place(&field.ident));
+            match field.access {
+                Access::Map => Some(quote!(<#ty as #krate::event::MapValue>::heap_size(#place))),
+                Access::Nested { optional } => {
+                    let (ty, part) = (nested_type(field), part_of(optional, &place));
+                    Some(quote!(#krate::event::derived::nested_heap_size::<#ty>(#part)))
+                }
+                Access::Value | Access::Time(_) | Access::Saturate => None,
+            }
+        });
+        quote!(0 #(+ #parts)*)
+    }
+
+    /// An expression of type `Option<usize>`: the first field whose value rules cannot read.
+    fn out_of_range(&self, place: impl Fn(&Ident) -> TokenStream, krate: &Path) -> TokenStream {
+        let derived = quote!(#krate::event::derived);
+        let parts = self.fields.iter().enumerate().filter_map(|(number, field)| {
+            let (ty, place) = (&field.ty, place(&field.ident));
+            let index = flat_count(&self.fields[..number], krate);
+            let is_in_range = match field.access {
+                Access::Value => quote!(#derived::is_in_range::<#ty>(#place)),
+                Access::Map => quote!(<#ty as #krate::event::MapValue>::is_in_range(#place)),
+                Access::Nested { optional } => {
+                    let (ty, part) = (nested_type(field), part_of(optional, &place));
+                    return Some(quote! {
+                        let found = #derived::nested_range::<#ty>(#part, #index);
+                        if found.is_some() {
+                            return found;
+                        }
+                    });
+                }
+                Access::Time(_) | Access::Saturate => return None,
+            };
+            Some(quote! {
+                if !#is_in_range {
+                    return ::core::option::Option::Some(#index);
+                }
+            })
+        });
+        quote!(#(#parts)* ::core::option::Option::None)
     }
 
     /// What has to hold of the fields' types, for structs with type parameters.
@@ -501,6 +614,7 @@ impl FieldSet {
                 Access::Value => parse_quote!(#ty: #krate::event::FieldValue),
                 Access::Time(_) => parse_quote!(#ty: #derived::TimeField),
                 Access::Saturate => parse_quote!(#ty: #derived::Saturate),
+                Access::Map => parse_quote!(#ty: #krate::event::MapValue),
                 Access::Nested { .. } => {
                     let ty = nested_type(field);
                     parse_quote!(#ty: #krate::event::Fields)
@@ -543,6 +657,15 @@ fn nested_type(field: &Field) -> &Type {
     }
 }
 
+/// A nested struct as an `Option` of a reference to it.
+fn part_of(optional: bool, place: &TokenStream) -> TokenStream {
+    if optional {
+        quote!(::core::option::Option::as_ref(#place))
+    } else {
+        quote!(::core::option::Option::Some(#place))
+    }
+}
+
 fn value_of(field: &Field, place: &TokenStream, krate: &Path) -> TokenStream {
     match field.access {
         Access::Time(unit) => {
@@ -550,6 +673,7 @@ fn value_of(field: &Field, place: &TokenStream, krate: &Path) -> TokenStream {
             quote!(#krate::event::derived::time_value(#place, #unit))
         }
         Access::Saturate => quote!(#krate::event::derived::saturated(#place)),
+        Access::Map => quote!(#krate::ValueRef::Null),
         Access::Value | Access::Nested { .. } => {
             let ty = &field.ty;
             quote!(<#ty as #krate::event::FieldValue>::value(#place))
@@ -639,11 +763,10 @@ mod tests {
             ),
             (
                 event,
-                "struct A { at: Timestamp, id: u64, tags: Option<Vec<String>>, p: (i64, i64) }",
+                "struct A { at: Timestamp, id: u64, tags: Option<HashSet<String>>, p: (i64, i64) }",
                 &[
-                    ("a `u64` does not fit in a rule's int", "u64"),
-                    ("a `Vec` cannot be lent", "Option"),
-                    ("lists and tuples cannot be lent", "("),
+                    ("a `HashSet` cannot be lent as a list", "Option"),
+                    ("arrays and tuples cannot be lent", "("),
                 ],
             ),
             (

@@ -29,9 +29,12 @@ use syn::{DeriveInput, parse_macro_input};
 /// * `#[event(skip)]`: rules do not see it.
 /// * `#[event(nested)]`: a struct (or an `Option` of one) that derives `Fields`: a field `city` in a
 ///   field `address` becomes `address.city`.
-/// * `#[event(saturate)]`: a `u64` or `usize`, of which values beyond `i64::MAX` are all alike.
+/// * `#[event(saturate)]`: a `u64` or `usize`, of which values beyond `i64::MAX` are all alike. Without
+///   it, an event with such a value is rejected.
 ///
-/// Every other field is of a type that implements `kleene::event::FieldValue`.
+/// A `HashMap` or `BTreeMap` from names to values is a map: rules read `labels.env` as an optional
+/// field. Every other field is of a type that implements `kleene::event::FieldValue`; a `Vec` of such
+/// is a list.
 #[proc_macro_derive(Event, attributes(event))]
 pub fn derive_event(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

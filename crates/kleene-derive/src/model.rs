@@ -29,6 +29,8 @@ pub(crate) enum Access {
     Time(Unit),
     /// A big unsigned number.
     Saturate,
+    /// Entries by name, through `MapValue`.
+    Map,
     /// Several fields, through `Fields`; whether in an `Option`.
     Nested { optional: bool },
 }
@@ -138,16 +140,13 @@ fn access(
     let inner = option_argument(ty).unwrap_or(ty);
     let name = last_ident(inner).map(ToString::to_string).unwrap_or_default();
     let problem = match name.as_str() {
-        "u64" | "usize" => Some(format!(
-            "a `{name}` does not fit in a rule's int, an i64: use i64 or u32, or say \
-             #[event(saturate)] if values beyond i64::MAX may all be alike"
-        )),
-        "Vec" | "VecDeque" | "HashMap" | "HashSet" | "BTreeMap" | "BTreeSet" => Some(format!(
-            "a `{name}` cannot be lent as a value without allocation: leave it out with \
-             #[event(skip)], or send events with lists as `Record`s"
+        "HashMap" | "BTreeMap" => return Some(Access::Map),
+        "VecDeque" | "HashSet" | "BTreeSet" => Some(format!(
+            "a `{name}` cannot be lent as a list: use a `Vec`, or leave it out with #[event(skip)]"
         )),
         _ if matches!(inner, Type::Array(_) | Type::Slice(_) | Type::Tuple(_)) => Some(
-            "lists and tuples cannot be lent as values: leave it out with #[event(skip)]"
+            "arrays and tuples cannot be lent as values: use a `Vec`, or leave it out with \
+             #[event(skip)]"
                 .to_owned(),
         ),
         _ => None,

@@ -66,6 +66,7 @@ fn write(value: ValueRef<'_>, hash: &mut Fnv) {
             }
             hash.write(b"]");
         }
+        ValueRef::Items(_) => write(value.to_value().as_ref(), hash),
         ValueRef::Record(fields) => {
             hash.write(b"{");
             for (name, value) in fields {
@@ -95,10 +96,11 @@ pub(crate) const ELEMENT: Function = Function {
     required: 2,
     about: "The item at an index from 0; a negative one counts from the end.",
     call: |args| match args {
-        [ValueRef::List(items), ValueRef::Int(index)] => {
+        [list, ValueRef::Int(index)] => {
+            let Some(items) = list.as_list() else { return Value::Null };
             let from_end = usize::try_from(index.unsigned_abs()).unwrap_or(usize::MAX);
             let index = if *index < 0 { items.len().checked_sub(from_end) } else { Some(from_end) };
-            index.and_then(|index| items.get(index)).cloned().unwrap_or_default()
+            index.and_then(|index| items.get(index)).unwrap_or_default().to_value()
         }
         _ => Value::Null,
     },

@@ -42,17 +42,14 @@ pub(super) const SMALLEST: Function = Function {
 
 /// The first `n` values of a list in the order that `direct` makes of the natural one.
 fn ranked(args: &[ValueRef<'_>], direct: fn(Ordering) -> Ordering) -> Value {
-    let &[ValueRef::List(items), ValueRef::Int(n)] = args else { return Value::Null };
-    let ordered = |item: &&Value| item.as_ref().compare(item.as_ref()).is_some();
+    let &[list, ValueRef::Int(n)] = args else { return Value::Null };
+    let Some(items) = list.as_list() else { return Value::Null };
+    let ordered = |item: &ValueRef<'_>| item.compare(*item).is_some();
     let Some(first) = items.iter().find(ordered) else { return Value::List([].into()) };
     // All that compare with one value compare with each other, so that the order is total.
-    let mut kept: Vec<&Value> = items
-        .iter()
-        .filter(ordered)
-        .filter(|item| item.as_ref().compare(first.as_ref()).is_some())
-        .collect();
-    let natural = |a: &Value, b: &Value| a.as_ref().compare(b.as_ref()).unwrap_or(Ordering::Equal);
-    kept.sort_by(|a, b| direct(natural(a, b)));
+    let comparable = |item: &ValueRef<'_>| ordered(item) && item.compare(first).is_some();
+    let mut kept: Vec<ValueRef<'_>> = items.iter().filter(comparable).collect();
+    kept.sort_by(|a, b| direct(a.compare(*b).unwrap_or(Ordering::Equal)));
     kept.truncate(usize::try_from(n).unwrap_or(0));
-    Value::List(kept.into_iter().cloned().collect())
+    Value::List(kept.into_iter().map(ValueRef::to_value).collect())
 }

@@ -69,7 +69,7 @@ pub(super) const LEN: Function = Function {
     examples: &[("len(\"abc\")", "3"), ("len([1, 2])", "2"), ("len(\"\")", "0")],
     call: |args| match args {
         [ValueRef::String(text)] => count(text.chars().count()),
-        [ValueRef::List(items)] => count(items.len()),
+        [list] => list.as_list().map_or(Value::Null, |list| count(list.len())),
         _ => Value::Null,
     },
     ..DEFAULTS
@@ -87,8 +87,9 @@ pub(super) const CONTAINS: Function = Function {
         ("contains(\"abc\", \"B\")", "false"),
     ],
     call: |args| match args {
-        [ValueRef::List(items), item] => {
-            has_item(items.iter().map(Value::as_ref), *item).map_or(Value::Null, Value::Bool)
+        [list @ (ValueRef::List(_) | ValueRef::Items(_)), item] => {
+            let found = list.as_list().and_then(|list| has_item(list.iter(), *item));
+            found.map_or(Value::Null, Value::Bool)
         }
         _ => of_two(args, |text, part| text.contains(part)),
     },

@@ -201,6 +201,9 @@ pub(super) fn field(schema: &Schema, ty: TypeId, path: &str) -> Option<(FieldRef
     if let Some(id) = schema.field_id(ty, path) {
         return Some((FieldRef::Declared(id), event.field(id).kind()));
     }
+    if let Some(map) = event.map_of(path) {
+        return Some((FieldRef::Dynamic(Arc::from(path)), map.kind()));
+    }
     // What is a part of a declared record is not dynamic.
     if !event.open {
         return None;
