@@ -260,7 +260,7 @@ impl Random {
 
 const BYTES: &[u8] = b"{}()[]<>,:.-=!~+*/%?$\"'`#;&|\n a1\xc3";
 
-const TOKENS: [&str; 100] = [
+const TOKENS: [&str; 101] = [
     "event ",
     "list ",
     "param ",
