@@ -92,7 +92,8 @@
 //!
 //! # Features
 //!
-//! * `derive` (on by default): `#[derive(Event)]` and `#[derive(Fields)]`.
+//! * `derive` (on by default): `#[derive(Event)]` and `#[derive(Fields)]`; `#[derive(Portable)]` and
+//!   `#[derive(PortableField)]` for events that snapshots hold.
 //! * `serde`: [`Value`] and [`Timestamp`] serialise and deserialise, events serialise by the names of
 //!   a schema.
 
@@ -118,7 +119,7 @@ pub mod why;
 
 pub use event::{Event, Record};
 #[cfg(feature = "derive")]
-pub use kleene_derive::{Event, Fields};
+pub use kleene_derive::{Event, Fields, Portable, PortableField};
 pub use pattern::Pattern;
 pub use ruleset::RuleSet;
 pub use stream::{Engine, Match, Output, Sink, Timeout};

@@ -3,6 +3,7 @@
 mod field;
 mod map;
 mod portable;
+mod portable_field;
 mod record;
 #[cfg(feature = "serde")]
 mod serial;
@@ -10,6 +11,7 @@ mod serial;
 pub use field::{EventTime, FieldValue, Fields, StructEvent, TimeUnit, derived};
 pub use map::MapValue;
 pub use portable::Portable;
+pub use portable_field::PortableField;
 pub use record::RecordError;
 #[cfg(feature = "serde")]
 pub use serial::SerializeEvent;

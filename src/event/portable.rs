@@ -11,28 +11,15 @@ use crate::value::wire::{put_value, put_values, read_value, read_values};
 
 /// An event that a snapshot can hold: one that becomes bytes, and an event again.
 ///
-/// [`Record`]s are such events. For a type of your own, any format does that gives the same event
-/// back, with all that conditions and results look at; what is skipped by a derive is not needed.
+/// [`Record`]s are such events, and so are types of your own that derive it. Bytes of a type whose fields
+/// had other names or types are refused. For a format of your own, implement it: any does that gives
+/// the same event back, with all that conditions and results look at.
 ///
 /// ```
-/// use kleene::event::Portable;
-/// use kleene::{Engine, Event, Pattern, Timestamp, stream::Ignore};
+/// use kleene::{Engine, Event, Pattern, Portable, Timestamp, stream::Ignore};
 ///
-/// #[derive(Clone, Event)]
+/// #[derive(Clone, Event, Portable)]
 /// struct Login { user: u32, at: Timestamp }
-///
-/// impl Portable for Login {
-///     fn to_bytes(&self, out: &mut Vec<u8>) {
-///         out.extend(self.user.to_le_bytes());
-///         out.extend(self.at.as_millis().to_le_bytes());
-///     }
-///
-///     fn from_bytes(bytes: &[u8]) -> Option<Login> {
-///         let (user, at) = bytes.split_first_chunk()?;
-///         let at = i64::from_le_bytes(at.try_into().ok()?);
-///         Some(Login { user: u32::from_le_bytes(*user), at: Timestamp::from_millis(at) })
-///     }
-/// }
 ///
 /// let twice = Pattern::<Login>::begin("a").followed_by("b").key("user").build()?;
 /// let builder = || Engine::builder().pattern("twice", &twice);

@@ -718,7 +718,7 @@ fn pointee(ty: &Type) -> &Type {
 }
 
 /// The generics with `bounds`, which only type parameters need.
-fn with_bounds(generics: &Generics, bounds: Vec<syn::WherePredicate>) -> Generics {
+pub(crate) fn with_bounds(generics: &Generics, bounds: Vec<syn::WherePredicate>) -> Generics {
     let mut generics = generics.clone();
     if generics.type_params().next().is_some() {
         generics.make_where_clause().predicates.extend(bounds);

@@ -1,9 +1,10 @@
-//! `#[derive(Event)]` and `#[derive(Fields)]` for the crate `kleene`, which exports and documents
-//! them.
+//! `#[derive(Event)]`, `#[derive(Fields)]`, `#[derive(Portable)]` and `#[derive(PortableField)]` for the
+//! crate `kleene`, which exports and documents them.
 
 mod attributes;
 mod expand;
 mod model;
+mod portable;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
@@ -48,4 +49,29 @@ pub fn derive_event(input: TokenStream) -> TokenStream {
 pub fn derive_fields(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     expand::fields(&input).unwrap_or_else(|error| error.to_compile_error()).into()
+}
+
+/// Makes an event one that snapshots hold: implements `kleene::event::Portable`, and
+/// `kleene::event::PortableField`, so that an enum of events can hold it.
+///
+/// All fields are written, also those that rules do not see. A struct in a field derives
+/// `PortableField`. A struct is written behind a hash of its fields' names and types, a variant behind
+/// one of its name, too: bytes of a type with other fields are refused, and variants may be added and
+/// reordered.
+///
+/// * `#[portable(skip)]` on a field: it is not written, and comes back as its `Default`.
+/// * `#[portable(crate = "path")]`: where the crate `kleene` is, as for `#[derive(Event)]`.
+#[proc_macro_derive(Portable, attributes(portable, event))]
+pub fn derive_portable(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    portable::event(&input).unwrap_or_else(|error| error.to_compile_error()).into()
+}
+
+/// Makes a struct or an enum a part of events that snapshots hold.
+///
+/// Takes the same `#[portable(...)]` as `#[derive(Portable)]`.
+#[proc_macro_derive(PortableField, attributes(portable, event))]
+pub fn derive_portable_field(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    portable::part(&input).unwrap_or_else(|error| error.to_compile_error()).into()
 }
