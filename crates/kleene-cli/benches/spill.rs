@@ -5,7 +5,11 @@
 //! measured is the memory of one: all keys in memory, and a fiftieth of them. Both have to tell the
 //! same. Without an argument it is a small number.
 
+#[path = "../src/disk.rs"]
+#[expect(dead_code, reason = "idle keys need a part of it")]
+mod disk;
 #[path = "../src/spill.rs"]
+#[expect(dead_code, reason = "it is made over a file here")]
 mod spill;
 
 use std::io::Write as _;
@@ -111,17 +115,20 @@ fn measure(keys: u64, directory: Option<&Path>) -> Result<()> {
     };
     let order = |index: u64| Value::Int(index.wrapping_mul(0x9e37_79b9).cast_signed());
     let builder = Engine::builder().rules(rules.clone());
+    let mut file = None;
     let mut engine = match directory {
         Some(directory) => {
-            builder.cold_store(Spill::create(directory)?, in_memory(keys)).build()?
+            let scratch = tempfile::tempfile_in(directory)?;
+            file = Some(scratch.try_clone()?);
+            builder.cold_store(Spill::over(scratch)?, in_memory(keys)).build()?
         }
         None => builder.build()?,
     };
     let mut told = Told::default();
     let mut out = std::io::stdout().lock();
-    let size = || match directory {
-        Some(directory) => {
-            let meta = directory.join("idle-keys").metadata().map(|meta| meta.len());
+    let size = || match &file {
+        Some(file) => {
+            let meta = file.metadata().map(|meta| meta.len());
             meta.map_or(String::new(), |bytes| format!(", {} MB in the file", bytes >> 20))
         }
         None => String::new(),

@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod disk;
 mod guard;
 mod idle;
 mod infer;

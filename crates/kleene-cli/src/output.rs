@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Seek as _, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -11,11 +11,15 @@ use kleene::value::{Value, ValueRef};
 use kleene::{Event as _, Match, Record, Timeout};
 use smallvec::SmallVec;
 
+use crate::disk::{self, Written};
+
 /// Writes matches and timeouts.
 pub(crate) struct Output {
     writer: BufWriter<Box<dyn Write + Send>>,
     /// What is written to, if it is a regular file.
     file: Option<File>,
+    /// The directory that has its name, until that is for good.
+    directory: Option<PathBuf>,
     /// Whether someone may be waiting to read.
     is_live: bool,
     /// Whether it goes to the terminal.
@@ -89,13 +93,18 @@ fn insert(members: &mut Vec<Member>, path: &str, id: FieldId) {
     members.push(Member::Object(name.into(), inner));
 }
 
+/// The directory of a file, which has its name.
+pub(crate) fn directory_of(path: &Path) -> PathBuf {
+    path.parent().unwrap_or(Path::new("")).to_path_buf()
+}
+
 /// A file to write to: anew, or from a length on that it has at least.
 pub(crate) fn open_from(path: &Path, kept: Option<u64>) -> io::Result<File> {
     let Some(kept) = kept else {
         // It is made with `O_CREAT` alone, and emptied only once it is known to be a file.
         let file = File::options().write(true).create(true).truncate(false).open(path)?;
         if file.metadata()?.is_file() {
-            file.set_len(0)?;
+            disk::set_len(&file, 0)?;
         }
         return Ok(file);
     };
@@ -105,7 +114,7 @@ pub(crate) fn open_from(path: &Path, kept: Option<u64>) -> io::Result<File> {
         let text = format!("it had {kept} bytes at the last checkpoint, and has only {length} now");
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
     }
-    file.set_len(kept)?;
+    disk::set_len(&file, kept)?;
     file.seek(SeekFrom::End(0))?;
     Ok(file)
 }
@@ -133,10 +142,11 @@ impl Output {
                     .with_context(|| format!("cannot write the output {}", path.display()))?;
                 let is_file = file.metadata().is_ok_and(|meta| meta.is_file());
                 regular = file.try_clone().ok().filter(|_| is_file);
-                (Box::new(file), !is_file, false)
+                (Box::new(Written(file)), !is_file, false)
             };
         Ok(Output {
             writer: BufWriter::with_capacity(64 << 10, writer),
+            directory: regular.as_ref().map(|_| directory_of(path)),
             file: regular,
             is_live,
             is_terminal,
@@ -187,8 +197,15 @@ impl Output {
     pub(crate) fn settle(&mut self) -> Option<u64> {
         self.flush();
         let file = self.file.as_mut()?;
-        match file.sync_data().and_then(|()| file.stream_position()) {
-            Ok(length) => Some(length),
+        let synced = disk::sync_data(file).and_then(|()| match &self.directory {
+            Some(directory) => disk::sync_directory(directory),
+            None => Ok(()),
+        });
+        match synced.and_then(|()| file.stream_position()) {
+            Ok(length) => {
+                self.directory = None;
+                Some(length)
+            }
             Err(error) => {
                 self.failure.get_or_insert(error);
                 None

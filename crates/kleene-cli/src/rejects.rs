@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use crate::disk::{self, Written};
 use crate::input::Place;
-use crate::output::{open_from, write_text};
+use crate::output::{directory_of, open_from, write_text};
 use crate::progress::Progress;
 
 /// How many are told on standard error.
@@ -17,7 +18,9 @@ const INPUT_KEPT: usize = 1000;
 
 /// Late and malformed events.
 pub(crate) struct Rejects {
-    file: Option<(PathBuf, BufWriter<File>)>,
+    file: Option<(PathBuf, BufWriter<Written<File>>)>,
+    /// The directory that has its name, until that is for good.
+    directory: Option<PathBuf>,
     failure: Option<io::Error>,
     is_quiet: bool,
     told: u64,
@@ -33,10 +36,11 @@ impl Rejects {
             Some(path) => {
                 let file = open_from(path, kept)
                     .with_context(|| format!("cannot write the rejects {}", path.display()))?;
-                Some((path.to_path_buf(), BufWriter::new(file)))
+                Some((path.to_path_buf(), BufWriter::new(Written(file))))
             }
         };
-        Ok(Rejects { file, failure: None, is_quiet, told: 0, line: Vec::new() })
+        let directory = path.map(directory_of);
+        Ok(Rejects { file, directory, failure: None, is_quiet, told: 0, line: Vec::new() })
     }
 
     /// Tells of one.
@@ -82,9 +86,16 @@ impl Rejects {
     /// it is, if it is a file.
     pub(crate) fn settle(&mut self) -> Option<u64> {
         let (_, writer) = self.file.as_mut()?;
-        let synced = writer.flush().and_then(|()| writer.get_ref().sync_data());
-        match synced.and_then(|()| writer.stream_position()) {
-            Ok(length) => Some(length),
+        let synced = writer.flush().and_then(|()| disk::sync_data(&writer.get_ref().0));
+        let synced = synced.and_then(|()| match &self.directory {
+            Some(directory) => disk::sync_directory(directory),
+            None => Ok(()),
+        });
+        match synced.and_then(|()| writer.get_mut().0.stream_position()) {
+            Ok(length) => {
+                self.directory = None;
+                Some(length)
+            }
             Err(error) => {
                 self.failure.get_or_insert(error);
                 None

@@ -1,14 +1,16 @@
 //! Keys that have been idle, in a file: `kleene run --spill DIR`.
 
 use std::collections::HashSet;
-use std::fs::{self, File, TryLockError};
+use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use kleene::stream::{ColdError, ColdStore};
 use redb::backends::FileBackend;
 use redb::{Database, ReadOnlyTable, ReadableDatabase as _, StorageBackend, TableDefinition};
+
+use crate::disk;
 
 const ENTRIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("entries");
 
@@ -18,7 +20,7 @@ const CACHE: usize = 32 << 20;
 /// So many entries are forgotten at once.
 const MOST_GONE: usize = 1 << 16;
 
-/// A scratch file in a directory, which is removed in the end.
+/// A scratch file in a directory. It is gone when the process is, however that ends.
 #[derive(Debug)]
 pub(crate) struct Spill {
     database: Database,
@@ -26,39 +28,29 @@ pub(crate) struct Spill {
     entries: ReadOnlyTable<u64, &'static [u8]>,
     /// What was forgotten since then.
     gone: HashSet<u64>,
-    path: PathBuf,
-    /// Locked until it is closed, which a process that is killed does as well.
-    _lock: File,
 }
 
 impl Spill {
-    /// Makes the file, or empties that of a run that was killed.
+    /// Makes the file, and the directory where it is missing.
     pub(crate) fn create(directory: &Path) -> Result<Spill> {
-        let path = directory.join("idle-keys");
-        let name = path.display();
+        let name = directory.display();
         let context = || format!("cannot write idle keys to {name}");
-        let open =
-            || File::options().create(true).truncate(false).read(true).write(true).open(&path);
-        let file = open().with_context(context)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                bail!(
-                    "another run keeps its idle keys in {name}; each needs a directory of its own"
-                )
-            }
-            Err(TryLockError::Error(error)) => return Err(error).with_context(context),
-        }
-        file.set_len(0).with_context(context)?;
-        let backend = Scratch(FileBackend::new(file.try_clone().with_context(context)?)?);
+        disk::make_directory(directory).with_context(context)?;
+        // It has no name, or one that nobody foresees, and nobody else may read it.
+        Spill::over(tempfile::tempfile_in(directory).with_context(context)?).with_context(context)
+    }
+
+    /// Keeps idle keys in an empty file.
+    pub(crate) fn over(file: File) -> Result<Spill> {
+        let backend = Scratch(FileBackend::new(file)?);
         let mut builder = Database::builder();
         let database = builder.set_cache_size(CACHE).create_with_backend(backend);
-        let database = database.with_context(context)?;
+        let database = database?;
         let writing = database.begin_write()?;
         writing.open_table(ENTRIES)?;
-        writing.commit().with_context(context)?;
+        writing.commit()?;
         let entries = database.begin_read()?.open_table(ENTRIES)?;
-        Ok(Spill { database, entries, gone: HashSet::new(), path, _lock: file })
+        Ok(Spill { database, entries, gone: HashSet::new() })
     }
 
     /// Forgets what is gone and writes these.
@@ -105,13 +97,6 @@ impl ColdStore for Spill {
     }
 }
 
-impl Drop for Spill {
-    fn drop(&mut self) {
-        // One that cannot be removed is emptied by the next run.
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
 /// A file that nobody reads after a crash, so that nothing waits for the disk.
 #[derive(Debug)]
 struct Scratch(FileBackend);
@@ -126,6 +111,7 @@ impl StorageBackend for Scratch {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        disk::may_cut()?;
         self.0.set_len(len)
     }
 
@@ -134,6 +120,7 @@ impl StorageBackend for Scratch {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        disk::short(data, |half| self.0.write(offset, half))?;
         self.0.write(offset, data)
     }
 }

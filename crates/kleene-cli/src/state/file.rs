@@ -3,13 +3,18 @@
 //! mean something together with it.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
 
+use crate::disk::{self, Written};
+
 const MAGIC: &[u8] = b"kleene checkpoint 1\n";
+
+/// How the names of checkpoints begin that are not whole yet.
+const UNFINISHED: &str = "unfinished";
 
 /// How many checkpoints are kept that are whole, each with those that follow it.
 const KEPT: usize = 3;
@@ -53,13 +58,11 @@ impl Directory {
     /// Opens the directory, which is made if it is not there.
     pub(super) fn open(path: &Path) -> Result<Directory> {
         let name = path.display();
-        fs::create_dir_all(path)
+        disk::make_directory(path)
             .with_context(|| format!("cannot make the directory {name} for the state"))?;
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path.join("lock"))
+        let mut options = File::options();
+        options.create(true).truncate(false).write(true);
+        let lock = disk::open_own(&path.join("lock"), &mut options)
             .with_context(|| format!("cannot write to the directory {name} of the state"))?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -70,6 +73,7 @@ impl Directory {
                 return Err(error).with_context(|| format!("cannot lock the state in {name}"));
             }
         }
+        remove_unfinished(path);
         let path = path.to_path_buf();
         Ok(Directory { path, _lock: lock, next: 1, whole: Vec::new(), last: None })
     }
@@ -144,13 +148,16 @@ impl Directory {
         let before = self.last.filter(|_| !is_whole);
         head["follows"] = before.map_or(Value::Null, |last| last.number.into());
         let path = self.file(self.next);
-        let temporary = self.path.join("unfinished");
-        let written = write(&temporary, &head, snapshot)
-            .and_then(|()| fs::rename(&temporary, &path))
-            .and_then(|()| sync_directory(&self.path));
+        // Under a name that nobody foresees, for the owner alone. It is removed where this fails: it
+        // would take up the space that is missing.
+        let temporary = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.path);
+        let written = temporary
+            .and_then(|mut temporary| {
+                write(temporary.as_file_mut(), &head, snapshot)?;
+                disk::persist(temporary, &path)
+            })
+            .and_then(|()| disk::sync_directory(&self.path));
         if let Err(error) = written {
-            // It would take up the space that is missing.
-            let _ = fs::remove_file(&temporary);
             let context = "the checkpoints before it are as they were";
             return Err(error)
                 .with_context(|| format!("cannot write {}; {context}", path.display()));
@@ -180,13 +187,23 @@ impl Directory {
         let all = self.all().unwrap_or_default();
         for (_, old) in all.iter().filter(|(number, _)| *number < oldest) {
             // What cannot be removed does no harm.
-            let _ = fs::remove_file(old);
+            let _ = disk::remove(old);
         }
     }
 }
 
-fn write(path: &Path, head: &Value, snapshot: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+/// Removes what killed runs have left of checkpoints; nobody else writes there now.
+fn remove_unfinished(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with(UNFINISHED)) {
+            // What cannot be removed does no harm.
+            let _ = disk::remove(&entry.path());
+        }
+    }
+}
+
+fn write(file: &mut File, head: &Value, snapshot: &[u8]) -> io::Result<()> {
+    let mut file = Written(file);
     let mut start = MAGIC.to_vec();
     start.extend_from_slice(head.to_string().as_bytes());
     start.push(b'\n');
@@ -196,17 +213,12 @@ fn write(path: &Path, head: &Value, snapshot: &[u8]) -> io::Result<()> {
         file.write_all(bytes)?;
     }
     file.write_all(&crc.finalize().to_le_bytes())?;
-    file.sync_all()
-}
-
-/// A name is in a directory for good only once the directory is written.
-fn sync_directory(path: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+    disk::sync_all(file.0)
 }
 
 /// What a checkpoint says of itself, unchecked.
 fn read_head(path: &Path) -> Result<Value> {
-    let mut file = BufReader::new(File::open(path)?);
+    let mut file = BufReader::new(disk::open_own(path, File::options().read(true))?);
     let mut line = Vec::new();
     file.read_until(b'\n', &mut line)?;
     line.clear();
@@ -216,7 +228,8 @@ fn read_head(path: &Path) -> Result<Value> {
 
 /// The head of a checkpoint and its snapshot.
 fn read(path: &Path) -> Result<(Value, Vec<u8>)> {
-    let mut bytes = fs::read(path)?;
+    let mut bytes = Vec::new();
+    disk::open_own(path, File::options().read(true))?.read_to_end(&mut bytes)?;
     if !bytes.starts_with(&MAGIC[..MAGIC.len().min(bytes.len())]) {
         bail!("this is no checkpoint");
     }

@@ -5,10 +5,11 @@
 //! the newest checkpoint and reads the input from there on, so that each result is there once.
 
 mod file;
+mod written;
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -31,6 +32,9 @@ pub(crate) struct State {
     /// What has to be the same when the run goes on.
     setting: Value,
     input: Option<Input>,
+    /// The files of results and of rejects.
+    output: PathBuf,
+    rejects: Option<PathBuf>,
     last: Instant,
     /// How many events came since then.
     events: u64,
@@ -76,6 +80,7 @@ impl State {
         let newest = directory.newest(crate::say)?;
         let resumed = newest.map(|checkpoint| {
             same_setting(&checkpoint.head["run"], &setting)?;
+            let ends = ["output_end", "rejects_end"].map(|name| checkpoint.head[name].clone());
             let (probed, mut resumed) = read(checkpoint)?;
             if let Some(input) = &input {
                 let has_grown = input.expect(&probed, resumed.position)?;
@@ -93,6 +98,11 @@ impl State {
                 // Standard input is another one each time.
                 resumed.is_at_end = false;
             }
+            let Resumed { output, rejects, .. } = resumed;
+            let is_done = resumed.is_finished || resumed.is_at_end;
+            written::expect("the output", Some(&args.output), output, &ends[0], is_done)?;
+            let path = args.rejects.as_deref();
+            written::expect("the file of rejects", path, rejects, &ends[1], is_done)?;
             Ok::<_, anyhow::Error>(resumed)
         });
         let resumed = resumed.transpose().with_context(|| {
@@ -100,7 +110,17 @@ impl State {
             format!("the state in {name} is not of this run (to start anew, remove the directory)")
         })?;
         let every = args.checkpoint_every;
-        let state = State { directory, every, setting, input, last: Instant::now(), events: 0 };
+        let (output, rejects) = (args.output.clone(), args.rejects.clone());
+        let state = State {
+            directory,
+            every,
+            setting,
+            input,
+            output,
+            rejects,
+            last: Instant::now(),
+            events: 0,
+        };
         Ok((state, resumed))
     }
 
@@ -129,6 +149,8 @@ impl State {
             "line": position.line,
             "output": output,
             "rejects": rejects,
+            "output_end": written::probe(Some(&self.output), output),
+            "rejects_end": written::probe(self.rejects.as_deref(), rejects),
             "rejected": counts.rejected,
             "unknown": counts.unknown,
             "unknown_types": counts.types(),
@@ -166,16 +188,27 @@ fn setting(args: &RunArgs) -> Value {
         "type-field": reading.type_field,
         "time-field": args.events.time_field,
         "time-unit": format!("{:?}", reading.unit),
+        "max-line": args.events.max_line,
+        "param": args.params,
         // Null where it is not given, as in checkpoints of versions without the option.
         "strict": reading.is_strict.then_some(true),
         "out-of-order": args.events.out_of_order.map(|bound| bound.as_millis().to_string()),
     })
 }
 
+/// Options that checkpoints of older versions do not have.
+const ADDED: [&str; 3] = ["max-line", "param", "strict"];
+
 fn same_setting(before: &Value, now: &Value) -> Result<()> {
     let Some(fields) = now.as_object() else { return Ok(()) };
     for (name, value) in fields {
-        let before = &before[name];
+        // Checkpoints of older versions know fewer options.
+        let Some(before) = before.get(name) else {
+            if ADDED.contains(&&**name) {
+                continue;
+            }
+            bail!("the checkpoint does not say what --{name} was");
+        };
         if before != value {
             let shown = |value: &Value| match value {
                 Value::Null => String::from("not given"),

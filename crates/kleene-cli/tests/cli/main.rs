@@ -11,6 +11,7 @@ mod fmt;
 mod guard;
 mod hostile;
 mod infer;
+mod kept;
 mod lsp;
 mod messy;
 mod run;

@@ -3,6 +3,8 @@
 //!
 //! `KLEENE_CRASH_KILLS=200 KLEENE_CRASH_EVENTS=400000` looks longer; CONTRIBUTING.md has the command.
 
+mod faults;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -76,15 +78,17 @@ fn events(count: u64) -> String {
 }
 
 /// The command, with files in `folder`; with its state there, if it is to have one.
-fn kleene(folder: &Path, name: &str, has_state: bool) -> Command {
+fn kleene(folder: &Path, name: &str, every: Option<&str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kleene"));
     command.arg("run").arg(folder.join("rules.cep")).arg("--quiet");
     command.arg("--input").arg(folder.join("events.csv")).args(["--out-of-order", "3s"]);
+    // What is open at the end is reported as well.
+    command.arg("--end-of-time");
     command.arg("--output").arg(folder.join(name));
     command.arg("--rejects").arg(folder.join(format!("{name}.rejects")));
-    if has_state {
+    if let Some(every) = every {
         command.arg("--state").arg(folder.join(format!("{name}.state")));
-        command.args(["--checkpoint-every", "5000events"]);
+        command.args(["--checkpoint-every", every]);
     }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     command
@@ -117,7 +121,7 @@ fn a_run_that_is_killed_again_and_again_tells_each_result_once() {
     let text = events(number("KLEENE_CRASH_EVENTS", 60_000));
     fs::write(folder.join("events.csv"), text).expect("it can be written");
     let started = SystemTime::now();
-    let whole = kleene(folder, "whole", false).output().expect("it can be started");
+    let whole = kleene(folder, "whole", None).output().expect("it can be started");
     assert!(whole.status.success(), "{}", String::from_utf8_lossy(&whole.stderr));
     let longest = started.elapsed().unwrap_or_default().max(Duration::from_millis(50));
     let read = |name: &str| fs::read_to_string(folder.join(name)).expect("it was written");
@@ -132,7 +136,8 @@ fn a_run_that_is_killed_again_and_again_tells_each_result_once() {
         rounds += 1;
         let name = format!("round{rounds}");
         loop {
-            let mut run = kleene(folder, &name, true).spawn().expect("it can be started");
+            let mut run =
+                kleene(folder, &name, Some("5000events")).spawn().expect("it can be started");
             // Some are killed at once, most within a quarter of what a whole run takes.
             let most = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX) / 4;
             let last = (kills < wanted).then(|| Duration::from_micros(dice.below(most)));

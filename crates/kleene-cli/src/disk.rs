@@ -1,0 +1,195 @@
+//! The file operations of what has to outlive a run, or must not be read by others: results, rejects,
+//! checkpoints, idle keys.
+//!
+//! A test makes one of them fail, cuts it short, or ends the process there, and counts them: see
+//! `tests/crash/faults.rs`. It can do so in builds with debug assertions only, which releases are not.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// A file that is written to.
+#[derive(Debug)]
+pub(crate) struct Written<F>(pub(crate) F);
+
+impl<F: Write> Write for Written<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        short(bytes, |half| self.0.write_all(half))?;
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Called before `bytes` are written; a fault writes the first half of them by `write`.
+pub(crate) fn short(bytes: &[u8], write: impl FnOnce(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    let Some(fault) = fault::next("write") else { return Ok(()) };
+    if fault.is_short() {
+        write(&bytes[..bytes.len() / 2])?;
+    }
+    fault.happen()
+}
+
+fn before(operation: &str) -> io::Result<()> {
+    fault::next(operation).map_or(Ok(()), fault::Fault::happen)
+}
+
+/// Makes sure that what was written outlives the machine's going down.
+pub(crate) fn sync_data(file: &File) -> io::Result<()> {
+    before("fsync")?;
+    file.sync_data()
+}
+
+/// The same of a file that is new.
+pub(crate) fn sync_all(file: &File) -> io::Result<()> {
+    before("fsync")?;
+    file.sync_all()
+}
+
+/// A name is in a directory for good only once the directory is written. Elsewhere than on Unix,
+/// directories cannot be written by themselves, and nothing is done.
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
+    before("fsync")?;
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+}
+
+/// Cuts a file to a length.
+pub(crate) fn set_len(file: &File, length: u64) -> io::Result<()> {
+    before("truncate")?;
+    file.set_len(length)
+}
+
+/// Called before a file is cut that something else cuts.
+pub(crate) fn may_cut() -> io::Result<()> {
+    before("truncate")
+}
+
+/// Removes a file.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    before("unlink")?;
+    fs::remove_file(path)
+}
+
+/// Gives a temporary file its name.
+pub(crate) fn persist(temporary: tempfile::NamedTempFile, path: &Path) -> io::Result<()> {
+    before("rename")?;
+    temporary.persist(path)?;
+    Ok(())
+}
+
+/// Makes a directory, and those above it that are missing, for its owner alone, for good.
+pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
+    let path = std::path::absolute(path)?;
+    let missing = path.ancestors().take_while(|path| !path.exists()).count();
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(&path)?;
+    path.ancestors().skip(1).take(missing).try_for_each(sync_directory)
+}
+
+/// Opens a file of a directory that is the program's own: for the owner alone where it is made, and
+/// never through a link that somebody has put there.
+pub(crate) fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        // Nor does it wait for a pipe.
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        options.mode(0o600).custom_flags(flags.bits().cast_signed());
+    }
+    // Elsewhere a link can still be put there between the look and the opening.
+    if !cfg!(unix) && fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink()) {
+        return Err(io::Error::other("it is a link"));
+    }
+    let file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    Ok(file)
+}
+
+#[cfg(debug_assertions)]
+mod fault {
+    use std::env;
+    use std::fs::File;
+    use std::io::{self, Write as _};
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    /// `17 error`: the 17th operation fails; `short` writes half before it does, `abort` ends the
+    /// process before the operation, `torn` after half of it.
+    const VARIABLE: &str = "KLEENE_TEST_FAULT";
+    /// A file that gets the name of each operation, one a line.
+    const LOG: &str = "KLEENE_TEST_FAULT_LOG";
+
+    static PLAN: LazyLock<Option<(u64, Fault)>> = LazyLock::new(|| {
+        let text = env::var(VARIABLE).ok()?;
+        let (number, kind) = text.split_once(' ')?;
+        let kind = match kind {
+            "short" => Fault { is_short: true, aborts: false },
+            "abort" => Fault { is_short: false, aborts: true },
+            "torn" => Fault { is_short: true, aborts: true },
+            _ => Fault { is_short: false, aborts: false },
+        };
+        Some((number.parse().ok()?, kind))
+    });
+    static FILE: LazyLock<Option<File>> =
+        LazyLock::new(|| File::options().append(true).open(env::var_os(LOG)?).ok());
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+
+    #[derive(Clone, Copy, Debug)]
+    pub(super) struct Fault {
+        is_short: bool,
+        aborts: bool,
+    }
+
+    impl Fault {
+        pub(super) fn is_short(self) -> bool {
+            self.is_short
+        }
+
+        pub(super) fn happen(self) -> io::Result<()> {
+            if self.aborts {
+                std::process::abort();
+            }
+            Err(io::Error::other("a test wants this to fail"))
+        }
+    }
+
+    /// Counts an operation; what happens to it, if something does.
+    pub(super) fn next(operation: &str) -> Option<Fault> {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Some(mut file) = FILE.as_ref() {
+            let _ = writeln!(file, "{operation}");
+        }
+        PLAN.filter(|(at, _)| *at == number).map(|(_, fault)| fault)
+    }
+}
+
+#[cfg(not(debug_assertions))]
+mod fault {
+    use std::io;
+
+    #[derive(Clone, Copy, Debug)]
+    pub(super) enum Fault {}
+
+    impl Fault {
+        pub(super) fn is_short(self) -> bool {
+            match self {}
+        }
+
+        pub(super) fn happen(self) -> io::Result<()> {
+            match self {}
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn next(_: &str) -> Option<Fault> {
+        None
+    }
+}
