@@ -65,7 +65,7 @@ pub(in crate::hir::lower) fn contradiction(expr: &Expr, ty: TypeId, schema: &Sch
         let mut note = |field: &FieldRef, fact| facts.push((canon::field(field, ty, schema), fact));
         match next {
             Expr::Field(field) => {
-                note(field, Fact::Is(BinaryOp::Eq, if negated { &FALSE } else { &TRUE }))
+                note(field, Fact::Is(BinaryOp::Eq, if negated { &FALSE } else { &TRUE }));
             }
             Expr::Binary(op, a, b) => {
                 // What is false of a comparison is the opposite one, since null is neither.
