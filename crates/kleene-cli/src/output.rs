@@ -412,7 +412,7 @@ fn write_brief(line: &mut Vec<u8>, kind: &str, found: &Match<'_, Record>) {
                 write_pair(line, name, value.as_ref());
             }
         }
-        _ => found.key().into_iter().for_each(|(name, value)| {
+        _ => found.key().for_each(|(name, value)| {
             write_pair(line, name, value.as_ref());
         }),
     }
