@@ -235,7 +235,9 @@ fn read_items<T: PortableField, C: Default + Extend<T>>(bytes: &mut &[u8]) -> Op
 impl<T: PortableField> PortableField for Vec<T> {
     fn write(&self, out: &mut Vec<u8>) {
         self.len().write(out);
-        self.iter().for_each(|item| item.write(out));
+        for item in self {
+            item.write(out);
+        }
     }
 
     fn read(bytes: &mut &[u8]) -> Option<Vec<T>> {
