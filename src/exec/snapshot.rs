@@ -92,6 +92,15 @@ impl<E> Image<E> {
     }
 }
 
+impl<E: Clone> Image<&E> {
+    /// What the image holds, with its own events. The image holds nothing after it.
+    pub(crate) fn take_owned(&mut self) -> Image<E> {
+        let Image { events, nodes, runs, completed, broken, form } = std::mem::take(self);
+        let events = events.into_iter().map(|(seq, event)| (seq, event.clone())).collect();
+        Image { events, nodes, runs, completed, broken, form }
+    }
+}
+
 impl<E: Event> Matcher<E> {
     /// Fills `image`, which may hold something else before, with what a key holds.
     pub(crate) fn export<'s>(&self, store: &'s Store<E>, key: &KeyState, image: &mut Image<&'s E>) {

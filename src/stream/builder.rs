@@ -274,14 +274,12 @@ impl<E: Event> Builder<E> {
     pub fn shards(mut self, of: usize) -> Result<Vec<Shard<E>>, BuildError> {
         let mut cold = self.cold.take();
         let of = if cold.is_some() { 1 } else { of };
-        let (strategy, mut limits, matching) = (self.strategy, self.limits, self.matching);
+        let (strategy, whole, matching) = (self.strategy, self.limits, self.matching);
         let indexed = self.indexed;
         let (schema, first) = self.start()?;
         let rules: Vec<Arc<Rule>> = first.iter().map(|rule| rule.info.rule.clone()).collect();
         let (of, homes) = divide(&rules, u32::try_from(of).unwrap_or(u32::MAX));
-        limits.partials = limits.partials.div_ceil(of.into());
-        limits.captured_bytes = limits.captured_bytes.div_ceil(of.into());
-        limits.suppressed = limits.suppressed.div_ceil(of as usize);
+        let limits = whole.divided(of);
         let mut copies = vec![first];
         for _ in 1..of {
             let mut rules: Vec<Running<E>> = copies[0].iter().map(Running::anew).collect();
@@ -294,7 +292,7 @@ impl<E: Event> Builder<E> {
             let mut engine = Engine::new(schema, rules, groups, routes, strategy, limits, matching);
             engine.cold = cold.take();
             if of > 1 {
-                engine.books.share = Some(Box::new(Share::new(index, of, homes.clone())));
+                engine.books.share = Some(Box::new(Share::new(index, of, homes.clone(), whole)));
             }
             Shard::from(engine)
         };

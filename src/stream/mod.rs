@@ -89,6 +89,7 @@ mod partition;
 mod relink;
 mod reorder;
 mod replace;
+mod reshard;
 mod routes;
 mod running;
 mod shard;

@@ -39,6 +39,7 @@ use crate::stream::engine::Engine;
 use crate::stream::failure::PushError;
 use crate::stream::sink::Sink;
 use crate::stream::stats::Stats;
+use crate::stream::voice::Limits;
 use crate::stream::watermark::SourceId;
 use crate::time::Timestamp;
 
@@ -49,7 +50,7 @@ use crate::time::Timestamp;
 /// nothing to do with keys (late events, the reorder buffer, events of unknown types) is told and
 /// counted by the first alone, so that the [sum](Stats#impl-Sum<Stats>-for-Stats) of their counts is
 /// that of one engine.
-pub struct Shard<E: Event>(Engine<E>);
+pub struct Shard<E: Event>(pub(super) Engine<E>);
 
 impl<E: Event> fmt::Debug for Shard<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -195,6 +196,8 @@ pub(super) struct Share {
     /// Where the keys of each rule are.
     homes: Arc<[Home]>,
     divides_all: bool,
+    /// The limits of all shards together.
+    limits: Limits,
     /// How far it has come, for [`Position`]. Events that rules made are not counted as released:
     /// they are in the first shard alone.
     released: u64,
@@ -218,7 +221,7 @@ pub(super) enum Home {
 }
 
 impl Share {
-    pub(super) fn new(index: u32, of: u32, homes: Arc<[Home]>) -> Share {
+    pub(super) fn new(index: u32, of: u32, homes: Arc<[Home]>, limits: Limits) -> Share {
         let (released, time, phase) = (0, Timestamp::MIN, Phase::Deadline);
         let divides_all = homes.iter().all(|home| *home == Home::Divided);
         Share {
@@ -226,6 +229,7 @@ impl Share {
             of,
             homes,
             divides_all,
+            limits,
             released,
             time,
             phase,
@@ -233,6 +237,37 @@ impl Share {
             open: 0,
             changes: None,
         }
+    }
+
+    pub(super) fn index(&self) -> usize {
+        self.index as usize
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// How many events were given to rules, without those that rules made.
+    pub(super) fn released(&self) -> u64 {
+        self.released
+    }
+
+    /// Events get numbers from here on.
+    pub(super) fn set_released(&mut self, released: u64) {
+        self.released = released;
+    }
+
+    /// True if the rule sees what other rules make, and numbers events for itself.
+    pub(super) fn is_fed(&self, rule: u32) -> bool {
+        self.homes[rule as usize] == Home::Fed
+    }
+
+    /// The number of the shard, of so many, that has the key with this hash where keys are divided.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "less than `of`")]
+    pub(super) fn owner(hash: u64, of: u32) -> usize {
+        // As good as the remainder, and without a division.
+        ((u128::from(hash) * u128::from(of)) >> 64) as usize
     }
 
     /// Whether this shard tells what all of them notice.
@@ -243,8 +278,7 @@ impl Share {
     /// Whether a key with this hash is this shard's own, where keys are divided.
     #[inline]
     pub(super) fn owns(&self, hash: u64) -> bool {
-        // As good as the remainder, and without a division.
-        (u128::from(hash) * u128::from(self.of)) >> 64 == u128::from(self.index)
+        Share::owner(hash, self.of) == self.index as usize
     }
 
     /// Whether all rules' keys are divided.

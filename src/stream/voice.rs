@@ -98,6 +98,14 @@ impl Voice {
         let quiet = rule.suppress.as_ref().map(|_| Quiet::default());
         Voice { quiet, on_match: None, on_timeout: None }
     }
+
+    /// The same that keeps nothing quiet.
+    pub(super) fn empty_like(other: &Voice) -> Voice {
+        let Voice { quiet, on_match, on_timeout } = other;
+        let quiet = quiet.as_ref().map(|_| Quiet::default());
+        Voice { quiet, on_match: on_match.clone(), on_timeout: on_timeout.clone() }
+    }
+
     /// Prepares what the rule makes for other rules, of which some see the types `read`. Fails where
     /// there can be no such events.
     pub(super) fn link<E: Event>(

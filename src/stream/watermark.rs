@@ -20,7 +20,7 @@ pub(crate) enum Strategy {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct SourceId(pub(crate) u32);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Source {
     name: Arc<str>,
     /// No event with this time or an earlier one will come from it.
@@ -29,7 +29,7 @@ struct Source {
 }
 
 /// The progress of all sources.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Progress {
     strategy: Strategy,
     sources: Vec<Source>,
@@ -38,6 +38,10 @@ pub(crate) struct Progress {
 impl Progress {
     pub(crate) fn new(strategy: Strategy) -> Progress {
         Progress { strategy, sources: Vec::new() }
+    }
+
+    pub(crate) fn strategy(&self) -> Strategy {
+        self.strategy
     }
 
     /// The source of this name, made if it is new.

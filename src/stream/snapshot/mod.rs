@@ -24,6 +24,9 @@ use crate::stream::builder::{BuildError, Builder};
 use crate::stream::engine::Engine;
 use crate::stream::failure::PushError;
 use crate::stream::replace::{Refused, Replacement};
+use crate::stream::reshard;
+use crate::stream::shard::Shard;
+use crate::stream::stats::Stats;
 use crate::value::Value;
 
 impl<E: Portable> Engine<E> {
@@ -161,6 +164,70 @@ impl<E: Portable> Builder<E> {
     /// that cannot be run over these events.
     pub fn restore(self, parts: &[&[u8]]) -> Result<(Engine<E>, Replacement), RestoreError> {
         restore::restore(self, parts)
+    }
+}
+
+impl<E: Portable> Shard<E> {
+    /// All that the shard holds, as bytes. [`Builder::restore`] makes one engine of the bytes of all
+    /// shards, and [`Builder::restore_shards`] any number of shards.
+    ///
+    /// Take the snapshots of all shards after the same calls. `all` are the counts of one engine at
+    /// this moment: the sum of [`Shard::stats`] with the peak that the host follows
+    /// ([`Shard::take_changes`]). One part without the others is not of use.
+    pub fn snapshot(&self, all: &Stats) -> Vec<u8> {
+        let Some(share) = &self.0.books.share else { return self.0.snapshot() };
+        let mut bytes = Vec::new();
+        write::part(&self.0, share, *all, &mut bytes);
+        bytes
+    }
+}
+
+impl<E: Portable> Builder<E> {
+    /// Makes up to `of` shards of a snapshot, as [`restore`](Builder::restore) makes one engine of
+    /// it. The snapshot may be of one engine, or of any number of [shards](Shard::snapshot).
+    ///
+    /// It takes for a moment twice the memory of what is open.
+    ///
+    /// ```
+    /// use kleene::stream::{Ignore, Shard, Stats};
+    /// use kleene::{Engine, Record, RuleSet, Timestamp};
+    ///
+    /// let rules = RuleSet::parse(
+    ///     "event paid { order: int, at: time }
+    ///      event sent { order: int, at: time }
+    ///      rule done  { key order  match paid -> sent within 2d }",
+    /// )?;
+    /// let event = |ty, order: i64, second: i64| {
+    ///     let at = Timestamp::from_millis(1000 * second);
+    ///     Record::from_fields(rules.schema(), ty, [("order", order.into()), ("at", at.into())])
+    /// };
+    /// let mut engine = Engine::builder().rules(rules.clone()).build()?;
+    /// for order in 0..10 {
+    ///     engine.push(&event("paid", order, order)?, &mut Ignore)?;
+    /// }
+    /// let bytes = engine.snapshot();
+    ///
+    /// let (mut shards, _) = Engine::builder().rules(rules.clone()).restore_shards(3, &[&bytes])?;
+    /// for order in 0..10 {
+    ///     let sent = event("sent", order, 10 + order)?;
+    ///     for shard in &mut shards {
+    ///         shard.push(&sent, &mut Ignore)?;
+    ///     }
+    /// }
+    /// let stats: Stats = shards.iter().map(Shard::stats).sum();
+    /// assert_eq!((shards.len(), stats.events, stats.matches), (3, 20, 10));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`restore`](Builder::restore) does.
+    pub fn restore_shards(
+        self,
+        of: usize,
+        parts: &[&[u8]],
+    ) -> Result<(Vec<Shard<E>>, Replacement), RestoreError> {
+        let (engine, replacement) = restore::restore(self, parts)?;
+        Ok((reshard::split(engine, of), replacement))
     }
 }
 

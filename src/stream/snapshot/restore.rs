@@ -313,7 +313,8 @@ impl<'a, E: Portable> Saved<'a, E> {
             }
         }
         engine.account();
-        if self.chains.len() > 1 {
+        // Where events are numbered alike, the counts are those of one engine.
+        if !self.is_one_numbering {
             let stats = &mut engine.books.stats;
             stats.peak_partials = stats.peak_partials.max(stats.partials);
         }
@@ -369,35 +370,13 @@ fn give_key<E: Portable>(
         engine.bring(group, &KeyRef::of(key, &engine.groups.hasher.clone()));
         cold_failure(engine).map_or(Ok(()), Err)?;
     }
-    let Engine { rules, groups, timers, books, .. } = engine;
-    let running = &mut rules[place];
-    let index = u32::try_from(place).unwrap_or(u32::MAX);
-    let key = KeyRef::of(key, &groups.hasher);
-    let keys = groups.keys_mut(running.group);
-    let slot = keys.find(&key);
-    if slot.is_some_and(|slot| keys.place(slot, index).is_some()) {
-        return Err(RestoreError::Overlap(running.info.rule.name.clone()));
-    }
+    let running = &engine.rules[place];
+    let name = running.info.rule.name.clone();
     let image = Image::read(&mut held.body, running.matcher.program(), held.events)
         .filter(|image| held.body.is_at_end() && image.run_count() as u64 == held.partials)
         .ok_or(RestoreError::Malformed { section: "keys" })?;
-    let state = running.matcher.import(&mut running.store, image);
-    if state.is_idle() {
-        return Ok(());
-    }
-    books.stats.partials += state.run_count() as u64;
-    books.stats.keys += 1;
-    let slot = if let Some(slot) = slot {
-        keys.add(slot, index, state);
-        keys.tidy(slot);
-        slot
-    } else {
-        keys.insert(&key, index, state)
-    };
-    if let Some(place) = keys.place(slot, index) {
-        running.set_again(index, keys, (slot, place), held.armed, timers, &mut books.stats);
-    }
-    Ok(())
+    let is_new = engine.admit(place, key, held.armed, image);
+    if is_new { Ok(()) } else { Err(RestoreError::Overlap(name)) }
 }
 
 /// A rule that was saved and cannot go on.

@@ -13,9 +13,12 @@ use crate::stream::cold::{Cold, Which};
 use crate::stream::engine::Engine;
 use crate::stream::failure::{Failure, PushError};
 use crate::stream::partition::{Held, Key, KeyRef};
+use crate::stream::reshard::fed_numbers;
 use crate::stream::running::Running;
+use crate::stream::shard::Share;
 use crate::stream::snapshot::frame::{Frame, Identity, Section};
 use crate::stream::snapshot::saved::{COUNTERS, HAS_MAIN, IS_FINISHED};
+use crate::stream::stats::Stats;
 use crate::time::Timestamp;
 use crate::util::fnv::Fnv;
 use crate::util::wire::{put_bytes, put_i64, put_len, put_u64};
@@ -27,7 +30,7 @@ type Filter<'f> = dyn FnMut(&Rule, &[Value]) -> bool + 'f;
 
 /// Writes all that an engine holds. `None`, and nothing, if a cold store cannot be read.
 pub(super) fn whole<E: Portable>(engine: &Engine<E>, out: &mut Vec<u8>) -> Option<Identity> {
-    Writer { engine, base: None, share: None, filter: None }.write(out)
+    Writer { engine, base: None, share: None, filter: None, part: None }.write(out)
 }
 
 /// Writes what has changed since the snapshot `base`. `None`, and nothing, if a cold store cannot be
@@ -37,7 +40,7 @@ pub(super) fn changes<E: Portable>(
     base: Identity,
     out: &mut Vec<u8>,
 ) -> Option<Identity> {
-    Writer { engine, base: Some(base), share: None, filter: None }.write(out)
+    Writer { engine, base: Some(base), share: None, filter: None, part: None }.write(out)
 }
 
 /// Writes what an engine holds of some keys: one of several shares, of which the first has what
@@ -48,7 +51,15 @@ pub(super) fn shard<E: Portable>(
     filter: &mut Filter<'_>,
     out: &mut Vec<u8>,
 ) {
-    Writer { engine, base: None, share: Some(share), filter: Some(filter) }.write(out);
+    Writer { engine, base: None, share: Some(share), filter: Some(filter), part: None }.write(out);
+}
+
+/// Writes what one of several shards holds, whose counts are `all` together. What all shards have
+/// alike is written by the first.
+pub(super) fn part<E: Portable>(engine: &Engine<E>, share: &Share, all: Stats, out: &mut Vec<u8>) {
+    let numbers = fed_numbers(engine, share);
+    let part = Some(ShardPart { share, all, numbers });
+    Writer { engine, base: None, share: Some(share.index()), filter: None, part }.write(out);
 }
 
 struct Writer<'e, 'f, E: Event> {
@@ -57,6 +68,32 @@ struct Writer<'e, 'f, E: Event> {
     base: Option<Identity>,
     share: Option<usize>,
     filter: Option<&'f mut Filter<'f>>,
+    /// Where the engine is one of several shards.
+    part: Option<ShardPart<'e>>,
+}
+
+/// The place of a shard among the others.
+struct ShardPart<'e> {
+    share: &'e Share,
+    /// The counts of all shards together.
+    all: Stats,
+    /// The numbers of events of rules that are fed by others, as they are written.
+    numbers: HashMap<u64, u64>,
+}
+
+impl ShardPart<'_> {
+    /// How many events have a number.
+    fn released(&self) -> u64 {
+        self.share.released() + self.numbers.len() as u64
+    }
+
+    /// Numbers the events as all shards do.
+    fn renumber<E>(&self, rule: u32, image: &mut Image<&E>) {
+        if self.share.is_fed(rule) {
+            let number = |seq: &u64| self.numbers.get(seq).copied().unwrap_or_default();
+            image.events.iter_mut().for_each(|(seq, _)| *seq = number(seq));
+        }
+    }
 }
 
 impl<E: Portable> Writer<'_, '_, E> {
@@ -105,7 +142,7 @@ impl<E: Portable> Writer<'_, '_, E> {
         // Of one engine at one moment: the numbers of events mean the same in all shares.
         out.extend_from_slice(&self.share.map_or(0, |_| self.numbering()).to_le_bytes());
         put_i64(out, engine.watermark.as_millis());
-        put_u64(out, engine.released);
+        put_u64(out, self.part.as_ref().map_or(engine.released, ShardPart::released));
         let sources = engine.progress.saved();
         put_len(out, sources.len());
         for (name, watermark, idle) in sources {
@@ -113,7 +150,7 @@ impl<E: Portable> Writer<'_, '_, E> {
             put_i64(out, watermark.as_millis());
             out.push(u8::from(idle));
         }
-        let mut stats = engine.stats();
+        let mut stats = self.part.as_ref().map_or_else(|| engine.stats(), |part| part.all);
         put_len(out, COUNTERS);
         for counter in stats.counters_mut() {
             put_u64(out, if is_first { *counter } else { 0 });
@@ -137,9 +174,12 @@ impl<E: Portable> Writer<'_, '_, E> {
     /// The same for all shares, and hardly ever for two engines; never 0.
     fn numbering(&self) -> u64 {
         let mut hash = Fnv::new();
-        let mut stats = self.engine.stats();
+        let (mut stats, released) = match &self.part {
+            Some(part) => (part.all, part.share.released()),
+            None => (self.engine.stats(), self.engine.released),
+        };
         let mut number = |number: u64| hash.write(&number.to_le_bytes());
-        number(self.engine.released);
+        number(released);
         number(self.engine.watermark.as_millis().cast_unsigned());
         stats.counters_mut().into_iter().for_each(|counter| number(*counter));
         self.engine.rules.iter().for_each(|rule| number(rule.info.rule.version));
@@ -168,6 +208,9 @@ impl<E: Portable> Writer<'_, '_, E> {
 
     fn buffer(&mut self, out: &mut Vec<u8>) {
         let mut events: Vec<_> = (0..).zip(self.engine.buffer.in_order()).collect();
+        if self.part.as_ref().is_some_and(|part| !part.share.is_first()) {
+            events.clear();
+        }
         events.retain(|(_, event)| self.wants(event));
         put_len(out, events.len());
         let mut scratch = Vec::new();
@@ -235,6 +278,9 @@ impl<E: Portable> Writer<'_, '_, E> {
                 for held in held {
                     let Running { matcher, store, .. } = rule(held);
                     matcher.export(store, &held.state, &mut image);
+                    if let Some(part) = &self.part {
+                        part.renumber(held.rule, &mut image);
+                    }
                     keys.put(out, held, &image);
                 }
             }

@@ -1,0 +1,257 @@
+//! Several shards put together to one engine, and an engine divided into shards.
+//!
+//! Rules that are replaced may have to be divided in another way than before, and a snapshot may be
+//! restored to another number of shards. So what the shards hold goes to one engine, and from there
+//! to new shards. The alternative is to replace the rules of each shard where it is. That would be
+//! faster where no rule moves, but a rule that begins to feed another one does move.
+
+use hashbrown::HashMap;
+
+use crate::event::{Event, bytes_of};
+use crate::exec::Image;
+use crate::hir::{Expr, Rule};
+use crate::ruleset::RuleSet;
+use crate::stream::engine::Engine;
+use crate::stream::groups::Groups;
+use crate::stream::partition::{Key, KeyRef};
+use crate::stream::replace::{Refused, Replacement};
+use crate::stream::routes::Routes;
+use crate::stream::running::Running;
+use crate::stream::shard::{Home, Shard, Share, divide};
+use crate::stream::stats::Stats;
+use crate::stream::suppress::Quiet;
+use crate::stream::voice::{Limits, Voice};
+use crate::time::Timestamp;
+use crate::value::Value;
+
+impl<E: Event> Shard<E> {
+    /// Replaces the rules of all shards, between two events, as
+    /// [`Engine::replace_rules`] does with those of one engine. Gives up to `of` shards that go on
+    /// in their place, and one report for all of them.
+    ///
+    /// `shards` are all shards of one stream, after the same calls, and `all` are the counts of one
+    /// engine at this moment: the sum of [`Shard::stats`] with the peak that the host follows. Rules
+    /// that are refused change nothing: the shards that are given go on with the old ones.
+    ///
+    /// It takes time in proportion to what is open, and for a moment twice its memory.
+    pub fn replace_rules(
+        shards: Vec<Shard<E>>,
+        of: usize,
+        all: &Stats,
+        rules: &RuleSet,
+    ) -> (Vec<Shard<E>>, Result<Replacement, Refused>) {
+        let Some(mut engine) = join(shards, all) else {
+            return (Vec::new(), Ok(Replacement::default()));
+        };
+        let result = engine.replace_rules(rules);
+        (split(engine, of), result)
+    }
+}
+
+/// One engine that holds what all shards hold. `None` where there are none.
+fn join<E: Event>(mut shards: Vec<Shard<E>>, all: &Stats) -> Option<Engine<E>> {
+    let Some(share) = &shards.first()?.0.books.share else { return Some(shards.swap_remove(0).0) };
+    let first = &shards[0].0;
+    let (limits, numbers) = (share.limits(), fed_numbers(first, share));
+    let released = share.released() + numbers.len() as u64;
+    let mut engine = first.empty_like(limits, released);
+    engine.take_waiting(first);
+    engine.count_as(all);
+    // A match of one key is in one shard, so that no two keep the same quiet.
+    for Shard(shard) in shards {
+        for (of_shard, rule) in shard.rules.iter().zip(&mut engine.rules) {
+            if let (Some(from), Some(to)) = (&of_shard.voice.quiet, &mut rule.voice.quiet) {
+                from.entries().for_each(|(until, key)| to.restore(key.clone(), until));
+            }
+        }
+        let share = shard.books.share.as_deref();
+        shard.each_held(|rule, key, armed, mut image| {
+            if share.is_some_and(|share| share.is_fed(rule)) {
+                let number = |seq: &u64| numbers.get(seq).copied().unwrap_or_default();
+                image.events.iter_mut().for_each(|(seq, _)| *seq = number(seq));
+            }
+            engine.admit(rule as usize, key, armed, image);
+        });
+    }
+    engine.account();
+    Some(engine)
+}
+
+/// Up to `of` shards that hold together what the engine holds.
+pub(super) fn split<E: Event>(engine: Engine<E>, of: usize) -> Vec<Shard<E>> {
+    let of = if engine.cold.is_some() { 1 } else { of };
+    let rules: Vec<_> = engine.rules().cloned().collect();
+    let (of, homes) = divide(&rules, u32::try_from(of).unwrap_or(u32::MAX));
+    if of == 1 {
+        return vec![Shard::from(engine)];
+    }
+    let whole = engine.books.limits;
+    let mut shards: Vec<Engine<E>> = (0..of)
+        .map(|index| {
+            let mut shard = engine.empty_like(whole.divided(of), engine.released);
+            shard.take_waiting(&engine);
+            let mut share = Share::new(index, of, homes.clone(), whole);
+            share.set_released(engine.released);
+            shard.books.share = Some(Box::new(share));
+            shard
+        })
+        .collect();
+    for other in &mut shards[1..] {
+        // What rules have made is seen by the first shard alone.
+        while other.books.derived.take().is_some() {}
+    }
+    shards[0].count_as(&engine.stats());
+    let owner = |rule: usize, key: &[Value]| match homes[rule] {
+        Home::Divided => Share::owner(KeyRef::of(key, &engine.groups.hasher).spread(), of),
+        Home::Whole(shard) => shard as usize,
+        Home::Fed => 0,
+    };
+    for (index, rule) in engine.rules.iter().enumerate() {
+        for (until, key) in rule.voice.quiet.iter().flat_map(Quiet::entries) {
+            let shard = &mut shards[owner(index, &suppressed_key(&rule.info.rule, key))];
+            if let Some(quiet) = &mut shard.rules[index].voice.quiet {
+                quiet.restore(key.clone(), until);
+            }
+        }
+    }
+    engine.each_held(|rule, key, armed, image| {
+        shards[owner(rule as usize, key)].admit(rule as usize, key, armed, image);
+    });
+    shards.iter_mut().for_each(Engine::account);
+    shards.into_iter().map(Shard::from).collect()
+}
+
+/// The key of the matches that an entry of `suppress` keeps quiet. Where the rule's keys are divided,
+/// the entry has every part of it.
+fn suppressed_key(rule: &Rule, entry: &Key) -> Vec<Value> {
+    let Some(by) = rule.suppress.as_ref().and_then(|suppress| suppress.by.as_ref()) else {
+        return entry.to_vec();
+    };
+    let part = |part| by.iter().position(|expr| matches!(expr, Expr::Key(index) if *index == part));
+    (0..rule.key.len()).filter_map(|index| entry.get(part(index)?).cloned()).collect()
+}
+
+/// New numbers for the events that rules have captured that are fed by others. Those rules see
+/// events that are in no other shard, and number all events for themselves: an event of theirs can
+/// have the number of another one of a divided rule. The new numbers come after all numbers of
+/// divided rules, in the same order.
+pub(super) fn fed_numbers<E: Event>(engine: &Engine<E>, share: &Share) -> HashMap<u64, u64> {
+    let mut numbers: Vec<u64> = Vec::new();
+    let mut image = Image::default();
+    for group in 0..u32::try_from(engine.groups.len()).unwrap_or(u32::MAX) {
+        let slots = engine.groups.keys(group).slots();
+        for held in slots.flat_map(|(_, slot)| slot.held()).filter(|held| share.is_fed(held.rule)) {
+            let Running { matcher, store, .. } = &engine.rules[held.rule as usize];
+            matcher.export(store, &held.state, &mut image);
+            numbers.extend(image.events.iter().map(|(seq, _)| *seq));
+        }
+    }
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers.into_iter().zip(share.released()..).collect()
+}
+
+impl Limits {
+    /// An equal part of what is limited over all keys, for one of so many shards.
+    pub(super) fn divided(self, of: u32) -> Limits {
+        Limits {
+            partials: self.partials.div_ceil(of.into()),
+            captured_bytes: self.captured_bytes.div_ceil(of.into()),
+            suppressed: self.suppressed.div_ceil(of as usize),
+            ..self
+        }
+    }
+}
+
+impl<E: Event> Engine<E> {
+    /// An engine with the same rules at the same moment that holds nothing.
+    fn empty_like(&self, limits: Limits, released: u64) -> Engine<E> {
+        let mut groups = Groups::default();
+        let mut rules: Vec<Running<E>> = self.rules.iter().map(Running::anew).collect();
+        for (rule, old) in rules.iter_mut().zip(&self.rules) {
+            rule.group = groups.join(&rule.info.rule);
+            rule.voice = Voice::empty_like(&old.voice);
+        }
+        let routes = Routes::new(&self.schema, &rules, &groups, self.routes.indexed);
+        let strategy = self.progress.strategy();
+        let schema = self.schema.clone();
+        let mut engine =
+            Engine::new(schema, rules, groups, routes, strategy, limits, self.matching);
+        engine.progress = self.progress.clone();
+        engine.main = self.main;
+        engine.watermark = self.watermark;
+        engine.finished = self.finished;
+        engine.released = released;
+        engine.books.failure.clone_from(&self.books.failure);
+        engine
+    }
+
+    /// Adds the events that wait in another engine.
+    fn take_waiting(&mut self, other: &Engine<E>) {
+        for event in other.buffer.in_order() {
+            self.buffer_bytes += bytes_of(event);
+            self.buffer.add(event.time(), event.clone());
+        }
+        for (time, event) in other.books.derived.iter() {
+            self.books.derived.add(*time, event.clone());
+        }
+    }
+
+    /// Goes on from these counts.
+    fn count_as(&mut self, all: &Stats) {
+        let mut all = *all;
+        let counters = self.books.stats.counters_mut().into_iter().zip(all.counters_mut());
+        counters.for_each(|(own, counter)| *own = *counter);
+    }
+
+    /// Gives `take` all that rules hold: the rule, the key, when it is looked at, and what it is.
+    fn each_held(&self, mut take: impl FnMut(u32, &Key, Timestamp, Image<E>)) {
+        let mut image = Image::default();
+        for group in 0..u32::try_from(self.groups.len()).unwrap_or(u32::MAX) {
+            for (_, slot) in self.groups.keys(group).slots() {
+                for held in slot.held() {
+                    let Running { matcher, store, .. } = &self.rules[held.rule as usize];
+                    matcher.export(store, &held.state, &mut image);
+                    take(held.rule, &slot.key, held.armed, image.take_owned());
+                }
+            }
+        }
+    }
+
+    /// Gives a rule what was held for a key elsewhere. False if it holds something for it already.
+    /// The sums of bytes are to be made anew after it.
+    pub(super) fn admit(
+        &mut self,
+        rule: usize,
+        key: &Key,
+        armed: Timestamp,
+        image: Image<E>,
+    ) -> bool {
+        let Engine { rules, groups, timers, books, .. } = self;
+        let running = &mut rules[rule];
+        let index = u32::try_from(rule).unwrap_or(u32::MAX);
+        let key = KeyRef::of(key, &groups.hasher);
+        let keys = groups.keys_mut(running.group);
+        let slot = keys.find(&key);
+        if slot.is_some_and(|slot| keys.place(slot, index).is_some()) {
+            return false;
+        }
+        let state = running.matcher.import(&mut running.store, image);
+        if state.is_idle() {
+            return true;
+        }
+        books.stats.partials += state.run_count() as u64;
+        books.stats.keys += 1;
+        let slot = if let Some(slot) = slot {
+            keys.add(slot, index, state);
+            keys.tidy(slot);
+            slot
+        } else {
+            keys.insert(&key, index, state)
+        };
+        if let Some(place) = keys.place(slot, index) {
+            running.set_again(index, keys, (slot, place), armed, timers, &mut books.stats);
+        }
+        true
+    }
+}
