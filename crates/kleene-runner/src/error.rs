@@ -4,6 +4,8 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 
+use kleene::stream::Refused;
+
 /// Nothing is taken any more, since a thread has ended: whoever is told wants no more, a rule's limit
 /// has stopped everything, or a thread has panicked. To finish says which.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -16,6 +18,39 @@ impl fmt::Display for Stopped {
 }
 
 impl Error for Stopped {}
+
+/// Why rules were not replaced.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ReplaceError {
+    /// A thread has ended.
+    Stopped,
+    /// A rule cannot be run over these events. The old rules go on in all shards.
+    Refused(Refused),
+}
+
+impl fmt::Display for ReplaceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReplaceError::Stopped => Stopped.fmt(f),
+            ReplaceError::Refused(refused) => refused.fmt(f),
+        }
+    }
+}
+
+impl Error for ReplaceError {}
+
+impl From<Stopped> for ReplaceError {
+    fn from(Stopped: Stopped) -> ReplaceError {
+        ReplaceError::Stopped
+    }
+}
+
+impl From<Refused> for ReplaceError {
+    fn from(refused: Refused) -> ReplaceError {
+        ReplaceError::Refused(refused)
+    }
+}
 
 /// A thread has panicked: a condition of the host, or whoever is told.
 #[derive(Clone, Debug, Eq, PartialEq)]

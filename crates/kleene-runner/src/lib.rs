@@ -54,6 +54,7 @@
 //! - [`in_order`] does work on several threads, such as parsing, and gives the results in order.
 
 mod batch;
+mod cut;
 mod error;
 mod merge;
 mod order;
@@ -63,7 +64,7 @@ mod pipeline;
 mod runner;
 
 pub use batch::{Batch, Step};
-pub use error::{Panicked, Stopped};
+pub use error::{Panicked, ReplaceError, Stopped};
 pub use merge::{Collector, Told};
 pub use order::{Inlet, Outlet, in_order};
 #[cfg(feature = "futures")]

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, Sender};
 
 use kleene::Event;
 use kleene::stream::{Late, Match, Overflow, Position, PushError, Rejected, Sink, Stats, Timeout};
@@ -46,6 +46,18 @@ pub(crate) struct Part<B, P> {
     pub(crate) failure: Option<PushError>,
     /// How many steps were taken.
     pub(crate) steps: usize,
+    /// True if the thread has a shard. Those that have none report nothing.
+    pub(crate) has_shard: bool,
+    /// From the first shard, where the part is of a cut.
+    pub(crate) cut: Option<Cut>,
+}
+
+/// A moment between two batches, at which the host waits until all before it is reported.
+pub(crate) struct Cut {
+    /// Takes the counts of all shards together.
+    pub(crate) done: Sender<Stats>,
+    /// True if other shards go on from here.
+    pub(crate) is_new: bool,
 }
 
 /// Where a thing stands among what all shards tell of a batch.
@@ -123,9 +135,10 @@ pub(crate) struct Merged<C> {
 pub(crate) fn merge<B, P, C: Collector<B, P>>(
     shards: &[Receiver<Part<B, P>>],
     collector: C,
+    peak: u64,
 ) -> Merged<C> {
     let mut merged = Merged { collector, stats: Stats::default(), failure: None };
-    let mut open = Open::default();
+    let mut open = Open::from_peak(peak);
     let mut parts: Vec<Part<B, P>> = Vec::with_capacity(shards.len());
     loop {
         parts.clear();
@@ -137,11 +150,27 @@ pub(crate) fn merge<B, P, C: Collector<B, P>>(
         let batch = parts[0].batch.take();
         let batch = batch.as_deref();
         tell(&mut parts, batch, &mut merged.collector);
-        merged.stats = parts.iter().map(|part| part.stats).sum();
-        if parts.len() > 1 {
+        let cut = parts[0].cut.take();
+        let stats: Stats = parts.iter().map(|part| part.stats).sum();
+        if cut.as_ref().is_some_and(|cut| cut.is_new) {
+            open = Open::from_peak(stats.peak_partials);
+        }
+        let shards = parts.iter().filter(|part| part.has_shard).count();
+        if shards > 0 {
+            merged.stats = stats;
+        }
+        if shards > 1 {
             merged.stats.peak_partials = open.peak(&parts);
         }
         merged.failure = parts.iter_mut().find_map(|part| part.failure.take());
+        if let Some(Cut { done, .. }) = cut {
+            if merged.failure.is_some() {
+                return merged;
+            }
+            // Nobody waits where the host has panicked.
+            let _ = done.send(merged.stats);
+            continue;
+        }
         let told = Told { batch, step: parts[0].steps };
         let goes_on = merged.collector.done(told, &merged.stats);
         if goes_on.is_break() || merged.failure.is_some() {
@@ -173,13 +202,17 @@ fn tell<B, P, C: Collector<B, P>>(parts: &mut [Part<B, P>], batch: Option<&B>, c
 }
 
 /// How many partial matches are open in all shards together.
-#[derive(Default)]
 struct Open {
     now: i64,
     peak: i64,
 }
 
 impl Open {
+    /// Begins with shards that report what they hold with their first changes.
+    fn from_peak(peak: u64) -> Open {
+        Open { now: 0, peak: i64::try_from(peak).unwrap_or(i64::MAX) }
+    }
+
     /// The most that were ever open after an event. All parts speak of the same events.
     fn peak<B, P>(&mut self, parts: &[Part<B, P>]) -> u64 {
         let (first, others) = parts.split_at(1);

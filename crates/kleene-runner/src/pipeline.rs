@@ -2,17 +2,17 @@
 
 use std::fmt;
 use std::io;
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::{self, JoinHandle};
 
 use kleene::Event;
+use kleene::schema::Schema;
 use kleene::stream::{PushError, Shard, Sink, Stats};
 
 use crate::batch::Batch;
 use crate::error::{Panicked, Stopped};
-use crate::merge::{Collector, Merged, Part, Tagging, merge};
+use crate::merge::{Collector, Cut, Merged, Part, Tagging, merge};
 
 /// How much may wait between threads.
 #[derive(Clone, Copy, Debug)]
@@ -49,18 +49,24 @@ impl Config {
 }
 
 /// Shards that run on threads of their own. Dropping it ends them without telling what is open.
-pub struct Pipeline<E, B, C> {
-    lanes: Vec<SyncSender<Message<B>>>,
+pub struct Pipeline<E: Event, B, C> {
+    pub(crate) lanes: Vec<SyncSender<Message<E, B>>>,
+    /// What the numbers of types and fields mean to the shards.
+    pub(crate) schema: Arc<Schema>,
     shards: Vec<JoinHandle<()>>,
     merger: JoinHandle<Merged<C>>,
-    events: PhantomData<fn(E)>,
 }
 
 /// What a shard is to do.
-enum Message<B> {
+pub(crate) enum Message<E: Event, B> {
     Batch(Arc<B>),
     Finish,
+    /// Something between two batches.
+    Cut(Action<E>, Option<Cut>),
 }
+
+/// What is done to the shard of a thread, if it has one.
+pub(crate) type Action<E> = Box<dyn FnOnce(&mut Option<Shard<E>>) + Send>;
 
 /// What came of a run.
 #[derive(Debug)]
@@ -74,7 +80,7 @@ pub struct Ended<C> {
     pub failure: Option<PushError>,
 }
 
-impl<E, B, C> fmt::Debug for Pipeline<E, B, C> {
+impl<E: Event, B, C> fmt::Debug for Pipeline<E, B, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pipeline").field("shards", &self.lanes.len()).finish_non_exhaustive()
     }
@@ -101,6 +107,8 @@ where
     {
         let page = Arc::new(page);
         let waiting = config.waiting.max(1);
+        let schema = shards.first().map(|shard| shard.schema().clone()).unwrap_or_default();
+        let peak = shards.iter().map(|shard| shard.stats().peak_partials).sum();
         let (mut lanes, mut threads, mut results) = (Vec::new(), Vec::new(), Vec::new());
         for (index, shard) in shards.into_iter().enumerate() {
             let (lane, messages) = mpsc::sync_channel(waiting);
@@ -108,15 +116,15 @@ where
             let page = Arc::clone(&page);
             let thread = thread::Builder::new().name(format!("shard-{index}"));
             threads.push(thread.spawn(move || {
-                let mut shard = shard;
+                let mut shard = Some(shard);
                 work(&mut shard, index == 0, &messages, &sender, &*page);
             })?);
             lanes.push(lane);
             results.push(parts);
         }
         let thread = thread::Builder::new().name(String::from("merge"));
-        let merger = thread.spawn(move || merge(&results, collector))?;
-        Ok(Pipeline { lanes, shards: threads, merger, events: PhantomData })
+        let merger = thread.spawn(move || merge(&results, collector, peak))?;
+        Ok(Pipeline { lanes, schema, shards: threads, merger })
     }
 
     /// Gives all shards a batch. Waits while too many batches wait already.
@@ -168,40 +176,63 @@ where
 
 /// Does what comes until nothing does, or nobody wants to know.
 fn work<E: Event, B: Batch<E>, P: Sink<E>>(
-    shard: &mut Shard<E>,
+    shard: &mut Option<Shard<E>>,
     is_first: bool,
-    messages: &Receiver<Message<B>>,
+    messages: &Receiver<Message<E, B>>,
     results: &SyncSender<Part<B, P>>,
     page: &impl Fn() -> P,
 ) {
     // From now on they are kept.
-    shard.take_changes();
+    shard.as_mut().map(Shard::take_changes);
     while let Ok(message) = messages.recv() {
-        let (mut page, mut tags, mut steps) = (page(), Vec::new(), 0);
+        let (mut page, mut tags, mut steps, mut cut) = (page(), Vec::new(), 0, None);
         let mut sink = Tagging::new(&mut page, &mut tags);
         let batch = match message {
             Message::Batch(batch) => {
-                while steps < batch.len() && shard.failure().is_none() {
-                    sink.step(steps);
-                    steps += 1;
-                    if let Some(step) = batch.step(steps - 1)
-                        && step.take(shard, &mut sink).is_err()
-                    {
-                        break;
-                    }
+                if let Some(shard) = shard {
+                    steps = take(shard, &*batch, &mut sink);
                 }
                 Some(batch).filter(|_| is_first)
             }
             Message::Finish => {
-                shard.finish(&mut sink);
+                if let Some(shard) = shard {
+                    shard.finish(&mut sink);
+                }
+                None
+            }
+            Message::Cut(action, answer) => {
+                action(shard);
+                cut = answer;
                 None
             }
         };
-        let (changes, stats, failure) =
-            (shard.take_changes(), shard.stats(), shard.failure().cloned());
-        let part = Part { batch, page, tags, changes, stats, failure, steps };
+        let (changes, stats, failure) = match shard {
+            Some(shard) => (shard.take_changes(), shard.stats(), shard.failure().cloned()),
+            None => Default::default(),
+        };
+        let has_shard = shard.is_some();
+        let part = Part { batch, page, tags, changes, stats, failure, steps, has_shard, cut };
         if results.send(part).is_err() {
             return;
         }
     }
+}
+
+/// Takes the steps of a batch, until a limit stops the shard. Gives their number.
+fn take<E: Event, B: Batch<E>, P: Sink<E>>(
+    shard: &mut Shard<E>,
+    batch: &B,
+    sink: &mut Tagging<'_, P>,
+) -> usize {
+    let mut steps = 0;
+    while steps < batch.len() && shard.failure().is_none() {
+        sink.step(steps);
+        steps += 1;
+        if let Some(step) = batch.step(steps - 1)
+            && step.take(shard, sink).is_err()
+        {
+            break;
+        }
+    }
+    steps
 }

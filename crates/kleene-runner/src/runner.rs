@@ -3,12 +3,17 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
-use kleene::stream::{Late, Match, Output, Overflow, Rejected, Shard, Sink, SourceId, Timeout};
-use kleene::{Event, Timestamp};
+use kleene::event::Portable;
+use kleene::schema::Schema;
+use kleene::stream::{
+    Late, Match, Output, Overflow, Rejected, Replacement, Shard, Sink, SourceId, Stats, Timeout,
+};
+use kleene::{Event, RuleSet, Timestamp};
 
 use crate::batch::{Batch, Step};
-use crate::error::{Panicked, Stopped};
+use crate::error::{Panicked, ReplaceError, Stopped};
 use crate::merge::{Collector, Told};
 use crate::pipeline::{Config, Ended, Pipeline};
 
@@ -139,6 +144,88 @@ where
         self.pipeline.send(Steps(steps))
     }
 
+    /// Returns what the numbers of event types and fields mean, as for
+    /// [`Engine::schema`](kleene::Engine::schema). Make [`Record`](kleene::Record)s with these after
+    /// rules were [replaced](Runner::replace_rules) or restored.
+    pub fn schema(&self) -> &Arc<Schema> {
+        self.pipeline.schema()
+    }
+
+    /// The counts of all shards together, after all that was pushed. Waits until what comes of it is
+    /// reported.
+    ///
+    /// # Errors
+    /// As for [`push`](Runner::push).
+    pub fn stats(&mut self) -> Result<Stats, Stopped> {
+        self.flush()?;
+        self.pipeline.stats()
+    }
+
+    /// Replaces the rules that came from rule text, between the event that was pushed last and the
+    /// next one, in all shards or in none. The report is that of
+    /// [`Engine::replace_rules`](kleene::Engine::replace_rules) on one engine: its counts are of all
+    /// shards together.
+    ///
+    /// It waits until what comes of the events before is reported. So a listener must not wait for
+    /// the thread that calls it. The new rules are divided between the threads that there are: as
+    /// many as there were shards at the start. Where only one shard is of use to them, the other
+    /// threads wait. It takes time in proportion to what is open, and for a moment twice its memory.
+    ///
+    /// # Errors
+    /// If a rule cannot be run over these events; then the old rules go on. Or if a thread has ended.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    ///
+    /// use kleene::stream::{Output, Verdict};
+    /// use kleene::{Engine, Event, RuleSet, Timestamp};
+    /// use kleene_runner::{Config, Runner};
+    ///
+    /// #[derive(Clone, Event)]
+    /// struct Hit { user: u32, at: Timestamp }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let rules = |count: u32| RuleSet::parse(&format!(
+    ///     "event hit {{ user: int, at: time }}
+    ///      rule often {{ key user  match hit{{{count}}}  within 1m  emit {{ user }} }}",
+    /// ));
+    /// let hit = |second: i64, user| Hit { user, at: Timestamp::from_millis(1000 * second) };
+    ///
+    /// let shards = Engine::builder().rules(rules(5)?).shards(2)?;
+    /// let (sender, found) = mpsc::channel();
+    /// let mut runner = Runner::start(shards, Config::default(), move |output: Output<Hit>| {
+    ///     let _ = sender.send(output);
+    /// })?;
+    /// for user in 0..10 {
+    ///     runner.push(hit(1, user))?;
+    /// }
+    /// let replacement = runner.replace_rules(&rules(3)?)?;
+    /// let often = replacement.rule("often").unwrap();
+    /// assert_eq!((&often.verdict, often.kept), (&Verdict::Kept, 10));
+    ///
+    /// runner.push(hit(2, 7))?;
+    /// runner.push(hit(3, 7))?;
+    /// assert_eq!(runner.finish()?.stats.matches, 1);
+    /// assert_eq!(found.iter().count(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn replace_rules(&mut self, rules: &RuleSet) -> Result<Replacement, ReplaceError> {
+        self.flush()?;
+        self.pipeline.replace_rules(rules)
+    }
+
+    /// Waits until what comes of all that was pushed is reported, and ends the threads. What is open
+    /// is not reported: a [snapshot](Runner::snapshot) that was taken before has it.
+    ///
+    /// # Errors
+    /// If a thread has panicked.
+    pub fn stop(mut self) -> Result<Ended<Tell<F>>, Panicked> {
+        // Where a thread has ended, to stop says why.
+        let _ = self.flush();
+        self.pipeline.stop()
+    }
+
     /// The end of time: what is open is told. Waits until everything is.
     ///
     /// # Errors
@@ -152,6 +239,61 @@ where
     fn add(&mut self, step: Own<E>) -> Result<(), Stopped> {
         self.steps.push(step);
         if self.steps.len() < self.batch { Ok(()) } else { self.flush() }
+    }
+}
+
+impl<E, F> Runner<E, F>
+where
+    E: Event + Portable + Send + Sync + 'static,
+    F: FnMut(Output<E>) + Send + 'static,
+{
+    /// All that the shards hold after the event that was pushed last, as bytes: one part for each
+    /// shard. Results of the events before are reported before it returns, and results of later
+    /// events are not. So a listener must not wait for the thread that calls it.
+    ///
+    /// [`Builder::restore_shards`](kleene::stream::Builder::restore_shards) makes shards for a new
+    /// runner of all parts together, any number of them, and
+    /// [`Builder::restore`](kleene::stream::Builder::restore) one engine.
+    ///
+    /// # Errors
+    /// As for [`push`](Runner::push).
+    ///
+    /// ```
+    /// use kleene::stream::Output;
+    /// use kleene::{Engine, Record, RuleSet, Timestamp};
+    /// use kleene_runner::{Config, Runner};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let rules = RuleSet::parse(
+    ///     "event hit { user: int, at: time }
+    ///      rule twice { key user  match hit{2}  within 1m  emit { user } }",
+    /// )?;
+    /// let hit = |second: i64, user: i64| {
+    ///     let at = Timestamp::from_millis(1000 * second);
+    ///     Record::from_fields(rules.schema(), "hit", [("user", user.into()), ("at", at.into())])
+    /// };
+    /// let shards = Engine::builder().rules(rules.clone()).shards(2)?;
+    /// let mut runner = Runner::start(shards, Config::default(), |_: Output<Record>| {})?;
+    /// for user in 0..10 {
+    ///     runner.push(hit(1, user)?)?;
+    /// }
+    /// let parts = runner.snapshot()?;
+    /// runner.stop()?;
+    ///
+    /// // Later, on three threads.
+    /// let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+    /// let (shards, _) = Engine::builder().rules(rules.clone()).restore_shards(3, &parts)?;
+    /// let mut runner = Runner::start(shards, Config::default(), |_: Output<Record>| {})?;
+    /// for user in 0..10 {
+    ///     runner.push(hit(2, user)?)?;
+    /// }
+    /// assert_eq!(runner.finish()?.stats.matches, 10);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn snapshot(&mut self) -> Result<Vec<Vec<u8>>, Stopped> {
+        self.flush()?;
+        self.pipeline.snapshot()
     }
 }
 

@@ -1,0 +1,114 @@
+//! What is done to all shards between two batches: counts, snapshots, other rules.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+
+use kleene::event::Portable;
+use kleene::schema::Schema;
+use kleene::stream::{Replacement, Shard, Stats};
+use kleene::{Event, RuleSet};
+
+use crate::batch::Batch;
+use crate::error::{ReplaceError, Stopped};
+use crate::merge::Cut;
+use crate::pipeline::{Action, Message, Pipeline};
+
+impl<E, B, C> Pipeline<E, B, C>
+where
+    E: Event + Send + Sync + 'static,
+    B: Batch<E>,
+{
+    /// Returns what the numbers of event types and fields mean, as for
+    /// [`Engine::schema`](kleene::Engine::schema).
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// The counts of all shards together, after all batches that were sent. Waits until what comes
+    /// of them is reported.
+    ///
+    /// # Errors
+    /// If a thread has ended; to [finish](Pipeline::finish) says why.
+    pub fn stats(&mut self) -> Result<Stats, Stopped> {
+        self.cut(false, |_| Box::new(|_| {}))
+    }
+
+    /// Replaces the rules of all shards, between two batches, as
+    /// [`Runner::replace_rules`](crate::Runner::replace_rules) does between two events. Batches that
+    /// are sent after it have to have the numbers of [`schema`](Pipeline::schema).
+    ///
+    /// # Errors
+    /// If a rule cannot be run over these events; then the old rules go on. Or if a thread has
+    /// ended.
+    pub fn replace_rules(&mut self, rules: &RuleSet) -> Result<Replacement, ReplaceError> {
+        let all = self.stats()?;
+        let (sender, taken) = mpsc::channel();
+        self.cut(false, |index| {
+            let sender = sender.clone();
+            Box::new(move |shard: &mut Option<Shard<E>>| {
+                // Fails if the host has panicked.
+                let _ = sender.send((index, shard.take()));
+            })
+        })?;
+        drop(sender);
+        let shards = in_order(&taken);
+        let (shards, result) = Shard::replace_rules(shards, self.lanes.len(), &all, rules);
+        if let Some(first) = shards.first() {
+            self.schema = first.schema().clone();
+        }
+        let mut shards = shards.into_iter();
+        self.cut(true, |_| {
+            let new = shards.next();
+            Box::new(move |shard| *shard = new)
+        })?;
+        Ok(result?)
+    }
+
+    /// Gives all threads something to do between two batches, and waits until all before it is
+    /// reported. Gives the counts at that moment. `is_new` says that other shards go on.
+    fn cut(
+        &mut self,
+        is_new: bool,
+        mut action: impl FnMut(usize) -> Action<E>,
+    ) -> Result<Stats, Stopped> {
+        let (done, stats) = mpsc::channel();
+        let mut cut = Some(Cut { done, is_new });
+        for (index, lane) in self.lanes.iter().enumerate() {
+            lane.send(Message::Cut(action(index), cut.take())).map_err(|_| Stopped)?;
+        }
+        stats.recv().map_err(|_| Stopped)
+    }
+}
+
+impl<E, B, C> Pipeline<E, B, C>
+where
+    E: Event + Portable + Send + Sync + 'static,
+    B: Batch<E>,
+{
+    /// All that the shards hold after the batches that were sent, as
+    /// [`Runner::snapshot`](crate::Runner::snapshot) gives it.
+    ///
+    /// # Errors
+    /// If a thread has ended; to [finish](Pipeline::finish) says why.
+    pub fn snapshot(&mut self) -> Result<Vec<Vec<u8>>, Stopped> {
+        let all = self.stats()?;
+        let (sender, parts) = mpsc::channel();
+        self.cut(false, |index| {
+            let sender = sender.clone();
+            Box::new(move |shard: &mut Option<Shard<E>>| {
+                let bytes = shard.as_ref().map(|shard| shard.snapshot(&all));
+                // Fails if the host has panicked.
+                let _ = sender.send((index, bytes));
+            })
+        })?;
+        drop(sender);
+        Ok(in_order(&parts))
+    }
+}
+
+/// What threads have sent, by their numbers.
+fn in_order<T>(sent: &mpsc::Receiver<(usize, Option<T>)>) -> Vec<T> {
+    let mut sent: Vec<(usize, Option<T>)> = sent.iter().collect();
+    sent.sort_by_key(|(index, _)| *index);
+    sent.into_iter().filter_map(|(_, item)| item).collect()
+}
