@@ -23,10 +23,12 @@ fn engine(rules: &RuleSet) -> Engine<Record> {
     Engine::builder().rules(rules.clone()).build().expect("the rules fit")
 }
 
-/// What was told, shortly: `rule@end`, `-` before what was suppressed, `!` for an overflow.
+/// What was told, shortly: `rule@end`, `-` before what was suppressed, `~` before what
+/// `having` filtered, `!` for an overflow.
 fn brief(outputs: &[Output<Record>]) -> String {
     let one = |output: &Output<Record>| match output {
         Output::Match(found) => format!("{}@{}", found.rule, found.end.as_millis()),
+        Output::Filtered(found) => format!("~{}@{}", found.rule, found.end.as_millis()),
         Output::Suppressed(found) => format!("-{}@{}", found.rule, found.end.as_millis()),
         Output::Timeout(expired) => {
             format!("{}?@{}", expired.found.rule, expired.found.end.as_millis())
@@ -49,6 +51,25 @@ fn what_is_suppressed_is_counted_and_told_as_such() {
     assert_eq!(brief(&out), "r@0 -r@5 -r@9 r@10 r@25");
     let stats = engine.stats();
     assert_eq!((stats.matches, stats.suppressed, stats.overflowed), (3, 2, 0));
+}
+
+#[test]
+fn what_having_filters_is_counted_and_starts_no_suppress() {
+    let rules = rules(
+        "rule r { key k  match a -> b  emit { sum: a.v + b.v }  having sum > 3  suppress 10ms }",
+    );
+    let mut engine = engine(&rules);
+    let mut out = Vec::new();
+    for (time, ty, value) in
+        [(0, "a", 1), (1, "b", 2), (2, "b", 9), (3, "a", 1), (4, "b", 3), (5, "a", 9), (6, "b", 9)]
+    {
+        engine.push(&event(&rules, ty, time, 1, value), &mut out).unwrap();
+    }
+    engine.finish(&mut out);
+    // The match that is filtered has used up its events: b@2 finds no `a`.
+    assert_eq!(brief(&out), "~r@1 r@4 -r@6");
+    let stats = engine.stats();
+    assert_eq!((stats.matches, stats.filtered, stats.suppressed), (1, 1, 1));
 }
 
 #[test]
@@ -375,6 +396,7 @@ rule pairs  { key k  match a -> b[v > a.v]  within 9ms  skip none  suppress 4ms 
 rule few    { key k  match a -> b  within 20ms  skip none  limit 2 partials drop oldest }
 rule fewer  { key k  match a -> b  within 20ms  skip none  limit 1 partials drop newest }
 rule silent { key k  match a -> not b for 5ms  skip none  suppress 6ms }
+rule worthy { key k  match a -> b  within 9ms  skip none  emit as chain { k, v: a.v + b.v }  having v > 2  suppress 2ms }
 ";
 
 proptest! {
@@ -412,7 +434,7 @@ proptest! {
         prop_assert_eq!(brief(&found), brief(&expected));
         let (a, b) = (stepping.stats(), whole.stats());
         prop_assert_eq!((a.matches, a.suppressed, a.overflowed), (b.matches, b.suppressed, b.overflowed));
-        prop_assert_eq!((a.derived, a.rejected), (b.derived, 0));
+        prop_assert_eq!((a.derived, a.rejected, a.filtered), (b.derived, 0, b.filtered));
 
         // Any order of arrival that keeps the order of events of one time is the same stream.
         let builder = Engine::builder().rules(rules.clone()).out_of_order(Duration::from_millis(3));

@@ -370,6 +370,23 @@ fn what_is_kept_quiet_stays_quiet() {
 }
 
 #[test]
+fn a_new_having_holds_at_once_and_keeps_partial_matches() {
+    let with = |having: &str| format!("match a -> b  emit {{ n: a.n }}  {having}");
+    for (old, new, expected) in [
+        ("", "having n > 1", ["match a3 b3 @4"].as_slice()),
+        ("having n > 1", "", &["match a1 b1 @2", "match a3 b3 @4"]),
+        ("having n > 1", "having n < 2", &["match a1 b1 @2"]),
+    ] {
+        let (mut engine, mut told) = seen(&rule(&with(old)), "a1");
+        engine.replace_rules(&rule(&with(new))).unwrap();
+        push(&mut engine, 2, "b1 a3 b3", &mut told);
+        let told: Vec<_> =
+            shown(&told).into_iter().filter(|told| told.starts_with("match")).collect();
+        assert_eq!(told, expected, "{old} / {new}");
+    }
+}
+
+#[test]
 fn rules_that_feed_others_can_be_replaced() {
     let with = |fields: &str, condition: &str| {
         rules(&format!(

@@ -230,6 +230,7 @@ fn shown(told: &[Output<Record>]) -> String {
         Output::Timeout(one) => {
             format!("timeout {} {} {}\n", one.found.rule, one.found.id, one.found.emit)
         }
+        Output::Filtered(found) => format!("filtered {} {}\n", found.rule, found.id),
         Output::Suppressed(found) => format!("suppressed {} {}\n", found.rule, found.id),
         other => format!("{other:?}\n"),
     };

@@ -62,6 +62,7 @@ fn compare(rules: &RuleSet, test: &TestBlock, place: &str, late: Option<Duration
     let found = told.iter().filter_map(|output| match output {
         Output::Match(found) => Some(("match", found)),
         Output::Suppressed(found) => Some(("suppressed", found)),
+        Output::Filtered(found) => Some(("filtered", found)),
         Output::Timeout(expired) => Some(("timeout", &expired.found)),
         _ => None,
     });
@@ -89,6 +90,7 @@ fn compare(rules: &RuleSet, test: &TestBlock, place: &str, late: Option<Duration
             .filter_map(|effect| effect.told.as_ref())
             .map(|told| {
                 let kind = match (told.is_timeout, told.is_suppressed) {
+                    _ if told.is_filtered => "filtered",
                     (true, _) => "timeout",
                     (false, true) => "suppressed",
                     (false, false) => "match",
