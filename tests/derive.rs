@@ -466,18 +466,18 @@ mod lists_maps_and_big_numbers {
     fn engine(rule: &str) -> Engine<Ops> {
         let rules = RuleSet::builder().events::<Ops>().source(Source::new("ops.cep", rule));
         let rules = rules.build().unwrap_or_else(|error| panic!("{rule}: {error}"));
-        Engine::builder().rules(rules).build().unwrap()
+        Engine::builder().rules(rules).build().expect("the rules fit the events")
     }
 
     fn outputs(rule: &str, events: &[Ops]) -> Vec<Output<Ops>> {
         let mut outputs = Vec::new();
         let mut engine = engine(rule);
         for event in events {
-            engine.push(event, &mut outputs).unwrap();
+            engine.push(event, &mut outputs).expect("it is not finished");
         }
         // A batch, in which events are looked at together, says the same.
         let mut together = Vec::new();
-        self::engine(rule).push_batch(events, &mut together).unwrap();
+        self::engine(rule).push_batch(events, &mut together).expect("it is not finished");
         assert_eq!(outputs, together);
         outputs
     }

@@ -1,5 +1,6 @@
 //! What `#[derive(Portable)]` makes of events: bytes for snapshots, and events again.
 #![cfg(feature = "derive")]
+#![expect(clippy::disallowed_types, reason = "events have what their programs use")]
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};

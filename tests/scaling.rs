@@ -144,6 +144,6 @@ fn what_is_too_large_is_refused_early() {
         format!("rule r{i} {{ key k match a{{{}}} -> b within 1m }}", 9_999 - i)
     });
     assert_eq!(code(&format!("{EVENTS}{large}")), Some(Code::LimitExceeded));
-    let fields = list(5000, ", ", |i| format!("f{i}: int"));
+    let fields = list(20_000, ", ", |i| format!("f{i}: int"));
     assert_eq!(code(&format!("event e {{ {fields} }}")), Some(Code::LimitExceeded));
 }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::fmt::Write as _;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
@@ -268,7 +269,7 @@ fn a_stream_with_cuts_is_reported_as_by_one_engine() {
                     4 => Cut::Advance,
                     _ => Cut::Count,
                 };
-                done += &format!(", {index}: {cut:?}");
+                let _ = write!(done, ", {index}: {cut:?}");
                 outputs += pair.cut(cut, &done);
                 cuts += 1;
             }

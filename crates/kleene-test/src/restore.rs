@@ -143,15 +143,20 @@ fn compare(plain: Told<'_>, restored: Told<'_>) -> Result<(), String> {
     if different.is_empty() { Ok(()) } else { Err(different) }
 }
 
-/// What is open, as text.
+/// What is open, as text. Partial matches of the same events have no order among each other.
 fn open(engine: &Engine<Record>) -> String {
     let mut open = String::new();
     for rule in engine.rules() {
+        let mut lines = Vec::new();
         for partial in engine.partials(&rule.name) {
             let (key, events): (Vec<_>, Vec<_>) =
                 (partial.key().collect(), partial.events().collect());
             let (awaits, deadline) = (partial.awaits(), partial.deadline());
-            let _ = writeln!(open, "{} {key:?} {events:?} {awaits:?} {deadline:?}", rule.name);
+            lines.push(format!("{} {key:?} {events:?} {awaits:?} {deadline:?}", rule.name));
+        }
+        lines.sort_unstable();
+        for line in lines {
+            let _ = writeln!(open, "{line}");
         }
     }
     open

@@ -12,7 +12,7 @@ use crate::syntax::ast::{self, FieldDecl, Name, Spanned};
 
 /// The most fields that an event type has, nested ones counted one by one. Elastic's common schema,
 /// the largest in the field, has some 2,000.
-const MAX_FIELDS: usize = 4096;
+const MAX_FIELDS: usize = 16_384;
 
 /// A field that may be the event time.
 struct TimeField {
