@@ -177,7 +177,7 @@ where
     /// ```
     /// use std::sync::mpsc;
     ///
-    /// use kleene::stream::{Output, Verdict};
+    /// use kleene::stream::Output;
     /// use kleene::{Engine, Event, RuleSet, Timestamp};
     /// use kleene_runner::{Config, Runner};
     ///
@@ -201,7 +201,7 @@ where
     /// }
     /// let replacement = runner.replace_rules(&rules(3)?)?;
     /// let often = replacement.rule("often").unwrap();
-    /// assert_eq!((&often.verdict, often.kept), (&Verdict::Kept, 10));
+    /// assert_eq!((often.kept, often.dropped), (10, 0));
     ///
     /// runner.push(hit(2, 7))?;
     /// runner.push(hit(3, 7))?;
