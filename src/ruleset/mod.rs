@@ -142,7 +142,7 @@ impl fmt::Display for Reports<'_> {
 ///
 /// ```
 /// let error = kleene::RuleSet::parse("rule paid { match payed }").unwrap_err();
-/// assert!(error.to_string().starts_with("error[E0201]: there is no event type `payed`"));
+/// assert!(error.to_string().starts_with("error[E0201]: there is no event type or define `payed`"));
 /// assert_eq!(format!("{error:?}"), error.to_string());
 /// ```
 #[derive(Clone, Eq, PartialEq)]
