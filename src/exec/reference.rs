@@ -13,7 +13,7 @@
 //! * *proceed*: the match also tries the same event at a later position, because what lies between
 //!   may be left out or has been repeated often enough;
 //! * *stop*: a `not` was violated; whatever else this partial match would have become at this event
-//!   is given up.
+//!   is given up, unless what is waited for behind the `not` takes the event: that is not between.
 //!
 //! All open takes and ignores of a position, and of those that it proceeds to, are followed.
 
@@ -273,15 +273,21 @@ enum Move {
     /// As it is ignored, though it may fit: another way captures it.
     Skip(Position),
     Proceed(Position),
-    Stop(StageId),
+    /// With where it is made, if what is waited for there stands behind the `not`.
+    Stop(StageId, Option<Position>),
 }
+
+/// The `not`s that have been asked for on the way to where a move is made, by what stands behind
+/// them: each with the groups around that.
+type Asked = BTreeSet<(StageId, Vec<Frame>)>;
 
 /// What an event makes of one partial match.
 #[derive(Default)]
 struct Outcome {
     partials: Vec<Partial>,
     matches: Vec<Captures>,
-    stopped: bool,
+    /// Whether a move was left to make.
+    survives: bool,
 }
 
 impl<E: Event> Reference<E> {
@@ -316,9 +322,7 @@ impl<E: Event> Reference<E> {
         for partial in start.into_iter().chain(&self.partials) {
             let outcome = self.meet(&tree, partial, now);
             matches.extend(outcome.matches);
-            if !outcome.stopped {
-                partials.extend(outcome.partials);
-            }
+            partials.extend(outcome.partials);
         }
         // The start is always there; what has captured nothing is the start.
         partials.retain(|partial| !partial.captures.is_empty());
@@ -431,62 +435,109 @@ impl<E: Event> Reference<E> {
 
     /// All that the event does to one partial match.
     fn meet(&self, tree: &Tree<'_>, partial: &Partial, now: usize) -> Outcome {
-        let time = self.events[now].time();
+        let (moves, violated) = self.open_moves(tree, partial, now);
         let mut outcome = Outcome::default();
-        let mut open = vec![partial.position.clone()];
+        for (a_move, asked) in moves {
+            let is_behind = |not: &StageId| match &a_move {
+                Move::Take(.., origin) => asked.iter().any(|(stage, frames)| {
+                    stage == not && !Tree::is_another_way(frames, &origin.frames)
+                }),
+                _ => false,
+            };
+            if violated.iter().all(is_behind) {
+                self.make(tree, partial, a_move, now, &mut outcome);
+                outcome.survives = true;
+            }
+        }
+        let ends = outcome.partials.is_empty() && outcome.matches.is_empty();
+        let stopped = !violated.is_empty() && !outcome.survives;
+        if ends && !stopped && !partial.captures.is_empty() && tree.settles(&partial.position) {
+            outcome.matches.push(partial.captures.clone());
+        }
+        outcome
+    }
+
+    /// The moves that are open for a partial match, other than proceeds, with the `not`s on the way
+    /// to each; and the `not`s that are violated.
+    fn open_moves(
+        &self,
+        tree: &Tree<'_>,
+        partial: &Partial,
+        now: usize,
+    ) -> (Vec<(Move, Asked)>, BTreeSet<StageId>) {
+        let time = self.events[now].time();
+        let (mut found, mut violated) = (Vec::new(), BTreeSet::new());
+        let mut open = vec![(partial.position.clone(), Asked::new())];
         let mut seen = BTreeSet::new();
-        while let Some(position) = open.pop() {
-            if !seen.insert(position.clone()) {
+        while let Some((position, mut asked)) = open.pop() {
+            let moves = tree.moves(&position, time);
+            asked.extend(moves.iter().filter_map(|(_, a_move)| match a_move {
+                Move::Stop(stage, Some(behind)) => Some((*stage, behind.frames.clone())),
+                _ => None,
+            }));
+            if !seen.insert((position.clone(), asked.clone())) {
                 continue;
             }
-            for (guard, a_move) in tree.moves(&position, time) {
+            for (guard, a_move) in moves {
                 if !self.holds(tree, &guard, &position, &partial.captures, now) {
                     continue;
                 }
                 match a_move {
-                    Move::Stop(_) => outcome.stopped = true,
+                    Move::Stop(stage, _) => {
+                        violated.insert(stage);
+                    }
+                    Move::Proceed(target) => open.push((target, asked.clone())),
                     Move::Skip(_) => {}
-                    Move::Proceed(target) => open.push(target),
-                    Move::Ignore(target) if target.wait == Wait::End => {
-                        outcome.matches.push(partial.captures.clone());
-                    }
-                    Move::Ignore(target) => {
-                        let waits =
-                            Partial { captures: partial.captures.clone(), position: target };
-                        // It may be too late for all that could be waited for there.
-                        if self.deadline(tree, &waits).is_none_or(|deadline| deadline > time) {
-                            outcome.partials.push(waits);
-                        }
-                    }
-                    Move::Take(stage, target, origin) => {
-                        let mut captures = partial.captures.clone();
-                        captures.events.push((stage, now));
-                        captures.rounds.extend(tree.begun_rounds(&origin));
-                        // Its own event can say that it comes too late.
-                        let is_read = matches!(self.pattern.within, Some(Length::Read(_)));
-                        let late = is_read
-                            && self.whole_deadline(&captures).is_some_and(|end| end <= time);
-                        if !late && self.ends_after(tree, &target, &partial.captures, now) {
-                            outcome.matches.push(captures.clone());
-                        }
-                        if late || tree.is_live(&target) {
-                            let waits = Partial { captures, position: target };
-                            let over = self.pattern.lengths.is_empty()
-                                && !tree.is_pending(&waits.position)
-                                && self.deadline(tree, &waits).is_some_and(|end| end <= time);
-                            if !over {
-                                outcome.partials.push(waits);
-                            }
-                        }
+                    other => found.push((other, asked.clone())),
+                }
+            }
+        }
+        (found, violated)
+    }
+
+    /// What becomes of a partial match by one move.
+    fn make(
+        &self,
+        tree: &Tree<'_>,
+        partial: &Partial,
+        a_move: Move,
+        now: usize,
+        outcome: &mut Outcome,
+    ) {
+        let time = self.events[now].time();
+        match a_move {
+            Move::Stop(..) | Move::Skip(_) | Move::Proceed(_) => {}
+            Move::Ignore(target) if target.wait == Wait::End => {
+                outcome.matches.push(partial.captures.clone());
+            }
+            Move::Ignore(target) => {
+                let waits = Partial { captures: partial.captures.clone(), position: target };
+                // It may be too late for all that could be waited for there.
+                if self.deadline(tree, &waits).is_none_or(|deadline| deadline > time) {
+                    outcome.partials.push(waits);
+                }
+            }
+            Move::Take(stage, target, origin) => {
+                let mut captures = partial.captures.clone();
+                captures.events.push((stage, now));
+                captures.rounds.extend(tree.begun_rounds(&origin));
+                // Its own event can say that it comes too late.
+                let is_read = matches!(self.pattern.within, Some(Length::Read(_)));
+                let late = is_read && self.whole_deadline(&captures).is_some_and(|end| end <= time);
+                if !late && self.ends_after(tree, &target, &partial.captures, now) {
+                    outcome.matches.push(captures.clone());
+                }
+                if late || tree.is_live(&target) {
+                    let waits = Partial { captures, position: target };
+                    let over = self.pattern.lengths.is_empty()
+                        && !tree.is_pending(&waits.position)
+                        && self.deadline(tree, &waits).is_some_and(|end| end <= time);
+                    if !over {
+                        outcome.partials.push(waits);
                     }
                 }
             }
         }
-        let ends = outcome.partials.is_empty() && outcome.matches.is_empty() && !outcome.stopped;
-        if ends && !partial.captures.is_empty() && tree.settles(&partial.position) {
-            outcome.matches.push(partial.captures.clone());
-        }
-        outcome
     }
 
     /// Whether the end can be reached from `position` without a further event, as seen with the
@@ -926,6 +977,17 @@ impl<'p> Tree<'p> {
         own.into_iter().chain(of_groups).map(|without| without.condition)
     }
 
+    /// Whether one of two places, inside of these groups, is on another of the ways that have to
+    /// happen beside each other.
+    fn is_another_way(frames: &[Frame], others: &[Frame]) -> bool {
+        let number = |frame: &Frame| frame.way.map(|way| way.number);
+        let mut both = frames.iter().zip(others);
+        let differs = both.find(|(frame, other)| {
+            (frame.index, frame.turn, number(frame)) != (other.index, other.turn, number(other))
+        });
+        differs.is_some_and(|(frame, other)| (frame.index, frame.turn) == (other.index, other.turn))
+    }
+
     /// The depth of the innermost way around a position that is one of several that have to happen.
     fn depth_of_way(&self, frames: &[Frame]) -> Option<usize> {
         (0..frames.len()).rev().find(|&depth| {
@@ -1069,7 +1131,7 @@ impl<'p> Tree<'p> {
         let before = Position { side: Side::Before, ..position.clone() };
         let waits = |here: &Position| {
             let moves = tree.sided_moves(here, Timestamp::MIN);
-            moves.iter().any(|(_, a_move)| !matches!(a_move, Move::Proceed(_) | Move::Stop(_)))
+            moves.iter().any(|(_, a_move)| !matches!(a_move, Move::Proceed(_) | Move::Stop(..)))
         };
         if tree.leads_over_silence(&position) && tree.walk(&before, waits) {
             vec![before, Position { side: Side::Behind, ..position }]
@@ -1115,7 +1177,7 @@ impl<'p> Tree<'p> {
         let asked = |position: &Position| -> BTreeSet<StageId> {
             let moves = self.whole_moves(position, Timestamp::MIN).into_iter();
             let stops = moves.filter_map(|(_, a_move)| match a_move {
-                Move::Stop(stage) if has_time(&self.pattern.body, stage) => Some(stage),
+                Move::Stop(stage, _) if has_time(&self.pattern.body, stage) => Some(stage),
                 _ => None,
             });
             stops.collect()
@@ -1134,7 +1196,7 @@ impl<'p> Tree<'p> {
         moves.retain(|(_, a_move)| match a_move {
             Move::Proceed(target) if tree.begins_silence(position, target) => side == Side::Behind,
             Move::Proceed(target) => side == Side::Before || tree.leads_over_silence(target),
-            Move::Stop(_) => true,
+            Move::Stop(..) => true,
             Move::Take(..) | Move::Ignore(_) | Move::Skip(_) => side == Side::Before,
         });
         for (_, a_move) in &mut moves {
@@ -1143,7 +1205,7 @@ impl<'p> Tree<'p> {
                 Move::Proceed(target) | Move::Ignore(target) | Move::Skip(target) => {
                     target.side = side;
                 }
-                Move::Take(..) | Move::Stop(_) => {}
+                Move::Take(..) | Move::Stop(..) => {}
             }
         }
         moves
@@ -1160,10 +1222,10 @@ impl<'p> Tree<'p> {
                 if position.is_entry() {
                     for (stage, violated) in self.nots_before(frames, *index) {
                         let violated = violated.unless(self.group_until(frames));
-                        moves.push((violated, Move::Stop(stage)));
+                        moves.push((violated, Move::Stop(stage, Some(position.clone()))));
                     }
                     if *index == 0 {
-                        self.group_moves(frames, &mut moves);
+                        self.group_moves(position, frames, &mut moves);
                     }
                 }
                 moves
@@ -1180,14 +1242,14 @@ impl<'p> Tree<'p> {
                 let is_end = next.wait == Wait::End;
                 let on = if is_end { Move::Ignore(next) } else { Move::Proceed(next) };
                 let respected = Guard::not(violated.clone()).and(Guard::InGap);
-                vec![(respected, on), (violated, Move::Stop(stage))]
+                vec![(respected, on), (violated, Move::Stop(stage, None))]
             }
             Wait::Pending => {
                 let mut moves = Vec::new();
                 let mut respected = Vec::new();
                 for item in &self.sequence(frames).items[*index..] {
                     if let ItemKind::Not { stage, condition } = item.kind {
-                        moves.push((Guard::Fits(condition), Move::Stop(stage)));
+                        moves.push((Guard::Fits(condition), Move::Stop(stage, None)));
                         respected.push(Guard::not(Guard::Fits(condition)));
                     }
                 }
@@ -1203,7 +1265,7 @@ impl<'p> Tree<'p> {
                 Move::Ignore(_) => None,
                 Move::Skip(_) => Some(self.depth_of_way(frames).unwrap_or(frames.len())),
                 // What is captured is no violation.
-                Move::Take(..) | Move::Proceed(_) | Move::Stop(_) => continue,
+                Move::Take(..) | Move::Proceed(_) | Move::Stop(..) => continue,
             };
             *guard = guard.clone().and(Guard::KeptOut { from });
         }
@@ -1219,7 +1281,7 @@ impl<'p> Tree<'p> {
         }
         // A copy that does without some nots goes on to copies that do without them.
         moves.retain(
-            |(_, a_move)| !matches!(a_move, Move::Stop(stage) if position.without.contains(stage)),
+            |(_, a_move)| !matches!(a_move, Move::Stop(stage, _) if position.without.contains(stage)),
         );
         for (_, a_move) in &mut moves {
             if let Move::Proceed(target) = a_move {
@@ -1309,22 +1371,24 @@ impl<'p> Tree<'p> {
             moves.push((ignore.unless(group_until).unless(until), Move::Ignore(target)));
         }
 
-        let nots = if turn == FIRST || (skipped && turn != Turn::Further) {
+        let is_behind = turn == FIRST || (skipped && turn != Turn::Further);
+        let nots = if is_behind {
             self.nots_before(frames, index)
         } else {
             self.not_after(frames, index).into_iter().collect()
         };
         for (stage, violated) in nots {
-            moves.push((violated.unless(group_until), Move::Stop(stage)));
+            let behind = is_behind.then(|| position.clone());
+            moves.push((violated.unless(group_until), Move::Stop(stage, behind)));
         }
         if turn == FIRST && index == 0 && !skipped {
-            self.group_moves(frames, &mut moves);
+            self.group_moves(position, frames, &mut moves);
         }
         moves
     }
 
-    /// What can happen where a repetition of a group starts: it may be left out.
-    fn group_moves(&self, frames: &[Frame], moves: &mut Vec<(Guard, Move)>) {
+    /// What can happen at a position where a repetition of a group starts: it may be left out.
+    fn group_moves(&self, here: &Position, frames: &[Frame], moves: &mut Vec<(Guard, Move)>) {
         let Some((group, outer)) = frames.split_last() else { return };
         // Of several ways together that is asked where they stand.
         if group.way.is_some() {
@@ -1356,10 +1420,11 @@ impl<'p> Tree<'p> {
             Turn::Further => Vec::new(),
         };
         for (stage, violated) in nots {
-            moves.push((violated.unless(until), Move::Stop(stage)));
+            let behind = (group.turn == FIRST).then(|| here.clone());
+            moves.push((violated.unless(until), Move::Stop(stage, behind)));
         }
         if group.turn == FIRST && group.index == 0 {
-            self.group_moves(outer, moves);
+            self.group_moves(here, outer, moves);
         }
     }
 
@@ -1388,7 +1453,7 @@ impl<'p> Tree<'p> {
                         ways[number] = standing.moved(target);
                         moves.push((at(guard), Move::Proceed(self.with_ways(position, ways))));
                     }
-                    Move::Stop(stage) => moves.push((at(guard), Move::Stop(stage))),
+                    stop @ Move::Stop(..) => moves.push((at(guard), stop)),
                     Move::Ignore(_) | Move::Skip(_) => {}
                 }
             }

@@ -53,8 +53,8 @@ pub(crate) enum Decision {
     Gone,
     /// It has one way on: the edge of this number.
     One(u32),
-    /// Its ways on, and whether it is stopped besides.
-    Several { edges: Range, stopped: bool },
+    /// Its ways on.
+    Several(Range),
     /// The tree would be too large: ask edge by edge.
     Ask,
 }
@@ -95,7 +95,7 @@ impl Decisions {
 
     /// Whether no event can leave what waits, or begins, two ways on.
     pub(crate) fn are_single(&self) -> bool {
-        !self.nodes.iter().any(|node| matches!(node, Decision::Several { .. } | Decision::Ask))
+        !self.nodes.iter().any(|node| matches!(node, Decision::Several(_) | Decision::Ask))
     }
 
     /// All columns.
@@ -219,7 +219,6 @@ impl Trees<'_> {
     fn tree(&mut self, known: &mut Vec<(GuardId, bool)>) -> u32 {
         let range = index_range(&self.tables.states[self.state.index()].edges);
         let mut open = Vec::new();
-        let mut stopped = false;
         for index in range {
             let edge = &self.tables.edges[index];
             if self.begins && !matches!(edge.action, Action::Take { .. } | Action::Stop) {
@@ -227,7 +226,8 @@ impl Trees<'_> {
             }
             match self.look(edge.guard, known) {
                 Known::False => {}
-                Known::True if edge.action == Action::Stop => stopped = true,
+                // Stops are first: nothing else is looked at.
+                Known::True if edge.action == Action::Stop => return self.add(Decision::Gone),
                 Known::True => open.push(u32::try_from(index).unwrap_or(u32::MAX)),
                 Known::Ask(guard) => {
                     self.tests += 1;
@@ -251,46 +251,37 @@ impl Trees<'_> {
                 }
             }
         }
-        let node = self.leaf(open, stopped);
+        let node = self.leaf(&open);
         self.add(node)
     }
 
-    fn leaf(&mut self, mut open: Vec<u32>, stopped: bool) -> Decision {
-        if stopped {
-            // Nothing is left but what the event completes.
-            open.retain(|edge| match self.tables.edges[*edge as usize].action {
-                Action::Take { target, .. } => self.tables.states[target.index()].accept.is_some(),
-                Action::Complete => true,
-                Action::Ignore { .. } | Action::Stop => false,
-            });
-        }
+    fn leaf(&mut self, open: &[u32]) -> Decision {
         let settles = !self.begins && self.tables.states[self.state.index()].settles;
-        match open[..] {
-            _ if stopped && self.begins => Decision::Gone,
-            [] if stopped || !settles => Decision::Gone,
-            [one] if !stopped => {
+        match *open {
+            [] if !settles => Decision::Gone,
+            [one] => {
                 let edge = &self.tables.edges[one as usize];
                 let stays = edge.action == Action::Ignore { target: self.state };
                 if stays && edge.clocks.is_empty() {
                     Decision::Stay
                 } else if settles {
-                    self.several(&open, false)
+                    self.several(open)
                 } else {
                     Decision::One(one)
                 }
             }
-            _ => self.several(&open, stopped),
+            _ => self.several(open),
         }
     }
 
-    fn several(&mut self, open: &[u32], stopped: bool) -> Decision {
+    fn several(&mut self, open: &[u32]) -> Decision {
         let place = |index| u32::try_from(index).unwrap_or(u32::MAX);
         let range = self.lists.entry(open.into()).or_insert_with(|| {
             let start = self.edges.len();
             self.edges.extend_from_slice(open);
             place(start)..place(start + open.len())
         });
-        Decision::Several { edges: range.clone(), stopped }
+        Decision::Several(range.clone())
     }
 
     /// What the type and the answers say of a guard.

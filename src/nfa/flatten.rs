@@ -1,7 +1,7 @@
 //! A graph without its proceed transitions: what an event can do in each state, as a flat list.
 
 use crate::hir::{ItemKind, Length, Sequence, StageId};
-use crate::nfa::graph::{Graph, Role, Transition, Verb};
+use crate::nfa::graph::{Graph, Instance, Role, Transition, Verb};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::program::{
     Action, Bound, BuildError, ClockOp, Edge, Kind, Range, Since, State, StateId,
@@ -49,6 +49,103 @@ struct Found {
     instances: Option<Vec<usize>>,
     /// Of a take: the clocks that it sets.
     marks: Vec<u32>,
+    /// The ways that it is on.
+    ways: Vec<(StateId, usize)>,
+}
+
+impl Found {
+    /// The state that it leaves.
+    fn leaving(&self) -> StateId {
+        *self.path.last().expect("a path starts with its state")
+    }
+
+    /// The repetitions of clocked groups that a take is part of.
+    fn taking<'a>(&'a self, graph: &'a Graph) -> &'a [usize] {
+        let all = &graph.states[self.leaving().index()].instances;
+        self.instances.as_deref().unwrap_or(all)
+    }
+
+    /// Whether the way there does not leave a repetition of a group.
+    fn stays_inside(&self, graph: &Graph, instance: usize) -> bool {
+        self.path.iter().all(|state| graph.states[state.index()].instances.contains(&instance))
+    }
+
+    /// The stop that it leads to, if it does.
+    fn stop(&self) -> Option<StateId> {
+        (self.action == Action::Stop).then(|| self.leaving())
+    }
+
+    /// Whether it takes what is waited for behind the `not` of a stop.
+    fn is_behind(&self, graph: &Graph, stop: StateId) -> bool {
+        let mut passed =
+            self.path.iter().flat_map(|state| &graph.states[state.index()].transitions);
+        matches!(self.action, Action::Take { .. })
+            && passed.any(|asked| {
+                // What another way takes comes in between.
+                let elsewhere = |(group, way): &(StateId, usize)| {
+                    self.ways.iter().any(|(of, other)| of == group && other != way)
+                };
+                asked.target == stop && asked.is_behind && !asked.ways.iter().any(elsewhere)
+            })
+    }
+}
+
+/// Adds what the groups around ask of the time. What is entered on the way has not begun, whatever
+/// the clock says of a repetition before.
+fn close(graph: &mut Graph, edge: &mut Found) {
+    for instance in graph.states[edge.leaving().index()].instances.clone() {
+        if !edge.stays_inside(graph, instance) {
+            let clock = graph.instances[instance].clock;
+            edge.guard = graph.guards.where_unset(edge.guard, clock);
+            for gap in &mut edge.gaps {
+                *gap = graph.guards.where_unset(*gap, clock);
+            }
+        }
+    }
+    if let Action::Take { .. } = edge.action {
+        for instance in edge.taking(graph).to_vec() {
+            let Instance { clock, within } = graph.instances[instance];
+            if let (true, Some(within)) = (edge.stays_inside(graph, instance), within) {
+                let check = graph.guards.leaf(Guard::Within { clock, within });
+                edge.guard = graph.guards.and(edge.guard, check);
+            }
+        }
+    }
+}
+
+/// An event that the step behind a `not` takes is not between. Where it violates the `not` as well,
+/// that it is taken there is all that it does; where it is not taken there, it ends the partial
+/// match.
+fn let_steps_win(graph: &mut Graph, found: &mut [Found]) {
+    let mut stops: Vec<StateId> = found.iter().filter_map(Found::stop).collect();
+    stops.sort_unstable();
+    stops.dedup();
+    for stop in stops {
+        let (mut violated, mut taken) = (graph.guards.never(), graph.guards.never());
+        let behind: Vec<bool> = found.iter().map(|edge| edge.is_behind(graph, stop)).collect();
+        for stops in found.iter().filter(|edge| edge.stop() == Some(stop)) {
+            violated = graph.guards.or(violated, stops.guard);
+            for (takes, _) in found.iter().zip(&behind).filter(|(_, is_behind)| **is_behind) {
+                let both = graph.guards.and(stops.guard, takes.guard);
+                if graph.guards.may_hold(both) {
+                    taken = graph.guards.or(taken, takes.guard);
+                }
+            }
+        }
+        if taken == graph.guards.never() {
+            continue;
+        }
+        let not_taken = graph.guards.not(taken);
+        let taken = graph.guards.and(violated, taken);
+        let free = graph.guards.not(taken);
+        for (edge, is_behind) in found.iter_mut().zip(behind) {
+            if edge.stop() == Some(stop) {
+                edge.guard = graph.guards.and(edge.guard, not_taken);
+            } else if !is_behind {
+                edge.guard = graph.guards.and(edge.guard, free);
+            }
+        }
+    }
 }
 
 fn resolve(graph: &mut Graph, state: StateId, flat: &mut Flat) -> Result<State, BuildError> {
@@ -62,40 +159,22 @@ fn resolve(graph: &mut Graph, state: StateId, flat: &mut Flat) -> Result<State, 
     let live = !found.is_empty();
     found.sort_by_key(|edge| edge.action != Action::Stop);
 
+    for edge in &mut found {
+        close(graph, edge);
+    }
+    let_steps_win(graph, &mut found);
     let first_edge = flat.edges.len();
     let mut bounds: Option<Vec<Bound>> = None;
     for edge in found {
         let first_op = flat.clock_ops.len();
-        let mut guard = edge.guard;
-        let mut gaps = edge.gaps;
+        let Found { guard, gaps, .. } = &edge;
         let mut edge_bounds = Vec::new();
-        // What is entered on the way has not begun, whatever the clock says of a repetition before.
-        let leaving = *edge.path.last().expect("a path starts with its state");
-        for instance in graph.states[leaving.index()].instances.clone() {
-            let inside =
-                |state: &StateId| graph.states[state.index()].instances.contains(&instance);
-            if !edge.path.iter().all(inside) {
-                let clock = graph.instances[instance].clock;
-                guard = graph.guards.where_unset(guard, clock);
-                for gap in &mut gaps {
-                    *gap = graph.guards.where_unset(*gap, clock);
-                }
-            }
-        }
         match edge.action {
             Action::Take { target, .. } => {
-                let taking = edge
-                    .instances
-                    .unwrap_or_else(|| graph.states[leaving.index()].instances.clone());
-                for instance in taking {
-                    let (clock, within) =
-                        (graph.instances[instance].clock, graph.instances[instance].within);
-                    let inside =
-                        |state: &StateId| graph.states[state.index()].instances.contains(&instance);
-                    let same = edge.path.iter().all(inside);
+                for &instance in edge.taking(graph) {
+                    let Instance { clock, within } = graph.instances[instance];
+                    let same = edge.stays_inside(graph, instance);
                     if same && let Some(within) = within {
-                        let check = graph.guards.leaf(Guard::Within { clock, within });
-                        guard = graph.guards.and(guard, check);
                         edge_bounds.push(Bound {
                             since: Since::Clock(clock),
                             unless_set: None,
@@ -112,8 +191,8 @@ fn resolve(graph: &mut Graph, state: StateId, flat: &mut Flat) -> Result<State, 
                     });
                 }
                 leave_groups(graph, &edge.path, target, first_op, &mut flat.clock_ops);
-                flat.clock_ops.extend(edge.marks.into_iter().map(ClockOp::Set));
-                gap_bounds(graph, &gaps, state, &mut edge_bounds);
+                flat.clock_ops.extend(edge.marks.iter().copied().map(ClockOp::Set));
+                gap_bounds(graph, gaps, state, &mut edge_bounds);
                 // A partial match is out of time where every way on is.
                 bounds = Some(match bounds.take() {
                     None => edge_bounds,
@@ -122,16 +201,14 @@ fn resolve(graph: &mut Graph, state: StateId, flat: &mut Flat) -> Result<State, 
             }
             Action::Ignore { target } => {
                 for &instance in &graph.states[target.index()].instances {
-                    let inside =
-                        |state: &StateId| graph.states[state.index()].instances.contains(&instance);
-                    if !edge.path.iter().all(inside) {
+                    if !edge.stays_inside(graph, instance) {
                         flat.clock_ops.push(ClockOp::Unset(graph.instances[instance].clock));
                     }
                 }
                 leave_groups(graph, &edge.path, target, first_op, &mut flat.clock_ops);
             }
             Action::Complete => {
-                gap_bounds(graph, &gaps, state, &mut edge_bounds);
+                gap_bounds(graph, gaps, state, &mut edge_bounds);
                 bounds = Some(match bounds.take() {
                     None => edge_bounds,
                     Some(others) => common(&others, &edge_bounds),
@@ -139,6 +216,7 @@ fn resolve(graph: &mut Graph, state: StateId, flat: &mut Flat) -> Result<State, 
             }
             Action::Stop => {}
         }
+        let guard = *guard;
         if guard == never {
             flat.clock_ops.truncate(first_op);
             continue;
@@ -240,6 +318,7 @@ fn walk(
                 gaps: Vec::new(),
                 instances: None,
                 marks: Vec::new(),
+                ways: Vec::new(),
             });
             return Ok(());
         }
@@ -278,8 +357,8 @@ fn walk(
             }
         };
         let gaps = gaps.iter().copied().chain(transition.gap).collect();
-        let Transition { instances, marks, .. } = transition;
-        found.push(Found { action, guard, path: path.clone(), gaps, instances, marks });
+        let Transition { instances, marks, ways, .. } = transition;
+        found.push(Found { action, guard, path: path.clone(), gaps, instances, marks, ways });
     }
     Ok(())
 }

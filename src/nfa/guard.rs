@@ -3,6 +3,7 @@
 use hashbrown::HashMap;
 
 use crate::hir::{Condition, ConditionId, Length, Test};
+use crate::schema::TypeId;
 use crate::util::ids::define_id;
 
 define_id! {
@@ -62,6 +63,8 @@ pub(crate) struct Guards {
     ids: HashMap<Guard, GuardId>,
     /// The conditions that are one of several others, with these.
     one_of: HashMap<ConditionId, Vec<ConditionId>>,
+    /// By condition: the type of event that fits, where it is one.
+    types: Vec<Option<TypeId>>,
 }
 
 impl Guards {
@@ -72,7 +75,8 @@ impl Guards {
             Some((ConditionId::new(id), others.clone()))
         });
         let one_of = one_of.collect();
-        let mut guards = Guards { all: Vec::new(), ids: HashMap::new(), one_of };
+        let types = conditions.iter().map(|condition| condition.ty).collect();
+        let mut guards = Guards { all: Vec::new(), ids: HashMap::new(), one_of, types };
         guards.intern(Guard::True);
         guards.intern(Guard::False);
         guards
@@ -166,6 +170,54 @@ impl Guards {
                 self.or(any, part)
             }),
             here => self.intern(leaf(&here)),
+        }
+    }
+
+    /// Whether an event could fulfil the guard, as far as types of events and times say.
+    pub(crate) fn may_hold(&self, guard: GuardId) -> bool {
+        let is_over = match self.get(guard) {
+            Guard::And(parts) => parts.iter().any(|&part| match *self.get(part) {
+                Guard::Sooner { than, since } => {
+                    parts.iter().any(|&other| self.is_later(other, than, since))
+                }
+                _ => false,
+            }),
+            _ => false,
+        };
+        !is_over && self.types(guard).is_none_or(|types| !types.is_empty())
+    }
+
+    /// Whether the guard asks that so long has passed since the event before.
+    fn is_later(&self, guard: GuardId, than: Length, of: Option<u32>) -> bool {
+        match *self.get(guard) {
+            Guard::Gap { min, unless_set: None, since, .. } if since == of => {
+                match (min.as_millis(), than.as_millis()) {
+                    (Some(min), Some(than)) => min >= than,
+                    _ => min == than,
+                }
+            }
+            _ => false,
+        }
+    }
+
+    /// The types of the events that can fulfil a guard; `None` where that can be all.
+    fn types(&self, guard: GuardId) -> Option<Vec<TypeId>> {
+        match self.get(guard) {
+            Guard::False => Some(Vec::new()),
+            Guard::Condition(condition) => {
+                self.types.get(condition.index())?.map(|only| vec![only])
+            }
+            Guard::And(parts) => {
+                parts.iter().filter_map(|&part| self.types(part)).reduce(|mut some, others| {
+                    some.retain(|ty| others.contains(ty));
+                    some
+                })
+            }
+            Guard::Or(parts) => parts.iter().try_fold(Vec::new(), |mut all, &part| {
+                all.extend(self.types(part)?);
+                Some(all)
+            }),
+            _ => None,
         }
     }
 

@@ -121,7 +121,7 @@ impl Program {
                     _ => return None,
                 },
                 Decision::Gone | Decision::Stay => {}
-                Decision::Time { .. } | Decision::Several { .. } | Decision::Ask => return None,
+                Decision::Time { .. } | Decision::Several(_) | Decision::Ask => return None,
             }
         }
         captured

@@ -2,7 +2,7 @@
 //! explained, with what Kleene does instead, in `docs/semantics.md`.
 
 use crate::convert::{self, PREVIOUS};
-use crate::format::{CasePattern, CaseStage};
+use crate::format::{CaseCondition, CasePattern, CaseStage};
 
 /// A shape of pattern for which Kleene's answer may differ.
 #[derive(Debug)]
@@ -20,6 +20,10 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "not-before-next-not",
         applies: |pattern| any_run(&pattern.stages, &not_before_next_not),
+    },
+    Rule {
+        name: "not-of-the-next-step",
+        applies: |pattern| any_run(&pattern.stages, &not_of_the_next_step),
     },
     Rule { name: "not-at-group-end", applies: |pattern| any(&pattern.stages, &not_at_group_end) },
     Rule {
@@ -56,6 +60,65 @@ fn not_before_next_not(stages: &[CaseStage]) -> bool {
     stages
         .windows(3)
         .any(|run| forbids(&run[0]) && run[1].contiguity.as_deref() == Some("not_next"))
+}
+
+/// A `not_followed_by` that an event can violate which a stage behind it takes, the next one or one
+/// behind what may be left out. In Flink such an event ends the partial match, unless it is the last
+/// of the match; in Kleene it is not between.
+fn not_of_the_next_step(stages: &[CaseStage]) -> bool {
+    (0..stages.len()).filter(|&not| forbids(&stages[not])).any(|not| {
+        let behind = stages[not + 1..].iter().filter(|stage| !convert::is_negated(stage));
+        let mut open = true;
+        let reached = behind.take_while(|stage| std::mem::replace(&mut open, may_be_empty(stage)));
+        reached.flat_map(heads).any(|head| may_both(&stages[not], head))
+    })
+}
+
+/// The stages that can take the first event of a stage or group.
+fn heads(stage: &CaseStage) -> Vec<&CaseStage> {
+    let Some(group) = &stage.group else { return vec![stage] };
+    let mut open = true;
+    let first = group.iter().take_while(|stage| std::mem::replace(&mut open, may_be_empty(stage)));
+    first.flat_map(heads).collect()
+}
+
+/// Whether one event can fulfil the conditions of both.
+fn may_both(one: &CaseStage, other: &CaseStage) -> bool {
+    let can = |stage: &CaseStage, ty: &str, v: i64| {
+        stage.condition.as_ref().is_none_or(|condition| may_hold(condition, ty, v) != Some(false))
+    };
+    ["a", "b", "c", "d", "e"]
+        .iter()
+        .any(|ty| (-20..=20).any(|v| can(one, ty, v) && can(other, ty, v)))
+}
+
+/// Whether an event fulfils a condition; `None` where that hangs on what was captured.
+fn may_hold(condition: &CaseCondition, ty: &str, v: i64) -> Option<bool> {
+    let each = |conditions: &[CaseCondition], decisive: bool| {
+        let mut parts = conditions.iter().map(|condition| may_hold(condition, ty, v));
+        let known = parts.try_fold(false, |unknown, part| match part {
+            Some(holds) if holds == decisive => Err(decisive),
+            part => Ok(unknown || part.is_none()),
+        });
+        known.map_or_else(Some, |unknown| (!unknown).then_some(!decisive))
+    };
+    match condition {
+        CaseCondition::Type { ty: of } => Some(of == ty),
+        CaseCondition::Constant { op, constant } => match op.as_str() {
+            "==" => Some(v == *constant),
+            "!=" => Some(v != *constant),
+            "<" => Some(v < *constant),
+            "<=" => Some(v <= *constant),
+            ">" => Some(v > *constant),
+            ">=" => Some(v >= *constant),
+            _ => None,
+        },
+        CaseCondition::Aggregate { .. } => None,
+        CaseCondition::And { and } => each(and, false),
+        CaseCondition::Or { or } => each(or, true),
+        CaseCondition::Not { not } => may_hold(not, ty, v).map(|holds| !holds),
+        CaseCondition::True { always } => Some(*always),
+    }
 }
 
 /// A `not_followed_by` that ends a group: Flink ignores it, Kleene refuses it.

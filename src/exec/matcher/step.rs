@@ -186,13 +186,15 @@ impl<'a, E: Event> Step<'a, E> {
                 // The only way on: what the run holds goes with it.
                 self.follow(&program.edges[*edge as usize], *run, event_epoch, next);
             }
-            Decision::Several { edges, stopped } => {
-                let open = program.decisions.edges(edges);
-                self.branch(run, open, *stopped, event_epoch, next);
+            Decision::Several(edges) => {
+                self.branch(run, program.decisions.edges(edges), event_epoch, next);
             }
             _ => {
-                let (open, stopped) = self.ask(run, event_epoch);
-                if let ([edge], false) = (&open[..], stopped)
+                let Some(open) = self.ask(run, event_epoch) else {
+                    self.give_up(run);
+                    return false;
+                };
+                if let [edge] = &open[..]
                     && let Edge { action: Action::Ignore { target }, clocks, .. } =
                         &program.edges[*edge as usize]
                     && *target == run.state
@@ -200,7 +202,7 @@ impl<'a, E: Event> Step<'a, E> {
                 {
                     return true;
                 }
-                self.branch(run, &open, stopped, event_epoch, next);
+                self.branch(run, &open, event_epoch, next);
             }
         }
         false
@@ -239,42 +241,26 @@ impl<'a, E: Event> Step<'a, E> {
         }
     }
 
-    /// The edges that are open, and whether there is a stop among them, guard by guard.
+    /// The edges that are open, guard by guard; none where there is a stop among them.
     #[cold]
-    fn ask(&mut self, run: &Run, event_epoch: u64) -> (SmallVec<[u32; 8]>, bool) {
-        let (mut open, mut stopped) = (SmallVec::new(), false);
+    fn ask(&mut self, run: &Run, event_epoch: u64) -> Option<SmallVec<[u32; 8]>> {
+        let mut open = SmallVec::new();
         for index in self.program.states[run.state.index()].edges.clone() {
             let edge = &self.program.edges[index as usize];
             if self.guard(edge.guard, run, event_epoch) {
-                match edge.action {
-                    Action::Stop => stopped = true,
-                    _ => open.push(index),
+                if edge.action == Action::Stop {
+                    return None;
                 }
+                open.push(index);
             }
         }
-        (open, stopped)
+        Some(open)
     }
 
     /// Takes all of several ways, or none.
-    fn branch(
-        &mut self,
-        run: &Run,
-        open: &[u32],
-        stopped: bool,
-        event_epoch: u64,
-        next: &mut Vec<Run>,
-    ) {
+    fn branch(&mut self, run: &Run, open: &[u32], event_epoch: u64, next: &mut Vec<Run>) {
         let program = self.program;
         let open = open.iter().map(|&edge| &program.edges[edge as usize]);
-        if stopped {
-            // A `not` that is violated ends the partial match, but not a match that the same event
-            // completes.
-            for edge in open {
-                self.complete_only(edge, run, event_epoch);
-            }
-            self.give_up(run);
-            return;
-        }
         let before = (next.len(), self.store.scratch.completed.len());
         for edge in open {
             self.store.chains.retain(run.head);
@@ -302,14 +288,13 @@ impl<'a, E: Event> Step<'a, E> {
         };
         match self.decide(tree, &nothing, event_epoch) {
             Decision::One(edge) => begin(self, *edge),
-            Decision::Several { edges, .. } => {
+            Decision::Several(edges) => {
                 program.decisions.edges(edges).iter().for_each(|&edge| begin(self, edge));
             }
             Decision::Ask => {
-                let (open, stopped) = self.ask(&nothing, event_epoch);
-                for edge in open {
+                for edge in self.ask(&nothing, event_epoch).unwrap_or_default() {
                     let action = program.edges[edge as usize].action;
-                    if !stopped && matches!(action, Action::Take { .. }) {
+                    if matches!(action, Action::Take { .. }) {
                         begin(self, edge);
                     }
                 }
@@ -395,39 +380,6 @@ impl<'a, E: Event> Step<'a, E> {
             run.deadline = self.time;
         }
         next.push(run);
-    }
-
-    /// Follows `edge` as far as a match goes that it completes, and leaves the run as it is.
-    fn complete_only(&mut self, edge: &Edge, run: &Run, event_epoch: u64) {
-        match edge.action {
-            Action::Take { stage, target } => {
-                let accept = self.program.states[target.index()].accept;
-                if accept.is_some_and(|guard| self.guard(guard, run, event_epoch)) {
-                    let head = self.link(edge, run, stage);
-                    let match_ = Run { head, last: self.time, ..*run };
-                    if self.is_too_late(stage, &match_) {
-                        self.store.chains.release(head);
-                    } else {
-                        self.store.scratch.completed.push(completed(&match_));
-                    }
-                }
-            }
-            Action::Complete => self.complete(completed(run)),
-            Action::Ignore { .. } | Action::Stop => {}
-        }
-    }
-
-    /// Whether the event that `match_` ends with says that it comes too late.
-    fn is_too_late(&mut self, stage: StageId, match_: &Run) -> bool {
-        if !matches!(self.program.within, Some(Length::Read(_))) {
-            return false;
-        }
-        let extra = self.store.extras.duplicate(match_.extra);
-        let mut with_event = Run { extra, ..*match_ };
-        self.update_registers(stage, &mut with_event);
-        let late = self.times(&with_event).whole_deadline() <= self.time;
-        self.store.extras.release(with_event.extra);
-        late
     }
 
     /// A match with a reference of its own to its events.

@@ -89,10 +89,15 @@ pub(super) struct Transition {
     pub(super) instances: Option<Vec<usize>>,
     /// Of a take: the clocks that it sets to the event's time.
     pub(super) marks: Vec<u32>,
+    /// Of one that leads to the stop of a `not`: whether what is taken where it stands comes behind
+    /// that `not`, so that it is not between.
+    pub(super) is_behind: bool,
+    /// The ways that it is on, outermost first: of each group of ways its end, and which way.
+    pub(super) ways: Vec<(StateId, usize)>,
 }
 
 /// One repetition of a group whose time is bounded.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Instance {
     pub(super) clock: u32,
     pub(super) within: Option<Length>,
@@ -799,6 +804,9 @@ impl<'p> Builder {
                 self.set_timed(stop);
             }
             self.add(state, Verb::Proceed, stop, violated);
+            if let Some(added) = self.graph.states[state.index()].transitions.last_mut() {
+                added.is_behind = true;
+            }
         }
         Ok(())
     }
@@ -950,8 +958,17 @@ impl<'p> Builder {
         gap: Option<GuardId>,
     ) {
         let skip = self.graph.guards.always();
-        let transition =
-            Transition { verb, target, guard, gap, skip, instances: None, marks: Vec::new() };
+        let transition = Transition {
+            verb,
+            target,
+            guard,
+            gap,
+            skip,
+            instances: None,
+            marks: Vec::new(),
+            is_behind: false,
+            ways: Vec::new(),
+        };
         self.graph.states[state.index()].transitions.push(transition);
     }
 

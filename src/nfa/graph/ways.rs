@@ -256,6 +256,9 @@ impl<'p> Builder {
     fn transitions(&mut self, group: &Ways, place: Standing, index: usize) -> Vec<Transition> {
         let Some(here) = place.state() else { return Vec::new() };
         let mut transitions = self.graph.states[here.index()].transitions.clone();
+        for transition in &mut transitions {
+            transition.ways.insert(0, (group.end, index));
+        }
         if let (Standing::Ready(_), Some(clock)) = (place, group.clocks[index]) {
             // What the clock says is of another repetition.
             let guards = &mut self.graph.guards;

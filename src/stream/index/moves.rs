@@ -66,7 +66,7 @@ impl<'a> Finder<'a> {
                 self.walk(decisions.node(yes), way.clone())?;
                 self.walk(decisions.node(no), way)?;
             }
-            Decision::Gone | Decision::One(_) | Decision::Several { .. } | Decision::Ask => {
+            Decision::Gone | Decision::One(_) | Decision::Several(_) | Decision::Ask => {
                 self.ways.push(way);
             }
         }
