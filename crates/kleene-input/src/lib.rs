@@ -13,6 +13,7 @@
 mod block;
 mod csv;
 mod feed;
+mod gzip;
 mod json;
 mod layout;
 mod parser;

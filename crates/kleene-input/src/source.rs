@@ -10,10 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::time::Duration;
 
-use flate2::read::MultiGzDecoder;
-
 use crate::Form;
 use crate::block::{Block, Cutter};
+use crate::gzip::{self, Unpacked};
 
 /// How many blocks may wait.
 const WAITING: usize = 4;
@@ -154,10 +153,10 @@ pub fn open_at(path: &Path, start: Position) -> io::Result<Opened> {
             Err(error) => return Err(wrap("read", &error)),
         }
     }
-    let is_gzip = magic == [0x1f, 0x8b];
+    let is_gzip = gzip::is_gzip(&magic);
     let whole = io::Cursor::new(magic).take(known as u64).chain(reader);
     let mut reader: Box<dyn Read + Send> =
-        if is_gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) };
+        if is_gzip { Box::new(Unpacked::new(whole)) } else { Box::new(whole) };
     if start.offset > 0 && !stdin {
         let skipped = io::copy(&mut reader.by_ref().take(start.offset), &mut io::sink());
         if skipped.map_err(|error| wrap("read", &error))? < start.offset {
@@ -171,7 +170,7 @@ pub fn open_at(path: &Path, start: Position) -> io::Result<Opened> {
 fn is_packed(file: &File) -> bool {
     let mut magic = [0; 2];
     let mut file = file;
-    file.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b]
+    file.read_exact(&mut magic).is_ok() && gzip::is_gzip(&magic)
 }
 
 struct Counted {
