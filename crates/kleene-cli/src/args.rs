@@ -240,7 +240,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
 
-    /// How often the state is kept: every 10s, or every 100000events
+    /// How often the state is kept: every 10s, or every 100000events (each line that is read counts)
     #[arg(long, value_name = "HOW OFTEN", default_value = "10s", value_parser = state::every, requires = "state")]
     pub(crate) checkpoint_every: Every,
 

@@ -502,13 +502,9 @@ fn pump(
     loop {
         current.follow(feed, engine, outlets);
         match feed.next_item() {
-            Some(Item::Event(event, place)) => {
-                outlets.review.event(&event, &place);
-                current.newest = current.newest.max(takeable(&event));
-                current.has_come = true;
-                let mut sink = Tell { outlets, place: Some(place) };
-                if let Err(error) = engine.push(&event, &mut sink) {
-                    return Stop::Failed(stopped(error));
+            Some(item) => {
+                if let Err(stop) = take(item, engine, outlets, counts, current) {
+                    return stop;
                 }
                 if current.state.as_mut().is_some_and(State::count)
                     && let Err(error) = current.keep(feed, engine, outlets, counts)
@@ -519,12 +515,6 @@ fn pump(
                     return Stop::Interrupted;
                 }
             }
-            Some(Item::Unknown(name)) => counts.saw_unknown(name),
-            Some(Item::Rejected(place, reason)) => {
-                counts.rejected += 1;
-                outlets.reject(place, &reason);
-            }
-            Some(Item::Unreadable(reason)) => return Stop::CannotRead(anyhow!(reason)),
             None => {
                 current.follow_clock(engine, outlets);
                 if let Some(error) = engine.failure() {
@@ -554,6 +544,32 @@ fn pump(
             }
         }
     }
+}
+
+/// Does what one line of the input asks for.
+fn take(
+    item: Item<'_>,
+    engine: &mut Engine<Record>,
+    outlets: &mut Outlets,
+    counts: &mut Counts,
+    current: &mut Current<'_>,
+) -> Result<(), Stop> {
+    match item {
+        Item::Event(event, place) => {
+            outlets.review.event(&event, &place);
+            current.newest = current.newest.max(takeable(&event));
+            current.has_come = true;
+            let mut sink = Tell { outlets, place: Some(place) };
+            engine.push(&event, &mut sink).map_err(|error| Stop::Failed(stopped(error)))?;
+        }
+        Item::Unknown(name) => counts.saw_unknown(name),
+        Item::Rejected(place, reason) => {
+            counts.rejected += 1;
+            outlets.reject(place, &reason);
+        }
+        Item::Unreadable(reason) => return Err(Stop::CannotRead(anyhow!(reason))),
+    }
+    Ok(())
 }
 
 /// Where everything goes that a run has to tell.

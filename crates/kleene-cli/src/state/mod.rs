@@ -124,7 +124,7 @@ impl State {
         Ok((state, resumed))
     }
 
-    /// Counts an event, and says whether it is time for a checkpoint.
+    /// Counts a line that was read, whatever it says, and says whether it is time for a checkpoint.
     #[inline]
     pub(crate) fn count(&mut self) -> bool {
         self.events += 1;

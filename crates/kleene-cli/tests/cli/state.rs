@@ -224,6 +224,21 @@ fn two_runs_do_not_share_a_directory() {
 }
 
 #[test]
+fn lines_that_are_no_events_count_for_checkpoints() {
+    // Else a stream of them would be read again from its start after a crash.
+    for line in ["refunded,1,1\n", "paid,one,1\n"] {
+        let input = format!("{HEADER}{}{}", events(0..1), line.repeat(198));
+        let dir = Dir::new(&[("rules.cep", RULES.as_bytes()), ("in.csv", input.as_bytes())]);
+        let ran = dir.run(&format!("{RUN} --quiet"));
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let names = std::fs::read_dir(dir.path("state")).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let newest = names.filter(|name| name.starts_with("checkpoint-")).max().unwrap();
+        assert!(*newest >= *"checkpoint-0000000020", "{line}: {newest}");
+    }
+}
+
+#[test]
 fn a_directory_that_cannot_be_is_told() {
     let dir = dir();
     let ran = dir.run(&RUN.replace("--state state", "--state rules.cep"));
