@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod disk;
+mod flight;
 mod guard;
 mod idle;
 mod infer;

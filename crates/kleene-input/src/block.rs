@@ -56,6 +56,14 @@ impl Block {
         self.line
     }
 
+    /// How many bytes of memory its lines take.
+    pub fn size(&self) -> usize {
+        match &self.content {
+            Content::Text(text) => text.capacity(),
+            Content::Bytes(bytes) | Content::Bad(bytes, _) => bytes.capacity(),
+        }
+    }
+
     /// Where it ends in the unpacked input, if nothing of it can be read.
     pub(crate) fn end_if_bad(&self) -> Option<u64> {
         matches!(self.content, Content::Bad(..)).then_some(self.end)

@@ -4,7 +4,7 @@
 //! blocks of lines --> N parsers --in order--> N shards: match, render --> merge: write
 //! ```
 //!
-//! All queues between threads are bounded. Broken lines, late events and results are told in the order
+//! All queues between threads are bounded, and the input in them is by its bytes. Broken lines, late events and results are told in the order
 //! in which one thread tells them, as everything that comes of a block of lines is told before what
 //! comes of the next one.
 
@@ -20,6 +20,7 @@ use kleene::{Event as _, Record, Timestamp};
 use kleene_runner::{Batch, Collector, Config, Outlet, Panicked, Pipeline, Step, Told, in_order};
 
 use super::run::{Outlets, Stop, stopped, takeable};
+use crate::flight::{Boarded, Flight};
 use crate::input::{Arrival, Block, Blocks, Cursor, Item, Parser, Place, TimeUnit};
 use crate::interrupt::Interrupt;
 use crate::output::Shapes;
@@ -29,6 +30,11 @@ use crate::tally::Tally;
 
 /// How many blocks may wait before and behind each thread.
 const WAITING: usize = 2;
+
+/// How many bytes of input are between the reader and the writer at most, and for each thread. A
+/// longer line passes alone.
+const FLYING: usize = 8 << 20;
+const FLYING_PER_THREAD: usize = 1 << 20;
 
 /// What a run has come to.
 pub(super) struct Ran {
@@ -74,13 +80,16 @@ pub(super) fn run(
     let mut crew: Crew = Pipeline::start(shards, config, page, tell)?;
     let mut newest = first.iter().filter_map(|parsed| parsed.newest).max();
     if first.into_iter().all(|parsed| crew.send(parsed).is_ok()) && stop.is_none() {
+        let flight = Flight::new(FLYING + threads * FLYING_PER_THREAD);
         let (mut inlet, outlet) = in_order(threads, 1, || {
             let mut parser = parser.clone();
             let (home, spent) = mpsc::channel();
-            move |block| {
+            move |(block, boarded)| {
                 // What was made here is given back here: an allocator has no quarrel about it then.
                 let entries = spent.try_iter().map(cleared).last().unwrap_or_default();
-                Parsed::new(&mut parser, unit, block, entries, home.clone())
+                let mut parsed = Parsed::new(&mut parser, unit, block, entries, home.clone());
+                parsed.boarded = Some(boarded);
+                parsed
             }
         })?;
         let passing = thread::Builder::new().name(String::from("pass"));
@@ -89,7 +98,8 @@ pub(super) fn run(
             match next(blocks, interrupt) {
                 Ok(block) => {
                     is_empty = false;
-                    if inlet.send(block).is_err() {
+                    let boarded = flight.board(block.size());
+                    if inlet.send((block, boarded)).is_err() {
                         break Stop::CannotWrite;
                     }
                 }
@@ -165,6 +175,8 @@ struct Parsed {
     unreadable: Option<String>,
     /// Where the entries go when all is told.
     home: Sender<Vec<Entry>>,
+    /// The bytes of the block, if they are counted.
+    boarded: Option<Boarded>,
 }
 
 impl Drop for Parsed {
@@ -201,13 +213,13 @@ impl Parsed {
         home: Sender<Vec<Entry>>,
     ) -> Parsed {
         let (mut unknown, mut unreadable, mut seen) = (Vec::new(), None, Seen::default());
-        let mut newest = None;
+        let (mut newest, boarded) = (None, None);
         let mut names: HashMap<String, usize> = HashMap::new();
         let mut cursor = Cursor::default();
         // The entry of the first record begins behind the header: it may be read again there.
         if let Err(reason) = parser.read_header(&block, &mut cursor) {
             let unreadable = Some(reason);
-            return Parsed { block, entries, newest, unknown, seen, unreadable, home };
+            return Parsed { block, entries, newest, unknown, seen, unreadable, home, boarded };
         }
         loop {
             let start = cursor;
@@ -233,7 +245,7 @@ impl Parsed {
                 None => break,
             });
         }
-        Parsed { block, entries, newest, unknown, seen, unreadable, home }
+        Parsed { block, entries, newest, unknown, seen, unreadable, home, boarded }
     }
 
     /// What comes after the last block: the moment of the newest event is over.
@@ -246,6 +258,7 @@ impl Parsed {
             seen: Seen::default(),
             unreadable: None,
             home: mpsc::channel().0,
+            boarded: None,
         }
     }
 }

@@ -129,6 +129,26 @@ fn many_blocks_of_anything_give_what_one_thread_gives() {
 }
 
 #[test]
+fn lines_of_megabytes_pass_one_by_one() {
+    let lines = (0..12).map(|order: usize| {
+        // Less than what may be in flight, and more.
+        let note = "x".repeat(if order.is_multiple_of(6) { 11_000_000 } else { 700_000 });
+        let paid = format!(r#"{{"type":"sent","id":{order},"ts":{order}}}"#);
+        format!("{{\"type\":\"paid\",\"id\":{order},\"ts\":{order},\"note\":\"{note}\"}}\n{paid}\n")
+    });
+    let rules = "event paid { id: int, ts: time, note: string }
+                 event sent { id: int, ts: time }
+                 rule done { key id  match paid -> sent within 1h  emit { id } }";
+    let input: String = lines.collect();
+    let dir = Dir::new(&[("r.cep", rules.as_bytes()), ("in.jsonl", input.as_bytes())]);
+    for (max_line, matches) in [(20_000_000, 12), (1_000_000, 10)] {
+        let ran = compare(&dir, &format!("run r.cep -i in.jsonl --max-line {max_line}"));
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_eq!(ran.count("matches"), matches, "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn what_ends_a_run_ends_it_with_threads() {
     let failing = SHOP.replace("drop oldest", "fail");
     let dir = Dir::new(&[
