@@ -765,7 +765,7 @@ fn the_builder_and_rule_text_say_the_same() {
 }
 
 #[test]
-fn suppress_and_limits_are_said_with_the_words_of_rule_text() {
+fn suppress_once_and_limits_are_said_with_the_words_of_rule_text() {
     let told = |pattern: &Pattern<Ev>, text: &str| {
         let mut engine = Engine::builder().pattern("p", pattern).build().expect("it fits");
         let mut told = Vec::new();
@@ -784,6 +784,13 @@ fn suppress_and_limits_are_said_with_the_words_of_rule_text() {
     let quiet = quiet.build().expect("it is right");
     assert_eq!(told(&quiet, "a1 a2 a3 a4 a5"), (vec![(1, 0), (3, 2), (5, 4)], 2, 0));
 
+    let once = || Pattern::<Ev>::begin("a").of::<A>().skip_none();
+    let first = once().once().build().expect("it is right");
+    assert_eq!(told(&first, "a1 a2 a3 a4 a5"), (vec![(1, 0)], 0, 0));
+    let first_of_all = once().once_per_rule().build().expect("it is right");
+    assert_eq!(told(&first_of_all, "b0 a2 a3"), (vec![(2, 1)], 0, 0));
+    assert_ne!(first.to_rule("p").version, first_of_all.to_rule("p").version);
+
     let pairs = |policy| {
         let pattern = Pattern::<Ev>::begin("a").of::<A>().followed_by("b").of::<B>().within(hour);
         pattern.skip_none().limit_partials(2, policy).build().expect("it is right")
@@ -797,6 +804,7 @@ fn suppress_and_limits_are_said_with_the_words_of_rule_text() {
     let refused = |builder: PatternBuilder<Ev>| builder.build().map(|_| ()).unwrap_err().kind();
     assert_eq!(refused(Pattern::begin("a").suppress(Duration::ZERO)), Kind::BadBound);
     assert_eq!(refused(Pattern::begin("a").limit_partials(0, LimitPolicy::Fail)), Kind::BadBound);
+    assert_eq!(refused(Pattern::begin("a").suppress(hour).once()), Kind::BadOnce);
     let group = Pattern::begin("a").suppress(hour);
     assert_eq!(refused(Pattern::begin("x").followed_by_group(group)), Kind::Misplaced);
 }

@@ -1,10 +1,12 @@
-//! `suppress`, `limit` and `emit as` in an engine: order, batches, counters, failure. What they mean is
+//! `suppress`, `once`, `limit` and `emit as` in an engine: order, batches, counters, failure. What they mean is
 //! in `testdata/suite`.
 
 use std::time::Duration;
 
 use kleene::stream::{Engine, Ignore, Output, PushError};
 use kleene::{Event as _, Record, RuleSet, Timestamp, Value};
+use kleene_test::random;
+use kleene_test::steps::as_rules;
 use proptest::prelude::*;
 
 const EVENTS: &str = "event a { k: int, v: int, at: time } event b { k: int, v: int, at: time }\n";
@@ -86,6 +88,94 @@ fn a_rule_remembers_so_many_keys_and_tells_what_is_beyond() {
     let stats = engine.stats();
     // The key 2 is told at 1 and 2; at 10 there is room for it.
     assert_eq!((stats.matches, stats.suppressed, stats.overflowed), (4, 2, 2));
+}
+
+#[test]
+fn a_key_that_is_over_keeps_nothing_but_its_mark() {
+    let rules = rules(
+        "rule r { key k  match a -> b[v > a.v]  within 1s  skip none  on timeout emit { k }  once }",
+    );
+    let mut engine = engine(&rules);
+    let mut out = Vec::new();
+    for (time, ty, key, value) in [
+        (0, "a", 1, 5),
+        (1, "a", 1, 1),
+        (2, "a", 2, 1),
+        (3, "b", 1, 3),
+        (4, "a", 1, 0),
+        (5, "b", 1, 9),
+    ] {
+        engine.push(&event(&rules, ty, time, key, value), &mut out).unwrap();
+    }
+    // The key 1 is over: a@0 ended without a word, a@4 began nothing.
+    let stats = engine.stats();
+    assert_eq!((stats.matches, stats.ended, stats.partials, stats.keys), (1, 1, 1, 1));
+    engine.finish(&mut out);
+    assert_eq!(brief(&out), "r@3 r?@1002");
+}
+
+#[test]
+fn a_rule_that_is_over_drops_what_all_keys_have_open() {
+    let rules = rules(
+        "rule r { key k  match a -> not b for 10ms  once per rule }
+         rule other { key k  match a -> b  within 1s }",
+    );
+    let mut engine = engine(&rules);
+    let mut out = Vec::new();
+    for key in 0..100 {
+        engine.push(&event(&rules, "a", key, key, 0), &mut out).unwrap();
+    }
+    let stats = engine.stats();
+    assert_eq!((stats.matches, stats.ended), (1, 9), "those of 1 to 9 ms were open: {stats:?}");
+    // Of the other rule, nothing was dropped.
+    assert_eq!((stats.partials, stats.keys), (100, 100));
+    engine.finish(&mut out);
+    assert_eq!(brief(&out), "r@10");
+}
+
+#[test]
+fn a_rule_marks_so_many_keys_and_tells_what_is_beyond() {
+    let rules = rules("rule r { key k  match a  once }");
+    let mut engine =
+        Engine::builder().rules(rules.clone()).limit_suppressed(1).build().expect("it fits");
+    let mut out = Vec::new();
+    for (time, key) in [(0, 1), (1, 1), (2, 2), (3, 2)] {
+        engine.push(&event(&rules, "a", time, key, 0), &mut out).unwrap();
+    }
+    assert_eq!(brief(&out).matches("`once` of the rule `r` remembers too many keys").count(), 2);
+    let stats = engine.stats();
+    assert_eq!((stats.matches, stats.suppressed, stats.overflowed), (3, 0, 2));
+}
+
+#[test]
+fn what_is_over_stays_over_in_a_snapshot_and_after_an_edit() {
+    let with = |clause: &str| {
+        rules(&format!("rule r {{ key k  match a -> b  emit {{ n: a.v }}  {clause} }}"))
+    };
+    for (clause, edited, told) in [
+        ("once", "once  within 1h", "r@1 r@21"),
+        ("once per rule", "once per rule  within 1h", "r@1"),
+        // Another `once`, and one that comes back, begin anew.
+        ("once", "once per rule", "r@1 r@11"),
+        ("once", "", "r@1 r@11 r@21 r@31"),
+        ("", "once", "r@1 r@11 r@21"),
+    ] {
+        let (before, after) = (with(clause), with(edited));
+        let mut engine = engine(&before);
+        let mut out = Vec::new();
+        let mut two = |engine: &mut Engine<Record>, time, key| {
+            engine.push(&event(&before, "a", time, key, 1), &mut out).unwrap();
+            engine.push(&event(&before, "b", time + 1, key, 1), &mut out).unwrap();
+        };
+        two(&mut engine, 0, 1);
+        let bytes = engine.snapshot();
+        let (mut engine, _) = Engine::builder().rules(before.clone()).restore(&[&bytes]).unwrap();
+        engine.replace_rules(&after).unwrap();
+        two(&mut engine, 10, 1);
+        two(&mut engine, 20, 2);
+        two(&mut engine, 30, 2);
+        assert_eq!(brief(&out), told, "{clause:?}, then {edited:?}");
+    }
 }
 
 #[test]
@@ -396,8 +486,55 @@ rule pairs  { key k  match a -> b[v > a.v]  within 9ms  skip none  suppress 4ms 
 rule few    { key k  match a -> b  within 20ms  skip none  limit 2 partials drop oldest }
 rule fewer  { key k  match a -> b  within 20ms  skip none  limit 1 partials drop newest }
 rule silent { key k  match a -> not b for 5ms  skip none  suppress 6ms }
+rule onces  { key k  match a -> b  within 9ms  on timeout emit as chain { k, v: a.v }  once }
+rule first  { key k  match a -> not b for 5ms  emit as sign { k, v: a.v, at: match.end }  once per rule }
 rule worthy { key k  match a -> b  within 9ms  skip none  emit as chain { k, v: a.v + b.v }  having v > 2  suppress 2ms }
 ";
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What a rule with `once` tells is what it tells without, up to the first match: of each key,
+    /// or of all.
+    #[test]
+    fn once_is_all_up_to_the_first_match(
+        pattern in random::runnable(),
+        events in random::stream(),
+        key in prop::sample::select(vec!["", "key v", "key type"]),
+        whole in any::<bool>(),
+    ) {
+        let Some(plain) = as_rules(&pattern.0, key) else { return Ok(()) };
+        let clause = if whole { "once per rule" } else { "once" };
+        let Some(once) = as_rules(&pattern.0, &format!("{key} {clause}")) else { return Ok(()) };
+        let told = |rules: &RuleSet| {
+            let mut engine = engine(rules);
+            let mut out: Vec<Output<Record>> = Vec::new();
+            for event in &events.0 {
+                engine.push(event, &mut out).expect("it has not ended");
+            }
+            engine.finish(&mut out);
+            let lines = out.iter().filter_map(|output| match output {
+                Output::Match(found) => Some((true, found)),
+                Output::Timeout(expired) => Some((false, &expired.found)),
+                _ => None,
+            });
+            let line = |(is_match, found): (bool, &kleene::stream::Found<Record>)| {
+                (is_match, format!("{:?}", found.key), format!("{:?} {}", found.events, found.end))
+            };
+            lines.map(line).collect::<Vec<_>>()
+        };
+        let mut over: Vec<String> = Vec::new();
+        let mut expected = told(&plain);
+        expected.retain(|(is_match, key, _)| {
+            let is_open = if whole { over.is_empty() } else { !over.contains(key) };
+            if *is_match {
+                over.push(key.clone());
+            }
+            is_open
+        });
+        prop_assert_eq!(told(&once), expected);
+    }
+}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]

@@ -126,7 +126,8 @@ proptest! {
         keys in 0..3_u64,
         most in prop::sample::select(vec![4, 1_000_000]),
         clauses in prop::sample::select(vec![
-            "", "key v", "key type, v", "suppress 3ms", "key v suppress 5ms by 1", "limit 2 partials drop oldest",
+            "", "key v", "key type, v", "suppress 3ms", "key v suppress 5ms by 1", "key v once",
+            "key v once per rule", "limit 2 partials drop oldest",
             "key v limit 3 partials fail",
         ]),
     ) {

@@ -58,7 +58,8 @@ proptest! {
         restore in prop::collection::vec(any::<bool>(), 13),
         lateness in 0..3_i64,
         clauses in prop::sample::select(vec![
-            "", "key v", "key type, v", "suppress 3ms", "key v suppress 5ms by 1",
+            "", "key v", "key type, v", "suppress 3ms", "key v suppress 5ms by 1", "key v once",
+            "key v once per rule",
         ]),
     ) {
         let Some(rules) = as_rules(&pattern.0, clauses) else { return Ok(()) };

@@ -59,7 +59,7 @@ type Steps = Vec<(Timestamp, Option<Record>)>;
 /// the engine tells.
 fn compare(rules: &RuleSet, rule: &Rule, steps: &Steps) -> (usize, String) {
     // What is kept quiet, and what gives way, only the engine knows.
-    let rule = &Rule { having: None, suppress: None, limit: None, ..rule.clone() };
+    let rule = &Rule { having: None, suppress: None, once: None, limit: None, ..rule.clone() };
     let matchers: [&dyn Matcher; 3] = [&ReferenceEngine, &MatcherEngine, &GeneralEngine];
     let engine = by_engine(rules, rule, steps);
     let mut wrong = String::new();

@@ -23,6 +23,7 @@ pub(crate) fn engine(pattern: &Pattern, has_key: bool) -> Builder<Record> {
         on_timeout: Some(Emit { fields: Vec::new(), feeds: None }),
         having: None,
         suppress: None,
+        once: None,
         limit: None,
         version: 1,
     };

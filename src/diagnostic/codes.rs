@@ -139,6 +139,8 @@ codes! {
     CyclicFeed = "E0508",
     /// A record that is not as the event type that it feeds.
     BadFeed = "E0509",
+    /// Clauses that contradict `once`.
+    BadOnce = "E0510",
 
     /// A file that cannot be read.
     UnreadableFile = "E0601",
@@ -164,6 +166,8 @@ codes! {
     DivisionByZero = "W0007",
     /// A negation of what may be null.
     NullInNegation = "W0009",
+    /// A clause that says nothing beside `once`.
+    NothingToSay = "W0012",
     /// `any event` in a rule whose stream has one event type only.
     NarrowWildcard = "W0013",
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::Explanation;
 use super::words::{Words, counted};
 use crate::hir::{
-    Contiguity, Emit, Expr, Gap, Item, ItemKind, Length, LimitPolicy, LoopMode, Quantifier,
+    Contiguity, Emit, Expr, Gap, Item, ItemKind, Length, LimitPolicy, LoopMode, Once, Quantifier,
     Sequence, SkipStrategy,
 };
 use crate::nfa::Strategy;
@@ -309,6 +309,13 @@ fn tells(of: &Explanation<'_>) -> Vec<String> {
         );
         let duration = emitted(of, &suppress.duration);
         lines.push(format!("after one, for {duration} no other {same} (`suppress`)"));
+    }
+    match of.rule.once {
+        Some(Once::Key) if !of.rule.key.is_empty() => {
+            lines.push(String::from("after one, nothing more of the same key, for ever (`once`)"));
+        }
+        Some(_) => lines.push(String::from("after one, nothing more, for ever (`once`)")),
+        None => {}
     }
     lines.push(match &of.rule.on_timeout {
         Some(emit) => {

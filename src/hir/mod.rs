@@ -14,7 +14,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use expr::Expr;
-pub use rule::{Emit, KeyPart, Limit, LimitPolicy, Meta, Rule, Suppress};
+pub use rule::{Emit, KeyPart, Limit, LimitPolicy, Meta, Once, Rule, Suppress};
 pub use test_block::TestBlock;
 
 use crate::schema::TypeId;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::hir::expr::FieldRef;
 use crate::hir::{Expr, Pattern};
 use crate::schema::TypeId;
-pub use crate::syntax::ast::LimitPolicy;
+pub use crate::syntax::ast::{LimitPolicy, Once};
 use crate::value::Value;
 
 /// A checked rule.
@@ -29,6 +29,8 @@ pub struct Rule {
     pub having: Option<Expr>,
     /// Which matches are not told because of one that was.
     pub suppress: Option<Suppress>,
+    /// What is over after its first match. A rule with this has no `suppress`.
+    pub once: Option<Once>,
     /// How many partial matches a key may have; the engine's own limit where `None`.
     pub limit: Option<Limit>,
     /// A hash of what the rule means: the same for the same meaning, in every run and version.

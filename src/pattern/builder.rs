@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::event::{AsVariant, Event};
 use crate::exec::{Captures, HostCondition};
-use crate::hir::{Contiguity, Gap, Length, Limit, LimitPolicy, LoopMode};
+use crate::hir::{Contiguity, Gap, Length, Limit, LimitPolicy, LoopMode, Once};
 use crate::pattern::captured::Captured;
 use crate::pattern::draft::{
     Draft, DraftCondition, DraftCount, DraftItem, DraftKey, DraftKind, DraftSkip, DraftStream,
@@ -395,6 +395,21 @@ impl<E: Event, V> PatternBuilder<E, V> {
     /// the business of an engine: a lone [`matcher`](Pattern::matcher) tells every match.
     pub fn suppress(mut self, duration: Duration) -> Self {
         self.draft.whole.suppress = Some(duration);
+        self
+    }
+
+    /// After its first match a key is over: what is open for it ends without a timeout, and nothing
+    /// of it is reported any more. This is the business of an engine: a lone
+    /// [`matcher`](Pattern::matcher) tells every match.
+    pub fn once(mut self) -> Self {
+        self.draft.whole.once = Some(Once::Key);
+        self
+    }
+
+    /// After its first match, whatever the key, the whole pattern is over, as
+    /// [`once`](PatternBuilder::once) says of a key.
+    pub fn once_per_rule(mut self) -> Self {
+        self.draft.whole.once = Some(Once::Rule);
         self
     }
 

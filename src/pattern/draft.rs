@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::exec::HostCondition;
-use crate::hir::{Contiguity, Gap, Length, Limit, LoopMode};
+use crate::hir::{Contiguity, Gap, Length, Limit, LoopMode, Once};
 use crate::pattern::error::{PatternError, PatternErrorKind};
 use crate::schema::{Schema, TypeId};
 use crate::time::duration_to_millis;
@@ -173,6 +173,7 @@ pub(super) struct Whole {
     pub(super) schema: Option<Arc<Schema>>,
     pub(super) version: Option<u64>,
     pub(super) suppress: Option<Duration>,
+    pub(super) once: Option<Once>,
     pub(super) limit: Option<Limit>,
 }
 
@@ -188,6 +189,7 @@ impl Whole {
             (self.schema.is_some(), "a schema"),
             (self.version.is_some(), "a version"),
             (self.suppress.is_some(), "`suppress`"),
+            (self.once.is_some(), "`once`"),
             (self.limit.is_some(), "a limit"),
         ];
         settings.into_iter().find(|(made, _)| *made).map(|(_, name)| name)

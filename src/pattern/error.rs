@@ -41,6 +41,8 @@ pub enum PatternErrorKind {
     MisplacedNot,
     /// A bound on time that is not positive, or whose ends are swapped.
     BadBound,
+    /// `suppress` beside `once`.
+    BadOnce,
     /// Timeouts are to be told, but nothing bounds the pattern in time.
     NoBound,
     /// Skip to a name that is no step which captures events.

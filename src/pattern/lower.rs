@@ -60,6 +60,11 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
         return Err(PatternError::new(Kind::NoBound, None, message));
     }
     let suppress = whole.suppress.map(|duration| bound(duration, "`suppress`")).transpose()?;
+    if whole.once.is_some() && suppress.is_some() {
+        let message =
+            "`suppress` and `once` contradict each other: nothing follows the first match";
+        return Err(PatternError::new(Kind::BadOnce, None, message));
+    }
     if whole.limit.is_some_and(|limit| limit.partials == 0) {
         let message = "with a limit of no partial match nothing can begin";
         return Err(PatternError::new(Kind::BadBound, None, message));
@@ -91,8 +96,11 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
     if suppress.is_some() || whole.limit.is_some() {
         version.write_str(&format!("{suppress:?} {:?}", whole.limit));
     }
-    let (limit, version) = (whole.limit, version.finish());
-    Ok(Pattern { hir, host, matcher, names, schema, types, key, suppress, limit, version })
+    if let Some(once) = whole.once {
+        version.write_str(&format!("{once:?}"));
+    }
+    let (once, limit, version) = (whole.once, whole.limit, version.finish());
+    Ok(Pattern { hir, host, matcher, names, schema, types, key, suppress, once, limit, version })
 }
 
 struct Lowering<'s, E> {

@@ -66,6 +66,7 @@
 //! | `skip past last` (the default) ... | `.skip_past_last()` ... | `AfterMatchSkipStrategy` (default: none) |
 //! | `from *` | `.from_all()` | always so |
 //! | `suppress 1m` | `.suppress(..)` | - |
+//! | `once`, `once per rule` | `.once()`, `.once_per_rule()` | - |
 //! | `limit 100 partials drop oldest` | `.limit_partials(100, LimitPolicy::DropOldest)` | - |
 
 mod builder;
@@ -85,7 +86,7 @@ pub use error::{PatternError, PatternErrorKind};
 use crate::event::Event;
 use crate::exec::{HostCondition, Matcher, Outcome};
 pub use crate::hir::LimitPolicy;
-use crate::hir::{self, KeyPart, Limit, Meta, Rule, StageId, Suppress};
+use crate::hir::{self, KeyPart, Limit, Meta, Once, Rule, StageId, Suppress};
 use crate::schema::{Schema, TypeId};
 
 /// A pattern that was checked and compiled. Begin one with [`begin`](Pattern::begin).
@@ -99,6 +100,7 @@ pub struct Pattern<E> {
     key: Vec<KeyPart>,
     /// In milliseconds.
     suppress: Option<i64>,
+    once: Option<Once>,
     limit: Option<Limit>,
     version: u64,
 }
@@ -159,6 +161,7 @@ impl<E: Event> Pattern<E> {
             on_timeout: None,
             having: None,
             suppress: self.suppress.map(Suppress::by_key),
+            once: self.once,
             limit: self.limit,
             version: self.version,
         }

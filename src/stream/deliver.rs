@@ -325,6 +325,21 @@ impl<E: Event> Engine<E> {
         for visit in visits.iter().flatten() {
             visit.end(groups.keys_mut(visit.group));
         }
+        if self.books.has_ended_rules {
+            self.end_rules();
+        }
+    }
+
+    /// Gives up what rules hold that are over for all keys (`once per rule`).
+    #[cold]
+    fn end_rules(&mut self) {
+        let Engine { rules, groups, books, .. } = self;
+        books.has_ended_rules = false;
+        for (index, rule) in (0..).zip(rules) {
+            if std::mem::take(&mut rule.voice.has_ended_rule) {
+                rule.end(index, groups.keys_mut(rule.group), &mut books.stats);
+            }
+        }
     }
 
     /// Throws away timers of what is gone, where they are more than two of three: what a rule holds
@@ -402,6 +417,9 @@ impl<E: Event> Engine<E> {
             let sorted = keys.slot(slot).held().len();
             let idle: SmallVec<[u32; 4]> = of_slot.iter().map(|(.., place)| *place).collect();
             keys.tidy_at(slot, &idle, sorted);
+        }
+        if self.books.has_ended_rules {
+            self.end_rules();
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::ops::Deref;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, Equivalent, HashTable};
 use smallvec::SmallVec;
 
 use crate::event::Event;
@@ -55,8 +55,9 @@ impl PartialEq for Key {
 impl Eq for Key {}
 
 impl Hash for Key {
+    /// As [`KeyRef`] does: the keys of one table have the same number of parts.
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (**self).hash(state);
+        self.iter().for_each(|value| value.hash(state));
     }
 }
 
@@ -257,6 +258,18 @@ impl<'a> KeyRef<'a> {
             }
             _ => self.values().iter().zip(&**key).all(|(value, key)| value.is_same(key.as_ref())),
         }
+    }
+}
+
+impl Hash for KeyRef<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.values().iter().for_each(|value| value.hash_into(state));
+    }
+}
+
+impl Equivalent<Key> for KeyRef<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.is_key(key)
     }
 }
 

@@ -545,7 +545,8 @@ fn is_suppressed_alike(before: &Rule, after: &Rule) -> bool {
         let suppress = rule.suppress.as_ref()?;
         Some(suppress.by.as_ref().map(Vec::len))
     };
-    after.suppress.is_some() && width(before) == width(after)
+    let remembers = after.suppress.is_some() || after.once.is_some();
+    remembers && before.once == after.once && width(before) == width(after)
 }
 
 /// Why nothing of a rule can go on in another one, whatever they look for.

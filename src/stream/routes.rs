@@ -173,7 +173,9 @@ impl Routes {
             }
         }
         for route in &mut routes {
-            route.lone = route.lone();
+            // A rule with `once` first asks whether the key is over.
+            let is_once = |lone: &Lone| rules[lone.rule as usize].voice.once.is_some();
+            route.lone = route.lone().filter(|lone| !is_once(lone));
         }
         let mut members = vec![0; groups.len()];
         for rule in rules {

@@ -106,6 +106,10 @@ impl<E: Event> Running<E> {
         books: &mut Books<E>,
         sink: &mut S,
     ) {
+        if self.voice.is_over(&visit.key) {
+            self.end_key(index, keys, visit, &mut books.stats);
+            return;
+        }
         let (place, idle) = if let Some((slot, place)) = visit.place(keys, index) {
             let at = keys.at_mut(slot, place);
             let runs = (at.held.state.run_count(), false);
@@ -262,6 +266,10 @@ impl<E: Event> Running<E> {
             voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
         };
         let dropped = matcher.push_checked(store, state, event, checked, seq, &mut tell);
+        if voice.has_ended_key {
+            voice.has_ended_key = false;
+            give_up(matcher, store, state, &mut books.stats);
+        }
         let after = state.run_count();
         count(&mut books.stats, before, after);
         self.settle(index, at, (after, wakes), dropped, event, timers, books, sink)
@@ -289,6 +297,10 @@ impl<E: Event> Running<E> {
             voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
         };
         let dropped = matcher.push_checked(store, &mut state, event, checked, seq, &mut tell);
+        if voice.has_ended_key {
+            voice.has_ended_key = false;
+            give_up(matcher, store, &mut state, &mut books.stats);
+        }
         if state.is_idle() {
             return None;
         }
@@ -582,6 +594,10 @@ impl<E: Event> Running<E> {
             move_on(matcher, store, state, now, &mut |outcome| {
                 voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
             });
+            if voice.has_ended_key {
+                voice.has_ended_key = false;
+                give_up(matcher, store, state, &mut books.stats);
+            }
             count(&mut books.stats, before, state.run_count());
             self.account(&mut books.stats);
             return;
@@ -598,13 +614,77 @@ impl<E: Event> Running<E> {
             count(&mut books.stats, before, state.run_count());
         }
         held.sort_by_key(|(order, ..)| *order);
+        let mut ended: Vec<u32> = Vec::new();
         for (_, slot, held) in &held {
             let outcome = held.outcome(matcher.program());
             let told = Match::new(info, &keys.slot(*slot).key, outcome);
             voice.tell(told, outcome.kind(), schema, books, sink);
+            if voice.has_ended_key {
+                voice.has_ended_key = false;
+                ended.push(*slot);
+            }
+        }
+        drop(held);
+        for &(slot, place) in places.iter().filter(|(slot, _)| ended.contains(slot)) {
+            let Held { state, .. } = keys.at_mut(slot, place).held;
+            let before = state.run_count();
+            give_up(matcher, store, state, &mut books.stats);
+            count(&mut books.stats, before, 0);
         }
         self.account(&mut books.stats);
     }
+
+    /// Gives up what is held for the key of an event though the rule is over for it (`once`): what a
+    /// cold store has kept since before the match that ended the rule.
+    #[cold]
+    fn end_key(
+        &mut self,
+        index: u32,
+        keys: &mut Partition,
+        visit: &mut Visit<'_>,
+        stats: &mut Stats,
+    ) {
+        let Some((slot, place)) = visit.place(keys, index) else { return };
+        self.end_at(keys, slot, place, stats);
+        // A slot has fewer places than there are rules.
+        visit.idle.push(u32::try_from(place).unwrap_or(u32::MAX));
+        self.account(stats);
+    }
+
+    /// Gives up all that is held: the rule is over (`once per rule`).
+    #[cold]
+    pub(super) fn end(&mut self, index: u32, keys: &mut Partition, stats: &mut Stats) {
+        let has_rule = |held: &[Held]| held.iter().any(|held| held.rule == index);
+        let slots = keys.slots().filter(|(_, slot)| has_rule(slot.held()));
+        let slots: Vec<u32> = slots.map(|(slot, _)| slot).collect();
+        for slot in slots {
+            if let Some(place) = keys.place(slot, index) {
+                self.end_at(keys, slot, place, stats);
+                keys.drop_at(slot, place);
+            }
+        }
+        self.account(stats);
+    }
+
+    fn end_at(&mut self, keys: &mut Partition, slot: u32, place: usize, stats: &mut Stats) {
+        let Held { state, .. } = keys.at_mut(slot, place).held;
+        let before = state.run_count();
+        give_up(&self.matcher, &mut self.store, state, stats);
+        count(stats, before, 0);
+        stats.keys -= 1;
+    }
+}
+
+/// Gives up what is open for a key that is over (`once`).
+#[cold]
+fn give_up<E: Event>(
+    matcher: &Matcher<E>,
+    store: &mut Store<E>,
+    state: &mut KeyState,
+    stats: &mut Stats,
+) {
+    stats.ended += state.run_count() as u64;
+    matcher.clear(store, state);
 }
 
 /// Notes a key for the sweep of a rule, which has one timer for each moment.

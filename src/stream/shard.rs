@@ -33,7 +33,7 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 
 use crate::event::Event;
-use crate::hir::{Emit, Expr, LimitPolicy, Rule};
+use crate::hir::{Emit, Expr, LimitPolicy, Once, Rule};
 use crate::schema::{Schema, TypeId};
 use crate::stream::engine::Engine;
 use crate::stream::failure::PushError;
@@ -386,7 +386,7 @@ impl Share {
 
 /// Where the keys of each rule are if there are up to `of` shards, and how many are of use.
 ///
-/// Whole stay, in one shard: rules without a key; rules whose `suppress` speaks of more than one key;
+/// Whole stay, in one shard: rules without a key; rules whose `suppress` or `once` speaks of more than one key;
 /// and in the first, all that feed each other (`emit as`), since what they make comes in the order in
 /// which it was made. Where a limit may stop everything, nothing is divided.
 pub(super) fn divide(rules: &[Arc<Rule>], of: u32) -> (u32, Arc<[Home]>) {
@@ -428,6 +428,9 @@ pub(super) fn divide(rules: &[Arc<Rule>], of: u32) -> (u32, Arc<[Home]>) {
 
 /// Whether a match of one key of a rule can keep those of another quiet.
 fn suppresses_across_keys(rule: &Rule) -> bool {
+    if rule.once == Some(Once::Rule) {
+        return true;
+    }
     let by = rule.suppress.as_ref().and_then(|suppress| suppress.by.as_ref());
     by.is_some_and(|by| {
         let has = |part| by.iter().any(|expr| matches!(expr, Expr::Key(index) if *index == part));

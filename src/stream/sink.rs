@@ -149,8 +149,8 @@ pub enum Overflow<'a> {
         /// How many partial matches were dropped.
         dropped: usize,
     },
-    /// A rule's `suppress` remembered too many keys. A match was told, and those that follow it will
-    /// be told, too.
+    /// A rule's `suppress` or `once` remembered too many keys. A match was told, and those that follow
+    /// it will be told, too.
     #[non_exhaustive]
     Suppressed {
         /// Which rule.
@@ -180,6 +180,12 @@ impl fmt::Display for Overflow<'_> {
                 f,
                 "captured events take too much memory: {dropped} partial matches of the rule `{}` \
                  were dropped",
+                rule.name
+            ),
+            Overflow::Suppressed { rule } if rule.once.is_some() => write!(
+                f,
+                "`once` of the rule `{}` remembers too many keys: a match was told without ending \
+                 its key",
                 rule.name
             ),
             Overflow::Suppressed { rule } => write!(

@@ -16,6 +16,8 @@ pub struct Stats {
     pub filtered: u64,
     /// Matches that were not told because of a rule's `suppress`.
     pub suppressed: u64,
+    /// Partial matches that were given up because their rule, or its key, is over (`once`).
+    pub ended: u64,
     /// Events that rules made for others (`emit as`).
     pub derived: u64,
     /// Events that came too late.
@@ -55,7 +57,7 @@ pub struct Stats {
 
 impl Stats {
     /// What is counted over time, in the order of snapshots; what is held now is not among them.
-    pub(crate) fn counters_mut(&mut self) -> [&mut u64; 14] {
+    pub(crate) fn counters_mut(&mut self) -> [&mut u64; 15] {
         [
             &mut self.events,
             &mut self.matches,
@@ -71,6 +73,7 @@ impl Stats {
             &mut self.peak_partials,
             &mut self.values_too_large,
             &mut self.filtered,
+            &mut self.ended,
         ]
     }
 }
@@ -84,6 +87,7 @@ impl Sum for Stats {
             timeouts: sum.timeouts + stats.timeouts,
             filtered: sum.filtered + stats.filtered,
             suppressed: sum.suppressed + stats.suppressed,
+            ended: sum.ended + stats.ended,
             derived: sum.derived + stats.derived,
             late: sum.late + stats.late,
             rejected: sum.rejected + stats.rejected,

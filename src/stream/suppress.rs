@@ -1,12 +1,12 @@
-//! `suppress`: which matches are not told because of one that was.
+//! `suppress` and `once`: which matches are not told because of one that was.
 
 use std::collections::BTreeMap;
 
 use hashbrown::HashSet;
 
 use crate::event::Event;
-use crate::hir::Suppress;
-use crate::stream::partition::Key;
+use crate::hir::{Once, Suppress};
+use crate::stream::partition::{Key, KeyRef};
 use crate::stream::told::Match;
 use crate::time::Timestamp;
 use crate::value::Value;
@@ -14,7 +14,8 @@ use crate::value::Value;
 /// What a rule keeps quiet, and until when.
 ///
 /// An entry is dropped as soon as time has passed it, so that there are never more than there were
-/// matches told within the last `suppress` duration.
+/// matches told within the last `suppress` duration. Where the rule has `once`, an entry marks a key
+/// that is over, or with no values the whole rule, until the end of time.
 #[derive(Debug, Default)]
 pub(crate) struct Quiet {
     /// What was told, so that the same is not told now.
@@ -62,6 +63,31 @@ impl Quiet {
         Verdict::Told
     }
 
+    /// True if a rule with `once` is over, at all or for this key.
+    #[inline]
+    pub(crate) fn is_over(&self, once: Once, key: &KeyRef<'_>) -> bool {
+        !self.told.is_empty() && (once == Once::Rule || self.told.contains(key))
+    }
+
+    /// True if a rule with `once` is over for the key of this match.
+    pub(crate) fn is_over_for<E: Event>(&self, once: Once, found: &Match<'_, E>) -> bool {
+        !self.told.is_empty() && self.told.contains(&mark(once, found))
+    }
+
+    /// Marks as over what `once` ends with this match. False if there is no room for the mark.
+    pub(crate) fn mark_over<E: Event>(
+        &mut self,
+        once: Once,
+        found: &Match<'_, E>,
+        limit: usize,
+    ) -> bool {
+        let has_room = self.told.len() < limit;
+        if has_room {
+            self.remember(mark(once, found), Timestamp::MAX);
+        }
+        has_room
+    }
+
     /// What is kept quiet and until when, by the latter.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (Timestamp, &Key)> {
         self.ends.iter().map(|((until, _), key)| (*until, key))
@@ -83,7 +109,8 @@ impl Quiet {
     /// Drops what is over at `now`: a match at that very moment is told again.
     pub(crate) fn forget(&mut self, now: Timestamp) {
         while let Some(entry) = self.ends.first_entry() {
-            if entry.key().0 > now {
+            let until = entry.key().0;
+            if until > now || until == Timestamp::MAX {
                 break;
             }
             self.told.remove(&entry.remove());
@@ -98,6 +125,14 @@ impl Quiet {
     pub(crate) fn memory_usage(&self) -> usize {
         let entry = size_of::<Key>() + size_of::<(Timestamp, u64)>();
         self.told.allocation_size() + self.ends.len() * entry
+    }
+}
+
+/// The entry that says that a rule with `once` is over after this match.
+fn mark<E: Event>(once: Once, found: &Match<'_, E>) -> Key {
+    match once {
+        Once::Key => found.key_values().iter().cloned().collect(),
+        Once::Rule => std::iter::empty().collect(),
     }
 }
 
@@ -122,5 +157,9 @@ mod tests {
         assert!(quiet.memory_usage() > empty);
         quiet.forget(at(1000));
         assert_eq!((quiet.told.len(), quiet.ends.len()), (0, 0));
+        // A mark of `once` outlives the end of the stream.
+        quiet.remember(key(7), Timestamp::MAX);
+        quiet.forget(Timestamp::MAX);
+        assert!(quiet.told.contains(&key(7)));
     }
 }

@@ -4,11 +4,12 @@ use hashbrown::HashSet;
 
 use crate::event::{Event, bytes_of};
 use crate::exec::OutcomeKind;
-use crate::hir::{Emit, Rule};
+use crate::hir::{Emit, Once, Rule};
 use crate::schema::{Schema, TypeId};
 use crate::stream::builder::BuildError;
 use crate::stream::derived::{Derived, Feeder};
 use crate::stream::failure::PushError;
+use crate::stream::partition::KeyRef;
 use crate::stream::shard::Share;
 use crate::stream::sink::{Overflow, Rejected, Sink};
 use crate::stream::stats::Stats;
@@ -35,6 +36,8 @@ pub(super) struct Books<E> {
     pub(super) stats: Stats,
     /// What rules have made for other rules, and no rule has seen yet.
     pub(super) derived: Derived<E>,
+    /// True if a rule is over for all keys (`once per rule`) and still holds something.
+    pub(super) has_ended_rules: bool,
     /// Why nothing is done any more.
     pub(super) failure: Option<PushError>,
     /// What is this engine's part, where others have the same rules.
@@ -44,7 +47,7 @@ pub(super) struct Books<E> {
 impl<E: Event> Books<E> {
     pub(super) fn new(limits: Limits) -> Books<E> {
         let (stats, derived) = (Stats::default(), Derived::new());
-        Books { limits, stats, derived, failure: None, share: None }
+        Books { limits, stats, derived, has_ended_rules: false, failure: None, share: None }
     }
 
     /// Whether there is more than limits over all rules and keys allow.
@@ -86,8 +89,15 @@ impl<E: Event> Books<E> {
 
 /// What becomes of a rule's matches and timeouts.
 pub(super) struct Voice {
-    /// What it keeps quiet, if it has `suppress`.
+    /// What it keeps quiet, if it has `suppress` or `once`.
     pub(super) quiet: Option<Quiet>,
+    /// What is over after the first match.
+    pub(super) once: Option<Once>,
+    /// True if the match that was just reported was the last one of its key: what is open for the
+    /// key is to be given up.
+    pub(super) has_ended_key: bool,
+    /// True if it was the last one of the rule.
+    pub(super) has_ended_rule: bool,
     /// The events that matches make, where a rule sees them.
     pub(super) on_match: Option<Feeder>,
     on_timeout: Option<Feeder>,
@@ -95,15 +105,28 @@ pub(super) struct Voice {
 
 impl Voice {
     pub(super) fn new(rule: &Rule) -> Voice {
-        let quiet = rule.suppress.as_ref().map(|_| Quiet::default());
-        Voice { quiet, on_match: None, on_timeout: None }
+        let remembers = rule.suppress.is_some() || rule.once.is_some();
+        Voice {
+            quiet: remembers.then(Quiet::default),
+            once: rule.once,
+            has_ended_key: false,
+            has_ended_rule: false,
+            on_match: None,
+            on_timeout: None,
+        }
     }
 
     /// The same that keeps nothing quiet.
     pub(super) fn empty_like(other: &Voice) -> Voice {
-        let Voice { quiet, on_match, on_timeout } = other;
-        let quiet = quiet.as_ref().map(|_| Quiet::default());
-        Voice { quiet, on_match: on_match.clone(), on_timeout: on_timeout.clone() }
+        let Voice { quiet, once, on_match, on_timeout, .. } = other;
+        Voice {
+            quiet: quiet.as_ref().map(|_| Quiet::default()),
+            once: *once,
+            has_ended_key: false,
+            has_ended_rule: false,
+            on_match: on_match.clone(),
+            on_timeout: on_timeout.clone(),
+        }
     }
 
     /// Prepares what the rule makes for other rules, of which some see the types `read`. Fails where
@@ -126,6 +149,36 @@ impl Voice {
         Ok(())
     }
 
+    /// True if the rule has `once` and is over for this key.
+    #[inline]
+    pub(super) fn is_over(&self, key: &KeyRef<'_>) -> bool {
+        match (self.once, &self.quiet) {
+            (Some(once), Some(quiet)) => quiet.is_over(once, key),
+            _ => false,
+        }
+    }
+
+    /// Notes that a match is the last one that `once` allows.
+    fn end<E: Event, S: Sink<E> + ?Sized>(
+        &mut self,
+        once: Once,
+        found: &Match<'_, E>,
+        books: &mut Books<E>,
+        sink: &mut S,
+    ) {
+        let Some(quiet) = &mut self.quiet else { return };
+        if !quiet.mark_over(once, found, books.limits.suppressed) {
+            books.stats.overflowed += 1;
+            sink.overflowed(Overflow::Suppressed { rule: found.rule() });
+            return;
+        }
+        self.has_ended_key = true;
+        if once == Once::Rule {
+            self.has_ended_rule = true;
+            books.has_ended_rules = true;
+        }
+    }
+
     /// Tells a match or timeout, and makes the event that it is to other rules.
     #[inline]
     pub(super) fn tell<E: Event, S: Sink<E> + ?Sized>(
@@ -136,6 +189,11 @@ impl Voice {
         books: &mut Books<E>,
         sink: &mut S,
     ) {
+        if let (Some(once), Some(quiet)) = (self.once, &self.quiet)
+            && quiet.is_over_for(once, &told)
+        {
+            return;
+        }
         if let Some(share) = &books.share {
             sink.at(share.position(kind == OutcomeKind::Match, told.start_seq()));
         }
@@ -152,6 +210,9 @@ impl Voice {
                     && is_suppressed(quiet, told, books, sink)
                 {
                     return;
+                }
+                if let Some(once) = self.once {
+                    self.end(once, &told, books, sink);
                 }
                 books.stats.matches += 1;
                 sink.matched(told);

@@ -209,8 +209,19 @@ pub enum Clause {
     Having(Spanned<Expr>),
     /// `suppress DUR by NAME, ...`
     Suppress(Dur, Vec<Name>),
+    /// `once`, `once per rule`
+    Once(Once),
     /// `limit N partials ...`
     Limit(Spanned<u64>, LimitPolicy),
+}
+
+/// What is over after its first match.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Once {
+    /// `once`: each key of the rule.
+    Key,
+    /// `once per rule`: the rule, for all keys.
+    Rule,
 }
 
 /// One component of a key.

@@ -8,8 +8,8 @@ use crate::time::format_millis;
 use super::ast::{
     ANY_EVENT, Arrow, BinaryOp, Body, Choice, Clause, Contiguity, Define, Dur, Emit, EventDecl,
     Expr, FieldDecl, File, Item, Junction, LimitPolicy, ListDecl, ListSource, Literal, LoopMode,
-    ParamDecl, Part, Path, PathPart, Quant, Sequence, Skip, SkipStrategy, Spanned, Step, Take,
-    Test, TestStep, Type, Unit, Until,
+    Once, ParamDecl, Part, Path, PathPart, Quant, Sequence, Skip, SkipStrategy, Spanned, Step,
+    Take, Test, TestStep, Type, Unit, Until,
 };
 use super::layout::{Edge, Flat, Mark, MarkKind, lay_out};
 use super::words;
@@ -424,6 +424,8 @@ impl Printer {
                     self.names(by);
                 }
             }
+            Clause::Once(Once::Key) => self.push("once"),
+            Clause::Once(Once::Rule) => self.push("once per rule"),
             Clause::Limit(number, policy) => {
                 let policy = match policy {
                     LimitPolicy::DropOldest => "drop oldest",

@@ -4,9 +4,9 @@
 pub(super) const ITEMS: [&str; 7] = ["event", "list", "param", "define", "rule", "test", "use"];
 
 /// Words that start a clause of a rule.
-pub(super) const CLAUSES: [&str; 16] = [
+pub(super) const CLAUSES: [&str; 17] = [
     "about", "severity", "tags", "meta", "param", "define", "from", "key", "match", "within",
-    "skip", "emit", "having", "on", "suppress", "limit",
+    "skip", "emit", "having", "on", "suppress", "once", "limit",
 ];
 
 /// Words that start a step of a test.

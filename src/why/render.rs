@@ -415,6 +415,17 @@ fn write_effect(f: &mut String, effect: &Effect, at: Timestamp) -> fmt::Result {
             let what = if *matched { "it had matched" } else { "its time had run out" };
             format!("{number}is over: this came {by} too late, {what} at {}", clock(*ended, at))
         }
+        Fate::Over { since, by_other_key } => {
+            let (what, whose) = match by_other_key {
+                true => ("the rule", "a match of another key"),
+                false => ("the key", "its match"),
+            };
+            let what = effect.partial.map_or_else(
+                || format!("{what} is over"),
+                |_| format!("{number}ends, as {what} is over"),
+            );
+            format!("{what} since {whose} at {} (`once`)", clock(*since, at))
+        }
         Fate::Overflow if effect.partial.is_some() => {
             format!("{number}is dropped: there are too many partial matches (`limit`)")
         }

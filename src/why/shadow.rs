@@ -9,7 +9,7 @@ use hashbrown::HashSet;
 
 use super::keys::is_key;
 use crate::event::Event;
-use crate::hir::{Emit, Rule};
+use crate::hir::{Emit, Once, Rule};
 use crate::ruleset::RuleSet;
 use crate::schema::{Schema, TypeId};
 use crate::stream::{Builder, Engine, Feeder, Match, PushError, Sink, Timeout};
@@ -30,6 +30,8 @@ pub(super) struct Heard<E> {
     parts: Vec<String>,
     /// Events that rules have made for it, with the names of those rules, in the order of time.
     pub(super) made: VecDeque<(Timestamp, Made<E>)>,
+    /// When a match of another key ended the rule (`once per rule`).
+    pub(super) ended: Option<Timestamp>,
     /// For each match of the key, what became of it.
     pub(super) verdicts: VecDeque<MatchFate>,
 }
@@ -67,10 +69,15 @@ pub(super) fn rules_for<'a>(rules: &'a RuleSet, rule: &'a Rule) -> Vec<&'a Rule>
             break;
         }
     }
-    let hides = rule.suppress.is_some() || rule.having.is_some();
+    let hides = hides(rule);
     let all = rules.rules().iter();
     all.filter(|other| wanted.contains(&*other.name) || hides && *other.name == *rule.name)
         .collect()
+}
+
+/// True if the engine does not report all matches of the rule.
+pub(super) fn hides(rule: &Rule) -> bool {
+    rule.suppress.is_some() || rule.having.is_some() || rule.once.is_some()
 }
 
 impl<E: Event> Shadow<E> {
@@ -99,6 +106,7 @@ impl<E: Event> Shadow<E> {
             schema: schema.clone(),
             parts: parts.to_vec(),
             made: VecDeque::new(),
+            ended: None,
             verdicts: VecDeque::new(),
         };
         Some(Shadow { engine: builder.build().ok()?, heard })
@@ -140,6 +148,8 @@ impl<E: Event> Sink<E> for Heard<E> {
     fn matched(&mut self, found: Match<'_, E>) {
         if self.is_ours(&found) {
             self.verdicts.push_back(MatchFate::Reported);
+        } else if *found.rule().name == *self.rule.name && self.rule.once == Some(Once::Rule) {
+            self.ended = Some(found.end());
         }
         self.hear(&found, found.rule().emit.as_ref());
     }

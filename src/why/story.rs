@@ -205,6 +205,14 @@ pub enum Fate {
         /// Whether it matched.
         matched: bool,
     },
+    /// Nothing becomes of the event: the key, or the rule for all keys, is over (`once`).
+    #[non_exhaustive]
+    Over {
+        /// When the match was that ended it.
+        since: Timestamp,
+        /// True if a match of another key ended the whole rule.
+        by_other_key: bool,
+    },
     /// There were too many partial matches: it was dropped, or where it has no number not begun.
     Overflow,
     /// There were more partial matches than are followed here: the story ends with this event.
@@ -238,6 +246,7 @@ impl Fate {
             Fate::Settled => "settled",
             Fate::TurnCame => "turn came",
             Fate::TooLate { .. } => "too late",
+            Fate::Over { .. } => "over",
             Fate::Overflow => "overflow",
             Fate::NotFollowed { .. } => "not followed",
             Fate::Failed => "failed",

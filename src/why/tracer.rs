@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::judge::{Judge, Roles, Teller};
 use super::keys::{self, KeyError, Wanted, Whose};
-use super::shadow::{Made, MatchFate, Shadow};
+use super::shadow::{Made, MatchFate, Shadow, hides};
 use super::story::{Cause, Effect, Entry, Fate, Misfit, Seen, Then, Told, Waits};
 use crate::event::Event;
 use crate::exec::{KeyState, Limits, Matcher, Outcome, OutcomeKind, Place, Store, Waiting};
@@ -57,6 +57,8 @@ pub struct Tracer<E: Event> {
     /// The partial matches that are open, with their numbers.
     open: Vec<(u64, Waiting)>,
     ended: VecDeque<Ended>,
+    /// Since when nothing becomes of the key any more (`once`).
+    over: Option<Over>,
     entries: VecDeque<Entry>,
     keep: Keep,
     pub(super) left_out: u64,
@@ -79,6 +81,13 @@ struct Arrived<E> {
     line: Option<u64>,
     is_seen: bool,
     made_by: Option<Arc<str>>,
+}
+
+/// When `once` ended the key.
+#[derive(Clone, Copy, Debug)]
+struct Over {
+    since: Timestamp,
+    by_other_key: bool,
 }
 
 /// A partial match that time has ended.
@@ -248,6 +257,7 @@ impl<E: Event> Tracer<E> {
             seq: 0,
             open: Vec::new(),
             ended: VecDeque::new(),
+            over: None,
             entries: VecDeque::new(),
             keep: Keep::First(KEPT_ENTRIES),
             left_out: 0,
@@ -539,6 +549,11 @@ impl<E: Event> Tracer<E> {
     /// Handles the deadlines up to `to`, one after the other.
     fn fire(&mut self, to: Timestamp) {
         while let Some(deadline) = self.matcher.deadline(&self.state).filter(|&at| at <= to) {
+            let effects = self.end_by_other_key(deadline.plus_millis(-1));
+            if !effects.is_empty() {
+                self.add(deadline, Cause::Time { moved_by: self.moved_by }, effects);
+                break;
+            }
             let before = self.waiting();
             let (told, _) = self.collect(|matcher, store, state, sink| {
                 matcher.advance(store, state, deadline, &mut |outcome| sink(outcome));
@@ -549,6 +564,34 @@ impl<E: Event> Tracer<E> {
                 self.add(deadline, Cause::Time { moved_by: self.moved_by }, effects);
             }
         }
+    }
+
+    /// What a match drops, in words.
+    fn skip_effect(&self) -> String {
+        match self.over {
+            Some(_) => String::from("`once` ends all else"),
+            None => self.words().skip_effect(),
+        }
+    }
+
+    /// What ends the key at `now`, if something does that it has not done before. Gives the partial
+    /// matches that it ends.
+    fn end_by_other_key(&mut self, now: Timestamp) -> Vec<Effect> {
+        let ended = self.shadow.as_ref().and_then(|shadow| shadow.heard.ended);
+        let Some(since) = ended.filter(|since| *since <= now && self.over.is_none()) else {
+            return Vec::new();
+        };
+        self.over = Some(Over { since, by_other_key: true });
+        self.matcher.clear(&mut self.store, &mut self.state);
+        let fate = Fate::Over { since, by_other_key: true };
+        let open = std::mem::take(&mut self.open).into_iter();
+        open.map(|(number, _)| Effect {
+            partial: Some(number),
+            fate: fate.clone(),
+            told: None,
+            waits: None,
+        })
+        .collect()
     }
 
     /// The partial matches that are open, with what they wait for.
@@ -566,14 +609,26 @@ impl<E: Event> Tracer<E> {
             &mut dyn FnMut(Outcome<'_, E>),
         ) -> usize,
     ) -> (Vec<Heard>, usize) {
-        let Tracer { info, matcher, store, state, key, counts, shadow, .. } = self;
+        let Tracer { info, matcher, store, state, key, counts, shadow, over, .. } = self;
         let mut told = Vec::new();
         let mut tell = |outcome: Outcome<'_, E>| {
             let captured = outcome.captures().numbered().map(|(stage, seq, _)| (stage, seq));
             let is_timeout = outcome.kind() == OutcomeKind::Timeout;
-            let hides = info.rule.suppress.is_some() || info.rule.having.is_some();
-            let judge = shadow.as_mut().filter(|_| !is_timeout && hides);
+            if over.is_some() {
+                return;
+            }
+            let judge = shadow.as_mut().filter(|_| !is_timeout && hides(&info.rule));
+            let is_judged = judge.is_some();
             let verdict = judge.and_then(|shadow| shadow.heard.verdicts.pop_front());
+            if info.rule.once.is_some() && !is_timeout {
+                if is_judged && verdict.is_none() {
+                    // Another key has ended the rule.
+                    return;
+                }
+                if verdict != Some(MatchFate::Filtered) {
+                    *over = Some(Over { since: outcome.at(), by_other_key: false });
+                }
+            }
             let is_suppressed = verdict == Some(MatchFate::Suppressed);
             let is_filtered = verdict == Some(MatchFate::Filtered);
             counts.timeouts += u64::from(is_timeout);
@@ -592,6 +647,9 @@ impl<E: Event> Tracer<E> {
             });
         };
         let dropped = step(matcher, store, state, &mut tell);
+        if over.is_some() {
+            matcher.clear(store, state);
+        }
         (told, dropped)
     }
 
@@ -638,7 +696,7 @@ impl<E: Event> Tracer<E> {
                         awaited: judge.waits::<E>(waiting, None).steps,
                     }
                 } else if let Some((by, _)) = &winner {
-                    Fate::Dropped { by: *by, skip: judge.words.skip_effect() }
+                    Fate::Dropped { by: *by, skip: self.skip_effect() }
                 } else {
                     Fate::RanOut {
                         bound: String::from("the end"),
@@ -691,6 +749,15 @@ impl<E: Event> Tracer<E> {
             return;
         }
         self.counts.of_key += 1;
+        let mut effects = self.end_by_other_key(time);
+        if let Some(Over { since, by_other_key }) = self.over {
+            if effects.is_empty() {
+                let fate = Fate::Over { since, by_other_key };
+                effects.push(Effect { partial: None, fate, told: None, waits: None });
+            }
+            self.add(time, Cause::Event(seen), effects);
+            return;
+        }
         let seq = self.seq;
         self.seq += 1;
         let before = self.waiting();
@@ -880,8 +947,9 @@ impl<E: Event> Tracer<E> {
             }
         }
         self.starts(judged, &mut after, told, seq, &mut open, &mut effects, &mut winners);
-        let skip = self.words().skip_effect();
-        let skips = self.info.rule.pattern.skip.strategy != SkipStrategy::None;
+        let skip = self.skip_effect();
+        let skips =
+            self.info.rule.pattern.skip.strategy != SkipStrategy::None || self.over.is_some();
         let winner = winners.first().map(|(number, _)| *number).filter(|_| skips);
         for number in gone {
             let fate = match winner {

@@ -15,11 +15,12 @@ const NAMES_KEPT: usize = 100;
 const MAIN: [&str; 2] = ["events", "matches"];
 
 /// What is told only where there is any: what is rare is not worth a line that says 0.
-const RARE: [&str; 9] = [
+const RARE: [&str; 10] = [
     "filtered by having",
     "still open",
     "not in order yet",
     "suppressed",
+    "ended by once",
     "fed to other rules",
     "without key",
     "divisions by zero",
@@ -126,6 +127,7 @@ pub(crate) fn summary(
         ),
         ("filtered by having", stats.filtered, String::new()),
         ("suppressed", stats.suppressed, String::new()),
+        ("ended by once", stats.ended, String::from("partial matches of keys that are over")),
         ("fed to other rules", stats.derived, String::new()),
         ("late", stats.late, String::new()),
         ("rejected", counts.rejected + stats.rejected, String::new()),

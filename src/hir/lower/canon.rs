@@ -163,6 +163,7 @@ impl<'a> Canon<'a> {
             on_timeout,
             having,
             suppress,
+            once,
             limit,
             version: _,
         } = rule;
@@ -201,6 +202,9 @@ impl<'a> Canon<'a> {
                 self.word("by");
                 self.exprs(by);
             }
+        }
+        if let Some(once) = once {
+            self.debug(("once", once));
         }
         if let Some(Limit { partials, policy }) = limit {
             self.debug(("limit", partials, policy));

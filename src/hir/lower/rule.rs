@@ -14,8 +14,8 @@ use super::{Env, Param, canon, unknown};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::FieldRef;
 use crate::hir::{
-    Condition, ConditionId, Emit, Expr, KeyPart, LengthId, Limit, LimitPolicy, Meta, Pattern, Rule,
-    Skip, SkipStrategy, Stage, StageId, Suppress,
+    Condition, ConditionId, Emit, Expr, KeyPart, LengthId, Limit, LimitPolicy, Meta, Once, Pattern,
+    Rule, Skip, SkipStrategy, Stage, StageId, Suppress,
 };
 use crate::schema::TypeId;
 use crate::syntax::ast::{self, Clause, Name, Spanned};
@@ -124,6 +124,7 @@ impl<'a> Clauses<'a> {
                 Clause::OnTimeout(_) => "on timeout",
                 Clause::Having(_) => "having",
                 Clause::Suppress(..) => "suppress",
+                Clause::Once(_) => "once",
                 Clause::Limit(..) => "limit",
             };
             self.by_word.insert(word, (source, clause));
@@ -438,6 +439,11 @@ impl<'a> Cx<'_, 'a> {
             Clause::Suppress(dur, by) => self.at(source, |cx| cx.suppress(dur, by, emit.as_ref())),
             _ => None,
         });
+        let once = get("once").and_then(|(_, clause)| match clause.node {
+            Clause::Once(once) => Some(once),
+            _ => None,
+        });
+        self.check_once(clauses);
         let limit = get("limit").and_then(|(source, clause)| match &clause.node {
             Clause::Limit(number, policy) => self.at(source, |cx| cx.limit(number, *policy)),
             _ => None,
@@ -474,6 +480,7 @@ impl<'a> Cx<'_, 'a> {
             on_timeout,
             having,
             suppress,
+            once,
             limit,
             version: 0,
         };
@@ -529,6 +536,36 @@ impl<'a> Cx<'_, 'a> {
             values.push(self.suppress_by(name, emit)?);
         }
         Some(Suppress { duration, by: (!by.is_empty()).then_some(values) })
+    }
+
+    /// Reports clauses that contradict `once`, or that say nothing beside it.
+    fn check_once(&mut self, clauses: &Clauses<'a>) {
+        let get = |word| clauses.by_word.get(word).copied();
+        let Some((source, clause)) = get("once") else { return };
+        let Clause::Once(once) = &clause.node else { return };
+        let once = *once;
+        if let Some((_, suppress)) = get("suppress") {
+            let message = "`suppress` and `once` contradict each other";
+            let mut diagnostic = Diagnostic::error(Code::BadOnce, clause.span, message)
+                .help("leave out `suppress` if nothing is to follow the first match, else `once`");
+            if get("suppress").is_some_and(|(other, _)| other == source) {
+                diagnostic = diagnostic.context(suppress.span, "this lets matches follow later");
+            }
+            self.env.report(source, diagnostic);
+        }
+        if once == Once::Rule && self.key.is_empty() {
+            let message = "`per rule` says nothing here: the rule has no key";
+            let diagnostic = Diagnostic::warning(Code::NothingToSay, clause.span, message);
+            self.env.report(source, diagnostic.help("write `once`"));
+        }
+        if let Some((source, skip)) = get("skip")
+            && let Clause::Skip(ast::Skip { ordered: false, .. }) = &skip.node
+            && get("having").is_none()
+        {
+            let message = "`skip` says nothing beside `once`: nothing follows the first match";
+            let diagnostic = Diagnostic::warning(Code::NothingToSay, skip.span, message);
+            self.env.report(source, diagnostic.help("leave `skip` out"));
+        }
     }
 
     /// What a name behind `suppress ... by` means: an emitted field, or a part of the key.

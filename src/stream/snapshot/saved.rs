@@ -16,7 +16,7 @@ use crate::value::wire::{read_value, read_values};
 
 /// How many counters a snapshot has, in the order of [`Stats::counters_mut`]. The first ones had
 /// twelve.
-pub(super) const COUNTERS: usize = 14;
+pub(super) const COUNTERS: usize = 15;
 
 // Flags of the engine.
 pub(super) const IS_FINISHED: u8 = 1;

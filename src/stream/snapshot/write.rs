@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use crate::event::{Event, Portable};
 use crate::exec::Image;
-use crate::hir::Rule;
+use crate::hir::{Once, Rule};
 use crate::ruleset::RuleSet;
 use crate::schema::{EventType, FieldType, Schema};
 use crate::stream::changes::Changes;
@@ -237,7 +237,8 @@ impl<E: Portable> Writer<'_, '_, E> {
         for rule in &self.engine.rules {
             let Some(quiet) = &rule.voice.quiet else { continue };
             // What is kept quiet by something else than the key is so in all shares.
-            let is_by_key = rule.info.rule.suppress.as_ref().is_some_and(|by| by.by.is_none());
+            let is_by_key = rule.info.rule.suppress.as_ref().is_some_and(|by| by.by.is_none())
+                || rule.voice.once == Some(Once::Key);
             let mut entries: Vec<_> = quiet.entries().collect();
             if let Some(filter) = self.filter.as_mut().filter(|_| is_by_key) {
                 entries.retain(|(_, key)| filter(&rule.info.rule, key));

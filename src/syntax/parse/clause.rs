@@ -3,7 +3,7 @@
 use crate::diagnostic::{Code, Diagnostic, Span};
 
 use super::super::ast::{
-    Clause, Dur, Emit, Expr, KeyPart, LimitPolicy, Name, Skip, SkipStrategy, Spanned,
+    Clause, Dur, Emit, Expr, KeyPart, LimitPolicy, Name, Once, Skip, SkipStrategy, Spanned,
 };
 use super::super::lex::{self, TokenKind};
 use super::super::words;
@@ -190,8 +190,17 @@ impl Parser<'_> {
                 let by = if self.eat_word("by") { self.names("a name")? } else { Vec::new() };
                 Clause::Suppress(dur, by)
             }
+            "once" => Clause::Once(self.once()?),
             _ => self.limit()?,
         })
+    }
+
+    fn once(&mut self) -> Parsed<Once> {
+        if !self.eat_word("per") {
+            return Ok(Once::Key);
+        }
+        self.expect_word("rule")?;
+        Ok(Once::Rule)
     }
 
     fn severity(&mut self) -> Parsed<Name> {
@@ -502,6 +511,7 @@ fn head(clause: &Clause) -> &'static str {
         Clause::OnTimeout(_) => "on timeout",
         Clause::Having(_) => "having",
         Clause::Suppress(..) => "suppress",
+        Clause::Once(_) => "once",
         Clause::Limit(..) => "limit",
     }
 }

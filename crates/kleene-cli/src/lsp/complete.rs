@@ -32,6 +32,7 @@ const CLAUSES: &[&str] = &[
     "having",
     "on timeout emit",
     "suppress",
+    "once",
     "limit",
 ];
 

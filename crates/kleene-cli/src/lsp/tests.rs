@@ -407,6 +407,9 @@ fn what_can_come_is_offered() {
         ("rule r { match a severity <|>", &["high"], &["a"]),
         ("rule r { match a emit as <|>", &["a", "b"], &["x"]),
         ("rule r { match a suppress 5m <|>", &["by"], &["a"]),
+        ("rule r { match a once <|>", &["per rule"], &["a"]),
+        ("rule r { match a once per <|>", &["rule"], &["a"]),
+        ("rule r { match a once per rule\n<|>", &["limit"], &["a"]),
         ("rule r { match a limit 5 partials <|>", &["drop oldest", "fail"], &["a"]),
         // Instances and tests.
         ("rule base { param w: int = 1 match a }\nrule s = <|>", &["base"], &["a"]),

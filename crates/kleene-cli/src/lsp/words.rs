@@ -72,6 +72,10 @@ pub(super) fn about(word: &str) -> Option<&'static str> {
             "A match is reported only if this holds. A bare name is an emitted field; the match has used up its events either way."
         }
         "suppress" => "After a match, further ones of the same key are not told for so long.",
+        "once" => {
+            "After its first match a key is over: nothing of it is reported any more. `once per rule`: the rule is over for all keys."
+        }
+        "per" => "`once per rule`: after its first match the rule is over for all keys.",
         "limit" => "The most partial matches of a key, and what gives way.",
         "next" => "The very next event of the stream: nothing may come between.",
         "any" => {

@@ -12,9 +12,9 @@ use super::{
 const ITEMS: [&str; 7] = ["event", "list", "param", "define", "rule", "test", "use"];
 
 /// Words that start a clause, without those that start an item.
-const CLAUSES: [&str; 14] = [
+const CLAUSES: [&str; 15] = [
     "about", "severity", "tags", "meta", "from", "key", "match", "within", "skip", "emit",
-    "having", "on", "suppress", "limit",
+    "having", "on", "suppress", "once", "limit",
 ];
 
 /// Words that start a step of a test.
@@ -496,6 +496,7 @@ impl<'t> Walker<'t> {
                 "skip" => Slot::Words(&["none", "past last", "to next", "to first", "to last"]),
                 "emit" => Slot::Words(&["as"]),
                 "having" => Slot::Operand,
+                "once" => Slot::Words(&["per rule"]),
                 "on" => Slot::Words(&["timeout"]),
                 "severity" => Slot::Words(&["info", "low", "medium", "high", "critical"]),
                 _ => Slot::Free,
@@ -536,6 +537,10 @@ impl<'t> Walker<'t> {
                 } else {
                     self.path(token, name);
                 }
+            }
+            "once" => {
+                top.slot = if name == "per" { Slot::Words(&["rule"]) } else { Slot::Clause };
+                self.mark(token.span, Role::Keyword);
             }
             "skip" => {
                 let role = match (before, name) {
