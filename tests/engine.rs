@@ -106,6 +106,7 @@ fn rule(name: &str, items: Vec<Item>, within: Option<i64>, skip: SkipStrategy) -
         on_timeout: None,
         having: None,
         suppress: None,
+        once: None,
         limit: None,
         version: 7,
     }

@@ -260,7 +260,7 @@ impl Random {
 
 const BYTES: &[u8] = b"{}()[]<>,:.-=!~+*/%?$\"'`#;&|\n a1\xc3";
 
-const TOKENS: [&str; 101] = [
+const TOKENS: [&str; 104] = [
     "event ",
     "list ",
     "param ",
