@@ -333,8 +333,12 @@ impl<E: Event> Engine<E> {
     /// Gives up what rules hold that are over for all keys (`once per rule`).
     #[cold]
     fn end_rules(&mut self) {
+        self.books.has_ended_rules = false;
+        // A cold store has some of their keys. It happens once in the life of a rule.
+        if self.bring_all() {
+            return;
+        }
         let Engine { rules, groups, books, .. } = self;
-        books.has_ended_rules = false;
         for (index, rule) in (0..).zip(rules) {
             if std::mem::take(&mut rule.voice.has_ended_rule) {
                 rule.end(index, groups.keys_mut(rule.group), &mut books.stats);
