@@ -3,9 +3,8 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use hashbrown::HashSet;
-
-use crate::hir::eval::LARGEST;
+use crate::exec::distinct::Distinct;
+use crate::hir::eval::{self, LARGEST};
 use crate::hir::expr::AggregateOp;
 use crate::util::wire::{Reader, put_i64};
 use crate::value::wire::{put_value, put_values, read_value, read_values};
@@ -17,6 +16,10 @@ const MOST_KEPT: usize = LARGEST / size_of::<Value>();
 
 /// An aggregate in progress. Adding is O(1) (`distinct` and `collect` keep what they are given);
 /// nulls are left out. What has been added can't be taken back.
+///
+/// A clone is O(1), too: what `distinct` and `collect` keep is shared until one of the two adds to
+/// it, which copies it then. So a partial match that goes two ways pays only on a way on which it
+/// captures more.
 #[derive(Clone, Debug)]
 pub(crate) struct Accumulator(State);
 
@@ -29,15 +32,15 @@ enum State {
     Extreme(Ordering, Value),
     First(Value),
     Last(Value),
-    Distinct(Kept, HashSet<Value>),
-    Collect(Kept),
+    Distinct(Arc<Distinct>),
+    Collect(Arc<Kept>),
     /// Welford: how many, their mean, the sum of squared distances from it.
     Stddev(i64, f64, f64),
 }
 
 /// Values, and what they take.
 #[derive(Clone, Debug, Default)]
-struct Kept {
+pub(super) struct Kept {
     values: Vec<Value>,
     bytes: u64,
 }
@@ -50,13 +53,17 @@ impl From<Vec<Value>> for Kept {
 }
 
 impl Kept {
-    fn push(&mut self, value: Value) {
+    pub(super) fn values(&self) -> &[Value] {
+        &self.values
+    }
+
+    pub(super) fn push(&mut self, value: Value) {
         self.bytes += (size_of::<Value>() + value.as_ref().heap_size()) as u64;
         self.values.push(value);
     }
 
     /// Whether there are more than can be kept.
-    fn is_too_large(&self) -> bool {
+    pub(super) fn is_too_large(&self) -> bool {
         self.values.len() > MOST_KEPT
     }
 }
@@ -112,8 +119,8 @@ impl Accumulator {
             AggregateOp::Max => State::Extreme(Ordering::Greater, Value::Null),
             AggregateOp::First => State::First(Value::Null),
             AggregateOp::Last => State::Last(Value::Null),
-            AggregateOp::Distinct => State::Distinct(Kept::default(), HashSet::new()),
-            AggregateOp::Collect => State::Collect(Kept::default()),
+            AggregateOp::Distinct => State::Distinct(Arc::default()),
+            AggregateOp::Collect => State::Collect(Arc::default()),
             AggregateOp::Stddev => State::Stddev(0, 0.0, 0.0),
         })
     }
@@ -143,14 +150,13 @@ impl Accumulator {
                 }
             }
             State::Last(last) => *last = value.to_value(),
-            State::Distinct(values, seen) => {
-                let value = value.to_value();
-                if !values.is_too_large() && seen.insert(value.clone()) {
-                    values.push(value);
+            State::Distinct(values) => {
+                if !values.kept().is_too_large() && !values.has_same(value) {
+                    Arc::make_mut(values).push(value.to_value());
                 }
             }
             State::Collect(values) if values.is_too_large() => {}
-            State::Collect(values) => values.push(value.to_value()),
+            State::Collect(values) => Arc::make_mut(values).push(value.to_value()),
             State::Stddev(n, mean, squares) => {
                 if let Some(x) = value.as_f64() {
                     *n += 1;
@@ -164,17 +170,35 @@ impl Accumulator {
 
     /// What the values that are kept take, about.
     pub(crate) fn bytes(&self) -> u64 {
+        self.kept().map_or(0, |kept| kept.bytes)
+    }
+
+    /// The values that are kept.
+    fn kept(&self) -> Option<&Kept> {
         match &self.0 {
-            State::Distinct(values, _) | State::Collect(values) => values.bytes,
-            _ => 0,
+            State::Distinct(values) => Some(values.kept()),
+            State::Collect(values) => Some(values),
+            _ => None,
         }
     }
 
     /// Whether more was added than can be kept: the aggregate is null.
     pub(crate) fn is_too_large(&self) -> bool {
+        self.kept().is_some_and(Kept::is_too_large)
+    }
+
+    /// The aggregate where it is a list, without a copy; null where that is too large.
+    pub(crate) fn list(&self) -> Option<ValueRef<'_>> {
+        let kept = self.kept()?;
+        Some(if kept.is_too_large() { ValueRef::Null } else { ValueRef::List(&kept.values) })
+    }
+
+    /// Whether the aggregate, which is a list, has an item that equals `value`: what
+    /// [`has_item`](eval::has_item) says of it. Of `distinct` that is a look-up.
+    pub(crate) fn has(&self, value: ValueRef<'_>) -> Option<bool> {
         match &self.0 {
-            State::Distinct(values, _) | State::Collect(values) => values.is_too_large(),
-            _ => false,
+            State::Distinct(values) if !values.kept().is_too_large() => values.has(value),
+            _ => eval::list_has(self.list()?, value),
         }
     }
 
@@ -188,9 +212,8 @@ impl Accumulator {
             State::Avg(Sum::Float(sum), n) => finite(sum / as_float(*n)),
             State::Avg(Sum::Duration(sum), n) => Value::Duration(sum / n),
             State::Extreme(_, value) | State::First(value) | State::Last(value) => value.clone(),
-            State::Distinct(..) | State::Collect(_) if self.is_too_large() => Value::Null,
-            State::Distinct(values, _) | State::Collect(values) => {
-                Value::List(Arc::from(values.values.as_slice()))
+            State::Distinct(_) | State::Collect(_) => {
+                self.list().map_or(Value::Null, ValueRef::to_value)
             }
             State::Stddev(n, _, squares) => finite((squares / as_float(*n)).max(0.0).sqrt()),
         }
@@ -211,8 +234,9 @@ impl Accumulator {
             State::Extreme(_, value) | State::First(value) | State::Last(value) => {
                 put_value(out, value.as_ref());
             }
-            State::Distinct(values, _) | State::Collect(values) => {
-                put_values(out, values.values.iter().map(Value::as_ref));
+            State::Distinct(_) | State::Collect(_) => {
+                let values = self.kept().map_or(&[][..], Kept::values);
+                put_values(out, values.iter().map(Value::as_ref));
             }
             State::Stddev(n, mean, squares) => {
                 put_i64(out, *n);
@@ -241,11 +265,11 @@ impl Accumulator {
             AggregateOp::First => State::First(read_value(reader)?),
             AggregateOp::Last => State::Last(read_value(reader)?),
             AggregateOp::Distinct => {
-                let values = Kept::from(read_values(reader)?);
-                let seen = values.values.iter().cloned().collect();
-                State::Distinct(values, seen)
+                let mut values = Distinct::default();
+                read_values(reader)?.into_iter().for_each(|value| values.push(value));
+                State::Distinct(Arc::new(values))
             }
-            AggregateOp::Collect => State::Collect(read_values(reader)?.into()),
+            AggregateOp::Collect => State::Collect(Arc::new(read_values(reader)?.into())),
             AggregateOp::Stddev => {
                 let n = count(reader)?;
                 State::Stddev(n, float(reader)?, float(reader)?)
@@ -348,9 +372,7 @@ mod tests {
                 accumulator.add(ValueRef::Int(-1));
                 accumulator.add(ValueRef::Int(-2));
                 assert_eq!((accumulator.value(), accumulator.is_too_large()), (Value::Null, true));
-                let (State::Distinct(kept, _) | State::Collect(kept)) = &accumulator.0 else {
-                    panic!("{op:?} keeps values");
-                };
+                let kept = accumulator.kept().expect("it keeps values");
                 assert_eq!(kept.values.len(), MOST_KEPT + 1);
                 assert_eq!(accumulator.bytes(), (kept.values.len() * size_of::<Value>()) as u64);
             }

@@ -5,6 +5,7 @@
 //! this file.
 
 use crate::exec::aggregate::Accumulator;
+use crate::hir::eval;
 use crate::nfa::Program;
 use crate::time::Timestamp;
 use crate::value::{Value, ValueRef};
@@ -143,7 +144,24 @@ struct Cell {
 }
 
 impl Cell {
-    /// What it has on the heap, about. A list is that of an accumulator, once more.
+    /// A cell with an aggregate. The value is a copy of what it comes to; a list is in the
+    /// accumulator only, as a copy would take as long as it is long, for each event.
+    fn aggregate(accumulator: Box<Accumulator>) -> Cell {
+        let mut cell = Cell { value: Value::Null, state: RegisterState::Aggregate(accumulator) };
+        cell.refresh();
+        cell
+    }
+
+    /// Makes the value that of the accumulator, which has changed.
+    fn refresh(&mut self) {
+        if let RegisterState::Aggregate(accumulator) = &self.state
+            && accumulator.list().is_none()
+        {
+            self.value = accumulator.value();
+        }
+    }
+
+    /// What it has on the heap, about. `distinct` has its values twice, to find them and in order.
     #[inline]
     fn bytes(&self) -> u64 {
         let text = match &self.value {
@@ -246,9 +264,28 @@ impl Extras {
     #[inline(always)]
     pub(super) fn value(&self, extra: Extra, register: usize) -> ValueRef<'_> {
         match extra.row() {
-            Some(row) => self.cells[self.cell(row, register)].value.as_ref(),
+            Some(row) => {
+                let cell = &self.cells[self.cell(row, register)];
+                match &cell.state {
+                    RegisterState::Aggregate(accumulator) => {
+                        accumulator.list().unwrap_or(cell.value.as_ref())
+                    }
+                    RegisterState::Unset | RegisterState::Set => cell.value.as_ref(),
+                }
+            }
             None => extra.value().unwrap_or_default(),
         }
+    }
+
+    /// Whether the list in a register has an item that equals `value`.
+    pub(super) fn has(&self, extra: Extra, register: usize, value: ValueRef<'_>) -> Option<bool> {
+        if let Some(row) = extra.row()
+            && let RegisterState::Aggregate(accumulator) =
+                &self.cells[self.cell(row, register)].state
+        {
+            return accumulator.has(value);
+        }
+        eval::list_has(self.value(extra, register), value)
     }
 
     /// Whether no captured event has changed the register.
@@ -284,8 +321,8 @@ impl Extras {
         match state {
             RegisterState::Unset => {}
             RegisterState::Set => self.set(extra, register, value.as_ref()),
-            RegisterState::Aggregate(_) => {
-                self.change(*extra, register, |cell| *cell = Cell { value, state });
+            RegisterState::Aggregate(accumulator) => {
+                self.change(*extra, register, |cell| *cell = Cell::aggregate(accumulator));
             }
         }
     }
@@ -330,14 +367,14 @@ impl Extras {
         new: impl FnOnce() -> Accumulator,
         add: impl FnOnce(&mut Accumulator),
     ) {
-        self.change(extra, register, |Cell { value, state }| {
-            if !matches!(state, RegisterState::Aggregate(_)) {
-                *state = RegisterState::Aggregate(Box::new(new()));
+        self.change(extra, register, |cell| {
+            if !matches!(cell.state, RegisterState::Aggregate(_)) {
+                cell.state = RegisterState::Aggregate(Box::new(new()));
             }
-            if let RegisterState::Aggregate(accumulator) = state {
+            if let RegisterState::Aggregate(accumulator) = &mut cell.state {
                 add(accumulator);
-                *value = accumulator.value();
             }
+            cell.refresh();
         });
     }
 

@@ -6,6 +6,7 @@
 //! * [`KeyState`] holds one key's partial matches; it means something with its store only.
 
 mod aggregate;
+mod distinct;
 mod extras;
 mod key;
 mod matcher;

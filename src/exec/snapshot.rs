@@ -448,7 +448,7 @@ impl<E: Event> Image<E> {
                 }
                 RegisterKind::Aggregate(aggregate) => {
                     let accumulator = Accumulator::read(reader, aggregate.op)?;
-                    (accumulator.value(), RegisterState::Aggregate(Box::new(accumulator)))
+                    (Value::Null, RegisterState::Aggregate(Box::new(accumulator)))
                 }
             })
         };

@@ -34,6 +34,10 @@ pub(crate) trait Scope {
     fn register(&self, _: usize) -> ValueRef<'_> {
         ValueRef::Null
     }
+    /// Whether the list in a register has an item that equals `value`, as [`list_has`] says.
+    fn register_has(&self, index: usize, value: ValueRef<'_>) -> Option<bool> {
+        list_has(self.register(index), value)
+    }
     /// A component of the key.
     fn key(&self, _: usize) -> ValueRef<'_> {
         ValueRef::Null
@@ -433,6 +437,11 @@ pub(crate) fn has_item<'i>(
     if is_there { Some(true) } else { found }
 }
 
+/// The same for a value that may be a list; nothing is known of others.
+pub(crate) fn list_has(list: ValueRef<'_>, value: ValueRef<'_>) -> Option<bool> {
+    has_item(list.as_list()?.iter(), value)
+}
+
 fn contains<S: Scope>(set: &Set, value: ValueRef<'_>, scope: &S) -> Option<bool> {
     match set {
         Set::Values(values) => values.truth(value),
@@ -444,7 +453,8 @@ fn contains<S: Scope>(set: &Set, value: ValueRef<'_>, scope: &S) -> Option<bool>
             let below = Relation::Le.truth(value, eval(high, scope).as_ref());
             if below == Some(false) { below } else { above.and(below) }
         }
-        Set::Expr(list) => has_item(eval(list, scope).as_ref().as_list()?.iter(), value),
+        Set::Expr(Expr::Register(index)) => scope.register_has(*index, value),
+        Set::Expr(list) => list_has(eval(list, scope).as_ref(), value),
     }
 }
 

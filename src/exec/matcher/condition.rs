@@ -185,6 +185,12 @@ impl<E: Event> Scope for CandidateScope<'_, E> {
         }
         self.extras.value(self.extra, index)
     }
+    fn register_has(&self, index: usize, value: ValueRef<'_>) -> Option<bool> {
+        if self.extras.is_untouched(self.extra, index) {
+            return eval::list_has(initial(&self.program.registers[index].kind), value);
+        }
+        self.extras.has(self.extra, index, value)
+    }
     fn divided_by_zero(&self) {
         self.captures.divided_by_zero();
     }

@@ -1,0 +1,141 @@
+//! The values that `distinct` keeps: in the order in which they first came, each to be found at once.
+
+use std::hash::{Hash, Hasher};
+
+use hashbrown::{Equivalent, HashSet};
+
+use crate::exec::aggregate::Kept;
+use crate::hir::eval;
+use crate::value::{Kind, Value, ValueRef};
+
+/// Different values, none of them null.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Distinct {
+    kept: Kept,
+    seen: HashSet<Value>,
+    /// The types of the values.
+    kinds: Option<Kind>,
+    has_nan: bool,
+}
+
+/// Finds the value that is the same.
+struct Same<'a>(ValueRef<'a>);
+
+impl Hash for Same<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash_into(state);
+    }
+}
+
+impl Equivalent<Value> for Same<'_> {
+    fn equivalent(&self, key: &Value) -> bool {
+        self.0.is_same(key.as_ref())
+    }
+}
+
+impl Distinct {
+    /// The values in order.
+    pub(super) fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    /// Whether the same value is there. `1` and `1.0` are not the same: `distinct` keeps both.
+    pub(super) fn has_same(&self, value: ValueRef<'_>) -> bool {
+        self.seen.contains(&Same(value))
+    }
+
+    /// Adds a value.
+    pub(super) fn push(&mut self, value: Value) {
+        self.kinds = Some(self.kinds.map_or(value.kind(), |kinds| kinds.or(value.kind())));
+        self.has_nan |= matches!(value, Value::Float(x) if x.is_nan());
+        self.seen.insert(value.clone());
+        self.kept.push(value);
+    }
+
+    /// Whether one of the values equals `value` as conditions compare, for which `1` equals `1.0`:
+    /// what [`eval::has_item`] says of them.
+    pub(super) fn has(&self, value: ValueRef<'_>) -> Option<bool> {
+        let Some(kinds) = self.kinds else { return Some(false) };
+        let comparable = match value {
+            // No value compares with these.
+            ValueRef::Null => return None,
+            ValueRef::Float(x) if x.is_nan() => return None,
+            // Lists are equal if their items are, however these are written: no look-up finds that.
+            ValueRef::List(_) | ValueRef::Items(_) | ValueRef::Record(_) => {
+                let values = self.kept.values().iter();
+                return eval::has_item(values.map(Value::as_ref), value);
+            }
+            ValueRef::Int(_) | ValueRef::Float(_) => Kind::NUMBER,
+            other => other.kind(),
+        };
+        if self.has_same(value) || other_form(value).is_some_and(|value| self.has_same(value)) {
+            return Some(true);
+        }
+        (kinds.is_subset_of(comparable) && !self.has_nan).then_some(false)
+    }
+}
+
+/// The integer that equals a float, or the float that equals an integer.
+fn other_form(value: ValueRef<'_>) -> Option<ValueRef<'static>> {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    match value {
+        ValueRef::Int(int) => {
+            #[expect(clippy::cast_precision_loss, reason = "compared exactly below")]
+            let float = ValueRef::Float(int as f64);
+            (float.compare(value) == Some(std::cmp::Ordering::Equal)).then_some(float)
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "whole and in range")]
+        ValueRef::Float(x) if x.fract() == 0.0 && (-LIMIT..LIMIT).contains(&x) => {
+            Some(ValueRef::Int(x as i64))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::time::Timestamp;
+
+    /// Values that equal others in every way in which values can.
+    fn values() -> Vec<Value> {
+        let big = 9_007_199_254_740_993; // 2^53 + 1
+        let ints = [0, 1, -1, big, big - 1, i64::MAX, i64::MIN];
+        let floats = [0.0, -0.0, 1.0, -1.0, 0.5, 9_007_199_254_740_992.0, f64::NAN, f64::INFINITY];
+        let edges = [9_223_372_036_854_775_808.0, -9_223_372_036_854_775_808.0];
+        let mut values: Vec<Value> = ints.map(Value::Int).into();
+        values.extend(floats.into_iter().chain(edges).map(Value::Float));
+        values.extend(["", "a", "1"].map(Value::from));
+        values.extend([Value::Bool(true), Value::Bool(false), Value::Duration(1)]);
+        values.push(Value::Time(Timestamp::from_millis(1)));
+        values.extend(["1.2.3.4", "::ffff:1.2.3.4"].map(|ip| Value::Ip(ip.parse().unwrap())));
+        for item in [Value::Int(1), Value::Float(1.0), Value::Null] {
+            values.push(Value::List(Arc::from([item.clone()])));
+            values.push(Value::Record(Arc::from([(Arc::from("f"), item)])));
+        }
+        values
+    }
+
+    proptest! {
+        #[test]
+        fn a_look_up_says_what_a_scan_says(picks in prop::collection::vec(0..29_usize, 0..6)) {
+            let all = values();
+            let mut distinct = Distinct::default();
+            for pick in picks {
+                let value = &all[pick % all.len()];
+                if !distinct.has_same(value.as_ref()) {
+                    distinct.push(value.clone());
+                }
+            }
+            for value in all.iter().chain([&Value::Null]) {
+                let scanned =
+                    eval::has_item(distinct.kept.values().iter().map(Value::as_ref), value.as_ref());
+                prop_assert_eq!(distinct.has(value.as_ref()), scanned, "{} in {:?}", value, &distinct);
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Aggregates in conditions: each way to match, also when the engine is restored from a snapshot at
+//! any event, finds what the reference finds, which adds up all captured events each time anew.
+
+use kleene::exec::reference::Reference;
+use kleene::schema::TypeId;
+use kleene::stream::{Builder, Output};
+use kleene::{Engine, Event as _, Record, RuleSet, Timestamp, Value};
+use proptest::prelude::*;
+
+const EVENTS: &str = "event a { ts: time, v: float? }\nevent b { ts: time, v: float? }\n";
+
+/// Conditions that read what came before.
+const CONDITIONS: [&str; 8] = [
+    "v not in distinct(x.v)",
+    "v in distinct(x.v) or count(x) < 2",
+    "len(distinct(x.v)) < 3",
+    "v not in collect(x.v)",
+    "sum(x.v) < 3 or sum(x.v) is null",
+    "v >= min(x.v) or v is null or count(x) == 0",
+    "avg(x.v) != 1 or count(x.v) < 2",
+    "max(x.v) is null or first(x.v) == v or last(x.v) != v",
+];
+
+const LOOPS: [&str; 3] =
+    ["a[..]{3} as x", "a[..]{1..} as x -> next b", "a[..]{2.. any each} as x -> b"];
+
+/// What a field can hold that comes from a host: also what was not declared.
+fn values() -> impl Strategy<Value = Value> {
+    prop::sample::select(vec![
+        Value::Null,
+        Value::Int(1),
+        Value::Int(2),
+        Value::Int(i64::MAX),
+        Value::Float(1.0),
+        Value::Float(0.1),
+        Value::Float(0.2),
+        Value::Float(-0.0),
+        Value::Float(1e300),
+        Value::Float(f64::NAN),
+        Value::from("1"),
+        Value::Duration(1),
+    ])
+}
+
+fn event((ty, value): &(usize, Value), at: usize) -> Record {
+    let time = Timestamp::from_millis(i64::try_from(at).unwrap());
+    Record::new(TypeId::new(*ty), time, vec![Value::Time(time), value.clone()])
+}
+
+/// The captured events of each match, by their times.
+fn found(outputs: &[Output<Record>]) -> Vec<Vec<i64>> {
+    let times = |output: &Output<Record>| match output {
+        Output::Match(found) => {
+            found.events.iter().map(|(_, event)| event.time().as_millis()).collect()
+        }
+        other => panic!("{other:?}"),
+    };
+    outputs.iter().map(times).collect()
+}
+
+fn pushed(
+    builder: &dyn Fn() -> Builder<Record>,
+    events: &[Record],
+    restored: bool,
+) -> Vec<Vec<i64>> {
+    let mut engine: Engine<Record> = builder().build().unwrap();
+    let mut outputs = Vec::new();
+    for event in events {
+        if restored {
+            engine = builder().restore(&[&engine.snapshot()]).unwrap().0;
+        }
+        engine.push(event, &mut outputs).unwrap();
+    }
+    engine.finish(&mut outputs);
+    found(&outputs)
+}
+
+proptest! {
+    #[test]
+    fn all_ways_to_match_agree(
+        steps in prop::collection::vec((prop::sample::select(vec![0, 0, 0, 1_usize]), values()), 0..9),
+        condition in prop::sample::select(CONDITIONS.to_vec()),
+        of in prop::sample::select(LOOPS.to_vec()),
+    ) {
+        let pattern = of.replace("..]", &format!("{condition}]"));
+        let rules = RuleSet::parse(&format!("{EVENTS}rule r {{ match {pattern}  skip none }}")).unwrap();
+        let events: Vec<Record> = (0..).zip(&steps).map(|(at, step)| event(step, at)).collect();
+        let builder = || Engine::builder().rules(rules.clone());
+        let expected = pushed(&builder, &events, false);
+        prop_assert_eq!(&pushed(&builder, &events, true), &expected, "restored: {}", pattern);
+        let general = || builder().general_strategy();
+        prop_assert_eq!(&pushed(&general, &events, false), &expected, "general: {}", pattern);
+        let mut reference = Reference::new(&rules.rules()[0].pattern, Vec::new()).unwrap();
+        let mut told: Vec<_> = events.into_iter().flat_map(|event| reference.push(event)).collect();
+        told.extend(reference.finish());
+        let told: Vec<Vec<i64>> = told
+            .iter()
+            .map(|told| told.captures.iter().map(|(_, at)| i64::try_from(*at).unwrap()).collect())
+            .collect();
+        prop_assert_eq!(&told, &expected, "reference: {}", pattern);
+    }
+}
