@@ -60,9 +60,46 @@ pub(super) struct Rest {
     pub(super) completed: Vec<Completed>,
     /// When the event last came that must not have come before a match starts, while that matters.
     pub(super) broken: Option<i64>,
+    /// The deadlines of all runs, the first of them last; empty while they are not known in order.
+    deadlines: Vec<i64>,
 }
 
 impl KeyState {
+    /// The deadlines of all runs, the first of them last, where they are known in order.
+    #[inline]
+    pub(super) fn deadlines(&self) -> Option<&[i64]> {
+        let deadlines = &self.rest.as_ref()?.deadlines;
+        // What takes runs out in another way than by their deadlines makes them worthless.
+        (deadlines.len() == self.runs().len()).then_some(deadlines)
+    }
+
+    /// Puts the deadlines of all runs in order. They stay so until an event comes.
+    pub(super) fn sort_deadlines(&mut self) {
+        let mut deadlines: Vec<i64> = self.runs().iter().map(|run| run.deadline).collect();
+        deadlines.sort_unstable_by_key(|deadline| std::cmp::Reverse(*deadline));
+        self.rest.get_or_insert_default().deadlines = deadlines;
+    }
+
+    /// Takes out the deadlines up to `to`, and says how many there are.
+    pub(super) fn drop_deadlines(&mut self, to: i64) -> usize {
+        let Some(rest) = &mut self.rest else { return 0 };
+        let kept = rest.deadlines.partition_point(|deadline| *deadline > to);
+        let dropped = rest.deadlines.len() - kept;
+        rest.deadlines.truncate(kept);
+        if kept == 0 {
+            rest.deadlines = Vec::new();
+        }
+        dropped
+    }
+
+    /// Forgets the order of deadlines: runs are changed.
+    #[inline]
+    pub(super) fn forget_deadlines(&mut self) {
+        if let Some(rest) = &mut self.rest {
+            rest.deadlines = Vec::new();
+        }
+    }
+
     #[inline(always)]
     pub(super) fn runs(&self) -> &[Run] {
         match &self.open {
@@ -296,7 +333,9 @@ impl KeyState {
         };
         spilled * size_of::<Run>()
             + self.rest.as_ref().map_or(0, |rest| {
-                size_of::<Rest>() + rest.completed.capacity() * size_of::<Completed>()
+                size_of::<Rest>()
+                    + rest.completed.capacity() * size_of::<Completed>()
+                    + rest.deadlines.capacity() * size_of::<i64>()
             })
     }
 }

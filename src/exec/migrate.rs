@@ -221,6 +221,7 @@ impl<E: Event> Matcher<E> {
         let mut new = self.create_store();
         for key in keys {
             old.write_out(&mut store, key);
+            key.forget_deadlines();
             let Store { chains, extras: held, .. } = &mut store;
             key.runs_mut().retain(|run| {
                 let held = (&*chains, &*held);

@@ -45,6 +45,9 @@ pub struct Program {
     pub(crate) orders: Arc<[Option<Order>]>,
     /// How it is matched.
     pub(crate) plan: Plan,
+    /// Whether what an event costs a partial match grows with what that has captured: a condition
+    /// goes through it, or it is copied.
+    pub(crate) reads_back: bool,
 }
 
 impl Deref for Program {
@@ -195,10 +198,13 @@ impl Program {
             moves: Arc::default(),
             orders: Arc::default(),
             plan: Plan::SingleWay,
+            reads_back: extracted.reads_back,
         };
         program.moves = shared(program.moves(), model.map(|model| &model.moves));
         program.orders = shared(program.orders(), model.map(|model| &model.orders));
         program.plan = program.plan();
+        program.reads_back |= matches!(program.plan, Plan::General(_))
+            && program.registers.iter().any(Register::holds_values);
         known.add(&program);
         Ok(program)
     }

@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use crate::hir::expr::{Aggregate, Captured, FieldRef, Pick, Set};
+use crate::hir::expr::{Aggregate, AggregateOp, Captured, FieldRef, Pick, Set};
 use crate::hir::{Condition, Expr, StageId, Test};
 
 /// A value that a run keeps for later conditions.
@@ -11,6 +11,18 @@ pub(crate) struct Register {
     /// Whose events change it; `None`: all.
     pub(crate) stage: Option<StageId>,
     pub(crate) kind: RegisterKind,
+}
+
+impl Register {
+    /// Whether it holds all values, which are copied where a partial match goes two ways.
+    pub(super) fn holds_values(&self) -> bool {
+        match &self.kind {
+            RegisterKind::Aggregate(aggregate) => {
+                matches!(aggregate.op, AggregateOp::Collect | AggregateOp::Distinct)
+            }
+            RegisterKind::First(_) | RegisterKind::Last(_) => false,
+        }
+    }
 }
 
 /// How a captured event changes a register.
@@ -31,6 +43,8 @@ pub(super) struct Extracted {
     pub(super) correlated: Vec<bool>,
     pub(super) lengths: Vec<Expr>,
     pub(super) registers: Vec<Register>,
+    /// Whether to test a condition can take the longer the more was captured.
+    pub(super) reads_back: bool,
 }
 
 /// `named` are the aliases of groups, whose repetitions are counted where they are asked for.
@@ -39,8 +53,13 @@ pub(super) fn extract(
     lengths: &[Expr],
     named: &[(StageId, u32)],
 ) -> Extracted {
-    let mut extractor =
-        Extractor { registers: Vec::new(), by_text: HashMap::new(), correlated: false, named };
+    let mut extractor = Extractor {
+        registers: Vec::new(),
+        by_text: HashMap::new(),
+        correlated: false,
+        reads_back: false,
+        named,
+    };
     let mut extracted = Extracted::default();
     for condition in conditions {
         extractor.correlated = false;
@@ -50,6 +69,7 @@ pub(super) fn extract(
     }
     extracted.lengths = extractor.list(lengths);
     extracted.registers = extractor.registers;
+    extracted.reads_back = extractor.reads_back;
     extracted
 }
 
@@ -58,6 +78,7 @@ struct Extractor<'a> {
     /// The registers by how they print, which says all that they are.
     by_text: HashMap<String, usize>,
     correlated: bool,
+    reads_back: bool,
     named: &'a [(StageId, u32)],
 }
 
@@ -78,6 +99,7 @@ impl Extractor<'_> {
             Test::Expr(expr) => Test::Expr(self.expr(expr)),
             Test::Host { index, correlated } => {
                 self.correlated |= *correlated;
+                self.reads_back |= *correlated;
                 Test::Host { index: *index, correlated: *correlated }
             }
             Test::All(tests) => Test::All(tests.iter().map(|test| self.test(test)).collect()),
@@ -89,12 +111,13 @@ impl Extractor<'_> {
         match expr {
             Expr::Captured(captured) => self.captured(captured),
             Expr::Aggregate(of) if self.named.iter().any(|(alias, _)| *alias == of.stage) => {
-                self.correlated = true;
+                (self.correlated, self.reads_back) = (true, true);
                 expr.clone()
             }
             Expr::Aggregate(aggregate) => {
-                let kind = RegisterKind::Aggregate(aggregate.clone());
-                self.register(Some(aggregate.stage), kind)
+                let is_list = matches!(aggregate.op, AggregateOp::Collect | AggregateOp::Distinct);
+                self.reads_back |= is_list;
+                self.aggregate(aggregate)
             }
             Expr::Literal(_)
             | Expr::Field(_)
@@ -111,6 +134,10 @@ impl Extractor<'_> {
                 Box::new(match &**set {
                     Set::Values(values) => Set::Values(values.clone()),
                     Set::Range(a, b) => Set::Range(self.expr(a), self.expr(b)),
+                    // A look-up.
+                    Set::Expr(Expr::Aggregate(list)) if list.op == AggregateOp::Distinct => {
+                        Set::Expr(self.aggregate(list))
+                    }
                     Set::Expr(list) => Set::Expr(self.expr(list)),
                 }),
             ),
@@ -134,6 +161,11 @@ impl Extractor<'_> {
         exprs.iter().map(|expr| self.expr(expr)).collect()
     }
 
+    fn aggregate(&mut self, aggregate: &Aggregate) -> Expr {
+        let kind = RegisterKind::Aggregate(Box::new(aggregate.clone()));
+        self.register(Some(aggregate.stage), kind)
+    }
+
     fn captured(&mut self, captured: &Captured) -> Expr {
         let field = captured.field.clone();
         match captured.pick {
@@ -141,7 +173,7 @@ impl Extractor<'_> {
             Pick::Last => self.register(captured.stage, RegisterKind::Last(field)),
             // Rare: read from the chain of captures when it is asked for.
             Pick::Nth(_) | Pick::FromEnd(_) => {
-                self.correlated = true;
+                (self.correlated, self.reads_back) = (true, true);
                 Expr::Captured(captured.clone())
             }
         }

@@ -222,6 +222,19 @@ impl<E: Event> Builder<E> {
         self
     }
 
+    /// How many steps one event takes at most in one rule and key; about a million by default. A step
+    /// is a partial match that the event is tried against. Where conditions go through captured events
+    /// (`x[2]`, `collect`, the count of a group, closures that see captures), a partial match takes
+    /// one more for each event that it has captured. Where the next event would take more, the oldest
+    /// partial matches of the key give way, whatever the rule's `limit` says, and the sink is told:
+    /// [`Overflow::Steps`](crate::stream::Overflow::Steps). So no stream makes an event cost
+    /// more than that.
+    #[must_use]
+    pub fn limit_steps_per_event(mut self, steps: usize) -> Self {
+        self.matching.per_key.steps_per_event = steps;
+        self
+    }
+
     /// How many keys the `suppress` of one rule remembers at most; 10 million by default. Beyond it,
     /// matches are told without keeping others quiet, and the sink is told.
     #[must_use]

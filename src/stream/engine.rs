@@ -403,6 +403,14 @@ impl<E: Event> Engine<E> {
         }
     }
 
+    /// How many steps matching has taken with these rules since the engine was built or they were
+    /// replaced. A step is a partial match that an event or a moment was tried against, or one that
+    /// was made: what an engine does, counted where a clock would say how busy the machine was. It
+    /// depends on the strategies of the rules, and is not part of snapshots.
+    pub fn steps(&self) -> u64 {
+        self.rules.iter().map(|rule| rule.store.steps()).sum()
+    }
+
     /// Bytes of heap that the engine holds, about: without what events own.
     pub fn memory_usage(&self) -> usize {
         let rules = self.rules.iter();

@@ -355,17 +355,27 @@ impl<E: Event> Running<E> {
         is_too_much
     }
 
-    /// Tells that partial matches of a key gave way to the rule's limit.
+    /// Tells that partial matches of a key gave way to the rule's limit, or to that on steps.
     #[cold]
     fn dropped<S: Sink<E> + ?Sized>(
-        &self,
+        &mut self,
         key: &[Value],
         dropped: usize,
         event: &E,
         books: &mut Books<E>,
         sink: &mut S,
     ) {
-        let Running { info, matcher, .. } = self;
+        let Running { info, matcher, store, .. } = self;
+        let spent = store.take_spent();
+        if spent > 0 {
+            books.stats.overflowed += 1;
+            books.stand_at_event(sink);
+            sink.overflowed(Overflow::Steps { rule: &info.rule, dropped: spent });
+        }
+        let dropped = dropped.saturating_sub(spent);
+        if dropped == 0 {
+            return;
+        }
         books.stats.overflowed += 1;
         books.stand_at_event(sink);
         sink.overflowed(Overflow::Partials { rule: &info.rule, dropped });

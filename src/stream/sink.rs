@@ -140,6 +140,16 @@ pub enum Overflow<'a> {
         /// How many were dropped or not started.
         dropped: usize,
     },
+    /// The next event of a key would have taken more steps than
+    /// [one event may](crate::stream::Builder::limit_steps_per_event). The oldest partial matches of
+    /// the key gave way.
+    #[non_exhaustive]
+    Steps {
+        /// Of which rule.
+        rule: &'a Rule,
+        /// How many were dropped.
+        dropped: usize,
+    },
     /// The events that partial matches have captured took too many bytes. Those of the key that made
     /// it so were dropped.
     #[non_exhaustive]
@@ -174,6 +184,12 @@ impl fmt::Display for Overflow<'_> {
             Overflow::Partials { rule, dropped } => write!(
                 f,
                 "too many partial matches: {dropped} of the rule `{}` were dropped",
+                rule.name
+            ),
+            Overflow::Steps { rule, dropped } => write!(
+                f,
+                "an event would take too many steps: {dropped} of the oldest partial matches of the \
+                 rule `{}` were dropped",
                 rule.name
             ),
             Overflow::Captured { rule, dropped } => write!(

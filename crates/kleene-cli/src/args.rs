@@ -259,6 +259,12 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) threads: u8,
 
+    /// So many steps one event takes at most in one rule and key, a step for each partial match that
+    /// it is tried against; about a million by default. Where the next event would take more, the
+    /// oldest partial matches give way
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) steps_per_event: Option<usize>,
+
     /// How rules are matched: each as its shape allows, or all in the general way. Results are the
     /// same
     #[arg(long, value_enum, value_name = "STRATEGY", default_value_t = Strategy::Auto)]

@@ -44,7 +44,7 @@ impl<E: Event> Matcher<E> {
         if key.leader().is_some_and(|leader| leader.deadline <= time.as_millis()) {
             self.expire_led(store, key, time, sink);
         }
-        if key.run_count() >= self.limits.partial_matches_per_key {
+        if key.run_count() >= self.most_runs {
             // One by one, until none of them is left.
             self.write_out(store, key);
             return self.push_to_runs(store, key, event, seq, sink);

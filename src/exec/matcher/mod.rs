@@ -5,6 +5,7 @@
 //! `tell` is what comes of them.
 
 mod condition;
+mod expire;
 mod lead;
 mod probe;
 mod single;
@@ -61,11 +62,18 @@ pub struct Limits {
     /// What gives way where there would be more. With [`LimitPolicy::Fail`] it is the newest; what
     /// fails is the business of who asks [`Matcher::push`].
     pub policy: LimitPolicy,
+    /// The most steps that the partial matches of one key may cost the next event. Each costs a step;
+    /// where conditions go through captured events (`x[2]`, `collect`, closures of the host, the
+    /// count of a group), it costs one more for each event that it has captured. Where they would
+    /// cost more, the oldest give way, whatever the policy. It is the same for every strategy.
+    pub steps_per_event: usize,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { partial_matches_per_key: 1 << 22, policy: LimitPolicy::DropNewest }
+        let (partial_matches_per_key, steps_per_event) = (1 << 22, 1 << 20);
+        let policy = LimitPolicy::DropNewest;
+        Limits { partial_matches_per_key, policy, steps_per_event }
     }
 }
 
@@ -79,6 +87,8 @@ pub struct Matcher<E> {
     general: bool,
     /// What follows from the above.
     strategy: Strategy,
+    /// With more runs than that a key is beyond one of the limits.
+    most_runs: usize,
 }
 
 impl<E> Clone for Matcher<E> {
@@ -89,6 +99,7 @@ impl<E> Clone for Matcher<E> {
             limits: self.limits,
             general: self.general,
             strategy: self.strategy,
+            most_runs: self.most_runs,
         }
     }
 }
@@ -101,7 +112,7 @@ impl<E> fmt::Debug for Matcher<E> {
             .field("limits", &self.limits)
             .field("general", &self.general)
             .field("strategy", &self.strategy)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -138,6 +149,19 @@ impl<E> Store<E> {
         self.chains.values_too_large()
     }
 
+    /// How many steps matching has taken: a step is a partial match that an event or a moment was
+    /// tried against, or one that was made. The work that was done, which depends on the strategy.
+    #[inline]
+    pub fn steps(&self) -> u64 {
+        self.scratch.steps
+    }
+
+    /// How many partial matches gave way since this was asked last because an event would have taken
+    /// too many steps.
+    pub(crate) fn take_spent(&mut self) -> usize {
+        std::mem::take(&mut self.scratch.spent)
+    }
+
     /// Says that the event that comes as `seq` fulfils a condition, which need not be tested.
     #[inline]
     pub(crate) fn know(&mut self, seq: u64, condition: ConditionId) {
@@ -167,7 +191,13 @@ struct Scratch {
     /// Partial matches that ran out of time at one deadline.
     expired: Vec<Run>,
     states: Vec<StateId>,
+    /// The last nodes of what is complete at that deadline.
+    heads: HashSet<u32>,
     spares: Spares,
+    /// How many steps were taken in all.
+    steps: u64,
+    /// How many runs gave way because an event would have taken too many.
+    spent: usize,
     /// Of the event of this number it is known that it fulfils the condition.
     known: Option<(u64, ConditionId)>,
 }
@@ -189,8 +219,14 @@ impl<E: Event> Matcher<E> {
     ) -> Result<Matcher<E>, BuildError> {
         let program = Arc::new(Program::sharing(pattern, known)?);
         let (host, strategy) = (host.into(), program.strategy());
-        let matcher =
-            Matcher { program, host, limits: Limits::default(), general: false, strategy };
+        let matcher = Matcher {
+            program,
+            host,
+            limits: Limits::default(),
+            general: false,
+            strategy,
+            most_runs: 0,
+        };
         Ok(matcher.decided())
     }
 
@@ -213,17 +249,15 @@ impl<E: Event> Matcher<E> {
 
     /// The same matcher with the strategy that its parts allow.
     fn decided(self) -> Matcher<E> {
+        let Limits { partial_matches_per_key, steps_per_event, .. } = self.limits;
+        let most_runs = partial_matches_per_key.min(steps_per_event);
         let strategy = match self.program.strategy() {
             _ if self.general => Strategy::General,
             // A limit that counting could reach says which partial matches give way.
-            Strategy::CountingWindow { count }
-                if count - 1 > self.limits.partial_matches_per_key =>
-            {
-                Strategy::SingleWay
-            }
+            Strategy::CountingWindow { count } if count - 1 > most_runs => Strategy::SingleWay,
             strategy => strategy,
         };
-        Matcher { strategy, ..self }
+        Matcher { strategy, most_runs, ..self }
     }
 
     /// Whether keys have a counting window.
@@ -257,6 +291,20 @@ impl<E: Event> Matcher<E> {
             LimitPolicy::DropNewest | LimitPolicy::Fail => runs.len() - excess,
         };
         runs.drain(first..first + excess)
+    }
+
+    /// How many of the oldest runs give way because the next event would take too many steps.
+    fn beyond_budget(&self, chains: &Chains<E>, runs: &[Run]) -> usize {
+        let budget = self.limits.steps_per_event;
+        if !self.program.reads_back {
+            return runs.len().saturating_sub(budget);
+        }
+        let mut steps: usize = 0;
+        let is_within = |run: &&Run| {
+            steps = steps.saturating_add(1 + chains.depth(run.head) as usize);
+            steps <= budget
+        };
+        runs.len() - runs.iter().rev().take_while(is_within).count()
     }
 
     /// The compiled pattern.
@@ -393,10 +441,12 @@ impl<E: Event> Matcher<E> {
         if is_due {
             self.advance(store, key, time, sink);
         }
+        store.scratch.steps += 1 + key.runs().len() as u64;
         let mut step = Step::new(self, store, event, seq);
         if in_place {
             step.run_in_place(key);
         } else {
+            key.forget_deadlines();
             step.run(key);
         }
         let overflow = step.overflow;
@@ -411,64 +461,6 @@ impl<E: Event> Matcher<E> {
             self.tell_completed(store, key, time, sink);
         }
         overflow
-    }
-
-    /// Moves a key's time to `to`: partial matches whose deadline is at or before it run out of
-    /// time, or match where a `not` is last. Deadlines are handled one after the other in the order
-    /// of time, so that it makes no difference how far a step goes.
-    pub fn advance(
-        &self,
-        store: &mut Store<E>,
-        key: &mut KeyState,
-        to: Timestamp,
-        sink: &mut impl FnMut(Outcome<'_, E>),
-    ) {
-        if key.leader().is_some() {
-            self.expire_led(store, key, to, sink);
-            return;
-        }
-        if !self.program.tells_at_deadlines() && self.program.silence.is_none() {
-            self.free(store, key, to);
-            return;
-        }
-        while let Some(deadline) = self.deadline(key).filter(|&deadline| deadline <= to) {
-            self.expire(store, key, deadline, sink);
-        }
-    }
-
-    /// Does what [`Matcher::advance`] does where deadlines tell nothing: what has run out of time goes
-    /// at once, whatever deadlines it had.
-    fn free(&self, store: &mut Store<E>, key: &mut KeyState, to: Timestamp) {
-        // The greatest deadline is none.
-        let to = to.min(Timestamp::MAX.plus_millis(-1));
-        if key.runs().is_empty() {
-            self.expire_window(store, key, to, &mut |_| {});
-            return;
-        }
-        let Store { chains, extras, scratch } = store;
-        let mut release = |run: &Run| {
-            chains.release(run.head);
-            extras.release(run.extra);
-        };
-        if self.in_order() {
-            let runs = key.runs();
-            let over = runs.iter().take_while(|run| run.deadline <= to.as_millis()).count();
-            runs[..over].iter().for_each(release);
-            if over < runs.len() {
-                key.drop_first(over);
-            } else {
-                key.clear_runs(&mut scratch.spares);
-            }
-        } else {
-            key.runs_mut().retain(|run| {
-                let is_over = run.deadline <= to.as_millis();
-                if is_over {
-                    release(run);
-                }
-                !is_over
-            });
-            scratch.spares.take_back(key.runs_mut());
-        }
     }
 
     /// Ends a key's stream: time moves to its end, `longest` loops that nothing bounds are told,
@@ -507,7 +499,10 @@ impl<E: Event> Matcher<E> {
             [] => key.leader().map_or_else(|| key.window().deadline, |leader| leader.deadline),
             // Runs are in the order of their start: the first is the first to run out.
             [first, ..] if self.in_order() => first.deadline,
-            runs => runs.iter().map(|run| run.deadline).min().unwrap_or(i64::MAX),
+            runs => match key.deadlines() {
+                Some(sorted) => sorted.last().copied().unwrap_or(i64::MAX),
+                None => runs.iter().map(|run| run.deadline).min().unwrap_or(i64::MAX),
+            },
         };
         let deadline = match &self.program.silence {
             Some(silence) => deadline.min(silence.ends(key.broken())),

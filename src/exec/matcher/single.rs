@@ -56,10 +56,11 @@ impl<'a, E: Event> Step<'a, E> {
     /// would begin with the event.
     #[inline(always)]
     fn move_all<const ARE_MANY: bool>(&mut self, key: &mut KeyState, event_epoch: u64) -> bool {
-        let limit = self.matcher.limits.partial_matches_per_key;
+        let most_runs = self.matcher.most_runs;
         let runs = key.runs_in_place();
-        // What the limit would drop before the match is told is counted.
-        let is_won_by_first = self.program.is_won_by_first() && runs.len() < limit;
+        // What the limits would drop before the match is told is counted.
+        let is_won_by_first =
+            self.program.is_won_by_first() && runs.len() < most_runs && !self.program.reads_back;
         let roots = &*self.column.roots;
         let mut asked = Asked::NOTHING;
         let count = runs.len();

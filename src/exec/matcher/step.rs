@@ -88,6 +88,7 @@ impl<'a, E: Event> Step<'a, E> {
         if self.program.may_duplicate {
             self.merge_equal(key, &mut next);
         }
+        self.store.scratch.steps += next.len() as u64;
         let runs = key.runs_mut();
         self.store.scratch.spares.make_room(runs, next.len());
         runs.extend_from_slice(&next);
@@ -101,11 +102,10 @@ impl<'a, E: Event> Step<'a, E> {
         }
     }
 
-    /// Sees to the limit and to matches that have to wait, and gives up the event.
+    /// Sees to the limits and to matches that have to wait, and gives up the event.
     #[inline(always)]
     pub(super) fn end(&mut self, key: &mut KeyState) {
-        let limit = self.matcher.limits.partial_matches_per_key;
-        if key.runs().len() > limit {
+        if key.runs().len() > self.matcher.most_runs || self.program.reads_back {
             self.cut(key);
         }
         let count = self.store.scratch.completed.len();
@@ -163,13 +163,22 @@ impl<'a, E: Event> Step<'a, E> {
         }
     }
 
-    /// Drops what is beyond the limit.
-    #[cold]
+    /// Drops what is beyond the limit, and the oldest of what would take the next event too many
+    /// steps. All that goes is taken out at once: one by one, each would move all those behind it.
+    #[inline(never)]
     fn cut(&mut self, key: &mut KeyState) {
         for run in self.matcher.take_excess(key) {
             self.overflow += 1;
-            self.store.chains.release(run.head);
-            self.store.extras.release(run.extra);
+            self.give_up(&run);
+        }
+        let oldest = self.matcher.beyond_budget(&self.store.chains, key.runs());
+        if oldest > 0 {
+            self.overflow += oldest;
+            self.store.scratch.spent += oldest;
+            for index in 0..oldest {
+                self.give_up(&key.runs()[index]);
+            }
+            key.drop_first(oldest);
         }
     }
 

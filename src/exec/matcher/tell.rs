@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Matcher, Store, completed};
+use super::{Matcher, Store};
 use crate::event::Event;
 use crate::exec::extras::Extras;
 use crate::exec::key::{Completed, KeyState};
@@ -14,80 +14,6 @@ use crate::nfa::Program;
 use crate::time::Timestamp;
 
 impl<E: Event> Matcher<E> {
-    /// Takes the runs out whose deadline is `deadline`, and tells what became of them.
-    pub(super) fn expire(
-        &self,
-        store: &mut Store<E>,
-        key: &mut KeyState,
-        deadline: Timestamp,
-        sink: &mut impl FnMut(Outcome<'_, E>),
-    ) {
-        self.expire_window(store, key, deadline, sink);
-        if key.runs().is_empty() && key.completed().is_empty() && key.broken().is_none() {
-            return;
-        }
-        let program = &*self.program;
-        let Store { chains, extras, scratch } = store;
-        if let Some(silence) = &program.silence
-            && silence.ends(key.broken()) <= deadline.as_millis()
-        {
-            key.set_broken(None);
-        }
-        scratch.expired.clear();
-        key.runs_mut().retain(|run| {
-            if run.deadline > deadline.as_millis() {
-                return true;
-            }
-            extras.release(run.extra);
-            if program.states[run.state.index()].accepts_at_deadline {
-                scratch.completed.push(completed(run));
-            } else {
-                scratch.expired.push(*run);
-            }
-            false
-        });
-        scratch.spares.take_back(key.runs_mut());
-        // A partial match can wait in several places; it is one all the same, and it is no timeout
-        // if one of the places completes it.
-        let expired = &mut scratch.expired;
-        if program.tell_timeouts {
-            expired.sort_by(|a, b| {
-                a.start_seq.cmp(&b.start_seq).then_with(|| chains.compare(a.head, b.head))
-            });
-            let mut rest = &expired[..];
-            while let Some(first) = rest.first() {
-                let same = rest
-                    .iter()
-                    .take_while(|run| is_same(program, chains, run.head, first.head))
-                    .count();
-                let (group, others) = rest.split_at(same);
-                rest = others;
-                let is_first = |head| is_same(program, chains, head, first.head);
-                if scratch.completed.iter().any(|match_| is_first(match_.head)) {
-                    continue;
-                }
-                scratch.states.clear();
-                scratch.states.extend(group.iter().map(|run| run.state));
-                sink(Outcome {
-                    kind: OutcomeKind::Timeout,
-                    program,
-                    captures: Captures::new(chains, first.head),
-                    start: Timestamp::from_millis(first.start),
-                    last: Timestamp::from_millis(first.last),
-                    at: deadline,
-                    start_seq: first.start_seq,
-                    states: &scratch.states,
-                });
-            }
-        }
-        for run in expired.drain(..) {
-            chains.release(run.head);
-        }
-        if !store.scratch.completed.is_empty() || !key.completed().is_empty() {
-            self.tell_completed(store, key, deadline, sink);
-        }
-    }
-
     /// Tells the only match that is complete, which ends with `last`, and drops what the skip strategy
     /// says.
     #[inline]
@@ -116,7 +42,7 @@ impl<E: Event> Matcher<E> {
             && let Some(dropped) =
                 dropped_starts(&captures, &program.skip.strategy, match_.start_seq)
         {
-            drop_runs(key, chains, extras, &mut scratch.spares, &dropped);
+            scratch.steps += drop_runs(key, chains, extras, &mut scratch.spares, &dropped);
         }
         chains.release(match_.head);
     }
@@ -171,7 +97,7 @@ impl<E: Event> Matcher<E> {
             });
             let captures = Captures::new(chains, match_.head);
             if let Some(dropped) = dropped_starts(&captures, &skip.strategy, match_.start_seq) {
-                drop_runs(key, chains, extras, &mut scratch.spares, &dropped);
+                scratch.steps += drop_runs(key, chains, extras, &mut scratch.spares, &dropped);
                 let mut kept = told;
                 for i in told..dropped_from {
                     if dropped.contains(&new[i].start_seq) {
@@ -193,29 +119,40 @@ impl<E: Event> Matcher<E> {
     }
 }
 
-/// Drops the partial matches that began with an event of these numbers.
+/// Drops the partial matches that began with an event of these numbers, and says how many. Runs are
+/// in the order of their start, so that these are next to each other: most often the first.
 fn drop_runs<E: Event>(
     key: &mut KeyState,
     chains: &mut Chains<E>,
     extras: &mut Extras,
     spares: &mut Spares,
     dropped: &Range<u64>,
-) {
-    let runs = key.runs_mut();
-    runs.retain(|run| {
-        let kept = !dropped.contains(&run.start_seq);
-        if !kept {
-            chains.release(run.head);
-            extras.release(run.extra);
-        }
-        kept
-    });
-    spares.take_back(runs);
+) -> u64 {
+    let runs = key.runs();
+    let from = runs.partition_point(|run| run.start_seq < dropped.start);
+    let to = runs.partition_point(|run| run.start_seq < dropped.end);
+    if from == to {
+        return 0;
+    }
+    for run in &runs[from..to] {
+        chains.release(run.head);
+        extras.release(run.extra);
+    }
+    if to - from == runs.len() {
+        key.clear_runs(spares);
+    } else if from == 0 {
+        key.drop_first(to);
+    } else {
+        let runs = key.runs_mut();
+        runs.drain(from..to);
+        spares.take_back(runs);
+    }
+    (to - from) as u64
 }
 
 /// Whether two partial matches hold the same events. Named groups can divide the same events into
 /// rounds in more than one way; they are told once all the same.
-fn is_same<E>(program: &Program, chains: &Chains<E>, a: u32, b: u32) -> bool {
+pub(super) fn is_same<E>(program: &Program, chains: &Chains<E>, a: u32, b: u32) -> bool {
     a == b || !program.named.is_empty() && chains.compare(a, b).is_eq()
 }
 

@@ -382,6 +382,10 @@ fn builder(args: &RunArgs, loaded: &Loaded) -> Builder<Record> {
         Strategy::Auto => builder,
         Strategy::General => builder.general_strategy(),
     };
+    let builder = match args.steps_per_event {
+        Some(steps) => builder.limit_steps_per_event(steps),
+        None => builder,
+    };
     match args.events.out_of_order {
         Some(bound) => builder.out_of_order(bound),
         None => builder.sorted(),

@@ -192,12 +192,13 @@ fn setting(args: &RunArgs) -> Value {
         "param": args.params,
         // Null where it is not given, as in checkpoints of versions without the option.
         "strict": reading.is_strict.then_some(true),
+        "steps-per-event": args.steps_per_event,
         "out-of-order": args.events.out_of_order.map(|bound| bound.as_millis().to_string()),
     })
 }
 
 /// Options that checkpoints of older versions do not have.
-const ADDED: [&str; 3] = ["max-line", "param", "strict"];
+const ADDED: [&str; 4] = ["max-line", "param", "steps-per-event", "strict"];
 
 fn same_setting(before: &Value, now: &Value) -> Result<()> {
     let Some(fields) = now.as_object() else { return Ok(()) };

@@ -1,0 +1,205 @@
+//! What time does to partial matches: those whose deadline passes run out, or match where a `not` is
+//! last.
+//!
+//! Each takes part once. A moment that ends many at different deadlines must not go through all of
+//! them for each of the deadlines: a host that lets time jump would wait for it.
+
+use super::tell::is_same;
+use super::{Matcher, Scratch, Store, completed};
+use crate::event::Event;
+use crate::exec::key::{KeyState, Run};
+use crate::exec::outcome::{Captures, Outcome, OutcomeKind};
+use crate::time::Timestamp;
+
+/// From so many runs on their deadlines are put in order, where they are not as they stand.
+const MANY: usize = 16;
+
+impl<E: Event> Matcher<E> {
+    /// Moves a key's time to `to`: partial matches whose deadline is at or before it run out of
+    /// time, or match where a `not` is last. Deadlines are handled one after the other in the order
+    /// of time, so that it makes no difference how far a step goes.
+    pub fn advance(
+        &self,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        to: Timestamp,
+        sink: &mut impl FnMut(Outcome<'_, E>),
+    ) {
+        if key.leader().is_some() {
+            self.expire_led(store, key, to, sink);
+            return;
+        }
+        if !self.program.tells_at_deadlines() && self.program.silence.is_none() {
+            self.free(store, key, to);
+            return;
+        }
+        while let Some(deadline) = self.deadline(key).filter(|&deadline| deadline <= to) {
+            self.expire(store, key, deadline, sink);
+        }
+    }
+
+    /// Does what [`Matcher::advance`] does where deadlines tell nothing: what has run out of time goes
+    /// at once, whatever deadlines it had.
+    fn free(&self, store: &mut Store<E>, key: &mut KeyState, to: Timestamp) {
+        // The greatest deadline is none.
+        let to = to.min(Timestamp::MAX.plus_millis(-1));
+        if key.runs().is_empty() {
+            self.expire_window(store, key, to, &mut |_| {});
+            return;
+        }
+        let Store { chains, extras, scratch } = store;
+        let mut release = |run: &Run| {
+            chains.release(run.head);
+            extras.release(run.extra);
+        };
+        if self.in_order() {
+            let runs = key.runs();
+            let over = runs.iter().take_while(|run| run.deadline <= to.as_millis()).count();
+            scratch.steps += over as u64;
+            runs[..over].iter().for_each(release);
+            if over < runs.len() {
+                key.drop_first(over);
+            } else {
+                key.clear_runs(&mut scratch.spares);
+            }
+        } else {
+            scratch.steps += key.runs().len() as u64;
+            key.runs_mut().retain(|run| {
+                let is_over = run.deadline <= to.as_millis();
+                if is_over {
+                    release(run);
+                }
+                !is_over
+            });
+            scratch.spares.take_back(key.runs_mut());
+        }
+    }
+
+    /// Takes the runs out whose deadline is `deadline`, and tells what became of them.
+    fn expire(
+        &self,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        deadline: Timestamp,
+        sink: &mut impl FnMut(Outcome<'_, E>),
+    ) {
+        self.expire_window(store, key, deadline, sink);
+        if key.runs().is_empty() && key.completed().is_empty() && key.broken().is_none() {
+            return;
+        }
+        if let Some(silence) = &self.program.silence
+            && silence.ends(key.broken()) <= deadline.as_millis()
+        {
+            key.set_broken(None);
+        }
+        store.scratch.expired.clear();
+        let is_over = |run: &Run| run.deadline <= deadline.as_millis();
+        let first = key.runs().iter().take_while(|run| is_over(run)).count();
+        if self.in_order() || self.are_all(store, key, first, deadline) {
+            for index in 0..first {
+                self.run_out(store, key.runs()[index]);
+            }
+            store.scratch.steps += first as u64;
+            if first < key.runs().len() {
+                key.drop_first(first);
+            } else {
+                key.clear_runs(&mut store.scratch.spares);
+            }
+        } else {
+            store.scratch.steps += key.runs().len() as u64;
+            key.runs_mut().retain(|run| {
+                if is_over(run) {
+                    self.run_out(store, *run);
+                }
+                !is_over(run)
+            });
+            store.scratch.spares.take_back(key.runs_mut());
+        }
+        self.tell_expired(store, key, deadline, sink);
+    }
+
+    /// Whether the first so many runs are all whose deadline is `deadline`. Keeps the deadlines of a
+    /// key in order while no event changes them, so that this, and what is next, need not be looked
+    /// for among all runs at each of them.
+    fn are_all(
+        &self,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        count: usize,
+        deadline: Timestamp,
+    ) -> bool {
+        if key.runs().len() < MANY {
+            return false;
+        }
+        if key.deadlines().is_none() {
+            store.scratch.steps += key.runs().len() as u64;
+            key.sort_deadlines();
+        }
+        key.drop_deadlines(deadline.as_millis()) == count
+    }
+
+    /// Says whether a run whose deadline passes is complete, or has run out of time.
+    fn run_out(&self, Store { extras, scratch, .. }: &mut Store<E>, run: Run) {
+        extras.release(run.extra);
+        if self.program.states[run.state.index()].accepts_at_deadline {
+            scratch.completed.push(completed(&run));
+        } else {
+            scratch.expired.push(run);
+        }
+    }
+
+    /// Tells the runs that have run out of time at `deadline`, and what is complete with it.
+    fn tell_expired(
+        &self,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        deadline: Timestamp,
+        sink: &mut impl FnMut(Outcome<'_, E>),
+    ) {
+        let program = &*self.program;
+        let Store { chains, scratch, .. } = store;
+        let Scratch { expired, completed, states, heads, .. } = scratch;
+        // A partial match can wait in several places; it is one all the same, and it is no timeout
+        // if one of the places completes it.
+        if program.tell_timeouts {
+            expired.sort_by(|a, b| {
+                a.start_seq.cmp(&b.start_seq).then_with(|| chains.compare(a.head, b.head))
+            });
+            heads.clear();
+            heads.extend(completed.iter().map(|match_| match_.head));
+            let mut rest = &expired[..];
+            while let Some(first) = rest.first() {
+                let same = rest
+                    .iter()
+                    .take_while(|run| is_same(program, chains, run.head, first.head))
+                    .count();
+                let (group, others) = rest.split_at(same);
+                rest = others;
+                let is_first = |head: &u32| is_same(program, chains, *head, first.head);
+                if heads.contains(&first.head)
+                    || !program.named.is_empty() && heads.iter().any(is_first)
+                {
+                    continue;
+                }
+                states.clear();
+                states.extend(group.iter().map(|run| run.state));
+                sink(Outcome {
+                    kind: OutcomeKind::Timeout,
+                    program,
+                    captures: Captures::new(chains, first.head),
+                    start: Timestamp::from_millis(first.start),
+                    last: Timestamp::from_millis(first.last),
+                    at: deadline,
+                    start_seq: first.start_seq,
+                    states,
+                });
+            }
+        }
+        for run in expired.drain(..) {
+            chains.release(run.head);
+        }
+        if !store.scratch.completed.is_empty() || !key.completed().is_empty() {
+            self.tell_completed(store, key, deadline, sink);
+        }
+    }
+}

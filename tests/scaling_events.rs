@@ -1,0 +1,237 @@
+//! What a hostile stream costs: work in proportion to its length, or no more for each event than
+//! the limit on steps allows.
+//!
+//! Work is counted in steps ([`Engine::steps`]), not timed, so that a busy machine changes nothing.
+//! Where steps can't tell, as where time is spent within one, a stream is timed three times, with
+//! room for noise.
+
+use std::time::{Duration, Instant};
+
+use kleene::schema::TypeId;
+use kleene::stream::{Builder, Ignore, Output};
+use kleene::{Engine, Record, RuleSet, Timestamp, Value};
+
+const EVENTS: &str = "event a { ts: time, k: int, v: int }\nevent b { ts: time, k: int, v: int }\n";
+
+fn builder(rule: &str) -> Builder<Record> {
+    let text = format!("{EVENTS}rule r {{ key k  {rule} }}");
+    let rules = RuleSet::parse(&text).unwrap_or_else(|error| panic!("{text}\n{error}"));
+    Engine::builder().rules(rules)
+}
+
+fn event(ty: usize, at: i64, k: i64, v: i64) -> Record {
+    let time = Timestamp::from_millis(at);
+    Record::new(TypeId::new(ty), time, vec![Value::Time(time), k.into(), v.into()])
+}
+
+/// Four times the stream may cost so many times the steps: a little more than four.
+fn costs_in_proportion(what: &str, n: i64, steps: impl Fn(i64) -> u64) {
+    let [small, middle, large] = [n, 2 * n, 4 * n].map(steps);
+    let counted = (small, middle, large);
+    assert!(small >= n.unsigned_abs(), "{what}: too little was counted: {counted:?}");
+    assert!(large <= 5 * small, "{what} of {n}, {} and {}: {counted:?}", 2 * n, 4 * n);
+}
+
+/// The same by the clock. Four times the stream may take ten times as long, which leaves room for a
+/// noisy machine: what is quadratic takes sixteen times as long.
+fn takes_in_proportion(what: &str, n: i64, run: impl Fn(i64)) {
+    let time = |n| {
+        let start = Instant::now();
+        run(n);
+        start.elapsed().max(Duration::from_millis(2))
+    };
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let [small, large] = [n, 4 * n].map(time);
+        if large <= 10 * small {
+            return;
+        }
+        seen.push((small, large));
+    }
+    panic!("{what} of {n} and {}: {seen:?}", 4 * n);
+}
+
+/// The engine after `n` events of type `a`, a millisecond apart.
+fn after(builder: Builder<Record>, n: i64, key: impl Fn(i64) -> i64) -> Engine<Record> {
+    let mut engine = builder.build().unwrap();
+    for at in 0..n {
+        engine.push(&event(0, at, key(at), at), &mut Ignore).unwrap();
+    }
+    engine
+}
+
+/// One partial match that captures all events: each costs the same, however many came before.
+#[test]
+fn a_loop_that_looks_back() {
+    for condition in [
+        "v not in distinct(x.v)",
+        "sum(x.v) >= 0",
+        "count(x) == 0 or avg(x.v) >= 0",
+        "count(x) == 0 or min(x.v) >= 0 and max(x.v) >= 0",
+        "count(x) == 0 or first(x.v) >= 0 and last(x.v) >= 0",
+        "count(x) == 0 or stddev(x.v) >= 0",
+    ] {
+        let rule = format!("match b -> a[{condition}]{{1..}} as x -> b");
+        let run = |n| {
+            let mut engine = builder(&rule).build().unwrap();
+            engine.push(&event(1, 0, 1, 0), &mut Ignore).unwrap();
+            for at in 1..n {
+                engine.push(&event(0, at, 1, at), &mut Ignore).unwrap();
+            }
+            assert!(engine.stats().captured_bytes > 40 * n.unsigned_abs(), "{condition}");
+            engine.steps()
+        };
+        costs_in_proportion(condition, 500, run);
+        takes_in_proportion(condition, 1000, |n| {
+            run(n);
+        });
+    }
+}
+
+/// Many partial matches that look back: an event costs a step for each, and no more.
+#[test]
+fn many_loops_that_look_back() {
+    for condition in ["v not in distinct(x.v)", "sum(x.v) >= 0"] {
+        let rule = format!("match a[{condition}]{{5000}} as x  skip none");
+        costs_in_proportion(condition, 50, |n| {
+            let mut engine = after(builder(&rule), n, |_| 1);
+            let before = engine.steps();
+            engine.push(&event(0, n, 1, n), &mut Ignore).unwrap();
+            engine.steps() - before
+        });
+    }
+}
+
+/// At its limits, what an exploding rule costs for an event does not depend on how long it goes on.
+#[test]
+fn an_exploding_rule_at_its_limits() {
+    let most = 1000;
+    for (limit, clause) in [
+        (most, ""),
+        (usize::MAX, "limit 1000 partials drop oldest"),
+        (usize::MAX, "limit 1000 partials drop newest"),
+    ] {
+        for steps in ["a{1.. any each} as x -> b", "a -> any a -> any a -> any a -> any b"] {
+            let rule = format!("match {steps}  skip none  {clause}");
+            let limited = || builder(&rule).limit_steps_per_event(limit);
+            let mut engine = after(limited(), 100, |_| 1);
+            assert_eq!(engine.stats().partials, 1000, "{rule}");
+            for at in 100..200 {
+                let before = engine.steps();
+                engine.push(&event(0, at, 1, at), &mut Ignore).unwrap();
+                let spent = engine.steps() - before;
+                // Those that are there, what each becomes, and the one that begins.
+                assert!(spent <= 4 * 1000 + 4, "{rule}: {spent} steps");
+                assert_eq!(engine.stats().partials, 1000, "{rule}");
+            }
+            assert!(engine.stats().overflowed >= 100, "{rule}");
+            costs_in_proportion(&rule, 1000, |n| after(limited(), n, |_| 1).steps());
+        }
+    }
+}
+
+/// Many partial matches that an event does nothing to.
+#[test]
+fn a_condition_that_is_false() {
+    for condition in ["v == -1", "v == x.v - 1000000", "v < 0 or x.v < 0"] {
+        let rule = format!("match a as x -> b[{condition}]  skip none");
+        costs_in_proportion(condition, 500, |n| {
+            let mut engine = after(builder(&rule), n, |_| 1);
+            let before = engine.steps();
+            for at in 0..3 {
+                engine.push(&event(1, n + at, 1, 1), &mut Ignore).unwrap();
+            }
+            assert_eq!(engine.stats().partials, n.unsigned_abs(), "{rule}");
+            engine.steps() - before + n.unsigned_abs()
+        });
+    }
+}
+
+/// Rules whose partial matches end at different moments, and what each of them reports.
+const ENDING: [(&str, i64, i64); 6] = [
+    ("match a -> b  within 1h  skip none", 0, 0),
+    ("match a -> b  within 1h  skip none  on timeout emit { k }", 0, 1),
+    ("match a ->[..1h] b -> b  within 2h  skip none  on timeout emit { k }", 0, 1),
+    ("match a -> not b for 30m  skip none", 1, 0),
+    ("match a -> not b  within 1h  skip none", 1, 0),
+    ("match a as x -> not b for 30m -> a  within 1h  on timeout emit { k }", 0, 1),
+];
+
+/// Time jumps: each partial match is looked at once, not once for each deadline before its own.
+#[test]
+fn many_partial_matches_of_a_key_end_at_once() {
+    for (rule, matches, timeouts) in ENDING {
+        for general in [false, true] {
+            costs_in_proportion(rule, 300, |n| {
+                let builder = builder(rule);
+                let builder = if general { builder.general_strategy() } else { builder };
+                let mut engine = after(builder, n, |_| 1);
+                let before = engine.steps();
+                engine.advance(Timestamp::from_millis(100_000_000), &mut Ignore);
+                let stats = engine.stats();
+                let told = (stats.partials, stats.matches, stats.timeouts);
+                let expected = (n * matches, n * timeouts);
+                assert_eq!(
+                    told,
+                    (0, expected.0.unsigned_abs(), expected.1.unsigned_abs()),
+                    "{rule}"
+                );
+                engine.steps() - before
+            });
+        }
+    }
+}
+
+#[test]
+fn many_keys_end_at_once() {
+    for (rule, matches, timeouts) in ENDING {
+        costs_in_proportion(rule, 300, |n| {
+            let mut engine = after(builder(rule), n, |at| at);
+            assert_eq!(engine.stats().keys, n.unsigned_abs());
+            let before = engine.steps();
+            engine.advance(Timestamp::from_millis(100_000_000), &mut Ignore);
+            let stats = engine.stats();
+            let expected = (0, (n * matches).unsigned_abs(), (n * timeouts).unsigned_abs());
+            assert_eq!((stats.keys, stats.matches, stats.timeouts), expected, "{rule}");
+            engine.steps() - before
+        });
+        takes_in_proportion(rule, 500, |n| {
+            let mut engine = after(builder(rule), n, |at| at);
+            engine.advance(Timestamp::from_millis(100_000_000), &mut Ignore);
+        });
+    }
+}
+
+/// Moments that end many partial matches, some of which a match drops before their own moment.
+#[test]
+fn what_ends_at_once_is_what_ends_one_by_one() {
+    for skip in ["none", "past last", "to next", "to first x", "to last x"] {
+        for pattern in [
+            "a[v < 200]{1..2} as x -> not b for 30m",
+            "a as x -> not b for 10ms -> a?",
+            "(a as x -> not b for 40ms) or (a as y -> a as z -> not b for 20ms)",
+        ] {
+            let text = format!(
+                "{EVENTS}rule r {{ key k  match {pattern}  within 1h  skip {skip}  on timeout emit {{ k }} }}"
+            );
+            let Ok(rules) = RuleSet::parse(&text) else { continue };
+            let run = |moments: &mut dyn Iterator<Item = i64>| {
+                let mut engine = Engine::builder().rules(rules.clone()).build().unwrap();
+                let mut told: Vec<Output<Record>> = Vec::new();
+                for at in 0..40 {
+                    engine.push(&event(0, at, 1, at), &mut told).unwrap();
+                }
+                for at in moments.chain([8_000_000]) {
+                    engine.advance(Timestamp::from_millis(at), &mut told);
+                }
+                told
+            };
+            let at_once = run(&mut std::iter::empty());
+            let around = |moment: i64| moment..moment + 90;
+            let moments = around(40).chain(around(1_800_000)).chain(around(3_600_000));
+            let one_by_one = run(&mut moments.clone());
+            assert!(!at_once.is_empty(), "{text}");
+            assert_eq!(at_once, one_by_one, "{text}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The limit on steps for one event: what gives way to it, that it is reported, and that it is the
+//! same for every strategy, after a restart, and wherever idle keys are kept.
+
+#[path = "../benches/workloads/mod.rs"]
+mod workloads;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use kleene::exec::Limits;
+use kleene::schema::TypeId;
+use kleene::stream::{Builder, ColdError, ColdStore, Output};
+use kleene::{Engine, Event as _, Record, RuleSet, Timestamp, Value};
+use kleene_test::files::rule_files;
+use kleene_test::random;
+use kleene_test::restore::{Step, they_go_on_alike};
+use kleene_test::steps::{Dice, as_rules, made_up, shuffled, steps_of_tests};
+use proptest::prelude::*;
+
+const EVENTS: &str = "event a { ts: time, k: int, v: int }\nevent b { ts: time, k: int, v: int }\n";
+
+fn rules(rule: &str) -> RuleSet {
+    let text = format!("{EVENTS}rule r {{ key k  {rule} }}");
+    RuleSet::parse(&text).unwrap_or_else(|error| panic!("{text}\n{error}"))
+}
+
+fn event(ty: usize, at: i64, v: i64) -> Record {
+    let time = Timestamp::from_millis(at);
+    Record::new(TypeId::new(ty), time, vec![Value::Time(time), 1.into(), v.into()])
+}
+
+/// Matches by the times of their events, with what is reported of limits.
+fn line(output: &Output<Record>) -> String {
+    match output {
+        Output::Match(found) => {
+            let times = found.events.iter().map(|(_, event)| event.time().as_millis());
+            format!("{:?}", times.collect::<Vec<_>>())
+        }
+        Output::Overflowed { what, .. } => format!("!{what}"),
+        other => format!("{other:?}"),
+    }
+}
+
+fn told(builder: Builder<Record>, events: &[Record]) -> (Vec<String>, Engine<Record>) {
+    let mut engine = builder.build().unwrap();
+    let mut outputs = Vec::new();
+    for event in events {
+        engine.push(event, &mut outputs).unwrap();
+    }
+    (outputs.iter().map(line).collect(), engine)
+}
+
+#[test]
+fn the_oldest_give_way_and_it_is_reported() {
+    let events = [event(0, 1, 1), event(0, 2, 2), event(0, 3, 3), event(0, 4, 4), event(1, 5, 2)];
+    let pairs = rules("match a -> b  skip none");
+    let (lines, engine) = told(Engine::builder().rules(pairs).limit_steps_per_event(3), &events);
+    let dropped = "!an event would take too many steps: 1 of the oldest partial matches of the rule \
+                   `r` were dropped";
+    assert_eq!(lines, [dropped, "[2, 5]", "[3, 5]", "[4, 5]"]);
+    assert_eq!(engine.stats().overflowed, 1);
+}
+
+#[test]
+fn the_limit_of_a_rule_comes_first() {
+    let events = [event(0, 1, 1), event(0, 2, 2), event(0, 3, 3), event(1, 5, 2)];
+    let pairs = rules("match a -> b  skip none  limit 2 partials drop newest");
+    let steps = |steps| Engine::builder().rules(pairs.clone()).limit_steps_per_event(steps);
+    let too_many = "!too many partial matches: 1 of the rule `r` were dropped";
+    assert_eq!(told(steps(2), &events).0, [too_many, "[1, 5]", "[2, 5]"]);
+    let dropped = "!an event would take too many steps: 1 of the oldest partial matches of the rule \
+                   `r` were dropped";
+    // Beyond the limit on steps the oldest go, whatever the rule says of its own.
+    assert_eq!(told(steps(1), &events).0, [dropped, dropped, "[3, 5]"]);
+}
+
+/// What conditions go through costs a step for each event.
+#[test]
+fn what_is_read_again_counts() {
+    let events: Vec<Record> = (1..=6).map(|at| event(0, at, at)).chain([event(1, 9, 0)]).collect();
+    for (condition, expected) in [
+        // Sums and look-ups are one step: six partial matches are six steps.
+        ("sum(x.v) >= 0", 6),
+        ("v not in distinct(x.v)", 6),
+        // The newest three have captured 1, 2 and 3 events: 2 + 3 + 4 steps.
+        ("v not in collect(x.v)", 3),
+        ("len(distinct(x.v)) < 99", 3),
+        ("x[-2].v is null or x[-2].v > 0", 3),
+    ] {
+        let rules = rules(&format!("match a[{condition}]{{1..}} as x -> b  skip none"));
+        let builder = || Engine::builder().rules(rules.clone()).limit_steps_per_event(9);
+        let lines = told(builder(), &events).0;
+        let matches = lines.iter().filter(|line| !line.starts_with('!')).count();
+        assert_eq!(matches, expected, "{condition}: {lines:?}");
+        let general = told(builder().general_strategy(), &events).0;
+        assert_eq!(lines, general, "{condition}");
+    }
+}
+
+/// A hundredth of the default.
+const FEW: usize = (1 << 20) / 100;
+
+#[test]
+fn the_default_is_a_hundred_times_what_rules_need() {
+    assert_eq!(Limits::default().steps_per_event, 100 * FEW + 76);
+    let mut dice = Dice(3);
+    for folder in ["testdata/suite", "patterns"] {
+        for file in rule_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)) {
+            let rules = RuleSet::from_path(&file).unwrap_or_else(|error| panic!("{error}"));
+            let steps = made_up(&rules, &steps_of_tests(&rules), &mut dice);
+            let builder = Engine::builder().rules(rules).limit_steps_per_event(FEW);
+            let (mut engine, mut outputs) = (builder.build().unwrap(), Vec::new());
+            for step in &steps {
+                if let Step::Push(event) = step {
+                    // Some rules stop at limits of their own.
+                    let _ = engine.push(event, &mut outputs);
+                }
+            }
+            assert!(!outputs.iter().any(is_of_steps), "{}", file.display());
+        }
+    }
+    for workload in &workloads::WORKLOADS {
+        let rules = workload.rule_set(20);
+        let events = workload.generate(rules.schema(), 10_000, 1);
+        let builder = Engine::builder().rules(rules).limit_steps_per_event(FEW);
+        let (mut engine, mut outputs) = (builder.build().unwrap(), Vec::new());
+        engine.push_batch(&events, &mut outputs).unwrap();
+        assert!(!outputs.iter().any(is_of_steps), "{}", workload.id);
+    }
+}
+
+fn is_of_steps(output: &Output<Record>) -> bool {
+    matches!(output, Output::Overflowed { what, .. } if what.contains("too many steps"))
+}
+
+/// A store that keeps idle keys in memory.
+#[derive(Default)]
+struct Shelf(BTreeMap<u64, Vec<u8>>);
+
+impl ColdStore for Shelf {
+    fn put(&mut self, entries: &[(u64, &[u8])]) -> Result<(), ColdError> {
+        self.0.extend(entries.iter().map(|(number, bytes)| (*number, bytes.to_vec())));
+        Ok(())
+    }
+
+    fn next(&self, from: u64) -> Result<Option<(u64, Vec<u8>)>, ColdError> {
+        let next = self.0.range(from..).next();
+        Ok(next.map(|(number, bytes)| (*number, bytes.clone())))
+    }
+
+    fn remove(&mut self, number: u64) -> Result<(), ColdError> {
+        self.0.remove(&number);
+        Ok(())
+    }
+}
+
+/// The forms in which a budget must say the same: two strategies, restored, kept elsewhere.
+fn agree(rules: &RuleSet, budget: usize, steps: &[Step], dice: &mut Dice) -> Result<(), String> {
+    let plain = || {
+        let builder = Engine::builder().rules(rules.clone());
+        Some(builder.out_of_order(Duration::from_secs(2)).limit_steps_per_event(budget))
+    };
+    let general = || plain().map(Builder::general_strategy);
+    let cold = || plain().map(|builder| builder.cold_store(Shelf::default(), 1));
+    they_go_on_alike(plain, general, steps, |_| false)?;
+    they_go_on_alike(plain, plain, steps, |_| dice.below(3) == 0)?;
+    they_go_on_alike(plain, cold, steps, |_| dice.below(5) == 0)?;
+    Ok(())
+}
+
+#[test]
+fn the_same_gives_way_in_every_form() {
+    let mut dice = Dice(7);
+    for folder in ["testdata/suite", "patterns"] {
+        for file in rule_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)) {
+            let rules = RuleSet::from_path(&file).unwrap_or_else(|error| panic!("{error}"));
+            let known = steps_of_tests(&rules);
+            for budget in [1, 2, 3, 6] {
+                let steps = made_up(&rules, &known, &mut dice);
+                agree(&rules, budget, &steps, &mut dice)
+                    .unwrap_or_else(|different| panic!("{}: {different}", file.display()));
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_same_gives_way_for_random_rules(
+        pattern in random::runnable(),
+        events in random::stream(),
+        late in prop::collection::vec(0..4_i64, 13),
+        budget in 1..8_usize,
+    ) {
+        let Some(rules) = as_rules(&pattern.0, "skip none") else { return Ok(()) };
+        let steps = shuffled(&events.0, &late);
+        let agreed = agree(&rules, budget, &steps, &mut Dice(u64::try_from(budget).unwrap()));
+        prop_assert!(agreed.is_ok(), "{agreed:?}");
+    }
+}
