@@ -162,6 +162,28 @@ fn a_rule_cannot_make_a_text_without_end() {
     assert_eq!(engine.stats().values_too_large, 2);
 }
 
+#[test]
+fn a_text_that_replace_makes_is_bounded() {
+    let text = "event t { ts: time, t: string }\n\
+                rule r { match t as x  skip none  emit { t: replace(x.t, \"x\", \"xy\") } }";
+    let mut engine = builder(text).build().unwrap();
+    let mut told = Vec::new();
+    for (length, at) in [(1 << 19, 1), ((1 << 19) + 1, 2)] {
+        let at = Timestamp::from_millis(at);
+        let event = Record::new(TypeId::new(0), at, [Value::Time(at), "x".repeat(length).into()]);
+        engine.push(&event, &mut told).unwrap();
+    }
+    engine.finish(&mut told);
+    let is_null = |told: &Output<Record>| match told {
+        Output::Match(found) => match &found.emit {
+            Value::Record(fields) => fields[0].1.is_null(),
+            other => panic!("{other}"),
+        },
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(told.iter().map(is_null).collect::<Vec<_>>(), [false, true]);
+}
+
 /// One rule for each strategy, and what keeps more than events: registers with text and lists.
 const HOLDING: [&str; 7] = [
     "match a -> b within 1m  skip none",

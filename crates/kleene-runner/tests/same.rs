@@ -276,6 +276,13 @@ fn limits_give_way_in_the_same_place() {
             compare(&make, &steps, policy);
         }
     }
+    let text = SHOP.replace("  suppress 10s\n", "  suppress 10s\n  skip none\n");
+    let make = || {
+        let rules = RuleSet::parse(&text).unwrap();
+        Engine::builder().rules(rules).out_of_order(wait).limit_steps_per_event(2)
+    };
+    assert!(one(make(), &steps).1.overflowed > 100);
+    compare(&make, &steps, "steps");
     let text = limited("fail");
     let make = || Engine::builder().rules(RuleSet::parse(&text).unwrap()).out_of_order(wait);
     let (told, _, failure) = one(make(), &steps);

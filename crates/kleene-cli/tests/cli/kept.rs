@@ -51,6 +51,7 @@ fn options_that_change_results_have_to_be_the_same() {
         ("--max-line 2K", "--max-line was 1048576 then, and is 2048 now"),
         ("--param p.most=7", "--param was [] then, and is [\"p.most=7\"] now"),
         ("--strict", "--strict was not given then, and is true now"),
+        ("--steps-per-event 9", "--steps-per-event was not given then, and is 9 now"),
     ] {
         let ran = dir.run(&format!("{RUN} {more}"));
         assert_eq!(ran.code, Some(2), "{more}: {}", ran.stderr);

@@ -673,6 +673,35 @@ fn a_limit_that_fails_stops_the_run_and_says_why() {
 }
 
 #[test]
+fn an_event_takes_no_more_steps_than_it_may() {
+    let rules = b"event a { ts: time }\nevent b { ts: time }\nrule r { match a -> b  skip none }\n";
+    let dir = Dir::new(&[("r.cep", rules)]);
+    let mut input = String::new();
+    for (at, ty) in ["a", "a", "a", "b"].into_iter().enumerate() {
+        let _ = writeln!(input, r#"{{"type":"{ty}","ts":{at}}}"#);
+    }
+    let run = |more: &str| {
+        let ran = dir.run_with(&format!("run r.cep --time-unit ms {more}"), input.as_bytes());
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        (ran.results().len(), ran.stderr)
+    };
+    let (found, said) = run("--steps-per-event 2");
+    assert_eq!(found, 2, "{said}");
+    let reason = "line 3: limit reached: an event would take too many steps: 1 of the oldest partial \
+                  matches of the rule `r` were dropped";
+    assert!(said.contains(reason), "{said}");
+    assert_eq!(run("--steps-per-event 2 --threads 2").0, 2);
+    assert_eq!(run("--steps-per-event 3").0, 3);
+    assert_eq!(run("").0, 3);
+}
+
+#[test]
+fn more_threads_than_there_may_be_are_refused() {
+    let ran = shop("").run_with("run shop.cep --threads 65", b"");
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+}
+
+#[test]
 fn what_a_rule_feeds_and_does_not_fit_is_told_once() {
     let rules = "
 event hit { ip: ip, code: int?, ts: time }
