@@ -168,7 +168,8 @@ fn a_text_that_replace_makes_is_bounded() {
                 rule r { match t as x  skip none  emit { t: replace(x.t, \"x\", \"xy\") } }";
     let mut engine = builder(text).build().unwrap();
     let mut told = Vec::new();
-    for (length, at) in [(1 << 19, 1), ((1 << 19) + 1, 2)] {
+    // The text and all that comes into it count.
+    for (length, at) in [((1 << 20) / 3, 1), ((1 << 20) / 3 + 1, 2)] {
         let at = Timestamp::from_millis(at);
         let event = Record::new(TypeId::new(0), at, [Value::Time(at), "x".repeat(length).into()]);
         engine.push(&event, &mut told).unwrap();
