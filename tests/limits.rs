@@ -98,7 +98,7 @@ fn more_files_than_a_set_may_have_are_refused() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("more_files_than_a_set_may_have");
     fs::create_dir_all(&folder).unwrap();
     let mut main = String::from("event a { at: time }\nrule r { match a }\n");
-    for index in 0..1000 {
+    for index in 0..1001 {
         let _ = writeln!(main, "use \"f{index}.cep\"");
         fs::write(folder.join(format!("f{index}.cep")), "").unwrap();
     }
@@ -109,6 +109,6 @@ fn more_files_than_a_set_may_have_are_refused() {
         error.diagnostics().first().map(|report| report.diagnostic.code)
     };
     assert_eq!(code(), Some(Code::UnreadableFile));
-    fs::write(&file, main.replace("use \"f999.cep\"\n", "")).unwrap();
+    fs::write(&file, main.replace("use \"f1000.cep\"\n", "")).unwrap();
     assert_eq!(code(), None);
 }
