@@ -95,7 +95,7 @@ impl<E: Event> Matcher<E> {
         store.scratch.expired.clear();
         let is_over = |run: &Run| run.deadline <= deadline.as_millis();
         let first = key.runs().iter().take_while(|run| is_over(run)).count();
-        if self.in_order() || self.are_all(store, key, first, deadline) {
+        if self.in_order() || Self::are_all(store, key, first, deadline) {
             for index in 0..first {
                 self.run_out(store, key.runs()[index]);
             }
@@ -122,7 +122,6 @@ impl<E: Event> Matcher<E> {
     /// key in order while no event changes them, so that this, and what is next, need not be looked
     /// for among all runs at each of them.
     fn are_all(
-        &self,
         store: &mut Store<E>,
         key: &mut KeyState,
         count: usize,
