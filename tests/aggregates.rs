@@ -43,7 +43,7 @@ fn values() -> impl Strategy<Value = Value> {
 }
 
 fn event((ty, value): &(usize, Value), at: usize) -> Record {
-    let time = Timestamp::from_millis(i64::try_from(at).unwrap());
+    let time = Timestamp::from_millis(i64::try_from(at).expect("it fits"));
     Record::new(TypeId::new(*ty), time, vec![Value::Time(time), value.clone()])
 }
 
@@ -63,13 +63,13 @@ fn pushed(
     events: &[Record],
     restored: bool,
 ) -> Vec<Vec<i64>> {
-    let mut engine: Engine<Record> = builder().build().unwrap();
+    let mut engine: Engine<Record> = builder().build().expect("it fits");
     let mut outputs = Vec::new();
     for event in events {
         if restored {
-            engine = builder().restore(&[&engine.snapshot()]).unwrap().0;
+            engine = builder().restore(&[&engine.snapshot()]).expect("it fits").0;
         }
-        engine.push(event, &mut outputs).unwrap();
+        engine.push(event, &mut outputs).expect("it fits");
     }
     engine.finish(&mut outputs);
     found(&outputs)
@@ -83,19 +83,19 @@ proptest! {
         of in prop::sample::select(LOOPS.to_vec()),
     ) {
         let pattern = of.replace("..]", &format!("{condition}]"));
-        let rules = RuleSet::parse(&format!("{EVENTS}rule r {{ match {pattern}  skip none }}")).unwrap();
+        let rules = RuleSet::parse(&format!("{EVENTS}rule r {{ match {pattern}  skip none }}")).expect("it fits");
         let events: Vec<Record> = (0..).zip(&steps).map(|(at, step)| event(step, at)).collect();
         let builder = || Engine::builder().rules(rules.clone());
         let expected = pushed(&builder, &events, false);
         prop_assert_eq!(&pushed(&builder, &events, true), &expected, "restored: {}", pattern);
         let general = || builder().general_strategy();
         prop_assert_eq!(&pushed(&general, &events, false), &expected, "general: {}", pattern);
-        let mut reference = Reference::new(&rules.rules()[0].pattern, Vec::new()).unwrap();
+        let mut reference = Reference::new(&rules.rules()[0].pattern, Vec::new()).expect("it fits");
         let mut told: Vec<_> = events.into_iter().flat_map(|event| reference.push(event)).collect();
         told.extend(reference.finish());
         let told: Vec<Vec<i64>> = told
             .iter()
-            .map(|told| told.captures.iter().map(|(_, at)| i64::try_from(*at).unwrap()).collect())
+            .map(|told| told.captures.iter().map(|(_, at)| i64::try_from(*at).expect("it fits")).collect())
             .collect();
         prop_assert_eq!(&told, &expected, "reference: {}", pattern);
     }

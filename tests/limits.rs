@@ -96,19 +96,19 @@ fn every_limit_that_can_be_set_stands_in_the_table() {
 #[test]
 fn more_files_than_a_set_may_have_are_refused() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("more_files_than_a_set_may_have");
-    fs::create_dir_all(&folder).unwrap();
+    fs::create_dir_all(&folder).expect("it fits");
     let mut main = String::from("event a { at: time }\nrule r { match a }\n");
     for index in 0..1001 {
         let _ = writeln!(main, "use \"f{index}.cep\"");
-        fs::write(folder.join(format!("f{index}.cep")), "").unwrap();
+        fs::write(folder.join(format!("f{index}.cep")), "").expect("it fits");
     }
     let file = folder.join("main.cep");
-    fs::write(&file, &main).unwrap();
+    fs::write(&file, &main).expect("it fits");
     let code = || {
         let error = RuleSet::from_path(&file).err()?;
         error.diagnostics().first().map(|report| report.diagnostic.code)
     };
     assert_eq!(code(), Some(Code::UnreadableFile));
-    fs::write(&file, main.replace("use \"f1000.cep\"\n", "")).unwrap();
+    fs::write(&file, main.replace("use \"f1000.cep\"\n", "")).expect("it fits");
     assert_eq!(code(), None);
 }

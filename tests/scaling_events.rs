@@ -53,9 +53,9 @@ fn takes_in_proportion(what: &str, n: i64, run: impl Fn(i64)) {
 
 /// The engine after `n` events of type `a`, a millisecond apart.
 fn after(builder: Builder<Record>, n: i64, key: impl Fn(i64) -> i64) -> Engine<Record> {
-    let mut engine = builder.build().unwrap();
+    let mut engine = builder.build().expect("it fits");
     for at in 0..n {
-        engine.push(&event(0, at, key(at), at), &mut Ignore).unwrap();
+        engine.push(&event(0, at, key(at), at), &mut Ignore).expect("it fits");
     }
     engine
 }
@@ -73,10 +73,10 @@ fn a_loop_that_looks_back() {
     ] {
         let rule = format!("match b -> a[{condition}]{{1..}} as x -> b");
         let run = |n| {
-            let mut engine = builder(&rule).build().unwrap();
-            engine.push(&event(1, 0, 1, 0), &mut Ignore).unwrap();
+            let mut engine = builder(&rule).build().expect("it fits");
+            engine.push(&event(1, 0, 1, 0), &mut Ignore).expect("it fits");
             for at in 1..n {
-                engine.push(&event(0, at, 1, at), &mut Ignore).unwrap();
+                engine.push(&event(0, at, 1, at), &mut Ignore).expect("it fits");
             }
             assert!(engine.stats().captured_bytes > 40 * n.unsigned_abs(), "{condition}");
             engine.steps()
@@ -96,7 +96,7 @@ fn many_loops_that_look_back() {
         costs_in_proportion(condition, 50, |n| {
             let mut engine = after(builder(&rule), n, |_| 1);
             let before = engine.steps();
-            engine.push(&event(0, n, 1, n), &mut Ignore).unwrap();
+            engine.push(&event(0, n, 1, n), &mut Ignore).expect("it fits");
             engine.steps() - before
         });
     }
@@ -118,7 +118,7 @@ fn an_exploding_rule_at_its_limits() {
             assert_eq!(engine.stats().partials, 1000, "{rule}");
             for at in 100..200 {
                 let before = engine.steps();
-                engine.push(&event(0, at, 1, at), &mut Ignore).unwrap();
+                engine.push(&event(0, at, 1, at), &mut Ignore).expect("it fits");
                 let spent = engine.steps() - before;
                 // Those that are there, what each becomes, and the one that begins.
                 assert!(spent <= 4 * 1000 + 4, "{rule}: {spent} steps");
@@ -139,7 +139,7 @@ fn a_condition_that_is_false() {
             let mut engine = after(builder(&rule), n, |_| 1);
             let before = engine.steps();
             for at in 0..3 {
-                engine.push(&event(1, n + at, 1, 1), &mut Ignore).unwrap();
+                engine.push(&event(1, n + at, 1, 1), &mut Ignore).expect("it fits");
             }
             assert_eq!(engine.stats().partials, n.unsigned_abs(), "{rule}");
             engine.steps() - before + n.unsigned_abs()
@@ -216,10 +216,10 @@ fn what_ends_at_once_is_what_ends_one_by_one() {
             );
             let Ok(rules) = RuleSet::parse(&text) else { continue };
             let run = |moments: &mut dyn Iterator<Item = i64>| {
-                let mut engine = Engine::builder().rules(rules.clone()).build().unwrap();
+                let mut engine = Engine::builder().rules(rules.clone()).build().expect("it fits");
                 let mut told: Vec<Output<Record>> = Vec::new();
                 for at in 0..40 {
-                    engine.push(&event(0, at, 1, at), &mut told).unwrap();
+                    engine.push(&event(0, at, 1, at), &mut told).expect("it fits");
                 }
                 for at in moments.chain([8_000_000]) {
                     engine.advance(Timestamp::from_millis(at), &mut told);

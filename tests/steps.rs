@@ -43,10 +43,10 @@ fn line(output: &Output<Record>) -> String {
 }
 
 fn told(builder: Builder<Record>, events: &[Record]) -> (Vec<String>, Engine<Record>) {
-    let mut engine = builder.build().unwrap();
+    let mut engine = builder.build().expect("it fits");
     let mut outputs = Vec::new();
     for event in events {
-        engine.push(event, &mut outputs).unwrap();
+        engine.push(event, &mut outputs).expect("it fits");
     }
     (outputs.iter().map(line).collect(), engine)
 }
@@ -110,7 +110,7 @@ fn the_default_is_a_hundred_times_what_rules_need() {
             let rules = RuleSet::from_path(&file).unwrap_or_else(|error| panic!("{error}"));
             let steps = made_up(&rules, &steps_of_tests(&rules), &mut dice);
             let builder = Engine::builder().rules(rules).limit_steps_per_event(FEW);
-            let (mut engine, mut outputs) = (builder.build().unwrap(), Vec::new());
+            let (mut engine, mut outputs) = (builder.build().expect("it fits"), Vec::new());
             for step in &steps {
                 if let Step::Push(event) = step {
                     // Some rules stop at limits of their own.
@@ -124,8 +124,8 @@ fn the_default_is_a_hundred_times_what_rules_need() {
         let rules = workload.rule_set(20);
         let events = workload.generate(rules.schema(), 10_000, 1);
         let builder = Engine::builder().rules(rules).limit_steps_per_event(FEW);
-        let (mut engine, mut outputs) = (builder.build().unwrap(), Vec::new());
-        engine.push_batch(&events, &mut outputs).unwrap();
+        let (mut engine, mut outputs) = (builder.build().expect("it fits"), Vec::new());
+        engine.push_batch(&events, &mut outputs).expect("it fits");
         assert!(!outputs.iter().any(is_of_steps), "{}", workload.id);
     }
 }
@@ -195,7 +195,7 @@ proptest! {
     ) {
         let Some(rules) = as_rules(&pattern.0, "skip none") else { return Ok(()) };
         let steps = shuffled(&events.0, &late);
-        let agreed = agree(&rules, budget, &steps, &mut Dice(u64::try_from(budget).unwrap()));
+        let agreed = agree(&rules, budget, &steps, &mut Dice(u64::try_from(budget).expect("it fits")));
         prop_assert!(agreed.is_ok(), "{agreed:?}");
     }
 }
