@@ -425,18 +425,26 @@ fn range(start: usize, end: usize) -> Range {
     id(start)..id(end)
 }
 
-/// Whether a partial match can come to wait twice in one state with the same events.
+/// Whether two partial matches can come to hold the same events.
 ///
-/// Ways that go on beside each other do that, and so does a group that repeats: what is ignored between repetitions leads on in more than one
-/// way, and so do repetitions of content that can be left out. So does what can be left out in more
-/// than one way.
+/// Ways that go on beside each other do that, and so does a group that repeats: what is ignored
+/// between repetitions leads on in more than one way, and so do repetitions of content that can be
+/// left out. So does what can be left out in more than one way, and what is waited for beside a
+/// silence or a `next not`.
 pub(super) fn may_duplicate(sequence: &Sequence, flat: &Flat) -> bool {
     let same_twice = |state: &State| {
         let edges = &flat.edges[state.edges.start as usize..state.edges.end as usize];
-        let mut actions: Vec<Action> = edges.iter().map(|edge| edge.action).collect();
-        actions.retain(|action| *action != Action::Stop);
-        actions.sort_unstable();
-        actions.windows(2).any(|pair| pair[0] == pair[1])
+        let mut steps: Vec<(Option<StageId>, Option<StateId>)> = edges
+            .iter()
+            .filter_map(|edge| match edge.action {
+                Action::Take { stage, .. } => Some((Some(stage), None)),
+                Action::Ignore { target } => Some((None, Some(target))),
+                Action::Complete => Some((None, None)),
+                Action::Stop => None,
+            })
+            .collect();
+        steps.sort_unstable();
+        steps.windows(2).any(|pair| pair[0] == pair[1])
     };
     repeats_group(sequence) || flat.states.iter().any(same_twice)
 }
