@@ -1371,7 +1371,7 @@ impl<'p> Tree<'p> {
             moves.push((ignore.unless(group_until).unless(until), Move::Ignore(target)));
         }
 
-        let is_behind = turn == FIRST || (skipped && turn != Turn::Further);
+        let is_behind = turn == FIRST;
         let nots = if is_behind {
             self.nots_before(frames, index)
         } else {
@@ -1556,14 +1556,13 @@ impl<'p> Tree<'p> {
         Position { wait: Wait::Ways(ways), ..position.clone() }
     }
 
-    /// Whether the item is the first of an optional group's first repetition.
+    /// Whether the item is the first of a group's repetition that may be left out.
     fn starts_optional_group(&self, frames: &[Frame], index: usize) -> bool {
         let Some((group, outer)) = frames.split_last() else { return false };
         index == 0
-            && group.turn == FIRST
             && group.way.is_none_or(|way| !way.later)
-            && (quantifier(self.item(outer, group.index)).optional
-                || self.starts_optional_group(outer, group.index))
+            && (Self::may_be_left_out(quantifier(self.item(outer, group.index)), group.turn)
+                || group.turn == FIRST && self.starts_optional_group(outer, group.index))
     }
 
     /// The events that a greedy loop right before the position keeps from it.
@@ -2025,7 +2024,8 @@ fn forbids(item: &Item) -> bool {
 fn has_time(sequence: &Sequence, not: StageId) -> bool {
     sequence.items.iter().any(|item| match &item.kind {
         ItemKind::Not { stage, .. } => {
-            *stage == not && item.gap.is_some_and(|gap| gap.max.is_some())
+            let begins = !forbids(item) || item.gap.is_some_and(|gap| gap.max.is_some());
+            *stage == not && begins
         }
         ItemKind::Group { body, .. } => has_time(body, not),
         ItemKind::Ways { ways, .. } => ways.iter().any(|way| has_time(way, not)),

@@ -25,6 +25,11 @@ pub const RULES: &[Rule] = &[
         name: "not-of-the-next-step",
         applies: |pattern| any_run(&pattern.stages, &not_of_the_next_step),
     },
+    Rule { name: "group-leads-on", applies: |pattern| any(&pattern.stages, &repeats_as_group) },
+    Rule {
+        name: "next-not-after-loop",
+        applies: |pattern| any_run(&pattern.stages, &next_not_after_loop),
+    },
     Rule { name: "not-at-group-end", applies: |pattern| any(&pattern.stages, &not_at_group_end) },
     Rule {
         name: "endless-empty-group",
@@ -72,6 +77,26 @@ fn not_of_the_next_step(stages: &[CaseStage]) -> bool {
         let reached = behind.take_while(|stage| std::mem::replace(&mut open, may_be_empty(stage)));
         reached.flat_map(heads).any(|head| may_both(&stages[not], head))
     })
+}
+
+/// A group that can repeat in more than one number: in Flink it leads on, once it may be complete,
+/// behind each event that it ignores; in Kleene from its last event.
+fn repeats_as_group(stage: &CaseStage) -> bool {
+    stage.group.is_some() && matches!(stage.times, Some((min, max)) if Some(min) != max)
+}
+
+/// A `not_next` behind what can go on: in Flink its violation ends the partial match, the loop
+/// included; in Kleene it ends the length that the loop has had.
+fn next_not_after_loop(stages: &[CaseStage]) -> bool {
+    (1..stages.len()).any(|index| {
+        let before = stages[..index].iter().rev().find(|stage| !convert::is_negated(stage));
+        stages[index].contiguity.as_deref() == Some("not_next") && before.is_some_and(can_go_on)
+    })
+}
+
+/// Whether a stage or group can take more where it may be complete.
+fn can_go_on(stage: &CaseStage) -> bool {
+    varies(stage) || stage.group.as_ref().is_some_and(|group| group.last().is_some_and(can_go_on))
 }
 
 /// The stages that can take the first event of a stage or group.

@@ -221,6 +221,16 @@ struct Ignoring {
     skip: GuardId,
 }
 
+/// Which repetition of a group.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Repetition {
+    First,
+    /// A later one without which the group is not complete.
+    Needed,
+    /// A later one that may be left out.
+    Optional,
+}
+
 /// What a clock is for.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 enum Clock {
@@ -353,6 +363,7 @@ impl<'p> Builder {
                 self.add_in_gap(state, Verb::Proceed, next, respected, gap);
             }
             let stop = self.stop(stage)?;
+            self.set_timed(stop);
             self.add(state, Verb::Proceed, stop, violated);
             return Ok(state);
         }
@@ -471,7 +482,7 @@ impl<'p> Builder {
                 self.make_wait(sink, head);
             }
             let always = self.proceed_guard(place);
-            let head = self.group_body(place, quantifier, body, joint, false)?;
+            let head = self.group_body(place, quantifier, body, joint, Repetition::Optional)?;
             self.leave(head, sink, quantifier, always);
             self.add(joint, Verb::Proceed, head, always);
             return Ok(head);
@@ -529,7 +540,12 @@ impl<'p> Builder {
                 self.make_wait(proceed, head);
             }
             let always = self.proceed_guard(place);
-            let head = self.group_body(place, quantifier, body, sink, first)?;
+            let repetition = match (first, waiting.optional) {
+                (true, _) => Repetition::First,
+                (false, true) => Repetition::Optional,
+                (false, false) => Repetition::Needed,
+            };
+            let head = self.group_body(place, quantifier, body, sink, repetition)?;
             if waiting.optional {
                 self.leave(head, proceed, quantifier, always);
             }
@@ -549,7 +565,11 @@ impl<'p> Builder {
                 let skipping = self.state(Role::Normal)?;
                 self.add_take(place, skipping, target, waiting.take, waiting.gap);
                 self.add_ignore(skipping, skipping, ignore);
-                self.add_stops(place, skipping)?;
+                if first {
+                    self.add_stops(place, skipping)?;
+                } else {
+                    self.add_stop_to_loop(place, skipping)?;
+                }
                 self.add_ignore(state, skipping, ignore);
             } else {
                 self.add_ignore(state, state, ignore);
@@ -580,8 +600,9 @@ impl<'p> Builder {
         quantifier: &'p Quantifier,
         body: &'p Sequence,
         sink: StateId,
-        first: bool,
+        repetition: Repetition,
     ) -> Result<StateId, BuildError> {
+        let first = repetition == Repetition::First;
         let ItemKind::Group { within, alias, .. } = place.item().kind else {
             unreachable!("only groups have a body")
         };
@@ -608,7 +629,11 @@ impl<'p> Builder {
             }
         }
         let contiguity = if first { Self::entry_contiguity(place) } else { quantifier.inner };
-        let optional = first && (quantifier.optional || place.heads_optional_group());
+        let optional = match repetition {
+            Repetition::First => quantifier.optional || place.heads_optional_group(),
+            Repetition::Needed => false,
+            Repetition::Optional => true,
+        };
         let group = Group { contiguity, quantifier, optional, gap };
         let context = Context {
             group: Some(group),
