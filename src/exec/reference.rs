@@ -1059,9 +1059,21 @@ impl<'p> Tree<'p> {
         }
     }
 
-    /// The nots whose absence is asked for where the item is waited for: those right before it, and
-    /// those before optional items before it.
+    /// The nots whose absence is asked for where the item is waited for: those right before it, those
+    /// before optional items before it, and those before the group that it is the first of.
     fn nots_before(&self, frames: &[Frame], index: usize) -> Vec<(StageId, Guard)> {
+        let (mut nots, is_first) = self.own_nots_before(frames, index);
+        if let (true, Some((group, outer))) = (is_first, frames.split_last())
+            && group.way.is_none()
+            && (group.turn == FIRST || self.sequence(frames).items.iter().all(may_be_empty))
+        {
+            nots.extend(self.nots_before(outer, group.index));
+        }
+        nots
+    }
+
+    /// Those in the sequence of the item, and whether it can be the first of that.
+    fn own_nots_before(&self, frames: &[Frame], index: usize) -> (Vec<(StageId, Guard)>, bool) {
         let sequence = &self.sequence(frames).items;
         // What stands first is about the time before.
         let from = usize::from(frames.is_empty() && forbids(&sequence[0]));
@@ -1069,14 +1081,14 @@ impl<'p> Tree<'p> {
         for item in sequence[from.min(index)..index].iter().rev() {
             match &item.kind {
                 ItemKind::Not { stage, .. } if forbids(item) => {
-                    nots.push((*stage, violated(item)));
+                    nots.push((*stage, violated(item).unless(self.group_until(frames))));
                 }
                 ItemKind::Not { .. } => {}
-                _ if quantifier(item).optional => {}
-                _ => break,
+                _ if may_be_empty(item) => {}
+                _ => return (nots, false),
             }
         }
-        nots
+        (nots, true)
     }
 
     /// The not right after the item, or after the group that it ends.
@@ -1096,12 +1108,19 @@ impl<'p> Tree<'p> {
         self.not_after(outer, group.index)
     }
 
-    /// The nots that an optional item leaves behind when it captures something.
+    /// The nots that an item leaves behind when it captures something, where what may be left out,
+    /// the item or a group around it, is all that stands between them and what follows.
     fn left_behind(&self, frames: &[Frame], index: usize) -> BTreeSet<StageId> {
-        if quantifier(self.item(frames, index)).optional {
-            self.nots_before(frames, index).into_iter().map(|(stage, _)| stage).collect()
-        } else {
-            BTreeSet::new()
+        let mut left = BTreeSet::new();
+        let (mut frames, mut index, mut may_be_left_out) = (frames, index, false);
+        loop {
+            may_be_left_out |= may_be_empty(self.item(frames, index));
+            if may_be_left_out {
+                let (nots, _) = self.own_nots_before(frames, index);
+                left.extend(nots.into_iter().map(|(stage, _)| stage));
+            }
+            let Some((group, outer)) = frames.split_last() else { return left };
+            (frames, index) = (outer, group.index);
         }
     }
 
@@ -1219,14 +1238,14 @@ impl<'p> Tree<'p> {
             Wait::Step { turn, skipped } => self.step_moves(position, *turn, *skipped, time),
             Wait::Ways(ways) => {
                 let mut moves = self.moves_of_ways(position, ways, time);
-                if position.is_entry() {
+                // Up to the first event of a way, what is before them all is asked for.
+                if ways.iter().all(|way| matches!(way, Standing::Ready(_))) {
                     for (stage, violated) in self.nots_before(frames, *index) {
-                        let violated = violated.unless(self.group_until(frames));
                         moves.push((violated, Move::Stop(stage, Some(position.clone()))));
                     }
-                    if *index == 0 {
-                        self.group_moves(position, frames, &mut moves);
-                    }
+                }
+                if position.is_entry() && *index == 0 {
+                    self.group_moves(position, frames, &mut moves);
                 }
                 moves
             }
@@ -1375,11 +1394,12 @@ impl<'p> Tree<'p> {
         let nots = if is_behind {
             self.nots_before(frames, index)
         } else {
-            self.not_after(frames, index).into_iter().collect()
+            let after = self.not_after(frames, index).into_iter();
+            after.map(|(stage, violated)| (stage, violated.unless(group_until))).collect()
         };
         for (stage, violated) in nots {
             let behind = is_behind.then(|| position.clone());
-            moves.push((violated.unless(group_until), Move::Stop(stage, behind)));
+            moves.push((violated, Move::Stop(stage, behind)));
         }
         if turn == FIRST && index == 0 && !skipped {
             self.group_moves(position, frames, &mut moves);
@@ -1416,12 +1436,15 @@ impl<'p> Tree<'p> {
         }
         let nots = match group.turn {
             FIRST => self.nots_before(outer, group.index),
-            Turn::Nth(_) => self.not_after(outer, group.index).into_iter().collect(),
+            Turn::Nth(_) => {
+                let after = self.not_after(outer, group.index).into_iter();
+                after.map(|(stage, violated)| (stage, violated.unless(until))).collect()
+            }
             Turn::Further => Vec::new(),
         };
         for (stage, violated) in nots {
             let behind = (group.turn == FIRST).then(|| here.clone());
-            moves.push((violated.unless(until), Move::Stop(stage, behind)));
+            moves.push((violated, Move::Stop(stage, behind)));
         }
         if group.turn == FIRST && group.index == 0 {
             self.group_moves(here, outer, moves);
@@ -1551,7 +1574,8 @@ impl<'p> Tree<'p> {
         let begun = ways.iter().filter(|way| way.has_begun()).count();
         let open = ways.iter().any(|way| matches!(way, Standing::Begun(_)));
         if begun == self.count(frames, *index) && !open {
-            return self.after(frames, *index);
+            let without = self.left_behind(frames, *index);
+            return Position { without, ..self.after(frames, *index) };
         }
         Position { wait: Wait::Ways(ways), ..position.clone() }
     }

@@ -119,6 +119,7 @@ pub(super) fn build(pattern: &Pattern) -> Result<Graph, BuildError> {
         clock_of: HashMap::new(),
         inside: Vec::new(),
         way_clocks: Vec::new(),
+        before_groups: vec![Vec::new()],
         division: Division::default(),
     };
     let end = builder.state(Role::Final)?;
@@ -151,6 +152,8 @@ struct Group<'p> {
     optional: bool,
     /// What must hold of the time for the group's first event, true once it was taken.
     gap: Option<GuardId>,
+    /// The number of the `not`s before the group, whose absence is asked for up to its first event.
+    nots: usize,
 }
 
 /// An item with its place.
@@ -243,6 +246,7 @@ enum Clock {
 }
 
 /// A `not` whose absence is asked for where an item behind it is waited for.
+#[derive(Clone, Copy)]
 struct EarlierNot {
     stage: StageId,
     violated: GuardId,
@@ -262,6 +266,8 @@ struct Builder {
     inside: Vec<usize>,
     /// The clocks of the ways around it that have the time of their last event.
     way_clocks: Vec<u32>,
+    /// The `not`s before groups, by [`Group::nots`]; the first are none.
+    before_groups: Vec<Vec<EarlierNot>>,
     /// What is known of silences behind loops.
     division: Division,
 }
@@ -288,7 +294,6 @@ impl<'p> Builder {
                 }
                 ItemKind::Ways { ways, count } => {
                     next = self.ways(place, ways, *count, next)?;
-                    self.add_stops(place, next)?;
                 }
                 ItemKind::Step { .. } | ItemKind::Group { .. } => next = self.item(place, next)?,
             }
@@ -545,7 +550,10 @@ impl<'p> Builder {
                 (false, true) => Repetition::Optional,
                 (false, false) => Repetition::Needed,
             };
-            let head = self.group_body(place, quantifier, body, sink, repetition)?;
+            // Where all of it can be left out, what is taken in it says that something was.
+            let can_be_empty = body.items.iter().all(is_nullable);
+            let target = if can_be_empty { sink } else { self.without_earlier_nots(place, sink)? };
+            let head = self.group_body(place, quantifier, body, target, repetition)?;
             if waiting.optional {
                 self.leave(head, proceed, quantifier, always);
             }
@@ -634,7 +642,10 @@ impl<'p> Builder {
             Repetition::Needed => false,
             Repetition::Optional => true,
         };
-        let group = Group { contiguity, quantifier, optional, gap };
+        let nots = if can_start { self.earlier_nots(place) } else { Vec::new() };
+        self.before_groups.push(nots);
+        let nots = self.before_groups.len() - 1;
+        let group = Group { contiguity, quantifier, optional, gap, nots };
         let context = Context {
             group: Some(group),
             following: place.following(),
@@ -787,8 +798,8 @@ impl<'p> Builder {
         guard
     }
 
-    /// The `not`s whose absence is still asked for where `place` waits: those right before it, and
-    /// those before optional items before it.
+    /// The `not`s whose absence is still asked for where `place` waits: those right before it, those
+    /// before optional items before it, and those before the group that it is the first of.
     fn earlier_nots(&mut self, place: Place<'p>) -> Vec<EarlierNot> {
         let mut nots = Vec::new();
         let mut here = place;
@@ -801,10 +812,13 @@ impl<'p> Builder {
                         nots.push(EarlierNot { stage, violated, timed });
                     }
                 }
-                _ if previous.is_optional() => {}
-                _ => break,
+                _ if is_nullable(previous.item()) => {}
+                _ => return nots,
             }
             here = previous;
+        }
+        if let Some(group) = place.context.group {
+            nots.extend_from_slice(&self.before_groups[group.nots]);
         }
         nots
     }
@@ -827,6 +841,10 @@ impl<'p> Builder {
             let stop = self.stop(stage)?;
             if timed {
                 self.set_timed(stop);
+            }
+            let asked = &self.graph.states[state.index()].transitions;
+            if asked.iter().any(|known| (known.target, known.guard) == (stop, violated)) {
+                continue;
             }
             self.add(state, Verb::Proceed, stop, violated);
             if let Some(added) = self.graph.states[state.index()].transitions.last_mut() {

@@ -126,6 +126,10 @@ impl<'p> Builder {
         let start = self.combined(&mut group, start)?;
         while let Some((places, state)) = group.open.pop() {
             self.combine(&mut group, &places, state)?;
+            if !places.iter().any(|place| place.has_begun()) {
+                // Up to the first event of a way, what is before them all is asked for.
+                self.add_stops(place, state)?;
+            }
         }
         if clocked {
             self.inside.pop();
@@ -145,7 +149,7 @@ impl<'p> Builder {
         let around = place.context.group;
         let quantifier = around.map_or(&Quantifier::ONCE, |group| group.quantifier);
         let optional = place.heads_optional_group();
-        let group = Group { contiguity, quantifier, optional, gap };
+        let group = Group { contiguity, quantifier, optional, gap, nots: 0 };
         let following = place.following();
         Context { group: Some(group), following, top: false, since: place.context.since }
     }
