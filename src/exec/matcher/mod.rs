@@ -2,7 +2,7 @@
 //!
 //! `step` is the general strategy, in which every partial match is a run through the automaton;
 //! `single` moves runs where they are, `lead` keeps one that others follow, and `window` counts.
-//! `tell` is what comes of them.
+//! `expire` is what time does to them, `tell` what comes of them.
 
 mod condition;
 mod expire;
