@@ -1975,9 +1975,7 @@ fn check_sequence(pattern: &Pattern, sequence: &Sequence, top: bool) -> Result<(
                 }
                 for way in ways {
                     check_sequence(pattern, way, false)?;
-                    let last_is_not =
-                        matches!(way.items.last(), Some(Item { kind: ItemKind::Not { .. }, .. }));
-                    if last_is_not || way.items.iter().all(may_be_empty) {
+                    if ends_with_not(way) || way.items.iter().all(may_be_empty) {
                         return refuse("a way can be empty or ends with a `not`".into());
                     }
                 }
@@ -1985,6 +1983,15 @@ fn check_sequence(pattern: &Pattern, sequence: &Sequence, top: bool) -> Result<(
         }
     }
     Ok(())
+}
+
+/// Whether the sequence ends with a `not`, or with a group that does.
+fn ends_with_not(sequence: &Sequence) -> bool {
+    sequence.items.last().is_some_and(|last| match &last.kind {
+        ItemKind::Not { .. } => true,
+        ItemKind::Group { body, .. } => ends_with_not(body),
+        ItemKind::Step { .. } | ItemKind::Ways { .. } => false,
+    })
 }
 
 fn check_quantifier(quantifier: &Quantifier, name: &str) -> Result<(), Refused> {

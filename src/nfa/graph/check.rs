@@ -97,9 +97,7 @@ fn check_sequence(
                 }
                 for way in ways {
                     check_sequence(pattern, way, false, depth + 1)?;
-                    let ends_with_not =
-                        matches!(way.items.last(), Some(Item { kind: ItemKind::Not { .. }, .. }));
-                    if ends_with_not || way.items.iter().all(is_nullable) {
+                    if ends_with_not(way) || way.items.iter().all(is_nullable) {
                         return error(Kind::EmptyWay);
                     }
                 }
@@ -107,6 +105,15 @@ fn check_sequence(
         }
     }
     Ok(())
+}
+
+/// Whether the sequence ends with a `not`, or with a group that does.
+fn ends_with_not(sequence: &Sequence) -> bool {
+    sequence.items.last().is_some_and(|last| match &last.kind {
+        ItemKind::Not { .. } => true,
+        ItemKind::Group { body, .. } => ends_with_not(body),
+        ItemKind::Step { .. } | ItemKind::Ways { .. } => false,
+    })
 }
 
 fn is_not(item: &Item) -> bool {
