@@ -247,6 +247,40 @@ fn deadlines_come_back_in_order_with_few_keys_in_memory_at_a_time() {
     assert!(cold.stats().cold > 18_900, "{:?}", cold.stats());
 }
 
+/// Where nothing is reported at deadlines, many keys are looked at together.
+#[test]
+fn what_is_forgotten_together_is_not_brought_back_together() {
+    let rules = RuleSet::parse(
+        "event created { order: int, at: time }
+         event paid    { order: int, at: time }
+         rule paid_soon { key order  match created -> paid within 1h }
+         rule twice     { key order  match created -> paid -> paid within 30m }",
+    )
+    .unwrap();
+    // All at one moment, a second apart, and some of them with an event in between.
+    for (apart, paid) in [(0, 0), (1, 0), (0, 3), (1, 3)] {
+        let builder = || Engine::builder().rules(rules.clone());
+        let mut cold = builder().cold_store(Shelf::default(), 200).build().unwrap();
+        let mut plain = builder().build().unwrap();
+        for engine in [&mut cold, &mut plain] {
+            for id in 0..20_000 {
+                let second = id * apart / 20;
+                engine.push(&order(&rules, "created", id, second), &mut Ignore).unwrap();
+                if paid > 0 && id % paid == 0 {
+                    engine.push(&order(&rules, "paid", id, second), &mut Ignore).unwrap();
+                }
+            }
+            engine.advance(Timestamp::from_millis(1000 * 86_400), &mut Ignore);
+        }
+        let mut stats = cold.stats();
+        stats.cold = 0;
+        assert_eq!(stats, plain.stats());
+        assert_eq!((cold.stats().keys, cold.failure().is_none()), (0, true));
+        let (few, all) = (cold.memory_usage(), plain.memory_usage());
+        assert!(few < all / 4, "{few} bytes, {all} with all keys in memory");
+    }
+}
+
 /// Matches that wait for older partial matches without a bound are told when no event can come.
 #[test]
 fn what_waits_for_the_end_is_told_in_order_with_few_keys_brought_back() {

@@ -123,7 +123,10 @@ impl<E: Event> Engine<E> {
         while self.books.failure.is_none() {
             let derived = self.books.derived.next();
             let timer = self.timers.next();
-            if self.wake < Timestamp::MAX && self.wake <= timer.min(to) {
+            if self.wake < Timestamp::MAX
+                && self.wake <= timer.min(to)
+                && derived.is_none_or(|derived| self.wake <= derived)
+            {
                 self.wake_next();
             } else if self.timers.len() > 0
                 && timer <= to

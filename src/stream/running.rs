@@ -502,26 +502,10 @@ impl<E: Event> Running<E> {
             }
             for &(slot, generation) in noted {
                 let Some(place) = keys.armed((slot, generation), index, now) else { continue };
-                let held = keys.at_mut(slot, place).held;
-                if held.state.is_idle() {
+                if keys.at_mut(slot, place).held.state.is_idle() {
                     keys.give_up(slot);
-                    continue;
-                }
-                held.armed = Timestamp::MAX;
-                match self.matcher.last_deadline(&held.state) {
-                    Some(last) if last > now => {
-                        self.look_after(index, (slot, generation), held, Some(last), timers);
-                    }
-                    Some(_) => {
-                        let before = held.state.run_count();
-                        self.matcher.advance(&mut self.store, &mut held.state, now, &mut |_| {});
-                        count(stats, before, held.state.run_count());
-                        if held.state.is_idle() {
-                            stats.keys -= 1;
-                            keys.drop_at(slot, place);
-                        }
-                    }
-                    None => {}
+                } else {
+                    self.sweep_key(index, keys, (slot, place), now, timers, stats);
                 }
             }
         }
@@ -529,6 +513,56 @@ impl<E: Event> Running<E> {
             sweeps.give_back(noted);
         }
         self.account(stats);
+    }
+
+    /// Drops what is over `now` of what is held at a place of a slot, and notes when to look at it
+    /// again if there is more.
+    fn sweep_key(
+        &mut self,
+        index: u32,
+        keys: &mut Partition,
+        (slot, place): (u32, usize),
+        now: Timestamp,
+        timers: &mut Timers,
+        stats: &mut Stats,
+    ) {
+        let At { generation, held, .. } = keys.at_mut(slot, place);
+        held.armed = Timestamp::MAX;
+        match self.matcher.last_deadline(&held.state) {
+            Some(last) if last > now => {
+                self.look_after(index, (slot, generation), held, Some(last), timers);
+            }
+            Some(_) => {
+                let before = held.state.run_count();
+                self.matcher.advance(&mut self.store, &mut held.state, now, &mut |_| {});
+                count(stats, before, held.state.run_count());
+                if held.state.is_idle() {
+                    stats.keys -= 1;
+                    keys.drop_at(slot, place);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Does at once what a sweep would do `now` with what was kept elsewhere, if that is when it is to
+    /// be looked at. Says whether it is.
+    pub(super) fn sweep_brought(
+        &mut self,
+        index: u32,
+        keys: &mut Partition,
+        (slot, place): (u32, usize),
+        (armed, now): (Timestamp, Timestamp),
+        timers: &mut Timers,
+        stats: &mut Stats,
+    ) -> bool {
+        let is_open = !keys.at_mut(slot, place).held.state.is_idle();
+        let is_now = self.sweeps.is_some() && armed <= now && is_open;
+        if is_now {
+            self.sweep_key(index, keys, (slot, place), now, timers, stats);
+            self.account(stats);
+        }
+        is_now
     }
 
     /// Has fetched what a sweep will look at and let go of.

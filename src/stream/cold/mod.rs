@@ -134,7 +134,7 @@ pub(super) struct Cold<E: Event> {
     index: Index,
     /// The number of the next entry.
     next: u64,
-    /// Entries whose first deadline comes just after a time: the first, and how many.
+    /// Entries whose first deadline comes at a time: the number of the first, and how many.
     chunks: BinaryHeap<Reverse<(Timestamp, u64, u32)>>,
     /// By group: the slots that something came to since the hand was there.
     touched: Vec<Bits>,

@@ -45,7 +45,7 @@ impl<E: Event> Engine<E> {
         }
         let brought = match cold.find(group, key, &self.rules) {
             Ok(None) => return,
-            Ok(Some((number, frozen))) => self.thaw(number, frozen),
+            Ok(Some((number, frozen))) => self.thaw(number, frozen, Timestamp::MIN),
             Err(error) => Err(error),
         };
         self.heed(brought);
@@ -136,7 +136,7 @@ impl<E: Event> Engine<E> {
             let due = chunk[0].0;
             if due < Timestamp::MAX {
                 let count = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
-                cold.chunks.push(Reverse((due.plus_millis(-1), number, count)));
+                cold.chunks.push(Reverse((due, number, count)));
             }
         }
         *wake = cold.wake();
@@ -159,8 +159,9 @@ impl<E: Event> Engine<E> {
         Ok(())
     }
 
-    /// Brings a key back.
-    fn thaw(&mut self, number: u64, frozen: Frozen<E>) -> Result<(), PushError> {
+    /// Brings a key back. What a sweep would drop `now` does not stay: all keys of a rule that come
+    /// up at one moment need not fit into memory.
+    fn thaw(&mut self, number: u64, frozen: Frozen<E>, now: Timestamp) -> Result<(), PushError> {
         let Engine { rules, groups, timers, books, cold, .. } = self;
         let Some(cold) = cold else { return Ok(()) };
         let Frozen { group, key, held } = frozen;
@@ -190,9 +191,13 @@ impl<E: Event> Engine<E> {
         let Some(slot) = slot else { return Ok(()) };
         keys.brought_back(slot);
         cold.touch(group, slot);
-        for (place, (rule, at)) in armed.into_iter().enumerate() {
-            let running = &mut rules[rule as usize];
-            running.set_again(rule, keys, (slot, place), at, timers, &mut books.stats);
+        // The last one first: the places of the others stay where one is dropped.
+        for (place, (rule, at)) in armed.into_iter().enumerate().rev() {
+            let (running, place, stats) =
+                (&mut rules[rule as usize], (slot, place), &mut books.stats);
+            if !running.sweep_brought(rule, keys, place, (at, now), timers, stats) {
+                running.set_again(rule, keys, place, at, timers, stats);
+            }
         }
         Ok(())
     }
@@ -203,15 +208,15 @@ impl<E: Event> Engine<E> {
         let next = cold.chunks.pop();
         self.wake = cold.wake();
         let Some(Reverse((at, first, count))) = next else { return };
-        let brought = self.bring_range(first, first + u64::from(count));
+        let brought = self.bring_range(first, first + u64::from(count), at);
         if !self.heed(brought) {
-            self.make_room(at.plus_millis(1));
+            self.make_room(at);
         }
     }
 
     /// Brings back all keys, for rules that get other numbers. Says whether that was not possible.
     pub(in crate::stream) fn bring_all(&mut self) -> bool {
-        let brought = self.bring_range(0, NUMBERS);
+        let brought = self.bring_range(0, NUMBERS, Timestamp::MIN);
         let is_empty = self.cold.as_ref().is_none_or(|cold| cold.index.len() == 0);
         if self.heed(brought.and(if is_empty { Ok(()) } else { Err(lost()) })) {
             return true;
@@ -227,15 +232,15 @@ impl<E: Event> Engine<E> {
         false
     }
 
-    /// Brings back the entries with these numbers.
-    fn bring_range(&mut self, first: u64, end: u64) -> Result<(), PushError> {
+    /// Brings back the entries with these numbers, if they are not to be dropped `now`.
+    fn bring_range(&mut self, first: u64, end: u64, now: Timestamp) -> Result<(), PushError> {
         let mut from = first;
         while from < end
             && let Some(cold) = &self.cold
             && let Some((number, frozen)) = cold.next_entry(from, &self.rules)?
             && number < end
         {
-            self.thaw(number, frozen)?;
+            self.thaw(number, frozen, now)?;
             from = number + 1;
         }
         Ok(())
@@ -264,7 +269,9 @@ impl<E: Event> Engine<E> {
             scratch.give_up(&self.rules, held);
         });
         let brought = looked.and_then(|()| {
-            telling.into_iter().try_for_each(|number| self.bring_range(number, number + 1))
+            telling
+                .into_iter()
+                .try_for_each(|number| self.bring_range(number, number + 1, Timestamp::MIN))
         });
         self.heed(brought);
     }
