@@ -390,6 +390,18 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             step,
             "not the last step",
         ),
+        (
+            refused(b().times(1..).followed_by("c").of::<B>().build()),
+            Kind::MatchesNothing,
+            Some("c"),
+            "a greedy loop before it",
+        ),
+        (
+            refused(a().not_next("x").of::<B>().next("b").of::<B>().next("c").build()),
+            Kind::MatchesNothing,
+            name,
+            "must not come",
+        ),
         (refused(a().optional().build()), Kind::MatchesNothing, none, "without any event"),
         (
             refused(group().followed_by("c").times(0..).build()),

@@ -144,6 +144,17 @@ fn what_is_too_large_is_refused_early() {
         format!("rule r{i} {{ key k match a{{{}}} -> b within 1m }}", 9_999 - i)
     });
     assert_eq!(code(&format!("{EVENTS}{large}")), Some(Code::LimitExceeded));
+    // The automata, too, are looked at where rules are read: one, and all together.
+    let optional = list(500, " -> ", |_| "a?".into());
+    assert_eq!(code(&rule(&format!("a -> {optional} -> a"))), Some(Code::LimitExceeded));
+    let large = list(45, "\n", |i| {
+        format!(
+            "rule r{i} {{ key k match a -> {} -> b{{{}}} within 1m }}",
+            &optional[..6 * 430 - 4],
+            i + 1
+        )
+    });
+    assert_eq!(code(&format!("{EVENTS}{large}")), Some(Code::LimitExceeded));
     let fields = list(20_000, ", ", |i| format!("f{i}: int"));
     assert_eq!(code(&format!("event e {{ {fields} }}")), Some(Code::LimitExceeded));
 }

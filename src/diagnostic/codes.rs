@@ -120,6 +120,8 @@ codes! {
     ImpossibleStep = "E0411",
     /// A `within` that ends before the gaps and silences in it can have passed.
     ImpossibleTimes = "E0412",
+    /// A pattern, or a step of it, that no stream of events reaches.
+    Unreachable = "E0413",
 
     /// A rule without `match`.
     MissingMatch = "E0501",

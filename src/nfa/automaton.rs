@@ -8,7 +8,7 @@
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
 
 use crate::hir::{Length, Pattern, Sequence, Skip, SkipStrategy, Stage, StageId, Test};
 use crate::nfa::decide::{self, Decisions};
@@ -257,6 +257,31 @@ impl Known {
             *edges += program.automaton.edges.len();
             models.insert_unique(hasher.hash_one(outline), Model::of(program), hash);
         }
+    }
+}
+
+/// How large the automata of a set of rules are together, before they are built.
+#[derive(Debug, Default)]
+pub(crate) struct Sizes {
+    /// The outlines that were counted, by their hashes: patterns of one outline share an automaton.
+    seen: HashSet<u64>,
+    edges: usize,
+    hasher: DefaultHashBuilder,
+}
+
+impl Sizes {
+    /// Counts the automaton of a pattern, which has so many edges.
+    ///
+    /// # Errors
+    /// With this one they are too large together.
+    pub(crate) fn add(&mut self, pattern: &Pattern, edges: usize) -> Result<(), BuildError> {
+        if self.seen.insert(self.hasher.hash_one(Outline::of(pattern))) {
+            self.edges += edges;
+            if self.edges > MAX_EDGES_TOGETHER {
+                return Err(BuildError::new(Kind::TooLargeTogether));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -17,6 +17,8 @@
 //! one pattern around it. From it `plan` picks the strategy that the pattern is matched with; `lead`
 //! finds patterns in which one partial match stands for others.
 //!
+//! Before all that, `reach` says of a rule whether any stream of events can match it.
+//!
 //! Where a rule is replaced while partial matches wait, `past` says which states of the two automata
 //! mean the same.
 
@@ -34,13 +36,14 @@ pub(crate) mod past;
 mod plan;
 mod program;
 mod quick;
+mod reach;
 mod registers;
 
 pub use automaton::Automaton;
 pub use plan::Strategy;
 pub use program::{BuildError, Program};
 
-pub(crate) use automaton::Known;
+pub(crate) use automaton::{Known, Sizes};
 pub(crate) use decide::{Column, Decision, Decisions, waiting};
 pub(crate) use guard::{Guard, GuardId};
 pub(crate) use lead::Lead;
@@ -48,4 +51,5 @@ pub(crate) use moves::{Move, Note};
 pub(crate) use plan::Window;
 pub(crate) use program::{Action, ClockOp, Edge, Kind as Refusal, Silence, Since, StateId};
 pub(crate) use quick::{Comparison, Operand, Quick};
+pub(crate) use reach::{Reach, reach};
 pub(crate) use registers::{Register, RegisterKind};

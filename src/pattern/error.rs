@@ -31,7 +31,7 @@ pub enum PatternErrorKind {
     UntilWithoutLoop,
     /// `longest` on what is not the last step.
     LongestNotLast,
-    /// A pattern that can match no event at all.
+    /// A pattern that can match no event at all, or with a step that no stream of events reaches.
     MatchesNothing,
     /// A loop over a group that can be empty.
     EmptyLoop,

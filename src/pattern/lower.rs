@@ -10,7 +10,7 @@ use crate::hir::{
     self, Condition, ConditionId, Contiguity, Gap, Item, ItemKind, KeyPart, Length, Limit,
     LoopMode, Quantifier, Sequence, Skip, SkipStrategy, Stage, StageId, Without,
 };
-use crate::nfa::{BuildError, Refusal};
+use crate::nfa::{self, BuildError, Reach, Refusal};
 use crate::pattern::Pattern;
 use crate::pattern::draft::{
     Draft, DraftCondition, DraftCount, DraftItem, DraftKey, DraftKind, DraftSkip, DraftStream,
@@ -86,6 +86,7 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
     let (lengths, within) = (Vec::new(), within.map(Length::Millis));
     let hir = hir::Pattern { stages, conditions, body, lengths, within, skip, tell_timeouts };
     let mut matcher = Matcher::new(&hir, host.clone()).map_err(|error| refused(&error))?;
+    check_reach(&hir, &types)?;
     if let Some(Limit { partials, policy }) = whole.limit {
         let limits = Limits { partial_matches_per_key: partials, policy, ..matcher.limits() };
         matcher = matcher.with_limits(limits);
@@ -101,6 +102,27 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
     }
     let (once, limit, version) = (whole.once, whole.limit, version.finish());
     Ok(Pattern { hir, host, matcher, names, schema, types, key, suppress, once, limit, version })
+}
+
+/// Refuses a pattern with a step that no stream of events reaches. What closures ask is not known.
+fn check_reach(pattern: &hir::Pattern, types: &[TypeId]) -> Result<()> {
+    let types = (!types.is_empty()).then_some(types);
+    let Reach { matches, idle, first, .. } =
+        nfa::reach(pattern, types, &|_, _, _| false).map_err(|error| refused(&error))?;
+    let Some(step) = first.or_else(|| idle.first().copied()) else {
+        let message = "no stream of events matches the pattern: its steps exclude each other";
+        return if matches {
+            Ok(())
+        } else {
+            Err(PatternError::new(Kind::MatchesNothing, None, message))
+        };
+    };
+    let name = &pattern.stages[step.index()].name;
+    let message = format!(
+        "no match can hold `{name}`: a greedy loop before it takes all events that could be it (say \
+         `each`), or what must not come forbids them"
+    );
+    Err(PatternError::new(Kind::MatchesNothing, Some(name), message))
 }
 
 struct Lowering<'s, E> {

@@ -3,6 +3,7 @@
 mod archive;
 mod cascade;
 mod files;
+mod reach;
 mod screen;
 
 use std::fmt;
@@ -343,8 +344,12 @@ impl<'l> RuleSetBuilder<'l> {
             broken.add(report);
         }
         let (checked, diagnostics) = lower::check(&files, &types, &params, &functions, &mut loader);
-        let checks =
-            diagnostics.into_iter().map(|(source, diagnostic)| Report { source, diagnostic });
+        let mut checks: Vec<Report> = diagnostics
+            .into_iter()
+            .map(|(source, diagnostic)| Report { source, diagnostic })
+            .collect();
+        reach::check(&checked, &files, &mut checks);
+        let checks = checks.into_iter();
         reports.extend(checks.filter(|report| !broken.explains(report)));
         // File by file, in the order of the text.
         let order: HashMap<Arc<str>, usize> =
@@ -358,7 +363,7 @@ impl<'l> RuleSetBuilder<'l> {
         }
         let by_name =
             checked.rules.iter().enumerate().map(|(i, rule)| (rule.name.clone(), i)).collect();
-        let lower::Checked { schema, rules, tests } = checked;
+        let lower::Checked { schema, rules, tests, .. } = checked;
         let origin = Origin { sources, types, params, functions, loaded };
         let inner = Inner { schema, rules, tests, by_name, warnings: reports, origin };
         Ok(RuleSet(Arc::new(inner)))

@@ -33,8 +33,8 @@ use self::told::Reported;
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span, nearest};
 use crate::hir::expr::{AggregateOp, ValueSet};
 use crate::hir::functions::{Callee, FUNCTIONS, HostFunction};
-use crate::hir::{Rule, TestBlock};
-use crate::schema::{EventType, Schema};
+use crate::hir::{Condition, ConditionId, Expr, Pattern, Rule, Test, TestBlock};
+use crate::schema::{EventType, Schema, TypeId};
 use crate::syntax;
 use crate::syntax::ast::{self, Name};
 use crate::value::{Kind, Value};
@@ -60,6 +60,41 @@ pub(crate) struct Checked {
     pub(crate) rules: Vec<Rule>,
     /// The tests, in the order of the text.
     pub(crate) tests: Vec<TestBlock>,
+    /// By rule: where its pattern stands.
+    pub(crate) layouts: BTreeMap<Arc<str>, Layout>,
+}
+
+/// Where the parts of a rule's pattern stand, each with the number of its file.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    /// The `match` clause.
+    pub(crate) pattern: (usize, Span),
+    /// The steps, by [`StageId`](crate::hir::StageId).
+    pub(crate) steps: Vec<(usize, Span)>,
+    /// By condition: whether it is the same whatever parameters and lists say.
+    fixed: Vec<bool>,
+}
+
+impl Layout {
+    /// True if no event of type `ty` fulfils the conditions `yes` of the pattern and none of `no`,
+    /// whatever parameters and lists say.
+    pub(crate) fn exclude(
+        &self,
+        pattern: &Pattern,
+        schema: &Schema,
+        ty: TypeId,
+        (yes, no): (&[ConditionId], &[ConditionId]),
+    ) -> bool {
+        let expr = |id: &ConditionId| match &pattern.conditions[id.index()] {
+            Condition { ty: Some(_), test: Test::Expr(expr) } if self.fixed[id.index()] => {
+                Some(expr)
+            }
+            _ => None,
+        };
+        let yes: Vec<&Expr> = yes.iter().filter_map(expr).collect();
+        let no: Vec<&Expr> = no.iter().filter_map(expr).collect();
+        yes.len() + no.len() > 1 && expr::exclude(&yes, &no, ty, schema)
+    }
 }
 
 /// A value that the host gives a parameter: `wait=2m` or `unpaid_order.wait=2m`.
@@ -91,8 +126,9 @@ pub(crate) fn check(
     let rules = env.rules_of(files);
     let tests = env.tests_of(files, &rules);
     env.check_host_params();
+    let layouts = std::mem::take(&mut env.layouts);
     let (schema, diagnostics) = env.finish(files);
-    (Checked { schema, rules, tests }, diagnostics)
+    (Checked { schema, rules, tests, layouts }, diagnostics)
 }
 
 /// A declared list.
@@ -141,6 +177,8 @@ struct Env<'a> {
     reported: Reported,
     /// What the rules tell.
     told: BTreeMap<Arc<str>, Told>,
+    /// Where the patterns of the rules stand.
+    layouts: BTreeMap<Arc<str>, Layout>,
     /// How many steps the patterns have so far, their repetitions written out.
     steps: u64,
     /// True if defines that build on each other too deeply were reported.
@@ -173,6 +211,7 @@ impl<'a> Env<'a> {
             sources: files.iter().map(|(source, _)| source.clone()).collect(),
             reported: Reported::default(),
             told: BTreeMap::new(),
+            layouts: BTreeMap::new(),
             steps: 0,
             too_deep: false,
             errors: 0,

@@ -10,7 +10,7 @@ use super::feeds::Record;
 use super::literal::Given;
 use super::names::{self, Defines, listed};
 use super::pattern::{StepInfo, Written};
-use super::{Env, Param, canon, unknown};
+use super::{Env, Layout, Param, canon, unknown};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::FieldRef;
 use crate::hir::{
@@ -52,6 +52,8 @@ pub(super) struct Cx<'e, 'a> {
     pub(super) used_defines: BTreeSet<&'a str>,
     used_params: BTreeSet<&'a str>,
     conditions: Vec<Condition>,
+    /// By condition: whether it is the same whatever parameters and lists say.
+    fixed: Vec<bool>,
     pub(super) lengths: Vec<Expr>,
     /// The lengths by how they print.
     pub(super) length_ids: HashMap<String, LengthId>,
@@ -282,6 +284,7 @@ impl<'a> Env<'a> {
             used_defines: BTreeSet::new(),
             used_params: BTreeSet::new(),
             conditions: Vec::new(),
+            fixed: Vec::new(),
             lengths: Vec::new(),
             length_ids: HashMap::new(),
             step_types: Vec::new(),
@@ -298,12 +301,16 @@ impl<'a> Env<'a> {
         if rule.is_some() {
             cx.warn_unused(clauses);
         }
+        let steps_at = cx.steps.iter().map(|step| (step.site.source, step.site.span)).collect();
+        let written = clauses.by_word.get("match").map(|&(source, clause)| (source, clause.span));
+        let layout = written.map(|pattern| Layout { pattern, steps: steps_at, fixed: cx.fixed });
         let (mut told, key, fed) = (cx.told, cx.key, cx.fed);
         let steps = cx.steps_written_out;
         self.add_steps(source, name, steps);
         told.key = key;
         if let Some(rule) = &rule {
             self.told.insert(rule.name.clone(), told);
+            self.layouts.extend(layout.map(|layout| (rule.name.clone(), layout)));
         }
         self.note_fed(gathered, rule.is_some().then_some(fed));
         rule
@@ -357,8 +364,14 @@ impl<'a> Cx<'_, 'a> {
         }
         let id = ConditionId::new(self.conditions.len());
         self.conditions.push(condition);
+        self.fixed.push(true);
         self.condition_ids.insert(text, id);
         id
+    }
+
+    /// Notes that parameters or lists have a part in a condition.
+    pub(super) fn note_not_fixed(&mut self, id: ConditionId) {
+        self.fixed[id.index()] = false;
     }
 
     /// Checks one clause with its own file for the places of its mistakes.

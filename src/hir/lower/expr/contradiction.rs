@@ -34,11 +34,117 @@ static FALSE: Value = Value::Bool(false);
 
 /// True if no event fulfils a condition: `x > 5 and x < 3`, `x < x`, `p and not p`.
 pub(in crate::hir::lower) fn contradiction(expr: &Expr, ty: TypeId, schema: &Schema) -> bool {
+    contradict(vec![(expr, false)], ty, schema)
+}
+
+/// True if no event fulfils all of the first conditions and none of the others, which may be false or
+/// null.
+pub(in crate::hir::lower) fn exclude(
+    yes: &[&Expr],
+    no: &[&Expr],
+    ty: TypeId,
+    schema: &Schema,
+) -> bool {
+    let text = |part: &Expr| canon::part(part, ty, schema);
+    let parts: Vec<&Expr> = yes.iter().flat_map(|expr| parts_of(expr)).take(MAX_PARTS).collect();
+    let said: HashSet<String> = parts.iter().map(|part| text(part)).collect();
+    let known: HashSet<String> = parts
+        .iter()
+        .flat_map(|part| fields_asked(part))
+        .map(|field| canon::field(field, ty, schema))
+        .collect();
+    let sure = Sure { known, ty, schema };
+    // What is never null is false where it does not hold.
+    let mut open: Vec<(&Expr, bool)> = yes.iter().map(|expr| (*expr, false)).collect();
+    open.extend(no.iter().filter(|expr| sure.is_sure(expr)).map(|expr| (*expr, true)));
+    if contradict(open, ty, schema) {
+        return true;
+    }
+    no.iter().any(|expr| {
+        parts_of(expr).into_iter().all(|part| {
+            let follows = || {
+                let mut open: Vec<_> = yes.iter().map(|expr| (*expr, false)).collect();
+                open.push((part, true));
+                contradict(open, ty, schema)
+            };
+            said.contains(&text(part)) || sure.is_sure(part) && follows()
+        })
+    })
+}
+
+/// The parts of a condition that all have to hold.
+fn parts_of(expr: &Expr) -> Vec<&Expr> {
+    let (mut parts, mut open) = (Vec::new(), vec![expr]);
+    while let Some(next) = open.pop() {
+        match next {
+            Expr::Binary(BinaryOp::And, a, b) if parts.len() < MAX_PARTS => {
+                open.extend([&**a, &**b]);
+            }
+            part => parts.push(part),
+        }
+    }
+    parts
+}
+
+/// The fields that are not null where a part of a condition holds.
+fn fields_asked(part: &Expr) -> Vec<&FieldRef> {
+    let sides = match part {
+        Expr::Field(_) => vec![part],
+        Expr::Not(inner) => return fields_asked(inner),
+        Expr::Binary(op, a, b) if opposite(*op).is_some() => vec![&**a, &**b],
+        Expr::In(value, _) => vec![&**value],
+        _ => Vec::new(),
+    };
+    let mut fields = Vec::new();
+    for side in sides {
+        if let Expr::Field(of) = side {
+            fields.push(of);
+        }
+    }
+    fields
+}
+
+/// What is known not to be null.
+struct Sure<'a> {
+    known: HashSet<String>,
+    ty: TypeId,
+    schema: &'a Schema,
+}
+
+impl Sure<'_> {
+    /// True if an expression is true or false of each event, and a value is none that is null.
+    fn is_sure(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Literal(value) => !value.is_null(),
+            Expr::Field(field) => {
+                let is_required = match field {
+                    FieldRef::Declared(id) => !self.schema.ty(self.ty).field(*id).optional,
+                    FieldRef::Time => true,
+                    FieldRef::Dynamic(_) | FieldRef::ByType(_) => false,
+                };
+                is_required || self.known.contains(&canon::field(field, self.ty, self.schema))
+            }
+            Expr::Not(inner) => self.is_sure(inner),
+            Expr::IsNull(inner) => matches!(**inner, Expr::Field(_)),
+            Expr::Binary(BinaryOp::And | BinaryOp::Or, a, b) => self.is_sure(a) && self.is_sure(b),
+            Expr::Binary(op, a, b) => opposite(*op).is_some() && self.is_sure(a) && self.is_sure(b),
+            Expr::In(value, set) => match &**set {
+                Set::Values(set) => set.list.is_none() && self.is_sure(value),
+                Set::Range(low, high) => {
+                    self.is_sure(value) && self.is_sure(low) && self.is_sure(high)
+                }
+                Set::Expr(_) => false,
+            },
+            _ => false,
+        }
+    }
+}
+
+/// True if no event fulfils all of these; those with the flag have to be false.
+fn contradict(mut open: Vec<(&Expr, bool)>, ty: TypeId, schema: &Schema) -> bool {
     let text = |part: &Expr| canon::part(part, ty, schema);
     let mut facts: Vec<(String, Fact<'_>)> = Vec::new();
     let (mut said, mut denied) = (HashSet::new(), HashSet::new());
-    // Parts that have to be true, and with the flag those that have to be false.
-    let mut open = vec![(expr, false)];
     while let Some((next, negated)) = open.pop() {
         if said.len() + denied.len() > MAX_PARTS {
             break;

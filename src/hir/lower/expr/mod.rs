@@ -6,7 +6,7 @@ mod negation;
 mod path;
 mod set;
 
-pub(in crate::hir::lower) use contradiction::contradiction;
+pub(in crate::hir::lower) use contradiction::{contradiction, exclude};
 pub(in crate::hir::lower) use negation::Doubt;
 
 use std::sync::Arc;

@@ -371,7 +371,11 @@ impl<'a> Cx<'_, 'a> {
             self.note_doubts(&step.conditions, ty);
         }
         let test = all.map_or(Test::True, Test::Expr);
-        self.add_condition(Condition { ty: of.one(), test })
+        let id = self.add_condition(Condition { ty: of.one(), test });
+        if !step.conditions.iter().all(|(_, condition)| is_fixed(condition)) {
+            self.note_not_fixed(id);
+        }
+        id
     }
 }
 

@@ -1,0 +1,324 @@
+//! Which steps of a pattern some stream of events can reach, and whether any stream matches it.
+//!
+//! The search walks the automaton from its start over the transitions that a single event can take,
+//! and back from its ends. What it knows of an event is its type and which conditions it can fulfil
+//! together; conditions that look at captured events, and all that speaks of time, may hold or not. So
+//! it errs on one side: what it calls impossible is impossible.
+
+use hashbrown::HashMap;
+
+use crate::hir::{ConditionId, ItemKind, Pattern, Sequence, StageId, Test};
+use crate::nfa::flatten::{self, Flat};
+use crate::nfa::graph;
+use crate::nfa::guard::{Guard, GuardId};
+use crate::nfa::program::{Action, BuildError, Edge, index_range};
+use crate::schema::TypeId;
+
+/// So many answers are tried for one transition; beyond, it counts as possible.
+const MAX_TRIES: usize = 200;
+
+/// Says whether no event of a type fulfils the first conditions and none of the others.
+pub(crate) type Excludes<'a> = dyn Fn(TypeId, &[ConditionId], &[ConditionId]) -> bool + 'a;
+
+/// What a search came to.
+#[derive(Debug)]
+pub(crate) struct Reach {
+    /// True if some stream may match.
+    pub(crate) matches: bool,
+    /// The steps that no match captures, in the order of the pattern.
+    pub(crate) idle: Vec<StageId>,
+    /// The first of these that no partial match captures either.
+    pub(crate) first: Option<StageId>,
+    /// How many transitions the automaton has.
+    pub(crate) edges: usize,
+}
+
+/// Searches the automaton of a pattern. `types` are those of its stream; where they are not known, an
+/// event can have any other type.
+///
+/// # Errors
+/// As where the automaton is built: the pattern is too large, or makes no sense.
+pub(crate) fn reach(
+    pattern: &Pattern,
+    types: Option<&[TypeId]>,
+    excludes: &Excludes<'_>,
+) -> Result<Reach, BuildError> {
+    let flat = flatten::flatten(graph::build(pattern)?)?;
+    let mut named: Vec<TypeId> = pattern.conditions.iter().filter_map(|one| one.ty).collect();
+    named.sort_unstable();
+    named.dedup();
+    let mut kinds: Vec<Option<TypeId>> = named.iter().copied().map(Some).collect();
+    match types {
+        // All that no condition names are alike.
+        Some(types) => {
+            kinds.extend(
+                types.iter().find(|ty| named.binary_search(ty).is_err()).map(|ty| Some(*ty)),
+            );
+        }
+        None => kinds.push(None),
+    }
+    let mut search =
+        Search { pattern, flat: &flat, kinds, excludes, known: HashMap::new(), tries: 0 };
+    let steps = search.steps();
+    Ok(search.outcome(&steps))
+}
+
+/// A transition that an event can take: from where, to where, and what it captures as what.
+struct Way {
+    from: usize,
+    /// `None` if it completes the match without a state behind it.
+    to: Option<usize>,
+    stage: Option<StageId>,
+    completes: bool,
+}
+
+/// What is known of a guard.
+enum Answer {
+    True,
+    False,
+    /// It depends on this condition, or on time alone.
+    Open(Option<ConditionId>),
+}
+
+/// Conditions, each with whether it holds.
+type Answers = Vec<(ConditionId, bool)>;
+
+struct Search<'a> {
+    pattern: &'a Pattern,
+    flat: &'a Flat,
+    /// The types that an event can have; one that no condition names where `None`.
+    kinds: Vec<Option<TypeId>>,
+    excludes: &'a Excludes<'a>,
+    /// Which conditions exclude each other, as far as it was asked.
+    known: HashMap<(Option<TypeId>, Answers), bool>,
+    /// How many answers were tried for the transition that is looked at.
+    tries: usize,
+}
+
+impl Search<'_> {
+    /// The steps that capture events, in order.
+    fn steps(&self) -> Vec<StageId> {
+        let mut steps = Vec::new();
+        let mut open: Vec<&Sequence> = vec![&self.pattern.body];
+        while let Some(sequence) = open.pop() {
+            for item in &sequence.items {
+                match &item.kind {
+                    ItemKind::Step { stage, .. } => steps.push(*stage),
+                    ItemKind::Group { body, .. } => open.push(body),
+                    ItemKind::Ways { ways, .. } => open.extend(ways),
+                    ItemKind::Not { .. } => {}
+                }
+            }
+        }
+        steps.sort_unstable();
+        steps
+    }
+
+    fn outcome(&mut self, steps: &[StageId]) -> Reach {
+        let (ways, waits) = self.forward();
+        let mut captured = vec![false; self.pattern.stages.len()];
+        for stage in ways.iter().filter_map(|way| way.stage) {
+            captured[stage.index()] = true;
+        }
+        // Back from the ends: each way into a state that leads to one.
+        let states = &self.flat.states;
+        let mut into: Vec<Vec<usize>> = vec![Vec::new(); states.len()];
+        for (index, way) in ways.iter().enumerate() {
+            if let Some(to) = way.to {
+                into[to].push(index);
+            }
+        }
+        let mut leads = vec![false; states.len()];
+        let mut useful = vec![false; self.pattern.stages.len()];
+        let mut open: Vec<usize> = Vec::new();
+        for state in waits.iter().copied().filter(|state| states[*state].accepts_at_deadline) {
+            leads[state] = true;
+            open.push(state);
+        }
+        let mut matches = !open.is_empty();
+        for way in ways.iter().filter(|way| way.completes) {
+            matches = true;
+            if let Some(stage) = way.stage {
+                useful[stage.index()] = true;
+            }
+            if !std::mem::replace(&mut leads[way.from], true) {
+                open.push(way.from);
+            }
+        }
+        while let Some(state) = open.pop() {
+            for way in into[state].iter().map(|index| &ways[*index]) {
+                if let Some(stage) = way.stage {
+                    useful[stage.index()] = true;
+                }
+                if !std::mem::replace(&mut leads[way.from], true) {
+                    open.push(way.from);
+                }
+            }
+        }
+        let idle: Vec<StageId> =
+            steps.iter().copied().filter(|stage| !useful[stage.index()]).collect();
+        let first = idle.iter().copied().find(|stage| !captured[stage.index()]);
+        Reach { matches, idle, first, edges: self.flat.edges.len() }
+    }
+
+    /// Every way that an event can take from a state that can be reached, and these states.
+    fn forward(&mut self) -> (Vec<Way>, Vec<usize>) {
+        let flat = self.flat;
+        let mut ways = Vec::new();
+        // A partial match waits in a state, or begins in the start.
+        let mut waits = Vec::new();
+        let mut is_reached = vec![false; flat.states.len()];
+        let mut open = vec![(flat.start, true)];
+        while let Some((state, begins)) = open.pop() {
+            let edges = &flat.edges[index_range(&flat.states[state].edges)];
+            let stops: Vec<GuardId> = edges
+                .iter()
+                .filter(|edge| edge.action == Action::Stop)
+                .map(|edge| edge.guard)
+                .collect();
+            for edge in edges {
+                let Some(way) = self.way(state, edge, &stops, begins) else { continue };
+                if let Some(to) = way.to
+                    && !std::mem::replace(&mut is_reached[to], true)
+                {
+                    waits.push(to);
+                    open.push((to, false));
+                }
+                ways.push(way);
+            }
+        }
+        (ways, waits)
+    }
+
+    /// What an edge comes to, if an event can take it.
+    fn way(&mut self, from: usize, edge: &Edge, stops: &[GuardId], begins: bool) -> Option<Way> {
+        let (to, stage) = match edge.action {
+            Action::Stop => return None,
+            Action::Take { stage, target } => (Some(target.index()), Some(stage)),
+            Action::Ignore { .. } | Action::Complete if begins => return None,
+            // It leads nowhere else.
+            Action::Ignore { target } if target.index() == from => return None,
+            Action::Ignore { target } => (Some(target.index()), None),
+            Action::Complete => (None, None),
+        };
+        let goes_on = self.fits(&[edge.guard], stops);
+        let completes = match edge.action {
+            Action::Take { target, .. } => self.flat.states[target.index()]
+                .accept
+                .is_some_and(|accept| self.fits(&[edge.guard, accept], stops)),
+            _ => goes_on && edge.action == Action::Complete,
+        };
+        goes_on.then_some(Way { from, to, stage, completes })
+    }
+
+    /// True if some event may fulfil the first guards and none of the others.
+    fn fits(&mut self, must: &[GuardId], must_not: &[GuardId]) -> bool {
+        self.tries = 0;
+        let mut given = Vec::new();
+        (0..self.kinds.len()).any(|index| {
+            given.clear();
+            self.solve(self.kinds[index], must, must_not, &mut given)
+        })
+    }
+
+    fn solve(
+        &mut self,
+        ty: Option<TypeId>,
+        must: &[GuardId],
+        must_not: &[GuardId],
+        given: &mut Vec<(ConditionId, bool)>,
+    ) -> bool {
+        self.tries += 1;
+        if self.tries > MAX_TRIES {
+            return true;
+        }
+        let mut ask = None;
+        for (guards, is_wanted) in [(must, true), (must_not, false)] {
+            for guard in guards {
+                match self.answer(*guard, ty, given) {
+                    Answer::True if !is_wanted => return false,
+                    Answer::False if is_wanted => return false,
+                    Answer::Open(condition) => ask = ask.or(condition),
+                    Answer::True | Answer::False => {}
+                }
+            }
+        }
+        let Some(condition) = ask else { return true };
+        [true, false].into_iter().any(|answer| {
+            given.push((condition, answer));
+            let fits = !self.is_excluded(ty, given) && self.solve(ty, must, must_not, given);
+            given.pop();
+            fits
+        })
+    }
+
+    /// True if no event of the type gives these answers.
+    fn is_excluded(&mut self, ty: Option<TypeId>, given: &[(ConditionId, bool)]) -> bool {
+        let Some(of) = ty else { return false };
+        // What a single condition excludes is reported where it stands.
+        if given.len() < 2 {
+            return false;
+        }
+        let mut given = given.to_vec();
+        given.sort_unstable();
+        let excludes = self.excludes;
+        *self.known.entry((ty, given)).or_insert_with_key(|(_, given)| {
+            let of_answer = |answer| -> Vec<ConditionId> {
+                let those = given.iter().filter(|(_, given)| *given == answer);
+                those.map(|(condition, _)| *condition).collect()
+            };
+            excludes(of, &of_answer(true), &of_answer(false))
+        })
+    }
+
+    /// What the type and the answers that are given say of a guard.
+    fn answer(&self, guard: GuardId, ty: Option<TypeId>, given: &[(ConditionId, bool)]) -> Answer {
+        let all = |parts: &[GuardId], decisive: bool| {
+            let (mut open, mut ask) = (false, None);
+            for part in parts {
+                match self.answer(*part, ty, given) {
+                    Answer::True if decisive => return Answer::True,
+                    Answer::False if !decisive => return Answer::False,
+                    Answer::Open(condition) => {
+                        open = true;
+                        ask = ask.or(condition);
+                    }
+                    Answer::True | Answer::False => {}
+                }
+            }
+            match (open, decisive) {
+                (true, _) => Answer::Open(ask),
+                (false, true) => Answer::False,
+                (false, false) => Answer::True,
+            }
+        };
+        match &self.flat.guards[guard.index()] {
+            Guard::True => Answer::True,
+            Guard::False => Answer::False,
+            Guard::Not(inner) => match self.answer(*inner, ty, given) {
+                Answer::True => Answer::False,
+                Answer::False => Answer::True,
+                open @ Answer::Open(_) => open,
+            },
+            Guard::And(parts) => all(parts, false),
+            Guard::Or(parts) => all(parts, true),
+            Guard::Condition(id) => {
+                let condition = &self.pattern.conditions[id.index()];
+                if condition.ty.is_some() && condition.ty != ty {
+                    return Answer::False;
+                }
+                if matches!(condition.test, Test::True) {
+                    return Answer::True;
+                }
+                match given.iter().find(|(of, _)| of == id) {
+                    Some((_, true)) => Answer::True,
+                    Some((_, false)) => Answer::False,
+                    None => Answer::Open(Some(*id)),
+                }
+            }
+            Guard::Gap { .. } | Guard::Within { .. } | Guard::Sooner { .. } | Guard::IsSet(_) => {
+                Answer::Open(None)
+            }
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Patterns whose automaton has no way to its end, or to one of its steps, and those without one.
+
+use crate::diagnostic::{Code, Diagnostic, Source, Span};
+use crate::hir::lower::{Checked, Layout};
+use crate::hir::{
+    Condition, ConditionId, Item, ItemKind, LoopMode, Quantifier, Rule, Sequence, StageId, Test,
+};
+use crate::nfa::{self, BuildError, Reach, Sizes};
+use crate::ruleset::Report;
+use crate::schema::Schema;
+use crate::syntax::ast;
+
+/// Searches the automaton of each rule.
+pub(super) fn check(checked: &Checked, files: &[(Source, ast::File)], reports: &mut Vec<Report>) {
+    // The size of what is to be built was refused.
+    if reports.iter().any(|report| report.diagnostic.code == Code::LimitExceeded) {
+        return;
+    }
+    let mut sizes = Sizes::default();
+    for rule in &checked.rules {
+        let Some(layout) = checked.layouts.get(&rule.name) else { continue };
+        let excludes =
+            |ty, yes: &[_], no: &[_]| layout.exclude(&rule.pattern, &checked.schema, ty, (yes, no));
+        let reach = nfa::reach(&rule.pattern, Some(&rule.types), &excludes);
+        let sized = reach.and_then(|reach| {
+            sizes.add(&rule.pattern, reach.edges)?;
+            Ok(reach)
+        });
+        let (found, is_last) = match sized {
+            Ok(reach) => (unreachable(rule, layout, &checked.schema, &reach), false),
+            Err(error) if error.is_too_large() => (Some((layout.pattern, too_large(&error))), true),
+            // What has no sensible meaning was refused before.
+            Err(_) => (None, false),
+        };
+        if let Some(((file, span), mut diagnostic)) = found {
+            diagnostic.primary.span = span;
+            reports.push(Report { source: files[file].0.clone(), diagnostic });
+        }
+        if is_last {
+            return;
+        }
+    }
+}
+
+fn too_large(error: &BuildError) -> Diagnostic {
+    Diagnostic::error(Code::LimitExceeded, Span::default(), "this pattern is too large to run")
+        .label(error.to_string())
+        .help("use smaller counts, fewer steps that can be left out, or loops without upper bound")
+}
+
+/// What is to be said of a pattern of which a part is out of reach, and where.
+fn unreachable(
+    rule: &Rule,
+    layout: &Layout,
+    schema: &Schema,
+    reach: &Reach,
+) -> Option<((usize, Span), Diagnostic)> {
+    let Some(step) = reach.first.or_else(|| reach.idle.first().copied()) else {
+        return (!reach.matches).then(|| {
+            let message = "no stream of events matches this pattern";
+            let diagnostic = Diagnostic::error(Code::Unreachable, Span::default(), message);
+            (layout.pattern, diagnostic.help("its steps and what must not come exclude each other"))
+        });
+    };
+    let name = &rule.pattern.stages[step.index()].name;
+    let message = if reach.matches {
+        format!("no match can hold this `{name}`")
+    } else if reach.first.is_some() {
+        format!("no stream of events matches this pattern: this `{name}` can never come")
+    } else {
+        "no stream of events matches this pattern".to_owned()
+    };
+    let diagnostic = Diagnostic::error(Code::Unreachable, Span::default(), message);
+    let (reason, help) = match reason(rule, layout, schema, step) {
+        Some(Reason::Loop(name)) => (
+            format!(
+                "the loop `{name}` before it takes all events that could be this step, and gives none back"
+            ),
+            "write `each` in the braces of that loop, as in `{1.. each}`, or let the two ask for \
+             different events",
+        ),
+        Some(Reason::Not(name)) => (
+            format!("`not {name}` before it forbids all events that could be this step"),
+            "let the `not` ask for less, or leave it out",
+        ),
+        Some(Reason::LoopNot(name)) => (
+            format!(
+                "`not {name}` holds from the first event of the loop before it, and forbids the next"
+            ),
+            "write the loop out: `a -> a -> not a -> b` for `a{2} -> not a -> b`",
+        ),
+        Some(Reason::Until) => (
+            "`until` ends the loop before that".to_owned(),
+            "let `until` ask for an event that the loop does not take",
+        ),
+        None => (
+            "what stands before it leaves no event for it".to_owned(),
+            "look at the loops and at what must not come before this step",
+        ),
+    };
+    Some((layout.steps[step.index()], diagnostic.label(reason).help(help)))
+}
+
+/// What keeps a step out of reach.
+enum Reason {
+    /// A loop that takes all that the step could be.
+    Loop(String),
+    /// A `not`.
+    Not(String),
+    /// A `not` that forbids a repetition of the loop before it.
+    LoopNot(String),
+    /// The `until` of its own loop, or of a group around it.
+    Until,
+}
+
+/// The nearest loop or `not` before a step that leaves it no event, else an `until` around it.
+fn reason(rule: &Rule, layout: &Layout, schema: &Schema, step: StageId) -> Option<Reason> {
+    let mut path = Path::default();
+    let condition = path.find(&rule.pattern.body, step)?;
+    let covers = |other: ConditionId| covers(rule, layout, schema, other, condition);
+    let name = |stage: StageId| rule.pattern.stages[stage.index()].name.to_string();
+    let nearest = path.before.iter().rev().find_map(|item| match &item.kind {
+        ItemKind::Not { stage, condition } if covers(*condition) => Some(Reason::Not(name(*stage))),
+        ItemKind::Step { stage, condition, quantifier }
+            if is_greedy(quantifier) && covers(*condition) =>
+        {
+            Some(Reason::Loop(name(*stage)))
+        }
+        ItemKind::Group { body, quantifier, alias, .. }
+            if is_greedy(quantifier) && begins_with(body).into_iter().any(covers) =>
+        {
+            Some(Reason::Loop(alias.map_or_else(|| "(...)".to_owned(), name)))
+        }
+        _ => None,
+    });
+    // Behind a loop, a `not` holds from the loop's first event on.
+    let in_loop = || {
+        path.before.windows(2).find_map(|items| match (&items[0].kind, &items[1].kind) {
+            (
+                ItemKind::Step { condition: of, quantifier, .. },
+                ItemKind::Not { stage, condition },
+            ) if quantifier.min > 1 && self::covers(rule, layout, schema, *condition, *of) => {
+                Some(Reason::LoopNot(name(*stage)))
+            }
+            _ => None,
+        })
+    };
+    nearest
+        .or_else(in_loop)
+        .or_else(|| path.until.iter().any(|until| covers(*until)).then_some(Reason::Until))
+}
+
+fn is_greedy(quantifier: &Quantifier) -> bool {
+    !quantifier.is_once() && quantifier.mode != LoopMode::Each
+}
+
+/// The conditions of the steps that a sequence can begin with.
+fn begins_with(sequence: &Sequence) -> Vec<ConditionId> {
+    match sequence.items.first().map(|item| &item.kind) {
+        Some(ItemKind::Step { condition, .. }) => vec![*condition],
+        Some(ItemKind::Group { body, .. }) => begins_with(body),
+        Some(ItemKind::Ways { ways, .. }) => ways.iter().flat_map(begins_with).collect(),
+        Some(ItemKind::Not { .. }) | None => Vec::new(),
+    }
+}
+
+/// True if each event that fulfils `one` fulfils `other`, as far as that is known.
+fn covers(
+    rule: &Rule,
+    layout: &Layout,
+    schema: &Schema,
+    other: ConditionId,
+    one: ConditionId,
+) -> bool {
+    let conditions = &rule.pattern.conditions;
+    let Condition { ty, test } = &conditions[other.index()];
+    if let Test::OneOf(others) = test {
+        return others.iter().any(|other| covers(rule, layout, schema, *other, one));
+    }
+    let of = conditions[one.index()].ty;
+    let fits = ty.is_none() || *ty == of;
+    fits && (one == other
+        || matches!(test, Test::True)
+        || of.is_some_and(|ty| layout.exclude(&rule.pattern, schema, ty, (&[one], &[other]))))
+}
+
+/// What stands before a step, and what ends the loops that it is part of.
+#[derive(Default)]
+struct Path<'p> {
+    before: Vec<&'p Item>,
+    until: Vec<ConditionId>,
+}
+
+impl<'p> Path<'p> {
+    /// Finds the condition of a step.
+    fn find(&mut self, sequence: &'p Sequence, step: StageId) -> Option<ConditionId> {
+        for item in &sequence.items {
+            let count = self.before.len();
+            let (found, quantifier) = match &item.kind {
+                ItemKind::Step { stage, condition, quantifier } => {
+                    ((*stage == step).then_some(*condition), Some(quantifier))
+                }
+                ItemKind::Not { .. } => (None, None),
+                ItemKind::Group { body, quantifier, .. } => {
+                    (self.find(body, step), Some(quantifier))
+                }
+                ItemKind::Ways { ways, .. } => {
+                    (ways.iter().find_map(|way| self.find(way, step)), None)
+                }
+            };
+            if found.is_some() {
+                self.until.extend(quantifier.and_then(|quantifier| quantifier.until));
+                return found;
+            }
+            self.before.truncate(count);
+            self.before.push(item);
+        }
+        None
+    }
+}
