@@ -82,6 +82,19 @@ fn is_alike_however_far_time_moves(
     Ok(())
 }
 
+/// Whether the pattern said in rule text tells the same.
+fn says_what_its_pattern_says(pattern: &Built, events: &[Record]) -> Result<(), TestCaseError> {
+    // What the language has no words for, or refuses, is left out.
+    let Ok(read) = TextEngine::read_back(&pattern.0) else { return Ok(()) };
+    let Some(mut by_text) = matcher(&Built(read))? else { return Ok(()) };
+    let Some(mut by_hand) = matcher(pattern)? else { return Ok(()) };
+    for event in events {
+        prop_assert_eq!(by_text.push(event), by_hand.push(event));
+    }
+    prop_assert_eq!(by_text.finish(), by_hand.finish());
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
@@ -94,6 +107,31 @@ proptest! {
         events in random::stream(),
     ) {
         tells_what_the_reference_tells(&pattern, &events.0)?;
+    }
+
+    #[test]
+    fn silences_as_ways_tell_what_the_reference_tells(
+        pattern in random::with_silences().prop_map(|pattern| pattern.build()),
+        events in random::stream(),
+    ) {
+        tells_what_the_reference_tells(&pattern, &events.0)?;
+    }
+
+    #[test]
+    fn a_rule_with_silences_as_ways_says_what_its_pattern_says(
+        pattern in random::with_silences().prop_map(|pattern| pattern.build()),
+        events in random::stream(),
+    ) {
+        says_what_its_pattern_says(&pattern, &events.0)?;
+    }
+
+    #[test]
+    fn silences_as_ways_are_alike_however_far_time_moves(
+        pattern in random::with_silences().prop_map(|pattern| pattern.build()),
+        events in random::stream(),
+        steps in prop::collection::vec(1..4_i64, 40),
+    ) {
+        is_alike_however_far_time_moves(&pattern, &events.0, steps)?;
     }
 
     #[test]
@@ -113,14 +151,7 @@ proptest! {
         pattern in random::pattern().prop_map(|pattern| pattern.repaired().build()),
         events in random::stream(),
     ) {
-        // What the language has no words for, or refuses, is left out.
-        let Ok(read) = TextEngine::read_back(&pattern.0) else { return Ok(()) };
-        let Some(mut by_text) = matcher(&Built(read))? else { return Ok(()) };
-        let Some(mut by_hand) = matcher(&pattern)? else { return Ok(()) };
-        for event in &events.0 {
-            prop_assert_eq!(by_text.push(event), by_hand.push(event));
-        }
-        prop_assert_eq!(by_text.finish(), by_hand.finish());
+        says_what_its_pattern_says(&pattern, &events.0)?;
     }
 
     #[test]

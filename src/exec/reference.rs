@@ -155,13 +155,17 @@ enum Standing {
     Done,
     /// So many others have begun that it is not needed.
     Unneeded,
+    /// It is a silence that began with the event before the group, and goes on.
+    Quiet,
+    /// It is a silence that was broken.
+    Broken,
 }
 
 impl Standing {
     fn position(&self) -> Option<&Position> {
         match self {
             Standing::Ready(position) | Standing::Begun(position) => Some(position),
-            Standing::Done | Standing::Unneeded => None,
+            Standing::Done | Standing::Unneeded | Standing::Quiet | Standing::Broken => None,
         }
     }
 
@@ -230,6 +234,8 @@ enum Guard {
     InGroups,
     /// Less than so long has passed since the event before.
     Sooner(Length),
+    /// Less than so long has passed since the last event before the pattern's item of that index.
+    Meanwhile(usize, Length),
     /// An event that is not captured is none that a `without` around forbids from its sequence's
     /// first event on. All of them are asked, the pattern's own included, or those of the frames
     /// from a depth on: the sequences around capture the event on another way.
@@ -531,6 +537,7 @@ impl<E: Event> Reference<E> {
                     let waits = Partial { captures, position: target };
                     let over = self.pattern.lengths.is_empty()
                         && !tree.is_pending(&waits.position)
+                        && tree.end_of_silence(&waits.position).is_none()
                         && self.deadline(tree, &waits).is_some_and(|end| end <= time);
                     if !over {
                         outcome.partials.push(waits);
@@ -591,6 +598,11 @@ impl<E: Event> Reference<E> {
                 let Some(last) = self.event_before(tree, position, captures) else { return true };
                 let passed = self.events[now].time().millis_since(last);
                 passed < self.millis(*than, captures)
+            }
+            Guard::Meanwhile(index, time) => {
+                let Some(begun) = self.time_before(*index, captures) else { return true };
+                let passed = self.events[now].time().millis_since(begun);
+                passed < self.millis(*time, captures)
             }
             Guard::KeptOut { from } => {
                 let mut asked = tree.kept_out(position, !captures.is_empty(), *from);
@@ -658,6 +670,14 @@ impl<E: Event> Reference<E> {
         Some(tree.last_of_way(position).map_or(last, |(_, last)| last))
     }
 
+    /// The time of the last event that was captured before the item of the pattern's sequence.
+    fn time_before(&self, index: usize, captures: &Captures) -> Option<Timestamp> {
+        let mut before = BTreeSet::new();
+        steps_of(&self.pattern.body.items[..index], &mut before);
+        let last = captures.iter().rev().find(|(stage, _)| before.contains(stage));
+        last.map(|&(_, event)| self.events[event].time())
+    }
+
     /// When a partial match runs out of time.
     fn deadline(&self, tree: &Tree<'_>, partial: &Partial) -> Option<Timestamp> {
         let time_of = |capture: Option<&(StageId, usize)>| {
@@ -668,8 +688,12 @@ impl<E: Event> Reference<E> {
         let whole = self.whole_deadline(captures);
         let pending = tree.pending_bound(&partial.position);
         let pending = pending.map(|bound| last.plus_millis(self.millis(bound, captures)));
+        let quiet = tree.end_of_silence(&partial.position);
+        let quiet = quiet.and_then(|(index, time)| {
+            Some(self.time_before(index, captures)?.plus_millis(self.millis(time, captures)))
+        });
         let here = self.shared_bound(tree, &partial.position, captures, last);
-        let deadline = whole.into_iter().chain(pending).chain(here).min()?;
+        let deadline = whole.into_iter().chain(pending).chain(quiet).chain(here).min()?;
         // What an event says can be over already; time does not go back.
         Some(if self.pattern.lengths.is_empty() { deadline } else { deadline.max(last) })
     }
@@ -910,9 +934,14 @@ impl<'p> Tree<'p> {
                 return self.enter(&inside, 0);
             }
             ItemKind::Ways { ways, .. } => {
-                let ready = (0..ways.len())
-                    .map(|way| Standing::Ready(self.enter_way(frames, index, way, false)));
-                Wait::Ways(ready.collect())
+                let standing = ways.iter().enumerate().map(|(way, sequence)| {
+                    if silence(sequence).is_some() {
+                        Standing::Quiet
+                    } else {
+                        Standing::Ready(self.enter_way(frames, index, way, false))
+                    }
+                });
+                Wait::Ways(standing.collect())
             }
             ItemKind::Step { .. } => Wait::Step { turn, skipped: false },
             ItemKind::Not { .. } => Wait::NotNext,
@@ -1459,7 +1488,8 @@ impl<'p> Tree<'p> {
         ways: &[Standing],
         time: Timestamp,
     ) -> Vec<(Guard, Move)> {
-        let mut moves = Vec::new();
+        let mut moves = self.moves_of_silences(position, ways);
+        let silences = moves.len();
         for (number, standing) in ways.iter().enumerate() {
             let Some(here) = standing.position() else { continue };
             for (guard, a_move) in self.moves(here, time) {
@@ -1483,13 +1513,147 @@ impl<'p> Tree<'p> {
         }
         let everyone: Vec<usize> =
             (0..ways.len()).filter(|&number| ways[number].position().is_some()).collect();
+        // Each of the ways asks what must not come; where there is none, it is asked here.
+        let alone =
+            if everyone.is_empty() { Guard::KeptOut { from: None } } else { Guard::always() };
         for (guard, ways) in self.pass_over(ways, &everyone, false) {
-            moves.push((guard, Move::Ignore(self.with_ways(position, ways))));
+            for (breaks, ways) in self.after_breaks(position, &ways) {
+                if self.is_possible(position, &ways) {
+                    let guard = guard.clone().and(breaks).and(alone.clone());
+                    moves.push((guard, Move::Ignore(self.with_ways(position, ways))));
+                }
+            }
         }
         for (guard, ways) in self.pass_over(ways, &everyone, true) {
             moves.push((guard, Move::Skip(self.with_ways(position, ways))));
         }
+        if let Some((_, time)) = self.silence_over_next(position, ways) {
+            // All of that is open as long as the silence goes on.
+            for (guard, _) in &mut moves[silences..] {
+                *guard = guard.clone().and(Guard::Meanwhile(position.index, time));
+            }
+        }
         moves
+    }
+
+    /// What becomes of silences that are ways: one is over, or so many are broken that the others
+    /// are not enough.
+    fn moves_of_silences(&self, position: &Position, ways: &[Standing]) -> Vec<(Guard, Move)> {
+        let Some((number, time)) = self.silence_over_next(position, ways) else {
+            return Vec::new();
+        };
+        let meanwhile = Guard::Meanwhile(position.index, time);
+        let mut moves = Vec::new();
+        for (breaks, left) in self.after_breaks(position, ways) {
+            if let Some(broken) = (0..ways.len()).find(|&way| left[way] != ways[way])
+                && !self.is_possible(position, &left)
+                && let Some((stage, ..)) = self.silence_of(position, broken)
+            {
+                moves.push((meanwhile.clone().and(breaks), Move::Stop(stage, None)));
+            }
+        }
+        let over = self.with_ways(position, self.after_silence(position, ways, number));
+        if over.wait != Wait::End {
+            moves.push((Guard::not(meanwhile), Move::Proceed(over)));
+        }
+        moves
+    }
+
+    /// The silence that a way is: what must not come, and for how long.
+    fn silence_of(
+        &self,
+        position: &Position,
+        way: usize,
+    ) -> Option<(StageId, ConditionId, Length)> {
+        let item = self.item(&position.frames, position.index);
+        let ItemKind::Ways { ways, .. } = &item.kind else { return None };
+        silence(&ways[way])
+    }
+
+    /// Which of the silences that go on is over first, and how long it lasts.
+    fn silence_over_next(&self, position: &Position, ways: &[Standing]) -> Option<(usize, Length)> {
+        let going_on = (0..ways.len()).filter(|&way| ways[way] == Standing::Quiet);
+        let silences = going_on.filter_map(|way| Some((way, self.silence_of(position, way)?.2)));
+        silences.min_by_key(|(way, time)| (time.as_millis(), *way))
+    }
+
+    /// Where the ways stand once the silence that is one of them is over.
+    fn after_silence(
+        &self,
+        position: &Position,
+        ways: &[Standing],
+        number: usize,
+    ) -> Vec<Standing> {
+        let mut ways = ways.to_vec();
+        ways[number] = Standing::Done;
+        let begun = ways.iter().filter(|way| way.has_begun()).count();
+        if begun == self.count(&position.frames, position.index) {
+            for way in &mut ways {
+                if matches!(way, Standing::Ready(_) | Standing::Quiet) {
+                    *way = Standing::Unneeded;
+                }
+            }
+        }
+        ways
+    }
+
+    /// Where the ways stand once an event has broken some of the silences, or none, and when.
+    fn after_breaks(&self, position: &Position, ways: &[Standing]) -> Vec<(Guard, Vec<Standing>)> {
+        let mut found = vec![(Guard::always(), ways.to_vec())];
+        for way in (0..ways.len()).filter(|&way| ways[way] == Standing::Quiet) {
+            let Some((_, condition, _)) = self.silence_of(position, way) else { continue };
+            let breaks = Guard::Fits(condition);
+            for (guard, ways) in std::mem::take(&mut found) {
+                let mut broken = ways.clone();
+                broken[way] = Standing::Broken;
+                found.push((guard.clone().and(breaks.clone()), broken));
+                found.push((guard.and(Guard::not(breaks.clone())), ways));
+            }
+        }
+        found
+    }
+
+    /// Whether as many of the ways as have to can still happen.
+    fn is_possible(&self, position: &Position, ways: &[Standing]) -> bool {
+        let can = ways.iter().filter(|way| match way {
+            Standing::Ready(_) | Standing::Begun(_) | Standing::Done | Standing::Quiet => true,
+            Standing::Unneeded | Standing::Broken => false,
+        });
+        can.count() >= self.count(&position.frames, position.index)
+    }
+
+    /// The index of a group of ways at the end that is complete when time passes, and how long
+    /// after the event before it.
+    fn end_of_silence(&self, position: &Position) -> Option<(usize, Length)> {
+        let mut open = vec![position.clone()];
+        let mut seen = BTreeSet::new();
+        while let Some(here) = open.pop() {
+            if !seen.insert(here.clone()) || here.wait == Wait::NotNext {
+                continue;
+            }
+            if let Wait::Ways(ways) = &here.wait
+                && let Some(time) = self.silent_end(&here, ways)
+            {
+                return Some((here.index, time));
+            }
+            for (_, a_move) in self.moves(&here, Timestamp::MIN) {
+                if let Move::Proceed(target) = a_move {
+                    open.push(target);
+                }
+            }
+        }
+        None
+    }
+
+    fn silent_end(&self, position: &Position, ways: &[Standing]) -> Option<Length> {
+        let mut ways = ways.to_vec();
+        loop {
+            let (number, time) = self.silence_over_next(position, &ways)?;
+            ways = self.after_silence(position, &ways, number);
+            if self.with_ways(position, ways.clone()).wait == Wait::End {
+                return Some(time);
+            }
+        }
     }
 
     /// Where several ways stand once the event has been captured on one of them, which leads it to
@@ -1511,12 +1675,14 @@ impl<'p> Tree<'p> {
         ways[number] = Standing::Begun(Position::at(&[], 0, Wait::End)).moved(target);
         let begun = ways.iter().filter(|way| way.has_begun()).count();
         for (other, way) in ways.iter_mut().enumerate() {
-            if let Standing::Ready(_) = way {
-                *way = if begun == count {
-                    Standing::Unneeded
-                } else {
-                    Standing::Ready(self.enter_way(&outer, *index, other, true))
-                };
+            match way {
+                Standing::Ready(_) | Standing::Quiet if begun == count => {
+                    *way = Standing::Unneeded;
+                }
+                Standing::Ready(_) => {
+                    *way = Standing::Ready(self.enter_way(&outer, *index, other, true));
+                }
+                _ => {}
             }
         }
         let others: Vec<usize> = (0..ways.len())
@@ -1524,6 +1690,11 @@ impl<'p> Tree<'p> {
             .collect();
         let after = self.pass_over(&ways, &others, true).into_iter();
         after
+            .flat_map(|(guard, ways)| {
+                let breaks = self.after_breaks(position, &ways).into_iter();
+                breaks.map(move |(breaks, ways)| (guard.clone().and(breaks), ways))
+            })
+            .filter(|(_, ways)| self.is_possible(position, ways))
             .map(|(guard, mut ways)| {
                 // The groups around have begun for all of them.
                 for way in &mut ways {
@@ -1796,7 +1967,9 @@ impl<'p> Tree<'p> {
 
     /// Whether a partial match that runs out of time here is a match.
     fn is_complete_in_time(&self, position: &Position) -> bool {
-        self.is_pending(position) || self.settles(position)
+        self.is_pending(position)
+            || self.settles(position)
+            || self.end_of_silence(position).is_some()
     }
 }
 
@@ -1973,7 +2146,8 @@ fn check_sequence(pattern: &Pattern, sequence: &Sequence, top: bool) -> Result<(
                 if *count == 0 || *count > ways.len() {
                     return refuse("more ways have to happen than there are, or none".into());
                 }
-                for way in ways {
+                check_silences(items, index, top)?;
+                for way in ways.iter().filter(|way| silence(way).is_none()) {
                     check_sequence(pattern, way, false)?;
                     if ends_with_not(way) || way.items.iter().all(may_be_empty) {
                         return refuse("a way can be empty or ends with a `not`".into());
@@ -1992,6 +2166,88 @@ fn ends_with_not(sequence: &Sequence) -> bool {
         ItemKind::Group { body, .. } => ends_with_not(body),
         ItemKind::Step { .. } | ItemKind::Ways { .. } => false,
     })
+}
+
+/// Silences as ways begin with the event before their group, which has to be sure.
+fn check_silences(items: &[Item], index: usize, top: bool) -> Result<(), Refused> {
+    let has_silence = |item: &Item| match &item.kind {
+        ItemKind::Not { .. } => true,
+        ItemKind::Ways { ways, .. } => ways.iter().any(|way| silence(way).is_some()),
+        _ => false,
+    };
+    let ItemKind::Ways { ways, .. } = &items[index].kind else { return Ok(()) };
+    let silences: Vec<_> = ways.iter().filter(|way| silence(way).is_some()).collect();
+    if silences.is_empty() {
+        return Ok(());
+    }
+    let refuse = |text: &str| Err(Refused(text.into()));
+    if !top || index == 0 || has_silence(&items[index - 1]) || may_go_on(&items[index - 1]) {
+        return refuse("a silence that is one of several ways has no single event before it");
+    }
+    let is_next = |item: &Item| item.contiguity == Contiguity::Next;
+    let follows = items.get(index + 1);
+    if is_next(&items[index])
+        || items[index].gap.is_some()
+        || follows.is_some_and(|next| is_next(next) || has_silence(next))
+        || follows.is_some() && items[index + 1..].iter().all(may_be_empty)
+    {
+        return refuse("what surrounds a silence that is one of several ways does not go with it");
+    }
+    for way in &silences {
+        let not = &way.items[0];
+        if way.without.is_some()
+            || is_next(not)
+            || not.gap.is_some_and(|gap| gap.min != Length::ZERO)
+        {
+            return refuse("a silence that is one of several ways says more than its time");
+        }
+    }
+    let is_read = |way: &&&Sequence| silence(way).is_some_and(|one| one.2.as_millis().is_none());
+    if silences.len() > 1 && silences.iter().any(|way| is_read(&way)) || silences.len() > 4 {
+        return refuse("there are too many silences in a group of ways");
+    }
+    Ok(())
+}
+
+/// Whether an item can capture more where what follows it is waited for.
+fn may_go_on(item: &Item) -> bool {
+    let body_may = |body: &Sequence| body.items.last().is_some_and(may_go_on);
+    match &item.kind {
+        ItemKind::Step { quantifier, .. } => {
+            quantifier.optional || quantifier.max != Some(quantifier.min)
+        }
+        ItemKind::Group { body, quantifier, .. } => {
+            quantifier.optional || quantifier.max != Some(quantifier.min) || body_may(body)
+        }
+        ItemKind::Ways { ways, .. } => ways.iter().any(body_may),
+        ItemKind::Not { .. } => true,
+    }
+}
+
+/// What must not come and for how long, where a way is a silence.
+fn silence(way: &Sequence) -> Option<(StageId, ConditionId, Length)> {
+    match way.items.as_slice() {
+        [Item { kind: ItemKind::Not { stage, condition }, gap, .. }] => {
+            Some((*stage, *condition, (*gap)?.max?))
+        }
+        _ => None,
+    }
+}
+
+/// The steps that the items capture events as.
+fn steps_of(items: &[Item], steps: &mut BTreeSet<StageId>) {
+    for item in items {
+        match &item.kind {
+            ItemKind::Step { stage, .. } => {
+                steps.insert(*stage);
+            }
+            ItemKind::Group { body, .. } => steps_of(&body.items, steps),
+            ItemKind::Ways { ways, .. } => {
+                ways.iter().for_each(|way| steps_of(&way.items, steps));
+            }
+            ItemKind::Not { .. } => {}
+        }
+    }
 }
 
 fn check_quantifier(quantifier: &Quantifier, name: &str) -> Result<(), Refused> {
@@ -2039,6 +2295,7 @@ impl Position {
                         && here.iter().all(|frame| frame.way.is_none_or(|way| !way.later));
                     at_start && position.is_entry()
                 }
+                Standing::Quiet => true,
                 _ => false,
             }),
             Wait::Joint | Wait::EndOfWay | Wait::End => false,
@@ -2059,7 +2316,10 @@ fn has_time(sequence: &Sequence, not: StageId) -> bool {
             *stage == not && begins
         }
         ItemKind::Group { body, .. } => has_time(body, not),
-        ItemKind::Ways { ways, .. } => ways.iter().any(|way| has_time(way, not)),
+        // One that is a way by itself begins elsewhere.
+        ItemKind::Ways { ways, .. } => {
+            ways.iter().any(|way| silence(way).is_none() && has_time(way, not))
+        }
         ItemKind::Step { .. } => false,
     })
 }

@@ -241,8 +241,8 @@ fn resolve(graph: &mut Graph, state: StateId, flat: &mut Flat) -> Result<State, 
     bounds.sort_unstable();
     bounds.dedup();
     let raw = &graph.states[state.index()];
-    if let Some(Pending { bound: Some(bound) }) = reach.pending {
-        bounds.push(Bound { since: Since::Last, unless_set: None, after: bound, included: false });
+    if let Some(Pending { bound: Some(bound), since }) = reach.pending {
+        bounds.push(Bound { since, unless_set: None, after: bound, included: false });
     }
     if let Some(after) = raw.closes {
         bounds.push(Bound { since: Since::Last, unless_set: None, after, included: false });
@@ -292,8 +292,9 @@ struct Reach {
 
 /// A `not` at the end.
 struct Pending {
-    /// The time after the last event in which it has to hold, if it has its own.
+    /// The time in which it has to hold, if it has its own.
     bound: Option<Length>,
+    since: Since,
 }
 
 fn walk(
@@ -322,12 +323,19 @@ fn walk(
             });
             return Ok(());
         }
-        Role::Pending(_) | Role::Normal | Role::NextNot => {}
+        Role::Pending(_) | Role::Quiet { .. } | Role::Normal | Role::NextNot => {}
     }
     // A `next not` on the way needs an event that it can look at.
     if path.iter().all(|state| graph.states[state.index()].role != Role::NextNot) {
-        if let Role::Pending(bound) = graph.states[state.index()].role {
-            reach.pending = Some(Pending { bound });
+        match graph.states[state.index()].role {
+            Role::Pending(bound) => {
+                reach.pending = Some(Pending { bound, since: Since::Last });
+            }
+            Role::Quiet { time, clock } => {
+                let since = Since::Clock(clock);
+                reach.pending = Some(Pending { bound: Some(time), since });
+            }
+            _ => {}
         }
         reach.settles |= graph.states[state.index()].settles;
     }

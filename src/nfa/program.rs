@@ -278,6 +278,7 @@ pub(crate) enum Kind {
     MisplacedNot(Arc<str>),
     NotAfterOptional(Arc<str>),
     SilenceBesideNot(Arc<str>),
+    MisplacedSilence(Arc<str>),
     BadQuantifier(Arc<str>),
     UntilWithoutLoop(Arc<str>),
     LongestNotLast(Arc<str>),
@@ -325,6 +326,11 @@ impl fmt::Display for BuildError {
             Kind::SilenceBesideNot(name) => write!(
                 f,
                 "`not {name}` stands beside another `not`, and one of the two has a time of its own"
+            ),
+            Kind::MisplacedSilence(name) => write!(
+                f,
+                "`not {name}` is one of several ways, and no single event comes before them with \
+                 which its time begins, or what follows does not go with it"
             ),
             Kind::BadQuantifier(name) => write!(f, "`{name}` has a quantifier that allows nothing"),
             Kind::UntilWithoutLoop(name) => {

@@ -103,6 +103,10 @@ impl<E: Event, V> PatternBuilder<E, V> {
 
     /// Both what was said so far and `other`, in any order (`a and b`): each event goes to one of
     /// them, and the other skips it as it skips what does not fit.
+    ///
+    /// Here as in [`or`](PatternBuilder::or), `other` can be a `not` that is
+    /// [`lasting`](PatternBuilder::lasting), in a group behind another step
+    /// (`a -> (b and not c for 5s)`): its time begins with the event before the group.
     pub fn and<W>(self, other: PatternBuilder<E, W>) -> PatternBuilder<E> {
         self.joined(other.draft, DraftCount::All)
     }

@@ -232,7 +232,8 @@ impl<E: Event> Lowering<'_, E> {
         }
         let contiguity = if place.first { Contiguity::Relaxed } else { item.contiguity };
         let gap = item.gap;
-        let kind = match item.kind {
+        let is_plain = item.name.is_empty() && quantifier.is_once();
+        let kind = match bare(item.kind, is_plain) {
             DraftKind::Step(condition) => {
                 let ty = self.resolve(&condition.ty, Some(&item.name))?;
                 let stage = self.stage(item.name, ty, false)?;
@@ -418,6 +419,26 @@ impl<E: Event> Lowering<'_, E> {
     }
 }
 
+/// Alternatives with a `not` among them, where a group says nothing more than that they are together.
+fn bare<E>(kind: DraftKind<E>, is_plain: bool) -> DraftKind<E> {
+    let DraftKind::Group(mut group) = kind else { return kind };
+    let is_not = |way: &Draft<E>| {
+        matches!(way.items.as_slice(), [DraftItem { kind: DraftKind::Not(_), .. }])
+    };
+    let says_more = group.error.is_some()
+        || group.within.is_some()
+        || group.whole.first_setting().is_some()
+        || !is_plain;
+    let [only] = group.items.as_slice() else { return DraftKind::Group(group) };
+    let is_once = only.name.is_empty() && only.times.is_none() && !only.optional;
+    match &only.kind {
+        DraftKind::Ways(ways, _) if ways.iter().any(is_not) && is_once && !says_more => {
+            group.items.pop().map_or(DraftKind::Group(group), |only| only.kind)
+        }
+        _ => DraftKind::Group(group),
+    }
+}
+
 /// Where an item stands.
 #[derive(Clone, Copy)]
 struct Place {
@@ -521,7 +542,8 @@ fn refused(error: &BuildError) -> PatternError {
         Refusal::UnboundedNot(name) => (Kind::UnboundedNot, Some(name)),
         Refusal::MisplacedNot(name)
         | Refusal::NotAfterOptional(name)
-        | Refusal::SilenceBesideNot(name) => (Kind::MisplacedNot, Some(name)),
+        | Refusal::SilenceBesideNot(name)
+        | Refusal::MisplacedSilence(name) => (Kind::MisplacedNot, Some(name)),
         Refusal::BadQuantifier(name) => (Kind::BadQuantifier, Some(name)),
         Refusal::UntilWithoutLoop(name) => (Kind::UntilWithoutLoop, Some(name)),
         Refusal::LongestNotLast(name) => (Kind::LongestNotLast, Some(name)),

@@ -218,6 +218,81 @@ pub fn stream() -> impl Strategy<Value = Stream> {
     })
 }
 
+/// Patterns with silences among the ways of a group of ways.
+pub fn with_silences() -> impl Strategy<Value = RandomPattern> {
+    let ways = vec(vec(item(1), 1..3), 0..3);
+    let silence = (test(), length(1..9));
+    let silences = vec(silence, 1..3);
+    let choices = (any::<usize>(), any::<usize>(), prop::bool::weighted(0.2));
+    (pattern(), ways, silences, choices).prop_map(|(pattern, ways, silences, (at, count, any))| {
+        let mut pattern = pattern.repaired();
+        pattern.silence = None;
+        let at = 1 + at % pattern.items.len();
+        let mut after = pattern.items.split_off(at);
+        while pattern.items.last().is_some_and(is_not) && pattern.items.len() > 1 {
+            pattern.items.pop();
+        }
+        pattern.items.last_mut().into_iter().for_each(ends_here);
+        let leading = after.iter().take_while(|item| is_not(item)).count();
+        after.drain(..leading);
+        if let Some(next) = after.first_mut()
+            && next.contiguity == Contiguity::Next
+        {
+            next.contiguity = Contiguity::Relaxed;
+        }
+        if after.iter().all(may_be_empty) {
+            require(&mut after);
+        }
+        let mut ways = ways;
+        for way in &mut ways {
+            repair(way, false);
+            if way.iter().all(may_be_empty) {
+                require(way);
+            }
+        }
+        let several = silences.len() > 1;
+        for (number, (test, time)) in silences.into_iter().enumerate() {
+            let time = match time {
+                RandomLength::Read(..) if several => RandomLength::Millis(4),
+                time => time,
+            };
+            let gap = Some((RandomLength::Millis(0), Some(time)));
+            let not =
+                RandomItem { contiguity: Contiguity::Relaxed, gap, kind: RandomKind::Not(test) };
+            ways.insert((at + number) % (ways.len() + 1), vec![not]);
+        }
+        let contiguity = if any { Contiguity::Any } else { Contiguity::Relaxed };
+        let kind = RandomKind::Ways(ways, count);
+        pattern.items.push(RandomItem { contiguity, gap: None, kind });
+        pattern.items.append(&mut after);
+        pattern
+    })
+}
+
+fn is_not(item: &RandomItem) -> bool {
+    matches!(item.kind, RandomKind::Not(_))
+}
+
+/// Lets the item end where it has what it needs.
+fn ends_here(item: &mut RandomItem) {
+    let fixed = |quantifier: &mut RandomQuantifier| {
+        quantifier.more = Some(0);
+        quantifier.optional = false;
+        quantifier.until = None;
+    };
+    match &mut item.kind {
+        RandomKind::Step(_, quantifier) => fixed(quantifier),
+        RandomKind::Group(group, quantifier) => {
+            fixed(quantifier);
+            group.items.last_mut().into_iter().for_each(ends_here);
+        }
+        RandomKind::Ways(ways, _) => {
+            ways.iter_mut().filter_map(|way| way.last_mut()).for_each(ends_here);
+        }
+        RandomKind::Not(_) => {}
+    }
+}
+
 fn item(depth: u32) -> BoxedStrategy<RandomItem> {
     let step =
         (test(), quantifier()).prop_map(|(test, quantifier)| RandomKind::Step(test, quantifier));

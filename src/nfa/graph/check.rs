@@ -2,7 +2,9 @@
 
 use crate::hir::{
     Contiguity, Gap, Item, ItemKind, Length, LoopMode, Pattern, Quantifier, Sequence, SkipStrategy,
+    StageId,
 };
+use crate::nfa::graph::quiet::{MAX_SILENCES, silence};
 use crate::nfa::program::{BuildError, Kind};
 
 /// The deepest nesting of groups.
@@ -95,7 +97,8 @@ fn check_sequence(
                 if *count == 0 || *count > ways.len() {
                     return error(Kind::BadCount);
                 }
-                for way in ways {
+                check_silences(pattern, items, index, top)?;
+                for way in ways.iter().filter(|way| silence(way).is_none()) {
                     check_sequence(pattern, way, false, depth + 1)?;
                     if ends_with_not(way) || way.items.iter().all(is_nullable) {
                         return error(Kind::EmptyWay);
@@ -114,6 +117,77 @@ fn ends_with_not(sequence: &Sequence) -> bool {
         ItemKind::Group { body, .. } => ends_with_not(body),
         ItemKind::Step { .. } | ItemKind::Ways { .. } => false,
     })
+}
+
+/// Refuses silences as ways of `items[index]` where it is not sure when they begin, or what would
+/// come of them.
+fn check_silences(
+    pattern: &Pattern,
+    items: &[Item],
+    index: usize,
+    top: bool,
+) -> Result<(), BuildError> {
+    let item = &items[index];
+    let silences: Vec<(StageId, Length)> = silences(item).collect();
+    let Some(&(stage, _)) = silences.first() else { return Ok(()) };
+    let name = pattern.stages[stage.index()].name.clone();
+    let beside = |item: &Item| is_not(item) || self::silences(item).next().is_some();
+    let (before, after) = items.split_at(index);
+    let after = &after[1..];
+    if before.last().is_some_and(beside) || after.first().is_some_and(beside) {
+        return Err(BuildError::new(Kind::SilenceBesideNot(name)));
+    }
+    let is_next = |item: &Item| item.contiguity == Contiguity::Next;
+    let has_end = silences.iter().all(|(_, time)| time.as_millis().is_some());
+    let begins = before.last().is_some_and(|before| !can_go_on(before));
+    let can_be_last = after.is_empty() || !after.iter().all(is_nullable);
+    if !top
+        || !begins
+        || !can_be_last
+        || is_next(item)
+        || item.gap.is_some()
+        || after.first().is_some_and(is_next)
+        || silences.len() > 1 && !has_end
+    {
+        return Err(BuildError::new(Kind::MisplacedSilence(name)));
+    }
+    let says_more = |gap: Gap| gap.min != Length::ZERO || is_bad_gap(gap);
+    let bad = |item: &Item| is_next(item) || item.gap.is_some_and(says_more);
+    let ItemKind::Ways { ways, .. } = &item.kind else { return Ok(()) };
+    for way in ways.iter().filter(|way| silence(way).is_some()) {
+        if way.without.is_some() || way.items.iter().any(bad) {
+            return Err(BuildError::new(Kind::MisplacedSilence(name)));
+        }
+    }
+    if silences.len() > MAX_SILENCES {
+        return Err(BuildError::new(Kind::TooLarge));
+    }
+    Ok(())
+}
+
+/// The silences among the ways of an item.
+fn silences(item: &Item) -> impl Iterator<Item = (StageId, Length)> {
+    let ways = if let ItemKind::Ways { ways, .. } = &item.kind { ways.as_slice() } else { &[] };
+    ways.iter().filter_map(|way| match way.items.first()?.kind {
+        ItemKind::Not { stage, .. } => Some((stage, silence(way)?)),
+        _ => None,
+    })
+}
+
+/// Whether an item can take more events where what follows it is waited for.
+fn can_go_on(item: &Item) -> bool {
+    let at_end = |body: &Sequence| body.items.last().is_some_and(can_go_on);
+    match &item.kind {
+        ItemKind::Step { quantifier, .. } => {
+            quantifier.optional || quantifier.max != Some(quantifier.min)
+        }
+        ItemKind::Group { quantifier, body, .. } => {
+            quantifier.optional || quantifier.max != Some(quantifier.min) || at_end(body)
+        }
+        ItemKind::Ways { ways, .. } => ways.iter().any(at_end),
+        // It looks at the event that comes next.
+        ItemKind::Not { .. } => true,
+    }
 }
 
 fn is_not(item: &Item) -> bool {

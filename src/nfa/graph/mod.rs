@@ -5,6 +5,7 @@
 //! the shapes are those of Flink CEP's compiler, since its answers are the specification.
 
 mod check;
+mod quiet;
 mod silence;
 mod ways;
 
@@ -63,6 +64,9 @@ pub(super) enum Role {
     Stop,
     /// A `not` at the end: complete when time runs out, at the latest so long after the last event.
     Pending(Option<Length>),
+    /// Several ways at the end, of which none but silences are waited for: complete so long after
+    /// what the clock has.
+    Quiet { time: Length, clock: u32 },
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -121,11 +125,13 @@ pub(super) fn build(pattern: &Pattern) -> Result<Graph, BuildError> {
         way_clocks: Vec::new(),
         before_groups: vec![Vec::new()],
         division: Division::default(),
+        quiet_from: Vec::new(),
     };
     let end = builder.state(Role::Final)?;
     let context = Context { group: None, following: None, top: true, since: None };
     let start = builder.sequence(&pattern.body, end, context)?;
     builder.divide(0)?;
+    builder.start_silences();
     builder.graph.start = start;
     Ok(builder.graph)
 }
@@ -243,6 +249,8 @@ enum Clock {
     Without,
     /// When the last event of a way came.
     Way,
+    /// When the last event before a group of ways came.
+    Quiet,
 }
 
 /// A `not` whose absence is asked for where an item behind it is waited for.
@@ -270,6 +278,8 @@ struct Builder {
     before_groups: Vec<Vec<EarlierNot>>,
     /// What is known of silences behind loops.
     division: Division,
+    /// Where silences that are ways begin, with the clock that has the time.
+    quiet_from: Vec<(StateId, u32)>,
 }
 
 impl<'p> Builder {

@@ -3,9 +3,12 @@
 //! Each way is laid out by itself; then the states of the ways that are under way at the same time
 //! are put together, as in a product of automata. An event goes to one way, and the others skip it
 //! as they would skip one that does not fit. It is ignored where all of them ignore it.
+//!
+//! A way can be a silence, `not x for 5s`: see [`quiet`](super::quiet).
 
 use hashbrown::HashMap;
 
+use super::quiet::Quiet;
 use super::{Builder, Clock, Context, Group, Place, RawState, Role, Transition, Verb};
 use crate::hir::{Contiguity, Gap, ItemKind, Quantifier, Sequence};
 use crate::nfa::guard::{Guard, GuardId};
@@ -15,11 +18,11 @@ use crate::nfa::program::{BuildError, Kind, StateId};
 const MAX_COMBINED: usize = 30_000;
 
 /// Where each way stands.
-type Places = Vec<Standing>;
+pub(super) type Places = Vec<Standing>;
 
 /// Where a way stands.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-enum Standing {
+pub(super) enum Standing {
     /// Its first event has not come; it waits here for it.
     Ready(StateId),
     /// Its first event has come; it waits here for the next.
@@ -27,24 +30,28 @@ enum Standing {
     Done,
     /// So many others have begun that it is not needed.
     Unneeded,
+    /// A silence that goes on.
+    Quiet,
+    /// A silence that was broken.
+    Broken,
 }
 
 impl Standing {
-    fn state(self) -> Option<StateId> {
+    pub(super) fn state(self) -> Option<StateId> {
         match self {
             Standing::Ready(state) | Standing::Begun(state) => Some(state),
-            Standing::Done | Standing::Unneeded => None,
+            Standing::Done | Standing::Unneeded | Standing::Quiet | Standing::Broken => None,
         }
     }
 
-    fn has_begun(self) -> bool {
+    pub(super) fn has_begun(self) -> bool {
         matches!(self, Standing::Begun(_) | Standing::Done)
     }
 }
 
 /// A group of ways while it is laid out.
-struct Ways {
-    count: usize,
+pub(super) struct Ways {
+    pub(super) count: usize,
     /// The clock of each way's last event, if it has one, and that of what is around it.
     clocks: Vec<Option<u32>>,
     since: Option<u32>,
@@ -53,7 +60,11 @@ struct Ways {
     /// Where each way ends.
     end: StateId,
     /// What follows the group.
-    sink: StateId,
+    pub(super) sink: StateId,
+    /// The ways that are silences.
+    pub(super) quiet: Vec<Option<Quiet>>,
+    /// Whether the group ends the pattern.
+    pub(super) is_last: bool,
     made: HashMap<Places, StateId>,
     open: Vec<(Places, StateId)>,
 }
@@ -81,11 +92,21 @@ impl<'p> Builder {
         }
         let from = self.graph.states.len();
         let (mut first, mut later, mut clocks) = (Vec::new(), Vec::new(), Vec::new());
-        for way in ways {
+        let quiet = self.quiet_ways(place, ways);
+        for (way, quiet) in ways.iter().zip(&quiet) {
+            if quiet.is_some() {
+                // It has no states of its own.
+                first.push(end);
+                later.push(end);
+                clocks.push(None);
+                continue;
+            }
             let contiguity = Self::entry_contiguity(place);
             let mut context = Self::context_of_way(place, contiguity, gap);
             if count == 1 {
-                first.push(self.sequence(way, end, context)?);
+                let start = self.sequence(way, end, context)?;
+                first.push(start);
+                later.push(start);
                 clocks.push(None);
                 continue;
             }
@@ -119,11 +140,20 @@ impl<'p> Builder {
             later,
             end,
             sink,
+            is_last: self.graph.states[sink.index()].role == Role::Final,
+            quiet,
             made: HashMap::new(),
             open: Vec::new(),
         };
-        let start = first.into_iter().map(Standing::Ready).collect();
+        let start = first.into_iter().zip(&group.quiet).map(|(state, quiet)| match quiet {
+            Some(_) => Standing::Quiet,
+            None => Standing::Ready(state),
+        });
+        let start = start.collect();
         let start = self.combined(&mut group, start)?;
+        if let Some(clock) = group.quiet.iter().flatten().map(|quiet| quiet.clock).next() {
+            self.quiet_from.push((start, clock));
+        }
         while let Some((places, state)) = group.open.pop() {
             self.combine(&mut group, &places, state)?;
             if !places.iter().any(|place| place.has_begun()) {
@@ -155,7 +185,11 @@ impl<'p> Builder {
     }
 
     /// The state in which the ways stand as `places` says.
-    fn combined(&mut self, group: &mut Ways, places: Places) -> Result<StateId, BuildError> {
+    pub(super) fn combined(
+        &mut self,
+        group: &mut Ways,
+        places: Places,
+    ) -> Result<StateId, BuildError> {
         let begun = places.iter().filter(|place| place.has_begun()).count();
         let open = places.iter().filter(|place| matches!(place, Standing::Begun(_))).count();
         if begun == group.count && open == 0 {
@@ -187,7 +221,12 @@ impl<'p> Builder {
                 }
             }
         }
-        let state = self.state(if waits_for_one { Role::NextNot } else { Role::Normal })?;
+        let role = match group.ends_quietly(&places) {
+            _ if waits_for_one => Role::NextNot,
+            Some(role) => role,
+            None => Role::Normal,
+        };
+        let state = self.state(role)?;
         let required = places
             .iter()
             .filter_map(|place| match place {
@@ -230,13 +269,19 @@ impl<'p> Builder {
         places: &Places,
         state: StateId,
     ) -> Result<(), BuildError> {
+        let meanwhile = self.combine_silences(group, places, state)?;
         for (index, place) in places.iter().enumerate() {
             for transition in self.transitions(group, *place, index) {
                 match transition.verb {
-                    Verb::Take(_) => self.combine_take(group, places, index, state, &transition)?,
+                    Verb::Take(_) => {
+                        let guard = self.graph.guards.and(transition.guard, meanwhile);
+                        let take = Transition { guard, ..transition };
+                        self.combine_take(group, places, index, state, &take)?;
+                    }
                     Verb::Proceed => {
                         let target = self.combine_proceed(group, places, index, &transition)?;
-                        let added = Transition { target, ..transition };
+                        let guard = self.graph.guards.and(transition.guard, meanwhile);
+                        let added = Transition { target, guard, ..transition };
                         self.graph.states[state.index()].transitions.push(added);
                     }
                     // All ways ignore an event, or none does.
@@ -247,10 +292,14 @@ impl<'p> Builder {
         let everyone: Vec<usize> =
             (0..places.len()).filter(|&index| places[index].state().is_some()).collect();
         for (guard, skip, places) in self.skips(group, places, &everyone, |ignore| ignore.guard) {
-            let target = self.combined(group, places)?;
-            self.add(state, Verb::Ignore, target, guard);
-            if let Some(added) = self.graph.states[state.index()].transitions.last_mut() {
-                added.skip = skip;
+            let guard = self.graph.guards.and(guard, meanwhile);
+            for (breaks, places) in self.broken(group, places) {
+                let target = self.combined(group, places)?;
+                let guard = self.graph.guards.and(guard, breaks);
+                self.add(state, Verb::Ignore, target, guard);
+                if let Some(added) = self.graph.states[state.index()].transitions.last_mut() {
+                    added.skip = skip;
+                }
             }
         }
         Ok(())
@@ -308,12 +357,12 @@ impl<'p> Builder {
             if take.target == group.end { Standing::Done } else { Standing::Begun(take.target) };
         let begun = after.iter().filter(|place| place.has_begun()).count();
         for (other, place) in after.iter_mut().enumerate() {
-            if let Standing::Ready(_) = place {
-                *place = if begun == group.count {
-                    Standing::Unneeded
-                } else {
-                    Standing::Ready(group.later[other])
-                };
+            match place {
+                Standing::Ready(_) | Standing::Quiet if begun == group.count => {
+                    *place = Standing::Unneeded;
+                }
+                Standing::Ready(_) => *place = Standing::Ready(group.later[other]),
+                _ => {}
             }
         }
         let others: Vec<usize> = (0..after.len())
@@ -321,11 +370,14 @@ impl<'p> Builder {
             .collect();
         let instances = self.graph.states[here.index()].instances.clone();
         for (guard, _, places) in self.skips(group, &after, &others, |ignore| ignore.skip) {
-            let target = self.combined(group, places)?;
             let guard = self.graph.guards.and(take.guard, guard);
-            let instances = take.instances.clone().unwrap_or_else(|| instances.clone());
-            let added = Transition { target, guard, instances: Some(instances), ..take.clone() };
-            self.graph.states[state.index()].transitions.push(added);
+            for (breaks, places) in self.broken(group, places) {
+                let target = self.combined(group, places)?;
+                let guard = self.graph.guards.and(guard, breaks);
+                let instances = Some(take.instances.clone().unwrap_or_else(|| instances.clone()));
+                let added = Transition { target, guard, instances, ..take.clone() };
+                self.graph.states[state.index()].transitions.push(added);
+            }
         }
         Ok(())
     }

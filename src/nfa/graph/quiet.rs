@@ -1,0 +1,219 @@
+//! A silence that is one way of a group of ways: `b and not c for 5s`, `b or not c for 5s`.
+//!
+//! It begins with the event before the group, whose time a clock has, and it is over so long after
+//! it. Where a silence goes on, everything else is open only until then; from then on it is done,
+//! and what the others wait for goes on from where it is done. What breaks it leaves the other ways
+//! open, as far as they are enough; where they are not, it ends the partial match.
+
+use hashbrown::HashSet;
+
+use super::ways::{Places, Standing, Ways};
+use super::{Builder, Clock, Place, Role, Verb};
+use crate::hir::{ItemKind, Length, Sequence, StageId};
+use crate::nfa::guard::{Guard, GuardId};
+use crate::nfa::program::{BuildError, StateId};
+
+/// The most silences of one group of ways: an event can break any of them.
+pub(super) const MAX_SILENCES: usize = 4;
+
+/// A way that is a silence.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Quiet {
+    /// What must not come.
+    stage: StageId,
+    /// When an event is such a one.
+    violated: GuardId,
+    time: Length,
+    /// The clock that has the time of the event before the group.
+    pub(super) clock: u32,
+}
+
+/// What must not come and for how long, where a way is a silence.
+pub(super) fn silence(way: &Sequence) -> Option<Length> {
+    let [only] = way.items.as_slice() else { return None };
+    let ItemKind::Not { .. } = only.kind else { return None };
+    only.gap?.max
+}
+
+impl Ways {
+    /// The silence that is over first of those that go on.
+    fn next_over(&self, places: &Places) -> Option<(usize, Quiet)> {
+        let quiet = self.quiet.iter().enumerate().zip(places).filter_map(|((index, quiet), at)| {
+            (*at == Standing::Quiet).then_some(())?;
+            Some((index, (*quiet)?))
+        });
+        quiet.min_by_key(|(index, quiet)| (quiet.time.as_millis(), *index))
+    }
+
+    /// How many of the ways have happened or can still happen.
+    fn possible(&self, places: &Places) -> usize {
+        let is_out = |place: &&Standing| matches!(place, Standing::Broken | Standing::Unneeded);
+        places.len() - places.iter().filter(is_out).count()
+    }
+
+    /// Where the ways stand when a silence is over.
+    fn after_silence(&self, places: &Places, index: usize) -> Places {
+        let mut after = places.clone();
+        after[index] = Standing::Done;
+        if after.iter().filter(|place| place.has_begun()).count() == self.count {
+            for place in &mut after {
+                if matches!(place, Standing::Ready(_) | Standing::Quiet) {
+                    *place = Standing::Unneeded;
+                }
+            }
+        }
+        after
+    }
+
+    /// How it ends the pattern that time passes, if that is all that is waited for.
+    pub(super) fn ends_quietly(&self, places: &Places) -> Option<Role> {
+        let mut places = places.clone();
+        let mut last = None;
+        loop {
+            let begun = places.iter().filter(|place| place.has_begun()).count();
+            let open = places.iter().any(|place| matches!(place, Standing::Begun(_)));
+            if !self.is_last || open {
+                return None;
+            }
+            if begun == self.count {
+                let Quiet { time, clock, .. } = last?;
+                return Some(Role::Quiet { time, clock });
+            }
+            let (index, quiet) = self.next_over(&places)?;
+            last = Some(quiet);
+            places = self.after_silence(&places, index);
+        }
+    }
+}
+
+impl<'p> Builder {
+    /// Those of the ways that are silences.
+    pub(super) fn quiet_ways(
+        &mut self,
+        place: Place<'p>,
+        ways: &'p [Sequence],
+    ) -> Vec<Option<Quiet>> {
+        let of_way = |way: &'p Sequence| {
+            let time = silence(way)?;
+            let ItemKind::Not { stage, condition } = way.items.first()?.kind else { return None };
+            let violated = self.graph.guards.condition(condition);
+            let clock = self.clock(Clock::Quiet, std::ptr::from_ref(place.item()).cast());
+            Some(Quiet { stage, violated, time, clock })
+        };
+        ways.iter().map(of_way).collect()
+    }
+
+    /// Adds what becomes of the silences that go on, and gives when they still do: all else that can
+    /// happen there is open only then.
+    pub(super) fn combine_silences(
+        &mut self,
+        group: &mut Ways,
+        places: &Places,
+        state: StateId,
+    ) -> Result<GuardId, BuildError> {
+        let Some((index, quiet)) = group.next_over(places) else {
+            return Ok(self.graph.guards.always());
+        };
+        let sooner = Guard::Sooner { than: quiet.time, since: Some(quiet.clock) };
+        let goes_on = self.graph.guards.leaf(sooner);
+        let over = self.graph.guards.not(goes_on);
+        let target = self.combined(group, group.after_silence(places, index))?;
+        if !(group.is_last && target == group.sink) {
+            self.add(state, Verb::Proceed, target, over);
+        }
+        // So many broken silences are too many.
+        let spare = group.possible(places).saturating_sub(group.count);
+        for broken in choices(&group.going_on(places), spare + 1) {
+            let mut violated = goes_on;
+            for quiet in &broken {
+                violated = self.graph.guards.and(violated, quiet.violated);
+            }
+            let stop = self.stop(broken[0].stage)?;
+            self.add(state, Verb::Proceed, stop, violated);
+        }
+        Ok(goes_on)
+    }
+
+    /// What an event does to the silences that go on: which of them it breaks, when, and where the
+    /// ways stand then. Without those of which too few ways are left.
+    pub(super) fn broken(&mut self, group: &Ways, places: Places) -> Vec<(GuardId, Places)> {
+        let mut found = vec![(self.graph.guards.always(), places)];
+        for (index, quiet) in group.quiet.iter().enumerate() {
+            let Some(quiet) = quiet else { continue };
+            for (guard, mut places) in std::mem::take(&mut found) {
+                if places[index] != Standing::Quiet {
+                    found.push((guard, places));
+                    continue;
+                }
+                let respected = self.graph.guards.not(quiet.violated);
+                found.push((self.graph.guards.and(guard, respected), places.clone()));
+                places[index] = Standing::Broken;
+                found.push((self.graph.guards.and(guard, quiet.violated), places));
+            }
+        }
+        found.retain(|(_, places)| group.can_happen(places));
+        found
+    }
+
+    /// Lets each event before a silence that is a way set its clock.
+    pub(super) fn start_silences(&mut self) {
+        for (start, clock) in std::mem::take(&mut self.quiet_from) {
+            let entries = self.leading_to(start);
+            for transition in self.graph.states.iter_mut().flat_map(|raw| &mut raw.transitions) {
+                if matches!(transition.verb, Verb::Take(_)) && entries.contains(&transition.target)
+                {
+                    transition.marks.push(clock);
+                }
+            }
+        }
+    }
+
+    /// The states from which one goes on to `state` without an event, with itself.
+    fn leading_to(&self, state: StateId) -> HashSet<StateId> {
+        let mut found = HashSet::from([state]);
+        loop {
+            let before = found.len();
+            for (index, raw) in self.graph.states.iter().enumerate() {
+                let mut proceeds = raw.transitions.iter().filter(|one| one.verb == Verb::Proceed);
+                if proceeds.any(|one| found.contains(&one.target)) {
+                    found.insert(StateId::new(index));
+                }
+            }
+            if found.len() == before {
+                return found;
+            }
+        }
+    }
+}
+
+impl Ways {
+    fn going_on(&self, places: &Places) -> Vec<Quiet> {
+        let quiet = self.quiet.iter().zip(places);
+        quiet
+            .filter(|(_, place)| **place == Standing::Quiet)
+            .filter_map(|(quiet, _)| *quiet)
+            .collect()
+    }
+
+    /// Whether enough of the ways are left.
+    fn can_happen(&self, places: &Places) -> bool {
+        let has_broken = places.contains(&Standing::Broken);
+        let begun = places.iter().filter(|place| place.has_begun()).count();
+        !has_broken || begun == self.count || self.possible(places) >= self.count
+    }
+}
+
+/// Each choice of so many.
+fn choices(of: &[Quiet], count: usize) -> Vec<Vec<Quiet>> {
+    if count == 0 {
+        return vec![Vec::new()];
+    }
+    let mut found = Vec::new();
+    for (index, first) in of.iter().enumerate() {
+        for mut rest in choices(&of[index + 1..], count - 1) {
+            rest.insert(0, *first);
+            found.push(rest);
+        }
+    }
+    found
+}
