@@ -116,6 +116,8 @@ codes! {
     BadContiguity = "E0410",
     /// `any event` in a rule whose stream has no event type.
     NoStream = "E0415",
+    /// A `not .. for` as an operand of `and`, `or` or `of` where its time has no sure beginning.
+    MisplacedSilence = "E0416",
     /// A step whose condition no event fulfils.
     ImpossibleStep = "E0411",
     /// A `within` that ends before the gaps and silences in it can have passed.

@@ -1,6 +1,6 @@
 //! The pattern with its bounds and conditions.
 
-use super::{Plan, PlanItem, PlanKind, PlanUntil, Written, contiguity};
+use super::{Plan, PlanItem, PlanKind, PlanUntil, Silence, Written, contiguity};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::expr::BinaryOp;
 use crate::hir::lower::expr::{Place, What, contradiction};
@@ -118,13 +118,28 @@ impl<'a> Cx<'_, 'a> {
                 ItemKind::Group { body, quantifier, within: own, alias }
             }
             PlanKind::Ways { ways, count } => {
-                let ways = ways.iter().map(|way| self.sequence(way, within)).collect();
+                let ways = ways.iter().map(|way| match way.silence() {
+                    Some(silence) => self.silence(&silence, from),
+                    None => self.sequence(way, within),
+                });
+                let ways = ways.collect();
                 ItemKind::Ways { ways, count: *count }
             }
         };
         let contiguity =
             if first { Contiguity::default() } else { contiguity(item.arrow.contiguity) };
         Item { contiguity, gap, kind }
+    }
+
+    /// A way that is a silence. What says how long has been captured before the step `from`.
+    fn silence(&mut self, silence: &Silence<'_, 'a>, from: usize) -> Sequence {
+        let stage = silence.stage;
+        let condition = self.one_of(silence.steps, What::Step(stage));
+        let time = self.length(silence.time, from);
+        let gap = time.map(|time| Gap { min: Length::ZERO, max: Some(time) });
+        let kind = ItemKind::Not { stage: StageId::new(stage), condition };
+        let item = Item { contiguity: Contiguity::Relaxed, gap, kind };
+        Sequence { items: vec![item], without: None }
     }
 
     pub(super) fn last_stage(&self, plan: &Plan<'a>) -> usize {

@@ -62,7 +62,14 @@ impl<'a> Cx<'_, 'a> {
                 }
                 PlanKind::Group { plan, .. } => self.check_absences(plan, false, within),
                 PlanKind::Ways { ways, .. } => {
-                    for way in ways {
+                    self.check_silences(items, index, top, within);
+                    for way in ways.iter().filter(|way| way.silence().is_none()) {
+                        if let [PlanItem { kind: PlanKind::Not { stage, .. }, span, .. }] =
+                            way.items.as_slice()
+                        {
+                            self.absence_without_time(*stage, *span);
+                            continue;
+                        }
                         self.check_absences(way, false, within);
                     }
                 }
@@ -89,7 +96,11 @@ impl<'a> Cx<'_, 'a> {
     }
 
     /// The step of a `not` as it is written, condition included.
-    fn written_not(&self, span: Span, duration: Option<(Written<'a>, Span)>) -> Option<String> {
+    pub(super) fn written_not(
+        &self,
+        span: Span,
+        duration: Option<(Written<'a>, Span)>,
+    ) -> Option<String> {
         let text = &self.env.sources[self.source].text;
         let end = duration.map_or(span.end, |(_, time)| time.start);
         let text = text.get(span.start as usize..end as usize)?.trim().strip_prefix("not")?;
@@ -238,7 +249,7 @@ impl<'a> Cx<'_, 'a> {
         Self::bad_silence(item, name, duration, within)
     }
 
-    fn bad_silence(
+    pub(super) fn bad_silence(
         item: &PlanItem<'_>,
         name: &str,
         duration: Option<(Written<'_>, Span)>,
@@ -501,6 +512,20 @@ fn is_taken_by_loop(item: &PlanItem<'_>, ty: Takes) -> bool {
     }
 }
 
+/// Whether one of the ways is a silence, and what would break it is one of the others.
+fn is_over_by_itself(ways: &[Plan<'_>]) -> bool {
+    let is_taken = |ty: Takes| {
+        ways.iter().any(|way| match way.items.as_slice() {
+            [item @ PlanItem { kind: PlanKind::Step { quant, .. }, .. }] => {
+                !quant.can_repeat() && takes_all(item, ty)
+            }
+            _ => false,
+        })
+    };
+    let mut silences = ways.iter().filter_map(Plan::silence);
+    silences.any(|silence| silence.steps.iter().all(|step| step.ty.is_some_and(is_taken)))
+}
+
 /// Whether the item is a step that each event of the type fits.
 fn takes_all(item: &PlanItem<'_>, ty: Takes) -> bool {
     let PlanKind::Step { step, .. } = &item.kind else { return false };
@@ -525,13 +550,31 @@ fn least_time(plan: &Plan<'_>) -> i64 {
             PlanKind::Group { plan, quant, .. } => {
                 least_time(plan).saturating_mul(i64::from(quant.quantifier.min))
             }
-            PlanKind::Ways { ways, .. } => ways.iter().map(least_time).min().unwrap_or(0),
+            PlanKind::Ways { ways, count } => {
+                // They run beside each other.
+                let mut times: Vec<i64> = ways.iter().map(least_time_of_way).collect();
+                times.sort_unstable();
+                let least = times.get(count.saturating_sub(1)).copied().unwrap_or(0);
+                if ways.iter().any(|way| way.silence().is_some()) {
+                    // What follows counts from the event before, beside the silence.
+                    silence = least;
+                    continue;
+                }
+                least
+            }
         };
         let gap = if index > 0 { gap_of(item) } else { 0 };
         sum = sum.saturating_add(silence.max(gap)).saturating_add(inside);
         silence = 0;
     }
     sum.saturating_add(silence)
+}
+
+fn least_time_of_way(way: &Plan<'_>) -> i64 {
+    match way.silence() {
+        Some(silence) => silence.time.known().unwrap_or(0),
+        None => least_time(way),
+    }
 }
 
 /// The time that an item's gap takes at least, as far as it is written as a duration.
@@ -574,6 +617,9 @@ fn may_wait(plan: &Plan<'_>) -> bool {
                 || within.is_none() && may_wait(plan)
         }
         PlanKind::Ways { ways, count } => {
+            if *count == 1 && is_over_by_itself(ways) {
+                return false;
+            }
             *count > 1
                 || index > 0 && item.arrow.contiguity != ast::Contiguity::Next
                 || ways.iter().any(may_wait)

@@ -3,6 +3,7 @@
 
 mod build;
 mod check;
+mod silences;
 
 use std::sync::Arc;
 
@@ -57,6 +58,26 @@ pub(in crate::hir::lower) struct Planned<'a> {
 struct Plan<'a> {
     items: Vec<PlanItem<'a>>,
     without: Option<(usize, Vec<Resolved<'a>>)>,
+}
+
+/// A way that is nothing but a `not` with a time: `not c for 5s`.
+struct Silence<'p, 'a> {
+    item: &'p PlanItem<'a>,
+    stage: usize,
+    steps: &'p [Resolved<'a>],
+    time: Written<'a>,
+    /// Where the time stands.
+    span: Span,
+}
+
+impl<'a> Plan<'a> {
+    fn silence(&self) -> Option<Silence<'_, 'a>> {
+        let [item] = self.items.as_slice() else { return None };
+        let PlanKind::Not { stage, steps, duration: Some((time, span)) } = &item.kind else {
+            return None;
+        };
+        Some(Silence { item, stage: *stage, steps, time: *time, span: *span })
+    }
 }
 
 struct PlanItem<'a> {
@@ -614,6 +635,11 @@ fn combined(ways: &[Plan<'_>], count: usize) -> u64 {
     let mut by_begun = vec![0_u64; count + 1];
     by_begun[0] = 1;
     for way in ways {
+        if way.silence().is_some() {
+            // It goes on, is over, or is broken.
+            by_begun.iter_mut().for_each(|places| *places = places.saturating_mul(3));
+            continue;
+        }
         let places = way.items.iter().map(PlanItem::places).fold(0, u64::saturating_add);
         for begun in (1..=count).rev() {
             let more = by_begun[begun - 1].saturating_mul(places);

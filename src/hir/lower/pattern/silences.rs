@@ -1,0 +1,211 @@
+//! `not x for T` as an operand of `and`, `or` and `of`: where its time begins, and what goes with it.
+
+use super::{PlanItem, PlanKind, Silence, Written};
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::hir::lower::rule::Cx;
+use crate::syntax::ast;
+
+/// The most absences of one `and`, `or` or `of`: an event can break any of them.
+const MAX_SILENCES: usize = 4;
+
+impl<'a> Cx<'_, 'a> {
+    /// Refuses silences as operands of `items[index]` where it is not sure with which event their
+    /// time begins, or what comes of them.
+    pub(super) fn check_silences(
+        &mut self,
+        items: &[PlanItem<'a>],
+        index: usize,
+        top: bool,
+        within: Option<i64>,
+    ) {
+        let PlanKind::Ways { ways, count } = &items[index].kind else { return };
+        let silences: Vec<Silence<'_, 'a>> = ways.iter().filter_map(|way| way.silence()).collect();
+        let Some(first) = silences.first() else { return };
+        let name = |silence: &Silence<'_, 'a>| {
+            let duration = Some((silence.time, silence.span));
+            let name = self.written_not(silence.item.span, duration);
+            name.unwrap_or_else(|| self.steps[silence.stage].name.to_string())
+        };
+        let text = &self.env.sources[self.source].text;
+        let time = text.get(first.span.start as usize..first.span.end as usize).unwrap_or("5m");
+        let not = format!("not {} for {time}", name(first));
+        let place = Place { items, index, not: &not, span: first.item.span, joins: *count };
+        let refused = if top { place.bad_start() } else { Some(place.not_alone()) };
+        let refused = refused.or_else(|| place.bad_surroundings());
+        let refused = refused.or_else(|| too_many(&silences, items[index].span));
+        let refused = refused.or_else(|| {
+            silences.iter().find_map(|silence| {
+                let duration = Some((silence.time, silence.span));
+                Self::bad_silence(silence.item, &name(silence), duration, within)
+            })
+        });
+        if let Some(diagnostic) = refused {
+            self.report(diagnostic);
+        }
+    }
+}
+
+impl Cx<'_, '_> {
+    /// Refuses `b and not c`: nothing says up to when the `c` must not come.
+    pub(super) fn absence_without_time(&mut self, stage: usize, span: Span) {
+        let name = self.written_not(span, None);
+        let name = name.unwrap_or_else(|| self.steps[stage].name.to_string());
+        let message = "an absence as an operand needs its time";
+        self.report(
+            Diagnostic::error(Code::MisplacedSilence, span, message)
+                .label("how long must it not come?")
+                .help(format!(
+                    "write `not {name} for 5m`; `(...) without {name}` forbids it from the first \
+                     event of a group to its last"
+                )),
+        );
+    }
+}
+
+/// Where operands with an absence stand.
+struct Place<'p, 'a> {
+    items: &'p [PlanItem<'a>],
+    index: usize,
+    /// The first absence as it is written, and where.
+    not: &'p str,
+    span: Span,
+    /// How many of the operands have to happen.
+    joins: usize,
+}
+
+impl Place<'_, '_> {
+    fn refuse(&self, message: &str, label: &str, help: String) -> Diagnostic {
+        Diagnostic::error(Code::MisplacedSilence, self.span, message).label(label).help(help)
+    }
+
+    /// In parentheses that say more than which operands there are.
+    fn not_alone(&self) -> Diagnostic {
+        self.refuse(
+            "an absence is an operand only in the pattern's own sequence",
+            "in a group of its own it is not sure when its time begins",
+            format!(
+                "write `a -> (b or {}) -> c` without a quantifier, a name or other parentheses \
+                 around it, or write two rules",
+                self.not
+            ),
+        )
+    }
+
+    /// Its time begins with the event before the operands.
+    fn bad_start(&self) -> Option<Diagnostic> {
+        let not = self.not;
+        let Some(before) = self.index.checked_sub(1).map(|index| &self.items[index]) else {
+            let help = if self.joins == 1 {
+                format!(
+                    "write two rules, one with each operand: the one begins with `{not} -> ...`"
+                )
+            } else {
+                format!(
+                    "`{not} -> a` asks for the time before the event, `a -> {not}` for that \
+                     after it; both are said by two `not`"
+                )
+            };
+            let message = "an absence as an operand needs an event before it";
+            return Some(self.refuse(message, "when does its time begin?", help));
+        };
+        if matches!(before.kind, PlanKind::Not { .. }) {
+            return Some(self.beside(before.span));
+        }
+        can_go_on(before).then(|| {
+            self.refuse(
+                "the step before may go on while this time runs",
+                "it is not sure which event it begins with",
+                "let the step before it be required and have a fixed number of repetitions"
+                    .to_owned(),
+            )
+        })
+    }
+
+    fn beside(&self, other: Span) -> Diagnostic {
+        let message = "a `not` with `for` does not go with another `not` beside it";
+        Diagnostic::error(Code::MisplacedNot, self.span, message)
+            .context(other, "the other one")
+            .help("put a step between them, or write two rules")
+    }
+
+    /// What stands before and behind the operands.
+    fn bad_surroundings(&self) -> Option<Diagnostic> {
+        let item = &self.items[self.index];
+        let rest = &self.items[self.index + 1..];
+        let is_next = |item: &PlanItem<'_>| item.arrow.contiguity == ast::Contiguity::Next;
+        if self.index > 0 && is_next(item) || rest.first().is_some_and(is_next) {
+            return Some(self.refuse(
+                "`next` does not go with an absence beside other steps",
+                "no event tells that it is over",
+                "write `->` alone before and behind the operands, or write two rules".to_owned(),
+            ));
+        }
+        if self.index > 0
+            && let Some(gap) = &item.arrow.gap
+        {
+            let message = "a gap leads to an event, and here an absence can come instead";
+            let diagnostic = Diagnostic::error(Code::MisplacedSilence, gap.span, message);
+            return Some(
+                diagnostic.help("bound the rule or what follows instead, or write two rules"),
+            );
+        }
+        if let Some(next) = rest.first().filter(|next| is_absence(next)) {
+            return Some(self.beside(next.span));
+        }
+        (!rest.is_empty() && rest.iter().all(PlanItem::can_be_empty)).then(|| {
+            self.refuse(
+                "what follows this absence can be left out",
+                "is the match complete when its time is over?",
+                "let a step behind it be required, or leave those out".to_owned(),
+            )
+        })
+    }
+}
+
+fn too_many(silences: &[Silence<'_, '_>], span: Span) -> Option<Diagnostic> {
+    if silences.len() > MAX_SILENCES {
+        let message = format!("{} absences in one group", silences.len());
+        let diagnostic = Diagnostic::error(Code::LimitExceeded, span, message);
+        return Some(
+            diagnostic
+                .label(format!("at most {MAX_SILENCES}"))
+                .help("say those that last as long in one: `not (b or c) for 5m`"),
+        );
+    }
+    let read = silences.iter().find(|silence| matches!(silence.time, Written::Path(_)))?;
+    (silences.len() > 1).then(|| {
+        let message = "of several absences, none can last as long as an event says";
+        let diagnostic = Diagnostic::error(Code::MisplacedSilence, read.span, message);
+        diagnostic.help("write the time as `10m` or as a parameter, `$name`")
+    })
+}
+
+/// Whether the item is or has an absence with a time, or is a `not`.
+fn is_absence(item: &PlanItem<'_>) -> bool {
+    match &item.kind {
+        PlanKind::Not { .. } => true,
+        PlanKind::Ways { ways, .. } => ways.iter().any(|way| way.silence().is_some()),
+        PlanKind::Step { .. } | PlanKind::Group { .. } => false,
+    }
+}
+
+/// Whether the item can take more events where what follows it is waited for.
+fn can_go_on(item: &PlanItem<'_>) -> bool {
+    match &item.kind {
+        PlanKind::Step { quant, .. } => varies(quant),
+        PlanKind::Group { plan, quant, .. } => {
+            varies(quant) || plan.items.last().is_some_and(can_go_on)
+        }
+        // Absences in it are told of where it stands.
+        PlanKind::Ways { ways, .. } => {
+            let mut ways = ways.iter().filter(|way| way.silence().is_none());
+            ways.any(|way| way.items.last().is_some_and(can_go_on))
+        }
+        PlanKind::Not { .. } => true,
+    }
+}
+
+fn varies(quant: &super::Quant<'_>) -> bool {
+    let quantifier = &quant.quantifier;
+    quantifier.optional || quantifier.max != Some(quantifier.min)
+}
