@@ -128,6 +128,9 @@ pub(super) fn text(of: &Explanation<'_>) -> String {
         for bound in of.program.bounds(seen.state) {
             let since = match bound.since {
                 Since::Last => "after the event before",
+                Since::Clock(_) if of.program.states[seen.state.index()].accepts_at_deadline => {
+                    "after the event before its ways"
+                }
                 Since::Clock(_) => "after its group began",
             };
             let unless = if bound.unless_set.is_some() { ", before its group began" } else { "" };
@@ -175,6 +178,7 @@ fn guard(of: &Explanation<'_>, id: GuardId, depth: usize) -> String {
         Guard::IsSet(_) => String::from("once its group has begun"),
         Guard::Not(inner) => match of.program.guards[inner.index()] {
             Guard::IsSet(_) => String::from("before its group has begun"),
+            Guard::Sooner { than, .. } => format!("{} later or more", words.length(than)),
             _ => format!("not {}", guard(of, *inner, depth + 1)),
         },
         Guard::And(parts) => joined(of, parts, " and ", depth),

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::Explanation;
 use super::words::{Words, counted};
 use crate::hir::{
-    Contiguity, Emit, Expr, Gap, Item, ItemKind, Length, LimitPolicy, LoopMode, Once, Quantifier,
-    Sequence, SkipStrategy,
+    ConditionId, Contiguity, Emit, Expr, Gap, Item, ItemKind, Length, LimitPolicy, LoopMode, Once,
+    Quantifier, Sequence, SkipStrategy,
 };
 use crate::nfa::Strategy;
 
@@ -189,10 +189,26 @@ impl Steps<'_> {
                 }
                 self.step(depth, &head, &notes);
                 for way in ways {
+                    if let [Item { kind: ItemKind::Not { condition, .. }, gap: Some(gap), .. }] =
+                        way.items.as_slice()
+                    {
+                        self.silence(*condition, *gap, *count == ways.len(), depth + 1);
+                        continue;
+                    }
                     self.sequence(way, depth + 1, false, is_first);
                 }
             }
         }
+    }
+
+    /// A way that is nothing but a `not` with a time.
+    fn silence(&mut self, condition: ConditionId, gap: Gap, is_needed: bool, depth: usize) {
+        let time = gap.max.map(|max| self.words.length(max)).unwrap_or_default();
+        let else_ = if is_needed { "that is the end" } else { "it is left to the others" };
+        let note =
+            format!("done {time} after the event before these; if one comes sooner, {else_}");
+        let head = format!("no `{}` for {time}", self.words.step(condition));
+        self.step(depth, &head, &[note]);
     }
 
     fn repeats(&self, quantifier: &Quantifier) -> Vec<String> {

@@ -14,7 +14,7 @@ use crate::hir::eval::Scope;
 use crate::hir::{
     ConditionId, Expr, ItemKind, Length, Pattern, Quantifier, Sequence, StageId, Test,
 };
-use crate::nfa::{Action, Guard, GuardId, Program, Since, StateId};
+use crate::nfa::{Action, Edge, Guard, GuardId, Program, Since, StateId};
 use crate::schema::TypeId;
 use crate::time::Timestamp;
 
@@ -376,6 +376,10 @@ impl Teller<'_> {
         for state in states {
             let edges = self.program.edges(*state).iter();
             open.extend(edges.map(|edge| (edge.guard, edge.action == Action::Stop)));
+            if self.quiet(*state).is_some() {
+                let skips = edges_that_skip(self.program, *state);
+                found.extend(skips.flat_map(|guard| self.excluded(guard)));
+            }
         }
         while let Some((guard, ends)) = open.pop() {
             match &self.program.guards[guard.index()] {
@@ -393,6 +397,27 @@ impl Teller<'_> {
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    /// How long nothing must come after the event before several ways, where a silence among them is
+    /// all that is waited for.
+    fn quiet(&self, state: StateId) -> Option<Length> {
+        let is_last = self.program.states[state.index()].accepts_at_deadline;
+        let mut bounds = self.program.bounds(state).iter().filter(|_| is_last);
+        let bound = bounds.find(|bound| matches!(bound.since, Since::Clock(_)))?;
+        Some(bound.after)
+    }
+
+    /// What a `not` names of what must not hold.
+    fn excluded(&self, guard: GuardId) -> Vec<ConditionId> {
+        match &self.program.guards[guard.index()] {
+            Guard::And(parts) => parts.iter().flat_map(|part| self.excluded(*part)).collect(),
+            Guard::Not(inner) => match &self.program.guards[inner.index()] {
+                Guard::Condition(id) if self.is_forbidden(*id) => vec![*id],
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        }
     }
 
     /// The types of the events that a partial match waits for, or that would end it.
@@ -483,6 +508,7 @@ impl Teller<'_> {
                 .then_some(bound.after)
         });
         let is_whole = program.within.is_some_and(|within| ends(waiting.start, within, false));
+        let mut quiet = waiting.states.iter().filter_map(|state| self.quiet(*state));
         match (last, program.within) {
             (Some(after), _) if self.then(&waiting.states) == Then::Match => {
                 (format!("for {}", self.words.length(after)), deadline)
@@ -494,7 +520,10 @@ impl Teller<'_> {
                 // The end of a gap is part of it.
                 (format!("->[..{}]", self.words.length(after)), deadline.plus_millis(-1))
             }
-            _ => (String::from("within of its group"), deadline),
+            _ => match quiet.next() {
+                Some(after) => (format!("for {}", self.words.length(after)), deadline),
+                None => (String::from("within of its group"), deadline),
+            },
         }
     }
 
@@ -524,4 +553,11 @@ impl Teller<'_> {
         }
         Some((count, quantifier))
     }
+}
+
+/// When an event is skipped on the spot.
+fn edges_that_skip(program: &Program, state: StateId) -> impl Iterator<Item = GuardId> {
+    let skips =
+        move |edge: &&Edge| matches!(edge.action, Action::Ignore { target } if target == state);
+    program.edges(state).iter().filter(skips).map(|edge| edge.guard)
 }
