@@ -96,6 +96,11 @@ fn tell<E: Event>(name: &dyn Fn(StageId) -> String, outcome: &Outcome<'_, E>) ->
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// No `c` for two seconds, beside something else.
+fn quiet() -> PatternBuilder<Ev, Only<C>> {
+    Pattern::begin_not("c").of::<C>().lasting(2 * SECOND)
+}
+
 fn a() -> PatternBuilder<Ev, Only<A>> {
     Pattern::begin("a").of::<A>()
 }
@@ -428,6 +433,12 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             "cannot be repeated",
         ),
         (
+            refused(Pattern::<Ev>::begin("x").of::<B>().or(quiet()).build()),
+            Kind::MisplacedNot,
+            Some("c"),
+            "no single event comes before them",
+        ),
+        (
             refused(a().not_next("b").lasting(SECOND).followed_by("c").build()),
             Kind::MisplacedNot,
             name,
@@ -687,6 +698,20 @@ fn the_builder_and_rule_text_say_the_same() {
             a().or(Pattern::<Ev>::begin("b").of::<B>())
                 .or(Pattern::<Ev>::begin("c").of::<C>().followed_by("d").of::<D>())
                 .choose(2)
+                .skip_none()
+                .build(),
+        ),
+        (
+            "match a -> (b or not c for 2s) -> d  skip none",
+            a().followed_by_group(Pattern::<Ev>::begin("b").of::<B>().or(quiet()))
+                .followed_by("d")
+                .of::<D>()
+                .skip_none()
+                .build(),
+        ),
+        (
+            "match a -> any (b and not c for 2s)  skip none",
+            a().followed_by_any_group(Pattern::<Ev>::begin("b").of::<B>().and(quiet()))
                 .skip_none()
                 .build(),
         ),

@@ -130,6 +130,9 @@ fn what_partial_matches_have_not_passed_may_change() {
         ("match a -> b", "a1", "match a -> not d -> b"),
         ("match a -> not b for 1m", "a1", "match a -> not c for 1m"),
         ("match a -> not b for 1m", "a1", "match a -> not b for 2m"),
+        // As one of several.
+        ("match a -> (b or not c for 1m)", "a1 d1", "match a -> (b or not c for 2m)"),
+        ("match a -> (b and not c for 1m) -> d", "a1 b1", "match a -> (b and not c for 1m) -> a"),
         // Time, what is told and what is dropped.
         ("match a -> b within 1m", "a1", "match a -> b within 2m"),
         ("match a -> b within 1m", "a1", "match a -> b"),
@@ -265,6 +268,13 @@ fn deadlines_move_with_their_bounds() {
         ("match a -> not b for 10s", "a1 d1", "match a -> not b for 3s", vec!["match a1 @3"]),
         ("match a -> not b for 9s", "a1 d1 d2", "match a -> not b for 1s", vec!["match a1 @2"]),
         ("match a -> not b for 3s", "a1 d1", "match a -> not b for 20s", vec![]),
+        (
+            "match a -> (b or not c for 10s)",
+            "a1 d1",
+            "match a -> (b or not c for 3s)",
+            vec!["match a1 @3"],
+        ),
+        ("match a -> (b or not c for 3s)", "a1 d1", "match a -> (b or not c for 20s)", vec![]),
         (
             "match a -> b within 9s  on timeout emit { n: a.n }",
             "a1 d1",
