@@ -2243,7 +2243,9 @@ fn steps_of(items: &[Item], steps: &mut BTreeSet<StageId>) {
             }
             ItemKind::Group { body, .. } => steps_of(&body.items, steps),
             ItemKind::Ways { ways, .. } => {
-                ways.iter().for_each(|way| steps_of(&way.items, steps));
+                for way in ways {
+                    steps_of(&way.items, steps);
+                }
             }
             ItemKind::Not { .. } => {}
         }

@@ -45,12 +45,6 @@ impl Ways {
         quiet.min_by_key(|(index, quiet)| (quiet.time.as_millis(), *index))
     }
 
-    /// How many of the ways have happened or can still happen.
-    fn possible(&self, places: &Places) -> usize {
-        let is_out = |place: &&Standing| matches!(place, Standing::Broken | Standing::Unneeded);
-        places.len() - places.iter().filter(is_out).count()
-    }
-
     /// Where the ways stand when a silence is over.
     fn after_silence(&self, places: &Places, index: usize) -> Places {
         let mut after = places.clone();
@@ -122,7 +116,7 @@ impl<'p> Builder {
             self.add(state, Verb::Proceed, target, over);
         }
         // So many broken silences are too many.
-        let spare = group.possible(places).saturating_sub(group.count);
+        let spare = possible(places).saturating_sub(group.count);
         for broken in choices(&group.going_on(places), spare + 1) {
             let mut violated = goes_on;
             for quiet in &broken {
@@ -199,8 +193,14 @@ impl Ways {
     fn can_happen(&self, places: &Places) -> bool {
         let has_broken = places.contains(&Standing::Broken);
         let begun = places.iter().filter(|place| place.has_begun()).count();
-        !has_broken || begun == self.count || self.possible(places) >= self.count
+        !has_broken || begun == self.count || possible(places) >= self.count
     }
+}
+
+/// How many of the ways have happened or can still happen.
+fn possible(places: &Places) -> usize {
+    let is_out = |place: &&Standing| matches!(place, Standing::Broken | Standing::Unneeded);
+    places.len() - places.iter().filter(is_out).count()
 }
 
 /// Each choice of so many.

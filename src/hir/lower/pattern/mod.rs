@@ -637,7 +637,9 @@ fn combined(ways: &[Plan<'_>], count: usize) -> u64 {
     for way in ways {
         if way.silence().is_some() {
             // It goes on, is over, or is broken.
-            by_begun.iter_mut().for_each(|places| *places = places.saturating_mul(3));
+            for places in &mut by_begun {
+                *places = places.saturating_mul(3);
+            }
             continue;
         }
         let places = way.items.iter().map(PlanItem::places).fold(0, u64::saturating_add);

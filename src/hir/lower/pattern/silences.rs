@@ -1,6 +1,6 @@
 //! `not x for T` as an operand of `and`, `or` and `of`: where its time begins, and what goes with it.
 
-use super::{PlanItem, PlanKind, Silence, Written};
+use super::{Plan, PlanItem, PlanKind, Silence, Written};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::rule::Cx;
 use crate::syntax::ast;
@@ -19,7 +19,7 @@ impl<'a> Cx<'_, 'a> {
         within: Option<i64>,
     ) {
         let PlanKind::Ways { ways, count } = &items[index].kind else { return };
-        let silences: Vec<Silence<'_, 'a>> = ways.iter().filter_map(|way| way.silence()).collect();
+        let silences: Vec<Silence<'_, 'a>> = ways.iter().filter_map(Plan::silence).collect();
         let Some(first) = silences.first() else { return };
         let name = |silence: &Silence<'_, 'a>| {
             let duration = Some((silence.time, silence.span));
