@@ -179,6 +179,82 @@ fn what_is_over_stays_over_in_a_snapshot_and_after_an_edit() {
 }
 
 #[test]
+fn a_silence_is_repeated_so_often_and_tells_what_is_beyond() {
+    let rules =
+        rules("rule r { key k  match a -> not b for 1s repeat  emit { n: match.repetition } }");
+    let builder = Engine::builder().rules(rules.clone()).limit_repetitions(3);
+    let mut engine = builder.build().expect("it fits");
+    let mut out = Vec::new();
+    engine.push(&event(&rules, "a", 0, 1, 0), &mut out).unwrap();
+    // A year passes at once.
+    engine.advance(Timestamp::from_millis(365 * 86_400_000), &mut out);
+    assert_eq!(
+        brief(&out),
+        "r@1000 r@2000 r@3000 !a silence has lasted too long: 1 of the rule `r` will not be repeated \
+         any more (`repeat`)"
+    );
+    let stats = engine.stats();
+    assert_eq!((stats.matches, stats.overflowed, stats.partials, stats.keys), (3, 1, 0, 0));
+}
+
+#[test]
+fn a_year_of_silence_is_bounded_by_default() {
+    let rules = rules("rule r { key k  match a -> not b for 1s repeat }");
+    let mut engine = engine(&rules);
+    engine.push(&event(&rules, "a", 0, 1, 0), &mut Ignore).unwrap();
+    engine.advance(Timestamp::from_millis(365 * 86_400_000), &mut Ignore);
+    let stats = engine.stats();
+    assert_eq!((stats.matches, stats.overflowed, stats.partials), (100_000, 1, 0));
+}
+
+#[test]
+fn each_report_of_a_silence_has_an_id_of_its_own() {
+    let rules = rules("rule r { key k  match a -> not b for 5ms repeat  suppress 8ms }");
+    let mut engine = engine(&rules);
+    let mut out = Vec::new();
+    engine.push(&event(&rules, "a", 0, 1, 0), &mut out).unwrap();
+    engine.advance(Timestamp::from_millis(22), &mut out);
+    assert_eq!(brief(&out), "r@5 -r@10 r@15 -r@20");
+    let ids: std::collections::HashSet<_> = out
+        .iter()
+        .filter_map(|output| match output {
+            Output::Match(found) | Output::Suppressed(found) => Some(found.id),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(ids.len(), 4);
+    // At the end of the stream it is told once more.
+    engine.finish(&mut out);
+    assert_eq!(brief(&out), "r@5 -r@10 r@15 -r@20 r@25");
+}
+
+#[test]
+fn a_silence_goes_on_repeating_after_a_snapshot_and_an_edit() {
+    let with = |text: &str| rules(&format!("rule r {{ key k  match a -> not b for {text} }}"));
+    for (before, after, told) in [
+        ("5ms repeat", "5ms repeat", "r@5 r@10 r@15 r@20 r@25"),
+        ("5ms repeat", "5ms repeat  emit { n: match.repetition }", "r@5 r@10 r@15 r@20 r@25"),
+        ("5ms repeat", "7ms repeat", "r@5 r@10 r@14 r@21"),
+        ("5ms repeat", "5ms repeat  within 22ms", "r@5 r@10 r@15 r@20"),
+        // It was a match already, and is not repeated any more.
+        ("5ms repeat", "5ms", "r@5 r@10"),
+        ("13ms", "13ms repeat", "r@13"),
+        ("20ms", "5ms repeat", "r@13 r@15 r@20 r@25"),
+    ] {
+        let (before, after) = (with(before), with(after));
+        let mut engine = engine(&before);
+        let mut out = Vec::new();
+        engine.push(&event(&before, "a", 0, 1, 1), &mut out).unwrap();
+        engine.advance(Timestamp::from_millis(12), &mut out);
+        let bytes = engine.snapshot();
+        let (mut engine, _) = Engine::builder().rules(before.clone()).restore(&[&bytes]).unwrap();
+        engine.replace_rules(&after).unwrap();
+        engine.advance(Timestamp::from_millis(25), &mut out);
+        assert_eq!(brief(&out), told);
+    }
+}
+
+#[test]
 fn what_is_over_is_not_kept() {
     let rules = rules("rule r { key k  match a  suppress 10ms }");
     let mut engine = engine(&rules);
@@ -488,6 +564,8 @@ rule fewer  { key k  match a -> b  within 20ms  skip none  limit 1 partials drop
 rule silent { key k  match a -> not b for 5ms  skip none  suppress 6ms }
 rule onces  { key k  match a -> b  within 9ms  on timeout emit as chain { k, v: a.v }  once }
 rule first  { key k  match a -> not b for 5ms  emit as sign { k, v: a.v, at: match.end }  once per rule }
+rule still  { key k  match a -> not b for 3ms repeat  emit as sign { k, v: a.v, at: match.end }  within 30ms }
+rule again  { key k  match a{1..2 each} as all -> not b for 4ms repeat  skip none  within 20ms }
 rule worthy { key k  match a -> b  within 9ms  skip none  emit as chain { k, v: a.v + b.v }  having v > 2  suppress 2ms }
 ";
 
@@ -533,6 +611,55 @@ proptest! {
             is_open
         });
         prop_assert_eq!(told(&once), expected);
+    }
+}
+
+/// Patterns that end with a silence, without its length.
+const SILENCES: &str = "a -> not b | a -> not a | a -> not (b or a[v > 2]) | a{2} as two -> not b \
+    | (a or b[v > 1]) -> not b[v > 2] | a -> b{1..2 each} as bs -> not a | (a and b) -> a[v > 1] as c -> not a \
+    | (a -> b within 9ms){1..2 each} as round -> not a | a -> b[v > a.v] -> not (a or b)";
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A silence that repeats tells what silences of one, two, three periods tell.
+    #[test]
+    fn a_repeated_silence_is_silences_of_each_length(
+        steps in prop::collection::vec((any::<bool>(), 0..7_i64, 0..2_i64, 0..4_i64), 0..12),
+        pattern in 0..9_usize,
+        period in 1..5_i64,
+    ) {
+        const PERIODS: i64 = 12;
+        let pattern = SILENCES.split(" | ").nth(pattern).expect("there are as many").trim();
+        let text = |millis: i64, repeat: &str| {
+            format!("rule r {{ key k  match {pattern} for {millis}ms {repeat}  skip none }}")
+        };
+        let horizon = |events: &[Record]| events.last().map_or(0, |last| last.time().as_millis());
+        let told = |text: &str| -> Vec<String> {
+            let rules = rules(text);
+            let mut time = 0;
+            let events: Vec<Record> = steps.iter().map(|&(first, gap, key, value)| {
+                time += gap;
+                event(&rules, if first { "a" } else { "b" }, time, key, value)
+            }).collect();
+            let mut engine = engine(&rules);
+            let mut out: Vec<Output<Record>> = Vec::new();
+            for event in &events {
+                engine.push(event, &mut out).expect("it has not ended");
+            }
+            engine.advance(Timestamp::from_millis(horizon(&events) + PERIODS), &mut out);
+            out.iter().filter_map(|output| match output {
+                Output::Match(found) => Some(format!("{:?} {:?}", found.end, found.events)),
+                _ => None,
+            }).collect()
+        };
+        let mut repeated = told(&text(period, "repeat"));
+        let longest = (steps.iter().map(|step| step.1).sum::<i64>() + PERIODS) / period + 1;
+        let mut each: Vec<String> =
+            (1..=longest).flat_map(|times| told(&text(period * times, ""))).collect();
+        repeated.sort();
+        each.sort();
+        prop_assert_eq!(repeated, each);
     }
 }
 

@@ -93,6 +93,7 @@ fn rule(name: &str, items: Vec<Item>, within: Option<i64>, skip: SkipStrategy) -
             within: within.map(Length::Millis),
             skip: Skip { strategy: skip, ordered: false },
             tell_timeouts: false,
+            repeats: false,
         },
         emit: Some(Emit {
             fields: vec![

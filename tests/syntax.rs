@@ -260,7 +260,7 @@ impl Random {
 
 const BYTES: &[u8] = b"{}()[]<>,:.-=!~+*/%?$\"'`#;&|\n a1\xc3";
 
-const TOKENS: [&str; 104] = [
+const TOKENS: [&str; 105] = [
     "event ",
     "list ",
     "param ",
@@ -305,6 +305,7 @@ const TOKENS: [&str; 104] = [
     "any ",
     "not ",
     "for ",
+    "repeat ",
     "until ",
     "of ",
     "at ",
@@ -519,9 +520,10 @@ fn sequence(unit: BoxedStrategy<Unit>) -> BoxedStrategy<Sequence> {
         .prop_map(|(unit, quant, until, alias)| {
             Part::Take(Box::new(Take { unit, quant, until, alias, span: Span::default() }))
         });
-    let not = (choice(), option::of(dur())).prop_map(|(what, duration)| Part::Not {
+    let not = (choice(), option::of((dur(), any::<bool>()))).prop_map(|(what, time)| Part::Not {
         what,
-        duration,
+        repeat: time.as_ref().and_then(|(_, repeats)| repeats.then(Span::default)),
+        duration: time.map(|(duration, _)| duration),
         span: Span::default(),
     });
     let part = prop_oneof![4 => take, 1 => not];

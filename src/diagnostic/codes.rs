@@ -145,6 +145,8 @@ codes! {
     BadFeed = "E0509",
     /// Clauses that contradict `once`.
     BadOnce = "E0510",
+    /// A `repeat` that is not at the end, or beside what contradicts it.
+    BadRepeat = "E0511",
 
     /// A file that cannot be read.
     UnreadableFile = "E0601",
@@ -170,6 +172,8 @@ codes! {
     DivisionByZero = "W0007",
     /// A negation of what may be null.
     NullInNegation = "W0009",
+    /// A silence that repeats, and is over before it is reported a second time.
+    NeverRepeated = "W0010",
     /// A clause that says nothing beside `once`.
     NothingToSay = "W0012",
     /// `any event` in a rule whose stream has one event type only.

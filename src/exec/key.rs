@@ -403,6 +403,8 @@ pub(super) struct Completed {
     pub(super) start_seq: u64,
     pub(super) start: i64,
     pub(super) last: i64,
+    /// The how many-th report of a silence that repeats it is; 0 where none repeats.
+    pub(super) repetition: u64,
 }
 
 #[cfg(test)]

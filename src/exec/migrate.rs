@@ -7,7 +7,7 @@ use crate::exec::matcher::{Matcher, Store, note};
 use crate::exec::store::{Chains, Starts};
 use crate::exec::times::Times;
 use crate::hir::lower::Content;
-use crate::hir::{Pattern, StageId};
+use crate::hir::{Length, Pattern, StageId};
 use crate::nfa::past::{self, Side};
 use crate::nfa::{Program, RegisterKind, StateId};
 use crate::time::Timestamp;
@@ -31,6 +31,8 @@ pub(crate) struct Migration {
     same_body: bool,
     /// Whether what runs out of time in the old one goes without a word, and some time later perhaps.
     is_silent: bool,
+    /// How long the silence is that the old one reports again and again.
+    repeat: Option<Length>,
     extent: Extent,
 }
 
@@ -93,6 +95,7 @@ impl Migration {
             groups: groups.collect(),
             same_body,
             is_silent: !old.1.tells_at_deadlines(),
+            repeat: old.1.repeat,
             extent: extent(&states),
             states,
         }
@@ -151,7 +154,15 @@ impl Migration {
             run.deadline = now.as_millis();
             return Some(run);
         }
-        run.deadline = Times { program, chains, extras, run: &run }.deadline();
+        let times = Times { program, chains, extras, run: &run };
+        let over = now.as_millis().saturating_sub(1);
+        let is_reported = self.was_reported(&times);
+        run.deadline = if is_reported { times.deadline_after(over) } else { times.deadline() };
+        if is_reported && run.deadline <= over {
+            // It has been a match, and is not repeated.
+            extras.release(extra);
+            return None;
+        }
         // With a bound that is shorter now it may never have come so far.
         if run.deadline <= run.last && !was_over {
             extras.release(extra);
@@ -160,6 +171,18 @@ impl Migration {
         // What is told is in the order of time: nothing runs out in the past.
         run.deadline = run.deadline.max(now.as_millis());
         Some(run)
+    }
+
+    /// True if the run, which has its old deadline, is a silence that was reported already, or where
+    /// that cannot be told.
+    fn was_reported<E: Event>(&self, times: &Times<'_, E>) -> bool {
+        let first = match (self.repeat, times.program.repeat) {
+            (None, _) => return false,
+            (Some(Length::Millis(millis)), _) => millis,
+            (Some(Length::Read(_)), Some(same @ Length::Read(_))) => times.millis(same),
+            (Some(Length::Read(_)), _) => return times.is_silence(),
+        };
+        times.is_silence() && times.run.deadline > times.run.last.saturating_add(first)
     }
 
     fn starts(&self, starts: Starts) -> Starts {

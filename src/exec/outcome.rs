@@ -323,6 +323,8 @@ pub struct Outcome<'a, E> {
     pub(super) start_seq: u64,
     /// Where a partial match waited; it can be in several places at once.
     pub(super) states: &'a [StateId],
+    /// The how many-th report of a silence that repeats it is; 0 where none repeats.
+    pub(super) repetition: u64,
 }
 
 impl<E> Clone for Outcome<'_, E> {
@@ -377,6 +379,11 @@ impl<'a, E> Outcome<'a, E> {
         self.start_seq
     }
 
+    /// The how many-th report of a silence that repeats this is, from 1; 0 where none repeats.
+    pub fn repetition(&self) -> u64 {
+        self.repetition
+    }
+
     /// The step that was captured last.
     pub fn reached(&self) -> Option<StageId> {
         self.captures.latest_first().next().map(|(stage, ..)| stage)
@@ -420,6 +427,7 @@ impl<E: Event> Outcome<'_, E> {
             at: self.at,
             start_seq: self.start_seq,
             states: self.states.into(),
+            repetition: self.repetition,
         }
     }
 }
@@ -521,6 +529,7 @@ pub(crate) struct HeldOutcome<E> {
     at: Timestamp,
     start_seq: u64,
     states: Box<[StateId]>,
+    repetition: u64,
 }
 
 impl<E> HeldOutcome<E> {
@@ -534,6 +543,7 @@ impl<E> HeldOutcome<E> {
             last: self.last,
             at: self.at,
             start_seq: self.start_seq,
+            repetition: self.repetition,
             states: &self.states,
         }
     }
@@ -566,6 +576,10 @@ impl<E: Event> Scope for OutcomeScope<'_, E> {
             MatchFact::Step => self.outcome.reached().map_or(Value::Null, name),
             MatchFact::Awaits => Value::List(self.outcome.awaits().into_iter().map(name).collect()),
             MatchFact::Id => (self.id)().into(),
+            MatchFact::Repetition => match self.outcome.repetition {
+                0 => Value::Null,
+                number => Value::Int(i64::try_from(number).unwrap_or(i64::MAX)),
+            },
         }
     }
     fn divided_by_zero(&self) {

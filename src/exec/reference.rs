@@ -93,6 +93,8 @@ impl Deref for Captures {
 struct Partial {
     captures: Captures,
     position: Position,
+    /// When its silence was reported last, where that repeats.
+    reported: Option<Timestamp>,
 }
 
 /// Where in the pattern a partial match waits.
@@ -321,7 +323,8 @@ impl<E: Event> Reference<E> {
 
         let pattern = Rc::clone(&self.pattern);
         let tree = Tree::new(&pattern);
-        let start = Partial { captures: Captures::default(), position: tree.start() };
+        let start =
+            Partial { captures: Captures::default(), position: tree.start(), reported: None };
         let start = self.is_silent_before(now).then_some(&start);
         let mut matches = Vec::new();
         let mut partials = Vec::new();
@@ -367,12 +370,18 @@ impl<E: Event> Reference<E> {
                 break;
             }
             let (mut matches, mut timeouts, mut alive) = (Vec::new(), Vec::new(), Vec::new());
+            let mut again = Vec::new();
             for (partial, deadline) in std::mem::take(&mut self.partials).into_iter().zip(deadlines)
             {
                 if deadline != Some(at) {
                     alive.push(partial);
                 } else if tree.is_complete_in_time(&partial.position) {
-                    matches.push(partial.captures);
+                    matches.push(partial.captures.clone());
+                    let next = Partial { reported: Some(at), ..partial };
+                    // The end of the stream passes one deadline of each silence.
+                    if to < Timestamp::MAX && self.is_repeated(&next) {
+                        again.push(next);
+                    }
                 } else {
                     timeouts.push(partial.captures);
                 }
@@ -393,9 +402,43 @@ impl<E: Event> Reference<E> {
                     at,
                 }));
             }
-            told.extend(self.tell(matches, at));
+            let reported = self.tell(matches, at);
+            // What a match has repeated goes on, unless another match drops it.
+            again.retain(|next: &Partial| {
+                reported.iter().any(|one| one.captures == next.captures.events)
+                    && !reported.iter().any(|one| {
+                        let rounds = next.captures.rounds.clone();
+                        let captures = Captures { events: one.captures.clone(), rounds };
+                        one.captures != next.captures.events
+                            && self.skips(&captures, start_of(&next.captures))
+                    })
+            });
+            self.partials.extend(again);
+            told.extend(reported);
         }
         told
+    }
+
+    /// True if the silence of a partial match is reported once more.
+    fn is_repeated(&self, partial: &Partial) -> bool {
+        self.next_report(partial).is_some()
+    }
+
+    /// When a silence that was reported is reported again; never once the whole pattern's time is
+    /// over.
+    fn next_report(&self, partial: &Partial) -> Option<Timestamp> {
+        let (reported, captures) = (partial.reported?, &partial.captures);
+        let length = self.pattern.body.items.last().filter(|_| self.pattern.repeats)?.gap?.max?;
+        let millis = self.millis(length, captures);
+        let &(_, last) = captures.last()?;
+        let mut next = self.events[last].time();
+        if millis == 0 {
+            return None;
+        }
+        while next <= reported {
+            next = next.plus_millis(millis);
+        }
+        self.whole_deadline(captures).is_none_or(|end| next < end).then_some(next)
     }
 
     /// Ends the stream: time moves to its end; what waits for older partial matches is told, and so
@@ -517,7 +560,11 @@ impl<E: Event> Reference<E> {
                 outcome.matches.push(partial.captures.clone());
             }
             Move::Ignore(target) => {
-                let waits = Partial { captures: partial.captures.clone(), position: target };
+                let waits = Partial {
+                    captures: partial.captures.clone(),
+                    position: target,
+                    reported: partial.reported,
+                };
                 // It may be too late for all that could be waited for there.
                 if self.deadline(tree, &waits).is_none_or(|deadline| deadline > time) {
                     outcome.partials.push(waits);
@@ -534,7 +581,7 @@ impl<E: Event> Reference<E> {
                     outcome.matches.push(captures.clone());
                 }
                 if late || tree.is_live(&target) {
-                    let waits = Partial { captures, position: target };
+                    let waits = Partial { captures, position: target, reported: None };
                     let over = self.pattern.lengths.is_empty()
                         && !tree.is_pending(&waits.position)
                         && tree.end_of_silence(&waits.position).is_none()
@@ -684,6 +731,9 @@ impl<E: Event> Reference<E> {
             capture.map(|&(_, event)| self.events[event].time())
         };
         let last = time_of(partial.captures.last())?;
+        if partial.reported.is_some() {
+            return self.next_report(partial);
+        }
         let captures = &partial.captures;
         let whole = self.whole_deadline(captures);
         let pending = tree.pending_bound(&partial.position);

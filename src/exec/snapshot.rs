@@ -189,7 +189,14 @@ impl<E: Event> Matcher<E> {
         let place = |head: u32| {
             let (start_seq, start) = moments[firsts[head as usize] as usize];
             let (_, last) = moments[image.nodes[head as usize].event as usize];
-            Completed { head: nodes[head as usize], tail: None, start_seq, start, last }
+            Completed {
+                head: nodes[head as usize],
+                tail: None,
+                start_seq,
+                start,
+                last,
+                repetition: 0,
+            }
         };
         let mut key = KeyState::default();
         key.set_broken(image.broken);

@@ -39,6 +39,41 @@ impl<E: Event> Times<'_, E> {
         deadline
     }
 
+    /// When the partial match runs out of time after `now`, where a silence may have been reported.
+    pub(super) fn deadline_after(&self, now: i64) -> i64 {
+        let deadline = self.deadline();
+        if deadline > now || !self.is_silence() {
+            return deadline;
+        }
+        self.next_repetition(now).unwrap_or(deadline)
+    }
+
+    /// True if the run waits for the end of a silence, or can be complete then in another way.
+    pub(super) fn is_silence(&self) -> bool {
+        self.program.states[self.run.state.index()].accepts_at_deadline
+    }
+
+    /// The number of the report of the silence that is due at the run's deadline, or 0 where none
+    /// repeats; and when the next one is, if it `goes_on`: the end of the stream passes one deadline
+    /// of each silence.
+    pub(super) fn repetition(&self, goes_on: bool) -> (u64, Option<i64>) {
+        let Some(repeat) = self.program.repeat else { return (0, None) };
+        let passed = self.run.deadline.saturating_sub(self.run.last);
+        let number = passed.checked_div(self.millis(repeat)).unwrap_or(1).max(1);
+        let next = self.next_repetition(self.run.deadline).filter(|_| goes_on);
+        (number.cast_unsigned(), next)
+    }
+
+    /// When the silence is reported again after `now`; never where it has no length, or the whole
+    /// pattern's time is over by then.
+    fn next_repetition(&self, now: i64) -> Option<i64> {
+        let millis = self.millis(self.program.repeat?);
+        let passed = now.saturating_sub(self.run.last);
+        let number = passed.checked_div(millis)?.saturating_add(1);
+        let next = self.run.last.checked_add(millis.checked_mul(number)?)?;
+        (next < self.whole_deadline()).then_some(next)
+    }
+
     /// When the whole pattern's time is over. Where an event says how long that is, there is no
     /// bound before it was captured.
     pub(super) fn whole_deadline(&self) -> i64 {

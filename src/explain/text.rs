@@ -148,6 +148,10 @@ impl Steps<'_> {
                     (true, _, Some(bound)) => format!(
                         "in the {bound} before the first event; else nothing begins"
                     ),
+                    (_, true, Some(bound)) if self.words.pattern.repeats => format!(
+                        "{bound} after the last event without it, it matches, and again each \
+                         {bound}; if it comes, that is the end"
+                    ),
                     (_, true, Some(bound)) => format!(
                         "{bound} after the last event without it, it matches; if it comes, that is \
                          the end"

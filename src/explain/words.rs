@@ -284,7 +284,11 @@ impl<'a> Words<'a> {
             ItemKind::Not { condition, .. } => {
                 let bound = item.gap.and_then(|gap| gap.max);
                 let bound = bound.map(|max| format!(" for {}", self.length(max)));
-                format!("not {}{}", self.step(*condition), bound.unwrap_or_default())
+                let last = self.pattern.body.items.last();
+                let repeats =
+                    self.pattern.repeats && last.is_some_and(|last| std::ptr::eq(last, item));
+                let repeat = if repeats { " repeat" } else { "" };
+                format!("not {}{}{repeat}", self.step(*condition), bound.unwrap_or_default())
             }
             ItemKind::Ways { ways, count } => self.ways(ways, *count),
             ItemKind::Group { body, quantifier, within, alias } => {
@@ -486,6 +490,7 @@ impl Writer<'_, '_> {
                 MatchFact::Step => "match.step",
                 MatchFact::Awaits => "match.awaits",
                 MatchFact::Id => "match.id",
+                MatchFact::Repetition => "match.repetition",
             }),
             Expr::Not(x) => match &**x {
                 Expr::In(value, set) => self.membership(value, set, "not in"),

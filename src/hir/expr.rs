@@ -173,6 +173,8 @@ pub enum MatchFact {
     Awaits,
     /// The stable id.
     Id,
+    /// The how many-th report it is of a silence that repeats.
+    Repetition,
 }
 
 /// What `in` looks in.

@@ -54,6 +54,9 @@ pub struct Pattern {
     pub skip: Skip,
     /// Whether partial matches that run out of time are told.
     pub tell_timeouts: bool,
+    /// True if the last item, a `not` with a time of its own, is reported again each time that its
+    /// time has passed, as long as what must not come does not.
+    pub repeats: bool,
 }
 
 /// A step's name and the event type that it takes.

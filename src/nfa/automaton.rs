@@ -46,6 +46,8 @@ pub struct Automaton {
     span: Option<i64>,
     pub(crate) skip: Skip,
     pub(crate) tell_timeouts: bool,
+    /// How long the silence at the end is that is reported again each time it has passed.
+    pub(crate) repeat: Option<Length>,
     tells_at_deadlines: bool,
     /// Whether two runs can come to hold the same events in the same state.
     pub(crate) may_duplicate: bool,
@@ -66,6 +68,7 @@ struct Outline {
     within: Option<Length>,
     skip: Skip,
     tell_timeouts: bool,
+    repeats: bool,
 }
 
 impl Outline {
@@ -78,6 +81,7 @@ impl Outline {
             within: pattern.within,
             skip: pattern.skip.clone(),
             tell_timeouts: pattern.tell_timeouts,
+            repeats: pattern.repeats,
         }
     }
 }
@@ -111,6 +115,12 @@ impl Automaton {
             span: pattern.within.and_then(Length::as_millis),
             skip: pattern.skip.clone(),
             tell_timeouts: pattern.tell_timeouts,
+            repeat: pattern
+                .body
+                .items
+                .last()
+                .filter(|_| pattern.repeats)
+                .and_then(|last| last.gap?.max),
             may_duplicate,
             ends_alone: !may_duplicate
                 && flat.named.is_empty()

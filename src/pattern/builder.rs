@@ -402,6 +402,13 @@ impl<E: Event, V> PatternBuilder<E, V> {
         self
     }
 
+    /// The `not` at the end, which has [`lasting`](PatternBuilder::lasting), is reported again each
+    /// time that its time has passed, until what must not come does (`not x for 10m repeat`).
+    pub fn repeat(mut self) -> Self {
+        self.draft.whole.repeats = true;
+        self
+    }
+
     /// After its first match a key is over: what is open for it ends without a timeout, and nothing
     /// of it is reported any more. This is the business of an engine: a lone
     /// [`matcher`](Pattern::matcher) tells every match.

@@ -174,6 +174,7 @@ pub(super) struct Whole {
     pub(super) version: Option<u64>,
     pub(super) suppress: Option<Duration>,
     pub(super) once: Option<Once>,
+    pub(super) repeats: bool,
     pub(super) limit: Option<Limit>,
 }
 
@@ -190,6 +191,7 @@ impl Whole {
             (self.version.is_some(), "a version"),
             (self.suppress.is_some(), "`suppress`"),
             (self.once.is_some(), "`once`"),
+            (self.repeats, "`repeat`"),
             (self.limit.is_some(), "a limit"),
         ];
         settings.into_iter().find(|(made, _)| *made).map(|(_, name)| name)

@@ -43,6 +43,8 @@ pub enum PatternErrorKind {
     BadBound,
     /// `suppress` beside `once`.
     BadOnce,
+    /// `repeat` on what is no silence at the end, or beside what contradicts it.
+    BadRepeat,
     /// Timeouts are to be told, but nothing bounds the pattern in time.
     NoBound,
     /// Skip to a name that is no step which captures events.

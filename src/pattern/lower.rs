@@ -82,9 +82,20 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
             Test::Correlated(make) => make(Arc::clone(&names)),
         })
         .collect();
-    let tell_timeouts = whole.tell_timeouts;
+    let (tell_timeouts, repeats) = (whole.tell_timeouts, whole.repeats);
+    if repeats && (skip.ordered || whole.once.is_some()) {
+        let message = "`repeat` goes neither with `ordered` nor with `once`";
+        return Err(PatternError::new(Kind::BadRepeat, None, message));
+    }
+    if repeats
+        && !body.items.last().is_some_and(|last| ends_in_silence(last) && body.items.len() > 1)
+    {
+        let message = "`repeat` is for a `not` with `lasting` at the end of the whole pattern";
+        return Err(PatternError::new(Kind::BadRepeat, None, message));
+    }
     let (lengths, within) = (Vec::new(), within.map(Length::Millis));
-    let hir = hir::Pattern { stages, conditions, body, lengths, within, skip, tell_timeouts };
+    let hir =
+        hir::Pattern { stages, conditions, body, lengths, within, skip, tell_timeouts, repeats };
     let mut matcher = Matcher::new(&hir, host.clone()).map_err(|error| refused(&error))?;
     check_reach(&hir, &types)?;
     if let Some(Limit { partials, policy }) = whole.limit {
@@ -437,6 +448,11 @@ fn bare<E>(kind: DraftKind<E>, is_plain: bool) -> DraftKind<E> {
         }
         _ => DraftKind::Group(group),
     }
+}
+
+/// True if the item is a `not` with a time of its own.
+fn ends_in_silence(item: &Item) -> bool {
+    matches!(item.kind, ItemKind::Not { .. }) && item.gap.is_some_and(|gap| gap.max.is_some())
 }
 
 /// Where an item stands.

@@ -66,6 +66,7 @@
 //! | `skip past last` (the default) ... | `.skip_past_last()` ... | `AfterMatchSkipStrategy` (default: none) |
 //! | `from *` | `.from_all()` | always so |
 //! | `suppress 1m` | `.suppress(..)` | - |
+//! | `not x for 10m repeat` | `.not_followed_by(..).lasting(..)` and `.repeat()` | - |
 //! | `once`, `once per rule` | `.once()`, `.once_per_rule()` | - |
 //! | `limit 100 partials drop oldest` | `.limit_partials(100, LimitPolicy::DropOldest)` | - |
 

@@ -67,6 +67,7 @@ impl<E: Event> Engine<E> {
             engine.books.stats.events += 1;
             let named = engine.is_named(event);
             engine.progress.observe(source, time);
+            engine.newest = engine.newest.max(time);
             if named {
                 engine.buffer_bytes += bytes;
                 engine.buffer.lend(time, event, lent);

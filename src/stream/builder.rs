@@ -235,6 +235,14 @@ impl<E: Event> Builder<E> {
         self
     }
 
+    /// How often one silence is reported that repeats (`not x for 5m repeat`); 100,000 times by
+    /// default. After that its partial match ends, and the sink is told.
+    #[must_use]
+    pub fn limit_repetitions(mut self, times: u64) -> Self {
+        self.matching.per_key.repetitions = times;
+        self
+    }
+
     /// How many keys the `suppress` of one rule remembers at most; 10 million by default. Beyond it,
     /// matches are told without keeping others quiet, and the sink is told.
     #[must_use]

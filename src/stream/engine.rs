@@ -49,6 +49,8 @@ pub struct Engine<E: Event> {
     pub(super) cold: Option<Box<Cold<E>>>,
     /// When it has to bring some of them back; `MAX` where there are none.
     pub(super) wake: Timestamp,
+    /// The time of the newest event, where events can come out of order.
+    pub(super) newest: Timestamp,
     /// The source of events that are pushed without one.
     pub(super) main: Option<SourceId>,
     /// The snapshot that the next changes follow.
@@ -101,6 +103,7 @@ impl<E: Event> Engine<E> {
             finished: false,
             cold: None,
             wake: Timestamp::MAX,
+            newest: Timestamp::MIN,
             main: None,
             base: None,
             due: Vec::new(),
@@ -218,6 +221,7 @@ impl<E: Event> Engine<E> {
         lent: &mut Lent<'_, E>,
         sink: &mut S,
     ) -> Result<(), PushError> {
+        self.newest = self.newest.max(event.time());
         if named {
             self.buffer_bytes += bytes_of(event);
             self.buffer.add(event.time(), event.clone());
@@ -251,6 +255,12 @@ impl<E: Event> Engine<E> {
     /// [`advance`](Engine::advance) and [`finish`](Engine::finish) run into is to be seen here.
     pub fn failure(&self) -> Option<&PushError> {
         self.books.failure.as_ref().or_else(|| self.cold.as_ref()?.trouble())
+    }
+
+    /// The time of the newest event, or how far time has come if that is later.
+    fn last_time(&self) -> Timestamp {
+        let come = self.watermark.plus_millis(i64::from(self.progress.is_sorted()));
+        come.max(self.newest)
     }
 
     /// `source` says that no event at or before `to` will come from it any more.
@@ -288,6 +298,14 @@ impl<E: Event> Engine<E> {
         if self.finished {
             return;
         }
+        // Silences that repeat do so up to the last event, and once more.
+        let repeats = self.rules.iter().any(|rule| rule.matcher.program().repeat.is_some());
+        let last = self.last_time();
+        if repeats && self.books.failure.is_none() && last > self.watermark && last < Timestamp::MAX
+        {
+            self.move_to(last, &mut Lent::nothing(), sink);
+        }
+        self.rules.iter_mut().for_each(|rule| rule.store.end());
         if self.books.failure.is_none() {
             self.move_to(Timestamp::MAX, &mut Lent::nothing(), sink);
         }

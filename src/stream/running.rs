@@ -630,6 +630,22 @@ impl<E: Event> Running<E> {
         books: &mut Books<E>,
         sink: &mut S,
     ) {
+        self.move_places(keys, places, now, books, sink);
+        let cut_off = self.store.take_cut_off();
+        if cut_off > 0 {
+            books.stats.overflowed += cut_off;
+            sink.overflowed(Overflow::Repetitions { rule: &self.info.rule, silences: cut_off });
+        }
+    }
+
+    fn move_places<S: Sink<E> + ?Sized>(
+        &mut self,
+        keys: &mut Partition,
+        places: &[(u32, usize)],
+        now: Timestamp,
+        books: &mut Books<E>,
+        sink: &mut S,
+    ) {
         let Running { info, matcher, store, voice, .. } = self;
         let schema = &*info.schema;
         if let [(slot, place)] = *places {

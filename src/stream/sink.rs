@@ -166,6 +166,15 @@ pub enum Overflow<'a> {
         /// Which rule.
         rule: &'a Rule,
     },
+    /// Silences that repeat were reported so often that they ended
+    /// ([`limit_repetitions`](crate::stream::Builder::limit_repetitions)).
+    #[non_exhaustive]
+    Repetitions {
+        /// Of which rule.
+        rule: &'a Rule,
+        /// How many silences.
+        silences: u64,
+    },
     /// Too many events that rules made (`emit as`) waited for their moment to be over. One was
     /// dropped.
     #[non_exhaustive]
@@ -208,6 +217,12 @@ impl fmt::Display for Overflow<'_> {
                 f,
                 "`suppress` of the rule `{}` remembers too many keys: a match was told without \
                  silencing others",
+                rule.name
+            ),
+            Overflow::Repetitions { rule, silences } => write!(
+                f,
+                "a silence has lasted too long: {silences} of the rule `{}` will not be repeated any \
+                 more (`repeat`)",
                 rule.name
             ),
             Overflow::Derived { rule } => write!(

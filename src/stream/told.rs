@@ -67,6 +67,9 @@ impl<'a, E: Event> Match<'a, E> {
         let mut hash = Fnv::new();
         hash.write(&self.info.rule.version.to_le_bytes());
         hash.write(&[u8::from(self.outcome.kind() == OutcomeKind::Timeout)]);
+        if self.outcome.repetition() > 0 {
+            hash.write(&self.outcome.repetition().to_le_bytes());
+        }
         for value in self.key {
             id::write_value(&mut hash, value.as_ref());
         }

@@ -370,12 +370,14 @@ pub enum Contiguity {
 /// One part of a sequence.
 #[derive(Clone, Debug)]
 pub enum Part {
-    /// `not choice (for dur)?`
+    /// `not choice (for dur repeat?)?`
     Not {
         /// What must not come.
         what: Choice,
         /// For how long.
         duration: Option<Dur>,
+        /// The word `repeat`: it is reported again each time that the duration has passed.
+        repeat: Option<Span>,
         /// All of it.
         span: Span,
     },
@@ -386,9 +388,10 @@ pub enum Part {
 impl PartialEq for Part {
     fn eq(&self, other: &Part) -> bool {
         match (self, other) {
-            (Part::Not { what, duration, .. }, Part::Not { what: other, duration: bound, .. }) => {
-                (what, duration) == (other, bound)
-            }
+            (
+                Part::Not { what, duration, repeat, .. },
+                Part::Not { what: other, duration: bound, repeat: again, .. },
+            ) => (what, duration, repeat.is_some()) == (other, bound, again.is_some()),
             (Part::Take(take), Part::Take(other)) => take == other,
             _ => false,
         }

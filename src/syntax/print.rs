@@ -552,12 +552,15 @@ impl Printer {
 
     fn part(&mut self, part: &Part) {
         match part {
-            Part::Not { what, duration, .. } => {
+            Part::Not { what, duration, repeat, .. } => {
                 self.push("not ");
                 self.choice(what);
                 if let Some(duration) = duration {
                     self.push(" for ");
                     self.dur(duration);
+                }
+                if repeat.is_some() {
+                    self.push(" repeat");
                 }
             }
             Part::Take(take) => self.take(take),

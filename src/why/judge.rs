@@ -491,7 +491,16 @@ impl Teller<'_> {
 
     /// What must not come while a partial match waits, as the rule says it.
     pub(super) fn absent(&self, waiting: &Waiting) -> Vec<String> {
-        self.forbidden(&waiting.states).into_iter().map(|id| self.words.step(id)).collect()
+        let mut absent = self.forbidden(&waiting.states);
+        if absent.is_empty() && self.program.repeat.is_some() {
+            // Behind a loop that takes the same events, the loop has them first.
+            let last = self.words.pattern.body.items.last().map(|last| &last.kind);
+            absent.extend(last.and_then(|last| match last {
+                ItemKind::Not { condition, .. } => Some(*condition),
+                _ => None,
+            }));
+        }
+        absent.into_iter().map(|id| self.words.step(id)).collect()
     }
 
     /// What bounds a partial match in time, as the rule says it, and the last moment that counts.
@@ -503,9 +512,14 @@ impl Teller<'_> {
             after.is_none_or(|after| from.plus_millis(after) == deadline)
         };
         let mut bounds = waiting.states.iter().flat_map(|state| program.bounds(*state));
+        let is_report = |after: Length| {
+            let passed = deadline.millis_since(waiting.last);
+            program.repeat == Some(after)
+                && after.as_millis().is_none_or(|after| passed.checked_rem(after) == Some(0))
+        };
         let last = bounds.find_map(|bound| {
-            (bound.since == Since::Last && ends(waiting.last, bound.after, bound.included))
-                .then_some(bound.after)
+            let is_over = ends(waiting.last, bound.after, bound.included) || is_report(bound.after);
+            (bound.since == Since::Last && is_over).then_some(bound.after)
         });
         let is_whole = program.within.is_some_and(|within| ends(waiting.start, within, false));
         let mut quiet = waiting.states.iter().filter_map(|state| self.quiet(*state));

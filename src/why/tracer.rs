@@ -431,6 +431,12 @@ impl<E: Event> Tracer<E> {
         if let Some(shadow) = &mut self.shadow {
             shadow.finish();
         }
+        let last = self.watermark.plus_millis(i64::from(self.progress.is_sorted()));
+        let last = last.max(self.newest.unwrap_or(last));
+        if self.matcher.program().repeat.is_some() && last > self.watermark {
+            self.move_to(last);
+        }
+        self.store.end();
         self.move_to(Timestamp::MAX);
         self.watermark = watermark;
         let before = self.waiting();
@@ -935,7 +941,12 @@ impl<E: Event> Tracer<E> {
                 let left = deadline.map(|deadline| deadline.millis_since(event.time()));
                 Some(Fate::Stopped { by: stops, left })
             } else if !verdict.goes_on && !waiting.states.is_empty() {
-                Some(Fate::Broken(misfits))
+                let repeats = self.matcher.program().repeat.is_some();
+                Some(if repeats && misfits.is_empty() {
+                    Fate::Stopped { by: self.judge().absent(waiting), left: None }
+                } else {
+                    Fate::Broken(misfits)
+                })
             } else {
                 None
             };

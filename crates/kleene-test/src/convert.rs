@@ -92,6 +92,7 @@ pub fn pattern(case: &CasePattern) -> Result<Pattern, Inexpressible> {
         within: within.map(Length::Millis),
         skip: Skip { ordered: strategy != SkipStrategy::None, strategy },
         tell_timeouts: true,
+        repeats: false,
     })
 }
 

@@ -448,6 +448,7 @@ impl RandomPattern {
             within,
             skip: Skip { strategy, ordered: self.ordered },
             tell_timeouts: true,
+            repeats: false,
         })
     }
 

@@ -134,6 +134,11 @@ impl Printer<'_> {
                     Some(Gap { max: Some(max), .. }) if item.contiguity == Contiguity::Relaxed => {
                         self.text += " for ";
                         self.length(max);
+                        let last = self.pattern.body.items.last();
+                        if self.pattern.repeats && last.is_some_and(|last| std::ptr::eq(last, item))
+                        {
+                            self.text += " repeat";
+                        }
                     }
                     Some(_) => self.problem("a gap before a not"),
                 }

@@ -7,8 +7,9 @@
 use super::tell::is_same;
 use super::{Matcher, Scratch, Store, completed};
 use crate::event::Event;
-use crate::exec::key::{KeyState, Run};
+use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::outcome::{Captures, Outcome, OutcomeKind};
+use crate::exec::times::Times;
 use crate::time::Timestamp;
 
 /// From so many runs on their deadlines are put in order, where they are not as they stand.
@@ -34,7 +35,7 @@ impl<E: Event> Matcher<E> {
             return;
         }
         while let Some(deadline) = self.deadline(key).filter(|&deadline| deadline <= to) {
-            self.expire(store, key, deadline, sink);
+            self.expire(store, key, deadline, to, sink);
         }
     }
 
@@ -75,12 +76,14 @@ impl<E: Event> Matcher<E> {
         }
     }
 
-    /// Takes the runs out whose deadline is `deadline`, and tells what became of them.
+    /// Takes the runs out whose deadline is `deadline`, and tells what became of them. A silence that
+    /// repeats goes on, unless time moves `to` its end.
     fn expire(
         &self,
         store: &mut Store<E>,
         key: &mut KeyState,
         deadline: Timestamp,
+        to: Timestamp,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
         self.expire_window(store, key, deadline, sink);
@@ -97,7 +100,7 @@ impl<E: Event> Matcher<E> {
         let first = key.runs().iter().take_while(|run| is_over(run)).count();
         if self.in_order() || Self::are_all(store, key, first, deadline) {
             for index in 0..first {
-                self.run_out(store, key.runs()[index]);
+                self.run_out(store, key.runs()[index], to);
             }
             store.scratch.steps += first as u64;
             if first < key.runs().len() {
@@ -109,13 +112,14 @@ impl<E: Event> Matcher<E> {
             store.scratch.steps += key.runs().len() as u64;
             key.runs_mut().retain(|run| {
                 if is_over(run) {
-                    self.run_out(store, *run);
+                    self.run_out(store, *run, to);
                 }
                 !is_over(run)
             });
             store.scratch.spares.take_back(key.runs_mut());
         }
         self.tell_expired(store, key, deadline, sink);
+        Self::go_on_repeating(store, key);
     }
 
     /// Whether the first so many runs are all whose deadline is `deadline`. Keeps the deadlines of a
@@ -138,12 +142,44 @@ impl<E: Event> Matcher<E> {
     }
 
     /// Says whether a run whose deadline passes is complete, or has run out of time.
-    fn run_out(&self, Store { extras, scratch, .. }: &mut Store<E>, run: Run) {
-        extras.release(run.extra);
-        if self.program.states[run.state.index()].accepts_at_deadline {
-            scratch.completed.push(completed(&run));
-        } else {
+    fn run_out(&self, store: &mut Store<E>, run: Run, to: Timestamp) {
+        let Store { chains, extras, scratch } = store;
+        if !self.program.states[run.state.index()].accepts_at_deadline {
+            extras.release(run.extra);
             scratch.expired.push(run);
+            return;
+        }
+        let times = Times { program: &self.program, chains, extras, run: &run };
+        let (repetition, next) = times.repetition(to < Timestamp::MAX && !scratch.ends);
+        let is_cut_off = next.is_some() && repetition >= self.limits.repetitions;
+        scratch.cut_off += u64::from(is_cut_off);
+        match next.filter(|_| !is_cut_off) {
+            Some(deadline) => {
+                chains.retain(run.head);
+                scratch.repeating.push((Run { deadline, ..run }, false));
+            }
+            None => extras.release(run.extra),
+        }
+        scratch.completed.push(Completed { repetition, ..completed(&run) });
+    }
+
+    /// Puts the silences back that were reported and go on. One whose match another one has dropped
+    /// does not.
+    fn go_on_repeating(store: &mut Store<E>, key: &mut KeyState) {
+        let Store { chains, extras, scratch } = store;
+        if scratch.repeating.is_empty() {
+            return;
+        }
+        key.forget_deadlines();
+        for (run, is_reported) in scratch.repeating.drain(..) {
+            if is_reported {
+                let runs = key.runs_mut();
+                let at = runs.partition_point(|other| other.start_seq <= run.start_seq);
+                runs.insert(at, run);
+            } else {
+                chains.release(run.head);
+                extras.release(run.extra);
+            }
         }
     }
 
@@ -191,6 +227,7 @@ impl<E: Event> Matcher<E> {
                     at: deadline,
                     start_seq: first.start_seq,
                     states,
+                    repetition: 0,
                 });
             }
         }

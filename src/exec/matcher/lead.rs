@@ -107,6 +107,7 @@ impl<E: Event> Matcher<E> {
                     at: Timestamp::from_millis(program.deadline_of(start)),
                     start_seq,
                     states: &[lead.state(len as usize)],
+                    repetition: 0,
                 });
             }
         }

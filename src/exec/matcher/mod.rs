@@ -67,13 +67,15 @@ pub struct Limits {
     /// count of a group), it costs one more for each event that it has captured. Where they would
     /// cost more, the oldest give way, whatever the policy. It is the same for every strategy.
     pub steps_per_event: usize,
+    /// How often one silence is reported that repeats; after that the partial match ends.
+    pub repetitions: u64,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
         let (partial_matches_per_key, steps_per_event) = (1 << 22, 1 << 20);
-        let policy = LimitPolicy::DropNewest;
-        Limits { partial_matches_per_key, policy, steps_per_event }
+        let (policy, repetitions) = (LimitPolicy::DropNewest, 100_000);
+        Limits { partial_matches_per_key, policy, steps_per_event, repetitions }
     }
 }
 
@@ -127,6 +129,17 @@ pub struct Store<E> {
 }
 
 impl<E> Store<E> {
+    /// Says that the stream ends: each silence that repeats is reported once more, not for ever.
+    pub(crate) fn end(&mut self) {
+        self.scratch.ends = true;
+    }
+
+    /// How many silences have ended since this was asked last as they were reported too often
+    /// ([`Limits::repetitions`]).
+    pub(crate) fn take_cut_off(&mut self) -> u64 {
+        std::mem::take(&mut self.scratch.cut_off)
+    }
+
     /// How many captured events are held.
     pub fn event_count(&self) -> usize {
         self.chains.len()
@@ -188,6 +201,12 @@ struct Scratch {
     made: HashMap<(u32, StageId, Starts), u32>,
     /// The runs that are left behind, where runs can meet.
     seen: HashSet<(StateId, u32, SmallVec<[i64; 2]>)>,
+    /// Silences that were reported and go on, each with whether its match was really reported.
+    repeating: Vec<(Run, bool)>,
+    /// Silences that were reported so often that they end.
+    cut_off: u64,
+    /// True if the stream ends: no silence is repeated any more.
+    ends: bool,
     /// Partial matches that ran out of time at one deadline.
     expired: Vec<Run>,
     states: Vec<StateId>,
@@ -587,5 +606,5 @@ impl<E: Event> Matcher<E> {
 
 fn completed(run: &Run) -> Completed {
     let Run { head, start_seq, start, last, .. } = *run;
-    Completed { head, tail: None, start_seq, start, last }
+    Completed { head, tail: None, start_seq, start, last, repetition: 0 }
 }

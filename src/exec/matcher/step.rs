@@ -323,7 +323,7 @@ impl<'a, E: Event> Step<'a, E> {
             Action::Ignore { target } => {
                 let mut run = Run { state: target, ..run };
                 self.set_clocks(edge, &run);
-                run.deadline = self.times(&run).deadline();
+                run.deadline = self.times(&run).deadline_after(self.time);
                 if run.deadline <= self.time {
                     // What it would wait for there is too late already.
                     self.give_up(&run);

@@ -37,6 +37,7 @@ impl<E: Event> Matcher<E> {
             at: event.time(),
             start_seq: match_.start_seq,
             states: &[],
+            repetition: 0,
         });
         if !key.runs().is_empty()
             && let Some(dropped) =
@@ -94,9 +95,17 @@ impl<E: Event> Matcher<E> {
                 at,
                 start_seq: match_.start_seq,
                 states: &[],
+                repetition: match_.repetition,
             });
             let captures = Captures::new(chains, match_.head);
+            for (run, is_reported) in &mut scratch.repeating {
+                *is_reported |= run.head == match_.head;
+            }
             if let Some(dropped) = dropped_starts(&captures, &skip.strategy, match_.start_seq) {
+                // What a match has repeated is not dropped by the match itself.
+                for (run, is_reported) in &mut scratch.repeating {
+                    *is_reported &= run.head == match_.head || !dropped.contains(&run.start_seq);
+                }
                 scratch.steps += drop_runs(key, chains, extras, &mut scratch.spares, &dropped);
                 let mut kept = told;
                 for i in told..dropped_from {

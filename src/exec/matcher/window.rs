@@ -113,6 +113,7 @@ impl<E: Event> Matcher<E> {
             at: event.time(),
             start_seq,
             states: &[],
+            repetition: 0,
         });
         match program.skip.strategy {
             SkipStrategy::PastLast => Self::clear_window(store, key),
@@ -248,6 +249,7 @@ impl<E: Event> Matcher<E> {
                     at: deadline,
                     start_seq: first.map_or(0, |(seq, _)| seq),
                     states: std::slice::from_ref(&window.states[queue.len as usize - 1]),
+                    repetition: 0,
                 });
             }
             self.pop(store, key);

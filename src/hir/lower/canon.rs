@@ -224,7 +224,8 @@ impl<'a> Canon<'a> {
     }
 
     fn pattern(&mut self, pattern: &Pattern) {
-        let Pattern { stages, conditions, lengths, body, within, skip, tell_timeouts } = pattern;
+        let Pattern { stages, conditions, lengths, body, within, skip, tell_timeouts, repeats } =
+            pattern;
         for stage in stages {
             self.debug((&stage.name, stage.negated));
             self.ty(stage.ty);
@@ -237,6 +238,9 @@ impl<'a> Canon<'a> {
         }
         self.sequence(body);
         self.debug((within, skip.ordered, tell_timeouts));
+        if *repeats {
+            self.word("repeat");
+        }
         match &skip.strategy {
             SkipStrategy::None => self.word("none"),
             SkipStrategy::PastLast => self.word("past last"),

@@ -37,6 +37,8 @@ pub(super) struct Cx<'e, 'a> {
     pub(super) key: Vec<(Arc<str>, Kind)>,
     /// The types of what the rule emits.
     told: Told,
+    /// True if the silence at the end of the pattern is reported again and again.
+    pub(super) repeats: bool,
     /// The fields that the rule emits, where bare names can mean them.
     pub(super) emitted: Vec<(Arc<str>, Expr, Kind)>,
     /// How many steps the pattern has if its repetitions are written out.
@@ -275,6 +277,7 @@ impl<'a> Env<'a> {
             steps: Vec::new(),
             key: Vec::new(),
             told: Told::default(),
+            repeats: false,
             emitted: Vec::new(),
             steps_written_out: 0,
             loop_count: 0,
@@ -402,6 +405,9 @@ impl<'a> Cx<'_, 'a> {
             && let Clause::Match(found) = &clause.node
         {
             planned = self.at(source, |cx| cx.plan(found, within)).map(|planned| (source, planned));
+            let laid_out = planned.as_ref().map(|(_, planned)| planned);
+            let is_fine = self.env.errors == errors;
+            self.at(source, |cx| cx.check_repeats(found, laid_out.filter(|_| is_fine)));
         } else {
             let message = format!("the rule `{}` has no `match`", name.node);
             self.report(
@@ -457,6 +463,7 @@ impl<'a> Cx<'_, 'a> {
             _ => None,
         });
         self.check_once(clauses);
+        self.check_ordered_repeat(clauses);
         let limit = get("limit").and_then(|(source, clause)| match &clause.node {
             Clause::Limit(number, policy) => self.at(source, |cx| cx.limit(number, *policy)),
             _ => None,
@@ -481,6 +488,7 @@ impl<'a> Cx<'_, 'a> {
             within,
             skip,
             tell_timeouts,
+            repeats: self.repeats,
         };
         let name: Arc<str> = name.node.as_str().into();
         let mut rule = Rule {
@@ -549,6 +557,27 @@ impl<'a> Cx<'_, 'a> {
             values.push(self.suppress_by(name, emit)?);
         }
         Some(Suppress { duration, by: (!by.is_empty()).then_some(values) })
+    }
+
+    /// Reports `ordered` and `once` beside a silence that repeats: others would wait for it as long
+    /// as it lasts, and nothing of it would follow.
+    fn check_ordered_repeat(&mut self, clauses: &Clauses<'a>) {
+        if !self.repeats {
+            return;
+        }
+        let get = |word| clauses.by_word.get(word).copied();
+        if let Some((source, clause)) = get("skip")
+            && let Clause::Skip(ast::Skip { ordered: true, .. }) = &clause.node
+        {
+            let message = "with `ordered`, matches would wait for a silence that repeats";
+            let diagnostic = Diagnostic::error(Code::BadRepeat, clause.span, message);
+            self.env.report(source, diagnostic.help("leave out `ordered`, or `repeat`"));
+        }
+        if let Some((source, clause)) = get("once") {
+            let message = "nothing is repeated after the first match (`once`)";
+            let diagnostic = Diagnostic::error(Code::BadRepeat, clause.span, message);
+            self.env.report(source, diagnostic.help("leave out `once`, or `repeat`"));
+        }
     }
 
     /// Reports clauses that contradict `once`, or that say nothing beside it.

@@ -126,6 +126,7 @@ pub(super) fn build(pattern: &Pattern) -> Result<Graph, BuildError> {
         before_groups: vec![Vec::new()],
         division: Division::default(),
         quiet_from: Vec::new(),
+        repeats: pattern.repeats,
     };
     let end = builder.state(Role::Final)?;
     let context = Context { group: None, following: None, top: true, since: None };
@@ -280,6 +281,8 @@ struct Builder {
     division: Division,
     /// Where silences that are ways begin, with the clock that has the time.
     quiet_from: Vec<(StateId, u32)>,
+    /// True if the silence at the end is reported again and again.
+    repeats: bool,
 }
 
 impl<'p> Builder {

@@ -234,7 +234,8 @@ impl Builder {
     /// waits for the end of the silence, too: where each event that does not violate the silence is
     /// skipped here as it is there.
     fn closed(&mut self, state: StateId, holding: Holding) -> Result<(StateId, bool), BuildError> {
-        let waits = self.is_together(state, holding);
+        // What is reported again waits alone: the loop is over by then.
+        let waits = !self.repeats && self.is_together(state, holding);
         Ok((self.closed_part(state, holding, waits)?, waits))
     }
 

@@ -385,7 +385,9 @@ impl Parser<'_> {
             let diagnostic = self.not_expected("the end of the `not` step");
             return self.fail(diagnostic.help("what must not come has no number"));
         }
-        Ok(Part::Not { what, duration, span: self.since(start) })
+        let word = self.peek().span;
+        let repeat = (duration.is_some() && self.eat_joint("repeat")).then_some(word);
+        Ok(Part::Not { what, duration, repeat, span: self.since(start) })
     }
 
     /// `unit quant? (until ...)? (as NAME)?`

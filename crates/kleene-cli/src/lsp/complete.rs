@@ -87,7 +87,7 @@ pub(super) fn complete(set: &Set, at: usize) -> Vec<CompletionItem> {
             offer.words(&["not", "any event"]);
         }
         Slot::AfterStep => {
-            offer.words(&["->", "as", "until", "and", "or", "without", "for"]);
+            offer.words(&["->", "as", "until", "and", "or", "without", "for", "repeat"]);
             if matches!(kind, Kind::Group(_)) {
                 offer.words(&["within"]);
             }

@@ -86,6 +86,9 @@ pub(super) fn about(word: &str) -> Option<&'static str> {
             "Before a step: no such event there. `not (a or b)`: neither. `not x for 10m` at the end: none for so long. In a condition: the opposite."
         }
         "for" => "How long something must not come.",
+        "repeat" => {
+            "Behind the last `not x for 5m`: the silence is reported again each five minutes while it lasts."
+        }
         "until" => "What ends a loop; it is not part of it.",
         "as" => "Names what a step captured.",
         "and" => "Between steps: both, in any order. In a condition: both hold.",

@@ -14,12 +14,13 @@ use crate::hir::{Expr, StageId};
 use crate::syntax::ast::{Path, PathPart};
 use crate::value::{Kind, Value};
 
-const FACTS: [(&str, MatchFact, Kind); 5] = [
+const FACTS: [(&str, MatchFact, Kind); 6] = [
     ("start", MatchFact::Start, Kind::TIME),
     ("end", MatchFact::End, Kind::TIME),
     ("step", MatchFact::Step, Kind::STRING),
     ("awaits", MatchFact::Awaits, Kind::ANY),
     ("id", MatchFact::Id, Kind::ANY),
+    ("repetition", MatchFact::Repetition, Kind::INT),
 ];
 
 /// Which step a name means.
@@ -507,6 +508,14 @@ impl Cx<'_, '_> {
             self.report(Diagnostic::error(Code::UnknownField, span, message).help(help));
             return refused(span);
         };
+        if *fact == MatchFact::Repetition && !(self.repeats && matches!(place.what, What::Emit)) {
+            let message = "only a match of a silence that repeats has a number";
+            self.report(
+                Diagnostic::error(Code::NotAllowedHere, span, message)
+                    .help("it belongs in `emit` behind `not x for 5m repeat`"),
+            );
+            return refused(span);
+        }
         match place.what {
             What::Timeout => {}
             What::Emit if *fact != MatchFact::Awaits => {}

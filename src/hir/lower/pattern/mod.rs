@@ -3,6 +3,7 @@
 
 mod build;
 mod check;
+mod repeats;
 mod silences;
 
 use std::sync::Arc;
@@ -283,7 +284,7 @@ impl<'a> Cx<'_, 'a> {
         let mut items = Vec::new();
         for (arrow, part) in &sequence.parts {
             match part {
-                Part::Not { what, duration, span } => {
+                Part::Not { what, duration, span, .. } => {
                     // What was refused is not refused again for want of it.
                     let duration = duration.as_ref().map(|duration| {
                         (self.written(duration).unwrap_or(Written::Millis(0)), duration.span())

@@ -670,6 +670,7 @@ impl<'t> Walker<'t> {
             "next" | "any" | "and" | "or" | "until" => Some(Slot::Step(false)),
             "of" | "as" => Some(Slot::Free),
             "for" | "within" => Some(Slot::Duration),
+            "repeat" if top.slot == Slot::AfterStep => Some(Slot::AfterStep),
             _ => None,
         };
         if let Some(slot) = slot {

@@ -1,0 +1,83 @@
+//! `repeat`: a silence at the end that is reported each time that it has lasted so long again.
+
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::hir::lower::rule::Cx;
+use crate::syntax::ast::{Body, Part, Sequence, Unit};
+use crate::time::format_millis;
+
+use super::{PlanKind, Planned};
+
+impl<'a> Cx<'_, 'a> {
+    /// Notes whether the pattern repeats, and reports each `repeat` that is not at its end. The
+    /// pattern is laid out unless something in it was refused.
+    pub(in crate::hir::lower) fn check_repeats(
+        &mut self,
+        body: &'a Body,
+        planned: Option<&Planned<'a>>,
+    ) {
+        let last = match (&body.sequences[..], body.joined_by) {
+            ([only], None) if only.parts.len() > 1 => only.parts.last().map(|(_, part)| part),
+            _ => None,
+        };
+        let own = match last {
+            Some(Part::Not { repeat, .. }) => *repeat,
+            _ => None,
+        };
+        let mut words = Vec::new();
+        body.sequences.iter().for_each(|sequence| find(sequence, &mut words));
+        for word in words.into_iter().filter(|word| own != Some(*word)) {
+            let message = "only the silence at the end of the whole pattern can repeat";
+            let diagnostic = Diagnostic::error(Code::BadRepeat, word, message);
+            self.report(diagnostic.help("leave `repeat` out here"));
+        }
+        self.repeats = own.is_some();
+        let last = planned.and_then(|planned| planned.plan.items.last());
+        if let (Some(word), Some(planned)) = (own, planned)
+            && let Some(PlanKind::Not { duration: Some((time, _)), .. }) =
+                last.map(|last| &last.kind)
+            && let Some(millis) = time.known()
+        {
+            let within = planned.bound.and_then(|(_, within)| within.known());
+            self.check_repeated(word, millis, within);
+        }
+    }
+
+    /// Reports a silence that takes no time, and warns of one that never comes a second time.
+    fn check_repeated(&mut self, word: Span, millis: i64, within: Option<i64>) {
+        let twice = millis.saturating_mul(2);
+        if millis == 0 {
+            let message = "what takes no time cannot be repeated";
+            let diagnostic = Diagnostic::error(Code::BadRepeat, word, message);
+            self.report(diagnostic.help("give the silence a length: `for 5m repeat`"));
+        } else if let Some(within) = within
+            && within > millis
+            && within <= twice
+        {
+            let message = "the silence is never reported a second time";
+            let diagnostic = Diagnostic::warning(Code::NeverRepeated, word, message);
+            self.report(diagnostic.help(format!(
+                "the second report would come {} after the last event, and `within {}` is over by then",
+                format_millis(twice),
+                format_millis(within)
+            )));
+        }
+    }
+}
+
+/// Adds the places of all `repeat`s of a sequence.
+fn find(sequence: &Sequence, words: &mut Vec<Span>) {
+    for (_, part) in &sequence.parts {
+        match part {
+            Part::Not { repeat, .. } => words.extend(*repeat),
+            Part::Take(take) => match &take.unit {
+                Unit::Step(_) => {}
+                Unit::Group(body, _) => {
+                    body.sequences.iter().for_each(|sequence| find(sequence, words));
+                }
+                Unit::Of(_, sequences, _) => {
+                    sequences.iter().for_each(|sequence| find(sequence, words));
+                }
+            },
+        }
+    }
+}
