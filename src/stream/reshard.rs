@@ -188,6 +188,7 @@ impl<E: Event> Engine<E> {
 
     /// Adds the events that wait in another engine.
     fn take_waiting(&mut self, other: &Engine<E>) {
+        self.newest = self.newest.max(other.newest);
         for event in other.buffer.in_order() {
             self.buffer_bytes += bytes_of(event);
             self.buffer.add(event.time(), event.clone());

@@ -241,6 +241,7 @@ impl<'a, E: Portable> Saved<'a, E> {
                 return Err(RestoreError::Malformed { section: "buffer" });
             }
             engine.buffer_bytes += bytes_of(event);
+            engine.newest = engine.newest.max(time);
             engine.buffer.add(time, event.clone());
         }
         let mut derived: Vec<_> = chains()
