@@ -213,6 +213,10 @@ fn what_older_versions_wrote_is_read() {
         let bytes = std::fs::read(&snapshot).unwrap();
         let (mut engine, verdicts) = builder(&rules, 5000).restore(&[&bytes]).unwrap();
         for change in &verdicts.rules {
+            if &*change.rule == REFUSED {
+                assert_eq!(change.verdict, Verdict::Removed, "{}: {change}", file.display());
+                continue;
+            }
             assert_eq!(change.verdict, Verdict::Unchanged, "{}: {change}", file.display());
             assert!(change.kept > 0, "{}: {change}", file.display());
         }
@@ -223,6 +227,10 @@ fn what_older_versions_wrote_is_read() {
         assert_eq!(shown(&told), expected, "{}", file.display());
     }
 }
+
+/// A rule of all the snapshots that can never match, which was not known when they were written: a
+/// loop took all that the step behind it could take (E0413).
+const REFUSED: &str = "rounds";
 
 /// Matches and timeouts, a line each.
 fn shown(told: &[Output<Record>]) -> String {

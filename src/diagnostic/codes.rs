@@ -186,6 +186,11 @@ impl Code {
         let first = self.explanation().lines().next().unwrap_or_default();
         first.split_once(": ").map_or(first, |(_, title)| title)
     }
+
+    /// Whether it refuses a pattern that has a meaning, but no match.
+    pub(crate) const fn is_of_no_match(self) -> bool {
+        matches!(self, Code::ImpossibleStep | Code::ImpossibleTimes | Code::Unreachable)
+    }
 }
 
 impl fmt::Display for Code {

@@ -66,7 +66,7 @@ impl RuleSet {
         events: Option<&Schema>,
     ) -> Option<RuleSet> {
         let mut reader = Reader::new(bytes);
-        let mut builder = RuleSetBuilder::default();
+        let mut builder = RuleSetBuilder { has_run: true, ..RuleSetBuilder::default() };
         for _ in 0..reader.count()? {
             let name = reader.str()?;
             builder = builder.source(Source::new(name, reader.str()?));

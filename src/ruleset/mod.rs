@@ -184,6 +184,8 @@ pub struct RuleSetBuilder<'l> {
     functions: Vec<Arc<HostFunction>>,
     loader: Option<Loader<'l>>,
     allowed: Vec<PathBuf>,
+    /// Whether the rules ran before.
+    has_run: bool,
 }
 
 enum Input {
@@ -313,7 +315,7 @@ impl<'l> RuleSetBuilder<'l> {
     /// # Errors
     /// Every mistake of every file.
     pub fn build(self) -> Result<RuleSet, RulesError> {
-        let RuleSetBuilder { inputs, types, params, functions, loader, allowed } = self;
+        let RuleSetBuilder { inputs, types, params, functions, loader, allowed, has_run } = self;
         let mut loader = loader.unwrap_or_else(|| files_of(&inputs, &allowed));
         let mut loaded = Vec::new();
         let mut loader = |source: &Source, path: &str| {
@@ -348,7 +350,13 @@ impl<'l> RuleSetBuilder<'l> {
             .into_iter()
             .map(|(source, diagnostic)| Report { source, diagnostic })
             .collect();
-        reach::check(&checked, &files, &mut checks);
+        if has_run {
+            // A version that did not know this has run a rule that can never match: its file is
+            // read all the same, so that the others go on.
+            checks.retain(|report| !report.diagnostic.code.is_of_no_match());
+        } else {
+            reach::check(&checked, &files, &mut checks);
+        }
         let checks = checks.into_iter();
         reports.extend(checks.filter(|report| !broken.explains(report)));
         // File by file, in the order of the text.
