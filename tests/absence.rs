@@ -34,7 +34,7 @@ struct Joined {
 impl Joined {
     fn random(random: &mut impl FnMut(usize) -> usize) -> Joined {
         let before = if random(3) == 0 { vec!["a", "d"] } else { vec!["a"] };
-        let mut operands: Vec<Operand> = (0..1 + random(3))
+        let mut operands: Vec<Operand> = (0..=random(3))
             .map(|_| match random(3) {
                 0 => Joined::silence(random),
                 _ => Operand::Step(TYPES[random(4)]),
@@ -80,8 +80,9 @@ impl Joined {
             for (index, operand) in self.operands.iter().enumerate() {
                 let Operand::Step(ty) = operand else { continue };
                 for choice in std::mem::take(&mut choices) {
-                    for event in before[before.len() - 1] + 1..events.len() {
-                        if events[event].0 == *ty && !choice.contains(&Some(event)) {
+                    let behind = events.iter().enumerate().skip(before[before.len() - 1] + 1);
+                    for (event, (of, _)) in behind {
+                        if of == ty && !choice.contains(&Some(event)) {
                             let mut longer = choice.clone();
                             longer[index] = Some(event);
                             choices.push(longer);
@@ -132,12 +133,12 @@ impl Joined {
             return None;
         }
         // What fits an operand that is still waited for is captured, by it or by another one.
-        for event in entry + 1..events.len() {
+        for (event, (of, _)) in events.iter().enumerate().skip(entry + 1) {
             if moment(event) >= complete || choice.contains(&Some(event)) {
                 continue;
             }
             let waits = |(index, operand): (usize, &Operand)| {
-                matches!(operand, Operand::Step(ty) if *ty == events[event].0)
+                matches!(operand, Operand::Step(ty) if ty == of)
                     && choice[index].is_none_or(|own| own > event)
             };
             if self.operands.iter().enumerate().any(waits) {

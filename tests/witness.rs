@@ -10,9 +10,9 @@
 //! branch with each event; those that were looked at match a stream that was worked out by hand.
 #![allow(clippy::print_stdout, reason = "the numbers of a hunt are for its reader")]
 
-use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
+use hashbrown::{HashMap, HashSet};
 use kleene::diagnostic::Severity;
 use kleene::exec::{KeyState, Matcher, Open, OutcomeKind, Store};
 use kleene::stream::Output;

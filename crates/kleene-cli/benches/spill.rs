@@ -77,20 +77,17 @@ fn main() -> Result<()> {
 /// Measures one kind of rule in a process of its own: with a file under a limit, or without.
 fn run(kind: &str, keys: u64, directory: Option<&Path>) -> Result<String> {
     let itself = std::env::current_exe()?;
-    let mut child = match directory {
-        Some(directory) => {
-            let kilobytes = (FIXED + keys * PER_KEY + in_memory(keys) * PER_KEY_IN_MEMORY) >> 10;
-            let mut child = Command::new("sh");
-            child.args(["-c", "ulimit -v \"$1\" && shift && exec \"$@\"", "sh"]);
-            child.arg(kilobytes.to_string()).arg(itself);
-            child.args([kind, &keys.to_string()]).arg(directory);
-            child
-        }
-        None => {
-            let mut child = Command::new(itself);
-            child.args([kind, &keys.to_string()]);
-            child
-        }
+    let mut child = if let Some(directory) = directory {
+        let kilobytes = (FIXED + keys * PER_KEY + in_memory(keys) * PER_KEY_IN_MEMORY) >> 10;
+        let mut child = Command::new("sh");
+        child.args(["-c", "ulimit -v \"$1\" && shift && exec \"$@\"", "sh"]);
+        child.arg(kilobytes.to_string()).arg(itself);
+        child.args([kind, &keys.to_string()]).arg(directory);
+        child
+    } else {
+        let mut child = Command::new(itself);
+        child.args([kind, &keys.to_string()]);
+        child
     };
     let ran = child.stderr(std::process::Stdio::inherit()).output()?;
     ensure!(ran.status.success(), "{kind} has failed: {}", ran.status);

@@ -505,47 +505,44 @@ fn pump(
 ) -> Stop {
     loop {
         current.follow(feed, engine, outlets);
-        match feed.next_item() {
-            Some(item) => {
-                if let Err(stop) = take(item, engine, outlets, counts, current) {
-                    return stop;
-                }
-                if current.state.as_mut().is_some_and(State::count)
-                    && let Err(error) = current.keep(feed, engine, outlets, counts)
-                {
-                    return Stop::Failed(error);
-                }
-                if interrupt.is_set() {
-                    return Stop::Interrupted;
-                }
+        if let Some(item) = feed.next_item() {
+            if let Err(stop) = take(item, engine, outlets, counts, current) {
+                return stop;
             }
-            None => {
-                current.follow_clock(engine, outlets);
-                if let Some(error) = engine.failure() {
-                    return Stop::Failed(stopped(error.clone()));
-                }
-                outlets.output.flush_if_live();
-                if outlets.has_failed() {
-                    return Stop::CannotWrite;
-                }
-                if current.state.as_ref().is_some_and(State::is_time)
-                    && let Err(error) = current.keep(feed, engine, outlets, counts)
-                {
-                    return Stop::Failed(error);
-                }
-                let stats = engine.stats();
-                let events = stats.events + counts.unknown;
-                outlets.progress.update(events, stats.matches, stats.timeouts);
-                let fill = feed.fill_within(current.patience());
-                if interrupt.is_set() {
-                    return Stop::Interrupted;
-                }
-                match fill {
-                    Ok(Fill::More | Fill::Woken | Fill::TimedOut) => {}
-                    Ok(Fill::End) => return Stop::End,
-                    Err(error) => return Stop::unreadable(error),
-                }
+            if current.state.as_mut().is_some_and(State::count)
+                && let Err(error) = current.keep(feed, engine, outlets, counts)
+            {
+                return Stop::Failed(error);
             }
+            if interrupt.is_set() {
+                return Stop::Interrupted;
+            }
+            continue;
+        }
+        current.follow_clock(engine, outlets);
+        if let Some(error) = engine.failure() {
+            return Stop::Failed(stopped(error.clone()));
+        }
+        outlets.output.flush_if_live();
+        if outlets.has_failed() {
+            return Stop::CannotWrite;
+        }
+        if current.state.as_ref().is_some_and(State::is_time)
+            && let Err(error) = current.keep(feed, engine, outlets, counts)
+        {
+            return Stop::Failed(error);
+        }
+        let stats = engine.stats();
+        let events = stats.events + counts.unknown;
+        outlets.progress.update(events, stats.matches, stats.timeouts);
+        let fill = feed.fill_within(current.patience());
+        if interrupt.is_set() {
+            return Stop::Interrupted;
+        }
+        match fill {
+            Ok(Fill::More | Fill::Woken | Fill::TimedOut) => {}
+            Ok(Fill::End) => return Stop::End,
+            Err(error) => return Stop::unreadable(error),
         }
     }
 }

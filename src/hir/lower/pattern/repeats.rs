@@ -72,10 +72,14 @@ fn find(sequence: &Sequence, words: &mut Vec<Span>) {
             Part::Take(take) => match &take.unit {
                 Unit::Step(_) => {}
                 Unit::Group(body, _) => {
-                    body.sequences.iter().for_each(|sequence| find(sequence, words));
+                    for sequence in &body.sequences {
+                        find(sequence, words);
+                    }
                 }
                 Unit::Of(_, sequences, _) => {
-                    sequences.iter().for_each(|sequence| find(sequence, words));
+                    for sequence in sequences {
+                        find(sequence, words);
+                    }
                 }
             },
         }
