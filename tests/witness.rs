@@ -4,10 +4,13 @@
 //! matches: random streams first, then a search that follows each event which leads to something new
 //! among what partial matches have captured and wait for. The engine has to agree.
 //!
-//! `KLEENE_WITNESS_RULES=1000 cargo test --test witness -- --nocapture` looks at so many accepted
-//! rules. It did: 399 were refused beside them (128 of these by E0413), 816 match a random stream, the
-//! others are searched for. The search gives up on some, at most one in fifty, where partial matches
-//! branch with each event; those that were looked at match a stream that was worked out by hand.
+//! `KLEENE_WITNESS_RULES=600 cargo test --test witness -- --nocapture` looks at so many accepted rules.
+//! It did: 250 were refused beside them (89 of these by E0413), 497 match a random stream, and for 98
+//! of the others the search finds one, among 1.7 million streams. The search gives up on some, at most
+//! one in a hundred, where many events at certain times are needed: the five of that run are two
+//! groups that repeat with gaps in them, beside another operand; a loop that only a certain event
+//! ends, in 3 s; and two with several silences around them. Streams that they match were worked out
+//! by hand for three of them.
 #![allow(clippy::print_stdout, reason = "the numbers of a hunt are for its reader")]
 
 use std::fmt::Write as _;
@@ -23,13 +26,19 @@ const EVENTS: &str = "event a { v: int, w: int?, at: time }\nevent b { v: int, w
 const TYPES: [&str; 4] = ["a", "b", "c", "d"];
 /// The times from one event to the next, in milliseconds.
 const STEPS: [i64; 6] = [0, 500, 1000, 2000, 3000, 7000];
-/// The most partial matches that a search follows at once.
-const MOST_OPEN: usize = 40;
-/// The most streams that a search goes on from.
-const MOST_STREAMS: usize = 60;
+/// How many streams a search goes on from, and how many partial matches it follows at once: a short
+/// one first, then those that take longer.
+const SEARCHES: [(usize, usize); 3] = [(60, 40), (600, 100), (1500, 400)];
 /// What the fields of an event are in a search.
-const VALUES: [(i64, Option<i64>); 6] =
-    [(2, None), (0, Some(0)), (1, Some(1)), (3, Some(4)), (5, Some(5)), (-1, Some(2))];
+const VALUES: [(i64, Option<i64>); 7] = [
+    (2, None),
+    (0, Some(0)),
+    (1, Some(1)),
+    (3, Some(4)),
+    (5, Some(5)),
+    (-1, Some(2)),
+    (4, Some(3)),
+];
 
 /// A small generator of random numbers, the same in every run.
 struct Random(u64);
@@ -275,7 +284,7 @@ impl Search<'_> {
                 if self.push(&mut node, (STEPS[random.below(steps)], ty, v, w)) {
                     return Some(node.events);
                 }
-                if self.matcher.open(&node.store, &node.key).len() > MOST_OPEN {
+                if node.key.run_count() > SEARCHES[0].1 {
                     break;
                 }
             }
@@ -305,11 +314,15 @@ impl Search<'_> {
     }
 
     /// Follows each event that leads to something new, what has captured most first.
-    fn best_first(&mut self) -> Option<Vec<Record>> {
+    fn best_first(&mut self, (most_streams, most_open): (usize, usize)) -> Option<Vec<Record>> {
         let mut seen: HashSet<String> = HashSet::new();
         let mut waiting = vec![(0, self.start())];
-        for _ in 0..MOST_STREAMS {
-            let best = (0..waiting.len()).max_by_key(|index| waiting[*index].0)?;
+        for round in 0..most_streams {
+            // Each other time the shortest stream: what has captured most can be a dead end.
+            let best = (0..waiting.len()).max_by_key(|index| {
+                let (score, node): &(i64, Node) = &waiting[*index];
+                if round % 2 == 0 { *score } else { -i64::try_from(node.events.len()).unwrap_or(0) }
+            })?;
             let (_, node) = waiting.swap_remove(best);
             for step in [1000, 0, 2000, 3000, 5000] {
                 for (ty, (v, w)) in (0..4).flat_map(|ty| VALUES.map(|value| (ty, value))) {
@@ -324,7 +337,7 @@ impl Search<'_> {
                         .open(&next)
                         .into_iter()
                         .fold(false, |new, open| seen.insert(open) | new);
-                    if is_new && next.key.run_count() <= MOST_OPEN && next.events.len() < 30 {
+                    if is_new && next.key.run_count() <= most_open && next.events.len() < 30 {
                         // Of two that have captured as much, the shorter stream.
                         let score = 4 * i64::try_from(most).unwrap_or(0)
                             - i64::try_from(next.events.len()).unwrap_or(0);
@@ -387,7 +400,9 @@ fn a_rule_that_is_accepted_matches_some_stream() {
         let mut found = search.random(&mut random, 20);
         if found.is_none() {
             searched += 1;
-            found = search.best_first().or_else(|| search.random(&mut random, 300));
+            found = search.best_first(SEARCHES[0]);
+            found = found.or_else(|| search.random(&mut random, 300));
+            found = found.or_else(|| SEARCHES[1..].iter().find_map(|one| search.best_first(*one)));
         }
         streams += search.streams;
         match found {
@@ -403,9 +418,8 @@ fn a_rule_that_is_accepted_matches_some_stream() {
     }
     println!(
         "{accepted} accepted, {refused} refused ({unreachable} by E0413), {searched} searched for ({lost} lost), \
-         {streams} streams"
+         {streams} streams\n{wrong}"
     );
-    // The search gives up on one in a hundred, where partial matches branch with each event.
-    assert!(lost <= 1 + wanted / 50, "no stream was found that matches\n{wrong}");
+    assert!(lost <= 1 + wanted / 100, "no stream was found that matches\n{wrong}");
     assert!(refused > accepted / 10, "{refused} of {accepted}");
 }
