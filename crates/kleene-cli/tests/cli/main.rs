@@ -5,6 +5,7 @@ mod check;
 mod common;
 #[cfg(unix)]
 mod docs;
+mod equality;
 mod explain;
 mod explain_rules;
 mod fmt;
