@@ -176,6 +176,15 @@ impl<'s> Lexer<'s> {
                             "a match begins wherever its first step comes: leave `^` out; `~` stands \
                              before a regular expression"
                         }
+                        '@' if self.text[..self.text.len() - input.len()]
+                            .trim_end_matches([' ', '\t'])
+                            .bytes()
+                            .last()
+                            .is_none_or(|before| before == b'\n') =>
+                        {
+                            "there are no annotations; in a rule stand `about \"...\"`, `severity high`, \
+                             `tags [\"...\"]` and `meta { owner: \"...\" }`"
+                        }
                         '@' => {
                             "a name with other characters than a-z, A-Z, 0-9 and _ stands in back-quotes"
                         }

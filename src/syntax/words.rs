@@ -61,18 +61,86 @@ pub(super) fn is_word(text: &str) -> bool {
 /// What users of other languages type where they mean this clause.
 pub(super) fn clause_elsewhere(word: &str) -> Option<&'static str> {
     Some(match word.to_ascii_lowercase().as_str() {
-        "where" | "when" | "if" | "having" | "filter" => {
+        "where" | "when" | "if" | "filter" => {
             "a condition stands in brackets after its step: `order_created[amount > 100]`"
         }
-        "pattern" | "sequence" | "seq" | "detect" => "the pattern of a rule is its `match` clause",
+        "pattern" | "sequence" | "seq" | "detect" | "begin" => {
+            "the pattern of a rule is its `match` clause: `match a -> b`"
+        }
         "select" | "return" | "output" | "yield" | "measures" => {
             "what a match tells is its `emit` clause: `emit { user, total: sum(t.amount) }`"
         }
         "group" | "partition" | "by" => "one stream per key is the `key` clause: `key user`",
-        "window" | "duration" | "timeframe" | "timespan" => {
+        "window" | "maxspan" | "duration" | "timeframe" | "timespan" => {
             "the time bound of a match is its `within` clause: `within 10m`"
         }
         "description" | "title" | "desc" | "doc" => "say what the rule is for with `about \"...\"`",
+        _ => return None,
+    })
+}
+
+/// Whether a sentence of another language begins with `word`: what stands behind it on the line is
+/// no clause of this one.
+pub(super) fn starts_sentence(word: &str) -> bool {
+    let lower = word.to_ascii_lowercase();
+    matches!(
+        lower.as_str(),
+        "select" | "measures" | "sequence" | "pattern" | "partition" | "group" | "begin"
+    )
+}
+
+/// Whether names that are listed surely end before `word`, though no comma is there.
+pub(super) fn ends_names(word: &str) -> bool {
+    let lower = word.to_ascii_lowercase();
+    matches!(
+        lower.as_str(),
+        "where" | "when" | "filter" | "group" | "order" | "partition" | "select"
+    )
+}
+
+/// Where `prev` stands.
+pub(super) const PREV: &str = "`prev` is the event before the one that a condition tests: \
+     it stands in brackets only, as in `tick[price > prev.price]`";
+
+/// How steps are joined.
+pub(super) const JOINED: &str =
+    "steps are joined with `->`, with `-> next` if nothing may come between, with `and` or `or`";
+
+/// For patterns that are put together by calls.
+pub(super) const CALLS: &str =
+    "a pattern is written as its event types: `match a -> b -> next c  within 5m`";
+
+/// What to write for a call of another engine's pattern builder.
+pub(super) fn call_elsewhere(name: &str) -> &'static str {
+    match name {
+        "next" => "write `a -> next b`",
+        "followedBy" | "followed_by" => "write `a -> b`",
+        "followedByAny" | "followed_by_any" => "write `a -> any b`",
+        "notFollowedBy" | "not_followed_by" | "notNext" => {
+            "write `a -> not b -> c`, or `a -> not b for 5m`"
+        }
+        "where" | "filter" => "a condition stands in brackets behind its step: `a[amount > 100]`",
+        "times" => "write `a{3}`, or `a{2..4}`",
+        "timesOrMore" => "write `a{3..}`",
+        "oneOrMore" => "write `a+`",
+        "optional" => "write `a?`",
+        "within" => "the time bound stands behind the pattern: `match a -> b within 5m`",
+        _ => CALLS,
+    }
+}
+
+/// What users of other languages mean by `word` between two steps.
+pub(super) fn joint_elsewhere(word: &str) -> Option<&'static str> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "unless" => "what must not come is a step: `a -> not b for 5m`, or `(a -> c) without b`",
+        "times" | "x" => "how often a step comes stands in braces: `a{3}`",
+        "after" => "what comes first stands first: `a -> b`",
+        "with" => {
+            "the bound of the match is its `within` clause, `within 5m`; three in a row are `a{3}`"
+        }
+        "where" | "when" | "filter" => {
+            "a condition stands in brackets after its step: `order_created[amount > 100]`"
+        }
         _ => return None,
     })
 }

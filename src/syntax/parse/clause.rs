@@ -51,7 +51,13 @@ impl Parser<'_> {
                         clauses.push(clause);
                     }
                 }
-                Err(Reported) => self.skip_in_body(start, open, depth, Self::at_clause),
+                Err(Reported) => {
+                    let to_next_line = std::mem::take(&mut self.to_next_line);
+                    self.skip_in_body(start, open, depth, |this| {
+                        this.at_foreign_clause()
+                            || this.at_clause() && (!to_next_line || this.peek().first_on_line)
+                    });
+                }
             }
         }
         clauses
@@ -75,9 +81,13 @@ impl Parser<'_> {
         };
         self.bump();
         if self.is(TokenKind::Colon) {
-            let message = format!("no `:` stands after `{word}`");
-            let diagnostic = Diagnostic::error(Code::UnexpectedToken, self.peek().span, message);
-            self.tell(diagnostic.help("remove it"));
+            if !self.told_colon {
+                self.told_colon = true;
+                let message = format!("no `:` stands after `{word}`");
+                let place = self.peek().span;
+                let diagnostic = Diagnostic::error(Code::UnexpectedToken, place, message);
+                self.tell(diagnostic.help("remove it, and behind the other clauses' words, too"));
+            }
             self.bump();
         }
         self.clause_behind(word)
@@ -94,6 +104,13 @@ impl Parser<'_> {
         let word = self.word();
         let stray = word.is_empty()
             || !self.peek().first_on_line && self.misspelled(&words::CLAUSES).is_none();
+        let phrase = self.phrase_elsewhere();
+        if let Some(help) = phrase {
+            self.to_next_line = true;
+            let message = format!("no clause starts with `{word}`");
+            let place = self.peek().span;
+            return self.fail(Diagnostic::error(Code::UnexpectedToken, place, message).help(help));
+        }
         let diagnostic = if stray {
             self.not_expected("a clause such as `match`, `within` or `emit`")
         } else {
@@ -104,16 +121,14 @@ impl Parser<'_> {
             TokenKind::Arrow | TokenKind::FatArrow => {
                 "the pattern ended before this; a bound on a part of it is written `(a within 5m) -> b`"
             }
-            TokenKind::Comma => "steps are joined with `->`, `and` or `or`",
+            TokenKind::Comma => words::JOINED,
             TokenKind::Question if self.follows_quantifier() => {
                 "a loop that takes as little as it can is `a{1.. each}`: a match for each length"
             }
             TokenKind::Lt => "how often a step comes stands in braces: `a{2..5}`",
-            TokenKind::Dollar if !matches!(self.nth(1).kind, TokenKind::Word) => {
-                "a match ends with its last step: leave `$` out"
-            }
-            TokenKind::Word if matches!(word, "where" | "having" | "filter") => {
-                "a condition stands in brackets behind the step: `login[not ok]`"
+            TokenKind::Word if matches!(word, "where" | "filter" | "if" | "when") => {
+                "a condition stands in brackets behind its step, one on several steps behind the last \
+                 of them: `login[not ok] as x -> pay[amount > x.amount]`"
             }
             TokenKind::Star | TokenKind::Plus | TokenKind::Question => {
                 "a step has one quantifier: one of `?`, `*`, `+` and `{2..5}`"
@@ -147,6 +162,7 @@ impl Parser<'_> {
             return clause;
         }
         let diagnostic = if let Some(help) = words::clause_elsewhere(word) {
+            self.to_next_line = self.peek().first_on_line && words::starts_sentence(word);
             diagnostic.help(help)
         } else if words::ITEMS.contains(&word) {
             diagnostic.help(format!("`{word}` stands outside of rules"))
@@ -170,6 +186,12 @@ impl Parser<'_> {
             "from" => {
                 if self.eat(TokenKind::Star) {
                     Clause::From(None)
+                } else if self.is_word("every") || self.nth(1).kind == TokenKind::Assign {
+                    self.to_next_line = true;
+                    let diagnostic = self.not_expected("an event type or `*`");
+                    return self.fail(diagnostic.help(
+                        "the pattern of a rule is its `match` clause: `match a as x -> b as y`",
+                    ));
                 } else {
                     Clause::From(Some(self.names("an event type or `*`")?))
                 }
@@ -224,6 +246,9 @@ impl Parser<'_> {
 
     /// Whether a comma and one more name follow; a comma that is missing is told.
     fn another_name(&mut self) -> bool {
+        if self.clause_behind_comma() {
+            return false;
+        }
         if self.eat(TokenKind::Comma) {
             return true;
         }
@@ -232,6 +257,7 @@ impl Parser<'_> {
         let is_name = token.kind == TokenKind::Quoted
             || !word.is_empty()
                 && !words::is_reserved(word)
+                && !words::ends_names(word)
                 && self.misspelled(&words::CLAUSES).is_none();
         if token.first_on_line || !is_name {
             return false;
@@ -293,8 +319,13 @@ impl Parser<'_> {
                     })
                 })?;
             } else if self.is(TokenKind::Dot) {
+                let field = match self.word_at(1) {
+                    "" => "user",
+                    field => field,
+                };
                 let diagnostic = self.not_expected("`,` or the next clause").help(format!(
-                    "a nested field is named per event type: `key {0} {{ login: {0}.id }}`",
+                    "`key {field}` is the field `{field}` of every event; a nested field is named per \
+                     event type: `key {0} {{ login: {0}.{field} }}`",
                     name.node
                 ));
                 return self.fail(diagnostic);
@@ -443,7 +474,9 @@ impl Parser<'_> {
                 let diagnostic = self.not_expected("`:`, `,` or `}`");
                 let last = self.word_at(1);
                 let root = self.text_of(self.tokens[start]);
-                let help = if self.is(TokenKind::Dot) && !last.is_empty() {
+                let help = if root == "prev" {
+                    words::PREV.to_owned()
+                } else if self.is(TokenKind::Dot) && !last.is_empty() {
                     format!("a value needs a name here: `{last}: {root}.{last}`")
                 } else {
                     format!(
@@ -455,6 +488,25 @@ impl Parser<'_> {
             }
             _ => Ok((name, None)),
         }
+    }
+
+    /// `interval '5' minute`, which is told and read as `5m`.
+    fn sql_interval(&mut self, expected: &str) -> Parsed<Dur> {
+        let number = self.string_text(self.nth(1));
+        let unit = lex::unit_elsewhere(self.word_at(2)).unwrap_or("");
+        let width = if unit.is_empty() { 2 } else { 3 };
+        let place = self.peek().span.to(self.nth(width - 1).span);
+        let written = format!("{number}{unit}");
+        let millis = lex::duration(&written).ok().and_then(|millis| i64::try_from(millis).ok());
+        let mut diagnostic = self.not_expected(expected);
+        diagnostic.primary.span = place;
+        self.tell(match millis {
+            Some(_) if !written.is_empty() => diagnostic.help(format!("write `{written}`")),
+            _ => diagnostic.help("a duration is a number with its unit, as in `5m` or `1h30m`"),
+        });
+        self.covered.push(place);
+        self.jump(self.at + width);
+        Ok(Dur::Literal(Spanned { node: millis.unwrap_or(60_000), span: place }))
     }
 
     /// A duration, a parameter or a path to one.
@@ -469,6 +521,12 @@ impl Parser<'_> {
                 self.bump();
                 Ok(Dur::Param(self.free_name("the name of a parameter")?))
             }
+            TokenKind::Word
+                if self.word().eq_ignore_ascii_case("interval")
+                    && self.nth(1).kind == TokenKind::Str =>
+            {
+                self.sql_interval(expected)
+            }
             TokenKind::Word | TokenKind::Quoted
                 if !words::is_reserved(self.word()) || self.is_word("prev") =>
             {
@@ -476,6 +534,13 @@ impl Parser<'_> {
             }
             _ => {
                 let diagnostic = self.not_expected(expected);
+                if self.is(TokenKind::Str) {
+                    let text = self.string_text(self.peek());
+                    if lex::duration(&text).is_ok() && !text.is_empty() {
+                        let help = format!("write `{text}` without quotes");
+                        return self.fail(diagnostic.help(help));
+                    }
+                }
                 let diagnostic = self.with_unit_help(diagnostic);
                 if self.is(TokenKind::Int) || self.is(TokenKind::Float) {
                     // The unit is missing, or apart: the rest can be read.

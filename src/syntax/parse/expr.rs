@@ -253,11 +253,18 @@ impl Parser<'_> {
 
     /// `is null`, `is not null`
     fn is_null(&mut self, value: Tree) -> Parsed<Tree> {
+        let told = self.noticed == Some(self.at);
         self.bump();
-        let negated = self.eat_word("not");
+        let negated = self.word().eq_ignore_ascii_case("not");
+        if negated {
+            if !told && !self.is_word("not") {
+                self.spelled("not");
+            }
+            self.bump();
+        }
         let lower = self.word().to_ascii_lowercase();
         if lower == "null" {
-            if !self.is_word("null") {
+            if !told && !self.is_word("null") {
                 self.spelled("null");
             }
             self.bump();
@@ -410,6 +417,11 @@ impl Parser<'_> {
     pub(super) fn close_expr(&mut self, open: usize) -> Parsed<()> {
         if let Some(help) = words::operator_elsewhere(self.word()) {
             let diagnostic = self.not_expected("an operator");
+            return self.fail(diagnostic.help(help));
+        }
+        if self.is(TokenKind::Colon) {
+            let diagnostic = self.not_expected("an operator");
+            let help = "write `==`, or `like` for text with `*`: `name like \"cmd*\"`";
             return self.fail(diagnostic.help(help));
         }
         self.close(open, "an operator")

@@ -36,6 +36,10 @@ impl Parser<'_> {
         while !self.is(TokenKind::End) && !self.at_item() {
             self.bump();
         }
+        if self.text_of(self.tokens[start]) == "@" {
+            // An annotation: what is wrong in it is the same mistake.
+            self.covered.push(self.since(self.tokens[start + 1].span));
+        }
     }
 
     /// Whether an item starts here.
@@ -51,7 +55,7 @@ impl Parser<'_> {
 
     /// Takes a `;`, which the language has no use for, or a `,` at the end of a line.
     pub(super) fn semicolon(&mut self) -> bool {
-        if self.is(TokenKind::Comma) && self.nth(1).first_on_line {
+        if self.is(TokenKind::Comma) && (self.nth(1).first_on_line || self.clause_behind_comma()) {
             let span = self.peek().span;
             self.tell(
                 Diagnostic::error(Code::UnexpectedToken, span, "no `,` is needed here")

@@ -7,6 +7,7 @@
 mod brackets;
 mod clause;
 mod expr;
+mod habits;
 mod item;
 mod pattern;
 
@@ -31,6 +32,10 @@ pub fn parse(source: &Source) -> (File, Vec<Diagnostic>) {
     let brackets = Brackets::new(text, &tokens);
     let mut parser = Parser::new(text, &tokens, &brackets);
     let file = parser.file();
+    let covered = |at: Span| {
+        parser.covered.iter().any(|whole| whole.start <= at.start && at.end <= whole.end)
+    };
+    diagnostics.retain(|diagnostic| !covered(diagnostic.primary.span));
     diagnostics.append(&mut parser.diagnostics);
     diagnostics.sort_by_key(|diagnostic| diagnostic.primary.span);
     if diagnostics.len() > MAX_DIAGNOSTICS {
@@ -80,6 +85,12 @@ struct Parser<'s> {
     mistakes: usize,
     /// Whether a `;` was told; they come in dozens.
     told_semicolon: bool,
+    /// The same for a `:` behind the word of a clause.
+    told_colon: bool,
+    /// After a sentence of another language: go on with the next line.
+    to_next_line: bool,
+    /// What the lexer told here is part of a mistake that is told.
+    covered: Vec<Span>,
 }
 
 impl<'s> Parser<'s> {
@@ -94,6 +105,9 @@ impl<'s> Parser<'s> {
             noticed: None,
             mistakes: 0,
             told_semicolon: false,
+            told_colon: false,
+            to_next_line: false,
+            covered: Vec::new(),
         }
     }
 
@@ -449,6 +463,9 @@ impl<'s> Parser<'s> {
                 if self.something_else_follows() {
                     return self.fail(diagnostic);
                 }
+                if word == "prev" && self.nth(1).kind == TokenKind::Dot {
+                    return self.fail(diagnostic.help(words::PREV));
+                }
                 self.fail(
                     diagnostic
                         .label("a word of the language")
@@ -482,6 +499,13 @@ impl<'s> Parser<'s> {
             return Ok(open);
         }
         let diagnostic = self.not_expected(expected);
+        if self.is(TokenKind::Colon) && self.nth(1).kind == TokenKind::OpenBrace {
+            self.tell(diagnostic.help("leave the `:` out"));
+            self.bump();
+            let open = self.at;
+            self.bump();
+            return Ok(open);
+        }
         let adjacent = self.peek().span.start == self.last_end().end;
         if adjacent && matches!(self.kind(), TokenKind::Minus | TokenKind::Dot | TokenKind::Slash) {
             let help =

@@ -10,7 +10,7 @@ use super::super::lex::{self, TokenKind};
 use super::super::{MAX_REPETITIONS, words};
 use super::{Parsed, Parser, Reported};
 
-const EXPECTED_STEP: &str = "a step such as `login` or `login[not ok]`";
+pub(super) const EXPECTED_STEP: &str = "a step such as `login` or `login[not ok]`";
 
 const NO_GROUP: &str = "here stand single steps, joined by `or`: `not (a or b[v > 3])`";
 
@@ -166,6 +166,7 @@ impl Parser<'_> {
         match self.kind() {
             TokenKind::Arrow => {}
             TokenKind::FatArrow => self.spelled("->"),
+            _ if self.foreign_arrow() => return Ok(Some(Arrow::default())),
             TokenKind::Minus if self.nth(1).kind == TokenKind::Gt => {
                 let place = start.to(self.nth(1).span);
                 let message = "an arrow is written without a space in it";
@@ -176,9 +177,11 @@ impl Parser<'_> {
             }
             _ if self.arrow_is_missing() => {
                 let next = self.nth(1);
+                let foreign = words::joint_elsewhere(self.word());
                 if self.word_at(1) != "as"
                     && !next.first_on_line
-                    && (next.kind == TokenKind::Int
+                    && (foreign.is_some()
+                        || next.kind == TokenKind::Int
                         || next.kind == TokenKind::Word
                             && self.is(TokenKind::Word)
                             && !words::CLAUSES.contains(&self.word_at(1)))
@@ -186,7 +189,12 @@ impl Parser<'_> {
                 {
                     // Words in a row: this is prose, and none of them may be a step.
                     let diagnostic = self.not_expected("`->` or the end of the pattern");
-                    let help = words::clause_elsewhere(self.word())
+                    let timer = self.word_at(1) == "timer";
+                    let help = foreign
+                        .filter(|_| !timer)
+                        .or_else(|| {
+                            words::clause_elsewhere(if timer { "window" } else { self.word() })
+                        })
                         .unwrap_or("steps are joined with `->`; `a{3}` is three times `a`");
                     return self.fail(diagnostic.help(help));
                 }
@@ -217,7 +225,11 @@ impl Parser<'_> {
             _ => return Ok(None),
         }
         self.bump();
-        let gap = if self.is(TokenKind::OpenBracket) { Some(self.gap()?) } else { None };
+        let gap = if self.is(TokenKind::OpenBracket) && !self.at_bracketed_event() {
+            Some(self.gap()?)
+        } else {
+            None
+        };
         let contiguity = self.contiguity();
         Ok(Some(Arrow { contiguity, gap, span: Some(self.since(start)) }))
     }
@@ -302,8 +314,19 @@ impl Parser<'_> {
                 }
                 let shown = min.as_ref().map_or(Span::default(), super::super::ast::Dur::span);
                 let shown = &this.text[shown.start as usize..shown.end as usize];
-                let help = format!("write `[..{shown}]` for at most, `[{shown}..]` for at least");
-                return this.fail(diagnostic.help(help));
+                let alone = this.is(TokenKind::CloseBracket)
+                    && matches!(this.nth(1).kind, TokenKind::Arrow | TokenKind::FatArrow);
+                let help = if alone {
+                    "one of several event types is `(a or b)`; a gap is `->[..5m] b`".to_owned()
+                } else {
+                    format!("write `[..{shown}]` for at most, `[{shown}..]` for at least")
+                };
+                this.tell(diagnostic.help(help));
+                if alone {
+                    // No step stands behind it: that is the same mistake.
+                    this.noticed = Some(this.at + 1);
+                }
+                return Err(Reported);
             }
             this.bump();
             let max = if this.is(TokenKind::CloseBracket) {
@@ -320,43 +343,14 @@ impl Parser<'_> {
 
     fn part(&mut self) -> Parsed<Part> {
         let start = self.peek().span;
-        let upper_case_not = self.word() != "not"
-            && self.word().eq_ignore_ascii_case("not")
-            && matches!(
-                self.nth(1).kind,
-                TokenKind::Word | TokenKind::Quoted | TokenKind::OpenParen
-            );
-        if self.is(TokenKind::Bang) || upper_case_not {
-            self.spelled("not");
-            self.bump();
+        self.foreign_prefix()?;
+        if self.foreign_not() || self.eat_word("not") {
             return self.negated(start);
         }
-        if self.eat_word("not") {
-            return self.negated(start);
-        }
-        if let Some(help) = self.foreign_prefix() {
-            let diagnostic = self.not_expected(EXPECTED_STEP);
-            return self.fail(diagnostic.help(help));
-        }
-        let take = self.take()?;
+        let name = self.foreign_alias();
+        let mut take = self.take()?;
+        take.alias = take.alias.or(name);
         Ok(Part::Take(Box::new(take)))
-    }
-
-    /// What to write for a word that other languages put before a step.
-    fn foreign_prefix(&self) -> Option<&'static str> {
-        let begins_step =
-            matches!(self.nth(1).kind, TokenKind::Word | TokenKind::Quoted | TokenKind::OpenParen);
-        match self.word() {
-            "every" if begins_step && !self.nth(1).first_on_line => Some(
-                "each event that fits the first step begins a match already: leave `every` out; \
-                 `skip none` reports overlapping matches, too",
-            ),
-            "within" => Some(
-                "a bound on one arrow is `->[..5m] b`, on a part `(a -> b within 5m)`, on the whole \
-                 match `within 5m` behind it",
-            ),
-            _ => None,
-        }
     }
 
     /// What follows a `not`.
@@ -395,6 +389,7 @@ impl Parser<'_> {
         let start = self.peek().span;
         let unit = self.unit()?;
         let quant = self.quant()?;
+        self.end_anchor();
         let until = self.until()?;
         let alias = if self.eat_joint("as") { Some(self.name("a name")?) } else { None };
         if alias.is_some() {
@@ -443,6 +438,10 @@ impl Parser<'_> {
         let inner = self.recover_in(open, |this| {
             let body = this.body()?;
             let within = this.group_within()?;
+            if this.is(TokenKind::Comma) {
+                let diagnostic = this.not_expected("`->`, `within` or `)`");
+                return this.fail(diagnostic.help(words::JOINED));
+            }
             this.close(open, "`->`, `within`")?;
             Ok((body, within))
         })?;
@@ -532,7 +531,15 @@ impl Parser<'_> {
             let help = format!("`{word}` stands after an arrow: `a -> {word} b`");
             return self.fail(diagnostic.help(help));
         }
+        if self.at_bracketed_event() {
+            return self.bracketed_event();
+        }
         let name = self.name(expected)?;
+        if self.is(TokenKind::Dot) && self.nth(2).kind == TokenKind::OpenParen {
+            let diagnostic = self.not_expected("`->` or the end of the step");
+            let help = words::call_elsewhere(self.word_at(1));
+            return self.fail(diagnostic.help(help));
+        }
         if self.is(TokenKind::Dot) && self.peek().span.start == self.last_end().end {
             let diagnostic = self.not_expected("the end of the event type's name");
             let rest = self.word_at(1);
@@ -540,7 +547,11 @@ impl Parser<'_> {
                 format!("a name with a dot stands in back-quotes: `` `{}.{rest}` ``", name.node);
             return self.fail(diagnostic.help(help));
         }
-        let condition = if self.is(TokenKind::OpenBracket) { self.condition()? } else { None };
+        let condition = if self.is(TokenKind::OpenBracket) {
+            self.condition()?
+        } else {
+            self.parentheses_behind(&name)?
+        };
         Ok(Step { name, wildcard: false, condition, span: self.since(start) })
     }
 

@@ -593,9 +593,9 @@ impl<'a> Cx<'_, 'a> {
     fn until_without_loop(&mut self, span: Span, label: &str) {
         let message = "`until` ends a loop without an upper bound";
         self.report(
-            Diagnostic::error(Code::UntilWithoutLoop, span, message)
-                .label(label)
-                .help("write `x{1..} until y`"),
+            Diagnostic::error(Code::UntilWithoutLoop, span, message).label(label).help(
+                "write `x{1..} until y`; what ends the whole pattern is `(a -> b) without y`",
+            ),
         );
     }
 }

@@ -1,0 +1,353 @@
+//! What users of other languages write in a pattern, and what to write here instead. Where it is
+//! plain what was meant, it is told and read as that: one mistake, one message.
+
+use crate::diagnostic::{Code, Diagnostic, Span, nearest};
+
+use super::super::ast::{Name, Spanned, Step};
+use super::super::lex::{self, TokenKind};
+use super::super::words;
+use super::brackets::starts_clause;
+use super::pattern::EXPECTED_STEP;
+use super::{Parsed, Parser};
+
+impl Parser<'_> {
+    /// Takes what other languages put before a step, and tells it.
+    pub(super) fn foreign_prefix(&mut self) -> Parsed<()> {
+        let next = self.nth(1);
+        let begins_step =
+            matches!(next.kind, TokenKind::Word | TokenKind::Quoted | TokenKind::OpenParen);
+        match self.word() {
+            "every" if begins_step && !next.first_on_line => {
+                let diagnostic = self.not_expected(EXPECTED_STEP);
+                self.tell(diagnostic.help(
+                    "each event that fits the first step begins a match already: leave `every` out; \
+                     `skip none` reports overlapping matches, too",
+                ));
+                self.bump();
+                Ok(())
+            }
+            "within" => self.bound_before_step(),
+            "if" => self.fail(self.not_expected(EXPECTED_STEP).help(
+                "steps are joined with `->`, and a condition stands in brackets behind its step: \
+                 `a[v > 3] -> b`",
+            )),
+            "timer" if next.kind == TokenKind::Colon => {
+                self.fail(self.not_expected(EXPECTED_STEP).help(
+                    "time is no event: a bound is `within 10m` behind the pattern, a wait in which \
+                     nothing comes is `a -> not b for 10m`",
+                ))
+            }
+            _ => self.foreign_sign(),
+        }
+    }
+
+    /// Signs of regular expressions before a step.
+    fn foreign_sign(&mut self) -> Parsed<()> {
+        let help = match self.kind() {
+            TokenKind::Dot => {
+                "other events may come between two steps: write `a -> b`; `any event` is a step of any type"
+            }
+            TokenKind::Question => "a group is written `(a or b)`",
+            TokenKind::OpenBracket if !self.at_bracketed_event() => {
+                "the event type stands before its condition: `login[not ok]`"
+            }
+            _ => return Ok(()),
+        };
+        self.fail(self.not_expected(EXPECTED_STEP).help(help))
+    }
+
+    /// `within 5m b`, where a step belongs.
+    fn bound_before_step(&mut self) -> Parsed<()> {
+        let width = match self.nth(1).kind {
+            TokenKind::Duration => 2,
+            TokenKind::Dollar => 3,
+            TokenKind::Int if lex::unit_elsewhere(self.word_at(2)).is_some() => 3,
+            TokenKind::Int => 2,
+            _ => 0,
+        };
+        let word = self.word_at(width);
+        let step_follows = width > 0
+            && match self.nth(width).kind {
+                TokenKind::Quoted | TokenKind::OpenParen => true,
+                TokenKind::Word if word == "not" => true,
+                TokenKind::Word => {
+                    !words::is_reserved(word) && nearest(word, words::CLAUSES).is_none()
+                }
+                _ => false,
+            };
+        let before = self.at.checked_sub(1).map(|at| self.tokens[at].kind);
+        let behind_arrow = matches!(before, Some(TokenKind::Arrow | TokenKind::FatArrow));
+        if !step_follows {
+            let diagnostic = self.not_expected(EXPECTED_STEP);
+            return self.fail(if behind_arrow {
+                diagnostic.help("put a step behind the last `->`, or leave that arrow out")
+            } else {
+                diagnostic
+            });
+        }
+        let place = self.peek().span.to(self.nth(width - 1).span);
+        let bound = &self.text[self.nth(1).span.start as usize..place.end as usize];
+        let step = self.text_of(self.nth(width));
+        let step = if step == "(" { "(...)" } else { step };
+        let help = if behind_arrow {
+            format!(
+                "a bound on one arrow is `->[..{bound}] {step}`, on a part `(a -> {step} within {bound})`, \
+                 on the whole match `within {bound}` behind it"
+            )
+        } else {
+            format!("it stands behind the pattern: `{step} ... within {bound}`")
+        };
+        let message = "a bound does not stand before a step";
+        self.tell(Diagnostic::error(Code::UnexpectedToken, place, message).help(help));
+        self.bump();
+        self.dur("a duration such as `10m`")?;
+        Ok(())
+    }
+
+    /// Takes a `not` in the spelling of other languages, which is told.
+    pub(super) fn foreign_not(&mut self) -> bool {
+        let next = self.nth(1);
+        let begins_step = match next.kind {
+            TokenKind::Quoted | TokenKind::OpenParen => true,
+            TokenKind::Word => !words::is_reserved(self.word_at(1)) && !next.first_on_line,
+            _ => false,
+        };
+        let word = self.word();
+        let meant = self.is(TokenKind::Bang)
+            || begins_step && word != "not" && word.eq_ignore_ascii_case("not")
+            || begins_step
+                && next.kind != TokenKind::OpenParen
+                && matches!(word, "no" | "absent" | "never" | "missing")
+                && words::joint_elsewhere(self.word_at(1)).is_none();
+        if meant {
+            self.spelled("not");
+            self.bump();
+        }
+        meant
+    }
+
+    /// Takes the `x =` of `x = a`, which is told: the name that the step is meant to have.
+    pub(super) fn foreign_alias(&mut self) -> Option<Name> {
+        let named = matches!(self.kind(), TokenKind::Word | TokenKind::Quoted)
+            && self.nth(1).kind == TokenKind::Assign
+            && matches!(
+                self.nth(2).kind,
+                TokenKind::Word | TokenKind::Quoted | TokenKind::OpenParen
+            );
+        if !named || words::is_reserved(self.word()) {
+            return None;
+        }
+        let name = self.text_of(self.peek());
+        let step = match self.nth(2).kind {
+            TokenKind::OpenParen => "(...)".to_owned(),
+            _ if self.nth(3).kind == TokenKind::OpenBracket => {
+                format!("{}[...]", self.text_of(self.nth(2)))
+            }
+            _ => self.text_of(self.nth(2)).to_owned(),
+        };
+        let place = self.peek().span.to(self.nth(1).span);
+        let message = "the name of a step stands behind it";
+        self.tell(
+            Diagnostic::error(Code::UnexpectedToken, place, message)
+                .help(format!("write `{step} as {name}`")),
+        );
+        let name = self.any_name();
+        self.bump();
+        Some(name)
+    }
+
+    /// True at `[process where ...]`.
+    pub(super) fn at_bracketed_event(&self) -> bool {
+        self.is(TokenKind::OpenBracket)
+            && self.nth(1).kind == TokenKind::Word
+            && self.word_at(2).eq_ignore_ascii_case("where")
+    }
+
+    /// `[process where ...]`, which is told and read as `process[...]`.
+    pub(super) fn bracketed_event(&mut self) -> Parsed<Step> {
+        let open = self.at;
+        let start = self.peek().span;
+        let name = self.word_at(1);
+        let condition = self.brackets.partner(open).map_or("...", |close| {
+            let from = self.nth(2).span.end as usize;
+            self.text[from..self.tokens[close].span.start as usize].trim()
+        });
+        let short = condition.len() <= 40 && !condition.contains('\n');
+        let condition = if short { condition } else { "..." };
+        let message = "the event type stands before its condition";
+        let place = start.to(self.nth(2).span);
+        self.tell(
+            Diagnostic::error(Code::UnexpectedToken, place, message)
+                .help(format!("write `{name}[{condition}]`")),
+        );
+        self.bump();
+        let name = self.any_name();
+        self.bump();
+        let condition = self.recover_in(open, |this| {
+            let expr = this.expr()?;
+            this.close_expr(open)?;
+            Ok(expr)
+        })?;
+        Ok(Step { name, wildcard: false, condition, span: self.since(start) })
+    }
+
+    /// What stands in parentheses behind `name`: a condition, which is told and read as one, or
+    /// the call of another language's pattern.
+    pub(super) fn parentheses_behind(
+        &mut self,
+        name: &Name,
+    ) -> Parsed<Option<Spanned<super::super::ast::Expr>>> {
+        let open = self.at;
+        let adjacent = self.peek().span.start == self.last_end().end;
+        if !self.is(TokenKind::OpenParen) || !adjacent {
+            return Ok(None);
+        }
+        let help = match name.node.as_str() {
+            "count" => Some(
+                "how often a step comes stands behind it: `a{3}`, or `a{3..}` for three or more",
+            ),
+            "sum" | "avg" | "min" | "max" => Some(
+                "here stand steps; what several events add up to is asked for with `having`: \
+                 `emit { total: sum(x.amount) } having total > 100`",
+            ),
+            _ if self.nth(1).kind == TokenKind::Str => Some(words::CALLS),
+            _ => None,
+        };
+        if let Some(help) = help {
+            let diagnostic = self.not_expected("`->` or the end of the step");
+            return self.fail(diagnostic.help(help));
+        }
+        if !self.compares_in(open) {
+            return Ok(None);
+        }
+        let message = "a condition stands in square brackets";
+        self.tell(
+            Diagnostic::error(Code::UnexpectedToken, self.peek().span, message)
+                .help(format!("write `{}[...]`", name.node)),
+        );
+        self.bump();
+        self.recover_in(open, |this| {
+            let expr = this.expr()?;
+            this.close_expr(open)?;
+            Ok(expr)
+        })
+    }
+
+    /// Whether values are compared, and no steps joined, in the bracket at the index `open`.
+    fn compares_in(&self, open: usize) -> bool {
+        let Some(close) = self.brackets.partner(open) else { return false };
+        let inside = &self.tokens[open..close];
+        let arrow = |kind| matches!(kind, TokenKind::Arrow | TokenKind::FatArrow);
+        let compares = |kind| {
+            matches!(
+                kind,
+                TokenKind::Eq
+                    | TokenKind::Assign
+                    | TokenKind::Ne
+                    | TokenKind::LtGt
+                    | TokenKind::Lt
+                    | TokenKind::Le
+                    | TokenKind::Gt
+                    | TokenKind::Ge
+                    | TokenKind::Tilde
+                    | TokenKind::EqTilde
+            )
+        };
+        // What is compared in brackets is the condition of a step in a group.
+        let depth = self.brackets.depth(open) + 1;
+        !inside.iter().any(|token| arrow(token.kind))
+            && (open..close)
+                .any(|at| self.brackets.depth(at) == depth && compares(self.tokens[at].kind))
+    }
+
+    /// Takes `then`, `followed by`, `followedBy` between two steps, and tells it.
+    pub(super) fn foreign_arrow(&mut self) -> bool {
+        let token = self.peek();
+        let width = match self.word().to_ascii_lowercase().as_str() {
+            "followed" if self.word_at(1).eq_ignore_ascii_case("by") => 2,
+            "then" | "followedby" | "before" => 1,
+            _ => return false,
+        };
+        let next = self.nth(width);
+        let begins_step = match next.kind {
+            TokenKind::Quoted | TokenKind::OpenParen | TokenKind::Bang => true,
+            TokenKind::Word => {
+                self.word_at(width) == "not" || !words::is_reserved(self.word_at(width))
+            }
+            _ => false,
+        };
+        if token.first_on_line || next.first_on_line || !begins_step {
+            return false;
+        }
+        let place: Span = token.span.to(self.nth(width - 1).span);
+        let shown = &self.text[place.start as usize..place.end as usize];
+        let message = format!("expected `->`, found `{shown}`");
+        let diagnostic = Diagnostic::error(Code::UnexpectedToken, place, message);
+        self.tell(diagnostic.help("steps are joined with `->`: `a -> b`"));
+        self.jump(self.at + width);
+        true
+    }
+
+    /// Takes the `$` of a regular expression behind a step, and tells it.
+    pub(super) fn end_anchor(&mut self) {
+        let token = self.peek();
+        if token.kind != TokenKind::Dollar {
+            return;
+        }
+        let behind = token.span.start == self.last_end().end;
+        let names = matches!(self.nth(1).kind, TokenKind::Word | TokenKind::Quoted)
+            && self.nth(1).span.start == token.span.end;
+        if names && !behind {
+            return;
+        }
+        let diagnostic =
+            Diagnostic::error(Code::UnexpectedToken, token.span, "`$` does not belong here");
+        self.tell(diagnostic.help("a match ends with its last step: leave `$` out"));
+        self.bump();
+    }
+
+    /// What to write for the words that start a clause in another language, where two of them say
+    /// more than the first.
+    pub(super) fn phrase_elsewhere(&self) -> Option<&'static str> {
+        let lower = |n: usize| self.word_at(n).to_ascii_lowercase();
+        Some(match (lower(0).as_str(), lower(1).as_str()) {
+            ("sequence", "by" | "with") => {
+                "the pattern of a rule is its `match` clause: \
+                 `key user  match process[...] -> network[...]  within 5m`"
+            }
+            ("one", "row") | ("all", "rows") => {
+                "a match is one result, which `emit { ... }` describes: leave this out"
+            }
+            ("after", "match") => {
+                "where the next match may begin is the `skip` clause: `skip past last`"
+            }
+            ("define", _) if lower(2) == "as" => {
+                "a condition stands in brackets behind its step, `prev` is the event before: \
+                 `b[price > prev.price]`"
+            }
+            ("order", "by") => "events are read in the order of their time: leave this out",
+            ("insert", "into") => "`emit as alerts { ... }` gives other rules an event `alerts`",
+            _ => return None,
+        })
+    }
+
+    /// Whether a comma is looked at that stands between two clauses.
+    pub(super) fn clause_behind_comma(&self) -> bool {
+        self.is(TokenKind::Comma)
+            && words::CLAUSES.contains(&self.word_at(1))
+            && (self.nth(2).kind == TokenKind::Colon
+                || starts_clause(self.text, self.tokens, self.at + 1))
+    }
+
+    /// Whether a clause of another language starts on this line.
+    pub(super) fn at_foreign_clause(&self) -> bool {
+        let next = self.nth(1);
+        self.peek().first_on_line
+            && !next.first_on_line
+            && matches!(
+                next.kind,
+                TokenKind::Word | TokenKind::Str | TokenKind::OpenParen | TokenKind::OpenBracket
+            )
+            && (words::clause_elsewhere(self.word()).is_some() || self.phrase_elsewhere().is_some())
+    }
+}
