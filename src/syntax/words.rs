@@ -64,9 +64,8 @@ pub(super) fn clause_elsewhere(word: &str) -> Option<&'static str> {
         "where" | "when" | "if" | "filter" => {
             "a condition stands in brackets after its step: `order_created[amount > 100]`"
         }
-        "pattern" | "sequence" | "seq" | "detect" | "begin" => {
-            "the pattern of a rule is its `match` clause: `match a -> b`"
-        }
+        "pattern" | "sequence" | "seq" | "detect" | "begin" | "transaction" | "condition"
+        | "expr" => "the pattern of a rule is its `match` clause: `match a -> b`",
         "select" | "return" | "output" | "yield" | "measures" => {
             "what a match tells is its `emit` clause: `emit { user, total: sum(t.amount) }`"
         }
@@ -74,6 +73,7 @@ pub(super) fn clause_elsewhere(word: &str) -> Option<&'static str> {
         "window" | "maxspan" | "duration" | "timeframe" | "timespan" => {
             "the time bound of a match is its `within` clause: `within 10m`"
         }
+        "level" | "priority" => "how bad it is stands in the `severity` clause: `severity high`",
         "description" | "title" | "desc" | "doc" => "say what the rule is for with `about \"...\"`",
         _ => return None,
     })
@@ -85,7 +85,15 @@ pub(super) fn starts_sentence(word: &str) -> bool {
     let lower = word.to_ascii_lowercase();
     matches!(
         lower.as_str(),
-        "select" | "measures" | "sequence" | "pattern" | "partition" | "group" | "begin"
+        "select"
+            | "measures"
+            | "transaction"
+            | "condition"
+            | "sequence"
+            | "pattern"
+            | "partition"
+            | "group"
+            | "begin"
     )
 }
 
@@ -105,6 +113,10 @@ pub(super) const PREV: &str = "`prev` is the event before the one that a conditi
 /// How steps are joined.
 pub(super) const JOINED: &str =
     "steps are joined with `->`, with `-> next` if nothing may come between, with `and` or `or`";
+
+/// How often a step comes.
+pub(super) const HOW_OFTEN: &str =
+    "how often a step comes stands behind it: `a{3}`, or `a{3..}` for three or more";
 
 /// For patterns that are put together by calls.
 pub(super) const CALLS: &str =
@@ -133,7 +145,7 @@ pub(super) fn call_elsewhere(name: &str) -> &'static str {
 pub(super) fn joint_elsewhere(word: &str) -> Option<&'static str> {
     Some(match word.to_ascii_lowercase().as_str() {
         "unless" => "what must not come is a step: `a -> not b for 5m`, or `(a -> c) without b`",
-        "times" | "x" => "how often a step comes stands in braces: `a{3}`",
+        "times" | "x" | "at" | "exactly" => HOW_OFTEN,
         "after" => "what comes first stands first: `a -> b`",
         "with" => {
             "the bound of the match is its `within` clause, `within 5m`; three in a row are `a{3}`"
@@ -143,6 +155,27 @@ pub(super) fn joint_elsewhere(word: &str) -> Option<&'static str> {
         }
         _ => return None,
     })
+}
+
+/// Whether people begin a file of rules with `word` where an item is expected.
+pub(super) fn starts_rule_elsewhere(word: &str) -> bool {
+    let lower = word.to_ascii_lowercase();
+    clause_elsewhere(word).is_some()
+        || matches!(
+            lower.as_str(),
+            "def"
+                | "function"
+                | "fn"
+                | "alert"
+                | "detection"
+                | "from"
+                | "every"
+                | "create"
+                | "insert"
+                | "query"
+                | "name"
+                | "id"
+        )
 }
 
 /// What users of other languages mean by `word` between two values.

@@ -10,6 +10,11 @@ use super::super::words;
 use super::brackets::starts_clause;
 use super::{Parsed, Parser, Reported};
 
+const BOUND_OF_PART: &str =
+    "the pattern ended before this; a bound on a part of it is written `(a within 5m) -> b`";
+
+const ONE_QUANTIFIER: &str = "a step has one quantifier: one of `?`, `*`, `+` and `{2..5}`";
+
 /// What `{ ... }` of `emit`, `meta` and tests holds.
 pub(super) type Record = Vec<(Name, Option<Spanned<Expr>>)>;
 
@@ -99,6 +104,23 @@ impl Parser<'_> {
         matches!(before, Some(TokenKind::Star | TokenKind::Plus | TokenKind::Question))
     }
 
+    /// True if the token before closes the braces of a quantifier.
+    fn follows_braces(&self) -> bool {
+        let Some(before) = self.at.checked_sub(1) else { return false };
+        let open = self.brackets.partner(before).map(|open| self.tokens[open + 1].kind);
+        self.tokens[before].kind == TokenKind::CloseBrace && open == Some(TokenKind::Int)
+    }
+
+    /// `-> b` behind `within 5m`: the bound of a part, which is told. What stands behind it is read
+    /// for its own mistakes.
+    fn pattern_behind_bound(&mut self) -> Parsed<Clause> {
+        let diagnostic = self.not_expected("a clause such as `match`, `within` or `emit`");
+        self.tell(diagnostic.help(BOUND_OF_PART));
+        self.bump();
+        self.body()?;
+        Err(Reported)
+    }
+
     /// A word that starts no clause. If one is near, it is read as that.
     fn unknown_clause(&mut self) -> Parsed<Clause> {
         let word = self.word();
@@ -118,8 +140,14 @@ impl Parser<'_> {
             Diagnostic::error(Code::UnexpectedToken, self.peek().span, message)
         };
         let help = match self.kind() {
-            TokenKind::Arrow | TokenKind::FatArrow => {
-                "the pattern ended before this; a bound on a part of it is written `(a within 5m) -> b`"
+            TokenKind::Arrow | TokenKind::FatArrow => BOUND_OF_PART,
+            TokenKind::Tilde | TokenKind::Gt | TokenKind::Minus
+                if matches!(
+                    self.nth(1).kind,
+                    TokenKind::Gt | TokenKind::Minus | TokenKind::Arrow
+                ) =>
+            {
+                words::JOINED
             }
             TokenKind::Comma => words::JOINED,
             TokenKind::Question if self.follows_quantifier() => {
@@ -130,14 +158,13 @@ impl Parser<'_> {
                 "a condition stands in brackets behind its step, one on several steps behind the last \
                  of them: `login[not ok] as x -> pay[amount > x.amount]`"
             }
-            TokenKind::Star | TokenKind::Plus | TokenKind::Question => {
-                "a step has one quantifier: one of `?`, `*`, `+` and `{2..5}`"
-            }
+            TokenKind::Star | TokenKind::Plus | TokenKind::Question => ONE_QUANTIFIER,
             TokenKind::Word if word == "as" => "a step has one name",
             TokenKind::Word if word == "then" => "steps are joined with `->`",
             TokenKind::OpenBracket => {
                 "a condition stands behind the step's name, before its quantifier: `login[not ok]{3}`"
             }
+            TokenKind::OpenBrace if self.follows_braces() => ONE_QUANTIFIER,
             TokenKind::OpenBrace => "braces stand after `emit`, `meta`, or a step that repeats",
             _ => "",
         };
@@ -186,7 +213,11 @@ impl Parser<'_> {
             "from" => {
                 if self.eat(TokenKind::Star) {
                     Clause::From(None)
-                } else if self.is_word("every") || self.nth(1).kind == TokenKind::Assign {
+                } else if self.nth(1).kind == TokenKind::Assign
+                    || self.is_word("every")
+                        && self.nth(1).kind == TokenKind::Word
+                        && !words::is_reserved(self.word_at(1))
+                {
                     self.to_next_line = true;
                     let diagnostic = self.not_expected("an event type or `*`");
                     return self.fail(diagnostic.help(
@@ -198,7 +229,13 @@ impl Parser<'_> {
             }
             "key" => Clause::Key(self.key()?),
             "match" => Clause::Match(self.body()?),
-            "within" => Clause::Within(self.dur("a duration such as `10m`")?),
+            "within" => {
+                let dur = self.dur("a duration such as `10m`")?;
+                if matches!(self.kind(), TokenKind::Arrow | TokenKind::FatArrow) {
+                    return self.pattern_behind_bound();
+                }
+                Clause::Within(dur)
+            }
             "skip" => Clause::Skip(self.skip()?),
             "emit" => Clause::Emit(self.emit()?),
             "on" => {
@@ -303,6 +340,14 @@ impl Parser<'_> {
     fn key(&mut self) -> Parsed<Vec<KeyPart>> {
         const EXPECTED: &str = "a field such as `user`";
         let mut parts = Vec::new();
+        if matches!(self.word(), "by" | "of") && self.nth(1).kind == TokenKind::Word {
+            let field = self.word_at(1);
+            if !self.nth(1).first_on_line && !words::CLAUSES.contains(&field) {
+                let diagnostic = self.not_expected(EXPECTED);
+                self.tell(diagnostic.help(format!("write `key {field}`")));
+                self.bump();
+            }
+        }
         loop {
             let name = self.name(EXPECTED)?;
             let mut paths = Vec::new();
@@ -448,6 +493,14 @@ impl Parser<'_> {
             self.bump();
             return Ok((Spanned { node: text, span: token.span }, Some(self.expr()?)));
         }
+        if self.is(TokenKind::Str) {
+            let text = self.text_of(self.peek());
+            let text = if text.len() <= 40 { text } else { "\"...\"" };
+            let diagnostic = self.not_expected(expected);
+            return self.fail(diagnostic.help(format!(
+                "a value needs a name here: `text: {text}`; names stand without quotes"
+            )));
+        }
         let operator = words::is_operator(self.word());
         if operator && !is_key {
             let word = self.word();
@@ -490,6 +543,23 @@ impl Parser<'_> {
         }
     }
 
+    /// Takes the words of `at least 5m`, `last 5m`, which are told.
+    fn words_before_duration(&mut self, expected: &str) {
+        let width = match self.word() {
+            "at" | "more" | "less" | "up" => 2,
+            "last" | "exactly" | "about" | "max" | "next" => 1,
+            _ => return,
+        };
+        let number = self.nth(width);
+        let on_line = (1..=width).all(|n| !self.nth(n).first_on_line);
+        if !on_line || !matches!(number.kind, TokenKind::Int | TokenKind::Duration) {
+            return;
+        }
+        let diagnostic = self.not_expected(expected);
+        self.tell(diagnostic.help("a duration stands alone: `5m`"));
+        self.jump(self.at + width);
+    }
+
     /// `interval '5' minute`, which is told and read as `5m`.
     fn sql_interval(&mut self, expected: &str) -> Parsed<Dur> {
         let number = self.string_text(self.nth(1));
@@ -511,6 +581,7 @@ impl Parser<'_> {
 
     /// A duration, a parameter or a path to one.
     pub(super) fn dur(&mut self, expected: &str) -> Parsed<Dur> {
+        self.words_before_duration(expected);
         match self.kind() {
             TokenKind::Duration => {
                 let span = self.peek().span;
@@ -548,6 +619,10 @@ impl Parser<'_> {
                     let token = self.bump();
                     if !self.peek().first_on_line && lex::unit_elsewhere(self.word()).is_some() {
                         self.bump();
+                    }
+                    while self.is(TokenKind::Star) && self.nth(1).kind == TokenKind::Int {
+                        // `5 * 60`
+                        self.jump(self.at + 2);
                     }
                     // Any length will do: nothing runs with this mistake in it.
                     return Ok(Dur::Literal(Spanned { node: 60_000, span: token.span }));

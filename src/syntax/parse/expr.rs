@@ -234,7 +234,11 @@ impl Parser<'_> {
         let in_parentheses = self.is(TokenKind::OpenParen) && self.nth(2).kind == TokenKind::Comma;
         if self.is(TokenKind::OpenBrace) || in_parentheses {
             let diagnostic = self.not_expected("a list after `in`");
-            return self.fail(diagnostic.help("a list stands in square brackets: `x in [1, 2]`"));
+            return self.fail(
+                diagnostic.help(
+                    "a list stands in square brackets: `x in [1, 2]`, a range is `x in 1..5`",
+                ),
+            );
         }
         let from = self.tree(level::ADD)?;
         let set = if self.eat(TokenKind::DotDot) {
@@ -419,6 +423,14 @@ impl Parser<'_> {
             let diagnostic = self.not_expected("an operator");
             return self.fail(diagnostic.help(help));
         }
+        if self.is(TokenKind::Question) {
+            let diagnostic = self.not_expected("an operator");
+            return self.fail(diagnostic.help("write `if x > 3 then \"high\" else \"low\"`"));
+        }
+        if self.is_word("not") && self.word_at(1).eq_ignore_ascii_case("null") {
+            let diagnostic = self.not_expected("an operator");
+            return self.fail(diagnostic.help("write `is not null`"));
+        }
         if self.is(TokenKind::Colon) {
             let diagnostic = self.not_expected("an operator");
             let help = "write `==`, or `like` for text with `*`: `name like \"cmd*\"`";
@@ -467,6 +479,9 @@ impl Parser<'_> {
             if self.is(TokenKind::Dot) {
                 self.bump();
                 rest.push(PathPart::Field(self.free_name("the name of a field")?));
+                if self.is(TokenKind::OpenParen) {
+                    return self.method_call(start);
+                }
             } else if self.is(TokenKind::OpenBracket) {
                 let open = self.at;
                 let span = self.bump().span;
@@ -486,6 +501,22 @@ impl Parser<'_> {
             }
         }
         Ok(Path { root, rest, span: self.since(start) })
+    }
+
+    /// `a.count(`: a call as other languages write it.
+    fn method_call(&mut self, start: Span) -> Parsed<Path> {
+        let name = self.text_of(self.tokens[self.at - 1]);
+        let value =
+            self.text[start.start as usize..self.tokens[self.at - 2].span.start as usize].trim();
+        let diagnostic = self.not_expected("an operator");
+        let help = match words::operator_elsewhere(name) {
+            Some(help) => help.to_owned(),
+            None if value.len() <= 40 => {
+                format!("a function stands before its value: `{name}({value})`")
+            }
+            None => format!("a function stands before its value: `{name}(...)`"),
+        };
+        self.fail(diagnostic.help(help))
     }
 
     /// The first name of a path.

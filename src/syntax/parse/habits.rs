@@ -17,7 +17,11 @@ impl Parser<'_> {
         let begins_step =
             matches!(next.kind, TokenKind::Word | TokenKind::Quoted | TokenKind::OpenParen);
         match self.word() {
-            "every" if begins_step && !next.first_on_line => {
+            "every"
+                if begins_step
+                    && !next.first_on_line
+                    && (self.word_at(1) == "not" || !words::is_reserved(self.word_at(1))) =>
+            {
                 let diagnostic = self.not_expected(EXPECTED_STEP);
                 self.tell(diagnostic.help(
                     "each event that fits the first step begins a match already: leave `every` out; \
@@ -27,6 +31,9 @@ impl Parser<'_> {
                 Ok(())
             }
             "within" => self.bound_before_step(),
+            "at" | "more" | "exactly" | "up" if self.at_number_of_times() => {
+                self.fail(self.not_expected(EXPECTED_STEP).help(words::HOW_OFTEN))
+            }
             "if" => self.fail(self.not_expected(EXPECTED_STEP).help(
                 "steps are joined with `->`, and a condition stands in brackets behind its step: \
                  `a[v > 3] -> b`",
@@ -41,11 +48,24 @@ impl Parser<'_> {
         }
     }
 
+    /// True at `at least 3`, `more than 3`, `up to 3`, `exactly 3`.
+    fn at_number_of_times(&self) -> bool {
+        let width = match (self.word(), self.word_at(1)) {
+            ("at", "least" | "most") | ("more", "than") | ("up", "to") => 2,
+            ("exactly", _) => 1,
+            _ => return false,
+        };
+        self.nth(width).kind == TokenKind::Int
+    }
+
     /// Signs of regular expressions before a step.
     fn foreign_sign(&mut self) -> Parsed<()> {
         let help = match self.kind() {
             TokenKind::Dot => {
                 "other events may come between two steps: write `a -> b`; `any event` is a step of any type"
+            }
+            TokenKind::Arrow | TokenKind::FatArrow => {
+                "put a step before this arrow, or leave it out"
             }
             TokenKind::Question => "a group is written `(a or b)`",
             TokenKind::OpenBracket if !self.at_bracketed_event() => {
@@ -203,14 +223,20 @@ impl Parser<'_> {
             return Ok(None);
         }
         let help = match name.node.as_str() {
-            "count" => Some(
-                "how often a step comes stands behind it: `a{3}`, or `a{3..}` for three or more",
-            ),
+            "count" => Some(words::HOW_OFTEN),
             "sum" | "avg" | "min" | "max" => Some(
                 "here stand steps; what several events add up to is asked for with `having`: \
                  `emit { total: sum(x.amount) } having total > 100`",
             ),
             _ if self.nth(1).kind == TokenKind::Str => Some(words::CALLS),
+            _ if self.nth(2).kind == TokenKind::CloseParen
+                && self.nth(1).kind == TokenKind::Int =>
+            {
+                Some(words::HOW_OFTEN)
+            }
+            _ if self.nth(1).kind == TokenKind::CloseParen => Some(
+                "an event type stands without parentheses, a condition in brackets: `login[not ok]`",
+            ),
             _ => None,
         };
         if let Some(help) = help {
@@ -258,6 +284,13 @@ impl Parser<'_> {
         !inside.iter().any(|token| arrow(token.kind))
             && (open..close)
                 .any(|at| self.brackets.depth(at) == depth && compares(self.tokens[at].kind))
+    }
+
+    /// True at `| where`, a pipe as query languages have it.
+    pub(super) fn at_pipe(&self) -> bool {
+        self.is(TokenKind::OrOr)
+            && self.text_of(self.peek()) == "|"
+            && words::joint_elsewhere(self.word_at(1)).is_some()
     }
 
     /// Takes `then`, `followed by`, `followedBy` between two steps, and tells it.

@@ -13,6 +13,8 @@ use super::{Parsed, Parser, Reported};
 
 const EXPECTED_ITEM: &str = "`event`, `list`, `param`, `define`, `rule`, `test` or `use`";
 
+const RULE: &str = "a rule is written `rule name { key user  match a -> b  within 5m }`";
+
 impl Parser<'_> {
     pub(super) fn file(&mut self) -> File {
         let mut file = File::default();
@@ -107,6 +109,8 @@ impl Parser<'_> {
             diagnostic.help(format!("`{word}` is a clause: it stands inside `rule name {{ ... }}`"))
         } else if self.is(TokenKind::CloseBrace) {
             diagnostic.help("there is no `{` that this closes")
+        } else if self.is(TokenKind::OpenBrace) || words::starts_rule_elsewhere(word) {
+            diagnostic.help(RULE)
         } else {
             diagnostic
         };
@@ -279,6 +283,10 @@ impl Parser<'_> {
     }
 
     fn rule(&mut self) -> Parsed<Item> {
+        if self.is(TokenKind::Colon) {
+            let diagnostic = self.not_expected("the name of the rule");
+            return self.fail(diagnostic.help(RULE));
+        }
         let name = self.name("the name of the rule")?;
         if self.eat(TokenKind::Assign) {
             return Ok(Item::Instance(self.instance(name)?));

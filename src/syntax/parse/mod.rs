@@ -478,7 +478,12 @@ impl<'s> Parser<'s> {
                 if words::is_word(&text) {
                     return self.fail(diagnostic.help(format!("write `{text}` without quotes")));
                 }
-                self.fail(diagnostic)
+                if text.is_empty() || text.contains('`') || text.len() > 40 {
+                    return self.fail(diagnostic);
+                }
+                let help =
+                    format!("a name with other characters stands in back-quotes: `` `{text}` ``");
+                self.fail(diagnostic.help(help))
             }
             _ => self.unexpected(expected),
         }

@@ -48,6 +48,9 @@ impl Parser<'_> {
 
     /// The `and` or `or` that is looked at, however it is spelled.
     fn junction(&mut self) -> Option<Junction> {
+        if self.at_pipe() {
+            return None;
+        }
         let (junction, shown) = match self.kind() {
             TokenKind::AndAnd => (Junction::And, "and"),
             TokenKind::OrOr => (Junction::Or, "or"),
@@ -166,6 +169,11 @@ impl Parser<'_> {
         match self.kind() {
             TokenKind::Arrow => {}
             TokenKind::FatArrow => self.spelled("->"),
+            TokenKind::OrOr if self.at_pipe() => {
+                let diagnostic = self.not_expected("`->` or the end of the pattern");
+                let help = words::joint_elsewhere(self.word_at(1)).unwrap_or(words::JOINED);
+                return self.fail(diagnostic.help(help));
+            }
             _ if self.foreign_arrow() => return Ok(Some(Arrow::default())),
             TokenKind::Minus if self.nth(1).kind == TokenKind::Gt => {
                 let place = start.to(self.nth(1).span);
@@ -563,7 +571,15 @@ impl Parser<'_> {
             let expr = this.expr()?;
             if this.is(TokenKind::Comma) {
                 let diagnostic = this.not_expected("`]` or an operator");
-                return this.fail(diagnostic.help("several conditions are joined with `and`"));
+                let listed = matches!(
+                    this.nth(1).kind,
+                    TokenKind::Int | TokenKind::Float | TokenKind::Str | TokenKind::Duration
+                );
+                return this.fail(diagnostic.help(if listed {
+                    "a list stands in square brackets: `x in [1, 2]`"
+                } else {
+                    "several conditions are joined with `and`"
+                }));
             }
             this.close_expr(open)?;
             Ok(expr)

@@ -333,7 +333,7 @@ fn foreign_function(name: &str) -> Option<&'static str> {
         "prev" | "lag" => "the event before is `prev`: `prev.price`",
         "next" | "lead" => "write a step for the event that comes later, and compare there",
         "if" | "iif" | "ifthenelse" | "case" => "a choice is written `if c then a else b`",
-        "ifnull" | "nvl" | "isnull" => "write `coalesce(a, b)`, or ask `a is null`",
+        "ifnull" | "nvl" | "isnull" | "is_null" => "write `coalesce(a, b)`, or ask `a is null`",
         _ => return None,
     })
 }

@@ -340,6 +340,7 @@ impl<'a> Cx<'_, 'a> {
         let mut all: Option<Expr> = None;
         let mut never: Option<(usize, &'a Spanned<ast::Expr>)> = None;
         let home = self.source;
+        let errors = self.env.errors;
         for (source, condition) in &step.conditions {
             self.source = *source;
             let place = Place { candidate: Some(of), what, bound: None };
@@ -366,7 +367,8 @@ impl<'a> Cx<'_, 'a> {
                 never = Some((*source, condition));
             }
         }
-        if let Some((source, condition)) = never {
+        // What was refused may be why it cannot be fulfilled.
+        if let Some((source, condition)) = never.filter(|_| self.env.errors == errors) {
             self.source = source;
             let is_captured = of.one().is_some()
                 && matches!(what, What::Step(index) if !self.steps[index].negated);
