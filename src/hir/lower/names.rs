@@ -229,6 +229,15 @@ pub(super) fn unknown_field(schema: &Schema, ty: TypeId, path: &str, span: Span)
     let message = format!("`{}` has no field `{path}`", event.name);
     let diagnostic = Diagnostic::error(Code::UnknownField, span, message);
     let names = || event.fields.iter().map(|field| &*field.name);
+    if path == "prev" {
+        return diagnostic.help("write which field of the event before is meant: `prev.price`");
+    }
+    if path.starts_with("prev.") {
+        return diagnostic.help(
+            "`prev` is the one event before the one that a condition tests: \
+             it stands in brackets only, as in `tick[price > prev.price]`",
+        );
+    }
     match nearest(path, names()) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None if event.fields.is_empty() => diagnostic.help("it is declared without fields"),

@@ -40,30 +40,27 @@ impl Parser<'_> {
             let start = self.at;
             let span = self.peek().span;
             self.nesting = 0;
-            match self.clause() {
-                Ok(node) => {
-                    let clause = Spanned { node, span: self.since(span) };
-                    let head = head(&clause.node);
-                    let first = seen.iter().find(|(seen, _)| *seen == head);
-                    if let Some((_, first)) = first.filter(|_| !repeats(&clause.node)) {
-                        let message = format!("a second `{head}` in one rule");
-                        let diagnostic = Diagnostic::error(Code::DuplicateClause, span, message)
-                            .context(*first, "the first one is here")
-                            .help("a rule has one; remove either");
-                        self.diagnostics.push(diagnostic);
-                    } else {
-                        seen.push((head, span));
-                        clauses.push(clause);
-                    }
+            if let Ok(node) = self.clause() {
+                let clause = Spanned { node, span: self.since(span) };
+                let head = head(&clause.node);
+                let first = seen.iter().find(|(seen, _)| *seen == head);
+                if let Some((_, first)) = first.filter(|_| !repeats(&clause.node)) {
+                    let message = format!("a second `{head}` in one rule");
+                    let diagnostic = Diagnostic::error(Code::DuplicateClause, span, message)
+                        .context(*first, "the first one is here")
+                        .help("a rule has one; remove either");
+                    self.diagnostics.push(diagnostic);
+                } else {
+                    seen.push((head, span));
+                    clauses.push(clause);
                 }
-                Err(Reported) => {
-                    let to_next_line = std::mem::take(&mut self.to_next_line);
-                    self.skip_in_body(start, open, depth, |this| {
-                        this.at_foreign_clause()
-                            || this.at_clause() && (!to_next_line || this.peek().first_on_line)
-                    });
-                }
+                continue;
             }
+            let to_next_line = std::mem::take(&mut self.to_next_line);
+            self.skip_in_body(start, open, depth, |this| {
+                this.at_foreign_clause()
+                    || this.at_clause() && (!to_next_line || this.peek().first_on_line)
+            });
         }
         clauses
     }
@@ -561,7 +558,7 @@ impl Parser<'_> {
     }
 
     /// `interval '5' minute`, which is told and read as `5m`.
-    fn sql_interval(&mut self, expected: &str) -> Parsed<Dur> {
+    fn sql_interval(&mut self, expected: &str) -> Dur {
         let number = self.string_text(self.nth(1));
         let unit = lex::unit_elsewhere(self.word_at(2)).unwrap_or("");
         let width = if unit.is_empty() { 2 } else { 3 };
@@ -576,7 +573,7 @@ impl Parser<'_> {
         });
         self.covered.push(place);
         self.jump(self.at + width);
-        Ok(Dur::Literal(Spanned { node: millis.unwrap_or(60_000), span: place }))
+        Dur::Literal(Spanned { node: millis.unwrap_or(60_000), span: place })
     }
 
     /// A duration, a parameter or a path to one.
@@ -596,7 +593,7 @@ impl Parser<'_> {
                 if self.word().eq_ignore_ascii_case("interval")
                     && self.nth(1).kind == TokenKind::Str =>
             {
-                self.sql_interval(expected)
+                Ok(self.sql_interval(expected))
             }
             TokenKind::Word | TokenKind::Quoted
                 if !words::is_reserved(self.word()) || self.is_word("prev") =>

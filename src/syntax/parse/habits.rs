@@ -79,10 +79,9 @@ impl Parser<'_> {
     /// `within 5m b`, where a step belongs.
     fn bound_before_step(&mut self) -> Parsed<()> {
         let width = match self.nth(1).kind {
-            TokenKind::Duration => 2,
             TokenKind::Dollar => 3,
             TokenKind::Int if lex::unit_elsewhere(self.word_at(2)).is_some() => 3,
-            TokenKind::Int => 2,
+            TokenKind::Duration | TokenKind::Int => 2,
             _ => 0,
         };
         let word = self.word_at(width);

@@ -431,7 +431,11 @@ impl Parser<'_> {
         if self.is(TokenKind::Int) {
             if self.word_at(1) != "of" {
                 let diagnostic = self.not_expected(EXPECTED_STEP);
-                let help = "write `2 of (a, b, c)`, or `a{2}` for two in a row";
+                let step = if self.word_at(1).is_empty() { "a" } else { self.word_at(1) };
+                let number = self.text_of(self.peek());
+                let help = format!(
+                    "`{step}{{{number}}}` is {number} times `{step}`; `2 of (a, b, c)` is any two of three"
+                );
                 return self.fail(diagnostic.help(help));
             }
             return self.nested(Self::of);

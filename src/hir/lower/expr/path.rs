@@ -229,7 +229,9 @@ impl Cx<'_, '_> {
         let mut diagnostic = unknown(Code::UnknownAlias, "step", &path.root, near);
         if near.is_none() {
             let steps = self.steps.iter().filter(|step| !step.negated).map(|step| &*step.name);
-            if let Some(steps) = names::these("step", steps) {
+            if matches!(root.as_str(), "previous" | "last" | "lag") {
+                diagnostic = diagnostic.help("the event before is `prev`: `prev.price`");
+            } else if let Some(steps) = names::these("step", steps) {
                 diagnostic = diagnostic.help(steps);
             }
         }
