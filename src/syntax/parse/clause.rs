@@ -542,9 +542,9 @@ impl Parser<'_> {
 
     /// Takes the words of `at least 5m`, `last 5m`, which are told.
     fn words_before_duration(&mut self, expected: &str) {
-        let width = match self.word() {
-            "at" | "more" | "less" | "up" => 2,
-            "last" | "exactly" | "about" | "max" | "next" => 1,
+        let width = match (self.word(), self.word_at(1)) {
+            ("at", "least" | "most") | ("more" | "less", "than") | ("up", "to") => 2,
+            ("last" | "exactly" | "about" | "max" | "next", _) => 1,
             _ => return,
         };
         let number = self.nth(width);

@@ -233,3 +233,46 @@ fn nesting_up_to_the_limit_is_read_and_beyond_it_told() {
     }
     assert_eq!(code(&" ".repeat(MAX_TEXT + 1)), [Code::LimitExceeded]);
 }
+
+/// What other languages put between and before steps are names here, too.
+#[test]
+fn words_of_other_languages_are_names_where_a_name_stands() {
+    let words = [
+        "every",
+        "no",
+        "absent",
+        "timer",
+        "before",
+        "followed",
+        "followedBy",
+        "at",
+        "up",
+        "exactly",
+        "more",
+        "where",
+        "unless",
+        "times",
+        "x",
+        "by",
+        "last",
+        "interval",
+        "count",
+        "begin",
+        "sequence",
+        "pattern",
+        "select",
+        "order",
+        "insert",
+    ];
+    for word in words {
+        let text = format!(
+            "rule r {{ from {word}, {word} key {word}, {word} match {word}[{word} > 3]+ as {word} \
+             -> not {word} -> ({word} or {word}{{2}}) within {word} suppress 5m by {word} \
+             emit {{ {word}, x: {word}.{word} }} }}\n\
+             rule s {{ key {word} match {word} -> {word} ->[{word}..] {word} within 5m }}"
+        );
+        let (file, diagnostics) = parse(&Source::new("t.cep", text.as_str()));
+        assert_eq!(diagnostics, [], "{word}");
+        assert_eq!(file.items.len(), 2, "{word}");
+    }
+}
