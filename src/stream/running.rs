@@ -502,11 +502,7 @@ impl<E: Event> Running<E> {
             }
             for &(slot, generation) in noted {
                 let Some(place) = keys.armed((slot, generation), index, now) else { continue };
-                if keys.at_mut(slot, place).held.state.is_idle() {
-                    keys.give_up(slot);
-                } else {
-                    self.sweep_key(index, keys, (slot, place), now, timers, stats);
-                }
+                self.sweep_key(index, keys, (slot, place), now, timers, stats);
             }
         }
         if let Some(sweeps) = &mut self.sweeps {
@@ -517,6 +513,9 @@ impl<E: Event> Running<E> {
 
     /// Drops what is over `now` of what is held at a place of a slot, and notes when to look at it
     /// again if there is more.
+    ///
+    /// Inlined: most keys of a sweep end with it.
+    #[inline(always)]
     fn sweep_key(
         &mut self,
         index: u32,
@@ -527,6 +526,10 @@ impl<E: Event> Running<E> {
         stats: &mut Stats,
     ) {
         let At { generation, held, .. } = keys.at_mut(slot, place);
+        if held.state.is_idle() {
+            keys.give_up(slot);
+            return;
+        }
         held.armed = Timestamp::MAX;
         match self.matcher.last_deadline(&held.state) {
             Some(last) if last > now => {
@@ -547,6 +550,7 @@ impl<E: Event> Running<E> {
 
     /// Does at once what a sweep would do `now` with what was kept elsewhere, if that is when it is to
     /// be looked at. Says whether it is.
+    #[inline(never)]
     pub(super) fn sweep_brought(
         &mut self,
         index: u32,
