@@ -99,8 +99,8 @@ impl<E: Event> Matcher<E> {
         let is_over = |run: &Run| run.deadline <= deadline.as_millis();
         let first = key.runs().iter().take_while(|run| is_over(run)).count();
         if self.in_order() || Self::are_all(store, key, first, deadline) {
-            for index in 0..first {
-                self.run_out(store, key.runs()[index], to);
+            for run in &key.runs()[..first] {
+                self.run_out(store, run, to);
             }
             store.scratch.steps += first as u64;
             if first < key.runs().len() {
@@ -112,14 +112,16 @@ impl<E: Event> Matcher<E> {
             store.scratch.steps += key.runs().len() as u64;
             key.runs_mut().retain(|run| {
                 if is_over(run) {
-                    self.run_out(store, *run, to);
+                    self.run_out(store, run, to);
                 }
                 !is_over(run)
             });
             store.scratch.spares.take_back(key.runs_mut());
         }
         self.tell_expired(store, key, deadline, sink);
-        Self::go_on_repeating(store, key);
+        if !store.scratch.repeating.is_empty() {
+            Self::go_on_repeating(store, key);
+        }
     }
 
     /// Whether the first so many runs are all whose deadline is `deadline`. Keeps the deadlines of a
@@ -142,13 +144,19 @@ impl<E: Event> Matcher<E> {
     }
 
     /// Says whether a run whose deadline passes is complete, or has run out of time.
-    fn run_out(&self, store: &mut Store<E>, run: Run, to: Timestamp) {
-        let Store { chains, extras, scratch } = store;
-        if !self.program.states[run.state.index()].accepts_at_deadline {
-            extras.release(run.extra);
-            scratch.expired.push(run);
-            return;
+    #[inline]
+    fn run_out(&self, store: &mut Store<E>, run: &Run, to: Timestamp) {
+        if self.program.states[run.state.index()].accepts_at_deadline {
+            self.end_silence(store, *run, to);
+        } else {
+            store.extras.release(run.extra);
+            store.scratch.expired.push(*run);
         }
+    }
+
+    /// Completes a run for which a silence has lasted long enough. If it repeats, the run goes on.
+    fn end_silence(&self, store: &mut Store<E>, run: Run, to: Timestamp) {
+        let Store { chains, extras, scratch } = store;
         let times = Times { program: &self.program, chains, extras, run: &run };
         let (repetition, next) = times.repetition(to < Timestamp::MAX && !scratch.ends);
         let is_cut_off = next.is_some() && repetition >= self.limits.repetitions;
@@ -167,9 +175,6 @@ impl<E: Event> Matcher<E> {
     /// does not.
     fn go_on_repeating(store: &mut Store<E>, key: &mut KeyState) {
         let Store { chains, extras, scratch } = store;
-        if scratch.repeating.is_empty() {
-            return;
-        }
         key.forget_deadlines();
         for (run, is_reported) in scratch.repeating.drain(..) {
             if is_reported {
