@@ -73,6 +73,17 @@ impl KeyState {
         (deadlines.len() == self.runs().len()).then_some(deadlines)
     }
 
+    /// The first deadline of the runs. Not inlined: where runs are in the order of their deadlines, which
+    /// is most often so, it is not asked.
+    #[inline(never)]
+    pub(super) fn first_deadline(&self) -> i64 {
+        let first = match self.deadlines() {
+            Some(sorted) => sorted.last().copied(),
+            None => self.runs().iter().map(|run| run.deadline).min(),
+        };
+        first.unwrap_or(i64::MAX)
+    }
+
     /// Puts the deadlines of all runs in order. They stay so until an event comes.
     pub(super) fn sort_deadlines(&mut self) {
         let mut deadlines: Vec<i64> = self.runs().iter().map(|run| run.deadline).collect();

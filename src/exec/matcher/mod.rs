@@ -91,6 +91,9 @@ pub struct Matcher<E> {
     strategy: Strategy,
     /// With more runs than that a key is beyond one of the limits.
     most_runs: usize,
+    /// With no more runs than that a key is within the limits for certain. None, where what an event
+    /// costs a run depends on what that has captured.
+    unchecked_runs: usize,
 }
 
 impl<E> Clone for Matcher<E> {
@@ -102,6 +105,7 @@ impl<E> Clone for Matcher<E> {
             general: self.general,
             strategy: self.strategy,
             most_runs: self.most_runs,
+            unchecked_runs: self.unchecked_runs,
         }
     }
 }
@@ -245,6 +249,7 @@ impl<E: Event> Matcher<E> {
             general: false,
             strategy,
             most_runs: 0,
+            unchecked_runs: 0,
         };
         Ok(matcher.decided())
     }
@@ -276,7 +281,8 @@ impl<E: Event> Matcher<E> {
             Strategy::CountingWindow { count } if count - 1 > most_runs => Strategy::SingleWay,
             strategy => strategy,
         };
-        Matcher { strategy, most_runs, ..self }
+        let unchecked_runs = if self.program.reads_back { 0 } else { most_runs };
+        Matcher { strategy, most_runs, unchecked_runs, ..self }
     }
 
     /// Whether keys have a counting window.
@@ -460,12 +466,10 @@ impl<E: Event> Matcher<E> {
         if is_due {
             self.advance(store, key, time, sink);
         }
-        store.scratch.steps += 1 + key.runs().len() as u64;
         let mut step = Step::new(self, store, event, seq);
         if in_place {
             step.run_in_place(key);
         } else {
-            key.forget_deadlines();
             step.run(key);
         }
         let overflow = step.overflow;
@@ -518,10 +522,7 @@ impl<E: Event> Matcher<E> {
             [] => key.leader().map_or_else(|| key.window().deadline, |leader| leader.deadline),
             // Runs are in the order of their start: the first is the first to run out.
             [first, ..] if self.in_order() => first.deadline,
-            runs => match key.deadlines() {
-                Some(sorted) => sorted.last().copied().unwrap_or(i64::MAX),
-                None => runs.iter().map(|run| run.deadline).min().unwrap_or(i64::MAX),
-            },
+            _ => key.first_deadline(),
         };
         let deadline = match &self.program.silence {
             Some(silence) => deadline.min(silence.ends(key.broken())),

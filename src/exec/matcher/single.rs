@@ -37,8 +37,10 @@ impl<'a, E: Event> Step<'a, E> {
     pub(super) fn run_in_place(&mut self, key: &mut KeyState) {
         self.store.scratch.epoch += 1;
         let event_epoch = self.store.scratch.epoch;
+        self.store.scratch.steps += 1;
         if !self.column.is_still {
             let count = key.runs().len();
+            self.store.scratch.steps += count as u64;
             let is_won = match count {
                 0 => false,
                 1..MANY => self.move_all::<false>(key, event_epoch),
@@ -56,11 +58,10 @@ impl<'a, E: Event> Step<'a, E> {
     /// would begin with the event.
     #[inline(always)]
     fn move_all<const ARE_MANY: bool>(&mut self, key: &mut KeyState, event_epoch: u64) -> bool {
-        let most_runs = self.matcher.most_runs;
+        let unchecked = self.matcher.unchecked_runs;
         let runs = key.runs_in_place();
         // What the limits would drop before the match is told is counted.
-        let is_won_by_first =
-            self.program.is_won_by_first() && runs.len() < most_runs && !self.program.reads_back;
+        let is_won_by_first = self.program.is_won_by_first() && runs.len() < unchecked;
         let roots = &*self.column.roots;
         let mut asked = Asked::NOTHING;
         let count = runs.len();

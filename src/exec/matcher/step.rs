@@ -63,6 +63,8 @@ impl<'a, E: Event> Step<'a, E> {
         // for each run after it.
         self.store.scratch.epoch += 1;
         let event_epoch = self.store.scratch.epoch;
+        self.store.scratch.steps += 1 + key.runs().len() as u64;
+        key.forget_deadlines();
         let mut next = std::mem::take(&mut self.store.scratch.next);
         next.clear();
         // Runs stay where they are until the first that does not.
@@ -105,7 +107,7 @@ impl<'a, E: Event> Step<'a, E> {
     /// Sees to the limits and to matches that have to wait, and gives up the event.
     #[inline(always)]
     pub(super) fn end(&mut self, key: &mut KeyState) {
-        if key.runs().len() > self.matcher.most_runs || self.program.reads_back {
+        if key.runs().len() > self.matcher.unchecked_runs {
             self.cut(key);
         }
         let count = self.store.scratch.completed.len();
