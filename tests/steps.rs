@@ -80,10 +80,11 @@ fn the_limit_of_a_rule_comes_first() {
 fn what_is_read_again_counts() {
     let events: Vec<Record> = (1..=6).map(|at| event(0, at, at)).chain([event(1, 9, 0)]).collect();
     for (condition, expected) in [
-        // Sums and look-ups are one step: six partial matches are six steps.
+        // A sum is one step: six partial matches are six steps.
         ("sum(x.v) >= 0", 6),
-        ("v not in distinct(x.v)", 6),
-        // The newest three have captured 1, 2 and 3 events: 2 + 3 + 4 steps.
+        // The newest three have captured 1, 2 and 3 events: 2 + 3 + 4 steps. A look-up is one step,
+        // but where a partial match can go two ways its list may have to be copied.
+        ("v not in distinct(x.v)", 3),
         ("v not in collect(x.v)", 3),
         ("len(distinct(x.v)) < 99", 3),
         ("x[-2].v is null or x[-2].v > 0", 3),

@@ -23,7 +23,7 @@ use kleene::{Engine, Event, Timestamp};
 /// use kleene::{Engine, Event, Output, RuleSet, Timestamp};
 /// use kleene_runner::Outputs;
 ///
-/// #[derive(Clone, Event)]
+/// #[derive(Clone, Debug, Event)]
 /// struct Hit { user: u32, at: Timestamp }
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
