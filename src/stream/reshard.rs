@@ -251,6 +251,7 @@ impl<E: Event> Engine<E> {
             keys.insert(&key, index, state)
         };
         if let Some(place) = keys.place(slot, index) {
+            let armed = (armed, Timestamp::MIN);
             running.set_again(index, keys, (slot, place), armed, timers, &mut books.stats);
         }
         true

@@ -434,23 +434,28 @@ impl<E: Event> Running<E> {
     }
 
     /// Sets the timer again that was set for what is held at a place of a slot, before it was kept
-    /// elsewhere.
+    /// elsewhere. What a sweep would look at `now` is looked at here: it may not stay.
     pub(super) fn set_again(
         &mut self,
         index: u32,
         keys: &mut Partition,
         (slot, place): (u32, usize),
-        armed: Timestamp,
+        (armed, now): (Timestamp, Timestamp),
         timers: &mut Timers,
         stats: &mut Stats,
     ) {
         let At { generation, held, .. } = keys.at_mut(slot, place);
         held.armed = armed;
-        if armed < Timestamp::MAX {
-            match &mut self.sweeps {
-                None => timers.add(Timer { at: armed, rule: index, slot, generation }),
-                Some(sweeps) => note(sweeps, index, armed, (slot, generation), timers),
+        let is_open = !held.state.is_idle();
+        match &mut self.sweeps {
+            Some(_) if armed <= now && is_open => {
+                self.sweep_key(index, keys, (slot, place), now, timers, stats);
+                self.account(stats);
+                return;
             }
+            _ if armed == Timestamp::MAX => {}
+            None => timers.add(Timer { at: armed, rule: index, slot, generation }),
+            Some(sweeps) => note(sweeps, index, armed, (slot, generation), timers),
         }
         self.arm(index, (slot, generation), held, timers, stats);
     }
@@ -546,27 +551,6 @@ impl<E: Event> Running<E> {
             }
             None => {}
         }
-    }
-
-    /// Does at once what a sweep would do `now` with what was kept elsewhere, if that is when it is to
-    /// be looked at. Says whether it is.
-    #[inline(never)]
-    pub(super) fn sweep_brought(
-        &mut self,
-        index: u32,
-        keys: &mut Partition,
-        (slot, place): (u32, usize),
-        (armed, now): (Timestamp, Timestamp),
-        timers: &mut Timers,
-        stats: &mut Stats,
-    ) -> bool {
-        let is_open = !keys.at_mut(slot, place).held.state.is_idle();
-        let is_now = self.sweeps.is_some() && armed <= now && is_open;
-        if is_now {
-            self.sweep_key(index, keys, (slot, place), now, timers, stats);
-            self.account(stats);
-        }
-        is_now
     }
 
     /// Has fetched what a sweep will look at and let go of.

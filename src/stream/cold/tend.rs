@@ -193,11 +193,9 @@ impl<E: Event> Engine<E> {
         cold.touch(group, slot);
         // The last one first: the places of the others stay where one is dropped.
         for (place, (rule, at)) in armed.into_iter().enumerate().rev() {
-            let (running, place, stats) =
-                (&mut rules[rule as usize], (slot, place), &mut books.stats);
-            if !running.sweep_brought(rule, keys, place, (at, now), timers, stats) {
-                running.set_again(rule, keys, place, at, timers, stats);
-            }
+            let running = &mut rules[rule as usize];
+            let stats = &mut books.stats;
+            running.set_again(rule, keys, (slot, place), (at, now), timers, stats);
         }
         Ok(())
     }
