@@ -505,6 +505,35 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             name,
             "nothing to follow",
         ),
+        (
+            refused(
+                Pattern::<Ev>::begin("x")
+                    .followed_by_group(a().not_next("b"))
+                    .followed_by("c")
+                    .build(),
+            ),
+            Kind::MisplacedNot,
+            name,
+            "a group does not end with a `not`",
+        ),
+        (
+            refused(a().not_followed_by("b").followed_by("c").optional().within(SECOND).build()),
+            Kind::MisplacedNot,
+            name,
+            "what follows it can be left out",
+        ),
+        (
+            refused(a().not_followed_by("b").not_followed_by("c").within(SECOND).build()),
+            Kind::MisplacedNot,
+            name,
+            "say both in one",
+        ),
+        (
+            refused(a().not_next("b").not_followed_by("c").within(SECOND).build()),
+            Kind::MisplacedNot,
+            name,
+            "put this one between two steps",
+        ),
         (refused(a().within(Duration::ZERO).build()), Kind::BadBound, none, "1 ms at least"),
         (refused(a().gap(SECOND..).build()), Kind::BadBound, step, "nothing comes before it"),
         (

@@ -12,6 +12,7 @@ use crate::hir::{
 };
 use crate::nfa::{self, BuildError, Reach, Refusal};
 use crate::pattern::Pattern;
+use crate::pattern::absences;
 use crate::pattern::draft::{
     Draft, DraftCondition, DraftCount, DraftItem, DraftKey, DraftKind, DraftSkip, DraftStream,
     Names, OfType, Test, Times, Whole,
@@ -197,6 +198,7 @@ impl<E: Event> Lowering<'_, E> {
             }
             None => None,
         };
+        absences::check(&lowered, depth == 0, &self.stages)?;
         Ok(Sequence { items: lowered, without })
     }
 
@@ -526,7 +528,7 @@ fn bound(duration: std::time::Duration, what: &str) -> Result<i64> {
 }
 
 /// Whether an item matches no event at all.
-fn can_be_empty(item: &Item) -> bool {
+pub(super) fn can_be_empty(item: &Item) -> bool {
     match &item.kind {
         ItemKind::Step { quantifier, .. } => quantifier.optional,
         ItemKind::Not { .. } => true,

@@ -70,6 +70,7 @@
 //! | `once`, `once per rule` | `.once()`, `.once_per_rule()` | - |
 //! | `limit 100 partials drop oldest` | `.limit_partials(100, LimitPolicy::DropOldest)` | - |
 
+mod absences;
 mod builder;
 mod captured;
 mod draft;

@@ -1,0 +1,43 @@
+//! Where a `not` has no meaning in a pattern of the builder: where rule text refuses it too (E0407).
+
+use crate::hir::{Contiguity, Item, ItemKind, Stage};
+use crate::pattern::error::{PatternError, PatternErrorKind};
+use crate::pattern::lower::can_be_empty;
+
+/// Refuses each `not` of a sequence that looks at nothing, or at what is not sure to come. `is_whole`
+/// says that the sequence is the whole pattern and not a group.
+pub(super) fn check(items: &[Item], is_whole: bool, stages: &[Stage]) -> Result<(), PatternError> {
+    // A `not` that stands first is a silence before all, or one way of several.
+    for (index, item) in items.iter().enumerate().skip(1) {
+        let ItemKind::Not { stage, .. } = &item.kind else { continue };
+        let Some(what) = misplaced(item, &items[index + 1..], is_whole) else { continue };
+        let name = &stages[stage.index()].name;
+        let message = format!("`not {name}`: {what}");
+        return Err(PatternError::new(PatternErrorKind::MisplacedNot, Some(name), message));
+    }
+    Ok(())
+}
+
+/// What is wrong with a `not`, given what stands behind it.
+fn misplaced(item: &Item, rest: &[Item], is_whole: bool) -> Option<&'static str> {
+    match rest {
+        [] if !is_whole => Some("a group does not end with a `not`: put it behind the group"),
+        [] => None,
+        // What two times beside each other mean is refused with its own reason.
+        [last] if is_not(last) && (item.gap.is_some() || last.gap.is_some()) => None,
+        [last] if is_not(last) && is_whole && item.contiguity != Contiguity::Next => {
+            Some("only the last `not` of a pattern counts: say both in one, with one closure")
+        }
+        [last] if is_not(last) && is_whole => {
+            Some("only the last `not` of a pattern counts: put this one between two steps")
+        }
+        _ if rest.iter().all(can_be_empty) => {
+            Some("what follows it can be left out: let a step behind it be required")
+        }
+        _ => None,
+    }
+}
+
+fn is_not(item: &Item) -> bool {
+    matches!(item.kind, ItemKind::Not { .. })
+}
