@@ -170,6 +170,8 @@ codes! {
     Unused = "W0006",
     /// A division by a constant zero, which is always null.
     DivisionByZero = "W0007",
+    /// What can be left out at the end, behind a greedy loop: no match is reported without it.
+    OptionalBehindLoop = "W0008",
     /// A negation of what may be null.
     NullInNegation = "W0009",
     /// A silence that repeats, and is over before it is reported a second time.

@@ -3,6 +3,7 @@
 
 mod build;
 mod check;
+mod loops;
 mod repeats;
 mod silences;
 
@@ -179,6 +180,7 @@ impl<'a> Cx<'_, 'a> {
             self.warn_last_loop(last);
         }
         if self.env.errors == errors {
+            self.warn_optional_end(&plan, None);
             self.warn_loops(&plan, true, within.is_some());
             self.note_waits(&plan, body.span, within);
             self.check_times(&plan, body.span, within);

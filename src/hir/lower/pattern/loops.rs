@@ -1,0 +1,142 @@
+//! What a loop may not be meant to be: warnings.
+
+use super::{Plan, PlanItem, PlanKind};
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::hir::lower::rule::Cx;
+use crate::hir::{Contiguity, LoopMode, Quantifier};
+
+impl<'a> Cx<'_, 'a> {
+    /// Warns of loops whose partial matches grow with each event.
+    pub(super) fn warn_loops(&mut self, plan: &Plan<'a>, top: bool, bounded: bool) {
+        for (index, item) in plan.items.iter().enumerate() {
+            let quant = match &item.kind {
+                PlanKind::Step { quant, .. } => quant,
+                PlanKind::Group { plan, quant, within, .. } => {
+                    self.warn_loops(plan, false, bounded || within.is_some());
+                    quant
+                }
+                PlanKind::Ways { ways, .. } => {
+                    for way in ways {
+                        self.warn_loops(way, false, bounded);
+                    }
+                    continue;
+                }
+                PlanKind::Not { .. } => continue,
+            };
+            let Quantifier { mode, inner, max: None, .. } = quant.quantifier else { continue };
+            let (None, Some(span)) = (&quant.until, quant.span) else { continue };
+            let doubles = inner == Contiguity::Any;
+            let last = top && index + 1 == plan.items.len();
+            if mode != LoopMode::Each || inner == Contiguity::Next {
+                continue;
+            }
+            let (message, help) = if !bounded {
+                (
+                    "without `within`, the partial matches of this loop grow with each event and \
+                     are never given up",
+                    "bound it with `within`, or take `any` or `each` away",
+                )
+            } else if doubles && (self.keeps_all || !last) {
+                (
+                    "the partial matches of this loop double with each event that it can take",
+                    "give it an upper bound or an `until`, or take `any` away",
+                )
+            } else if self.keeps_all {
+                (
+                    "with `skip none`, this loop gives a match for each event that it begins with \
+                     and each length",
+                    "let a match skip something, give the loop an upper bound, or take `each` away",
+                )
+            } else {
+                continue;
+            };
+            self.report(Diagnostic::warning(Code::ExponentialLoop, span, message).help(help));
+        }
+    }
+
+    pub(super) fn warn_last_loop(&mut self, last: &PlanItem<'a>) {
+        let (quant, name) = match &last.kind {
+            PlanKind::Step { stage, quant, .. } => (quant, self.steps[*stage].name.to_string()),
+            PlanKind::Group { quant, .. } => (quant, "(...)".to_owned()),
+            PlanKind::Ways { ways, .. } => {
+                for last in ways.iter().filter_map(|way| way.items.last()) {
+                    self.warn_last_loop(last);
+                }
+                return;
+            }
+            PlanKind::Not { .. } => return,
+        };
+        let Quantifier { min, max, mode, .. } = quant.quantifier;
+        if let (LoopMode::Greedy, Some(span)) = (mode, quant.span)
+            && max != Some(min)
+        {
+            let message = format!("a loop at the end matches as soon as it came {min} times");
+            let message = if min == 1 { message.replace("1 times", "once") } else { message };
+            let plain = if min == 1 { name } else { format!("{name}{{{min}}}") };
+            let each = format!("write `{plain}` if that is meant, or `each` for a match each");
+            let help = match last.kind {
+                PlanKind::Group { .. } => each,
+                _ => format!("{each}; `{{{min}.. longest}}` waits for all"),
+            };
+            self.report(Diagnostic::warning(Code::LastLoopEager, span, message).help(help));
+        }
+    }
+
+    /// Warns of what can be left out behind a greedy loop at the end: no match is reported without
+    /// it, since the loop waits for an event that it cannot take. `rest` is the first item behind the
+    /// plan, if all that is there can be left out.
+    pub(super) fn warn_optional_end(&mut self, plan: &Plan<'a>, rest: Option<Span>) {
+        let mut behind = rest;
+        for item in plan.items.iter().rev() {
+            if let PlanKind::Group { plan, .. } = &item.kind {
+                self.warn_optional_end(plan, behind);
+            }
+            if let (Some(optional), Some((span, quantifier))) = (behind, greedy_loop(item)) {
+                let &Quantifier { min, max, optional: is_optional, .. } = quantifier;
+                let message = if is_optional {
+                    "behind events of the loop no match is reported without this, although it can be left out"
+                } else {
+                    "no match is reported without this, although it can be left out"
+                };
+                let min = if is_optional { 0 } else { min };
+                let max = max.map_or_else(String::new, |max| max.to_string());
+                let each = format!("{{{min}..{max} each}}");
+                let help = format!(
+                    "write `each` in the braces of the loop, as in `{each}`, for a match with each \
+                     length and without it, or let it be required",
+                );
+                let diagnostic = Diagnostic::warning(Code::OptionalBehindLoop, optional, message)
+                    .context(span, "this loop keeps what it could take from what follows")
+                    .help(help);
+                self.report(diagnostic);
+            }
+            if !item.can_be_empty() || matches!(item.kind, PlanKind::Not { .. }) {
+                return;
+            }
+            behind = Some(item.span);
+        }
+    }
+}
+
+/// Where an item is a greedy loop that can have several lengths, and which it can have.
+/// A group counts that repeats single events.
+fn greedy_loop<'q>(item: &'q PlanItem<'_>) -> Option<(Span, &'q Quantifier)> {
+    let quant = match &item.kind {
+        PlanKind::Step { quant, .. } => quant,
+        PlanKind::Group { plan, quant, .. } if has_single_events(plan) => quant,
+        _ => return None,
+    };
+    let Quantifier { min, max, mode, .. } = quant.quantifier;
+    let varies = mode == LoopMode::Greedy && max != Some(min);
+    varies.then_some((quant.span.unwrap_or(item.span), &quant.quantifier))
+}
+
+/// Whether a group is one event, or one of several.
+fn has_single_events(plan: &Plan<'_>) -> bool {
+    let [only] = plan.items.as_slice() else { return false };
+    match &only.kind {
+        PlanKind::Step { quant, .. } => !quant.can_repeat(),
+        PlanKind::Ways { ways, count: 1 } => ways.iter().all(has_single_events),
+        _ => false,
+    }
+}
