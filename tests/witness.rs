@@ -30,7 +30,7 @@ const STEPS: [i64; 6] = [0, 500, 1000, 2000, 3000, 7000];
 /// one first, then those that take longer.
 const SEARCHES: [(usize, usize); 3] = [(60, 40), (600, 100), (1500, 400)];
 /// What the fields of an event are in a search.
-const VALUES: [(i64, Option<i64>); 7] = [
+const VALUES: [(i64, Option<i64>); 11] = [
     (2, None),
     (0, Some(0)),
     (1, Some(1)),
@@ -38,6 +38,10 @@ const VALUES: [(i64, Option<i64>); 7] = [
     (5, Some(5)),
     (-1, Some(2)),
     (4, Some(3)),
+    (6, Some(4)),
+    (-2, None),
+    (7, None),
+    (-3, Some(0)),
 ];
 
 /// A small generator of random numbers, the same in every run.
@@ -279,8 +283,8 @@ impl Search<'_> {
             let steps = [3, 6, 5][number % 3];
             for _ in 0..12 {
                 let ty = random.below(4);
-                let w = [None, Some(0), Some(3), Some(5)][random.below(4)];
-                let v = i64::try_from(random.below(7)).unwrap_or(0) - 1;
+                let w = i64::try_from(random.below(7)).ok().filter(|w| *w < 6);
+                let v = i64::try_from(random.below(9)).unwrap_or(0) - 2;
                 if self.push(&mut node, (STEPS[random.below(steps)], ty, v, w)) {
                     return Some(node.events);
                 }
@@ -298,7 +302,9 @@ impl Search<'_> {
     /// What is open behind a stream, as far as it makes a difference.
     fn open(&self, node: &Node) -> Vec<String> {
         let open = self.matcher.open(&node.store, &node.key);
-        let open = open.iter().map(|open| {
+        let left = |open: &Open<'_, Record>| open.deadline().map(|at| at.as_millis() - node.at);
+        // What has run out of time leads nowhere.
+        let open = open.iter().filter(|open| left(open).is_none_or(|left| left >= 0)).map(|open| {
             let captures = open.captures();
             let last =
                 captures.iter().last().map(|(stage, event)| (stage, event.values()[0].clone()));
@@ -307,8 +313,7 @@ impl Search<'_> {
             steps.dedup();
             let since =
                 captures.latest().map(|event| (node.at - event.time().as_millis()).min(4000));
-            let left = open.deadline().map(|at| at.as_millis() - node.at);
-            format!("{last:?} {count} {steps:?} {:?} {since:?} {left:?}", open.awaits())
+            format!("{last:?} {count} {steps:?} {:?} {since:?} {:?}", open.awaits(), left(open))
         });
         open.collect()
     }
@@ -338,9 +343,11 @@ impl Search<'_> {
                         .into_iter()
                         .fold(false, |new, open| seen.insert(open) | new);
                     if is_new && next.key.run_count() <= most_open && next.events.len() < 30 {
-                        // Of two that have captured as much, the shorter stream.
-                        let score = 4 * i64::try_from(most).unwrap_or(0)
-                            - i64::try_from(next.events.len()).unwrap_or(0);
+                        // Of two that have captured as much, the shorter stream, then the one
+                        // that took less time.
+                        let score = 40 * i64::try_from(most).unwrap_or(0)
+                            - 10 * i64::try_from(next.events.len()).unwrap_or(0)
+                            - (next.at - 100_000) / 1000;
                         waiting.push((score, next));
                     }
                 }
@@ -377,7 +384,8 @@ fn wanted() -> usize {
 
 #[test]
 fn a_rule_that_is_accepted_matches_some_stream() {
-    let mut random = Random(0x5eed_0413);
+    let seed = std::env::var("KLEENE_WITNESS_SEED").ok().and_then(|text| text.parse().ok());
+    let mut random = Random(0x5eed_0413 + seed.unwrap_or(0_u64) * 0x9e37_79b9);
     let mut accepted = 0_usize;
     let (mut refused, mut unreachable, mut searched, mut streams) = (0, 0, 0, 0);
     let (mut wrong, mut lost) = (String::new(), 0);
@@ -412,6 +420,9 @@ fn a_rule_that_is_accepted_matches_some_stream() {
             Some(_) => {}
             None => {
                 lost += 1;
+                if seed.is_some() {
+                    println!("lost: {rule}");
+                }
                 let _ = writeln!(wrong, "{rule}");
             }
         }
