@@ -1,9 +1,9 @@
 //! The command line of Kleene.
 
 mod args;
+mod byte_budget;
 mod commands;
 mod disk;
-mod flight;
 mod guard;
 mod idle;
 mod infer;

@@ -4,9 +4,9 @@
 //! blocks of lines --> N parsers --in order--> N shards: match, render --> merge: write
 //! ```
 //!
-//! All queues between threads are bounded, and the input in them is by its bytes. Broken lines, late events and results are told in the order
-//! in which one thread tells them, as everything that comes of a block of lines is told before what
-//! comes of the next one.
+//! All queues between threads are bounded, and the bytes of input in them are. Broken lines, late
+//! events and results are reported in the order in which one thread reports them: everything that
+//! comes of a block of lines is reported before what comes of the next block.
 
 use std::ops::ControlFlow;
 use std::sync::mpsc::{self, Sender};
@@ -20,7 +20,7 @@ use kleene::{Event as _, Record, Timestamp};
 use kleene_runner::{Batch, Collector, Config, Outlet, Panicked, Pipeline, Step, Told, in_order};
 
 use super::run::{Outlets, Stop, stopped, takeable};
-use crate::flight::{Boarded, Flight};
+use crate::byte_budget::{ByteBudget, Permit};
 use crate::input::{Arrival, Block, Blocks, Cursor, Item, Parser, Place, TimeUnit};
 use crate::interrupt::Interrupt;
 use crate::output::Shapes;
@@ -33,8 +33,8 @@ const WAITING: usize = 2;
 
 /// How many bytes of input are between the reader and the writer at most, and for each thread. A
 /// longer line passes alone.
-const FLYING: usize = 8 << 20;
-const FLYING_PER_THREAD: usize = 1 << 20;
+const IN_FLIGHT: usize = 8 << 20;
+const IN_FLIGHT_PER_THREAD: usize = 1 << 20;
 
 /// What a run has come to.
 pub(super) struct Ran {
@@ -80,15 +80,15 @@ pub(super) fn run(
     let mut crew: Crew = Pipeline::start(shards, config, page, tell)?;
     let mut newest = first.iter().filter_map(|parsed| parsed.newest).max();
     if first.into_iter().all(|parsed| crew.send(parsed).is_ok()) && stop.is_none() {
-        let flight = Flight::new(FLYING + threads * FLYING_PER_THREAD);
+        let budget = ByteBudget::new(IN_FLIGHT + threads * IN_FLIGHT_PER_THREAD);
         let (mut inlet, outlet) = in_order(threads, 1, || {
             let mut parser = parser.clone();
             let (home, spent) = mpsc::channel();
-            move |(block, boarded)| {
+            move |(block, permit)| {
                 // What was made here is given back here: an allocator has no quarrel about it then.
                 let entries = spent.try_iter().map(cleared).last().unwrap_or_default();
                 let mut parsed = Parsed::new(&mut parser, unit, block, entries, home.clone());
-                parsed.boarded = Some(boarded);
+                parsed.permit = Some(permit);
                 parsed
             }
         })?;
@@ -98,8 +98,8 @@ pub(super) fn run(
             match next(blocks, interrupt) {
                 Ok(block) => {
                     is_empty = false;
-                    let boarded = flight.board(block.size());
-                    if inlet.send((block, boarded)).is_err() {
+                    let permit = budget.acquire(block.size());
+                    if inlet.send((block, permit)).is_err() {
                         break Stop::CannotWrite;
                     }
                 }
@@ -176,7 +176,7 @@ struct Parsed {
     /// Where the entries go when all is told.
     home: Sender<Vec<Entry>>,
     /// The bytes of the block, if they are counted.
-    boarded: Option<Boarded>,
+    permit: Option<Permit>,
 }
 
 impl Drop for Parsed {
@@ -213,13 +213,13 @@ impl Parsed {
         home: Sender<Vec<Entry>>,
     ) -> Parsed {
         let (mut unknown, mut unreadable, mut seen) = (Vec::new(), None, Seen::default());
-        let (mut newest, boarded) = (None, None);
+        let (mut newest, permit) = (None, None);
         let mut names: HashMap<String, usize> = HashMap::new();
         let mut cursor = Cursor::default();
         // The entry of the first record begins behind the header: it may be read again there.
         if let Err(reason) = parser.read_header(&block, &mut cursor) {
             let unreadable = Some(reason);
-            return Parsed { block, entries, newest, unknown, seen, unreadable, home, boarded };
+            return Parsed { block, entries, newest, unknown, seen, unreadable, home, permit };
         }
         loop {
             let start = cursor;
@@ -245,7 +245,7 @@ impl Parsed {
                 None => break,
             });
         }
-        Parsed { block, entries, newest, unknown, seen, unreadable, home, boarded }
+        Parsed { block, entries, newest, unknown, seen, unreadable, home, permit }
     }
 
     /// What comes after the last block: the moment of the newest event is over.
@@ -258,7 +258,7 @@ impl Parsed {
             seen: Seen::default(),
             unreadable: None,
             home: mpsc::channel().0,
-            boarded: None,
+            permit: None,
         }
     }
 }
