@@ -32,7 +32,7 @@ pub use layout::Reading;
 pub use parser::{Item, Parser};
 pub use raw::{MAX_DEPTH, Raw, RawFeed, RawItem, fields_of_line, list as list_from_cell};
 pub use records::{Cursor, Place};
-pub use source::{Arrival, Blocks, Opened, Position, open, open_at};
+pub use source::{Arrival, Blocks, Opened, Position, is_packed, open, open_at};
 pub use time::{TimeUnit, duration_from_text};
 
 /// What an input is written in.

@@ -166,8 +166,8 @@ pub fn open_at(path: &Path, start: Position) -> io::Result<Opened> {
     Ok(Opened { reader, is_file: size.is_some(), start, size, position })
 }
 
-/// Whether a file is gzip.
-fn is_packed(file: &File) -> bool {
+/// True if the file begins as gzip does. Reads its first two bytes.
+pub fn is_packed(file: &File) -> bool {
     let mut magic = [0; 2];
     let mut file = file;
     file.read_exact(&mut magic).is_ok() && gzip::is_gzip(&magic)

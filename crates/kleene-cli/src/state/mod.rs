@@ -264,9 +264,8 @@ impl Input {
         if !meta.is_file() {
             return Ok(None);
         }
-        let mut file = File::open(path).with_context(context)?;
-        let mut magic = [0; 2];
-        let is_packed = file.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b];
+        let file = File::open(path).with_context(context)?;
+        let is_packed = input::is_packed(&file);
         Ok(Some(Input { file, is_packed }))
     }
 
