@@ -222,11 +222,19 @@ impl Quantifier {
         self.min == 1 && self.max == Some(1) && !self.optional
     }
 
+    /// True if it allows more than one length, none at all included.
+    pub fn varies(&self) -> bool {
+        self.optional || self.max != Some(self.min)
+    }
+
     /// Whether it can repeat without bound.
     pub fn is_unbounded(&self) -> bool {
         self.max.is_none()
     }
 }
+
+/// The most absences of one `and`, `or` or `of`: an event can break any of them.
+pub(crate) const MAX_SILENCES: usize = 4;
 
 /// How greedy a loop is.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]

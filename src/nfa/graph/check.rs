@@ -1,10 +1,10 @@
 //! What a pattern must not be, where rule text and the builder have not seen to it.
 
 use crate::hir::{
-    Contiguity, Gap, Item, ItemKind, Length, LoopMode, Pattern, Quantifier, Sequence, SkipStrategy,
-    StageId,
+    Contiguity, Gap, Item, ItemKind, Length, LoopMode, MAX_SILENCES, Pattern, Quantifier, Sequence,
+    SkipStrategy, StageId,
 };
-use crate::nfa::graph::quiet::{MAX_SILENCES, silence};
+use crate::nfa::graph::quiet::silence;
 use crate::nfa::program::{BuildError, Kind};
 
 /// The deepest nesting of groups.
@@ -178,12 +178,8 @@ fn silences(item: &Item) -> impl Iterator<Item = (StageId, Length)> {
 fn can_go_on(item: &Item) -> bool {
     let at_end = |body: &Sequence| body.items.last().is_some_and(can_go_on);
     match &item.kind {
-        ItemKind::Step { quantifier, .. } => {
-            quantifier.optional || quantifier.max != Some(quantifier.min)
-        }
-        ItemKind::Group { quantifier, body, .. } => {
-            quantifier.optional || quantifier.max != Some(quantifier.min) || at_end(body)
-        }
+        ItemKind::Step { quantifier, .. } => quantifier.varies(),
+        ItemKind::Group { quantifier, body, .. } => quantifier.varies() || at_end(body),
         ItemKind::Ways { ways, .. } => ways.iter().any(at_end),
         // It looks at the event that comes next.
         ItemKind::Not { .. } => true,

@@ -13,9 +13,6 @@ use crate::hir::{ItemKind, Length, Sequence, StageId};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::program::{BuildError, StateId};
 
-/// The most silences of one group of ways: an event can break any of them.
-pub(super) const MAX_SILENCES: usize = 4;
-
 /// A way that is a silence.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Quiet {

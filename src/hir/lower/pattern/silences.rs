@@ -2,11 +2,9 @@
 
 use super::{Plan, PlanItem, PlanKind, Silence, Written};
 use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::hir::MAX_SILENCES;
 use crate::hir::lower::rule::Cx;
 use crate::syntax::ast;
-
-/// The most absences of one `and`, `or` or `of`: an event can break any of them.
-const MAX_SILENCES: usize = 4;
 
 impl<'a> Cx<'_, 'a> {
     /// Refuses silences as operands of `items[index]` where it is not sure with which event their
@@ -192,9 +190,9 @@ fn is_absence(item: &PlanItem<'_>) -> bool {
 /// Whether the item can take more events where what follows it is waited for.
 fn can_go_on(item: &PlanItem<'_>) -> bool {
     match &item.kind {
-        PlanKind::Step { quant, .. } => varies(quant),
+        PlanKind::Step { quant, .. } => quant.quantifier.varies(),
         PlanKind::Group { plan, quant, .. } => {
-            varies(quant) || plan.items.last().is_some_and(can_go_on)
+            quant.quantifier.varies() || plan.items.last().is_some_and(can_go_on)
         }
         // Absences in it are told of where it stands.
         PlanKind::Ways { ways, .. } => {
@@ -203,9 +201,4 @@ fn can_go_on(item: &PlanItem<'_>) -> bool {
         }
         PlanKind::Not { .. } => true,
     }
-}
-
-fn varies(quant: &super::Quant<'_>) -> bool {
-    let quantifier = &quant.quantifier;
-    quantifier.optional || quantifier.max != Some(quantifier.min)
 }
