@@ -232,6 +232,9 @@ pub(super) fn unknown_field(schema: &Schema, ty: TypeId, path: &str, span: Span)
     if path == "prev" {
         return diagnostic.help("write which field of the event before is meant: `prev.price`");
     }
+    if matches!(path, "None" | "none" | "nil" | "undefined") {
+        return diagnostic.help("what is absent is `null`: write `is null` or `is not null`");
+    }
     if path.starts_with("prev.") {
         return diagnostic.help(
             "`prev` is the one event before the one that a condition tests: \
