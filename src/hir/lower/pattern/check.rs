@@ -37,7 +37,8 @@ impl<'a> Cx<'_, 'a> {
         }
     }
 
-    pub(super) fn check_absences(&mut self, plan: &Plan<'a>, top: bool, within: Option<i64>) {
+    pub(super) fn check_absences(&mut self, plan: &Plan<'a>, scope: Scope, within: Option<i64>) {
+        let top = scope == Scope::Pattern;
         let items = &plan.items;
         for (index, item) in items.iter().enumerate() {
             match &item.kind {
@@ -45,7 +46,7 @@ impl<'a> Cx<'_, 'a> {
                     let name = self.written_not(item.span, *duration);
                     let name = name.unwrap_or_else(|| self.steps[*stage].name.to_string());
                     let misplaced = Self::silence_beside_not(items, index)
-                        .or_else(|| Self::misplaced_not(items, index, &name, top));
+                        .or_else(|| Self::misplaced_not(items, index, &name, scope));
                     let diagnostic = misplaced.or_else(|| {
                         let rest = &items[index + 1..];
                         if index == 0 {
@@ -60,7 +61,7 @@ impl<'a> Cx<'_, 'a> {
                         self.report(diagnostic);
                     }
                 }
-                PlanKind::Group { plan, .. } => self.check_absences(plan, false, within),
+                PlanKind::Group { plan, .. } => self.check_absences(plan, Scope::Group, within),
                 PlanKind::Ways { ways, .. } => {
                     self.check_silences(items, index, top, within);
                     for way in ways.iter().filter(|way| way.silence().is_none()) {
@@ -70,7 +71,7 @@ impl<'a> Cx<'_, 'a> {
                             self.absence_without_time(*stage, *span);
                             continue;
                         }
-                        self.check_absences(way, false, within);
+                        self.check_absences(way, Scope::Operand, within);
                     }
                 }
                 PlanKind::Step { .. } => {}
@@ -91,7 +92,10 @@ impl<'a> Cx<'_, 'a> {
             let message = "a `not` with `for` does not go with another `not` beside it";
             Diagnostic::error(Code::MisplacedNot, item.span, message)
                 .context(next.span, "the other one")
-                .help("say both in one: `not (b or c) for 5m`, or name both in one `define`")
+                .help(
+                    "if neither may come for one time, say both in one: `not (b or c) for 5m`; \
+                     otherwise write two rules",
+                )
         })
     }
 
@@ -113,8 +117,9 @@ impl<'a> Cx<'_, 'a> {
         items: &[PlanItem<'_>],
         index: usize,
         name: &str,
-        top: bool,
+        scope: Scope,
     ) -> Option<Diagnostic> {
+        let top = scope == Scope::Pattern;
         let item = &items[index];
         let span = item.span;
         // With its time: without, the rule would say something else.
@@ -145,10 +150,19 @@ impl<'a> Cx<'_, 'a> {
             if top {
                 return None;
             }
+            if scope == Scope::Operand {
+                return refuse(JOINED_NOT, joined_not(name, &timed));
+            }
             let message = "a group does not begin with `not`";
+            if items.len() == 1 {
+                return refuse(message, format!("leave the parentheses out: `-> not {timed}`"));
+            }
             return refuse(message, format!("put it before the group: `-> not {timed} -> (...)`"));
         }
         let rest = &items[index + 1..];
+        if rest.is_empty() && scope == Scope::Operand {
+            return refuse(JOINED_NOT, joined_not(name, &timed));
+        }
         if rest.is_empty() && !top {
             let message = "a group does not end with `not`";
             return refuse(message, format!("put it behind the group: `(...) -> not {timed}`"));
@@ -413,6 +427,28 @@ impl<'a> Cx<'_, 'a> {
             self.waits_forever = Some((self.source, span));
         }
     }
+}
+
+/// What a sequence is part of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Scope {
+    /// The sequence is the whole pattern.
+    Pattern,
+    /// The sequence stands in parentheses.
+    Group,
+    /// The sequence is joined with others by `and`, `or` or `of`.
+    Operand,
+}
+
+const JOINED_NOT: &str = "a sequence that is joined with others neither begins nor ends with `not`";
+
+/// What to write instead of `a -> not b for 5m and c`, and of `a and not b -> c`.
+fn joined_not(name: &str, timed: &str) -> String {
+    let timed = if name == timed { format!("{name} for 5m") } else { timed.to_owned() };
+    format!(
+        "`and` and `or` join whole sequences: put what belongs together into parentheses, \
+         `x -> (y and not {timed})`; without a time, `not` stands between two steps, `x -> not {name} -> y`"
+    )
 }
 
 /// Whether each event of the type is one more repetition of a greedy loop of single events.

@@ -9,6 +9,7 @@ mod silences;
 
 use std::sync::Arc;
 
+use self::check::Scope;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::Site;
 use crate::hir::lower::names::{Resolved, Takes, resolve_step};
@@ -174,7 +175,7 @@ impl<'a> Cx<'_, 'a> {
                     .help("let at least one step be required: `+` instead of `*`, no `?`"),
             );
         }
-        self.check_absences(&plan, true, within);
+        self.check_absences(&plan, Scope::Pattern, within);
         self.check_longest(&plan, true, within);
         if let Some(last) = plan.items.last() {
             self.warn_last_loop(last);

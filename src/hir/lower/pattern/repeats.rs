@@ -16,7 +16,7 @@ impl<'a> Cx<'_, 'a> {
         planned: Option<&Planned<'a>>,
     ) {
         let last = match (&body.sequences[..], body.joined_by) {
-            ([only], None) if only.parts.len() > 1 => only.parts.last().map(|(_, part)| part),
+            ([only], None) => only.parts.last().map(|(_, part)| part),
             _ => None,
         };
         let own = match last {
@@ -28,7 +28,10 @@ impl<'a> Cx<'_, 'a> {
         for word in words.into_iter().filter(|word| own != Some(*word)) {
             let message = "only the silence at the end of the whole pattern can repeat";
             let diagnostic = Diagnostic::error(Code::BadRepeat, word, message);
-            self.report(diagnostic.help("leave `repeat` out here"));
+            self.report(diagnostic.help(
+                "leave `repeat` out here; for steps behind each report, let this rule end here and \
+                 `emit as` an event, which another rule begins with",
+            ));
         }
         self.repeats = own.is_some();
         let last = planned.and_then(|planned| planned.plan.items.last());

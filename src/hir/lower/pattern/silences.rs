@@ -53,7 +53,8 @@ impl Cx<'_, '_> {
             Diagnostic::error(Code::MisplacedSilence, span, message)
                 .label("how long must it not come?")
                 .help(format!(
-                    "write `not {name} for 5m`; `(...) without {name}` forbids it from the first \
+                    "write `not {name} for 5m`; before the next step it needs no time, \
+                     `x -> not {name} -> y`, and `(x -> y) without {name}` forbids it from the first \
                      event of a group to its last"
                 )),
         );
@@ -93,7 +94,13 @@ impl Place<'_, '_> {
     fn bad_start(&self) -> Option<Diagnostic> {
         let not = self.not;
         let Some(before) = self.index.checked_sub(1).map(|index| &self.items[index]) else {
-            let help = if self.joins == 1 {
+            let PlanKind::Ways { ways, .. } = &self.items[self.index].kind else { return None };
+            let help = if ways.iter().any(|way| way.items.len() > 1) {
+                format!(
+                    "`and` and `or` join whole sequences: put what belongs together into \
+                     parentheses, `x -> (y and {not})`"
+                )
+            } else if self.joins == 1 {
                 format!(
                     "write two rules, one with each operand: the one begins with `{not} -> ...`"
                 )
@@ -132,11 +139,15 @@ impl Place<'_, '_> {
         let rest = &self.items[self.index + 1..];
         let is_next = |item: &PlanItem<'_>| item.arrow.contiguity == ast::Contiguity::Next;
         if self.index > 0 && is_next(item) || rest.first().is_some_and(is_next) {
-            return Some(self.refuse(
-                "`next` does not go with an absence beside other steps",
-                "no event tells that it is over",
-                "write `->` alone before and behind the operands, or write two rules".to_owned(),
-            ));
+            return Some(
+                self.refuse(
+                    "`next` does not go with an absence beside other steps",
+                    "no event tells that it is over",
+                    "write `->` alone before and behind the operands, or write two rules; \
+                 `(...) without any event` asks that nothing else comes"
+                        .to_owned(),
+                ),
+            );
         }
         if self.index > 0
             && let Some(gap) = &item.arrow.gap
