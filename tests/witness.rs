@@ -410,7 +410,9 @@ fn a_rule_that_is_accepted_matches_some_stream() {
             searched += 1;
             found = search.best_first(SEARCHES[0]);
             found = found.or_else(|| search.random(&mut random, 300));
-            found = found.or_else(|| SEARCHES[1..].iter().find_map(|one| search.best_first(*one)));
+            // The longest search takes as long as a thousand rules.
+            let searches = if wanted > 5000 { &SEARCHES[1..2] } else { &SEARCHES[1..] };
+            found = found.or_else(|| searches.iter().find_map(|one| search.best_first(*one)));
         }
         streams += search.streams;
         match found {
