@@ -4,8 +4,8 @@ use crate::event::{Event, bytes_of};
 use crate::stream::ahead::Foreseen;
 use crate::stream::engine::Engine;
 use crate::stream::failure::PushError;
+use crate::stream::output::sink::Sink;
 use crate::stream::reorder::Lent;
-use crate::stream::sink::Sink;
 use crate::stream::watermark::SourceId;
 use crate::time::Timestamp;
 

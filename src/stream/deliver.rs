@@ -9,10 +9,10 @@ use crate::stream::ahead::{Ahead, Foreseen};
 use crate::stream::engine::Engine;
 use crate::stream::groups::Visit;
 use crate::stream::index::{Found, Seat};
+use crate::stream::output::sink::Sink;
 use crate::stream::partition::{At, has_key, shard_hash};
 use crate::stream::reorder::Lent;
 use crate::stream::routes::Route;
-use crate::stream::sink::Sink;
 use crate::stream::timers::Timer;
 use crate::time::Timestamp;
 

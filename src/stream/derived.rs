@@ -10,8 +10,8 @@ use std::sync::Arc;
 use crate::event::{Event, bytes_of};
 use crate::hir::{Emit, Expr};
 use crate::schema::{FieldId, FieldType, Schema, TypeId};
-use crate::stream::sink::Reason;
-use crate::stream::told::Match;
+use crate::stream::output::matched::Match;
+use crate::stream::output::sink::Reason;
 use crate::time::Timestamp;
 use crate::value::Value;
 

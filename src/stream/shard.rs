@@ -37,7 +37,7 @@ use crate::hir::{Emit, Expr, LimitPolicy, Once, Rule};
 use crate::schema::{Schema, TypeId};
 use crate::stream::engine::Engine;
 use crate::stream::failure::PushError;
-use crate::stream::sink::Sink;
+use crate::stream::output::sink::Sink;
 use crate::stream::stats::Stats;
 use crate::stream::voice::Limits;
 use crate::stream::watermark::SourceId;

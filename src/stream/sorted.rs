@@ -8,8 +8,8 @@ use crate::event::Event;
 use crate::stream::ahead::{Few, Foreseen, Places, Seen, TOGETHER};
 use crate::stream::engine::Engine;
 use crate::stream::failure::PushError;
+use crate::stream::output::sink::Sink;
 use crate::stream::reorder::Lent;
-use crate::stream::sink::Sink;
 use crate::stream::watermark::SourceId;
 use crate::time::Timestamp;
 

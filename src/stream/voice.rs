@@ -9,12 +9,12 @@ use crate::schema::{Schema, TypeId};
 use crate::stream::builder::BuildError;
 use crate::stream::derived::{Derived, Feeder};
 use crate::stream::failure::PushError;
+use crate::stream::output::matched::{Match, RuleInfo, Timeout};
+use crate::stream::output::sink::{Overflow, Rejected, Sink};
 use crate::stream::partition::KeyRef;
 use crate::stream::shard::Share;
-use crate::stream::sink::{Overflow, Rejected, Sink};
 use crate::stream::stats::Stats;
 use crate::stream::suppress::{Quiet, Verdict};
-use crate::stream::told::{Match, RuleInfo, Timeout};
 use crate::time::Timestamp;
 use crate::value::Value;
 

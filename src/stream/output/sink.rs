@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::event::Event;
 use crate::hir::Rule;
+use crate::stream::output::matched::{Match, Output, Timeout};
 use crate::stream::shard::Position;
-use crate::stream::told::{Match, Output, Timeout};
 use crate::time::Timestamp;
 use crate::value::Kind;
 

@@ -8,8 +8,8 @@ use crate::event::Event;
 use crate::exec::{Open, Outcome, OutcomeKind};
 use crate::hir::{Emit, Expr, Rule, StageId};
 use crate::schema::Schema;
-use crate::stream::id::{self, FieldOrder, MatchId};
-use crate::stream::sink::Reason;
+use crate::stream::output::id::{self, FieldOrder, MatchId};
+use crate::stream::output::sink::Reason;
 use crate::time::Timestamp;
 use crate::util::fnv::Fnv;
 use crate::value::Value;
@@ -134,7 +134,7 @@ impl<'a, E: Event> Match<'a, E> {
     }
 
     /// The number of the first event.
-    pub(super) fn start_seq(&self) -> u64 {
+    pub(in crate::stream) fn start_seq(&self) -> u64 {
         self.outcome.start_seq()
     }
 
