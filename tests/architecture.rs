@@ -99,7 +99,7 @@ const CIRCLES: &[(&str, &[&str])] = &[
         &[
             "stream/ahead.rs",
             "stream/builder.rs",
-            "stream/cold/mod.rs",
+            "stream/keys/cold/mod.rs",
             "stream/derived.rs",
             "stream/engine.rs",
             "stream/routes.rs",

@@ -76,16 +76,13 @@
 mod ahead;
 mod batch;
 mod builder;
-mod changes;
-mod cold;
 mod deliver;
 mod derived;
 mod engine;
 mod failure;
-mod groups;
 mod index;
+mod keys;
 mod output;
-mod partition;
 mod relink;
 mod reorder;
 mod replace;
@@ -103,9 +100,9 @@ mod voice;
 mod watermark;
 
 pub use builder::{BuildError, Builder};
-pub use cold::{ColdError, ColdStore};
 pub use engine::Engine;
 pub use failure::PushError;
+pub use keys::cold::{ColdError, ColdStore};
 pub use output::id::MatchId;
 pub use output::matched::{Expired, Found, Match, Output, Partial, Timeout};
 pub use output::sink::{Ignore, Late, OnMatch, Overflow, Reason, Rejected, Sink, on_match};

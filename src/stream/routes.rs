@@ -8,8 +8,8 @@ use crate::hir::expr::FieldRef;
 use crate::hir::{ConditionId, LimitPolicy};
 use crate::nfa::Quick;
 use crate::schema::{Schema, TypeId};
-use crate::stream::groups::Groups;
 use crate::stream::index::{Index, Seat, When};
+use crate::stream::keys::groups::Groups;
 use crate::stream::running::Running;
 
 /// Which rules see which events.

@@ -6,8 +6,8 @@ use hashbrown::HashSet;
 
 use crate::event::Event;
 use crate::hir::{Once, Suppress};
+use crate::stream::keys::table::{Key, KeyRef};
 use crate::stream::output::matched::Match;
-use crate::stream::partition::{Key, KeyRef};
 use crate::time::Timestamp;
 use crate::value::Value;
 

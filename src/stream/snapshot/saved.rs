@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::event::Portable;
 use crate::schema::{EventType, Field, FieldId, FieldType, Schema};
 use crate::stream::failure::{Failure, LimitFailure, PushError};
-use crate::stream::partition::Key;
+use crate::stream::keys::table::Key;
 use crate::stream::snapshot::RestoreError;
 use crate::stream::snapshot::frame::{Identity, Section, Sections};
 use crate::stream::stats::Stats;

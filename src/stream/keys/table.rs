@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::event::Event;
 use crate::exec::{KeyState, field_of};
 use crate::hir::expr::FieldRef;
-use crate::stream::changes::Changes;
+use crate::stream::keys::changes::Changes;
 use crate::time::Timestamp;
 use crate::util::prefetch_at;
 use crate::util::slab::Slab;

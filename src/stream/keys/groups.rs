@@ -11,7 +11,7 @@ use crate::hir::expr::FieldRef;
 use crate::hir::{KeyPart, Rule};
 use crate::schema::TypeId;
 use crate::stream::index::Seat;
-use crate::stream::partition::{KeyHasher, KeyRef, Partition};
+use crate::stream::keys::table::{KeyHasher, KeyRef, Partition};
 
 /// The groups of rules that have the same key.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub(crate) struct Groups {
     all: Vec<Group>,
     /// Those whose key has these parts.
     by_parts: HashMap<Box<[Arc<str>]>, Vec<u32>>,
-    pub(super) hasher: KeyHasher,
+    pub(in crate::stream) hasher: KeyHasher,
 }
 
 /// Rules that have the same key: its parts have the same names, and where two of the rules see the
@@ -33,12 +33,12 @@ struct Group {
 
 impl Groups {
     /// No groups, for keys that are hashed in the same way.
-    pub(super) fn empty_like(other: &Groups) -> Groups {
+    pub(in crate::stream) fn empty_like(other: &Groups) -> Groups {
         Groups { hasher: other.hasher.clone(), ..Groups::default() }
     }
 
     /// The group of a rule, made if there is none that it fits.
-    pub(super) fn join(&mut self, rule: &Rule) -> u32 {
+    pub(in crate::stream) fn join(&mut self, rule: &Rule) -> u32 {
         let wanted: Vec<(TypeId, Box<[FieldRef]>)> =
             rule.types.iter().map(|ty| (*ty, key_fields(&rule.key, *ty))).collect();
         let parts: Box<[Arc<str>]> = rule.key.iter().map(|part| part.name.clone()).collect();
@@ -57,33 +57,36 @@ impl Groups {
         found
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::stream) fn len(&self) -> usize {
         self.all.len()
     }
 
     /// The fields that hold the key of a group in events of this type.
-    pub(super) fn fields(&self, group: u32, ty: TypeId) -> Box<[FieldRef]> {
+    pub(in crate::stream) fn fields(&self, group: u32, ty: TypeId) -> Box<[FieldRef]> {
         self.all[group as usize].fields.get(&ty).cloned().unwrap_or_default()
     }
 
     #[inline]
-    pub(super) fn keys(&self, group: u32) -> &Partition {
+    pub(in crate::stream) fn keys(&self, group: u32) -> &Partition {
         &self.all[group as usize].keys
     }
 
     #[inline]
-    pub(super) fn keys_mut(&mut self, group: u32) -> &mut Partition {
+    pub(in crate::stream) fn keys_mut(&mut self, group: u32) -> &mut Partition {
         &mut self.all[group as usize].keys
     }
 
     #[inline(always)]
-    pub(super) fn keys_and_hasher(&mut self, group: u32) -> (&mut Partition, &KeyHasher) {
+    pub(in crate::stream) fn keys_and_hasher(
+        &mut self,
+        group: u32,
+    ) -> (&mut Partition, &KeyHasher) {
         (&mut self.all[group as usize].keys, &self.hasher)
     }
 
     /// Gives those of the rules, which are in order, to `found` that hold something for the keys of an
     /// event.
-    pub(super) fn held_among(
+    pub(in crate::stream) fn held_among(
         &self,
         seats: &[Seat],
         visits: &[Option<Visit<'_>>],
@@ -114,7 +117,7 @@ impl Groups {
     }
 
     /// By rule: the slots in which it holds something.
-    pub(super) fn slots_by_rule(&self, rules: usize) -> Vec<Vec<u32>> {
+    pub(in crate::stream) fn slots_by_rule(&self, rules: usize) -> Vec<Vec<u32>> {
         let mut slots = vec![Vec::new(); rules];
         for group in &self.all {
             for (slot, content) in group.keys.slots() {
@@ -127,19 +130,19 @@ impl Groups {
     }
 
     /// Gives up the slots that were left to keys for which nothing is held.
-    pub(super) fn give_up_idle(&mut self) {
+    pub(in crate::stream) fn give_up_idle(&mut self) {
         self.all.iter_mut().for_each(|group| group.keys.give_up_idle());
     }
 
     /// Drops everything that is held.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::stream) fn clear(&mut self) {
         for group in &mut self.all {
             group.keys = Partition::default();
         }
     }
 
     /// Heap bytes, without what key values and states own.
-    pub(super) fn memory_usage(&self) -> usize {
+    pub(in crate::stream) fn memory_usage(&self) -> usize {
         self.all.iter().map(|group| group.keys.memory_usage()).sum()
     }
 }
@@ -157,22 +160,22 @@ fn key_fields(key: &[KeyPart], ty: TypeId) -> Box<[FieldRef]> {
 /// An event's key in a group, and where in the group it is while the event goes to one rule after
 /// the other.
 #[derive(Debug)]
-pub(super) struct Visit<'e> {
-    pub(super) group: u32,
-    pub(super) key: KeyRef<'e>,
-    pub(super) slot: Option<u32>,
+pub(in crate::stream) struct Visit<'e> {
+    pub(in crate::stream) group: u32,
+    pub(in crate::stream) key: KeyRef<'e>,
+    pub(in crate::stream) slot: Option<u32>,
     /// How much of the slot is in the order of rules.
-    pub(super) sorted: usize,
+    pub(in crate::stream) sorted: usize,
     /// The first place in it that may be of a rule that comes yet.
     cursor: usize,
     /// The places in it of what is idle now.
-    pub(super) idle: SmallVec<[u32; 2]>,
+    pub(in crate::stream) idle: SmallVec<[u32; 2]>,
 }
 
 impl<'e> Visit<'e> {
     /// `None` where a part of the event's key is null. Its slot is perhaps the one that was `found`.
     #[inline]
-    pub(super) fn new<E: Event>(
+    pub(in crate::stream) fn new<E: Event>(
         event: &'e E,
         group: u32,
         fields: &[FieldRef],
@@ -187,7 +190,7 @@ impl<'e> Visit<'e> {
 
     /// Where in its slot a rule's holdings are. Rules come in their order.
     #[inline]
-    pub(super) fn place(&mut self, keys: &Partition, rule: u32) -> Option<(u32, usize)> {
+    pub(in crate::stream) fn place(&mut self, keys: &Partition, rule: u32) -> Option<(u32, usize)> {
         let slot = self.slot?;
         let held = &keys.slot(slot).held()[self.cursor..self.sorted];
         if held.first()?.rule < rule {
@@ -199,7 +202,7 @@ impl<'e> Visit<'e> {
 
     /// Drops what is idle and brings what is new into order, behind the last rule.
     #[inline]
-    pub(super) fn end(&self, keys: &mut Partition) {
+    pub(in crate::stream) fn end(&self, keys: &mut Partition) {
         if let Some(slot) = self.slot
             && (!self.idle.is_empty() || keys.slot(slot).held().len() > self.sorted)
         {
@@ -208,7 +211,12 @@ impl<'e> Visit<'e> {
     }
 
     /// Adds what a rule holds now and has not held before. Gives its place.
-    pub(super) fn add(&mut self, keys: &mut Partition, rule: u32, state: KeyState) -> (u32, usize) {
+    pub(in crate::stream) fn add(
+        &mut self,
+        keys: &mut Partition,
+        rule: u32,
+        state: KeyState,
+    ) -> (u32, usize) {
         if let Some(slot) = self.slot {
             keys.add(slot, rule, state);
             return (slot, keys.slot(slot).held().len() - 1);

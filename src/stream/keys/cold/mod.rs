@@ -21,9 +21,9 @@ use std::sync::OnceLock;
 
 use crate::event::{Event, Portable};
 use crate::stream::builder::Builder;
-use crate::stream::changes::Bits;
 use crate::stream::failure::{Failure, PushError};
-use crate::stream::partition::{Held, Key, KeyRef};
+use crate::stream::keys::changes::Bits;
+use crate::stream::keys::table::{Held, Key, KeyRef};
 use crate::stream::running::Running;
 use crate::time::Timestamp;
 use entry::{Codec, Frozen, Scratch};
@@ -124,7 +124,7 @@ const MOST_AT_ONCE: u64 = 1 << 16;
 const MOST_IN_CHUNK: u64 = 64;
 
 /// What an engine knows of the keys that are not in memory.
-pub(super) struct Cold<E: Event> {
+pub(in crate::stream) struct Cold<E: Event> {
     store: Box<dyn ColdStore>,
     codec: Codec<E>,
     /// How many keys may be in memory.
@@ -151,9 +151,9 @@ pub(super) struct Cold<E: Event> {
 }
 
 /// What all keys hold that are not in memory.
-pub(super) struct Shown<E: Event> {
-    pub(super) scratch: Scratch<E>,
-    pub(super) keys: Vec<(Key, Vec<Held>)>,
+pub(in crate::stream) struct Shown<E: Event> {
+    pub(in crate::stream) scratch: Scratch<E>,
+    pub(in crate::stream) keys: Vec<(Key, Vec<Held>)>,
 }
 
 /// What stops an engine whose store fails.
@@ -181,7 +181,7 @@ fn lost() -> PushError {
 
 /// Which keys are looked at.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Which {
+pub(in crate::stream) enum Which {
     All,
     /// Those that no snapshot has.
     Unsaved,
@@ -217,17 +217,17 @@ impl<E: Event> Cold<E> {
     }
 
     /// How many partial matches a rule has in entries.
-    pub(super) fn partials(&self, rule: usize) -> u64 {
+    pub(in crate::stream) fn partials(&self, rule: usize) -> u64 {
         self.partials.get(rule).copied().unwrap_or_default()
     }
 
     /// What went wrong while something only looked.
-    pub(super) fn trouble(&self) -> Option<&PushError> {
+    pub(in crate::stream) fn trouble(&self) -> Option<&PushError> {
         self.trouble.get()
     }
 
     /// From now on, the entries that are there are in a snapshot.
-    pub(super) fn saved(&mut self) {
+    pub(in crate::stream) fn saved(&mut self) {
         self.unsaved.clear();
     }
 
@@ -282,7 +282,7 @@ impl<E: Event> Cold<E> {
 
     /// Gives `look` each key, with what rules hold for it and where. An error is kept, to stop the
     /// engine; it is to be heeded by whoever must not miss a key.
-    pub(super) fn look(
+    pub(in crate::stream) fn look(
         &self,
         which: Which,
         rules: &[Running<E>],
@@ -330,7 +330,7 @@ impl<E: Event> Cold<E> {
     }
 
     /// All that entries hold, in memory until something changes.
-    pub(super) fn show(&self, rules: &[Running<E>]) -> &Shown<E> {
+    pub(in crate::stream) fn show(&self, rules: &[Running<E>]) -> &Shown<E> {
         self.shown.get_or_init(|| {
             let (mut scratch, mut keys) = (Scratch::new(rules), Vec::new());
             let shown = self.each(Which::All, rules, |_, frozen| {
@@ -344,7 +344,7 @@ impl<E: Event> Cold<E> {
     }
 
     /// Heap bytes, without what the store itself takes.
-    pub(super) fn memory_usage(&self) -> usize {
+    pub(in crate::stream) fn memory_usage(&self) -> usize {
         self.index.memory_usage()
             + self.chunks.capacity() * size_of::<(Timestamp, u64, u32)>()
             + self.touched.iter().map(Bits::memory_usage).sum::<usize>()

@@ -3,12 +3,12 @@
 use std::cmp::Reverse;
 
 use crate::event::Event;
-use crate::stream::cold::entry::{Frozen, Scratch};
-use crate::stream::cold::index::NUMBERS;
-use crate::stream::cold::{ColdError, MOST_IN_CHUNK, Which, failed, fingerprint, lost};
 use crate::stream::engine::Engine;
 use crate::stream::failure::PushError;
-use crate::stream::partition::{KeyRef, Slot};
+use crate::stream::keys::cold::entry::{Frozen, Scratch};
+use crate::stream::keys::cold::index::NUMBERS;
+use crate::stream::keys::cold::{ColdError, MOST_IN_CHUNK, Which, failed, fingerprint, lost};
+use crate::stream::keys::table::{KeyRef, Slot};
 use crate::time::Timestamp;
 
 impl<E: Event> Engine<E> {
