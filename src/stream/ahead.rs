@@ -17,7 +17,7 @@ use crate::exec::FETCHES;
 use crate::stream::engine::Engine;
 use crate::stream::reorder::Lent;
 use crate::stream::routes::Route;
-use crate::stream::running::Running;
+use crate::stream::rule::runtime::Running;
 use crate::time::Timestamp;
 
 /// How many events are looked at together, at most.

@@ -19,12 +19,12 @@ use crate::stream::keys::cold::Cold;
 use crate::stream::keys::groups::Groups;
 use crate::stream::output::id::FieldOrder;
 use crate::stream::output::matched::RuleInfo;
-use crate::stream::relink::{Misfit, check_types, relink};
 use crate::stream::reorder::Reorder;
 use crate::stream::routes::Routes;
-use crate::stream::running::Running;
+use crate::stream::rule::emitter::Limits;
+use crate::stream::rule::relink::{Misfit, check_types, relink};
+use crate::stream::rule::runtime::Running;
 use crate::stream::shard::{Shard, Share, divide};
-use crate::stream::voice::Limits;
 use crate::stream::watermark::Strategy;
 use crate::time::duration_to_millis;
 

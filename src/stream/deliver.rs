@@ -13,7 +13,7 @@ use crate::stream::keys::table::{At, has_key, shard_hash};
 use crate::stream::output::sink::Sink;
 use crate::stream::reorder::Lent;
 use crate::stream::routes::Route;
-use crate::stream::timers::Timer;
+use crate::stream::rule::timers::Timer;
 use crate::time::Timestamp;
 
 /// Released events between two looks for what rules need not keep quiet any more.

@@ -17,11 +17,11 @@ use crate::stream::output::matched::{Partial, RuleInfo};
 use crate::stream::output::sink::{Late, Overflow, Reason, Rejected, Sink};
 use crate::stream::reorder::{Lent, Reorder};
 use crate::stream::routes::Routes;
-use crate::stream::running::Running;
+use crate::stream::rule::emitter::{Books, Limits};
+use crate::stream::rule::runtime::Running;
+use crate::stream::rule::timers::{Timer, Timers};
 use crate::stream::snapshot::Identity;
 use crate::stream::stats::Stats;
-use crate::stream::timers::{Timer, Timers};
-use crate::stream::voice::{Books, Limits};
 use crate::stream::watermark::{Progress, SourceId, Strategy};
 use crate::time::Timestamp;
 

@@ -18,8 +18,8 @@ use crate::stream::keys::cold::Which;
 use crate::stream::keys::groups::Groups;
 use crate::stream::keys::table::{At, Partition};
 use crate::stream::routes::Routes;
-use crate::stream::running::Running;
-use crate::stream::sweeps::Sweeps;
+use crate::stream::rule::runtime::Running;
+use crate::stream::rule::sweeps::Sweeps;
 use crate::time::Timestamp;
 
 /// What becomes of each rule where a rule set replaces another. `Display` gives a line for each.

@@ -16,11 +16,11 @@ use crate::stream::keys::groups::Groups;
 use crate::stream::keys::table::{Key, KeyRef};
 use crate::stream::replace::{Refused, Replacement};
 use crate::stream::routes::Routes;
-use crate::stream::running::Running;
+use crate::stream::rule::emitter::{Limits, Voice};
+use crate::stream::rule::runtime::Running;
+use crate::stream::rule::suppress::Quiet;
 use crate::stream::shard::{Home, Shard, Share, divide};
 use crate::stream::stats::Stats;
-use crate::stream::suppress::Quiet;
-use crate::stream::voice::{Limits, Voice};
 use crate::time::Timestamp;
 use crate::value::Value;
 

@@ -10,7 +10,7 @@ use crate::nfa::Quick;
 use crate::schema::{Schema, TypeId};
 use crate::stream::index::{Index, Seat, When};
 use crate::stream::keys::groups::Groups;
-use crate::stream::running::Running;
+use crate::stream::rule::runtime::Running;
 
 /// Which rules see which events.
 #[derive(Default)]

@@ -38,8 +38,8 @@ use crate::schema::{Schema, TypeId};
 use crate::stream::engine::Engine;
 use crate::stream::failure::PushError;
 use crate::stream::output::sink::Sink;
+use crate::stream::rule::emitter::Limits;
 use crate::stream::stats::Stats;
-use crate::stream::voice::Limits;
 use crate::stream::watermark::SourceId;
 use crate::time::Timestamp;
 

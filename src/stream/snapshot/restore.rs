@@ -16,7 +16,7 @@ use crate::stream::keys::groups::Groups;
 use crate::stream::keys::table::{Key, KeyRef};
 use crate::stream::replace::{Replacement, RuleChange, Verdict, merge};
 use crate::stream::routes::Routes;
-use crate::stream::running::Running;
+use crate::stream::rule::runtime::Running;
 use crate::stream::snapshot::RestoreError;
 use crate::stream::snapshot::saved::{Held, Part, SavedEngine, SavedRule};
 use crate::time::Timestamp;

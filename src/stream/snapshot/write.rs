@@ -14,7 +14,7 @@ use crate::stream::keys::changes::Changes;
 use crate::stream::keys::cold::{Cold, Which};
 use crate::stream::keys::table::{Held, Key, KeyRef};
 use crate::stream::reshard::fed_numbers;
-use crate::stream::running::Running;
+use crate::stream::rule::runtime::Running;
 use crate::stream::shard::Share;
 use crate::stream::snapshot::frame::{Frame, Identity, Section};
 use crate::stream::snapshot::saved::{COUNTERS, HAS_MAIN, IS_FINISHED};

@@ -3,7 +3,7 @@
 use crate::event::{Event, Portable};
 use crate::exec::{Image, Store};
 use crate::stream::keys::table::{Held, Key, Slot};
-use crate::stream::running::Running;
+use crate::stream::rule::runtime::Running;
 use crate::stream::snapshot::{KeyReader, Keys, put_key};
 use crate::time::Timestamp;
 use crate::util::crc::crc32c;

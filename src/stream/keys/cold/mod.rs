@@ -24,7 +24,7 @@ use crate::stream::builder::Builder;
 use crate::stream::failure::{Failure, PushError};
 use crate::stream::keys::changes::Bits;
 use crate::stream::keys::table::{Held, Key, KeyRef};
-use crate::stream::running::Running;
+use crate::stream::rule::runtime::Running;
 use crate::time::Timestamp;
 use entry::{Codec, Frozen, Scratch};
 use index::Index;

@@ -10,11 +10,11 @@ use std::collections::VecDeque;
 use crate::time::Timestamp;
 
 /// A key's slot, and its generation when it was noted.
-pub(super) type Noted = (u32, u32);
+pub(in crate::stream) type Noted = (u32, u32);
 
 /// Which keys of a rule are to be looked at when.
 #[derive(Debug)]
-pub(super) struct Sweeps {
+pub(in crate::stream) struct Sweeps {
     /// Moments are multiples of so many milliseconds.
     grain: i64,
     /// Few at a time, in no order.
@@ -25,19 +25,19 @@ pub(super) struct Sweeps {
 }
 
 impl Sweeps {
-    pub(super) fn new(grain: i64) -> Sweeps {
+    pub(in crate::stream) fn new(grain: i64) -> Sweeps {
         Sweeps { grain: grain.max(1), moments: VecDeque::new(), spare: Vec::new(), len: 0 }
     }
 
     /// The first moment for a look at or after a deadline.
     #[inline]
-    pub(super) fn after(&self, deadline: Timestamp) -> Timestamp {
+    pub(in crate::stream) fn after(&self, deadline: Timestamp) -> Timestamp {
         let millis = deadline.as_millis();
         Timestamp::from_millis(millis.saturating_add(-millis.rem_euclid(self.grain) + self.grain))
     }
 
     /// Notes a key for a moment. Says whether it is the first for it.
-    pub(super) fn add(&mut self, at: Timestamp, noted: Noted) -> bool {
+    pub(in crate::stream) fn add(&mut self, at: Timestamp, noted: Noted) -> bool {
         self.len += 1;
         if let Some((_, list)) = self.moments.iter_mut().rev().find(|(moment, _)| *moment == at) {
             list.push(noted);
@@ -50,7 +50,7 @@ impl Sweeps {
     }
 
     /// The keys that were noted for a moment.
-    pub(super) fn take(&mut self, at: Timestamp) -> Vec<Noted> {
+    pub(in crate::stream) fn take(&mut self, at: Timestamp) -> Vec<Noted> {
         let place = self.moments.iter().position(|(moment, _)| *moment == at);
         let list = place.and_then(|place| self.moments.remove(place));
         let list = list.map(|(_, list)| list).unwrap_or_default();
@@ -59,7 +59,7 @@ impl Sweeps {
     }
 
     /// Takes back a list for its space.
-    pub(super) fn give_back(&mut self, mut list: Vec<Noted>) {
+    pub(in crate::stream) fn give_back(&mut self, mut list: Vec<Noted>) {
         list.clear();
         // A list of a rush would be kept for ever.
         if list.capacity() <= 1024 || list.capacity() / 2 <= self.len {
@@ -68,12 +68,12 @@ impl Sweeps {
     }
 
     /// How many keys are noted, of which some may be gone.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::stream) fn len(&self) -> usize {
         self.len
     }
 
     /// Throws away the notes that `wanted` refuses; their moments stay.
-    pub(super) fn retain(&mut self, mut wanted: impl FnMut(Timestamp, Noted) -> bool) {
+    pub(in crate::stream) fn retain(&mut self, mut wanted: impl FnMut(Timestamp, Noted) -> bool) {
         for (at, list) in &mut self.moments {
             list.retain(|noted| wanted(*at, *noted));
         }
@@ -81,13 +81,13 @@ impl Sweeps {
     }
 
     /// Throws all notes away.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::stream) fn clear(&mut self) {
         self.moments.clear();
         self.len = 0;
     }
 
     /// Heap bytes.
-    pub(super) fn memory_usage(&self) -> usize {
+    pub(in crate::stream) fn memory_usage(&self) -> usize {
         let lists = self.moments.iter().map(|(_, list)| list).chain(&self.spare);
         lists.map(|list| list.capacity() * size_of::<Noted>()).sum::<usize>()
             + self.moments.capacity() * size_of::<(Timestamp, Vec<Noted>)>()

@@ -7,14 +7,14 @@ use crate::exec::OutcomeKind;
 use crate::hir::{Emit, Once, Rule};
 use crate::schema::{Schema, TypeId};
 use crate::stream::builder::BuildError;
-use crate::stream::derived::{Derived, Feeder};
 use crate::stream::failure::PushError;
 use crate::stream::keys::table::KeyRef;
 use crate::stream::output::matched::{Match, RuleInfo, Timeout};
 use crate::stream::output::sink::{Overflow, Rejected, Sink};
+use crate::stream::rule::derived::{Derived, Feeder};
+use crate::stream::rule::suppress::{Quiet, Verdict};
 use crate::stream::shard::Share;
 use crate::stream::stats::Stats;
-use crate::stream::suppress::{Quiet, Verdict};
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -31,47 +31,47 @@ pub(crate) struct Limits {
 }
 
 /// What all rules write to.
-pub(super) struct Books<E> {
-    pub(super) limits: Limits,
-    pub(super) stats: Stats,
+pub(in crate::stream) struct Books<E> {
+    pub(in crate::stream) limits: Limits,
+    pub(in crate::stream) stats: Stats,
     /// What rules have made for other rules, and no rule has seen yet.
-    pub(super) derived: Derived<E>,
+    pub(in crate::stream) derived: Derived<E>,
     /// True if a rule is over for all keys (`once per rule`) and still holds something.
-    pub(super) has_ended_rules: bool,
+    pub(in crate::stream) has_ended_rules: bool,
     /// Why nothing is done any more.
-    pub(super) failure: Option<PushError>,
+    pub(in crate::stream) failure: Option<PushError>,
     /// What is this engine's part, where others have the same rules.
-    pub(super) share: Option<Box<Share>>,
+    pub(in crate::stream) share: Option<Box<Share>>,
 }
 
 impl<E: Event> Books<E> {
-    pub(super) fn new(limits: Limits) -> Books<E> {
+    pub(in crate::stream) fn new(limits: Limits) -> Books<E> {
         let (stats, derived) = (Stats::default(), Derived::new());
         Books { limits, stats, derived, has_ended_rules: false, failure: None, share: None }
     }
 
     /// Whether there is more than limits over all rules and keys allow.
     #[inline]
-    pub(super) fn hold_too_much(&self) -> bool {
+    pub(in crate::stream) fn hold_too_much(&self) -> bool {
         // A key can be kept for the silence that it has broken alone.
         self.stats.partials.max(self.stats.keys) > self.limits.partials
             || self.stats.captured_bytes > self.limits.captured_bytes
     }
 
     /// Whether this engine tells what has nothing to do with keys.
-    pub(super) fn tells_all(&self) -> bool {
+    pub(in crate::stream) fn tells_all(&self) -> bool {
         self.share.as_ref().is_none_or(|share| share.is_first())
     }
 
     /// Says where what has nothing to do with keys stands when time has come to `watermark`.
-    pub(super) fn stand<S: Sink<E> + ?Sized>(&self, watermark: Timestamp, sink: &mut S) {
+    pub(in crate::stream) fn stand<S: Sink<E> + ?Sized>(&self, watermark: Timestamp, sink: &mut S) {
         if let Some(share) = &self.share {
             sink.at(share.now(watermark));
         }
     }
 
     /// Says where what a rule makes of the event of now stands.
-    pub(super) fn stand_at_event<S: Sink<E> + ?Sized>(&self, sink: &mut S) {
+    pub(in crate::stream) fn stand_at_event<S: Sink<E> + ?Sized>(&self, sink: &mut S) {
         if let Some(share) = &self.share {
             sink.at(share.position(false, 0));
         }
@@ -79,7 +79,7 @@ impl<E: Event> Books<E> {
 
     /// Notes the partial matches that are open now that an event was given to all rules.
     #[inline]
-    pub(super) fn note_open(&mut self) {
+    pub(in crate::stream) fn note_open(&mut self) {
         self.stats.peak_partials = self.stats.peak_partials.max(self.stats.partials);
         if let Some(share) = &mut self.share {
             share.leave_event(self.stats.partials);
@@ -88,23 +88,23 @@ impl<E: Event> Books<E> {
 }
 
 /// What becomes of a rule's matches and timeouts.
-pub(super) struct Voice {
+pub(in crate::stream) struct Voice {
     /// What it keeps quiet, if it has `suppress` or `once`.
-    pub(super) quiet: Option<Quiet>,
+    pub(in crate::stream) quiet: Option<Quiet>,
     /// What is over after the first match.
-    pub(super) once: Option<Once>,
+    pub(in crate::stream) once: Option<Once>,
     /// True if the match that was just reported was the last one of its key: what is open for the
     /// key is to be given up.
-    pub(super) has_ended_key: bool,
+    pub(in crate::stream) has_ended_key: bool,
     /// True if it was the last one of the rule.
-    pub(super) has_ended_rule: bool,
+    pub(in crate::stream) has_ended_rule: bool,
     /// The events that matches make, where a rule sees them.
-    pub(super) on_match: Option<Feeder>,
+    pub(in crate::stream) on_match: Option<Feeder>,
     on_timeout: Option<Feeder>,
 }
 
 impl Voice {
-    pub(super) fn new(rule: &Rule) -> Voice {
+    pub(in crate::stream) fn new(rule: &Rule) -> Voice {
         let remembers = rule.suppress.is_some() || rule.once.is_some();
         Voice {
             quiet: remembers.then(Quiet::default),
@@ -117,7 +117,7 @@ impl Voice {
     }
 
     /// The same that keeps nothing quiet.
-    pub(super) fn empty_like(other: &Voice) -> Voice {
+    pub(in crate::stream) fn empty_like(other: &Voice) -> Voice {
         let Voice { quiet, once, on_match, on_timeout, .. } = other;
         Voice {
             quiet: quiet.as_ref().map(|_| Quiet::default()),
@@ -131,7 +131,7 @@ impl Voice {
 
     /// Prepares what the rule makes for other rules, of which some see the types `read`. Fails where
     /// there can be no such events.
-    pub(super) fn link<E: Event>(
+    pub(in crate::stream) fn link<E: Event>(
         &mut self,
         info: &RuleInfo,
         read: &HashSet<TypeId>,
@@ -151,7 +151,7 @@ impl Voice {
 
     /// True if the rule has `once` and is over for this key.
     #[inline]
-    pub(super) fn is_over(&self, key: &KeyRef<'_>) -> bool {
+    pub(in crate::stream) fn is_over(&self, key: &KeyRef<'_>) -> bool {
         match (self.once, &self.quiet) {
             (Some(once), Some(quiet)) => quiet.is_over(once, key),
             _ => false,
@@ -181,7 +181,7 @@ impl Voice {
 
     /// Tells a match or timeout, and makes the event that it is to other rules.
     #[inline]
-    pub(super) fn tell<E: Event, S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn tell<E: Event, S: Sink<E> + ?Sized>(
         &mut self,
         told: Match<'_, E>,
         kind: OutcomeKind,

@@ -19,32 +19,32 @@ use crate::stream::keys::groups::Visit;
 use crate::stream::keys::table::{At, Held, KeyRef, Partition};
 use crate::stream::output::matched::{Match, RuleInfo};
 use crate::stream::output::sink::{Overflow, Sink};
+use crate::stream::rule::emitter::{Books, Voice};
+use crate::stream::rule::suppress::Quiet;
+use crate::stream::rule::sweeps::{Noted, Sweeps};
+use crate::stream::rule::timers::{Timer, Timers};
 use crate::stream::stats::Stats;
-use crate::stream::suppress::Quiet;
-use crate::stream::sweeps::{Noted, Sweeps};
-use crate::stream::timers::{Timer, Timers};
-use crate::stream::voice::{Books, Voice};
 use crate::time::Timestamp;
 use crate::value::Value;
 
 /// A rule and what it holds.
 pub(crate) struct Running<E: Event> {
-    pub(super) info: RuleInfo,
-    pub(super) matcher: Matcher<E>,
-    pub(super) store: Store<E>,
+    pub(in crate::stream) info: RuleInfo,
+    pub(in crate::stream) matcher: Matcher<E>,
+    pub(in crate::stream) store: Store<E>,
     /// How many bytes of the store are in the engine's count.
-    pub(super) accounted: u64,
+    pub(in crate::stream) accounted: u64,
     /// The rules that it shares its keys with.
-    pub(super) group: u32,
+    pub(in crate::stream) group: u32,
     /// The event types that are declared with the rule; those of the events where `None`.
-    pub(super) declared: Option<Arc<Schema>>,
+    pub(in crate::stream) declared: Option<Arc<Schema>>,
     /// Whether it comes from rule text, so that it can be replaced.
-    pub(super) is_text: bool,
+    pub(in crate::stream) is_text: bool,
     /// The rule set that it is of, where there is one.
-    pub(super) text: Option<RuleSet>,
-    pub(super) voice: Voice,
+    pub(in crate::stream) text: Option<RuleSet>,
+    pub(in crate::stream) voice: Voice,
     /// When keys are looked at, where nothing can be told at a deadline.
-    pub(super) sweeps: Option<Sweeps>,
+    pub(in crate::stream) sweeps: Option<Sweeps>,
 }
 
 impl<E: Event> Running<E> {
@@ -63,7 +63,7 @@ impl<E: Event> Running<E> {
     }
 
     /// The same rule, holding nothing and not linked to others.
-    pub(super) fn anew(&self) -> Running<E> {
+    pub(in crate::stream) fn anew(&self) -> Running<E> {
         let Running { info, matcher, declared, is_text, text, .. } = self;
         let (info, matcher) = (info.clone(), matcher.clone());
         Running::new(info, matcher, declared.clone(), *is_text, text.clone())
@@ -71,7 +71,7 @@ impl<E: Event> Running<E> {
 
     /// Prepares what this rule makes for other rules, of which some see the types `read`. Fails where
     /// there can be no such events.
-    pub(super) fn link(&mut self, read: &HashSet<TypeId>) -> Result<(), BuildError> {
+    pub(in crate::stream) fn link(&mut self, read: &HashSet<TypeId>) -> Result<(), BuildError> {
         self.voice.link::<E>(&self.info, read)
     }
 }
@@ -86,7 +86,7 @@ fn sweeps(program: &Program) -> Option<Sweeps> {
 
 impl<E: Event> Running<E> {
     /// Heap bytes, without its keys.
-    pub(super) fn memory_usage(&self) -> usize {
+    pub(in crate::stream) fn memory_usage(&self) -> usize {
         let quiet = self.voice.quiet.as_ref().map_or(0, Quiet::memory_usage);
         let sweeps = self.sweeps.as_ref().map_or(0, Sweeps::memory_usage);
         self.store.memory_usage() + quiet + sweeps
@@ -95,7 +95,7 @@ impl<E: Event> Running<E> {
     /// Gives an event to the key that it is of, one rule after the other.
     #[inline]
     #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
-    pub(super) fn take<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn take<S: Sink<E> + ?Sized>(
         &mut self,
         index: u32,
         keys: &mut Partition,
@@ -136,7 +136,7 @@ impl<E: Event> Running<E> {
     /// to keys for which it holds nothing.
     #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
-    pub(super) fn take_alone<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn take_alone<S: Sink<E> + ?Sized>(
         &mut self,
         index: u32,
         keys: &mut Partition,
@@ -391,7 +391,7 @@ impl<E: Event> Running<E> {
 
     /// Makes sure that there will be a look at what is held for a key when its time is over. Says if
     /// that is nothing any more: then the place is to be dropped.
-    pub(super) fn arm(
+    pub(in crate::stream) fn arm(
         &mut self,
         index: u32,
         (slot, generation): (u32, u32),
@@ -435,7 +435,7 @@ impl<E: Event> Running<E> {
 
     /// Sets the timer again that was set for what is held at a place of a slot, before it was kept
     /// elsewhere. What a sweep would look at `now` is looked at here: it may not stay.
-    pub(super) fn set_again(
+    pub(in crate::stream) fn set_again(
         &mut self,
         index: u32,
         keys: &mut Partition,
@@ -462,7 +462,7 @@ impl<E: Event> Running<E> {
 
     /// Keeps the engine's count of bytes.
     #[inline]
-    pub(super) fn account(&mut self, stats: &mut Stats) {
+    pub(in crate::stream) fn account(&mut self, stats: &mut Stats) {
         let bytes = self.store.captured_bytes();
         stats.captured_bytes =
             stats.captured_bytes.wrapping_add(bytes.wrapping_sub(self.accounted));
@@ -490,7 +490,7 @@ impl<E: Event> Running<E> {
     }
 
     /// Drops what has run out of time without a word, of the keys that were noted for `now`.
-    pub(super) fn sweep(
+    pub(in crate::stream) fn sweep(
         &mut self,
         index: u32,
         keys: &mut Partition,
@@ -574,7 +574,7 @@ impl<E: Event> Running<E> {
     }
 
     /// Throws away notes of keys that are gone. Says how many are left.
-    pub(super) fn prune(&mut self, index: u32, keys: &mut Partition) -> usize {
+    pub(in crate::stream) fn prune(&mut self, index: u32, keys: &mut Partition) -> usize {
         let Some(sweeps) = &mut self.sweeps else { return 0 };
         keys.give_up_idle();
         sweeps.retain(|at, noted| keys.armed(noted, index, at).is_some());
@@ -610,7 +610,7 @@ impl<E: Event> Running<E> {
 
     /// Moves what the rule holds at these places of slots to `now` and tells what comes of it, by
     /// start.
-    pub(super) fn expire<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn expire<S: Sink<E> + ?Sized>(
         &mut self,
         keys: &mut Partition,
         places: &[(u32, usize)],
@@ -701,7 +701,7 @@ impl<E: Event> Running<E> {
 
     /// Gives up all that is held: the rule is over (`once per rule`).
     #[cold]
-    pub(super) fn end(&mut self, index: u32, keys: &mut Partition, stats: &mut Stats) {
+    pub(in crate::stream) fn end(&mut self, index: u32, keys: &mut Partition, stats: &mut Stats) {
         let has_rule = |held: &[Held]| held.iter().any(|held| held.rule == index);
         let slots = keys.slots().filter(|(_, slot)| has_rule(slot.held()));
         let slots: Vec<u32> = slots.map(|(slot, _)| slot).collect();

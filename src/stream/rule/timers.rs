@@ -25,14 +25,14 @@ pub(crate) struct Timer {
 
 impl Timer {
     /// In the place of a slot.
-    pub(super) const SWEEP: u32 = u32::MAX;
+    pub(in crate::stream) const SWEEP: u32 = u32::MAX;
 
     /// A timer for the [sweep](super::sweeps) of a rule.
-    pub(super) fn of_sweep(at: Timestamp, rule: u32) -> Timer {
+    pub(in crate::stream) fn of_sweep(at: Timestamp, rule: u32) -> Timer {
         Timer { at, rule, slot: Timer::SWEEP, generation: 0 }
     }
 
-    pub(super) fn is_of_sweep(&self) -> bool {
+    pub(in crate::stream) fn is_of_sweep(&self) -> bool {
         self.slot == Timer::SWEEP
     }
 }
@@ -71,12 +71,12 @@ impl Timers {
 
     /// Counts keys that are noted for sweeps.
     #[inline]
-    pub(super) fn note(&mut self, keys: usize) {
+    pub(in crate::stream) fn note(&mut self, keys: usize) {
         self.keys += keys;
     }
 
     /// Counts keys that sweeps have looked at.
-    pub(super) fn forget(&mut self, keys: usize) {
+    pub(in crate::stream) fn forget(&mut self, keys: usize) {
         self.keys = self.keys.saturating_sub(keys);
     }
 
