@@ -97,12 +97,12 @@ const CIRCLES: &[(&str, &[&str])] = &[
     (
         "src",
         &[
-            "stream/ahead.rs",
+            "stream/dispatch/prefetch.rs",
             "stream/builder.rs",
             "stream/keys/cold/mod.rs",
             "stream/rule/derived.rs",
             "stream/engine.rs",
-            "stream/routes.rs",
+            "stream/dispatch/routes.rs",
             "stream/rule/runtime.rs",
             "stream/shard.rs",
             "stream/output/sink.rs",

@@ -1,7 +1,7 @@
 //! Many events at once on their way through the reorder buffer.
 
 use crate::event::{Event, bytes_of};
-use crate::stream::ahead::Foreseen;
+use crate::stream::dispatch::prefetch::Foreseen;
 use crate::stream::engine::Engine;
 use crate::stream::failure::PushError;
 use crate::stream::output::sink::Sink;

@@ -73,19 +73,16 @@
 //! # }
 //! ```
 
-mod ahead;
 mod batch;
 mod builder;
-mod deliver;
+mod dispatch;
 mod engine;
 mod failure;
-mod index;
 mod keys;
 mod output;
 mod reorder;
 mod replace;
 mod reshard;
-mod routes;
 mod rule;
 mod shard;
 mod snapshot;

@@ -5,7 +5,7 @@
 //! whether the engine is a shard.
 
 use crate::event::Event;
-use crate::stream::ahead::{Few, Foreseen, Places, Seen, TOGETHER};
+use crate::stream::dispatch::prefetch::{Few, Foreseen, Places, Seen, TOGETHER};
 use crate::stream::engine::Engine;
 use crate::stream::failure::PushError;
 use crate::stream::output::sink::Sink;

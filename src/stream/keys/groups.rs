@@ -10,7 +10,7 @@ use crate::exec::KeyState;
 use crate::hir::expr::FieldRef;
 use crate::hir::{KeyPart, Rule};
 use crate::schema::TypeId;
-use crate::stream::index::Seat;
+use crate::stream::dispatch::index::Seat;
 use crate::stream::keys::table::{KeyHasher, KeyRef, Partition};
 
 /// The groups of rules that have the same key.

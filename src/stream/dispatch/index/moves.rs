@@ -11,7 +11,7 @@ use crate::hir::expr::{BinaryOp, FieldRef, Set};
 use crate::hir::{ConditionId, Expr, StageId, Test};
 use crate::nfa::{Action, Decision, Guard, GuardId, Program, RegisterKind, waiting};
 use crate::schema::{FieldId, TypeId};
-use crate::stream::index::starts::{Atom, Clause, Reader, Way, When, test};
+use crate::stream::dispatch::index::starts::{Atom, Clause, Reader, Way, When, test};
 use crate::value::Value;
 
 /// The most ways to move on that are told apart.

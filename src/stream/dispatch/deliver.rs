@@ -5,14 +5,14 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use crate::event::{Event, bytes_of};
-use crate::stream::ahead::{Ahead, Foreseen};
+use crate::stream::dispatch::index::{Found, Seat};
+use crate::stream::dispatch::prefetch::{Ahead, Foreseen};
+use crate::stream::dispatch::routes::Route;
 use crate::stream::engine::Engine;
-use crate::stream::index::{Found, Seat};
 use crate::stream::keys::groups::Visit;
 use crate::stream::keys::table::{At, has_key, shard_hash};
 use crate::stream::output::sink::Sink;
 use crate::stream::reorder::Lent;
-use crate::stream::routes::Route;
 use crate::stream::rule::timers::Timer;
 use crate::time::Timestamp;
 
@@ -25,7 +25,7 @@ const PRUNE_EVERY: u64 = 16;
 impl<E: Event> Engine<E> {
     /// Releases events and fires deadlines up to and including `to`, after which no event of that
     /// time can come.
-    pub(super) fn move_to<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn move_to<S: Sink<E> + ?Sized>(
         &mut self,
         to: Timestamp,
         lent: &mut Lent<'_, E>,
@@ -53,7 +53,7 @@ impl<E: Event> Engine<E> {
 
     /// Whether events go to the rules whatever became of those before them, and nobody else has to know.
     #[inline]
-    pub(super) fn releases_straight(&self) -> bool {
+    pub(in crate::stream) fn releases_straight(&self) -> bool {
         self.cold.is_none()
             && self.books.share.is_none()
             && self.books.failure.is_none()
@@ -63,7 +63,7 @@ impl<E: Event> Engine<E> {
     /// Does what [`release`](Engine::release) does where events are [released
     /// straight](Engine::releases_straight).
     #[inline(always)]
-    pub(super) fn release_straight<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn release_straight<S: Sink<E> + ?Sized>(
         &mut self,
         event: &E,
         foreseen: Foreseen,
@@ -86,7 +86,7 @@ impl<E: Event> Engine<E> {
 
     /// Gives an event to the rules, after what is due before it.
     #[inline(always)]
-    pub(super) fn release<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn release<S: Sink<E> + ?Sized>(
         &mut self,
         event: &E,
         foreseen: Foreseen,
@@ -106,7 +106,7 @@ impl<E: Event> Engine<E> {
 
     /// Whether something may have to be done before an event of time `to`.
     #[inline]
-    pub(super) fn is_due(&self, to: Timestamp) -> bool {
+    pub(in crate::stream) fn is_due(&self, to: Timestamp) -> bool {
         self.timers.next().min(self.wake) <= to || !self.books.derived.is_empty()
     }
 
@@ -114,7 +114,7 @@ impl<E: Event> Engine<E> {
     /// before it; up to and including it where the moment `is_over`. At one time deadlines come
     /// first and derived events last.
     #[inline(never)]
-    pub(super) fn catch_up<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn catch_up<S: Sink<E> + ?Sized>(
         &mut self,
         to: Timestamp,
         is_over: bool,
@@ -157,7 +157,7 @@ impl<E: Event> Engine<E> {
 
     /// The number of the next event that is released.
     #[inline(always)]
-    pub(super) fn next_seq(&mut self, time: Timestamp) -> u64 {
+    pub(in crate::stream) fn next_seq(&mut self, time: Timestamp) -> u64 {
         let seq = self.released;
         self.released += 1;
         if seq.is_multiple_of(PRUNE_EVERY) {
@@ -168,7 +168,7 @@ impl<E: Event> Engine<E> {
 
     /// Throws away what is not needed any more after the events of these numbers.
     #[inline(never)]
-    pub(super) fn tidy_up(&mut self, numbers: Range<u64>, time: Timestamp) {
+    pub(in crate::stream) fn tidy_up(&mut self, numbers: Range<u64>, time: Timestamp) {
         self.prune();
         if numbers.start.next_multiple_of(FORGET_EVERY) < numbers.end {
             self.forget(time);
@@ -199,7 +199,7 @@ impl<E: Event> Engine<E> {
 
     /// Gives an event of this number to the rules.
     #[inline(always)]
-    pub(super) fn deliver_straight<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn deliver_straight<S: Sink<E> + ?Sized>(
         &mut self,
         event: &E,
         seq: u64,

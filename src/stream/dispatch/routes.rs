@@ -8,7 +8,7 @@ use crate::hir::expr::FieldRef;
 use crate::hir::{ConditionId, LimitPolicy};
 use crate::nfa::Quick;
 use crate::schema::{Schema, TypeId};
-use crate::stream::index::{Index, Seat, When};
+use crate::stream::dispatch::index::{Index, Seat, When};
 use crate::stream::keys::groups::Groups;
 use crate::stream::rule::runtime::Running;
 
@@ -16,31 +16,31 @@ use crate::stream::rule::runtime::Running;
 #[derive(Default)]
 pub(crate) struct Routes {
     /// By type id.
-    pub(super) types: Vec<Route>,
+    pub(in crate::stream) types: Vec<Route>,
     /// Whether rules are looked up that can start with an event; else they all see it.
-    pub(super) indexed: bool,
+    pub(in crate::stream) indexed: bool,
     /// The rules that have `suppress`.
-    pub(super) suppressing: Vec<u32>,
+    pub(in crate::stream) suppressing: Vec<u32>,
     /// Whether a limit of some rule stops everything.
-    pub(super) can_fail: bool,
+    pub(in crate::stream) can_fail: bool,
 }
 
 /// What becomes of the events of one type.
 #[derive(Default)]
-pub(super) struct Route {
+pub(in crate::stream) struct Route {
     /// Whether the rules declare the type.
-    pub(super) declared: bool,
+    pub(in crate::stream) declared: bool,
     /// The groups of which some rule sees the type, each with the fields of its key.
-    pub(super) groups: Vec<(u32, Box<[FieldRef]>)>,
+    pub(in crate::stream) groups: Vec<(u32, Box<[FieldRef]>)>,
     /// The rules that see each event, in order, each with its group's place in `groups`.
-    pub(super) always: Vec<Seat>,
+    pub(in crate::stream) always: Vec<Seat>,
     /// The only rule that sees the type, with its group and the fields of its key.
-    pub(super) lone: Option<Lone>,
+    pub(in crate::stream) lone: Option<Lone>,
     /// The others: they see the events that they can start with, and if an event can move on what
     /// they have open, those of the keys for which they have.
-    pub(super) index: Option<Index>,
+    pub(in crate::stream) index: Option<Index>,
     /// Which events can move on what some of the others have open.
-    pub(super) moves: Option<Index>,
+    pub(in crate::stream) moves: Option<Index>,
     /// A bit for each rule, set where it is one of the others and any event can.
     movable: Vec<u64>,
     /// By rule: what need not be asked of an event for which the rule is found in the `index`.
@@ -48,23 +48,23 @@ pub(super) struct Route {
 }
 
 /// A rule that shares no event of a type with others.
-pub(super) struct Lone {
-    pub(super) rule: u32,
-    pub(super) group: u32,
-    pub(super) fields: Box<[FieldRef]>,
+pub(in crate::stream) struct Lone {
+    pub(in crate::stream) rule: u32,
+    pub(in crate::stream) group: u32,
+    pub(in crate::stream) fields: Box<[FieldRef]>,
     /// Whether slots can be left to keys for which the rule holds nothing: there are sweeps, and
     /// no event of the group's keys goes another way.
-    pub(super) leaves: bool,
+    pub(in crate::stream) leaves: bool,
     /// What an event must fulfil to do anything.
-    pub(super) demand: Option<Quick>,
+    pub(in crate::stream) demand: Option<Quick>,
     /// What is seen of an event that fulfils it.
-    pub(super) checked: Checked,
+    pub(in crate::stream) checked: Checked,
 }
 
 impl Lone {
     /// Whether an event fulfils what it must to do anything; `None` where nothing is known of that.
     #[inline(always)]
-    pub(super) fn is_met<E: Event>(&self, event: &E) -> Option<bool> {
+    pub(in crate::stream) fn is_met<E: Event>(&self, event: &E) -> Option<bool> {
         match &self.demand {
             None => None,
             Some(demand) => demand.holds_of(|field| event.field(field)),
@@ -87,7 +87,7 @@ impl Route {
 
     /// The group of all rules that see the type, if it is one, with the fields of its key.
     #[inline(always)]
-    pub(super) fn only_group(&self) -> Option<&(u32, Box<[FieldRef]>)> {
+    pub(in crate::stream) fn only_group(&self) -> Option<&(u32, Box<[FieldRef]>)> {
         match &self.groups[..] {
             [only] => Some(only),
             _ => None,
@@ -96,19 +96,19 @@ impl Route {
 
     /// Whether any event may move on, or end, what a rule of the `index` has open.
     #[inline]
-    pub(super) fn moves(&self, rule: u32) -> bool {
+    pub(in crate::stream) fn moves(&self, rule: u32) -> bool {
         self.movable.get(rule as usize / 64).is_some_and(|bits| bits >> (rule % 64) & 1 == 1)
     }
 
     /// What need not be asked of an event for which the rule is found in the `index`.
     #[inline]
-    pub(super) fn answered(&self, rule: u32) -> Option<ConditionId> {
+    pub(in crate::stream) fn answered(&self, rule: u32) -> Option<ConditionId> {
         self.answered.get(rule as usize).copied().flatten()
     }
 
     /// Whether there is such a rule.
     #[inline]
-    pub(super) fn moves_any(&self) -> bool {
+    pub(in crate::stream) fn moves_any(&self) -> bool {
         !self.movable.is_empty()
     }
 
@@ -137,7 +137,7 @@ impl Route {
 
 impl Routes {
     /// For events of the types of `schema`, of which the rules declare some.
-    pub(super) fn new<E: Event>(
+    pub(in crate::stream) fn new<E: Event>(
         schema: &Schema,
         rules: &[Running<E>],
         groups: &Groups,

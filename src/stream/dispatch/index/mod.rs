@@ -21,11 +21,11 @@ use crate::exec::field_of;
 use crate::hir::Expr;
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{FieldRef, Lookup};
-use crate::stream::index::ranges::{Between, Ranges};
-use crate::stream::index::starts::{Atom, Clause};
+use crate::stream::dispatch::index::ranges::{Between, Ranges};
+use crate::stream::dispatch::index::starts::{Atom, Clause};
 use crate::value::{Kind, Value, ValueRef};
 
-pub(super) use starts::When;
+pub(in crate::stream) use starts::When;
 
 /// With fewer rules than this it costs less to ask all of them.
 const FEW: usize = 4;
@@ -34,21 +34,21 @@ const FEW: usize = 4;
 const UNSELECTIVE: usize = 1000;
 
 /// A rule, and which of the keys of an event is its.
-pub(super) type Seat = (u32, u32);
+pub(in crate::stream) type Seat = (u32, u32);
 
 /// A rule that an event is given to.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) struct Found {
-    pub(super) rule: u32,
+pub(in crate::stream) struct Found {
+    pub(in crate::stream) rule: u32,
     /// Which of the keys of the event is its.
-    pub(super) place: u32,
+    pub(in crate::stream) place: u32,
     /// Whether it is not for what was looked up of it, that it can start with the event.
-    pub(super) for_else: bool,
+    pub(in crate::stream) for_else: bool,
 }
 
 /// The rules of one event type that need not see each event.
 #[derive(Debug)]
-pub(super) struct Index {
+pub(in crate::stream) struct Index {
     columns: Vec<Column>,
 }
 
@@ -65,7 +65,7 @@ struct Column {
 impl Index {
     /// An index by what `when` says of each rule, where one helps. Rules that it knows are taken out
     /// of `rules`, where those stay for which nothing has to hold.
-    pub(super) fn new<'p>(
+    pub(in crate::stream) fn new<'p>(
         rules: &mut Vec<Seat>,
         mut when: impl FnMut(u32) -> When<'p>,
     ) -> Option<Index> {
@@ -104,7 +104,7 @@ impl Index {
 
     /// Gives `each` the rules that an event is for, some at a time, of which some may come more than
     /// once.
-    pub(super) fn find<E: Event>(&self, event: &E, each: &mut impl FnMut(&[Seat])) {
+    pub(in crate::stream) fn find<E: Event>(&self, event: &E, each: &mut impl FnMut(&[Seat])) {
         let event = OfEvent(event);
         for column in &self.columns {
             let Some(expr) = &column.expr else { continue };

@@ -14,23 +14,23 @@
 
 use crate::event::Event;
 use crate::exec::FETCHES;
+use crate::stream::dispatch::routes::Route;
 use crate::stream::engine::Engine;
 use crate::stream::reorder::Lent;
-use crate::stream::routes::Route;
 use crate::stream::rule::runtime::Running;
 use crate::time::Timestamp;
 
 /// How many events are looked at together, at most.
-pub(super) const TOGETHER: usize = 64;
+pub(in crate::stream) const TOGETHER: usize = 64;
 
 /// From so many partial matches on what is held is more than caches have room for.
-pub(super) const MANY: u64 = 1 << 15;
+pub(in crate::stream) const MANY: u64 = 1 << 15;
 
 /// In the place of a rule or slot.
 const NONE: u32 = u32::MAX;
 
 /// A few events in a row.
-pub(super) struct Few<'e, E> {
+pub(in crate::stream) struct Few<'e, E> {
     /// Behind the last there is the first once more.
     events: [&'e E; TOGETHER],
     count: usize,
@@ -39,7 +39,7 @@ pub(super) struct Few<'e, E> {
 impl<'e, E> Few<'e, E> {
     /// The next events; `None` if there are none.
     #[inline(always)]
-    pub(super) fn take(mut events: impl Iterator<Item = &'e E>) -> Option<Few<'e, E>> {
+    pub(in crate::stream) fn take(mut events: impl Iterator<Item = &'e E>) -> Option<Few<'e, E>> {
         let mut few = Few { events: [events.next()?; TOGETHER], count: 1 };
         for (place, event) in few.events[1..].iter_mut().zip(events) {
             *place = event;
@@ -49,19 +49,19 @@ impl<'e, E> Few<'e, E> {
     }
 
     #[inline(always)]
-    pub(super) fn events(&self) -> &[&'e E] {
+    pub(in crate::stream) fn events(&self) -> &[&'e E] {
         &self.events[..self.count]
     }
 
     #[inline(always)]
-    pub(super) fn at(&self, place: usize) -> &'e E {
+    pub(in crate::stream) fn at(&self, place: usize) -> &'e E {
         self.events[place % TOGETHER]
     }
 }
 
 /// What was seen of an event before its turn.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Foreseen {
+pub(in crate::stream) struct Foreseen {
     /// The group of its key, and that key's hash, if it is looked up.
     group: u32,
     hash: u32,
@@ -70,26 +70,26 @@ pub(super) struct Foreseen {
     /// The slot of a key that has that hash, or [`NONE`].
     slot: u32,
     /// Whether the event fulfils [what it must](super::routes::Lone::is_met) to do anything.
-    pub(super) is_met: Option<bool>,
+    pub(in crate::stream) is_met: Option<bool>,
 }
 
 impl Foreseen {
-    pub(super) const NOTHING: Foreseen =
+    pub(in crate::stream) const NOTHING: Foreseen =
         Foreseen { group: 0, hash: 0, rule: NONE, slot: NONE, is_met: None };
 
     /// The slot of a key that has the hash of the event's, if there is one.
     #[inline(always)]
-    pub(super) fn slot(&self) -> Option<u32> {
+    pub(in crate::stream) fn slot(&self) -> Option<u32> {
         Some(self.slot).filter(|slot| *slot != NONE)
     }
 }
 
 /// What was seen of a few events.
-pub(super) type Seen = [Foreseen; TOGETHER];
+pub(in crate::stream) type Seen = [Foreseen; TOGETHER];
 
 /// What was seen of the next events of the buffer.
 #[derive(Debug)]
-pub(super) struct Ahead {
+pub(in crate::stream) struct Ahead {
     seen: Seen,
     next: usize,
     count: usize,
@@ -104,7 +104,7 @@ impl Default for Ahead {
 impl Ahead {
     /// What was seen of the event whose turn it is.
     #[inline]
-    pub(super) fn next(&mut self) -> Foreseen {
+    pub(in crate::stream) fn next(&mut self) -> Foreseen {
         let seen = if self.is_over() { Foreseen::NOTHING } else { self.seen[self.next % TOGETHER] };
         self.next += 1;
         seen
@@ -112,14 +112,14 @@ impl Ahead {
 
     /// Whether nothing is known of the next event.
     #[inline]
-    pub(super) fn is_over(&self) -> bool {
+    pub(in crate::stream) fn is_over(&self) -> bool {
         self.next >= self.count
     }
 }
 
 /// Places of events that are looked at together, a bit for each.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Places(u64);
+pub(in crate::stream) struct Places(u64);
 
 impl Places {
     /// Adds a place if it `counts`.
@@ -130,7 +130,7 @@ impl Places {
 
     /// The places, in order.
     #[inline(always)]
-    pub(super) fn iter(self) -> impl Iterator<Item = usize> {
+    pub(in crate::stream) fn iter(self) -> impl Iterator<Item = usize> {
         let Places(mut rest) = self;
         std::iter::from_fn(move || {
             let place = rest.trailing_zeros() as usize % TOGETHER;
@@ -143,7 +143,7 @@ impl Places {
 impl<E: Event> Engine<E> {
     /// Looks at the next events of the buffer. Of some it may be seen only later that they are next.
     #[inline(never)]
-    pub(super) fn foresee(&self, to: Timestamp, lent: &Lent<'_, E>, ahead: &mut Ahead) {
+    pub(in crate::stream) fn foresee(&self, to: Timestamp, lent: &Lent<'_, E>, ahead: &mut Ahead) {
         *ahead = Ahead::default();
         if let Some(few) = Few::take(self.buffer.look_into(to, TOGETHER, lent)) {
             ahead.count = few.count;
@@ -154,7 +154,7 @@ impl<E: Event> Engine<E> {
     /// Whether events are to be looked at before their turn. Where a limit fails, no event after the
     /// one that exceeds it has been taken.
     #[inline]
-    pub(super) fn holds_much(&self) -> bool {
+    pub(in crate::stream) fn holds_much(&self) -> bool {
         self.books.stats.partials >= MANY && !self.routes.can_fail
     }
 
@@ -163,7 +163,7 @@ impl<E: Event> Engine<E> {
     /// looked at when it is the event's turn; until then the key can go, or come.
     ///
     /// Gives the places of the events that may do something. Nothing has been `seen` before.
-    pub(super) fn look_ahead(&self, few: &Few<'_, E>, seen: &mut Seen) -> Places {
+    pub(in crate::stream) fn look_ahead(&self, few: &Few<'_, E>, seen: &mut Seen) -> Places {
         let (wanted, sought) = self.sift(few, seen);
         for place in sought.iter() {
             let seen = &mut seen[place];
