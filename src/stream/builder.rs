@@ -16,16 +16,16 @@ use crate::ruleset::RuleSet;
 use crate::schema::{Schema, TypeId};
 use crate::stream::dispatch::routes::Routes;
 use crate::stream::engine::Engine;
+use crate::stream::ingest::reorder::Reorder;
+use crate::stream::ingest::watermark::Strategy;
 use crate::stream::keys::cold::Cold;
 use crate::stream::keys::groups::Groups;
 use crate::stream::output::id::FieldOrder;
 use crate::stream::output::matched::RuleInfo;
-use crate::stream::reorder::Reorder;
 use crate::stream::rule::emitter::Limits;
 use crate::stream::rule::relink::{Misfit, check_types, relink};
 use crate::stream::rule::runtime::Running;
 use crate::stream::shard::{Shard, Share, divide};
-use crate::stream::watermark::Strategy;
 use crate::time::duration_to_millis;
 
 /// Configures an [`Engine`].

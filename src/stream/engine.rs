@@ -12,17 +12,17 @@ use crate::stream::dispatch::index::Found;
 use crate::stream::dispatch::prefetch::Foreseen;
 use crate::stream::dispatch::routes::Routes;
 use crate::stream::failure::{Failure, PushError};
+use crate::stream::ingest::reorder::{Lent, Reorder};
+use crate::stream::ingest::watermark::{Progress, SourceId, Strategy};
 use crate::stream::keys::cold::{Cold, Shown};
 use crate::stream::keys::groups::Groups;
 use crate::stream::output::matched::{Partial, RuleInfo};
 use crate::stream::output::sink::{Late, Overflow, Reason, Rejected, Sink};
-use crate::stream::reorder::{Lent, Reorder};
 use crate::stream::rule::emitter::{Books, Limits};
 use crate::stream::rule::runtime::Running;
 use crate::stream::rule::timers::{Timer, Timers};
 use crate::stream::snapshot::Identity;
 use crate::stream::stats::Stats;
-use crate::stream::watermark::{Progress, SourceId, Strategy};
 use crate::time::Timestamp;
 
 /// Runs rules over a stream of events. See the [module](crate::stream) for what it promises.

@@ -73,26 +73,24 @@
 //! # }
 //! ```
 
-mod batch;
 mod builder;
 mod dispatch;
 mod engine;
 mod failure;
+mod ingest;
 mod keys;
 mod output;
-mod reorder;
 mod replace;
 mod reshard;
 mod rule;
 mod shard;
 mod snapshot;
-mod sorted;
 mod stats;
-mod watermark;
 
 pub use builder::{BuildError, Builder};
 pub use engine::Engine;
 pub use failure::PushError;
+pub use ingest::watermark::SourceId;
 pub use keys::cold::{ColdError, ColdStore};
 pub use output::id::MatchId;
 pub use output::matched::{Expired, Found, Match, Output, Partial, Timeout};
@@ -101,9 +99,8 @@ pub use replace::{Refused, Replacement, RuleChange, Verdict};
 pub use shard::{Position, Shard};
 pub use snapshot::RestoreError;
 pub use stats::Stats;
-pub use watermark::SourceId;
 
+pub(crate) use ingest::reorder::{Lent, Reorder};
+pub(crate) use ingest::watermark::{Progress, Strategy};
 pub(crate) use output::matched::RuleInfo;
-pub(crate) use reorder::{Lent, Reorder};
 pub(crate) use rule::derived::Feeder;
-pub(crate) use watermark::{Progress, Strategy};

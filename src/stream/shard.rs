@@ -37,10 +37,10 @@ use crate::hir::{Emit, Expr, LimitPolicy, Once, Rule};
 use crate::schema::{Schema, TypeId};
 use crate::stream::engine::Engine;
 use crate::stream::failure::PushError;
+use crate::stream::ingest::watermark::SourceId;
 use crate::stream::output::sink::Sink;
 use crate::stream::rule::emitter::Limits;
 use crate::stream::stats::Stats;
-use crate::stream::watermark::SourceId;
 use crate::time::Timestamp;
 
 /// One of several engines that divide the keys of the same rules between them, made by

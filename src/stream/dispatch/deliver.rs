@@ -9,10 +9,10 @@ use crate::stream::dispatch::index::{Found, Seat};
 use crate::stream::dispatch::prefetch::{Ahead, Foreseen};
 use crate::stream::dispatch::routes::Route;
 use crate::stream::engine::Engine;
+use crate::stream::ingest::reorder::Lent;
 use crate::stream::keys::groups::Visit;
 use crate::stream::keys::table::{At, has_key, shard_hash};
 use crate::stream::output::sink::Sink;
-use crate::stream::reorder::Lent;
 use crate::stream::rule::timers::Timer;
 use crate::time::Timestamp;
 

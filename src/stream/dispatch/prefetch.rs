@@ -16,7 +16,7 @@ use crate::event::Event;
 use crate::exec::FETCHES;
 use crate::stream::dispatch::routes::Route;
 use crate::stream::engine::Engine;
-use crate::stream::reorder::Lent;
+use crate::stream::ingest::reorder::Lent;
 use crate::stream::rule::runtime::Running;
 use crate::time::Timestamp;
 

@@ -7,7 +7,7 @@ mod wheel;
 
 use std::ops::Deref;
 
-use crate::stream::reorder::wheel::Wheel;
+use crate::stream::ingest::reorder::wheel::Wheel;
 use crate::time::Timestamp;
 use crate::util::slab::Slab;
 

@@ -4,9 +4,9 @@ use crate::event::{Event, bytes_of};
 use crate::stream::dispatch::prefetch::Foreseen;
 use crate::stream::engine::Engine;
 use crate::stream::failure::PushError;
+use crate::stream::ingest::reorder::Lent;
+use crate::stream::ingest::watermark::SourceId;
 use crate::stream::output::sink::Sink;
-use crate::stream::reorder::Lent;
-use crate::stream::watermark::SourceId;
 use crate::time::Timestamp;
 
 /// How many events are taken before time moves on for them all.
@@ -29,7 +29,7 @@ impl<E: Event> Engine<E> {
     /// Takes events as [`push_from`](Engine::push_from) does one after the other. What it gains is
     /// that most of them need not be cloned, and that time moves on less often: no output depends
     /// on when it does, as long as it has before something is told.
-    pub(super) fn push_lent<'a, S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn push_lent<'a, S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
         events: impl Iterator<Item = &'a E>,

@@ -8,15 +8,15 @@ use crate::event::Event;
 use crate::stream::dispatch::prefetch::{Few, Foreseen, Places, Seen, TOGETHER};
 use crate::stream::engine::Engine;
 use crate::stream::failure::PushError;
+use crate::stream::ingest::reorder::Lent;
+use crate::stream::ingest::watermark::SourceId;
 use crate::stream::output::sink::Sink;
-use crate::stream::reorder::Lent;
-use crate::stream::watermark::SourceId;
 use crate::time::Timestamp;
 
 impl<E: Event> Engine<E> {
     /// Takes an event.
     #[inline(always)]
-    pub(super) fn push_one<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn push_one<S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
         event: &E,
@@ -30,7 +30,7 @@ impl<E: Event> Engine<E> {
     }
 
     /// Takes events as [`push_from`](Engine::push_from) does one after the other.
-    pub(super) fn push_sorted<'a, S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn push_sorted<'a, S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
         events: impl Iterator<Item = &'a E>,
