@@ -74,20 +74,20 @@
 //! ```
 
 mod builder;
+mod change;
 mod dispatch;
 mod engine;
 mod failure;
 mod ingest;
 mod keys;
 mod output;
-mod replace;
-mod reshard;
 mod rule;
 mod shard;
 mod snapshot;
 mod stats;
 
 pub use builder::{BuildError, Builder};
+pub use change::replace::{Refused, Replacement, RuleChange, Verdict};
 pub use engine::Engine;
 pub use failure::PushError;
 pub use ingest::watermark::SourceId;
@@ -95,7 +95,6 @@ pub use keys::cold::{ColdError, ColdStore};
 pub use output::id::MatchId;
 pub use output::matched::{Expired, Found, Match, Output, Partial, Timeout};
 pub use output::sink::{Ignore, Late, OnMatch, Overflow, Reason, Rejected, Sink, on_match};
-pub use replace::{Refused, Replacement, RuleChange, Verdict};
 pub use shard::{Position, Shard};
 pub use snapshot::RestoreError;
 pub use stats::Stats;

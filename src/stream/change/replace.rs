@@ -236,7 +236,7 @@ impl<E: Event> Engine<E> {
     }
 
     /// The same with rules from rule text of several sets, which declare these types.
-    pub(super) fn replace_with(
+    pub(in crate::stream) fn replace_with(
         &mut self,
         declared: &[Arc<Schema>],
         rules: Vec<Given<E>>,
@@ -567,7 +567,7 @@ fn incompatible(before: &Rule, after: &Rule, retyped: &[Retyped]) -> Option<Stri
 }
 
 /// A field that is declared with another type than before.
-pub(super) struct Retyped {
+pub(in crate::stream) struct Retyped {
     ty: TypeId,
     /// With its event type: `order.amount`.
     field: String,
@@ -575,7 +575,10 @@ pub(super) struct Retyped {
 
 /// What `known` and `declared` declare, types and fields of `known` with their numbers. Events that
 /// were made before can still be read by it.
-pub(super) fn merge(known: &Arc<Schema>, declared: &Schema) -> (Arc<Schema>, Vec<Retyped>) {
+pub(in crate::stream) fn merge(
+    known: &Arc<Schema>,
+    declared: &Schema,
+) -> (Arc<Schema>, Vec<Retyped>) {
     let mut retyped = Vec::new();
     let mut merged = Schema::new();
     for (id, ty) in known.types() {

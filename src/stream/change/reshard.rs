@@ -11,11 +11,11 @@ use crate::event::{Event, bytes_of};
 use crate::exec::Image;
 use crate::hir::{Expr, Rule};
 use crate::ruleset::RuleSet;
+use crate::stream::change::replace::{Refused, Replacement};
 use crate::stream::dispatch::routes::Routes;
 use crate::stream::engine::Engine;
 use crate::stream::keys::groups::Groups;
 use crate::stream::keys::table::{Key, KeyRef};
-use crate::stream::replace::{Refused, Replacement};
 use crate::stream::rule::emitter::{Limits, Voice};
 use crate::stream::rule::runtime::Running;
 use crate::stream::rule::suppress::Quiet;
@@ -78,7 +78,7 @@ fn join<E: Event>(mut shards: Vec<Shard<E>>, all: &Stats) -> Option<Engine<E>> {
 }
 
 /// Up to `of` shards that hold together what the engine holds.
-pub(super) fn split<E: Event>(engine: Engine<E>, of: usize) -> Vec<Shard<E>> {
+pub(in crate::stream) fn split<E: Event>(engine: Engine<E>, of: usize) -> Vec<Shard<E>> {
     let of = if engine.cold.is_some() { 1 } else { of };
     let rules: Vec<_> = engine.rules().cloned().collect();
     let (of, homes) = divide(&rules, u32::try_from(of).unwrap_or(u32::MAX));
@@ -135,7 +135,10 @@ fn suppressed_key(rule: &Rule, entry: &Key) -> Vec<Value> {
 /// events that are in no other shard, and number all events for themselves: an event of theirs can
 /// have the number of another one of a divided rule. The new numbers come after all numbers of
 /// divided rules, in the same order.
-pub(super) fn fed_numbers<E: Event>(engine: &Engine<E>, share: &Share) -> HashMap<u64, u64> {
+pub(in crate::stream) fn fed_numbers<E: Event>(
+    engine: &Engine<E>,
+    share: &Share,
+) -> HashMap<u64, u64> {
     let mut numbers: Vec<u64> = Vec::new();
     let mut image = Image::default();
     for group in 0..u32::try_from(engine.groups.len()).unwrap_or(u32::MAX) {
@@ -153,7 +156,7 @@ pub(super) fn fed_numbers<E: Event>(engine: &Engine<E>, share: &Share) -> HashMa
 
 impl Limits {
     /// An equal part of what is limited over all keys, for one of so many shards.
-    pub(super) fn divided(self, of: u32) -> Limits {
+    pub(in crate::stream) fn divided(self, of: u32) -> Limits {
         Limits {
             partials: self.partials.div_ceil(of.into()),
             captured_bytes: self.captured_bytes.div_ceil(of.into()),
@@ -221,7 +224,7 @@ impl<E: Event> Engine<E> {
 
     /// Gives a rule what was held for a key elsewhere. False if it holds something for it already.
     /// The sums of bytes are to be made anew after it.
-    pub(super) fn admit(
+    pub(in crate::stream) fn admit(
         &mut self,
         rule: usize,
         key: &Key,

@@ -1,0 +1,4 @@
+//! Rules that are replaced, and keys that are divided anew.
+
+pub(in crate::stream) mod replace;
+pub(in crate::stream) mod reshard;
