@@ -11,7 +11,7 @@ use crate::stream::builder::{Builder, Matching};
 use crate::stream::dispatch::index::Found;
 use crate::stream::dispatch::prefetch::Foreseen;
 use crate::stream::dispatch::routes::Routes;
-use crate::stream::failure::{Failure, PushError};
+use crate::stream::error::{Failure, PushError};
 use crate::stream::ingest::reorder::{Lent, Reorder};
 use crate::stream::ingest::watermark::{Progress, SourceId, Strategy};
 use crate::stream::keys::cold::{Cold, Shown};

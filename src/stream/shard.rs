@@ -36,7 +36,7 @@ use crate::event::Event;
 use crate::hir::{Emit, Expr, LimitPolicy, Once, Rule};
 use crate::schema::{Schema, TypeId};
 use crate::stream::engine::Engine;
-use crate::stream::failure::PushError;
+use crate::stream::error::PushError;
 use crate::stream::ingest::watermark::SourceId;
 use crate::stream::output::sink::Sink;
 use crate::stream::rule::emitter::Limits;

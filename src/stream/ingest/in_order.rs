@@ -7,7 +7,7 @@
 use crate::event::Event;
 use crate::stream::dispatch::prefetch::{Few, Foreseen, Places, Seen, TOGETHER};
 use crate::stream::engine::Engine;
-use crate::stream::failure::PushError;
+use crate::stream::error::PushError;
 use crate::stream::ingest::reorder::Lent;
 use crate::stream::ingest::watermark::SourceId;
 use crate::stream::output::sink::Sink;

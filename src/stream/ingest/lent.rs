@@ -3,7 +3,7 @@
 use crate::event::{Event, bytes_of};
 use crate::stream::dispatch::prefetch::Foreseen;
 use crate::stream::engine::Engine;
-use crate::stream::failure::PushError;
+use crate::stream::error::PushError;
 use crate::stream::ingest::reorder::Lent;
 use crate::stream::ingest::watermark::SourceId;
 use crate::stream::output::sink::Sink;

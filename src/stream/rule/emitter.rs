@@ -7,7 +7,7 @@ use crate::exec::OutcomeKind;
 use crate::hir::{Emit, Once, Rule};
 use crate::schema::{Schema, TypeId};
 use crate::stream::builder::BuildError;
-use crate::stream::failure::PushError;
+use crate::stream::error::PushError;
 use crate::stream::keys::table::KeyRef;
 use crate::stream::output::matched::{Match, RuleInfo, Timeout};
 use crate::stream::output::sink::{Overflow, Rejected, Sink};

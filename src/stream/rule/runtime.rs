@@ -14,7 +14,7 @@ use crate::ruleset::RuleSet;
 use crate::schema::{Schema, TypeId};
 use crate::stream::builder::BuildError;
 use crate::stream::dispatch::prefetch::{MANY, TOGETHER};
-use crate::stream::failure::{Failure, LimitFailure, PushError};
+use crate::stream::error::{Failure, LimitFailure, PushError};
 use crate::stream::keys::groups::Visit;
 use crate::stream::keys::table::{At, Held, KeyRef, Partition};
 use crate::stream::output::matched::{Match, RuleInfo};

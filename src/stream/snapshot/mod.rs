@@ -24,7 +24,7 @@ use crate::stream::builder::{BuildError, Builder};
 use crate::stream::change::replace::{Refused, Replacement};
 use crate::stream::change::reshard;
 use crate::stream::engine::Engine;
-use crate::stream::failure::PushError;
+use crate::stream::error::PushError;
 use crate::stream::shard::Shard;
 use crate::stream::stats::Stats;
 use crate::value::Value;

@@ -13,7 +13,7 @@ use crate::stream::builder::{Builder, Given, check_events, same};
 use crate::stream::change::replace::{Replacement, RuleChange, Verdict, merge};
 use crate::stream::dispatch::routes::Routes;
 use crate::stream::engine::Engine;
-use crate::stream::failure::Failure;
+use crate::stream::error::Failure;
 use crate::stream::keys::groups::Groups;
 use crate::stream::keys::table::{Key, KeyRef};
 use crate::stream::rule::runtime::Running;

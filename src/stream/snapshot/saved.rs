@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::event::Portable;
 use crate::schema::{EventType, Field, FieldId, FieldType, Schema};
-use crate::stream::failure::{Failure, LimitFailure, PushError};
+use crate::stream::error::{Failure, LimitFailure, PushError};
 use crate::stream::keys::table::Key;
 use crate::stream::snapshot::RestoreError;
 use crate::stream::snapshot::frame::{Identity, Section, Sections};

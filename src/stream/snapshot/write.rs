@@ -10,7 +10,7 @@ use crate::ruleset::RuleSet;
 use crate::schema::{EventType, FieldType, Schema};
 use crate::stream::change::reshard::fed_numbers;
 use crate::stream::engine::Engine;
-use crate::stream::failure::{Failure, PushError};
+use crate::stream::error::{Failure, PushError};
 use crate::stream::keys::changes::Changes;
 use crate::stream::keys::cold::{Cold, Which};
 use crate::stream::keys::table::{Held, Key, KeyRef};

@@ -21,7 +21,7 @@ use std::sync::OnceLock;
 
 use crate::event::{Event, Portable};
 use crate::stream::builder::Builder;
-use crate::stream::failure::{Failure, PushError};
+use crate::stream::error::{Failure, PushError};
 use crate::stream::keys::changes::Bits;
 use crate::stream::keys::table::{Held, Key, KeyRef};
 use crate::stream::rule::runtime::Running;

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use crate::event::Event;
 use crate::stream::engine::Engine;
-use crate::stream::failure::PushError;
+use crate::stream::error::PushError;
 use crate::stream::keys::cold::entry::{Frozen, Scratch};
 use crate::stream::keys::cold::index::NUMBERS;
 use crate::stream::keys::cold::{ColdError, MOST_IN_CHUNK, Which, failed, fingerprint, lost};
