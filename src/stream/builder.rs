@@ -1,31 +1,28 @@
 //! What an engine is made of.
 
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hashbrown::HashSet;
-
 use crate::event::Event;
-use crate::exec::{self, HostCondition, Matcher};
+use crate::exec::HostCondition;
 use crate::hir::Rule;
-use crate::nfa::{self, Known};
+use crate::nfa::Known;
 use crate::pattern::Pattern;
 use crate::ruleset::RuleSet;
-use crate::schema::{Schema, TypeId};
+use crate::schema::Schema;
 use crate::stream::dispatch::routes::Routes;
 use crate::stream::engine::Engine;
+use crate::stream::error::BuildError;
 use crate::stream::ingest::reorder::Reorder;
 use crate::stream::ingest::watermark::Strategy;
 use crate::stream::keys::cold::Cold;
 use crate::stream::keys::groups::Groups;
-use crate::stream::output::id::FieldOrder;
-use crate::stream::output::matched::RuleInfo;
-use crate::stream::rule::emitter::Limits;
-use crate::stream::rule::relink::{Misfit, check_types, relink};
+use crate::stream::limits::{Limits, Matching};
 use crate::stream::rule::runtime::Running;
-use crate::stream::shard::{Shard, Share, divide};
+use crate::stream::rule::spec::{Given, link};
+use crate::stream::shard::Shard;
+use crate::stream::shard::context::{Share, divide};
 use crate::time::duration_to_millis;
 
 /// Configures an [`Engine`].
@@ -37,41 +34,6 @@ pub struct Builder<E: Event> {
     pub(super) indexed: bool,
     /// What keeps the keys that have been idle.
     pub(super) cold: Option<Box<Cold<E>>>,
-}
-
-/// How rules are matched.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Matching {
-    /// What a key may hold where the rule does not say.
-    pub(super) per_key: exec::Limits,
-    /// Whether every rule is matched with the general strategy.
-    pub(super) general: bool,
-}
-
-/// A rule that an engine is to run.
-pub(super) struct Given<E> {
-    pub(super) rule: Arc<Rule>,
-    host: Vec<HostCondition<E>>,
-    /// What the rule's numbers mean; those of the events themselves where `None`.
-    pub(super) schema: Option<Arc<Schema>>,
-    /// Whether it comes from rule text, and not from the host's own code.
-    pub(super) is_text: bool,
-    /// The rule set that it is of, where there is one.
-    pub(super) text: Option<RuleSet>,
-}
-
-impl<E> Given<E> {
-    pub(super) fn text(schema: Arc<Schema>, rule: Arc<Rule>, text: Option<RuleSet>) -> Given<E> {
-        Given { rule, host: Vec::new(), schema: Some(schema), is_text: true, text }
-    }
-
-    /// All rules of a set.
-    pub(super) fn of(rules: &RuleSet) -> impl Iterator<Item = Given<E>> {
-        let schema = Arc::new(rules.schema().clone());
-        rules.rules().iter().map(move |rule| {
-            Given::text(schema.clone(), Arc::new(rule.clone()), Some(rules.clone()))
-        })
-    }
 }
 
 impl<E: Event> fmt::Debug for Builder<E> {
@@ -343,123 +305,4 @@ fn route<E: Event>(schema: &Schema, rules: &mut [Running<E>], indexed: bool) -> 
     }
     let routes = Routes::new(schema, rules, &groups, indexed);
     (groups, routes)
-}
-
-/// Prepares what rules make for each other.
-fn link<E: Event>(rules: &mut [Running<E>]) -> Result<(), BuildError> {
-    let read: HashSet<TypeId> =
-        rules.iter().flat_map(|rule| &rule.info.rule.types).copied().collect();
-    rules.iter_mut().try_for_each(|rule| rule.link(&read))?;
-    rules.iter().try_for_each(check_events)
-}
-
-/// Checks that the events have the types that the rule's pattern names.
-pub(super) fn check_events<E: Event>(rule: &Running<E>) -> Result<(), BuildError> {
-    let Some(declared) = rule.declared.as_ref().filter(|_| E::schema().is_some()) else {
-        return Ok(());
-    };
-    check_types(&rule.info.rule, declared, &rule.info.schema).map_err(|misfit| BuildError {
-        rule: rule.info.rule.name.clone(),
-        kind: Kind::Misfit(misfit),
-    })
-}
-
-impl<E: Event> Given<E> {
-    /// Makes the rule run over events whose types and fields are numbered by `schema`; where it
-    /// `may_relink`, the rule's own numbers may be others. What it has in common with the programs
-    /// that are `known` it shares with them.
-    pub(super) fn start(
-        self,
-        schema: &Arc<Schema>,
-        may_relink: bool,
-        matching: Matching,
-        known: &mut Known,
-    ) -> Result<Running<E>, BuildError> {
-        let Given { rule, host, schema: declared, is_text, text } = self;
-        let fail = |kind| BuildError { rule: rule.name.clone(), kind };
-        let rule = match &declared {
-            Some(declared) if may_relink => {
-                Arc::new(relink(&rule, declared, schema).map_err(|e| fail(Kind::Misfit(e)))?)
-            }
-            Some(declared) if !same(declared, schema) => return Err(fail(Kind::Schemas)),
-            _ => rule.clone(),
-        };
-        let matcher =
-            Matcher::sharing(&rule.pattern, host, known).map_err(|e| fail(Kind::Pattern(e)))?;
-        let Matching { per_key, general } = matching;
-        let matcher = matcher.with_limits(rule.limit.map_or(per_key, |limit| exec::Limits {
-            partial_matches_per_key: limit.partials,
-            policy: limit.policy,
-            ..per_key
-        }));
-        let matcher = if general { matcher.generalized() } else { matcher };
-        let order = declared.as_ref().filter(|declared| !Arc::ptr_eq(declared, schema));
-        let order = order.and_then(|declared| FieldOrder::new(declared, schema));
-        let order = order.filter(|_| E::schema().is_none()).map(Arc::new);
-        let info = RuleInfo { rule, schema: schema.clone(), order };
-        Ok(Running::new(info, matcher, declared, is_text, text))
-    }
-}
-
-/// Whether two schemas number the same types in the same way.
-pub(super) fn same(a: &Arc<Schema>, b: &Arc<Schema>) -> bool {
-    Arc::ptr_eq(a, b) || (a.len() == b.len() && a.types().eq(b.types()))
-}
-
-/// Why an engine could not be made.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct BuildError {
-    rule: Arc<str>,
-    kind: Kind,
-}
-
-#[derive(Clone, Debug, Eq, PartialEq)]
-enum Kind {
-    Pattern(nfa::BuildError),
-    Misfit(Misfit),
-    Schemas,
-    CannotBeMade,
-}
-
-impl BuildError {
-    /// What the rule of this name feeds to others cannot be made.
-    pub(super) fn cannot_be_made(rule: &Arc<str>) -> BuildError {
-        BuildError { rule: rule.clone(), kind: Kind::CannotBeMade }
-    }
-
-    /// The name of the rule that is at fault.
-    pub fn rule(&self) -> &str {
-        &self.rule
-    }
-}
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kind {
-            Kind::Pattern(_) => write!(f, "the rule `{}` cannot be run", self.rule),
-            Kind::Misfit(misfit) => {
-                write!(f, "the rule `{}` does not fit the events: {misfit}", self.rule)
-            }
-            Kind::CannotBeMade => write!(
-                f,
-                "the rule `{}` feeds other rules (`emit as`), but events of this Rust type can't \
-                 be made at run time: `Record`s can",
-                self.rule
-            ),
-            Kind::Schemas => write!(
-                f,
-                "the rule `{}` declares other event types than the rules before it",
-                self.rule
-            ),
-        }
-    }
-}
-
-impl Error for BuildError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.kind {
-            Kind::Pattern(error) => Some(error),
-            Kind::Misfit(_) | Kind::Schemas | Kind::CannotBeMade => None,
-        }
-    }
 }

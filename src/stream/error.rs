@@ -1,17 +1,19 @@
-//! Why an engine takes no more events.
+//! Why an engine cannot be made, and why it takes no more events.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::nfa;
 use crate::time::Timestamp;
-use crate::value::Value;
+use crate::value::{Kind, Value};
 
 /// An event cannot be taken, and neither can any later one.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct PushError(pub(super) Failure);
+pub struct PushError(pub(in crate::stream) Failure);
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Failure {
+pub(in crate::stream) enum Failure {
     Finished,
     Limit(Arc<LimitFailure>),
     /// What keeps idle keys cannot go on.
@@ -19,11 +21,11 @@ pub(super) enum Failure {
 }
 
 #[derive(Debug, Eq, PartialEq)]
-pub(super) struct LimitFailure {
-    pub(super) rule: Arc<str>,
-    pub(super) key: Vec<(Arc<str>, Value)>,
-    pub(super) limit: usize,
-    pub(super) at: Timestamp,
+pub(in crate::stream) struct LimitFailure {
+    pub(in crate::stream) rule: Arc<str>,
+    pub(in crate::stream) key: Vec<(Arc<str>, Value)>,
+    pub(in crate::stream) limit: usize,
+    pub(in crate::stream) at: Timestamp,
 }
 
 impl PushError {
@@ -57,4 +59,96 @@ impl fmt::Display for PushError {
     }
 }
 
-impl std::error::Error for PushError {}
+impl Error for PushError {}
+
+/// Why an engine could not be made.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BuildError {
+    pub(in crate::stream) rule: Arc<str>,
+    pub(in crate::stream) kind: BuildErrorKind,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(in crate::stream) enum BuildErrorKind {
+    Pattern(nfa::BuildError),
+    Mismatch(Mismatch),
+    Schemas,
+    CannotBeMade,
+}
+
+impl BuildError {
+    /// What the rule of this name feeds to others cannot be made.
+    pub(in crate::stream) fn cannot_be_made(rule: &Arc<str>) -> BuildError {
+        BuildError { rule: rule.clone(), kind: BuildErrorKind::CannotBeMade }
+    }
+
+    /// The name of the rule that is at fault.
+    pub fn rule(&self) -> &str {
+        &self.rule
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            BuildErrorKind::Pattern(_) => write!(f, "the rule `{}` cannot be run", self.rule),
+            BuildErrorKind::Mismatch(mismatch) => {
+                write!(f, "the rule `{}` does not fit the events: {mismatch}", self.rule)
+            }
+            BuildErrorKind::CannotBeMade => write!(
+                f,
+                "the rule `{}` feeds other rules (`emit as`), but events of this Rust type can't \
+                 be made at run time: `Record`s can",
+                self.rule
+            ),
+            BuildErrorKind::Schemas => write!(
+                f,
+                "the rule `{}` declares other event types than the rules before it",
+                self.rule
+            ),
+        }
+    }
+}
+
+impl Error for BuildError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.kind {
+            BuildErrorKind::Pattern(error) => Some(error),
+            BuildErrorKind::Mismatch(_)
+            | BuildErrorKind::Schemas
+            | BuildErrorKind::CannotBeMade => None,
+        }
+    }
+}
+
+/// Why a rule does not fit the events.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Mismatch {
+    MissingType { ty: Arc<str>, near: Option<Arc<str>> },
+    MissingField { ty: Arc<str>, field: Arc<str>, near: Option<Arc<str>> },
+    OtherKind { ty: Arc<str>, field: Arc<str>, rule: Kind, event: Kind },
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let did_you_mean = |f: &mut fmt::Formatter<'_>, near: &Option<Arc<str>>| match near {
+            Some(near) => write!(f, ": did you mean `{near}`?"),
+            None => Ok(()),
+        };
+        match self {
+            Mismatch::MissingType { ty, near } => {
+                write!(f, "there is no event type `{ty}`, which its pattern names")?;
+                did_you_mean(f, near)
+            }
+            Mismatch::MissingField { ty, field, near } => {
+                write!(f, "the events' type `{ty}` has no field `{field}`, which the rule reads")?;
+                did_you_mean(f, near)
+            }
+            Mismatch::OtherKind { ty, field, rule, event } => write!(
+                f,
+                "the field `{field}` of `{ty}` is declared as {rule} in the rules, but is {event} \
+                 in the events"
+            ),
+        }
+    }
+}

@@ -12,13 +12,14 @@ use crate::hir::{KeyPart, Rule};
 use crate::nfa::Known;
 use crate::ruleset::RuleSet;
 use crate::schema::{EventType, Field, Schema, TypeId};
-use crate::stream::builder::{BuildError, Given, check_events};
 use crate::stream::dispatch::routes::Routes;
 use crate::stream::engine::Engine;
+use crate::stream::error::BuildError;
 use crate::stream::keys::cold::Which;
 use crate::stream::keys::groups::Groups;
 use crate::stream::keys::table::{At, Partition};
 use crate::stream::rule::runtime::Running;
+use crate::stream::rule::spec::{Given, check_events};
 use crate::stream::rule::sweeps::Sweeps;
 use crate::time::Timestamp;
 

@@ -16,10 +16,12 @@ use crate::stream::dispatch::routes::Routes;
 use crate::stream::engine::Engine;
 use crate::stream::keys::groups::Groups;
 use crate::stream::keys::table::{Key, KeyRef};
-use crate::stream::rule::emitter::{Limits, Voice};
+use crate::stream::limits::Limits;
+use crate::stream::rule::emitter::Voice;
 use crate::stream::rule::runtime::Running;
 use crate::stream::rule::suppress::Quiet;
-use crate::stream::shard::{Home, Shard, Share, divide};
+use crate::stream::shard::Shard;
+use crate::stream::shard::context::{Home, Share, divide};
 use crate::stream::stats::Stats;
 use crate::time::Timestamp;
 use crate::value::Value;
@@ -152,18 +154,6 @@ pub(in crate::stream) fn fed_numbers<E: Event>(
     numbers.sort_unstable();
     numbers.dedup();
     numbers.into_iter().zip(share.released()..).collect()
-}
-
-impl Limits {
-    /// An equal part of what is limited over all keys, for one of so many shards.
-    pub(in crate::stream) fn divided(self, of: u32) -> Limits {
-        Limits {
-            partials: self.partials.div_ceil(of.into()),
-            captured_bytes: self.captured_bytes.div_ceil(of.into()),
-            suppressed: self.suppressed.div_ceil(of as usize),
-            ..self
-        }
-    }
 }
 
 impl<E: Event> Engine<E> {

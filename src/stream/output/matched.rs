@@ -9,7 +9,7 @@ use crate::exec::{Open, Outcome, OutcomeKind};
 use crate::hir::{Emit, Expr, Rule, StageId};
 use crate::schema::Schema;
 use crate::stream::output::id::{self, FieldOrder, MatchId};
-use crate::stream::output::sink::Reason;
+use crate::stream::output::reason::Reason;
 use crate::time::Timestamp;
 use crate::util::fnv::Fnv;
 use crate::value::Value;

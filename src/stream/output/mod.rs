@@ -2,4 +2,6 @@
 
 pub(in crate::stream) mod id;
 pub(in crate::stream) mod matched;
+pub(in crate::stream) mod order;
+pub(in crate::stream) mod reason;
 pub(in crate::stream) mod sink;

@@ -11,7 +11,7 @@ use crate::event::{Event, bytes_of};
 use crate::hir::{Emit, Expr};
 use crate::schema::{FieldId, FieldType, Schema, TypeId};
 use crate::stream::output::matched::Match;
-use crate::stream::output::sink::Reason;
+use crate::stream::output::reason::Reason;
 use crate::time::Timestamp;
 use crate::value::Value;
 

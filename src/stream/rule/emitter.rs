@@ -6,86 +6,15 @@ use crate::event::{Event, bytes_of};
 use crate::exec::OutcomeKind;
 use crate::hir::{Emit, Once, Rule};
 use crate::schema::{Schema, TypeId};
-use crate::stream::builder::BuildError;
-use crate::stream::error::PushError;
+use crate::stream::error::BuildError;
 use crate::stream::keys::table::KeyRef;
+use crate::stream::limits::Limits;
 use crate::stream::output::matched::{Match, RuleInfo, Timeout};
 use crate::stream::output::sink::{Overflow, Rejected, Sink};
-use crate::stream::rule::derived::{Derived, Feeder};
+use crate::stream::rule::accounting::Books;
+use crate::stream::rule::derived::Feeder;
 use crate::stream::rule::suppress::{Quiet, Verdict};
-use crate::stream::shard::Share;
-use crate::stream::stats::Stats;
-use crate::time::Timestamp;
 use crate::value::Value;
-
-/// What may grow how far.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) buffered: usize,
-    /// What the buffered events take; and as much those that rules have made and that wait.
-    pub(crate) buffered_bytes: u64,
-    pub(crate) partials: u64,
-    pub(crate) captured_bytes: u64,
-    /// Of one rule.
-    pub(crate) suppressed: usize,
-}
-
-/// What all rules write to.
-pub(in crate::stream) struct Books<E> {
-    pub(in crate::stream) limits: Limits,
-    pub(in crate::stream) stats: Stats,
-    /// What rules have made for other rules, and no rule has seen yet.
-    pub(in crate::stream) derived: Derived<E>,
-    /// True if a rule is over for all keys (`once per rule`) and still holds something.
-    pub(in crate::stream) has_ended_rules: bool,
-    /// Why nothing is done any more.
-    pub(in crate::stream) failure: Option<PushError>,
-    /// What is this engine's part, where others have the same rules.
-    pub(in crate::stream) share: Option<Box<Share>>,
-}
-
-impl<E: Event> Books<E> {
-    pub(in crate::stream) fn new(limits: Limits) -> Books<E> {
-        let (stats, derived) = (Stats::default(), Derived::new());
-        Books { limits, stats, derived, has_ended_rules: false, failure: None, share: None }
-    }
-
-    /// Whether there is more than limits over all rules and keys allow.
-    #[inline]
-    pub(in crate::stream) fn hold_too_much(&self) -> bool {
-        // A key can be kept for the silence that it has broken alone.
-        self.stats.partials.max(self.stats.keys) > self.limits.partials
-            || self.stats.captured_bytes > self.limits.captured_bytes
-    }
-
-    /// Whether this engine tells what has nothing to do with keys.
-    pub(in crate::stream) fn tells_all(&self) -> bool {
-        self.share.as_ref().is_none_or(|share| share.is_first())
-    }
-
-    /// Says where what has nothing to do with keys stands when time has come to `watermark`.
-    pub(in crate::stream) fn stand<S: Sink<E> + ?Sized>(&self, watermark: Timestamp, sink: &mut S) {
-        if let Some(share) = &self.share {
-            sink.at(share.now(watermark));
-        }
-    }
-
-    /// Says where what a rule makes of the event of now stands.
-    pub(in crate::stream) fn stand_at_event<S: Sink<E> + ?Sized>(&self, sink: &mut S) {
-        if let Some(share) = &self.share {
-            sink.at(share.position(false, 0));
-        }
-    }
-
-    /// Notes the partial matches that are open now that an event was given to all rules.
-    #[inline]
-    pub(in crate::stream) fn note_open(&mut self) {
-        self.stats.peak_partials = self.stats.peak_partials.max(self.stats.partials);
-        if let Some(share) = &mut self.share {
-            share.leave_event(self.stats.partials);
-        }
-    }
-}
 
 /// What becomes of a rule's matches and timeouts.
 pub(in crate::stream) struct Voice {

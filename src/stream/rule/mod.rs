@@ -1,9 +1,11 @@
 //! One rule at run time: what it does with an event or a deadline, and what becomes of its outputs.
 
+pub(in crate::stream) mod accounting;
 pub(in crate::stream) mod derived;
 pub(in crate::stream) mod emitter;
 pub(in crate::stream) mod relink;
 pub(in crate::stream) mod runtime;
+pub(in crate::stream) mod spec;
 pub(in crate::stream) mod suppress;
 pub(in crate::stream) mod sweeps;
 pub(in crate::stream) mod timers;

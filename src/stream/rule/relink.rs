@@ -1,50 +1,17 @@
 //! Rules are checked against the types that their file declares; events of a derived Rust type
 //! number types and fields in their own way. Relinking gives a rule the events' numbers, by name.
 
-use std::fmt;
 use std::sync::Arc;
 
 use crate::diagnostic::nearest;
 use crate::hir::expr::{Aggregate, Captured, Expr, FieldRef, Set};
 use crate::hir::{Emit, KeyPart, Pattern, Rule, Stage, Suppress, Test};
 use crate::schema::{FieldId, Schema, TypeId};
-use crate::value::Kind;
-
-/// Why a rule does not fit the events.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Misfit {
-    MissingType { ty: Arc<str>, near: Option<Arc<str>> },
-    MissingField { ty: Arc<str>, field: Arc<str>, near: Option<Arc<str>> },
-    OtherKind { ty: Arc<str>, field: Arc<str>, rule: Kind, event: Kind },
-}
-
-impl fmt::Display for Misfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let did_you_mean = |f: &mut fmt::Formatter<'_>, near: &Option<Arc<str>>| match near {
-            Some(near) => write!(f, ": did you mean `{near}`?"),
-            None => Ok(()),
-        };
-        match self {
-            Misfit::MissingType { ty, near } => {
-                write!(f, "there is no event type `{ty}`, which its pattern names")?;
-                did_you_mean(f, near)
-            }
-            Misfit::MissingField { ty, field, near } => {
-                write!(f, "the events' type `{ty}` has no field `{field}`, which the rule reads")?;
-                did_you_mean(f, near)
-            }
-            Misfit::OtherKind { ty, field, rule, event } => write!(
-                f,
-                "the field `{field}` of `{ty}` is declared as {rule} in the rules, but is {event} \
-                 in the events"
-            ),
-        }
-    }
-}
+use crate::stream::error::Mismatch;
 
 /// The rule with the numbers of `events` in the place of those of `declared`. Types that `events`
 /// lacks get numbers that no event has.
-pub(crate) fn relink(rule: &Rule, declared: &Schema, events: &Schema) -> Result<Rule, Misfit> {
+pub(crate) fn relink(rule: &Rule, declared: &Schema, events: &Schema) -> Result<Rule, Mismatch> {
     let linker = Linker { declared, events };
     let pattern = &rule.pattern;
     let mut types: Vec<TypeId> = rule.types.iter().map(|ty| linker.ty(*ty)).collect();
@@ -58,7 +25,7 @@ pub(crate) fn relink(rule: &Rule, declared: &Schema, events: &Schema) -> Result<
         Ok(crate::hir::Condition { ty: condition.ty.map(|ty| linker.ty(ty)), test })
     });
     let relinked = Pattern {
-        conditions: conditions.collect::<Result<_, Misfit>>()?,
+        conditions: conditions.collect::<Result<_, Mismatch>>()?,
         stages: stages
             .iter()
             .map(|stage| Stage { ty: stage.ty.map(|ty| linker.ty(ty)), ..stage.clone() })
@@ -69,24 +36,25 @@ pub(crate) fn relink(rule: &Rule, declared: &Schema, events: &Schema) -> Result<
         let fields = part.fields.iter().filter(|(ty, _)| linker.exists(*ty));
         let fields =
             fields.map(|(ty, field)| Ok((linker.ty(*ty), linker.field(field, Some(*ty))?)));
-        Ok(KeyPart { name: part.name.clone(), fields: fields.collect::<Result<_, Misfit>>()? })
+        Ok(KeyPart { name: part.name.clone(), fields: fields.collect::<Result<_, Mismatch>>()? })
     });
-    let emit = |emit: &Emit| -> Result<Emit, Misfit> {
+    let emit = |emit: &Emit| -> Result<Emit, Mismatch> {
         let fields = emit
             .fields
             .iter()
             .map(|(name, expr)| Ok((name.clone(), linker.expr(expr, None, stages)?)));
         let feeds = emit.feeds.map(|ty| linker.ty(ty));
-        Ok(Emit { fields: fields.collect::<Result<_, Misfit>>()?, feeds })
+        Ok(Emit { fields: fields.collect::<Result<_, Mismatch>>()?, feeds })
     };
-    let suppress = |suppress: &Suppress| -> Result<Suppress, Misfit> {
+    let suppress = |suppress: &Suppress| -> Result<Suppress, Mismatch> {
         let expr = |expr: &Expr| linker.expr(expr, None, stages);
-        let by = suppress.by.as_ref().map(|by| by.iter().map(expr).collect::<Result<_, Misfit>>());
+        let by =
+            suppress.by.as_ref().map(|by| by.iter().map(expr).collect::<Result<_, Mismatch>>());
         Ok(Suppress { duration: expr(&suppress.duration)?, by: by.transpose()? })
     };
     Ok(Rule {
         types,
-        key: key.collect::<Result<_, Misfit>>()?,
+        key: key.collect::<Result<_, Mismatch>>()?,
         pattern: relinked,
         emit: rule.emit.as_ref().map(emit).transpose()?,
         on_timeout: rule.on_timeout.as_ref().map(emit).transpose()?,
@@ -99,7 +67,7 @@ pub(crate) fn relink(rule: &Rule, declared: &Schema, events: &Schema) -> Result<
 /// Checks that each type that the pattern of a relinked rule names is a type of `events`. It is a
 /// step of its own, after the rules are connected: a type that only `emit as` makes has a better
 /// message.
-pub(crate) fn check_types(rule: &Rule, declared: &Schema, events: &Schema) -> Result<(), Misfit> {
+pub(crate) fn check_types(rule: &Rule, declared: &Schema, events: &Schema) -> Result<(), Mismatch> {
     let pattern = &rule.pattern;
     let steps = pattern.stages.iter().filter_map(|stage| stage.ty);
     let mut named = steps.chain(pattern.conditions.iter().filter_map(|condition| condition.ty));
@@ -107,7 +75,7 @@ pub(crate) fn check_types(rule: &Rule, declared: &Schema, events: &Schema) -> Re
     let number = missing.index() - events.len();
     let Some((_, ty)) = declared.types().nth(number) else { return Ok(()) };
     let near = nearest(&ty.name, events.types().map(|(_, ty)| &*ty.name)).map(Arc::from);
-    Err(Misfit::MissingType { ty: ty.name.clone(), near })
+    Err(Mismatch::MissingType { ty: ty.name.clone(), near })
 }
 
 struct Linker<'a> {
@@ -126,7 +94,7 @@ impl Linker<'_> {
     }
 
     /// A field of an event of type `ty`, or of one whose type is not known.
-    fn field(&self, field: &FieldRef, ty: Option<TypeId>) -> Result<FieldRef, Misfit> {
+    fn field(&self, field: &FieldRef, ty: Option<TypeId>) -> Result<FieldRef, Mismatch> {
         Ok(match field {
             FieldRef::Time => FieldRef::Time,
             FieldRef::Declared(id) => match ty {
@@ -143,12 +111,12 @@ impl Linker<'_> {
                 let fields = fields.iter().filter(|(ty, _)| self.exists(*ty));
                 let fields =
                     fields.map(|(ty, field)| Ok((self.ty(*ty), self.field(field, Some(*ty))?)));
-                FieldRef::ByType(fields.collect::<Result<_, Misfit>>()?)
+                FieldRef::ByType(fields.collect::<Result<_, Mismatch>>()?)
             }
         })
     }
 
-    fn declared_field(&self, id: FieldId, ty: TypeId) -> Result<FieldRef, Misfit> {
+    fn declared_field(&self, id: FieldId, ty: TypeId) -> Result<FieldRef, Mismatch> {
         let (from, to) = (self.declared.ty(ty), self.events.ty(self.ty(ty)));
         let wanted = from.field(id);
         let entry = to.map_of(&wanted.name);
@@ -157,12 +125,12 @@ impl Linker<'_> {
             let (ty, field) = (from.name.clone(), wanted.name.clone());
             let names = to.fields.iter().map(|field| &*field.name);
             let near = nearest(&field, names).map(Arc::from);
-            return Err(Misfit::MissingField { ty, field, near });
+            return Err(Mismatch::MissingField { ty, field, near });
         };
         let (rule, event) = (wanted.ty.kind(), field.ty.kind());
         if rule != event {
             let (ty, field) = (from.name.clone(), wanted.name.clone());
-            return Err(Misfit::OtherKind { ty, field, rule, event });
+            return Err(Mismatch::OtherKind { ty, field, rule, event });
         }
         Ok(found.map_or_else(|| FieldRef::Dynamic(wanted.name.clone()), FieldRef::Declared))
     }
@@ -173,10 +141,10 @@ impl Linker<'_> {
         expr: &Expr,
         candidate: Option<TypeId>,
         stages: &[Stage],
-    ) -> Result<Expr, Misfit> {
+    ) -> Result<Expr, Mismatch> {
         let walk = |inner: &Expr| self.expr(inner, candidate, stages);
         let boxed = |inner: &Expr| walk(inner).map(Box::new);
-        let all = |inner: &[Expr]| inner.iter().map(walk).collect::<Result<Vec<_>, Misfit>>();
+        let all = |inner: &[Expr]| inner.iter().map(walk).collect::<Result<Vec<_>, Mismatch>>();
         Ok(match expr {
             Expr::Literal(_) | Expr::Register(_) | Expr::Key(_) | Expr::Match(_) => expr.clone(),
             Expr::Field(field) => Expr::Field(self.field(field, candidate)?),
@@ -212,7 +180,7 @@ impl Linker<'_> {
             Expr::List(items) => Expr::List(all(items)?),
             Expr::Record(fields) => {
                 let fields = fields.iter().map(|(name, inner)| Ok((name.clone(), walk(inner)?)));
-                Expr::Record(fields.collect::<Result<_, Misfit>>()?)
+                Expr::Record(fields.collect::<Result<_, Mismatch>>()?)
             }
         })
     }

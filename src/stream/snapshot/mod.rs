@@ -20,10 +20,11 @@ use std::sync::Arc;
 
 use crate::event::Portable;
 use crate::hir::Rule;
-use crate::stream::builder::{BuildError, Builder};
+use crate::stream::builder::Builder;
 use crate::stream::change::replace::{Refused, Replacement};
 use crate::stream::change::reshard;
 use crate::stream::engine::Engine;
+use crate::stream::error::BuildError;
 use crate::stream::error::PushError;
 use crate::stream::shard::Shard;
 use crate::stream::stats::Stats;

@@ -15,7 +15,7 @@ use crate::stream::keys::changes::Changes;
 use crate::stream::keys::cold::{Cold, Which};
 use crate::stream::keys::table::{Held, Key, KeyRef};
 use crate::stream::rule::runtime::Running;
-use crate::stream::shard::Share;
+use crate::stream::shard::context::Share;
 use crate::stream::snapshot::frame::{Frame, Identity, Section};
 use crate::stream::snapshot::saved::{COUNTERS, HAS_MAIN, IS_FINISHED};
 use crate::stream::stats::Stats;
