@@ -15,7 +15,7 @@ use crate::stream::change::replace::{Refused, Replacement};
 use crate::stream::dispatch::routes::Routes;
 use crate::stream::engine::Engine;
 use crate::stream::keys::groups::Groups;
-use crate::stream::keys::table::{Key, KeyRef};
+use crate::stream::keys::key::{Key, KeyRef};
 use crate::stream::limits::Limits;
 use crate::stream::rule::emitter::Voice;
 use crate::stream::rule::runtime::Running;

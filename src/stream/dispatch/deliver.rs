@@ -10,8 +10,10 @@ use crate::stream::dispatch::prefetch::{Ahead, Foreseen};
 use crate::stream::dispatch::routes::Route;
 use crate::stream::engine::Engine;
 use crate::stream::ingest::reorder::Lent;
-use crate::stream::keys::groups::Visit;
-use crate::stream::keys::table::{At, has_key, shard_hash};
+use crate::stream::keys::cursor::Visit;
+use crate::stream::keys::groups::Groups;
+use crate::stream::keys::key::{has_key, shard_hash};
+use crate::stream::keys::table::At;
 use crate::stream::output::sink::Sink;
 use crate::stream::rule::timers::Timer;
 use crate::time::Timestamp;
@@ -284,7 +286,7 @@ impl<E: Event> Engine<E> {
             });
             let mut moved = |rule, place| found.push(Found { rule, place, for_else: true });
             if let Some(moves) = &route.moves {
-                moves.find(event, &mut |seats| groups.held_among(seats, visits, &mut moved));
+                moves.find(event, &mut |seats| held_among(groups, seats, visits, &mut moved));
             }
             for (place, visit) in (0..).zip(&*visits) {
                 let Some(Visit { group, slot: Some(slot), .. }) = visit else { continue };
@@ -440,4 +442,36 @@ fn merged<'a>(always: &'a [Seat], found: &'a [Found]) -> impl Iterator<Item = Fo
         (None, _) => found.next(),
         _ => always.next(),
     })
+}
+
+/// Gives those of the rules, which are in order, to `found` that hold something for the keys of an
+/// event.
+fn held_among(
+    groups: &Groups,
+    seats: &[Seat],
+    visits: &[Option<Visit<'_>>],
+    mut found: impl FnMut(u32, u32),
+) {
+    let held = |visit: &Visit<'_>| match visit.slot {
+        Some(slot) => groups.keys(visit.group).slot(slot).held(),
+        None => &[],
+    };
+    let all: usize = visits.iter().flatten().map(|visit| held(visit).len()).sum();
+    if seats.len() <= all {
+        for &(rule, place) in seats {
+            let visit = visits.get(place as usize).and_then(Option::as_ref);
+            let held = visit.map_or(&[][..], held);
+            if held.binary_search_by_key(&rule, |held| held.rule).is_ok() {
+                found(rule, place);
+            }
+        }
+    } else {
+        for (place, visit) in (0..).zip(visits) {
+            for held in visit.iter().flat_map(&held) {
+                if seats.binary_search(&(held.rule, place)).is_ok() {
+                    found(held.rule, place);
+                }
+            }
+        }
+    }
 }

@@ -17,14 +17,9 @@ use crate::exec::FETCHES;
 use crate::stream::dispatch::routes::Route;
 use crate::stream::engine::Engine;
 use crate::stream::ingest::reorder::Lent;
+use crate::stream::keys::{MANY, TOGETHER};
 use crate::stream::rule::runtime::Running;
 use crate::time::Timestamp;
-
-/// How many events are looked at together, at most.
-pub(in crate::stream) const TOGETHER: usize = 64;
-
-/// From so many partial matches on what is held is more than caches have room for.
-pub(in crate::stream) const MANY: u64 = 1 << 15;
 
 /// In the place of a rule or slot.
 const NONE: u32 = u32::MAX;

@@ -5,11 +5,12 @@
 //! whether the engine is a shard.
 
 use crate::event::Event;
-use crate::stream::dispatch::prefetch::{Few, Foreseen, Places, Seen, TOGETHER};
+use crate::stream::dispatch::prefetch::{Few, Foreseen, Places, Seen};
 use crate::stream::engine::Engine;
 use crate::stream::error::PushError;
 use crate::stream::ingest::reorder::Lent;
 use crate::stream::ingest::watermark::SourceId;
+use crate::stream::keys::TOGETHER;
 use crate::stream::output::sink::Sink;
 use crate::time::Timestamp;
 

@@ -1,6 +1,6 @@
 //! Which keys have changed since a snapshot, so that the next one can be of those alone.
 
-use crate::stream::keys::table::Key;
+use crate::stream::keys::key::Key;
 
 /// What a partition notes while someone wants its changes: bits and numbers, as most keys have not
 /// changed.

@@ -7,7 +7,7 @@ use crate::exec::OutcomeKind;
 use crate::hir::{Emit, Once, Rule};
 use crate::schema::{Schema, TypeId};
 use crate::stream::error::BuildError;
-use crate::stream::keys::table::KeyRef;
+use crate::stream::keys::key::KeyRef;
 use crate::stream::limits::Limits;
 use crate::stream::output::matched::{Match, RuleInfo, Timeout};
 use crate::stream::output::sink::{Overflow, Rejected, Sink};

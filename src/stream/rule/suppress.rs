@@ -6,7 +6,7 @@ use hashbrown::HashSet;
 
 use crate::event::Event;
 use crate::hir::{Once, Suppress};
-use crate::stream::keys::table::{Key, KeyRef};
+use crate::stream::keys::key::{Key, KeyRef};
 use crate::stream::output::matched::Match;
 use crate::time::Timestamp;
 use crate::value::Value;

@@ -11,8 +11,6 @@ mod saved;
 mod write;
 
 pub(crate) use frame::Identity;
-pub(in crate::stream) use saved::KeyReader;
-pub(in crate::stream) use write::{Keys, put_key};
 
 use std::error::Error;
 use std::fmt;

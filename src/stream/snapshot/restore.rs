@@ -15,11 +15,12 @@ use crate::stream::dispatch::routes::Routes;
 use crate::stream::engine::Engine;
 use crate::stream::error::Failure;
 use crate::stream::keys::groups::Groups;
-use crate::stream::keys::table::{Key, KeyRef};
+use crate::stream::keys::key::{Key, KeyRef};
+use crate::stream::keys::wire::SavedHeld;
 use crate::stream::rule::runtime::Running;
 use crate::stream::rule::spec::{Given, check_events, same};
 use crate::stream::snapshot::RestoreError;
-use crate::stream::snapshot::saved::{Held, Part, SavedEngine, SavedRule};
+use crate::stream::snapshot::saved::{Part, SavedEngine, SavedRule};
 use crate::time::Timestamp;
 
 pub(super) fn restore<E: Portable>(
@@ -356,7 +357,7 @@ fn give_key<E: Portable>(
     engine: &mut Engine<E>,
     rule: usize,
     key: &Key,
-    mut held: Held<'_, E>,
+    mut held: SavedHeld<'_, E>,
     places: &[Option<usize>],
     lost: &mut [Option<Lost>],
 ) -> Result<(), RestoreError> {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::event::Portable;
 use crate::schema::{EventType, Field, FieldId, FieldType, Schema};
 use crate::stream::error::{Failure, LimitFailure, PushError};
-use crate::stream::keys::table::Key;
+use crate::stream::keys::key::Key;
+use crate::stream::keys::wire::{KeyReader, SavedKey};
 use crate::stream::snapshot::RestoreError;
 use crate::stream::snapshot::frame::{Identity, Section, Sections};
 use crate::stream::stats::Stats;
@@ -162,111 +163,6 @@ impl<'a, E: Portable> Part<'a, E> {
             return Err(RestoreError::Event);
         }
         read
-    }
-}
-
-/// Reads keys that were written one after the other.
-pub(in crate::stream) struct KeyReader<E> {
-    events: Events<E>,
-    watermark: i64,
-    released: u64,
-    /// Whether all bytes of events were such.
-    is_event: bool,
-}
-
-impl<E: Portable> KeyReader<E> {
-    /// For keys that were written at a watermark, when so many events had been released; `shares`
-    /// says whether an event is written once for several rules.
-    pub(in crate::stream) fn new(
-        shares: bool,
-        watermark: Timestamp,
-        released: u64,
-    ) -> KeyReader<E> {
-        let events = Events { shares, known: Vec::new(), last: 0 };
-        KeyReader { events, watermark: watermark.as_millis(), released, is_event: true }
-    }
-
-    /// The next key; `width` says how many parts the keys of a rule have.
-    pub(in crate::stream) fn read<'a>(
-        &mut self,
-        reader: &mut Reader<'a>,
-        width: &impl Fn(usize) -> Option<usize>,
-    ) -> Option<SavedKey<'a, E>> {
-        let group = reader.u32()?;
-        let values = read_values(reader)?;
-        let mut held = Vec::new();
-        for _ in 0..reader.count()? {
-            let rule = usize::try_from(reader.u64()?).ok()?;
-            if width(rule)? != values.len() {
-                return None;
-            }
-            held.push((rule, self.held(reader)?));
-        }
-        Some(SavedKey { group, key: values.into_iter().collect(), held })
-    }
-
-    fn held<'a>(&mut self, reader: &mut Reader<'a>) -> Option<Held<'a, E>> {
-        let armed = if reader.bool()? {
-            Timestamp::from_millis(self.watermark.wrapping_add(reader.i64()?))
-        } else {
-            Timestamp::MAX
-        };
-        let partials = reader.u64()?;
-        let mut captured = Vec::new();
-        for _ in 0..reader.count()? {
-            let event = self.events.read(reader, &mut self.is_event)?;
-            if event.0 >= self.released {
-                return None;
-            }
-            captured.push(event);
-        }
-        let body = Reader::new(reader.bytes()?);
-        Some(Held { armed, partials, events: captured, body })
-    }
-}
-
-/// A key of a group of rules.
-pub(in crate::stream) struct SavedKey<'a, E> {
-    pub(in crate::stream) group: u32,
-    pub(in crate::stream) key: Key,
-    /// What the rules hold; nothing any more, where there are none.
-    pub(in crate::stream) held: Vec<(usize, Held<'a, E>)>,
-}
-
-/// What a key holds.
-pub(in crate::stream) struct Held<'a, E> {
-    pub(in crate::stream) armed: Timestamp,
-    pub(in crate::stream) partials: u64,
-    pub(in crate::stream) events: Vec<(u64, E)>,
-    /// What the rule's own matcher reads.
-    pub(in crate::stream) body: Reader<'a>,
-}
-
-/// Captured events as they are read.
-struct Events<E> {
-    shares: bool,
-    known: Vec<(u64, E)>,
-    last: u64,
-}
-
-impl<E: Portable> Events<E> {
-    fn read(&mut self, reader: &mut Reader<'_>, is_event: &mut bool) -> Option<(u64, E)> {
-        match reader.u64()? {
-            0 => {
-                self.last = self.last.wrapping_add(reader.i64()?.cast_unsigned());
-                let event = E::from_bytes(reader.bytes()?);
-                *is_event &= event.is_some();
-                let event = (self.last, event?);
-                if self.shares {
-                    self.known.push(event.clone());
-                }
-                Some(event)
-            }
-            back => {
-                let place = self.known.len().checked_sub(usize::try_from(back).ok()?)?;
-                self.known.get(place).cloned()
-            }
-        }
     }
 }
 

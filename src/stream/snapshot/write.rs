@@ -13,13 +13,14 @@ use crate::stream::engine::Engine;
 use crate::stream::error::{Failure, PushError};
 use crate::stream::keys::changes::Changes;
 use crate::stream::keys::cold::{Cold, Which};
-use crate::stream::keys::table::{Held, Key, KeyRef};
+use crate::stream::keys::key::{Key, KeyRef};
+use crate::stream::keys::table::Held;
+use crate::stream::keys::wire::{Keys, put_event, put_key};
 use crate::stream::rule::runtime::Running;
 use crate::stream::shard::context::Share;
 use crate::stream::snapshot::frame::{Frame, Identity, Section};
 use crate::stream::snapshot::saved::{COUNTERS, HAS_MAIN, IS_FINISHED};
 use crate::stream::stats::Stats;
-use crate::time::Timestamp;
 use crate::util::fnv::Fnv;
 use crate::util::wire::{put_bytes, put_i64, put_len, put_u64};
 use crate::value::Value;
@@ -330,77 +331,6 @@ impl<E: Portable> Writer<'_, '_, E> {
         });
         changed
     }
-}
-
-/// Begins a key of a group for which so many rules hold something.
-pub(in crate::stream) fn put_key(out: &mut Vec<u8>, group: u32, key: &[Value], rules: usize) {
-    put_u64(out, u64::from(group));
-    put_values(out, key.iter().map(Value::as_ref));
-    put_len(out, rules);
-}
-
-/// Writes keys one after the other.
-pub(in crate::stream) struct Keys {
-    /// Whether an event can be captured by several rules, so that it is looked for.
-    shares: bool,
-    watermark: i64,
-    /// The events that were written, by their numbers: where.
-    known: HashMap<u64, u64>,
-    /// The number of the last one.
-    last: u64,
-    body: Vec<u8>,
-    scratch: Vec<u8>,
-}
-
-impl Keys {
-    pub(in crate::stream) fn new(shares: bool, watermark: Timestamp) -> Keys {
-        Keys {
-            shares,
-            watermark: watermark.as_millis(),
-            known: HashMap::new(),
-            last: 0,
-            body: Vec::new(),
-            scratch: Vec::new(),
-        }
-    }
-
-    pub(in crate::stream) fn put<E: Portable>(
-        &mut self,
-        out: &mut Vec<u8>,
-        held: &Held,
-        image: &Image<&E>,
-    ) {
-        put_u64(out, u64::from(held.rule));
-        out.push(u8::from(held.armed < Timestamp::MAX));
-        if held.armed < Timestamp::MAX {
-            put_i64(out, held.armed.as_millis().wrapping_sub(self.watermark));
-        }
-        put_len(out, image.run_count());
-        put_len(out, image.events.len());
-        for (seq, event) in &image.events {
-            if self.shares {
-                let next = self.known.len() as u64;
-                let place = *self.known.entry(*seq).or_insert(next);
-                if place < next {
-                    put_u64(out, next - place);
-                    continue;
-                }
-            }
-            put_u64(out, 0);
-            put_i64(out, seq.wrapping_sub(self.last).cast_signed());
-            self.last = *seq;
-            put_event(out, *event, &mut self.scratch);
-        }
-        self.body.clear();
-        image.write(&mut self.body);
-        put_bytes(out, &self.body);
-    }
-}
-
-fn put_event<E: Portable>(out: &mut Vec<u8>, event: &E, scratch: &mut Vec<u8>) {
-    scratch.clear();
-    event.to_bytes(scratch);
-    put_bytes(out, scratch);
 }
 
 /// The rule sets that the rules are of, each once.

@@ -2,9 +2,10 @@
 
 use crate::event::{Event, Portable};
 use crate::exec::{Image, Store};
-use crate::stream::keys::table::{Held, Key, Slot};
+use crate::stream::keys::key::Key;
+use crate::stream::keys::table::{Held, Slot};
+use crate::stream::keys::wire::{KeyReader, Keys, put_key};
 use crate::stream::rule::runtime::Running;
-use crate::stream::snapshot::{KeyReader, Keys, put_key};
 use crate::time::Timestamp;
 use crate::util::crc::crc32c;
 use crate::util::wire::Reader;

@@ -8,7 +8,8 @@ use crate::stream::error::PushError;
 use crate::stream::keys::cold::entry::{Frozen, Scratch};
 use crate::stream::keys::cold::index::NUMBERS;
 use crate::stream::keys::cold::{ColdError, MOST_IN_CHUNK, Which, failed, fingerprint, lost};
-use crate::stream::keys::table::{KeyRef, Slot};
+use crate::stream::keys::key::KeyRef;
+use crate::stream::keys::table::Slot;
 use crate::time::Timestamp;
 
 impl<E: Event> Engine<E> {

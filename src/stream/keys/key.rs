@@ -1,0 +1,286 @@
+//! The key of an event: read where it is, hashed, and kept.
+
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::ops::Deref;
+
+use hashbrown::{DefaultHashBuilder, Equivalent};
+use smallvec::SmallVec;
+
+use crate::event::Event;
+use crate::exec::field_of;
+use crate::hir::expr::FieldRef;
+use crate::util::spread::Spread;
+use crate::value::{Value, ValueRef};
+
+/// A key's values, in the order of the key parts, each in its one spelling
+/// ([`Value::canonical`]): equal keys have equal bytes.
+#[derive(Clone, Debug)]
+pub(crate) enum Key {
+    One(Value),
+    /// Any other number of them.
+    Many(Box<[Value]>),
+}
+
+impl Deref for Key {
+    type Target = [Value];
+
+    fn deref(&self) -> &[Value] {
+        match self {
+            Key::One(value) => std::slice::from_ref(value),
+            Key::Many(values) => values,
+        }
+    }
+}
+
+impl FromIterator<Value> for Key {
+    fn from_iter<I: IntoIterator<Item = Value>>(values: I) -> Key {
+        let mut values: SmallVec<[Value; 1]> = values.into_iter().map(Value::canonical).collect();
+        match (values.pop(), values.is_empty()) {
+            (Some(value), true) => Key::One(value),
+            (last, _) => Key::Many(values.into_iter().chain(last).collect()),
+        }
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Key) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    /// As [`KeyRef`] does: the keys of one table have the same number of parts.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.iter().for_each(|value| value.hash(state));
+    }
+}
+
+/// Whether no part of an event's key is null.
+#[inline]
+pub(crate) fn has_key<E: Event>(event: &E, fields: &[FieldRef]) -> bool {
+    fields.iter().all(|field| !field_of(event, field).is_null())
+}
+
+/// A hash of an event's key that is the same in every engine: that of [`KeyRef::spread`]. `None` where
+/// a part of the key is null.
+#[inline]
+pub(crate) fn shard_hash<E: Event>(event: &E, fields: &[FieldRef]) -> Option<u64> {
+    let mut state = Spread::default();
+    for field in fields {
+        let value = field_of(event, field);
+        if value.is_null() {
+            return None;
+        }
+        value.hash_into(&mut state);
+    }
+    Some(state.finish())
+}
+
+/// What hashes keys, in a way that nobody outside can foresee.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyHasher {
+    any: DefaultHashBuilder,
+    /// For keys that are one number, as most are.
+    seeds: [u64; 2],
+}
+
+impl Default for KeyHasher {
+    fn default() -> KeyHasher {
+        let any = DefaultHashBuilder::default();
+        let seeds = [any.hash_one(0), any.hash_one(1) | 1];
+        KeyHasher { any, seeds }
+    }
+}
+
+impl KeyHasher {
+    /// The [hash](KeyRef::hash) of an event's key. `None` where a part of the key is null.
+    #[inline(always)]
+    pub(crate) fn of<E: Event>(&self, event: &E, fields: &[FieldRef]) -> Option<u32> {
+        if let [FieldRef::Declared(field)] = fields {
+            if let ValueRef::Int(number) = event.field(*field) {
+                return Some(self.int(number));
+            }
+            if let ValueRef::String(text) = event.field(*field) {
+                return Some(self.text(text));
+            }
+        }
+        self.of_any(event, fields)
+    }
+
+    #[inline(never)]
+    fn of_any<E: Event>(&self, event: &E, fields: &[FieldRef]) -> Option<u32> {
+        KeyRef::read(event, fields, self).map(|key| key.hash)
+    }
+
+    #[inline(always)]
+    fn one(&self, value: ValueRef<'_>) -> u32 {
+        match value {
+            ValueRef::Int(number) => self.int(number),
+            ValueRef::String(text) => self.text(text),
+            value => self.many(&[value]),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn int(&self, number: i64) -> u32 {
+        let number = number.cast_unsigned() ^ self.seeds[0];
+        let wide = u128::from(number) * u128::from(self.seeds[1]);
+        #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
+        let halves = (wide as u64, (wide >> 64) as u64);
+        fold(halves.0 ^ halves.1)
+    }
+
+    #[inline(always)]
+    pub(super) fn text(&self, text: &str) -> u32 {
+        let mut state = self.any.build_hasher();
+        state.write(text.as_bytes());
+        fold(state.finish())
+    }
+
+    fn many(&self, values: &[ValueRef<'_>]) -> u32 {
+        let mut state = self.any.build_hasher();
+        for value in values {
+            value.hash_into(&mut state);
+        }
+        fold(state.finish())
+    }
+}
+
+/// An event's key values, read but not copied, and their hash.
+#[derive(Debug)]
+pub(crate) struct KeyRef<'a> {
+    values: Values<'a>,
+    pub(super) hash: u32,
+}
+
+#[derive(Debug)]
+enum Values<'a> {
+    One(ValueRef<'a>),
+    /// Any other number of them.
+    Many(SmallVec<[ValueRef<'a>; 3]>),
+}
+
+impl<'a> KeyRef<'a> {
+    /// A key of one part, which is not null.
+    #[inline(always)]
+    fn one(value: ValueRef<'a>, hasher: &KeyHasher) -> KeyRef<'a> {
+        KeyRef { values: Values::One(value), hash: hasher.one(value) }
+    }
+
+    /// Reads an event's key. `None` where a part of it is null.
+    #[inline(always)]
+    pub(crate) fn read<E: Event>(
+        event: &'a E,
+        fields: &[FieldRef],
+        hasher: &KeyHasher,
+    ) -> Option<KeyRef<'a>> {
+        let [field] = fields else { return KeyRef::read_many(event, fields, hasher) };
+        let value = field_of(event, field);
+        if value.is_null() {
+            return None;
+        }
+        Some(KeyRef::one(value, hasher))
+    }
+
+    /// The same where the hash is known.
+    #[inline(always)]
+    pub(crate) fn read_hashed<E: Event>(
+        event: &'a E,
+        fields: &[FieldRef],
+        hash: u32,
+    ) -> Option<KeyRef<'a>> {
+        let [field] = fields else {
+            let values = read_values(event, fields)?;
+            return Some(KeyRef { values: Values::Many(values), hash });
+        };
+        Some(KeyRef { values: Values::One(field_of(event, field)), hash })
+    }
+
+    fn read_many<E: Event>(
+        event: &'a E,
+        fields: &[FieldRef],
+        hasher: &KeyHasher,
+    ) -> Option<KeyRef<'a>> {
+        let values = read_values(event, fields)?;
+        let hash = hasher.many(&values);
+        Some(KeyRef { values: Values::Many(values), hash })
+    }
+
+    /// A key that was read before.
+    pub(crate) fn of(key: &'a [Value], hasher: &KeyHasher) -> KeyRef<'a> {
+        if let [one] = key {
+            return KeyRef::one(one.as_ref(), hasher);
+        }
+        let values: SmallVec<_> = key.iter().map(Value::as_ref).collect();
+        let hash = hasher.many(&values);
+        KeyRef { values: Values::Many(values), hash }
+    }
+
+    #[inline]
+    fn values(&self) -> &[ValueRef<'a>] {
+        match &self.values {
+            Values::One(one) => std::slice::from_ref(one),
+            Values::Many(many) => many,
+        }
+    }
+
+    /// A hash that is the same in every engine.
+    pub(crate) fn spread(&self) -> u64 {
+        let mut state = Spread::default();
+        self.values().iter().for_each(|value| value.hash_into(&mut state));
+        state.finish()
+    }
+
+    pub(crate) fn to_key(&self) -> Key {
+        match &self.values {
+            Values::One(one) => Key::One(one.to_value().canonical()),
+            Values::Many(many) => many.iter().map(|value| value.to_value()).collect(),
+        }
+    }
+
+    /// The hash by which it is looked up.
+    pub(crate) fn hash(&self) -> u32 {
+        self.hash
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_key(&self, key: &Key) -> bool {
+        match (key, &self.values) {
+            (Key::One(Value::Int(key)), Values::One(ValueRef::Int(value))) => value == key,
+            (Key::One(Value::String(key)), Values::One(ValueRef::String(value))) => {
+                **key == **value
+            }
+            _ => self.values().iter().zip(&**key).all(|(value, key)| value.is_same(key.as_ref())),
+        }
+    }
+}
+
+impl Hash for KeyRef<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.values().iter().for_each(|value| value.hash_into(state));
+    }
+}
+
+impl Equivalent<Key> for KeyRef<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.is_key(key)
+    }
+}
+
+/// A key of several parts; `None` where one of them is null.
+fn read_values<'a, E: Event>(
+    event: &'a E,
+    fields: &[FieldRef],
+) -> Option<SmallVec<[ValueRef<'a>; 3]>> {
+    let values = fields.iter().map(|field| Some(field_of(event, field)).filter(|it| !it.is_null()));
+    values.collect()
+}
+
+/// The width that is stored.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "both halves are in it")]
+fn fold(hash: u64) -> u32 {
+    (hash ^ (hash >> 32)) as u32
+}
