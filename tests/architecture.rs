@@ -94,23 +94,6 @@ const CIRCLES: &[(&str, &[&str])] = &[
             "nfa/program.rs",
         ],
     ),
-    (
-        "src",
-        &[
-            "stream/dispatch/prefetch.rs",
-            "stream/builder.rs",
-            "stream/keys/cold/mod.rs",
-            "stream/rule/derived.rs",
-            "stream/engine.rs",
-            "stream/dispatch/routes.rs",
-            "stream/rule/runtime.rs",
-            "stream/shard.rs",
-            "stream/output/sink.rs",
-            "stream/rule/suppress.rs",
-            "stream/output/matched.rs",
-            "stream/rule/emitter.rs",
-        ],
-    ),
 ];
 
 /// What the library does without, and the one file that may do it all the same.

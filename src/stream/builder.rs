@@ -4,20 +4,21 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::event::Event;
+use crate::event::{Event, Portable};
 use crate::exec::HostCondition;
 use crate::hir::Rule;
 use crate::nfa::Known;
 use crate::pattern::Pattern;
 use crate::ruleset::RuleSet;
 use crate::schema::Schema;
-use crate::stream::dispatch::routes::Routes;
+use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::engine::Engine;
 use crate::stream::error::BuildError;
+use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::ingest::reorder::Reorder;
 use crate::stream::ingest::watermark::Strategy;
-use crate::stream::keys::cold::Cold;
-use crate::stream::keys::groups::Groups;
+use crate::stream::keys::cold::entry::Codec;
+use crate::stream::keys::cold::{Cold, ColdStore};
 use crate::stream::limits::{Limits, Matching};
 use crate::stream::rule::runtime::Running;
 use crate::stream::rule::spec::{Given, link};
@@ -27,13 +28,13 @@ use crate::time::duration_to_millis;
 
 /// Configures an [`Engine`].
 pub struct Builder<E: Event> {
-    pub(super) rules: Vec<Given<E>>,
-    pub(super) strategy: Strategy,
-    pub(super) limits: Limits,
-    pub(super) matching: Matching,
-    pub(super) indexed: bool,
+    pub(in crate::stream) rules: Vec<Given<E>>,
+    pub(in crate::stream) strategy: Strategy,
+    pub(in crate::stream) limits: Limits,
+    pub(in crate::stream) matching: Matching,
+    pub(in crate::stream) indexed: bool,
     /// What keeps the keys that have been idle.
-    pub(super) cold: Option<Box<Cold<E>>>,
+    pub(in crate::stream) cold: Option<Box<Cold<E>>>,
 }
 
 impl<E: Event> fmt::Debug for Builder<E> {
@@ -236,11 +237,10 @@ impl<E: Event> Builder<E> {
         let cold = self.cold.take();
         let (strategy, limits, matching) = (self.strategy, self.limits, self.matching);
         let indexed = self.indexed;
-        let (schema, mut rules) = self.start()?;
-        let (groups, routes) = route(&schema, &mut rules, indexed);
-        let mut engine = Engine::new(schema, rules, groups, routes, strategy, limits, matching);
-        engine.cold = cold;
-        Ok(engine)
+        let (schema, rules) = self.start()?;
+        let mut dispatcher = Dispatcher::new(schema, rules, indexed, limits, matching);
+        dispatcher.cold = cold;
+        Ok(Engine::new(Ingest::new(dispatcher, strategy)))
     }
 
     /// Makes up to `of` engines that divide the work by keys: see [`Shard`]. There are fewer where
@@ -269,15 +269,15 @@ impl<E: Event> Builder<E> {
             link(&mut rules)?;
             copies.push(rules);
         }
-        let make = |(index, mut rules): (u32, Vec<Running<E>>)| {
-            let (groups, routes) = route(&schema, &mut rules, indexed);
+        let make = |(index, rules): (u32, Vec<Running<E>>)| {
             let schema = schema.clone();
-            let mut engine = Engine::new(schema, rules, groups, routes, strategy, limits, matching);
-            engine.cold = cold.take();
+            let mut dispatcher = Dispatcher::new(schema, rules, indexed, limits, matching);
+            dispatcher.cold = cold.take();
             if of > 1 {
-                engine.books.share = Some(Box::new(Share::new(index, of, homes.clone(), whole)));
+                let share = Share::new(index, of, homes.clone(), whole);
+                dispatcher.books.share = Some(Box::new(share));
             }
-            Shard::from(engine)
+            Shard::from(Engine::new(Ingest::new(dispatcher, strategy)))
         };
         Ok((0..).zip(copies).map(make).collect())
     }
@@ -297,12 +297,77 @@ impl<E: Event> Builder<E> {
     }
 }
 
-/// Who shares keys with whom, and which rules see which events.
-fn route<E: Event>(schema: &Schema, rules: &mut [Running<E>], indexed: bool) -> (Groups, Routes) {
-    let mut groups = Groups::default();
-    for rule in &mut *rules {
-        rule.group = groups.join(&rule.info.rule);
+impl<E: Portable> Builder<E> {
+    /// Keeps in `store` what keys hold that have been idle, so that about `keys_in_memory` stay in
+    /// memory, counted as in [`Stats::keys`](crate::stream::Stats::keys). The engine then tells the
+    /// same as without, in the same order; only
+    /// [`limit_captured_bytes`](Builder::limit_captured_bytes) is of what is in memory. The other limits
+    /// are of all that is open.
+    ///
+    /// Each key that is kept takes 11 to 22 bytes of memory. Whatever looks at all keys
+    /// ([`Engine::partials`](crate::Engine::partials), a
+    /// [replacement](crate::Engine::replace_rules) of rules) brings them into memory; a snapshot is
+    /// bytes in memory of all keys. [`shards`](Builder::shards) makes one engine only.
+    ///
+    /// Where the store fails, the engine stops: see
+    /// [`Engine::failure`](crate::Engine::failure). Nothing that it holds is lost silently.
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    ///
+    /// use kleene::stream::{ColdError, ColdStore, Ignore};
+    /// use kleene::{Engine, Record, RuleSet, Timestamp};
+    ///
+    /// #[derive(Default)]
+    /// struct Elsewhere(BTreeMap<u64, Vec<u8>>);
+    ///
+    /// impl ColdStore for Elsewhere {
+    ///     fn put(&mut self, entries: &[(u64, &[u8])]) -> Result<(), ColdError> {
+    ///         self.0.extend(entries.iter().map(|(number, bytes)| (*number, bytes.to_vec())));
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn next(&self, from: u64) -> Result<Option<(u64, Vec<u8>)>, ColdError> {
+    ///         let next = self.0.range(from..).next();
+    ///         Ok(next.map(|(number, bytes)| (*number, bytes.clone())))
+    ///     }
+    ///
+    ///     fn remove(&mut self, number: u64) -> Result<(), ColdError> {
+    ///         self.0.remove(&number);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let rules = RuleSet::parse(
+    ///     "event paid { order: int, at: time }
+    ///      event sent { order: int, at: time }
+    ///      rule done  { key order  match paid -> sent within 2d }",
+    /// )?;
+    /// let event = |ty, order: i64, second: i64| {
+    ///     let at = Timestamp::from_millis(1000 * second);
+    ///     Record::from_fields(rules.schema(), ty, [("order", order.into()), ("at", at.into())])
+    /// };
+    /// let builder = Engine::builder().rules(rules.clone());
+    /// let mut engine = builder.cold_store(Elsewhere::default(), 100).build()?;
+    /// for order in 0..10_000 {
+    ///     engine.push(&event("paid", order, order)?, &mut Ignore)?;
+    /// }
+    /// engine.push(&event("sent", 7, 10_000)?, &mut Ignore)?;
+    /// assert_eq!(engine.stats().matches, 1);
+    /// assert_eq!(engine.stats().keys, 9_999);
+    /// assert!(engine.stats().cold > 9_800);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn cold_store(mut self, store: impl ColdStore + 'static, keys_in_memory: u64) -> Self {
+        self.cold = Some(Box::new(Cold::new(Box::new(store), Codec::new(), keys_in_memory)));
+        self
     }
-    let routes = Routes::new(schema, rules, &groups, indexed);
-    (groups, routes)
+}
+
+impl<E: Event> Engine<E> {
+    /// Starts the configuration of an engine.
+    pub fn builder() -> Builder<E> {
+        Builder::new()
+    }
 }

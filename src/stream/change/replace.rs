@@ -12,6 +12,7 @@ use crate::hir::{KeyPart, Rule};
 use crate::nfa::Known;
 use crate::ruleset::RuleSet;
 use crate::schema::{EventType, Field, Schema, TypeId};
+use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::dispatch::routes::Routes;
 use crate::stream::engine::Engine;
 use crate::stream::error::BuildError;
@@ -182,7 +183,9 @@ impl<E: Event> Engine<E> {
     ///
     /// For people who look: it takes time in proportion to the partial matches of rules that change.
     pub fn plan_replacement(&self, rules: &RuleSet) -> Replacement {
-        self.plan(&[Arc::new(rules.schema().clone())], Given::of(rules).collect()).replacement
+        let declared = [Arc::new(rules.schema().clone())];
+        let (ingest, rules) = (self.ingest(), Given::of(rules).collect());
+        ingest.dispatcher.plan(&declared, rules, ingest.next_moment()).replacement
     }
 
     /// Replaces the rules that came from rule text by `rules`, between two events. Time, sources and
@@ -233,27 +236,36 @@ impl<E: Event> Engine<E> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn replace_rules(&mut self, rules: &RuleSet) -> Result<Replacement, Refused> {
-        self.replace_with(&[Arc::new(rules.schema().clone())], Given::of(rules).collect())
+        let declared = [Arc::new(rules.schema().clone())];
+        let now = self.ingest().next_moment();
+        let dispatcher = &mut self.ingest_mut().dispatcher;
+        let replaced = dispatcher.replace_with(&declared, Given::of(rules).collect(), now);
+        if replaced.is_ok() {
+            *self.base_mut() = None;
+        }
+        replaced
     }
+}
 
-    /// The same with rules from rule text of several sets, which declare these types.
+impl<E: Event> Dispatcher<E> {
+    /// Replaces the rules at the moment `now` by rules from the text of several sets, which declare
+    /// these types.
     pub(in crate::stream) fn replace_with(
         &mut self,
         declared: &[Arc<Schema>],
         rules: Vec<Given<E>>,
+        now: Timestamp,
     ) -> Result<Replacement, Refused> {
         // Rules and groups get other numbers.
         if self.bring_all() {
             return Err(Refused(Replacement::default()));
         }
-        let Plan { schema, rules: planned, replacement, slots } = self.plan(declared, rules);
+        let Plan { schema, rules: planned, replacement, slots } = self.plan(declared, rules, now);
         if replacement.is_refused() {
             return Err(Refused(replacement));
         }
         // Keys go from group to group.
-        self.base = None;
         self.groups.give_up_idle();
-        let now = self.next_moment();
         let mut old: Vec<Option<Running<E>>> =
             std::mem::take(&mut self.rules).into_iter().map(Some).collect();
         // Where the first of them stood; the host's own rules keep their order.
@@ -392,12 +404,7 @@ impl<E: Event> Engine<E> {
         moves.into_iter().map(|(.., rule)| rule).collect()
     }
 
-    /// The first moment that is not over.
-    fn next_moment(&self) -> Timestamp {
-        self.watermark.plus_millis(1)
-    }
-
-    fn plan(&self, declared: &[Arc<Schema>], rules: Vec<Given<E>>) -> Plan<E> {
+    fn plan(&self, declared: &[Arc<Schema>], rules: Vec<Given<E>>, now: Timestamp) -> Plan<E> {
         let (mut schema, mut retyped) = (self.schema.clone(), Vec::new());
         if E::schema().is_none() {
             for declared in declared {
@@ -433,7 +440,7 @@ impl<E: Event> Engine<E> {
             match given.start(&schema, true, self.matching, &mut known) {
                 Ok(new) => {
                     let from = old.map_or(Origin::Nothing, |old| {
-                        self.compare((old, &slots[old]), &new, &retyped, &mut change)
+                        self.compare((old, &slots[old]), &new, (&retyped, now), &mut change)
                     });
                     planned.push(Planned { new, from });
                 }
@@ -473,7 +480,7 @@ impl<E: Event> Engine<E> {
         &self,
         (index, slots): (usize, &[u32]),
         new: &Running<E>,
-        retyped: &[Retyped],
+        (retyped, now): (&[Retyped], Timestamp),
         change: &mut RuleChange,
     ) -> Origin {
         let old = &self.rules[index];
@@ -490,7 +497,6 @@ impl<E: Event> Engine<E> {
         let from = (&before.pattern, old.matcher.program());
         let to = (&after.pattern, new.matcher.program());
         let migration = Migration::new(from, to);
-        let now = self.next_moment();
         let held = (&old.matcher, &old.store);
         let kept = |state| new.matcher.count_carried(&migration, held, state, now) as u64;
         change.kept = self.states(index, slots).map(kept).sum();
@@ -651,9 +657,11 @@ mod tests {
         );
         let mut engine: Engine<crate::Record> =
             Engine::builder().rules(first).build().expect("they can be run");
-        let before = engine.rules[0].matcher.program().automaton().clone();
+        let before = engine.ingest().dispatcher.rules[0].matcher.program().automaton().clone();
         engine.replace_rules(&second).expect("they can be run");
         let shared: Vec<bool> = engine
+            .ingest()
+            .dispatcher
             .rules
             .iter()
             .map(|rule| Arc::ptr_eq(rule.matcher.program().automaton(), &before))

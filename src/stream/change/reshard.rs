@@ -12,9 +12,9 @@ use crate::exec::Image;
 use crate::hir::{Expr, Rule};
 use crate::ruleset::RuleSet;
 use crate::stream::change::replace::{Refused, Replacement};
-use crate::stream::dispatch::routes::Routes;
+use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::engine::Engine;
-use crate::stream::keys::groups::Groups;
+use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::keys::key::{Key, KeyRef};
 use crate::stream::limits::Limits;
 use crate::stream::rule::emitter::Voice;
@@ -52,16 +52,17 @@ impl<E: Event> Shard<E> {
 
 /// One engine that holds what all shards hold. `None` where there are none.
 fn join<E: Event>(mut shards: Vec<Shard<E>>, all: &Stats) -> Option<Engine<E>> {
-    let Some(share) = &shards.first()?.0.books.share else { return Some(shards.swap_remove(0).0) };
-    let first = &shards[0].0;
-    let (limits, numbers) = (share.limits(), fed_numbers(first, share));
+    let first = shards.first()?.0.ingest();
+    let Some(share) = &first.dispatcher.books.share else { return Some(shards.swap_remove(0).0) };
+    let (limits, numbers) = (share.limits(), fed_numbers(&first.dispatcher, share));
     let released = share.released() + numbers.len() as u64;
-    let mut engine = first.empty_like(limits, released);
-    engine.take_waiting(first);
-    engine.count_as(all);
+    let mut ingest = first.empty_like(limits, released);
+    ingest.take_waiting(first);
+    ingest.dispatcher.count_as(all);
     // A match of one key is in one shard, so that no two keep the same quiet.
-    for Shard(shard) in shards {
-        for (of_shard, rule) in shard.rules.iter().zip(&mut engine.rules) {
+    for Shard(shard) in &shards {
+        let shard = &shard.ingest().dispatcher;
+        for (of_shard, rule) in shard.rules.iter().zip(&mut ingest.dispatcher.rules) {
             if let (Some(from), Some(to)) = (&of_shard.voice.quiet, &mut rule.voice.quiet) {
                 from.entries().for_each(|(until, key)| to.restore(key.clone(), until));
             }
@@ -72,55 +73,57 @@ fn join<E: Event>(mut shards: Vec<Shard<E>>, all: &Stats) -> Option<Engine<E>> {
                 let number = |seq: &u64| numbers.get(seq).copied().unwrap_or_default();
                 image.events.iter_mut().for_each(|(seq, _)| *seq = number(seq));
             }
-            engine.admit(rule as usize, key, armed, image);
+            ingest.dispatcher.admit(rule as usize, key, armed, image);
         });
     }
-    engine.account();
-    Some(engine)
+    ingest.dispatcher.account();
+    Some(Engine::new(ingest))
 }
 
 /// Up to `of` shards that hold together what the engine holds.
 pub(in crate::stream) fn split<E: Event>(engine: Engine<E>, of: usize) -> Vec<Shard<E>> {
-    let of = if engine.cold.is_some() { 1 } else { of };
+    let whole = engine.ingest();
+    let dispatcher = &whole.dispatcher;
+    let of = if dispatcher.cold.is_some() { 1 } else { of };
     let rules: Vec<_> = engine.rules().cloned().collect();
     let (of, homes) = divide(&rules, u32::try_from(of).unwrap_or(u32::MAX));
     if of == 1 {
         return vec![Shard::from(engine)];
     }
-    let whole = engine.books.limits;
-    let mut shards: Vec<Engine<E>> = (0..of)
+    let limits = dispatcher.books.limits;
+    let mut shards: Vec<Ingest<E>> = (0..of)
         .map(|index| {
-            let mut shard = engine.empty_like(whole.divided(of), engine.released);
-            shard.take_waiting(&engine);
-            let mut share = Share::new(index, of, homes.clone(), whole);
-            share.set_released(engine.released);
-            shard.books.share = Some(Box::new(share));
+            let mut shard = whole.empty_like(limits.divided(of), dispatcher.released);
+            shard.take_waiting(whole);
+            let mut share = Share::new(index, of, homes.clone(), limits);
+            share.set_released(dispatcher.released);
+            shard.dispatcher.books.share = Some(Box::new(share));
             shard
         })
         .collect();
     for other in &mut shards[1..] {
         // What rules have made is seen by the first shard alone.
-        while other.books.derived.take().is_some() {}
+        while other.dispatcher.books.derived.take().is_some() {}
     }
-    shards[0].count_as(&engine.stats());
+    shards[0].dispatcher.count_as(&engine.stats());
     let owner = |rule: usize, key: &[Value]| match homes[rule] {
-        Home::Divided => Share::owner(KeyRef::of(key, &engine.groups.hasher).spread(), of),
+        Home::Divided => Share::owner(KeyRef::of(key, &dispatcher.groups.hasher).spread(), of),
         Home::Whole(shard) => shard as usize,
         Home::Fed => 0,
     };
-    for (index, rule) in engine.rules.iter().enumerate() {
+    for (index, rule) in dispatcher.rules.iter().enumerate() {
         for (until, key) in rule.voice.quiet.iter().flat_map(Quiet::entries) {
             let shard = &mut shards[owner(index, &suppressed_key(&rule.info.rule, key))];
-            if let Some(quiet) = &mut shard.rules[index].voice.quiet {
+            if let Some(quiet) = &mut shard.dispatcher.rules[index].voice.quiet {
                 quiet.restore(key.clone(), until);
             }
         }
     }
-    engine.each_held(|rule, key, armed, image| {
-        shards[owner(rule as usize, key)].admit(rule as usize, key, armed, image);
+    dispatcher.each_held(|rule, key, armed, image| {
+        shards[owner(rule as usize, key)].dispatcher.admit(rule as usize, key, armed, image);
     });
-    shards.iter_mut().for_each(Engine::account);
-    shards.into_iter().map(Shard::from).collect()
+    shards.iter_mut().for_each(|shard| shard.dispatcher.account());
+    shards.into_iter().map(|shard| Shard::from(Engine::new(shard))).collect()
 }
 
 /// The key of the matches that an entry of `suppress` keeps quiet. Where the rule's keys are divided,
@@ -138,15 +141,15 @@ fn suppressed_key(rule: &Rule, entry: &Key) -> Vec<Value> {
 /// have the number of another one of a divided rule. The new numbers come after all numbers of
 /// divided rules, in the same order.
 pub(in crate::stream) fn fed_numbers<E: Event>(
-    engine: &Engine<E>,
+    dispatcher: &Dispatcher<E>,
     share: &Share,
 ) -> HashMap<u64, u64> {
     let mut numbers: Vec<u64> = Vec::new();
     let mut image = Image::default();
-    for group in 0..u32::try_from(engine.groups.len()).unwrap_or(u32::MAX) {
-        let slots = engine.groups.keys(group).slots();
+    for group in 0..u32::try_from(dispatcher.groups.len()).unwrap_or(u32::MAX) {
+        let slots = dispatcher.groups.keys(group).slots();
         for held in slots.flat_map(|(_, slot)| slot.held()).filter(|held| share.is_fed(held.rule)) {
-            let Running { matcher, store, .. } = &engine.rules[held.rule as usize];
+            let Running { matcher, store, .. } = &dispatcher.rules[held.rule as usize];
             matcher.export(store, &held.state, &mut image);
             numbers.extend(image.events.iter().map(|(seq, _)| *seq));
         }
@@ -156,41 +159,40 @@ pub(in crate::stream) fn fed_numbers<E: Event>(
     numbers.into_iter().zip(share.released()..).collect()
 }
 
-impl<E: Event> Engine<E> {
-    /// An engine with the same rules at the same moment that holds nothing.
-    fn empty_like(&self, limits: Limits, released: u64) -> Engine<E> {
-        let mut groups = Groups::default();
-        let mut rules: Vec<Running<E>> = self.rules.iter().map(Running::anew).collect();
-        for (rule, old) in rules.iter_mut().zip(&self.rules) {
-            rule.group = groups.join(&rule.info.rule);
+impl<E: Event> Ingest<E> {
+    /// An ingest with the same rules at the same moment that holds nothing.
+    fn empty_like(&self, limits: Limits, released: u64) -> Ingest<E> {
+        let old = &self.dispatcher;
+        let mut rules: Vec<Running<E>> = old.rules.iter().map(Running::anew).collect();
+        for (rule, old) in rules.iter_mut().zip(&old.rules) {
             rule.voice = Voice::empty_like(&old.voice);
         }
-        let routes = Routes::new(&self.schema, &rules, &groups, self.routes.indexed);
-        let strategy = self.progress.strategy();
-        let schema = self.schema.clone();
-        let mut engine =
-            Engine::new(schema, rules, groups, routes, strategy, limits, self.matching);
-        engine.progress = self.progress.clone();
-        engine.main = self.main;
-        engine.watermark = self.watermark;
-        engine.finished = self.finished;
-        engine.released = released;
-        engine.books.failure.clone_from(&self.books.failure);
-        engine
+        let (schema, indexed) = (old.schema.clone(), old.routes.indexed);
+        let mut dispatcher = Dispatcher::new(schema, rules, indexed, limits, old.matching);
+        dispatcher.released = released;
+        dispatcher.books.failure.clone_from(&old.books.failure);
+        let mut ingest = Ingest::new(dispatcher, self.progress.strategy());
+        ingest.progress = self.progress.clone();
+        ingest.main = self.main;
+        ingest.watermark = self.watermark;
+        ingest.finished = self.finished;
+        ingest
     }
 
     /// Adds the events that wait in another engine.
-    fn take_waiting(&mut self, other: &Engine<E>) {
+    fn take_waiting(&mut self, other: &Ingest<E>) {
         self.newest = self.newest.max(other.newest);
         for event in other.buffer.in_order() {
             self.buffer_bytes += bytes_of(event);
             self.buffer.add(event.time(), event.clone());
         }
-        for (time, event) in other.books.derived.iter() {
-            self.books.derived.add(*time, event.clone());
+        for (time, event) in other.dispatcher.books.derived.iter() {
+            self.dispatcher.books.derived.add(*time, event.clone());
         }
     }
+}
 
+impl<E: Event> Dispatcher<E> {
     /// Goes on from these counts.
     fn count_as(&mut self, all: &Stats) {
         let mut all = *all;
@@ -221,7 +223,7 @@ impl<E: Event> Engine<E> {
         armed: Timestamp,
         image: Image<E>,
     ) -> bool {
-        let Engine { rules, groups, timers, books, .. } = self;
+        let Dispatcher { rules, groups, timers, books, .. } = self;
         let running = &mut rules[rule];
         let index = u32::try_from(rule).unwrap_or(u32::MAX);
         let key = KeyRef::of(key, &groups.hasher);

@@ -1,69 +1,20 @@
-//! From the reorder buffer to the rules: events and deadlines in the order of time.
-
-use std::ops::Range;
+//! From an event to the rules that it concerns.
 
 use smallvec::SmallVec;
 
-use crate::event::{Event, bytes_of};
+use crate::event::Event;
+use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::dispatch::index::{Found, Seat};
-use crate::stream::dispatch::prefetch::{Ahead, Foreseen};
+use crate::stream::dispatch::prefetch::Foreseen;
 use crate::stream::dispatch::routes::Route;
-use crate::stream::engine::Engine;
-use crate::stream::ingest::reorder::Lent;
 use crate::stream::keys::cursor::Visit;
 use crate::stream::keys::groups::Groups;
 use crate::stream::keys::key::{has_key, shard_hash};
-use crate::stream::keys::table::At;
 use crate::stream::output::sink::Sink;
-use crate::stream::rule::timers::Timer;
-use crate::time::Timestamp;
 
-/// Released events between two looks for what rules need not keep quiet any more.
-const FORGET_EVERY: u64 = 1024;
-
-/// Released events between two looks for timers of what is gone.
-const PRUNE_EVERY: u64 = 16;
-
-impl<E: Event> Engine<E> {
-    /// Releases events and fires deadlines up to and including `to`, after which no event of that
-    /// time can come.
-    pub(in crate::stream) fn move_to<S: Sink<E> + ?Sized>(
-        &mut self,
-        to: Timestamp,
-        lent: &mut Lent<'_, E>,
-        sink: &mut S,
-    ) {
-        self.watermark = to;
-        let is_straight = self.releases_straight();
-        let mut ahead = (lent.is_used() && self.holds_much()).then(Ahead::default);
-        while self.books.failure.is_none() {
-            if let Some(ahead) = ahead.as_mut().filter(|ahead| ahead.is_over()) {
-                self.foresee(to, lent, ahead);
-            }
-            let Some(event) = self.buffer.take_until(to, lent) else { break };
-            self.buffer_bytes = self.buffer_bytes.saturating_sub(bytes_of(&*event));
-            let foreseen = ahead.as_mut().map_or(Foreseen::NOTHING, Ahead::next);
-            if is_straight {
-                self.release_straight(&event, foreseen, sink);
-            } else {
-                self.release_apart(&event, foreseen, sink);
-            }
-        }
-        self.catch_up(to, true, sink);
-        self.forget(to);
-    }
-
-    /// Whether events go to the rules whatever became of those before them, and nobody else has to know.
-    #[inline]
-    pub(in crate::stream) fn releases_straight(&self) -> bool {
-        self.cold.is_none()
-            && self.books.share.is_none()
-            && self.books.failure.is_none()
-            && !self.routes.can_fail
-    }
-
-    /// Does what [`release`](Engine::release) does where events are [released
-    /// straight](Engine::releases_straight).
+impl<E: Event> Dispatcher<E> {
+    /// Does what [`release`](Dispatcher::release) does where events are [released
+    /// straight](Dispatcher::releases_straight).
     #[inline(always)]
     pub(in crate::stream) fn release_straight<S: Sink<E> + ?Sized>(
         &mut self,
@@ -80,9 +31,14 @@ impl<E: Event> Engine<E> {
         self.books.note_open();
     }
 
-    /// Does what [`release`](Engine::release) does, in a function of its own.
+    /// Does what [`release`](Dispatcher::release) does, in a function of its own.
     #[inline(never)]
-    fn release_apart<S: Sink<E> + ?Sized>(&mut self, event: &E, foreseen: Foreseen, sink: &mut S) {
+    pub(in crate::stream) fn release_apart<S: Sink<E> + ?Sized>(
+        &mut self,
+        event: &E,
+        foreseen: Foreseen,
+        sink: &mut S,
+    ) {
         self.release(event, foreseen, sink);
     }
 
@@ -106,79 +62,13 @@ impl<E: Event> Engine<E> {
         }
     }
 
-    /// Whether something may have to be done before an event of time `to`.
-    #[inline]
-    pub(in crate::stream) fn is_due(&self, to: Timestamp) -> bool {
-        self.timers.next().min(self.wake) <= to || !self.books.derived.is_empty()
-    }
-
-    /// Fires the deadlines up to and including `to`, and gives the rules what other rules have made
-    /// before it; up to and including it where the moment `is_over`. At one time deadlines come
-    /// first and derived events last.
-    #[inline(never)]
-    pub(in crate::stream) fn catch_up<S: Sink<E> + ?Sized>(
+    #[inline(always)]
+    pub(super) fn deliver<S: Sink<E> + ?Sized>(
         &mut self,
-        to: Timestamp,
-        is_over: bool,
+        event: &E,
+        foreseen: Foreseen,
         sink: &mut S,
     ) {
-        while self.books.failure.is_none() {
-            let derived = self.books.derived.next();
-            let timer = self.timers.next();
-            if self.wake < Timestamp::MAX
-                && self.wake <= timer.min(to)
-                && derived.is_none_or(|derived| self.wake <= derived)
-            {
-                self.wake_next();
-            } else if self.timers.len() > 0
-                && timer <= to
-                && derived.is_none_or(|derived| timer <= derived)
-            {
-                self.fire_next(sink);
-            } else if derived.is_some_and(|derived| derived < to || is_over && derived == to)
-                && let Some(event) = self.books.derived.take()
-            {
-                if let Some(share) = &mut self.books.share {
-                    share.enter_derived(event.time());
-                }
-                self.deliver(&event, Foreseen::NOTHING, sink);
-            } else {
-                break;
-            }
-        }
-    }
-
-    /// Drops what rules need not keep quiet any more at `now`.
-    fn forget(&mut self, now: Timestamp) {
-        for &rule in &self.routes.suppressing {
-            if let Some(quiet) = &mut self.rules[rule as usize].voice.quiet {
-                quiet.forget(now);
-            }
-        }
-    }
-
-    /// The number of the next event that is released.
-    #[inline(always)]
-    pub(in crate::stream) fn next_seq(&mut self, time: Timestamp) -> u64 {
-        let seq = self.released;
-        self.released += 1;
-        if seq.is_multiple_of(PRUNE_EVERY) {
-            self.tidy_up(seq..seq + 1, time);
-        }
-        seq
-    }
-
-    /// Throws away what is not needed any more after the events of these numbers.
-    #[inline(never)]
-    pub(in crate::stream) fn tidy_up(&mut self, numbers: Range<u64>, time: Timestamp) {
-        self.prune();
-        if numbers.start.next_multiple_of(FORGET_EVERY) < numbers.end {
-            self.forget(time);
-        }
-    }
-
-    #[inline(always)]
-    fn deliver<S: Sink<E> + ?Sized>(&mut self, event: &E, foreseen: Foreseen, sink: &mut S) {
         let mut seq = self.next_seq(event.time());
         if self.cold.is_some() {
             self.tend(event);
@@ -186,7 +76,7 @@ impl<E: Event> Engine<E> {
                 return;
             }
         }
-        let Engine { routes, books, .. } = self;
+        let Dispatcher { routes, books, .. } = self;
         if let Some(share) = &mut books.share
             && let Some(Route { lone: Some(lone), .. }) = routes.types.get(event.type_id().index())
             && let Some(hash) = shard_hash(event, &lone.fields)
@@ -208,7 +98,7 @@ impl<E: Event> Engine<E> {
         foreseen: Foreseen,
         sink: &mut S,
     ) {
-        let Engine { rules, groups, routes, timers, books, cold, .. } = self;
+        let Dispatcher { rules, groups, routes, timers, books, cold, .. } = self;
         let Some(route) = routes.types.get(event.type_id().index()) else { return };
         let Some(lone) = &route.lone else {
             self.deliver_to_all(event, seq, foreseen.slot(), sink);
@@ -245,7 +135,7 @@ impl<E: Event> Engine<E> {
         slot: Option<u32>,
         sink: &mut S,
     ) {
-        let Engine { rules, groups, routes, timers, books, found, .. } = self;
+        let Dispatcher { rules, groups, routes, timers, books, found, .. } = self;
         let Some(route) = routes.types.get(event.type_id().index()) else { return };
         if let Some(share) = &books.share
             && share.divides_all()
@@ -329,103 +219,6 @@ impl<E: Event> Engine<E> {
         }
         for visit in visits.iter().flatten() {
             visit.end(groups.keys_mut(visit.group));
-        }
-        if self.books.has_ended_rules {
-            self.end_rules();
-        }
-    }
-
-    /// Gives up what rules hold that are over for all keys (`once per rule`).
-    #[cold]
-    fn end_rules(&mut self) {
-        self.books.has_ended_rules = false;
-        // A cold store has some of their keys. It happens once in the life of a rule.
-        if self.bring_all() {
-            return;
-        }
-        let Engine { rules, groups, books, .. } = self;
-        for (index, rule) in (0..).zip(rules) {
-            if std::mem::take(&mut rule.voice.has_ended_rule) {
-                rule.end(index, groups.keys_mut(rule.group), &mut books.stats);
-            }
-        }
-    }
-
-    /// Throws away timers of what is gone, where they are more than two of three: what a rule holds
-    /// for a key has one timer that counts.
-    #[inline]
-    fn prune(&mut self) {
-        let keys = self.timers.keys();
-        if keys > 64 + self.rules.len()
-            && keys as u64 / 3 > self.books.stats.keys - self.books.stats.cold
-        {
-            self.prune_timers();
-        }
-    }
-
-    #[cold]
-    fn prune_timers(&mut self) {
-        let Engine { rules, groups, timers, .. } = self;
-        timers.retain(|timer| {
-            if timer.is_of_sweep() {
-                return true;
-            }
-            let keys = groups.keys(rules[timer.rule as usize].group);
-            keys.armed((timer.slot, timer.generation), timer.rule, timer.at).is_some()
-        });
-        for (index, rule) in (0..).zip(rules) {
-            timers.note(rule.prune(index, groups.keys_mut(rule.group)));
-        }
-    }
-
-    /// Fires the deadlines of the next moment that has any.
-    fn fire_next<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
-        let Engine { rules, groups, timers, books, due, .. } = self;
-        let mut places: SmallVec<[(u32, usize); 16]> = SmallVec::new();
-        let mut idle: SmallVec<[(u32, u32, u32); 16]> = SmallVec::new();
-        let now = timers.take_next(due);
-        if let Some(share) = &mut books.share {
-            share.enter_moment(now);
-        }
-        if let [Timer { rule, slot, generation, .. }] = due[..] {
-            // Most timers come one by one, and many of them are of what is gone.
-            let keys = groups.keys(rules[rule as usize].group);
-            if slot != Timer::SWEEP && keys.living(slot, generation).is_none() {
-                return;
-            }
-        }
-        for of_rule in due.chunk_by(|a, b| a.rule == b.rule) {
-            let index = of_rule[0].rule;
-            let rule = &mut rules[index as usize];
-            let keys = groups.keys_mut(rule.group);
-            if rule.sweeps.is_some() {
-                rule.sweep(index, keys, now, timers, &mut books.stats);
-                continue;
-            }
-            places.clear();
-            places.extend(of_rule.iter().filter_map(|timer| {
-                let place = keys.armed((timer.slot, timer.generation), index, now)?;
-                Some((timer.slot, place))
-            }));
-            if let Some(share) = &mut books.share {
-                share.enter_rule(index);
-            }
-            rule.expire(keys, &places, now, books, sink);
-            for &(slot, place) in &places {
-                let At { generation, held, .. } = keys.at_mut(slot, place);
-                held.armed = Timestamp::MAX;
-                if rule.arm(index, (slot, generation), held, timers, &mut books.stats) {
-                    idle.push((rule.group, slot, u32::try_from(place).unwrap_or(u32::MAX)));
-                }
-            }
-        }
-        idle.sort_unstable();
-        for of_slot in idle.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-            let (group, slot, _) = of_slot[0];
-            let keys = groups.keys_mut(group);
-            let sorted = keys.slot(slot).held().len();
-            let idle: SmallVec<[u32; 4]> = of_slot.iter().map(|(.., place)| *place).collect();
-            keys.tidy_at(slot, &idle, sorted);
         }
         if self.books.has_ended_rules {
             self.end_rules();

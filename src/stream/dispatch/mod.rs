@@ -1,6 +1,9 @@
 //! Which rules and keys an event concerns.
 
-pub(in crate::stream) mod deliver;
-pub(in crate::stream) mod index;
+mod deliver;
+pub(in crate::stream) mod dispatcher;
+mod index;
 pub(in crate::stream) mod prefetch;
+mod residency;
 pub(in crate::stream) mod routes;
+mod schedule;

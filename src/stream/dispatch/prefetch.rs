@@ -14,12 +14,10 @@
 
 use crate::event::Event;
 use crate::exec::FETCHES;
+use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::dispatch::routes::Route;
-use crate::stream::engine::Engine;
-use crate::stream::ingest::reorder::Lent;
-use crate::stream::keys::{MANY, TOGETHER};
+use crate::stream::keys::TOGETHER;
 use crate::stream::rule::runtime::Running;
-use crate::time::Timestamp;
 
 /// In the place of a rule or slot.
 const NONE: u32 = u32::MAX;
@@ -135,22 +133,11 @@ impl Places {
     }
 }
 
-impl<E: Event> Engine<E> {
-    /// Looks at the next events of the buffer. Of some it may be seen only later that they are next.
-    #[inline(never)]
-    pub(in crate::stream) fn foresee(&self, to: Timestamp, lent: &Lent<'_, E>, ahead: &mut Ahead) {
-        *ahead = Ahead::default();
-        if let Some(few) = Few::take(self.buffer.look_into(to, TOGETHER, lent)) {
-            ahead.count = few.count;
-            self.look_ahead(&few, &mut ahead.seen);
-        }
-    }
-
-    /// Whether events are to be looked at before their turn. Where a limit fails, no event after the
-    /// one that exceeds it has been taken.
-    #[inline]
-    pub(in crate::stream) fn holds_much(&self) -> bool {
-        self.books.stats.partials >= MANY && !self.routes.can_fail
+impl<E: Event> Dispatcher<E> {
+    /// Looks at events that come next.
+    pub(in crate::stream) fn look_at_next(&self, few: &Few<'_, E>, ahead: &mut Ahead) {
+        ahead.count = few.count;
+        self.look_ahead(few, &mut ahead.seen);
     }
 
     /// Finds the slots of events' keys, and has fetched what will be needed of them. Each step is a loop
@@ -196,7 +183,7 @@ impl<E: Event> Engine<E> {
     /// looked up.
     #[inline(always)]
     fn sift(&self, few: &Few<'_, E>, seen: &mut Seen) -> (Places, Places) {
-        let Engine { groups, routes, .. } = self;
+        let Dispatcher { groups, routes, .. } = self;
         let (mut wanted, mut sought) = (Places::default(), Places::default());
         for (place, (event, seen)) in few.events().iter().zip(seen).enumerate() {
             let route = routes.types.get(event.type_id().index());

@@ -6,15 +6,15 @@
 
 use crate::event::Event;
 use crate::stream::dispatch::prefetch::{Few, Foreseen, Places, Seen};
-use crate::stream::engine::Engine;
 use crate::stream::error::PushError;
+use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::ingest::reorder::Lent;
 use crate::stream::ingest::watermark::SourceId;
 use crate::stream::keys::TOGETHER;
 use crate::stream::output::sink::Sink;
 use crate::time::Timestamp;
 
-impl<E: Event> Engine<E> {
+impl<E: Event> Ingest<E> {
     /// Takes an event.
     #[inline(always)]
     pub(in crate::stream) fn push_one<S: Sink<E> + ?Sized>(
@@ -30,7 +30,7 @@ impl<E: Event> Engine<E> {
         }
     }
 
-    /// Takes events as [`push_from`](Engine::push_from) does one after the other.
+    /// Takes events as [`push_from`](crate::Engine::push_from) does one after the other.
     pub(in crate::stream) fn push_sorted<'a, S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
@@ -57,13 +57,13 @@ impl<E: Event> Engine<E> {
         E: 'a,
     {
         loop {
-            while !self.holds_much() {
+            while !self.dispatcher.holds_much() {
                 let Some(event) = events.next() else { return Ok(()) };
                 self.take_one::<STRAIGHT, S>(source, event, Foreseen::NOTHING, sink)?;
             }
             let Some(mut few) = Few::take(&mut events) else { return Ok(()) };
             loop {
-                let next = if self.holds_much() { Few::take(&mut events) } else { None };
+                let next = if self.dispatcher.holds_much() { Few::take(&mut events) } else { None };
                 self.take_together::<STRAIGHT, S>(source, &few, next.as_ref(), sink)?;
                 let Some(next) = next else { break };
                 few = next;
@@ -81,7 +81,7 @@ impl<E: Event> Engine<E> {
         sink: &mut S,
     ) -> Result<(), PushError> {
         let mut seen = [Foreseen::NOTHING; TOGETHER];
-        let wanted = self.look_ahead(few, &mut seen);
+        let wanted = self.dispatcher.look_ahead(few, &mut seen);
         if STRAIGHT && self.are_ahead(few.events()) {
             self.take_wanted(source, few, next, &seen, wanted, sink);
             return Ok(());
@@ -153,7 +153,7 @@ impl<E: Event> Engine<E> {
         sink: &mut S,
     ) {
         let Some(last) = few.events().last().map(|last| E::time(last)) else { return };
-        let (first, mut taken) = (self.released, 0);
+        let (first, mut taken) = (self.dispatcher.released, 0);
         for place in wanted.iter() {
             let event = few.at(place);
             if let Some(next) = next {
@@ -162,30 +162,30 @@ impl<E: Event> Engine<E> {
                 next.at(place).prefetch_fields();
             }
             // Each event of a type that is named has a number.
-            self.released += (place - taken) as u64;
+            self.dispatcher.released += (place - taken) as u64;
             self.come_to(source, event.time(), place + 1 - taken);
             taken = place + 1;
-            if self.is_named(event) {
-                self.release_straight(event, seen[place], sink);
+            if self.dispatcher.is_named(event) {
+                self.dispatcher.release_straight(event, seen[place], sink);
             }
         }
         for event in next.iter().filter_map(|next| next.events().get(taken..)).flatten() {
             event.prefetch_fields();
         }
         let rest = few.events().len() - taken;
-        self.released += rest as u64;
+        self.dispatcher.released += rest as u64;
         self.come_to(source, last, rest);
-        if self.is_due(last) {
-            self.catch_up(last, false, sink);
+        if self.dispatcher.is_due(last) {
+            self.dispatcher.catch_up(last, false, sink);
         }
         // The numbers at which this is done else may all have been of events that do nothing.
-        self.tidy_up(first..self.released, last);
+        self.dispatcher.tidy_up(first..self.dispatcher.released, last);
     }
 
     /// Takes note of the next so many events, of which this is the last one's time.
     #[inline(always)]
     fn come_to(&mut self, source: SourceId, time: Timestamp, events: usize) {
-        self.books.stats.events += events as u64;
+        self.dispatcher.books.stats.events += events as u64;
         self.watermark = time.plus_millis(-1);
         self.progress.advance(source, self.watermark);
     }
@@ -194,11 +194,11 @@ impl<E: Event> Engine<E> {
     fn is_straight(&self) -> bool {
         self.progress.is_sorted()
             && self.buffer.len() == 0
-            && self.releases_straight()
+            && self.dispatcher.releases_straight()
             && !self.finished
     }
 
-    /// Does what [`take`](Engine::take) does with an event that is after the watermark.
+    /// Does what [`take`](Ingest::take) does with an event that is after the watermark.
     #[inline(always)]
     fn take_straight<S: Sink<E> + ?Sized>(
         &mut self,
@@ -209,10 +209,10 @@ impl<E: Event> Engine<E> {
     ) {
         let time = event.time();
         self.come_to(source, time, 1);
-        if self.is_named(event) {
-            self.release_straight(event, foreseen, sink);
-        } else if self.is_due(time) {
-            self.catch_up(time, false, sink);
+        if self.dispatcher.is_named(event) {
+            self.dispatcher.release_straight(event, foreseen, sink);
+        } else if self.dispatcher.is_due(time) {
+            self.dispatcher.catch_up(time, false, sink);
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::event::{Event, bytes_of};
 use crate::stream::dispatch::prefetch::Foreseen;
-use crate::stream::engine::Engine;
 use crate::stream::error::PushError;
+use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::ingest::reorder::Lent;
 use crate::stream::ingest::watermark::SourceId;
 use crate::stream::output::sink::Sink;
@@ -12,21 +12,21 @@ use crate::time::Timestamp;
 /// How many events are taken before time moves on for them all.
 const AT_ONCE: u32 = 64;
 
-/// An engine that events are lent to. They are given back when it is dropped, also where a sink
+/// An engine's ingest that events are lent to. They are given back when it is dropped, also where a sink
 /// panics.
 struct Borrower<'e, 'a, E: Event> {
-    engine: &'e mut Engine<E>,
+    ingest: &'e mut Ingest<E>,
     lent: Lent<'a, E>,
 }
 
 impl<E: Event> Drop for Borrower<'_, '_, E> {
     fn drop(&mut self) {
-        self.engine.buffer.keep(&mut self.lent);
+        self.ingest.buffer.keep(&mut self.lent);
     }
 }
 
-impl<E: Event> Engine<E> {
-    /// Takes events as [`push_from`](Engine::push_from) does one after the other. What it gains is
+impl<E: Event> Ingest<E> {
+    /// Takes events as [`push_from`](crate::Engine::push_from) does one after the other. What it gains is
     /// that most of them need not be cloned, and that time moves on less often: no output depends
     /// on when it does, as long as it has before something is told.
     pub(in crate::stream) fn push_lent<'a, S: Sink<E> + ?Sized>(
@@ -39,42 +39,42 @@ impl<E: Event> Engine<E> {
         E: 'a,
     {
         // Where a limit fails, no event after the one that exceeds it has been taken.
-        let at_once = if self.routes.can_fail { 1 } else { AT_ONCE };
-        let borrower = &mut Borrower { engine: self, lent: Lent::nothing() };
-        let Borrower { engine, lent } = borrower;
+        let at_once = if self.dispatcher.routes.can_fail { 1 } else { AT_ONCE };
+        let borrower = &mut Borrower { ingest: self, lent: Lent::nothing() };
+        let Borrower { ingest, lent } = borrower;
         let mut waiting = 0;
         for event in events {
             let time = event.time();
-            let reached = engine.watermark.max(engine.progress.watermark());
+            let reached = ingest.watermark.max(ingest.progress.watermark());
             let bytes = bytes_of(event);
             let is_usual = reached < time
                 && time < Timestamp::MAX
                 && event.out_of_range().is_none()
-                && engine.has_room(engine.buffer.len() + 1, engine.buffer_bytes + bytes)
-                && !engine.finished;
+                && ingest.has_room(ingest.buffer.len() + 1, ingest.buffer_bytes + bytes)
+                && !ingest.finished;
             if !is_usual {
-                engine.follow(lent, sink);
+                ingest.follow(lent, sink);
                 waiting = 0;
-                engine.take(source, event, Foreseen::NOTHING, lent, sink)?;
+                ingest.take(source, event, Foreseen::NOTHING, lent, sink)?;
                 continue;
             }
             if waiting == at_once {
                 // It is after where time comes to, which is what it has reached.
-                engine.follow(lent, sink);
-                engine.so_far()?;
+                ingest.follow(lent, sink);
+                ingest.so_far()?;
                 waiting = 0;
             }
-            engine.books.stats.events += 1;
-            let named = engine.is_named(event);
-            engine.progress.observe(source, time);
-            engine.newest = engine.newest.max(time);
+            ingest.dispatcher.books.stats.events += 1;
+            let named = ingest.dispatcher.is_named(event);
+            ingest.progress.observe(source, time);
+            ingest.newest = ingest.newest.max(time);
             if named {
-                engine.buffer_bytes += bytes;
-                engine.buffer.lend(time, event, lent);
+                ingest.buffer_bytes += bytes;
+                ingest.buffer.lend(time, event, lent);
             }
             waiting += 1;
         }
-        engine.follow(lent, sink);
-        engine.so_far()
+        ingest.follow(lent, sink);
+        ingest.so_far()
     }
 }

@@ -1,6 +1,7 @@
 //! Events and watermarks as they arrive: out come events in the order of time.
 
-pub(in crate::stream) mod in_order;
-pub(in crate::stream) mod lent;
+pub(in crate::stream) mod arrivals;
+mod in_order;
+mod lent;
 pub(in crate::stream) mod reorder;
 pub(in crate::stream) mod watermark;

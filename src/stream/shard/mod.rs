@@ -53,7 +53,17 @@ pub struct Shard<E: Event>(pub(in crate::stream) Engine<E>);
 impl<E: Event> fmt::Debug for Shard<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shard")
-            .field("part", &self.0.books.share.as_ref().map(|share| (share.index, share.of)))
+            .field(
+                "part",
+                &self
+                    .0
+                    .ingest()
+                    .dispatcher
+                    .books
+                    .share
+                    .as_ref()
+                    .map(|share| (share.index, share.of)),
+            )
             .field("engine", &self.0)
             .finish()
     }
@@ -134,7 +144,7 @@ impl<E: Event> Shard<E> {
     /// [`Stats::peak_partials`], which is the most that this shard ever had at once.
     pub fn stats(&self) -> Stats {
         let stats = self.0.stats();
-        match &self.0.books.share {
+        match &self.0.ingest().dispatcher.books.share {
             Some(share) if share.index > 0 => Stats {
                 events: 0,
                 late: 0,
@@ -154,7 +164,9 @@ impl<E: Event> Shard<E> {
     /// the same events, and their running sum shows the peak that one engine would count. Always
     /// empty where this is the only shard.
     pub fn take_changes(&mut self) -> Vec<i32> {
-        let Some(share) = &mut self.0.books.share else { return Vec::new() };
+        let Some(share) = &mut self.0.ingest_mut().dispatcher.books.share else {
+            return Vec::new();
+        };
         share.changes.replace(Vec::new()).unwrap_or_default()
     }
 }

@@ -1,5 +1,6 @@
 //! The outermost layer of a snapshot: a header, sections with their lengths, a checksum.
 
+use crate::stream::engine::Identity;
 use crate::stream::snapshot::RestoreError;
 use crate::util::crc::crc32c;
 use crate::util::wire::Reader;
@@ -56,14 +57,6 @@ impl Section {
             Section::Keys => "keys",
         }
     }
-}
-
-/// What tells a snapshot from all others that it could be taken for: changes say with it what they
-/// follow.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Identity {
-    pub(super) checksum: u32,
-    pub(super) length: u64,
 }
 
 /// Writes one after the other.

@@ -10,8 +10,6 @@ mod restore;
 mod saved;
 mod write;
 
-pub(crate) use frame::Identity;
-
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -21,6 +19,7 @@ use crate::hir::Rule;
 use crate::stream::builder::Builder;
 use crate::stream::change::replace::{Refused, Replacement};
 use crate::stream::change::reshard;
+use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::engine::Engine;
 use crate::stream::error::BuildError;
 use crate::stream::error::PushError;
@@ -61,7 +60,7 @@ impl<E: Portable> Engine<E> {
     /// ```
     pub fn snapshot(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        write::whole(self, &mut bytes);
+        write::whole(self.ingest(), &mut bytes);
         bytes
     }
 
@@ -69,11 +68,12 @@ impl<E: Portable> Engine<E> {
     /// change are noted, so that [`snapshot_changes`](Engine::snapshot_changes) can follow.
     pub fn snapshot_base(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        self.base = write::whole(self, &mut bytes);
-        for group in 0..u32::try_from(self.groups.len()).unwrap_or(u32::MAX) {
-            self.groups.keys_mut(group).begin_changes();
+        *self.base_mut() = write::whole(self.ingest(), &mut bytes);
+        let Dispatcher { groups, cold, .. } = &mut self.ingest_mut().dispatcher;
+        for group in 0..u32::try_from(groups.len()).unwrap_or(u32::MAX) {
+            groups.keys_mut(group).begin_changes();
         }
-        if let Some(cold) = &mut self.cold {
+        if let Some(cold) = cold {
             cold.saved();
         }
         bytes
@@ -112,12 +112,13 @@ impl<E: Portable> Engine<E> {
     /// ```
     pub fn snapshot_changes(&mut self) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
-        let base = self.base.take()?;
-        self.base = Some(write::changes(self, base, &mut bytes)?);
-        for group in 0..u32::try_from(self.groups.len()).unwrap_or(u32::MAX) {
-            self.groups.keys_mut(group).saved_changes();
+        let base = self.base_mut().take()?;
+        *self.base_mut() = Some(write::changes(self.ingest(), base, &mut bytes)?);
+        let Dispatcher { groups, cold, .. } = &mut self.ingest_mut().dispatcher;
+        for group in 0..u32::try_from(groups.len()).unwrap_or(u32::MAX) {
+            groups.keys_mut(group).saved_changes();
         }
-        if let Some(cold) = &mut self.cold {
+        if let Some(cold) = cold {
             cold.saved();
         }
         Some(bytes)
@@ -139,7 +140,7 @@ impl<E: Portable> Engine<E> {
         for (index, bytes) in shards.iter_mut().enumerate() {
             let count = count.max(1);
             let mut is_in = |rule: &Rule, key: &[Value]| shard(rule, key) % count == index;
-            write::shard(self, index, &mut is_in, bytes);
+            write::shard(self.ingest(), index, &mut is_in, bytes);
         }
         shards
     }
@@ -174,9 +175,10 @@ impl<E: Portable> Shard<E> {
     /// this moment: the sum of [`Shard::stats`] with the peak that the host follows
     /// ([`Shard::take_changes`]). One part without the others is not of use.
     pub fn snapshot(&self, all: &Stats) -> Vec<u8> {
-        let Some(share) = &self.0.books.share else { return self.0.snapshot() };
+        let ingest = self.0.ingest();
+        let Some(share) = &ingest.dispatcher.books.share else { return self.0.snapshot() };
         let mut bytes = Vec::new();
-        write::part(&self.0, share, *all, &mut bytes);
+        write::part(ingest, share, *all, &mut bytes);
         bytes
     }
 }

@@ -11,10 +11,10 @@ use crate::ruleset::RuleSet;
 use crate::schema::{Schema, TypeId};
 use crate::stream::builder::Builder;
 use crate::stream::change::replace::{Replacement, RuleChange, Verdict, merge};
-use crate::stream::dispatch::routes::Routes;
+use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::engine::Engine;
 use crate::stream::error::Failure;
-use crate::stream::keys::groups::Groups;
+use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::keys::key::{Key, KeyRef};
 use crate::stream::keys::wire::SavedHeld;
 use crate::stream::rule::runtime::Running;
@@ -28,34 +28,38 @@ pub(super) fn restore<E: Portable>(
     parts: &[&[u8]],
 ) -> Result<(Engine<E>, Replacement), RestoreError> {
     let saved = Saved::read(parts)?;
-    let Old { mut engine, places, mut lost, declared, new_texts } = Old::build(builder, &saved)?;
-    saved.give_engine(&mut engine)?;
-    saved.give_keys(&mut engine, &places, &mut lost)?;
+    let Old { engine: mut ingest, places, mut lost, declared, new_texts } =
+        Old::build(builder, &saved)?;
+    saved.give_engine(&mut ingest)?;
+    saved.give_keys(&mut ingest, &places, &mut lost)?;
+    let now = ingest.next_moment();
     let mut replacement = match new_texts {
-        Some(texts) => match engine.replace_with(&declared, texts) {
+        Some(texts) => match ingest.dispatcher.replace_with(&declared, texts, now) {
             Ok(replacement) => replacement,
             Err(refused) => {
-                return Err(cold_failure(&engine).unwrap_or(RestoreError::Refused(refused)));
+                return Err(
+                    cold_failure(&ingest.dispatcher).unwrap_or(RestoreError::Refused(refused))
+                );
             }
         },
         None => Replacement::default(),
     };
-    complete(&mut replacement, &engine, &saved.rules, &lost);
-    Ok((engine, replacement))
+    complete(&mut replacement, &ingest.dispatcher, &saved.rules, &lost);
+    Ok((Engine::new(ingest), replacement))
 }
 
 /// Says of the rules that a replacement does not speak of what became of them.
 fn complete<E: Event>(
     replacement: &mut Replacement,
-    engine: &Engine<E>,
+    dispatcher: &Dispatcher<E>,
     saved: &[SavedRule],
     lost: &[Option<Lost>],
 ) {
     let told = std::mem::take(&mut replacement.rules);
     let mut told_of = ByName::new(told.iter().map(|change| &change.rule));
     let mut old_of = ByName::new(saved.iter().map(|rule| &rule.name));
-    let partials = partials(engine);
-    for (index, running) in engine.rules.iter().enumerate() {
+    let partials = partials(dispatcher);
+    for (index, running) in dispatcher.rules.iter().enumerate() {
         let rule = &running.info.rule;
         let old = old_of.take(&rule.name);
         let mut change = match told_of.take(&rule.name) {
@@ -124,15 +128,15 @@ impl<'a> ByName<'a> {
 }
 
 /// How many partial matches each rule has.
-fn partials<E: Event>(engine: &Engine<E>) -> Vec<u64> {
-    let mut partials = vec![0; engine.rules.len()];
-    for group in 0..u32::try_from(engine.groups.len()).unwrap_or(u32::MAX) {
-        let slots = engine.groups.keys(group).slots();
+fn partials<E: Event>(dispatcher: &Dispatcher<E>) -> Vec<u64> {
+    let mut partials = vec![0; dispatcher.rules.len()];
+    for group in 0..u32::try_from(dispatcher.groups.len()).unwrap_or(u32::MAX) {
+        let slots = dispatcher.groups.keys(group).slots();
         for held in slots.flat_map(|(_, slot)| slot.held()) {
             partials[held.rule as usize] += held.state.run_count() as u64;
         }
     }
-    if let Some(cold) = &engine.cold {
+    if let Some(cold) = &dispatcher.cold {
         let all = partials.iter_mut().enumerate();
         all.for_each(|(rule, partials)| *partials += cold.partials(rule));
     }
@@ -206,23 +210,25 @@ impl<'a, E: Portable> Saved<'a, E> {
         self.chains.iter().filter_map(|chain| Some(&self.parts[*chain.last()?]))
     }
 
-    fn give_engine(&self, engine: &mut Engine<E>) -> Result<(), RestoreError> {
+    fn give_engine(&self, ingest: &mut Ingest<E>) -> Result<(), RestoreError> {
         for head in self.heads() {
             let saved = &head.engine;
-            engine.watermark = saved.watermark;
-            engine.finished = saved.finished;
-            engine.released = engine.released.max(saved.released);
+            ingest.watermark = saved.watermark;
+            ingest.finished = saved.finished;
+            ingest.dispatcher.released = ingest.dispatcher.released.max(saved.released);
             for (name, watermark, idle) in &saved.sources {
-                engine.progress.restore(name, *watermark, *idle);
+                ingest.progress.restore(name, *watermark, *idle);
             }
             if saved.has_main {
-                engine.main = Some(engine.progress.source(""));
+                ingest.main = Some(ingest.progress.source(""));
             }
             let mut stats = saved.stats;
             let counters = stats.counters_mut().into_iter();
-            counters.zip(engine.books.stats.counters_mut()).for_each(|(one, all)| *all += *one);
+            counters
+                .zip(ingest.dispatcher.books.stats.counters_mut())
+                .for_each(|(one, all)| *all += *one);
             if saved.failure.is_some() {
-                engine.books.failure.clone_from(&saved.failure);
+                ingest.dispatcher.books.failure.clone_from(&saved.failure);
             }
         }
         // By time; what was numbered by several engines, by part and then by its number there.
@@ -238,13 +244,13 @@ impl<'a, E: Portable> Saved<'a, E> {
         buffer.dedup_by_key(|(time, order, _)| (*time, *order));
         for (time, _, event) in buffer {
             // An engine that has stopped still has what it did not get to.
-            let is_over = time <= engine.watermark && engine.books.failure.is_none();
+            let is_over = time <= ingest.watermark && ingest.dispatcher.books.failure.is_none();
             if is_over || time == Timestamp::MAX {
                 return Err(RestoreError::Malformed { section: "buffer" });
             }
-            engine.buffer_bytes += bytes_of(event);
-            engine.newest = engine.newest.max(time);
-            engine.buffer.add(time, event.clone());
+            ingest.buffer_bytes += bytes_of(event);
+            ingest.newest = ingest.newest.max(time);
+            ingest.buffer.add(time, event.clone());
         }
         let mut derived: Vec<_> = chains()
             .flat_map(|(chain, head)| head.derived.iter().map(move |event| (chain, event)))
@@ -253,7 +259,7 @@ impl<'a, E: Portable> Saved<'a, E> {
         derived.sort_by_key(|(time, order, _)| (*time, *order));
         derived.dedup_by_key(|(time, order, _)| (*time, *order));
         for (time, _, event) in derived {
-            engine.books.derived.add(time, event.clone());
+            ingest.dispatcher.books.derived.add(time, event.clone());
         }
         Ok(())
     }
@@ -261,7 +267,7 @@ impl<'a, E: Portable> Saved<'a, E> {
     /// Gives the rules of `engine` what they held; `places` has the rule for each that was saved.
     fn give_keys(
         &self,
-        engine: &mut Engine<E>,
+        ingest: &mut Ingest<E>,
         places: &[Option<usize>],
         lost: &mut [Option<Lost>],
     ) -> Result<(), RestoreError> {
@@ -273,7 +279,7 @@ impl<'a, E: Portable> Saved<'a, E> {
         }
         for (place, mut entries) in places.iter().zip(suppressed) {
             let Some(place) = place else { continue };
-            if let Some(quiet) = &mut engine.rules[*place].voice.quiet {
+            if let Some(quiet) = &mut ingest.dispatcher.rules[*place].voice.quiet {
                 // Where parts say it differently, the later one counts.
                 let mut latest: HashMap<Key, Timestamp> = HashMap::new();
                 if self.chains.len() > 1 {
@@ -293,7 +299,7 @@ impl<'a, E: Portable> Saved<'a, E> {
         }
         let numbers = if self.is_one_numbering { HashMap::new() } else { self.renumbered()? };
         if !self.is_one_numbering {
-            engine.released = numbers.len() as u64;
+            ingest.dispatcher.released = numbers.len() as u64;
         }
         for (index, chain) in self.chains.iter().enumerate() {
             // The newest part that speaks of a key says what it holds.
@@ -309,16 +315,16 @@ impl<'a, E: Portable> Saved<'a, E> {
                                 *seq = numbers.get(&(index, *seq)).copied().unwrap_or_default();
                             }
                         }
-                        give_key(engine, rule, &saved.key, held, places, lost)?;
+                        give_key(ingest, rule, &saved.key, held, places, lost)?;
                     }
                     Ok(())
                 })?;
             }
         }
-        engine.account();
-        // Where events are numbered alike, the counts are those of one engine.
+        ingest.dispatcher.account();
+        // Where events are numbered alike, the counts are those of one ingest.
         if !self.is_one_numbering {
-            let stats = &mut engine.books.stats;
+            let stats = &mut ingest.dispatcher.books.stats;
             stats.peak_partials = stats.peak_partials.max(stats.partials);
         }
         Ok(())
@@ -348,13 +354,13 @@ impl<'a, E: Portable> Saved<'a, E> {
 }
 
 /// What a cold store has failed with.
-fn cold_failure<E: Event>(engine: &Engine<E>) -> Option<RestoreError> {
-    let failure = engine.books.failure.clone();
+fn cold_failure<E: Event>(dispatcher: &Dispatcher<E>) -> Option<RestoreError> {
+    let failure = dispatcher.books.failure.clone();
     failure.filter(|failure| matches!(failure.0, Failure::Cold(_))).map(RestoreError::Cold)
 }
 
 fn give_key<E: Portable>(
-    engine: &mut Engine<E>,
+    ingest: &mut Ingest<E>,
     rule: usize,
     key: &Key,
     mut held: SavedHeld<'_, E>,
@@ -367,18 +373,20 @@ fn give_key<E: Portable>(
         }
         return Ok(());
     };
-    let group = engine.rules[place].group;
-    if engine.cold.is_some() {
-        engine.make_room(engine.watermark.plus_millis(1));
-        engine.bring(group, &KeyRef::of(key, &engine.groups.hasher.clone()));
-        cold_failure(engine).map_or(Ok(()), Err)?;
+    let group = ingest.dispatcher.rules[place].group;
+    if ingest.dispatcher.cold.is_some() {
+        let horizon = ingest.next_moment();
+        let dispatcher = &mut ingest.dispatcher;
+        dispatcher.make_room(horizon);
+        dispatcher.bring(group, &KeyRef::of(key, &dispatcher.groups.hasher.clone()));
+        cold_failure(dispatcher).map_or(Ok(()), Err)?;
     }
-    let running = &engine.rules[place];
+    let running = &ingest.dispatcher.rules[place];
     let name = running.info.rule.name.clone();
     let image = Image::read(&mut held.body, running.matcher.program(), held.events)
         .filter(|image| held.body.is_at_end() && image.run_count() as u64 == held.partials)
         .ok_or(RestoreError::Malformed { section: "keys" })?;
-    let is_new = engine.admit(place, key, held.armed, image);
+    let is_new = ingest.dispatcher.admit(place, key, held.armed, image);
     if is_new { Ok(()) } else { Err(RestoreError::Overlap(name)) }
 }
 
@@ -392,7 +400,7 @@ struct Lost {
 
 /// An engine with the rules of a snapshot that can be run, and nothing in them.
 struct Old<E: Event> {
-    engine: Engine<E>,
+    engine: Ingest<E>,
     /// By saved rule: its place in the engine.
     places: Vec<Option<usize>>,
     /// By saved rule: why it has none.
@@ -454,13 +462,9 @@ impl<E: Portable> Old<E> {
             started.iter().try_for_each(check_events)?;
         }
         let places = places(&started, &saved.rules, &mut lost);
-        let mut groups = Groups::default();
-        for rule in &mut started {
-            rule.group = groups.join(&rule.info.rule);
-        }
-        let routes = Routes::new(&schema, &started, &groups, indexed);
-        let mut engine = Engine::new(schema, started, groups, routes, strategy, limits, matching);
-        engine.cold = cold;
+        let mut dispatcher = Dispatcher::new(schema, started, indexed, limits, matching);
+        dispatcher.cold = cold;
+        let engine = Ingest::new(dispatcher, strategy);
         Ok(Old { engine, places, lost, declared, new_texts })
     }
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use crate::event::Portable;
 use crate::schema::{EventType, Field, FieldId, FieldType, Schema};
+use crate::stream::engine::Identity;
 use crate::stream::error::{Failure, LimitFailure, PushError};
 use crate::stream::keys::key::Key;
 use crate::stream::keys::wire::{KeyReader, SavedKey};
 use crate::stream::snapshot::RestoreError;
-use crate::stream::snapshot::frame::{Identity, Section, Sections};
+use crate::stream::snapshot::frame::{Section, Sections};
 use crate::stream::stats::Stats;
 use crate::time::Timestamp;
 use crate::util::wire::Reader;

@@ -9,8 +9,9 @@ use crate::hir::{Once, Rule};
 use crate::ruleset::RuleSet;
 use crate::schema::{EventType, FieldType, Schema};
 use crate::stream::change::reshard::fed_numbers;
-use crate::stream::engine::Engine;
+use crate::stream::engine::Identity;
 use crate::stream::error::{Failure, PushError};
+use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::keys::changes::Changes;
 use crate::stream::keys::cold::{Cold, Which};
 use crate::stream::keys::key::{Key, KeyRef};
@@ -18,7 +19,7 @@ use crate::stream::keys::table::Held;
 use crate::stream::keys::wire::{Keys, put_event, put_key};
 use crate::stream::rule::runtime::Running;
 use crate::stream::shard::context::Share;
-use crate::stream::snapshot::frame::{Frame, Identity, Section};
+use crate::stream::snapshot::frame::{Frame, Section};
 use crate::stream::snapshot::saved::{COUNTERS, HAS_MAIN, IS_FINISHED};
 use crate::stream::stats::Stats;
 use crate::util::fnv::Fnv;
@@ -30,14 +31,14 @@ use crate::value::wire::{put_value, put_values};
 type Filter<'f> = dyn FnMut(&Rule, &[Value]) -> bool + 'f;
 
 /// Writes all that an engine holds. `None`, and nothing, if a cold store cannot be read.
-pub(super) fn whole<E: Portable>(engine: &Engine<E>, out: &mut Vec<u8>) -> Option<Identity> {
+pub(super) fn whole<E: Portable>(engine: &Ingest<E>, out: &mut Vec<u8>) -> Option<Identity> {
     Writer { engine, base: None, share: None, filter: None, part: None }.write(out)
 }
 
 /// Writes what has changed since the snapshot `base`. `None`, and nothing, if a cold store cannot be
 /// read.
 pub(super) fn changes<E: Portable>(
-    engine: &Engine<E>,
+    engine: &Ingest<E>,
     base: Identity,
     out: &mut Vec<u8>,
 ) -> Option<Identity> {
@@ -47,7 +48,7 @@ pub(super) fn changes<E: Portable>(
 /// Writes what an engine holds of some keys: one of several shares, of which the first has what
 /// cannot be divided.
 pub(super) fn shard<E: Portable>(
-    engine: &Engine<E>,
+    engine: &Ingest<E>,
     share: usize,
     filter: &mut Filter<'_>,
     out: &mut Vec<u8>,
@@ -57,14 +58,14 @@ pub(super) fn shard<E: Portable>(
 
 /// Writes what one of several shards holds, whose counts are `all` together. What all shards have
 /// alike is written by the first.
-pub(super) fn part<E: Portable>(engine: &Engine<E>, share: &Share, all: Stats, out: &mut Vec<u8>) {
-    let numbers = fed_numbers(engine, share);
+pub(super) fn part<E: Portable>(engine: &Ingest<E>, share: &Share, all: Stats, out: &mut Vec<u8>) {
+    let numbers = fed_numbers(&engine.dispatcher, share);
     let part = Some(ShardPart { share, all, numbers });
     Writer { engine, base: None, share: Some(share.index()), filter: None, part }.write(out);
 }
 
 struct Writer<'e, 'f, E: Event> {
-    engine: &'e Engine<E>,
+    engine: &'e Ingest<E>,
     /// What the changes follow.
     base: Option<Identity>,
     share: Option<usize>,
@@ -108,9 +109,11 @@ impl<E: Portable> Writer<'_, '_, E> {
         }
         frame.section(Section::Engine, |out| self.engine(out));
         if self.base.is_none() {
-            let texts = texts(&self.engine.rules);
-            frame.section(Section::Schema, |out| put_schema(out, &self.engine.schema));
-            frame.section(Section::Rules, |out| put_rules(out, &self.engine.rules, &texts));
+            let texts = texts(&self.engine.dispatcher.rules);
+            frame.section(Section::Schema, |out| put_schema(out, &self.engine.dispatcher.schema));
+            frame.section(Section::Rules, |out| {
+                put_rules(out, &self.engine.dispatcher.rules, &texts)
+            });
             frame.section(Section::Texts, |out| {
                 put_len(out, texts.len());
                 for rules in &texts {
@@ -126,7 +129,7 @@ impl<E: Portable> Writer<'_, '_, E> {
         frame.section(Section::Keys, |out| self.keys(out));
         let identity = frame.end();
         // What an engine holds that has not got to its last event cannot be gone on from.
-        if matches!(self.engine.failure(), Some(PushError(Failure::Cold(_)))) {
+        if matches!(self.engine.dispatcher.failure(), Some(PushError(Failure::Cold(_)))) {
             out.clear();
             return None;
         }
@@ -143,7 +146,7 @@ impl<E: Portable> Writer<'_, '_, E> {
         // Of one engine at one moment: the numbers of events mean the same in all shares.
         out.extend_from_slice(&self.share.map_or(0, |_| self.numbering()).to_le_bytes());
         put_i64(out, engine.watermark.as_millis());
-        put_u64(out, self.part.as_ref().map_or(engine.released, ShardPart::released));
+        put_u64(out, self.part.as_ref().map_or(engine.dispatcher.released, ShardPart::released));
         let sources = engine.progress.saved();
         put_len(out, sources.len());
         for (name, watermark, idle) in sources {
@@ -156,7 +159,7 @@ impl<E: Portable> Writer<'_, '_, E> {
         for counter in stats.counters_mut() {
             put_u64(out, if is_first { *counter } else { 0 });
         }
-        match &engine.books.failure {
+        match &engine.dispatcher.books.failure {
             Some(PushError(Failure::Limit(failure))) => {
                 out.push(1);
                 put_bytes(out, failure.rule.as_bytes());
@@ -177,28 +180,28 @@ impl<E: Portable> Writer<'_, '_, E> {
         let mut hash = Fnv::new();
         let (mut stats, released) = match &self.part {
             Some(part) => (part.all, part.share.released()),
-            None => (self.engine.stats(), self.engine.released),
+            None => (self.engine.stats(), self.engine.dispatcher.released),
         };
         let mut number = |number: u64| hash.write(&number.to_le_bytes());
         number(released);
         number(self.engine.watermark.as_millis().cast_unsigned());
         stats.counters_mut().into_iter().for_each(|counter| number(*counter));
-        self.engine.rules.iter().for_each(|rule| number(rule.info.rule.version));
+        self.engine.dispatcher.rules.iter().for_each(|rule| number(rule.info.rule.version));
         hash.finish() | 1
     }
 
     /// Whether an event belongs to this share: it has a rule and a key for it.
     fn wants(&mut self, event: &E) -> bool {
         let (Some(filter), Some(share)) = (&mut self.filter, self.share) else { return true };
-        let Some(route) = self.engine.routes.types.get(event.type_id().index()) else {
+        let Some(route) = self.engine.dispatcher.routes.types.get(event.type_id().index()) else {
             return share == 0;
         };
         let mut has_key = false;
         for (rule, group) in &route.always {
             let (_, fields) = &route.groups[*group as usize];
-            if let Some(key) = KeyRef::read(event, fields, &self.engine.groups.hasher) {
+            if let Some(key) = KeyRef::read(event, fields, &self.engine.dispatcher.groups.hasher) {
                 has_key = true;
-                if filter(&self.engine.rules[*rule as usize].info.rule, &key.to_key()) {
+                if filter(&self.engine.dispatcher.rules[*rule as usize].info.rule, &key.to_key()) {
                     return true;
                 }
             }
@@ -222,7 +225,7 @@ impl<E: Portable> Writer<'_, '_, E> {
     }
 
     fn derived(&mut self, out: &mut Vec<u8>) {
-        let mut events: Vec<_> = (0..).zip(self.engine.books.derived.iter()).collect();
+        let mut events: Vec<_> = (0..).zip(self.engine.dispatcher.books.derived.iter()).collect();
         events.retain(|(_, (_, event))| self.wants(event));
         put_len(out, events.len());
         let mut scratch = Vec::new();
@@ -235,7 +238,7 @@ impl<E: Portable> Writer<'_, '_, E> {
 
     fn suppressed(&mut self, out: &mut Vec<u8>) {
         let watermark = self.engine.watermark.as_millis();
-        for rule in &self.engine.rules {
+        for rule in &self.engine.dispatcher.rules {
             let Some(quiet) = &rule.voice.quiet else { continue };
             // What is kept quiet by something else than the key is so in all shares.
             let is_by_key = rule.info.rule.suppress.as_ref().is_some_and(|by| by.by.is_none())
@@ -254,13 +257,13 @@ impl<E: Portable> Writer<'_, '_, E> {
 
     fn keys(&mut self, out: &mut Vec<u8>) {
         let engine = self.engine;
-        let mut keys = Keys::new(engine.rules.len() > 1, engine.watermark);
+        let mut keys = Keys::new(engine.dispatcher.rules.len() > 1, engine.watermark);
         out.push(u8::from(keys.shares));
-        let cold = engine.cold.as_ref();
+        let cold = engine.dispatcher.cold.as_ref();
         let cold = cold.map(|cold| self.cold_keys(cold, &mut keys, out)).unwrap_or_default();
         let mut image = Image::default();
-        for group in 0..u32::try_from(engine.groups.len()).unwrap_or(u32::MAX) {
-            let partition = engine.groups.keys(group);
+        for group in 0..u32::try_from(engine.dispatcher.groups.len()).unwrap_or(u32::MAX) {
+            let partition = engine.dispatcher.groups.keys(group);
             let changes = partition.changes.as_deref().filter(|_| self.base.is_some());
             let mut slots: Vec<u32> = match changes {
                 Some(changes) => changes.touched().to_vec(),
@@ -268,7 +271,7 @@ impl<E: Portable> Writer<'_, '_, E> {
             };
             slots.sort_unstable();
             for slot in slots.into_iter().filter_map(|slot| partition.try_slot(slot)) {
-                let rule = |held: &Held| &engine.rules[held.rule as usize];
+                let rule = |held: &Held| &engine.dispatcher.rules[held.rule as usize];
                 let mut held: SmallVec<[&Held; 1]> = slot.held().iter().collect();
                 if let Some(filter) = &mut self.filter {
                     held.retain(|held| filter(&rule(held).info.rule, &slot.key));
@@ -288,7 +291,8 @@ impl<E: Portable> Writer<'_, '_, E> {
             }
             for key in changes.map_or(&[][..], Changes::gone) {
                 // It may have come again.
-                let is_here = partition.find(&KeyRef::of(key, &engine.groups.hasher)).is_some();
+                let is_here =
+                    partition.find(&KeyRef::of(key, &engine.dispatcher.groups.hasher)).is_some();
                 if !is_here && !cold.contains(&(group, key.clone())) {
                     put_key(out, group, key, 0);
                 }
@@ -305,7 +309,7 @@ impl<E: Portable> Writer<'_, '_, E> {
         keys: &mut Keys,
         out: &mut Vec<u8>,
     ) -> HashSet<(u32, Key)> {
-        let rules = &self.engine.rules;
+        let rules = &self.engine.dispatcher.rules;
         let mut changed = HashSet::new();
         let which = if self.base.is_some() { Which::Unsaved } else { Which::All };
         // Where that is not possible, the engine has failed.

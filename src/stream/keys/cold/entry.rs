@@ -13,9 +13,9 @@ use crate::util::wire::Reader;
 const CHECKSUM: usize = 4;
 
 /// How keys become bytes and keys again, for events that can.
-pub(super) struct Codec<E: Event> {
-    pub(super) write: Write<E>,
-    pub(super) read: Read<E>,
+pub(in crate::stream) struct Codec<E: Event> {
+    pub(in crate::stream) write: Write<E>,
+    pub(in crate::stream) read: Read<E>,
 }
 
 /// Appends what a slot of a group holds.
@@ -25,7 +25,7 @@ type Write<E> = fn(&mut Vec<u8>, u32, &Slot, &[Running<E>]);
 type Read<E> = fn(&[u8], &[Running<E>]) -> Option<Frozen<E>>;
 
 impl<E: Portable> Codec<E> {
-    pub(super) fn new() -> Codec<E> {
+    pub(in crate::stream) fn new() -> Codec<E> {
         Codec { write: write::<E>, read: read::<E> }
     }
 }
@@ -79,12 +79,16 @@ pub(in crate::stream) struct Scratch<E: Event> {
 }
 
 impl<E: Event> Scratch<E> {
-    pub(super) fn new(rules: &[Running<E>]) -> Scratch<E> {
+    pub(in crate::stream) fn new(rules: &[Running<E>]) -> Scratch<E> {
         Scratch { stores: rules.iter().map(|_| None).collect() }
     }
 
     /// What the rules hold, in these stores.
-    pub(super) fn take_in(&mut self, rules: &[Running<E>], frozen: Frozen<E>) -> Vec<Held> {
+    pub(in crate::stream) fn take_in(
+        &mut self,
+        rules: &[Running<E>],
+        frozen: Frozen<E>,
+    ) -> Vec<Held> {
         let take_in = |(rule, armed, image)| {
             let matcher = &rules[rule as usize].matcher;
             let store = &mut self.stores[rule as usize];
@@ -99,11 +103,11 @@ impl<E: Event> Scratch<E> {
         self.stores[rule as usize].as_ref()
     }
 
-    pub(super) fn store_mut(&mut self, rule: u32) -> Option<&mut Store<E>> {
+    pub(in crate::stream) fn store_mut(&mut self, rule: u32) -> Option<&mut Store<E>> {
         self.stores[rule as usize].as_mut()
     }
 
-    pub(super) fn give_up(&mut self, rules: &[Running<E>], held: Vec<Held>) {
+    pub(in crate::stream) fn give_up(&mut self, rules: &[Running<E>], held: Vec<Held>) {
         for Held { rule, mut state, .. } in held {
             if let Some(store) = self.store_mut(rule) {
                 rules[rule as usize].matcher.clear(store, &mut state);

@@ -6,7 +6,7 @@ use hashbrown::hash_table::OccupiedEntry;
 /// By a key's fingerprint: the number of what is kept of it. Two keys can have one fingerprint; what
 /// is kept says which it is of.
 #[derive(Debug, Default)]
-pub(super) struct Index {
+pub(in crate::stream) struct Index {
     table: HashTable<Entry>,
 }
 
@@ -15,7 +15,7 @@ pub(super) struct Index {
 struct Entry([u8; 10]);
 
 /// Numbers are less: a million new ones a second take nine years to get there.
-pub(super) const NUMBERS: u64 = 1 << 48;
+pub(in crate::stream) const NUMBERS: u64 = 1 << 48;
 
 impl Entry {
     fn new(fingerprint: u32, number: u64) -> Entry {
@@ -44,11 +44,11 @@ fn spread(fingerprint: u32) -> u64 {
 }
 
 impl Index {
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::stream) fn len(&self) -> usize {
         self.table.len()
     }
 
-    pub(super) fn insert(&mut self, fingerprint: u32, number: u64) {
+    pub(in crate::stream) fn insert(&mut self, fingerprint: u32, number: u64) {
         let entry = Entry::new(fingerprint, number);
         let hash = |entry: &Entry| spread(entry.fingerprint());
         self.table.insert_unique(spread(fingerprint), entry, hash);
@@ -56,14 +56,14 @@ impl Index {
 
     /// What may be of a key with this fingerprint.
     #[inline]
-    pub(super) fn find(&self, fingerprint: u32) -> impl Iterator<Item = u64> {
+    pub(in crate::stream) fn find(&self, fingerprint: u32) -> impl Iterator<Item = u64> {
         let alike = self.table.iter_hash(spread(fingerprint));
         let same = alike.filter(move |entry| entry.fingerprint() == fingerprint);
         same.map(|entry| entry.number())
     }
 
     /// Says whether it was there.
-    pub(super) fn remove(&mut self, fingerprint: u32, number: u64) -> bool {
+    pub(in crate::stream) fn remove(&mut self, fingerprint: u32, number: u64) -> bool {
         let found = self.table.find_entry(spread(fingerprint), |entry| {
             entry.fingerprint() == fingerprint && entry.number() == number
         });
@@ -71,7 +71,7 @@ impl Index {
     }
 
     /// Heap bytes.
-    pub(super) fn memory_usage(&self) -> usize {
+    pub(in crate::stream) fn memory_usage(&self) -> usize {
         self.table.allocation_size()
     }
 }

@@ -10,17 +10,15 @@
 //! Which keys are idle is found out as clocks do it that replace pages: a hand goes round the keys,
 //! takes those to which nothing came since it was there last, and clears the marks of the others.
 
-mod entry;
-mod index;
-mod tend;
+pub(in crate::stream) mod entry;
+pub(in crate::stream) mod index;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::error::Error;
 use std::sync::OnceLock;
 
-use crate::event::{Event, Portable};
-use crate::stream::builder::Builder;
+use crate::event::Event;
 use crate::stream::error::{Failure, PushError};
 use crate::stream::keys::changes::Bits;
 use crate::stream::keys::key::{Key, KeyRef};
@@ -31,7 +29,7 @@ use entry::{Codec, Frozen, Scratch};
 use index::Index;
 
 /// Keeps bytes by number for an [`Engine`](crate::Engine) whose state does not fit into memory: see
-/// [`Builder::cold_store`].
+/// [`Builder::cold_store`](crate::stream::Builder::cold_store).
 ///
 /// It is scratch: it is empty when an engine gets it, nothing reads it after the engine is gone, and
 /// snapshots hold what is in it. So it need not survive a crash.
@@ -50,105 +48,37 @@ pub trait ColdStore: Send + Sync {
 /// Why a [`ColdStore`] cannot go on.
 pub type ColdError = Box<dyn Error + Send + Sync>;
 
-impl<E: Portable> Builder<E> {
-    /// Keeps in `store` what keys hold that have been idle, so that about `keys_in_memory` stay in
-    /// memory, counted as in [`Stats::keys`](crate::stream::Stats::keys). The engine then tells the
-    /// same as without, in the same order; only
-    /// [`limit_captured_bytes`](Builder::limit_captured_bytes) is of what is in memory. The other limits
-    /// are of all that is open.
-    ///
-    /// Each key that is kept takes 11 to 22 bytes of memory. Whatever looks at all keys
-    /// ([`Engine::partials`](crate::Engine::partials), a
-    /// [replacement](crate::Engine::replace_rules) of rules) brings them into memory; a snapshot is
-    /// bytes in memory of all keys. [`shards`](Builder::shards) makes one engine only.
-    ///
-    /// Where the store fails, the engine stops: see
-    /// [`Engine::failure`](crate::Engine::failure). Nothing that it holds is lost silently.
-    ///
-    /// ```
-    /// use std::collections::BTreeMap;
-    ///
-    /// use kleene::stream::{ColdError, ColdStore, Ignore};
-    /// use kleene::{Engine, Record, RuleSet, Timestamp};
-    ///
-    /// #[derive(Default)]
-    /// struct Elsewhere(BTreeMap<u64, Vec<u8>>);
-    ///
-    /// impl ColdStore for Elsewhere {
-    ///     fn put(&mut self, entries: &[(u64, &[u8])]) -> Result<(), ColdError> {
-    ///         self.0.extend(entries.iter().map(|(number, bytes)| (*number, bytes.to_vec())));
-    ///         Ok(())
-    ///     }
-    ///
-    ///     fn next(&self, from: u64) -> Result<Option<(u64, Vec<u8>)>, ColdError> {
-    ///         let next = self.0.range(from..).next();
-    ///         Ok(next.map(|(number, bytes)| (*number, bytes.clone())))
-    ///     }
-    ///
-    ///     fn remove(&mut self, number: u64) -> Result<(), ColdError> {
-    ///         self.0.remove(&number);
-    ///         Ok(())
-    ///     }
-    /// }
-    ///
-    /// let rules = RuleSet::parse(
-    ///     "event paid { order: int, at: time }
-    ///      event sent { order: int, at: time }
-    ///      rule done  { key order  match paid -> sent within 2d }",
-    /// )?;
-    /// let event = |ty, order: i64, second: i64| {
-    ///     let at = Timestamp::from_millis(1000 * second);
-    ///     Record::from_fields(rules.schema(), ty, [("order", order.into()), ("at", at.into())])
-    /// };
-    /// let builder = Engine::builder().rules(rules.clone());
-    /// let mut engine = builder.cold_store(Elsewhere::default(), 100).build()?;
-    /// for order in 0..10_000 {
-    ///     engine.push(&event("paid", order, order)?, &mut Ignore)?;
-    /// }
-    /// engine.push(&event("sent", 7, 10_000)?, &mut Ignore)?;
-    /// assert_eq!(engine.stats().matches, 1);
-    /// assert_eq!(engine.stats().keys, 9_999);
-    /// assert!(engine.stats().cold > 9_800);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn cold_store(mut self, store: impl ColdStore + 'static, keys_in_memory: u64) -> Self {
-        self.cold = Some(Box::new(Cold::new(Box::new(store), Codec::new(), keys_in_memory)));
-        self
-    }
-}
-
 /// So many keys are written at once at most.
 const MOST_AT_ONCE: u64 = 1 << 16;
 
 /// So many keys are brought back together for the first deadline of theirs at most.
-const MOST_IN_CHUNK: u64 = 64;
+pub(in crate::stream) const MOST_IN_CHUNK: u64 = 64;
 
 /// What an engine knows of the keys that are not in memory.
 pub(in crate::stream) struct Cold<E: Event> {
-    store: Box<dyn ColdStore>,
-    codec: Codec<E>,
+    pub(in crate::stream) store: Box<dyn ColdStore>,
+    pub(in crate::stream) codec: Codec<E>,
     /// How many keys may be in memory.
-    limit: u64,
+    pub(in crate::stream) limit: u64,
     /// With how many in memory it is time to look for idle ones.
-    full: u64,
-    index: Index,
+    pub(in crate::stream) full: u64,
+    pub(in crate::stream) index: Index,
     /// The number of the next entry.
-    next: u64,
+    pub(in crate::stream) next: u64,
     /// Entries whose first deadline comes at a time: the number of the first, and how many.
-    chunks: BinaryHeap<Reverse<(Timestamp, u64, u32)>>,
+    pub(in crate::stream) chunks: BinaryHeap<Reverse<(Timestamp, u64, u32)>>,
     /// By group: the slots that something came to since the hand was there.
-    touched: Vec<Bits>,
+    pub(in crate::stream) touched: Vec<Bits>,
     /// The group and slot that is looked at next.
-    hand: (u32, u32),
+    pub(in crate::stream) hand: (u32, u32),
     /// By rule: how many partial matches it has in entries.
-    partials: Vec<u64>,
+    pub(in crate::stream) partials: Vec<u64>,
     /// Entries that no snapshot has, where changes are noted.
-    unsaved: Vec<u64>,
+    pub(in crate::stream) unsaved: Vec<u64>,
     /// What went wrong while something only looked.
     trouble: OnceLock<PushError>,
     /// What someone looks at.
-    shown: OnceLock<Shown<E>>,
+    pub(in crate::stream) shown: OnceLock<Shown<E>>,
 }
 
 /// What all keys hold that are not in memory.
@@ -159,7 +89,7 @@ pub(in crate::stream) struct Shown<E: Event> {
 
 /// What stops an engine whose store fails.
 #[cold]
-fn failed(doing: &str, error: &(dyn Error + 'static)) -> PushError {
+pub(in crate::stream) fn failed(doing: &str, error: &(dyn Error + 'static)) -> PushError {
     let mut message = format!("{doing}: {error}");
     let mut source = error.source();
     while let Some(error) = source {
@@ -170,13 +100,13 @@ fn failed(doing: &str, error: &(dyn Error + 'static)) -> PushError {
 }
 
 #[cold]
-fn damaged(number: u64) -> PushError {
+pub(in crate::stream) fn damaged(number: u64) -> PushError {
     let message = format!("has kept what is not entry {number} as it was written");
     PushError(Failure::Cold(message.into()))
 }
 
 #[cold]
-fn lost() -> PushError {
+pub(in crate::stream) fn lost() -> PushError {
     PushError(Failure::Cold("has lost an entry".into()))
 }
 
@@ -189,7 +119,11 @@ pub(in crate::stream) enum Which {
 }
 
 impl<E: Event> Cold<E> {
-    fn new(store: Box<dyn ColdStore>, codec: Codec<E>, limit: u64) -> Cold<E> {
+    pub(in crate::stream) fn new(
+        store: Box<dyn ColdStore>,
+        codec: Codec<E>,
+        limit: u64,
+    ) -> Cold<E> {
         Cold {
             store,
             codec,
@@ -208,12 +142,12 @@ impl<E: Event> Cold<E> {
     }
 
     /// How many keys are written at once.
-    fn at_once(&self) -> u64 {
+    pub(in crate::stream) fn at_once(&self) -> u64 {
         (self.limit / 8).clamp(1, MOST_AT_ONCE)
     }
 
     /// When the next chunk is to be brought back.
-    fn wake(&self) -> Timestamp {
+    pub(in crate::stream) fn wake(&self) -> Timestamp {
         self.chunks.peek().map_or(Timestamp::MAX, |Reverse((at, ..))| *at)
     }
 
@@ -232,7 +166,7 @@ impl<E: Event> Cold<E> {
         self.unsaved.clear();
     }
 
-    fn partials_mut(&mut self, rule: u32) -> &mut u64 {
+    pub(in crate::stream) fn partials_mut(&mut self, rule: u32) -> &mut u64 {
         let rule = rule as usize;
         if self.partials.len() <= rule {
             self.partials.resize(rule + 1, 0);
@@ -241,7 +175,7 @@ impl<E: Event> Cold<E> {
     }
 
     /// Notes that something has come to a slot.
-    fn touch(&mut self, group: u32, slot: u32) {
+    pub(in crate::stream) fn touch(&mut self, group: u32, slot: u32) {
         let group = group as usize;
         if self.touched.len() <= group {
             self.touched.resize_with(group + 1, Bits::default);
@@ -250,7 +184,7 @@ impl<E: Event> Cold<E> {
     }
 
     /// The first entry at or after a number, read for these rules.
-    fn next_entry(
+    pub(in crate::stream) fn next_entry(
         &self,
         from: u64,
         rules: &[Running<E>],
@@ -262,7 +196,7 @@ impl<E: Event> Cold<E> {
     }
 
     /// The entry of a key of a group, if there is one.
-    fn find(
+    pub(in crate::stream) fn find(
         &self,
         group: u32,
         key: &KeyRef<'_>,
@@ -304,7 +238,7 @@ impl<E: Event> Cold<E> {
     }
 
     /// Gives `take` each entry in the order of their numbers.
-    fn each(
+    pub(in crate::stream) fn each(
         &self,
         which: Which,
         rules: &[Running<E>],
@@ -354,6 +288,6 @@ impl<E: Event> Cold<E> {
 }
 
 /// Of a key of a group, by the key's hash.
-fn fingerprint(group: u32, hash: u32) -> u32 {
+pub(in crate::stream) fn fingerprint(group: u32, hash: u32) -> u32 {
     hash ^ group.wrapping_mul(0x9e37_79b9)
 }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use crate::event::Event;
-use crate::stream::engine::Engine;
+use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::error::PushError;
 use crate::stream::keys::cold::entry::{Frozen, Scratch};
 use crate::stream::keys::cold::index::NUMBERS;
@@ -12,7 +12,7 @@ use crate::stream::keys::key::KeyRef;
 use crate::stream::keys::table::Slot;
 use crate::time::Timestamp;
 
-impl<E: Event> Engine<E> {
+impl<E: Event> Dispatcher<E> {
     /// What has to be done before an event goes to the rules: there is room, and its keys are in
     /// memory.
     pub(in crate::stream) fn tend(&mut self, event: &E) {
@@ -55,7 +55,7 @@ impl<E: Event> Engine<E> {
     /// Writes idle keys where there are too many in memory, none that has a deadline up to
     /// `horizon`.
     pub(in crate::stream) fn make_room(&mut self, horizon: Timestamp) {
-        let Engine { groups, books, cold, .. } = self;
+        let Dispatcher { groups, books, cold, .. } = self;
         let Some(cold) = cold else { return };
         let here = books.stats.keys - books.stats.cold;
         if here <= cold.full {
@@ -113,7 +113,7 @@ impl<E: Event> Engine<E> {
 
     /// Writes these slots, which are sorted by when their first timers come up, and gives them up.
     fn freeze(&mut self, slots: &[(Timestamp, u32, u32)]) -> Result<(), PushError> {
-        let Engine { rules, groups, books, cold, wake, .. } = self;
+        let Dispatcher { rules, groups, books, cold, wake, .. } = self;
         let Some(cold) = cold else { return Ok(()) };
         let count = slots.len() as u64;
         if NUMBERS - cold.next <= count {
@@ -163,7 +163,7 @@ impl<E: Event> Engine<E> {
     /// Brings a key back. What a sweep would drop `now` does not stay: all keys of a rule that come
     /// up at one moment need not fit into memory.
     fn thaw(&mut self, number: u64, frozen: Frozen<E>, now: Timestamp) -> Result<(), PushError> {
-        let Engine { rules, groups, timers, books, cold, .. } = self;
+        let Dispatcher { rules, groups, timers, books, cold, .. } = self;
         let Some(cold) = cold else { return Ok(()) };
         let Frozen { group, key, held } = frozen;
         let key = KeyRef::of(&key, &groups.hasher);

@@ -1,0 +1,263 @@
+//! What rules and keys hold, and the order in which events and deadlines come to them.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::event::Event;
+use crate::schema::Schema;
+use crate::stream::dispatch::index::Found;
+use crate::stream::dispatch::routes::Routes;
+use crate::stream::error::PushError;
+use crate::stream::keys::MANY;
+use crate::stream::keys::cold::{Cold, Shown};
+use crate::stream::keys::groups::Groups;
+use crate::stream::limits::{Limits, Matching};
+use crate::stream::output::matched::Partial;
+use crate::stream::output::sink::Sink;
+use crate::stream::rule::accounting::Books;
+use crate::stream::rule::runtime::Running;
+use crate::stream::rule::timers::{Timer, Timers};
+use crate::time::Timestamp;
+
+/// Released events between two looks for what rules need not keep quiet any more.
+const FORGET_EVERY: u64 = 1024;
+
+/// Released events between two looks for timers of what is gone.
+const PRUNE_EVERY: u64 = 16;
+
+/// The rules, what they hold by key, and which of them an event concerns. Events come to it in the
+/// order of time.
+pub(in crate::stream) struct Dispatcher<E: Event> {
+    /// What the numbers of types and fields mean.
+    pub(in crate::stream) schema: Arc<Schema>,
+    pub(in crate::stream) rules: Vec<Running<E>>,
+    /// What rules hold, by key.
+    pub(in crate::stream) groups: Groups,
+    pub(in crate::stream) routes: Routes,
+    pub(in crate::stream) timers: Timers,
+    /// How many events have been released.
+    pub(in crate::stream) released: u64,
+    pub(in crate::stream) matching: Matching,
+    pub(in crate::stream) books: Books<E>,
+    /// What keeps the keys that have been idle.
+    pub(in crate::stream) cold: Option<Box<Cold<E>>>,
+    /// When it has to bring some of them back; `MAX` where there are none.
+    pub(in crate::stream) wake: Timestamp,
+    /// Scratch for timers that have come up.
+    pub(in crate::stream) due: Vec<Timer>,
+    /// Scratch for the rules that an event is looked up for.
+    pub(in crate::stream) found: Vec<Found>,
+}
+
+impl<E: Event> Dispatcher<E> {
+    pub(in crate::stream) fn new(
+        schema: Arc<Schema>,
+        mut rules: Vec<Running<E>>,
+        indexed: bool,
+        limits: Limits,
+        matching: Matching,
+    ) -> Dispatcher<E> {
+        let mut groups = Groups::default();
+        for rule in &mut rules {
+            rule.group = groups.join(&rule.info.rule);
+        }
+        let routes = Routes::new(&schema, &rules, &groups, indexed);
+        Dispatcher {
+            schema,
+            rules,
+            groups,
+            routes,
+            timers: Timers::new(),
+            released: 0,
+            matching,
+            books: Books::new(limits),
+            cold: None,
+            wake: Timestamp::MAX,
+            due: Vec::new(),
+            found: Vec::new(),
+        }
+    }
+
+    /// Why nothing is done any more.
+    pub(in crate::stream) fn failure(&self) -> Option<&PushError> {
+        self.books.failure.as_ref().or_else(|| self.cold.as_ref()?.trouble())
+    }
+
+    /// True if a silence of some rule is reported again and again.
+    pub(in crate::stream) fn repeats(&self) -> bool {
+        self.rules.iter().any(|rule| rule.matcher.program().repeat.is_some())
+    }
+
+    /// Reports what is open at the end of time, and drops what rules hold.
+    pub(in crate::stream) fn finish<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
+        self.end_cold();
+        let Dispatcher { rules, groups, books, .. } = self;
+        if let Some(share) = &mut books.share {
+            share.enter_end();
+        }
+        let slots = groups.slots_by_rule(rules.len());
+        for ((index, rule), slots) in (0..).zip(rules).zip(slots) {
+            if books.failure.is_none() {
+                if let Some(share) = &mut books.share {
+                    share.enter_rule(index);
+                }
+                // What has no deadline can still be complete now that nothing can come any more. No
+                // other rule sees it: its moment is over.
+                rule.voice.on_match = None;
+                let keys = groups.keys_mut(rule.group);
+                let place = |slot| Some((slot, keys.place(slot, index)?));
+                let places: Vec<(u32, usize)> = slots.into_iter().filter_map(place).collect();
+                rule.expire(keys, &places, Timestamp::MAX, books, sink);
+            }
+            books.stats.divided_by_zero += rule.store.divisions_by_zero();
+            books.stats.values_too_large += rule.store.values_too_large();
+            rule.store = rule.matcher.create_store();
+            rule.accounted = 0;
+        }
+        groups.clear();
+        books.stats.partials = 0;
+        books.stats.captured_bytes = 0;
+        books.stats.keys = 0;
+        books.stats.cold = 0;
+        (self.cold, self.wake) = (None, Timestamp::MAX);
+    }
+
+    /// The open partial matches of the rules of a name, by their first events.
+    pub(in crate::stream) fn partials(&self, rule: &str) -> Vec<Partial<'_, E>> {
+        let mut partials = Vec::new();
+        for (index, running) in (0..).zip(&self.rules) {
+            let Running { info, matcher, store, group, .. } = running;
+            if *info.rule.name != *rule {
+                continue;
+            }
+            for (_, slot) in self.groups.keys(*group).slots() {
+                for held in slot.held().iter().filter(|held| held.rule == index) {
+                    let open = matcher.open(store, &held.state).into_iter();
+                    partials.extend(open.map(|open| Partial::new(info, &slot.key, open)));
+                }
+            }
+            let Some(cold) = self.cold.as_ref().filter(|_| self.books.stats.cold > 0) else {
+                continue;
+            };
+            let Shown { scratch, keys } = cold.show(&self.rules);
+            let Some(store) = scratch.store(index) else { continue };
+            for (key, held) in keys {
+                for held in held.iter().filter(|held| held.rule == index) {
+                    let open = matcher.open(store, &held.state).into_iter();
+                    partials.extend(open.map(|open| Partial::new(info, key, open)));
+                }
+            }
+        }
+        // Partial matches with the same first event are of one key, and in order already.
+        partials.sort_by_key(Partial::start_seq);
+        partials
+    }
+
+    /// How many divisions by zero there were, and values that were too large.
+    pub(in crate::stream) fn mistakes(&self) -> (u64, u64) {
+        let divisions = self.rules.iter().map(|rule| rule.store.divisions_by_zero()).sum();
+        let too_large = self.rules.iter().map(|rule| rule.store.values_too_large()).sum();
+        (divisions, too_large)
+    }
+
+    /// Heap bytes, without what events own.
+    pub(in crate::stream) fn memory_usage(&self) -> usize {
+        let rules = self.rules.iter();
+        rules.map(Running::memory_usage).sum::<usize>()
+            + self.groups.memory_usage()
+            + self.books.derived.memory_usage()
+            + self.timers.memory_usage()
+            + self.cold.as_ref().map_or(0, |cold| cold.memory_usage())
+    }
+
+    /// Sums up what the rules hold, after it was put there by other means than events.
+    pub(in crate::stream) fn account(&mut self) {
+        self.rules.iter_mut().for_each(|rule| rule.accounted = rule.store.captured_bytes());
+        let all = self.rules.iter().map(|rule| rule.accounted);
+        self.books.stats.captured_bytes = all.sum();
+    }
+
+    /// Whether some rule names the event's type.
+    #[inline]
+    pub(in crate::stream) fn is_named(&mut self, event: &E) -> bool {
+        match self.routes.types.get(event.type_id().index()) {
+            Some(route) if route.declared => !route.groups.is_empty(),
+            _ => {
+                self.books.stats.unknown += 1;
+                false
+            }
+        }
+    }
+
+    /// True if delivery can neither fail nor be observed: no cold store, no shard, no `limit .. fail`.
+    #[inline]
+    pub(in crate::stream) fn releases_straight(&self) -> bool {
+        self.cold.is_none()
+            && self.books.share.is_none()
+            && self.books.failure.is_none()
+            && !self.routes.can_fail
+    }
+
+    /// Whether events are to be looked at before their turn. Where a limit fails, no event after the
+    /// one that exceeds it has been taken.
+    #[inline]
+    pub(in crate::stream) fn holds_much(&self) -> bool {
+        self.books.stats.partials >= MANY && !self.routes.can_fail
+    }
+
+    /// Drops what rules need not keep quiet any more at `now`.
+    pub(in crate::stream) fn forget(&mut self, now: Timestamp) {
+        for &rule in &self.routes.suppressing {
+            if let Some(quiet) = &mut self.rules[rule as usize].voice.quiet {
+                quiet.forget(now);
+            }
+        }
+    }
+
+    /// The number of the next event that is released.
+    #[inline(always)]
+    pub(in crate::stream) fn next_seq(&mut self, time: Timestamp) -> u64 {
+        let seq = self.released;
+        self.released += 1;
+        if seq.is_multiple_of(PRUNE_EVERY) {
+            self.tidy_up(seq..seq + 1, time);
+        }
+        seq
+    }
+
+    /// Throws away what is not needed any more after the events of these numbers.
+    #[inline(never)]
+    pub(in crate::stream) fn tidy_up(&mut self, numbers: Range<u64>, time: Timestamp) {
+        self.prune();
+        if numbers.start.next_multiple_of(FORGET_EVERY) < numbers.end {
+            self.forget(time);
+        }
+    }
+
+    /// Throws away timers of what is gone, where they are more than two of three: what a rule holds
+    /// for a key has one timer that counts.
+    #[inline]
+    fn prune(&mut self) {
+        let keys = self.timers.keys();
+        if keys > 64 + self.rules.len()
+            && keys as u64 / 3 > self.books.stats.keys - self.books.stats.cold
+        {
+            self.prune_timers();
+        }
+    }
+
+    #[cold]
+    fn prune_timers(&mut self) {
+        let Dispatcher { rules, groups, timers, .. } = self;
+        timers.retain(|timer| {
+            if timer.is_of_sweep() {
+                return true;
+            }
+            let keys = groups.keys(rules[timer.rule as usize].group);
+            keys.armed((timer.slot, timer.generation), timer.rule, timer.at).is_some()
+        });
+        for (index, rule) in (0..).zip(rules) {
+            timers.note(rule.prune(index, groups.keys_mut(rule.group)));
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What is due before an event: deadlines, keys that come back for them, and what rules made.
+
+use smallvec::SmallVec;
+
+use crate::event::Event;
+use crate::stream::dispatch::dispatcher::Dispatcher;
+use crate::stream::dispatch::prefetch::Foreseen;
+use crate::stream::keys::table::At;
+use crate::stream::output::sink::Sink;
+use crate::stream::rule::timers::Timer;
+use crate::time::Timestamp;
+
+impl<E: Event> Dispatcher<E> {
+    /// Whether something may have to be done before an event of time `to`.
+    #[inline]
+    pub(in crate::stream) fn is_due(&self, to: Timestamp) -> bool {
+        self.timers.next().min(self.wake) <= to || !self.books.derived.is_empty()
+    }
+
+    /// Fires the deadlines up to and including `to`, and gives the rules what other rules have made
+    /// before it; up to and including it where the moment `is_over`. At one time deadlines come
+    /// first and derived events last.
+    #[inline(never)]
+    pub(in crate::stream) fn catch_up<S: Sink<E> + ?Sized>(
+        &mut self,
+        to: Timestamp,
+        is_over: bool,
+        sink: &mut S,
+    ) {
+        while self.books.failure.is_none() {
+            let derived = self.books.derived.next();
+            let timer = self.timers.next();
+            if self.wake < Timestamp::MAX
+                && self.wake <= timer.min(to)
+                && derived.is_none_or(|derived| self.wake <= derived)
+            {
+                self.wake_next();
+            } else if self.timers.len() > 0
+                && timer <= to
+                && derived.is_none_or(|derived| timer <= derived)
+            {
+                self.fire_next(sink);
+            } else if derived.is_some_and(|derived| derived < to || is_over && derived == to)
+                && let Some(event) = self.books.derived.take()
+            {
+                if let Some(share) = &mut self.books.share {
+                    share.enter_derived(event.time());
+                }
+                self.deliver(&event, Foreseen::NOTHING, sink);
+            } else {
+                break;
+            }
+        }
+    }
+
+    /// Fires the deadlines of the next moment that has any.
+    fn fire_next<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
+        let Dispatcher { rules, groups, timers, books, due, .. } = self;
+        let mut places: SmallVec<[(u32, usize); 16]> = SmallVec::new();
+        let mut idle: SmallVec<[(u32, u32, u32); 16]> = SmallVec::new();
+        let now = timers.take_next(due);
+        if let Some(share) = &mut books.share {
+            share.enter_moment(now);
+        }
+        if let [Timer { rule, slot, generation, .. }] = due[..] {
+            // Most timers come one by one, and many of them are of what is gone.
+            let keys = groups.keys(rules[rule as usize].group);
+            if slot != Timer::SWEEP && keys.living(slot, generation).is_none() {
+                return;
+            }
+        }
+        for of_rule in due.chunk_by(|a, b| a.rule == b.rule) {
+            let index = of_rule[0].rule;
+            let rule = &mut rules[index as usize];
+            let keys = groups.keys_mut(rule.group);
+            if rule.sweeps.is_some() {
+                rule.sweep(index, keys, now, timers, &mut books.stats);
+                continue;
+            }
+            places.clear();
+            places.extend(of_rule.iter().filter_map(|timer| {
+                let place = keys.armed((timer.slot, timer.generation), index, now)?;
+                Some((timer.slot, place))
+            }));
+            if let Some(share) = &mut books.share {
+                share.enter_rule(index);
+            }
+            rule.expire(keys, &places, now, books, sink);
+            for &(slot, place) in &places {
+                let At { generation, held, .. } = keys.at_mut(slot, place);
+                held.armed = Timestamp::MAX;
+                if rule.arm(index, (slot, generation), held, timers, &mut books.stats) {
+                    idle.push((rule.group, slot, u32::try_from(place).unwrap_or(u32::MAX)));
+                }
+            }
+        }
+        idle.sort_unstable();
+        for of_slot in idle.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            let (group, slot, _) = of_slot[0];
+            let keys = groups.keys_mut(group);
+            let sorted = keys.slot(slot).held().len();
+            let idle: SmallVec<[u32; 4]> = of_slot.iter().map(|(.., place)| *place).collect();
+            keys.tidy_at(slot, &idle, sorted);
+        }
+        if self.books.has_ended_rules {
+            self.end_rules();
+        }
+    }
+    /// Gives up what rules hold that are over for all keys (`once per rule`).
+    #[cold]
+    pub(super) fn end_rules(&mut self) {
+        self.books.has_ended_rules = false;
+        // A cold store has some of their keys. It happens once in the life of a rule.
+        if self.bring_all() {
+            return;
+        }
+        let Dispatcher { rules, groups, books, .. } = self;
+        for (index, rule) in (0..).zip(rules) {
+            if std::mem::take(&mut rule.voice.has_ended_rule) {
+                rule.end(index, groups.keys_mut(rule.group), &mut books.stats);
+            }
+        }
+    }
+}
