@@ -354,7 +354,7 @@ impl<E: Event> Dispatcher<E> {
                     let At { generation, held, .. } = keys.at_mut(slot, place);
                     held.armed = Timestamp::MAX;
                     let (timers, stats) = (&mut self.timers, &mut self.books.stats);
-                    rule.arm(index, (slot, generation), held, timers, stats);
+                    rule.schedule(index, (slot, generation), held, timers, stats);
                 }
             }
         }

@@ -17,6 +17,7 @@ use crate::stream::engine::Engine;
 use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::keys::key::{Key, KeyRef};
 use crate::stream::limits::Limits;
+use crate::stream::rule::context::SweepContext;
 use crate::stream::rule::emitter::Voice;
 use crate::stream::rule::runtime::Running;
 use crate::stream::rule::suppress::Quiet;
@@ -246,8 +247,9 @@ impl<E: Event> Dispatcher<E> {
             keys.insert(&key, index, state)
         };
         if let Some(place) = keys.place(slot, index) {
-            let armed = (armed, Timestamp::MIN);
-            running.set_again(index, keys, (slot, place), armed, timers, &mut books.stats);
+            let (now, stats) = (Timestamp::MIN, &mut books.stats);
+            let cx = &mut SweepContext { rule: index, now, timers, stats };
+            running.reschedule(keys, (slot, place), armed, cx);
         }
         true
     }

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::event::Event;
+use crate::exec::Checked;
 use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::dispatch::index::{Found, Seat};
 use crate::stream::dispatch::prefetch::Foreseen;
@@ -11,6 +12,7 @@ use crate::stream::keys::cursor::Visit;
 use crate::stream::keys::groups::Groups;
 use crate::stream::keys::key::{has_key, shard_hash};
 use crate::stream::output::sink::Sink;
+use crate::stream::rule::context::{KeyPlace, PushContext};
 
 impl<E: Event> Dispatcher<E> {
     /// Does what [`release`](Dispatcher::release) does where events are [released
@@ -120,9 +122,10 @@ impl<E: Event> Dispatcher<E> {
             books.stats.keyless += 1;
             return;
         };
-        let rule = &mut rules[lone.rule as usize];
-        let (key, checked) = ((&*lone.fields, hash, slot), lone.checked);
-        rule.take_alone(lone.rule, keys, leaves, key, event, checked, seq, timers, books, sink);
+        let key = KeyPlace { fields: &lone.fields, hash, slot };
+        let (rule, checked) = (lone.rule, lone.checked);
+        let cx = &mut PushContext { rule, event, checked, seq, timers, books, sink };
+        rules[rule as usize].push_direct(keys, key, leaves, cx);
     }
 
     /// Gives an event to the rules that want it, one after the other. Where they share one key, this
@@ -211,7 +214,16 @@ impl<E: Event> Dispatcher<E> {
                 if !for_else && let Some(condition) = route.answered(index) {
                     rule.store.know(seq, condition);
                 }
-                rule.take(index, keys, visit, event, seq, timers, books, sink);
+                let cx = &mut PushContext {
+                    rule: index,
+                    event,
+                    checked: Checked::Nothing,
+                    seq,
+                    timers,
+                    books,
+                    sink,
+                };
+                rule.push(keys, visit, cx);
                 if books.failure.is_some() {
                     break;
                 }

@@ -78,7 +78,18 @@ impl Foreseen {
 }
 
 /// What was seen of a few events.
-pub(in crate::stream) type Seen = [Foreseen; TOGETHER];
+#[derive(Debug)]
+pub(in crate::stream) struct Seen {
+    /// Of each event.
+    pub(in crate::stream) of: [Foreseen; TOGETHER],
+    /// The events that may do something; the others do nothing but move time on.
+    pub(in crate::stream) wanted: Places,
+}
+
+impl Seen {
+    pub(in crate::stream) const NOTHING: Seen =
+        Seen { of: [Foreseen::NOTHING; TOGETHER], wanted: Places(0) };
+}
 
 /// What was seen of the next events of the buffer.
 #[derive(Debug)]
@@ -90,7 +101,7 @@ pub(in crate::stream) struct Ahead {
 
 impl Default for Ahead {
     fn default() -> Ahead {
-        Ahead { seen: [Foreseen::NOTHING; TOGETHER], next: 0, count: 0 }
+        Ahead { seen: Seen::NOTHING, next: 0, count: 0 }
     }
 }
 
@@ -98,7 +109,8 @@ impl Ahead {
     /// What was seen of the event whose turn it is.
     #[inline]
     pub(in crate::stream) fn next(&mut self) -> Foreseen {
-        let seen = if self.is_over() { Foreseen::NOTHING } else { self.seen[self.next % TOGETHER] };
+        let seen =
+            if self.is_over() { Foreseen::NOTHING } else { self.seen.of[self.next % TOGETHER] };
         self.next += 1;
         seen
     }
@@ -144,9 +156,11 @@ impl<E: Event> Dispatcher<E> {
     /// of its own: what one asks for comes while it asks for the others'. Whether a slot is the key's is
     /// looked at when it is the event's turn; until then the key can go, or come.
     ///
-    /// Gives the places of the events that may do something. Nothing has been `seen` before.
-    pub(in crate::stream) fn look_ahead(&self, few: &Few<'_, E>, seen: &mut Seen) -> Places {
-        let (wanted, sought) = self.sift(few, seen);
+    /// Nothing has been `seen` before.
+    pub(in crate::stream) fn look_ahead(&self, few: &Few<'_, E>, seen: &mut Seen) {
+        let Seen { of: seen, wanted } = seen;
+        let sought;
+        (*wanted, sought) = self.sift(few, seen);
         for place in sought.iter() {
             let seen = &mut seen[place];
             let keys = self.groups.keys(seen.group);
@@ -176,13 +190,12 @@ impl<E: Event> Dispatcher<E> {
             }
             rest = more;
         }
-        wanted
     }
 
     /// The events of which it is not known yet that they do nothing, and those whose keys are to be
     /// looked up.
     #[inline(always)]
-    fn sift(&self, few: &Few<'_, E>, seen: &mut Seen) -> (Places, Places) {
+    fn sift(&self, few: &Few<'_, E>, seen: &mut [Foreseen; TOGETHER]) -> (Places, Places) {
         let Dispatcher { groups, routes, .. } = self;
         let (mut wanted, mut sought) = (Places::default(), Places::default());
         for (place, (event, seen)) in few.events().iter().zip(seen).enumerate() {

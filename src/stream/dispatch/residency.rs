@@ -10,6 +10,7 @@ use crate::stream::keys::cold::index::NUMBERS;
 use crate::stream::keys::cold::{ColdError, MOST_IN_CHUNK, Which, failed, fingerprint, lost};
 use crate::stream::keys::key::KeyRef;
 use crate::stream::keys::table::Slot;
+use crate::stream::rule::context::SweepContext;
 use crate::time::Timestamp;
 
 impl<E: Event> Dispatcher<E> {
@@ -195,8 +196,8 @@ impl<E: Event> Dispatcher<E> {
         // The last one first: the places of the others stay where one is dropped.
         for (place, (rule, at)) in armed.into_iter().enumerate().rev() {
             let running = &mut rules[rule as usize];
-            let stats = &mut books.stats;
-            running.set_again(rule, keys, (slot, place), (at, now), timers, stats);
+            let cx = &mut SweepContext { rule, now, timers, stats: &mut books.stats };
+            running.reschedule(keys, (slot, place), at, cx);
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::dispatch::prefetch::Foreseen;
 use crate::stream::keys::table::At;
 use crate::stream::output::sink::Sink;
+use crate::stream::rule::context::SweepContext;
 use crate::stream::rule::timers::Timer;
 use crate::time::Timestamp;
 
@@ -74,7 +75,8 @@ impl<E: Event> Dispatcher<E> {
             let rule = &mut rules[index as usize];
             let keys = groups.keys_mut(rule.group);
             if rule.sweeps.is_some() {
-                rule.sweep(index, keys, now, timers, &mut books.stats);
+                let stats = &mut books.stats;
+                rule.sweep(keys, &mut SweepContext { rule: index, now, timers, stats });
                 continue;
             }
             places.clear();
@@ -89,7 +91,7 @@ impl<E: Event> Dispatcher<E> {
             for &(slot, place) in &places {
                 let At { generation, held, .. } = keys.at_mut(slot, place);
                 held.armed = Timestamp::MAX;
-                if rule.arm(index, (slot, generation), held, timers, &mut books.stats) {
+                if rule.schedule(index, (slot, generation), held, timers, &mut books.stats) {
                     idle.push((rule.group, slot, u32::try_from(place).unwrap_or(u32::MAX)));
                 }
             }

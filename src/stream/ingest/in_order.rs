@@ -5,12 +5,11 @@
 //! whether the engine is a shard.
 
 use crate::event::Event;
-use crate::stream::dispatch::prefetch::{Few, Foreseen, Places, Seen};
+use crate::stream::dispatch::prefetch::{Few, Foreseen, Seen};
 use crate::stream::error::PushError;
 use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::ingest::reorder::Lent;
 use crate::stream::ingest::watermark::SourceId;
-use crate::stream::keys::TOGETHER;
 use crate::stream::output::sink::Sink;
 use crate::time::Timestamp;
 
@@ -80,13 +79,13 @@ impl<E: Event> Ingest<E> {
         next: Option<&Few<'_, E>>,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        let mut seen = [Foreseen::NOTHING; TOGETHER];
-        let wanted = self.dispatcher.look_ahead(few, &mut seen);
+        let mut seen = Seen::NOTHING;
+        self.dispatcher.look_ahead(few, &mut seen);
         if STRAIGHT && self.are_ahead(few.events()) {
-            self.take_wanted(source, few, next, &seen, wanted, sink);
+            self.take_wanted(source, few, next, &seen, sink);
             return Ok(());
         }
-        for (&event, seen) in few.events().iter().zip(seen) {
+        for (&event, seen) in few.events().iter().zip(seen.of) {
             self.take_one::<STRAIGHT, S>(source, event, seen, sink)?;
         }
         Ok(())
@@ -149,12 +148,11 @@ impl<E: Event> Ingest<E> {
         few: &Few<'_, E>,
         next: Option<&Few<'_, E>>,
         seen: &Seen,
-        wanted: Places,
         sink: &mut S,
     ) {
         let Some(last) = few.events().last().map(|last| E::time(last)) else { return };
         let (first, mut taken) = (self.dispatcher.released, 0);
-        for place in wanted.iter() {
+        for place in seen.wanted.iter() {
             let event = few.at(place);
             if let Some(next) = next {
                 // Most often one does something that is next to one that does nothing.
@@ -166,7 +164,7 @@ impl<E: Event> Ingest<E> {
             self.come_to(source, event.time(), place + 1 - taken);
             taken = place + 1;
             if self.dispatcher.is_named(event) {
-                self.dispatcher.release_straight(event, seen[place], sink);
+                self.dispatcher.release_straight(event, seen.of[place], sink);
             }
         }
         for event in next.iter().filter_map(|next| next.events().get(taken..)).flatten() {

@@ -108,9 +108,9 @@ impl Voice {
         }
     }
 
-    /// Tells a match or timeout, and makes the event that it is to other rules.
+    /// Reports a match or timeout, and makes the event that it is to other rules.
     #[inline]
-    pub(in crate::stream) fn tell<E: Event, S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn report<E: Event, S: Sink<E> + ?Sized>(
         &mut self,
         told: Match<'_, E>,
         kind: OutcomeKind,

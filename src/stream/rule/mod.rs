@@ -1,6 +1,7 @@
 //! One rule at run time: what it does with an event or a deadline, and what becomes of its outputs.
 
 pub(in crate::stream) mod accounting;
+pub(in crate::stream) mod context;
 pub(in crate::stream) mod derived;
 pub(in crate::stream) mod emitter;
 pub(in crate::stream) mod relink;

@@ -7,7 +7,6 @@ use smallvec::SmallVec;
 
 use crate::event::Event;
 use crate::exec::{Checked, FETCHES, KeyState, Matcher, Outcome, OutcomeKind, Store};
-use crate::hir::expr::FieldRef;
 use crate::hir::{Length, LimitPolicy};
 use crate::nfa::Program;
 use crate::ruleset::RuleSet;
@@ -21,6 +20,7 @@ use crate::stream::keys::{MANY, TOGETHER};
 use crate::stream::output::matched::{Match, RuleInfo};
 use crate::stream::output::sink::{Overflow, Sink};
 use crate::stream::rule::accounting::Books;
+use crate::stream::rule::context::{KeyPlace, PushContext, SweepContext};
 use crate::stream::rule::emitter::Voice;
 use crate::stream::rule::suppress::Quiet;
 use crate::stream::rule::sweeps::{Noted, Sweeps};
@@ -94,36 +94,29 @@ impl<E: Event> Running<E> {
         self.store.memory_usage() + quiet + sweeps
     }
 
-    /// Gives an event to the key that it is of, one rule after the other.
+    /// Pushes an event to the key that it is of, one rule after the other.
     #[inline]
-    #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
-    pub(in crate::stream) fn take<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn push<S: Sink<E> + ?Sized>(
         &mut self,
-        index: u32,
         keys: &mut Partition,
         visit: &mut Visit<'_>,
-        event: &E,
-        seq: u64,
-        timers: &mut Timers,
-        books: &mut Books<E>,
-        sink: &mut S,
+        cx: &mut PushContext<'_, E, S>,
     ) {
         if self.voice.is_over(&visit.key) {
-            self.end_key(index, keys, visit, &mut books.stats);
+            self.end_key(cx.rule, keys, visit, &mut cx.books.stats);
             return;
         }
-        let (place, idle) = if let Some((slot, place)) = visit.place(keys, index) {
+        let (place, idle) = if let Some((slot, place)) = visit.place(keys, cx.rule) {
             let at = keys.at_mut(slot, place);
             let runs = (at.held.state.run_count(), false);
-            (place, self.go_on(index, at, runs, event, Checked::Nothing, seq, timers, books, sink))
-        } else if self.matcher.can_start(event)
-            && let Some((state, dropped)) =
-                self.begin(&visit.key, event, Checked::Nothing, seq, books, sink)
+            (place, self.push_open(at, runs, cx))
+        } else if self.matcher.can_start(cx.event)
+            && let Some((state, dropped)) = self.push_unkept(&visit.key, cx)
         {
-            let (slot, place) = visit.add(keys, index, state);
+            let (slot, place) = visit.add(keys, cx.rule, state);
             let at = keys.at_mut(slot, place);
             let runs = (at.held.state.run_count(), false);
-            (place, self.settle(index, at, runs, dropped, event, timers, books, sink))
+            (place, self.settle(at, runs, dropped, cx))
         } else {
             return;
         };
@@ -133,38 +126,32 @@ impl<E: Event> Running<E> {
         }
     }
 
-    /// Gives an event to the key that it is of, which has this hash and is in these fields, in its slot
-    /// if it has one, where no other rule wants it. Where `leaves`, slots are [left](Partition::leave)
-    /// to keys for which it holds nothing.
+    /// Pushes an event to the key that it is of, where no other rule wants it. Where `leaves`, slots
+    /// are [left](Partition::leave) to keys for which the rule holds nothing.
     #[inline(always)]
-    #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
-    pub(in crate::stream) fn take_alone<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn push_direct<S: Sink<E> + ?Sized>(
         &mut self,
-        index: u32,
         keys: &mut Partition,
+        key: KeyPlace<'_>,
         leaves: bool,
-        (fields, hash, slot): (&[FieldRef], u32, Option<u32>),
-        event: &E,
-        checked: Checked,
-        seq: u64,
-        timers: &mut Timers,
-        books: &mut Books<E>,
-        sink: &mut S,
+        cx: &mut PushContext<'_, E, S>,
     ) {
-        if let Some(slot) = slot
-            && let Some((place, at)) = keys.of_rule(slot, index)
+        if let Some(slot) = key.slot
+            && let Some((place, at)) = keys.of_rule(slot, cx.rule)
         {
-            if checked == Checked::Counts {
+            if cx.checked == Checked::Counts {
                 let (store, state) = (&mut self.store, &mut at.held.state);
                 let may_begin = leaves && state.is_idle();
-                if let Some(wakes) = self.matcher.count_on(store, state, may_begin, event, seq) {
-                    books.stats.partials += 1;
+                let counted = self.matcher.count_on(store, state, may_begin, cx.event, cx.seq);
+                if let Some(wakes) = counted {
+                    cx.books.stats.partials += 1;
                     if wakes {
-                        books.stats.keys += 1;
-                        self.arm_open(index, (slot, at.generation), at.held, true, timers);
+                        cx.books.stats.keys += 1;
+                        let slot = (slot, at.generation);
+                        self.schedule_open(cx.rule, slot, at.held, true, cx.timers);
                     }
-                    self.account(&mut books.stats);
-                    let is_over = self.gives_way(at.held, books, sink);
+                    self.account(&mut cx.books.stats);
+                    let is_over = self.gives_way(at.held, cx.books, cx.sink);
                     if wakes {
                         keys.wake();
                     }
@@ -177,169 +164,146 @@ impl<E: Event> Running<E> {
             let before = at.held.state.run_count();
             let wakes = before == 0 && leaves && at.held.state.is_idle();
             if wakes {
-                if !self.matcher.can_start(event) {
+                if !self.matcher.can_start(cx.event) {
                     return;
                 }
-                books.stats.keys += 1;
+                cx.books.stats.keys += 1;
             }
-            let runs = (before, wakes);
-            let is_idle = self.go_on(index, at, runs, event, checked, seq, timers, books, sink);
+            let is_idle = self.push_open(at, (before, wakes), cx);
             if wakes {
                 keys.wake();
             }
             if is_idle && !(leaves && keys.leave(slot)) {
                 keys.drop_at(slot, place);
             }
-        } else if self.matcher.can_start(event) {
-            let key = (fields, hash, slot);
-            self.take_first(index, keys, key, event, checked, seq, timers, books, sink);
+        } else if self.matcher.can_start(cx.event) {
+            self.push_first(keys, key, cx);
         }
     }
 
-    /// Gives an event that can start something to a key for which the rule holds nothing.
+    /// Pushes an event that can start something to a key for which the rule holds nothing.
     #[inline(never)]
-    #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
-    fn take_first<S: Sink<E> + ?Sized>(
+    fn push_first<S: Sink<E> + ?Sized>(
         &mut self,
-        index: u32,
         keys: &mut Partition,
-        (fields, hash, slot): (&[FieldRef], u32, Option<u32>),
-        event: &E,
-        checked: Checked,
-        seq: u64,
-        timers: &mut Timers,
-        books: &mut Books<E>,
-        sink: &mut S,
+        KeyPlace { fields, hash, slot }: KeyPlace<'_>,
+        cx: &mut PushContext<'_, E, S>,
     ) {
-        let Some(key) = &KeyRef::read_hashed(event, fields, hash) else { return };
+        let Some(key) = &KeyRef::read_hashed(cx.event, fields, hash) else { return };
         if slot.is_none()
-            && let Some(begins) = self.matcher.begins(event, checked)
+            && let Some(begins) = self.matcher.begins(cx.event, cx.checked)
         {
             if begins {
                 // What is held is made where it stays.
-                let slot = keys.insert_idle(key, index);
-                books.stats.keys += 1;
+                let slot = keys.insert_idle(key, cx.rule);
+                cx.books.stats.keys += 1;
                 let at = keys.at_mut(slot, 0);
-                if self.go_on(index, at, (0, false), event, checked, seq, timers, books, sink) {
+                if self.push_open(at, (0, false), cx) {
                     keys.drop_at(slot, 0);
                 }
             }
             return;
         }
-        let Some((state, dropped)) = self.begin(key, event, checked, seq, books, sink) else {
-            return;
-        };
+        let Some((state, dropped)) = self.push_unkept(key, cx) else { return };
         let (slot, place) = match slot {
             Some(slot) => {
-                keys.add(slot, index, state);
+                keys.add(slot, cx.rule, state);
                 keys.tidy(slot);
-                let Some(place) = keys.place(slot, index) else { return };
+                let Some(place) = keys.place(slot, cx.rule) else { return };
                 (slot, place)
             }
-            None => (keys.insert(key, index, state), 0),
+            None => (keys.insert(key, cx.rule, state), 0),
         };
         let at = keys.at_mut(slot, place);
         let runs = (at.held.state.run_count(), false);
-        if self.settle(index, at, runs, dropped, event, timers, books, sink) {
+        if self.settle(at, runs, dropped, cx) {
             keys.drop_at(slot, place);
         }
     }
 
-    /// Gives an event to a key for which the rule holds so many partial matches, or nothing where it
-    /// `wakes`. Says if it holds nothing after it.
+    /// Pushes an event to a key for which the rule holds so many partial matches, or nothing where it
+    /// `wakes`. Returns true if it holds nothing after it.
     #[inline(always)]
-    #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
-    fn go_on<S: Sink<E> + ?Sized>(
+    fn push_open<S: Sink<E> + ?Sized>(
         &mut self,
-        index: u32,
         at: At<'_>,
         (before, wakes): (usize, bool),
-        event: &E,
-        checked: Checked,
-        seq: u64,
-        timers: &mut Timers,
-        books: &mut Books<E>,
-        sink: &mut S,
+        cx: &mut PushContext<'_, E, S>,
     ) -> bool {
         let Running { info, matcher, store, voice, .. } = self;
         let schema = &*info.schema;
         let (key, state) = (at.key, &mut at.held.state);
-        let mut tell = |outcome: Outcome<'_, E>| {
-            voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
+        let (books, sink) = (&mut *cx.books, &mut *cx.sink);
+        let mut report = |outcome: Outcome<'_, E>| {
+            voice.report(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
         };
-        let dropped = matcher.push_checked(store, state, event, checked, seq, &mut tell);
+        let dropped = matcher.push_checked(store, state, cx.event, cx.checked, cx.seq, &mut report);
         if voice.has_ended_key {
             voice.has_ended_key = false;
-            give_up(matcher, store, state, &mut books.stats);
+            give_up(matcher, store, state, &mut cx.books.stats);
         }
         let after = state.run_count();
-        count(&mut books.stats, before, after);
-        self.settle(index, at, (after, wakes), dropped, event, timers, books, sink)
+        count(&mut cx.books.stats, before, after);
+        self.settle(at, (after, wakes), dropped, cx)
     }
 
-    /// Gives an event that can start something to a key for which the rule holds nothing. Gives what it
-    /// holds after it, if that is anything, and how many partial matches were dropped.
+    /// Pushes an event that can start something to a key for which the rule holds nothing, and which
+    /// is not kept. Gives what the rule holds after it, if that is anything, and how many partial
+    /// matches were dropped.
     #[inline(always)]
-    fn begin<S: Sink<E> + ?Sized>(
+    fn push_unkept<S: Sink<E> + ?Sized>(
         &mut self,
         key: &KeyRef<'_>,
-        event: &E,
-        checked: Checked,
-        seq: u64,
-        books: &mut Books<E>,
-        sink: &mut S,
+        cx: &mut PushContext<'_, E, S>,
     ) -> Option<(KeyState, usize)> {
         let Running { info, matcher, store, voice, .. } = self;
         let schema = &*info.schema;
         // Most events start nothing, and then the key need not be remembered.
         let mut state = KeyState::default();
         let mut owned = None;
-        let mut tell = |outcome: Outcome<'_, E>| {
+        let (books, sink) = (&mut *cx.books, &mut *cx.sink);
+        let mut report = |outcome: Outcome<'_, E>| {
             let key = owned.get_or_insert_with(|| key.to_key());
-            voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
+            voice.report(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
         };
-        let dropped = matcher.push_checked(store, &mut state, event, checked, seq, &mut tell);
+        let dropped =
+            matcher.push_checked(store, &mut state, cx.event, cx.checked, cx.seq, &mut report);
         if voice.has_ended_key {
             voice.has_ended_key = false;
-            give_up(matcher, store, &mut state, &mut books.stats);
+            give_up(matcher, store, &mut state, &mut cx.books.stats);
         }
         if state.is_idle() {
             return None;
         }
-        count(&mut books.stats, 0, state.run_count());
-        books.stats.keys += 1;
+        count(&mut cx.books.stats, 0, state.run_count());
+        cx.books.stats.keys += 1;
         Some((state, dropped))
     }
 
-    /// Sees to the limits, and that there will be a look at what is held when its time is over.
-    /// Says if nothing is held any more: then the place is to be dropped.
+    /// Enforces limits and schedules the expiry timer. Returns true if the key's state is now empty:
+    /// then it is to be dropped.
     ///
-    /// `dropped` are the partial matches that gave way to the limit when the `event` came.
+    /// `dropped` are the partial matches that gave way to the limit when the event came.
     #[inline(always)]
-    #[expect(clippy::too_many_arguments, reason = "the parts of an engine that a rule needs")]
     fn settle<S: Sink<E> + ?Sized>(
         &mut self,
-        index: u32,
         at: At<'_>,
         (count, wakes): (usize, bool),
         dropped: usize,
-        event: &E,
-        timers: &mut Timers,
-        books: &mut Books<E>,
-        sink: &mut S,
+        cx: &mut PushContext<'_, E, S>,
     ) -> bool {
         if dropped > 0 {
-            self.dropped(at.key, dropped, event, books, sink);
+            self.dropped(at.key, dropped, cx.event, cx.books, cx.sink);
         }
         let At { slot, generation, held, .. } = at;
         let is_idle = count == 0 && held.state.is_idle();
         if is_idle {
-            books.stats.keys -= 1;
+            cx.books.stats.keys -= 1;
         } else {
-            self.arm_open(index, (slot, generation), held, wakes, timers);
+            self.schedule_open(cx.rule, (slot, generation), held, wakes, cx.timers);
         }
-        self.account(&mut books.stats);
-        is_idle || self.gives_way(held, books, sink)
+        self.account(&mut cx.books.stats);
+        is_idle || self.gives_way(held, cx.books, cx.sink)
     }
 
     /// Whether there is too much now over all rules and keys, so that what is held was dropped.
@@ -393,7 +357,7 @@ impl<E: Event> Running<E> {
 
     /// Makes sure that there will be a look at what is held for a key when its time is over. Says if
     /// that is nothing any more: then the place is to be dropped.
-    pub(in crate::stream) fn arm(
+    pub(in crate::stream) fn schedule(
         &mut self,
         index: u32,
         (slot, generation): (u32, u32),
@@ -405,14 +369,14 @@ impl<E: Event> Running<E> {
             stats.keys -= 1;
             return true;
         }
-        self.arm_open(index, (slot, generation), held, false, timers);
+        self.schedule_open(index, (slot, generation), held, false, timers);
         false
     }
 
     /// The same for a key for which something is held. Where the key `wakes`, there may be a note from
     /// before, which counts if it is for the same moment.
     #[inline(always)]
-    fn arm_open(
+    fn schedule_open(
         &mut self,
         index: u32,
         (slot, generation): (u32, u32),
@@ -423,7 +387,7 @@ impl<E: Event> Running<E> {
         if self.sweeps.is_some() {
             if wakes || held.armed == Timestamp::MAX {
                 let last = self.matcher.last_deadline(&held.state);
-                self.look_after(index, (slot, generation), held, last, timers);
+                self.schedule_sweep(index, (slot, generation), held, last, timers);
             }
             return;
         }
@@ -436,30 +400,28 @@ impl<E: Event> Running<E> {
     }
 
     /// Sets the timer again that was set for what is held at a place of a slot, before it was kept
-    /// elsewhere. What a sweep would look at `now` is looked at here: it may not stay.
-    pub(in crate::stream) fn set_again(
+    /// elsewhere. What a sweep would look at now is looked at here: it may not stay.
+    pub(in crate::stream) fn reschedule(
         &mut self,
-        index: u32,
         keys: &mut Partition,
         (slot, place): (u32, usize),
-        (armed, now): (Timestamp, Timestamp),
-        timers: &mut Timers,
-        stats: &mut Stats,
+        armed: Timestamp,
+        cx: &mut SweepContext<'_>,
     ) {
         let At { generation, held, .. } = keys.at_mut(slot, place);
         held.armed = armed;
         let is_open = !held.state.is_idle();
         match &mut self.sweeps {
-            Some(_) if armed <= now && is_open => {
-                self.sweep_key(index, keys, (slot, place), now, timers, stats);
-                self.account(stats);
+            Some(_) if armed <= cx.now && is_open => {
+                self.sweep_key(keys, (slot, place), cx);
+                self.account(cx.stats);
                 return;
             }
             _ if armed == Timestamp::MAX => {}
-            None => timers.add(Timer { at: armed, rule: index, slot, generation }),
-            Some(sweeps) => note(sweeps, index, armed, (slot, generation), timers),
+            None => cx.timers.add(Timer { at: armed, rule: cx.rule, slot, generation }),
+            Some(sweeps) => note(sweeps, cx.rule, armed, (slot, generation), cx.timers),
         }
-        self.arm(index, (slot, generation), held, timers, stats);
+        self.schedule(cx.rule, (slot, generation), held, cx.timers, cx.stats);
     }
 
     /// Keeps the engine's count of bytes.
@@ -472,7 +434,7 @@ impl<E: Event> Running<E> {
     }
 
     /// Notes that a key is to be looked at after its last deadline, if it has one.
-    fn look_after(
+    fn schedule_sweep(
         &mut self,
         index: u32,
         noted: (u32, u32),
@@ -491,46 +453,36 @@ impl<E: Event> Running<E> {
         }
     }
 
-    /// Drops what has run out of time without a word, of the keys that were noted for `now`.
-    pub(in crate::stream) fn sweep(
-        &mut self,
-        index: u32,
-        keys: &mut Partition,
-        now: Timestamp,
-        timers: &mut Timers,
-        stats: &mut Stats,
-    ) {
+    /// Drops what has run out of time without a word, of the keys that were noted for now.
+    pub(in crate::stream) fn sweep(&mut self, keys: &mut Partition, cx: &mut SweepContext<'_>) {
         let Some(sweeps) = &mut self.sweeps else { return };
-        let noted = sweeps.take(now);
-        timers.forget(noted.len());
+        let noted = sweeps.take(cx.now);
+        cx.timers.forget(noted.len());
         for noted in noted.chunks(TOGETHER) {
-            if stats.partials >= MANY {
-                self.fetch(index, keys, noted, now);
+            if cx.stats.partials >= MANY {
+                self.fetch(cx.rule, keys, noted, cx.now);
             }
             for &(slot, generation) in noted {
-                let Some(place) = keys.armed((slot, generation), index, now) else { continue };
-                self.sweep_key(index, keys, (slot, place), now, timers, stats);
+                let Some(place) = keys.armed((slot, generation), cx.rule, cx.now) else { continue };
+                self.sweep_key(keys, (slot, place), cx);
             }
         }
         if let Some(sweeps) = &mut self.sweeps {
             sweeps.give_back(noted);
         }
-        self.account(stats);
+        self.account(cx.stats);
     }
 
-    /// Drops what is over `now` of what is held at a place of a slot, and notes when to look at it
+    /// Drops what is over now of what is held at a place of a slot, and notes when to look at it
     /// again if there is more.
     ///
     /// Inlined: most keys of a sweep end with it.
     #[inline(always)]
     fn sweep_key(
         &mut self,
-        index: u32,
         keys: &mut Partition,
         (slot, place): (u32, usize),
-        now: Timestamp,
-        timers: &mut Timers,
-        stats: &mut Stats,
+        cx: &mut SweepContext<'_>,
     ) {
         let At { generation, held, .. } = keys.at_mut(slot, place);
         if held.state.is_idle() {
@@ -539,15 +491,15 @@ impl<E: Event> Running<E> {
         }
         held.armed = Timestamp::MAX;
         match self.matcher.last_deadline(&held.state) {
-            Some(last) if last > now => {
-                self.look_after(index, (slot, generation), held, Some(last), timers);
+            Some(last) if last > cx.now => {
+                self.schedule_sweep(cx.rule, (slot, generation), held, Some(last), cx.timers);
             }
             Some(_) => {
                 let before = held.state.run_count();
-                self.matcher.advance(&mut self.store, &mut held.state, now, &mut |_| {});
-                count(stats, before, held.state.run_count());
+                self.matcher.advance(&mut self.store, &mut held.state, cx.now, &mut |_| {});
+                count(cx.stats, before, held.state.run_count());
                 if held.state.is_idle() {
-                    stats.keys -= 1;
+                    cx.stats.keys -= 1;
                     keys.drop_at(slot, place);
                 }
             }
@@ -642,7 +594,7 @@ impl<E: Event> Running<E> {
             let At { key, held: Held { state, .. }, .. } = keys.at_mut(slot, place);
             let before = state.run_count();
             move_on(matcher, store, state, now, &mut |outcome| {
-                voice.tell(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
+                voice.report(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
             });
             if voice.has_ended_key {
                 voice.has_ended_key = false;
@@ -668,7 +620,7 @@ impl<E: Event> Running<E> {
         for (_, slot, held) in &held {
             let outcome = held.outcome(matcher.program());
             let told = Match::new(info, &keys.slot(*slot).key, outcome);
-            voice.tell(told, outcome.kind(), schema, books, sink);
+            voice.report(told, outcome.kind(), schema, books, sink);
             if voice.has_ended_key {
                 voice.has_ended_key = false;
                 ended.push(*slot);
