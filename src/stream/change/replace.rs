@@ -260,20 +260,42 @@ impl<E: Event> Dispatcher<E> {
         if self.bring_all() {
             return Err(Refused(Replacement::default()));
         }
-        let Plan { schema, rules: planned, replacement, slots } = self.plan(declared, rules, now);
-        if replacement.is_refused() {
-            return Err(Refused(replacement));
+        let plan = self.plan(declared, rules, now);
+        if plan.replacement.is_refused() {
+            return Err(Refused(plan.replacement));
         }
         // Keys go from group to group.
         self.groups.give_up_idle();
+        let before: Vec<u32> = self.rules.iter().map(|rule| rule.group).collect();
+        let Plan { schema, rules, replacement, slots } = plan;
+        let (numbers, mut changed) = self.take_over(rules, &slots, now);
+        changed.extend(self.regroup(&before, &numbers));
+        changed.sort_unstable();
+        self.timers.renumber(|rule| {
+            numbers[rule as usize].filter(|rule| changed.binary_search(rule).is_err())
+        });
+        self.schedule_again(&changed);
+        self.books.stats.partials -= replacement.dropped();
+        self.account();
+        self.schema = schema;
+        self.routes = Routes::new(&self.schema, &self.rules, &self.groups, self.routes.indexed);
+        Ok(replacement)
+    }
+
+    /// Puts the planned rules and those of the host into the place of the old ones, with what goes on
+    /// of these. Gives for each old rule the new number of what it held, and the new rules whose
+    /// timers are to be set anew.
+    fn take_over(
+        &mut self,
+        planned: Vec<Planned<E>>,
+        slots: &[Vec<u32>],
+        now: Timestamp,
+    ) -> (Vec<Option<u32>>, Vec<u32>) {
         let mut old: Vec<Option<Running<E>>> =
             std::mem::take(&mut self.rules).into_iter().map(Some).collect();
         // Where the first of them stood; the host's own rules keep their order.
         let first = old.iter().flatten().position(|rule| rule.is_text).unwrap_or(old.len());
-        let before: Vec<u32> = old.iter().flatten().map(|rule| rule.group).collect();
-        // By old rule: the new number of what it holds.
         let mut numbers: Vec<Option<u32>> = vec![None; old.len()];
-        // New rules whose timers are to be set anew.
         let mut changed = Vec::new();
         let hosts = |old: &mut [Option<Running<E>>]| -> Vec<(usize, Running<E>)> {
             let own = old.iter_mut().enumerate();
@@ -304,20 +326,10 @@ impl<E: Event> Dispatcher<E> {
                     add(&mut rules, new, Some(index));
                 }
                 Origin::Changed(index, migration) => {
-                    if let Some(Running { info, matcher, store, voice, group, .. }) =
-                        old[index].take()
-                    {
-                        if is_suppressed_alike(&info.rule, &new.info.rule) {
-                            new.voice.quiet = voice.quiet;
-                        }
-                        let keys = self.groups.keys_mut(group);
-                        let mut states = take_states(keys, &slots[index], index);
-                        let carried = states.iter_mut().map(|(_, state)| state);
-                        let held = (&matcher, store);
-                        new.store = new.matcher.carry_over(&migration, held, carried, now);
-                        for (at, state) in states {
-                            keys.at_mut(at.0, at.1).held.state = state;
-                        }
+                    if let Some(held) = old[index].take() {
+                        let keys = self.groups.keys_mut(held.group);
+                        let states = take_states(keys, &slots[index], index);
+                        carry_over(&mut new, &migration, held, (keys, states), now);
                     }
                     changed.push(u32::try_from(rules.len()).unwrap_or(u32::MAX));
                     add(&mut rules, new, Some(index));
@@ -332,12 +344,12 @@ impl<E: Event> Dispatcher<E> {
             self.books.stats.values_too_large += gone.store.values_too_large();
         }
         self.rules = rules;
-        changed.extend(self.regroup(&before, &numbers));
-        changed.sort_unstable();
-        self.timers.renumber(|rule| {
-            numbers[rule as usize].filter(|rule| changed.binary_search(rule).is_err())
-        });
-        for &index in &changed {
+        (numbers, changed)
+    }
+
+    /// Sets the timers anew of all that these rules hold.
+    fn schedule_again(&mut self, changed: &[u32]) {
+        for &index in changed {
             if let Some(sweeps) = &mut self.rules[index as usize].sweeps {
                 sweeps.clear();
             }
@@ -346,7 +358,7 @@ impl<E: Event> Dispatcher<E> {
         self.timers.note(sweeps.map(Sweeps::len).sum());
         let slots = self.groups.slots_by_rule(self.rules.len());
         self.books.stats.keys = slots.iter().map(|slots| slots.len() as u64).sum();
-        for index in changed {
+        for &index in changed {
             let rule = &mut self.rules[index as usize];
             let keys = self.groups.keys_mut(rule.group);
             for &slot in &slots[index as usize] {
@@ -358,11 +370,6 @@ impl<E: Event> Dispatcher<E> {
                 }
             }
         }
-        self.books.stats.partials -= replacement.dropped();
-        self.account();
-        self.schema = schema;
-        self.routes = Routes::new(&self.schema, &self.rules, &self.groups, self.routes.indexed);
-        Ok(replacement)
     }
 
     /// Finds a group for each rule, and brings there what old rules hold, whose groups were `before`
@@ -536,8 +543,30 @@ impl<E: Event> Dispatcher<E> {
     }
 }
 
+/// Gives a rule what goes on of one that it takes the place of, whose states were taken out of these
+/// keys.
+fn carry_over<E: Event>(
+    new: &mut Running<E>,
+    migration: &Migration,
+    old: Running<E>,
+    (keys, mut states): (&mut Partition, States),
+    now: Timestamp,
+) {
+    if is_suppressed_alike(&old.info.rule, &new.info.rule) {
+        new.voice.quiet = old.voice.quiet;
+    }
+    let carried = states.iter_mut().map(|(_, state)| state);
+    new.store = new.matcher.carry_over(migration, (&old.matcher, old.store), carried, now);
+    for ((slot, place), state) in states {
+        keys.at_mut(slot, place).held.state = state;
+    }
+}
+
+/// What a rule holds, each with the slot and the place in it that it was taken out of.
+type States = Vec<((u32, usize), KeyState)>;
+
 /// Takes what a rule holds out of these slots. Gives for each where it was.
-fn take_states(keys: &mut Partition, slots: &[u32], rule: usize) -> Vec<((u32, usize), KeyState)> {
+fn take_states(keys: &mut Partition, slots: &[u32], rule: usize) -> States {
     let number = u32::try_from(rule).unwrap_or(u32::MAX);
     let take = |slot: &u32| {
         let place = keys.place(*slot, number)?;

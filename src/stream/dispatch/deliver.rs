@@ -13,6 +13,7 @@ use crate::stream::keys::groups::Groups;
 use crate::stream::keys::key::{has_key, shard_hash};
 use crate::stream::output::sink::Sink;
 use crate::stream::rule::context::{KeyPlace, PushContext};
+use crate::stream::shard::context::Share;
 
 impl<E: Event> Dispatcher<E> {
     /// Does what [`release`](Dispatcher::release) does where events are [released
@@ -103,7 +104,7 @@ impl<E: Event> Dispatcher<E> {
         let Dispatcher { rules, groups, routes, timers, books, cold, .. } = self;
         let Some(route) = routes.types.get(event.type_id().index()) else { return };
         let Some(lone) = &route.lone else {
-            self.deliver_to_all(event, seq, foreseen.slot(), sink);
+            self.dispatch_to_all(event, seq, foreseen.slot(), sink);
             return;
         };
         // What a cold store tends is what something is held for.
@@ -128,10 +129,10 @@ impl<E: Event> Dispatcher<E> {
         rules[rule as usize].push_direct(keys, key, leaves, cx);
     }
 
-    /// Gives an event to the rules that want it, one after the other. Where they share one key, this
+    /// Pushes an event to the rules that want it, one after the other. Where they share one key, this
     /// slot was perhaps found for it.
     #[inline(never)]
-    fn deliver_to_all<S: Sink<E> + ?Sized>(
+    fn dispatch_to_all<S: Sink<E> + ?Sized>(
         &mut self,
         event: &E,
         seq: u64,
@@ -142,19 +143,10 @@ impl<E: Event> Dispatcher<E> {
         let Some(route) = routes.types.get(event.type_id().index()) else { return };
         if let Some(share) = &books.share
             && share.divides_all()
+            && let Some(is_keyless) = is_elsewhere(share, route, event)
         {
-            // Most events are of other shards' keys: their tables are not looked at.
-            let (mut is_keyless, mut is_here) = (false, false);
-            for (_, fields) in &route.groups {
-                match shard_hash(event, fields) {
-                    Some(hash) => is_here |= share.owns(hash),
-                    None => is_keyless = true,
-                }
-            }
-            if !is_here {
-                books.stats.keyless += u64::from(is_keyless);
-                return;
-            }
+            books.stats.keyless += u64::from(is_keyless);
+            return;
         }
         let new = |(group, fields): &(u32, Box<[_]>), slot| {
             Visit::new(event, *group, fields, groups, slot)
@@ -171,28 +163,7 @@ impl<E: Event> Dispatcher<E> {
         if visits.iter().any(Option::is_none) {
             books.stats.keyless += 1;
         }
-        found.clear();
-        if let Some(index) = &route.index {
-            index.find(event, &mut |seats| {
-                let seats = seats.iter().copied();
-                found.extend(seats.map(|(rule, place)| Found { rule, place, for_else: false }));
-            });
-            let mut moved = |rule, place| found.push(Found { rule, place, for_else: true });
-            if let Some(moves) = &route.moves {
-                moves.find(event, &mut |seats| held_among(groups, seats, visits, &mut moved));
-            }
-            for (place, visit) in (0..).zip(&*visits) {
-                let Some(Visit { group, slot: Some(slot), .. }) = visit else { continue };
-                if route.moves_any() {
-                    let held = groups.keys(*group).slot(*slot).held().iter().map(|held| held.rule);
-                    held.filter(|rule| route.moves(*rule)).for_each(|rule| moved(rule, place));
-                }
-            }
-            if found.len() > 1 {
-                found.sort_unstable();
-                found.dedup_by_key(|found| found.rule);
-            }
-        }
+        find_rules(route, event, groups, visits, found);
         let owned: SmallVec<[bool; 1]> = match &books.share {
             Some(share) => {
                 let owns = |visit: &Visit<'_>| share.owns(visit.key.spread());
@@ -200,33 +171,24 @@ impl<E: Event> Dispatcher<E> {
             }
             None => SmallVec::new(),
         };
-        for Found { rule: index, place: at, for_else } in merged(&route.always, found) {
-            if let Some(visit) = &mut visits[at as usize] {
-                let mut seq = seq;
-                if let Some(share) = &mut books.share {
-                    match share.enter(index, owned[at as usize], seq) {
-                        Some(number) => seq = number,
-                        None => continue,
-                    }
+        for Found { rule, place: at, for_else } in merged(&route.always, found) {
+            let Some(visit) = &mut visits[at as usize] else { continue };
+            let mut seq = seq;
+            if let Some(share) = &mut books.share {
+                match share.enter(rule, owned[at as usize], seq) {
+                    Some(number) => seq = number,
+                    None => continue,
                 }
-                let keys = groups.keys_mut(visit.group);
-                let rule = &mut rules[index as usize];
-                if !for_else && let Some(condition) = route.answered(index) {
-                    rule.store.know(seq, condition);
-                }
-                let cx = &mut PushContext {
-                    rule: index,
-                    event,
-                    checked: Checked::Nothing,
-                    seq,
-                    timers,
-                    books,
-                    sink,
-                };
-                rule.push(keys, visit, cx);
-                if books.failure.is_some() {
-                    break;
-                }
+            }
+            let runtime = &mut rules[rule as usize];
+            if !for_else && let Some(condition) = route.answered(rule) {
+                runtime.store.know(seq, condition);
+            }
+            let checked = Checked::Nothing;
+            let cx = &mut PushContext { rule, event, checked, seq, timers, books, sink };
+            runtime.push(groups.keys_mut(visit.group), visit, cx);
+            if books.failure.is_some() {
+                break;
             }
         }
         for visit in visits.iter().flatten() {
@@ -235,6 +197,53 @@ impl<E: Event> Dispatcher<E> {
         if self.books.has_ended_rules {
             self.end_rules();
         }
+    }
+}
+
+/// Returns whether a part of some key of an event is null, if no key of it is this shard's. Most
+/// events are of other shards' keys: their tables are not looked at.
+#[inline(always)]
+fn is_elsewhere<E: Event>(share: &Share, route: &Route, event: &E) -> Option<bool> {
+    let (mut is_keyless, mut is_here) = (false, false);
+    for (_, fields) in &route.groups {
+        match shard_hash(event, fields) {
+            Some(hash) => is_here |= share.owns(hash),
+            None => is_keyless = true,
+        }
+    }
+    (!is_here).then_some(is_keyless)
+}
+
+/// Finds the rules that an event can start, and those that it can move on for its keys. Each is found
+/// once, in order.
+#[inline(always)]
+fn find_rules<E: Event>(
+    route: &Route,
+    event: &E,
+    groups: &Groups,
+    visits: &[Option<Visit<'_>>],
+    found: &mut Vec<Found>,
+) {
+    found.clear();
+    let Some(index) = &route.index else { return };
+    index.find(event, &mut |seats| {
+        let seats = seats.iter().copied();
+        found.extend(seats.map(|(rule, place)| Found { rule, place, for_else: false }));
+    });
+    let mut moved = |rule, place| found.push(Found { rule, place, for_else: true });
+    if let Some(moves) = &route.moves {
+        moves.find(event, &mut |seats| held_among(groups, seats, visits, &mut moved));
+    }
+    for (place, visit) in (0..).zip(visits) {
+        let Some(Visit { group, slot: Some(slot), .. }) = visit else { continue };
+        if route.moves_any() {
+            let held = groups.keys(*group).slot(*slot).held().iter().map(|held| held.rule);
+            held.filter(|rule| route.moves(*rule)).for_each(|rule| moved(rule, place));
+        }
+    }
+    if found.len() > 1 {
+        found.sort_unstable();
+        found.dedup_by_key(|found| found.rule);
     }
 }
 
