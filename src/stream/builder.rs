@@ -20,15 +20,15 @@ use crate::stream::ingest::watermark::Strategy;
 use crate::stream::keys::cold::entry::Codec;
 use crate::stream::keys::cold::{Cold, ColdStore};
 use crate::stream::limits::{Limits, Matching};
-use crate::stream::rule::runtime::Running;
-use crate::stream::rule::spec::{Given, link};
+use crate::stream::rule::runtime::RuleRuntime;
+use crate::stream::rule::spec::{RuleSpec, link};
 use crate::stream::shard::Shard;
-use crate::stream::shard::context::{Share, divide};
+use crate::stream::shard::context::{ShardContext, divide};
 use crate::time::duration_to_millis;
 
 /// Configures an [`Engine`].
 pub struct Builder<E: Event> {
-    pub(in crate::stream) rules: Vec<Given<E>>,
+    pub(in crate::stream) rules: Vec<RuleSpec<E>>,
     pub(in crate::stream) strategy: Strategy,
     pub(in crate::stream) limits: Limits,
     pub(in crate::stream) matching: Matching,
@@ -81,7 +81,7 @@ impl<E: Event> Builder<E> {
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "a handle that is cheap to clone")]
     pub fn rules(mut self, rules: RuleSet) -> Self {
-        self.rules.extend(Given::of(&rules));
+        self.rules.extend(RuleSpec::of(&rules));
         self
     }
 
@@ -90,7 +90,7 @@ impl<E: Event> Builder<E> {
     /// [`Engine::replace_rules`] replaces.
     #[must_use]
     pub fn rule(mut self, schema: Arc<Schema>, rule: Arc<Rule>) -> Self {
-        self.rules.push(Given::text(schema, rule, None));
+        self.rules.push(RuleSpec::text(schema, rule, None));
         self
     }
 
@@ -100,7 +100,7 @@ impl<E: Event> Builder<E> {
         let rule = Arc::new(pattern.to_rule(name));
         let host = pattern.host_conditions().to_vec();
         let schema = pattern.schema().cloned();
-        self.rules.push(Given { rule, host, schema, is_text: false, text: None });
+        self.rules.push(RuleSpec { rule, host, schema, is_text: false, text: None });
         self
     }
 
@@ -108,7 +108,7 @@ impl<E: Event> Builder<E> {
     /// closures that its conditions refer to.
     #[must_use]
     pub fn rule_with(mut self, rule: Arc<Rule>, host: Vec<HostCondition<E>>) -> Self {
-        self.rules.push(Given { rule, host, schema: None, is_text: false, text: None });
+        self.rules.push(RuleSpec { rule, host, schema: None, is_text: false, text: None });
         self
     }
 
@@ -261,21 +261,21 @@ impl<E: Event> Builder<E> {
         let indexed = self.indexed;
         let (schema, first) = self.start()?;
         let rules: Vec<Arc<Rule>> = first.iter().map(|rule| rule.info.rule.clone()).collect();
-        let (of, homes) = divide(&rules, u32::try_from(of).unwrap_or(u32::MAX));
+        let (of, placements) = divide(&rules, u32::try_from(of).unwrap_or(u32::MAX));
         let limits = whole.divided(of);
         let mut copies = vec![first];
         for _ in 1..of {
-            let mut rules: Vec<Running<E>> = copies[0].iter().map(Running::anew).collect();
+            let mut rules: Vec<RuleRuntime<E>> = copies[0].iter().map(RuleRuntime::anew).collect();
             link(&mut rules)?;
             copies.push(rules);
         }
-        let make = |(index, rules): (u32, Vec<Running<E>>)| {
+        let make = |(index, rules): (u32, Vec<RuleRuntime<E>>)| {
             let schema = schema.clone();
             let mut dispatcher = Dispatcher::new(schema, rules, indexed, limits, matching);
             dispatcher.cold = cold.take();
             if of > 1 {
-                let share = Share::new(index, of, homes.clone(), whole);
-                dispatcher.books.share = Some(Box::new(share));
+                let share = ShardContext::new(index, of, placements.clone(), whole);
+                dispatcher.accounting.share = Some(Box::new(share));
             }
             Shard::from(Engine::new(Ingest::new(dispatcher, strategy)))
         };
@@ -283,7 +283,7 @@ impl<E: Event> Builder<E> {
     }
 
     /// The rules, ready to run, and what the numbers of their events mean.
-    fn start(self) -> Result<(Arc<Schema>, Vec<Running<E>>), BuildError> {
+    fn start(self) -> Result<(Arc<Schema>, Vec<RuleRuntime<E>>), BuildError> {
         let own = E::schema().map(Arc::new);
         let first = self.rules.iter().find_map(|given| given.schema.clone());
         let schema = own.clone().or(first).unwrap_or_default();

@@ -13,7 +13,7 @@ use crate::stream::ingest::reorder::Lent;
 use crate::stream::ingest::watermark::SourceId;
 use crate::stream::output::matched::{Partial, RuleInfo};
 use crate::stream::output::sink::Sink;
-use crate::stream::rule::runtime::Running;
+use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::stats::Stats;
 use crate::time::Timestamp;
 
@@ -89,9 +89,9 @@ impl<E: Event> Engine<E> {
     {
         let source = self.ingest.main_source();
         if self.ingest.progress.is_sorted() {
-            self.ingest.push_sorted(source, events.into_iter(), sink)
+            self.ingest.ingest_in_order(source, events.into_iter(), sink)
         } else {
-            self.ingest.push_lent(source, events.into_iter(), sink)
+            self.ingest.ingest_lent(source, events.into_iter(), sink)
         }
     }
 
@@ -112,7 +112,7 @@ impl<E: Event> Engine<E> {
         event: &E,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        self.ingest.push_one(source, event, sink)
+        self.ingest.ingest_one(source, event, sink)
     }
 
     /// Why nothing is done any more: a rule with `limit ... fail` had too many partial matches, or a
@@ -131,7 +131,7 @@ impl<E: Event> Engine<E> {
     ) {
         // The end of time is what `finish` means.
         self.ingest.progress.advance(source, to.min(Timestamp::MAX.plus_millis(-1)));
-        self.ingest.follow(&mut Lent::nothing(), sink);
+        self.ingest.release_reached(&mut Lent::nothing(), sink);
     }
 
     /// The only source says that no event at or before `to` will come any more: a watermark.
@@ -148,7 +148,7 @@ impl<E: Event> Engine<E> {
     /// watermark of it comes. Its events that are then behind the others are late.
     pub fn set_idle<S: Sink<E> + ?Sized>(&mut self, source: SourceId, sink: &mut S) {
         self.ingest.progress.set_idle(source);
-        self.ingest.follow(&mut Lent::nothing(), sink);
+        self.ingest.release_reached(&mut Lent::nothing(), sink);
     }
 
     /// The end of time: everything that is buffered is released, and what is open is told. Events
@@ -194,7 +194,7 @@ impl<E: Event> Engine<E> {
 
     /// The first rule as it is run, for those who follow it by other means.
     pub(crate) fn into_rule(self) -> Option<(RuleInfo, Matcher<E>)> {
-        let Running { info, matcher, .. } = self.ingest.dispatcher.rules.into_iter().next()?;
+        let RuleRuntime { info, matcher, .. } = self.ingest.dispatcher.rules.into_iter().next()?;
         Some((info, matcher))
     }
 

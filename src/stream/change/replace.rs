@@ -18,9 +18,9 @@ use crate::stream::engine::Engine;
 use crate::stream::error::BuildError;
 use crate::stream::keys::cold::Which;
 use crate::stream::keys::groups::Groups;
-use crate::stream::keys::table::{At, Partition};
-use crate::stream::rule::runtime::Running;
-use crate::stream::rule::spec::{Given, check_events};
+use crate::stream::keys::table::{At, KeyTable};
+use crate::stream::rule::runtime::RuleRuntime;
+use crate::stream::rule::spec::{RuleSpec, check_events};
 use crate::stream::rule::sweeps::Sweeps;
 use crate::time::Timestamp;
 
@@ -165,7 +165,7 @@ struct Plan<E: Event> {
 
 struct Planned<E: Event> {
     /// As it starts anew.
-    new: Running<E>,
+    new: RuleRuntime<E>,
     from: Origin,
 }
 
@@ -184,7 +184,7 @@ impl<E: Event> Engine<E> {
     /// For people who look: it takes time in proportion to the partial matches of rules that change.
     pub fn plan_replacement(&self, rules: &RuleSet) -> Replacement {
         let declared = [Arc::new(rules.schema().clone())];
-        let (ingest, rules) = (self.ingest(), Given::of(rules).collect());
+        let (ingest, rules) = (self.ingest(), RuleSpec::of(rules).collect());
         ingest.dispatcher.plan(&declared, rules, ingest.next_moment()).replacement
     }
 
@@ -239,7 +239,7 @@ impl<E: Event> Engine<E> {
         let declared = [Arc::new(rules.schema().clone())];
         let now = self.ingest().next_moment();
         let dispatcher = &mut self.ingest_mut().dispatcher;
-        let replaced = dispatcher.replace_with(&declared, Given::of(rules).collect(), now);
+        let replaced = dispatcher.replace_with(&declared, RuleSpec::of(rules).collect(), now);
         if replaced.is_ok() {
             *self.base_mut() = None;
         }
@@ -253,11 +253,11 @@ impl<E: Event> Dispatcher<E> {
     pub(in crate::stream) fn replace_with(
         &mut self,
         declared: &[Arc<Schema>],
-        rules: Vec<Given<E>>,
+        rules: Vec<RuleSpec<E>>,
         now: Timestamp,
     ) -> Result<Replacement, Refused> {
         // Rules and groups get other numbers.
-        if self.bring_all() {
+        if self.load_all() {
             return Err(Refused(Replacement::default()));
         }
         let plan = self.plan(declared, rules, now);
@@ -265,7 +265,7 @@ impl<E: Event> Dispatcher<E> {
             return Err(Refused(plan.replacement));
         }
         // Keys go from group to group.
-        self.groups.give_up_idle();
+        self.groups.evict_idle();
         let before: Vec<u32> = self.rules.iter().map(|rule| rule.group).collect();
         let Plan { schema, rules, replacement, slots } = plan;
         let (numbers, mut changed) = self.take_over(rules, &slots, now);
@@ -275,7 +275,7 @@ impl<E: Event> Dispatcher<E> {
             numbers[rule as usize].filter(|rule| changed.binary_search(rule).is_err())
         });
         self.schedule_again(&changed);
-        self.books.stats.partials -= replacement.dropped();
+        self.accounting.stats.partials -= replacement.dropped();
         self.account();
         self.schema = schema;
         self.routes = Routes::new(&self.schema, &self.rules, &self.groups, self.routes.indexed);
@@ -291,20 +291,20 @@ impl<E: Event> Dispatcher<E> {
         slots: &[Vec<u32>],
         now: Timestamp,
     ) -> (Vec<Option<u32>>, Vec<u32>) {
-        let mut old: Vec<Option<Running<E>>> =
+        let mut old: Vec<Option<RuleRuntime<E>>> =
             std::mem::take(&mut self.rules).into_iter().map(Some).collect();
         // Where the first of them stood; the host's own rules keep their order.
         let first = old.iter().flatten().position(|rule| rule.is_text).unwrap_or(old.len());
         let mut numbers: Vec<Option<u32>> = vec![None; old.len()];
         let mut changed = Vec::new();
-        let hosts = |old: &mut [Option<Running<E>>]| -> Vec<(usize, Running<E>)> {
+        let hosts = |old: &mut [Option<RuleRuntime<E>>]| -> Vec<(usize, RuleRuntime<E>)> {
             let own = old.iter_mut().enumerate();
             own.filter_map(|(index, rule)| Some((index, rule.take_if(|rule| !rule.is_text)?)))
                 .collect()
         };
         let (hosts_before, hosts_after) = (hosts(&mut old[..first]), hosts(&mut old));
-        let mut rules: Vec<Running<E>> = Vec::new();
-        let mut add = |rules: &mut Vec<Running<E>>, rule, from: Option<usize>| {
+        let mut rules: Vec<RuleRuntime<E>> = Vec::new();
+        let mut add = |rules: &mut Vec<RuleRuntime<E>>, rule, from: Option<usize>| {
             if let Some(from) = from {
                 numbers[from] = u32::try_from(rules.len()).ok();
             }
@@ -320,7 +320,7 @@ impl<E: Event> Dispatcher<E> {
                     if let Some(held) = old[index].take() {
                         new.matcher = held.matcher;
                         new.store = held.store;
-                        new.voice.quiet = held.voice.quiet;
+                        new.emitter.suppression = held.emitter.suppression;
                         new.sweeps = held.sweeps;
                     }
                     add(&mut rules, new, Some(index));
@@ -340,8 +340,8 @@ impl<E: Event> Dispatcher<E> {
             add(&mut rules, rule, Some(index));
         }
         for gone in old.iter().flatten() {
-            self.books.stats.divided_by_zero += gone.store.divisions_by_zero();
-            self.books.stats.values_too_large += gone.store.values_too_large();
+            self.accounting.stats.divided_by_zero += gone.store.divisions_by_zero();
+            self.accounting.stats.values_too_large += gone.store.values_too_large();
         }
         self.rules = rules;
         (numbers, changed)
@@ -357,7 +357,7 @@ impl<E: Event> Dispatcher<E> {
         let sweeps = self.rules.iter().filter_map(|rule| rule.sweeps.as_ref());
         self.timers.note(sweeps.map(Sweeps::len).sum());
         let slots = self.groups.slots_by_rule(self.rules.len());
-        self.books.stats.keys = slots.iter().map(|slots| slots.len() as u64).sum();
+        self.accounting.stats.keys = slots.iter().map(|slots| slots.len() as u64).sum();
         for &index in changed {
             let rule = &mut self.rules[index as usize];
             let keys = self.groups.keys_mut(rule.group);
@@ -365,7 +365,7 @@ impl<E: Event> Dispatcher<E> {
                 if let Some(place) = keys.place(slot, index) {
                     let At { generation, held, .. } = keys.at_mut(slot, place);
                     held.armed = Timestamp::MAX;
-                    let (timers, stats) = (&mut self.timers, &mut self.books.stats);
+                    let (timers, stats) = (&mut self.timers, &mut self.accounting.stats);
                     rule.schedule(index, (slot, generation), held, timers, stats);
                 }
             }
@@ -405,13 +405,13 @@ impl<E: Event> Dispatcher<E> {
             let keys = holder.map_or_else(|| old.keys_mut(from), |to| self.groups.keys_mut(to));
             let mut keys = std::mem::take(keys);
             let is_moved = |rule| moved.binary_search_by_key(&rule, |moved| moved.2).is_ok();
-            keys.move_to(self.groups.keys_mut(to), is_moved);
+            keys.move_rules(self.groups.keys_mut(to), is_moved);
             *holder.map_or_else(|| old.keys_mut(from), |to| self.groups.keys_mut(to)) = keys;
         }
         moves.into_iter().map(|(.., rule)| rule).collect()
     }
 
-    fn plan(&self, declared: &[Arc<Schema>], rules: Vec<Given<E>>, now: Timestamp) -> Plan<E> {
+    fn plan(&self, declared: &[Arc<Schema>], rules: Vec<RuleSpec<E>>, now: Timestamp) -> Plan<E> {
         let (mut schema, mut retyped) = (self.schema.clone(), Vec::new());
         if E::schema().is_none() {
             for declared in declared {
@@ -486,7 +486,7 @@ impl<E: Event> Dispatcher<E> {
     fn compare(
         &self,
         (index, slots): (usize, &[u32]),
-        new: &Running<E>,
+        new: &RuleRuntime<E>,
         (retyped, now): (&[Retyped], Timestamp),
         change: &mut RuleChange,
     ) -> Origin {
@@ -546,14 +546,14 @@ impl<E: Event> Dispatcher<E> {
 /// Gives a rule what goes on of one that it takes the place of, whose states were taken out of these
 /// keys.
 fn carry_over<E: Event>(
-    new: &mut Running<E>,
+    new: &mut RuleRuntime<E>,
     migration: &Migration,
-    old: Running<E>,
-    (keys, mut states): (&mut Partition, States),
+    old: RuleRuntime<E>,
+    (keys, mut states): (&mut KeyTable, States),
     now: Timestamp,
 ) {
     if is_suppressed_alike(&old.info.rule, &new.info.rule) {
-        new.voice.quiet = old.voice.quiet;
+        new.emitter.suppression = old.emitter.suppression;
     }
     let carried = states.iter_mut().map(|(_, state)| state);
     new.store = new.matcher.carry_over(migration, (&old.matcher, old.store), carried, now);
@@ -566,7 +566,7 @@ fn carry_over<E: Event>(
 type States = Vec<((u32, usize), KeyState)>;
 
 /// Takes what a rule holds out of these slots. Gives for each where it was.
-fn take_states(keys: &mut Partition, slots: &[u32], rule: usize) -> States {
+fn take_states(keys: &mut KeyTable, slots: &[u32], rule: usize) -> States {
     let number = u32::try_from(rule).unwrap_or(u32::MAX);
     let take = |slot: &u32| {
         let place = keys.place(*slot, number)?;

@@ -18,11 +18,11 @@ use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::keys::key::{Key, KeyRef};
 use crate::stream::limits::Limits;
 use crate::stream::rule::context::SweepContext;
-use crate::stream::rule::emitter::Voice;
-use crate::stream::rule::runtime::Running;
-use crate::stream::rule::suppress::Quiet;
+use crate::stream::rule::emitter::Emitter;
+use crate::stream::rule::runtime::RuleRuntime;
+use crate::stream::rule::suppress::SuppressionTable;
 use crate::stream::shard::Shard;
-use crate::stream::shard::context::{Home, Share, divide};
+use crate::stream::shard::context::{Placement, ShardContext, divide};
 use crate::stream::stats::Stats;
 use crate::time::Timestamp;
 use crate::value::Value;
@@ -54,7 +54,9 @@ impl<E: Event> Shard<E> {
 /// One engine that holds what all shards hold. `None` where there are none.
 fn join<E: Event>(mut shards: Vec<Shard<E>>, all: &Stats) -> Option<Engine<E>> {
     let first = shards.first()?.0.ingest();
-    let Some(share) = &first.dispatcher.books.share else { return Some(shards.swap_remove(0).0) };
+    let Some(share) = &first.dispatcher.accounting.share else {
+        return Some(shards.swap_remove(0).0);
+    };
     let (limits, numbers) = (share.limits(), fed_numbers(&first.dispatcher, share));
     let released = share.released() + numbers.len() as u64;
     let mut ingest = first.empty_like(limits, released);
@@ -64,11 +66,13 @@ fn join<E: Event>(mut shards: Vec<Shard<E>>, all: &Stats) -> Option<Engine<E>> {
     for Shard(shard) in &shards {
         let shard = &shard.ingest().dispatcher;
         for (of_shard, rule) in shard.rules.iter().zip(&mut ingest.dispatcher.rules) {
-            if let (Some(from), Some(to)) = (&of_shard.voice.quiet, &mut rule.voice.quiet) {
+            if let (Some(from), Some(to)) =
+                (&of_shard.emitter.suppression, &mut rule.emitter.suppression)
+            {
                 from.entries().for_each(|(until, key)| to.restore(key.clone(), until));
             }
         }
-        let share = shard.books.share.as_deref();
+        let share = shard.accounting.share.as_deref();
         shard.each_held(|rule, key, armed, mut image| {
             if share.is_some_and(|share| share.is_fed(rule)) {
                 let number = |seq: &u64| numbers.get(seq).copied().unwrap_or_default();
@@ -87,36 +91,38 @@ pub(in crate::stream) fn split<E: Event>(engine: Engine<E>, of: usize) -> Vec<Sh
     let dispatcher = &whole.dispatcher;
     let of = if dispatcher.cold.is_some() { 1 } else { of };
     let rules: Vec<_> = engine.rules().cloned().collect();
-    let (of, homes) = divide(&rules, u32::try_from(of).unwrap_or(u32::MAX));
+    let (of, placements) = divide(&rules, u32::try_from(of).unwrap_or(u32::MAX));
     if of == 1 {
         return vec![Shard::from(engine)];
     }
-    let limits = dispatcher.books.limits;
+    let limits = dispatcher.accounting.limits;
     let mut shards: Vec<Ingest<E>> = (0..of)
         .map(|index| {
             let mut shard = whole.empty_like(limits.divided(of), dispatcher.released);
             shard.take_waiting(whole);
-            let mut share = Share::new(index, of, homes.clone(), limits);
+            let mut share = ShardContext::new(index, of, placements.clone(), limits);
             share.set_released(dispatcher.released);
-            shard.dispatcher.books.share = Some(Box::new(share));
+            shard.dispatcher.accounting.share = Some(Box::new(share));
             shard
         })
         .collect();
     for other in &mut shards[1..] {
         // What rules have made is seen by the first shard alone.
-        while other.dispatcher.books.derived.take().is_some() {}
+        while other.dispatcher.accounting.derived.take().is_some() {}
     }
     shards[0].dispatcher.count_as(&engine.stats());
-    let owner = |rule: usize, key: &[Value]| match homes[rule] {
-        Home::Divided => Share::owner(KeyRef::of(key, &dispatcher.groups.hasher).spread(), of),
-        Home::Whole(shard) => shard as usize,
-        Home::Fed => 0,
+    let owner = |rule: usize, key: &[Value]| match placements[rule] {
+        Placement::Divided => {
+            ShardContext::owner(KeyRef::of(key, &dispatcher.groups.hasher).spread(), of)
+        }
+        Placement::Whole(shard) => shard as usize,
+        Placement::Fed => 0,
     };
     for (index, rule) in dispatcher.rules.iter().enumerate() {
-        for (until, key) in rule.voice.quiet.iter().flat_map(Quiet::entries) {
+        for (until, key) in rule.emitter.suppression.iter().flat_map(SuppressionTable::entries) {
             let shard = &mut shards[owner(index, &suppressed_key(&rule.info.rule, key))];
-            if let Some(quiet) = &mut shard.dispatcher.rules[index].voice.quiet {
-                quiet.restore(key.clone(), until);
+            if let Some(suppression) = &mut shard.dispatcher.rules[index].emitter.suppression {
+                suppression.restore(key.clone(), until);
             }
         }
     }
@@ -143,14 +149,14 @@ fn suppressed_key(rule: &Rule, entry: &Key) -> Vec<Value> {
 /// divided rules, in the same order.
 pub(in crate::stream) fn fed_numbers<E: Event>(
     dispatcher: &Dispatcher<E>,
-    share: &Share,
+    share: &ShardContext,
 ) -> HashMap<u64, u64> {
     let mut numbers: Vec<u64> = Vec::new();
     let mut image = Image::default();
     for group in 0..u32::try_from(dispatcher.groups.len()).unwrap_or(u32::MAX) {
         let slots = dispatcher.groups.keys(group).slots();
         for held in slots.flat_map(|(_, slot)| slot.held()).filter(|held| share.is_fed(held.rule)) {
-            let Running { matcher, store, .. } = &dispatcher.rules[held.rule as usize];
+            let RuleRuntime { matcher, store, .. } = &dispatcher.rules[held.rule as usize];
             matcher.export(store, &held.state, &mut image);
             numbers.extend(image.events.iter().map(|(seq, _)| *seq));
         }
@@ -164,14 +170,14 @@ impl<E: Event> Ingest<E> {
     /// An ingest with the same rules at the same moment that holds nothing.
     fn empty_like(&self, limits: Limits, released: u64) -> Ingest<E> {
         let old = &self.dispatcher;
-        let mut rules: Vec<Running<E>> = old.rules.iter().map(Running::anew).collect();
+        let mut rules: Vec<RuleRuntime<E>> = old.rules.iter().map(RuleRuntime::anew).collect();
         for (rule, old) in rules.iter_mut().zip(&old.rules) {
-            rule.voice = Voice::empty_like(&old.voice);
+            rule.emitter = Emitter::empty_like(&old.emitter);
         }
         let (schema, indexed) = (old.schema.clone(), old.routes.indexed);
         let mut dispatcher = Dispatcher::new(schema, rules, indexed, limits, old.matching);
         dispatcher.released = released;
-        dispatcher.books.failure.clone_from(&old.books.failure);
+        dispatcher.accounting.failure.clone_from(&old.accounting.failure);
         let mut ingest = Ingest::new(dispatcher, self.progress.strategy());
         ingest.progress = self.progress.clone();
         ingest.main = self.main;
@@ -187,8 +193,8 @@ impl<E: Event> Ingest<E> {
             self.buffer_bytes += bytes_of(event);
             self.buffer.add(event.time(), event.clone());
         }
-        for (time, event) in other.dispatcher.books.derived.iter() {
-            self.dispatcher.books.derived.add(*time, event.clone());
+        for (time, event) in other.dispatcher.accounting.derived.iter() {
+            self.dispatcher.accounting.derived.add(*time, event.clone());
         }
     }
 }
@@ -197,7 +203,7 @@ impl<E: Event> Dispatcher<E> {
     /// Goes on from these counts.
     fn count_as(&mut self, all: &Stats) {
         let mut all = *all;
-        let counters = self.books.stats.counters_mut().into_iter().zip(all.counters_mut());
+        let counters = self.accounting.stats.counters_mut().into_iter().zip(all.counters_mut());
         counters.for_each(|(own, counter)| *own = *counter);
     }
 
@@ -207,7 +213,7 @@ impl<E: Event> Dispatcher<E> {
         for group in 0..u32::try_from(self.groups.len()).unwrap_or(u32::MAX) {
             for (_, slot) in self.groups.keys(group).slots() {
                 for held in slot.held() {
-                    let Running { matcher, store, .. } = &self.rules[held.rule as usize];
+                    let RuleRuntime { matcher, store, .. } = &self.rules[held.rule as usize];
                     matcher.export(store, &held.state, &mut image);
                     take(held.rule, &slot.key, held.armed, image.take_owned());
                 }
@@ -224,7 +230,7 @@ impl<E: Event> Dispatcher<E> {
         armed: Timestamp,
         image: Image<E>,
     ) -> bool {
-        let Dispatcher { rules, groups, timers, books, .. } = self;
+        let Dispatcher { rules, groups, timers, accounting, .. } = self;
         let running = &mut rules[rule];
         let index = u32::try_from(rule).unwrap_or(u32::MAX);
         let key = KeyRef::of(key, &groups.hasher);
@@ -237,8 +243,8 @@ impl<E: Event> Dispatcher<E> {
         if state.is_idle() {
             return true;
         }
-        books.stats.partials += state.run_count() as u64;
-        books.stats.keys += 1;
+        accounting.stats.partials += state.run_count() as u64;
+        accounting.stats.keys += 1;
         let slot = if let Some(slot) = slot {
             keys.add(slot, index, state);
             keys.tidy(slot);
@@ -247,7 +253,7 @@ impl<E: Event> Dispatcher<E> {
             keys.insert(&key, index, state)
         };
         if let Some(place) = keys.place(slot, index) {
-            let (now, stats) = (Timestamp::MIN, &mut books.stats);
+            let (now, stats) = (Timestamp::MIN, &mut accounting.stats);
             let cx = &mut SweepContext { rule: index, now, timers, stats };
             running.reschedule(keys, (slot, place), armed, cx);
         }

@@ -5,127 +5,128 @@ use smallvec::SmallVec;
 use crate::event::Event;
 use crate::exec::Checked;
 use crate::stream::dispatch::dispatcher::Dispatcher;
-use crate::stream::dispatch::index::{Found, Seat};
-use crate::stream::dispatch::prefetch::Foreseen;
+use crate::stream::dispatch::index::{Found, Subscription};
+use crate::stream::dispatch::prefetch::KeyHint;
 use crate::stream::dispatch::routes::Route;
-use crate::stream::keys::cursor::Visit;
+use crate::stream::keys::cursor::KeyCursor;
 use crate::stream::keys::groups::Groups;
 use crate::stream::keys::key::{has_key, shard_hash};
 use crate::stream::output::sink::Sink;
 use crate::stream::rule::context::{KeyPlace, PushContext};
-use crate::stream::shard::context::Share;
+use crate::stream::shard::context::ShardContext;
 
 impl<E: Event> Dispatcher<E> {
-    /// Does what [`release`](Dispatcher::release) does where events are [released
-    /// straight](Dispatcher::releases_straight).
+    /// Does what [`release`](Dispatcher::dispatch) does where events are [released
+    /// straight](Dispatcher::dispatchs_straight).
     #[inline(always)]
-    pub(in crate::stream) fn release_straight<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn dispatch_direct<S: Sink<E> + ?Sized>(
         &mut self,
         event: &E,
-        foreseen: Foreseen,
+        hint: KeyHint,
         sink: &mut S,
     ) {
         let time = event.time();
         if self.is_due(time) {
-            self.catch_up(time, false, sink);
+            self.dispatch_due(time, false, sink);
         }
         let seq = self.next_seq(time);
-        self.deliver_straight(event, seq, foreseen, sink);
-        self.books.note_open();
+        self.dispatch_to_keys(event, seq, hint, sink);
+        self.accounting.note_open();
     }
 
-    /// Does what [`release`](Dispatcher::release) does, in a function of its own.
+    /// Does what [`release`](Dispatcher::dispatch) does, in a function of its own.
     #[inline(never)]
-    pub(in crate::stream) fn release_apart<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn dispatch_apart<S: Sink<E> + ?Sized>(
         &mut self,
         event: &E,
-        foreseen: Foreseen,
+        hint: KeyHint,
         sink: &mut S,
     ) {
-        self.release(event, foreseen, sink);
+        self.dispatch(event, hint, sink);
     }
 
     /// Gives an event to the rules, after what is due before it.
     #[inline(always)]
-    pub(in crate::stream) fn release<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn dispatch<S: Sink<E> + ?Sized>(
         &mut self,
         event: &E,
-        foreseen: Foreseen,
+        hint: KeyHint,
         sink: &mut S,
     ) {
         if self.is_due(event.time()) {
-            self.catch_up(event.time(), false, sink);
+            self.dispatch_due(event.time(), false, sink);
         }
-        if self.books.failure.is_none() {
-            if let Some(share) = &mut self.books.share {
+        if self.accounting.failure.is_none() {
+            if let Some(share) = &mut self.accounting.share {
                 share.enter_event();
             }
-            self.deliver(event, foreseen, sink);
-            self.books.note_open();
+            self.dispatch_next(event, hint, sink);
+            self.accounting.note_open();
         }
     }
 
     #[inline(always)]
-    pub(super) fn deliver<S: Sink<E> + ?Sized>(
+    pub(super) fn dispatch_next<S: Sink<E> + ?Sized>(
         &mut self,
         event: &E,
-        foreseen: Foreseen,
+        hint: KeyHint,
         sink: &mut S,
     ) {
         let mut seq = self.next_seq(event.time());
         if self.cold.is_some() {
-            self.tend(event);
-            if self.books.failure.is_some() {
+            self.ensure_resident(event);
+            if self.accounting.failure.is_some() {
                 return;
             }
         }
-        let Dispatcher { routes, books, .. } = self;
-        if let Some(share) = &mut books.share
-            && let Some(Route { lone: Some(lone), .. }) = routes.types.get(event.type_id().index())
-            && let Some(hash) = shard_hash(event, &lone.fields)
+        let Dispatcher { routes, accounting, .. } = self;
+        if let Some(share) = &mut accounting.share
+            && let Some(Route { direct: Some(direct), .. }) =
+                routes.types.get(event.type_id().index())
+            && let Some(hash) = shard_hash(event, &direct.fields)
         {
-            match share.enter(lone.rule, share.owns(hash), seq) {
+            match share.enter(direct.rule, share.owns(hash), seq) {
                 Some(number) => seq = number,
                 None => return,
             }
         }
-        self.deliver_straight(event, seq, foreseen, sink);
+        self.dispatch_to_keys(event, seq, hint, sink);
     }
 
     /// Gives an event of this number to the rules.
     #[inline(always)]
-    pub(in crate::stream) fn deliver_straight<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn dispatch_to_keys<S: Sink<E> + ?Sized>(
         &mut self,
         event: &E,
         seq: u64,
-        foreseen: Foreseen,
+        hint: KeyHint,
         sink: &mut S,
     ) {
-        let Dispatcher { rules, groups, routes, timers, books, cold, .. } = self;
+        let Dispatcher { rules, groups, routes, timers, accounting, cold, .. } = self;
         let Some(route) = routes.types.get(event.type_id().index()) else { return };
-        let Some(lone) = &route.lone else {
-            self.dispatch_to_all(event, seq, foreseen.slot(), sink);
+        let Some(direct) = &route.direct else {
+            self.dispatch_to_all(event, seq, hint.slot(), sink);
             return;
         };
         // What a cold store tends is what something is held for.
-        let leaves = lone.leaves && cold.is_none();
-        let is_met = match foreseen.is_met {
-            None => lone.is_met(event),
+        let leaves = direct.leaves && cold.is_none();
+        let is_met = match hint.is_met {
+            None => direct.is_met(event),
             known => known,
         };
         if is_met == Some(false) {
-            books.stats.keyless += u64::from(!has_key(event, &lone.fields));
+            accounting.stats.keyless += u64::from(!has_key(event, &direct.fields));
             return;
         }
-        let (keys, hasher) = groups.keys_and_hasher(lone.group);
-        let found = keys.look_up(event, &lone.fields, foreseen.slot(), hasher);
+        let (keys, hasher) = groups.keys_and_hasher(direct.group);
+        let found = keys.look_up(event, &direct.fields, hint.slot(), hasher);
         let Some((hash, slot)) = found else {
-            books.stats.keyless += 1;
+            accounting.stats.keyless += 1;
             return;
         };
-        let key = KeyPlace { fields: &lone.fields, hash, slot };
-        let (rule, checked) = (lone.rule, lone.checked);
-        let cx = &mut PushContext { rule, event, checked, seq, timers, books, sink };
+        let key = KeyPlace { fields: &direct.fields, hash, slot };
+        let (rule, checked) = (direct.rule, direct.checked);
+        let cx = &mut PushContext { rule, event, checked, seq, timers, accounting, sink };
         rules[rule as usize].push_direct(keys, key, leaves, cx);
     }
 
@@ -139,42 +140,42 @@ impl<E: Event> Dispatcher<E> {
         slot: Option<u32>,
         sink: &mut S,
     ) {
-        let Dispatcher { rules, groups, routes, timers, books, found, .. } = self;
+        let Dispatcher { rules, groups, routes, timers, accounting, found, .. } = self;
         let Some(route) = routes.types.get(event.type_id().index()) else { return };
-        if let Some(share) = &books.share
+        if let Some(share) = &accounting.share
             && share.divides_all()
             && let Some(is_keyless) = is_elsewhere(share, route, event)
         {
-            books.stats.keyless += u64::from(is_keyless);
+            accounting.stats.keyless += u64::from(is_keyless);
             return;
         }
         let new = |(group, fields): &(u32, Box<[_]>), slot| {
-            Visit::new(event, *group, fields, groups, slot)
+            KeyCursor::new(event, *group, fields, groups, slot)
         };
         // Most often all rules share one key.
         let (mut one, mut many);
-        let visits: &mut [Option<Visit<'_>>] = if let Some(only) = route.only_group() {
+        let cursors: &mut [Option<KeyCursor<'_>>] = if let Some(only) = route.only_group() {
             one = [new(only, slot)];
             &mut one
         } else {
             many = route.groups.iter().map(|one| new(one, None)).collect::<SmallVec<[_; 4]>>();
             &mut many
         };
-        if visits.iter().any(Option::is_none) {
-            books.stats.keyless += 1;
+        if cursors.iter().any(Option::is_none) {
+            accounting.stats.keyless += 1;
         }
-        find_rules(route, event, groups, visits, found);
-        let owned: SmallVec<[bool; 1]> = match &books.share {
+        find_rules(route, event, groups, cursors, found);
+        let owned: SmallVec<[bool; 1]> = match &accounting.share {
             Some(share) => {
-                let owns = |visit: &Visit<'_>| share.owns(visit.key.spread());
-                visits.iter().map(|visit| visit.as_ref().is_some_and(owns)).collect()
+                let owns = |cursor: &KeyCursor<'_>| share.owns(cursor.key.spread());
+                cursors.iter().map(|cursor| cursor.as_ref().is_some_and(owns)).collect()
             }
             None => SmallVec::new(),
         };
         for Found { rule, place: at, for_else } in merged(&route.always, found) {
-            let Some(visit) = &mut visits[at as usize] else { continue };
+            let Some(cursor) = &mut cursors[at as usize] else { continue };
             let mut seq = seq;
-            if let Some(share) = &mut books.share {
+            if let Some(share) = &mut accounting.share {
                 match share.enter(rule, owned[at as usize], seq) {
                     Some(number) => seq = number,
                     None => continue,
@@ -185,16 +186,16 @@ impl<E: Event> Dispatcher<E> {
                 runtime.store.know(seq, condition);
             }
             let checked = Checked::Nothing;
-            let cx = &mut PushContext { rule, event, checked, seq, timers, books, sink };
-            runtime.push(groups.keys_mut(visit.group), visit, cx);
-            if books.failure.is_some() {
+            let cx = &mut PushContext { rule, event, checked, seq, timers, accounting, sink };
+            runtime.push(groups.keys_mut(cursor.group), cursor, cx);
+            if accounting.failure.is_some() {
                 break;
             }
         }
-        for visit in visits.iter().flatten() {
-            visit.end(groups.keys_mut(visit.group));
+        for cursor in cursors.iter().flatten() {
+            cursor.end(groups.keys_mut(cursor.group));
         }
-        if self.books.has_ended_rules {
+        if self.accounting.has_ended_rules {
             self.end_rules();
         }
     }
@@ -203,7 +204,7 @@ impl<E: Event> Dispatcher<E> {
 /// Returns whether a part of some key of an event is null, if no key of it is this shard's. Most
 /// events are of other shards' keys: their tables are not looked at.
 #[inline(always)]
-fn is_elsewhere<E: Event>(share: &Share, route: &Route, event: &E) -> Option<bool> {
+fn is_elsewhere<E: Event>(share: &ShardContext, route: &Route, event: &E) -> Option<bool> {
     let (mut is_keyless, mut is_here) = (false, false);
     for (_, fields) in &route.groups {
         match shard_hash(event, fields) {
@@ -221,21 +222,23 @@ fn find_rules<E: Event>(
     route: &Route,
     event: &E,
     groups: &Groups,
-    visits: &[Option<Visit<'_>>],
+    cursors: &[Option<KeyCursor<'_>>],
     found: &mut Vec<Found>,
 ) {
     found.clear();
     let Some(index) = &route.index else { return };
-    index.find(event, &mut |seats| {
-        let seats = seats.iter().copied();
-        found.extend(seats.map(|(rule, place)| Found { rule, place, for_else: false }));
+    index.find(event, &mut |subscriptions| {
+        let subscriptions = subscriptions.iter().copied();
+        found.extend(subscriptions.map(|(rule, place)| Found { rule, place, for_else: false }));
     });
     let mut moved = |rule, place| found.push(Found { rule, place, for_else: true });
     if let Some(moves) = &route.moves {
-        moves.find(event, &mut |seats| held_among(groups, seats, visits, &mut moved));
+        moves.find(event, &mut |subscriptions| {
+            held_among(groups, subscriptions, cursors, &mut moved)
+        });
     }
-    for (place, visit) in (0..).zip(visits) {
-        let Some(Visit { group, slot: Some(slot), .. }) = visit else { continue };
+    for (place, cursor) in (0..).zip(cursors) {
+        let Some(KeyCursor { group, slot: Some(slot), .. }) = cursor else { continue };
         if route.moves_any() {
             let held = groups.keys(*group).slot(*slot).held().iter().map(|held| held.rule);
             held.filter(|rule| route.moves(*rule)).for_each(|rule| moved(rule, place));
@@ -248,7 +251,7 @@ fn find_rules<E: Event>(
 }
 
 /// The rules that see each event and those that were found, in order.
-fn merged<'a>(always: &'a [Seat], found: &'a [Found]) -> impl Iterator<Item = Found> + 'a {
+fn merged<'a>(always: &'a [Subscription], found: &'a [Found]) -> impl Iterator<Item = Found> + 'a {
     let always = always.iter().map(|&(rule, place)| Found { rule, place, for_else: true });
     let (mut always, mut found) = (always.peekable(), found.iter().copied().peekable());
     std::iter::from_fn(move || match (always.peek(), found.peek()) {
@@ -262,27 +265,27 @@ fn merged<'a>(always: &'a [Seat], found: &'a [Found]) -> impl Iterator<Item = Fo
 /// event.
 fn held_among(
     groups: &Groups,
-    seats: &[Seat],
-    visits: &[Option<Visit<'_>>],
+    subscriptions: &[Subscription],
+    cursors: &[Option<KeyCursor<'_>>],
     mut found: impl FnMut(u32, u32),
 ) {
-    let held = |visit: &Visit<'_>| match visit.slot {
-        Some(slot) => groups.keys(visit.group).slot(slot).held(),
+    let held = |cursor: &KeyCursor<'_>| match cursor.slot {
+        Some(slot) => groups.keys(cursor.group).slot(slot).held(),
         None => &[],
     };
-    let all: usize = visits.iter().flatten().map(|visit| held(visit).len()).sum();
-    if seats.len() <= all {
-        for &(rule, place) in seats {
-            let visit = visits.get(place as usize).and_then(Option::as_ref);
-            let held = visit.map_or(&[][..], held);
+    let all: usize = cursors.iter().flatten().map(|cursor| held(cursor).len()).sum();
+    if subscriptions.len() <= all {
+        for &(rule, place) in subscriptions {
+            let cursor = cursors.get(place as usize).and_then(Option::as_ref);
+            let held = cursor.map_or(&[][..], held);
             if held.binary_search_by_key(&rule, |held| held.rule).is_ok() {
                 found(rule, place);
             }
         }
     } else {
-        for (place, visit) in (0..).zip(visits) {
-            for held in visit.iter().flat_map(&held) {
-                if seats.binary_search(&(held.rule, place)).is_ok() {
+        for (place, cursor) in (0..).zip(cursors) {
+            for held in cursor.iter().flat_map(&held) {
+                if subscriptions.binary_search(&(held.rule, place)).is_ok() {
                     found(held.rule, place);
                 }
             }

@@ -8,14 +8,14 @@ use crate::schema::Schema;
 use crate::stream::dispatch::index::Found;
 use crate::stream::dispatch::routes::Routes;
 use crate::stream::error::PushError;
-use crate::stream::keys::MANY;
+use crate::stream::keys::MIN_OPEN_RUNS;
 use crate::stream::keys::cold::{Cold, Shown};
 use crate::stream::keys::groups::Groups;
 use crate::stream::limits::{Limits, Matching};
 use crate::stream::output::matched::Partial;
 use crate::stream::output::sink::Sink;
-use crate::stream::rule::accounting::Books;
-use crate::stream::rule::runtime::Running;
+use crate::stream::rule::accounting::Accounting;
+use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::rule::timers::{Timer, Timers};
 use crate::time::Timestamp;
 
@@ -30,7 +30,7 @@ const PRUNE_EVERY: u64 = 16;
 pub(in crate::stream) struct Dispatcher<E: Event> {
     /// What the numbers of types and fields mean.
     pub(in crate::stream) schema: Arc<Schema>,
-    pub(in crate::stream) rules: Vec<Running<E>>,
+    pub(in crate::stream) rules: Vec<RuleRuntime<E>>,
     /// What rules hold, by key.
     pub(in crate::stream) groups: Groups,
     pub(in crate::stream) routes: Routes,
@@ -38,7 +38,7 @@ pub(in crate::stream) struct Dispatcher<E: Event> {
     /// How many events have been released.
     pub(in crate::stream) released: u64,
     pub(in crate::stream) matching: Matching,
-    pub(in crate::stream) books: Books<E>,
+    pub(in crate::stream) accounting: Accounting<E>,
     /// What keeps the keys that have been idle.
     pub(in crate::stream) cold: Option<Box<Cold<E>>>,
     /// When it has to bring some of them back; `MAX` where there are none.
@@ -52,7 +52,7 @@ pub(in crate::stream) struct Dispatcher<E: Event> {
 impl<E: Event> Dispatcher<E> {
     pub(in crate::stream) fn new(
         schema: Arc<Schema>,
-        mut rules: Vec<Running<E>>,
+        mut rules: Vec<RuleRuntime<E>>,
         indexed: bool,
         limits: Limits,
         matching: Matching,
@@ -70,7 +70,7 @@ impl<E: Event> Dispatcher<E> {
             timers: Timers::new(),
             released: 0,
             matching,
-            books: Books::new(limits),
+            accounting: Accounting::new(limits),
             cold: None,
             wake: Timestamp::MAX,
             due: Vec::new(),
@@ -80,7 +80,7 @@ impl<E: Event> Dispatcher<E> {
 
     /// Why nothing is done any more.
     pub(in crate::stream) fn failure(&self) -> Option<&PushError> {
-        self.books.failure.as_ref().or_else(|| self.cold.as_ref()?.trouble())
+        self.accounting.failure.as_ref().or_else(|| self.cold.as_ref()?.trouble())
     }
 
     /// True if a silence of some rule is reported again and again.
@@ -90,35 +90,35 @@ impl<E: Event> Dispatcher<E> {
 
     /// Reports what is open at the end of time, and drops what rules hold.
     pub(in crate::stream) fn finish<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
-        self.end_cold();
-        let Dispatcher { rules, groups, books, .. } = self;
-        if let Some(share) = &mut books.share {
+        self.finish_cold();
+        let Dispatcher { rules, groups, accounting, .. } = self;
+        if let Some(share) = &mut accounting.share {
             share.enter_end();
         }
         let slots = groups.slots_by_rule(rules.len());
         for ((index, rule), slots) in (0..).zip(rules).zip(slots) {
-            if books.failure.is_none() {
-                if let Some(share) = &mut books.share {
+            if accounting.failure.is_none() {
+                if let Some(share) = &mut accounting.share {
                     share.enter_rule(index);
                 }
                 // What has no deadline can still be complete now that nothing can come any more. No
                 // other rule sees it: its moment is over.
-                rule.voice.on_match = None;
+                rule.emitter.on_match = None;
                 let keys = groups.keys_mut(rule.group);
                 let place = |slot| Some((slot, keys.place(slot, index)?));
                 let places: Vec<(u32, usize)> = slots.into_iter().filter_map(place).collect();
-                rule.expire(keys, &places, Timestamp::MAX, books, sink);
+                rule.expire(keys, &places, Timestamp::MAX, accounting, sink);
             }
-            books.stats.divided_by_zero += rule.store.divisions_by_zero();
-            books.stats.values_too_large += rule.store.values_too_large();
+            accounting.stats.divided_by_zero += rule.store.divisions_by_zero();
+            accounting.stats.values_too_large += rule.store.values_too_large();
             rule.store = rule.matcher.create_store();
             rule.accounted = 0;
         }
         groups.clear();
-        books.stats.partials = 0;
-        books.stats.captured_bytes = 0;
-        books.stats.keys = 0;
-        books.stats.cold = 0;
+        accounting.stats.partials = 0;
+        accounting.stats.captured_bytes = 0;
+        accounting.stats.keys = 0;
+        accounting.stats.cold = 0;
         (self.cold, self.wake) = (None, Timestamp::MAX);
     }
 
@@ -126,7 +126,7 @@ impl<E: Event> Dispatcher<E> {
     pub(in crate::stream) fn partials(&self, rule: &str) -> Vec<Partial<'_, E>> {
         let mut partials = Vec::new();
         for (index, running) in (0..).zip(&self.rules) {
-            let Running { info, matcher, store, group, .. } = running;
+            let RuleRuntime { info, matcher, store, group, .. } = running;
             if *info.rule.name != *rule {
                 continue;
             }
@@ -136,7 +136,7 @@ impl<E: Event> Dispatcher<E> {
                     partials.extend(open.map(|open| Partial::new(info, &slot.key, open)));
                 }
             }
-            let Some(cold) = self.cold.as_ref().filter(|_| self.books.stats.cold > 0) else {
+            let Some(cold) = self.cold.as_ref().filter(|_| self.accounting.stats.cold > 0) else {
                 continue;
             };
             let Shown { scratch, keys } = cold.show(&self.rules);
@@ -163,9 +163,9 @@ impl<E: Event> Dispatcher<E> {
     /// Heap bytes, without what events own.
     pub(in crate::stream) fn memory_usage(&self) -> usize {
         let rules = self.rules.iter();
-        rules.map(Running::memory_usage).sum::<usize>()
+        rules.map(RuleRuntime::memory_usage).sum::<usize>()
             + self.groups.memory_usage()
-            + self.books.derived.memory_usage()
+            + self.accounting.derived.memory_usage()
             + self.timers.memory_usage()
             + self.cold.as_ref().map_or(0, |cold| cold.memory_usage())
     }
@@ -174,7 +174,7 @@ impl<E: Event> Dispatcher<E> {
     pub(in crate::stream) fn account(&mut self) {
         self.rules.iter_mut().for_each(|rule| rule.accounted = rule.store.captured_bytes());
         let all = self.rules.iter().map(|rule| rule.accounted);
-        self.books.stats.captured_bytes = all.sum();
+        self.accounting.stats.captured_bytes = all.sum();
     }
 
     /// Whether some rule names the event's type.
@@ -183,7 +183,7 @@ impl<E: Event> Dispatcher<E> {
         match self.routes.types.get(event.type_id().index()) {
             Some(route) if route.declared => !route.groups.is_empty(),
             _ => {
-                self.books.stats.unknown += 1;
+                self.accounting.stats.unknown += 1;
                 false
             }
         }
@@ -191,10 +191,10 @@ impl<E: Event> Dispatcher<E> {
 
     /// True if delivery can neither fail nor be observed: no cold store, no shard, no `limit .. fail`.
     #[inline]
-    pub(in crate::stream) fn releases_straight(&self) -> bool {
+    pub(in crate::stream) fn delivers_directly(&self) -> bool {
         self.cold.is_none()
-            && self.books.share.is_none()
-            && self.books.failure.is_none()
+            && self.accounting.share.is_none()
+            && self.accounting.failure.is_none()
             && !self.routes.can_fail
     }
 
@@ -202,14 +202,14 @@ impl<E: Event> Dispatcher<E> {
     /// one that exceeds it has been taken.
     #[inline]
     pub(in crate::stream) fn holds_much(&self) -> bool {
-        self.books.stats.partials >= MANY && !self.routes.can_fail
+        self.accounting.stats.partials >= MIN_OPEN_RUNS && !self.routes.can_fail
     }
 
     /// Drops what rules need not keep quiet any more at `now`.
     pub(in crate::stream) fn forget(&mut self, now: Timestamp) {
         for &rule in &self.routes.suppressing {
-            if let Some(quiet) = &mut self.rules[rule as usize].voice.quiet {
-                quiet.forget(now);
+            if let Some(suppression) = &mut self.rules[rule as usize].emitter.suppression {
+                suppression.forget(now);
             }
         }
     }
@@ -240,7 +240,7 @@ impl<E: Event> Dispatcher<E> {
     fn prune(&mut self) {
         let keys = self.timers.keys();
         if keys > 64 + self.rules.len()
-            && keys as u64 / 3 > self.books.stats.keys - self.books.stats.cold
+            && keys as u64 / 3 > self.accounting.stats.keys - self.accounting.stats.cold
         {
             self.prune_timers();
         }

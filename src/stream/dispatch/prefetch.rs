@@ -16,24 +16,26 @@ use crate::event::Event;
 use crate::exec::FETCHES;
 use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::dispatch::routes::Route;
-use crate::stream::keys::TOGETHER;
-use crate::stream::rule::runtime::Running;
+use crate::stream::keys::GROUP_SIZE;
+use crate::stream::rule::runtime::RuleRuntime;
 
 /// In the place of a rule or slot.
 const NONE: u32 = u32::MAX;
 
 /// A few events in a row.
-pub(in crate::stream) struct Few<'e, E> {
+pub(in crate::stream) struct EventGroup<'e, E> {
     /// Behind the last there is the first once more.
-    events: [&'e E; TOGETHER],
+    events: [&'e E; GROUP_SIZE],
     count: usize,
 }
 
-impl<'e, E> Few<'e, E> {
+impl<'e, E> EventGroup<'e, E> {
     /// The next events; `None` if there are none.
     #[inline(always)]
-    pub(in crate::stream) fn take(mut events: impl Iterator<Item = &'e E>) -> Option<Few<'e, E>> {
-        let mut few = Few { events: [events.next()?; TOGETHER], count: 1 };
+    pub(in crate::stream) fn take(
+        mut events: impl Iterator<Item = &'e E>,
+    ) -> Option<EventGroup<'e, E>> {
+        let mut few = EventGroup { events: [events.next()?; GROUP_SIZE], count: 1 };
         for (place, event) in few.events[1..].iter_mut().zip(events) {
             *place = event;
             few.count += 1;
@@ -48,13 +50,13 @@ impl<'e, E> Few<'e, E> {
 
     #[inline(always)]
     pub(in crate::stream) fn at(&self, place: usize) -> &'e E {
-        self.events[place % TOGETHER]
+        self.events[place % GROUP_SIZE]
     }
 }
 
 /// What was seen of an event before its turn.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::stream) struct Foreseen {
+pub(in crate::stream) struct KeyHint {
     /// The group of its key, and that key's hash, if it is looked up.
     group: u32,
     hash: u32,
@@ -62,13 +64,13 @@ pub(in crate::stream) struct Foreseen {
     rule: u32,
     /// The slot of a key that has that hash, or [`NONE`].
     slot: u32,
-    /// Whether the event fulfils [what it must](super::routes::Lone::is_met) to do anything.
+    /// Whether the event fulfils [what it must](super::routes::DirectRoute::is_met) to do anything.
     pub(in crate::stream) is_met: Option<bool>,
 }
 
-impl Foreseen {
-    pub(in crate::stream) const NOTHING: Foreseen =
-        Foreseen { group: 0, hash: 0, rule: NONE, slot: NONE, is_met: None };
+impl KeyHint {
+    pub(in crate::stream) const NOTHING: KeyHint =
+        KeyHint { group: 0, hash: 0, rule: NONE, slot: NONE, is_met: None };
 
     /// The slot of a key that has the hash of the event's, if there is one.
     #[inline(always)]
@@ -79,38 +81,38 @@ impl Foreseen {
 
 /// What was seen of a few events.
 #[derive(Debug)]
-pub(in crate::stream) struct Seen {
+pub(in crate::stream) struct GroupHints {
     /// Of each event.
-    pub(in crate::stream) of: [Foreseen; TOGETHER],
+    pub(in crate::stream) of: [KeyHint; GROUP_SIZE],
     /// The events that may do something; the others do nothing but move time on.
-    pub(in crate::stream) wanted: Places,
+    pub(in crate::stream) wanted: EventSet,
 }
 
-impl Seen {
-    pub(in crate::stream) const NOTHING: Seen =
-        Seen { of: [Foreseen::NOTHING; TOGETHER], wanted: Places(0) };
+impl GroupHints {
+    pub(in crate::stream) const NOTHING: GroupHints =
+        GroupHints { of: [KeyHint::NOTHING; GROUP_SIZE], wanted: EventSet(0) };
 }
 
 /// What was seen of the next events of the buffer.
 #[derive(Debug)]
-pub(in crate::stream) struct Ahead {
-    seen: Seen,
+pub(in crate::stream) struct NextHints {
+    seen: GroupHints,
     next: usize,
     count: usize,
 }
 
-impl Default for Ahead {
-    fn default() -> Ahead {
-        Ahead { seen: Seen::NOTHING, next: 0, count: 0 }
+impl Default for NextHints {
+    fn default() -> NextHints {
+        NextHints { seen: GroupHints::NOTHING, next: 0, count: 0 }
     }
 }
 
-impl Ahead {
+impl NextHints {
     /// What was seen of the event whose turn it is.
     #[inline]
-    pub(in crate::stream) fn next(&mut self) -> Foreseen {
+    pub(in crate::stream) fn next(&mut self) -> KeyHint {
         let seen =
-            if self.is_over() { Foreseen::NOTHING } else { self.seen.of[self.next % TOGETHER] };
+            if self.is_over() { KeyHint::NOTHING } else { self.seen.of[self.next % GROUP_SIZE] };
         self.next += 1;
         seen
     }
@@ -124,21 +126,21 @@ impl Ahead {
 
 /// Places of events that are looked at together, a bit for each.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::stream) struct Places(u64);
+pub(in crate::stream) struct EventSet(u64);
 
-impl Places {
+impl EventSet {
     /// Adds a place if it `counts`.
     #[inline(always)]
     fn add(&mut self, place: usize, counts: bool) {
-        self.0 |= u64::from(counts) << (place % TOGETHER);
+        self.0 |= u64::from(counts) << (place % GROUP_SIZE);
     }
 
     /// The places, in order.
     #[inline(always)]
     pub(in crate::stream) fn iter(self) -> impl Iterator<Item = usize> {
-        let Places(mut rest) = self;
+        let EventSet(mut rest) = self;
         std::iter::from_fn(move || {
-            let place = rest.trailing_zeros() as usize % TOGETHER;
+            let place = rest.trailing_zeros() as usize % GROUP_SIZE;
             rest &= rest.checked_sub(1)?;
             Some(place)
         })
@@ -147,7 +149,7 @@ impl Places {
 
 impl<E: Event> Dispatcher<E> {
     /// Looks at events that come next.
-    pub(in crate::stream) fn look_at_next(&self, few: &Few<'_, E>, ahead: &mut Ahead) {
+    pub(in crate::stream) fn look_at_next(&self, few: &EventGroup<'_, E>, ahead: &mut NextHints) {
         ahead.count = few.count;
         self.look_ahead(few, &mut ahead.seen);
     }
@@ -157,10 +159,10 @@ impl<E: Event> Dispatcher<E> {
     /// looked at when it is the event's turn; until then the key can go, or come.
     ///
     /// Nothing has been `seen` before.
-    pub(in crate::stream) fn look_ahead(&self, few: &Few<'_, E>, seen: &mut Seen) {
-        let Seen { of: seen, wanted } = seen;
+    pub(in crate::stream) fn look_ahead(&self, few: &EventGroup<'_, E>, seen: &mut GroupHints) {
+        let GroupHints { of: seen, wanted } = seen;
         let sought;
-        (*wanted, sought) = self.sift(few, seen);
+        (*wanted, sought) = self.classify(few, seen);
         for place in sought.iter() {
             let seen = &mut seen[place];
             let keys = self.groups.keys(seen.group);
@@ -171,14 +173,14 @@ impl<E: Event> Dispatcher<E> {
         }
         let mut rest = sought;
         for step in 0..FETCHES {
-            let mut more = Places::default();
+            let mut more = EventSet::default();
             for place in rest.iter() {
-                let Foreseen { group, rule, slot, .. } = seen[place];
+                let KeyHint { group, rule, slot, .. } = seen[place];
                 if slot == NONE {
                     continue;
                 }
                 let keys = self.groups.keys(group);
-                let Some(Running { matcher, store, .. }) = self.rules.get(rule as usize) else {
+                let Some(RuleRuntime { matcher, store, .. }) = self.rules.get(rule as usize) else {
                     // Which rules will look at what they hold is not known yet.
                     keys.prefetch_held(slot);
                     continue;
@@ -195,21 +197,26 @@ impl<E: Event> Dispatcher<E> {
     /// The events of which it is not known yet that they do nothing, and those whose keys are to be
     /// looked up.
     #[inline(always)]
-    fn sift(&self, few: &Few<'_, E>, seen: &mut [Foreseen; TOGETHER]) -> (Places, Places) {
+    fn classify(
+        &self,
+        few: &EventGroup<'_, E>,
+        seen: &mut [KeyHint; GROUP_SIZE],
+    ) -> (EventSet, EventSet) {
         let Dispatcher { groups, routes, .. } = self;
-        let (mut wanted, mut sought) = (Places::default(), Places::default());
+        let (mut wanted, mut sought) = (EventSet::default(), EventSet::default());
         for (place, (event, seen)) in few.events().iter().zip(seen).enumerate() {
             let route = routes.types.get(event.type_id().index());
-            let (group, fields) = if let Some(lone) = route.and_then(|route| route.lone.as_ref()) {
-                seen.rule = lone.rule;
-                seen.is_met = lone.is_met(*event);
-                (lone.group, &lone.fields)
-            } else if let Some((group, fields)) = route.and_then(Route::only_group) {
-                (*group, fields)
-            } else {
-                wanted.add(place, true);
-                continue;
-            };
+            let (group, fields) =
+                if let Some(direct) = route.and_then(|route| route.direct.as_ref()) {
+                    seen.rule = direct.rule;
+                    seen.is_met = direct.is_met(*event);
+                    (direct.group, &direct.fields)
+                } else if let Some((group, fields)) = route.and_then(Route::only_group) {
+                    (*group, fields)
+                } else {
+                    wanted.add(place, true);
+                    continue;
+                };
             let hash = groups.hasher.of(*event, fields);
             (seen.group, seen.hash) = (group, hash.unwrap_or_default());
             let may_act = seen.is_met != Some(false);

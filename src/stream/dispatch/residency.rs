@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use crate::event::Event;
 use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::error::PushError;
-use crate::stream::keys::cold::entry::{Frozen, Scratch};
+use crate::stream::keys::cold::entry::{ColdKey, Scratch};
 use crate::stream::keys::cold::index::NUMBERS;
 use crate::stream::keys::cold::{ColdError, MOST_IN_CHUNK, Which, failed, fingerprint, lost};
 use crate::stream::keys::key::KeyRef;
@@ -16,13 +16,13 @@ use crate::time::Timestamp;
 impl<E: Event> Dispatcher<E> {
     /// What has to be done before an event goes to the rules: there is room, and its keys are in
     /// memory.
-    pub(in crate::stream) fn tend(&mut self, event: &E) {
+    pub(in crate::stream) fn ensure_resident(&mut self, event: &E) {
         let Some(cold) = &mut self.cold else { return };
         if let Some(trouble) = cold.trouble() {
-            self.books.failure = Some(trouble.clone());
+            self.accounting.failure = Some(trouble.clone());
             return;
         }
-        if self.books.stats.keys - self.books.stats.cold > cold.full {
+        if self.accounting.stats.keys - self.accounting.stats.cold > cold.full {
             self.make_room(event.time().plus_millis(1));
         }
         let route = |engine: &Self, place: usize| {
@@ -33,13 +33,13 @@ impl<E: Event> Dispatcher<E> {
         for place in 0.. {
             let Some((group, key)) = route(self, place) else { return };
             if let Some(key) = key {
-                self.bring(group, &key);
+                self.load(group, &key);
             }
         }
     }
 
     /// Sees to it that a key is in memory, and that it stays there for a while.
-    pub(in crate::stream) fn bring(&mut self, group: u32, key: &KeyRef<'_>) {
+    pub(in crate::stream) fn load(&mut self, group: u32, key: &KeyRef<'_>) {
         let Some(cold) = &mut self.cold else { return };
         if let Some(slot) = self.groups.keys(group).find(key) {
             cold.touch(group, slot);
@@ -47,18 +47,18 @@ impl<E: Event> Dispatcher<E> {
         }
         let brought = match cold.find(group, key, &self.rules) {
             Ok(None) => return,
-            Ok(Some((number, frozen))) => self.thaw(number, frozen, Timestamp::MIN),
+            Ok(Some((number, frozen))) => self.reload(number, frozen, Timestamp::MIN),
             Err(error) => Err(error),
         };
-        self.heed(brought);
+        self.check(brought);
     }
 
     /// Writes idle keys where there are too many in memory, none that has a deadline up to
     /// `horizon`.
     pub(in crate::stream) fn make_room(&mut self, horizon: Timestamp) {
-        let Dispatcher { groups, books, cold, .. } = self;
+        let Dispatcher { groups, accounting, cold, .. } = self;
         let Some(cold) = cold else { return };
-        let here = books.stats.keys - books.stats.cold;
+        let here = accounting.stats.keys - accounting.stats.cold;
         if here <= cold.full {
             return;
         }
@@ -93,28 +93,28 @@ impl<E: Event> Dispatcher<E> {
         // Where there are few, the hand comes to the same ones twice.
         idle.dedup();
         for batch in idle.chunks(usize::try_from(cold.at_once()).unwrap_or(usize::MAX)) {
-            let frozen = self.freeze(batch);
-            if self.heed(frozen) {
+            let frozen = self.evict(batch);
+            if self.check(frozen) {
                 return;
             }
         }
         // Where nothing is idle, it takes some more keys before it is worth to look again.
-        let here = self.books.stats.keys - self.books.stats.cold;
+        let here = self.accounting.stats.keys - self.accounting.stats.cold;
         if let Some(cold) = &mut self.cold {
             cold.full = cold.limit.max(here + cold.at_once());
         }
     }
 
     /// Stops the engine where the store has failed. Says whether it has.
-    fn heed(&mut self, result: Result<(), PushError>) -> bool {
+    fn check(&mut self, result: Result<(), PushError>) -> bool {
         let Err(error) = result else { return false };
-        self.books.failure = Some(error);
+        self.accounting.failure = Some(error);
         true
     }
 
     /// Writes these slots, which are sorted by when their first timers come up, and gives them up.
-    fn freeze(&mut self, slots: &[(Timestamp, u32, u32)]) -> Result<(), PushError> {
-        let Dispatcher { rules, groups, books, cold, wake, .. } = self;
+    fn evict(&mut self, slots: &[(Timestamp, u32, u32)]) -> Result<(), PushError> {
+        let Dispatcher { rules, groups, accounting, cold, wake, .. } = self;
         let Some(cold) = cold else { return Ok(()) };
         let count = slots.len() as u64;
         if NUMBERS - cold.next <= count {
@@ -153,9 +153,9 @@ impl<E: Event> Dispatcher<E> {
                 *cold.partials_mut(held.rule) += held.state.run_count() as u64;
                 let running = &mut rules[held.rule as usize];
                 running.matcher.clear(&mut running.store, &mut held.state);
-                running.account(&mut books.stats);
+                running.account(&mut accounting.stats);
             }
-            books.stats.cold += content.held().len() as u64;
+            accounting.stats.cold += content.held().len() as u64;
         }
         cold.next += count;
         Ok(())
@@ -163,10 +163,10 @@ impl<E: Event> Dispatcher<E> {
 
     /// Brings a key back. What a sweep would drop `now` does not stay: all keys of a rule that come
     /// up at one moment need not fit into memory.
-    fn thaw(&mut self, number: u64, frozen: Frozen<E>, now: Timestamp) -> Result<(), PushError> {
-        let Dispatcher { rules, groups, timers, books, cold, .. } = self;
+    fn reload(&mut self, number: u64, frozen: ColdKey<E>, now: Timestamp) -> Result<(), PushError> {
+        let Dispatcher { rules, groups, timers, accounting, cold, .. } = self;
         let Some(cold) = cold else { return Ok(()) };
-        let Frozen { group, key, held } = frozen;
+        let ColdKey { group, key, held } = frozen;
         let key = KeyRef::of(&key, &groups.hasher);
         cold.store.remove(number).map_err(|error| failed("cannot write", &*error))?;
         if !cold.index.remove(fingerprint(group, key.hash()), number) {
@@ -179,10 +179,10 @@ impl<E: Event> Dispatcher<E> {
         for (rule, at, image) in held {
             let partials = cold.partials_mut(rule);
             *partials = partials.saturating_sub(image.run_count() as u64);
-            books.stats.cold = books.stats.cold.saturating_sub(1);
+            accounting.stats.cold = accounting.stats.cold.saturating_sub(1);
             let running = &mut rules[rule as usize];
             let state = running.matcher.import(&mut running.store, image);
-            running.account(&mut books.stats);
+            running.account(&mut accounting.stats);
             match slot {
                 None => slot = Some(keys.insert(&key, rule, state)),
                 // They come in the order of rules.
@@ -196,29 +196,29 @@ impl<E: Event> Dispatcher<E> {
         // The last one first: the places of the others stay where one is dropped.
         for (place, (rule, at)) in armed.into_iter().enumerate().rev() {
             let running = &mut rules[rule as usize];
-            let cx = &mut SweepContext { rule, now, timers, stats: &mut books.stats };
+            let cx = &mut SweepContext { rule, now, timers, stats: &mut accounting.stats };
             running.reschedule(keys, (slot, place), at, cx);
         }
         Ok(())
     }
 
     /// Brings back the next keys whose deadlines come up.
-    pub(in crate::stream) fn wake_next(&mut self) {
+    pub(in crate::stream) fn load_due(&mut self) {
         let Some(cold) = &mut self.cold else { return };
         let next = cold.chunks.pop();
         self.wake = cold.wake();
         let Some(Reverse((at, first, count))) = next else { return };
-        let brought = self.bring_range(first, first + u64::from(count), at);
-        if !self.heed(brought) {
+        let brought = self.load_range(first, first + u64::from(count), at);
+        if !self.check(brought) {
             self.make_room(at);
         }
     }
 
     /// Brings back all keys, for rules that get other numbers. Says whether that was not possible.
-    pub(in crate::stream) fn bring_all(&mut self) -> bool {
-        let brought = self.bring_range(0, NUMBERS, Timestamp::MIN);
+    pub(in crate::stream) fn load_all(&mut self) -> bool {
+        let brought = self.load_range(0, NUMBERS, Timestamp::MIN);
         let is_empty = self.cold.as_ref().is_none_or(|cold| cold.index.len() == 0);
-        if self.heed(brought.and(if is_empty { Ok(()) } else { Err(lost()) })) {
+        if self.check(brought.and(if is_empty { Ok(()) } else { Err(lost()) })) {
             return true;
         }
         if let Some(cold) = &mut self.cold {
@@ -233,14 +233,14 @@ impl<E: Event> Dispatcher<E> {
     }
 
     /// Brings back the entries with these numbers, if they are not to be dropped `now`.
-    fn bring_range(&mut self, first: u64, end: u64, now: Timestamp) -> Result<(), PushError> {
+    fn load_range(&mut self, first: u64, end: u64, now: Timestamp) -> Result<(), PushError> {
         let mut from = first;
         while from < end
             && let Some(cold) = &self.cold
             && let Some((number, frozen)) = cold.next_entry(from, &self.rules)?
             && number < end
         {
-            self.thaw(number, frozen, now)?;
+            self.reload(number, frozen, now)?;
             from = number + 1;
         }
         Ok(())
@@ -248,8 +248,8 @@ impl<E: Event> Dispatcher<E> {
 
     /// At the end of time: brings back the keys for which there is something to tell yet, which has
     /// one order over all keys, and gives up all others.
-    pub(in crate::stream) fn end_cold(&mut self) {
-        let Some(cold) = self.cold.as_deref().filter(|_| self.books.failure.is_none()) else {
+    pub(in crate::stream) fn finish_cold(&mut self) {
+        let Some(cold) = self.cold.as_deref().filter(|_| self.accounting.failure.is_none()) else {
             return;
         };
         let mut telling = Vec::new();
@@ -271,9 +271,9 @@ impl<E: Event> Dispatcher<E> {
         let brought = looked.and_then(|()| {
             telling
                 .into_iter()
-                .try_for_each(|number| self.bring_range(number, number + 1, Timestamp::MIN))
+                .try_for_each(|number| self.load_range(number, number + 1, Timestamp::MIN))
         });
-        self.heed(brought);
+        self.check(brought);
     }
 }
 

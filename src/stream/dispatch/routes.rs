@@ -8,9 +8,9 @@ use crate::hir::expr::FieldRef;
 use crate::hir::{ConditionId, LimitPolicy};
 use crate::nfa::Quick;
 use crate::schema::{Schema, TypeId};
-use crate::stream::dispatch::index::{Index, Seat, When};
+use crate::stream::dispatch::index::{Index, Subscription, When};
 use crate::stream::keys::groups::Groups;
-use crate::stream::rule::runtime::Running;
+use crate::stream::rule::runtime::RuleRuntime;
 
 /// Which rules see which events.
 #[derive(Default)]
@@ -33,9 +33,9 @@ pub(in crate::stream) struct Route {
     /// The groups of which some rule sees the type, each with the fields of its key.
     pub(in crate::stream) groups: Vec<(u32, Box<[FieldRef]>)>,
     /// The rules that see each event, in order, each with its group's place in `groups`.
-    pub(in crate::stream) always: Vec<Seat>,
+    pub(in crate::stream) always: Vec<Subscription>,
     /// The only rule that sees the type, with its group and the fields of its key.
-    pub(in crate::stream) lone: Option<Lone>,
+    pub(in crate::stream) direct: Option<DirectRoute>,
     /// The others: they see the events that they can start with, and if an event can move on what
     /// they have open, those of the keys for which they have.
     pub(in crate::stream) index: Option<Index>,
@@ -48,7 +48,7 @@ pub(in crate::stream) struct Route {
 }
 
 /// A rule that shares no event of a type with others.
-pub(in crate::stream) struct Lone {
+pub(in crate::stream) struct DirectRoute {
     pub(in crate::stream) rule: u32,
     pub(in crate::stream) group: u32,
     pub(in crate::stream) fields: Box<[FieldRef]>,
@@ -61,7 +61,7 @@ pub(in crate::stream) struct Lone {
     pub(in crate::stream) checked: Checked,
 }
 
-impl Lone {
+impl DirectRoute {
     /// Whether an event fulfils what it must to do anything; `None` where nothing is known of that.
     #[inline(always)]
     pub(in crate::stream) fn is_met<E: Event>(&self, event: &E) -> Option<bool> {
@@ -74,12 +74,12 @@ impl Lone {
 
 impl Route {
     /// The only rule that sees the type, if there is just one and it sees each event.
-    fn lone(&self) -> Option<Lone> {
+    fn direct(&self) -> Option<DirectRoute> {
         match (&self.always[..], &self.groups[..], &self.index) {
             ([(rule, _)], [(group, fields)], None) => {
                 let fields = fields.clone();
                 let (leaves, demand, checked) = (false, None, Checked::Nothing);
-                Some(Lone { rule: *rule, group: *group, fields, leaves, demand, checked })
+                Some(DirectRoute { rule: *rule, group: *group, fields, leaves, demand, checked })
             }
             _ => None,
         }
@@ -113,7 +113,7 @@ impl Route {
     }
 
     /// Makes the index. All rules are in `always`.
-    fn index<E: Event>(&mut self, ty: TypeId, rules: &[Running<E>]) {
+    fn index<E: Event>(&mut self, ty: TypeId, rules: &[RuleRuntime<E>]) {
         let all = self.always.clone();
         let program = |rule: u32| rules[rule as usize].matcher.program();
         let answered = &mut self.answered;
@@ -124,8 +124,10 @@ impl Route {
             when
         });
         let mut always = self.always.iter().peekable();
-        let mut others: Vec<Seat> =
-            all.into_iter().filter(|seat| always.next_if_eq(&seat).is_none()).collect();
+        let mut others: Vec<Subscription> = all
+            .into_iter()
+            .filter(|subscription| always.next_if_eq(&subscription).is_none())
+            .collect();
         self.moves = Index::new(&mut others, |rule| When::moves(program(rule), ty));
         for (rule, _) in others {
             let word = rule as usize / 64;
@@ -139,7 +141,7 @@ impl Routes {
     /// For events of the types of `schema`, of which the rules declare some.
     pub(in crate::stream) fn new<E: Event>(
         schema: &Schema,
-        rules: &[Running<E>],
+        rules: &[RuleRuntime<E>],
         groups: &Groups,
         indexed: bool,
     ) -> Routes {
@@ -174,16 +176,16 @@ impl Routes {
         }
         for route in &mut routes {
             // A rule with `once` first asks whether the key is over.
-            let is_once = |lone: &Lone| rules[lone.rule as usize].voice.once.is_some();
-            route.lone = route.lone().filter(|lone| !is_once(lone));
+            let is_once = |direct: &DirectRoute| rules[direct.rule as usize].emitter.once.is_some();
+            route.direct = route.direct().filter(|direct| !is_once(direct));
         }
         let mut members = vec![0; groups.len()];
         for rule in rules {
             members[rule.group as usize] += 1;
         }
-        let leaves = |rule: &Running<E>| {
+        let leaves = |rule: &RuleRuntime<E>| {
             let goes_alone = |ty: &TypeId| match routes.get(ty.index()) {
-                Some(route) => route.lone.is_some(),
+                Some(route) => route.direct.is_some(),
                 None => true,
             };
             rule.sweeps.is_some()
@@ -192,19 +194,19 @@ impl Routes {
         };
         let leaves: Vec<bool> = rules.iter().map(leaves).collect();
         for (route, ty) in routes.iter_mut().zip(0..) {
-            if let Some(lone) = &mut route.lone {
-                lone.leaves = leaves[lone.rule as usize];
-                let matcher = &rules[lone.rule as usize].matcher;
+            if let Some(direct) = &mut route.direct {
+                direct.leaves = leaves[direct.rule as usize];
+                let matcher = &rules[direct.rule as usize].matcher;
                 let ty = TypeId::new(ty);
-                lone.demand = matcher.program().demand(ty).cloned();
-                lone.checked = match &lone.demand {
+                direct.demand = matcher.program().demand(ty).cloned();
+                direct.checked = match &direct.demand {
                     demand if matcher.counts_all(ty, demand.is_some()) => Checked::Counts,
                     Some(_) => Checked::Demand,
                     None => Checked::Nothing,
                 };
             }
         }
-        let suppressing = (0..).zip(rules).filter(|(_, rule)| rule.voice.quiet.is_some());
+        let suppressing = (0..).zip(rules).filter(|(_, rule)| rule.emitter.suppression.is_some());
         let suppressing = suppressing.map(|(index, _)| index).collect();
         let can_fail = rules.iter().any(|rule| rule.matcher.limits().policy == LimitPolicy::Fail);
         Routes { types: routes, indexed, suppressing, can_fail }

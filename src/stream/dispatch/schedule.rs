@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::event::Event;
 use crate::stream::dispatch::dispatcher::Dispatcher;
-use crate::stream::dispatch::prefetch::Foreseen;
+use crate::stream::dispatch::prefetch::KeyHint;
 use crate::stream::keys::table::At;
 use crate::stream::output::sink::Sink;
 use crate::stream::rule::context::SweepContext;
@@ -15,39 +15,39 @@ impl<E: Event> Dispatcher<E> {
     /// Whether something may have to be done before an event of time `to`.
     #[inline]
     pub(in crate::stream) fn is_due(&self, to: Timestamp) -> bool {
-        self.timers.next().min(self.wake) <= to || !self.books.derived.is_empty()
+        self.timers.next().min(self.wake) <= to || !self.accounting.derived.is_empty()
     }
 
     /// Fires the deadlines up to and including `to`, and gives the rules what other rules have made
     /// before it; up to and including it where the moment `is_over`. At one time deadlines come
     /// first and derived events last.
     #[inline(never)]
-    pub(in crate::stream) fn catch_up<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn dispatch_due<S: Sink<E> + ?Sized>(
         &mut self,
         to: Timestamp,
         is_over: bool,
         sink: &mut S,
     ) {
-        while self.books.failure.is_none() {
-            let derived = self.books.derived.next();
+        while self.accounting.failure.is_none() {
+            let derived = self.accounting.derived.next();
             let timer = self.timers.next();
             if self.wake < Timestamp::MAX
                 && self.wake <= timer.min(to)
                 && derived.is_none_or(|derived| self.wake <= derived)
             {
-                self.wake_next();
+                self.load_due();
             } else if self.timers.len() > 0
                 && timer <= to
                 && derived.is_none_or(|derived| timer <= derived)
             {
-                self.fire_next(sink);
+                self.fire_timers(sink);
             } else if derived.is_some_and(|derived| derived < to || is_over && derived == to)
-                && let Some(event) = self.books.derived.take()
+                && let Some(event) = self.accounting.derived.take()
             {
-                if let Some(share) = &mut self.books.share {
+                if let Some(share) = &mut self.accounting.share {
                     share.enter_derived(event.time());
                 }
-                self.deliver(&event, Foreseen::NOTHING, sink);
+                self.dispatch_next(&event, KeyHint::NOTHING, sink);
             } else {
                 break;
             }
@@ -55,12 +55,12 @@ impl<E: Event> Dispatcher<E> {
     }
 
     /// Fires the deadlines of the next moment that has any.
-    fn fire_next<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
-        let Dispatcher { rules, groups, timers, books, due, .. } = self;
+    fn fire_timers<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
+        let Dispatcher { rules, groups, timers, accounting, due, .. } = self;
         let mut places: SmallVec<[(u32, usize); 16]> = SmallVec::new();
         let mut idle: SmallVec<[(u32, u32, u32); 16]> = SmallVec::new();
         let now = timers.take_next(due);
-        if let Some(share) = &mut books.share {
+        if let Some(share) = &mut accounting.share {
             share.enter_moment(now);
         }
         if let [Timer { rule, slot, generation, .. }] = due[..] {
@@ -75,7 +75,7 @@ impl<E: Event> Dispatcher<E> {
             let rule = &mut rules[index as usize];
             let keys = groups.keys_mut(rule.group);
             if rule.sweeps.is_some() {
-                let stats = &mut books.stats;
+                let stats = &mut accounting.stats;
                 rule.sweep(keys, &mut SweepContext { rule: index, now, timers, stats });
                 continue;
             }
@@ -84,14 +84,14 @@ impl<E: Event> Dispatcher<E> {
                 let place = keys.armed((timer.slot, timer.generation), index, now)?;
                 Some((timer.slot, place))
             }));
-            if let Some(share) = &mut books.share {
+            if let Some(share) = &mut accounting.share {
                 share.enter_rule(index);
             }
-            rule.expire(keys, &places, now, books, sink);
+            rule.expire(keys, &places, now, accounting, sink);
             for &(slot, place) in &places {
                 let At { generation, held, .. } = keys.at_mut(slot, place);
                 held.armed = Timestamp::MAX;
-                if rule.schedule(index, (slot, generation), held, timers, &mut books.stats) {
+                if rule.schedule(index, (slot, generation), held, timers, &mut accounting.stats) {
                     idle.push((rule.group, slot, u32::try_from(place).unwrap_or(u32::MAX)));
                 }
             }
@@ -104,22 +104,22 @@ impl<E: Event> Dispatcher<E> {
             let idle: SmallVec<[u32; 4]> = of_slot.iter().map(|(.., place)| *place).collect();
             keys.tidy_at(slot, &idle, sorted);
         }
-        if self.books.has_ended_rules {
+        if self.accounting.has_ended_rules {
             self.end_rules();
         }
     }
     /// Gives up what rules hold that are over for all keys (`once per rule`).
     #[cold]
     pub(super) fn end_rules(&mut self) {
-        self.books.has_ended_rules = false;
+        self.accounting.has_ended_rules = false;
         // A cold store has some of their keys. It happens once in the life of a rule.
-        if self.bring_all() {
+        if self.load_all() {
             return;
         }
-        let Dispatcher { rules, groups, books, .. } = self;
+        let Dispatcher { rules, groups, accounting, .. } = self;
         for (index, rule) in (0..).zip(rules) {
-            if std::mem::take(&mut rule.voice.has_ended_rule) {
-                rule.end(index, groups.keys_mut(rule.group), &mut books.stats);
+            if std::mem::take(&mut rule.emitter.has_ended_rule) {
+                rule.end(index, groups.keys_mut(rule.group), &mut accounting.stats);
             }
         }
     }

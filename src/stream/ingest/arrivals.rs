@@ -2,11 +2,11 @@
 
 use crate::event::{Event, bytes_of};
 use crate::stream::dispatch::dispatcher::Dispatcher;
-use crate::stream::dispatch::prefetch::{Ahead, Few, Foreseen};
+use crate::stream::dispatch::prefetch::{EventGroup, KeyHint, NextHints};
 use crate::stream::error::{Failure, PushError};
 use crate::stream::ingest::reorder::{Lent, Reorder};
 use crate::stream::ingest::watermark::{Progress, SourceId, Strategy};
-use crate::stream::keys::TOGETHER;
+use crate::stream::keys::GROUP_SIZE;
 use crate::stream::output::reason::Reason;
 use crate::stream::output::sink::{Late, Overflow, Rejected, Sink};
 use crate::stream::stats::Stats;
@@ -54,17 +54,17 @@ impl<E: Event> Ingest<E> {
     pub(in crate::stream) fn finish<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
         // Silences that repeat do so up to the last event, and once more.
         let last = self.last_time();
-        let has_failed = self.dispatcher.books.failure.is_some();
+        let has_failed = self.dispatcher.accounting.failure.is_some();
         if self.dispatcher.repeats()
             && !has_failed
             && last > self.watermark
             && last < Timestamp::MAX
         {
-            self.move_to(last, &mut Lent::nothing(), sink);
+            self.release_until(last, &mut Lent::nothing(), sink);
         }
         self.dispatcher.rules.iter_mut().for_each(|rule| rule.store.end());
-        if self.dispatcher.books.failure.is_none() {
-            self.move_to(Timestamp::MAX, &mut Lent::nothing(), sink);
+        if self.dispatcher.accounting.failure.is_none() {
+            self.release_until(Timestamp::MAX, &mut Lent::nothing(), sink);
         }
         self.finished = true;
         self.dispatcher.finish(sink);
@@ -73,13 +73,13 @@ impl<E: Event> Ingest<E> {
     /// Counts since the engine was built, and what it holds now.
     pub(in crate::stream) fn stats(&self) -> Stats {
         let (divisions, too_large) = self.dispatcher.mistakes();
-        let books = &self.dispatcher.books;
+        let accounting = &self.dispatcher.accounting;
         Stats {
-            buffered: (self.buffer.len() + books.derived.len()) as u64,
-            buffered_bytes: self.buffer_bytes + books.derived.bytes(),
-            divided_by_zero: books.stats.divided_by_zero + divisions,
-            values_too_large: books.stats.values_too_large + too_large,
-            ..books.stats
+            buffered: (self.buffer.len() + accounting.derived.len()) as u64,
+            buffered_bytes: self.buffer_bytes + accounting.derived.bytes(),
+            divided_by_zero: accounting.stats.divided_by_zero + divisions,
+            values_too_large: accounting.stats.values_too_large + too_large,
+            ..accounting.stats
         }
     }
 
@@ -93,36 +93,42 @@ impl<E: Event> Ingest<E> {
         self.watermark.plus_millis(1)
     }
 
+    /// Counts events that arrive, whatever becomes of them.
+    #[inline(always)]
+    pub(super) fn count_arrivals(&mut self, events: usize) {
+        self.dispatcher.accounting.stats.events += events as u64;
+    }
+
     /// Takes an event while others are lent.
     #[inline(always)]
-    pub(in crate::stream) fn take<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn ingest<S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
         event: &E,
-        foreseen: Foreseen,
+        hint: KeyHint,
         lent: &mut Lent<'_, E>,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        if self.finished || self.dispatcher.books.failure.is_some() {
+        if self.finished || self.dispatcher.accounting.failure.is_some() {
             return Err(self
                 .dispatcher
-                .books
+                .accounting
                 .failure
                 .clone()
                 .unwrap_or(PushError(Failure::Finished)));
         }
-        self.dispatcher.books.stats.events += 1;
+        self.count_arrivals(1);
         let time = event.time();
         if event.out_of_range().is_some() {
-            self.reject(event, sink);
+            self.report_rejected(event, sink);
             return Ok(());
         }
         if time <= self.watermark {
-            self.refuse(source, event, lent, sink);
+            self.report_late(source, event, lent, sink);
             return self.so_far();
         }
         if time == Timestamp::MAX {
-            self.reject(event, sink);
+            self.report_rejected(event, sink);
             return Ok(());
         }
         let named = self.dispatcher.is_named(event);
@@ -131,18 +137,18 @@ impl<E: Event> Ingest<E> {
             // The event is after the watermark, and no other source holds time up.
             self.watermark = time.plus_millis(-1);
             if named {
-                self.dispatcher.release(event, foreseen, sink);
+                self.dispatcher.dispatch(event, hint, sink);
             } else if self.dispatcher.is_due(time) {
-                self.dispatcher.catch_up(time, false, sink);
+                self.dispatcher.dispatch_due(time, false, sink);
             }
             return self.so_far();
         }
-        self.put_in_order(event, named, lent, sink)
+        self.buffer_event(event, named, lent, sink)
     }
 
     /// Takes an event that may have to wait for others.
     #[inline(never)]
-    fn put_in_order<S: Sink<E> + ?Sized>(
+    fn buffer_event<S: Sink<E> + ?Sized>(
         &mut self,
         event: &E,
         named: bool,
@@ -154,17 +160,17 @@ impl<E: Event> Ingest<E> {
             self.buffer_bytes += bytes_of(event);
             self.buffer.add(event.time(), event.clone());
         }
-        self.follow(lent, sink);
+        self.release_reached(lent, sink);
         while !self.has_room(self.buffer.len(), self.buffer_bytes)
-            && self.dispatcher.books.failure.is_none()
+            && self.dispatcher.accounting.failure.is_none()
             && let Some(oldest) = self.buffer.first()
         {
-            if self.dispatcher.books.tells_all() {
-                self.dispatcher.books.stats.overflowed += 1;
-                self.dispatcher.books.stand(self.watermark, sink);
+            if self.dispatcher.accounting.reports_all() {
+                self.dispatcher.accounting.stats.overflowed += 1;
+                self.dispatcher.accounting.set_position(self.watermark, sink);
                 sink.overflowed(Overflow::Reorder { watermark: oldest });
             }
-            self.move_to(oldest, lent, sink);
+            self.release_until(oldest, lent, sink);
         }
         self.so_far()
     }
@@ -172,7 +178,7 @@ impl<E: Event> Ingest<E> {
     /// Fails if a limit has stopped the engine.
     #[inline]
     pub(in crate::stream) fn so_far(&self) -> Result<(), PushError> {
-        match &self.dispatcher.books.failure {
+        match &self.dispatcher.accounting.failure {
             None => Ok(()),
             Some(failure) => Err(failure.clone()),
         }
@@ -180,37 +186,42 @@ impl<E: Event> Ingest<E> {
 
     /// Releases events and fires deadlines up to and including `to`, after which no event of that
     /// time can come.
-    pub(in crate::stream) fn move_to<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn release_until<S: Sink<E> + ?Sized>(
         &mut self,
         to: Timestamp,
         lent: &mut Lent<'_, E>,
         sink: &mut S,
     ) {
         self.watermark = to;
-        let is_straight = self.dispatcher.releases_straight();
-        let mut ahead = (lent.is_used() && self.dispatcher.holds_much()).then(Ahead::default);
-        while self.dispatcher.books.failure.is_none() {
+        let is_direct = self.dispatcher.delivers_directly();
+        let mut ahead = (lent.is_used() && self.dispatcher.holds_much()).then(NextHints::default);
+        while self.dispatcher.accounting.failure.is_none() {
             if let Some(ahead) = ahead.as_mut().filter(|ahead| ahead.is_over()) {
                 self.foresee(to, lent, ahead);
             }
             let Some(event) = self.buffer.take_until(to, lent) else { break };
             self.buffer_bytes = self.buffer_bytes.saturating_sub(bytes_of(&*event));
-            let foreseen = ahead.as_mut().map_or(Foreseen::NOTHING, Ahead::next);
-            if is_straight {
-                self.dispatcher.release_straight(&event, foreseen, sink);
+            let hint = ahead.as_mut().map_or(KeyHint::NOTHING, NextHints::next);
+            if is_direct {
+                self.dispatcher.dispatch_direct(&event, hint, sink);
             } else {
-                self.dispatcher.release_apart(&event, foreseen, sink);
+                self.dispatcher.dispatch_apart(&event, hint, sink);
             }
         }
-        self.dispatcher.catch_up(to, true, sink);
+        self.dispatcher.dispatch_due(to, true, sink);
         self.dispatcher.forget(to);
     }
 
     /// Looks at the next events of the buffer. Of some it may be seen only later that they are next.
     #[inline(never)]
-    pub(in crate::stream) fn foresee(&self, to: Timestamp, lent: &Lent<'_, E>, ahead: &mut Ahead) {
-        *ahead = Ahead::default();
-        if let Some(few) = Few::take(self.buffer.look_into(to, TOGETHER, lent)) {
+    pub(in crate::stream) fn foresee(
+        &self,
+        to: Timestamp,
+        lent: &Lent<'_, E>,
+        ahead: &mut NextHints,
+    ) {
+        *ahead = NextHints::default();
+        if let Some(few) = EventGroup::take(self.buffer.look_into(to, GROUP_SIZE, lent)) {
             self.dispatcher.look_at_next(&few, ahead);
         }
     }
@@ -222,7 +233,7 @@ impl<E: Event> Ingest<E> {
     }
 
     #[cold]
-    fn refuse<S: Sink<E> + ?Sized>(
+    fn report_late<S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
         event: &E,
@@ -230,26 +241,26 @@ impl<E: Event> Ingest<E> {
         sink: &mut S,
     ) {
         if event.time() == Timestamp::MIN {
-            self.reject(event, sink);
+            self.report_rejected(event, sink);
             return;
         }
         // Late, but a sign of life.
         self.progress.observe(source, event.time());
-        self.dispatcher.books.stats.late += 1;
-        if self.dispatcher.books.tells_all() {
-            self.dispatcher.books.stand(self.watermark, sink);
+        self.dispatcher.accounting.stats.late += 1;
+        if self.dispatcher.accounting.reports_all() {
+            self.dispatcher.accounting.set_position(self.watermark, sink);
             sink.late(Late { event, watermark: self.watermark });
         }
-        self.follow(lent, sink);
+        self.release_reached(lent, sink);
     }
 
     #[cold]
-    fn reject<S: Sink<E> + ?Sized>(&mut self, event: &E, sink: &mut S) {
-        self.dispatcher.books.stats.rejected += 1;
-        if !self.dispatcher.books.tells_all() {
+    fn report_rejected<S: Sink<E> + ?Sized>(&mut self, event: &E, sink: &mut S) {
+        self.dispatcher.accounting.stats.rejected += 1;
+        if !self.dispatcher.accounting.reports_all() {
             return;
         }
-        self.dispatcher.books.stand(self.watermark, sink);
+        self.dispatcher.accounting.set_position(self.watermark, sink);
         let reason = match event.out_of_range() {
             None => Reason::TimeOutOfRange,
             Some(field) => {
@@ -264,20 +275,23 @@ impl<E: Event> Ingest<E> {
     /// Whether so many events of so many bytes may wait to be put in order.
     #[inline]
     pub(in crate::stream) fn has_room(&self, events: usize, bytes: u64) -> bool {
-        let limits = &self.dispatcher.books.limits;
+        let limits = &self.dispatcher.accounting.limits;
         events <= limits.buffered && bytes <= limits.buffered_bytes
     }
 
     /// Moves on to where the sources are.
     #[inline]
-    pub(in crate::stream) fn follow<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn release_reached<S: Sink<E> + ?Sized>(
         &mut self,
         lent: &mut Lent<'_, E>,
         sink: &mut S,
     ) {
         let watermark = self.progress.watermark();
-        if watermark > self.watermark && !self.finished && self.dispatcher.books.failure.is_none() {
-            self.move_to(watermark, lent, sink);
+        if watermark > self.watermark
+            && !self.finished
+            && self.dispatcher.accounting.failure.is_none()
+        {
+            self.release_until(watermark, lent, sink);
         }
     }
 }

@@ -5,7 +5,7 @@
 //! whether the engine is a shard.
 
 use crate::event::Event;
-use crate::stream::dispatch::prefetch::{Few, Foreseen, Seen};
+use crate::stream::dispatch::prefetch::{EventGroup, GroupHints, KeyHint};
 use crate::stream::error::PushError;
 use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::ingest::reorder::Lent;
@@ -16,21 +16,21 @@ use crate::time::Timestamp;
 impl<E: Event> Ingest<E> {
     /// Takes an event.
     #[inline(always)]
-    pub(in crate::stream) fn push_one<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn ingest_one<S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
         event: &E,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        if self.is_straight() {
-            self.take_one::<true, S>(source, event, Foreseen::NOTHING, sink)
+        if self.is_direct() {
+            self.ingest_next::<true, S>(source, event, KeyHint::NOTHING, sink)
         } else {
-            self.take(source, event, Foreseen::NOTHING, &mut Lent::nothing(), sink)
+            self.ingest(source, event, KeyHint::NOTHING, &mut Lent::nothing(), sink)
         }
     }
 
     /// Takes events as [`push_from`](crate::Engine::push_from) does one after the other.
-    pub(in crate::stream) fn push_sorted<'a, S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn ingest_in_order<'a, S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
         events: impl Iterator<Item = &'a E>,
@@ -39,14 +39,14 @@ impl<E: Event> Ingest<E> {
     where
         E: 'a,
     {
-        if self.is_straight() {
-            self.push_all::<true, S>(source, events, sink)
+        if self.is_direct() {
+            self.ingest_all::<true, S>(source, events, sink)
         } else {
-            self.push_all::<false, S>(source, events, sink)
+            self.ingest_all::<false, S>(source, events, sink)
         }
     }
 
-    fn push_all<'a, const STRAIGHT: bool, S: Sink<E> + ?Sized>(
+    fn ingest_all<'a, const DIRECT: bool, S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
         mut events: impl Iterator<Item = &'a E>,
@@ -58,12 +58,13 @@ impl<E: Event> Ingest<E> {
         loop {
             while !self.dispatcher.holds_much() {
                 let Some(event) = events.next() else { return Ok(()) };
-                self.take_one::<STRAIGHT, S>(source, event, Foreseen::NOTHING, sink)?;
+                self.ingest_next::<DIRECT, S>(source, event, KeyHint::NOTHING, sink)?;
             }
-            let Some(mut few) = Few::take(&mut events) else { return Ok(()) };
+            let Some(mut few) = EventGroup::take(&mut events) else { return Ok(()) };
             loop {
-                let next = if self.dispatcher.holds_much() { Few::take(&mut events) } else { None };
-                self.take_together::<STRAIGHT, S>(source, &few, next.as_ref(), sink)?;
+                let next =
+                    if self.dispatcher.holds_much() { EventGroup::take(&mut events) } else { None };
+                self.ingest_group::<DIRECT, S>(source, &few, next.as_ref(), sink)?;
                 let Some(next) = next else { break };
                 few = next;
             }
@@ -72,49 +73,49 @@ impl<E: Event> Ingest<E> {
 
     /// Takes a few events whose keys are looked up before, and has the `next` ones fetched meanwhile.
     #[inline(never)]
-    fn take_together<const STRAIGHT: bool, S: Sink<E> + ?Sized>(
+    fn ingest_group<const DIRECT: bool, S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
-        few: &Few<'_, E>,
-        next: Option<&Few<'_, E>>,
+        few: &EventGroup<'_, E>,
+        next: Option<&EventGroup<'_, E>>,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        let mut seen = Seen::NOTHING;
+        let mut seen = GroupHints::NOTHING;
         self.dispatcher.look_ahead(few, &mut seen);
-        if STRAIGHT && self.are_ahead(few.events()) {
-            self.take_wanted(source, few, next, &seen, sink);
+        if DIRECT && self.are_ahead(few.events()) {
+            self.ingest_classified(source, few, next, &seen, sink);
             return Ok(());
         }
         for (&event, seen) in few.events().iter().zip(seen.of) {
-            self.take_one::<STRAIGHT, S>(source, event, seen, sink)?;
+            self.ingest_next::<DIRECT, S>(source, event, seen, sink)?;
         }
         Ok(())
     }
 
     #[inline(always)]
-    fn take_one<const STRAIGHT: bool, S: Sink<E> + ?Sized>(
+    fn ingest_next<const DIRECT: bool, S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
         event: &E,
-        foreseen: Foreseen,
+        hint: KeyHint,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        if STRAIGHT && self.is_ahead(event) {
-            self.take_straight(source, event, foreseen, sink);
+        if DIRECT && self.is_ahead(event) {
+            self.ingest_direct(source, event, hint, sink);
             return Ok(());
         }
-        self.take_found(source, event, foreseen, sink)
+        self.ingest_apart(source, event, hint, sink)
     }
 
     #[inline(never)]
-    fn take_found<S: Sink<E> + ?Sized>(
+    fn ingest_apart<S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
         event: &E,
-        foreseen: Foreseen,
+        hint: KeyHint,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        self.take(source, event, foreseen, &mut Lent::nothing(), sink)
+        self.ingest(source, event, hint, &mut Lent::nothing(), sink)
     }
 
     /// Whether an event is after the watermark, at a time that events can have.
@@ -142,12 +143,12 @@ impl<E: Event> Ingest<E> {
     /// While they are taken memory has little to do. So then it is asked for the events that are `next`,
     /// one for each event that is taken: more at once would have to wait for each other.
     #[inline(always)]
-    fn take_wanted<S: Sink<E> + ?Sized>(
+    fn ingest_classified<S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
-        few: &Few<'_, E>,
-        next: Option<&Few<'_, E>>,
-        seen: &Seen,
+        few: &EventGroup<'_, E>,
+        next: Option<&EventGroup<'_, E>>,
+        seen: &GroupHints,
         sink: &mut S,
     ) {
         let Some(last) = few.events().last().map(|last| E::time(last)) else { return };
@@ -161,10 +162,10 @@ impl<E: Event> Ingest<E> {
             }
             // Each event of a type that is named has a number.
             self.dispatcher.released += (place - taken) as u64;
-            self.come_to(source, event.time(), place + 1 - taken);
+            self.arrive(source, event.time(), place + 1 - taken);
             taken = place + 1;
             if self.dispatcher.is_named(event) {
-                self.dispatcher.release_straight(event, seen.of[place], sink);
+                self.dispatcher.dispatch_direct(event, seen.of[place], sink);
             }
         }
         for event in next.iter().filter_map(|next| next.events().get(taken..)).flatten() {
@@ -172,9 +173,9 @@ impl<E: Event> Ingest<E> {
         }
         let rest = few.events().len() - taken;
         self.dispatcher.released += rest as u64;
-        self.come_to(source, last, rest);
+        self.arrive(source, last, rest);
         if self.dispatcher.is_due(last) {
-            self.dispatcher.catch_up(last, false, sink);
+            self.dispatcher.dispatch_due(last, false, sink);
         }
         // The numbers at which this is done else may all have been of events that do nothing.
         self.dispatcher.tidy_up(first..self.dispatcher.released, last);
@@ -182,35 +183,35 @@ impl<E: Event> Ingest<E> {
 
     /// Takes note of the next so many events, of which this is the last one's time.
     #[inline(always)]
-    fn come_to(&mut self, source: SourceId, time: Timestamp, events: usize) {
-        self.dispatcher.books.stats.events += events as u64;
+    fn arrive(&mut self, source: SourceId, time: Timestamp, events: usize) {
+        self.count_arrivals(events);
         self.watermark = time.plus_millis(-1);
         self.progress.advance(source, self.watermark);
     }
 
     /// Whether events that are after the watermark can go to the rules at once, all of a batch.
-    fn is_straight(&self) -> bool {
+    fn is_direct(&self) -> bool {
         self.progress.is_sorted()
             && self.buffer.len() == 0
-            && self.dispatcher.releases_straight()
+            && self.dispatcher.delivers_directly()
             && !self.finished
     }
 
-    /// Does what [`take`](Ingest::take) does with an event that is after the watermark.
+    /// Does what [`take`](Ingest::ingest) does with an event that is after the watermark.
     #[inline(always)]
-    fn take_straight<S: Sink<E> + ?Sized>(
+    fn ingest_direct<S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
         event: &E,
-        foreseen: Foreseen,
+        hint: KeyHint,
         sink: &mut S,
     ) {
         let time = event.time();
-        self.come_to(source, time, 1);
+        self.arrive(source, time, 1);
         if self.dispatcher.is_named(event) {
-            self.dispatcher.release_straight(event, foreseen, sink);
+            self.dispatcher.dispatch_direct(event, hint, sink);
         } else if self.dispatcher.is_due(time) {
-            self.dispatcher.catch_up(time, false, sink);
+            self.dispatcher.dispatch_due(time, false, sink);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Many events at once on their way through the reorder buffer.
 
 use crate::event::{Event, bytes_of};
-use crate::stream::dispatch::prefetch::Foreseen;
+use crate::stream::dispatch::prefetch::KeyHint;
 use crate::stream::error::PushError;
 use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::ingest::reorder::Lent;
@@ -29,7 +29,7 @@ impl<E: Event> Ingest<E> {
     /// Takes events as [`push_from`](crate::Engine::push_from) does one after the other. What it gains is
     /// that most of them need not be cloned, and that time moves on less often: no output depends
     /// on when it does, as long as it has before something is told.
-    pub(in crate::stream) fn push_lent<'a, S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn ingest_lent<'a, S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
         events: impl Iterator<Item = &'a E>,
@@ -53,18 +53,18 @@ impl<E: Event> Ingest<E> {
                 && ingest.has_room(ingest.buffer.len() + 1, ingest.buffer_bytes + bytes)
                 && !ingest.finished;
             if !is_usual {
-                ingest.follow(lent, sink);
+                ingest.release_reached(lent, sink);
                 waiting = 0;
-                ingest.take(source, event, Foreseen::NOTHING, lent, sink)?;
+                ingest.ingest(source, event, KeyHint::NOTHING, lent, sink)?;
                 continue;
             }
             if waiting == at_once {
                 // It is after where time comes to, which is what it has reached.
-                ingest.follow(lent, sink);
+                ingest.release_reached(lent, sink);
                 ingest.so_far()?;
                 waiting = 0;
             }
-            ingest.dispatcher.books.stats.events += 1;
+            ingest.count_arrivals(1);
             let named = ingest.dispatcher.is_named(event);
             ingest.progress.observe(source, time);
             ingest.newest = ingest.newest.max(time);
@@ -74,7 +74,7 @@ impl<E: Event> Ingest<E> {
             }
             waiting += 1;
         }
-        ingest.follow(lent, sink);
+        ingest.release_reached(lent, sink);
         ingest.so_far()
     }
 }

@@ -7,24 +7,24 @@ use crate::exec::KeyState;
 use crate::hir::expr::FieldRef;
 use crate::stream::keys::groups::Groups;
 use crate::stream::keys::key::KeyRef;
-use crate::stream::keys::table::Partition;
+use crate::stream::keys::table::KeyTable;
 
 /// An event's key in a group, and where in the group it is while the event goes to one rule after
 /// the other.
 #[derive(Debug)]
-pub(in crate::stream) struct Visit<'e> {
+pub(in crate::stream) struct KeyCursor<'e> {
     pub(in crate::stream) group: u32,
     pub(in crate::stream) key: KeyRef<'e>,
     pub(in crate::stream) slot: Option<u32>,
     /// How much of the slot is in the order of rules.
     pub(in crate::stream) sorted: usize,
     /// The first place in it that may be of a rule that comes yet.
-    cursor: usize,
+    next: usize,
     /// The places in it of what is idle now.
     pub(in crate::stream) idle: SmallVec<[u32; 2]>,
 }
 
-impl<'e> Visit<'e> {
+impl<'e> KeyCursor<'e> {
     /// `None` where a part of the event's key is null. Its slot is perhaps the one that was `found`.
     #[inline]
     pub(in crate::stream) fn new<E: Event>(
@@ -33,28 +33,28 @@ impl<'e> Visit<'e> {
         fields: &[FieldRef],
         groups: &Groups,
         found: Option<u32>,
-    ) -> Option<Visit<'e>> {
+    ) -> Option<KeyCursor<'e>> {
         let keys = groups.keys(group);
         let (key, slot) = keys.look_up_key(event, fields, found, &groups.hasher)?;
         let sorted = slot.map_or(0, |slot| keys.slot(slot).held().len());
-        Some(Visit { group, key, slot, sorted, cursor: 0, idle: SmallVec::new() })
+        Some(KeyCursor { group, key, slot, sorted, next: 0, idle: SmallVec::new() })
     }
 
     /// Where in its slot a rule's holdings are. Rules come in their order.
     #[inline]
-    pub(in crate::stream) fn place(&mut self, keys: &Partition, rule: u32) -> Option<(u32, usize)> {
+    pub(in crate::stream) fn place(&mut self, keys: &KeyTable, rule: u32) -> Option<(u32, usize)> {
         let slot = self.slot?;
-        let held = &keys.slot(slot).held()[self.cursor..self.sorted];
+        let held = &keys.slot(slot).held()[self.next..self.sorted];
         if held.first()?.rule < rule {
-            self.cursor += held.partition_point(|held| held.rule < rule);
+            self.next += held.partition_point(|held| held.rule < rule);
         }
-        let held = keys.slot(slot).held()[..self.sorted].get(self.cursor)?;
-        (held.rule == rule).then_some((slot, self.cursor))
+        let held = keys.slot(slot).held()[..self.sorted].get(self.next)?;
+        (held.rule == rule).then_some((slot, self.next))
     }
 
     /// Drops what is idle and brings what is new into order, behind the last rule.
     #[inline]
-    pub(in crate::stream) fn end(&self, keys: &mut Partition) {
+    pub(in crate::stream) fn end(&self, keys: &mut KeyTable) {
         if let Some(slot) = self.slot
             && (!self.idle.is_empty() || keys.slot(slot).held().len() > self.sorted)
         {
@@ -65,7 +65,7 @@ impl<'e> Visit<'e> {
     /// Adds what a rule holds now and has not held before. Gives its place.
     pub(in crate::stream) fn add(
         &mut self,
-        keys: &mut Partition,
+        keys: &mut KeyTable,
         rule: u32,
         state: KeyState,
     ) -> (u32, usize) {
@@ -76,7 +76,7 @@ impl<'e> Visit<'e> {
         let slot = keys.insert(&self.key, rule, state);
         (self.slot, self.sorted) = (Some(slot), 1);
         // Later rules come behind it.
-        self.cursor = 1;
+        self.next = 1;
         (slot, 0)
     }
 }

@@ -8,7 +8,7 @@ use crate::hir::expr::FieldRef;
 use crate::hir::{KeyPart, Rule};
 use crate::schema::TypeId;
 use crate::stream::keys::key::KeyHasher;
-use crate::stream::keys::table::Partition;
+use crate::stream::keys::table::KeyTable;
 
 /// The groups of rules that have the same key.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ pub(crate) struct Groups {
 struct Group {
     /// By event type, where some rule sees it.
     fields: HashMap<TypeId, Box<[FieldRef]>>,
-    keys: Partition,
+    keys: KeyTable,
 }
 
 impl Groups {
@@ -64,20 +64,17 @@ impl Groups {
     }
 
     #[inline]
-    pub(in crate::stream) fn keys(&self, group: u32) -> &Partition {
+    pub(in crate::stream) fn keys(&self, group: u32) -> &KeyTable {
         &self.all[group as usize].keys
     }
 
     #[inline]
-    pub(in crate::stream) fn keys_mut(&mut self, group: u32) -> &mut Partition {
+    pub(in crate::stream) fn keys_mut(&mut self, group: u32) -> &mut KeyTable {
         &mut self.all[group as usize].keys
     }
 
     #[inline(always)]
-    pub(in crate::stream) fn keys_and_hasher(
-        &mut self,
-        group: u32,
-    ) -> (&mut Partition, &KeyHasher) {
+    pub(in crate::stream) fn keys_and_hasher(&mut self, group: u32) -> (&mut KeyTable, &KeyHasher) {
         (&mut self.all[group as usize].keys, &self.hasher)
     }
 
@@ -95,14 +92,14 @@ impl Groups {
     }
 
     /// Gives up the slots that were left to keys for which nothing is held.
-    pub(in crate::stream) fn give_up_idle(&mut self) {
-        self.all.iter_mut().for_each(|group| group.keys.give_up_idle());
+    pub(in crate::stream) fn evict_idle(&mut self) {
+        self.all.iter_mut().for_each(|group| group.keys.evict_idle());
     }
 
     /// Drops everything that is held.
     pub(in crate::stream) fn clear(&mut self) {
         for group in &mut self.all {
-            group.keys = Partition::default();
+            group.keys = KeyTable::default();
         }
     }
 

@@ -9,7 +9,7 @@ pub(in crate::stream) mod table;
 pub(in crate::stream) mod wire;
 
 /// How many events are looked at together, at most.
-pub(in crate::stream) const TOGETHER: usize = 64;
+pub(in crate::stream) const GROUP_SIZE: usize = 64;
 
 /// From so many partial matches on what is held is more than caches have room for.
-pub(in crate::stream) const MANY: u64 = 1 << 15;
+pub(in crate::stream) const MIN_OPEN_RUNS: u64 = 1 << 15;

@@ -14,7 +14,7 @@ use crate::value::{Value, ValueRef};
 
 /// The keys for which some rule of a group has something open.
 #[derive(Debug, Default)]
-pub(crate) struct Partition {
+pub(crate) struct KeyTable {
     table: HashTable<Entry>,
     slots: Slab<Slot>,
     generation: u32,
@@ -37,7 +37,7 @@ struct Entry {
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) key: Key,
-    held: Holdings,
+    held: KeyEntry,
     /// No two slots of a partition have the same one (until 2^32 keys have come and gone).
     pub(crate) generation: u32,
     hash: u32,
@@ -46,17 +46,17 @@ pub(crate) struct Slot {
 impl Slot {
     /// What rules hold for the key, by rule.
     #[inline]
-    pub(crate) fn held(&self) -> &[Held] {
+    pub(crate) fn held(&self) -> &[RuleState] {
         self.held.as_slice()
     }
 
-    pub(crate) fn held_mut(&mut self) -> &mut [Held] {
+    pub(crate) fn held_mut(&mut self) -> &mut [RuleState] {
         self.held.as_mut_slice()
     }
 
     /// Whether the only rule of the group holds nothing for the key any more.
     fn is_idle(&self) -> bool {
-        matches!(&self.held, Holdings::One(held) if held.state.is_idle())
+        matches!(&self.held, KeyEntry::One(held) if held.state.is_idle())
     }
 
     /// The [hash](KeyRef::hash) of the key.
@@ -67,7 +67,7 @@ impl Slot {
 
 /// What a rule holds for a key.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct RuleState {
     pub(crate) rule: u32,
     /// When the timer that counts comes up; `MAX` where none is set.
     pub(crate) armed: Timestamp,
@@ -80,44 +80,44 @@ pub(crate) struct At<'k> {
     pub(crate) key: &'k Key,
     pub(crate) slot: u32,
     pub(crate) generation: u32,
-    pub(crate) held: &'k mut Held,
+    pub(crate) held: &'k mut RuleState,
 }
 
 /// What the rules of a group hold for a key. Most often it is one of them: no more memory then.
 #[derive(Debug)]
-enum Holdings {
-    One(Held),
+enum KeyEntry {
+    One(RuleState),
     /// Any other number of them.
-    Many(Vec<Held>),
+    Many(Vec<RuleState>),
 }
 
-impl Holdings {
+impl KeyEntry {
     #[inline]
-    fn as_slice(&self) -> &[Held] {
+    fn as_slice(&self) -> &[RuleState] {
         match self {
-            Holdings::One(held) => std::slice::from_ref(held),
-            Holdings::Many(held) => held,
+            KeyEntry::One(held) => std::slice::from_ref(held),
+            KeyEntry::Many(held) => held,
         }
     }
 
     #[inline]
-    fn as_mut_slice(&mut self) -> &mut [Held] {
+    fn as_mut_slice(&mut self) -> &mut [RuleState] {
         match self {
-            Holdings::One(held) => std::slice::from_mut(held),
-            Holdings::Many(held) => held,
+            KeyEntry::One(held) => std::slice::from_mut(held),
+            KeyEntry::Many(held) => held,
         }
     }
 
-    fn push(&mut self, new: Held) {
+    fn push(&mut self, new: RuleState) {
         match self {
-            Holdings::Many(held) => held.push(new),
-            Holdings::One(_) => {
+            KeyEntry::Many(held) => held.push(new),
+            KeyEntry::One(_) => {
                 let mut both = Vec::with_capacity(2);
-                if let Holdings::One(first) = std::mem::replace(self, Holdings::Many(Vec::new())) {
+                if let KeyEntry::One(first) = std::mem::replace(self, KeyEntry::Many(Vec::new())) {
                     both.push(first);
                 }
                 both.push(new);
-                *self = Holdings::Many(both);
+                *self = KeyEntry::Many(both);
             }
         }
     }
@@ -125,8 +125,8 @@ impl Holdings {
     /// Drops what is idle, and brings the rest into the order of rules. Says whether it is empty.
     fn tidy(&mut self) -> bool {
         match self {
-            Holdings::One(held) => held.state.is_idle(),
-            Holdings::Many(held) => {
+            KeyEntry::One(held) => held.state.is_idle(),
+            KeyEntry::Many(held) => {
                 held.retain(|held| !held.state.is_idle());
                 // What is new stands in order behind what is in order.
                 held.sort_by_key(|held| held.rule);
@@ -141,7 +141,7 @@ impl Holdings {
     /// The same where it is known what is idle, by place, and how much is in order already: for
     /// keys for which a great many rules hold something.
     fn tidy_at(&mut self, idle: &[u32], mut sorted: usize) -> bool {
-        let Holdings::Many(held) = self else { return self.tidy() };
+        let KeyEntry::Many(held) = self else { return self.tidy() };
         if idle.len() + held.len().saturating_sub(sorted) > FEW {
             return self.tidy();
         }
@@ -159,8 +159,8 @@ impl Holdings {
 
     fn spilled(&self) -> usize {
         match self {
-            Holdings::One(_) => 0,
-            Holdings::Many(held) => held.capacity() * size_of::<Held>(),
+            KeyEntry::One(_) => 0,
+            KeyEntry::Many(held) => held.capacity() * size_of::<RuleState>(),
         }
     }
 }
@@ -177,7 +177,7 @@ fn spread(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-impl Partition {
+impl KeyTable {
     pub(crate) fn find(&self, key: &KeyRef<'_>) -> Option<u32> {
         self.find_key(key.hash, |other| key.is_key(other))
     }
@@ -289,14 +289,18 @@ impl Partition {
     /// Has fetched where the search for a rule begins in a slot of several.
     #[inline(always)]
     pub(crate) fn prefetch_held(&self, slot: u32) {
-        if let Holdings::Many(held) = &self.slots.get(slot).held {
+        if let KeyEntry::Many(held) = &self.slots.get(slot).held {
             prefetch_at(held, u32::try_from(held.len() / 2).unwrap_or(0));
         }
     }
 
     /// Adds a key that is not there yet, for a rule that holds something.
     pub(crate) fn insert(&mut self, key: &KeyRef<'_>, rule: u32, state: KeyState) -> u32 {
-        self.insert_slot(key.to_key(), key.hash, || Held { rule, armed: Timestamp::MAX, state })
+        self.insert_slot(key.to_key(), key.hash, || RuleState {
+            rule,
+            armed: Timestamp::MAX,
+            state,
+        })
     }
 
     /// The same for a rule that will hold something in a moment.
@@ -304,16 +308,16 @@ impl Partition {
     pub(crate) fn insert_idle(&mut self, key: &KeyRef<'_>, rule: u32) -> u32 {
         self.insert_slot(key.to_key(), key.hash, || {
             let (armed, state) = (Timestamp::MAX, KeyState::default());
-            Held { rule, armed, state }
+            RuleState { rule, armed, state }
         })
     }
 
     #[inline(always)]
-    fn insert_slot(&mut self, key: Key, hash: u32, make: impl FnOnce() -> Held) -> u32 {
+    fn insert_slot(&mut self, key: Key, hash: u32, make: impl FnOnce() -> RuleState) -> u32 {
         self.generation = self.generation.wrapping_add(1);
         let generation = self.generation;
         let slot = self.slots.insert_with(|| {
-            let held = Holdings::One(make());
+            let held = KeyEntry::One(make());
             Slot { key, held, generation, hash }
         });
         self.link(slot, hash);
@@ -330,12 +334,12 @@ impl Partition {
     }
 
     /// Adds what a rule holds to a key's slot, behind all others until the slot is made
-    /// [tidy](Partition::tidy).
+    /// [tidy](KeyTable::tidy).
     pub(crate) fn add(&mut self, slot: u32, rule: u32, state: KeyState) {
-        self.push(slot, Held { rule, armed: Timestamp::MAX, state });
+        self.push(slot, RuleState { rule, armed: Timestamp::MAX, state });
     }
 
-    fn push(&mut self, slot: u32, held: Held) {
+    fn push(&mut self, slot: u32, held: RuleState) {
         if let Some(changes) = &mut self.changes {
             changes.touch(slot);
         }
@@ -348,7 +352,7 @@ impl Partition {
     /// Drops what is idle in a slot, and the slot if nothing is left in it. It is given up to now
     /// so that what an event does to many rules moves a slot's content once.
     pub(crate) fn tidy(&mut self, slot: u32) {
-        self.tidy_with(slot, Holdings::tidy);
+        self.tidy_with(slot, KeyEntry::tidy);
     }
 
     /// The same where it is known at which places of the slot something is idle, in order, and how
@@ -359,7 +363,7 @@ impl Partition {
     }
 
     #[inline]
-    fn tidy_with(&mut self, slot: u32, tidy: impl FnOnce(&mut Holdings) -> bool) {
+    fn tidy_with(&mut self, slot: u32, tidy: impl FnOnce(&mut KeyEntry) -> bool) {
         let holdings = &mut self.slots.get_mut(slot).held;
         let before = holdings.spilled();
         let is_empty = tidy(holdings);
@@ -427,8 +431,8 @@ impl Partition {
     pub(crate) fn of_rule(&mut self, slot: u32, rule: u32) -> Option<(usize, At<'_>)> {
         let Slot { key, held, generation, .. } = self.slots.get_mut(slot);
         let (place, held) = match held {
-            Holdings::One(held) => (0, Some(held).filter(|held| held.rule == rule)?),
-            Holdings::Many(held) => {
+            KeyEntry::One(held) => (0, Some(held).filter(|held| held.rule == rule)?),
+            KeyEntry::Many(held) => {
                 let place = held.binary_search_by_key(&rule, |held| held.rule).ok()?;
                 (place, held.get_mut(place)?)
             }
@@ -443,8 +447,8 @@ impl Partition {
     #[inline]
     pub(crate) fn drop_at(&mut self, slot: u32, place: usize) {
         match &self.slots.get(slot).held {
-            Holdings::One(_) => self.remove(slot),
-            Holdings::Many(held) => {
+            KeyEntry::One(_) => self.remove(slot),
+            KeyEntry::Many(held) => {
                 let sorted = held.len();
                 // A slot has fewer places than there are rules.
                 self.tidy_at(slot, &[u32::try_from(place).unwrap_or(u32::MAX)], sorted);
@@ -454,37 +458,37 @@ impl Partition {
 
     /// Leaves a slot to its key, for which the only rule of the group holds nothing for now: where a
     /// key comes again and again, it need not be taken out and put in each time. To everyone but
-    /// [`find`](Partition::find) the key is gone. Only what is noted for a sweep, which gives the
+    /// [`find`](KeyTable::find) the key is gone. Only what is noted for a sweep, which gives the
     /// slot up, is left, and not too much of that. Says whether it is.
     #[inline]
-    pub(crate) fn leave(&mut self, slot: u32) -> bool {
+    pub(crate) fn retain(&mut self, slot: u32) -> bool {
         let is_noted = matches!(&self.slots.get(slot).held,
-            Holdings::One(held) if held.armed < Timestamp::MAX);
+            KeyEntry::One(held) if held.armed < Timestamp::MAX);
         let has_room = self.idle < IDLE + self.table.len() / KEYS_PER_IDLE;
         let is_left = is_noted && has_room && self.changes.is_none();
         self.idle += usize::from(is_left);
         is_left
     }
 
-    /// Takes note that the key of a slot that was [left](Partition::leave) has come again.
+    /// Takes note that the key of a slot that was [left](KeyTable::retain) has come again.
     #[inline]
-    pub(crate) fn wake(&mut self) {
+    pub(crate) fn reactivate(&mut self) {
         self.idle -= 1;
     }
 
-    /// Gives up a slot that was [left](Partition::leave) to its key.
-    pub(crate) fn give_up(&mut self, slot: u32) {
+    /// Gives up a slot that was [left](KeyTable::retain) to its key.
+    pub(crate) fn evict(&mut self, slot: u32) {
         self.idle -= 1;
         self.remove(slot);
     }
 
-    /// Gives up all slots that were [left](Partition::leave) to their keys.
-    pub(crate) fn give_up_idle(&mut self) {
+    /// Gives up all slots that were [left](KeyTable::retain) to their keys.
+    pub(crate) fn evict_idle(&mut self) {
         if self.idle > 0 {
             let entries = self.table.iter().map(|entry| entry.slot);
             let idle: Vec<u32> = entries.filter(|slot| self.slots.get(*slot).is_idle()).collect();
             for slot in idle {
-                self.give_up(slot);
+                self.evict(slot);
             }
             debug_assert_eq!(self.idle, 0, "each slot that is left, and no other, is counted");
         }
@@ -514,7 +518,7 @@ impl Partition {
 
     /// What a rule holds in a slot that is tidy.
     #[inline(always)]
-    pub(crate) fn held(&self, slot: u32, rule: u32) -> Option<&Held> {
+    pub(crate) fn held(&self, slot: u32, rule: u32) -> Option<&RuleState> {
         let place = self.place(slot, rule)?;
         self.slots.get(slot).held().get(place)
     }
@@ -541,14 +545,14 @@ impl Partition {
 
     /// Moves what the rules that `is_moved` names hold over to another partition, whose keys are
     /// hashed in the same way. No timer is set for it there.
-    pub(crate) fn move_to(&mut self, other: &mut Partition, is_moved: impl Fn(u32) -> bool) {
+    pub(crate) fn move_rules(&mut self, other: &mut KeyTable, is_moved: impl Fn(u32) -> bool) {
         let slots: Vec<u32> = self.table.iter().map(|entry| entry.slot).collect();
         for slot in slots {
             let Slot { key, held, hash, .. } = self.slots.get_mut(slot);
             let (key, hash) = (key.clone(), *hash);
             for held in held.as_mut_slice().iter_mut().filter(|held| is_moved(held.rule)) {
                 let state = std::mem::take(&mut held.state);
-                let held = Held { rule: held.rule, armed: Timestamp::MAX, state };
+                let held = RuleState { rule: held.rule, armed: Timestamp::MAX, state };
                 let found = other.table.find(spread(hash), |entry| {
                     entry.hash == hash && other.slots.get(entry.slot).key == key
                 });
@@ -565,7 +569,7 @@ impl Partition {
 
     /// From now on, what changes is noted.
     pub(crate) fn begin_changes(&mut self) {
-        self.give_up_idle();
+        self.evict_idle();
         let mut changes = Box::<Changes>::default();
         self.table.iter().for_each(|entry| changes.touch(entry.slot));
         changes.saved(|_| true);

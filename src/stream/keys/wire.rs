@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use crate::event::Portable;
 use crate::exec::Image;
 use crate::stream::keys::key::Key;
-use crate::stream::keys::table::Held;
+use crate::stream::keys::table::RuleState;
 use crate::time::Timestamp;
 use crate::util::wire::{Reader, put_bytes, put_i64, put_len, put_u64};
 use crate::value::Value;
@@ -46,7 +46,7 @@ impl Keys {
     pub(in crate::stream) fn put<E: Portable>(
         &mut self,
         out: &mut Vec<u8>,
-        held: &Held,
+        held: &RuleState,
         image: &Image<&E>,
     ) {
         put_u64(out, u64::from(held.rule));
@@ -126,7 +126,7 @@ impl<E: Portable> KeyReader<E> {
         Some(SavedKey { group, key: values.into_iter().collect(), held })
     }
 
-    fn held<'a>(&mut self, reader: &mut Reader<'a>) -> Option<SavedHeld<'a, E>> {
+    fn held<'a>(&mut self, reader: &mut Reader<'a>) -> Option<SavedState<'a, E>> {
         let armed = if reader.bool()? {
             Timestamp::from_millis(self.watermark.wrapping_add(reader.i64()?))
         } else {
@@ -142,7 +142,7 @@ impl<E: Portable> KeyReader<E> {
             captured.push(event);
         }
         let body = Reader::new(reader.bytes()?);
-        Some(SavedHeld { armed, partials, events: captured, body })
+        Some(SavedState { armed, partials, events: captured, body })
     }
 }
 
@@ -151,11 +151,11 @@ pub(in crate::stream) struct SavedKey<'a, E> {
     pub(in crate::stream) group: u32,
     pub(in crate::stream) key: Key,
     /// What the rules hold; nothing any more, where there are none.
-    pub(in crate::stream) held: Vec<(usize, SavedHeld<'a, E>)>,
+    pub(in crate::stream) held: Vec<(usize, SavedState<'a, E>)>,
 }
 
 /// What a key holds.
-pub(in crate::stream) struct SavedHeld<'a, E> {
+pub(in crate::stream) struct SavedState<'a, E> {
     pub(in crate::stream) armed: Timestamp,
     pub(in crate::stream) partials: u64,
     pub(in crate::stream) events: Vec<(u64, E)>,

@@ -5,12 +5,12 @@ use crate::stream::error::PushError;
 use crate::stream::limits::Limits;
 use crate::stream::output::sink::Sink;
 use crate::stream::rule::derived::Derived;
-use crate::stream::shard::context::Share;
+use crate::stream::shard::context::ShardContext;
 use crate::stream::stats::Stats;
 use crate::time::Timestamp;
 
 /// What all rules write to.
-pub(in crate::stream) struct Books<E> {
+pub(in crate::stream) struct Accounting<E> {
     pub(in crate::stream) limits: Limits,
     pub(in crate::stream) stats: Stats,
     /// What rules have made for other rules, and no rule has seen yet.
@@ -20,13 +20,13 @@ pub(in crate::stream) struct Books<E> {
     /// Why nothing is done any more.
     pub(in crate::stream) failure: Option<PushError>,
     /// What is this engine's part, where others have the same rules.
-    pub(in crate::stream) share: Option<Box<Share>>,
+    pub(in crate::stream) share: Option<Box<ShardContext>>,
 }
 
-impl<E: Event> Books<E> {
-    pub(in crate::stream) fn new(limits: Limits) -> Books<E> {
+impl<E: Event> Accounting<E> {
+    pub(in crate::stream) fn new(limits: Limits) -> Accounting<E> {
         let (stats, derived) = (Stats::default(), Derived::new());
-        Books { limits, stats, derived, has_ended_rules: false, failure: None, share: None }
+        Accounting { limits, stats, derived, has_ended_rules: false, failure: None, share: None }
     }
 
     /// Whether there is more than limits over all rules and keys allow.
@@ -38,19 +38,23 @@ impl<E: Event> Books<E> {
     }
 
     /// Whether this engine tells what has nothing to do with keys.
-    pub(in crate::stream) fn tells_all(&self) -> bool {
+    pub(in crate::stream) fn reports_all(&self) -> bool {
         self.share.as_ref().is_none_or(|share| share.is_first())
     }
 
     /// Says where what has nothing to do with keys stands when time has come to `watermark`.
-    pub(in crate::stream) fn stand<S: Sink<E> + ?Sized>(&self, watermark: Timestamp, sink: &mut S) {
+    pub(in crate::stream) fn set_position<S: Sink<E> + ?Sized>(
+        &self,
+        watermark: Timestamp,
+        sink: &mut S,
+    ) {
         if let Some(share) = &self.share {
             sink.at(share.now(watermark));
         }
     }
 
     /// Says where what a rule makes of the event of now stands.
-    pub(in crate::stream) fn stand_at_event<S: Sink<E> + ?Sized>(&self, sink: &mut S) {
+    pub(in crate::stream) fn set_position_of_event<S: Sink<E> + ?Sized>(&self, sink: &mut S) {
         if let Some(share) = &self.share {
             sink.at(share.position(false, 0));
         }

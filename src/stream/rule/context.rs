@@ -3,7 +3,7 @@
 use crate::event::Event;
 use crate::exec::Checked;
 use crate::hir::expr::FieldRef;
-use crate::stream::rule::accounting::Books;
+use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::timers::Timers;
 use crate::stream::stats::Stats;
 use crate::time::Timestamp;
@@ -18,7 +18,7 @@ pub(in crate::stream) struct PushContext<'c, E: Event, S: ?Sized> {
     /// The number of the event.
     pub(in crate::stream) seq: u64,
     pub(in crate::stream) timers: &'c mut Timers,
-    pub(in crate::stream) books: &'c mut Books<E>,
+    pub(in crate::stream) accounting: &'c mut Accounting<E>,
     pub(in crate::stream) sink: &'c mut S,
 }
 

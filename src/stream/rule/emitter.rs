@@ -11,15 +11,15 @@ use crate::stream::keys::key::KeyRef;
 use crate::stream::limits::Limits;
 use crate::stream::output::matched::{Match, RuleInfo, Timeout};
 use crate::stream::output::sink::{Overflow, Rejected, Sink};
-use crate::stream::rule::accounting::Books;
+use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::derived::Feeder;
-use crate::stream::rule::suppress::{Quiet, Verdict};
+use crate::stream::rule::suppress::{SuppressionTable, Verdict};
 use crate::value::Value;
 
 /// What becomes of a rule's matches and timeouts.
-pub(in crate::stream) struct Voice {
+pub(in crate::stream) struct Emitter {
     /// What it keeps quiet, if it has `suppress` or `once`.
-    pub(in crate::stream) quiet: Option<Quiet>,
+    pub(in crate::stream) suppression: Option<SuppressionTable>,
     /// What is over after the first match.
     pub(in crate::stream) once: Option<Once>,
     /// True if the match that was just reported was the last one of its key: what is open for the
@@ -32,11 +32,11 @@ pub(in crate::stream) struct Voice {
     on_timeout: Option<Feeder>,
 }
 
-impl Voice {
-    pub(in crate::stream) fn new(rule: &Rule) -> Voice {
+impl Emitter {
+    pub(in crate::stream) fn new(rule: &Rule) -> Emitter {
         let remembers = rule.suppress.is_some() || rule.once.is_some();
-        Voice {
-            quiet: remembers.then(Quiet::default),
+        Emitter {
+            suppression: remembers.then(SuppressionTable::default),
             once: rule.once,
             has_ended_key: false,
             has_ended_rule: false,
@@ -46,10 +46,10 @@ impl Voice {
     }
 
     /// The same that keeps nothing quiet.
-    pub(in crate::stream) fn empty_like(other: &Voice) -> Voice {
-        let Voice { quiet, once, on_match, on_timeout, .. } = other;
-        Voice {
-            quiet: quiet.as_ref().map(|_| Quiet::default()),
+    pub(in crate::stream) fn empty_like(other: &Emitter) -> Emitter {
+        let Emitter { suppression, once, on_match, on_timeout, .. } = other;
+        Emitter {
+            suppression: suppression.as_ref().map(|_| SuppressionTable::default()),
             once: *once,
             has_ended_key: false,
             has_ended_rule: false,
@@ -81,8 +81,8 @@ impl Voice {
     /// True if the rule has `once` and is over for this key.
     #[inline]
     pub(in crate::stream) fn is_over(&self, key: &KeyRef<'_>) -> bool {
-        match (self.once, &self.quiet) {
-            (Some(once), Some(quiet)) => quiet.is_over(once, key),
+        match (self.once, &self.suppression) {
+            (Some(once), Some(suppression)) => suppression.is_over(once, key),
             _ => false,
         }
     }
@@ -92,19 +92,19 @@ impl Voice {
         &mut self,
         once: Once,
         found: &Match<'_, E>,
-        books: &mut Books<E>,
+        accounting: &mut Accounting<E>,
         sink: &mut S,
     ) {
-        let Some(quiet) = &mut self.quiet else { return };
-        if !quiet.mark_over(once, found, books.limits.suppressed) {
-            books.stats.overflowed += 1;
+        let Some(suppression) = &mut self.suppression else { return };
+        if !suppression.mark_over(once, found, accounting.limits.suppressed) {
+            accounting.stats.overflowed += 1;
             sink.overflowed(Overflow::Suppressed { rule: found.rule() });
             return;
         }
         self.has_ended_key = true;
         if once == Once::Rule {
             self.has_ended_rule = true;
-            books.has_ended_rules = true;
+            accounting.has_ended_rules = true;
         }
     }
 
@@ -115,15 +115,15 @@ impl Voice {
         told: Match<'_, E>,
         kind: OutcomeKind,
         schema: &Schema,
-        books: &mut Books<E>,
+        accounting: &mut Accounting<E>,
         sink: &mut S,
     ) {
-        if let (Some(once), Some(quiet)) = (self.once, &self.quiet)
-            && quiet.is_over_for(once, &told)
+        if let (Some(once), Some(suppression)) = (self.once, &self.suppression)
+            && suppression.is_over_for(once, &told)
         {
             return;
         }
-        if let Some(share) = &books.share {
+        if let Some(share) = &accounting.share {
             sink.at(share.position(kind == OutcomeKind::Match, told.start_seq()));
         }
         let feeder = match kind {
@@ -131,50 +131,50 @@ impl Voice {
                 if let Some(having) = &told.rule().having
                     && told.value(having) != Value::Bool(true)
                 {
-                    books.stats.filtered += 1;
+                    accounting.stats.filtered += 1;
                     sink.filtered(told);
                     return;
                 }
-                if let Some(quiet) = &mut self.quiet
-                    && is_suppressed(quiet, told, books, sink)
+                if let Some(suppression) = &mut self.suppression
+                    && is_suppressed(suppression, told, accounting, sink)
                 {
                     return;
                 }
                 if let Some(once) = self.once {
-                    self.end(once, &told, books, sink);
+                    self.end(once, &told, accounting, sink);
                 }
-                books.stats.matches += 1;
+                accounting.stats.matches += 1;
                 sink.matched(told);
                 &self.on_match
             }
             OutcomeKind::Timeout => {
-                books.stats.timeouts += 1;
+                accounting.stats.timeouts += 1;
                 sink.timed_out(Timeout::new(told));
                 &self.on_timeout
             }
         };
         if let Some(feeder) = feeder {
-            feed(feeder, told, schema, books, sink);
+            feed(feeder, told, schema, accounting, sink);
         }
     }
 }
 
 fn is_suppressed<E: Event, S: Sink<E> + ?Sized>(
-    quiet: &mut Quiet,
+    suppression: &mut SuppressionTable,
     found: Match<'_, E>,
-    books: &mut Books<E>,
+    accounting: &mut Accounting<E>,
     sink: &mut S,
 ) -> bool {
     let Some(suppress) = &found.rule().suppress else { return false };
-    let verdict = quiet.judge(suppress, &found, books.limits.suppressed);
+    let verdict = suppression.judge(suppress, &found, accounting.limits.suppressed);
     match verdict {
         Verdict::Told => {}
         Verdict::Suppressed => {
-            books.stats.suppressed += 1;
+            accounting.stats.suppressed += 1;
             sink.suppressed(found);
         }
         Verdict::NotRemembered => {
-            books.stats.overflowed += 1;
+            accounting.stats.overflowed += 1;
             sink.overflowed(Overflow::Suppressed { rule: found.rule() });
         }
     }
@@ -186,25 +186,25 @@ fn feed<E: Event, S: Sink<E> + ?Sized>(
     feeder: &Feeder,
     told: Match<'_, E>,
     schema: &Schema,
-    books: &mut Books<E>,
+    accounting: &mut Accounting<E>,
     sink: &mut S,
 ) {
     match feeder.make(&told, schema) {
         Some((event, None)) => {
-            let bytes = books.derived.bytes().saturating_add(bytes_of(&event));
-            let Limits { buffered, buffered_bytes, .. } = books.limits;
-            if books.derived.len() >= buffered || bytes > buffered_bytes {
-                books.stats.overflowed += 1;
+            let bytes = accounting.derived.bytes().saturating_add(bytes_of(&event));
+            let Limits { buffered, buffered_bytes, .. } = accounting.limits;
+            if accounting.derived.len() >= buffered || bytes > buffered_bytes {
+                accounting.stats.overflowed += 1;
                 sink.overflowed(Overflow::Derived { rule: told.rule() });
                 return;
             }
-            books.stats.derived += 1;
-            books.derived.add(told.end(), event);
+            accounting.stats.derived += 1;
+            accounting.derived.add(told.end(), event);
         }
         Some((event, Some(reason))) => {
-            books.stats.rejected += 1;
+            accounting.stats.rejected += 1;
             sink.rejected(Rejected { event: &event, reason });
         }
-        None => books.stats.rejected += 1,
+        None => accounting.stats.rejected += 1,
     }
 }

@@ -13,16 +13,16 @@ use crate::ruleset::RuleSet;
 use crate::schema::{Schema, TypeId};
 use crate::stream::error::BuildError;
 use crate::stream::error::{Failure, LimitFailure, PushError};
-use crate::stream::keys::cursor::Visit;
+use crate::stream::keys::cursor::KeyCursor;
 use crate::stream::keys::key::KeyRef;
-use crate::stream::keys::table::{At, Held, Partition};
-use crate::stream::keys::{MANY, TOGETHER};
+use crate::stream::keys::table::{At, KeyTable, RuleState};
+use crate::stream::keys::{GROUP_SIZE, MIN_OPEN_RUNS};
 use crate::stream::output::matched::{Match, RuleInfo};
 use crate::stream::output::sink::{Overflow, Sink};
-use crate::stream::rule::accounting::Books;
+use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::context::{KeyPlace, PushContext, SweepContext};
-use crate::stream::rule::emitter::Voice;
-use crate::stream::rule::suppress::Quiet;
+use crate::stream::rule::emitter::Emitter;
+use crate::stream::rule::suppress::SuppressionTable;
 use crate::stream::rule::sweeps::{Noted, Sweeps};
 use crate::stream::rule::timers::{Timer, Timers};
 use crate::stream::stats::Stats;
@@ -30,7 +30,7 @@ use crate::time::Timestamp;
 use crate::value::Value;
 
 /// A rule and what it holds.
-pub(crate) struct Running<E: Event> {
+pub(crate) struct RuleRuntime<E: Event> {
     pub(in crate::stream) info: RuleInfo,
     pub(in crate::stream) matcher: Matcher<E>,
     pub(in crate::stream) store: Store<E>,
@@ -44,37 +44,48 @@ pub(crate) struct Running<E: Event> {
     pub(in crate::stream) is_text: bool,
     /// The rule set that it is of, where there is one.
     pub(in crate::stream) text: Option<RuleSet>,
-    pub(in crate::stream) voice: Voice,
+    pub(in crate::stream) emitter: Emitter,
     /// When keys are looked at, where nothing can be told at a deadline.
     pub(in crate::stream) sweeps: Option<Sweeps>,
 }
 
-impl<E: Event> Running<E> {
+impl<E: Event> RuleRuntime<E> {
     pub(crate) fn new(
         info: RuleInfo,
         matcher: Matcher<E>,
         declared: Option<Arc<Schema>>,
         is_text: bool,
         text: Option<RuleSet>,
-    ) -> Running<E> {
+    ) -> RuleRuntime<E> {
         let (store, sweeps) = (matcher.create_store(), sweeps(matcher.program()));
-        let voice = Voice::new(&info.rule);
+        let emitter = Emitter::new(&info.rule);
         let group = u32::MAX;
         let accounted = 0;
-        Running { info, matcher, store, accounted, group, declared, is_text, text, voice, sweeps }
+        RuleRuntime {
+            info,
+            matcher,
+            store,
+            accounted,
+            group,
+            declared,
+            is_text,
+            text,
+            emitter,
+            sweeps,
+        }
     }
 
     /// The same rule, holding nothing and not linked to others.
-    pub(in crate::stream) fn anew(&self) -> Running<E> {
-        let Running { info, matcher, declared, is_text, text, .. } = self;
+    pub(in crate::stream) fn anew(&self) -> RuleRuntime<E> {
+        let RuleRuntime { info, matcher, declared, is_text, text, .. } = self;
         let (info, matcher) = (info.clone(), matcher.clone());
-        Running::new(info, matcher, declared.clone(), *is_text, text.clone())
+        RuleRuntime::new(info, matcher, declared.clone(), *is_text, text.clone())
     }
 
     /// Prepares what this rule makes for other rules, of which some see the types `read`. Fails where
     /// there can be no such events.
     pub(in crate::stream) fn link(&mut self, read: &HashSet<TypeId>) -> Result<(), BuildError> {
-        self.voice.link::<E>(&self.info, read)
+        self.emitter.link::<E>(&self.info, read)
     }
 }
 
@@ -86,34 +97,35 @@ fn sweeps(program: &Program) -> Option<Sweeps> {
     }
 }
 
-impl<E: Event> Running<E> {
+impl<E: Event> RuleRuntime<E> {
     /// Heap bytes, without its keys.
     pub(in crate::stream) fn memory_usage(&self) -> usize {
-        let quiet = self.voice.quiet.as_ref().map_or(0, Quiet::memory_usage);
+        let suppression =
+            self.emitter.suppression.as_ref().map_or(0, SuppressionTable::memory_usage);
         let sweeps = self.sweeps.as_ref().map_or(0, Sweeps::memory_usage);
-        self.store.memory_usage() + quiet + sweeps
+        self.store.memory_usage() + suppression + sweeps
     }
 
     /// Pushes an event to the key that it is of, one rule after the other.
     #[inline]
     pub(in crate::stream) fn push<S: Sink<E> + ?Sized>(
         &mut self,
-        keys: &mut Partition,
-        visit: &mut Visit<'_>,
+        keys: &mut KeyTable,
+        cursor: &mut KeyCursor<'_>,
         cx: &mut PushContext<'_, E, S>,
     ) {
-        if self.voice.is_over(&visit.key) {
-            self.end_key(cx.rule, keys, visit, &mut cx.books.stats);
+        if self.emitter.is_over(&cursor.key) {
+            self.end_key(cx.rule, keys, cursor, &mut cx.accounting.stats);
             return;
         }
-        let (place, idle) = if let Some((slot, place)) = visit.place(keys, cx.rule) {
+        let (place, idle) = if let Some((slot, place)) = cursor.place(keys, cx.rule) {
             let at = keys.at_mut(slot, place);
             let runs = (at.held.state.run_count(), false);
             (place, self.push_open(at, runs, cx))
         } else if self.matcher.can_start(cx.event)
-            && let Some((state, dropped)) = self.push_unkept(&visit.key, cx)
+            && let Some((state, dropped)) = self.push_unkept(&cursor.key, cx)
         {
-            let (slot, place) = visit.add(keys, cx.rule, state);
+            let (slot, place) = cursor.add(keys, cx.rule, state);
             let at = keys.at_mut(slot, place);
             let runs = (at.held.state.run_count(), false);
             (place, self.settle(at, runs, dropped, cx))
@@ -122,16 +134,16 @@ impl<E: Event> Running<E> {
         };
         if idle {
             // A slot has fewer places than there are rules.
-            visit.idle.push(u32::try_from(place).unwrap_or(u32::MAX));
+            cursor.idle.push(u32::try_from(place).unwrap_or(u32::MAX));
         }
     }
 
     /// Pushes an event to the key that it is of, where no other rule wants it. Where `leaves`, slots
-    /// are [left](Partition::leave) to keys for which the rule holds nothing.
+    /// are [left](KeyTable::retain) to keys for which the rule holds nothing.
     #[inline(always)]
     pub(in crate::stream) fn push_direct<S: Sink<E> + ?Sized>(
         &mut self,
-        keys: &mut Partition,
+        keys: &mut KeyTable,
         key: KeyPlace<'_>,
         leaves: bool,
         cx: &mut PushContext<'_, E, S>,
@@ -144,16 +156,16 @@ impl<E: Event> Running<E> {
                 let may_begin = leaves && state.is_idle();
                 let counted = self.matcher.count_on(store, state, may_begin, cx.event, cx.seq);
                 if let Some(wakes) = counted {
-                    cx.books.stats.partials += 1;
+                    cx.accounting.stats.partials += 1;
                     if wakes {
-                        cx.books.stats.keys += 1;
+                        cx.accounting.stats.keys += 1;
                         let slot = (slot, at.generation);
                         self.schedule_open(cx.rule, slot, at.held, true, cx.timers);
                     }
-                    self.account(&mut cx.books.stats);
-                    let is_over = self.gives_way(at.held, cx.books, cx.sink);
+                    self.account(&mut cx.accounting.stats);
+                    let is_over = self.gives_way(at.held, cx.accounting, cx.sink);
                     if wakes {
-                        keys.wake();
+                        keys.reactivate();
                     }
                     if is_over {
                         keys.drop_at(slot, place);
@@ -167,13 +179,13 @@ impl<E: Event> Running<E> {
                 if !self.matcher.can_start(cx.event) {
                     return;
                 }
-                cx.books.stats.keys += 1;
+                cx.accounting.stats.keys += 1;
             }
             let is_idle = self.push_open(at, (before, wakes), cx);
             if wakes {
-                keys.wake();
+                keys.reactivate();
             }
-            if is_idle && !(leaves && keys.leave(slot)) {
+            if is_idle && !(leaves && keys.retain(slot)) {
                 keys.drop_at(slot, place);
             }
         } else if self.matcher.can_start(cx.event) {
@@ -185,7 +197,7 @@ impl<E: Event> Running<E> {
     #[inline(never)]
     fn push_first<S: Sink<E> + ?Sized>(
         &mut self,
-        keys: &mut Partition,
+        keys: &mut KeyTable,
         KeyPlace { fields, hash, slot }: KeyPlace<'_>,
         cx: &mut PushContext<'_, E, S>,
     ) {
@@ -196,7 +208,7 @@ impl<E: Event> Running<E> {
             if begins {
                 // What is held is made where it stays.
                 let slot = keys.insert_idle(key, cx.rule);
-                cx.books.stats.keys += 1;
+                cx.accounting.stats.keys += 1;
                 let at = keys.at_mut(slot, 0);
                 if self.push_open(at, (0, false), cx) {
                     keys.drop_at(slot, 0);
@@ -230,20 +242,26 @@ impl<E: Event> Running<E> {
         (before, wakes): (usize, bool),
         cx: &mut PushContext<'_, E, S>,
     ) -> bool {
-        let Running { info, matcher, store, voice, .. } = self;
+        let RuleRuntime { info, matcher, store, emitter, .. } = self;
         let schema = &*info.schema;
         let (key, state) = (at.key, &mut at.held.state);
-        let (books, sink) = (&mut *cx.books, &mut *cx.sink);
+        let (accounting, sink) = (&mut *cx.accounting, &mut *cx.sink);
         let mut report = |outcome: Outcome<'_, E>| {
-            voice.report(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
+            emitter.report(
+                Match::new(info, key, outcome),
+                outcome.kind(),
+                schema,
+                accounting,
+                sink,
+            );
         };
         let dropped = matcher.push_checked(store, state, cx.event, cx.checked, cx.seq, &mut report);
-        if voice.has_ended_key {
-            voice.has_ended_key = false;
-            give_up(matcher, store, state, &mut cx.books.stats);
+        if emitter.has_ended_key {
+            emitter.has_ended_key = false;
+            give_up(matcher, store, state, &mut cx.accounting.stats);
         }
         let after = state.run_count();
-        count(&mut cx.books.stats, before, after);
+        count(&mut cx.accounting.stats, before, after);
         self.settle(at, (after, wakes), dropped, cx)
     }
 
@@ -256,27 +274,33 @@ impl<E: Event> Running<E> {
         key: &KeyRef<'_>,
         cx: &mut PushContext<'_, E, S>,
     ) -> Option<(KeyState, usize)> {
-        let Running { info, matcher, store, voice, .. } = self;
+        let RuleRuntime { info, matcher, store, emitter, .. } = self;
         let schema = &*info.schema;
         // Most events start nothing, and then the key need not be remembered.
         let mut state = KeyState::default();
         let mut owned = None;
-        let (books, sink) = (&mut *cx.books, &mut *cx.sink);
+        let (accounting, sink) = (&mut *cx.accounting, &mut *cx.sink);
         let mut report = |outcome: Outcome<'_, E>| {
             let key = owned.get_or_insert_with(|| key.to_key());
-            voice.report(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
+            emitter.report(
+                Match::new(info, key, outcome),
+                outcome.kind(),
+                schema,
+                accounting,
+                sink,
+            );
         };
         let dropped =
             matcher.push_checked(store, &mut state, cx.event, cx.checked, cx.seq, &mut report);
-        if voice.has_ended_key {
-            voice.has_ended_key = false;
-            give_up(matcher, store, &mut state, &mut cx.books.stats);
+        if emitter.has_ended_key {
+            emitter.has_ended_key = false;
+            give_up(matcher, store, &mut state, &mut cx.accounting.stats);
         }
         if state.is_idle() {
             return None;
         }
-        count(&mut cx.books.stats, 0, state.run_count());
-        cx.books.stats.keys += 1;
+        count(&mut cx.accounting.stats, 0, state.run_count());
+        cx.accounting.stats.keys += 1;
         Some((state, dropped))
     }
 
@@ -293,30 +317,30 @@ impl<E: Event> Running<E> {
         cx: &mut PushContext<'_, E, S>,
     ) -> bool {
         if dropped > 0 {
-            self.dropped(at.key, dropped, cx.event, cx.books, cx.sink);
+            self.dropped(at.key, dropped, cx.event, cx.accounting, cx.sink);
         }
         let At { slot, generation, held, .. } = at;
         let is_idle = count == 0 && held.state.is_idle();
         if is_idle {
-            cx.books.stats.keys -= 1;
+            cx.accounting.stats.keys -= 1;
         } else {
             self.schedule_open(cx.rule, (slot, generation), held, wakes, cx.timers);
         }
-        self.account(&mut cx.books.stats);
-        is_idle || self.gives_way(held, cx.books, cx.sink)
+        self.account(&mut cx.accounting.stats);
+        is_idle || self.gives_way(held, cx.accounting, cx.sink)
     }
 
     /// Whether there is too much now over all rules and keys, so that what is held was dropped.
     #[inline(always)]
     fn gives_way<S: Sink<E> + ?Sized>(
         &mut self,
-        held: &mut Held,
-        books: &mut Books<E>,
+        held: &mut RuleState,
+        accounting: &mut Accounting<E>,
         sink: &mut S,
     ) -> bool {
-        let is_too_much = books.hold_too_much();
+        let is_too_much = accounting.hold_too_much();
         if is_too_much {
-            self.overflow(held, books, sink);
+            self.overflow(held, accounting, sink);
         }
         is_too_much
     }
@@ -328,22 +352,22 @@ impl<E: Event> Running<E> {
         key: &[Value],
         dropped: usize,
         event: &E,
-        books: &mut Books<E>,
+        accounting: &mut Accounting<E>,
         sink: &mut S,
     ) {
-        let Running { info, matcher, store, .. } = self;
+        let RuleRuntime { info, matcher, store, .. } = self;
         let spent = store.take_spent();
         if spent > 0 {
-            books.stats.overflowed += 1;
-            books.stand_at_event(sink);
+            accounting.stats.overflowed += 1;
+            accounting.set_position_of_event(sink);
             sink.overflowed(Overflow::Steps { rule: &info.rule, dropped: spent });
         }
         let dropped = dropped.saturating_sub(spent);
         if dropped == 0 {
             return;
         }
-        books.stats.overflowed += 1;
-        books.stand_at_event(sink);
+        accounting.stats.overflowed += 1;
+        accounting.set_position_of_event(sink);
         sink.overflowed(Overflow::Partials { rule: &info.rule, dropped });
         let limits = matcher.limits();
         if limits.policy == LimitPolicy::Fail {
@@ -351,7 +375,7 @@ impl<E: Event> Running<E> {
             let key = names.zip(key.iter().cloned()).collect();
             let (rule, limit) = (info.rule.name.clone(), limits.partial_matches_per_key);
             let failure = LimitFailure { rule, key, limit, at: event.time() };
-            books.failure = Some(PushError(Failure::Limit(Arc::new(failure))));
+            accounting.failure = Some(PushError(Failure::Limit(Arc::new(failure))));
         }
     }
 
@@ -361,7 +385,7 @@ impl<E: Event> Running<E> {
         &mut self,
         index: u32,
         (slot, generation): (u32, u32),
-        held: &mut Held,
+        held: &mut RuleState,
         timers: &mut Timers,
         stats: &mut Stats,
     ) -> bool {
@@ -380,7 +404,7 @@ impl<E: Event> Running<E> {
         &mut self,
         index: u32,
         (slot, generation): (u32, u32),
-        held: &mut Held,
+        held: &mut RuleState,
         wakes: bool,
         timers: &mut Timers,
     ) {
@@ -403,7 +427,7 @@ impl<E: Event> Running<E> {
     /// elsewhere. What a sweep would look at now is looked at here: it may not stay.
     pub(in crate::stream) fn reschedule(
         &mut self,
-        keys: &mut Partition,
+        keys: &mut KeyTable,
         (slot, place): (u32, usize),
         armed: Timestamp,
         cx: &mut SweepContext<'_>,
@@ -438,7 +462,7 @@ impl<E: Event> Running<E> {
         &mut self,
         index: u32,
         noted: (u32, u32),
-        held: &mut Held,
+        held: &mut RuleState,
         last: Option<Timestamp>,
         timers: &mut Timers,
     ) {
@@ -454,12 +478,12 @@ impl<E: Event> Running<E> {
     }
 
     /// Drops what has run out of time without a word, of the keys that were noted for now.
-    pub(in crate::stream) fn sweep(&mut self, keys: &mut Partition, cx: &mut SweepContext<'_>) {
+    pub(in crate::stream) fn sweep(&mut self, keys: &mut KeyTable, cx: &mut SweepContext<'_>) {
         let Some(sweeps) = &mut self.sweeps else { return };
         let noted = sweeps.take(cx.now);
         cx.timers.forget(noted.len());
-        for noted in noted.chunks(TOGETHER) {
-            if cx.stats.partials >= MANY {
+        for noted in noted.chunks(GROUP_SIZE) {
+            if cx.stats.partials >= MIN_OPEN_RUNS {
                 self.fetch(cx.rule, keys, noted, cx.now);
             }
             for &(slot, generation) in noted {
@@ -480,13 +504,13 @@ impl<E: Event> Running<E> {
     #[inline(always)]
     fn sweep_key(
         &mut self,
-        keys: &mut Partition,
+        keys: &mut KeyTable,
         (slot, place): (u32, usize),
         cx: &mut SweepContext<'_>,
     ) {
         let At { generation, held, .. } = keys.at_mut(slot, place);
         if held.state.is_idle() {
-            keys.give_up(slot);
+            keys.evict(slot);
             return;
         }
         held.armed = Timestamp::MAX;
@@ -509,14 +533,14 @@ impl<E: Event> Running<E> {
 
     /// Has fetched what a sweep will look at and let go of.
     #[inline(never)]
-    fn fetch(&self, index: u32, keys: &Partition, noted: &[Noted], now: Timestamp) {
+    fn fetch(&self, index: u32, keys: &KeyTable, noted: &[Noted], now: Timestamp) {
         for (slot, _) in noted {
             keys.prefetch(*slot);
         }
-        let mut over: SmallVec<[&KeyState; TOGETHER]> = SmallVec::new();
+        let mut over: SmallVec<[&KeyState; GROUP_SIZE]> = SmallVec::new();
         for &noted in noted {
             if keys.armed(noted, index, now).is_some()
-                && let Some(Held { state, .. }) = keys.held(noted.0, index)
+                && let Some(RuleState { state, .. }) = keys.held(noted.0, index)
                 && self.matcher.last_deadline(state).is_some_and(|last| last <= now)
             {
                 over.push(state);
@@ -528,9 +552,9 @@ impl<E: Event> Running<E> {
     }
 
     /// Throws away notes of keys that are gone. Says how many are left.
-    pub(in crate::stream) fn prune(&mut self, index: u32, keys: &mut Partition) -> usize {
+    pub(in crate::stream) fn prune(&mut self, index: u32, keys: &mut KeyTable) -> usize {
         let Some(sweeps) = &mut self.sweeps else { return 0 };
-        keys.give_up_idle();
+        keys.evict_idle();
         sweeps.retain(|at, noted| keys.armed(noted, index, at).is_some());
         sweeps.len()
     }
@@ -539,8 +563,8 @@ impl<E: Event> Running<E> {
     #[cold]
     fn overflow<S: Sink<E> + ?Sized>(
         &mut self,
-        held: &mut Held,
-        books: &mut Books<E>,
+        held: &mut RuleState,
+        accounting: &mut Accounting<E>,
         sink: &mut S,
     ) {
         if held.state.is_idle() {
@@ -548,92 +572,98 @@ impl<E: Event> Running<E> {
         }
         let rule = &*self.info.rule;
         let dropped = held.state.run_count();
-        let overflow = if books.stats.captured_bytes > books.limits.captured_bytes {
+        let overflow = if accounting.stats.captured_bytes > accounting.limits.captured_bytes {
             Overflow::Captured { rule, dropped }
         } else {
             Overflow::Partials { rule, dropped: dropped.max(1) }
         };
         self.matcher.clear(&mut self.store, &mut held.state);
-        count(&mut books.stats, dropped, 0);
-        books.stats.keys -= 1;
-        books.stats.overflowed += 1;
-        books.stand_at_event(sink);
+        count(&mut accounting.stats, dropped, 0);
+        accounting.stats.keys -= 1;
+        accounting.stats.overflowed += 1;
+        accounting.set_position_of_event(sink);
         sink.overflowed(overflow);
-        self.account(&mut books.stats);
+        self.account(&mut accounting.stats);
     }
 
     /// Moves what the rule holds at these places of slots to `now` and tells what comes of it, by
     /// start.
     pub(in crate::stream) fn expire<S: Sink<E> + ?Sized>(
         &mut self,
-        keys: &mut Partition,
+        keys: &mut KeyTable,
         places: &[(u32, usize)],
         now: Timestamp,
-        books: &mut Books<E>,
+        accounting: &mut Accounting<E>,
         sink: &mut S,
     ) {
-        self.move_places(keys, places, now, books, sink);
+        self.move_places(keys, places, now, accounting, sink);
         let cut_off = self.store.take_cut_off();
         if cut_off > 0 {
-            books.stats.overflowed += cut_off;
+            accounting.stats.overflowed += cut_off;
             sink.overflowed(Overflow::Repetitions { rule: &self.info.rule, silences: cut_off });
         }
     }
 
     fn move_places<S: Sink<E> + ?Sized>(
         &mut self,
-        keys: &mut Partition,
+        keys: &mut KeyTable,
         places: &[(u32, usize)],
         now: Timestamp,
-        books: &mut Books<E>,
+        accounting: &mut Accounting<E>,
         sink: &mut S,
     ) {
-        let Running { info, matcher, store, voice, .. } = self;
+        let RuleRuntime { info, matcher, store, emitter, .. } = self;
         let schema = &*info.schema;
         if let [(slot, place)] = *places {
-            let At { key, held: Held { state, .. }, .. } = keys.at_mut(slot, place);
+            let At { key, held: RuleState { state, .. }, .. } = keys.at_mut(slot, place);
             let before = state.run_count();
             move_on(matcher, store, state, now, &mut |outcome| {
-                voice.report(Match::new(info, key, outcome), outcome.kind(), schema, books, sink);
+                emitter.report(
+                    Match::new(info, key, outcome),
+                    outcome.kind(),
+                    schema,
+                    accounting,
+                    sink,
+                );
             });
-            if voice.has_ended_key {
-                voice.has_ended_key = false;
-                give_up(matcher, store, state, &mut books.stats);
+            if emitter.has_ended_key {
+                emitter.has_ended_key = false;
+                give_up(matcher, store, state, &mut accounting.stats);
             }
-            count(&mut books.stats, before, state.run_count());
-            self.account(&mut books.stats);
+            count(&mut accounting.stats, before, state.run_count());
+            self.account(&mut accounting.stats);
             return;
         }
         // Keys are independent, but what they tell at one moment has one order.
         let mut held = Vec::new();
         for &(slot, place) in places {
-            let Held { state, .. } = keys.at_mut(slot, place).held;
+            let RuleState { state, .. } = keys.at_mut(slot, place).held;
             let before = state.run_count();
             move_on(matcher, store, state, now, &mut |outcome| {
                 let order = (outcome.kind() == OutcomeKind::Match, outcome.start_seq());
                 held.push((order, slot, outcome.hold()));
             });
-            count(&mut books.stats, before, state.run_count());
+            count(&mut accounting.stats, before, state.run_count());
         }
         held.sort_by_key(|(order, ..)| *order);
         let mut ended: Vec<u32> = Vec::new();
         for (_, slot, held) in &held {
             let outcome = held.outcome(matcher.program());
             let told = Match::new(info, &keys.slot(*slot).key, outcome);
-            voice.report(told, outcome.kind(), schema, books, sink);
-            if voice.has_ended_key {
-                voice.has_ended_key = false;
+            emitter.report(told, outcome.kind(), schema, accounting, sink);
+            if emitter.has_ended_key {
+                emitter.has_ended_key = false;
                 ended.push(*slot);
             }
         }
         drop(held);
         for &(slot, place) in places.iter().filter(|(slot, _)| ended.contains(slot)) {
-            let Held { state, .. } = keys.at_mut(slot, place).held;
+            let RuleState { state, .. } = keys.at_mut(slot, place).held;
             let before = state.run_count();
-            give_up(matcher, store, state, &mut books.stats);
-            count(&mut books.stats, before, 0);
+            give_up(matcher, store, state, &mut accounting.stats);
+            count(&mut accounting.stats, before, 0);
         }
-        self.account(&mut books.stats);
+        self.account(&mut accounting.stats);
     }
 
     /// Gives up what is held for the key of an event though the rule is over for it (`once`): what a
@@ -642,21 +672,21 @@ impl<E: Event> Running<E> {
     fn end_key(
         &mut self,
         index: u32,
-        keys: &mut Partition,
-        visit: &mut Visit<'_>,
+        keys: &mut KeyTable,
+        cursor: &mut KeyCursor<'_>,
         stats: &mut Stats,
     ) {
-        let Some((slot, place)) = visit.place(keys, index) else { return };
+        let Some((slot, place)) = cursor.place(keys, index) else { return };
         self.end_at(keys, slot, place, stats);
         // A slot has fewer places than there are rules.
-        visit.idle.push(u32::try_from(place).unwrap_or(u32::MAX));
+        cursor.idle.push(u32::try_from(place).unwrap_or(u32::MAX));
         self.account(stats);
     }
 
     /// Gives up all that is held: the rule is over (`once per rule`).
     #[cold]
-    pub(in crate::stream) fn end(&mut self, index: u32, keys: &mut Partition, stats: &mut Stats) {
-        let has_rule = |held: &[Held]| held.iter().any(|held| held.rule == index);
+    pub(in crate::stream) fn end(&mut self, index: u32, keys: &mut KeyTable, stats: &mut Stats) {
+        let has_rule = |held: &[RuleState]| held.iter().any(|held| held.rule == index);
         let slots = keys.slots().filter(|(_, slot)| has_rule(slot.held()));
         let slots: Vec<u32> = slots.map(|(slot, _)| slot).collect();
         for slot in slots {
@@ -668,8 +698,8 @@ impl<E: Event> Running<E> {
         self.account(stats);
     }
 
-    fn end_at(&mut self, keys: &mut Partition, slot: u32, place: usize, stats: &mut Stats) {
-        let Held { state, .. } = keys.at_mut(slot, place).held;
+    fn end_at(&mut self, keys: &mut KeyTable, slot: u32, place: usize, stats: &mut Stats) {
+        let RuleState { state, .. } = keys.at_mut(slot, place).held;
         let before = state.run_count();
         give_up(&self.matcher, &mut self.store, state, stats);
         count(stats, before, 0);

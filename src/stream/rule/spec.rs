@@ -15,10 +15,10 @@ use crate::stream::limits::Matching;
 use crate::stream::output::id::FieldOrder;
 use crate::stream::output::matched::RuleInfo;
 use crate::stream::rule::relink::{check_types, relink};
-use crate::stream::rule::runtime::Running;
+use crate::stream::rule::runtime::RuleRuntime;
 
 /// A rule that an engine is to run.
-pub(in crate::stream) struct Given<E> {
+pub(in crate::stream) struct RuleSpec<E> {
     pub(in crate::stream) rule: Arc<Rule>,
     pub(in crate::stream) host: Vec<HostCondition<E>>,
     /// What the rule's numbers mean; those of the events themselves where `None`.
@@ -29,25 +29,25 @@ pub(in crate::stream) struct Given<E> {
     pub(in crate::stream) text: Option<RuleSet>,
 }
 
-impl<E> Given<E> {
+impl<E> RuleSpec<E> {
     pub(in crate::stream) fn text(
         schema: Arc<Schema>,
         rule: Arc<Rule>,
         text: Option<RuleSet>,
-    ) -> Given<E> {
-        Given { rule, host: Vec::new(), schema: Some(schema), is_text: true, text }
+    ) -> RuleSpec<E> {
+        RuleSpec { rule, host: Vec::new(), schema: Some(schema), is_text: true, text }
     }
 
     /// All rules of a set.
-    pub(in crate::stream) fn of(rules: &RuleSet) -> impl Iterator<Item = Given<E>> {
+    pub(in crate::stream) fn of(rules: &RuleSet) -> impl Iterator<Item = RuleSpec<E>> {
         let schema = Arc::new(rules.schema().clone());
         rules.rules().iter().map(move |rule| {
-            Given::text(schema.clone(), Arc::new(rule.clone()), Some(rules.clone()))
+            RuleSpec::text(schema.clone(), Arc::new(rule.clone()), Some(rules.clone()))
         })
     }
 }
 
-impl<E: Event> Given<E> {
+impl<E: Event> RuleSpec<E> {
     /// Makes the rule run over events whose types and fields are numbered by `schema`; where it
     /// `may_relink`, the rule's own numbers may be others. What it has in common with the programs
     /// that are `known` it shares with them.
@@ -57,8 +57,8 @@ impl<E: Event> Given<E> {
         may_relink: bool,
         matching: Matching,
         known: &mut Known,
-    ) -> Result<Running<E>, BuildError> {
-        let Given { rule, host, schema: declared, is_text, text } = self;
+    ) -> Result<RuleRuntime<E>, BuildError> {
+        let RuleSpec { rule, host, schema: declared, is_text, text } = self;
         let fail = |kind| BuildError { rule: rule.name.clone(), kind };
         let rule = match &declared {
             Some(declared) if may_relink => {
@@ -80,7 +80,7 @@ impl<E: Event> Given<E> {
         let order = order.and_then(|declared| FieldOrder::new(declared, schema));
         let order = order.filter(|_| E::schema().is_none()).map(Arc::new);
         let info = RuleInfo { rule, schema: schema.clone(), order };
-        Ok(Running::new(info, matcher, declared, is_text, text))
+        Ok(RuleRuntime::new(info, matcher, declared, is_text, text))
     }
 }
 
@@ -90,7 +90,7 @@ pub(in crate::stream) fn same(a: &Arc<Schema>, b: &Arc<Schema>) -> bool {
 }
 
 /// Prepares what rules make for each other.
-pub(in crate::stream) fn link<E: Event>(rules: &mut [Running<E>]) -> Result<(), BuildError> {
+pub(in crate::stream) fn link<E: Event>(rules: &mut [RuleRuntime<E>]) -> Result<(), BuildError> {
     let read: HashSet<TypeId> =
         rules.iter().flat_map(|rule| &rule.info.rule.types).copied().collect();
     rules.iter_mut().try_for_each(|rule| rule.link(&read))?;
@@ -98,7 +98,7 @@ pub(in crate::stream) fn link<E: Event>(rules: &mut [Running<E>]) -> Result<(), 
 }
 
 /// Checks that the events have the types that the rule's pattern names.
-pub(in crate::stream) fn check_events<E: Event>(rule: &Running<E>) -> Result<(), BuildError> {
+pub(in crate::stream) fn check_events<E: Event>(rule: &RuleRuntime<E>) -> Result<(), BuildError> {
     let Some(declared) = rule.declared.as_ref().filter(|_| E::schema().is_some()) else {
         return Ok(());
     };

@@ -17,7 +17,7 @@ use crate::value::Value;
 /// matches told within the last `suppress` duration. Where the rule has `once`, an entry marks a key
 /// that is over, or with no values the whole rule, until the end of time.
 #[derive(Debug, Default)]
-pub(crate) struct Quiet {
+pub(crate) struct SuppressionTable {
     /// What was told, so that the same is not told now.
     told: HashSet<Key>,
     /// When each of them is told again; the number tells apart what ends at one time.
@@ -36,7 +36,7 @@ pub(crate) enum Verdict {
     Suppressed,
 }
 
-impl Quiet {
+impl SuppressionTable {
     /// Whether a match is told, which is remembered if there are fewer than `limit` others.
     pub(crate) fn judge<E: Event>(
         &mut self,
@@ -144,22 +144,22 @@ mod tests {
     fn what_is_over_is_forgotten() {
         let at = Timestamp::from_millis;
         let key = |number: i64| -> Key { [Value::Int(number)].into_iter().collect() };
-        let mut quiet = Quiet::default();
+        let mut suppression = SuppressionTable::default();
         for number in 0..10 {
-            quiet.remember(key(number), at(100 + number / 2));
+            suppression.remember(key(number), at(100 + number / 2));
         }
-        let empty = Quiet::default().memory_usage();
-        quiet.forget(at(99));
-        assert_eq!((quiet.told.len(), quiet.ends.len()), (10, 10));
+        let empty = SuppressionTable::default().memory_usage();
+        suppression.forget(at(99));
+        assert_eq!((suppression.told.len(), suppression.ends.len()), (10, 10));
         // A match at the very moment is told again.
-        quiet.forget(at(100));
-        assert!(!quiet.told.contains(&key(1)) && quiet.told.contains(&key(2)));
-        assert!(quiet.memory_usage() > empty);
-        quiet.forget(at(1000));
-        assert_eq!((quiet.told.len(), quiet.ends.len()), (0, 0));
+        suppression.forget(at(100));
+        assert!(!suppression.told.contains(&key(1)) && suppression.told.contains(&key(2)));
+        assert!(suppression.memory_usage() > empty);
+        suppression.forget(at(1000));
+        assert_eq!((suppression.told.len(), suppression.ends.len()), (0, 0));
         // A mark of `once` outlives the end of the stream.
-        quiet.remember(key(7), Timestamp::MAX);
-        quiet.forget(Timestamp::MAX);
-        assert!(quiet.told.contains(&key(7)));
+        suppression.remember(key(7), Timestamp::MAX);
+        suppression.forget(Timestamp::MAX);
+        assert!(suppression.told.contains(&key(7)));
     }
 }

@@ -12,11 +12,11 @@ use crate::time::Timestamp;
 
 /// What a shard knows of its part.
 #[derive(Debug)]
-pub(in crate::stream) struct Share {
+pub(in crate::stream) struct ShardContext {
     pub(in crate::stream) index: u32,
     pub(in crate::stream) of: u32,
     /// Where the keys of each rule are.
-    homes: Arc<[Home]>,
+    placements: Arc<[Placement]>,
     divides_all: bool,
     /// The limits of all shards together.
     limits: Limits,
@@ -33,7 +33,7 @@ pub(in crate::stream) struct Share {
 
 /// Where the keys of a rule are.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::stream) enum Home {
+pub(in crate::stream) enum Placement {
     /// Each where its hash says.
     Divided,
     /// All in the shard of this number.
@@ -42,14 +42,19 @@ pub(in crate::stream) enum Home {
     Fed,
 }
 
-impl Share {
-    pub(in crate::stream) fn new(index: u32, of: u32, homes: Arc<[Home]>, limits: Limits) -> Share {
+impl ShardContext {
+    pub(in crate::stream) fn new(
+        index: u32,
+        of: u32,
+        placements: Arc<[Placement]>,
+        limits: Limits,
+    ) -> ShardContext {
         let (released, time, phase) = (0, Timestamp::MIN, Phase::Deadline);
-        let divides_all = homes.iter().all(|home| *home == Home::Divided);
-        Share {
+        let divides_all = placements.iter().all(|home| *home == Placement::Divided);
+        ShardContext {
             index,
             of,
-            homes,
+            placements,
             divides_all,
             limits,
             released,
@@ -81,7 +86,7 @@ impl Share {
 
     /// True if the rule sees what other rules make, and numbers events for itself.
     pub(in crate::stream) fn is_fed(&self, rule: u32) -> bool {
-        self.homes[rule as usize] == Home::Fed
+        self.placements[rule as usize] == Placement::Fed
     }
 
     /// The number of the shard, of so many, that has the key with this hash where keys are divided.
@@ -100,7 +105,7 @@ impl Share {
     /// Whether a key with this hash is this shard's own, where keys are divided.
     #[inline]
     pub(in crate::stream) fn owns(&self, hash: u64) -> bool {
-        Share::owner(hash, self.of) == self.index as usize
+        ShardContext::owner(hash, self.of) == self.index as usize
     }
 
     /// Whether all rules' keys are divided.
@@ -112,10 +117,10 @@ impl Share {
     /// Whether the rule's keys are divided, and if not, whether they are here.
     #[inline]
     fn home(&self, rule: u32) -> (bool, bool) {
-        match self.homes[rule as usize] {
-            Home::Divided => (true, false),
-            Home::Whole(shard) => (false, shard == self.index),
-            Home::Fed => (false, self.index == 0),
+        match self.placements[rule as usize] {
+            Placement::Divided => (true, false),
+            Placement::Whole(shard) => (false, shard == self.index),
+            Placement::Fed => (false, self.index == 0),
         }
     }
 
@@ -123,7 +128,7 @@ impl Share {
     /// all shards for all that can be there.
     #[inline]
     fn number(&self, rule: u32, seq: u64) -> u64 {
-        if self.homes[rule as usize] == Home::Fed { seq } else { self.released }
+        if self.placements[rule as usize] == Placement::Fed { seq } else { self.released }
     }
 
     /// Deadlines of this moment come now.
@@ -169,7 +174,7 @@ impl Share {
     }
 
     /// An event comes to a rule, of a key that is this shard's own where `owned`. Gives its
-    /// [number](Share::number); `None` where it is another shard's business.
+    /// [number](ShardContext::number); `None` where it is another shard's business.
     #[inline]
     pub(in crate::stream) fn enter(&mut self, rule: u32, owned: bool, seq: u64) -> Option<u64> {
         let (is_divided, is_here) = self.home(rule);
@@ -188,7 +193,7 @@ impl Share {
 
     /// The position of a match or timeout.
     pub(in crate::stream) fn position(&self, is_match: bool, start: u64) -> Position {
-        let Share { released, time, phase, rule, .. } = *self;
+        let ShardContext { released, time, phase, rule, .. } = *self;
         match phase {
             // One event has one key in a rule, so that one shard tells all that comes of it.
             Phase::Event => Position { released, time, phase, rule, ..Position::default() },
@@ -211,7 +216,7 @@ impl Share {
 /// Whole stay, in one shard: rules without a key; rules whose `suppress` or `once` speaks of more than one key;
 /// and in the first, all that feed each other (`emit as`), since what they make comes in the order in
 /// which it was made. Where a limit may stop everything, nothing is divided.
-pub(in crate::stream) fn divide(rules: &[Arc<Rule>], of: u32) -> (u32, Arc<[Home]>) {
+pub(in crate::stream) fn divide(rules: &[Arc<Rule>], of: u32) -> (u32, Arc<[Placement]>) {
     let of = of.max(1);
     let read: HashSet<TypeId> = rules.iter().flat_map(|rule| &rule.types).copied().collect();
     let feeds = |emit: &Option<Emit>| {
@@ -225,27 +230,27 @@ pub(in crate::stream) fn divide(rules: &[Arc<Rule>], of: u32) -> (u32, Arc<[Home
     let can_fail =
         rules.iter().any(|rule| rule.limit.is_some_and(|limit| limit.policy == LimitPolicy::Fail));
     let mut whole = 0;
-    let homes: Vec<Home> = rules
+    let placements: Vec<Placement> = rules
         .iter()
         .map(|rule| {
             if rule.types.iter().any(|ty| made.contains(ty)) {
-                Home::Fed
+                Placement::Fed
             } else if feeds(&rule.emit).or(feeds(&rule.on_timeout)).is_some() {
-                Home::Whole(0)
+                Placement::Whole(0)
             } else if rule.key.is_empty() || suppresses_across_keys(rule) {
                 // The first shard has more to do than the others.
                 whole += 1;
-                Home::Whole(of - 1 - (whole - 1) % of)
+                Placement::Whole(of - 1 - (whole - 1) % of)
             } else {
-                Home::Divided
+                Placement::Divided
             }
         })
         .collect();
     let is_of_use =
-        |shard| homes.iter().any(|home| matches!(home, Home::Whole(at) if *at == shard));
-    let is_divided = homes.contains(&Home::Divided);
+        |shard| placements.iter().any(|home| matches!(home, Placement::Whole(at) if *at == shard));
+    let is_divided = placements.contains(&Placement::Divided);
     let is_one = can_fail || of < 2 || !is_divided && !(1..of).any(is_of_use);
-    (if is_one { 1 } else { of }, homes.into())
+    (if is_one { 1 } else { of }, placements.into())
 }
 
 /// Whether a match of one key of a rule can keep those of another quiet.

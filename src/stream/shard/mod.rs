@@ -59,7 +59,7 @@ impl<E: Event> fmt::Debug for Shard<E> {
                     .0
                     .ingest()
                     .dispatcher
-                    .books
+                    .accounting
                     .share
                     .as_ref()
                     .map(|share| (share.index, share.of)),
@@ -144,7 +144,7 @@ impl<E: Event> Shard<E> {
     /// [`Stats::peak_partials`], which is the most that this shard ever had at once.
     pub fn stats(&self) -> Stats {
         let stats = self.0.stats();
-        match &self.0.ingest().dispatcher.books.share {
+        match &self.0.ingest().dispatcher.accounting.share {
             Some(share) if share.index > 0 => Stats {
                 events: 0,
                 late: 0,
@@ -164,7 +164,7 @@ impl<E: Event> Shard<E> {
     /// the same events, and their running sum shows the peak that one engine would count. Always
     /// empty where this is the only shard.
     pub fn take_changes(&mut self) -> Vec<i32> {
-        let Some(share) = &mut self.0.ingest_mut().dispatcher.books.share else {
+        let Some(share) = &mut self.0.ingest_mut().dispatcher.accounting.share else {
             return Vec::new();
         };
         share.changes.replace(Vec::new()).unwrap_or_default()

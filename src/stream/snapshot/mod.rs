@@ -176,7 +176,7 @@ impl<E: Portable> Shard<E> {
     /// ([`Shard::take_changes`]). One part without the others is not of use.
     pub fn snapshot(&self, all: &Stats) -> Vec<u8> {
         let ingest = self.0.ingest();
-        let Some(share) = &ingest.dispatcher.books.share else { return self.0.snapshot() };
+        let Some(share) = &ingest.dispatcher.accounting.share else { return self.0.snapshot() };
         let mut bytes = Vec::new();
         write::part(ingest, share, *all, &mut bytes);
         bytes

@@ -16,9 +16,9 @@ use crate::stream::engine::Engine;
 use crate::stream::error::Failure;
 use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::keys::key::{Key, KeyRef};
-use crate::stream::keys::wire::SavedHeld;
-use crate::stream::rule::runtime::Running;
-use crate::stream::rule::spec::{Given, check_events, same};
+use crate::stream::keys::wire::SavedState;
+use crate::stream::rule::runtime::RuleRuntime;
+use crate::stream::rule::spec::{RuleSpec, check_events, same};
 use crate::stream::snapshot::RestoreError;
 use crate::stream::snapshot::saved::{Part, SavedEngine, SavedRule};
 use crate::time::Timestamp;
@@ -225,10 +225,10 @@ impl<'a, E: Portable> Saved<'a, E> {
             let mut stats = saved.stats;
             let counters = stats.counters_mut().into_iter();
             counters
-                .zip(ingest.dispatcher.books.stats.counters_mut())
+                .zip(ingest.dispatcher.accounting.stats.counters_mut())
                 .for_each(|(one, all)| *all += *one);
             if saved.failure.is_some() {
-                ingest.dispatcher.books.failure.clone_from(&saved.failure);
+                ingest.dispatcher.accounting.failure.clone_from(&saved.failure);
             }
         }
         // By time; what was numbered by several engines, by part and then by its number there.
@@ -244,7 +244,8 @@ impl<'a, E: Portable> Saved<'a, E> {
         buffer.dedup_by_key(|(time, order, _)| (*time, *order));
         for (time, _, event) in buffer {
             // An engine that has stopped still has what it did not get to.
-            let is_over = time <= ingest.watermark && ingest.dispatcher.books.failure.is_none();
+            let is_over =
+                time <= ingest.watermark && ingest.dispatcher.accounting.failure.is_none();
             if is_over || time == Timestamp::MAX {
                 return Err(RestoreError::Malformed { section: "buffer" });
             }
@@ -259,7 +260,7 @@ impl<'a, E: Portable> Saved<'a, E> {
         derived.sort_by_key(|(time, order, _)| (*time, *order));
         derived.dedup_by_key(|(time, order, _)| (*time, *order));
         for (time, _, event) in derived {
-            ingest.dispatcher.books.derived.add(time, event.clone());
+            ingest.dispatcher.accounting.derived.add(time, event.clone());
         }
         Ok(())
     }
@@ -279,7 +280,7 @@ impl<'a, E: Portable> Saved<'a, E> {
         }
         for (place, mut entries) in places.iter().zip(suppressed) {
             let Some(place) = place else { continue };
-            if let Some(quiet) = &mut ingest.dispatcher.rules[*place].voice.quiet {
+            if let Some(suppression) = &mut ingest.dispatcher.rules[*place].emitter.suppression {
                 // Where parts say it differently, the later one counts.
                 let mut latest: HashMap<Key, Timestamp> = HashMap::new();
                 if self.chains.len() > 1 {
@@ -293,7 +294,7 @@ impl<'a, E: Portable> Saved<'a, E> {
                 }
                 entries.sort_by_key(|(until, _)| *until);
                 for (until, key) in entries {
-                    quiet.restore(key, until);
+                    suppression.restore(key, until);
                 }
             }
         }
@@ -324,7 +325,7 @@ impl<'a, E: Portable> Saved<'a, E> {
         ingest.dispatcher.account();
         // Where events are numbered alike, the counts are those of one ingest.
         if !self.is_one_numbering {
-            let stats = &mut ingest.dispatcher.books.stats;
+            let stats = &mut ingest.dispatcher.accounting.stats;
             stats.peak_partials = stats.peak_partials.max(stats.partials);
         }
         Ok(())
@@ -355,7 +356,7 @@ impl<'a, E: Portable> Saved<'a, E> {
 
 /// What a cold store has failed with.
 fn cold_failure<E: Event>(dispatcher: &Dispatcher<E>) -> Option<RestoreError> {
-    let failure = dispatcher.books.failure.clone();
+    let failure = dispatcher.accounting.failure.clone();
     failure.filter(|failure| matches!(failure.0, Failure::Cold(_))).map(RestoreError::Cold)
 }
 
@@ -363,7 +364,7 @@ fn give_key<E: Portable>(
     ingest: &mut Ingest<E>,
     rule: usize,
     key: &Key,
-    mut held: SavedHeld<'_, E>,
+    mut held: SavedState<'_, E>,
     places: &[Option<usize>],
     lost: &mut [Option<Lost>],
 ) -> Result<(), RestoreError> {
@@ -378,7 +379,7 @@ fn give_key<E: Portable>(
         let horizon = ingest.next_moment();
         let dispatcher = &mut ingest.dispatcher;
         dispatcher.make_room(horizon);
-        dispatcher.bring(group, &KeyRef::of(key, &dispatcher.groups.hasher.clone()));
+        dispatcher.load(group, &KeyRef::of(key, &dispatcher.groups.hasher.clone()));
         cold_failure(dispatcher).map_or(Ok(()), Err)?;
     }
     let running = &ingest.dispatcher.rules[place];
@@ -408,7 +409,7 @@ struct Old<E: Event> {
     /// What the new rules declare.
     declared: Vec<Arc<Schema>>,
     /// The rules from rule text that are to take the place of the old ones, if they are others.
-    new_texts: Option<Vec<Given<E>>>,
+    new_texts: Option<Vec<RuleSpec<E>>>,
 }
 
 impl<E: Portable> Old<E> {
@@ -453,8 +454,11 @@ impl<E: Portable> Old<E> {
         for given in rules {
             started.push(given.start(&schema, true, matching, &mut known)?);
         }
-        let read: HashSet<TypeId> =
-            started.iter().flat_map(|rule: &Running<E>| &rule.info.rule.types).copied().collect();
+        let read: HashSet<TypeId> = started
+            .iter()
+            .flat_map(|rule: &RuleRuntime<E>| &rule.info.rule.types)
+            .copied()
+            .collect();
         for rule in &mut started {
             rule.link(&read)?;
         }
@@ -471,7 +475,7 @@ impl<E: Portable> Old<E> {
 
 /// By saved rule: the place of the one that goes on as it; where there is none, `lost` says why.
 fn places<E: Event>(
-    started: &[Running<E>],
+    started: &[RuleRuntime<E>],
     saved: &[SavedRule],
     lost: &mut [Option<Lost>],
 ) -> Vec<Option<usize>> {
@@ -493,14 +497,14 @@ fn places<E: Event>(
 }
 
 /// Why a rule cannot hold what a saved one of its name held.
-fn misfit<E: Event>(running: &Running<E>, saved: &SavedRule) -> Option<&'static str> {
-    let Running { info, matcher, voice, .. } = running;
+fn misfit<E: Event>(running: &RuleRuntime<E>, saved: &SavedRule) -> Option<&'static str> {
+    let RuleRuntime { info, matcher, emitter, .. } = running;
     if info.rule.version != saved.version || running.is_text != saved.is_text {
         return Some("it is another one, and was not built from rule text");
     }
     if matcher.program().layout() != saved.layout
         || info.rule.key.len() != saved.key_width
-        || voice.quiet.is_some() != saved.suppresses
+        || emitter.suppression.is_some() != saved.suppresses
     {
         return Some("another version of Kleene numbers its states in another way");
     }
@@ -509,7 +513,7 @@ fn misfit<E: Event>(running: &Running<E>, saved: &SavedRule) -> Option<&'static 
 
 impl<E: Portable> Saved<'_, E> {
     /// The rules from rule text as they were; `sets` have the functions of the host.
-    fn old_texts(&self, sets: &[RuleSet], lost: &mut [Option<Lost>]) -> Vec<Given<E>> {
+    fn old_texts(&self, sets: &[RuleSet], lost: &mut [Option<Lost>]) -> Vec<RuleSpec<E>> {
         let texts = self.chains.first().map_or(&[][..], |chain| &self.parts[chain[0]].texts);
         let read: Vec<Option<(RuleSet, Arc<Schema>)>> = texts
             .iter()
@@ -526,7 +530,7 @@ impl<E: Portable> Saved<'_, E> {
             let rule = rule.filter(|rule| rule.version == saved.version);
             if let (Some((rules, schema)), Some(rule)) = (text, rule) {
                 let rule = Arc::new(rule.clone());
-                old.push(Given::text(schema.clone(), rule, Some(rules.clone())));
+                old.push(RuleSpec::text(schema.clone(), rule, Some(rules.clone())));
             } else {
                 let reason = String::from("the snapshot does not hold its text as it was");
                 *lost = Some(Lost { reason, partials: 0 });

@@ -15,10 +15,10 @@ use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::keys::changes::Changes;
 use crate::stream::keys::cold::{Cold, Which};
 use crate::stream::keys::key::{Key, KeyRef};
-use crate::stream::keys::table::Held;
+use crate::stream::keys::table::RuleState;
 use crate::stream::keys::wire::{Keys, put_event, put_key};
-use crate::stream::rule::runtime::Running;
-use crate::stream::shard::context::Share;
+use crate::stream::rule::runtime::RuleRuntime;
+use crate::stream::shard::context::ShardContext;
 use crate::stream::snapshot::frame::{Frame, Section};
 use crate::stream::snapshot::saved::{COUNTERS, HAS_MAIN, IS_FINISHED};
 use crate::stream::stats::Stats;
@@ -58,7 +58,12 @@ pub(super) fn shard<E: Portable>(
 
 /// Writes what one of several shards holds, whose counts are `all` together. What all shards have
 /// alike is written by the first.
-pub(super) fn part<E: Portable>(engine: &Ingest<E>, share: &Share, all: Stats, out: &mut Vec<u8>) {
+pub(super) fn part<E: Portable>(
+    engine: &Ingest<E>,
+    share: &ShardContext,
+    all: Stats,
+    out: &mut Vec<u8>,
+) {
     let numbers = fed_numbers(&engine.dispatcher, share);
     let part = Some(ShardPart { share, all, numbers });
     Writer { engine, base: None, share: Some(share.index()), filter: None, part }.write(out);
@@ -76,7 +81,7 @@ struct Writer<'e, 'f, E: Event> {
 
 /// The place of a shard among the others.
 struct ShardPart<'e> {
-    share: &'e Share,
+    share: &'e ShardContext,
     /// The counts of all shards together.
     all: Stats,
     /// The numbers of events of rules that are fed by others, as they are written.
@@ -159,7 +164,7 @@ impl<E: Portable> Writer<'_, '_, E> {
         for counter in stats.counters_mut() {
             put_u64(out, if is_first { *counter } else { 0 });
         }
-        match &engine.dispatcher.books.failure {
+        match &engine.dispatcher.accounting.failure {
             Some(PushError(Failure::Limit(failure))) => {
                 out.push(1);
                 put_bytes(out, failure.rule.as_bytes());
@@ -225,7 +230,8 @@ impl<E: Portable> Writer<'_, '_, E> {
     }
 
     fn derived(&mut self, out: &mut Vec<u8>) {
-        let mut events: Vec<_> = (0..).zip(self.engine.dispatcher.books.derived.iter()).collect();
+        let mut events: Vec<_> =
+            (0..).zip(self.engine.dispatcher.accounting.derived.iter()).collect();
         events.retain(|(_, (_, event))| self.wants(event));
         put_len(out, events.len());
         let mut scratch = Vec::new();
@@ -239,11 +245,11 @@ impl<E: Portable> Writer<'_, '_, E> {
     fn suppressed(&mut self, out: &mut Vec<u8>) {
         let watermark = self.engine.watermark.as_millis();
         for rule in &self.engine.dispatcher.rules {
-            let Some(quiet) = &rule.voice.quiet else { continue };
+            let Some(suppression) = &rule.emitter.suppression else { continue };
             // What is kept quiet by something else than the key is so in all shares.
             let is_by_key = rule.info.rule.suppress.as_ref().is_some_and(|by| by.by.is_none())
-                || rule.voice.once == Some(Once::Key);
-            let mut entries: Vec<_> = quiet.entries().collect();
+                || rule.emitter.once == Some(Once::Key);
+            let mut entries: Vec<_> = suppression.entries().collect();
             if let Some(filter) = self.filter.as_mut().filter(|_| is_by_key) {
                 entries.retain(|(_, key)| filter(&rule.info.rule, key));
             }
@@ -271,8 +277,8 @@ impl<E: Portable> Writer<'_, '_, E> {
             };
             slots.sort_unstable();
             for slot in slots.into_iter().filter_map(|slot| partition.try_slot(slot)) {
-                let rule = |held: &Held| &engine.dispatcher.rules[held.rule as usize];
-                let mut held: SmallVec<[&Held; 1]> = slot.held().iter().collect();
+                let rule = |held: &RuleState| &engine.dispatcher.rules[held.rule as usize];
+                let mut held: SmallVec<[&RuleState; 1]> = slot.held().iter().collect();
                 if let Some(filter) = &mut self.filter {
                     held.retain(|held| filter(&rule(held).info.rule, &slot.key));
                 }
@@ -281,7 +287,7 @@ impl<E: Portable> Writer<'_, '_, E> {
                 }
                 put_key(out, group, &slot.key, held.len());
                 for held in held {
-                    let Running { matcher, store, .. } = rule(held);
+                    let RuleRuntime { matcher, store, .. } = rule(held);
                     matcher.export(store, &held.state, &mut image);
                     if let Some(part) = &self.part {
                         part.renumber(held.rule, &mut image);
@@ -314,7 +320,7 @@ impl<E: Portable> Writer<'_, '_, E> {
         let which = if self.base.is_some() { Which::Unsaved } else { Which::All };
         // Where that is not possible, the engine has failed.
         let _ = cold.look(which, rules, |group, key, held, scratch| {
-            let mut held: SmallVec<[&Held; 1]> = held.iter().collect();
+            let mut held: SmallVec<[&RuleState; 1]> = held.iter().collect();
             if let Some(filter) = &mut self.filter {
                 held.retain(|held| filter(&rules[held.rule as usize].info.rule, key));
             }
@@ -338,7 +344,7 @@ impl<E: Portable> Writer<'_, '_, E> {
 }
 
 /// The rule sets that the rules are of, each once.
-fn texts<E: Event>(rules: &[Running<E>]) -> Vec<RuleSet> {
+fn texts<E: Event>(rules: &[RuleRuntime<E>]) -> Vec<RuleSet> {
     let mut texts: Vec<RuleSet> = Vec::new();
     for text in rules.iter().filter_map(|rule| rule.text.as_ref()) {
         // Rules of one set follow each other.
@@ -349,16 +355,16 @@ fn texts<E: Event>(rules: &[Running<E>]) -> Vec<RuleSet> {
     texts
 }
 
-fn put_rules<E: Event>(out: &mut Vec<u8>, rules: &[Running<E>], texts: &[RuleSet]) {
+fn put_rules<E: Event>(out: &mut Vec<u8>, rules: &[RuleRuntime<E>], texts: &[RuleSet]) {
     put_len(out, rules.len());
     for running in rules {
-        let Running { info, matcher, is_text, text, voice, .. } = running;
+        let RuleRuntime { info, matcher, is_text, text, emitter, .. } = running;
         put_bytes(out, info.rule.name.as_bytes());
         out.extend_from_slice(&info.rule.version.to_le_bytes());
         out.extend_from_slice(&matcher.program().layout().to_le_bytes());
         put_len(out, info.rule.key.len());
         out.push(u8::from(*is_text));
-        out.push(u8::from(voice.quiet.is_some()));
+        out.push(u8::from(emitter.suppression.is_some()));
         let text = text.as_ref().and_then(|text| texts.iter().position(|other| other.is(text)));
         put_len(out, text.map_or(0, |text| text + 1));
     }

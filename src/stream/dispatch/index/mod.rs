@@ -34,7 +34,7 @@ const FEW: usize = 4;
 const UNSELECTIVE: usize = 1000;
 
 /// A rule, and which of the keys of an event is its.
-pub(in crate::stream) type Seat = (u32, u32);
+pub(in crate::stream) type Subscription = (u32, u32);
 
 /// A rule that an event is given to.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -57,26 +57,26 @@ pub(in crate::stream) struct Index {
 struct Column {
     expr: Option<Expr>,
     /// In the order of rules.
-    equal: HashMap<Value, Vec<Seat>>,
+    equal: HashMap<Value, Vec<Subscription>>,
     /// One for each sort of values that compare with each other.
-    ranges: Vec<Ranges<Seat>>,
+    ranges: Vec<Ranges<Subscription>>,
 }
 
 impl Index {
     /// An index by what `when` says of each rule, where one helps. Rules that it knows are taken out
     /// of `rules`, where those stay for which nothing has to hold.
     pub(in crate::stream) fn new<'p>(
-        rules: &mut Vec<Seat>,
+        rules: &mut Vec<Subscription>,
         mut when: impl FnMut(u32) -> When<'p>,
     ) -> Option<Index> {
         if rules.len() < FEW {
             return None;
         }
         let mut known = Vec::new();
-        rules.retain(|seat| match when(seat.0) {
+        rules.retain(|subscription| match when(subscription.0) {
             When::Always => true,
             When::If(ways) => {
-                known.push((*seat, ways));
+                known.push((*subscription, ways));
                 false
             }
         });
@@ -88,13 +88,13 @@ impl Index {
             survey.add(atom);
         }
         let mut drafts: Vec<Draft> = Vec::new();
-        for (seat, ways) in &known {
+        for (subscription, ways) in &known {
             for way in ways {
                 let best = way.iter().min_by_key(|clause| survey.expected(clause));
                 for atom in best.into_iter().flatten() {
                     let column = survey.column(atom.expr());
                     drafts.resize_with(drafts.len().max(column + 1), Draft::default);
-                    drafts[column].add(atom.clone(), *seat);
+                    drafts[column].add(atom.clone(), *subscription);
                 }
             }
         }
@@ -104,7 +104,11 @@ impl Index {
 
     /// Gives `each` the rules that an event is for, some at a time, of which some may come more than
     /// once.
-    pub(in crate::stream) fn find<E: Event>(&self, event: &E, each: &mut impl FnMut(&[Seat])) {
+    pub(in crate::stream) fn find<E: Event>(
+        &self,
+        event: &E,
+        each: &mut impl FnMut(&[Subscription]),
+    ) {
         let event = OfEvent(event);
         for column in &self.columns {
             let Some(expr) = &column.expr else { continue };
@@ -113,11 +117,11 @@ impl Index {
             if value.is_null() {
                 continue;
             }
-            if let Some(seats) = column.equal.get(&Lookup::new(value)) {
-                each(seats);
+            if let Some(subscriptions) = column.equal.get(&Lookup::new(value)) {
+                each(subscriptions);
             }
             for ranges in &column.ranges {
-                ranges.find(value, &mut |seat| each(std::slice::from_ref(seat)));
+                ranges.find(value, &mut |subscription| each(std::slice::from_ref(subscription)));
             }
         }
     }
@@ -171,15 +175,15 @@ impl<'a> Survey<'a> {
 #[derive(Default)]
 struct Draft {
     expr: Option<Expr>,
-    equal: HashMap<Value, Vec<Seat>>,
-    ranges: Vec<(Kind, Vec<Between<Seat>>)>,
+    equal: HashMap<Value, Vec<Subscription>>,
+    ranges: Vec<(Kind, Vec<Between<Subscription>>)>,
 }
 
 impl Draft {
-    fn add(&mut self, atom: Atom<'_>, seat: Seat) {
+    fn add(&mut self, atom: Atom<'_>, subscription: Subscription) {
         self.expr.get_or_insert_with(|| atom.expr().clone());
         match atom {
-            Atom::Equal(_, value) => self.equal.entry(value).or_default().push(seat),
+            Atom::Equal(_, value) => self.equal.entry(value).or_default().push(subscription),
             Atom::Between(_, low, high) => {
                 // Where the ends do not compare with anything, nothing is in between.
                 let (from, to) = (low.as_ref().map(sort), high.as_ref().map(sort));
@@ -189,8 +193,8 @@ impl Draft {
                 }
                 let of_kind = self.ranges.iter_mut().find(|(other, _)| *other == kind);
                 match of_kind {
-                    Some((_, ranges)) => ranges.push((low, high, seat)),
-                    None => self.ranges.push((kind, vec![(low, high, seat)])),
+                    Some((_, ranges)) => ranges.push((low, high, subscription)),
+                    None => self.ranges.push((kind, vec![(low, high, subscription)])),
                 }
             }
         }

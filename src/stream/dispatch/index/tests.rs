@@ -16,7 +16,7 @@ const TYPES: &str = "
 
 struct Indexed {
     rules: RuleSet,
-    always: Vec<Seat>,
+    always: Vec<Subscription>,
     index: Option<Index>,
 }
 
@@ -30,7 +30,7 @@ fn compiled(text: &str) -> (RuleSet, Vec<Program>) {
 /// The rules that an index finds for an event, in order.
 fn found(index: &Index, event: &Record) -> Vec<u32> {
     let mut found = Vec::new();
-    index.find(event, &mut |seats| found.extend_from_slice(seats));
+    index.find(event, &mut |subscriptions| found.extend_from_slice(subscriptions));
     found.sort_unstable();
     found.dedup();
     found.into_iter().map(|(rule, _)| rule).collect()
@@ -45,7 +45,7 @@ fn indexed(firsts: &[&str]) -> Indexed {
     let text = TYPES.to_owned() + &rules.collect::<String>();
     let (rules, programs) = compiled(&text);
     let ty = rules.schema().type_id("e").expect("it is declared");
-    let mut always: Vec<Seat> = (0..).zip(&programs).map(|(rule, _)| (rule, 0)).collect();
+    let mut always: Vec<Subscription> = (0..).zip(&programs).map(|(rule, _)| (rule, 0)).collect();
     let index = Index::new(&mut always, |rule| When::starts(&programs[rule as usize], ty));
     Indexed { rules, always, index }
 }
@@ -196,7 +196,7 @@ fn what_moves_is_found_by_what_the_event_before_was_asked() {
     let text = format!("{TYPES} list few: int = [1, 3]\n{}", rules.collect::<String>());
     let (rules, programs) = compiled(&text);
     let ty = rules.schema().type_id("f").expect("it is declared");
-    let mut any: Vec<Seat> = (0..).zip(&programs).map(|(rule, _)| (rule, 0)).collect();
+    let mut any: Vec<Subscription> = (0..).zip(&programs).map(|(rule, _)| (rule, 0)).collect();
     let index = Index::new(&mut any, |rule| When::moves(&programs[rule as usize], ty));
     let index = index.expect("there are many");
     // A list can be replaced, a sum can differ where what is added up is equal, and of divisions by

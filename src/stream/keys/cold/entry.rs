@@ -3,9 +3,9 @@
 use crate::event::{Event, Portable};
 use crate::exec::{Image, Store};
 use crate::stream::keys::key::Key;
-use crate::stream::keys::table::{Held, Slot};
+use crate::stream::keys::table::{RuleState, Slot};
 use crate::stream::keys::wire::{KeyReader, Keys, put_key};
-use crate::stream::rule::runtime::Running;
+use crate::stream::rule::runtime::RuleRuntime;
 use crate::time::Timestamp;
 use crate::util::crc::crc32c;
 use crate::util::wire::Reader;
@@ -19,10 +19,10 @@ pub(in crate::stream) struct Codec<E: Event> {
 }
 
 /// Appends what a slot of a group holds.
-type Write<E> = fn(&mut Vec<u8>, u32, &Slot, &[Running<E>]);
+type Write<E> = fn(&mut Vec<u8>, u32, &Slot, &[RuleRuntime<E>]);
 
 /// `None` where the bytes are not what was written for these rules.
-type Read<E> = fn(&[u8], &[Running<E>]) -> Option<Frozen<E>>;
+type Read<E> = fn(&[u8], &[RuleRuntime<E>]) -> Option<ColdKey<E>>;
 
 impl<E: Portable> Codec<E> {
     pub(in crate::stream) fn new() -> Codec<E> {
@@ -31,20 +31,20 @@ impl<E: Portable> Codec<E> {
 }
 
 /// What was kept of a key.
-pub(in crate::stream) struct Frozen<E> {
+pub(in crate::stream) struct ColdKey<E> {
     pub(in crate::stream) group: u32,
     pub(in crate::stream) key: Key,
     /// By rule, with when the timer that counts comes up.
     pub(in crate::stream) held: Vec<(u32, Timestamp, Image<E>)>,
 }
 
-fn write<E: Portable>(out: &mut Vec<u8>, group: u32, slot: &Slot, rules: &[Running<E>]) {
+fn write<E: Portable>(out: &mut Vec<u8>, group: u32, slot: &Slot, rules: &[RuleRuntime<E>]) {
     let from = out.len();
     let mut keys = Keys::new(slot.held().len() > 1, Timestamp::from_millis(0));
     let mut image = Image::default();
     put_key(out, group, &slot.key, slot.held().len());
     for held in slot.held() {
-        let Running { matcher, store, .. } = &rules[held.rule as usize];
+        let RuleRuntime { matcher, store, .. } = &rules[held.rule as usize];
         matcher.export(store, &held.state, &mut image);
         keys.put(out, held, &image);
     }
@@ -52,7 +52,7 @@ fn write<E: Portable>(out: &mut Vec<u8>, group: u32, slot: &Slot, rules: &[Runni
     out.extend_from_slice(&checksum.to_le_bytes());
 }
 
-fn read<E: Portable>(bytes: &[u8], rules: &[Running<E>]) -> Option<Frozen<E>> {
+fn read<E: Portable>(bytes: &[u8], rules: &[RuleRuntime<E>]) -> Option<ColdKey<E>> {
     let (body, checksum) = bytes.split_last_chunk::<CHECKSUM>()?;
     if crc32c(body) != u32::from_le_bytes(*checksum) {
         return None;
@@ -69,7 +69,7 @@ fn read<E: Portable>(bytes: &[u8], rules: &[Running<E>]) -> Option<Frozen<E>> {
         held.push((u32::try_from(rule).ok()?, of_rule.armed, image));
     }
     let in_order = held.is_sorted_by(|(a, ..), (b, ..)| a < b) && !held.is_empty();
-    in_order.then_some(Frozen { group: saved.group, key: saved.key, held })
+    in_order.then_some(ColdKey { group: saved.group, key: saved.key, held })
 }
 
 /// Room for what is kept of keys while it is only looked at.
@@ -79,21 +79,21 @@ pub(in crate::stream) struct Scratch<E: Event> {
 }
 
 impl<E: Event> Scratch<E> {
-    pub(in crate::stream) fn new(rules: &[Running<E>]) -> Scratch<E> {
+    pub(in crate::stream) fn new(rules: &[RuleRuntime<E>]) -> Scratch<E> {
         Scratch { stores: rules.iter().map(|_| None).collect() }
     }
 
     /// What the rules hold, in these stores.
     pub(in crate::stream) fn take_in(
         &mut self,
-        rules: &[Running<E>],
-        frozen: Frozen<E>,
-    ) -> Vec<Held> {
+        rules: &[RuleRuntime<E>],
+        frozen: ColdKey<E>,
+    ) -> Vec<RuleState> {
         let take_in = |(rule, armed, image)| {
             let matcher = &rules[rule as usize].matcher;
             let store = &mut self.stores[rule as usize];
             let store = store.get_or_insert_with(|| matcher.create_store());
-            Held { rule, armed, state: matcher.import(store, image) }
+            RuleState { rule, armed, state: matcher.import(store, image) }
         };
         frozen.held.into_iter().map(take_in).collect()
     }
@@ -107,8 +107,8 @@ impl<E: Event> Scratch<E> {
         self.stores[rule as usize].as_mut()
     }
 
-    pub(in crate::stream) fn give_up(&mut self, rules: &[Running<E>], held: Vec<Held>) {
-        for Held { rule, mut state, .. } in held {
+    pub(in crate::stream) fn give_up(&mut self, rules: &[RuleRuntime<E>], held: Vec<RuleState>) {
+        for RuleState { rule, mut state, .. } in held {
             if let Some(store) = self.store_mut(rule) {
                 rules[rule as usize].matcher.clear(store, &mut state);
             }

@@ -22,10 +22,10 @@ use crate::event::Event;
 use crate::stream::error::{Failure, PushError};
 use crate::stream::keys::changes::Bits;
 use crate::stream::keys::key::{Key, KeyRef};
-use crate::stream::keys::table::Held;
-use crate::stream::rule::runtime::Running;
+use crate::stream::keys::table::RuleState;
+use crate::stream::rule::runtime::RuleRuntime;
 use crate::time::Timestamp;
-use entry::{Codec, Frozen, Scratch};
+use entry::{Codec, ColdKey, Scratch};
 use index::Index;
 
 /// Keeps bytes by number for an [`Engine`](crate::Engine) whose state does not fit into memory: see
@@ -84,7 +84,7 @@ pub(in crate::stream) struct Cold<E: Event> {
 /// What all keys hold that are not in memory.
 pub(in crate::stream) struct Shown<E: Event> {
     pub(in crate::stream) scratch: Scratch<E>,
-    pub(in crate::stream) keys: Vec<(Key, Vec<Held>)>,
+    pub(in crate::stream) keys: Vec<(Key, Vec<RuleState>)>,
 }
 
 /// What stops an engine whose store fails.
@@ -187,8 +187,8 @@ impl<E: Event> Cold<E> {
     pub(in crate::stream) fn next_entry(
         &self,
         from: u64,
-        rules: &[Running<E>],
-    ) -> Result<Option<(u64, Frozen<E>)>, PushError> {
+        rules: &[RuleRuntime<E>],
+    ) -> Result<Option<(u64, ColdKey<E>)>, PushError> {
         let next = self.store.next(from).map_err(|error| failed("cannot read", &*error))?;
         let Some((number, bytes)) = next else { return Ok(None) };
         let frozen = (self.codec.read)(&bytes, rules).ok_or_else(|| damaged(number))?;
@@ -200,8 +200,8 @@ impl<E: Event> Cold<E> {
         &self,
         group: u32,
         key: &KeyRef<'_>,
-        rules: &[Running<E>],
-    ) -> Result<Option<(u64, Frozen<E>)>, PushError> {
+        rules: &[RuleRuntime<E>],
+    ) -> Result<Option<(u64, ColdKey<E>)>, PushError> {
         for number in self.index.find(fingerprint(group, key.hash())) {
             match self.next_entry(number, rules)? {
                 Some((found, frozen)) if found == number => {
@@ -220,8 +220,8 @@ impl<E: Event> Cold<E> {
     pub(in crate::stream) fn look(
         &self,
         which: Which,
-        rules: &[Running<E>],
-        mut look: impl FnMut(u32, &Key, &mut Vec<Held>, &mut Scratch<E>),
+        rules: &[RuleRuntime<E>],
+        mut look: impl FnMut(u32, &Key, &mut Vec<RuleState>, &mut Scratch<E>),
     ) -> Result<(), PushError> {
         let mut scratch = Scratch::new(rules);
         let looked = self.each(which, rules, |_, frozen| {
@@ -241,8 +241,8 @@ impl<E: Event> Cold<E> {
     pub(in crate::stream) fn each(
         &self,
         which: Which,
-        rules: &[Running<E>],
-        mut take: impl FnMut(u64, Frozen<E>),
+        rules: &[RuleRuntime<E>],
+        mut take: impl FnMut(u64, ColdKey<E>),
     ) -> Result<(), PushError> {
         if which == Which::Unsaved {
             for &number in &self.unsaved {
@@ -265,7 +265,7 @@ impl<E: Event> Cold<E> {
     }
 
     /// All that entries hold, in memory until something changes.
-    pub(in crate::stream) fn show(&self, rules: &[Running<E>]) -> &Shown<E> {
+    pub(in crate::stream) fn show(&self, rules: &[RuleRuntime<E>]) -> &Shown<E> {
         self.shown.get_or_init(|| {
             let (mut scratch, mut keys) = (Scratch::new(rules), Vec::new());
             let shown = self.each(Which::All, rules, |_, frozen| {
