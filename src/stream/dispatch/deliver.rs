@@ -16,8 +16,7 @@ use crate::stream::rule::context::{KeyPlace, PushContext};
 use crate::stream::shard::context::ShardContext;
 
 impl<E: Event> Dispatcher<E> {
-    /// Does what [`release`](Dispatcher::dispatch) does where events are [released
-    /// straight](Dispatcher::dispatchs_straight).
+    /// Dispatches an event where [delivery is direct](Dispatcher::delivers_directly).
     #[inline(always)]
     pub(in crate::stream) fn dispatch_direct<S: Sink<E> + ?Sized>(
         &mut self,
@@ -34,7 +33,7 @@ impl<E: Event> Dispatcher<E> {
         self.accounting.note_open();
     }
 
-    /// Does what [`release`](Dispatcher::dispatch) does, in a function of its own.
+    /// [Dispatches](Dispatcher::dispatch) an event, in a function that is not inlined.
     #[inline(never)]
     pub(in crate::stream) fn dispatch_apart<S: Sink<E> + ?Sized>(
         &mut self,
@@ -45,7 +44,7 @@ impl<E: Event> Dispatcher<E> {
         self.dispatch(event, hint, sink);
     }
 
-    /// Gives an event to the rules, after what is due before it.
+    /// Dispatches an event to the rules, after what is due before it.
     #[inline(always)]
     pub(in crate::stream) fn dispatch<S: Sink<E> + ?Sized>(
         &mut self,
@@ -65,6 +64,7 @@ impl<E: Event> Dispatcher<E> {
         }
     }
 
+    /// Gives an event its number, has its keys in memory, and dispatches it if it is this shard's.
     #[inline(always)]
     pub(super) fn dispatch_next<S: Sink<E> + ?Sized>(
         &mut self,
@@ -93,7 +93,7 @@ impl<E: Event> Dispatcher<E> {
         self.dispatch_to_keys(event, seq, hint, sink);
     }
 
-    /// Gives an event of this number to the rules.
+    /// Dispatches an event of this number: straight to its key where one rule alone wants it.
     #[inline(always)]
     pub(in crate::stream) fn dispatch_to_keys<S: Sink<E> + ?Sized>(
         &mut self,

@@ -197,7 +197,7 @@ impl<E: Event> Ingest<E> {
             && !self.finished
     }
 
-    /// Does what [`take`](Ingest::ingest) does with an event that is after the watermark.
+    /// Ingests an event that is after the watermark.
     #[inline(always)]
     fn ingest_direct<S: Sink<E> + ?Sized>(
         &mut self,
