@@ -18,6 +18,7 @@ use crate::stream::stats::Stats;
 use crate::time::Timestamp;
 
 /// Runs rules over a stream of events. See the [module](crate::stream) for what it promises.
+#[repr(C)] // As for `Ingest`.
 pub struct Engine<E: Event> {
     ingest: Ingest<E>,
     /// The snapshot that the next changes follow.

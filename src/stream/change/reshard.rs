@@ -129,7 +129,9 @@ pub(in crate::stream) fn split<E: Event>(engine: Engine<E>, of: usize) -> Vec<Sh
     dispatcher.each_held(|rule, key, armed, image| {
         shards[owner(rule as usize, key)].dispatcher.admit(rule as usize, key, armed, image);
     });
-    shards.iter_mut().for_each(|shard| shard.dispatcher.account());
+    for shard in &mut shards {
+        shard.dispatcher.account();
+    }
     shards.into_iter().map(|shard| Shard::from(Engine::new(shard))).collect()
 }
 

@@ -234,7 +234,7 @@ fn find_rules<E: Event>(
     let mut moved = |rule, place| found.push(Found { rule, place, for_else: true });
     if let Some(moves) = &route.moves {
         moves.find(event, &mut |subscriptions| {
-            held_among(groups, subscriptions, cursors, &mut moved)
+            held_among(groups, subscriptions, cursors, &mut moved);
         });
     }
     for (place, cursor) in (0..).zip(cursors) {

@@ -13,6 +13,10 @@ use crate::stream::stats::Stats;
 use crate::time::Timestamp;
 
 /// How far time has come, and the events that wait for it.
+///
+/// The dispatcher is at the address of the whole, so that code that was inlined needs one pointer for
+/// both.
+#[repr(C)]
 pub(in crate::stream) struct Ingest<E: Event> {
     pub(in crate::stream) dispatcher: Dispatcher<E>,
     pub(in crate::stream) progress: Progress,

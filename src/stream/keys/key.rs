@@ -233,6 +233,7 @@ impl<'a> KeyRef<'a> {
         state.finish()
     }
 
+    #[inline]
     pub(crate) fn to_key(&self) -> Key {
         match &self.values {
             Values::One(one) => Key::One(one.to_value().canonical()),

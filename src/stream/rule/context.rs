@@ -22,6 +22,16 @@ pub(in crate::stream) struct PushContext<'c, E: Event, S: ?Sized> {
     pub(in crate::stream) sink: &'c mut S,
 }
 
+impl<E: Event, S: ?Sized> PushContext<'_, E, S> {
+    /// A copy for a call that is not inlined: the original then stays in registers.
+    #[inline(always)]
+    pub(in crate::stream) fn reborrow(&mut self) -> PushContext<'_, E, S> {
+        let PushContext { rule, event, checked, seq, timers, accounting, sink } = self;
+        let (rule, checked, seq) = (*rule, *checked, *seq);
+        PushContext { rule, event, checked, seq, timers, accounting, sink }
+    }
+}
+
 /// The key of an event: the fields that it is in, its hash, and its slot if it has one.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::stream) struct KeyPlace<'c> {

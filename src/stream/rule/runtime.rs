@@ -189,7 +189,7 @@ impl<E: Event> RuleRuntime<E> {
                 keys.drop_at(slot, place);
             }
         } else if self.matcher.can_start(cx.event) {
-            self.push_first(keys, key, cx);
+            self.push_first(keys, key, &mut cx.reborrow());
         }
     }
 

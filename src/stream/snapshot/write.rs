@@ -117,7 +117,7 @@ impl<E: Portable> Writer<'_, '_, E> {
             let texts = texts(&self.engine.dispatcher.rules);
             frame.section(Section::Schema, |out| put_schema(out, &self.engine.dispatcher.schema));
             frame.section(Section::Rules, |out| {
-                put_rules(out, &self.engine.dispatcher.rules, &texts)
+                put_rules(out, &self.engine.dispatcher.rules, &texts);
             });
             frame.section(Section::Texts, |out| {
                 put_len(out, texts.len());
