@@ -86,14 +86,17 @@
 //!
 //! # Limits
 //!
-//! Whatever input can grow has a bound that is reported when it is reached: buffered events, partial
-//! matches as a whole and for one key ([`stream::Builder`]), the size of patterns, nesting and
-//! repetitions. No input makes the library panic.
+//! Whatever input can grow has a bound that is reported when it is reached: buffered events
+//! and their bytes, partial matches as a whole and for one key, bytes of captured events, steps for
+//! one event, repeated reports of a silence, what `suppress` remembers ([`stream::Builder`]), the size
+//! of patterns, nesting and repetitions. No input makes the library panic.
 //!
 //! # Features
 //!
 //! * `derive` (on by default): `#[derive(Event)]` and `#[derive(Fields)]`; `#[derive(Portable)]` and
 //!   `#[derive(PortableField)]` for events that snapshots hold.
+//! * `tz` (on by default): time zones by name (`"Europe/Berlin"`), from tables that are built in.
+//!   Without it there are offsets.
 //! * `serde`: [`Value`] and [`Timestamp`] serialise and deserialise, events serialise by the names of
 //!   a schema.
 

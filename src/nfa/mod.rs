@@ -1,7 +1,7 @@
 //! [`hir::Pattern`](crate::hir::Pattern) to an automaton with integer states and numbered
 //! conditions.
 //!
-//! Three steps, each with one job:
+//! Six steps, each with one job:
 //! * `graph` lays a pattern out as states with *take*, *ignore* and *proceed* transitions. The
 //!   construction follows that of Flink CEP, whose recorded answers are the specification, and
 //!   through it SASE (Agrawal et al., "Efficient Pattern Matching over Event Streams", SIGMOD 2008).

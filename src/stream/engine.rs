@@ -77,7 +77,7 @@ impl<E: Event> Engine<E> {
 
     /// Takes several events of the only source, as [`push`](Engine::push) does one after the other.
     /// Where events have to wait to be put in order, those that need not wait beyond the call are
-    /// not cloned. Where they come in order and very many partial matches are open, up to sixteen are
+    /// not cloned. Where they come in order and very many partial matches are open, up to 64 are
     /// taken from `events` and their keys looked up before the first is matched, which is
     /// faster than one by one.
     pub fn push_batch<'a, S: Sink<E> + ?Sized>(
@@ -138,7 +138,7 @@ impl<E: Event> Engine<E> {
     /// The only source says that no event at or before `to` will come any more: a watermark.
     ///
     /// It adds to what the strategy finds out by itself; an engine that was built with
-    /// [`watermarks_from_source`](Builder::watermarks_from_source) moves by these alone. Time never
+    /// [`watermarks_from_source`](crate::stream::Builder::watermarks_from_source) moves by these alone. Time never
     /// goes back: a watermark that is behind changes nothing.
     pub fn advance<S: Sink<E> + ?Sized>(&mut self, to: Timestamp, sink: &mut S) {
         let source = self.ingest.main_source();

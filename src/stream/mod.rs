@@ -28,8 +28,9 @@
 //! those that have something open for its key that it can move on. This changes nothing but speed.
 //!
 //! **Keys.** Each rule sees one stream for each value of its key. An event in which a part of the
-//! key is null is not in that rule's streams; such events are counted. A key costs memory only while
-//! it has a partial match open.
+//! key is null is not in that rule's streams; such events are counted. A key costs memory while it
+//! has a partial match open; a bounded number of keys is retained for a while longer, in case they
+//! come again.
 //!
 //! ```
 //! use std::time::Duration;
