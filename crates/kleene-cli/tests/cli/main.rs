@@ -20,6 +20,7 @@ mod spill;
 mod state;
 mod test;
 mod threads;
+mod truth;
 mod unusable;
 mod watch;
 mod why;
