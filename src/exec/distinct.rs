@@ -1,12 +1,10 @@
 //! The values that `distinct` keeps: in the order in which they first came, each to be found at once.
 
-use std::hash::{Hash, Hasher};
-
-use hashbrown::{Equivalent, HashSet};
+use hashbrown::HashSet;
 
 use crate::exec::aggregate::Kept;
 use crate::hir::eval;
-use crate::value::{Kind, Value, ValueRef};
+use crate::value::{Kind, Same, Value, ValueRef, equal_int};
 
 /// Different values, none of them null.
 #[derive(Clone, Debug, Default)]
@@ -16,21 +14,6 @@ pub(super) struct Distinct {
     /// The types of the values.
     kinds: Option<Kind>,
     has_nan: bool,
-}
-
-/// Finds the value that is the same.
-struct Same<'a>(ValueRef<'a>);
-
-impl Hash for Same<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash_into(state);
-    }
-}
-
-impl Equivalent<Value> for Same<'_> {
-    fn equivalent(&self, key: &Value) -> bool {
-        self.0.is_same(key.as_ref())
-    }
 }
 
 impl Distinct {
@@ -77,17 +60,13 @@ impl Distinct {
 
 /// The integer that equals a float, or the float that equals an integer.
 fn other_form(value: ValueRef<'_>) -> Option<ValueRef<'static>> {
-    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     match value {
         ValueRef::Int(int) => {
             #[expect(clippy::cast_precision_loss, reason = "compared exactly below")]
             let float = ValueRef::Float(int as f64);
             (float.compare(value) == Some(std::cmp::Ordering::Equal)).then_some(float)
         }
-        #[expect(clippy::cast_possible_truncation, reason = "whole and in range")]
-        ValueRef::Float(x) if x.fract() == 0.0 && (-LIMIT..LIMIT).contains(&x) => {
-            Some(ValueRef::Int(x as i64))
-        }
+        ValueRef::Float(x) => equal_int(x).map(ValueRef::Int),
         _ => None,
     }
 }

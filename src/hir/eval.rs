@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 use crate::hir::Expr;
 use crate::hir::expr::{Aggregate, BinaryOp, Captured, FieldRef, MatchFact, Set};
 use crate::time::Timestamp;
-use crate::value::{Kind, Value, ValueRef};
+use crate::value::{Kind, Value, ValueRef, int_part};
 
 /// What an expression can see; what there is none of is null.
 pub(crate) trait Scope {
@@ -555,10 +555,7 @@ fn float_arithmetic(op: BinaryOp, a: Option<f64>, b: Option<f64>) -> Value {
 
 /// The nearest integer, where there is one.
 pub(crate) fn to_int(x: f64) -> Option<i64> {
-    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    let rounded = x.round();
-    #[expect(clippy::cast_possible_truncation, reason = "in range, checked here")]
-    (-LIMIT..LIMIT).contains(&rounded).then_some(rounded as i64)
+    int_part(x.round())
 }
 
 /// Whether `text` fits `pattern`, in which `*` stands for any text and `?` for any one character.

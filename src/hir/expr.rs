@@ -1,15 +1,12 @@
 //! Typed expressions over a candidate event and the events that a partial match has captured.
 
-use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
-
-use hashbrown::Equivalent;
 
 use crate::hir::StageId;
 use crate::schema::{FieldId, TypeId};
 pub use crate::syntax::ast::BinaryOp;
-use crate::value::{Kind, Value, ValueRef};
+use crate::value::{Kind, Same, Value, ValueRef, equal_int};
 
 /// An expression whose names are resolved and whose types were checked.
 ///
@@ -202,7 +199,7 @@ pub struct ValueSet {
 impl ValueSet {
     /// Adds a constant.
     pub fn insert(&mut self, value: &Value) {
-        self.values.insert(Lookup::key(value.as_ref()));
+        self.values.insert(normal(value.as_ref()).to_value());
     }
 
     /// Adds the network of the addresses that share the first `prefix` bits with `address`.
@@ -232,7 +229,7 @@ impl ValueSet {
         if value.is_null() {
             return false;
         }
-        self.values.contains(&Lookup::new(value))
+        self.values.contains(&Same(normal(value)))
             || match value {
                 ValueRef::Ip(ip) => {
                     self.networks.iter().any(|(network, prefix)| in_network(ip, *network, *prefix))
@@ -242,43 +239,13 @@ impl ValueSet {
     }
 }
 
-/// One form for numbers that are equal, and for an IPv4 address written as an IPv6 one.
-fn normal(value: ValueRef<'_>) -> ValueRef<'_> {
-    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+/// One form of values that conditions hold to be equal: numbers, and an IPv4 address written as an
+/// IPv6 one.
+pub(crate) fn normal(value: ValueRef<'_>) -> ValueRef<'_> {
     match value {
-        #[expect(clippy::cast_possible_truncation, reason = "whole and in range")]
-        ValueRef::Float(x) if x.fract() == 0.0 && (-LIMIT..LIMIT).contains(&x) => {
-            ValueRef::Int(x as i64)
-        }
+        ValueRef::Float(x) => equal_int(x).map_or(value, ValueRef::Int),
         ValueRef::Ip(ip) => ValueRef::Ip(ip.to_canonical()),
         other => other,
-    }
-}
-
-/// A value that is looked up among [keys](Lookup::key) as conditions compare, without owning it.
-pub(crate) struct Lookup<'a>(ValueRef<'a>);
-
-impl<'a> Lookup<'a> {
-    /// What finds the keys that equal `value`.
-    pub(crate) fn new(value: ValueRef<'a>) -> Lookup<'a> {
-        Lookup(normal(value))
-    }
-
-    /// The one form of a value and of all that equal it.
-    pub(crate) fn key(value: ValueRef<'_>) -> Value {
-        normal(value).to_value()
-    }
-}
-
-impl Hash for Lookup<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash_into(state);
-    }
-}
-
-impl Equivalent<Value> for Lookup<'_> {
-    fn equivalent(&self, key: &Value) -> bool {
-        self.0.is_same(key.as_ref())
     }
 }
 

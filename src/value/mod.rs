@@ -20,6 +20,8 @@ use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use hashbrown::Equivalent;
+
 use crate::time::{Timestamp, format_millis};
 
 /// A value that owns its data. Cloning is cheap: text and lists are shared.
@@ -227,23 +229,29 @@ impl ValueRef<'_> {
 
 /// Compares without rounding the integer: `2^53 + 1` is more than `2^53` as a float.
 fn compare_int_float(int: i64, float: f64) -> Option<Ordering> {
-    // 2^63 as a float: every i64 is below it, and at or above its negative.
-    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    if float.is_nan() {
-        return None;
-    }
-    if float >= LIMIT {
-        return Some(Ordering::Less);
-    }
-    if float < -LIMIT {
-        return Some(Ordering::Greater);
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "in range, checked above")]
-    let whole = float.trunc() as i64;
+    let Some(whole) = int_part(float) else {
+        // Every integer is between the floats that are out of range.
+        return 0.0_f64.partial_cmp(&float);
+    };
     Some(
         int.cmp(&whole)
             .then_with(|| 0.0_f64.partial_cmp(&float.fract()).unwrap_or(Ordering::Equal)),
     )
+}
+
+/// The part of a float before the point, if an integer can hold it.
+#[inline]
+pub(crate) fn int_part(x: f64) -> Option<i64> {
+    // 2^63: every i64 is below it, and at or above its negative. No NaN is in the range.
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    #[expect(clippy::cast_possible_truncation, reason = "in range, checked here")]
+    (-LIMIT..LIMIT).contains(&x).then_some(x as i64)
+}
+
+/// The integer that equals a float, if there is one.
+#[inline]
+pub(crate) fn equal_int(x: f64) -> Option<i64> {
+    int_part(x).filter(|_| x.fract() == 0.0)
 }
 
 /// Structural equality, for keys, tests and collections: null equals null, floats compare by bits
@@ -309,6 +317,21 @@ impl ValueRef<'_> {
             }
             ValueRef::Record(fields) => fields.hash(state),
         }
+    }
+}
+
+/// Finds the value in a set or a map that [is the same](ValueRef::is_same), without owning it.
+pub(crate) struct Same<'a>(pub(crate) ValueRef<'a>);
+
+impl Hash for Same<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash_into(state);
+    }
+}
+
+impl Equivalent<Value> for Same<'_> {
+    fn equivalent(&self, key: &Value) -> bool {
+        self.0.is_same(key.as_ref())
     }
 }
 

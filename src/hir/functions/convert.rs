@@ -1,18 +1,7 @@
 //! Conversions between types. What does not convert is null.
 
 use super::{DEFAULTS, Function};
-use crate::value::{Kind, Value, ValueRef};
-
-/// The integer part of a float, where it fits.
-fn cut(x: f64) -> Value {
-    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    if (-LIMIT..LIMIT).contains(&x) {
-        #[expect(clippy::cast_possible_truncation, reason = "in range, checked here")]
-        Value::Int(x as i64)
-    } else {
-        Value::Null
-    }
-}
+use crate::value::{Kind, Value, ValueRef, int_part};
 
 /// Reads a number in decimal digits. Rust reads `inf` and `nan`, too, which no rule can write.
 fn number(text: &str) -> Option<f64> {
@@ -42,13 +31,16 @@ pub(super) const INT: Function = Function {
     ],
     call: |args| match args {
         [ValueRef::Int(i)] => Value::Int(*i),
-        [ValueRef::Float(x)] => cut(*x),
+        [ValueRef::Float(x)] => int_part(*x).map_or(Value::Null, Value::Int),
         [ValueRef::Bool(b)] => Value::Int(i64::from(*b)),
         [ValueRef::String(text)] => match text.parse() {
             Ok(i) => Value::Int(i),
             // Digits alone that are no integer are too large; as a float they would be another.
             Err(_) if !text.contains(['.', 'e', 'E']) => Value::Null,
-            Err(_) => number(text).filter(|x| x.fract() == 0.0).map_or(Value::Null, cut),
+            Err(_) => number(text)
+                .filter(|x| x.fract() == 0.0)
+                .and_then(int_part)
+                .map_or(Value::Null, Value::Int),
         },
         _ => Value::Null,
     },

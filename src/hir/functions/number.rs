@@ -3,25 +3,14 @@
 use std::cmp::Ordering;
 
 use super::{DEFAULTS, Function};
-use crate::value::{Kind, Value, ValueRef};
+use crate::value::{Kind, Value, ValueRef, int_part};
 
 const COMPARABLE: Kind = Kind::ANY.without(Kind::LIST).without(Kind::RECORD);
-
-/// The integer that `x` is, where there is one.
-fn whole(x: f64) -> Value {
-    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    if (-LIMIT..LIMIT).contains(&x) {
-        #[expect(clippy::cast_possible_truncation, reason = "in range, checked here")]
-        Value::Int(x as i64)
-    } else {
-        Value::Null
-    }
-}
 
 fn rounded(args: &[ValueRef<'_>], round: fn(f64) -> f64) -> Value {
     match args {
         [ValueRef::Int(i)] => Value::Int(*i),
-        [ValueRef::Float(x)] => whole(round(*x)),
+        [ValueRef::Float(x)] => int_part(round(*x)).map_or(Value::Null, Value::Int),
         _ => Value::Null,
     }
 }

@@ -20,10 +20,10 @@ use crate::event::Event;
 use crate::exec::field_of;
 use crate::hir::Expr;
 use crate::hir::eval::{self, Scope};
-use crate::hir::expr::{FieldRef, Lookup};
+use crate::hir::expr::{FieldRef, normal};
 use crate::stream::dispatch::index::ranges::{Between, Ranges};
 use crate::stream::dispatch::index::starts::{Atom, Clause};
-use crate::value::{Kind, Value, ValueRef};
+use crate::value::{Kind, Same, Value, ValueRef};
 
 pub(in crate::stream) use starts::When;
 
@@ -117,7 +117,7 @@ impl Index {
             if value.is_null() {
                 continue;
             }
-            if let Some(subscriptions) = column.equal.get(&Lookup::new(value)) {
+            if let Some(subscriptions) = column.equal.get(&Same(normal(value))) {
                 each(subscriptions);
             }
             for ranges in &column.ranges {
@@ -130,7 +130,7 @@ impl Index {
 /// How often what is asked.
 #[derive(Default)]
 struct Survey<'a> {
-    columns: HashMap<Same<'a>, usize>,
+    columns: HashMap<SameExpr<'a>, usize>,
     /// By column and value.
     equal: HashMap<(usize, Value), usize>,
     /// By column.
@@ -140,7 +140,7 @@ struct Survey<'a> {
 impl<'a> Survey<'a> {
     fn column(&mut self, expr: &'a Expr) -> usize {
         let next = self.columns.len();
-        *self.columns.entry(Same(expr)).or_insert(next)
+        *self.columns.entry(SameExpr(expr)).or_insert(next)
     }
 
     fn add(&mut self, atom: &'a Atom<'_>) {
@@ -217,19 +217,19 @@ fn sort(value: &Value) -> Kind {
 }
 
 /// An expression that is the same as others that read the same from an event.
-struct Same<'a>(&'a Expr);
+struct SameExpr<'a>(&'a Expr);
 
-impl PartialEq for Same<'_> {
+impl PartialEq for SameExpr<'_> {
     fn eq(&self, other: &Self) -> bool {
         let all = |a: &[Expr], b: &[Expr]| {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| Same(a) == Same(b))
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| SameExpr(a) == SameExpr(b))
         };
         match (self.0, other.0) {
             (Expr::Literal(a), Expr::Literal(b)) => a == b,
             (Expr::Field(a), Expr::Field(b)) => a == b,
-            (Expr::Neg(a), Expr::Neg(b)) => Same(a) == Same(b),
+            (Expr::Neg(a), Expr::Neg(b)) => SameExpr(a) == SameExpr(b),
             (Expr::Binary(op, a, b), Expr::Binary(other, c, d)) => {
-                op == other && Same(a) == Same(c) && Same(b) == Same(d)
+                op == other && SameExpr(a) == SameExpr(c) && SameExpr(b) == SameExpr(d)
             }
             (Expr::Call(a, c), Expr::Call(b, d)) => a.name() == b.name() && all(c, d),
             _ => false,
@@ -237,24 +237,24 @@ impl PartialEq for Same<'_> {
     }
 }
 
-impl Eq for Same<'_> {}
+impl Eq for SameExpr<'_> {}
 
-impl Hash for Same<'_> {
+impl Hash for SameExpr<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         std::mem::discriminant(self.0).hash(state);
         match self.0 {
             Expr::Literal(value) => value.hash(state),
             Expr::Field(FieldRef::Declared(id)) => id.hash(state),
             Expr::Field(FieldRef::Dynamic(path)) => path.hash(state),
-            Expr::Neg(x) => Same(x).hash(state),
+            Expr::Neg(x) => SameExpr(x).hash(state),
             Expr::Binary(_, a, b) => {
-                Same(a).hash(state);
-                Same(b).hash(state);
+                SameExpr(a).hash(state);
+                SameExpr(b).hash(state);
             }
             Expr::Call(callee, args) => {
                 callee.name().hash(state);
                 for arg in args {
-                    Same(arg).hash(state);
+                    SameExpr(arg).hash(state);
                 }
             }
             _ => {}

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 use crate::hir::eval;
-use crate::hir::expr::{BinaryOp, Lookup, Set};
+use crate::hir::expr::{BinaryOp, Set, normal};
 use crate::hir::functions::Callee;
 use crate::hir::{ConditionId, Expr, Test};
 use crate::nfa::{Action, Guard, GuardId, Program};
@@ -37,7 +37,7 @@ pub(in crate::stream) type Clause<'a> = Vec<Atom<'a>>;
 /// What can be looked up in an index.
 #[derive(Clone, Debug)]
 pub(in crate::stream) enum Atom<'a> {
-    /// The expression has this value, which is in the form of a [key](Lookup::key).
+    /// The expression has this value, which is in its [normal] form.
     Equal(Cow<'a, Expr>, Value),
     /// The expression has a value between these, both included.
     Between(Cow<'a, Expr>, Option<Value>, Option<Value>),
@@ -229,9 +229,10 @@ fn clause(expr: &Expr) -> Option<Clause<'_>> {
             };
             let of = is_read(of).then_some(Cow::Borrowed(&**of))?;
             vec![match op {
-                BinaryOp::Eq => {
-                    Atom::Equal(of, Lookup::key(is_simple(&bound).then_some(&bound)?.as_ref()))
-                }
+                BinaryOp::Eq => Atom::Equal(
+                    of,
+                    normal(is_simple(&bound).then_some(&bound)?.as_ref()).to_value(),
+                ),
                 BinaryOp::Lt | BinaryOp::Le => Atom::Between(of, None, Some(bound)),
                 BinaryOp::Gt | BinaryOp::Ge => Atom::Between(of, Some(bound), None),
                 _ => return None,
@@ -279,7 +280,7 @@ fn literal(expr: &Expr) -> Option<Value> {
     }
 }
 
-/// Whether equal values have one [key](Lookup::key).
+/// Whether equal values have one [normal] form.
 fn is_simple(value: &Value) -> bool {
     !matches!(value, Value::Null | Value::List(_) | Value::Record(_))
 }
