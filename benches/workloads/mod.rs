@@ -155,7 +155,11 @@ impl Workload {
     /// matches: it gets more than the usual limit allows.
     pub fn builder(&self, rules: RuleSet) -> Builder<Record> {
         let builder = Engine::builder().rules(rules);
-        if self.id == "W7" { builder.limit_partials_per_key(1 << 26) } else { builder }
+        if self.id == "W7" {
+            builder.limit_partials_per_key(1 << 26).limit_steps_per_event(1 << 26)
+        } else {
+            builder
+        }
     }
 
     /// An engine for these rules over sorted events.

@@ -53,6 +53,10 @@ impl From<Vec<Value>> for Kept {
 }
 
 impl Kept {
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     pub(super) fn values(&self) -> &[Value] {
         &self.values
     }
@@ -170,7 +174,10 @@ impl Accumulator {
 
     /// What the values that are kept take, about.
     pub(crate) fn bytes(&self) -> u64 {
-        self.kept().map_or(0, |kept| kept.bytes)
+        match &self.0 {
+            State::Distinct(values) => values.bytes(),
+            _ => self.kept().map_or(0, |kept| kept.bytes),
+        }
     }
 
     /// The values that are kept.
@@ -374,7 +381,10 @@ mod tests {
                 assert_eq!((accumulator.value(), accumulator.is_too_large()), (Value::Null, true));
                 let kept = accumulator.kept().expect("it keeps values");
                 assert_eq!(kept.values.len(), MOST_KEPT + 1);
-                assert_eq!(accumulator.bytes(), (kept.values.len() * size_of::<Value>()) as u64);
+                // `distinct` finds a value by its position.
+                let finds = if op == AggregateOp::Distinct { 2 * size_of::<u32>() } else { 0 };
+                let each = size_of::<Value>() + finds;
+                assert_eq!(accumulator.bytes(), (kept.values.len() * each) as u64);
             }
         }
     }

@@ -1,6 +1,8 @@
 //! The values that `distinct` keeps: in the order in which they first came, each to be found at once.
 
-use hashbrown::HashSet;
+use std::hash::BuildHasher as _;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::exec::aggregate::Kept;
 use crate::hir::eval;
@@ -10,7 +12,10 @@ use crate::value::{Kind, Same, Value, ValueRef, equal_int};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Distinct {
     kept: Kept,
-    seen: HashSet<Value>,
+    /// Finds a value: its position among those that are kept. A set of copies would take five times
+    /// the memory, and with thousands of partial matches the memory is most of the time.
+    seen: HashTable<u32>,
+    hasher: DefaultHashBuilder,
     /// The types of the values.
     kinds: Option<Kind>,
     has_nan: bool,
@@ -22,17 +27,32 @@ impl Distinct {
         &self.kept
     }
 
+    /// What the values take, about, with what finds them.
+    pub(super) fn bytes(&self) -> u64 {
+        let positions = self.kept.values().len() * 2 * size_of::<u32>();
+        self.kept.bytes() + positions as u64
+    }
+
+    fn find(&self, value: ValueRef<'_>) -> Option<&u32> {
+        let is_same = |at: &u32| self.kept.values()[*at as usize].as_ref().is_same(value);
+        self.seen.find(self.hasher.hash_one(Same(value)), is_same)
+    }
+
     /// Whether the same value is there. `1` and `1.0` are not the same: `distinct` keeps both.
     pub(super) fn has_same(&self, value: ValueRef<'_>) -> bool {
-        self.seen.contains(&Same(value))
+        self.find(value).is_some()
     }
 
     /// Adds a value.
     pub(super) fn push(&mut self, value: Value) {
         self.kinds = Some(self.kinds.map_or(value.kind(), |kinds| kinds.or(value.kind())));
         self.has_nan |= matches!(value, Value::Float(x) if x.is_nan());
-        self.seen.insert(value.clone());
+        let at = u32::try_from(self.kept.values().len()).unwrap_or(u32::MAX);
+        let hash = self.hasher.hash_one(&value);
         self.kept.push(value);
+        let values = self.kept.values();
+        let rehash = |at: &u32| self.hasher.hash_one(&values[*at as usize]);
+        self.seen.insert_unique(hash, at, rehash);
     }
 
     /// Whether one of the values equals `value` as conditions compare, for which `1` equals `1.0`:
@@ -51,7 +71,11 @@ impl Distinct {
             ValueRef::Int(_) | ValueRef::Float(_) => Kind::NUMBER,
             other => other.kind(),
         };
-        if self.has_same(value) || other_form(value).is_some_and(|value| self.has_same(value)) {
+        let has_other_form = || match other_form(value) {
+            Some(other) if kinds.intersects(other.kind()) => self.has_same(other),
+            _ => false,
+        };
+        if self.has_same(value) || has_other_form() {
             return Some(true);
         }
         (kinds.is_subset_of(comparable) && !self.has_nan).then_some(false)

@@ -161,7 +161,7 @@ impl Cell {
         }
     }
 
-    /// What it has on the heap, about. `distinct` has its values twice, to find them and in order.
+    /// What it has on the heap, about.
     #[inline]
     fn bytes(&self) -> u64 {
         let text = match &self.value {
@@ -169,7 +169,7 @@ impl Cell {
             _ => 0,
         };
         match &self.state {
-            RegisterState::Aggregate(accumulator) => text + 2 * accumulator.bytes(),
+            RegisterState::Aggregate(accumulator) => text + accumulator.bytes(),
             RegisterState::Unset | RegisterState::Set => text,
         }
     }

@@ -1,5 +1,8 @@
 //! One event on its way through the partial matches of a key.
 
+use std::hash::BuildHasher as _;
+
+use hashbrown::hash_table::Entry;
 use smallvec::SmallVec;
 
 use super::{Matcher, Store, completed, note};
@@ -271,14 +274,19 @@ impl<'a, E: Event> Step<'a, E> {
     /// Takes all of several ways, or none.
     fn branch(&mut self, run: &Run, open: &[u32], event_epoch: u64, next: &mut Vec<Run>) {
         let program = self.program;
-        let open = open.iter().map(|&edge| &program.edges[edge as usize]);
+        let settles = program.states[run.state.index()].settles;
         let before = (next.len(), self.store.scratch.completed.len());
-        for edge in open {
+        for (index, &edge) in open.iter().enumerate() {
+            let edge = &program.edges[edge as usize];
+            // The last way takes over what the run holds, where nothing is asked of it after that.
+            if index + 1 == open.len() && !settles {
+                self.follow(edge, *run, event_epoch, next);
+                return;
+            }
             self.store.chains.retain(run.head);
             let extra = self.store.extras.duplicate(run.extra);
             self.follow(edge, Run { extra, ..*run }, event_epoch, next);
         }
-        let settles = program.states[run.state.index()].settles;
         if settles && before == (next.len(), self.store.scratch.completed.len()) {
             self.complete(completed(run));
         }
@@ -460,21 +468,43 @@ impl<'a, E: Event> Step<'a, E> {
             return;
         }
         let Store { chains, extras, scratch } = &mut *self.store;
-        scratch.seen.clear();
+        let (seen, hasher) = (&mut scratch.seen, &scratch.hasher);
+        seen.clear();
+        let stay = key.runs().len();
         let identity = |run: &Run, extras: &Extras| {
-            (run.state, run.head, SmallVec::from_slice(extras.times(run.extra)))
+            hasher.hash_one((run.state, run.head, extras.times(run.extra)))
         };
-        for run in key.runs() {
-            scratch.seen.insert(identity(run, extras));
+        // A run is remembered by its position, those in `next` after those that stay.
+        for (position, run) in key.runs().iter().enumerate() {
+            let rehash = |position: &usize| identity(&key.runs()[*position], extras);
+            seen.insert_unique(identity(run, extras), position, rehash);
         }
-        next.retain(|run| {
-            let new = scratch.seen.insert(identity(run, extras));
-            if !new {
-                chains.release(run.head);
-                extras.release(run.extra);
+        let mut kept = 0;
+        for index in 0..next.len() {
+            let run = next[index];
+            let at = |position: usize| match position.checked_sub(stay) {
+                Some(of_next) => &next[of_next],
+                None => &key.runs()[position],
+            };
+            let is_same = |position: &usize| {
+                let other = at(*position);
+                (other.state, other.head) == (run.state, run.head)
+                    && extras.times(other.extra) == extras.times(run.extra)
+            };
+            let rehash = |position: &usize| identity(at(*position), extras);
+            match seen.entry(identity(&run, extras), is_same, rehash) {
+                Entry::Vacant(place) => {
+                    place.insert(stay + kept);
+                    next[kept] = run;
+                    kept += 1;
+                }
+                Entry::Occupied(_) => {
+                    chains.release(run.head);
+                    extras.release(run.extra);
+                }
             }
-            new
-        });
+        }
+        next.truncate(kept);
     }
 
     fn set_clocks(&mut self, edge: &Edge, run: &Run) {
