@@ -16,7 +16,7 @@ type Names = BTreeMap<String, Vec<String>>;
 
 /// Returns each set of more than `most` files that import each other, all of one crate, sorted.
 /// `sources` are the crate's files with their paths below its `src` folder.
-pub fn circles(sources: &[(String, String)], most: usize) -> Vec<Vec<String>> {
+pub(crate) fn circles(sources: &[(String, String)], most: usize) -> Vec<Vec<String>> {
     let imports = imports(sources);
     let reached: BTreeMap<&str, BTreeSet<&str>> =
         imports.keys().map(|file| (&**file, reachable(&imports, file))).collect();
@@ -33,7 +33,7 @@ pub fn circles(sources: &[(String, String)], most: usize) -> Vec<Vec<String>> {
 }
 
 /// Returns for each file the files that it imports from.
-pub fn imports(sources: &[(String, String)]) -> BTreeMap<String, BTreeSet<String>> {
+pub(crate) fn imports(sources: &[(String, String)]) -> BTreeMap<String, BTreeSet<String>> {
     let texts: Vec<(&str, Module, Vec<String>)> = sources
         .iter()
         .map(|(path, text)| (&**path, module(path), tokens(&without_tests(&plain(text)))))
@@ -273,9 +273,9 @@ fn plain(text: &str) -> String {
         } else if raw.is_some_and(|after| after.starts_with('"')) && !plain.ends_with(is_name) {
             let marks = rest.len() - 1 - raw.map_or(0, str::len);
             end_of(marks + 2, &format!("\"{}", "#".repeat(marks)))
-        } else if first == '"' {
-            quoted(rest)
-        } else if first == '\'' && (rest[1..].starts_with('\\') || is_char(&rest[1..])) {
+        } else if first == '"'
+            || first == '\'' && (rest[1..].starts_with('\\') || is_char(&rest[1..]))
+        {
             quoted(rest)
         } else {
             plain.push(first);
