@@ -1,11 +1,11 @@
 //! Equal keys have equal bytes: what is reported of a key does not depend on the spelling of its
 //! first event, which a restart, a cold store or an emptied slot forgets.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use kleene::stream::{Builder, ColdError, ColdStore, Output};
+use kleene::stream::{Builder, Output};
 use kleene::{Engine, Record, RuleSet, Timestamp, Value};
+use kleene_test::shelf::Shelf;
 use kleene_test::steps::Dice;
 
 /// Floats alone, in composite keys, in lists, in events that rules make, and in `suppress`.
@@ -86,25 +86,6 @@ fn line(output: &Output<Record>) -> String {
     found.key.iter().for_each(|(_, value)| bits(&mut line, value));
     bits(&mut line, &found.emit);
     line
-}
-
-#[derive(Default)]
-struct Shelf(BTreeMap<u64, Vec<u8>>);
-
-impl ColdStore for Shelf {
-    fn put(&mut self, entries: &[(u64, &[u8])]) -> Result<(), ColdError> {
-        self.0.extend(entries.iter().map(|(number, bytes)| (*number, bytes.to_vec())));
-        Ok(())
-    }
-
-    fn next(&self, from: u64) -> Result<Option<(u64, Vec<u8>)>, ColdError> {
-        Ok(self.0.range(from..).next().map(|(number, bytes)| (*number, bytes.clone())))
-    }
-
-    fn remove(&mut self, number: u64) -> Result<(), ColdError> {
-        self.0.remove(&number);
-        Ok(())
-    }
 }
 
 /// What an engine reports that is snapshotted and restored before each event for which `restarts`.

@@ -4,17 +4,17 @@
 #[path = "../benches/workloads/mod.rs"]
 mod workloads;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use kleene::exec::Limits;
 use kleene::schema::TypeId;
-use kleene::stream::{Builder, ColdError, ColdStore, Output};
+use kleene::stream::{Builder, Output};
 use kleene::{Engine, Event as _, Record, RuleSet, Timestamp, Value};
 use kleene_test::files::rule_files;
 use kleene_test::random;
 use kleene_test::restore::{Step, they_go_on_alike};
+use kleene_test::shelf::Shelf;
 use kleene_test::steps::{Dice, as_rules, made_up, shuffled, steps_of_tests};
 use proptest::prelude::*;
 
@@ -143,27 +143,6 @@ fn the_default_is_a_hundred_times_what_rules_need() {
 
 fn is_of_steps(output: &Output<Record>) -> bool {
     matches!(output, Output::Overflowed { what, .. } if what.contains("too many steps"))
-}
-
-/// A store that keeps idle keys in memory.
-#[derive(Default)]
-struct Shelf(BTreeMap<u64, Vec<u8>>);
-
-impl ColdStore for Shelf {
-    fn put(&mut self, entries: &[(u64, &[u8])]) -> Result<(), ColdError> {
-        self.0.extend(entries.iter().map(|(number, bytes)| (*number, bytes.to_vec())));
-        Ok(())
-    }
-
-    fn next(&self, from: u64) -> Result<Option<(u64, Vec<u8>)>, ColdError> {
-        let next = self.0.range(from..).next();
-        Ok(next.map(|(number, bytes)| (*number, bytes.clone())))
-    }
-
-    fn remove(&mut self, number: u64) -> Result<(), ColdError> {
-        self.0.remove(&number);
-        Ok(())
-    }
 }
 
 /// The forms in which a budget must say the same: two strategies, restored, kept elsewhere.

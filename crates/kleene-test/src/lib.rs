@@ -9,6 +9,7 @@
 //! * [`pages`] finds the fenced blocks of the documentation.
 //! * [`random`] makes patterns and streams for property tests.
 //! * [`restore`] holds engines that were restored against such that never stopped.
+//! * [`shelf`] is a cold store in memory.
 //! * [`steps`] makes up what goes into them.
 
 pub mod convert;
@@ -20,5 +21,6 @@ pub mod known;
 pub mod pages;
 pub mod random;
 pub mod restore;
+pub mod shelf;
 pub mod steps;
 pub mod text;
