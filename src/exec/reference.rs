@@ -1,9 +1,10 @@
 //! An independent matcher: slow and obvious.
 //!
 //! It reads a [`Pattern`] as it stands. Each partial match is a list of what it has captured and a
-//! `Position` in the pattern's tree; for every event the moves that are open there are worked out
-//! anew by walking the tree. Nothing is compiled, nothing is shared, nothing is kept in registers,
-//! so that it can be held against the matcher that does all of that. It takes time and memory
+//! `Position` in the pattern's tree; for every event the moves that are open there are worked out by
+//! walking the tree. Nothing is compiled, and nothing is kept in registers, so that it can be held
+//! against the matcher that does all of that. It remembers the answers to questions that the tree
+//! alone answers (`Known`): that changes how fast it is, and nothing else. It takes time and memory
 //! exponential in the number of events where the pattern asks for every combination, and it keeps
 //! every event: it is for tests and explanations, not for streams.
 //!
@@ -17,11 +18,14 @@
 //!
 //! All open takes and ignores of a position, and of those that it proceeds to, are followed.
 
+use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Deref;
 use std::rc::Rc;
+
+use hashbrown::HashMap;
 
 use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
@@ -71,6 +75,7 @@ pub struct Reference<E> {
     partials: Vec<Partial>,
     /// Complete matches that wait until no older partial match is alive (`ordered`).
     waiting: Vec<Captures>,
+    known: Rc<Known>,
 }
 
 /// What a partial match has captured: steps and numbers of events.
@@ -98,7 +103,7 @@ struct Partial {
 }
 
 /// Where in the pattern a partial match waits.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 struct Position {
     /// The groups around it, outermost first.
     frames: Vec<Frame>,
@@ -116,7 +121,7 @@ struct Position {
 
 /// What is waited for at a position from which a silence, a `not` with a time of its own, can be
 /// proceeded to: the silence begins with the last event, and its violation ends it alone.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Side {
     /// There is no such silence, or nothing to wait for before it.
     Whole,
@@ -127,7 +132,7 @@ enum Side {
 }
 
 /// A group that is being matched.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 struct Frame {
     /// The group's place in its sequence.
     index: usize,
@@ -139,7 +144,7 @@ struct Frame {
 }
 
 /// A way of a group of ways that is being matched.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 struct Way {
     number: usize,
     /// Whether another way had begun before it was waited for.
@@ -149,7 +154,7 @@ struct Way {
 }
 
 /// Where one of several ways stands.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Standing {
     /// Nothing was captured on it.
     Ready(Position),
@@ -186,7 +191,7 @@ impl Standing {
 }
 
 /// Which repetition of an item.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Turn {
     /// The n-th, from 1.
     Nth(u32),
@@ -197,7 +202,7 @@ enum Turn {
 const FIRST: Turn = Turn::Nth(1);
 
 /// What is waited for at a position.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Wait {
     /// An event of the step. With `skipped`, an event has been ignored here before, and what may
     /// follow the step is waited for by another partial match.
@@ -216,7 +221,7 @@ enum Wait {
     End,
 }
 
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Reached {
     /// As it is usual.
     Plainly,
@@ -273,6 +278,9 @@ impl Guard {
     }
 }
 
+/// All that can happen at a position, with what it takes.
+type Moves = Rc<[(Guard, Move)]>;
+
 #[derive(Clone, Debug)]
 enum Move {
     /// With where it is made: of several ways, on that one.
@@ -311,6 +319,7 @@ impl<E: Event> Reference<E> {
             events: Vec::new(),
             partials: Vec::new(),
             waiting: Vec::new(),
+            known: Rc::default(),
         })
     }
 
@@ -320,9 +329,10 @@ impl<E: Event> Reference<E> {
         let now = self.events.len();
         let at = event.time();
         self.events.push(event);
+        self.known.forget();
 
-        let pattern = Rc::clone(&self.pattern);
-        let tree = Tree::new(&pattern);
+        let (pattern, known) = (Rc::clone(&self.pattern), Rc::clone(&self.known));
+        let tree = Tree::new(&pattern, &known);
         let start =
             Partial { captures: Captures::default(), position: tree.start(), reported: None };
         let start = self.is_silent_before(now).then_some(&start);
@@ -359,8 +369,8 @@ impl<E: Event> Reference<E> {
 
     /// Moves time to `to`: what runs out of time by then is told, one deadline after the other.
     pub fn advance(&mut self, to: Timestamp) -> Vec<Told> {
-        let pattern = Rc::clone(&self.pattern);
-        let tree = Tree::new(&pattern);
+        let (pattern, known) = (Rc::clone(&self.pattern), Rc::clone(&self.known));
+        let tree = Tree::new(&pattern, &known);
         let mut told = Vec::new();
         loop {
             let deadlines: Vec<_> =
@@ -445,8 +455,8 @@ impl<E: Event> Reference<E> {
     /// are `longest` loops that nothing bounds.
     pub fn finish(&mut self) -> Vec<Told> {
         let mut told = self.advance(Timestamp::MAX);
-        let pattern = Rc::clone(&self.pattern);
-        let tree = Tree::new(&pattern);
+        let (pattern, known) = (Rc::clone(&self.pattern), Rc::clone(&self.known));
+        let tree = Tree::new(&pattern, &known);
         let settled: Vec<Captures> = std::mem::take(&mut self.partials)
             .into_iter()
             .filter(|partial| tree.settles(&partial.position))
@@ -461,7 +471,7 @@ impl<E: Event> Reference<E> {
 
     /// The next moment at which [`advance`](Reference::advance) does something.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let tree = Tree::new(&self.pattern);
+        let tree = Tree::new(&self.pattern, &self.known);
         self.partials.iter().filter_map(|partial| self.deadline(&tree, partial)).min()
     }
 
@@ -480,6 +490,11 @@ impl<E: Event> Reference<E> {
     /// How many partial matches are open.
     pub fn partial_count(&self) -> usize {
         self.partials.len()
+    }
+
+    /// How much has been worked out so far: for callers that stop where it becomes too much.
+    pub fn effort(&self) -> usize {
+        self.known.worked_out.get()
     }
 
     /// All that the event does to one partial match.
@@ -527,17 +542,17 @@ impl<E: Event> Reference<E> {
             if !seen.insert((position.clone(), asked.clone())) {
                 continue;
             }
-            for (guard, a_move) in moves {
-                if !self.holds(tree, &guard, &position, &partial.captures, now) {
+            for (guard, a_move) in &*moves {
+                if !self.holds(tree, guard, &position, &partial.captures, now) {
                     continue;
                 }
                 match a_move {
                     Move::Stop(stage, _) => {
-                        violated.insert(stage);
+                        violated.insert(*stage);
                     }
-                    Move::Proceed(target) => open.push((target, asked.clone())),
+                    Move::Proceed(target) => open.push((target.clone(), asked.clone())),
                     Move::Skip(_) => {}
-                    other => found.push((other, asked.clone())),
+                    other => found.push((other.clone(), asked.clone())),
                 }
             }
         }
@@ -613,11 +628,11 @@ impl<E: Event> Reference<E> {
             if !seen.insert(position.clone()) {
                 continue;
             }
-            for (guard, a_move) in tree.moves(&position, time) {
+            for (guard, a_move) in &*tree.moves(&position, time) {
                 if let Move::Proceed(target) = a_move
-                    && self.holds(tree, &guard, &position, before, now)
+                    && self.holds(tree, guard, &position, before, now)
                 {
-                    open.push(target);
+                    open.push(target.clone());
                 }
             }
         }
@@ -930,13 +945,68 @@ struct Running {
 /// The pattern, and how to find one's way in it.
 struct Tree<'p> {
     pattern: &'p Pattern,
+    known: &'p Known,
     /// Whether the sides of silences are left together.
     undivided: bool,
 }
 
+/// A move with where it is made, and the gaps that the event has to keep.
+type Prospect = (Position, Vec<Gap>, Move);
+
+/// A position, a time, and whether the sides of silences are left together.
+type Moment = (Position, Timestamp, bool);
+
+/// The answers of the tree to questions that are asked again and again. Each depends on the pattern
+/// and the question alone, so that it makes no difference whether it is worked out anew.
+#[derive(Default)]
+struct Known {
+    moves: RefCell<HashMap<Moment, Moves>>,
+    whole_moves: RefCell<HashMap<Moment, Moves>>,
+    over_silence: RefCell<HashMap<Moment, bool>>,
+    end_of_silence: RefCell<HashMap<Moment, Option<(usize, Length)>>>,
+    prospects: RefCell<HashMap<Moment, Rc<[Prospect]>>>,
+    /// How many answers were worked out.
+    worked_out: Cell<usize>,
+}
+
+/// Positions have times in them: in long streams there are ever more.
+const MOST_KNOWN: usize = 10_000;
+
+impl Known {
+    /// The answer to `question`, which `work_out` gives.
+    fn ask<T: Clone>(
+        &self,
+        known: &RefCell<HashMap<Moment, T>>,
+        question: Moment,
+        work_out: impl FnOnce() -> T,
+    ) -> T {
+        if let Some(answer) = known.borrow().get(&question) {
+            return answer.clone();
+        }
+        self.worked_out.set(self.worked_out.get() + 1);
+        let answer = work_out();
+        known.borrow_mut().insert(question, answer.clone());
+        answer
+    }
+
+    /// Forgets what was asked at a time that is over, and everything where that is much.
+    fn forget(&self) {
+        for moves in [&self.moves, &self.whole_moves] {
+            moves.borrow_mut().retain(|(_, time, _), _| *time == Timestamp::MIN);
+        }
+        if self.moves.borrow().len() > MOST_KNOWN {
+            self.moves.borrow_mut().clear();
+            self.whole_moves.borrow_mut().clear();
+            self.over_silence.borrow_mut().clear();
+            self.end_of_silence.borrow_mut().clear();
+            self.prospects.borrow_mut().clear();
+        }
+    }
+}
+
 impl<'p> Tree<'p> {
-    fn new(pattern: &'p Pattern) -> Tree<'p> {
-        Tree { pattern, undivided: false }
+    fn new(pattern: &'p Pattern, known: &'p Known) -> Tree<'p> {
+        Tree { pattern, known, undivided: false }
     }
 
     fn start(&self) -> Position {
@@ -1205,7 +1275,12 @@ impl<'p> Tree<'p> {
 
     /// Everything that can happen at a position at `time`, with what it takes. Where an event leads
     /// to a position before a silence that could be over behind it, both are waited for apart.
-    fn moves(&self, position: &Position, time: Timestamp) -> Vec<(Guard, Move)> {
+    fn moves(&self, position: &Position, time: Timestamp) -> Moves {
+        let moment = (position.clone(), time, self.undivided);
+        self.known.ask(&self.known.moves, moment, || self.divided_moves(position, time).into())
+    }
+
+    fn divided_moves(&self, position: &Position, time: Timestamp) -> Vec<(Guard, Move)> {
         let mut moves = Vec::new();
         for (guard, a_move) in self.sided_moves(position, time) {
             match a_move {
@@ -1222,7 +1297,7 @@ impl<'p> Tree<'p> {
 
     /// A position, or the two sides of the silence that can begin there.
     fn sides(&self, position: Position) -> Vec<Position> {
-        if self.undivided || position.side != Side::Whole {
+        if self.undivided || position.side != Side::Whole || !self.has_silence() {
             return vec![position];
         }
         let tree = Tree { undivided: true, ..*self };
@@ -1258,24 +1333,32 @@ impl<'p> Tree<'p> {
         false
     }
 
+    /// Whether a `not` of the pattern has a time of its own.
+    fn has_silence(&self) -> bool {
+        (0..self.pattern.stages.len()).any(|not| has_time(&self.pattern.body, StageId::new(not)))
+    }
+
     fn leads_over_silence(&self, position: &Position) -> bool {
         let whole = Position { side: Side::Whole, ..position.clone() };
-        self.walk(&whole, |here| {
-            let moves = self.whole_moves(here, Timestamp::MIN);
-            let mut targets = moves.iter().filter_map(|(_, a_move)| match a_move {
-                Move::Proceed(target) => Some(target),
-                _ => None,
-            });
-            targets.any(|target| self.begins_silence(here, target))
+        let moment = (whole.clone(), Timestamp::MIN, self.undivided);
+        self.known.ask(&self.known.over_silence, moment, || {
+            self.walk(&whole, |here| {
+                let moves = self.whole_moves(here, Timestamp::MIN);
+                let mut targets = moves.iter().filter_map(|(_, a_move)| match a_move {
+                    Move::Proceed(target) => Some(target),
+                    _ => None,
+                });
+                targets.any(|target| self.begins_silence(here, target))
+            })
         })
     }
 
     /// Whether a silence is asked for at `to` that is not asked for at `from`.
     fn begins_silence(&self, from: &Position, to: &Position) -> bool {
         let asked = |position: &Position| -> BTreeSet<StageId> {
-            let moves = self.whole_moves(position, Timestamp::MIN).into_iter();
-            let stops = moves.filter_map(|(_, a_move)| match a_move {
-                Move::Stop(stage, _) if has_time(&self.pattern.body, stage) => Some(stage),
+            let moves = self.whole_moves(position, Timestamp::MIN);
+            let stops = moves.iter().filter_map(|(_, a_move)| match a_move {
+                Move::Stop(stage, _) if has_time(&self.pattern.body, *stage) => Some(*stage),
                 _ => None,
             });
             stops.collect()
@@ -1285,7 +1368,7 @@ impl<'p> Tree<'p> {
 
     /// What can happen at a position on its side of the silence.
     fn sided_moves(&self, position: &Position, time: Timestamp) -> Vec<(Guard, Move)> {
-        let mut moves = self.whole_moves(position, time);
+        let mut moves = self.whole_moves(position, time).to_vec();
         let side = position.side;
         if side == Side::Whole {
             return moves;
@@ -1310,8 +1393,14 @@ impl<'p> Tree<'p> {
     }
 
     /// What can happen at a position on either side.
-    fn whole_moves(&self, position: &Position, time: Timestamp) -> Vec<(Guard, Move)> {
-        let position = &Position { side: Side::Whole, ..position.clone() };
+    fn whole_moves(&self, position: &Position, time: Timestamp) -> Moves {
+        let whole = Position { side: Side::Whole, ..position.clone() };
+        let moment = (whole.clone(), time, self.undivided);
+        let known = &self.known.whole_moves;
+        self.known.ask(known, moment, || self.moves_where_it_is(&whole, time).into())
+    }
+
+    fn moves_where_it_is(&self, position: &Position, time: Timestamp) -> Vec<(Guard, Move)> {
         let Position { frames, index, wait, .. } = position;
         let mut moves = match wait {
             Wait::Step { turn, skipped } => self.step_moves(position, *turn, *skipped, time),
@@ -1542,7 +1631,7 @@ impl<'p> Tree<'p> {
         let silences = moves.len();
         for (number, standing) in ways.iter().enumerate() {
             let Some(here) = standing.position() else { continue };
-            for (guard, a_move) in self.moves(here, time) {
+            for (guard, a_move) in self.moves(here, time).iter().cloned() {
                 let at = |guard| Guard::At(Box::new(here.clone()), Box::new(guard));
                 match a_move {
                     Move::Take(stage, target, origin) => {
@@ -1675,6 +1764,12 @@ impl<'p> Tree<'p> {
     /// The index of a group of ways at the end that is complete when time passes, and how long
     /// after the event before it.
     fn end_of_silence(&self, position: &Position) -> Option<(usize, Length)> {
+        let moment = (position.clone(), Timestamp::MIN, self.undivided);
+        let known = &self.known.end_of_silence;
+        self.known.ask(known, moment, || self.find_end_of_silence(position))
+    }
+
+    fn find_end_of_silence(&self, position: &Position) -> Option<(usize, Length)> {
         let mut open = vec![position.clone()];
         let mut seen = BTreeSet::new();
         while let Some(here) = open.pop() {
@@ -1686,9 +1781,9 @@ impl<'p> Tree<'p> {
             {
                 return Some((here.index, time));
             }
-            for (_, a_move) in self.moves(&here, Timestamp::MIN) {
+            for (_, a_move) in &*self.moves(&here, Timestamp::MIN) {
                 if let Move::Proceed(target) = a_move {
-                    open.push(target);
+                    open.push(target.clone());
                 }
             }
         }
@@ -1771,7 +1866,7 @@ impl<'p> Tree<'p> {
         for &number in who {
             let Some(here) = ways[number].position() else { continue };
             let mut longer = Vec::new();
-            for (guard, a_move) in self.moves(here, Timestamp::MIN) {
+            for (guard, a_move) in &*self.moves(here, Timestamp::MIN) {
                 let target = match a_move {
                     Move::Skip(target) if taken => target,
                     Move::Ignore(target) if !taken => target,
@@ -1918,7 +2013,13 @@ impl<'p> Tree<'p> {
     /// What can happen to a partial match that waits at `position`, whatever the event: the moves
     /// other than proceeds, there and at the positions that it proceeds to. Each with where it is
     /// made, and the gaps that the event has to keep.
-    fn prospects(&self, position: &Position) -> Vec<(Position, Vec<Gap>, Move)> {
+    fn prospects(&self, position: &Position) -> Rc<[Prospect]> {
+        let moment = (position.clone(), Timestamp::MIN, self.undivided);
+        let known = &self.known.prospects;
+        self.known.ask(known, moment, || self.find_prospects(position).into())
+    }
+
+    fn find_prospects(&self, position: &Position) -> Vec<Prospect> {
         let mut prospects = Vec::new();
         let mut open = vec![(position.clone(), Vec::new())];
         let mut seen = Vec::new();
@@ -1927,7 +2028,7 @@ impl<'p> Tree<'p> {
                 continue;
             }
             let (position, gaps) = &here;
-            for (_, a_move) in self.moves(position, Timestamp::MIN) {
+            for (_, a_move) in self.moves(position, Timestamp::MIN).iter().cloned() {
                 let with_own = |own: &Position| [&gaps[..], &self.gaps(own)].concat();
                 match a_move {
                     Move::Skip(_) => {}
@@ -1953,12 +2054,15 @@ impl<'p> Tree<'p> {
 
     /// The positions that take an event, or need one more, among those that can be reached from
     /// `position` without an event; each with the gaps that its event has to keep.
-    fn ways_on(&self, position: &Position) -> impl Iterator<Item = (Position, Vec<Gap>)> {
-        self.prospects(position).into_iter().filter_map(|(position, gaps, a_move)| match a_move {
-            Move::Take(..) => Some((position, gaps)),
-            Move::Ignore(target) if target.wait == Wait::End => Some((position, gaps)),
-            _ => None,
-        })
+    fn ways_on(&self, position: &Position) -> Vec<(Position, Vec<Gap>)> {
+        let needs_one = |(_, _, a_move): &&Prospect| match a_move {
+            Move::Take(..) => true,
+            Move::Ignore(target) => target.wait == Wait::End,
+            _ => false,
+        };
+        let prospects = self.prospects(position);
+        let ways_on = prospects.iter().filter(needs_one);
+        ways_on.map(|(position, gaps, _)| (position.clone(), gaps.clone())).collect()
     }
 
     /// Whether one of the positions that can be reached without an event is as `is` says. A `next
@@ -1983,9 +2087,9 @@ impl<'p> Tree<'p> {
             if !passable(&position) || !seen.insert(position.clone()) {
                 continue;
             }
-            for (_, a_move) in self.moves(&position, Timestamp::MIN) {
+            for (_, a_move) in &*self.moves(&position, Timestamp::MIN) {
                 if let Move::Proceed(target) = a_move {
-                    open.push(target);
+                    open.push(target.clone());
                 }
             }
         }
