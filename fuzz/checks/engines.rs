@@ -1,62 +1,119 @@
-//! The matcher and the engine tell of any pattern and stream what the reference tells.
+//! The matcher and the engine report of any pattern and stream what the reference reports.
 
 use std::sync::Arc;
 
 use kleene::exec::reference::{Reference, Told};
+use kleene::hir::{Contiguity, ItemKind, Length, Pattern};
 use kleene::stream::Output;
 use kleene::{Event as _, Record, Timestamp};
-use kleene_test::engine::{Engine as _, MatcherEngine};
+use kleene_test::engine::{Engine, GeneralEngine, MatcherEngine};
 use kleene_test::random::{Built, Choices};
 
 use super::made;
 
 /// Where combinations explode, the rest of the stream is left out: the reference is slow.
-const MOST_PARTIALS: usize = 100;
+const MOST_PARTIALS: usize = 40;
+
+/// How much the reference works out before the rest of the stream is left out.
+const MOST_EFFORT: usize = 1000;
+
+/// Patterns that are larger are left out: their automata take long to build.
+const MOST_STEPS: usize = 24;
 
 pub(crate) fn check(data: &[u8]) {
-    let mut choices = Choices(data);
-    let (stream, pattern) = (choices.stream(), choices.pattern());
-    compare(&pattern.build(), &stream.0);
-    compare(&pattern.repaired().build(), &stream.0);
+    let mut choices = Choices(&data[..data.len().min(made::LONGEST)]);
+    let [repaired, who, timeouts, repeats, shape] = choices.digits([2, 4, 2, 2, 4]);
+    let stream = choices.stream();
+    let pattern = match shape {
+        0 | 1 => choices.pattern(),
+        2 => choices.chain(),
+        _ => choices.pattern_with_silences(),
+    };
+    if pattern.written_out() > MOST_STEPS {
+        return;
+    }
+    // A pattern that is refused holds little: most are made such that are not.
+    let mut pattern = if repaired == 0 { pattern.repaired() } else { pattern }.build();
+    pattern.0.tell_timeouts = timeouts == 0;
+    pattern.0.repeats = repeats == 1 && ends_with_silence(&pattern.0);
+    let Ok(reference) = Reference::<Record>::new(&pattern.0, Vec::new()) else {
+        assert!(made::engine(&pattern.0, false).build().is_err(), "{pattern:?} is not refused");
+        return;
+    };
+    let seen = Expected::of(reference, &stream.0);
+    match who {
+        0 => by_matcher(&MatcherEngine, &pattern, &stream.0, &seen),
+        1 => by_matcher(&GeneralEngine, &pattern, &stream.0, &seen),
+        other => by_engine(other == 2, &pattern, &stream.0, &seen),
+    }
 }
 
-fn compare(pattern: &Built, events: &[Record]) {
-    let reference = Reference::<Record>::new(&pattern.0, Vec::new());
-    let (mut reference, mut matcher) = match (reference, MatcherEngine.start(&pattern.0)) {
-        (Ok(reference), Ok(matcher)) => (reference, matcher),
-        // The reference has no limits.
-        (_, Err(reason)) if reason.contains("beyond the limits") => return,
-        (reference, matcher) => {
-            let refused = (reference.err(), matcher.err());
-            assert!(refused.0.is_some() && refused.1.is_some(), "{pattern:?}: {refused:?}");
-            return;
-        }
-    };
-    let mut expected = Vec::new();
-    let mut looked_at = 0;
-    for event in events {
-        let mut told = reference.advance(event.time());
-        told.extend(Reference::push(&mut reference, event.clone()));
-        let mut by_matcher = matcher.advance(event.time());
-        by_matcher.extend(matcher.push(event));
-        assert_eq!(by_matcher, told, "{pattern:?}: event {looked_at}");
-        expected.extend(told);
-        looked_at += 1;
-        if reference.partial_count() > MOST_PARTIALS {
-            break;
-        }
-    }
-    let told = reference.finish();
-    assert_eq!(matcher.finish(), told, "{pattern:?}: the end");
-    expected.extend(told);
+/// True if the pattern ends with a `not` for a time, which can be reported again and again.
+fn ends_with_silence(pattern: &Pattern) -> bool {
+    !pattern.skip.ordered
+        && pattern.body.items.last().is_some_and(|last| {
+            matches!(last.kind, ItemKind::Not { .. })
+                && last.contiguity != Contiguity::Next
+                && last.gap.is_some_and(|gap| gap.max.is_some_and(|max| max != Length::ZERO))
+        })
+}
 
-    let mut engine = made::engine(&pattern.0, false).build().expect("the matcher runs it");
+/// What the reference reports: with each event that it looks at, and at the end.
+struct Expected {
+    with_event: Vec<Vec<Told>>,
+    at_end: Vec<Told>,
+}
+
+impl Expected {
+    fn of(mut reference: Reference<Record>, events: &[Record]) -> Expected {
+        let mut with_event = Vec::new();
+        for event in events {
+            let mut reported = reference.advance(event.time());
+            reported.extend(reference.push(event.clone()));
+            with_event.push(reported);
+            if reference.partial_count() > MOST_PARTIALS || reference.effort() > MOST_EFFORT {
+                break;
+            }
+        }
+        Expected { with_event, at_end: reference.finish() }
+    }
+}
+
+fn by_matcher(engine: &dyn Engine, pattern: &Built, events: &[Record], expected: &Expected) {
+    let mut matcher = match engine.start(&pattern.0) {
+        Ok(matcher) => matcher,
+        // The reference has no limits.
+        Err(reason) if reason.contains("beyond the limits") => return,
+        Err(reason) => panic!("{pattern:?} is refused: {reason}"),
+    };
+    for (number, (event, expected)) in events.iter().zip(&expected.with_event).enumerate() {
+        let mut reported = matcher.advance(event.time());
+        reported.extend(matcher.push(event));
+        assert_eq!(&reported, expected, "{pattern:?}: event {number}");
+    }
+    assert_eq!(matcher.finish(), expected.at_end, "{pattern:?}: the end");
+}
+
+fn by_engine(indexed: bool, pattern: &Built, events: &[Record], expected: &Expected) {
+    let builder = made::engine(&pattern.0, false);
+    let builder = if indexed { builder } else { builder.without_index() };
+    let mut engine = match builder.build() {
+        Ok(engine) => engine,
+        Err(reason) if reason.to_string().contains("beyond the limits") => return,
+        Err(reason) => panic!("{pattern:?} is refused: {reason}"),
+    };
     let mut outputs = Vec::new();
-    for event in &events[..looked_at] {
+    for event in &events[..expected.with_event.len()] {
         engine.push(event, &mut outputs).expect("it is not finished");
     }
     engine.finish(&mut outputs);
-    let expected: Vec<Line> = expected.iter().map(|told| line(pattern, told, events)).collect();
+    let expected: Vec<Line> = expected
+        .with_event
+        .iter()
+        .flatten()
+        .chain(&expected.at_end)
+        .map(|told| line(pattern, told, events))
+        .collect();
     assert_eq!(lines(&outputs), expected, "{pattern:?}: the engine");
 }
 
@@ -67,10 +124,10 @@ fn line(pattern: &Built, told: &Told, events: &[Record]) -> Line {
     (told.is_match, told.at, captures.collect())
 }
 
-/// A match or a timeout: whether it is a match, when it is told, and what it captured.
+/// A match or a timeout: whether it is a match, when it is reported, and what it captured.
 type Line = (bool, Timestamp, Vec<(Arc<str>, Record)>);
 
-/// The matches and timeouts of what an engine told.
+/// The matches and timeouts of what an engine reported.
 fn lines(outputs: &[Output<Record>]) -> Vec<Line> {
     let line = |output: &Output<Record>| match output {
         Output::Match(found) => Some((true, found.end, found.events.clone())),

@@ -1,9 +1,9 @@
-//! Any bytes are events, or told with a reason that is one line, in the order of the lines.
+//! Any bytes are events, or reported with a reason that is one line, in the order of the lines.
 
 use kleene::schema::{EventType, Field, FieldId, FieldType, Schema};
 use kleene_input::{Block, Cursor, Form, Format, Item, Parser, Reading};
 
-/// Lines that are longer are told as that.
+/// Lines that are longer are reported as that.
 const MAX_LINE: usize = 512;
 
 /// Two types with fields of every kind; events of the second may have others, too.

@@ -158,19 +158,6 @@ pub fn pattern() -> impl Strategy<Value = RandomPattern> {
 /// Patterns in which each event has to be the next one, as in `a -> next b{1.. next greedy} -> next c`:
 /// in many of them partial matches that begin later follow those that have begun before.
 pub fn chain() -> impl Strategy<Value = RandomPattern> {
-    let quantifier = |min, more| RandomQuantifier {
-        min,
-        more,
-        optional: false,
-        inner: Contiguity::Next,
-        greedy: true,
-        until: None,
-    };
-    let item = |test, quantifier| RandomItem {
-        contiguity: Contiguity::Next,
-        gap: None,
-        kind: RandomKind::Step(test, quantifier),
-    };
     let first = prop_oneof![
         3 => Just(RandomTest::Always),
         1 => (0..5_i64).prop_map(|v| RandomTest::Compare(BinaryOp::Gt, v)),
@@ -185,15 +172,48 @@ pub fn chain() -> impl Strategy<Value = RandomPattern> {
     let skip = prop_oneof![5 => Just(RandomSkip::PastLast), 1 => Just(RandomSkip::ToNext)];
     let within = option::weighted(0.8, length(1..9));
     (first, lead, (other(), 1..3_u32), other(), within, skip).prop_map(
-        move |(first, lead, (again, min), last, within, skip)| {
-            let mut items = vec![item(first, quantifier(1, Some(0)))];
-            items.extend(lead.map(|(test, times)| item(test, quantifier(times, Some(0)))));
-            items.push(item(again, quantifier(min, None)));
-            items.push(item(last, quantifier(1, Some(0))));
-            let (silence, without, ordered, longest) = (None, None, false, false);
-            RandomPattern { silence, items, without, within, skip, ordered, longest }
+        |(first, lead, again, last, within, skip)| {
+            Chain { first, lead, again, last, within, skip }.into()
         },
     )
+}
+
+/// A test, and how often it has to hold in a row.
+type Times = (RandomTest, u32);
+
+/// The parts of a pattern in which each event has to be the next one.
+struct Chain {
+    first: RandomTest,
+    lead: Option<Times>,
+    again: Times,
+    last: RandomTest,
+    within: Option<RandomLength>,
+    skip: RandomSkip,
+}
+
+impl From<Chain> for RandomPattern {
+    fn from(chain: Chain) -> RandomPattern {
+        let item = |test, min, more| {
+            let (optional, inner) = (false, Contiguity::Next);
+            let quantifier =
+                RandomQuantifier { min, more, optional, inner, greedy: true, until: None };
+            let kind = RandomKind::Step(test, quantifier);
+            RandomItem { contiguity: Contiguity::Next, gap: None, kind }
+        };
+        let mut items = vec![item(chain.first, 1, Some(0))];
+        items.extend(chain.lead.map(|(test, times)| item(test, times, Some(0))));
+        items.push(item(chain.again.0, chain.again.1, None));
+        items.push(item(chain.last, 1, Some(0)));
+        RandomPattern {
+            silence: None,
+            items,
+            without: None,
+            within: chain.within,
+            skip: chain.skip,
+            ordered: false,
+            longest: false,
+        }
+    }
 }
 
 /// Patterns of any kind that can be run, mostly.
@@ -225,7 +245,25 @@ pub fn with_silences() -> impl Strategy<Value = RandomPattern> {
     let silences = vec(silence, 1..3);
     let choices = (any::<usize>(), any::<usize>(), prop::bool::weighted(0.2));
     (pattern(), ways, silences, choices).prop_map(|(pattern, ways, silences, (at, count, any))| {
-        let mut pattern = pattern.repaired();
+        pattern.with_silences(at, MixedWays { ways, silences, count, any })
+    })
+}
+
+/// A group of ways, some of which are silences: what must not come, and for how long.
+struct MixedWays {
+    ways: Vec<Vec<RandomItem>>,
+    silences: Vec<(RandomTest, RandomLength)>,
+    /// How many of them have to happen, taken around.
+    count: usize,
+    /// Whether the group follows the event before it with `any`.
+    any: bool,
+}
+
+impl RandomPattern {
+    /// The pattern, repaired, with a group of ways behind the item `at`, taken around.
+    fn with_silences(self, at: usize, group: MixedWays) -> RandomPattern {
+        let MixedWays { mut ways, silences, count, any } = group;
+        let mut pattern = self.repaired();
         pattern.silence = None;
         let at = 1 + at % pattern.items.len();
         let mut after = pattern.items.split_off(at);
@@ -243,7 +281,6 @@ pub fn with_silences() -> impl Strategy<Value = RandomPattern> {
         if after.iter().all(may_be_empty) {
             require(&mut after);
         }
-        let mut ways = ways;
         for way in &mut ways {
             repair(way, false);
             if way.iter().all(may_be_empty) {
@@ -266,7 +303,7 @@ pub fn with_silences() -> impl Strategy<Value = RandomPattern> {
         pattern.items.push(RandomItem { contiguity, gap: None, kind });
         pattern.items.append(&mut after);
         pattern
-    })
+    }
 }
 
 fn is_not(item: &RandomItem) -> bool {
@@ -452,6 +489,11 @@ impl RandomPattern {
         })
     }
 
+    /// How many steps it has with each repetition written out: its automaton grows with them.
+    pub fn written_out(&self) -> usize {
+        written_out(&self.items)
+    }
+
     /// The same without `not`s and gaps where they have no meaning, and with a bound where a `not`
     /// needs one.
     #[must_use]
@@ -568,6 +610,20 @@ fn count(items: &[RandomItem]) -> usize {
             count(&group.items) + others
         }
         RandomKind::Ways(ways, _) => ways.iter().map(|way| count(way)).sum(),
+    };
+    items.iter().map(in_item).sum()
+}
+
+/// The number of steps with each repetition written out, and each state of ways beside each other.
+fn written_out(items: &[RandomItem]) -> usize {
+    let times = |quantifier: &RandomQuantifier| {
+        usize::try_from(quantifier.min + quantifier.more.unwrap_or(1)).unwrap_or(usize::MAX)
+    };
+    let in_item = |item: &RandomItem| match &item.kind {
+        RandomKind::Step(_, quantifier) => times(quantifier),
+        RandomKind::Not(_) => 1,
+        RandomKind::Group(group, quantifier) => times(quantifier) * written_out(&group.items),
+        RandomKind::Ways(ways, _) => ways.iter().map(|way| 1 + written_out(way)).product(),
     };
     items.iter().map(in_item).sum()
 }

@@ -2,11 +2,11 @@
 //! change of the bytes is a small change of what they stand for.
 
 use kleene::hir::Contiguity;
-use kleene::hir::expr::BinaryOp;
+use kleene::hir::expr::{BinaryOp, Pick};
 
 use super::{
-    AGGREGATES, COMPARISONS, PICKS, RandomGroup, RandomItem, RandomKind, RandomLength,
-    RandomPattern, RandomQuantifier, RandomSkip, RandomTest, Stream, TYPES,
+    AGGREGATES, COMPARISONS, Chain, MixedWays, PICKS, RandomGroup, RandomItem, RandomKind,
+    RandomLength, RandomPattern, RandomQuantifier, RandomSkip, RandomTest, Stream, TYPES,
 };
 use crate::convert;
 
@@ -64,15 +64,59 @@ impl Choices<'_> {
         }
     }
 
-    /// At most 14 events in the order of time.
+    /// A pattern in which each event has to be the next one.
+    pub fn chain(&mut self) -> RandomPattern {
+        let first = match self.below(5) {
+            0..3 => RandomTest::Always,
+            3 => RandomTest::Compare(BinaryOp::Gt, self.millis(5)),
+            _ => self.test(1),
+        };
+        let times = |choices: &mut Self| u32::try_from(1 + choices.below(2)).unwrap_or(1);
+        let other = |choices: &mut Self| {
+            if choices.below(4) == 0 {
+                return choices.test(1);
+            }
+            let pick = choices.pick([Pick::Last, Pick::Last, Pick::First]);
+            RandomTest::Captured(choices.comparison(), None, pick)
+        };
+        let lead = self.some(3, |choices| (other(choices), times(choices)));
+        let again = (other(self), times(self));
+        let last = other(self);
+        let within = self.some(2, |choices| choices.length(8));
+        let skip = if self.one_of(6) { RandomSkip::ToNext } else { RandomSkip::PastLast };
+        Chain { first, lead, again, last, within, skip }.into()
+    }
+
+    /// A pattern with silences among the ways of a group of ways.
+    pub fn pattern_with_silences(&mut self) -> RandomPattern {
+        let [at, count, any, ways] = self.digits([4, 4, 4, 3]);
+        let ways = (0..ways).map(|_| self.list(2, |choices| choices.item(1))).collect();
+        let silences = self.list(2, |choices| (choices.test(1), choices.length(8)));
+        let group = MixedWays { ways, silences, count, any: any == 3 };
+        self.pattern().with_silences(at, group)
+    }
+
+    /// At most 14 events in the order of time, a byte for each.
     pub fn stream(&mut self) -> Stream {
         let mut time = 0;
         let count = self.below(15);
         let event = |_| {
-            time += self.millis(4);
-            convert::event(time, TYPES[self.below(TYPES.len())], self.millis(5))
+            let [passed, ty, v] = self.digits([4, TYPES.len(), 5]);
+            time += i64::try_from(passed).unwrap_or(0);
+            convert::event(time, TYPES[ty], i64::try_from(v).unwrap_or(0))
         };
         Stream((0..count).map(event).collect())
+    }
+
+    /// Several numbers out of one byte, each from 0 to its bound, without it. The product of the
+    /// bounds is at most 256.
+    pub fn digits<const N: usize>(&mut self, bounds: [usize; N]) -> [usize; N] {
+        let mut rest = self.below(256);
+        bounds.map(|bound| {
+            let digit = rest % bound;
+            rest /= bound;
+            digit
+        })
     }
 
     fn item(&mut self, depth: u32) -> RandomItem {
