@@ -2,6 +2,8 @@
 //! tests and for fuzzing.
 
 use std::fmt::Write as _;
+use std::iter;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use kleene::stream::{Builder, Ignore, Output, RuleChange, Verdict};
@@ -194,72 +196,122 @@ pub fn with_checksum(bytes: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Rules whose state has all that a snapshot can hold.
-const RULES: &str = "
+/// Rules whose state has all that a snapshot can hold: all together, and in parts, as fewer rules
+/// are built faster. The last rule sees what the one before it makes.
+const RULES: [&str; 3] = [
+    "rule loops { key v  match e[type == \"a\"]{1.. any} as all -> e[v > count(all)] within 9ms  on timeout emit { n: count(all) } }",
+    "rule quiet { match not e[type == \"c\"] for 3ms -> e[type == \"a\"] as x -> not e[type == \"b\" and v == x.v] for 4ms }",
+    "rule three { key type  match e{3 next} as all within 20ms  skip past last  emit as spree { v: last(all.v), n: sum(all.v) }  suppress 2ms }
+     rule fed   { match spree as one -> spree[n >= one.n] as two within 30ms  skip past last ordered }",
+];
+
+/// The types of their events.
+const TYPES: &str = "
 event e { type: string, v: int, at: time }
 event spree { v: int, n: int, at: time }
-
-rule loops { key v  match e[type == \"a\"]{1.. any} as all -> e[v > count(all)] within 9ms  on timeout emit { n: count(all) } }
-rule quiet { match not e[type == \"c\"] for 3ms -> e[type == \"a\"] as x -> not e[type == \"b\" and v == x.v] for 4ms }
-rule three { key type  match e{3 next} as all within 20ms  skip past last  emit as spree { v: last(all.v), n: sum(all.v) }  suppress 2ms }
-rule fed   { match spree as one -> spree[n >= one.n] as two within 30ms  skip past last ordered }
 ";
 
+/// Rules that are read once, and the snapshot of an engine that has seen `made_steps`.
+struct Subject {
+    rules: RuleSet,
+    snapshot: Vec<u8>,
+}
+
+/// All rules, then each part of them.
+static SUBJECTS: LazyLock<Vec<Subject>> = LazyLock::new(|| {
+    let all = RULES.concat();
+    let texts = iter::once(all.as_str()).chain(RULES);
+    texts.map(Subject::new).collect()
+});
+
+impl Subject {
+    fn new(rules: &str) -> Subject {
+        let rules = RuleSet::parse(&format!("{TYPES}{rules}")).unwrap_or_else(|e| panic!("{e}"));
+        let mut subject = Subject { rules, snapshot: Vec::new() };
+        if let Ok(mut engine) = subject.builder().build() {
+            for step in subject.made_steps() {
+                if let Step::Push(event) = step {
+                    drop(engine.push(&event, &mut Ignore));
+                }
+            }
+            subject.snapshot = engine.snapshot();
+        }
+        subject
+    }
+
+    /// The first rule doubles what it holds with each event.
+    fn builder(&self) -> Builder<Record> {
+        let builder = Engine::builder().rules(self.rules.clone()).limit_partials_per_key(100);
+        builder.out_of_order(Duration::from_millis(3))
+    }
+
+    /// What two bytes stand for, `time` being that of the step before.
+    fn step(&self, time: &mut i64, bytes: [u8; 2]) -> Step {
+        let [a, b] = bytes.map(i64::from);
+        *time += a % 4;
+        let at = Timestamp::from_millis(*time - b % 5);
+        let Some(ty) = self.rules.schema().type_id("e").filter(|_| a & 0x30 != 0x30) else {
+            return Step::Advance(at);
+        };
+        let kind = ["a", "b", "c"][usize::from(bytes[0]) / 4 % 3];
+        let values = vec![Value::from(kind), Value::Int(b / 5 % 4), Value::Time(at)];
+        Step::Push(Record::new(ty, at, values))
+    }
+
+    fn steps(&self, pairs: &[[u8; 2]]) -> Vec<Step> {
+        let mut time = 100;
+        pairs.iter().map(|pair| self.step(&mut time, *pair)).collect()
+    }
+
+    /// The same steps each time.
+    fn made_steps(&self) -> Vec<Step> {
+        let pairs = (0..40_u8).map(|i| [i.wrapping_mul(37), i.wrapping_mul(91)]);
+        self.steps(&pairs.collect::<Vec<_>>())
+    }
+}
+
+/// Where a fuzzer's input is longer, the rest of its steps is left out.
+const MOST_STEPS: usize = 24;
+
+/// How often an engine is restored for one input before its end: each time its rules are compiled.
+const MOST_RESTORES: usize = 1;
+
 /// What a fuzzer calls with any bytes: restoring anywhere changes nothing, and what is no snapshot is
-/// refused or does no harm.
+/// refused or does no harm. The first byte says which rules it is about, and what happens to them.
 ///
 /// # Panics
 /// If a restored engine goes on in another way than one that was never stopped.
 pub fn fuzz(data: &[u8]) {
-    let rules = RuleSet::parse(RULES).unwrap_or_else(|error| panic!("{error}"));
-    // The first rule doubles what it holds with each event.
-    let builder = || {
-        let builder = Engine::builder().rules(rules.clone()).limit_partials_per_key(1000);
-        builder.out_of_order(Duration::from_millis(3))
-    };
     let Some((mode, data)) = data.split_first() else { return };
-    let Some(ty) = rules.schema().type_id("e") else { return };
-    let mut time = 100;
-    let mut restored = Vec::new();
-    let mut step = |bytes: &[u8; 2]| {
-        let [a, b] = bytes.map(i64::from);
-        time += a % 4;
-        restored.push(a & 0x40 != 0);
-        let at = Timestamp::from_millis(time - b % 5);
-        if a & 0x30 == 0x30 {
-            return Step::Advance(at);
+    let (mode, part) = (mode % 4, usize::from(mode / 4));
+    let subject = &SUBJECTS[part % SUBJECTS.len()];
+    match mode {
+        0 | 2 => {
+            let (pairs, _) = data.as_chunks::<2>();
+            let pairs = &pairs[..pairs.len().min(MOST_STEPS)];
+            let mut restores = 0;
+            let restore_at = |index: usize| {
+                let says_so = pairs.get(index).is_some_and(|[a, _]| a & 0x40 != 0);
+                restores += usize::from(says_so);
+                says_so && restores <= MOST_RESTORES
+            };
+            let builder = || Some(subject.builder());
+            if let Err(different) =
+                restoring_changes_nothing(builder, &subject.steps(pairs), restore_at)
+            {
+                panic!("{different}");
+            }
         }
-        let kind = ["a", "b", "c"][usize::from(bytes[0]) / 4 % 3];
-        let values = vec![Value::from(kind), Value::Int(b / 5 % 4), Value::Time(at)];
-        Step::Push(Record::new(ty, at, values))
-    };
-    if mode % 2 == 0 {
-        let (pairs, _) = data.as_chunks::<2>();
-        let steps: Vec<Step> = pairs.iter().take(200).map(&mut step).collect();
-        let done = restoring_changes_nothing(
-            || Some(builder()),
-            &steps,
-            |index| restored.get(index).copied().unwrap_or_default(),
-        );
-        if let Err(different) = done {
-            panic!("{different}");
-        }
-        return;
-    }
-    let steps: Vec<Step> =
-        (0..40_u8).map(|i| step(&[i.wrapping_mul(37), i.wrapping_mul(91)])).collect();
-    any_bytes_are_taken_or_refused(builder(), data, &steps);
-    // A snapshot that is whole, but for what the data says.
-    let Ok(mut engine) = builder().build() else { return };
-    for step in &steps {
-        if let Step::Push(event) = step {
-            drop(engine.push(event, &mut Ignore));
+        1 => any_bytes_are_taken_or_refused(subject.builder(), data, &subject.made_steps()),
+        _ => {
+            // A snapshot that is whole, but for what the data says.
+            let mut bytes = subject.snapshot.clone();
+            for [high, low, value] in data.as_chunks::<3>().0 {
+                let at = usize::from(u16::from_be_bytes([*high, *low])) % bytes.len();
+                bytes[at] = *value;
+            }
+            let bytes = with_checksum(&bytes);
+            any_bytes_are_taken_or_refused(subject.builder(), &bytes, &subject.made_steps());
         }
     }
-    let mut bytes = engine.snapshot();
-    for [high, low, value] in data.as_chunks::<3>().0 {
-        let at = usize::from(u16::from_be_bytes([*high, *low])) % bytes.len();
-        bytes[at] = *value;
-    }
-    any_bytes_are_taken_or_refused(builder(), &with_checksum(&bytes), &steps);
 }
