@@ -1,6 +1,8 @@
 //! The seeds of the fuzz targets, and what fuzzing has found: each input goes through the same
 //! function as when it is fuzzed.
 
+#[path = "../fuzz/checks/cold.rs"]
+mod cold;
 #[path = "../fuzz/checks/engines.rs"]
 mod engines;
 #[path = "../fuzz/checks/files.rs"]
@@ -11,18 +13,25 @@ mod made;
 mod parse;
 #[path = "../fuzz/checks/reorder.rs"]
 mod reorder;
+#[path = "../fuzz/checks/replace.rs"]
+mod replace;
 #[path = "../fuzz/checks/roundtrip.rs"]
 mod roundtrip;
+#[path = "../fuzz/checks/shards.rs"]
+mod shards;
 #[path = "../fuzz/checks/snapshot.rs"]
 mod snapshot;
 
 #[test]
 fn what_was_fuzzed_stays_fixed() {
-    let targets: [(&str, files::Check); 5] = [
+    let targets: [(&str, files::Check); 8] = [
         ("parse", parse::check),
         ("roundtrip", roundtrip::check),
         ("engines", engines::check),
         ("reorder", reorder::check),
+        ("cold", cold::check),
+        ("shards", shards::check),
+        ("replace", replace::check),
         ("snapshot", snapshot::check),
     ];
     for (target, check) in targets {
