@@ -2,7 +2,8 @@
 //!
 //! As many orders are created, one of a hundred is paid, at random, and then time passes by the
 //! thirty days that the rules wait. That is done for each kind of rule: those that report what runs
-//! out of time, those that only forget it, silences, loops, and what has no bound. Each way is a
+//! out of time, those that only forget it, silences, loops with and without aggregates, windows, what
+//! goes several ways, what has no bound, and what is remembered of matches. Each way is a
 //! process of its own, since what is measured is the memory of one: all keys in memory, and a
 //! fiftieth of them, under a limit of the system (`ulimit -v`) that grows by 40 bytes a key. Both
 //! have to tell the same. Without an argument it is a small number; one kind alone: `-- KEYS within`.
@@ -15,6 +16,7 @@ mod disk;
 mod spill;
 
 use std::io::Write as _;
+use std::ops::Range;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
@@ -25,21 +27,118 @@ use kleene::{Engine, Record, RuleSet, Sink, Timestamp, Value};
 use spill::Spill;
 
 const EVENTS: &str = "
-event order_created { order: int, amount: float, customer: string, at: time }
-event order_paid    { order: int, at: time }
+event order_created { order: int, name: string, amount: float, customer: string, at: time }
+event order_paid    { order: int, name: string, at: time }
+event done          { order: int, at: time }
 ";
 
-/// Kinds of rules by what they keep of a key, and until when.
-const KINDS: [(&str, &str); 5] = [
-    (
+/// A kind of rules by what they keep of a key, and until when.
+struct Kind {
+    name: &'static str,
+    /// The key of its rules.
+    key: &'static str,
+    /// The first rule, from `match` on. Those after it begin with `rule NAME {`, without a brace at
+    /// the end.
+    rule: &'static str,
+    /// How many results there are of so many keys, at least and at most. One of a hundred is paid,
+    /// some of them twice.
+    results: fn(u64) -> Range<u64>,
+    /// How many bytes of a key are never in the file, about.
+    remembered: u64,
+}
+
+const fn kind(name: &'static str, rule: &'static str, results: fn(u64) -> Range<u64>) -> Kind {
+    Kind { name, key: "order", rule, results, remembered: 0 }
+}
+
+/// A kind of rules that remember for each key that it was reported.
+const fn remembering(name: &'static str, rule: &'static str) -> Kind {
+    Kind { remembered: 220, ..kind(name, rule, all) }
+}
+
+/// All keys report something.
+fn all(keys: u64) -> Range<u64> {
+    keys..keys + 1
+}
+
+/// Those that are paid do.
+fn paid(keys: u64) -> Range<u64> {
+    keys / 200..keys / 99
+}
+
+/// Those that are not paid do.
+fn unpaid(keys: u64) -> Range<u64> {
+    keys - keys / 99..keys
+}
+
+const KINDS: &[Kind] = &[
+    kind(
         "timeout",
         "match order_created as c -> order_paid within 30d
          emit { order, amount: c.amount }  on timeout emit { order, amount: c.amount }",
+        all,
     ),
-    ("within", "match order_created as c -> order_paid within 30d  emit { amount: c.amount }"),
-    ("silence", "match order_created as c -> not order_paid for 30d  emit { amount: c.amount }"),
-    ("loop", "match order_created+ as c -> order_paid within 30d  emit { amount: sum(c.amount) }"),
-    ("forever", "match order_created as c -> order_paid  emit { amount: c.amount }"),
+    kind(
+        "within",
+        "match order_created as c -> order_paid within 30d  emit { amount: c.amount }",
+        paid,
+    ),
+    kind(
+        "silence",
+        "match order_created as c -> not order_paid for 30d  emit { amount: c.amount }",
+        unpaid,
+    ),
+    // Each silence that is not broken is reported after 30 days, and once more at the end of time.
+    kind(
+        "repeat",
+        "match order_created as c -> not order_paid for 30d repeat  emit { amount: c.amount }",
+        |keys| 2 * (keys - keys / 99)..2 * keys,
+    ),
+    // A key for which a silence is broken is remembered, without a partial match.
+    kind("broken", "match not order_created for 30d -> order_paid as p  emit { order }", |_| 0..1),
+    kind(
+        "loop",
+        "match order_created+ as c -> order_paid within 30d  emit { amount: sum(c.amount) }",
+        paid,
+    ),
+    kind(
+        "aggregate",
+        "match order_created[count(c) == 0 or amount > avg(c.amount)]+ as c
+           -> order_paid[order not in distinct(c.amount) and count(c) < 9] within 30d
+         emit { amount: sum(c.amount) }",
+        paid,
+    ),
+    kind("window", "match order_created{3} as c within 30d  emit { sum: sum(c.amount) }", |_| 0..1),
+    // Several partial matches of each key, in the general way.
+    kind(
+        "ways",
+        "match order_created as c -> any (order_created or order_paid)+ as o within 30d
+         skip none  emit { amount: c.amount, count: count(o) }",
+        paid,
+    ),
+    kind(
+        "operands",
+        "match order_created as c and order_paid within 30d  emit { amount: c.amount }",
+        paid,
+    ),
+    kind("forever", "match order_created as c -> order_paid  emit { amount: c.amount }", paid),
+    Kind {
+        name: "text",
+        key: "name",
+        rule: "match order_created as c -> order_paid within 30d  emit { amount: c.amount }",
+        results: paid,
+        remembered: 0,
+    },
+    // Two rules hold something of each key, one of which feeds a third.
+    kind(
+        "several",
+        "match order_created as c -> order_paid within 30d  emit as done { order }
+         } rule late { key order  match order_created -> order_paid within 60d
+         } rule after { key order  match done as d -> order_created  within 90d",
+        |keys| 2 * keys / 200..2 * keys / 99,
+    ),
+    remembering("once", "match order_created as c  emit { amount: c.amount }  once"),
+    remembering("suppress", "match order_created as c  emit { amount: c.amount }  suppress 30d"),
 ];
 
 /// So many orders come in a second.
@@ -50,22 +149,22 @@ fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     let mut out = std::io::stdout().lock();
     match &args[..] {
-        [kind, keys, directory @ ..] if KINDS.iter().any(|(name, _)| name == kind) => {
+        [kind, keys, directory @ ..] if KINDS.iter().any(|known| known.name == kind) => {
             measure(kind, number(keys)?, directory.first().map(Path::new))
         }
         args => {
             let keys = args.first().map_or(Ok(20_000), |keys| number(keys))?;
             let only = args.get(1);
             if let Some(only) = only {
-                ensure!(KINDS.iter().any(|(name, _)| name == only), "{only} is no kind of rule");
+                ensure!(KINDS.iter().any(|known| known.name == only), "{only} is no kind of rule");
             }
-            for (kind, _) in KINDS.iter().filter(|(name, _)| only.is_none_or(|only| only == name)) {
-                let directory = tempfile::tempdir()?;
+            for kind in KINDS.iter().filter(|kind| only.is_none_or(|only| only == kind.name)) {
+                let (name, directory) = (kind.name, tempfile::tempdir()?);
                 let few = run(kind, keys, Some(directory.path()))?;
                 let count = in_memory(keys);
-                write!(out, "{kind}: {keys} keys, {count} of them in memory\n{few}")?;
+                write!(out, "{name}: {keys} keys, {count} of them in memory\n{few}")?;
                 let all = run(kind, keys, None)?;
-                write!(out, "{kind}: {keys} keys, all of them in memory\n{all}")?;
+                write!(out, "{name}: {keys} keys, all of them in memory\n{all}")?;
                 let told = |text: &str| text.lines().last().map(str::to_owned);
                 ensure!(told(&few) == told(&all), "they do not tell the same");
             }
@@ -75,28 +174,30 @@ fn main() -> Result<()> {
 }
 
 /// Measures one kind of rule in a process of its own: with a file under a limit, or without.
-fn run(kind: &str, keys: u64, directory: Option<&Path>) -> Result<String> {
+fn run(kind: &Kind, keys: u64, directory: Option<&Path>) -> Result<String> {
+    let Kind { name, remembered, .. } = kind;
     let itself = std::env::current_exe()?;
     let mut child = if let Some(directory) = directory {
-        let kilobytes = (FIXED + keys * PER_KEY + in_memory(keys) * PER_KEY_IN_MEMORY) >> 10;
+        let kilobytes =
+            (FIXED + keys * (PER_KEY + remembered) + in_memory(keys) * PER_KEY_IN_MEMORY) >> 10;
         let mut child = Command::new("sh");
         child.args(["-c", "ulimit -v \"$1\" && shift && exec \"$@\"", "sh"]);
         child.arg(kilobytes.to_string()).arg(itself);
-        child.args([kind, &keys.to_string()]).arg(directory);
+        child.args([name, &*keys.to_string()]).arg(directory);
         child
     } else {
         let mut child = Command::new(itself);
-        child.args([kind, &keys.to_string()]);
+        child.args([name, &*keys.to_string()]);
         child
     };
     let ran = child.stderr(std::process::Stdio::inherit()).output()?;
-    ensure!(ran.status.success(), "{kind} has failed: {}", ran.status);
+    ensure!(ran.status.success(), "{name} has failed: {}", ran.status);
     Ok(String::from_utf8(ran.stdout)?)
 }
 
 /// What a run with a file may take: the program and its caches, and for each key.
 const FIXED: u64 = 160 << 20;
-/// A table of 22 bytes a key at most, and the half as large one that it grows out of.
+/// A table of 25 bytes a key at most, and the half as large one that it grows out of.
 const PER_KEY: u64 = 40;
 const PER_KEY_IN_MEMORY: u64 = 1024;
 
@@ -137,8 +238,9 @@ impl Sink<Record> for Told {
 }
 
 fn measure(kind: &str, keys: u64, directory: Option<&Path>) -> Result<()> {
-    let (_, rule) = KINDS.iter().find(|(name, _)| *name == kind).context("no such kind")?;
-    let rules = RuleSet::parse(&format!("{EVENTS}rule unpaid {{ key order  {rule} }}"))?;
+    let kind = KINDS.iter().find(|known| known.name == kind).context("no such kind")?;
+    let Kind { name: kind, key, rule, results, .. } = kind;
+    let rules = RuleSet::parse(&format!("{EVENTS}rule unpaid {{ key {key}  {rule} }}"))?;
     let types = ["order_created", "order_paid"].map(|name| rules.schema().type_id(name));
     let [Some(created), Some(paid)] = types else { bail!("the rules declare other types") };
     let at = |index: u64| {
@@ -146,6 +248,7 @@ fn measure(kind: &str, keys: u64, directory: Option<&Path>) -> Result<()> {
         Timestamp::from_millis(millis.cast_signed())
     };
     let order = |index: u64| Value::Int(index.wrapping_mul(0x9e37_79b9).cast_signed());
+    let name = |index: u64| Value::from(format!("order number {index:012}").as_str());
     let builder = Engine::builder().rules(rules.clone());
     let mut file = None;
     let mut engine = match directory {
@@ -184,17 +287,19 @@ fn measure(kind: &str, keys: u64, directory: Option<&Path>) -> Result<()> {
         #[expect(clippy::cast_precision_loss, reason = "any amount")]
         let amount = Value::Float(index as f64 / 100.0);
         let time = at(index);
-        let values = vec![order(index), amount, customer, Value::Time(time)];
+        let values = vec![order(index), name(index), amount, customer, Value::Time(time)];
         engine.push(&Record::new(created, time, values), &mut told)?;
     }
-    ensure!(engine.stats().keys == keys, "{:?}", engine.stats());
+    let held = engine.stats().keys;
+    ensure!(held == 0 || held % keys == 0, "{:?}", engine.stats());
     say("created", keys, start, &engine)?;
 
     let start = Instant::now();
     let (mut random, now) = (7_u64, at(keys));
     for _ in 0..keys / 100 {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        let values = vec![order((random >> 20) % keys), Value::Time(now)];
+        let index = (random >> 20) % keys;
+        let values = vec![order(index), name(index), Value::Time(now)];
         engine.push(&Record::new(paid, now, values), &mut told)?;
     }
     say("paid", keys / 100, start, &engine)?;
@@ -207,12 +312,7 @@ fn measure(kind: &str, keys: u64, directory: Option<&Path>) -> Result<()> {
         bail!("{failure}");
     }
     let found = told.matches + told.timeouts;
-    let expected = match kind {
-        // Those that were paid, of which some were drawn twice.
-        "within" | "loop" | "forever" => keys / 200..keys / 99,
-        "silence" => keys - keys / 99..keys,
-        _ => keys..keys + 1,
-    };
+    let expected = results(keys);
     ensure!(expected.contains(&found), "{kind}: {found} results of {keys} keys");
     let mut out = std::io::stdout().lock();
     writeln!(out, "{} matches, {} timeouts, {:016x}", told.matches, told.timeouts, told.hash)?;
