@@ -5,6 +5,7 @@ mod check;
 mod common;
 #[cfg(unix)]
 mod docs;
+mod equal_keys;
 mod equality;
 mod explain;
 mod explain_rules;
