@@ -1,7 +1,8 @@
 //! Quick fixes: the name that was most likely meant, where a diagnostic says so.
 
-use lsp_types::{
-    CodeAction, CodeActionKind, CodeActionOrCommand, Diagnostic, TextEdit, Uri, WorkspaceEdit,
+use gen_lsp_types::{
+    CodeAction, CodeActionKind, CodeActionResponse, Diagnostic, Message, TextEdit, Uri,
+    WorkspaceEdit,
 };
 
 use super::position::Lines;
@@ -14,11 +15,12 @@ pub(super) fn actions(
     uri: &Uri,
     text: &str,
     diagnostics: &[Diagnostic],
-) -> Vec<CodeActionOrCommand> {
+) -> Vec<CodeActionResponse> {
     let lines = Lines::new(text);
     let fixes = diagnostics.iter().filter(|one| one.source.as_deref() == Some("kleene"));
     let fixes = fixes.filter_map(|diagnostic| {
-        let (_, meant) = diagnostic.message.split_once(MEANT)?;
+        let Message::String(message) = &diagnostic.message else { return None };
+        let (_, meant) = message.split_once(MEANT)?;
         let (meant, _) = meant.split_once("`?")?;
         // What is replaced has to be one name, as the diagnostic may be about more than that.
         let (start, end) =
@@ -29,11 +31,14 @@ pub(super) fn actions(
             return None;
         }
         let edit = TextEdit { range: diagnostic.range, new_text: meant.to_owned() };
-        Some(CodeActionOrCommand::CodeAction(CodeAction {
+        Some(CodeActionResponse::CodeAction(CodeAction {
             title: format!("Write `{meant}`"),
-            kind: Some(CodeActionKind::QUICKFIX),
+            kind: Some(CodeActionKind::QuickFix),
             diagnostics: Some(vec![diagnostic.clone()]),
-            edit: Some(WorkspaceEdit::new([(uri.clone(), vec![edit])].into_iter().collect())),
+            edit: Some(WorkspaceEdit {
+                changes: Some([(uri.clone(), vec![edit])].into_iter().collect()),
+                ..WorkspaceEdit::default()
+            }),
             is_preferred: Some(true),
             ..CodeAction::default()
         }))

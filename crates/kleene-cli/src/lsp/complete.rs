@@ -1,11 +1,10 @@
 //! What can be typed at a place.
 
+use gen_lsp_types::{
+    CompletionItem, CompletionItemKind, Documentation, MarkupContent, MarkupKind, Range, TextEdit,
+};
 use kleene::hir::functions;
 use kleene::syntax::{TokenKind, is_name, tokens};
-use lsp_types::{
-    CompletionItem, CompletionItemKind, CompletionTextEdit, Documentation, MarkupContent,
-    MarkupKind, Range, TextEdit,
-};
 
 use super::names::Set;
 use super::position::Lines;
@@ -71,9 +70,9 @@ pub(super) fn complete(set: &Set, at: usize) -> Vec<CompletionItem> {
         Slot::Item | Slot::Free | Slot::Clause => {}
         Slot::Words(words) => offer.words(words),
         Slot::Type => offer.words(TYPES),
-        Slot::Rule => offer.declared(ItemKind::Rule, CompletionItemKind::CLASS),
+        Slot::Rule => offer.declared(ItemKind::Rule, CompletionItemKind::Class),
         Slot::Event => {
-            offer.declared(ItemKind::Event, CompletionItemKind::STRUCT);
+            offer.declared(ItemKind::Event, CompletionItemKind::Struct);
             if *kind == Kind::RuleBody && end.last == "from" {
                 offer.words(&["*"]);
             }
@@ -100,7 +99,7 @@ pub(super) fn complete(set: &Set, at: usize) -> Vec<CompletionItem> {
         Slot::Operand => {
             offer.operand(candidate, &end.kinds);
             if end.last == "in" {
-                offer.declared(ItemKind::List, CompletionItemKind::ENUM);
+                offer.declared(ItemKind::List, CompletionItemKind::Enum);
             }
         }
         Slot::Operator => {
@@ -121,7 +120,7 @@ pub(super) fn complete(set: &Set, at: usize) -> Vec<CompletionItem> {
         }
         Slot::Member(names) => {
             for member in set.members(rule, candidate, names) {
-                offer.add(&member.name, CompletionItemKind::FIELD, &member.detail, 0);
+                offer.add(&member.name, CompletionItemKind::Field, &member.detail, 0);
             }
         }
         Slot::Param => offer.params_by_name(),
@@ -192,9 +191,9 @@ impl Offer<'_> {
         }
         let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let needs_quotes = match kind {
-            CompletionItemKind::KEYWORD => false,
+            CompletionItemKind::Keyword => false,
             // Fields are free to be called like words of the language.
-            CompletionItemKind::FIELD => {
+            CompletionItemKind::Field => {
                 !label.chars().all(is_plain) || label.starts_with(|c: char| c.is_ascii_digit())
             }
             _ => !is_name(label),
@@ -210,7 +209,7 @@ impl Offer<'_> {
         rank: u8,
         needs_quotes: bool,
     ) {
-        if self.is_quoted && kind == CompletionItemKind::KEYWORD {
+        if self.is_quoted && kind == CompletionItemKind::Keyword {
             return;
         }
         let needs_quotes = needs_quotes || self.is_quoted;
@@ -222,7 +221,7 @@ impl Offer<'_> {
             // Editors look for what is typed at the start of this.
             filter_text: Some(if self.is_quoted { new_text.clone() } else { label.to_owned() }),
             sort_text: Some(format!("{rank}{label}")),
-            text_edit: Some(CompletionTextEdit::Edit(TextEdit { range: self.range, new_text })),
+            text_edit: Some(TextEdit { range: self.range, new_text }.into()),
             ..CompletionItem::default()
         });
     }
@@ -239,7 +238,7 @@ impl Offer<'_> {
     fn words(&mut self, words: &[&str]) {
         for word in words {
             let count = self.items.len();
-            self.add(word, CompletionItemKind::KEYWORD, "", 8);
+            self.add(word, CompletionItemKind::Keyword, "", 8);
             let about = words::about(word.split(' ').next().unwrap_or_default());
             if let Some(about) = about.filter(|_| self.items.len() > count) {
                 self.document(about);
@@ -269,17 +268,17 @@ impl Offer<'_> {
         for (_, rule) in self.set.with_bases(self.rule) {
             for local in rule.locals.iter().filter(|local| !local.is_param) {
                 let detail = format!("define of {}", local.detail);
-                self.add(&local.name, CompletionItemKind::STRUCT, &detail, 1);
+                self.add(&local.name, CompletionItemKind::Struct, &detail, 1);
             }
         }
-        self.declared(ItemKind::Define, CompletionItemKind::STRUCT);
-        self.declared(ItemKind::Event, CompletionItemKind::STRUCT);
+        self.declared(ItemKind::Define, CompletionItemKind::Struct);
+        self.declared(ItemKind::Event, CompletionItemKind::Struct);
     }
 
     /// The names of what the rule captures.
     fn captured(&mut self) {
         for (name, _, _, steps) in self.set.captured(self.rule) {
-            self.add(name, CompletionItemKind::VARIABLE, &steps.join(" or "), 1);
+            self.add(name, CompletionItemKind::Variable, &steps.join(" or "), 1);
         }
     }
 
@@ -302,7 +301,7 @@ impl Offer<'_> {
         for (name, detail) in params {
             let label = format!("{sign}{name}");
             if !self.items.iter().any(|item| item.label == label) {
-                self.push(&label, CompletionItemKind::CONSTANT, &detail, 1, false);
+                self.push(&label, CompletionItemKind::Constant, &detail, 1, false);
             }
         }
     }
@@ -311,7 +310,7 @@ impl Offer<'_> {
     fn key(&mut self) {
         for (_, rule) in self.set.with_bases(self.rule) {
             for (name, _) in &rule.key {
-                self.add(name, CompletionItemKind::FIELD, "part of the key", 0);
+                self.add(name, CompletionItemKind::Field, "part of the key", 0);
             }
         }
     }
@@ -339,7 +338,7 @@ impl Offer<'_> {
                     .iter()
                     .all(|other| other.fields.iter().any(|candidate| candidate.name == field.name));
                 let rank = if in_all { 0 } else { 5 };
-                self.add(&field.name, CompletionItemKind::FIELD, &field.ty, rank);
+                self.add(&field.name, CompletionItemKind::Field, &field.ty, rank);
             }
         }
     }
@@ -349,7 +348,7 @@ impl Offer<'_> {
         let set = self.set;
         if let Some((_, event)) = candidate.and_then(|step| set.event_of(self.rule, step)) {
             for field in event.fields.iter().filter(|field| !field.name.contains('.')) {
-                self.add(&field.name, CompletionItemKind::FIELD, &field.ty, 0);
+                self.add(&field.name, CompletionItemKind::Field, &field.ty, 0);
             }
             self.words(&["prev"]);
         } else if kinds.contains(&Kind::Emit) {
@@ -363,11 +362,11 @@ impl Offer<'_> {
         self.captured();
         self.params();
         for (name, signature, about) in words::CALLS {
-            self.add(name, CompletionItemKind::FUNCTION, signature, 4);
+            self.add(name, CompletionItemKind::Function, signature, 4);
             self.document(about);
         }
         for function in functions::FUNCTIONS {
-            self.add(function.name, CompletionItemKind::FUNCTION, &function.signature(), 4);
+            self.add(function.name, CompletionItemKind::Function, &function.signature(), 4);
             self.document(function.about);
         }
         self.words(&["not", "if", "null", "true", "false"]);
@@ -380,7 +379,7 @@ impl Offer<'_> {
             Given::Event(name) => {
                 let Some((_, event)) = set.item(ItemKind::Event, name) else { return };
                 for field in event.fields.iter().filter(|field| !field.name.contains('.')) {
-                    self.add(&field.name, CompletionItemKind::FIELD, &field.ty, 0);
+                    self.add(&field.name, CompletionItemKind::Field, &field.ty, 0);
                 }
             }
             Given::Rule(name) => {
@@ -388,7 +387,7 @@ impl Offer<'_> {
                 for (_, rule) in set.with_bases(Some(rule)) {
                     let told = if rule.emits.is_empty() { &rule.key } else { &rule.emits };
                     for (name, _) in told {
-                        self.add(name, CompletionItemKind::FIELD, "", 0);
+                        self.add(name, CompletionItemKind::Field, "", 0);
                     }
                 }
             }
@@ -400,7 +399,7 @@ impl Offer<'_> {
         let Some((_, rule)) = set.rule_named(base) else { return };
         for (_, rule) in set.with_bases(Some(rule)) {
             for local in rule.locals.iter().filter(|local| local.is_param) {
-                self.add(&local.name, CompletionItemKind::FIELD, &local.detail, 0);
+                self.add(&local.name, CompletionItemKind::Field, &local.detail, 0);
             }
         }
     }

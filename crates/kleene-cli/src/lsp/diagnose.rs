@@ -1,10 +1,8 @@
 //! What is wrong with a document, as `kleene check` tells it.
 
+use gen_lsp_types::{Diagnostic, DiagnosticRelatedInformation, DiagnosticSeverity, Location, Uri};
 use kleene::diagnostic::{Diagnostic as Told, Severity, Source, Span};
 use kleene::ruleset::{Report, RuleSet};
-use lsp_types::{
-    Diagnostic, DiagnosticRelatedInformation, DiagnosticSeverity, Location, NumberOrString, Uri,
-};
 
 use super::documents::Documents;
 use super::position::Lines;
@@ -33,9 +31,9 @@ pub(super) fn diagnose(documents: &Documents, uri: &str, source: &Source) -> Vec
     let lines = Lines::new(&source.text);
     let (own, others): (Vec<_>, Vec<_>) =
         reports.iter().partition(|report| report.source.name == source.name);
-    let uri: Option<Uri> = uri.parse().ok();
+    let uri = Uri(uri.to_owned());
     let mut all: Vec<Diagnostic> =
-        own.iter().map(|report| converted(&report.diagnostic, &lines, uri.as_ref())).collect();
+        own.iter().map(|report| converted(&report.diagnostic, &lines, &uri)).collect();
     all.extend(of_used(source, &lines, &others));
     all
 }
@@ -51,7 +49,7 @@ fn check(documents: &Documents, source: &Source, beside: Vec<Source>) -> Vec<Rep
     }
 }
 
-fn converted(told: &Told, lines: &Lines<'_>, uri: Option<&Uri>) -> Diagnostic {
+fn converted(told: &Told, lines: &Lines<'_>, uri: &Uri) -> Diagnostic {
     let mut message = told.message.clone();
     if !told.primary.text.is_empty() {
         message = format!("{message}: {}", told.primary.text);
@@ -59,24 +57,22 @@ fn converted(told: &Told, lines: &Lines<'_>, uri: Option<&Uri>) -> Diagnostic {
     if let Some(help) = &told.help {
         message = format!("{message}\nhelp: {help}");
     }
-    let context = uri.map(|uri| {
-        let labels = told.context.iter().filter(|label| !label.text.is_empty());
-        let related = labels.map(|label| DiagnosticRelatedInformation {
-            location: Location { uri: uri.clone(), range: lines.range(label.span) },
-            message: label.text.clone(),
-        });
-        related.collect::<Vec<_>>()
+    let labels = told.context.iter().filter(|label| !label.text.is_empty());
+    let related = labels.map(|label| DiagnosticRelatedInformation {
+        location: Location { uri: uri.clone(), range: lines.range(label.span) },
+        message: label.text.clone(),
     });
+    let related: Vec<_> = related.collect();
     Diagnostic {
         range: lines.range(told.primary.span),
         severity: Some(match told.severity {
-            Severity::Error => DiagnosticSeverity::ERROR,
-            Severity::Warning => DiagnosticSeverity::WARNING,
+            Severity::Error => DiagnosticSeverity::Error,
+            Severity::Warning => DiagnosticSeverity::Warning,
         }),
-        code: Some(NumberOrString::String(told.code.as_str().to_owned())),
+        code: Some(told.code.as_str().into()),
         source: Some(String::from("kleene")),
-        message,
-        related_information: context.filter(|related| !related.is_empty()),
+        message: message.into(),
+        related_information: (!related.is_empty()).then_some(related),
         ..Diagnostic::default()
     }
 }
@@ -101,14 +97,15 @@ fn of_used(source: &Source, lines: &Lines<'_>, others: &[&Report]) -> Vec<Diagno
         let (line, _) = first.source.line_column(first.diagnostic.primary.span.start);
         Diagnostic {
             range: lines.range(place),
-            severity: Some(DiagnosticSeverity::ERROR),
-            code: Some(NumberOrString::String(first.diagnostic.code.as_str().to_owned())),
+            severity: Some(DiagnosticSeverity::Error),
+            code: Some(first.diagnostic.code.as_str().into()),
             source: Some(String::from("kleene")),
             message: format!(
                 "{} in `{file}`, the first in line {line}: {}",
                 counted(*count, "error"),
                 first.diagnostic.message
-            ),
+            )
+            .into(),
             ..Diagnostic::default()
         }
     });

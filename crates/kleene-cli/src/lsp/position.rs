@@ -1,7 +1,7 @@
 //! Places as editors count them: lines from 0, and UTF-16 code units in a line.
 
+use gen_lsp_types::{Position, Range};
 use kleene::diagnostic::Span;
-use lsp_types::{Position, Range};
 
 /// The lines of a text.
 #[derive(Debug)]

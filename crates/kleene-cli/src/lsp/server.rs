@@ -1,16 +1,16 @@
 //! The conversation with the editor: requests in, answers out, one after the other.
 
 use anyhow::{Context as _, Result};
+use gen_lsp_types::{
+    CodeActionKind, CodeActionOptions, CodeActionParams, CompletionOptions, CompletionParams,
+    DefinitionParams, DidChangeTextDocumentParams, DidCloseTextDocumentParams,
+    DidOpenTextDocumentParams, DocumentFormattingParams, DocumentSymbolParams, Hover, HoverParams,
+    Location, MarkupContent, MarkupKind, PublishDiagnosticsParams, Range, ServerCapabilities,
+    TextDocumentContentChangeEvent, TextDocumentPositionParams, TextDocumentSyncKind, TextEdit,
+    Uri,
+};
 use kleene::syntax::format;
 use lsp_server::{Connection, ErrorCode, Message, Notification, Request, RequestId, Response};
-use lsp_types::{
-    CodeActionKind, CodeActionOptions, CodeActionParams, CodeActionProviderCapability,
-    CompletionOptions, CompletionParams, DidChangeTextDocumentParams, DidCloseTextDocumentParams,
-    DidOpenTextDocumentParams, DocumentFormattingParams, DocumentSymbolParams,
-    GotoDefinitionParams, Hover, HoverContents, HoverParams, HoverProviderCapability, Location,
-    MarkupContent, MarkupKind, OneOf, PublishDiagnosticsParams, Range, ServerCapabilities,
-    TextDocumentPositionParams, TextDocumentSyncCapability, TextDocumentSyncKind, TextEdit, Uri,
-};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -38,19 +38,22 @@ pub(super) fn serve(connection: &Connection) -> Result<bool> {
 
 fn capabilities() -> ServerCapabilities {
     ServerCapabilities {
-        text_document_sync: Some(TextDocumentSyncCapability::Kind(TextDocumentSyncKind::FULL)),
-        hover_provider: Some(HoverProviderCapability::Simple(true)),
+        text_document_sync: Some(TextDocumentSyncKind::Full.into()),
+        hover_provider: Some(true.into()),
         completion_provider: Some(CompletionOptions {
             trigger_characters: Some([".", "$", "[", "{", "(", "`"].map(String::from).to_vec()),
             ..CompletionOptions::default()
         }),
-        code_action_provider: Some(CodeActionProviderCapability::Options(CodeActionOptions {
-            code_action_kinds: Some(vec![CodeActionKind::QUICKFIX]),
-            ..CodeActionOptions::default()
-        })),
-        definition_provider: Some(OneOf::Left(true)),
-        document_formatting_provider: Some(OneOf::Left(true)),
-        document_symbol_provider: Some(OneOf::Left(true)),
+        code_action_provider: Some(
+            CodeActionOptions {
+                code_action_kinds: Some(vec![CodeActionKind::QuickFix]),
+                ..CodeActionOptions::default()
+            }
+            .into(),
+        ),
+        definition_provider: Some(true.into()),
+        document_formatting_provider: Some(true.into()),
+        document_symbol_provider: Some(true.into()),
         ..ServerCapabilities::default()
     }
 }
@@ -117,17 +120,17 @@ impl Server<'_> {
                 self.hover(&params.text_document_position_params)
             }),
             "textDocument/completion" => answer(id, params, |params: CompletionParams| {
-                let place = &params.text_document_position;
+                let place = &params.text_document_position_params;
                 let (text, at) = self.place(place)?;
                 let set = self.documents.set_of(&text, Some(at));
                 Some(complete(&set, at))
             }),
-            "textDocument/definition" => answer(id, params, |params: GotoDefinitionParams| {
+            "textDocument/definition" => answer(id, params, |params: DefinitionParams| {
                 self.definition(&params.text_document_position_params)
             }),
             "textDocument/formatting" => answer(id, params, |params: DocumentFormattingParams| {
                 let uri = params.text_document.uri;
-                let document = self.documents.get(uri.as_str())?;
+                let document = self.documents.get(&uri.0)?;
                 // A text with mistakes stays as it is; they are told already.
                 let formatted = format(&document.source).ok()?;
                 let range = Lines::new(&document.source.text).all();
@@ -137,11 +140,11 @@ impl Server<'_> {
             }),
             "textDocument/codeAction" => answer(id, params, |params: CodeActionParams| {
                 let uri = params.text_document.uri;
-                let document = self.documents.get(uri.as_str())?;
+                let document = self.documents.get(&uri.0)?;
                 Some(actions(&uri, &document.source.text, &params.context.diagnostics))
             }),
             "textDocument/documentSymbol" => answer(id, params, |params: DocumentSymbolParams| {
-                let document = self.documents.get(params.text_document.uri.as_str())?;
+                let document = self.documents.get(&params.text_document.uri.0)?;
                 Some(symbols(&document.source.text))
             }),
             _ => {
@@ -156,7 +159,7 @@ impl Server<'_> {
         &self,
         place: &TextDocumentPositionParams,
     ) -> Option<(kleene::diagnostic::Source, usize)> {
-        let document = self.documents.get(place.text_document.uri.as_str())?;
+        let document = self.documents.get(&place.text_document.uri.0)?;
         let at = Lines::new(&document.source.text).offset(place.position);
         Some((document.source.clone(), at))
     }
@@ -172,7 +175,7 @@ impl Server<'_> {
         }
         value.push_str(&meaning.about);
         Some(Hover {
-            contents: HoverContents::Markup(MarkupContent { kind: MarkupKind::Markdown, value }),
+            contents: MarkupContent { kind: MarkupKind::Markdown, value }.into(),
             range: Some(Lines::new(&source.text).range(mark.span)),
         })
     }
@@ -199,27 +202,29 @@ impl Server<'_> {
             "textDocument/didOpen" => {
                 if let Ok(params) = serde_json::from_value::<DidOpenTextDocumentParams>(params) {
                     let document = params.text_document;
-                    self.documents.set(document.uri.as_str(), document.text, document.version);
+                    self.documents.set(&document.uri.0, document.text, document.version);
                     self.is_changed = true;
                 }
             }
             "textDocument/didChange" => {
                 if let Ok(params) = serde_json::from_value::<DidChangeTextDocumentParams>(params)
                     // Whole texts are asked for, of which the last one counts.
-                    && let Some(change) = params.content_changes.into_iter().next_back()
-                    && change.range.is_none()
+                    && let Some(
+                        TextDocumentContentChangeEvent::TextDocumentContentChangeWholeDocument(change),
+                    ) = params.content_changes.into_iter().next_back()
                 {
                     let document = params.text_document;
-                    self.documents.set(document.uri.as_str(), change.text, document.version);
+                    let uri = document.text_document_identifier.uri;
+                    self.documents.set(&uri.0, change.text, document.version);
                     self.is_changed = true;
                 }
             }
             "textDocument/didClose" => {
                 if let Ok(params) = serde_json::from_value::<DidCloseTextDocumentParams>(params) {
                     let uri = params.text_document.uri;
-                    self.documents.close(uri.as_str());
+                    self.documents.close(&uri.0);
                     self.is_changed = true;
-                    self.tell(PublishDiagnosticsParams::new(uri, Vec::new(), None))?;
+                    self.tell(PublishDiagnosticsParams::new(uri, None, Vec::new()))?;
                 }
             }
             // A file that a document uses may be another one now.
@@ -232,10 +237,9 @@ impl Server<'_> {
     /// Tells what is wrong with each open document.
     fn publish(&self) -> Result<()> {
         for (name, document) in self.documents.all() {
-            let Ok(uri) = name.parse::<Uri>() else { continue };
             let diagnostics = diagnose(&self.documents, name, &document.source);
-            let version = Some(document.version);
-            self.tell(PublishDiagnosticsParams::new(uri, diagnostics, version))?;
+            let (uri, version) = (Uri(name.to_owned()), Some(document.version));
+            self.tell(PublishDiagnosticsParams::new(uri, version, diagnostics))?;
         }
         Ok(())
     }

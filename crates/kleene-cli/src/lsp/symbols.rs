@@ -1,6 +1,6 @@
 //! The outline of a document.
 
-use lsp_types::{DocumentSymbol, SymbolKind};
+use gen_lsp_types::{DocumentSymbol, SymbolKind};
 
 use super::position::Lines;
 use super::scan::{ItemKind, scan};
@@ -11,12 +11,12 @@ pub(super) fn symbols(text: &str) -> Vec<DocumentSymbol> {
     let mut symbols = Vec::new();
     for item in scan(text).items {
         let (kind, detail) = match item.kind {
-            ItemKind::Event => (SymbolKind::STRUCT, String::new()),
-            ItemKind::List => (SymbolKind::ARRAY, item.detail),
-            ItemKind::Param => (SymbolKind::CONSTANT, item.detail),
-            ItemKind::Define => (SymbolKind::VARIABLE, item.detail),
-            ItemKind::Rule => (SymbolKind::CLASS, String::new()),
-            ItemKind::Test => (SymbolKind::METHOD, String::from("test")),
+            ItemKind::Event => (SymbolKind::Struct, String::new()),
+            ItemKind::List => (SymbolKind::Array, item.detail),
+            ItemKind::Param => (SymbolKind::Constant, item.detail),
+            ItemKind::Define => (SymbolKind::Variable, item.detail),
+            ItemKind::Rule => (SymbolKind::Class, String::new()),
+            ItemKind::Test => (SymbolKind::Method, String::from("test")),
             ItemKind::Use => continue,
         };
         // Editors refuse an outline with a nameless part.
@@ -24,7 +24,7 @@ pub(super) fn symbols(text: &str) -> Vec<DocumentSymbol> {
             continue;
         }
         let fields = item.fields.iter().map(|field| {
-            symbol(&field.name, SymbolKind::FIELD, &field.ty, lines.range(field.span), None)
+            symbol(&field.name, SymbolKind::Field, &field.ty, lines.range(field.span), None)
         });
         let fields: Vec<DocumentSymbol> = fields.collect();
         let mut symbol = symbol(
@@ -44,7 +44,7 @@ fn symbol(
     name: &str,
     kind: SymbolKind,
     detail: &str,
-    range: lsp_types::Range,
+    range: gen_lsp_types::Range,
     children: Option<Vec<DocumentSymbol>>,
 ) -> DocumentSymbol {
     #[expect(deprecated, reason = "the type has a field that is no longer used, and no default")]

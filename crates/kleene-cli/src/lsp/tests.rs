@@ -194,7 +194,7 @@ fn files_are_looked_for_beside_the_document_and_in_the_editor_first() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path().canonicalize().unwrap();
     let write = |name: &str, text: &str| std::fs::write(dir.join(name), text).unwrap();
-    let uri = |name: &str| uri::from_path(&dir.join(name)).unwrap().as_str().to_owned();
+    let uri = |name: &str| uri::from_path(&dir.join(name)).unwrap().0;
     write("events.cep", "# Who logs in.\nevent login { user: string, ip: ip }\n");
     write("office.txt", "10.0.0.0/8\n");
     let main = "use \"./events.cep\"\nlist office: ip from \"office.txt\"\n\
