@@ -186,8 +186,8 @@ impl<E: Event> Builder<E> {
     }
 
     /// How many steps one event takes at most in one rule and key; about a million by default. A
-    /// partial match that the event is tried against is a step, or 32 if the pattern lets an event
-    /// leave it several ways on. Where conditions go through captured events (`x[2]`, `collect`, the
+    /// partial match that the event is tried against is a step, or 8 if an event can lead it
+    /// several ways on and it has aggregates or groups. Where conditions go through captured events (`x[2]`, `collect`, the
     /// count of a group, closures that see captures), it takes one more for each event that it has
     /// captured. Where the next event would take more, the oldest
     /// partial matches of the key give way, whatever the rule's `limit` says, and the sink is told:

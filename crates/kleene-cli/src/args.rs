@@ -260,7 +260,8 @@ pub(crate) struct RunArgs {
     pub(crate) threads: u8,
 
     /// So many steps one event takes at most in one rule and key, a step for each partial match that
-    /// it is tried against, and 32 where one can go on in several ways; about a million by default.
+    /// it is tried against, and 8 where one can go on in several ways and has aggregates or groups;
+    /// about a million by default.
     /// Where the next event would take more, the oldest partial matches give way
     #[arg(long, value_name = "NUMBER")]
     pub(crate) steps_per_event: Option<usize>,
