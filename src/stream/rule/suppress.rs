@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hashbrown::HashSet;
+use hashbrown::HashMap;
 
 use crate::event::Event;
 use crate::hir::{Once, Suppress};
@@ -18,8 +18,8 @@ use crate::value::Value;
 /// that is over, or with no values the whole rule, until the end of time.
 #[derive(Debug, Default)]
 pub(crate) struct SuppressionTable {
-    /// What was told, so that the same is not told now.
-    told: HashSet<Key>,
+    /// What was told, with its entry of `ends`: until then the same is not told.
+    told: HashMap<Key, (Timestamp, u64)>,
     /// When each of them is told again; the number tells apart what ends at one time.
     ends: BTreeMap<(Timestamp, u64), Key>,
     number: u64,
@@ -44,18 +44,22 @@ impl SuppressionTable {
         found: &Match<'_, E>,
         limit: usize,
     ) -> Verdict {
+        // At the end of the stream matches are reported in the order of their starts: the one before
+        // may have ended later, and what it leaves behind says nothing of other keys.
         let now = found.end();
-        self.forget(now);
         let key: Key = match &suppress.by {
             Some(by) => by.iter().map(|expr| found.value(expr)).collect(),
             None => found.key_values().iter().cloned().collect(),
         };
-        if self.told.contains(&key) {
+        if self.told.get(&key).is_some_and(|(until, _)| *until > now) {
             return Verdict::Suppressed;
         }
         let Value::Duration(millis @ 1..) = found.value(&suppress.duration) else {
             return Verdict::Told;
         };
+        if self.told.len() >= limit {
+            self.forget(now);
+        }
         if self.told.len() >= limit {
             return Verdict::NotRemembered;
         }
@@ -66,12 +70,12 @@ impl SuppressionTable {
     /// True if a rule with `once` is over, at all or for this key.
     #[inline]
     pub(crate) fn is_over(&self, once: Once, key: &KeyRef<'_>) -> bool {
-        !self.told.is_empty() && (once == Once::Rule || self.told.contains(key))
+        !self.told.is_empty() && (once == Once::Rule || self.told.contains_key(key))
     }
 
     /// True if a rule with `once` is over for the key of this match.
     pub(crate) fn is_over_for<E: Event>(&self, once: Once, found: &Match<'_, E>) -> bool {
-        !self.told.is_empty() && self.told.contains(&mark(once, found))
+        !self.told.is_empty() && self.told.contains_key(&mark(once, found))
     }
 
     /// Marks as over what `once` ends with this match. False if there is no room for the mark.
@@ -95,7 +99,7 @@ impl SuppressionTable {
 
     /// Keeps quiet what a snapshot says.
     pub(crate) fn restore(&mut self, key: Key, until: Timestamp) {
-        if !self.told.contains(&key) {
+        if !self.told.contains_key(&key) {
             self.remember(key, until);
         }
     }
@@ -103,7 +107,9 @@ impl SuppressionTable {
     fn remember(&mut self, key: Key, until: Timestamp) {
         self.number += 1;
         self.ends.insert((until, self.number), key.clone());
-        self.told.insert(key);
+        if let Some(before) = self.told.insert(key, (until, self.number)) {
+            self.ends.remove(&before);
+        }
     }
 
     /// Drops what is over at `now`: a match at that very moment is told again.
@@ -153,13 +159,13 @@ mod tests {
         assert_eq!((suppression.told.len(), suppression.ends.len()), (10, 10));
         // A match at the very moment is told again.
         suppression.forget(at(100));
-        assert!(!suppression.told.contains(&key(1)) && suppression.told.contains(&key(2)));
+        assert!(!suppression.told.contains_key(&key(1)) && suppression.told.contains_key(&key(2)));
         assert!(suppression.memory_usage() > empty);
         suppression.forget(at(1000));
         assert_eq!((suppression.told.len(), suppression.ends.len()), (0, 0));
         // A mark of `once` outlives the end of the stream.
         suppression.remember(key(7), Timestamp::MAX);
         suppression.forget(Timestamp::MAX);
-        assert!(suppression.told.contains(&key(7)));
+        assert!(suppression.told.contains_key(&key(7)));
     }
 }
