@@ -120,6 +120,7 @@ pub(super) fn build(pattern: &Pattern) -> Result<Graph, BuildError> {
         },
         stops: HashMap::new(),
         originals: HashMap::new(),
+        kept: HashMap::new(),
         clock_of: HashMap::new(),
         inside: Vec::new(),
         way_clocks: Vec::new(),
@@ -269,6 +270,8 @@ struct Builder {
     stops: HashMap<StageId, StateId>,
     /// For a greedy loop with `until`: what followed it before it was made to wait for the loop.
     originals: HashMap<StateId, StateId>,
+    /// What greedy loops keep from the states behind them.
+    kept: HashMap<StateId, Vec<GuardId>>,
     /// The clocks by what they are for and its place in the pattern.
     clock_of: HashMap<(Clock, *const ()), u32>,
     /// The repetitions of clocked groups around what is laid out now.
@@ -567,6 +570,13 @@ impl<'p> Builder {
             let can_be_empty = body.items.iter().all(is_nullable);
             let target = if can_be_empty { sink } else { self.without_earlier_nots(place, sink)? };
             let head = self.group_body(place, quantifier, body, target, repetition)?;
+            if target != sink {
+                // A greedy loop at the group's end keeps what it could take from what follows, also
+                // where the group is left out: with a `not` before the group as without.
+                for loop_take in self.kept.get(&target).cloned().unwrap_or_default() {
+                    self.make_wait(sink, loop_take);
+                }
+            }
             if waiting.optional {
                 self.leave(head, proceed, quantifier, always);
             }
@@ -940,6 +950,7 @@ impl<'p> Builder {
     /// Makes a greedy loop's successor wait: nothing leaves `state` with an event that the loop
     /// can take.
     fn make_wait(&mut self, state: StateId, loop_take: GuardId) {
+        self.kept.entry(state).or_default().push(loop_take);
         let free = self.graph.guards.not(loop_take);
         for transition in &mut self.graph.states[state.index()].transitions {
             transition.guard = self.graph.guards.and(transition.guard, free);
