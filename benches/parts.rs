@@ -202,9 +202,9 @@ fn reorder(criterion: &mut Criterion) {
     }
 }
 
-/// Partial matches that all run out of time, told or not.
+/// Partial matches that all run out of time, reported or not.
 fn timers(criterion: &mut Criterion) {
-    for (name, clause) in [("told", "on timeout emit { id }"), ("not_told", "")] {
+    for (name, clause) in [("reported", "on timeout emit { id }"), ("not_reported", "")] {
         let rules =
             rules(&format!("rule r {{ key id match order -> paid within 1s skip none {clause} }}"));
         let events = events(&rules, |at| ("order", at));
@@ -236,7 +236,7 @@ fn timers(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A match for each event, told to sinks that look at more and more of it.
+/// A match for each event, reported to sinks that look at more and more of it.
 fn emit(criterion: &mut Criterion) {
     let rules = rules(
         "rule r { key id match order as o skip none \
@@ -245,7 +245,7 @@ fn emit(criterion: &mut Criterion) {
     let events = events(&rules, |at| ("order", at));
     let mut group = criterion.benchmark_group("emit");
     group.throughput(Throughput::Elements(EVENTS.unsigned_abs())).sample_size(10);
-    let mut told = |name: &str, look: fn(kleene::stream::Match<'_, Record>) -> bool| {
+    let mut reported = |name: &str, look: fn(kleene::stream::Match<'_, Record>) -> bool| {
         group.bench_function(name, |bencher| {
             bencher.iter_batched_ref(
                 || engine(&rules),
@@ -259,12 +259,12 @@ fn emit(criterion: &mut Criterion) {
             );
         });
     };
-    told("told", |_| true);
-    told("key", |found| found.key().len() == 1);
-    told("captured_events", |found| found.events().all(|(_, event)| event.values().len() == 5));
-    told("id", |found| black_box(found.id()) == found.id());
-    told("emit", |found| black_box(found.emit()) != Value::Null);
-    told("all_of_it_owned", |found| black_box(found.to_owned()).events.len() == 1);
+    reported("reported", |_| true);
+    reported("key", |found| found.key().len() == 1);
+    reported("captured_events", |found| found.events().all(|(_, event)| event.values().len() == 5));
+    reported("id", |found| black_box(found.id()) == found.id());
+    reported("emit", |found| black_box(found.emit()) != Value::Null);
+    reported("all_of_it_owned", |found| black_box(found.to_owned()).events.len() == 1);
     group.finish();
 }
 

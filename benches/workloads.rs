@@ -39,13 +39,13 @@ fn workloads(criterion: &mut Criterion) {
         });
         group.finish();
         if std::env::args().all(|arg| arg != "--test") {
-            tell_ratio(workload, &events);
+            report_ratio(workload, &events);
         }
     }
 }
 
 /// Prints how much of the hand-written state machine's speed the engine reaches.
-fn tell_ratio(workload: &Workload, events: &[Record]) {
+fn report_ratio(workload: &Workload, events: &[Record]) {
     let rules = workload.rule_set(RULES);
     let best = |run: &mut dyn FnMut() -> Duration| (0..5).map(|_| run()).min().unwrap_or_default();
     let engine = best(&mut || {

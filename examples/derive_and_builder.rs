@@ -34,7 +34,7 @@ enum ShopEvent {
     Paid(OrderPaid),
 }
 
-/// Prints what the engine tells.
+/// Prints what the engine reports.
 struct Print;
 
 impl Sink<ShopEvent> for Print {
@@ -70,7 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .followed_by("paid")
         .of::<OrderPaid>()
         .within(Duration::from_mins(10))
-        .tell_timeouts()
+        .report_timeouts()
         .key("order")
         .build()?;
 

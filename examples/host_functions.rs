@@ -76,10 +76,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let events: Vec<Record> = events.into_iter().collect::<Result<_, _>>()?;
 
     let mut engine = Engine::builder().rules(rules.clone()).sorted().build()?;
-    let mut told: Vec<Output<Record>> = Vec::new();
-    engine.push_batch(&events, &mut told)?;
-    engine.finish(&mut told);
-    for output in told {
+    let mut reported: Vec<Output<Record>> = Vec::new();
+    engine.push_batch(&events, &mut reported)?;
+    engine.finish(&mut reported);
+    for output in reported {
         if let Output::Match(found) = output {
             println!("{} {} {}", found.end, found.rule, found.emit);
         }

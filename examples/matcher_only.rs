@@ -29,7 +29,7 @@ fn pattern() -> Result<Pattern<Login>, Box<dyn Error>> {
         .next("hit")
         .when(|login| login.ok)
         .within(Duration::from_mins(1))
-        .tell_timeouts()
+        .report_timeouts()
         .build()?)
 }
 
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut store = matcher.create_store();
     let mut states: BTreeMap<&str, KeyState> = BTreeMap::new();
 
-    let tell = |outcome: Outcome<'_, Login>| {
+    let report = |outcome: Outcome<'_, Login>| {
         let captured = pattern.captured(&outcome);
         let user = captured.first("fails").map_or("?", |login| login.user);
         let fails = captured.count("fails");
@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let state = states.entry(user).or_default();
         let login = Login { user, ok, at };
         // `seq` grows with each event of the store; deadlines up to the event's time come first.
-        matcher.push(&mut store, state, &login, seq.unsigned_abs(), &mut |outcome| tell(outcome));
+        matcher.push(&mut store, state, &login, seq.unsigned_abs(), &mut |outcome| report(outcome));
         // A host would set a timer for `matcher.deadline(state)` here, and forget idle states.
         if state.is_idle() {
             states.remove(user);
@@ -75,7 +75,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Time goes on without events, and what was open runs out of it.
     for state in states.values_mut() {
         let to = Timestamp::from_millis(120_000);
-        matcher.advance(&mut store, state, to, &mut |outcome| tell(outcome));
+        matcher.advance(&mut store, state, to, &mut |outcome| report(outcome));
     }
     Ok(())
 }

@@ -94,10 +94,10 @@ fn typed() -> Vec<ShopEvent> {
 fn run<E: Event>(rules: &RuleSet, events: &[E]) -> Result<(), Box<dyn Error>> {
     let mut engine =
         Engine::builder().rules(rules.clone()).out_of_order(Duration::from_secs(5)).build()?;
-    let mut told: Vec<Output<E>> = Vec::new(); // a sink that keeps everything
-    engine.push_batch(events, &mut told)?;
-    engine.finish(&mut told);
-    for output in told {
+    let mut reported: Vec<Output<E>> = Vec::new(); // a sink that keeps everything
+    engine.push_batch(events, &mut reported)?;
+    engine.finish(&mut reported);
+    for output in reported {
         if let Output::Match(found) = output {
             println!("{} {} {}", found.end, found.rule, found.emit);
         }
@@ -113,7 +113,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     run(&rules, &records(&rules)?)?;
     run(&rules, &typed())?;
 
-    // Mistakes are told all at once, each with its place and what to type instead.
+    // Mistakes are reported all at once, each with its place and what to type instead.
     if let Err(errors) = RuleSet::parse(&RULES.replace("order_paid for", "order_payed for")) {
         eprintln!("\n{errors}");
     }

@@ -113,7 +113,7 @@ fn measure(options: &Options) -> Result<String, String> {
     ))
 }
 
-/// The process's peak resident memory in kilobytes, where Linux tells it.
+/// The process's peak resident memory in kilobytes, where Linux reports it.
 fn peak_rss() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

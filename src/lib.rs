@@ -1,7 +1,7 @@
 //! Kleene finds patterns of events over time.
 //!
 //! A rule says what to look for: `a -> b+ -> not c for 10m`. An [`Engine`] reads events in whatever
-//! order real sources give them, keeps one small state for each key, and tells every match, and
+//! order real sources give them, keeps one small state for each key, and reports every match, and
 //! every partial match that ran out of time. It is to streams of events what a regular expression is
 //! to text.
 //!
@@ -46,13 +46,13 @@
 //!         created(2, "Bob", 62), // older than the event before: put in its place
 //!     ];
 //!
-//!     let mut told = Vec::new();
-//!     let mut sink = on_match(|found| told.push(format!("{} {}", found.rule().name, found.emit())));
+//!     let mut reported = Vec::new();
+//!     let mut sink = on_match(|found| reported.push(format!("{} {}", found.rule().name, found.emit())));
 //!     for event in &events {
 //!         engine.push(event, &mut sink)?;
 //!     }
-//!     engine.finish(&mut sink); // the end of time: what is open is told
-//!     assert_eq!(told, [r#"unpaid_order { customer: "Bob", due: 1970-01-01T00:11:02Z }"#]);
+//!     engine.finish(&mut sink); // the end of time: what is open is reported
+//!     assert_eq!(reported, [r#"unpaid_order { customer: "Bob", due: 1970-01-01T00:11:02Z }"#]);
 //!     Ok(())
 //! }
 //! ```
@@ -61,7 +61,7 @@
 //!
 //! | you have | use |
 //! |---|---|
-//! | rules that analysts write and that change while the program runs | [`RuleSet`]: text, checked as a whole, with every mistake told and its place |
+//! | rules that analysts write and that change while the program runs | [`RuleSet`]: text, checked as a whole, with every mistake reported and its place |
 //! | a pattern that belongs to the program, conditions that are Rust code | [`Pattern`]: a builder with the same words, and closures that see captured events |
 //! | events of many keys, out of order, from several sources | [`Engine`], with rules, patterns or both |
 //! | a stream that is partitioned and in order already (Flink, Timely, one user's log) | [`exec::Matcher`], from [`Pattern::matcher`] |

@@ -170,14 +170,15 @@ fn operand((number, operand): (usize, &Operand)) -> String {
 
 type Found = BTreeSet<(Vec<(String, usize)>, i64)>;
 
-fn told(engine: &dyn Engine, pattern: &Pattern, events: &[Record]) -> Found {
+fn reported(engine: &dyn Engine, pattern: &Pattern, events: &[Record]) -> Found {
     let mut session = engine.start(pattern).expect("the checker has accepted it");
-    let matches = run(&mut *session, events).into_iter().flatten().filter(|told| told.is_match);
+    let matches =
+        run(&mut *session, events).into_iter().flatten().filter(|reported| reported.is_match);
     let name = |stage: kleene::hir::StageId| pattern.stages[stage.index()].name.to_string();
     let named = |captures: &[(kleene::hir::StageId, usize)]| {
         captures.iter().map(|(stage, event)| (name(*stage), *event)).collect()
     };
-    matches.map(|told| (named(&told.captures), told.at.as_millis())).collect()
+    matches.map(|reported| (named(&reported.captures), reported.at.as_millis())).collect()
 }
 
 /// Up to nine events, at most two and a half seconds apart.
@@ -228,7 +229,7 @@ fn operands_with_an_absence_match_what_their_definition_says() {
             let size = (joined.count, joined.operands.len());
             *matched.entry(size).or_default() += expected.len();
             for (name, engine) in engines {
-                let found = told(engine, pattern, &records(&events));
+                let found = reported(engine, pattern, &records(&events));
                 assert_eq!(found, expected, "{name}: {text}\non {events:?}");
             }
         }

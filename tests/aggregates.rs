@@ -91,12 +91,12 @@ proptest! {
         let general = || builder().general_strategy();
         prop_assert_eq!(&pushed(&general, &events, false), &expected, "general: {}", pattern);
         let mut reference = Reference::new(&rules.rules()[0].pattern, Vec::new()).expect("it fits");
-        let mut told: Vec<_> = events.into_iter().flat_map(|event| reference.push(event)).collect();
-        told.extend(reference.finish());
-        let told: Vec<Vec<i64>> = told
+        let mut reported: Vec<_> = events.into_iter().flat_map(|event| reference.push(event)).collect();
+        reported.extend(reference.finish());
+        let reported: Vec<Vec<i64>> = reported
             .iter()
-            .map(|told| told.captures.iter().map(|(_, at)| i64::try_from(*at).expect("it fits")).collect())
+            .map(|reported| reported.captures.iter().map(|(_, at)| i64::try_from(*at).expect("it fits")).collect())
             .collect();
-        prop_assert_eq!(&told, &expected, "reference: {}", pattern);
+        prop_assert_eq!(&reported, &expected, "reference: {}", pattern);
     }
 }

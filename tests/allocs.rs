@@ -13,12 +13,12 @@ const EVENTS: usize = 40_000;
 /// Allocations for each thousand events, by what the event did.
 #[derive(Debug, Default)]
 struct Counted {
-    /// Nothing was told, and not more partial matches were open than before.
+    /// Nothing was reported, and not more partial matches were open than before.
     quiet: Tally,
     /// A partial match began.
     began: Tally,
-    /// A match or a timeout was told.
-    told: Tally,
+    /// A match or a timeout was reported.
+    reported: Tally,
 }
 
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ fn count(workload: &Workload) -> Counted {
         let info = allocation_counter::measure(|| push(&mut engine, std::slice::from_ref(event)));
         let after = engine.stats();
         let tally = if (after.matches, after.timeouts) != (before.matches, before.timeouts) {
-            &mut counted.told
+            &mut counted.reported
         } else if after.partials > before.partials {
             &mut counted.began
         } else {
@@ -71,7 +71,7 @@ fn nothing_is_allocated_where_nothing_matches_or_begins() {
         assert!(counted.quiet.events > 500, "{id}: {counted:?}");
         // Tables may grow now and then; nothing else.
         assert!(counted.quiet.per_thousand() <= 1, "{id}: {counted:?}");
-        assert!(counted.told.per_thousand() <= 3, "{id}: {counted:?}");
+        assert!(counted.reported.per_thousand() <= 3, "{id}: {counted:?}");
         // The state of a key is made when its first partial match begins: one allocation or none.
         assert!(counted.began.per_thousand() <= 1000, "{id}: {counted:?}");
     }

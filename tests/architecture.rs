@@ -1,4 +1,4 @@
-//! What ARCHITECTURE.md says of the code, as far as the text of the files can tell.
+//! What ARCHITECTURE.md says of the code, as far as the text of the files can report.
 
 #[path = "architecture/circles.rs"]
 mod circles;

@@ -1,4 +1,4 @@
-//! Many events in one call: what is told, counted and kept is what it would be one by one.
+//! Many events in one call: what is reported, counted and kept is what it would be one by one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -185,9 +185,9 @@ fn same_in_batches(engine: impl Fn() -> Engine<Record>, events: &[Record]) {
     assert!(batch.stats().keys > 32_768);
     assert_eq!(batch.snapshot(), one.snapshot());
     assert!(["paired", "counted", "two_parts", "text"].iter().all(|rule| {
-        let told =
-            |told: &&Output<Record>| matches!(told, Output::Match(found) if &*found.rule == *rule);
-        by_one.iter().filter(told).count() > 20
+        let reported =
+            |reported: &&Output<Record>| matches!(reported, Output::Match(found) if &*found.rule == *rule);
+        by_one.iter().filter(reported).count() > 20
     }));
     assert_eq!(by_batch, by_one);
 }
@@ -220,7 +220,7 @@ struct Panicking;
 
 impl<E: Event> Sink<E> for Panicking {
     fn matched(&mut self, _: Match<'_, E>) {
-        panic!("told");
+        panic!("reported");
     }
 }
 
@@ -233,7 +233,10 @@ fn what_waits_is_there_after_a_sink_has_panicked() {
     let buffered = engine.stats().buffered;
     assert!(buffered > 5, "{buffered}");
     drop(events);
-    let mut told = Vec::new();
-    engine.finish(&mut told);
-    assert!(told.iter().filter(|told| matches!(told, Output::Match(_))).count() > 5, "{told:?}");
+    let mut reported = Vec::new();
+    engine.finish(&mut reported);
+    assert!(
+        reported.iter().filter(|reported| matches!(reported, Output::Match(_))).count() > 5,
+        "{reported:?}"
+    );
 }

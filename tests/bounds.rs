@@ -1,4 +1,4 @@
-//! Limits of memory: what gives way, that it is counted and told, and that the rest goes on.
+//! Limits of memory: what gives way, that it is counted and reported, and that the rest goes on.
 
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ fn event(ty: usize, at: i64, k: i64, text: &str) -> Record {
     Record::new(TypeId::new(ty), at, [Value::Time(at), Value::Int(k), text.into()])
 }
 
-fn overflows(told: &[Output<Record>]) -> usize {
-    told.iter().filter(|told| matches!(told, Output::Overflowed { .. })).count()
+fn overflows(reported: &[Output<Record>]) -> usize {
+    reported.iter().filter(|reported| matches!(reported, Output::Overflowed { .. })).count()
 }
 
 #[test]
@@ -83,27 +83,27 @@ fn events_that_wait_take_no_more_than_they_may() {
     for in_one in [false, true] {
         let waiting = builder(PAIRS).watermarks_from_source().limit_buffered_bytes(limit);
         let mut engine = waiting.build().unwrap();
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         if in_one {
-            engine.push_batch(&events, &mut told).unwrap();
+            engine.push_batch(&events, &mut reported).unwrap();
         } else {
             for event in &events {
-                engine.push(event, &mut told).unwrap();
+                engine.push(event, &mut reported).unwrap();
                 assert!(engine.stats().buffered <= 5);
             }
         }
         let stats = engine.stats();
         // The sixth event moves time to itself, the oldest; what is older still is then late.
         assert_eq!((stats.overflowed, stats.late, stats.buffered), (1, 94, 5));
-        assert_eq!((overflows(&told), stats.partials), (1, 1));
-        engine.finish(&mut told);
+        assert_eq!((overflows(&reported), stats.partials), (1, 1));
+        engine.finish(&mut reported);
         assert_eq!(engine.stats().partials, 0);
     }
     // One that is larger than all may be, alone.
     let waiting = builder(PAIRS).out_of_order(Duration::from_secs(1)).limit_buffered_bytes(100);
     let mut engine = waiting.build().unwrap();
-    let mut told = Vec::new();
-    engine.push_batch([&event(0, 1, 1, &text), &event(1, 2, 1, &text)], &mut told).unwrap();
+    let mut reported = Vec::new();
+    engine.push_batch([&event(0, 1, 1, &text), &event(1, 2, 1, &text)], &mut reported).unwrap();
     assert_eq!((engine.stats().overflowed, engine.stats().matches), (2, 1));
 }
 
@@ -116,13 +116,13 @@ rule see { match a as x  skip none  emit as seen { t: x.t } }
 rule twice { match seen -> seen  within 1s }
 ";
     let mut engine = builder(text).limit_buffered_bytes(55_000).build().unwrap();
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     // All of one moment: what is made of them waits until it is over.
     let events: Vec<Record> = (0..20).map(|k| event(0, 7, k, &"x".repeat(10_000))).collect();
-    engine.push_batch(&events, &mut told).unwrap();
+    engine.push_batch(&events, &mut reported).unwrap();
     let stats = engine.stats();
     assert_eq!((stats.derived, stats.overflowed, stats.matches), (5, 15, 20));
-    engine.finish(&mut told);
+    engine.finish(&mut reported);
     assert_eq!(engine.stats().matches, 22);
 }
 
@@ -140,10 +140,10 @@ fn a_rule_cannot_make_a_text_without_end() {
     let mut engine = builder(&text).build().unwrap();
     let at = Timestamp::from_millis(1);
     let first = Record::new(TypeId::new(0), at, [Value::Time(at), "0123456789abcdef".into()]);
-    let mut told = Vec::new();
-    engine.push(&first, &mut told).unwrap();
-    engine.finish(&mut told);
-    let length = |told: &Output<Record>| match told {
+    let mut reported = Vec::new();
+    engine.push(&first, &mut reported).unwrap();
+    engine.finish(&mut reported);
+    let length = |reported: &Output<Record>| match reported {
         Output::Match(found) => match &found.emit {
             Value::Record(fields) => match &fields[0].1 {
                 Value::String(text) => Some(text.len()),
@@ -153,12 +153,12 @@ fn a_rule_cannot_make_a_text_without_end() {
         },
         other => panic!("{other:?}"),
     };
-    let lengths: Vec<_> = told.iter().map(length).collect();
+    let lengths: Vec<_> = reported.iter().map(length).collect();
     let powers = [8, 12, 16, 20, 24].map(|bits| Some(1 << bits));
     assert_eq!(lengths[..5], powers);
     // What is null is no text to add to.
     assert_eq!(lengths[5..], [None, None]);
-    // Told and fed on, the text is made twice.
+    // Reported and fed on, the text is made twice.
     assert_eq!(engine.stats().values_too_large, 2);
 }
 
@@ -167,22 +167,22 @@ fn a_text_that_replace_makes_is_bounded() {
     let text = "event t { ts: time, t: string }\n\
                 rule r { match t as x  skip none  emit { t: replace(x.t, \"x\", \"xy\") } }";
     let mut engine = builder(text).build().unwrap();
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     // The text and all that comes into it count.
     for (length, at) in [((1 << 20) / 3, 1), ((1 << 20) / 3 + 1, 2)] {
         let at = Timestamp::from_millis(at);
         let event = Record::new(TypeId::new(0), at, [Value::Time(at), "x".repeat(length).into()]);
-        engine.push(&event, &mut told).unwrap();
+        engine.push(&event, &mut reported).unwrap();
     }
-    engine.finish(&mut told);
-    let is_null = |told: &Output<Record>| match told {
+    engine.finish(&mut reported);
+    let is_null = |reported: &Output<Record>| match reported {
         Output::Match(found) => match &found.emit {
             Value::Record(fields) => fields[0].1.is_null(),
             other => panic!("{other}"),
         },
         other => panic!("{other:?}"),
     };
-    assert_eq!(told.iter().map(is_null).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(reported.iter().map(is_null).collect::<Vec<_>>(), [false, true]);
 }
 
 /// One rule for each strategy, and what keeps more than events: registers with text and lists.
@@ -220,9 +220,9 @@ proptest! {
                 if general { builder.general_strategy() } else { builder }
             };
             let mut engine = builder().build().unwrap();
-            let mut told: Vec<Output<Record>> = Vec::new();
+            let mut reported: Vec<Output<Record>> = Vec::new();
             let (before, after) = events.split_at(at.min(events.len()));
-            engine.push_batch(before, &mut told).unwrap();
+            engine.push_batch(before, &mut reported).unwrap();
             let stats = engine.stats();
             prop_assert_eq!(stats.captured_bytes == 0, stats.partials == 0, "{}", text);
             let bytes = engine.snapshot();
@@ -234,8 +234,8 @@ proptest! {
             engine.replace_rules(&rules(&longer)).unwrap();
             let stats = engine.stats();
             prop_assert_eq!(stats.captured_bytes == 0, stats.partials == 0, "{}", text);
-            engine.push_batch(after, &mut told).unwrap();
-            engine.advance(Timestamp::from_millis(10_000_000), &mut told);
+            engine.push_batch(after, &mut reported).unwrap();
+            engine.advance(Timestamp::from_millis(10_000_000), &mut reported);
             let stats = engine.stats();
             prop_assert_eq!((stats.captured_bytes, stats.partials), (0, 0), "{}", text);
         }
@@ -247,12 +247,12 @@ fn what_partial_matches_share_counts_once() {
     let text = holding("match a as x -> any b{1.. any each} -> c within 1m  skip none");
     let mut engine = builder(&text).build().unwrap();
     let long = "x".repeat(10_000);
-    let mut told: Vec<Output<Record>> = Vec::new();
-    engine.push(&event(0, 1, 1, &long), &mut told).unwrap();
+    let mut reported: Vec<Output<Record>> = Vec::new();
+    engine.push(&event(0, 1, 1, &long), &mut reported).unwrap();
     let of_one = engine.stats().captured_bytes;
     assert!((10_000..10_300).contains(&of_one), "{of_one}");
     for at in 0..8 {
-        engine.push(&event(1, 2 + at, 1, &long), &mut told).unwrap();
+        engine.push(&event(1, 2 + at, 1, &long), &mut reported).unwrap();
     }
     let stats = engine.stats();
     assert_eq!(stats.captured_bytes, 9 * of_one);
@@ -273,15 +273,15 @@ fn events_that_count_are_limited_under_every_strategy() {
             let limited = if general { limited.general_strategy() } else { limited };
             limited.build().unwrap()
         });
-        let (mut told, mut expected) = (Vec::new(), Vec::new());
+        let (mut reported, mut expected) = (Vec::new(), Vec::new());
         for at in 0..60 {
             let event = event(0, at * pace, at % 5, &long);
-            counting.push(&event, &mut told).unwrap();
+            counting.push(&event, &mut reported).unwrap();
             general.push(&event, &mut expected).unwrap();
             assert_eq!(counting.stats(), general.stats());
             assert!(counting.stats().partials <= 8);
         }
-        assert_eq!(told, expected);
+        assert_eq!(reported, expected);
         assert!(counting.stats().overflowed >= least, "{:?}", counting.stats());
     }
 }
@@ -294,26 +294,26 @@ fn captured_events_take_no_more_than_they_may() {
             let limited = builder(&holding(clauses)).limit_captured_bytes(105_000);
             let limited = if general { limited.general_strategy() } else { limited };
             let mut engine = limited.build().unwrap();
-            let mut told: Vec<Output<Record>> = Vec::new();
+            let mut reported: Vec<Output<Record>> = Vec::new();
             // Keys that each hold one event; the eleventh and all after it give way.
             for k in 0..20 {
-                engine.push(&event(0, k, k, &long), &mut told).unwrap();
+                engine.push(&event(0, k, k, &long), &mut reported).unwrap();
                 assert!(engine.stats().captured_bytes <= 105_000);
             }
             let stats = engine.stats();
             assert!((2..=10).contains(&stats.keys), "{clauses}: {stats:?}");
-            assert_eq!((stats.overflowed, overflows(&told)), (20 - stats.keys, told.len()));
-            let Output::Overflowed { what, .. } = &told[0] else { panic!("{told:?}") };
+            assert_eq!((stats.overflowed, overflows(&reported)), (20 - stats.keys, reported.len()));
+            let Output::Overflowed { what, .. } = &reported[0] else { panic!("{reported:?}") };
             assert_eq!(
                 what,
                 "captured events take too much memory: 1 partial matches of the rule `r` were \
                  dropped"
             );
             // What is short still fits, and time makes room.
-            engine.push(&event(0, 30, 77, "short"), &mut told).unwrap();
+            engine.push(&event(0, 30, 77, "short"), &mut reported).unwrap();
             assert_eq!(engine.stats().keys, stats.keys + 1);
-            engine.advance(Timestamp::from_millis(10_000_000), &mut told);
-            engine.push(&event(0, 20_000_000, 99, &long), &mut told).unwrap();
+            engine.advance(Timestamp::from_millis(10_000_000), &mut reported);
+            engine.push(&event(0, 20_000_000, 99, &long), &mut reported).unwrap();
             assert_eq!((engine.stats().keys, engine.stats().overflowed), (1, stats.overflowed));
         }
     }
@@ -324,27 +324,27 @@ fn what_a_rule_collects_counts() {
     let text =
         holding("match a{1.. any each} as x -> b[len(collect(x.t)) == 0] within 1m  skip none");
     let mut engine = builder(&text).limit_captured_bytes(1 << 20).build().unwrap();
-    let mut told: Vec<Output<Record>> = Vec::new();
+    let mut reported: Vec<Output<Record>> = Vec::new();
     // Small events, and twice as many lists of their texts with each.
     for at in 0..14 {
-        engine.push(&event(0, at, 1, "some text"), &mut told).unwrap();
+        engine.push(&event(0, at, 1, "some text"), &mut reported).unwrap();
         assert!(engine.stats().captured_bytes <= 1 << 20);
     }
-    assert!(overflows(&told) >= 1, "{:?}", engine.stats());
+    assert!(overflows(&reported) >= 1, "{:?}", engine.stats());
 }
 
 #[test]
 fn keys_that_have_broken_a_silence_count_as_partial_matches() {
     let text = holding("match not a for 10s -> b  emit { k }");
     let mut engine = builder(&text).limit_partials(5).build().unwrap();
-    let mut told: Vec<Output<Record>> = Vec::new();
+    let mut reported: Vec<Output<Record>> = Vec::new();
     for k in 0..20 {
-        engine.push(&event(0, k, k, ""), &mut told).unwrap();
+        engine.push(&event(0, k, k, ""), &mut reported).unwrap();
         assert!(engine.stats().keys <= 5);
     }
-    assert_eq!((engine.stats().overflowed, overflows(&told)), (15, 15));
-    engine.push(&event(1, 100, 0, ""), &mut told).unwrap();
+    assert_eq!((engine.stats().overflowed, overflows(&reported)), (15, 15));
+    engine.push(&event(1, 100, 0, ""), &mut reported).unwrap();
     assert_eq!(engine.stats().matches, 0);
-    engine.advance(Timestamp::from_millis(100_000), &mut told);
+    engine.advance(Timestamp::from_millis(100_000), &mut reported);
     assert_eq!(engine.stats().keys, 0);
 }

@@ -56,7 +56,7 @@ fn events(text: &str) -> Vec<Ev> {
     text.split_whitespace().enumerate().map(parse).collect()
 }
 
-/// What the pattern tells: `x=0 y=1,2` for a match of the events with these positions, with
+/// What the pattern reports: `x=0 y=1,2` for a match of the events with these positions, with
 /// `timeout@<ms>` before it for a timeout.
 fn run<E: Event>(pattern: &Pattern<E>, events: &[E]) -> Vec<String> {
     run_matcher(&pattern.matcher(), &|step| pattern.step_name(step).to_owned(), events)
@@ -68,16 +68,17 @@ fn run_matcher<E: Event>(
     events: &[E],
 ) -> Vec<String> {
     let (mut store, mut key) = (matcher.create_store(), KeyState::default());
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for (seq, event) in (0..).zip(events) {
-        matcher.advance(&mut store, &mut key, event.time(), &mut |o| told.push(tell(name, &o)));
-        matcher.push(&mut store, &mut key, event, seq, &mut |o| told.push(tell(name, &o)));
+        matcher
+            .advance(&mut store, &mut key, event.time(), &mut |o| reported.push(report(name, &o)));
+        matcher.push(&mut store, &mut key, event, seq, &mut |o| reported.push(report(name, &o)));
     }
-    matcher.advance(&mut store, &mut key, Timestamp::MAX, &mut |o| told.push(tell(name, &o)));
-    told
+    matcher.advance(&mut store, &mut key, Timestamp::MAX, &mut |o| reported.push(report(name, &o)));
+    reported
 }
 
-fn tell<E: Event>(name: &dyn Fn(StageId) -> String, outcome: &Outcome<'_, E>) -> String {
+fn report<E: Event>(name: &dyn Fn(StageId) -> String, outcome: &Outcome<'_, E>) -> String {
     let mut steps: Vec<(String, Vec<String>)> = Vec::new();
     for (step, seq, _) in outcome.captures().numbered() {
         let name = name(step);
@@ -105,7 +106,7 @@ fn a() -> PatternBuilder<Ev, Only<A>> {
     Pattern::begin("a").of::<A>()
 }
 
-/// Builds a pattern, runs it over the events and compares what is told.
+/// Builds a pattern, runs it over the events and compares what is reported.
 fn check<V>(builder: PatternBuilder<Ev, V>, input: &str, expected: &[&str]) {
     let text = format!("{builder:?} over {input}");
     let pattern = builder.build().unwrap_or_else(|error| panic!("{text}: {error}"));
@@ -248,7 +249,7 @@ fn a_match_drops_what_the_skip_strategy_says() {
 #[test]
 fn partial_matches_time_out() {
     check(
-        a().followed_by("b").of::<B>().within(2 * SECOND).tell_timeouts(),
+        a().followed_by("b").of::<B>().within(2 * SECOND).report_timeouts(),
         "a b a d b",
         &["a=0 b=1", "timeout@4000 a=2"],
     );
@@ -542,7 +543,7 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             name,
             "no whole millisecond",
         ),
-        (refused(b().tell_timeouts().build()), Kind::NoBound, none, "needs `within`"),
+        (refused(b().report_timeouts().build()), Kind::NoBound, none, "needs `within`"),
         (
             refused(b().skip_to_first("bb").build()),
             Kind::UnknownSkipTarget,
@@ -699,7 +700,7 @@ fn the_builder_and_rule_text_say_the_same() {
         ),
         (
             "match a -> not b  within 3s  on timeout emit {}",
-            a().not_followed_by("b").of::<B>().within(3 * SECOND).tell_timeouts().build(),
+            a().not_followed_by("b").of::<B>().within(3 * SECOND).report_timeouts().build(),
         ),
         (
             "match a ->[1s..2s] b  skip to first b ordered",
@@ -796,7 +797,7 @@ fn the_builder_and_rule_text_say_the_same() {
                 .followed_by_any("c")
                 .of::<C>()
                 .within(6 * SECOND)
-                .tell_timeouts()
+                .report_timeouts()
                 .build(),
         ),
         (
@@ -820,41 +821,41 @@ fn the_builder_and_rule_text_say_the_same() {
         let parsed = &rules.rules()[0].pattern;
         let matcher = Matcher::new(parsed, []).unwrap();
         let name = |step: StageId| parsed.stages[step.index()].name.to_string();
-        let mut told = 0;
+        let mut reported = 0;
         for stream in &streams {
             let expected = run_matcher(&matcher, &name, stream);
             assert_eq!(run(&built, stream), expected, "{text} over {stream:?}");
-            told += expected.len();
+            reported += expected.len();
         }
-        assert!(told > 20, "{text}: the streams hardly say anything: {told}");
+        assert!(reported > 20, "{text}: the streams hardly say anything: {reported}");
     }
 }
 
 #[test]
 fn suppress_once_and_limits_are_said_with_the_words_of_rule_text() {
-    let told = |pattern: &Pattern<Ev>, text: &str| {
+    let reported = |pattern: &Pattern<Ev>, text: &str| {
         let mut engine = Engine::builder().pattern("p", pattern).build().expect("it fits");
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         let mut sink = on_match(|found: kleene::Match<'_, Ev>| {
             let first = found.events().next().expect("a match has events");
-            told.push((first.1.v(), found.end().as_millis() / 1000));
+            reported.push((first.1.v(), found.end().as_millis() / 1000));
         });
         for event in events(text) {
             engine.push(&event, &mut sink).expect("no limit fails");
         }
         engine.finish(&mut sink);
-        (told, engine.stats().suppressed, engine.stats().overflowed)
+        (reported, engine.stats().suppressed, engine.stats().overflowed)
     };
     let hour = Duration::from_hours(1);
     let quiet = Pattern::<Ev>::begin("a").of::<A>().suppress(Duration::from_secs(2));
     let quiet = quiet.build().expect("it is right");
-    assert_eq!(told(&quiet, "a1 a2 a3 a4 a5"), (vec![(1, 0), (3, 2), (5, 4)], 2, 0));
+    assert_eq!(reported(&quiet, "a1 a2 a3 a4 a5"), (vec![(1, 0), (3, 2), (5, 4)], 2, 0));
 
     let once = || Pattern::<Ev>::begin("a").of::<A>().skip_none();
     let first = once().once().build().expect("it is right");
-    assert_eq!(told(&first, "a1 a2 a3 a4 a5"), (vec![(1, 0)], 0, 0));
+    assert_eq!(reported(&first, "a1 a2 a3 a4 a5"), (vec![(1, 0)], 0, 0));
     let first_of_all = once().once_per_rule().build().expect("it is right");
-    assert_eq!(told(&first_of_all, "b0 a2 a3"), (vec![(2, 1)], 0, 0));
+    assert_eq!(reported(&first_of_all, "b0 a2 a3"), (vec![(2, 1)], 0, 0));
     assert_ne!(first.to_rule("p").version, first_of_all.to_rule("p").version);
 
     let pairs = |policy| {
@@ -862,8 +863,8 @@ fn suppress_once_and_limits_are_said_with_the_words_of_rule_text() {
         pattern.skip_none().limit_partials(2, policy).build().expect("it is right")
     };
     let (oldest, newest) = (pairs(LimitPolicy::DropOldest), pairs(LimitPolicy::DropNewest));
-    assert_eq!(told(&oldest, "a1 a2 a3 b0"), (vec![(2, 3), (3, 3)], 0, 1));
-    assert_eq!(told(&newest, "a1 a2 a3 b0"), (vec![(1, 3), (2, 3)], 0, 1));
+    assert_eq!(reported(&oldest, "a1 a2 a3 b0"), (vec![(2, 3), (3, 3)], 0, 1));
+    assert_eq!(reported(&newest, "a1 a2 a3 b0"), (vec![(1, 3), (2, 3)], 0, 1));
     assert_eq!(newest.matcher().limits().partial_matches_per_key, 2);
     assert_ne!(oldest.to_rule("p").version, newest.to_rule("p").version);
 
@@ -886,12 +887,12 @@ fn patterns_match_events_that_are_borrowed() {
         .build()
         .expect("it is right");
     let mut engine = Engine::builder().pattern("p", &pattern).build().expect("it fits");
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     let mut sink = on_match(|found: kleene::Match<'_, &Ev>| {
-        told.extend(found.events().map(|(_, event)| event.v()));
+        reported.extend(found.events().map(|(_, event)| event.v()));
     });
     for event in &events {
         engine.push(&event, &mut sink).expect("no limit fails");
     }
-    assert_eq!(told, [1, 2, 3, 4]);
+    assert_eq!(reported, [1, 2, 3, 4]);
 }

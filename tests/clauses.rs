@@ -25,7 +25,7 @@ fn engine(rules: &RuleSet) -> Engine<Record> {
     Engine::builder().rules(rules.clone()).build().expect("the rules fit")
 }
 
-/// What was told, shortly: `rule@end`, `-` before what was suppressed, `~` before what
+/// What was reported, shortly: `rule@end`, `-` before what was suppressed, `~` before what
 /// `having` filtered, `!` for an overflow.
 fn brief(outputs: &[Output<Record>]) -> String {
     let one = |output: &Output<Record>| match output {
@@ -42,7 +42,7 @@ fn brief(outputs: &[Output<Record>]) -> String {
 }
 
 #[test]
-fn what_is_suppressed_is_counted_and_told_as_such() {
+fn what_is_suppressed_is_counted_and_reported_as_such() {
     let rules = rules("rule r { key k  match a  suppress 10ms }");
     let mut engine = engine(&rules);
     let mut out = Vec::new();
@@ -75,7 +75,7 @@ fn what_having_filters_is_counted_and_starts_no_suppress() {
 }
 
 #[test]
-fn a_rule_remembers_so_many_keys_and_tells_what_is_beyond() {
+fn a_rule_remembers_so_many_keys_and_reports_what_is_beyond() {
     let rules = rules("rule r { key k  match a  suppress 10ms }");
     let mut engine =
         Engine::builder().rules(rules.clone()).limit_suppressed(1).build().expect("it fits");
@@ -83,10 +83,10 @@ fn a_rule_remembers_so_many_keys_and_tells_what_is_beyond() {
     for (time, key) in [(0, 1), (1, 2), (2, 2), (3, 1), (10, 2), (11, 2)] {
         engine.push(&event(&rules, "a", time, key, 0), &mut out).unwrap();
     }
-    let told = brief(&out);
-    assert_eq!(told.matches("remembers too many keys").count(), 2, "{told}");
+    let reported = brief(&out);
+    assert_eq!(reported.matches("remembers too many keys").count(), 2, "{reported}");
     let stats = engine.stats();
-    // The key 2 is told at 1 and 2; at 10 there is room for it.
+    // The key 2 is reported at 1 and 2; at 10 there is room for it.
     assert_eq!((stats.matches, stats.suppressed, stats.overflowed), (4, 2, 2));
 }
 
@@ -134,7 +134,7 @@ fn a_rule_that_is_over_drops_what_all_keys_have_open() {
 }
 
 #[test]
-fn a_rule_marks_so_many_keys_and_tells_what_is_beyond() {
+fn a_rule_marks_so_many_keys_and_reports_what_is_beyond() {
     let rules = rules("rule r { key k  match a  once }");
     let mut engine =
         Engine::builder().rules(rules.clone()).limit_suppressed(1).build().expect("it fits");
@@ -152,7 +152,7 @@ fn what_is_over_stays_over_in_a_snapshot_and_after_an_edit() {
     let with = |clause: &str| {
         rules(&format!("rule r {{ key k  match a -> b  emit {{ n: a.v }}  {clause} }}"))
     };
-    for (clause, edited, told) in [
+    for (clause, edited, reported) in [
         ("once", "once  within 1h", "r@1 r@21"),
         ("once per rule", "once per rule  within 1h", "r@1"),
         // Another `once`, and one that comes back, begin anew.
@@ -174,12 +174,12 @@ fn what_is_over_stays_over_in_a_snapshot_and_after_an_edit() {
         two(&mut engine, 10, 1);
         two(&mut engine, 20, 2);
         two(&mut engine, 30, 2);
-        assert_eq!(brief(&out), told, "{clause:?}, then {edited:?}");
+        assert_eq!(brief(&out), reported, "{clause:?}, then {edited:?}");
     }
 }
 
 #[test]
-fn a_silence_is_repeated_so_often_and_tells_what_is_beyond() {
+fn a_silence_is_repeated_so_often_and_reports_what_is_beyond() {
     let rules =
         rules("rule r { key k  match a -> not b for 1s repeat  emit { n: match.repetition } }");
     let builder = Engine::builder().rules(rules.clone()).limit_repetitions(3);
@@ -223,7 +223,7 @@ fn each_report_of_a_silence_has_an_id_of_its_own() {
         })
         .collect();
     assert_eq!(ids.len(), 4);
-    // At the end of the stream it is told once more.
+    // At the end of the stream it is reported once more.
     engine.finish(&mut out);
     assert_eq!(brief(&out), "r@5 -r@10 r@15 -r@20 r@25");
 }
@@ -231,7 +231,7 @@ fn each_report_of_a_silence_has_an_id_of_its_own() {
 #[test]
 fn a_silence_goes_on_repeating_after_a_snapshot_and_an_edit() {
     let with = |text: &str| rules(&format!("rule r {{ key k  match a -> not b for {text} }}"));
-    for (before, after, told) in [
+    for (before, after, reported) in [
         ("5ms repeat", "5ms repeat", "r@5 r@10 r@15 r@20 r@25"),
         ("5ms repeat", "5ms repeat  emit { n: match.repetition }", "r@5 r@10 r@15 r@20 r@25"),
         ("5ms repeat", "7ms repeat", "r@5 r@10 r@14 r@21"),
@@ -250,7 +250,7 @@ fn a_silence_goes_on_repeating_after_a_snapshot_and_an_edit() {
         let (mut engine, _) = Engine::builder().rules(before.clone()).restore(&[&bytes]).unwrap();
         engine.replace_rules(&after).unwrap();
         engine.advance(Timestamp::from_millis(25), &mut out);
-        assert_eq!(brief(&out), told);
+        assert_eq!(brief(&out), reported);
     }
 }
 
@@ -268,7 +268,7 @@ fn what_is_over_is_not_kept() {
 }
 
 #[test]
-fn what_a_limit_drops_is_counted_and_told() {
+fn what_a_limit_drops_is_counted_and_reported() {
     for policy in ["drop oldest", "drop newest"] {
         let rules = rules(&format!(
             "rule r {{ key k  match a -> b  within 1s  skip none  limit 2 partials {policy} }}"
@@ -279,9 +279,9 @@ fn what_a_limit_drops_is_counted_and_told() {
             engine.push(&event(&rules, "a", time, 1, 0), &mut out).unwrap();
         }
         engine.push(&event(&rules, "b", 12, 1, 0), &mut out).unwrap();
-        let told = brief(&out);
-        assert!(told.ends_with("r@12 r@12"), "{told}");
-        assert_eq!(told.matches("1 of the rule `r` were dropped").count(), 3, "{told}");
+        let reported = brief(&out);
+        assert!(reported.ends_with("r@12 r@12"), "{reported}");
+        assert_eq!(reported.matches("1 of the rule `r` were dropped").count(), 3, "{reported}");
         assert_eq!((engine.stats().overflowed, engine.stats().peak_partials), (3, 2));
     }
 }
@@ -304,10 +304,10 @@ fn a_limit_that_fails_stops_the_engine_for_good() {
     assert_eq!(push(2, 1), Err(message.to_owned()));
     assert_eq!(push(3, 7), Err(message.to_owned()));
     assert_eq!(engine.failure().and_then(PushError::rule), Some("r"));
-    let told = out.len();
+    let reported = out.len();
     engine.advance(Timestamp::from_millis(5000), &mut out);
     engine.finish(&mut out);
-    assert_eq!(out.len(), told, "nothing is told after it");
+    assert_eq!(out.len(), reported, "nothing is reported after it");
     assert_eq!((engine.stats().events, engine.stats().overflowed), (4, 1));
 }
 
@@ -385,7 +385,7 @@ fn the_end_of_the_stream_brings_what_follows_from_it() {
 }
 
 #[test]
-fn what_is_not_as_declared_is_rejected_and_told() {
+fn what_is_not_as_declared_is_rejected_and_reported() {
     let rules = rules(
         "event alert { k: int, v: int, who: string, at: time }
          event open { k: int, at: time, .. }
@@ -572,7 +572,7 @@ rule worthy { key k  match a -> b  within 9ms  skip none  emit as chain { k, v: 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// What a rule with `once` tells is what it tells without, up to the first match: of each key,
+    /// What a rule with `once` reports is what it reports without, up to the first match: of each key,
     /// or of all.
     #[test]
     fn once_is_all_up_to_the_first_match(
@@ -584,7 +584,7 @@ proptest! {
         let Some(plain) = as_rules(&pattern.0, key) else { return Ok(()) };
         let clause = if whole { "once per rule" } else { "once" };
         let Some(once) = as_rules(&pattern.0, &format!("{key} {clause}")) else { return Ok(()) };
-        let told = |rules: &RuleSet| {
+        let reported = |rules: &RuleSet| {
             let mut engine = engine(rules);
             let mut out: Vec<Output<Record>> = Vec::new();
             for event in &events.0 {
@@ -602,7 +602,7 @@ proptest! {
             lines.map(line).collect::<Vec<_>>()
         };
         let mut over: Vec<String> = Vec::new();
-        let mut expected = told(&plain);
+        let mut expected = reported(&plain);
         expected.retain(|(is_match, key, _)| {
             let is_open = if whole { over.is_empty() } else { !over.contains(key) };
             if *is_match {
@@ -610,7 +610,7 @@ proptest! {
             }
             is_open
         });
-        prop_assert_eq!(told(&once), expected);
+        prop_assert_eq!(reported(&once), expected);
     }
 }
 
@@ -622,7 +622,7 @@ const SILENCES: &str = "a -> not b | a -> not a | a -> not (b or a[v > 2]) | a{2
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// A silence that repeats tells what silences of one, two, three periods tell.
+    /// A silence that repeats reports what silences of one, two, three periods report.
     #[test]
     fn a_repeated_silence_is_silences_of_each_length(
         steps in prop::collection::vec((any::<bool>(), 0..7_i64, 0..2_i64, 0..4_i64), 0..12),
@@ -635,7 +635,7 @@ proptest! {
             format!("rule r {{ key k  match {pattern} for {millis}ms {repeat}  skip none }}")
         };
         let horizon = |events: &[Record]| events.last().map_or(0, |last| last.time().as_millis());
-        let told = |text: &str| -> Vec<String> {
+        let reported = |text: &str| -> Vec<String> {
             let rules = rules(text);
             let mut time = 0;
             let events: Vec<Record> = steps.iter().map(|&(first, gap, key, value)| {
@@ -653,10 +653,10 @@ proptest! {
                 _ => None,
             }).collect()
         };
-        let mut repeated = told(&text(period, "repeat"));
+        let mut repeated = reported(&text(period, "repeat"));
         let longest = (steps.iter().map(|step| step.1).sum::<i64>() + PERIODS) / period + 1;
         let mut each: Vec<String> =
-            (1..=longest).flat_map(|times| told(&text(period * times, ""))).collect();
+            (1..=longest).flat_map(|times| reported(&text(period * times, ""))).collect();
         repeated.sort();
         each.sort();
         prop_assert_eq!(repeated, each);
@@ -667,7 +667,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn neither_batches_nor_watermarks_change_what_is_told(
+    fn neither_batches_nor_watermarks_change_what_is_reported(
         steps in prop::collection::vec((any::<bool>(), 0..4_i64, 0..3_i64, 0..4_i64, any::<bool>()), 0..60),
     ) {
         let rules = rules(SUITE);
@@ -752,7 +752,7 @@ proptest! {
             let fields = fields.iter().map(|(name, value)| (&**name, value.clone()));
             stream.push(Record::from_fields(whole.schema(), ty, fields).expect("as declared"));
         }
-        // Stable: those from outside first, then in the order in which they were told.
+        // Stable: those from outside first, then in the order in which they were reported.
         stream.sort_by_key(kleene::Event::time);
         let mut expected = Vec::new();
         let mut second = part(&whole, &rules(&format!("{declared}{READERS}")));
@@ -788,7 +788,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn suppress_is_what_a_list_of_the_last_told_says(
+    fn suppress_is_what_a_list_of_the_last_reported_says(
         steps in prop::collection::vec((any::<bool>(), 0..5_i64, 0..3_i64, 0..3_i64), 0..60),
         millis in 1..12_i64,
         by in prop::option::of(prop::sample::select(vec!["v", "w", "v, w"])),
@@ -819,18 +819,18 @@ proptest! {
                 }
             };
             let now = found.end.as_millis();
-            let is_quiet = last.iter().any(|(told, at)| *told == same && now - at < millis);
+            let is_quiet = last.iter().any(|(reported, at)| *reported == same && now - at < millis);
             if !is_quiet {
                 last.push((same, now));
             }
             expected.push((is_quiet, found.end, found.events));
         }
-        let told = run(&quiet).into_iter().map(|output| match output {
+        let reported = run(&quiet).into_iter().map(|output| match output {
             Output::Match(found) => (false, found.end, found.events),
             Output::Suppressed(found) => (true, found.end, found.events),
             other => panic!("{other:?}"),
         });
-        prop_assert_eq!(told.collect::<Vec<_>>(), expected);
+        prop_assert_eq!(reported.collect::<Vec<_>>(), expected);
     }
 
     #[test]
@@ -864,11 +864,11 @@ proptest! {
         let (mut engine, mut out) = (engine(&rules), Vec::new());
         engine.push_batch(&events, &mut out).unwrap();
         engine.finish(&mut out);
-        let told = out.iter().filter_map(|output| match output {
+        let reported = out.iter().filter_map(|output| match output {
             Output::Match(found) => Some((found.start.as_millis(), found.end.as_millis())),
             _ => None,
         });
-        prop_assert_eq!(told.collect::<Vec<_>>(), expected);
+        prop_assert_eq!(reported.collect::<Vec<_>>(), expected);
         prop_assert_eq!(engine.stats().overflowed, dropped);
     }
 }

@@ -1,4 +1,4 @@
-//! An engine that keeps idle keys elsewhere tells what one tells that has them all in memory, in
+//! An engine that keeps idle keys elsewhere reports what one reports that has them all in memory, in
 //! every kind of rule, with snapshots, restarts and other rules in between; and it stops where
 //! what keeps them fails.
 
@@ -85,8 +85,8 @@ fn cold(rules: &RuleSet, lateness: i64, keys: u64) -> Builder<Record> {
 }
 
 #[test]
-fn every_construct_tells_the_same_with_hardly_a_key_in_memory() {
-    let (mut told, mut dice) = (0, Dice(11));
+fn every_construct_reports_the_same_with_hardly_a_key_in_memory() {
+    let (mut reported, mut dice) = (0, Dice(11));
     let brought = Arc::<AtomicU64>::default();
     for file in files("testdata/suite").into_iter().chain(files("patterns")) {
         let rules = RuleSet::from_path(&file).unwrap_or_else(|error| panic!("{error}"));
@@ -98,7 +98,7 @@ fn every_construct_tells_the_same_with_hardly_a_key_in_memory() {
                 shelf.with(|content| content.brought = brought.clone());
                 Some(builder(&rules, lateness).cold_store(shelf, keys))
             };
-            told += they_go_on_alike(plain, cold, steps, restore)
+            reported += they_go_on_alike(plain, cold, steps, restore)
                 .unwrap_or_else(|different| panic!("{}: {different}", file.display()));
         };
         check(0, 0, &known, &mut |_| false);
@@ -108,7 +108,7 @@ fn every_construct_tells_the_same_with_hardly_a_key_in_memory() {
             check(2000, keys, &steps, &mut |_| dice.below(3) == 0);
         }
     }
-    assert!(told > 20_000, "only {told} matches and timeouts are compared");
+    assert!(reported > 20_000, "only {reported} matches and timeouts are compared");
     let brought = brought.load(Ordering::Relaxed);
     assert!(brought > 10_000, "only {brought} keys were brought back");
 }
@@ -117,7 +117,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn random_patterns_tell_the_same(
+    fn random_patterns_report_the_same(
         pattern in random::runnable(),
         events in random::stream(),
         late in prop::collection::vec(0..4_i64, 13),
@@ -151,28 +151,28 @@ proptest! {
     ) {
         let Some(old) = as_rules(&patterns[0].0, "key v") else { return Ok(()) };
         let new = if edit {
-            as_rules(&patterns[0].0, "key v emit { told: 1 }")
+            as_rules(&patterns[0].0, "key v emit { reported: 1 }")
         } else {
             as_rules(&patterns[1].0, "key v")
         };
         let Some(new) = new else { return Ok(()) };
         let engines = (builder(&old, 1).build(), cold(&old, 1, keys).build());
         let (Ok(mut plain), Ok(mut cold)) = engines else { return Ok(()) };
-        let (mut expected, mut told) = (Vec::new(), Vec::new());
+        let (mut expected, mut reported) = (Vec::new(), Vec::new());
         for (index, event) in events.0.iter().enumerate() {
             if index == moment {
                 prop_assert_eq!(cold.plan_replacement(&new), plain.plan_replacement(&new));
                 prop_assert_eq!(cold.replace_rules(&new), plain.replace_rules(&new));
             }
             plain.push(event, &mut expected).expect("it has not ended");
-            cold.push(event, &mut told).expect("it has not ended");
+            cold.push(event, &mut reported).expect("it has not ended");
             if plain.stats().partials > 1500 {
                 return Ok(());
             }
         }
         plain.finish(&mut expected);
-        cold.finish(&mut told);
-        prop_assert_eq!(told, expected);
+        cold.finish(&mut reported);
+        prop_assert_eq!(reported, expected);
     }
 }
 
@@ -233,15 +233,15 @@ fn deadlines_come_back_in_order_with_few_keys_in_memory_at_a_time() {
     let builder = || Engine::builder().rules(rules.clone());
     let mut cold = builder().cold_store(Shelf::default(), 1000).build().unwrap();
     let mut plain = builder().build().unwrap();
-    let (mut told, mut expected) = (Vec::new(), Vec::new());
-    for (engine, told) in [(&mut cold, &mut told), (&mut plain, &mut expected)] {
+    let (mut reported, mut expected) = (Vec::new(), Vec::new());
+    for (engine, reported) in [(&mut cold, &mut reported), (&mut plain, &mut expected)] {
         for id in 0..20_000 {
-            engine.push(&order(&rules, "created", id * 7919 % 20_000, id / 10), told).unwrap();
+            engine.push(&order(&rules, "created", id * 7919 % 20_000, id / 10), reported).unwrap();
         }
         // Now all the others run out of time.
-        engine.advance(Timestamp::from_millis(1000 * 86_400), told);
+        engine.advance(Timestamp::from_millis(1000 * 86_400), reported);
     }
-    assert_eq!((told.len(), told == expected), (20_000, true));
+    assert_eq!((reported.len(), reported == expected), (20_000, true));
     // Rules without `within` hold the rest.
     assert_eq!(cold.stats().keys, 20_000);
     assert!(cold.stats().cold > 18_900, "{:?}", cold.stats());
@@ -281,9 +281,9 @@ fn what_is_forgotten_together_is_not_brought_back_together() {
     }
 }
 
-/// Matches that wait for older partial matches without a bound are told when no event can come.
+/// Matches that wait for older partial matches without a bound are reported when no event can come.
 #[test]
-fn what_waits_for_the_end_is_told_in_order_with_few_keys_brought_back() {
+fn what_waits_for_the_end_is_reported_in_order_with_few_keys_brought_back() {
     let rules = RuleSet::parse(
         "event e { order: int, v: int, at: time }
          rule waits { key order  match e[v < 10] as a -> e[v == 10 * a.v] as b  skip past last ordered }",
@@ -299,23 +299,23 @@ fn what_waits_for_the_end_is_told_in_order_with_few_keys_brought_back() {
     let builder = || Engine::builder().rules(rules.clone());
     let mut cold = builder().cold_store(shelf, 10).build().unwrap();
     let mut plain = builder().build().unwrap();
-    let (mut told, mut expected) = (Vec::new(), Vec::new());
+    let (mut reported, mut expected) = (Vec::new(), Vec::new());
     let mut before_the_end = 0;
-    for (engine, told) in [(&mut plain, &mut expected), (&mut cold, &mut told)] {
+    for (engine, reported) in [(&mut plain, &mut expected), (&mut cold, &mut reported)] {
         for at in 0..300 {
             // In no order of keys; one in ten has a match that waits.
             let key = at * 7 % 300;
-            engine.push(&event(key, 1, at), told).unwrap();
+            engine.push(&event(key, 1, at), reported).unwrap();
             if key % 10 == 0 {
-                engine.push(&event(key, 2, at), told).unwrap();
-                engine.push(&event(key, 20, at), told).unwrap();
+                engine.push(&event(key, 2, at), reported).unwrap();
+                engine.push(&event(key, 20, at), reported).unwrap();
             }
         }
-        assert_eq!(told.len(), 0);
+        assert_eq!(reported.len(), 0);
         before_the_end = brought.load(Ordering::Relaxed);
-        engine.finish(told);
+        engine.finish(reported);
     }
-    assert_eq!((told.len(), told == expected), (30, true));
+    assert_eq!((reported.len(), reported == expected), (30, true));
     assert!(brought.load(Ordering::Relaxed) - before_the_end <= 30);
 }
 
@@ -373,11 +373,11 @@ fn what_keeps_keys_may_fail() {
     assert_eq!(engine.failure(), failed.as_ref());
     damaged(&engine);
     let mut engine = filled();
-    let mut told: Vec<Output<Record>> = Vec::new();
-    engine.advance(Timestamp::from_millis(1_000_000_000), &mut told);
+    let mut reported: Vec<Output<Record>> = Vec::new();
+    engine.advance(Timestamp::from_millis(1_000_000_000), &mut reported);
     damaged(&engine);
     let mut engine = filled();
-    engine.finish(&mut told);
+    engine.finish(&mut reported);
     damaged(&engine);
     let mut engine = filled();
     let bytes = engine.snapshot();
@@ -406,7 +406,7 @@ fn what_keeps_keys_may_fail() {
         engine.push(&created(id), &mut Ignore).unwrap();
     }
     shelf.with(|content| content.entries.pop_first());
-    engine.finish(&mut told);
+    engine.finish(&mut reported);
     let error = engine.failure().expect("it has stopped").to_string();
     assert_eq!(error, "the store of idle keys has failed: it has lost an entry");
 }

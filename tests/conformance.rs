@@ -1,4 +1,4 @@
-//! The recorded answers of Flink CEP, through every engine. `examples/conformance.rs` tells more.
+//! The recorded answers of Flink CEP, through every engine. `examples/conformance.rs` reports more.
 
 use std::path::Path;
 use std::{fs, iter};

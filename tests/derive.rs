@@ -27,7 +27,7 @@ fn declared<E: Event>() -> Vec<String> {
 }
 
 /// An event's type, time and every value.
-fn told(event: &impl Event) -> String {
+fn reported(event: &impl Event) -> String {
     fn schema_of<E: Event>(_: &E) -> kleene::schema::Schema {
         E::schema().expect("a derived event has a schema")
     }
@@ -118,7 +118,7 @@ fn every_type_of_field_is_declared_and_lent() {
     };
     assert_eq!(event.unseen.len(), 1);
     assert_eq!(
-        told(&event),
+        reported(&event),
         "all_types at 7: 1970-01-01T00:00:00.007Z true 255 -1 4294967295 0.5 2.5 \"owned\" \
          \"lent\" \"lent\" \"shared\" null 1m30s 127.0.0.1 255.255.255.255 1970-01-01T00:00:00Z \
          1970-01-01T00:01:00Z 9223372036854775807 -8 false 36.6 null"
@@ -169,12 +169,12 @@ fn nested_structs_are_flattened_and_a_missing_one_is_null() {
     let to = Address { city: "Rome", place: None, zip: Some("00042") };
     let parcel = ParcelScanned { id: "p", from, to: Some(to), ok: true, at: 5_999 };
     assert_eq!(
-        told(&parcel),
+        reported(&parcel),
         "parcel at 5: \"p\" \"Oslo\" 1.0 2.0 null \"Rome\" null null \"00042\" true \
          1970-01-01T00:00:00.005Z null"
     );
     assert_eq!(
-        told(&ParcelScanned { to: None, ..parcel }),
+        reported(&ParcelScanned { to: None, ..parcel }),
         "parcel at 5: \"p\" \"Oslo\" 1.0 2.0 null null null null null true \
          1970-01-01T00:00:00.005Z null"
     );
@@ -232,7 +232,7 @@ fn an_enum_has_a_type_for_each_variant() {
         restocked,
     ];
     assert_eq!(
-        events.each_ref().map(told),
+        events.each_ref().map(reported),
         [
             "order_created at 1: \"1\" 1970-01-01T00:00:00.001Z null",
             "paid at 2000: \"1\" 9.5 null",
@@ -252,7 +252,7 @@ fn a_pointer_to_an_event_is_that_event() {
     let created = OrderCreated { order: "1".into(), at: Timestamp::from_millis(1) };
     let event = Arc::new(ShopEvent::OrderCreated(created.clone()));
     assert_eq!(declared::<Arc<ShopEvent<'_>>>(), declared::<ShopEvent<'_>>());
-    assert_eq!(told(&event), told(&*event));
+    assert_eq!(reported(&event), reported(&*event));
     assert_eq!(AsVariant::<OrderCreated>::as_variant(&event), Some(&created));
 }
 
@@ -272,7 +272,7 @@ where
 fn generic_structs_are_events_where_their_fields_allow_it() {
     let at = Timestamp::from_millis(3);
     let reading = Reading { value: 1.5, other: None, at, _raw: [0; 2] };
-    assert_eq!(told(&reading), "reading at 3: 1.5 null 1970-01-01T00:00:00.003Z null");
+    assert_eq!(reported(&reading), "reading at 3: 1.5 null 1970-01-01T00:00:00.003Z null");
     assert_eq!(
         declared::<Reading<'_, String, 0>>(),
         ["reading { value: string, other: string?, @at: time }"]
@@ -292,7 +292,7 @@ struct Renamed {
 #[test]
 fn the_crate_may_be_elsewhere() {
     let at = Timestamp::from_millis(0);
-    assert_eq!(told(&Renamed { at }), "renamed at 0: 1970-01-01T00:00:00Z null");
+    assert_eq!(reported(&Renamed { at }), "renamed at 0: 1970-01-01T00:00:00Z null");
 }
 
 mod declared_by_rust {
@@ -492,7 +492,7 @@ mod lists_maps_and_big_numbers {
         ];
         assert_eq!(declared::<Ops>(), expected);
         assert_eq!(
-            told(&deploy(0)),
+            reported(&deploy(0)),
             "deploy at 0: \"api\" 7 [5, 50, 100] [\"beta\", \"eu\"] null null \"h1\" null 9 \
              1970-01-01T00:00:00Z null"
         );

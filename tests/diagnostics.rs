@@ -1,4 +1,4 @@
-//! Every rule file under `testdata/diagnostics` is told what the `.txt` beside it says.
+//! Every rule file under `testdata/diagnostics` is reported what the `.txt` beside it says.
 //! `KLEENE_TEST_UPDATE=1` writes those files anew; read the difference before you commit it.
 
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use kleene::value::{Kind, Value};
 use kleene_test::files::rule_files;
 
 #[test]
-fn every_mistake_is_told_as_recorded() {
+fn every_mistake_is_reported_as_recorded() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/diagnostics");
     let update = std::env::var_os("KLEENE_TEST_UPDATE").is_some();
     let mut wrong = String::new();
@@ -62,25 +62,25 @@ fn every_code_is_shown_and_explained() {
         if !text.starts_with(&format!("# {code}: ")) || text.lines().any(|line| line.len() > 120) {
             let _ = writeln!(wrong, "{code}: its explanation is not laid out as the others are");
         }
-        let told = |label: &str| told_of_example(*code, label);
-        match told("\nWrong:\n") {
+        let reported = |label: &str| reported_of_example(*code, label);
+        match reported("\nWrong:\n") {
             Some(codes) if !codes.is_empty() && codes.iter().all(|found| found == code) => {}
             codes => {
-                let _ = writeln!(wrong, "{code}: of its wrong example is told {codes:?}");
+                let _ = writeln!(wrong, "{code}: of its wrong example is reported {codes:?}");
             }
         }
-        match told("\nRight:\n") {
+        match reported("\nRight:\n") {
             Some(codes) if codes.is_empty() => {}
             codes => {
-                let _ = writeln!(wrong, "{code}: of its right example is told {codes:?}");
+                let _ = writeln!(wrong, "{code}: of its right example is reported {codes:?}");
             }
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// The codes that are told of the example behind `label`; `None` if there is none.
-fn told_of_example(code: Code, label: &str) -> Option<Vec<Code>> {
+/// The codes that are reported for the example behind `label`; `None` if there is none.
+fn reported_of_example(code: Code, label: &str) -> Option<Vec<Code>> {
     let (_, behind) = code.explanation().split_once(label)?;
     let lines = behind.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
     let text: String =
@@ -89,11 +89,11 @@ fn told_of_example(code: Code, label: &str) -> Option<Vec<Code>> {
         return None;
     }
     let source = Source::new("explain/example.cep", text);
-    let told = check(Path::new("."), &source);
-    Some(told.iter().map(|report| report.diagnostic.code).collect())
+    let reported = check(Path::new("."), &source);
+    Some(reported.iter().map(|report| report.diagnostic.code).collect())
 }
 
-/// What is told about a file: the folder says how far it is read.
+/// What is reported about a file: the folder says how far it is read.
 fn check(root: &Path, source: &Source) -> Vec<Report> {
     if source.name.starts_with("syntax/") {
         let report = |diagnostic: Diagnostic| Report { source: source.clone(), diagnostic };

@@ -158,7 +158,7 @@ fn no_display_ends_in_a_newline() {
 
 /// Types that users do not see, and those of which there is only a name.
 const PRIVATE: [&str; 6] =
-    ["DecodeError", "Fields<'_>", "Length", "Lines<'_, Entry>", "Misfit", "Unseen"];
+    ["DecodeError", "Fields<'_>", "Length", "Lines<'_, Entry>", "Mismatch", "Unseen"];
 
 #[test]
 fn every_public_display_is_looked_at() {

@@ -1,7 +1,7 @@
 //! The documentation holds: every block of rules in README.md and `docs/` is checked, and its tests run.
 //!
 //! * ```` ```cep ```` is a rule file: no mistakes, no warnings, and its tests pass.
-//! * `error=E0201` shows a mistake: just these codes are told, several with commas between.
+//! * `error=E0201` shows a mistake: just these codes are reported, several with commas between.
 //! * `warning=W0005`: just these warnings are.
 //! * `file=shop.cep` names the block; later ones of its page say `use "shop.cep"`. With `append` it
 //!   goes on where the block of that name ended, after a blank line.
@@ -124,15 +124,15 @@ fn check(
         Err(error) => error.diagnostics(),
     };
     for (severity, attribute) in [(Severity::Error, "error"), (Severity::Warning, "warning")] {
-        let told: Vec<&Report> =
+        let reported: Vec<&Report> =
             reports.iter().filter(|report| report.diagnostic.severity == severity).collect();
         let found: BTreeSet<&str> =
-            told.iter().map(|report| report.diagnostic.code.as_str()).collect();
+            reported.iter().map(|report| report.diagnostic.code.as_str()).collect();
         let expected: BTreeSet<&str> =
             block.attribute(attribute).into_iter().flat_map(|codes| codes.split(',')).collect();
         if found != expected {
-            let told: String = told.iter().map(ToString::to_string).collect();
-            return Err(format!("{attribute}s {expected:?} are expected, told is\n{told}"));
+            let reported: String = reported.iter().map(ToString::to_string).collect();
+            return Err(format!("{attribute}s {expected:?} are expected, reported is\n{reported}"));
         }
     }
     let Ok(rules) = built else { return Ok(()) };

@@ -92,7 +92,7 @@ fn rule(name: &str, items: Vec<Item>, within: Option<i64>, skip: SkipStrategy) -
             lengths: Vec::new(),
             within: within.map(Length::Millis),
             skip: Skip { strategy: skip, ordered: false },
-            tell_timeouts: false,
+            report_timeouts: false,
             repeats: false,
         },
         emit: Some(Emit {
@@ -117,7 +117,7 @@ fn rule(name: &str, items: Vec<Item>, within: Option<i64>, skip: SkipStrategy) -
 fn paid() -> Rule {
     let items = vec![step(A, Contiguity::Relaxed, 1), step(B, Contiguity::Relaxed, 1)];
     let mut rule = rule("paid", items, Some(10), SkipStrategy::None);
-    rule.pattern.tell_timeouts = true;
+    rule.pattern.report_timeouts = true;
     rule.on_timeout = rule.emit.clone();
     rule
 }
@@ -167,7 +167,7 @@ fn run(mut engine: Engine<Record>, events: &[Record]) -> Outputs {
     out
 }
 
-/// What was told, shortly: `rule@end[times of events]`, `!` for a timeout, `late@time`.
+/// What was reported, shortly: `rule@end[times of events]`, `!` for a timeout, `late@time`.
 fn brief(outputs: &Outputs) -> String {
     let millis = |events: &[(Arc<str>, Record)]| {
         let times = events.iter().map(|(_, event)| event.time().as_millis().to_string());
@@ -205,7 +205,7 @@ fn a_silent_keys_deadline_fires_when_the_watermark_reaches_it() {
     let mut out = Outputs::new();
     engine.push(&event(A, 100, 1, 0), &mut out).unwrap();
     engine.push(&event(A, 103, 2, 0), &mut out).unwrap();
-    for (watermark, told) in [
+    for (watermark, reported) in [
         (105, ""),
         (106, "unpaid@106[100]"),
         (109, "unpaid@109[103]"),
@@ -214,7 +214,7 @@ fn a_silent_keys_deadline_fires_when_the_watermark_reaches_it() {
         (113, "!paid@113[103]a>b"),
     ] {
         engine.advance(Timestamp::from_millis(watermark), &mut out);
-        assert_eq!(take(&mut out), told, "at {watermark}");
+        assert_eq!(take(&mut out), reported, "at {watermark}");
     }
     assert_eq!(engine.stats().keys, 0);
     assert_eq!(engine.stats().partials, 0);
@@ -229,13 +229,13 @@ fn deadlines_come_before_events_of_the_same_time_by_rule_then_by_start() {
         event(B, 110, 1, 3),
         event(C, 110, 1, 4),
     ];
-    let told = run(engine(&[unpaid(), paid()]), &events);
+    let reported = run(engine(&[unpaid(), paid()]), &events);
     assert_eq!(
-        brief(&told),
+        brief(&reported),
         "unpaid@106[100] unpaid@106[100] unpaid@110[104] !paid@110[100]a>b !paid@110[100]a>b \
          !paid@114[104]a>b"
     );
-    let numbers = told.iter().filter_map(|output| match output {
+    let numbers = reported.iter().filter_map(|output| match output {
         Output::Match(found) | Output::Timeout(kleene::stream::Expired { found, .. }) => {
             Some(found.key[0].1.clone())
         }
@@ -247,8 +247,8 @@ fn deadlines_come_before_events_of_the_same_time_by_rule_then_by_start() {
 
 #[test]
 fn what_is_emitted_comes_from_key_captures_and_facts() {
-    let told = run(engine(&[paid()]), &[event(A, 100, 5, 42), event(B, 103, 5, 0)]);
-    let [Output::Match(found)] = &told[..] else { panic!("{told:?}") };
+    let reported = run(engine(&[paid()]), &[event(A, 100, 5, 42), event(B, 103, 5, 0)]);
+    let [Output::Match(found)] = &reported[..] else { panic!("{reported:?}") };
     assert_eq!(
         found.emit.to_string(),
         format!("{{ k: 5, n: 42, end: 1970-01-01T00:00:00.103Z, id: \"{}\" }}", found.id)
@@ -261,7 +261,7 @@ fn what_is_emitted_comes_from_key_captures_and_facts() {
 }
 
 #[test]
-fn late_events_are_told_and_counted_and_seen_by_no_rule() {
+fn late_events_are_reported_and_counted_and_seen_by_no_rule() {
     let mut engine = builder(&[paid()]).out_of_order(Duration::from_millis(10)).build().unwrap();
     let mut out = Outputs::new();
     engine.push(&event(A, 100, 1, 0), &mut out).unwrap();
@@ -277,10 +277,10 @@ fn late_events_are_told_and_counted_and_seen_by_no_rule() {
 }
 
 #[test]
-fn sorted_input_is_told_at_once_and_what_is_older_is_late() {
+fn sorted_input_is_reported_at_once_and_what_is_older_is_late() {
     let mut engine = engine(&[paid()]);
     let mut out = Outputs::new();
-    for (ty, time, told) in [
+    for (ty, time, reported) in [
         (A, 100, ""),
         (B, 101, "paid@101[100,101]"),
         (A, 101, ""),
@@ -288,7 +288,7 @@ fn sorted_input_is_told_at_once_and_what_is_older_is_late() {
         (C, 111, "!paid@111[101]a>b"),
     ] {
         engine.push(&event(ty, time, 1, 0), &mut out).unwrap();
-        assert_eq!(take(&mut out), told, "at {time}");
+        assert_eq!(take(&mut out), reported, "at {time}");
     }
     assert_eq!(engine.stats().buffered, 0);
 }
@@ -317,7 +317,7 @@ fn the_slowest_source_holds_time_back_until_it_is_idle() {
 }
 
 #[test]
-fn the_end_of_time_releases_and_tells_everything_and_is_the_end() {
+fn the_end_of_time_releases_and_reports_everything_and_is_the_end() {
     let mut engine = builder(&all_rules()).out_of_order(Duration::from_secs(9)).build().unwrap();
     let mut out = Outputs::new();
     for (ty, time) in [(A, 30), (C, 22), (C, 21), (C, 20)] {
@@ -361,9 +361,9 @@ fn a_full_buffer_moves_time_on_and_says_so() {
     }
     assert_eq!(engine.stats().overflowed, 1);
     engine.finish(&mut out);
-    let told = take(&mut out);
-    assert!(told.starts_with("Overflowed"), "{told}");
-    assert!(told.ends_with("late@9 paid@15[10,15]"), "{told}");
+    let reported = take(&mut out);
+    assert!(reported.starts_with("Overflowed"), "{reported}");
+    assert!(reported.ends_with("late@9 paid@15[10,15]"), "{reported}");
 }
 
 #[test]
@@ -589,9 +589,9 @@ proptest! {
         let mut sorted = arrivals.clone();
         sorted.sort_by_key(Event::time);
         let shuffled = builder(&all_rules()).out_of_order(Duration::from_millis(9));
-        let told = run(shuffled.build().unwrap(), &arrivals);
-        prop_assert_eq!(brief(&told), brief(&run(engine(&all_rules()), &sorted)));
-        prop_assert_eq!(told, run(engine(&all_rules()), &sorted));
+        let reported = run(shuffled.build().unwrap(), &arrivals);
+        prop_assert_eq!(brief(&reported), brief(&run(engine(&all_rules()), &sorted)));
+        prop_assert_eq!(reported, run(engine(&all_rules()), &sorted));
     }
 
     #[test]
@@ -601,17 +601,17 @@ proptest! {
     ) {
         let mut engine =
             builder(&all_rules()).watermarks_from_source().build().unwrap();
-        let mut told = Outputs::new();
+        let mut reported = Outputs::new();
         for (event, (mark, back)) in events.iter().zip(marks) {
             if mark {
                 // Anything before the next event is true.
                 let time = event.time().plus_millis(-1 - back);
-                engine.advance(time, &mut told);
+                engine.advance(time, &mut reported);
             }
-            engine.push(event, &mut told).unwrap();
+            engine.push(event, &mut reported).unwrap();
         }
-        engine.finish(&mut told);
-        prop_assert_eq!(told, run(sorted(), &events));
+        engine.finish(&mut reported);
+        prop_assert_eq!(reported, run(sorted(), &events));
     }
 
     #[test]
@@ -637,7 +637,7 @@ proptest! {
         sources in prop::collection::vec(0..3_usize, 80),
     ) {
         let mut engine = engine(&all_rules());
-        let mut told = Outputs::new();
+        let mut reported = Outputs::new();
         let ids = ["x", "y", "z"].map(|name| engine.source(name));
         // One source after the other, which is as far from time order as can be. Ties then come in
         // another order than in the stream.
@@ -645,19 +645,19 @@ proptest! {
         for (i, id) in ids.into_iter().enumerate() {
             let own = events.iter().zip(&sources).filter(|(_, source)| **source == i);
             for (event, _) in own {
-                engine.push_from(id, event, &mut told).unwrap();
+                engine.push_from(id, event, &mut reported).unwrap();
                 arrivals.push(event.clone());
             }
         }
-        engine.finish(&mut told);
+        engine.finish(&mut reported);
         arrivals.sort_by_key(Event::time);
-        prop_assert_eq!(told, run(sorted(), &arrivals));
+        prop_assert_eq!(reported, run(sorted(), &arrivals));
     }
 
     #[test]
     fn no_two_results_of_different_events_have_the_same_id(events in stream()) {
-        let told = run(engine(&all_rules()), &events);
-        let mut ids: Vec<_> = told
+        let reported = run(engine(&all_rules()), &events);
+        let mut ids: Vec<_> = reported
             .iter()
             .map(|output| match output {
                 Output::Match(found) => (&*found.rule, found.id),

@@ -1,5 +1,5 @@
-//! What the fuzz target `engines` holds, on random inputs: the matcher and the engine tell of any
-//! pattern and stream what the reference tells. `KLEENE_RANDOM_ENGINES=100000` looks longer, and
+//! What the fuzz target `engines` holds, on random inputs: the matcher and the engine report any
+//! pattern and stream what the reference reports. `KLEENE_RANDOM_ENGINES=100000` looks longer, and
 //! `KLEENE_RANDOM_SEED` elsewhere.
 
 use std::fmt::Write as _;

@@ -95,16 +95,16 @@ fn reported(
     mut restarts: impl FnMut() -> bool,
 ) -> Vec<String> {
     let mut engine = new().build().expect("the rules are fine");
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for event in events {
         if restarts() {
             let snapshot = engine.snapshot();
             engine = new().restore(&[&snapshot]).expect("it is the same engine").0;
         }
-        engine.push(event, &mut told).expect("no limit fails");
+        engine.push(event, &mut reported).expect("no limit fails");
     }
-    engine.finish(&mut told);
-    told.iter().map(line).collect()
+    engine.finish(&mut reported);
+    reported.iter().map(line).collect()
 }
 
 #[test]
@@ -148,12 +148,12 @@ fn texts_in_other_unicode_forms_are_other_keys() {
     .unwrap_or_else(|error| panic!("{error}"));
     let ty = rules.schema().type_id("a").expect("it is declared");
     let mut engine = builder(&rules).build().expect("the rules are fine");
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for (at, k) in [(1, "\u{e9}"), (2, "e\u{301}"), (3, "\u{e9}")] {
         let at = Timestamp::from_millis(at);
         let event = Record::new(ty, at, [Value::Time(at), k.into()]);
-        engine.push(&event, &mut told).expect("no limit fails");
+        engine.push(&event, &mut reported).expect("no limit fails");
     }
-    let [Output::Match(found)] = &told[..] else { panic!("{told:?}") };
+    let [Output::Match(found)] = &reported[..] else { panic!("{reported:?}") };
     assert_eq!(found.key[0].1, Value::from("\u{e9}"));
 }

@@ -78,9 +78,9 @@ fn texts_without_items_are_formatted() {
 }
 
 #[test]
-fn mistakes_are_told_instead() {
-    let told = format(&Source::new("a.cep", "rule r { match a[ }\n")).unwrap_err();
-    assert_eq!(told, parse(&Source::new("a.cep", "rule r { match a[ }\n")).1);
+fn mistakes_are_reported_instead() {
+    let reported = format(&Source::new("a.cep", "rule r { match a[ }\n")).unwrap_err();
+    assert_eq!(reported, parse(&Source::new("a.cep", "rule r { match a[ }\n")).1);
 }
 
 fn read(path: &Path) -> Source {

@@ -74,10 +74,10 @@ fn logins(rules: &RuleSet) -> Vec<Record> {
 
 fn run(rules: &RuleSet) -> Vec<String> {
     let mut engine = Engine::builder().rules(rules.clone()).sorted().build().unwrap();
-    let mut told: Vec<Output<Record>> = Vec::new();
-    engine.push_batch(&logins(rules), &mut told).unwrap();
-    engine.finish(&mut told);
-    let emits = told.into_iter().filter_map(|output| match output {
+    let mut reported: Vec<Output<Record>> = Vec::new();
+    engine.push_batch(&logins(rules), &mut reported).unwrap();
+    engine.finish(&mut reported);
+    let emits = reported.into_iter().filter_map(|output| match output {
         Output::Match(found) => Some(found.emit.to_string()),
         _ => None,
     });
@@ -155,10 +155,10 @@ fn a_condition_calls_them_once_for_an_event() {
             })
             .collect();
         let mut engine = Engine::builder().rules(rules).build().unwrap();
-        let mut told: Vec<Output<Record>> = Vec::new();
+        let mut reported: Vec<Output<Record>> = Vec::new();
         calls.store(0, Ordering::Relaxed);
-        engine.push_batch(&events, &mut told).unwrap();
-        engine.finish(&mut told);
+        engine.push_batch(&events, &mut reported).unwrap();
+        engine.finish(&mut reported);
         assert_eq!(calls.load(Ordering::Relaxed), events.len(), "{body}");
     }
 }

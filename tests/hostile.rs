@@ -22,7 +22,7 @@ fn event(ty: usize, at: i64, key: &str, n: i64, x: f64) -> Record {
     Record::new(kleene::schema::TypeId::new(ty), time, values)
 }
 
-fn told(outputs: &[Output<Record>]) -> (usize, usize, usize, usize) {
+fn reported(outputs: &[Output<Record>]) -> (usize, usize, usize, usize) {
     let count =
         |is: fn(&Output<Record>) -> bool| outputs.iter().filter(|output| is(output)).count();
     (
@@ -58,13 +58,13 @@ fn clocks_that_jump_make_events_late_or_rejected_and_nothing_else() {
     }
     engine.finish(&mut outputs);
     // The order at 1000 runs out; the pairs of the day after and of the end of time are found.
-    assert_eq!(told(&outputs), (2, 1, 3, 2));
+    assert_eq!(reported(&outputs), (2, 1, 3, 2));
     assert_eq!(engine.stats().events, 11);
     assert_eq!(engine.stats().partials, 0);
 }
 
 #[test]
-fn a_watermark_that_stalls_fills_the_buffer_to_its_limit_and_is_told() {
+fn a_watermark_that_stalls_fills_the_buffer_to_its_limit_and_is_reported() {
     let builder = Engine::builder().rules(rules(RULES)).limit_buffered(100);
     let mut engine = builder.watermarks_from_source().build().unwrap();
     let mut outputs = Vec::new();
@@ -107,7 +107,7 @@ fn keys_of_a_megabyte_are_keys() {
         engine.push(&event(ty, at, &keys[key], 1, 1.0), &mut outputs).unwrap();
     }
     engine.finish(&mut outputs);
-    assert_eq!(told(&outputs), (2, 0, 0, 0));
+    assert_eq!(reported(&outputs), (2, 0, 0, 0));
     assert_eq!(engine.stats().keys, 0);
 }
 
@@ -130,7 +130,7 @@ fn numbers_at_the_edges_are_numbers_or_null() {
         }
     }
     engine.finish(&mut outputs);
-    assert_eq!(told(&outputs).0, pushed);
+    assert_eq!(reported(&outputs).0, pushed);
     for output in &outputs {
         let Output::Match(found) = output else { panic!("{output:?}") };
         // What it emits can be shown.

@@ -1,5 +1,5 @@
 //! Keys for which nothing is held, and which come again: where they are is left to them for a while,
-//! which nobody can tell from looking at them.
+//! which nobody can report from looking at them.
 
 use kleene::stream::{Builder, Ignore, Output, Partial};
 use kleene::{Engine, Record, RuleSet, Timestamp, Value};
@@ -10,7 +10,7 @@ const EVENTS: &str = "
     event nothing { ts: time, k: int }
 ";
 
-/// What is told is a fall and a rise after it; then the key has nothing open.
+/// What is reported is a fall and a rise after it; then the key has nothing open.
 const TURN: &str = "
     rule turn {
       key k
@@ -39,15 +39,15 @@ fn tick(rules: &RuleSet, at: i64, k: i64, v: i64) -> Record {
 
 /// A fall and a rise of a key.
 fn turn(engine: &mut Engine<Record>, rules: &RuleSet, at: i64, k: i64) -> Vec<Output<Record>> {
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for (after, v) in [(0, 5), (1, 4), (2, 6)] {
-        engine.push(&tick(rules, at + after, k, v), &mut told).expect("no limit fails");
+        engine.push(&tick(rules, at + after, k, v), &mut reported).expect("no limit fails");
     }
-    told
+    reported
 }
 
 #[test]
-fn all_is_told_and_counted_as_where_no_slot_is_left() {
+fn all_is_reported_and_counted_as_where_no_slot_is_left() {
     let (alone, beside) = (rules(&[EVENTS, TURN]), rules(&[EVENTS, TURN, BESIDE]));
     let mut matches = 0;
     for seed in 0..40 {
@@ -109,11 +109,11 @@ fn a_key_without_anything_open_is_in_no_snapshot() {
     let (mut restored, _) = builder(&rules).restore(&[&base, &changes]).unwrap();
     assert_eq!((restored.stats(), restored.stats().keys), (engine.stats(), 2));
     for engine in [&mut engine, &mut restored] {
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for (at, v) in [(2020, 0), (2021, 9)] {
-            engine.push(&tick(&rules, at, 3, v), &mut told).unwrap();
+            engine.push(&tick(&rules, at, 3, v), &mut reported).unwrap();
         }
-        assert_eq!((told.len(), engine.stats().keys), (1, 1));
+        assert_eq!((reported.len(), engine.stats().keys), (1, 1));
     }
     // The key that holds nothing any more is gone from what the next changes make.
     let changes = [base, changes, engine.snapshot_changes().unwrap()];
@@ -149,11 +149,11 @@ fn rules_are_replaced_without_the_keys_that_hold_nothing() {
         let replacement = engine.replace_rules(&after).unwrap();
         assert_eq!(replacement.rule("turn").unwrap().kept, 1);
         assert_eq!((engine.stats().keys, engine.stats().partials), (1, 1));
-        let mut told = turn(&mut engine, &before, 3000, 3);
+        let mut reported = turn(&mut engine, &before, 3000, 3);
         for (at, v) in [(3010, 4), (3011, 6)] {
-            engine.push(&tick(&before, at, 77, v), &mut told).unwrap();
+            engine.push(&tick(&before, at, 77, v), &mut reported).unwrap();
         }
-        assert_eq!((told.len(), engine.stats().keys), (2, 0));
+        assert_eq!((reported.len(), engine.stats().keys), (2, 0));
     }
 }
 

@@ -1,5 +1,5 @@
 //! Many rules over one stream: an index finds those that an event concerns. It changes nothing but
-//! speed: not what is told, nor in which order, nor what is counted.
+//! speed: not what is reported, nor in which order, nor what is counted.
 
 use kleene::stream::{Engine, Output, Stats};
 use kleene::{Record, RuleSet, Timestamp, Value};
@@ -184,26 +184,26 @@ fn engine(rules: &RuleSet, indexed: bool) -> Engine<Record> {
     builder.build().expect("they can be run")
 }
 
-fn push(engine: &mut Engine<Record>, events: &[Record], told: &mut Vec<Output<Record>>) {
+fn push(engine: &mut Engine<Record>, events: &[Record], reported: &mut Vec<Output<Record>>) {
     for event in events {
-        engine.push(event, told).expect("no limit fails");
+        engine.push(event, reported).expect("no limit fails");
     }
 }
 
-fn shown(told: &[Output<Record>]) -> Vec<String> {
-    told.iter().map(|output| format!("{output:?}")).collect()
+fn shown(reported: &[Output<Record>]) -> Vec<String> {
+    reported.iter().map(|output| format!("{output:?}")).collect()
 }
 
-/// What is told of these events, and what is counted.
+/// What is reported for these events, and what is counted.
 fn run(rules: &RuleSet, events: &[Record], indexed: bool) -> (Vec<String>, Stats) {
     let mut engine = engine(rules, indexed);
-    let mut told = Vec::new();
-    push(&mut engine, events, &mut told);
-    engine.finish(&mut told);
-    (shown(&told), counted(&engine))
+    let mut reported = Vec::new();
+    push(&mut engine, events, &mut reported);
+    engine.finish(&mut reported);
+    (shown(&reported), counted(&engine))
 }
 
-/// What is counted. Where nothing is told at a deadline, it may be noticed sooner if a rule sees more
+/// What is counted. Where nothing is reported at a deadline, it may be noticed sooner if a rule sees more
 /// events.
 fn counted(engine: &Engine<Record>) -> Stats {
     let mut stats = engine.stats();
@@ -229,16 +229,16 @@ proptest! {
     }
 
     #[test]
-    fn a_rule_among_many_tells_what_it_tells_alone(
+    fn a_rule_among_many_reports_what_it_reports_alone(
         bodies in prop::collection::vec(body(), 1..12),
         rows in rows(),
     ) {
         let all = rules(&bodies);
         let events = records(&rows, &all);
         let mut many = Engine::builder().rules(all.clone()).build().expect("they can be run");
-        let mut told = Vec::new();
-        push(&mut many, &events, &mut told);
-        many.finish(&mut told);
+        let mut reported = Vec::new();
+        push(&mut many, &events, &mut reported);
+        many.finish(&mut reported);
         // Alone or among others a rule may notice sooner that time has passed; by then both have.
         let later = Timestamp::from_millis(1_000_000_000);
         let mut keys = 0;
@@ -262,7 +262,7 @@ proptest! {
                 Output::Timeout(timeout) => timeout.found.rule == rule.name,
                 _ => false,
             };
-            let among: Vec<_> = told.iter().filter(of_rule).cloned().collect();
+            let among: Vec<_> = reported.iter().filter(of_rule).cloned().collect();
             let alone: Vec<_> = alone.iter().filter(of_rule).cloned().collect();
             prop_assert_eq!(shown(&among), shown(&alone));
         }
@@ -293,17 +293,17 @@ proptest! {
         let (first, second) = events.split_at(rows.0.len());
         let outcome = |indexed: bool| {
             let mut engine = engine(&old, indexed);
-            let mut told = Vec::new();
-            push(&mut engine, first, &mut told);
+            let mut reported = Vec::new();
+            push(&mut engine, first, &mut reported);
             let replacement = engine.replace_rules(&new).map_err(|error| error.to_string());
             let verdicts = replacement.map(|replacement| {
                 let rules = replacement.rules.into_iter();
                 rules.map(|change| (change.rule, change.new_version)).collect::<Vec<_>>()
             });
             let open = (counted(&engine), verdicts);
-            push(&mut engine, second, &mut told);
-            engine.finish(&mut told);
-            (shown(&told), open, counted(&engine))
+            push(&mut engine, second, &mut reported);
+            engine.finish(&mut reported);
+            (shown(&reported), open, counted(&engine))
         };
         prop_assert_eq!(outcome(true), outcome(false));
     }
@@ -318,15 +318,15 @@ fn a_slot_is_left_as_soon_as_no_rule_holds_anything() {
     let events = records(&[row("a", 0), row("b", 1000), row("a", 1000), row("c", 9000)], &rules);
     let builder = Engine::builder().rules(rules).limit_partials(40);
     let mut engine = builder.build().expect("they can be run");
-    let mut told = Vec::new();
-    push(&mut engine, &events[..1], &mut told);
+    let mut reported = Vec::new();
+    push(&mut engine, &events[..1], &mut reported);
     assert_eq!((engine.stats().keys, engine.stats().partials), (40, 40));
-    push(&mut engine, &events[1..2], &mut told);
+    push(&mut engine, &events[1..2], &mut reported);
     assert_eq!((engine.stats().keys, engine.stats().matches), (0, 40));
-    push(&mut engine, &events[2..3], &mut told);
+    push(&mut engine, &events[2..3], &mut reported);
     assert_eq!(engine.stats().keys, 40);
-    push(&mut engine, &events[3..], &mut told);
-    engine.finish(&mut told);
+    push(&mut engine, &events[3..], &mut reported);
+    engine.finish(&mut reported);
     assert_eq!((engine.stats().keys, engine.stats().matches), (0, 40));
 }
 
@@ -342,11 +342,11 @@ fn what_a_list_held_when_an_event_came_is_not_asked_of_later_ones() {
     let row = |ty| Row { ty, key: Some(7), number: Some(3), float: None, flags: 0, gap: 1 };
     let events = records(&[row("a"), row("b")], &set("[1, 3]"));
     let mut engine = engine(&set("[1, 3]"), true);
-    let mut told = Vec::new();
-    push(&mut engine, &events[..1], &mut told);
+    let mut reported = Vec::new();
+    push(&mut engine, &events[..1], &mut reported);
     engine.replace_rules(&set("[1]")).expect("they can be run");
-    push(&mut engine, &events[1..], &mut told);
-    assert_eq!((told.len(), engine.stats().matches), (9, 9));
+    push(&mut engine, &events[1..], &mut reported);
+    assert_eq!((reported.len(), engine.stats().matches), (9, 9));
 }
 
 #[test]
@@ -374,17 +374,17 @@ fn partial_matches_go_on_where_rules_get_other_neighbours() {
             let events = records(&rows, &load(before));
             let mut engine =
                 Engine::builder().rules(load(before)).build().expect("they can be run");
-            let mut told = Vec::new();
-            push(&mut engine, &events[..3], &mut told);
-            assert_eq!(told.len(), 0);
+            let mut reported = Vec::new();
+            push(&mut engine, &events[..3], &mut reported);
+            assert_eq!(reported.len(), 0);
             engine.replace_rules(&load(after)).expect("they can be run");
             let both = usize::from(before.contains("by_n") && after.contains("by_n"));
             assert_eq!(engine.stats().keys, 3 + both as u64, "{before} then {after}");
-            push(&mut engine, &events[3..], &mut told);
-            assert_eq!(told.len(), 3 + both, "{before} then {after}");
+            push(&mut engine, &events[3..], &mut reported);
+            assert_eq!(reported.len(), 3 + both, "{before} then {after}");
             assert_eq!(engine.stats().keys, 0);
-            engine.finish(&mut told);
-            assert_eq!(told.len(), 3 + both);
+            engine.finish(&mut reported);
+            assert_eq!(reported.len(), 3 + both);
         }
     }
 }

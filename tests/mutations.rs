@@ -1,4 +1,4 @@
-//! Rule files that were damaged at random are told of, in no more than a screenful, and never make
+//! Rule files that were damaged at random are reported for, in no more than a screenful, and never make
 //! anything panic.
 
 use std::fs;
@@ -91,7 +91,7 @@ impl Random {
 }
 
 #[test]
-fn of_nothing_but_mistakes_the_first_are_told() {
+fn of_nothing_but_mistakes_the_first_are_reported() {
     let conditions: Vec<String> = (0..5000).map(|number| format!("m{number} > 1")).collect();
     let rule = format!("rule r {{ key k  match a[{}]  emit {{ k }} }}\n", conditions.join(" and "));
     let text = format!("event a {{ k: string, at: time }}\n{rule}rule s {{ key k  match b }}\n");
@@ -99,5 +99,5 @@ fn of_nothing_but_mistakes_the_first_are_told() {
     assert_eq!(error.diagnostics().len(), 51);
     assert!(error.to_string().lines().count() <= SCREEN);
     let last = &error.diagnostics()[50].diagnostic;
-    assert_eq!(last.message, "too many errors: the rest is not told");
+    assert_eq!(last.message, "too many errors: the rest is not reported");
 }

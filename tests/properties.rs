@@ -22,16 +22,19 @@ fn matcher(pattern: &Built) -> Result<Option<Box<dyn Session>>, TestCaseError> {
     }
 }
 
-/// Whether the matcher tells at each event and at each time what the reference tells.
-fn tells_what_the_reference_tells(pattern: &Built, events: &[Record]) -> Result<(), TestCaseError> {
+/// Whether the matcher reports at each event and at each time what the reference reports.
+fn reports_what_the_reference_reports(
+    pattern: &Built,
+    events: &[Record],
+) -> Result<(), TestCaseError> {
     let mut reference = Reference::<Record>::new(&pattern.0, Vec::new())
         .map_err(|error| TestCaseError::fail(error.to_string()))?;
     let Some(mut matcher) = matcher(pattern)? else { return Ok(()) };
     let mut general = GeneralEngine.start(&pattern.0).map_err(TestCaseError::fail)?;
     for (number, event) in events.iter().enumerate() {
         let expected = reference.advance(event.time());
-        let told = general.advance(event.time());
-        prop_assert_eq!(&told, &expected, "general, time, event {}", number);
+        let reported = general.advance(event.time());
+        prop_assert_eq!(&reported, &expected, "general, time, event {}", number);
         prop_assert_eq!(matcher.advance(event.time()), expected, "time, event {}", number);
         let expected = Session::push(&mut reference, event);
         prop_assert_eq!(&general.push(event), &expected, "general, event {}", number);
@@ -46,7 +49,7 @@ fn tells_what_the_reference_tells(pattern: &Built, events: &[Record]) -> Result<
     Ok(())
 }
 
-/// Whether the matcher tells the same whether time goes straight to the next event or in steps.
+/// Whether the matcher reports the same whether time goes straight to the next event or in steps.
 fn is_alike_however_far_time_moves(
     pattern: &Built,
     events: &[Record],
@@ -56,7 +59,7 @@ fn is_alike_however_far_time_moves(
     let Some(mut stepping) = matcher(pattern)? else { return Ok(()) };
     let mut reference = Reference::<Record>::new(&pattern.0, Vec::new())
         .map_err(|error| TestCaseError::fail(error.to_string()))?;
-    let (mut expected, mut told) = (Vec::new(), Vec::new());
+    let (mut expected, mut reported) = (Vec::new(), Vec::new());
     let mut now = 0;
     let mut steps = steps.into_iter();
     for event in events {
@@ -67,22 +70,22 @@ fn is_alike_however_far_time_moves(
                 now = event.time().as_millis();
                 break;
             }
-            told.extend(stepping.advance(Timestamp::from_millis(now)));
+            reported.extend(stepping.advance(Timestamp::from_millis(now)));
         }
-        told.extend(stepping.push(event));
+        reported.extend(stepping.push(event));
         expected.extend(plain.push(event));
         Session::push(&mut reference, event);
         if reference.partial_count() > MOST_PARTIALS {
             break;
         }
     }
-    told.extend(stepping.finish());
+    reported.extend(stepping.finish());
     expected.extend(plain.finish());
-    prop_assert_eq!(told, expected);
+    prop_assert_eq!(reported, expected);
     Ok(())
 }
 
-/// Whether the pattern said in rule text tells the same.
+/// Whether the pattern said in rule text reports the same.
 fn says_what_its_pattern_says(pattern: &Built, events: &[Record]) -> Result<(), TestCaseError> {
     // What the language has no words for, or refuses, is left out.
     let Ok(read) = TextEngine::read_back(&pattern.0) else { return Ok(()) };
@@ -102,19 +105,19 @@ proptest! {
     })]
 
     #[test]
-    fn the_matcher_tells_what_the_reference_tells(
+    fn the_matcher_reports_what_the_reference_reports(
         pattern in random::pattern().prop_map(|pattern| pattern.repaired().build()),
         events in random::stream(),
     ) {
-        tells_what_the_reference_tells(&pattern, &events.0)?;
+        reports_what_the_reference_reports(&pattern, &events.0)?;
     }
 
     #[test]
-    fn silences_as_ways_tell_what_the_reference_tells(
+    fn silences_as_ways_report_what_the_reference_reports(
         pattern in random::with_silences().prop_map(|pattern| pattern.build()),
         events in random::stream(),
     ) {
-        tells_what_the_reference_tells(&pattern, &events.0)?;
+        reports_what_the_reference_reports(&pattern, &events.0)?;
     }
 
     #[test]
@@ -164,11 +167,11 @@ proptest! {
     }
 
     #[test]
-    fn what_follows_tells_what_the_reference_tells(
+    fn what_follows_reports_what_the_reference_reports(
         pattern in random::chain().prop_map(|pattern| pattern.build()),
         events in random::stream(),
     ) {
-        tells_what_the_reference_tells(&pattern, &events.0)?;
+        reports_what_the_reference_reports(&pattern, &events.0)?;
     }
 
     #[test]

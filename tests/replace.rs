@@ -41,20 +41,20 @@ fn event(engine: &Engine<Record>, second: i64, text: &str) -> Record {
 /// An engine that has seen `events`, one each second from 0 on.
 fn seen(rules: &RuleSet, events: &str) -> (Engine<Record>, Vec<Output<Record>>) {
     let mut engine = Engine::builder().rules(rules.clone()).build().expect("they can be run");
-    let mut told = Vec::new();
-    push(&mut engine, 0, events, &mut told);
-    (engine, told)
+    let mut reported = Vec::new();
+    push(&mut engine, 0, events, &mut reported);
+    (engine, reported)
 }
 
-fn push(engine: &mut Engine<Record>, from: i64, events: &str, told: &mut Vec<Output<Record>>) {
+fn push(engine: &mut Engine<Record>, from: i64, events: &str, reported: &mut Vec<Output<Record>>) {
     for (second, text) in (from..).zip(events.split_whitespace()) {
         let event = event(engine, second, text);
-        engine.push(&event, told).expect("it has not ended");
+        engine.push(&event, reported).expect("it has not ended");
     }
 }
 
-/// What was told, as `match a1 b2 @3` with the second at which it was.
-fn shown(told: &[Output<Record>]) -> Vec<String> {
+/// What was reported, as `match a1 b2 @3` with the second at which it was.
+fn shown(reported: &[Output<Record>]) -> Vec<String> {
     let found = |kind: &str, found: &kleene::stream::Found<Record>| {
         let mut text = String::from(kind);
         for (step, event) in &found.events {
@@ -64,7 +64,8 @@ fn shown(told: &[Output<Record>]) -> Vec<String> {
         let _ = write!(text, " @{}", found.end.as_millis() / 1000);
         text
     };
-    told.iter()
+    reported
+        .iter()
         .map(|output| match output {
             Output::Match(one) => found("match", one),
             Output::Timeout(one) => found("timeout", &one.found),
@@ -73,7 +74,7 @@ fn shown(told: &[Output<Record>]) -> Vec<String> {
         .collect()
 }
 
-/// Replaces the rule `r` after `events` and tells what became of it, as it was planned and done.
+/// Replaces the rule `r` after `events` and reports what became of it, as it was planned and done.
 fn replaced(old: &str, events: &str, new: &str) -> (RuleChange, Engine<Record>) {
     let (mut engine, _) = seen(&rule(old), events);
     let new = rule(new);
@@ -92,7 +93,7 @@ fn keys_that_come_again_and_again_are_given_up_when_their_rule_changes() {
     // when all of that is given up.
     for events in ["a0 a0 a0", "a0 a0 a0 a0", "a0 a0 a0 a0 a0", "a0 a0 a0 a0 a0 a0"] {
         let old = rule("key k match a{3} within 1h");
-        let (mut engine, mut told) = seen(&old, events);
+        let (mut engine, mut reported) = seen(&old, events);
         let open = events.split(' ').count() % 3;
         assert_eq!(
             (engine.stats().keys, engine.stats().partials),
@@ -100,8 +101,8 @@ fn keys_that_come_again_and_again_are_given_up_when_their_rule_changes() {
         );
         engine.replace_rules(&rule("key k match a{3} within 2h")).expect("they can be run");
         assert_eq!(engine.stats().partials, open as u64, "{events}");
-        push(&mut engine, 9, "a0 a0 a0", &mut told);
-        assert_eq!(shown(&told).len(), events.split(' ').count() / 3 + 1);
+        push(&mut engine, 9, "a0 a0 a0", &mut reported);
+        assert_eq!(shown(&reported).len(), events.split(' ').count() / 3 + 1);
     }
 }
 
@@ -133,7 +134,7 @@ fn what_partial_matches_have_not_passed_may_change() {
         // As one of several.
         ("match a -> (b or not c for 1m)", "a1 d1", "match a -> (b or not c for 2m)"),
         ("match a -> (b and not c for 1m) -> d", "a1 b1", "match a -> (b and not c for 1m) -> a"),
-        // Time, what is told and what is dropped.
+        // Time, what is reported and what is dropped.
         ("match a -> b within 1m", "a1", "match a -> b within 2m"),
         ("match a -> b within 1m", "a1", "match a -> b"),
         ("match a -> b within 1m", "a1", "match a -> b within 1m  on timeout emit { n: a.n }"),
@@ -218,18 +219,18 @@ fn a_change_in_the_middle_keeps_what_waits_before_it() {
     let (old, new) = ("match a -> b -> c  skip none", "match a -> b[n > 1] -> c  skip none");
     let (change, mut engine) = replaced(old, "a1 b1 a2", new);
     assert_eq!((&change.verdict, change.kept, change.dropped), (&Verdict::KeptInPart, 1, 1));
-    let mut told = Vec::new();
-    push(&mut engine, 3, "c1 b1 b2 c2", &mut told);
-    assert_eq!(shown(&told), ["match a2 b2 c2 @6"]);
-    assert!(told.iter().all(|told| matches!(told, Output::Match(found)
+    let mut reported = Vec::new();
+    push(&mut engine, 3, "c1 b1 b2 c2", &mut reported);
+    assert_eq!(shown(&reported), ["match a2 b2 c2 @6"]);
+    assert!(reported.iter().all(|reported| matches!(reported, Output::Match(found)
         if Some(found.version) == change.new_version)));
 }
 
 #[test]
-fn each_verdict_is_told_with_its_reason() {
+fn each_verdict_is_reported_with_its_reason() {
     let old = rules(
         "rule same { match a -> b }
-         rule told { match a -> b  emit { n: a.n } }
+         rule reported { match a -> b  emit { n: a.n } }
          rule part { match a -> b -> c  skip none }
          rule start { match a -> b }
          rule keyed { key k  match a -> b }
@@ -239,7 +240,7 @@ fn each_verdict_is_told_with_its_reason() {
         "rule fresh { match c -> b }
          # Neither comments nor what people should know change anything.
          rule same { about \"the same\"  match a -> b }
-         rule told { match a -> b  emit { m: a.n } }
+         rule reported { match a -> b  emit { m: a.n } }
          rule part { match a -> b[n > 1] -> c  skip none }
          rule start { match a[n > 0] -> b }
          rule keyed { key n  match a -> b }",
@@ -250,7 +251,7 @@ fn each_verdict_is_told_with_its_reason() {
         done.to_string(),
         "fresh: added\n\
          same: unchanged (2 partial matches)\n\
-         told: kept (2 partial matches)\n\
+         reported: kept (2 partial matches)\n\
          part: kept in part (2 partial matches)\n\
          start: reset, its first step is another one (2 partial matches dropped)\n\
          keyed: reset, its key is another one (2 partial matches dropped)\n\
@@ -284,9 +285,9 @@ fn deadlines_move_with_their_bounds() {
     ];
     for (old, events, new, expected) in cases {
         let (_, mut engine) = replaced(old, events, new);
-        let mut told = Vec::new();
-        push(&mut engine, 8, "d1", &mut told);
-        assert_eq!(shown(&told), expected, "{new}");
+        let mut reported = Vec::new();
+        push(&mut engine, 8, "d1", &mut reported);
+        assert_eq!(shown(&reported), expected, "{new}");
     }
 }
 
@@ -301,20 +302,20 @@ fn deadlines_that_events_say_are_read_from_them() {
         .unwrap()
     };
     let mut engine: Engine<Record> = Engine::builder().rules(with("9s")).build().unwrap();
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     let at = ("at", Value::Time(Timestamp::from_millis(0)));
     let times = [("sla", Value::Duration(4000)), ("more", Value::Duration(6000))];
     let fields = [("k", 1.into()), ("n", 1.into()), at].into_iter().chain(times);
     let first = Record::from_fields(engine.schema(), "a", fields).unwrap();
-    engine.push(&first, &mut told).unwrap();
+    engine.push(&first, &mut reported).unwrap();
     for (length, ends) in [("o.sla", 4), ("o.more", 6), ("5s", 5), ("o.more", 6)] {
         let done = engine.replace_rules(&with(length)).unwrap();
         assert_eq!((&done.rules[0].verdict, done.rules[0].kept), (&Verdict::Kept, 1), "{length}");
         let deadline = engine.partials("r")[0].deadline();
         assert_eq!(deadline, Some(Timestamp::from_millis(1000 * ends)), "{length}");
     }
-    engine.advance(Timestamp::from_millis(9000), &mut told);
-    assert_eq!(shown(&told), ["match o1 @6"]);
+    engine.advance(Timestamp::from_millis(9000), &mut reported);
+    assert_eq!(shown(&reported), ["match o1 @6"]);
 }
 
 #[test]
@@ -324,9 +325,9 @@ fn what_a_new_condition_asks_of_captured_events_is_found_in_them() {
                -> c[n == sum(bs.n) + first.n + last(bs.n) * 10 + max(bs.n)]";
     let (change, mut engine) = replaced(old, "a1 b2 b4 b3 d1", new);
     assert_eq!(change.dropped, 0, "{change}");
-    let mut told = Vec::new();
-    push(&mut engine, 5, "c43 c44", &mut told);
-    assert_eq!(shown(&told), ["match first1 bs2 bs4 bs3 c44 @6"]);
+    let mut reported = Vec::new();
+    push(&mut engine, 5, "c43 c44", &mut reported);
+    assert_eq!(shown(&reported), ["match first1 bs2 bs4 bs3 c44 @6"]);
 }
 
 #[test]
@@ -335,11 +336,11 @@ fn named_repetitions_are_still_counted() {
     let new = "match (a -> b){1..3} as round -> c[n > 1] -> d  emit { rounds: count(round) }";
     let (change, mut engine) = replaced(old, "a1 b1 a2 b2 d1", new);
     assert_eq!(change.dropped, 0, "{change}");
-    let mut told = Vec::new();
-    push(&mut engine, 5, "c2 d2", &mut told);
-    let emits: Vec<_> = told
+    let mut reported = Vec::new();
+    push(&mut engine, 5, "c2 d2", &mut reported);
+    let emits: Vec<_> = reported
         .iter()
-        .map(|told| match told {
+        .map(|reported| match reported {
             Output::Match(found) => found.emit.to_string(),
             other => format!("{other:?}"),
         })
@@ -354,13 +355,13 @@ fn what_is_in_a_list_is_no_part_of_a_condition() {
             "list watched: int = [{list}]  rule r {{ match a[n in watched] -> b -> c }}"
         ))
     };
-    let (mut engine, mut told) = seen(&with("1, 2"), "a1 b1");
+    let (mut engine, mut reported) = seen(&with("1, 2"), "a1 b1");
     let done = engine.replace_rules(&with("3")).unwrap();
     let change = done.rule("r").unwrap();
     assert_eq!((&change.verdict, change.kept), (&Verdict::Kept, 1));
     assert_ne!(change.old_version, change.new_version);
-    push(&mut engine, 2, "c1 a1 b1 c2 a3 b2 c3", &mut told);
-    assert_eq!(shown(&told), ["match a1 b1 c1 @2", "match a3 b2 c3 @8"]);
+    push(&mut engine, 2, "c1 a1 b1 c2 a3 b2 c3", &mut reported);
+    assert_eq!(shown(&reported), ["match a1 b1 c1 @2", "match a3 b2 c3 @8"]);
 }
 
 #[test]
@@ -370,12 +371,12 @@ fn what_is_kept_quiet_stays_quiet() {
     for new in
         [quiet("n >= 0"), quiet("n >= 0") + " on timeout emit { n: a.n } within 1h", quiet("n > 0")]
     {
-        let (mut engine, mut told) = seen(&rule(&quiet("n >= 0")), "a1 b1 a2");
+        let (mut engine, mut reported) = seen(&rule(&quiet("n >= 0")), "a1 b1 a2");
         engine.replace_rules(&rule(&new)).unwrap();
-        push(&mut engine, 3, "a3 b3 d1 d1 d1 d1 d1 d1 a4 b4", &mut told);
-        let told: Vec<_> =
-            shown(&told).into_iter().filter(|told| told.starts_with("match")).collect();
-        assert_eq!(told, ["match a1 b1 @1", "match a4 b4 @12"], "{new}");
+        push(&mut engine, 3, "a3 b3 d1 d1 d1 d1 d1 d1 a4 b4", &mut reported);
+        let reported: Vec<_> =
+            shown(&reported).into_iter().filter(|reported| reported.starts_with("match")).collect();
+        assert_eq!(reported, ["match a1 b1 @1", "match a4 b4 @12"], "{new}");
     }
 }
 
@@ -387,12 +388,12 @@ fn a_new_having_holds_at_once_and_keeps_partial_matches() {
         ("having n > 1", "", &["match a1 b1 @2", "match a3 b3 @4"]),
         ("having n > 1", "having n < 2", &["match a1 b1 @2"]),
     ] {
-        let (mut engine, mut told) = seen(&rule(&with(old)), "a1");
+        let (mut engine, mut reported) = seen(&rule(&with(old)), "a1");
         engine.replace_rules(&rule(&with(new))).unwrap();
-        push(&mut engine, 2, "b1 a3 b3", &mut told);
-        let told: Vec<_> =
-            shown(&told).into_iter().filter(|told| told.starts_with("match")).collect();
-        assert_eq!(told, expected, "{old} / {new}");
+        push(&mut engine, 2, "b1 a3 b3", &mut reported);
+        let reported: Vec<_> =
+            shown(&reported).into_iter().filter(|reported| reported.starts_with("match")).collect();
+        assert_eq!(reported, expected, "{old} / {new}");
     }
 }
 
@@ -404,19 +405,19 @@ fn rules_that_feed_others_can_be_replaced() {
              rule reads {{ match pair[n > 0] -> pair[{condition}] as second -> c  emit {{ n: second.n }} }}"
         ))
     };
-    let (mut engine, mut told) = seen(&with("n: a.n", "n > 0"), "a1 b1 a2");
+    let (mut engine, mut reported) = seen(&with("n: a.n", "n > 0"), "a1 b1 a2");
     // The type of what is fed gets a field, and what reads it another condition.
     let done = engine.replace_rules(&with("m: b.n, n: a.n", "m > 5")).unwrap();
     let kept: Vec<_> =
         done.rules.iter().map(|rule| (&*rule.rule, rule.kept, rule.dropped)).collect();
     assert_eq!(kept, [("feeds", 1, 0), ("reads", 1, 0)]);
-    push(&mut engine, 3, "b3 a4 b9 c1", &mut told);
+    push(&mut engine, 3, "b3 a4 b9 c1", &mut reported);
     // Of a pair `m` is shown, which there was not when the first was made.
     assert_eq!(
-        shown(&told),
+        shown(&reported),
         ["match a1 b1 @1", "match a2 b3 @3", "match a4 b9 @5", "match pairnull second9 c1 @6"]
     );
-    let Some(Output::Match(found)) = told.last() else { panic!("{told:?}") };
+    let Some(Output::Match(found)) = reported.last() else { panic!("{reported:?}") };
     assert_eq!(found.emit.to_string(), "{ n: 4 }");
     // One that reads what it did not read before.
     let more = rules(
@@ -426,9 +427,9 @@ fn rules_that_feed_others_can_be_replaced() {
     let done = engine.replace_rules(&more).unwrap();
     let verdicts: Vec<_> = done.rules.iter().map(|rule| rule.verdict.clone()).collect();
     assert_eq!(verdicts, [Verdict::Unchanged, Verdict::Added, Verdict::Removed]);
-    told.clear();
-    push(&mut engine, 7, "a7 b7 d1", &mut told);
-    assert_eq!(shown(&told), ["match a7 b7 @8", "match p7 @8"]);
+    reported.clear();
+    push(&mut engine, 7, "a7 b7 d1", &mut reported);
+    assert_eq!(shown(&reported), ["match a7 b7 @8", "match p7 @8"]);
 }
 
 #[test]
@@ -452,29 +453,29 @@ fn large_rules_are_compared_in_no_time() {
 }
 
 #[test]
-fn what_is_only_told_otherwise_keeps_all_however_large_its_loops_are() {
+fn what_is_only_reported_otherwise_keeps_all_however_large_its_loops_are() {
     let body = format!(
         "match a -> ({}){{1..}} -> b  limit 1 partials drop newest",
         vec!["a"; 300].join(" -> ")
     );
-    let new = format!("{body}  emit {{ told: 1 }}");
+    let new = format!("{body}  emit {{ reported: 1 }}");
     let (change, _) = replaced(&body, &"a1 ".repeat(350), &new);
     assert_eq!((&change.verdict, change.dropped), (&Verdict::Kept, 0), "{change}");
 }
 
 #[test]
 fn what_was_over_stays_over() {
-    // Where nothing is told at a deadline, it goes a little later.
+    // Where nothing is reported at a deadline, it goes a little later.
     let new =
         ["within 20s", "within 20s  on timeout emit { n: a.n }", "", "within 8s  emit { n: a.n }"];
     for clauses in new {
-        let (mut engine, mut told) = seen(&rule("match a -> b  within 8s"), "a1");
-        engine.advance(Timestamp::from_millis(8500), &mut told);
+        let (mut engine, mut reported) = seen(&rule("match a -> b  within 8s"), "a1");
+        engine.advance(Timestamp::from_millis(8500), &mut reported);
         assert_eq!(engine.stats().partials, 1);
         engine.replace_rules(&rule(&format!("match a -> b  {clauses}"))).expect("it can be run");
-        push(&mut engine, 10, "b2", &mut told);
-        engine.finish(&mut told);
-        assert_eq!(shown(&told), [""; 0], "{clauses}");
+        push(&mut engine, 10, "b2", &mut reported);
+        engine.finish(&mut reported);
+        assert_eq!(shown(&reported), [""; 0], "{clauses}");
     }
 }
 
@@ -484,9 +485,9 @@ fn a_lower_limit_holds_at_once() {
         let new = format!("match a -> b  skip none  limit 1 partials {policy}");
         let (change, mut engine) = replaced("match a -> b  skip none", "a1 a2 a3", &new);
         assert_eq!((change.kept, change.dropped), (1, 2), "{change}");
-        let mut told = Vec::new();
-        push(&mut engine, 9, "b9", &mut told);
-        assert_eq!(shown(&told), [left]);
+        let mut reported = Vec::new();
+        push(&mut engine, 9, "b9", &mut reported);
+        assert_eq!(shown(&reported), [left]);
     }
 }
 
@@ -512,10 +513,10 @@ fn event_types_may_change() {
     let at = |second: i64| ("at", Value::Time(Timestamp::from_millis(1000 * second)));
     let mut engine: Engine<Record> =
         Engine::builder().rules(old).out_of_order(Duration::from_secs(2)).build().unwrap();
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     let mut make = |engine: &mut Engine<Record>, ty, fields: Vec<(&str, Value)>| {
         let event = Record::from_fields(engine.schema(), ty, fields).unwrap();
-        engine.push(&event, &mut told).unwrap();
+        engine.push(&event, &mut reported).unwrap();
     };
     let k = || ("k", Value::Int(7));
     make(&mut engine, "a", vec![at(0), k()]);
@@ -526,10 +527,10 @@ fn event_types_may_change() {
     make(&mut engine, "a", vec![at(6), k()]);
     make(&mut engine, "z", vec![at(7), k()]);
     make(&mut engine, "b", vec![at(9), k(), ("extra", Value::Int(3))]);
-    engine.finish(&mut told);
-    let emitted: Vec<_> = told
+    engine.finish(&mut reported);
+    let emitted: Vec<_> = reported
         .iter()
-        .map(|told| match told {
+        .map(|reported| match reported {
             Output::Match(found) => format!("{} {}", found.rule, found.emit),
             other => format!("{other:?}"),
         })
@@ -572,9 +573,9 @@ fn rules_that_do_not_fit_the_events_are_refused_and_nothing_changes() {
         .rules(rules("match a[n > 0] -> a[n > 1]"))
         .build()
         .unwrap();
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     let event = |second: i64| A { n: second, at: Timestamp::from_millis(1000 * second) };
-    engine.push(&event(1), &mut told).unwrap();
+    engine.push(&event(1), &mut reported).unwrap();
     let refused = engine.replace_rules(&rules("match a[m > 0]")).unwrap_err();
     assert_eq!(
         refused.to_string(),
@@ -585,13 +586,13 @@ fn rules_that_do_not_fit_the_events_are_refused_and_nothing_changes() {
     // A rule that the host built stays, too, with what it holds.
     engine.replace_rules(&rules("match a[n > 0] -> a[n > 5]")).unwrap();
     for second in 2..7 {
-        engine.push(&event(second), &mut told).unwrap();
+        engine.push(&event(second), &mut reported).unwrap();
     }
     let names: Vec<_> = engine.rules().map(|rule| rule.name.clone()).collect();
     assert_eq!(names, ["own".into(), "r".into()] as [Arc<str>; 2]);
-    let matches: Vec<_> = told
+    let matches: Vec<_> = reported
         .iter()
-        .filter_map(|told| match told {
+        .filter_map(|reported| match reported {
             Output::Match(found) => Some((&*found.rule, found.start.as_millis() / 1000)),
             _ => None,
         })
@@ -621,15 +622,16 @@ fn engine(rules: &RuleSet) -> Option<Engine<Record>> {
     Engine::builder().rules(rules.clone()).build().ok()
 }
 
-/// What was told but for what says by which rule, and what it emits.
-fn without_version(told: &[Output<Record>]) -> Vec<String> {
+/// What was reported but for what says by which rule, and what it emits.
+fn without_version(reported: &[Output<Record>]) -> Vec<String> {
     let found = |kind: &str, found: &kleene::stream::Found<Record>| {
         let events = found.events.iter().map(|(name, event)| {
             format!("{name}={:?}@{}", event.values(), event.time().as_millis())
         });
         format!("{kind} {:?} at {}", events.collect::<Vec<_>>(), found.end.as_millis())
     };
-    told.iter()
+    reported
+        .iter()
         .map(|output| match output {
             Output::Match(one) => found("match", one),
             Output::Timeout(one) => found("timeout", &one.found),
@@ -728,17 +730,17 @@ proptest! {
     ) {
         let Some(rules) = as_rules(&pattern.0, key) else { return Ok(()) };
         // Its version is another one, and with it the way on which everything goes over.
-        let told_so = format!("{key} # the same\n emit {{ told: 1 }}");
-        let told_so = as_rules(&pattern.0, &told_so).expect("it can tell something");
+        let reported_so = format!("{key} # the same\n emit {{ reported: 1 }}");
+        let reported_so = as_rules(&pattern.0, &reported_so).expect("it can report something");
         let start = || {
             let engine = Engine::builder().rules(rules.clone());
             engine.out_of_order(Duration::from_millis(lateness)).build().ok()
         };
         let (Some(mut plain), Some(mut live)) = (start(), start()) else { return Ok(()) };
-        let (mut expected, mut told) = (Vec::new(), Vec::new());
+        let (mut expected, mut reported) = (Vec::new(), Vec::new());
         for (event, moment) in events.0.iter().zip(moments) {
             if moment > 0 {
-                let new = if moment == 1 { &rules } else { &told_so };
+                let new = if moment == 1 { &rules } else { &reported_so };
                 let before = live.stats().partials;
                 let done = live.replace_rules(new).expect("it was run before");
                 check_counts(&live, &done, before)?;
@@ -746,15 +748,15 @@ proptest! {
                 prop_assert!(matches!(verdict, Verdict::Unchanged | Verdict::Kept), "{}", done);
             }
             plain.push(event, &mut expected).expect("it has not ended");
-            live.push(event, &mut told).expect("it has not ended");
-            prop_assert_eq!(without_version(&told), without_version(&expected));
+            live.push(event, &mut reported).expect("it has not ended");
+            prop_assert_eq!(without_version(&reported), without_version(&expected));
             if plain.stats().partials > MOST_PARTIALS {
                 break;
             }
         }
         plain.finish(&mut expected);
-        live.finish(&mut told);
-        prop_assert_eq!(without_version(&told), without_version(&expected));
+        live.finish(&mut reported);
+        prop_assert_eq!(without_version(&reported), without_version(&expected));
         let counts = |engine: &Engine<Record>| (engine.stats().partials, engine.stats().keys);
         prop_assert_eq!(counts(&live), counts(&plain));
     }
@@ -778,7 +780,7 @@ proptest! {
             return Ok(());
         };
         let events = with_new_values(&events.0, moment);
-        let (mut expected, mut told) = (Vec::new(), Vec::new());
+        let (mut expected, mut reported) = (Vec::new(), Vec::new());
         let mut all_kept = true;
         for (index, event) in events.iter().enumerate() {
             if index == moment {
@@ -788,18 +790,18 @@ proptest! {
                 all_kept = done.dropped() == 0;
             }
             from_start.push(event, &mut expected).expect("it has not ended");
-            live.push(event, &mut told).expect("it has not ended");
+            live.push(event, &mut reported).expect("it has not ended");
             if from_start.stats().partials > MOST_PARTIALS {
                 break;
             }
         }
         from_start.finish(&mut expected);
-        live.finish(&mut told);
-        let (expected, told) = (without_version(&expected), without_version(&told));
+        live.finish(&mut reported);
+        let (expected, reported) = (without_version(&expected), without_version(&reported));
         if all_kept {
-            prop_assert_eq!(told, expected);
+            prop_assert_eq!(reported, expected);
         } else if pattern.0.skip.strategy == SkipStrategy::None {
-            prop_assert!(told.iter().all(|one| expected.contains(one)), "{:?} {:?}", told, expected);
+            prop_assert!(reported.iter().all(|one| expected.contains(one)), "{:?} {:?}", reported, expected);
         }
     }
 
@@ -830,7 +832,7 @@ proptest! {
         let (Some(mut plain), Some(mut live)) = (engine(&sets[0]), engine(&sets[0])) else {
             return Ok(());
         };
-        let (mut expected, mut told) = (Vec::new(), Vec::new());
+        let (mut expected, mut reported) = (Vec::new(), Vec::new());
         for (event, moment) in events.0.iter().zip(moments) {
             if let Some(moment) = moment {
                 let before = live.stats().partials;
@@ -844,23 +846,23 @@ proptest! {
                 }
             }
             plain.push(event, &mut expected).expect("it has not ended");
-            live.push(event, &mut told).expect("it has not ended");
+            live.push(event, &mut reported).expect("it has not ended");
             if live.stats().partials > MOST_PARTIALS {
                 break;
             }
         }
         plain.finish(&mut expected);
-        live.finish(&mut told);
+        live.finish(&mut reported);
         for name in ["a", "b"] {
-            let of_rule = |told: &[Output<Record>]| -> Vec<Output<Record>> {
-                let of_rule = told.iter().filter(|told| match told {
+            let of_rule = |reported: &[Output<Record>]| -> Vec<Output<Record>> {
+                let of_rule = reported.iter().filter(|reported| match reported {
                     Output::Match(found) => *found.rule == *name,
                     Output::Timeout(timeout) => *timeout.found.rule == *name,
                     _ => false,
                 });
                 of_rule.cloned().collect()
             };
-            prop_assert_eq!(of_rule(&told), of_rule(&expected));
+            prop_assert_eq!(of_rule(&reported), of_rule(&expected));
         }
     }
 
@@ -916,7 +918,7 @@ proptest! {
         let all: Vec<RuleSet> =
             patterns.iter().filter_map(|pattern| as_rules(&pattern.0, "")).collect();
         let Some(mut live) = all.first().and_then(engine) else { return Ok(()) };
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for (event, moment) in events.0.iter().zip(moments) {
             if let Some(new) = moment.and_then(|moment| all.get(moment)) {
                 let before = live.stats().partials;
@@ -924,22 +926,22 @@ proptest! {
                     check_counts(&live, &done, before)?;
                 }
             }
-            live.push(event, &mut told).expect("it has not ended");
+            live.push(event, &mut reported).expect("it has not ended");
             if live.stats().partials > MOST_PARTIALS {
                 break;
             }
         }
-        // Whatever was replaced, what is told is in the order of time.
+        // Whatever was replaced, what is reported is in the order of time.
         let mut last = Timestamp::MIN;
-        for one in &told {
+        for one in &reported {
             let (Output::Match(found) | Output::Timeout(kleene::stream::Expired { found, .. })) = one
             else {
                 continue;
             };
-            prop_assert!(found.end >= last, "{:?}", without_version(&told));
+            prop_assert!(found.end >= last, "{:?}", without_version(&reported));
             last = found.end;
         }
-        live.finish(&mut told);
+        live.finish(&mut reported);
         prop_assert_eq!((live.stats().partials, live.stats().keys), (0, 0));
     }
 }

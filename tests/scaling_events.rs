@@ -2,7 +2,7 @@
 //! the limit on steps allows.
 //!
 //! Work is counted in steps ([`Engine::steps`]), not timed, so that a busy machine changes nothing.
-//! Where steps can't tell, as where time is spent within one, a stream is timed three times, with
+//! Where steps can't report, as where time is spent within one, a stream is timed three times, with
 //! room for noise.
 
 use std::time::{Duration, Instant};
@@ -169,10 +169,10 @@ fn many_partial_matches_of_a_key_end_at_once() {
                 let before = engine.steps();
                 engine.advance(Timestamp::from_millis(100_000_000), &mut Ignore);
                 let stats = engine.stats();
-                let told = (stats.partials, stats.matches, stats.timeouts);
+                let reported = (stats.partials, stats.matches, stats.timeouts);
                 let expected = (n * matches, n * timeouts);
                 assert_eq!(
-                    told,
+                    reported,
                     (0, expected.0.unsigned_abs(), expected.1.unsigned_abs()),
                     "{rule}"
                 );
@@ -217,14 +217,14 @@ fn what_ends_at_once_is_what_ends_one_by_one() {
             let Ok(rules) = RuleSet::parse(&text) else { continue };
             let run = |moments: &mut dyn Iterator<Item = i64>| {
                 let mut engine = Engine::builder().rules(rules.clone()).build().expect("it fits");
-                let mut told: Vec<Output<Record>> = Vec::new();
+                let mut reported: Vec<Output<Record>> = Vec::new();
                 for at in 0..40 {
-                    engine.push(&event(0, at, 1, at), &mut told).expect("it fits");
+                    engine.push(&event(0, at, 1, at), &mut reported).expect("it fits");
                 }
                 for at in moments.chain([8_000_000]) {
-                    engine.advance(Timestamp::from_millis(at), &mut told);
+                    engine.advance(Timestamp::from_millis(at), &mut reported);
                 }
-                told
+                reported
             };
             let at_once = run(&mut std::iter::empty());
             let around = |moment: i64| moment..moment + 90;

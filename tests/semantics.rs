@@ -24,7 +24,7 @@ struct Example<'a> {
     line: usize,
     clauses: String,
     events: Vec<&'a str>,
-    told: Vec<&'a str>,
+    reported: Vec<&'a str>,
 }
 
 fn examples(page: &str) -> Vec<Example<'_>> {
@@ -38,13 +38,13 @@ fn examples(page: &str) -> Vec<Example<'_>> {
             line: index + 1,
             clauses: String::new(),
             events: Vec::new(),
-            told: Vec::new(),
+            reported: Vec::new(),
         };
         for (_, line) in lines.by_ref().take_while(|(_, line)| *line != "```") {
             if let Some(events) = line.strip_prefix("events ") {
                 example.events = events.split(' ').collect();
-            } else if let Some(told) = line.strip_prefix("=> ") {
-                example.told.extend((told != "nothing").then_some(told));
+            } else if let Some(reported) = line.strip_prefix("=> ") {
+                example.reported.extend((reported != "nothing").then_some(reported));
             } else {
                 example.clauses = example.clauses + line + "\n";
             }
@@ -79,14 +79,15 @@ fn run(example: &Example<'_>) -> Vec<(String, Timestamp)> {
     let rules = RuleSet::parse(&text)
         .unwrap_or_else(|error| panic!("docs/semantics.md:{}\n{error}", example.line));
     let mut engine = Engine::builder().rules(rules.clone()).build().expect("it can be run");
-    let mut told: Vec<Output<Record>> = Vec::new();
+    let mut reported: Vec<Output<Record>> = Vec::new();
     for (position, text) in example.events.iter().enumerate() {
-        engine.push(&event(text, position, &rules), &mut told).expect("it is not finished");
+        engine.push(&event(text, position, &rules), &mut reported).expect("it is not finished");
     }
-    engine.finish(&mut told);
+    engine.finish(&mut reported);
     // What gives way is shown by its absence.
-    told.retain(|output| !matches!(output, Output::Suppressed(_) | Output::Overflowed { .. }));
-    told.into_iter()
+    reported.retain(|output| !matches!(output, Output::Suppressed(_) | Output::Overflowed { .. }));
+    reported
+        .into_iter()
         .map(|output| match output {
             Output::Match(found) => {
                 (names(found.events.iter().map(|(_, event)| event), &rules), found.end)
@@ -107,10 +108,10 @@ fn the_page_says_what_comes_out() {
     assert!(examples.len() > 30, "only {} examples", examples.len());
     let mut wrong = Vec::new();
     for example in &examples {
-        let told = run(example);
-        let found: Vec<String> = told
+        let reported = run(example);
+        let found: Vec<String> = reported
             .iter()
-            .zip(example.told.iter().map(Some).chain(std::iter::repeat(None)))
+            .zip(example.reported.iter().map(Some).chain(std::iter::repeat(None)))
             .map(|((events, at), expected)| match expected {
                 Some(expected) if expected.contains(" at ") => {
                     format!("{events} at {}s", at.as_millis() / 1000)
@@ -118,11 +119,11 @@ fn the_page_says_what_comes_out() {
                 _ => events.clone(),
             })
             .collect();
-        if found != example.told {
+        if found != example.reported {
             wrong.push(format!(
                 "docs/semantics.md:{}: expected\n  {}\nfound\n  {}\n",
                 example.line,
-                example.told.join("\n  "),
+                example.reported.join("\n  "),
                 found.join("\n  ")
             ));
         }

@@ -30,7 +30,7 @@ fn builder(rules: &RuleSet, lateness: i64) -> Builder<Record> {
 
 #[test]
 fn every_construct_goes_on_after_a_restart_at_any_moment() {
-    let (mut told, mut dice) = (0, Dice(7));
+    let (mut reported, mut dice) = (0, Dice(7));
     for file in files("testdata/suite").into_iter().chain(files("patterns")) {
         let rules = load(&file);
         let known = steps_of_tests(&rules);
@@ -38,13 +38,13 @@ fn every_construct_goes_on_after_a_restart_at_any_moment() {
             restoring_changes_nothing(|| Some(builder(&rules, lateness)), steps, restore)
                 .unwrap_or_else(|different| panic!("{}: {different}", file.display()))
         };
-        told += check(0, &known, &mut |_| true);
+        reported += check(0, &known, &mut |_| true);
         for _ in 0..6 {
             let steps = made_up(&rules, &known, &mut dice);
-            told += check(2000, &steps, &mut |_| dice.below(2) == 0);
+            reported += check(2000, &steps, &mut |_| dice.below(2) == 0);
         }
     }
-    assert!(told > 5000, "only {told} matches and timeouts are compared");
+    assert!(reported > 5000, "only {reported} matches and timeouts are compared");
 }
 
 proptest! {
@@ -81,17 +81,17 @@ proptest! {
     ) {
         let Some(old) = as_rules(&patterns[0].0, "key v") else { return Ok(()) };
         let new = if edit {
-            as_rules(&patterns[0].0, "key v emit { told: 1 }")
+            as_rules(&patterns[0].0, "key v emit { reported: 1 }")
         } else {
             as_rules(&patterns[1].0, "key v")
         };
         let Some(new) = new else { return Ok(()) };
-        let (Ok(mut live), mut told) = (builder(&old, 1).build(), Vec::new()) else {
+        let (Ok(mut live), mut reported) = (builder(&old, 1).build(), Vec::new()) else {
             return Ok(());
         };
         let moment = moment.min(events.0.len());
         for event in &events.0[..moment] {
-            live.push(event, &mut told).expect("it has not ended");
+            live.push(event, &mut reported).expect("it has not ended");
             if live.stats().partials > 1500 {
                 return Ok(());
             }
@@ -104,14 +104,14 @@ proptest! {
             return Ok(());
         };
         prop_assert_eq!(replaced, &verdicts);
-        let (mut expected, mut told) = (Vec::new(), Vec::new());
+        let (mut expected, mut reported) = (Vec::new(), Vec::new());
         for event in &events.0[moment..] {
             live.push(event, &mut expected).expect("it has not ended");
-            restored.push(event, &mut told).expect("it has not ended");
+            restored.push(event, &mut reported).expect("it has not ended");
         }
         live.finish(&mut expected);
-        restored.finish(&mut told);
-        prop_assert_eq!(told, expected);
+        restored.finish(&mut reported);
+        prop_assert_eq!(reported, expected);
     }
 
     #[test]
@@ -188,7 +188,7 @@ fn what_a_fuzzer_calls_holds_for_some_bytes() {
 }
 
 /// `testdata/snapshots` has what versions wrote: for each a rule file, the snapshot, and what an
-/// engine that is made of it tells at the end of time. `KLEENE_TEST_UPDATE=1` writes what is missing.
+/// engine that is made of it reports at the end of time. `KLEENE_TEST_UPDATE=1` writes what is missing.
 #[test]
 fn what_older_versions_wrote_is_read() {
     let files = files("testdata/snapshots");
@@ -206,9 +206,9 @@ fn what_older_versions_wrote_is_read() {
                 }
             }
             std::fs::write(&snapshot, engine.snapshot()).unwrap();
-            let mut told = Vec::new();
-            engine.finish(&mut told);
-            std::fs::write(file.with_extension("told"), shown(&told)).unwrap();
+            let mut reported = Vec::new();
+            engine.finish(&mut reported);
+            std::fs::write(file.with_extension("outputs"), shown(&reported)).unwrap();
         }
         let bytes = std::fs::read(&snapshot).unwrap();
         let (mut engine, verdicts) = builder(&rules, 5000).restore(&[&bytes]).unwrap();
@@ -221,10 +221,10 @@ fn what_older_versions_wrote_is_read() {
             assert!(change.kept > 0, "{}: {change}", file.display());
         }
         assert!(engine.stats().buffered > 0 && engine.stats().derived > 0);
-        let mut told = Vec::new();
-        engine.finish(&mut told);
-        let expected = std::fs::read_to_string(file.with_extension("told")).unwrap();
-        assert_eq!(shown(&told), expected, "{}", file.display());
+        let mut reported = Vec::new();
+        engine.finish(&mut reported);
+        let expected = std::fs::read_to_string(file.with_extension("outputs")).unwrap();
+        assert_eq!(shown(&reported), expected, "{}", file.display());
     }
 }
 
@@ -233,7 +233,7 @@ fn what_older_versions_wrote_is_read() {
 const REFUSED: &str = "rounds";
 
 /// Matches and timeouts, a line each.
-fn shown(told: &[Output<Record>]) -> String {
+fn shown(reported: &[Output<Record>]) -> String {
     let line = |output: &Output<Record>| match output {
         Output::Match(found) => format!("match {} {} {}\n", found.rule, found.id, found.emit),
         Output::Timeout(one) => {
@@ -243,7 +243,7 @@ fn shown(told: &[Output<Record>]) -> String {
         Output::Suppressed(found) => format!("suppressed {} {}\n", found.rule, found.id),
         other => format!("{other:?}\n"),
     };
-    told.iter().map(line).collect::<Vec<_>>().concat()
+    reported.iter().map(line).collect::<Vec<_>>().concat()
 }
 
 const SHOP: &str = "event paid { order: int, at: time }
@@ -285,16 +285,16 @@ fn shards_are_engines_of_their_own_and_one_together() {
         alone.push(engine);
     }
     assert_eq!(open, whole.stats().partials);
-    let (mut expected, mut told, mut apart) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut expected, mut reported, mut apart) = (Vec::new(), Vec::new(), Vec::new());
     for order in 0..100 {
         let event = shop("sent", order, 5000 + order / 10, &rules);
         whole.push(&event, &mut expected).unwrap();
-        merged.push(&event, &mut told).unwrap();
+        merged.push(&event, &mut reported).unwrap();
         alone[usize::try_from(order % 3).unwrap()].push(&event, &mut apart).unwrap();
     }
     whole.finish(&mut expected);
-    merged.finish(&mut told);
-    assert_eq!(told, expected);
+    merged.finish(&mut reported);
+    assert_eq!(reported, expected);
     assert!(expected.len() > 50, "{}", expected.len());
     // Engines of their own, brought to one time, are one again.
     let snapshots: Vec<Vec<u8>> = alone
@@ -307,10 +307,10 @@ fn shards_are_engines_of_their_own_and_one_together() {
     let parts: Vec<&[u8]> = snapshots.iter().map(Vec::as_slice).collect();
     let (mut engine, _) = builder(&rules, 5000).restore(&parts).unwrap();
     engine.finish(&mut apart);
-    let ids = |told: &[Output<Record>]| {
-        let mut ids: Vec<_> = told
+    let ids = |reported: &[Output<Record>]| {
+        let mut ids: Vec<_> = reported
             .iter()
-            .map(|told| match told {
+            .map(|reported| match reported {
                 Output::Match(found) => found.id,
                 other => panic!("{other:?}"),
             })
@@ -340,10 +340,10 @@ fn changes_follow_a_base_and_are_as_big_as_what_changed() {
     let refused = |parts: &[&[u8]]| builder(&rules, 5000).restore(parts).unwrap_err();
     assert_eq!(refused(&[refs[1]]), RestoreError::Unfounded(0));
     assert_eq!(refused(&[refs[0], refs[2]]), RestoreError::Unfounded(1));
-    let (mut expected, mut told) = (Vec::new(), Vec::new());
+    let (mut expected, mut reported) = (Vec::new(), Vec::new());
     engine.finish(&mut expected);
-    restored.finish(&mut told);
-    assert_eq!(told, expected);
+    restored.finish(&mut reported);
+    assert_eq!(reported, expected);
     assert!(engine.snapshot_changes().is_none(), "the end of time needs another base");
 }
 
@@ -370,7 +370,7 @@ fn what_does_not_belong_together_is_refused() {
 }
 
 #[test]
-fn what_becomes_of_each_rule_is_told() {
+fn what_becomes_of_each_rule_is_reported() {
     let (_, engine) = with_payments(0..10);
     let bytes = engine.snapshot();
     let new = SHOP
@@ -442,18 +442,18 @@ mod own_types {
         let bytes = engine.snapshot();
         let (mut restored, verdicts) = builder(&guessed(2)).restore(&[&bytes]).unwrap();
         assert!(verdicts.rules.iter().all(|change| change.verdict == Verdict::Unchanged));
-        let (mut expected, mut told) = (Vec::new(), Vec::new());
+        let (mut expected, mut reported) = (Vec::new(), Vec::new());
         for event in [login(1, true, 4), login(2, false, 5)] {
             engine.push(&event, &mut expected).unwrap();
-            restored.push(&event, &mut told).unwrap();
+            restored.push(&event, &mut reported).unwrap();
         }
-        assert_eq!((told.len(), &told), (2, &expected));
+        assert_eq!((reported.len(), &reported), (2, &expected));
         // Another pattern of that name starts anew; the other rule goes on.
         let (other, verdicts) = builder(&guessed(3)).restore(&[&bytes]).unwrap();
         let kept: Vec<_> =
             verdicts.rules.iter().map(|change| (change.kept, change.dropped)).collect();
         assert_eq!((kept, other.stats().partials), (vec![(0, 2), (1, 0)], 1));
-        // Bytes of another type are told as what they are.
+        // Bytes of another type are reported as what they are.
         let (rules, records) = with_payments(0..1);
         drop(rules);
         let error = builder(&guessed(2)).restore(&[&records.snapshot()]).unwrap_err();

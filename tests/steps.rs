@@ -42,7 +42,7 @@ fn line(output: &Output<Record>) -> String {
     }
 }
 
-fn told(builder: Builder<Record>, events: &[Record]) -> (Vec<String>, Engine<Record>) {
+fn reported(builder: Builder<Record>, events: &[Record]) -> (Vec<String>, Engine<Record>) {
     let mut engine = builder.build().expect("it fits");
     let mut outputs = Vec::new();
     for event in events {
@@ -55,7 +55,8 @@ fn told(builder: Builder<Record>, events: &[Record]) -> (Vec<String>, Engine<Rec
 fn the_oldest_give_way_and_it_is_reported() {
     let events = [event(0, 1, 1), event(0, 2, 2), event(0, 3, 3), event(0, 4, 4), event(1, 5, 2)];
     let pairs = rules("match a -> b  skip none");
-    let (lines, engine) = told(Engine::builder().rules(pairs).limit_steps_per_event(3), &events);
+    let (lines, engine) =
+        reported(Engine::builder().rules(pairs).limit_steps_per_event(3), &events);
     let dropped = "!an event would take too many steps: 1 of the oldest partial matches of the rule \
                    `r` were dropped";
     assert_eq!(lines, [dropped, "[2, 5]", "[3, 5]", "[4, 5]"]);
@@ -68,11 +69,11 @@ fn the_limit_of_a_rule_comes_first() {
     let pairs = rules("match a -> b  skip none  limit 2 partials drop newest");
     let steps = |steps| Engine::builder().rules(pairs.clone()).limit_steps_per_event(steps);
     let too_many = "!too many partial matches: 1 of the rule `r` were dropped";
-    assert_eq!(told(steps(2), &events).0, [too_many, "[1, 5]", "[2, 5]"]);
+    assert_eq!(reported(steps(2), &events).0, [too_many, "[1, 5]", "[2, 5]"]);
     let dropped = "!an event would take too many steps: 1 of the oldest partial matches of the rule \
                    `r` were dropped";
     // Beyond the limit on steps the oldest go, whatever the rule says of its own.
-    assert_eq!(told(steps(1), &events).0, [dropped, dropped, "[3, 5]"]);
+    assert_eq!(reported(steps(1), &events).0, [dropped, dropped, "[3, 5]"]);
 }
 
 /// What a partial match with registers takes where one can go on in several ways.
@@ -100,10 +101,10 @@ fn what_is_read_again_counts() {
             let builder = Engine::builder().rules(rules.clone());
             builder.limit_steps_per_event(12 * SEVERAL_WAYS)
         };
-        let lines = told(builder(), &events).0;
+        let lines = reported(builder(), &events).0;
         let matches = lines.iter().filter(|line| !line.starts_with('!')).count();
         assert_eq!(matches, expected, "{condition}: {lines:?}");
-        let general = told(builder().general_strategy(), &events).0;
+        let general = reported(builder().general_strategy(), &events).0;
         assert_eq!(lines, general, "{condition}");
     }
 }

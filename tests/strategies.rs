@@ -1,4 +1,4 @@
-//! Which strategy the planner picks, and that it makes no difference to what is told.
+//! Which strategy the planner picks, and that it makes no difference to what is reported.
 
 #[path = "../benches/workloads/mod.rs"]
 mod suite;
@@ -108,32 +108,32 @@ fn the_planner_knows_the_workloads() {
     );
 }
 
-/// What is told of a generated stream.
-fn told(workload: &Workload, rules: &RuleSet, general: bool, seed: u64) -> Vec<String> {
+/// What is reported for a generated stream.
+fn reported(workload: &Workload, rules: &RuleSet, general: bool, seed: u64) -> Vec<String> {
     let events = workload.generate(rules.schema(), 1500, seed);
     let builder = workload.builder(rules.clone()).sorted();
     let builder = if general { builder.general_strategy() } else { builder };
     let mut engine: Engine<Record> = builder.build().expect("the rules fit");
-    let mut told: Vec<Output<Record>> = Vec::new();
-    engine.push_batch(&events, &mut told).expect("no limit is reached");
-    engine.finish(&mut told);
-    told.iter().map(|output| format!("{output:?}")).collect()
+    let mut reported: Vec<Output<Record>> = Vec::new();
+    engine.push_batch(&events, &mut reported).expect("no limit is reached");
+    engine.finish(&mut reported);
+    reported.iter().map(|output| format!("{output:?}")).collect()
 }
 
 #[test]
-fn every_strategy_tells_the_same() {
+fn every_strategy_reports_the_same() {
     for workload in WORKLOADS.iter().filter(|workload| workload.id != "W7") {
         let rules = workload.rule_set(5);
         for seed in 0..3 {
-            let general = told(workload, &rules, true, seed);
-            assert_eq!(told(workload, &rules, false, seed), general, "{} {seed}", workload.id);
+            let general = reported(workload, &rules, true, seed);
+            assert_eq!(reported(workload, &rules, false, seed), general, "{} {seed}", workload.id);
             assert!(!general.is_empty(), "{} {seed}", workload.id);
         }
     }
 }
 
 /// A match that drops all that has begun ends the work on its event early; what the limit drops
-/// before it is told counts all the same.
+/// before it is reported counts all the same.
 #[test]
 fn limits_count_the_same() {
     let workload = Workload::of("W6").expect("it is one of them");
@@ -145,10 +145,10 @@ fn limits_count_the_same() {
             let builder = workload.builder(rules.clone()).sorted().limit_partials_per_key(limit);
             let builder = if general { builder.general_strategy() } else { builder };
             let mut engine: Engine<Record> = builder.build().expect("the rules fit");
-            let mut told: Vec<Output<Record>> = Vec::new();
-            engine.push_batch(&events, &mut told).expect("the newest give way");
-            engine.finish(&mut told);
-            (format!("{told:?}"), engine.stats())
+            let mut reported: Vec<Output<Record>> = Vec::new();
+            engine.push_batch(&events, &mut reported).expect("the newest give way");
+            engine.finish(&mut reported);
+            (format!("{reported:?}"), engine.stats())
         });
         assert_eq!(single.0, general.0, "{limit}");
         assert_eq!(format!("{:?}", single.1), format!("{:?}", general.1), "{limit}");
@@ -160,7 +160,7 @@ fn limits_count_the_same() {
 /// A key with hundreds of partial matches, of which the first run out of time again and again, some
 /// wait for a number of their own, and some go on.
 #[test]
-fn keys_with_many_partial_matches_tell_the_same() {
+fn keys_with_many_partial_matches_report_the_same() {
     for body in [
         "match a -> b[v == a.v] -> c[v == a.v] within 300ms skip none",
         "match a -> b[v == a.v] -> not a[v == b.v] -> c within 300ms skip none",
@@ -190,13 +190,13 @@ fn keys_with_many_partial_matches_tell_the_same() {
             let builder = Engine::builder().rules(rules.clone()).sorted();
             let builder = if general { builder.general_strategy() } else { builder };
             let mut engine: Engine<Record> = builder.build().expect("the rules fit");
-            let (mut told, mut open) = (Vec::<Output<Record>>::new(), Vec::new());
+            let (mut reported, mut open) = (Vec::<Output<Record>>::new(), Vec::new());
             for some in events.chunks(500) {
-                engine.push_batch(some, &mut told).expect("there is no limit");
+                engine.push_batch(some, &mut reported).expect("there is no limit");
                 open.push((engine.stats().partials, engine.stats().peak_partials));
             }
-            engine.finish(&mut told);
-            (format!("{told:?}"), engine.stats(), open)
+            engine.finish(&mut reported);
+            (format!("{reported:?}"), engine.stats(), open)
         });
         assert!(single.1.peak_partials > 30, "{body}: {:?}", single.1);
         assert!(single.1.matches > 20, "{body}: {:?}", single.1);
@@ -258,13 +258,13 @@ fn what_follows_goes_on_when_its_leader_is_gone() {
         let (mut led, mut general) = (new(false), new(true));
         let (mut most, mut matches) = (0, 0);
         for (number, event) in events.iter().enumerate() {
-            let (mut told, mut expected) = (Vec::<Output<Record>>::new(), Vec::new());
-            led.push(event, &mut told).expect("limits drop");
+            let (mut reported, mut expected) = (Vec::<Output<Record>>::new(), Vec::new());
+            led.push(event, &mut reported).expect("limits drop");
             general.push(event, &mut expected).expect("limits drop");
-            assert_eq!(told, expected, "{body}: event {number}");
-            // Deadlines that tell nothing are noticed late.
+            assert_eq!(reported, expected, "{body}: event {number}");
+            // Deadlines that report nothing are noticed late.
             for engine in [&mut led, &mut general] {
-                engine.advance(event.time(), &mut told);
+                engine.advance(event.time(), &mut reported);
             }
             // Who shares events with whom is not the same.
             let stats = [&led, &general].map(|engine| {
@@ -296,13 +296,13 @@ fn what_follows_takes_no_memory() {
     let rules = RuleSet::parse(&format!("{EVENTS}rule r {{ key k {body} }}")).expect(body);
     let builder = || Engine::builder().rules(rules.clone()).sorted();
     let mut engine: Engine<Record> = builder().build().expect("the rules fit");
-    let mut told: Vec<Output<Record>> = Vec::new();
+    let mut reported: Vec<Output<Record>> = Vec::new();
     for at in 0..3000 {
         let values = |v| [Value::Time(Timestamp::from_millis(at)), Value::Int(1), Value::Int(v)];
         let event = Record::new(TypeId::new(0), Timestamp::from_millis(at), values(-at));
-        engine.push(&event, &mut told).expect("there is no limit");
+        engine.push(&event, &mut reported).expect("there is no limit");
     }
-    assert_eq!((engine.stats().partials, told.len()), (1000, 0));
+    assert_eq!((engine.stats().partials, reported.len()), (1000, 0));
     let memory = engine.memory_usage();
     assert!(memory < 300_000, "{memory} bytes");
     let (restored, _) = builder().restore(&[&engine.snapshot()]).expect("it is whole");

@@ -1,6 +1,6 @@
 //! The rule files of `testdata/suite`, one for each construct of the language: their tests, whose
-//! expectations were worked out by hand from the documentation, hold. What the engine tells of each,
-//! and of the tests in `patterns`, is what the reference matcher and the matcher tell of the same
+//! expectations were worked out by hand from the documentation, hold. What the engine reports each,
+//! and of the tests in `patterns`, is what the reference matcher and the matcher report the same
 //! events, key by key.
 
 use std::collections::BTreeMap;
@@ -55,8 +55,8 @@ fn the_language_does_what_its_documentation_says() {
 /// Events and times; an event's own time is its record's.
 type Steps = Vec<(Timestamp, Option<Record>)>;
 
-/// What is different in what the engine and the matchers tell of `steps`, as text; and how much
-/// the engine tells.
+/// What is different in what the engine and the matchers report `steps`, as text; and how much
+/// the engine reports.
 fn compare(rules: &RuleSet, rule: &Rule, steps: &Steps) -> (usize, String) {
     // What is kept quiet, and what gives way, only the engine knows.
     let rule = &Rule { having: None, suppress: None, once: None, limit: None, ..rule.clone() };
@@ -65,15 +65,15 @@ fn compare(rules: &RuleSet, rule: &Rule, steps: &Steps) -> (usize, String) {
     let engine = by_engine(rules, rule, steps);
     let mut wrong = String::new();
     for matcher in matchers {
-        let told = by_key(matcher, rule, steps).unwrap_or_else(|refused| vec![refused]);
-        if told != engine {
+        let reported = by_key(matcher, rule, steps).unwrap_or_else(|refused| vec![refused]);
+        if reported != engine {
             let _ = writeln!(
                 wrong,
-                "{}: the engine tells\n  {}\nand the {}\n  {}",
+                "{}: the engine reports\n  {}\nand the {}\n  {}",
                 rule.name,
                 engine.join("\n  "),
                 matcher.name(),
-                told.join("\n  ")
+                reported.join("\n  ")
             );
         }
     }
@@ -92,14 +92,14 @@ fn bounded(rule: &Rule, steps: &Steps) -> Steps {
 }
 
 #[test]
-fn the_engine_and_both_matchers_tell_the_same() {
+fn the_engine_and_both_matchers_report_the_same() {
     let (mut compared, mut wrong) = (0, String::new());
     for file in files("testdata/suite").into_iter().chain(files("patterns")) {
         let rules = load(&file);
         for test in rules.tests() {
             let rule = rules.rule(&test.rule).expect("it has been checked");
-            let (told, different) = compare(&rules, rule, &steps(test));
-            compared += told;
+            let (reported, different) = compare(&rules, rule, &steps(test));
+            compared += reported;
             if !different.is_empty() {
                 let _ = writeln!(wrong, "{}:{}: {different}", file.display(), test.line());
             }
@@ -116,7 +116,7 @@ fn streams() -> u64 {
 
 /// Of the events of a rule's tests, in any order and at other times.
 #[test]
-fn they_tell_the_same_of_streams_that_nobody_thought_of() {
+fn they_report_the_same_of_streams_that_nobody_thought_of() {
     let (mut compared, mut wrong) = (0, String::new());
     for file in files("testdata/suite").into_iter().chain(files("patterns")) {
         let rules = load(&file);
@@ -125,8 +125,8 @@ fn they_tell_the_same_of_streams_that_nobody_thought_of() {
             let known: Steps = tests.flat_map(steps).collect();
             for seed in 0..streams() {
                 let made = made_up(&rules, &known, seed);
-                let (told, different) = compare(&rules, rule, &made);
-                compared += told;
+                let (reported, different) = compare(&rules, rule, &made);
+                compared += reported;
                 if !different.is_empty() {
                     let _ = writeln!(wrong, "{}, seed {seed}: {different}", file.display());
                     for (at, event) in &made {
@@ -209,16 +209,16 @@ fn line<'a>(
     line
 }
 
-/// What the engine tells of a test's events, a line each. The lines of one step are sorted: how the
+/// What the engine reports a test's events, a line each. The lines of one step are sorted: how the
 /// keys take turns is not for the matchers to say.
 fn by_engine(rules: &RuleSet, rule: &Rule, steps: &Steps) -> Vec<String> {
     struct Lines(Vec<String>);
 
     impl Lines {
-        fn add(&mut self, told: &Match<'_, Record>, is_match: bool) {
-            let key = format!("{:?}", told.key().map(|(_, value)| value).collect::<Vec<_>>());
-            let events = told.events().map(|(step, event)| (&**step, event));
-            self.0.push(line(is_match, told.end(), &key, events));
+        fn add(&mut self, reported: &Match<'_, Record>, is_match: bool) {
+            let key = format!("{:?}", reported.key().map(|(_, value)| value).collect::<Vec<_>>());
+            let events = reported.events().map(|(step, event)| (&**step, event));
+            self.0.push(line(is_match, reported.end(), &key, events));
         }
     }
 
@@ -260,9 +260,11 @@ fn by_key(matcher: &dyn Matcher, rule: &Rule, steps: &Steps) -> Result<Vec<Strin
     let mut keys: BTreeMap<String, Key> = BTreeMap::new();
     let mut all = Vec::new();
     for (at, event) in steps {
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for (key, of) in &mut keys {
-            told.extend(of.session.advance(*at).into_iter().map(|told| (key.clone(), told)));
+            reported.extend(
+                of.session.advance(*at).into_iter().map(|reported| (key.clone(), reported)),
+            );
         }
         if let Some(event) = event
             && rule.types.contains(&event.type_id())
@@ -273,17 +275,19 @@ fn by_key(matcher: &dyn Matcher, rule: &Rule, steps: &Steps) -> Result<Vec<Strin
                 keys.insert(key.clone(), Key { session, events: Vec::new() });
             }
             if let Some(of) = keys.get_mut(&key) {
-                told.extend(of.session.push(event).into_iter().map(|told| (key.clone(), told)));
+                reported.extend(
+                    of.session.push(event).into_iter().map(|reported| (key.clone(), reported)),
+                );
                 of.events.push(event.clone());
             }
         }
-        let mut lines: Vec<String> = told
+        let mut lines: Vec<String> = reported
             .iter()
-            .map(|(key, told)| {
-                let events = told.captures.iter().map(|(stage, event)| {
+            .map(|(key, reported)| {
+                let events = reported.captures.iter().map(|(stage, event)| {
                     (&*rule.pattern.stages[stage.index()].name, &keys[key].events[*event])
                 });
-                line(told.is_match, told.at, key, events)
+                line(reported.is_match, reported.at, key, events)
             })
             .collect();
         lines.sort();

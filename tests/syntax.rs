@@ -19,8 +19,8 @@ proptest! {
         let printed = print(&file);
         let source = Source::new("printed.cep", printed.as_str());
         let (again, diagnostics) = parse(&source);
-        let told: String = diagnostics.iter().map(|d| d.render(&source)).collect();
-        prop_assert_eq!(told, "", "{}", printed);
+        let reported: String = diagnostics.iter().map(|d| d.render(&source)).collect();
+        prop_assert_eq!(reported, "", "{}", printed);
         prop_assert_eq!(&again, &file, "{}", printed);
         prop_assert_eq!(print(&again), printed);
     }

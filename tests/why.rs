@@ -1,4 +1,4 @@
-//! What a tracer tells of each key is what an engine finds.
+//! What a tracer reports each key is what an engine finds.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -37,7 +37,7 @@ fn typed(key: &[(Arc<str>, Value)]) -> Vec<String> {
     parts.collect()
 }
 
-/// Follows each key that an engine told something of; gives how many there were.
+/// Follows each key that an engine reported something of; gives how many there were.
 fn compare(rules: &RuleSet, test: &TestBlock, place: &str, late: Option<Duration>) -> usize {
     let builder = Engine::builder().rules(rules.clone());
     let builder = match late {
@@ -45,21 +45,21 @@ fn compare(rules: &RuleSet, test: &TestBlock, place: &str, late: Option<Duration
         None => builder,
     };
     let mut engine = builder.build().expect("they can be run");
-    let mut told: Vec<Output<Record>> = Vec::new();
+    let mut reported: Vec<Output<Record>> = Vec::new();
     let inputs = inputs(test);
     for input in &inputs {
         match input {
             Input::Event(event) => {
-                if engine.push(event, &mut told).is_err() {
+                if engine.push(event, &mut reported).is_err() {
                     // A limit of some rule of the file ends the run (`fail`).
                     return 0;
                 }
             }
-            Input::Advance(to) => engine.advance(*to, &mut told),
+            Input::Advance(to) => engine.advance(*to, &mut reported),
         }
     }
-    engine.finish(&mut told);
-    let found = told.iter().filter_map(|output| match output {
+    engine.finish(&mut reported);
+    let found = reported.iter().filter_map(|output| match output {
         Output::Match(found) => Some(("match", found)),
         Output::Suppressed(found) => Some(("suppressed", found)),
         Output::Filtered(found) => Some(("filtered", found)),
@@ -86,16 +86,16 @@ fn compare(rules: &RuleSet, test: &TestBlock, place: &str, late: Option<Duration
         }
         tracer.finish();
         let effects = tracer.entries().flat_map(|entry| &entry.effects);
-        let mut told: Vec<_> = effects
-            .filter_map(|effect| effect.told.as_ref())
-            .map(|told| {
-                let kind = match (told.is_timeout, told.is_suppressed) {
-                    _ if told.is_filtered => "filtered",
+        let mut reported: Vec<_> = effects
+            .filter_map(|effect| effect.reported.as_ref())
+            .map(|reported| {
+                let kind = match (reported.is_timeout, reported.is_suppressed) {
+                    _ if reported.is_filtered => "filtered",
                     (true, _) => "timeout",
                     (false, true) => "suppressed",
                     (false, false) => "match",
                 };
-                (kind, told.at, told.emit.to_string())
+                (kind, reported.at, reported.emit.to_string())
             })
             .collect();
         let mut expected: Vec<_> = found
@@ -103,10 +103,10 @@ fn compare(rules: &RuleSet, test: &TestBlock, place: &str, late: Option<Duration
             .filter(|(of, ..)| of == key)
             .map(|(_, kind, at, emit)| (*kind, *at, emit.to_string()))
             .collect();
-        told.sort();
+        reported.sort();
         expected.sort();
         let story = tracer.story();
-        assert_eq!(told, expected, "{place}, key {key:?}:\n{story}");
+        assert_eq!(reported, expected, "{place}, key {key:?}:\n{story}");
         // Everything that happens has a reason.
         for entry in tracer.entries() {
             for effect in &entry.effects {

@@ -256,11 +256,11 @@ impl Search<'_> {
         }
         let mut is_match = false;
         let seq = node.events.len() as u64;
-        self.matcher.advance(store, key, event.time(), &mut |told| {
-            is_match |= told.kind() == OutcomeKind::Match;
+        self.matcher.advance(store, key, event.time(), &mut |reported| {
+            is_match |= reported.kind() == OutcomeKind::Match;
         });
-        self.matcher.push(store, key, &event, seq, &mut |told| {
-            is_match |= told.kind() == OutcomeKind::Match;
+        self.matcher.push(store, key, &event, seq, &mut |reported| {
+            is_match |= reported.kind() == OutcomeKind::Match;
         });
         node.events.push(event);
         is_match
@@ -269,8 +269,8 @@ impl Search<'_> {
     /// True if there is a match when the stream ends.
     fn finish(&self, node: &Node) -> bool {
         let (mut store, mut key, mut is_match) = (node.store.clone(), node.key.clone(), false);
-        self.matcher.finish(&mut store, &mut key, &mut |told| {
-            is_match |= told.kind() == OutcomeKind::Match;
+        self.matcher.finish(&mut store, &mut key, &mut |reported| {
+            is_match |= reported.kind() == OutcomeKind::Match;
         });
         is_match
     }

@@ -110,8 +110,11 @@ type Found = BTreeSet<(Vec<usize>, Timestamp)>;
 
 fn found(engine: &dyn Engine, pattern: &Pattern, events: &[Record]) -> Found {
     let mut session = engine.start(pattern).expect("the checker has accepted it");
-    let matches = run(&mut *session, events).into_iter().flatten().filter(|told| told.is_match);
-    matches.map(|told| (told.captures.iter().map(|(_, at)| *at).collect(), told.at)).collect()
+    let matches =
+        run(&mut *session, events).into_iter().flatten().filter(|reported| reported.is_match);
+    matches
+        .map(|reported| (reported.captures.iter().map(|(_, at)| *at).collect(), reported.at))
+        .collect()
 }
 
 /// How many streams are made for each pattern: `KLEENE_WRITTEN_OUT_STREAMS=500` looks longer.
@@ -136,13 +139,13 @@ impl Case {
         events: &[Record],
         matches: &mut usize,
     ) -> Option<String> {
-        let told = found(engine, &self.looped, events);
+        let reported = found(engine, &self.looped, events);
         let each = self.written.iter().flat_map(|pattern| found(engine, pattern, events));
         let expected: Found = each.collect();
         *matches += expected.len();
         let holds = match self.relation {
-            Relation::Same => told == expected,
-            Relation::Fewer => told.is_subset(&expected),
+            Relation::Same => reported == expected,
+            Relation::Fewer => reported.is_subset(&expected),
         };
         let name = engine.name();
         let events: Vec<String> = events
@@ -152,7 +155,7 @@ impl Case {
         let Case { text, .. } = self;
         (!holds).then(|| {
             let events = events.join(" ");
-            format!("{text}, {name}: {events}\n  loop    {told:?}\n  written {expected:?}\n")
+            format!("{text}, {name}: {events}\n  loop    {reported:?}\n  written {expected:?}\n")
         })
     }
 }

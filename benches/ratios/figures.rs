@@ -112,7 +112,7 @@ fn nobody_asks(options: &Options, report: &mut Report) -> Result<(), String> {
     Ok(())
 }
 
-/// W7 with twenty `b`s: all their sets, told one by one.
+/// W7 with twenty `b`s: all their sets, reported one by one.
 #[expect(clippy::unnecessary_wraps, reason = "as all figures")]
 fn powerset(options: &Options, report: &mut Report) -> Result<(), String> {
     let m = if options.test { 8 } else { 20 };
@@ -137,7 +137,7 @@ fn powerset(options: &Options, report: &mut Report) -> Result<(), String> {
     });
     report.check("W7", "the sets of one c", counts, expected);
     report.figures.push(Figure {
-        name: format!("W7: 2^{m} - 1 matches told"),
+        name: format!("W7: 2^{m} - 1 matches reported"),
         value: took.as_secs_f64(),
         unit: "s",
         bound: Some(Bound::AtMost { hold: 5.0, aim: 1.0 }),

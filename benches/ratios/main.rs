@@ -10,7 +10,7 @@
 //! The engine and the state machine that was written by hand for a workload run alternately in this
 //! one process, so that a loaded machine slows both: what counts is the ratio, in the median of
 //! `--runs`. All events are parsed before. A wrong count, by the state machine or by what is known
-//! of the full streams, is told at the end, with exit code 1.
+//! of the full streams, is reported at the end, with exit code 1.
 //!
 //! Memory is counted by the allocator, in runs of their own: what the engine asks for beyond the
 //! events, which belong to the caller and are shared with it.
@@ -106,7 +106,7 @@ fn options() -> Result<Options, String> {
     Ok(options)
 }
 
-/// Measures and tells; false if a count is wrong.
+/// Measures and reports; false if a count is wrong.
 fn run(options: &Options) -> Result<bool, String> {
     let mut report = Report::default();
     for workload in &suite::WORKLOADS {

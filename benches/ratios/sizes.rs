@@ -32,7 +32,7 @@ const fn kind(name: &'static str, rule: &'static str, events: &'static str) -> K
 const KINDS: [Kind; 14] = [
     kind("single way, 1 event", "key k match a -> b within 1h skip none", "a"),
     kind(
-        "single way, 1 event, timeouts told",
+        "single way, 1 event, timeouts reported",
         "key k match a -> b within 1h skip none on timeout emit { k }",
         "a",
     ),

@@ -1,5 +1,5 @@
 //! What a good engineer writes in an hour for one rule and nothing else: a hash map from the key to
-//! the least state that decides, over the same parsed events as the engine gets. They tell nothing
+//! the least state that decides, over the same parsed events as the engine gets. They report nothing
 //! but counts, assume sorted input, and know by heart where which field is.
 //!
 //! What would grow without end is forgotten: orders, views, hits. Users, addresses and symbols are

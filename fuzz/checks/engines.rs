@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kleene::exec::reference::{Reference, Told};
+use kleene::exec::reference::{Reference, Reported};
 use kleene::hir::{Contiguity, ItemKind, Length, Pattern};
 use kleene::stream::Output;
 use kleene::{Event as _, Record, Timestamp};
@@ -34,7 +34,7 @@ pub(crate) fn check(data: &[u8]) {
     }
     // A pattern that is refused holds little: most are made such that are not.
     let mut pattern = if repaired == 0 { pattern.repaired() } else { pattern }.build();
-    pattern.0.tell_timeouts = timeouts == 0;
+    pattern.0.report_timeouts = timeouts == 0;
     pattern.0.repeats = repeats == 1 && ends_with_silence(&pattern.0);
     let Ok(reference) = Reference::<Record>::new(&pattern.0, Vec::new()) else {
         assert!(made::engine(&pattern.0, false).build().is_err(), "{pattern:?} is not refused");
@@ -60,8 +60,8 @@ fn ends_with_silence(pattern: &Pattern) -> bool {
 
 /// What the reference reports: with each event that it looks at, and at the end.
 struct Expected {
-    with_event: Vec<Vec<Told>>,
-    at_end: Vec<Told>,
+    with_event: Vec<Vec<Reported>>,
+    at_end: Vec<Reported>,
 }
 
 impl Expected {
@@ -112,16 +112,16 @@ fn by_engine(indexed: bool, pattern: &Built, events: &[Record], expected: &Expec
         .iter()
         .flatten()
         .chain(&expected.at_end)
-        .map(|told| line(pattern, told, events))
+        .map(|reported| line(pattern, reported, events))
         .collect();
     assert_eq!(lines(&outputs), expected, "{pattern:?}: the engine");
 }
 
-fn line(pattern: &Built, told: &Told, events: &[Record]) -> Line {
-    let captures = told.captures.iter().map(|(stage, number)| {
+fn line(pattern: &Built, reported: &Reported, events: &[Record]) -> Line {
+    let captures = reported.captures.iter().map(|(stage, number)| {
         (pattern.0.stages[stage.index()].name.clone(), events[*number].clone())
     });
-    (told.is_match, told.at, captures.collect())
+    (reported.is_match, reported.at, captures.collect())
 }
 
 /// A match or a timeout: whether it is a match, when it is reported, and what it captured.

@@ -59,7 +59,7 @@ fn rule(pattern: &Pattern, has_key: bool) -> Rule {
         key: if has_key { vec![part] } else { Vec::new() },
         pattern: pattern.clone(),
         emit: None,
-        on_timeout: pattern.tell_timeouts.then(|| Emit { fields: Vec::new(), feeds: None }),
+        on_timeout: pattern.report_timeouts.then(|| Emit { fields: Vec::new(), feeds: None }),
         having: None,
         suppress: None,
         once: None,

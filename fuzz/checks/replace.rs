@@ -30,7 +30,8 @@ pub(crate) fn check(data: &[u8]) {
         return;
     }
     let [kept, other] = patterns.map(|pattern| pattern.repaired().build());
-    let clauses = ["", "emit { told: 1 }", "suppress 3ms", "limit 2 partials drop oldest"][edit];
+    let clauses =
+        ["", "emit { reported: 1 }", "suppress 3ms", "limit 2 partials drop oldest"][edit];
     let (Some(kept), Some(edited)) = (rule(&kept.0, key, "same"), rule(&kept.0, clauses, "other"))
     else {
         return;

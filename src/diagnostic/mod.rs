@@ -1,5 +1,5 @@
 //! Errors and warnings about rule text, as data: a stable code, a place, what was found, what would
-//! be right. All of a file's diagnostics are told at once.
+//! be right. All of a file's diagnostics are reported at once.
 
 mod codes;
 mod render;
@@ -32,7 +32,7 @@ impl Span {
     }
 }
 
-/// Rule text with the name to tell it by (a path, `<rules>`).
+/// Rule text with the name to show (a path, `<rules>`).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Source {
     /// What messages call it.

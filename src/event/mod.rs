@@ -46,9 +46,9 @@ use crate::value::{Value, ValueRef};
 /// let events = [event(1)?, event(2)?];
 /// let borrowed: Vec<&Record> = events.iter().collect();
 /// let mut engine: Engine<&Record> = Engine::builder().rules(rules.clone()).build()?;
-/// let mut told: Vec<Output<&Record>> = Vec::new();
-/// engine.push_batch(&borrowed, &mut told)?;
-/// assert!(matches!(&told[..], [Output::Match(found)] if std::ptr::eq(found.events[1].1, &events[1])));
+/// let mut reported: Vec<Output<&Record>> = Vec::new();
+/// engine.push_batch(&borrowed, &mut reported)?;
+/// assert!(matches!(&reported[..], [Output::Match(found)] if std::ptr::eq(found.events[1].1, &events[1])));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Event: Clone {

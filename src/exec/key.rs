@@ -56,7 +56,7 @@ fn move_up(gone: &mut u32, runs: &mut Runs, count: usize) {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rest {
     /// Matches that wait for older partial matches (`ordered`), in the order in which they will be
-    /// told.
+    /// reported.
     pub(super) completed: Vec<Completed>,
     /// When the event last came that must not have come before a match starts, while that matters.
     pub(super) broken: Option<i64>,
@@ -405,7 +405,7 @@ pub(super) struct Run {
     pub(super) deadline: i64,
 }
 
-/// A match that was not told yet.
+/// A match that was not reported yet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Completed {
     pub(super) head: u32,

@@ -94,7 +94,7 @@ impl Migration {
             registers: registers.map(|one| held.iter().position(|held| *held == one)).collect(),
             groups: groups.collect(),
             same_body,
-            is_silent: !old.1.tells_at_deadlines(),
+            is_silent: !old.1.reports_at_deadlines(),
             repeat: old.1.repeat,
             extent: extent(&states),
             states,
@@ -117,9 +117,9 @@ impl Migration {
         now: Timestamp,
     ) -> Option<Run> {
         let state = self.states[run.state.index()]?;
-        // Nobody has noticed yet that its time is over, and nobody is to be told.
+        // Nobody has noticed yet that its time is over, and nobody is to be reported.
         let has_lapsed = self.is_silent && run.deadline <= now.as_millis();
-        if has_lapsed && program.tells_at_deadlines() {
+        if has_lapsed && program.reports_at_deadlines() {
             return None;
         }
         if self.steps.contains(&None)
@@ -147,7 +147,7 @@ impl Migration {
                 }
             }
         }
-        // Of its own events one can say that it is over already; that is still to be told.
+        // Of its own events one can say that it is over already; that is still to be reported.
         let was_over = run.deadline <= run.last;
         let mut run = Run { state, extra, ..*run };
         if has_lapsed {
@@ -168,13 +168,13 @@ impl Migration {
             extras.release(extra);
             return None;
         }
-        // What is told is in the order of time: nothing runs out in the past.
+        // What is reported is in the order of time: nothing runs out in the past.
         run.deadline = run.deadline.max(now.as_millis());
         Some(run)
     }
 
     /// True if the run, which has its old deadline, is a silence that was reported already, or where
-    /// that cannot be told.
+    /// that cannot be reported.
     fn was_reported<E: Event>(&self, times: &Times<'_, E>) -> bool {
         let first = match (self.repeat, times.program.repeat) {
             (None, _) => return false,

@@ -1,4 +1,4 @@
-//! What a matcher tells: borrowed views of captured events.
+//! What a matcher reports: borrowed views of captured events.
 
 use std::fmt;
 
@@ -368,7 +368,7 @@ impl<'a, E> Outcome<'a, E> {
         self.last
     }
 
-    /// When it is told: the time of the event that completed the match, or the deadline that
+    /// When it is reported: the time of the event that completed the match, or the deadline that
     /// passed.
     pub fn at(&self) -> Timestamp {
         self.at
@@ -438,7 +438,7 @@ pub struct Open<'a, E> {
     pub(super) captures: Captures<'a, E>,
     pub(super) start_seq: u64,
     pub(super) deadline: i64,
-    /// Where it waits; nowhere if it is complete and waits to be told.
+    /// Where it waits; nowhere if it is complete and waits to be reported.
     pub(super) states: SmallVec<[StateId; 2]>,
 }
 
@@ -484,12 +484,12 @@ impl<'a, E> Open<'a, E> {
     }
 }
 
-/// A partial match that is open, as far as it takes to tell it from others.
+/// A partial match that is open, as far as it takes to distinguish it from others.
 #[derive(Clone, Debug)]
 pub(crate) struct Waiting {
     /// The captured events by their numbers, with their steps.
     pub(crate) captured: Vec<(StageId, u64)>,
-    /// Where it waits; nowhere if it is complete and waits to be told.
+    /// Where it waits; nowhere if it is complete and waits to be reported.
     pub(crate) states: SmallVec<[StateId; 2]>,
     /// The times of its first event and of its last.
     pub(crate) start: Timestamp,
@@ -505,7 +505,7 @@ fn awaits(program: &Program, states: &[StateId]) -> Vec<StageId> {
 }
 
 impl<E: Event> Open<'_, E> {
-    /// What tells it from others.
+    /// what distinguishes it from others.
     pub(crate) fn waiting(&self) -> Waiting {
         let time = |event: Option<&E>| event.map_or(Timestamp::MIN, Event::time);
         Waiting {

@@ -43,7 +43,7 @@ pub type HostCondition<E> = Box<dyn Fn(&E, &[(StageId, &E)]) -> bool>;
 
 /// A match or a timeout.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Told {
+pub struct Reported {
     /// Whether it is a match; a timeout otherwise.
     pub is_match: bool,
     /// What was captured, in the order of the events: the step, and the number of the event in the
@@ -325,7 +325,7 @@ impl<E: Event> Reference<E> {
 
     /// What the next event gives. Its time is not before that of the one before it, and
     /// [`advance`](Reference::advance) has been called for it.
-    pub fn push(&mut self, event: E) -> Vec<Told> {
+    pub fn push(&mut self, event: E) -> Vec<Reported> {
         let now = self.events.len();
         let at = event.time();
         self.events.push(event);
@@ -348,7 +348,7 @@ impl<E: Event> Reference<E> {
         partials.sort();
         partials.dedup();
         self.partials = partials;
-        self.tell(matches, at)
+        self.report(matches, at)
     }
 
     /// Whether what must not have come for a time before the first event has not.
@@ -367,11 +367,11 @@ impl<E: Event> Reference<E> {
         })
     }
 
-    /// Moves time to `to`: what runs out of time by then is told, one deadline after the other.
-    pub fn advance(&mut self, to: Timestamp) -> Vec<Told> {
+    /// Moves time to `to`: what runs out of time by then is reported, one deadline after the other.
+    pub fn advance(&mut self, to: Timestamp) -> Vec<Reported> {
         let (pattern, known) = (Rc::clone(&self.pattern), Rc::clone(&self.known));
         let tree = Tree::new(&pattern, &known);
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         loop {
             let deadlines: Vec<_> =
                 self.partials.iter().map(|partial| self.deadline(&tree, partial)).collect();
@@ -404,19 +404,19 @@ impl<E: Event> Reference<E> {
             // A partial match can wait in several places; it is no timeout if one completes it.
             timeouts
                 .retain(|captures| !matches.iter().any(|other| other.events == captures.events));
-            if self.pattern.tell_timeouts {
+            if self.pattern.report_timeouts {
                 in_order(&mut timeouts);
-                told.extend(timeouts.into_iter().map(|captures| Told {
+                reported.extend(timeouts.into_iter().map(|captures| Reported {
                     is_match: false,
                     captures: captures.events,
                     at,
                 }));
             }
-            let reported = self.tell(matches, at);
+            let found = self.report(matches, at);
             // What a match has repeated goes on, unless another match drops it.
             again.retain(|next: &Partial| {
-                reported.iter().any(|one| one.captures == next.captures.events)
-                    && !reported.iter().any(|one| {
+                found.iter().any(|one| one.captures == next.captures.events)
+                    && !found.iter().any(|one| {
                         let rounds = next.captures.rounds.clone();
                         let captures = Captures { events: one.captures.clone(), rounds };
                         one.captures != next.captures.events
@@ -424,9 +424,9 @@ impl<E: Event> Reference<E> {
                     })
             });
             self.partials.extend(again);
-            told.extend(reported);
+            reported.extend(found);
         }
-        told
+        reported
     }
 
     /// True if the silence of a partial match is reported once more.
@@ -451,10 +451,10 @@ impl<E: Event> Reference<E> {
         self.whole_deadline(captures).is_none_or(|end| next < end).then_some(next)
     }
 
-    /// Ends the stream: time moves to its end; what waits for older partial matches is told, and so
+    /// Ends the stream: time moves to its end; what waits for older partial matches is reported, and so
     /// are `longest` loops that nothing bounds.
-    pub fn finish(&mut self) -> Vec<Told> {
-        let mut told = self.advance(Timestamp::MAX);
+    pub fn finish(&mut self) -> Vec<Reported> {
+        let mut reported = self.advance(Timestamp::MAX);
         let (pattern, known) = (Rc::clone(&self.pattern), Rc::clone(&self.known));
         let tree = Tree::new(&pattern, &known);
         let settled: Vec<Captures> = std::mem::take(&mut self.partials)
@@ -464,9 +464,9 @@ impl<E: Event> Reference<E> {
             .collect();
         let ends = settled.iter().chain(&self.waiting).filter_map(|captures| captures.last());
         if let Some(at) = ends.map(|&(_, event)| self.events[event].time()).max() {
-            told.extend(self.tell(settled, at));
+            reported.extend(self.report(settled, at));
         }
-        told
+        reported
     }
 
     /// The next moment at which [`advance`](Reference::advance) does something.
@@ -861,12 +861,12 @@ impl<E: Event> Reference<E> {
         shared?.into_values().min()
     }
 
-    /// Tells what has been completed, as far as the skip strategy allows.
-    fn tell(&mut self, mut matches: Vec<Captures>, at: Timestamp) -> Vec<Told> {
+    /// Reports what has been completed, as far as the skip strategy allows.
+    fn report(&mut self, mut matches: Vec<Captures>, at: Timestamp) -> Vec<Reported> {
         let ordered = self.pattern.skip.ordered && self.pattern.skip.strategy != SkipStrategy::None;
         matches.append(&mut self.waiting);
         in_order(&mut matches);
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         while let Some(first) = matches.first() {
             let start = start_of(first);
             if ordered && self.partials.iter().any(|partial| start_of(&partial.captures) < start) {
@@ -877,10 +877,10 @@ impl<E: Event> Reference<E> {
             let mut partials = std::mem::take(&mut self.partials);
             partials.retain(|partial| !self.skips(&captures, start_of(&partial.captures)));
             self.partials = partials;
-            told.push(Told { is_match: true, captures: captures.events, at });
+            reported.push(Reported { is_match: true, captures: captures.events, at });
         }
         self.waiting = matches;
-        told
+        reported
     }
 
     /// Whether the match drops what started with the event `start`.
@@ -910,9 +910,9 @@ fn start_of(captures: &Captures) -> usize {
     captures.first().map_or(usize::MAX, |&(_, event)| event)
 }
 
-/// The order in which matches of one moment are told: the one that started first; then the one that
+/// The order in which matches of one moment are reported: the one that started first; then the one that
 /// captured most; then, from the last event backwards, the one with the earlier event or, for the
-/// same event, the earlier step. Each is told once.
+/// same event, the earlier step. Each is reported once.
 fn in_order(matches: &mut Vec<Captures>) {
     let key = |captures: &Captures| {
         let backwards: Vec<_> =

@@ -375,7 +375,7 @@ impl<E> Chains<E> {
         let mut slots = 0;
         for (_, node) in self.back(head).take(EVENTS) {
             let distance = (self.event_of(node).0 - start_seq).min(DISTANCE);
-            // A far event is told apart by its distance alone, which the key does not have.
+            // A far event is distinguished by its distance alone, which the key does not have.
             let step = if distance < DISTANCE { (node.stage.index() as u64).min(STEP) } else { 0 };
             key = key << 16 | u128::from(distance << 5 | step);
             slots += 1;
@@ -386,7 +386,7 @@ impl<E> Chains<E> {
         key << (16 * (EVENTS - slots))
     }
 
-    /// The order in which matches with the same first event are told: the one that captured most,
+    /// The order in which matches with the same first event are reported: the one that captured most,
     /// then, from the last event backwards, the one with the earlier event, then step.
     pub(super) fn compare(&self, a: u32, b: u32) -> Ordering {
         if a == b {

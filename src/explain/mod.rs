@@ -49,7 +49,7 @@ impl<'a> Explanation<'a> {
         Ok(Explanation { rule, schema, program: Program::new(&rule.pattern)? })
     }
 
-    /// The rule in words: its steps, bounds and key, what it tells, what it keeps and what it may
+    /// The rule in words: its steps, bounds and key, what it reports, what it keeps and what it may
     /// cost. Several lines of plain text.
     pub fn text(&self) -> String {
         text::text(self)

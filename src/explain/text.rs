@@ -45,7 +45,7 @@ pub(super) fn text(of: &Explanation<'_>) -> String {
     section(&mut out, "Steps", steps.lines);
     section(&mut out, "Time", time(of));
     section(&mut out, "Then", [then(of)]);
-    section(&mut out, "Tells", tells(of));
+    section(&mut out, "Reports", reports(of));
     section(&mut out, "Keeps", keeps(of));
     section(&mut out, "Cost", costs(of));
     let states = super::states::count(of);
@@ -237,7 +237,7 @@ impl Steps<'_> {
                 )),
                 LoopMode::Each => notes.push(String::from("each: a match for every length")),
                 LoopMode::Longest => {
-                    notes.push(String::from("longest: told when it can grow no more"));
+                    notes.push(String::from("longest: reported when it can grow no more"));
                 }
             }
         }
@@ -307,7 +307,7 @@ fn then(of: &Explanation<'_>) -> String {
     }
 }
 
-fn tells(of: &Explanation<'_>) -> Vec<String> {
+fn reports(of: &Explanation<'_>) -> Vec<String> {
     let names = |emit: &Emit| {
         let names: Vec<&str> = emit.fields.iter().map(|(name, _)| &**name).collect();
         if names.is_empty() { String::from("nothing more") } else { names.join(", ") }

@@ -162,7 +162,7 @@ impl AggregateOp {
 pub enum MatchFact {
     /// The time of the first event.
     Start,
-    /// The time of the last event, or when the match was told if that is later.
+    /// The time of the last event, or when the match was reported if that is later.
     End,
     /// The step that was captured last.
     Step,

@@ -52,8 +52,8 @@ pub struct Pattern {
     pub within: Option<Length>,
     /// What a match drops.
     pub skip: Skip,
-    /// Whether partial matches that run out of time are told.
-    pub tell_timeouts: bool,
+    /// Whether partial matches that run out of time are reported.
+    pub report_timeouts: bool,
     /// True if the last item, a `not` with a time of its own, is reported again each time that its
     /// time has passed, as long as what must not come does not.
     pub repeats: bool,
@@ -106,7 +106,7 @@ pub struct Sequence {
     /// The items, in order; never empty in a checked pattern.
     pub items: Vec<Item>,
     /// What must not come from the sequence's first event to its last but what it captures; where a
-    /// `not` is last, up to the moment when the match is told.
+    /// `not` is last, up to the moment when the match is reported.
     pub without: Option<Without>,
 }
 
@@ -147,7 +147,7 @@ pub enum ItemKind {
     /// event only, with [`Contiguity::Relaxed`] of all up to the item after it. The gap's `max`,
     /// exclusive here, is how long it holds: as the first item of a pattern before the first event,
     /// elsewhere after the event before. As the last item it ends with the pattern's `within` if it
-    /// has no time of its own; the match is told at that moment. Between two items the gap of the
+    /// has no time of its own; the match is reported at that moment. Between two items the gap of the
     /// item after it has to be at least as long.
     Not {
         /// Its name, for explanations; nothing is captured.
@@ -244,7 +244,7 @@ pub enum LoopMode {
     /// A match for each length (Flink's default).
     #[default]
     Each,
-    /// As [`LoopMode::Greedy`], and at the end of a pattern told only when it can grow no more.
+    /// As [`LoopMode::Greedy`], and at the end of a pattern reported only when it can grow no more.
     Longest,
 }
 
@@ -305,7 +305,7 @@ pub struct Skip {
     pub ordered: bool,
 }
 
-/// What a match drops: partial matches, and other matches that are complete but not told, by the
+/// What a match drops: partial matches, and other matches that are complete but not reported, by the
 /// event that they start with.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub enum SkipStrategy {

@@ -1,4 +1,4 @@
-//! A checked rule: a pattern with the stream that it reads and what it tells.
+//! A checked rule: a pattern with the stream that it reads and what it reports.
 
 use std::sync::Arc;
 
@@ -21,13 +21,13 @@ pub struct Rule {
     pub key: Vec<KeyPart>,
     /// What it looks for.
     pub pattern: Pattern,
-    /// What a match tells.
+    /// What a match reports.
     pub emit: Option<Emit>,
-    /// What a timeout tells; [`Pattern::tell_timeouts`] is set exactly if this is.
+    /// What a timeout reports; [`Pattern::report_timeouts`] is set exactly if this is.
     pub on_timeout: Option<Emit>,
     /// What has to be true of a match for it to be reported. It sees what an emit sees.
     pub having: Option<Expr>,
-    /// Which matches are not told because of one that was.
+    /// Which matches are not reported because of one that was.
     pub suppress: Option<Suppress>,
     /// What is over after its first match. A rule with this has no `suppress`.
     pub once: Option<Once>,
@@ -59,7 +59,7 @@ pub struct KeyPart {
     pub fields: Vec<(TypeId, FieldRef)>,
 }
 
-/// What a match or timeout tells.
+/// What a match or timeout reports.
 #[derive(Clone, Debug)]
 pub struct Emit {
     /// The record's fields.
@@ -68,10 +68,10 @@ pub struct Emit {
     pub feeds: Option<TypeId>,
 }
 
-/// `suppress DUR by ...`: after a match is told, others are not told for a while.
+/// `suppress DUR by ...`: after a match is reported, others are not reported for a while.
 #[derive(Clone, Debug)]
 pub struct Suppress {
-    /// For how long, counted from the match that is told; what is no positive duration suppresses
+    /// For how long, counted from the match that is reported; what is no positive duration suppresses
     /// nothing. It sees what an emit sees.
     pub duration: Expr,
     /// Matches for which all of these are the same suppress each other; those of the same key where

@@ -1,4 +1,4 @@
-//! The `test` blocks of rule files, checked: what happens, and what is expected to be told.
+//! The `test` blocks of rule files, checked: what happens, and what is expected to be reported.
 
 use std::sync::Arc;
 
@@ -54,13 +54,13 @@ pub enum TestStep {
 /// `expect no? (match | timeout) record? (at DURATION)?`
 #[derive(Clone, Debug)]
 pub struct Expectation {
-    /// Whether it is expected not to be told.
+    /// Whether it is expected not to be reported.
     pub no: bool,
     /// A timeout rather than a match.
     pub timeout: bool,
     /// What the emitted record, or else the key, holds at least.
     pub fields: Vec<(Arc<str>, Value)>,
-    /// When it is told.
+    /// When it is reported.
     pub at: Option<Timestamp>,
     /// Where it stands.
     pub span: Span,

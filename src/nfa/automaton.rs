@@ -45,10 +45,10 @@ pub struct Automaton {
     /// The same in milliseconds, where it is of a fixed length.
     span: Option<i64>,
     pub(crate) skip: Skip,
-    pub(crate) tell_timeouts: bool,
+    pub(crate) report_timeouts: bool,
     /// How long the silence at the end is that is reported again each time it has passed.
     pub(crate) repeat: Option<Length>,
-    tells_at_deadlines: bool,
+    reports_at_deadlines: bool,
     /// Whether two runs can come to hold the same events in the same state.
     pub(crate) may_duplicate: bool,
     /// Whether an event that completes a match, and nothing else, need not be in the store for it.
@@ -67,7 +67,7 @@ struct Outline {
     conditions: Box<[(Option<TypeId>, bool)]>,
     within: Option<Length>,
     skip: Skip,
-    tell_timeouts: bool,
+    report_timeouts: bool,
     repeats: bool,
 }
 
@@ -80,7 +80,7 @@ impl Outline {
             conditions: conditions.map(|one| (one.ty, matches!(one.test, Test::True))).collect(),
             within: pattern.within,
             skip: pattern.skip.clone(),
-            tell_timeouts: pattern.tell_timeouts,
+            report_timeouts: pattern.report_timeouts,
             repeats: pattern.repeats,
         }
     }
@@ -99,10 +99,10 @@ impl Automaton {
             start,
         });
         let may_complete = |state: &State| state.accepts_at_deadline || state.settles;
-        let tells_at_deadlines =
-            pattern.tell_timeouts || pattern.skip.ordered || flat.states.iter().any(may_complete);
+        let reports_at_deadlines =
+            pattern.report_timeouts || pattern.skip.ordered || flat.states.iter().any(may_complete);
         Ok(Automaton {
-            tells_at_deadlines,
+            reports_at_deadlines,
             guards: flat.guards.into(),
             states: flat.states.into(),
             edges: flat.edges.into(),
@@ -114,7 +114,7 @@ impl Automaton {
             within: pattern.within,
             span: pattern.within.and_then(Length::as_millis),
             skip: pattern.skip.clone(),
-            tell_timeouts: pattern.tell_timeouts,
+            report_timeouts: pattern.report_timeouts,
             repeat: pattern
                 .body
                 .items
@@ -167,11 +167,11 @@ impl Automaton {
         self.skip.strategy == SkipStrategy::PastLast && !self.waits()
     }
 
-    /// Whether a deadline can tell anything, a match or a timeout. Where not, deadlines only free
+    /// Whether a deadline can report anything, a match or a timeout. Where not, deadlines only free
     /// memory, and it makes no difference if they are noticed late.
     #[inline]
-    pub(crate) fn tells_at_deadlines(&self) -> bool {
-        self.tells_at_deadlines
+    pub(crate) fn reports_at_deadlines(&self) -> bool {
+        self.reports_at_deadlines
     }
 
     /// The bit of a node that says that its event starts a repetition of the group with this alias.

@@ -292,7 +292,7 @@ impl<'a> Past<'a> {
                 word.extend(pairs(outside.map(|into| (self.class[into.from], into.label))));
                 self.class[state] = words.word(word);
             }
-            // After so many rounds, what can be told apart has been, in another program as well.
+            // After so many rounds, what can be distinguished has been, in another program as well.
             for round in 0..2 * members.len() {
                 let next: Vec<i64> = members
                     .iter()

@@ -8,7 +8,7 @@ use crate::nfa::guard::Guard;
 use crate::nfa::lead::Lead;
 use crate::nfa::program::{Action, Program, StateId};
 
-/// How a pattern is matched. All strategies tell the same; they differ in what an event costs.
+/// How a pattern is matched. All strategies report the same; they differ in what an event costs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Strategy {
@@ -114,7 +114,7 @@ impl Program {
             return Err("an event can leave a partial match more than one way on");
         }
         if self.states.iter().any(|state| state.settles) {
-            return Err("a loop at its end is told when it can grow no more");
+            return Err("a loop at its end is reported when it can grow no more");
         }
         if self.may_duplicate {
             return Err("two partial matches can come to hold the same events");

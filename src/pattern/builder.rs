@@ -56,7 +56,7 @@ impl<T, E: AsVariant<T>> View<E> for Only<T> {
 /// events.
 ///
 /// Methods speak of the step or group that was named last, or of the whole pattern; each says which.
-/// What does not fit together is told by [`build`](PatternBuilder::build).
+/// What does not fit together is reported by [`build`](PatternBuilder::build).
 #[must_use = "a pattern does nothing before it is built"]
 pub struct PatternBuilder<E, V = AnyEvent> {
     draft: Draft<E>,
@@ -256,7 +256,7 @@ impl<E: Event, V: View<E>> PatternBuilder<E, V> {
     }
 }
 
-/// How often the step or group that was named last occurs. Exactly once, unless told otherwise.
+/// How often the step or group that was named last occurs. Exactly once, unless said otherwise.
 impl<E: Event, V> PatternBuilder<E, V> {
     /// So often: `times(3)`, `times(2..=4)`, `times(3..)`. A lower end of 0 makes it optional.
     pub fn times(mut self, times: impl Into<Times>) -> Self {
@@ -298,7 +298,7 @@ impl<E: Event, V> PatternBuilder<E, V> {
         self.set_mode(LoopMode::Each)
     }
 
-    /// As the last step: the match is told when the loop can grow no more, not as soon as it has its
+    /// As the last step: the match is reported when the loop can grow no more, not as soon as it has its
     /// minimum.
     pub fn longest(self) -> Self {
         self.set_mode(LoopMode::Longest)
@@ -324,7 +324,7 @@ impl<E: Event, V> PatternBuilder<E, V> {
     }
 
     /// Of a `not` at the end: how long it has to hold from the event before (`not x for 10m`). The
-    /// match is told then.
+    /// match is reported then.
     pub fn lasting(mut self, duration: Duration) -> Self {
         let millis = duration_to_millis(duration);
         let item = self.item();
@@ -335,7 +335,7 @@ impl<E: Event, V> PatternBuilder<E, V> {
         self
     }
 
-    /// Names the group that was given last: its name can be skipped to and is told when it is
+    /// Names the group that was given last: its name can be skipped to and is reported when it is
     /// awaited.
     pub fn named(mut self, name: &str) -> Self {
         if self.item().name.is_empty() {
@@ -388,15 +388,15 @@ impl<E: Event, V> PatternBuilder<E, V> {
         self
     }
 
-    /// Partial matches that run out of time are told.
-    pub fn tell_timeouts(mut self) -> Self {
-        self.draft.whole.tell_timeouts = true;
+    /// Partial matches that run out of time are reported.
+    pub fn report_timeouts(mut self) -> Self {
+        self.draft.whole.report_timeouts = true;
         self
     }
 
-    /// After a match is told, further matches of the same key are not told for so long, counted from
-    /// the match that was told; one exactly so much later is. Timeouts are told all the same. This is
-    /// the business of an engine: a lone [`matcher`](Pattern::matcher) tells every match.
+    /// After a match is reported, further matches of the same key are not reported for so long, counted from
+    /// the match that was reported; one exactly so much later is. Timeouts are reported all the same. This is
+    /// the business of an engine: a lone [`matcher`](Pattern::matcher) reports every match.
     pub fn suppress(mut self, duration: Duration) -> Self {
         self.draft.whole.suppress = Some(duration);
         self
@@ -411,7 +411,7 @@ impl<E: Event, V> PatternBuilder<E, V> {
 
     /// After its first match a key is over: what is open for it ends without a timeout, and nothing
     /// of it is reported any more. This is the business of an engine: a lone
-    /// [`matcher`](Pattern::matcher) tells every match.
+    /// [`matcher`](Pattern::matcher) reports every match.
     pub fn once(mut self) -> Self {
         self.draft.whole.once = Some(Once::Key);
         self

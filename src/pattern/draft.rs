@@ -167,7 +167,7 @@ pub(super) struct Draft<E> {
 pub(super) struct Whole {
     pub(super) skip: Option<DraftSkip>,
     pub(super) ordered: bool,
-    pub(super) tell_timeouts: bool,
+    pub(super) report_timeouts: bool,
     pub(super) stream: Option<DraftStream>,
     pub(super) key: Vec<DraftKey>,
     pub(super) schema: Option<Arc<Schema>>,
@@ -184,7 +184,7 @@ impl Whole {
         let settings = [
             (self.skip.is_some(), "a skip strategy"),
             (self.ordered, "`ordered`"),
-            (self.tell_timeouts, "`tell_timeouts`"),
+            (self.report_timeouts, "`report_timeouts`"),
             (self.stream.is_some(), "the stream's types"),
             (!self.key.is_empty(), "a key"),
             (self.schema.is_some(), "a schema"),

@@ -45,7 +45,7 @@ pub enum PatternErrorKind {
     BadOnce,
     /// `repeat` on what is no silence at the end, or beside what contradicts it.
     BadRepeat,
-    /// Timeouts are to be told, but nothing bounds the pattern in time.
+    /// Timeouts are to be reported, but nothing bounds the pattern in time.
     NoBound,
     /// Skip to a name that is no step which captures events.
     UnknownSkipTarget,

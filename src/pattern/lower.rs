@@ -55,9 +55,9 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
         return Err(PatternError::new(Kind::MatchesNothing, None, message));
     }
     let within = within.map(|within| bound(within, "`within`")).transpose()?;
-    if whole.tell_timeouts && within.is_none() && !is_bounded(&body) {
+    if whole.report_timeouts && within.is_none() && !is_bounded(&body) {
         let message =
-            "`tell_timeouts` needs `within`: without it no partial match runs out of time";
+            "`report_timeouts` needs `within`: without it no partial match runs out of time";
         return Err(PatternError::new(Kind::NoBound, None, message));
     }
     let suppress = whole.suppress.map(|duration| bound(duration, "`suppress`")).transpose()?;
@@ -83,7 +83,7 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
             Test::Correlated(make) => make(Arc::clone(&names)),
         })
         .collect();
-    let (tell_timeouts, repeats) = (whole.tell_timeouts, whole.repeats);
+    let (report_timeouts, repeats) = (whole.report_timeouts, whole.repeats);
     if repeats && (skip.ordered || whole.once.is_some()) {
         let message = "`repeat` goes neither with `ordered` nor with `once`";
         return Err(PatternError::new(Kind::BadRepeat, None, message));
@@ -96,7 +96,7 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
     }
     let (lengths, within) = (Vec::new(), within.map(Length::Millis));
     let hir =
-        hir::Pattern { stages, conditions, body, lengths, within, skip, tell_timeouts, repeats };
+        hir::Pattern { stages, conditions, body, lengths, within, skip, report_timeouts, repeats };
     let mut matcher = Matcher::new(&hir, host.clone()).map_err(|error| refused(&error))?;
     check_reach(&hir, &types)?;
     if let Some(Limit { partials, policy }) = whole.limit {

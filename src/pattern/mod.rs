@@ -1,7 +1,7 @@
 //! Patterns built in Rust, with closures as conditions.
 //!
-//! The builder has the words of rule text; where they differ from those of Flink CEP, both are told.
-//! A step is named, then told what it takes:
+//! The builder has the words of rule text; where they differ from those of Flink CEP, both are reported.
+//! A step is named, then reported what it takes:
 //!
 //! ```
 //! use std::time::Duration;

@@ -27,7 +27,7 @@ pub(super) struct Broken {
 }
 
 impl Broken {
-    /// Notes what a mistake that the parser told of has spoiled.
+    /// Notes what a mistake that the parser reported for has spoiled.
     pub(super) fn add(&mut self, report: &Report) {
         let Report { source, diagnostic } = report;
         let at = diagnostic.primary.span.start;
@@ -133,7 +133,7 @@ mod tests {
     use crate::RuleSet;
 
     #[test]
-    fn what_follows_from_a_mistake_is_not_told() {
+    fn what_follows_from_a_mistake_is_not_reported() {
         let events = "event a { k: int, v: int, at: time }\n";
         for (text, expected) in [
             // The declaration is what has to be mended.
@@ -141,7 +141,7 @@ mod tests {
             ("list l string = []\nrule r { key k match a[v in l] within 1m }", 0),
             ("rule r { key k match a -> [v > 1] within 1m emit { x: b.v } }", 0),
             ("rule r { ky k match a[v > 1] within 1m emit { k } }", 0),
-            // What stands on its own is told all the same, and so are other rules' mistakes.
+            // What stands on its own is reported all the same, and so are other rules' mistakes.
             ("rule r {\n key k match a[v > \"x\"]\n within 1 }", 1),
             ("rule r { key k match -> a }\nrule s { key k match a[w > 1] within 1m }", 1),
         ] {

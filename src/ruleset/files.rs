@@ -69,15 +69,15 @@ impl FileLoader {
             let help = "allow their folder if that is meant (`--allow-path DIR`)";
             format!("it is outside of the folders of the rule files; {help}")
         };
-        let absolute = std::path::absolute(&joined).map_err(|error| told(&error))?;
+        let absolute = std::path::absolute(&joined).map_err(|error| reported(&error))?;
         let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
         let file = match joined.canonicalize() {
             Ok(file) if self.is_allowed(&file) => file,
             Err(error) if is_missing(&error) && self.is_near(&absolute) => {
-                return Err(told(&error));
+                return Err(reported(&error));
             }
             Err(error) if !is_missing(&error) && self.is_near(&absolute) => {
-                return Err(told(&error));
+                return Err(reported(&error));
             }
             _ => return Err(outside()),
         };
@@ -101,7 +101,7 @@ impl FileLoader {
     }
 }
 
-fn told(error: &io::Error) -> String {
+fn reported(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => String::from("there is no such file"),
         _ => error.to_string(),
@@ -114,20 +114,20 @@ pub(super) fn read_regular(path: &Path) -> Result<String, String> {
     let is_regular = |meta: &fs::Metadata| {
         if meta.is_file() { Ok(()) } else { Err(String::from("it is not a regular file")) }
     };
-    let meta = fs::metadata(path).map_err(|error| told(&error))?;
+    let meta = fs::metadata(path).map_err(|error| reported(&error))?;
     is_regular(&meta)?;
     if meta.len() > MAX_FILE_BYTES {
         return Err(too_large());
     }
-    let file = File::open(path).map_err(|error| told(&error))?;
+    let file = File::open(path).map_err(|error| reported(&error))?;
     // It may have been exchanged in between.
-    is_regular(&file.metadata().map_err(|error| told(&error))?)?;
+    is_regular(&file.metadata().map_err(|error| reported(&error))?)?;
     read(file)
 }
 
 /// The text of a rule file that the user of the program has named: a pipe is fine there.
 pub(super) fn read_given(path: &Path) -> Result<String, String> {
-    read(File::open(path).map_err(|error| told(&error))?)
+    read(File::open(path).map_err(|error| reported(&error))?)
 }
 
 fn too_large() -> String {
@@ -136,7 +136,7 @@ fn too_large() -> String {
 
 fn read(file: File) -> Result<String, String> {
     let mut bytes = Vec::new();
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| told(&error))?;
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| reported(&error))?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(too_large());
     }

@@ -139,7 +139,7 @@ impl<E: Event> Builder<E> {
 
     /// How many events are buffered at most until time has passed them; 10 million by default.
     /// Where one more comes, time is moved on to the oldest of them, as if a watermark had come: no
-    /// event is lost, but what then comes from before is late. The sink is told each time. The same
+    /// event is lost, but what then comes from before is late. The sink is notified each time. The same
     /// number of events that rules made (`emit as`) wait at most; one more is dropped. More than two
     /// billion can't wait.
     #[must_use]
@@ -159,7 +159,7 @@ impl<E: Event> Builder<E> {
     }
 
     /// How many partial matches are open at most, over all rules and keys; 50 million by default.
-    /// Where an event makes more, those of its key are dropped, and the sink is told. A key that is
+    /// Where an event makes more, those of its key are dropped, and the sink is notified. A key that is
     /// remembered without one, for a silence that was broken, counts as one.
     #[must_use]
     pub fn limit_partials(mut self, partials: u64) -> Self {
@@ -170,7 +170,7 @@ impl<E: Event> Builder<E> {
     /// How many bytes all captured events take at most, with what rules have collected of them, as
     /// [`Event::heap_size`](crate::Event::heap_size) says; 16 GiB by default. An event that several
     /// partial matches of a rule share counts once. Where an event makes them take more, the partial
-    /// matches of its key are dropped, and the sink is told.
+    /// matches of its key are dropped, and the sink is notified.
     #[must_use]
     pub fn limit_captured_bytes(mut self, bytes: u64) -> Self {
         self.limits.captured_bytes = bytes;
@@ -178,7 +178,7 @@ impl<E: Event> Builder<E> {
     }
 
     /// How many partial matches one key of one rule has at most, where the rule itself does not say
-    /// (`limit`); 4 million by default. Beyond it no new ones are started, and the sink is told.
+    /// (`limit`); 4 million by default. Beyond it no new ones are started, and the sink is notified.
     #[must_use]
     pub fn limit_partials_per_key(mut self, partials: usize) -> Self {
         self.matching.per_key.partial_matches_per_key = partials;
@@ -190,7 +190,7 @@ impl<E: Event> Builder<E> {
     /// several ways on and it has aggregates or groups. Where conditions go through captured events (`x[2]`, `collect`, the
     /// count of a group, closures that see captures), it takes one more for each event that it has
     /// captured. Where the next event would take more, the oldest
-    /// partial matches of the key give way, whatever the rule's `limit` says, and the sink is told:
+    /// partial matches of the key give way, whatever the rule's `limit` says, and the sink is notified:
     /// [`Overflow::Steps`](crate::stream::Overflow::Steps). So no stream makes an event cost
     /// more than that.
     #[must_use]
@@ -200,7 +200,7 @@ impl<E: Event> Builder<E> {
     }
 
     /// How often one silence is reported that repeats (`not x for 5m repeat`); 100,000 times by
-    /// default. After that its partial match ends, and the sink is told.
+    /// default. After that its partial match ends, and the sink is notified.
     #[must_use]
     pub fn limit_repetitions(mut self, times: u64) -> Self {
         self.matching.per_key.repetitions = times;
@@ -208,7 +208,7 @@ impl<E: Event> Builder<E> {
     }
 
     /// How many keys the `suppress` of one rule remembers at most; 10 million by default. Beyond it,
-    /// matches are told without keeping others quiet, and the sink is told.
+    /// matches are reported without keeping others quiet, and the sink is notified.
     #[must_use]
     pub fn limit_suppressed(mut self, keys: usize) -> Self {
         self.limits.suppressed = keys;
@@ -216,7 +216,7 @@ impl<E: Event> Builder<E> {
     }
 
     /// Matches every rule with the [general strategy](crate::nfa::Strategy::General), whatever its
-    /// pattern allows. It tells the same; this is for who wants to see that, or what strategies are
+    /// pattern allows. It reports the same; this is for who wants to see that, or what strategies are
     /// worth.
     #[must_use]
     pub fn general_strategy(mut self) -> Self {
@@ -251,7 +251,7 @@ impl<E: Event> Builder<E> {
     /// The limits over all keys ([`limit_partials`](Builder::limit_partials),
     /// [`limit_captured_bytes`](Builder::limit_captured_bytes) and
     /// [`limit_suppressed`](Builder::limit_suppressed)) are divided, too: where one of them is reached,
-    /// which is told, the results can be others than those of one engine.
+    /// which is reported, the results can be others than those of one engine.
     ///
     /// # Errors
     /// As [`build`](Builder::build) does.
@@ -300,7 +300,7 @@ impl<E: Event> Builder<E> {
 
 impl<E: Portable> Builder<E> {
     /// Keeps in `store` what keys hold that have been idle, so that about `keys_in_memory` stay in
-    /// memory, counted as in [`Stats::keys`](crate::stream::Stats::keys). The engine then tells the
+    /// memory, counted as in [`Stats::keys`](crate::stream::Stats::keys). The engine then reports the
     /// same as without, in the same order; only
     /// [`limit_captured_bytes`](Builder::limit_captured_bytes) is of what is in memory. The other limits
     /// are of all that is open.

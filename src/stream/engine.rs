@@ -25,7 +25,7 @@ pub struct Engine<E: Event> {
     base: Option<Identity>,
 }
 
-/// What tells a snapshot from all others that it could be taken for: changes say with it what they
+/// what distinguishes a snapshot from all others that it could be taken for: changes say with it what they
 /// follow.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::stream) struct Identity {
@@ -68,7 +68,7 @@ impl<E: Event> Engine<E> {
     ///
     /// Fails after [`finish`](Engine::finish), and where a key has more partial matches than a rule
     /// with `limit ... fail` allows: then nothing is done any more, and every later event fails in
-    /// the same way. What is wrong with an event itself is told to the sink.
+    /// the same way. What is wrong with an event itself is reported to the sink.
     #[inline]
     pub fn push<S: Sink<E> + ?Sized>(&mut self, event: &E, sink: &mut S) -> Result<(), PushError> {
         let source = self.ingest.main_source();
@@ -152,7 +152,7 @@ impl<E: Event> Engine<E> {
         self.ingest.release_reached(&mut Lent::nothing(), sink);
     }
 
-    /// The end of time: everything that is buffered is released, and what is open is told. Events
+    /// The end of time: everything that is buffered is released, and what is open is reported. Events
     /// can't be pushed any more.
     pub fn finish<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
         if !self.ingest.finished {
@@ -184,7 +184,7 @@ impl<E: Event> Engine<E> {
     }
 
     /// The partial matches of the rule of this name that are open now, by their first events. Where
-    /// nothing is told when time runs out, some may be shown for a while after their deadline.
+    /// nothing is reported when time runs out, some may be shown for a while after their deadline.
     ///
     /// For people who look: it takes time in proportion to what is open. What a [cold
     /// store](crate::stream::ColdStore) keeps is in memory from then on until some of it changes;

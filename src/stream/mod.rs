@@ -11,14 +11,14 @@
 //!
 //! **Time.** A watermark `W` says that no event with a time at or before `W` will come. What is
 //! buffered up to `W` is then released by time, and by arrival within one time; deadlines up to `W`
-//! fire. An event at or before the watermark is late: the sink is told, it is counted, and no rule
+//! fire. An event at or before the watermark is late: the sink is notified, it is counted, and no rule
 //! sees it.
 //!
 //! **Derived events.** What a rule emits with `emit as` is an event to the rules that name its type. It
 //! has the time of the match or timeout, and is looked at when that time is over, since until then
 //! other events of it can come.
 //!
-//! **Order.** What is told is ordered by event time; at one time, deadlines come first, by rule and
+//! **Order.** What is reported is ordered by event time; at one time, deadlines come first, by rule and
 //! then by start; then the events by arrival, then the derived events in the order in which they were
 //! made, and what one event completes by rule and then by start. Rules count in the order in which they were given. The same events in the same order of
 //! arrival give the same output, whatever the batches and whenever watermarks come.

@@ -8,13 +8,13 @@ use std::iter::Sum;
 pub struct Stats {
     /// Events that were pushed, whatever became of them.
     pub events: u64,
-    /// Matches that were told.
+    /// Matches that were reported.
     pub matches: u64,
-    /// Timeouts that were told.
+    /// Timeouts that were reported.
     pub timeouts: u64,
     /// Matches that were not reported because the condition of their rule's `having` does not hold.
     pub filtered: u64,
-    /// Matches that were not told because of a rule's `suppress`.
+    /// Matches that were not reported because of a rule's `suppress`.
     pub suppressed: u64,
     /// Partial matches that were given up because their rule, or its key, is over (`once`).
     pub ended: u64,
@@ -36,7 +36,7 @@ pub struct Stats {
     pub values_too_large: u64,
     /// How often a limit was reached.
     pub overflowed: u64,
-    /// Partial matches that are open now. Where a rule tells nothing when time runs out, those whose
+    /// Partial matches that are open now. Where a rule reports nothing when time runs out, those whose
     /// time is over count for a while yet.
     pub partials: u64,
     /// The most partial matches that were ever open after an event.

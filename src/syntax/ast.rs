@@ -519,7 +519,7 @@ pub enum LoopMode {
     Greedy,
     /// A match for each length.
     Each,
-    /// Told when it can grow no more.
+    /// Reported when it can grow no more.
     Longest,
 }
 
@@ -576,7 +576,7 @@ pub enum TestStep {
         timeout: bool,
         /// What its emitted record holds at least.
         fields: Vec<(Name, Option<Spanned<Expr>>)>,
-        /// When it is told.
+        /// When it is reported.
         at: Option<Spanned<i64>>,
     },
 }

@@ -158,9 +158,9 @@ fn forced(marks: &[Mark], trivia: &BTreeMap<usize, Trivia>) -> Vec<bool> {
                 }
             }
             MarkKind::Break { hard, .. } => {
-                let told = trivia.get(&index).is_some_and(|trivia| !trivia.comments.is_empty());
+                let reported = trivia.get(&index).is_some_and(|trivia| !trivia.comments.is_empty());
                 if let Some(&begin) = open.last() {
-                    forced[begin] |= hard || told;
+                    forced[begin] |= hard || reported;
                 }
             }
             _ => {}

@@ -1,5 +1,5 @@
 //! Text to tokens. Every token is a kind and a place; names, numbers and strings are read from the
-//! text when they are needed. What cannot be read is told here, once, and becomes a
+//! text when they are needed. What cannot be read is reported here, once, and becomes a
 //! [`TokenKind::Bad`] that the parser stays silent about.
 
 use nom::branch::alt;
@@ -69,7 +69,7 @@ pub(super) enum TokenKind {
     EqTilde,
     /// `;`
     Semicolon,
-    /// Something that was told already.
+    /// Something that was reported already.
     Bad,
     /// The end of the text.
     End,
@@ -208,7 +208,7 @@ impl<'s> Lexer<'s> {
         Span::new(self.text.len() - from.len(), self.text.len() - to.len())
     }
 
-    fn tell(&mut self, diagnostic: Diagnostic) {
+    fn report(&mut self, diagnostic: Diagnostic) {
         if self.diagnostics.len() <= MAX_DIAGNOSTICS {
             self.diagnostics.push(diagnostic);
         }
@@ -227,7 +227,7 @@ impl<'s> Lexer<'s> {
             _ => format!("`{found}` does not belong here"),
         };
         let span = self.span(from, to);
-        self.tell(Diagnostic::error(Code::BadCharacter, span, message).help(help));
+        self.report(Diagnostic::error(Code::BadCharacter, span, message).help(help));
     }
 
     /// `// ...` and `/* ... */`.
@@ -239,7 +239,7 @@ impl<'s> Lexer<'s> {
             line
         };
         let span = self.span(input, &input[2..]);
-        self.tell(
+        self.report(
             Diagnostic::error(
                 Code::BadCharacter,
                 span,
@@ -256,17 +256,17 @@ impl<'s> Lexer<'s> {
         let bad = |message: String| Diagnostic::error(Code::BadNumber, span, message);
         match kind {
             TokenKind::Int if int(text).is_none() => {
-                self.tell(
+                self.report(
                     bad(format!("`{text}` is too big for an int"))
                         .help(format!("the biggest int is {}", i64::MAX)),
                 );
             }
             TokenKind::Float if float(text).is_none() => {
-                self.tell(bad(format!("`{text}` is too big for a float")));
+                self.report(bad(format!("`{text}` is too big for a float")));
             }
             TokenKind::Duration => {
                 if let Err(problem) = duration(text) {
-                    self.tell(problem.diagnostic(text, span));
+                    self.report(problem.diagnostic(text, span));
                 }
             }
             _ => {}
@@ -280,7 +280,7 @@ impl<'s> Lexer<'s> {
         let Ok((rest, name)) = result else { return (None, input) };
         let Some(after) = rest.strip_prefix('`') else {
             let span = self.span(input, rest);
-            self.tell(
+            self.report(
                 Diagnostic::error(
                     Code::UnterminatedString,
                     span,
@@ -292,7 +292,7 @@ impl<'s> Lexer<'s> {
         };
         if name.is_empty() {
             let span = self.span(input, after);
-            self.tell(Diagnostic::error(Code::BadCharacter, span, "an empty name"));
+            self.report(Diagnostic::error(Code::BadCharacter, span, "an empty name"));
             return (Some(TokenKind::Bad), after);
         }
         (Some(TokenKind::Quoted), after)
@@ -327,7 +327,7 @@ impl<'s> Lexer<'s> {
         let Some((end, after)) = end else {
             let line = body[..stop].trim_end_matches('\r');
             let span = self.span(input, &body[line.len()..]);
-            self.tell(
+            self.report(
                 Diagnostic::error(
                     Code::UnterminatedString,
                     span,
@@ -348,7 +348,7 @@ impl<'s> Lexer<'s> {
                 let dots = if short.len() < content.len() { "..." } else { "" };
                 format!("write `\"{short}{dots}\"`")
             };
-            self.tell(
+            self.report(
                 Diagnostic::error(Code::BadCharacter, span, "a string stands in double quotes")
                     .help(help),
             );
@@ -359,7 +359,7 @@ impl<'s> Lexer<'s> {
             let text = &content[range];
             let diagnostic =
                 Diagnostic::error(Code::BadEscape, span, format!("unknown escape `{text}`"));
-            self.tell(diagnostic.help(problem));
+            self.report(diagnostic.help(problem));
         });
         (Some(TokenKind::Str), rest)
     }
@@ -574,7 +574,7 @@ pub(super) fn unit_elsewhere(unit: &str) -> Option<&'static str> {
     })
 }
 
-/// The text that a string's content means; `problem` is told what is no escape (as a range of
+/// The text that a string's content means; `problem` is reported what is no escape (as a range of
 /// `content`) with what to type instead.
 pub(super) fn unescape(
     content: &str,

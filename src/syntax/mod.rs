@@ -43,5 +43,5 @@ pub const MAX_REPETITIONS: u64 = 10_000;
 /// The longest rule file, in bytes.
 pub const MAX_TEXT: usize = 64 << 20;
 
-/// So many mistakes of a file are told, then no more.
+/// So many mistakes of a file are reported, then no more.
 pub const MAX_DIAGNOSTICS: usize = 50;

@@ -106,7 +106,7 @@ impl Printer {
         });
     }
 
-    /// The same; `item` tells whether a comma may stand behind it if it is the last one.
+    /// The same; `item` reports whether a comma may stand behind it if it is the last one.
     fn list_with<T>(
         &mut self,
         brackets: (&str, &str),

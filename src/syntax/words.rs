@@ -67,7 +67,7 @@ pub(super) fn clause_elsewhere(word: &str) -> Option<&'static str> {
         "pattern" | "sequence" | "seq" | "detect" | "begin" | "transaction" | "condition"
         | "expr" => "the pattern of a rule is its `match` clause: `match a -> b`",
         "select" | "return" | "output" | "yield" | "measures" => {
-            "what a match tells is its `emit` clause: `emit { user, total: sum(t.amount) }`"
+            "what a match reports is its `emit` clause: `emit { user, total: sum(t.amount) }`"
         }
         "group" | "partition" | "by" => "one stream per key is the `key` clause: `key user`",
         "window" | "maxspan" | "duration" | "timeframe" | "timespan" => {

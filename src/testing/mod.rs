@@ -5,12 +5,12 @@
 //! time at which it comes. `advance to` moves time on without an event; nothing else does, and
 //! nothing is finished at the end.
 //!
-//! An expectation is judged where it stands, against what the rule has told up to there; where no
-//! other event of that time follows, that is all that there is to tell at it. `expect match` wants
+//! An expectation is judged where it stands, against what the rule has reported up to there; where no
+//! other event of that time follows, that is all that there is to report at it. `expect match` wants
 //! a match that no other expectation of the test speaks of, whose emitted record or key holds at
-//! least the given fields, and which was told at the given time, if one is given. Values compare as in
+//! least the given fields, and which was reported at the given time, if one is given. Values compare as in
 //! conditions, but null equals null; against a time, a duration counts from the start of the test.
-//! `expect no match` wants that none of all that was told fits. Matches that no expectation speaks of
+//! `expect no match` wants that none of all that was reported fits. Matches that no expectation speaks of
 //! do not fail a test.
 //!
 //! ```
@@ -60,9 +60,9 @@ pub struct Failure {
     pub expected: Expectation,
     /// How far time had come.
     pub now: Timestamp,
-    /// What was told up to there of the same kind, the nearest first: what fits although it should
+    /// What was reported up to there of the same kind, the nearest first: what fits although it should
     /// not, where `expect no` fails.
-    pub told: Vec<Told>,
+    pub reported: Vec<Reported>,
     /// The partial matches that were open there.
     pub open: Vec<Open>,
 }
@@ -74,10 +74,10 @@ impl Failure {
     }
 }
 
-/// A match or timeout that was told.
+/// A match or timeout that was reported.
 #[derive(Clone, Debug)]
-pub struct Told {
-    /// When it was told.
+pub struct Reported {
+    /// When it was reported.
     pub at: Timestamp,
     /// The key.
     pub key: Vec<(Arc<str>, Value)>,
@@ -85,7 +85,7 @@ pub struct Told {
     pub emit: Value,
     /// The fields in which it differs from what is expected, each with the value that it has.
     pub differs: Vec<Difference>,
-    /// Whether it was told at another time than expected.
+    /// Whether it was reported at another time than expected.
     pub at_another_time: bool,
     /// Whether an earlier expectation speaks of it.
     pub is_taken: bool,
@@ -173,7 +173,7 @@ pub fn run(rules: &RuleSet, test: &TestBlock) -> Result<Vec<Failure>, TestError>
         builder = builder.rule(schema.clone(), Arc::new((*rule).clone()));
     }
     let mut engine = builder.build().map_err(|error| TestError(Cause::Build(error)))?;
-    let mut log = Log { rule: &test.rule, told: Vec::new() };
+    let mut log = Log { rule: &test.rule, reported: Vec::new() };
     let mut claims = Claims::default();
     let mut failures = Vec::new();
     let mut now = TEST_START;
@@ -199,7 +199,7 @@ pub fn run(rules: &RuleSet, test: &TestBlock) -> Result<Vec<Failure>, TestError>
                 let holds = if expected.no { fitting.is_empty() } else { claims.claim(fitting) };
                 if !holds {
                     failures.push(Failure {
-                        told: log.instead(expected, &claims),
+                        reported: log.instead(expected, &claims),
                         open: open(&engine, rules.schema(), &test.rule, now),
                         expected: expected.clone(),
                         now,
@@ -240,10 +240,10 @@ fn is_over(now: Timestamp, steps: &[TestStep]) -> bool {
     !steps.iter().any(|step| matches!(step, TestStep::Event { at, .. } if *at <= now))
 }
 
-/// What the rule of a test has told so far.
+/// What the rule of a test has reported so far.
 struct Log<'t> {
     rule: &'t str,
-    told: Vec<Entry>,
+    reported: Vec<Entry>,
 }
 
 struct Entry {
@@ -264,42 +264,52 @@ impl Sink<Record> for Log<'_> {
 }
 
 impl Log<'_> {
-    fn add(&mut self, told: &Match<'_, Record>, is_timeout: bool) {
-        if *told.rule().name != *self.rule {
+    fn add(&mut self, reported: &Match<'_, Record>, is_timeout: bool) {
+        if *reported.rule().name != *self.rule {
             return;
         }
-        let key = told.key().map(|(name, value)| (name.clone(), value.clone()));
-        self.told.push(Entry { is_timeout, at: told.end(), key: key.collect(), emit: told.emit() });
+        let key = reported.key().map(|(name, value)| (name.clone(), value.clone()));
+        self.reported.push(Entry {
+            is_timeout,
+            at: reported.end(),
+            key: key.collect(),
+            emit: reported.emit(),
+        });
     }
 
     fn of_kind(&self, expected: &Expectation) -> impl Iterator<Item = (usize, &Entry)> {
         let is_timeout = expected.timeout;
-        self.told.iter().enumerate().filter(move |(_, told)| told.is_timeout == is_timeout)
+        self.reported
+            .iter()
+            .enumerate()
+            .filter(move |(_, reported)| reported.is_timeout == is_timeout)
     }
 
-    /// The indices of what fits an expectation, in the order in which it was told.
+    /// The indices of what fits an expectation, in the order in which it was reported.
     fn fitting(&self, expected: &Expectation) -> impl Iterator<Item = usize> {
-        self.of_kind(expected).filter(|(_, told)| told.fits(expected)).map(|(index, _)| index)
+        self.of_kind(expected)
+            .filter(|(_, reported)| reported.fits(expected))
+            .map(|(index, _)| index)
     }
 
     /// What the failure of an expectation shows.
-    fn instead(&self, expected: &Expectation, claims: &Claims) -> Vec<Told> {
-        let mut told: Vec<Told> = self
+    fn instead(&self, expected: &Expectation, claims: &Claims) -> Vec<Reported> {
+        let mut reported: Vec<Reported> = self
             .of_kind(expected)
-            .filter(|(_, told)| !expected.no || told.fits(expected))
-            .map(|(index, told)| Told {
-                at: told.at,
-                key: told.key.clone(),
-                emit: told.emit.clone(),
-                differs: told.differences(expected),
-                at_another_time: told.is_at_another_time(expected),
+            .filter(|(_, reported)| !expected.no || reported.fits(expected))
+            .map(|(index, reported)| Reported {
+                at: reported.at,
+                key: reported.key.clone(),
+                emit: reported.emit.clone(),
+                differs: reported.differences(expected),
+                at_another_time: reported.is_at_another_time(expected),
                 is_taken: claims.has(index),
             })
             .collect();
-        told.sort_by_key(|told| {
-            (told.differs.len() + usize::from(told.at_another_time), told.is_taken)
+        reported.sort_by_key(|reported| {
+            (reported.differs.len() + usize::from(reported.at_another_time), reported.is_taken)
         });
-        told
+        reported
     }
 }
 
@@ -359,14 +369,14 @@ fn fits(expected: ValueRef<'_>, found: ValueRef<'_>) -> bool {
     }
 }
 
-/// Which expectation speaks of what was told: each of another one.
+/// Which expectation speaks of what was reported: each of another one.
 #[derive(Default)]
 struct Claims {
-    /// For each expectation that holds, by the index of what was told, what it could speak of.
+    /// For each expectation that holds, by the index of what was reported, what it could speak of.
     fitting: Vec<Vec<usize>>,
     /// For each expectation, what it speaks of.
     claimed: Vec<usize>,
-    /// By the index of what was told, which expectation speaks of it.
+    /// By the index of what was reported, which expectation speaks of it.
     owners: HashMap<usize, usize>,
 }
 
@@ -377,19 +387,19 @@ impl Claims {
         let new = self.fitting.len();
         self.fitting.push(fitting);
         let mut waiting = VecDeque::from([new]);
-        // What was told, with the expectation that would take it.
+        // What was reported, with the expectation that would take it.
         let mut takers: HashMap<usize, usize> = HashMap::new();
         while let Some(expectation) = waiting.pop_front() {
-            for &told in &self.fitting[expectation] {
-                if takers.contains_key(&told) {
+            for &reported in &self.fitting[expectation] {
+                if takers.contains_key(&reported) {
                     continue;
                 }
-                takers.insert(told, expectation);
-                if let Some(owner) = self.owners.get(&told) {
+                takers.insert(reported, expectation);
+                if let Some(owner) = self.owners.get(&reported) {
                     waiting.push_back(*owner);
                     continue;
                 }
-                self.hand_over(told, &takers, new);
+                self.hand_over(reported, &takers, new);
                 return true;
             }
         }
@@ -399,19 +409,19 @@ impl Claims {
 
     /// Gives `free` to its taker, what that had before to the taker of that, and so on up to `new`.
     fn hand_over(&mut self, free: usize, takers: &HashMap<usize, usize>, new: usize) {
-        let mut told = free;
-        while let Some(&taker) = takers.get(&told) {
-            self.owners.insert(told, taker);
+        let mut reported = free;
+        while let Some(&taker) = takers.get(&reported) {
+            self.owners.insert(reported, taker);
             if taker == new {
-                self.claimed.push(told);
+                self.claimed.push(reported);
                 return;
             }
-            told = std::mem::replace(&mut self.claimed[taker], told);
+            reported = std::mem::replace(&mut self.claimed[taker], reported);
         }
     }
 
-    fn has(&self, told: usize) -> bool {
-        self.owners.contains_key(&told)
+    fn has(&self, reported: usize) -> bool {
+        self.owners.contains_key(&reported)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use super::{Captured, Failure, Open, TEST_START, TestBlock, Told};
+use super::{Captured, Failure, Open, Reported, TEST_START, TestBlock};
 use crate::time::{Timestamp, format_millis};
 use crate::value::{Value, ValueRef};
 
@@ -14,23 +14,23 @@ const SHOWN: usize = 5;
 const SHOWN_EVENTS: usize = 3;
 
 impl Failure {
-    /// The failure as plain text of several lines: what is wrong, the source line, what was told
+    /// The failure as plain text of several lines: what is wrong, the source line, what was reported
     /// instead and what was open, ending in a newline. `test` is the test that failed.
     pub fn render(&self, test: &TestBlock) -> String {
         let mut out = String::new();
         let _ = writeln!(out, "{}", self.message());
         out.push_str(&test.source.excerpt(self.span()));
         let kind = if self.expected.timeout { "timeout" } else { "match" };
-        let head = match (self.told.is_empty(), self.expected.no) {
-            (true, _) => format!("no {kind} was told up to {}", since_start(self.now)),
-            (false, true) => "told was".to_owned(),
-            (false, false) => "told instead, the nearest first".to_owned(),
+        let head = match (self.reported.is_empty(), self.expected.no) {
+            (true, _) => format!("no {kind} was reported up to {}", since_start(self.now)),
+            (false, true) => "reported was".to_owned(),
+            (false, false) => "reported instead, the nearest first".to_owned(),
         };
-        let _ = writeln!(out, "  {head}{}", if self.told.is_empty() { "" } else { ":" });
-        for told in self.told.iter().take(SHOWN) {
-            self.render_told(&mut out, told, kind);
+        let _ = writeln!(out, "  {head}{}", if self.reported.is_empty() { "" } else { ":" });
+        for reported in self.reported.iter().take(SHOWN) {
+            self.render_reported(&mut out, reported, kind);
         }
-        more(&mut out, self.told.len());
+        more(&mut out, self.reported.len());
         let now = since_start(self.now);
         if self.open.is_empty() {
             let _ = writeln!(out, "  no partial match was open at {now}");
@@ -48,25 +48,26 @@ impl Failure {
     pub fn message(&self) -> String {
         let kind = if self.expected.timeout { "timeout" } else { "match" };
         if self.expected.no {
-            return format!("a {kind} was told that was not expected");
+            return format!("a {kind} was reported that was not expected");
         }
-        let is_taken = |told: &Told| told.differs.is_empty() && !told.at_another_time;
-        if self.told.first().is_some_and(is_taken) {
+        let is_taken =
+            |reported: &Reported| reported.differs.is_empty() && !reported.at_another_time;
+        if self.reported.first().is_some_and(is_taken) {
             return format!(
-                "a further {kind} was expected, and only that of an earlier line was told"
+                "a further {kind} was expected, and only that of an earlier line was reported"
             );
         }
-        format!("a {kind} was expected that was not told")
+        format!("a {kind} was expected that was not reported")
     }
 
-    fn render_told(&self, out: &mut String, told: &Told, kind: &str) {
-        let record = match &told.emit {
-            Value::Null => Fields(&told.key).to_string(),
+    fn render_reported(&self, out: &mut String, reported: &Reported, kind: &str) {
+        let record = match &reported.emit {
+            Value::Null => Fields(&reported.key).to_string(),
             emit => emit.to_string(),
         };
-        let taken = if told.is_taken { ", which another line expects" } else { "" };
-        let _ = writeln!(out, "    {kind} {record} at {}{taken}", since_start(told.at));
-        for differs in &told.differs {
+        let taken = if reported.is_taken { ", which another line expects" } else { "" };
+        let _ = writeln!(out, "    {kind} {record} at {}{taken}", since_start(reported.at));
+        for differs in &reported.differs {
             let name = &differs.field;
             let found = match differs.found {
                 Value::Time(time) if matches!(differs.expected, Value::Duration(_)) => {
@@ -77,9 +78,9 @@ impl Failure {
             let _ = writeln!(out, "      - {name}: {}", differs.expected);
             let _ = writeln!(out, "      + {name}: {found}");
         }
-        if let Some(at) = self.expected.at.filter(|_| told.at_another_time) {
+        if let Some(at) = self.expected.at.filter(|_| reported.at_another_time) {
             let _ = writeln!(out, "      - at {}", since_start(at));
-            let _ = writeln!(out, "      + at {}", since_start(told.at));
+            let _ = writeln!(out, "      + at {}", since_start(reported.at));
         }
     }
 }

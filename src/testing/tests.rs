@@ -86,7 +86,7 @@ fn expectations_hold_or_fail_where_they_stand() {
             "at 0s a { k: \"1\", v: 1 } advance to 1m expect no timeout { a: 2 } expect match",
             1,
         ),
-        // A rule that emits nothing tells its key.
+        // A rule that emits nothing reports its key.
         (
             "keyed",
             "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 0 } expect match { k: \"1\" } at 1s",
@@ -114,7 +114,7 @@ fn a_test_has_a_limit_of_lines() {
 }
 
 #[test]
-fn a_failure_shows_what_was_told_and_what_is_open() {
+fn a_failure_shows_what_was_reported_and_what_is_open() {
     let (rules, failures) = failures(
         "test r {
   at 0s a { k: \"1\", v: 1 }
@@ -133,12 +133,12 @@ fn a_failure_shows_what_was_told_and_what_is_open() {
         rendered,
         [
             format!(
-                r#"a match was expected that was not told
+                r#"a match was expected that was not reported
   --> r.cep:{at}:3
    |
 {at} |   expect match {{ a: 1, b: 3 }} at 2s
    |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-  told instead, the nearest first:
+  reported instead, the nearest first:
     match {{ a: 1, b: 2, at: 2000-01-01T00:00:01Z }} at 1s
       - b: 3
       + b: 2
@@ -151,12 +151,12 @@ fn a_failure_shows_what_was_told_and_what_is_open() {
                 at = line + 5
             ),
             format!(
-                r#"a match was told that was not expected
+                r#"a match was reported that was not expected
   --> r.cep:{at}:3
    |
 {at} |   expect no match {{ k: "1" }}
    |   ^^^^^^^^^^^^^^^^^^^^^^^^^^
-  told was:
+  reported was:
     match {{ a: 1, b: 2, at: 2000-01-01T00:00:01Z }} at 1s
   partial matches open at 3s:
     {{ k: "2" }}: a at 2s {{ k: "2", v: 5 }}
@@ -165,12 +165,12 @@ fn a_failure_shows_what_was_told_and_what_is_open() {
                 at = line + 6
             ),
             format!(
-                r#"a timeout was expected that was not told
+                r#"a timeout was expected that was not reported
   --> r.cep:{at}:3
    |
 {at} |   expect timeout
    |   ^^^^^^^^^^^^^^
-  no timeout was told up to 3s
+  no timeout was reported up to 3s
   partial matches open at 3s:
     {{ k: "2" }}: a at 2s {{ k: "2", v: 5 }}
       waits until 12s (`within 10s`) for `b`: b[v > 5]

@@ -107,7 +107,7 @@ impl Roles {
 
 /// Puts the states of one rule's automaton into words.
 #[derive(Clone, Copy)]
-pub(super) struct Teller<'a> {
+pub(super) struct Narrator<'a> {
     pub(super) words: Words<'a>,
     pub(super) roles: &'a Roles,
     pub(super) program: &'a Program,
@@ -115,16 +115,16 @@ pub(super) struct Teller<'a> {
 
 /// Puts what it answers to events into words, too.
 pub(super) struct Judge<'a, E> {
-    pub(super) teller: Teller<'a>,
+    pub(super) narrator: Narrator<'a>,
     pub(super) matcher: &'a Matcher<E>,
     pub(super) store: &'a Store<E>,
 }
 
 impl<'a, E> Deref for Judge<'a, E> {
-    type Target = Teller<'a>;
+    type Target = Narrator<'a>;
 
-    fn deref(&self) -> &Teller<'a> {
-        &self.teller
+    fn deref(&self) -> &Narrator<'a> {
+        &self.narrator
     }
 }
 
@@ -338,7 +338,7 @@ impl<E: Event> Judge<'_, E> {
     }
 }
 
-impl Teller<'_> {
+impl Narrator<'_> {
     fn name(&self, stage: StageId) -> Arc<str> {
         self.words.stage(stage).into()
     }
@@ -482,7 +482,7 @@ impl Teller<'_> {
         let mut states = states.iter();
         if states.any(|state| program.states[state.index()].accepts_at_deadline) {
             Then::Match
-        } else if program.tell_timeouts {
+        } else if program.report_timeouts {
             Then::Timeout
         } else {
             Then::Nothing

@@ -35,7 +35,7 @@ mod tracer;
 pub use keys::KeyError;
 pub use render::Story;
 pub use story::{
-    Awaited, Cause, Effect, Entry, Failed, Fate, Misfit, Reason, Seen, Then, Told, Waits,
+    Awaited, Cause, Effect, Entry, Failed, Fate, Misfit, Reason, Reported, Seen, Then, Waits,
 };
 pub use tracer::{Counts, OpenPartial, TraceError, Tracer};
 
@@ -49,6 +49,6 @@ pub fn waits_of<E: Event>(partial: &Partial<'_, E>) -> Waits {
     let pattern = &info.rule.pattern;
     let roles = judge::Roles::new(pattern);
     let words = Words { pattern, schema: &info.schema };
-    let teller = judge::Teller { words, roles: &roles, program: open.program() };
-    teller.waits(&open.waiting(), Some(open.captures()))
+    let narrator = judge::Narrator { words, roles: &roles, program: open.program() };
+    narrator.waits(&open.waiting(), Some(open.captures()))
 }

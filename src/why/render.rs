@@ -11,7 +11,7 @@ use crate::stream::Strategy;
 use crate::time::{Timestamp, format_millis};
 use crate::util::lines::write_unended;
 
-/// How many partial matches are told of one event, and of what is open.
+/// How many partial matches are reported for one event, and of what is open.
 const SHOWN: usize = 12;
 /// How many other keys are named.
 const SHOWN_KEYS: usize = 5;
@@ -322,27 +322,27 @@ impl Effect {
 
 fn write_effect(f: &mut String, effect: &Effect, at: Timestamp) -> fmt::Result {
     let number = effect.partial.map_or_else(String::new, |number| format!("#{number} "));
-    let told = effect.told.as_ref().map(|told| told.is_timeout);
+    let reported = effect.reported.as_ref().map(|reported| reported.is_timeout);
     let mut lines: Vec<String> = Vec::new();
     let text = match &effect.fate {
         Fate::Started { step, count } => {
             format!(
                 "{number}starts: this is `{step}`{}{}",
                 in_brackets(count.as_ref()),
-                matched(told)
+                matched(reported)
             )
         }
         Fate::Took { step, count, branch_of: None } => {
             format!(
                 "{number}goes on: this is `{step}`{}{}",
                 in_brackets(count.as_ref()),
-                matched(told)
+                matched(reported)
             )
         }
         Fate::Took { step, count, branch_of: Some(of) } => format!(
             "{number}branches off #{of}: this is `{step}`{}{}",
             in_brackets(count.as_ref()),
-            matched(told)
+            matched(reported)
         ),
         Fate::Skipped(misfits) => {
             lines = because(misfits);
@@ -381,7 +381,7 @@ fn write_effect(f: &mut String, effect: &Effect, at: Timestamp) -> fmt::Result {
         Fate::Covered { by, skip } => {
             format!("starts nothing: #{by} matched, and {skip}")
         }
-        Fate::Completed if told.is_none() => format!("{number}is complete"),
+        Fate::Completed if reported.is_none() => format!("{number}is complete"),
         Fate::Completed => {
             format!("{number}matches: the very next event is none that must not come")
         }
@@ -400,12 +400,12 @@ fn write_effect(f: &mut String, effect: &Effect, at: Timestamp) -> fmt::Result {
         }
         Fate::RanOut { bound, awaited } => {
             let missing = missing(awaited);
-            let told = if told == Some(true) { "; told as a timeout" } else { "" };
-            format!("{number}runs out of time (`{bound}`){missing}{told}")
+            let reported = if reported == Some(true) { "; reported as a timeout" } else { "" };
+            format!("{number}runs out of time (`{bound}`){missing}{reported}")
         }
         Fate::Held { not, bound } => {
             let not = not.iter().map(|not| format!("`{not}`")).collect::<Vec<_>>().join(" or ");
-            let verb = if told.is_some() { "matches" } else { "is complete" };
+            let verb = if reported.is_some() { "matches" } else { "is complete" };
             format!("{number}{verb}: no {not} came (`{bound}`)")
         }
         Fate::Settled => format!("{number}matches: its last step can grow no more"),
@@ -444,16 +444,16 @@ fn write_effect(f: &mut String, effect: &Effect, at: Timestamp) -> fmt::Result {
     for line in lines {
         writeln!(f, "       {line}")?;
     }
-    if let Some(told) = &effect.told
-        && !told.emit.is_null()
+    if let Some(reported) = &effect.reported
+        && !reported.emit.is_null()
     {
-        let word = match (told.is_timeout, told.is_suppressed) {
-            _ if told.is_filtered => "not reported, as `having` does not hold:",
+        let word = match (reported.is_timeout, reported.is_suppressed) {
+            _ if reported.is_filtered => "not reported, as `having` does not hold:",
             (true, _) => "timeout",
-            (false, true) => "not told, as another was shortly before (`suppress`):",
+            (false, true) => "not reported, as another was shortly before (`suppress`):",
             (false, false) => "match",
         };
-        writeln!(f, "       {word} {}", told.emit)?;
+        writeln!(f, "       {word} {}", reported.emit)?;
     }
     let says_waits = !matches!(effect.fate, Fate::Skipped(_));
     if let Some(waits) = effect.waits.as_ref().filter(|_| says_waits) {
@@ -465,8 +465,8 @@ fn write_effect(f: &mut String, effect: &Effect, at: Timestamp) -> fmt::Result {
     Ok(())
 }
 
-fn matched(told: Option<bool>) -> &'static str {
-    if told == Some(false) { ", and it matches" } else { "" }
+fn matched(reported: Option<bool>) -> &'static str {
+    if reported == Some(false) { ", and it matches" } else { "" }
 }
 
 fn in_brackets(count: Option<&String>) -> String {

@@ -21,7 +21,7 @@ pub(super) struct Shadow<E: Event> {
     pub(super) heard: Heard<E>,
 }
 
-/// What the engine told that matters.
+/// What the engine reported that matters.
 pub(super) struct Heard<E> {
     /// The rule, with the events' numbers, and what they mean.
     rule: Arc<Rule>,
@@ -126,16 +126,16 @@ impl<E: Event> Shadow<E> {
 }
 
 impl<E: Event> Heard<E> {
-    fn hear(&mut self, told: &Match<'_, E>, emit: Option<&Emit>) {
+    fn hear(&mut self, reported: &Match<'_, E>, emit: Option<&Emit>) {
         let Some(emit) = emit else { return };
         if emit.feeds.is_none_or(|ty| self.rule.types.binary_search(&ty).is_err()) {
             return;
         }
         let made =
-            Feeder::new(emit, &self.schema).and_then(|feeder| feeder.make(told, &self.schema));
+            Feeder::new(emit, &self.schema).and_then(|feeder| feeder.make(reported, &self.schema));
         if let Some((event, None)) = made {
-            let by = told.rule().name.clone();
-            self.made.push_back((told.end(), Made { event, by }));
+            let by = reported.rule().name.clone();
+            self.made.push_back((reported.end(), Made { event, by }));
         }
     }
 

@@ -1,4 +1,4 @@
-//! What is told of a key: the events and moments that mattered, and what each did.
+//! What is reported for a key: the events and moments that mattered, and what each did.
 
 use std::fmt;
 use std::sync::Arc;
@@ -83,23 +83,23 @@ pub struct Effect {
     pub partial: Option<u64>,
     /// What came of it.
     pub fate: Fate,
-    /// The match or timeout that was told.
-    pub told: Option<Told>,
+    /// The match or timeout that was reported.
+    pub reported: Option<Reported>,
     /// What it waits for now; `None` if it is over.
     pub waits: Option<Waits>,
 }
 
-/// A match or timeout that was told.
+/// A match or timeout that was reported.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Told {
+pub struct Reported {
     /// Whether it is a timeout.
     pub is_timeout: bool,
-    /// Whether it was not told after all, as another was told before (`suppress`).
+    /// Whether it was not reported after all, as another was reported before (`suppress`).
     pub is_suppressed: bool,
     /// True if it was not reported, as the condition of `having` does not hold.
     pub is_filtered: bool,
-    /// When it was told.
+    /// When it was reported.
     pub at: Timestamp,
     /// What the rule emits; null if it says nothing.
     pub emit: Value,
@@ -339,9 +339,9 @@ pub struct Awaited {
 pub enum Then {
     /// It matches.
     Match,
-    /// It is told as a timeout.
+    /// It is reported as a timeout.
     Timeout,
-    /// It is over, and nothing is told.
+    /// It is over, and nothing is reported.
     Nothing,
 }
 

@@ -6,10 +6,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::judge::{Judge, Roles, Teller};
+use super::judge::{Judge, Narrator, Roles};
 use super::keys::{self, KeyError, Wanted, Whose};
 use super::shadow::{Made, MatchFate, Shadow, hides};
-use super::story::{Cause, Effect, Entry, Fate, Misfit, Seen, Then, Told, Waits};
+use super::story::{Cause, Effect, Entry, Fate, Misfit, Reported, Seen, Then, Waits};
 use crate::event::Event;
 use crate::exec::{KeyState, Limits, Matcher, Outcome, OutcomeKind, Place, Store, Waiting};
 use crate::explain::Words;
@@ -24,7 +24,7 @@ use crate::value::Value;
 
 /// How many partial matches are followed at once.
 const MAX_PARTIALS: usize = 2_000;
-/// How many partial matches that time has ended are remembered, to tell what comes too late.
+/// How many partial matches that time has ended are remembered, to report what comes too late.
 const REMEMBERED: usize = 16;
 /// How many fields of an event are shown.
 const SHOWN_FIELDS: usize = 8;
@@ -117,7 +117,7 @@ pub struct Counts {
     pub matches: u64,
     /// Matches of the key that were not reported, as the condition of `having` does not hold.
     pub filtered: u64,
-    /// Matches of the key that were not told, as another was told before (`suppress`).
+    /// Matches of the key that were not reported, as another was reported before (`suppress`).
     pub suppressed: u64,
     /// Timeouts of the key.
     pub timeouts: u64,
@@ -418,7 +418,7 @@ impl<E: Event> Tracer<E> {
     }
 
     /// Ends the input, as [`Engine::finish`](crate::Engine::finish) does: time moves to its end. What
-    /// was open before it stays to be told.
+    /// was open before it stays to be reported.
     pub fn finish(&mut self) {
         if self.finished {
             return;
@@ -440,11 +440,11 @@ impl<E: Event> Tracer<E> {
         self.move_to(Timestamp::MAX);
         self.watermark = watermark;
         let before = self.waiting();
-        let told = self.collect(|matcher, store, state, sink| {
+        let reported = self.collect(|matcher, store, state, sink| {
             matcher.finish(store, state, &mut |outcome| sink(outcome));
             0
         });
-        let effects = self.after_time(&before, &told.0, Timestamp::MAX);
+        let effects = self.after_time(&before, &reported.0, Timestamp::MAX);
         if !effects.is_empty() {
             let last = before.iter().map(|(_, waiting)| waiting.last).max();
             self.add(last.unwrap_or(watermark), Cause::End, effects);
@@ -507,8 +507,8 @@ impl<E: Event> Tracer<E> {
 
     fn judge(&self) -> Judge<'_, E> {
         let Tracer { roles, matcher, store, .. } = self;
-        let teller = Teller { words: self.words(), roles, program: matcher.program() };
-        Judge { teller, matcher, store }
+        let narrator = Narrator { words: self.words(), roles, program: matcher.program() };
+        Judge { narrator, matcher, store }
     }
 
     /// Moves on to where the source is.
@@ -561,11 +561,11 @@ impl<E: Event> Tracer<E> {
                 break;
             }
             let before = self.waiting();
-            let (told, _) = self.collect(|matcher, store, state, sink| {
+            let (reported, _) = self.collect(|matcher, store, state, sink| {
                 matcher.advance(store, state, deadline, &mut |outcome| sink(outcome));
                 0
             });
-            let effects = self.after_time(&before, &told, deadline);
+            let effects = self.after_time(&before, &reported, deadline);
             if !effects.is_empty() {
                 self.add(deadline, Cause::Time { moved_by: self.moved_by }, effects);
             }
@@ -594,7 +594,7 @@ impl<E: Event> Tracer<E> {
         open.map(|(number, _)| Effect {
             partial: Some(number),
             fate: fate.clone(),
-            told: None,
+            reported: None,
             waits: None,
         })
         .collect()
@@ -605,7 +605,7 @@ impl<E: Event> Tracer<E> {
         self.open.clone()
     }
 
-    /// Runs `step` on the key and gives what it told, and how many partial matches it did not start.
+    /// Runs `step` on the key and gives what it reported, and how many partial matches it did not start.
     fn collect(
         &mut self,
         step: impl FnOnce(
@@ -616,8 +616,8 @@ impl<E: Event> Tracer<E> {
         ) -> usize,
     ) -> (Vec<Heard>, usize) {
         let Tracer { info, matcher, store, state, key, counts, shadow, over, .. } = self;
-        let mut told = Vec::new();
-        let mut tell = |outcome: Outcome<'_, E>| {
+        let mut reported = Vec::new();
+        let mut report = |outcome: Outcome<'_, E>| {
             let captured = outcome.captures().numbered().map(|(stage, seq, _)| (stage, seq));
             let is_timeout = outcome.kind() == OutcomeKind::Timeout;
             if over.is_some() {
@@ -641,9 +641,9 @@ impl<E: Event> Tracer<E> {
             counts.suppressed += u64::from(is_suppressed);
             counts.filtered += u64::from(is_filtered);
             counts.matches += u64::from(!is_timeout && !is_suppressed && !is_filtered);
-            told.push(Heard {
+            reported.push(Heard {
                 captured: captured.collect(),
-                told: Told {
+                reported: Reported {
                     is_timeout,
                     is_suppressed,
                     is_filtered,
@@ -652,18 +652,18 @@ impl<E: Event> Tracer<E> {
                 },
             });
         };
-        let dropped = step(matcher, store, state, &mut tell);
+        let dropped = step(matcher, store, state, &mut report);
         if over.is_some() {
             matcher.clear(store, state);
         }
-        (told, dropped)
+        (reported, dropped)
     }
 
     /// What passing time did to the partial matches that were open before.
     fn after_time(
         &mut self,
         before: &[(u64, Waiting)],
-        told: &[Heard],
+        reported: &[Heard],
         deadline: Timestamp,
     ) -> Vec<Effect> {
         let after = Matcher::waiting(&self.store, &self.state);
@@ -673,21 +673,23 @@ impl<E: Event> Tracer<E> {
         {
             let judge = self.judge();
             for (number, waiting) in before {
-                let told = told.iter().find(|told| told.captured == waiting.captured);
-                if let Some(told) = told.filter(|told| !told.told.is_timeout) {
-                    winner = winner.or(Some((*number, told.captured.clone())));
+                let reported =
+                    reported.iter().find(|reported| reported.captured == waiting.captured);
+                if let Some(reported) = reported.filter(|reported| !reported.reported.is_timeout) {
+                    winner = winner.or(Some((*number, reported.captured.clone())));
                 }
             }
             for (number, waiting) in before {
                 let same = after.iter().find(|after| after.captured == waiting.captured);
-                let told = told.iter().find(|told| told.captured == waiting.captured);
+                let reported =
+                    reported.iter().find(|reported| reported.captured == waiting.captured);
                 let due = waiting.deadline.filter(|at| *at <= deadline);
                 if same.is_some_and(|after| !after.states.is_empty() || waiting.states.is_empty())
-                    && told.is_none()
+                    && reported.is_none()
                 {
                     continue;
                 }
-                let is_match = told.is_some_and(|told| !told.told.is_timeout);
+                let is_match = reported.is_some_and(|reported| !reported.reported.is_timeout);
                 let completes = is_match || same.is_some();
                 let fate = if waiting.states.is_empty() && is_match {
                     Fate::TurnCame
@@ -720,7 +722,7 @@ impl<E: Event> Tracer<E> {
                 effects.push(Effect {
                     partial: Some(*number),
                     fate,
-                    told: told.map(|told| told.told.clone()),
+                    reported: reported.map(|reported| reported.reported.clone()),
                     waits: same.map(|after| judge.waits::<E>(after, None)),
                 });
             }
@@ -759,7 +761,7 @@ impl<E: Event> Tracer<E> {
         if let Some(Over { since, by_other_key }) = self.over {
             if effects.is_empty() {
                 let fate = Fate::Over { since, by_other_key };
-                effects.push(Effect { partial: None, fate, told: None, waits: None });
+                effects.push(Effect { partial: None, fate, reported: None, waits: None });
             }
             self.add(time, Cause::Event(seen), effects);
             return;
@@ -769,20 +771,20 @@ impl<E: Event> Tracer<E> {
         let before = self.waiting();
         let (places, start) = self.matcher.probe(&mut self.store, &self.state, event, seq);
         let mut judged = self.judged(&before, &places, &start, event);
-        let (told, dropped) = self.collect(|matcher, store, state, sink| {
+        let (reported, dropped) = self.collect(|matcher, store, state, sink| {
             matcher.push(store, state, event, seq, &mut |outcome| sink(outcome))
         });
-        let mut effects = self.after_event(&before, &mut judged, told, seq, dropped > 0, event);
+        let mut effects = self.after_event(&before, &mut judged, reported, seq, dropped > 0, event);
         let own = self.info.rule.limit.map_or(usize::MAX, |limit| limit.partials);
         let gives_up = dropped > 0 && own > MAX_PARTIALS;
         if gives_up {
             effects.retain(|effect| effect.fate != Fate::Overflow);
             let fate = Fate::NotFollowed { limit: MAX_PARTIALS };
-            effects.push(Effect { partial: None, fate, told: None, waits: None });
+            effects.push(Effect { partial: None, fate, reported: None, waits: None });
         }
         let fails = dropped > 0 && self.matcher.limits().policy == LimitPolicy::Fail;
         if fails {
-            effects.push(Effect { partial: None, fate: Fate::Failed, told: None, waits: None });
+            effects.push(Effect { partial: None, fate: Fate::Failed, reported: None, waits: None });
         }
         self.add(time, Cause::Event(seen), effects);
         self.finished |= fails || gives_up;
@@ -830,7 +832,7 @@ impl<E: Event> Tracer<E> {
         &mut self,
         before: &[(u64, Waiting)],
         judged: &mut Judged,
-        mut told: Vec<Heard>,
+        mut reported: Vec<Heard>,
         seq: u64,
         overflow: bool,
         event: &E,
@@ -841,7 +843,7 @@ impl<E: Event> Tracer<E> {
         let mut effects = Vec::new();
         // Those that neither went on nor ended by themselves: what dropped them is known at the end.
         let mut gone = Vec::new();
-        // The matches that were told, with their numbers.
+        // The matches that were reported, with their numbers.
         let mut winners: Vec<(u64, Vec<(StageId, u64)>)> = Vec::new();
         for ((number, waiting), verdict) in before.iter().zip(&mut judged.partials) {
             let misfits = std::mem::take(&mut verdict.misfits);
@@ -859,12 +861,12 @@ impl<E: Event> Tracer<E> {
                 .filter(|after| after.as_ref().is_some_and(|after| is_next(&after.captured)))
                 .filter_map(Option::take)
                 .collect();
-            let (matched_here, rest): (Vec<_>, Vec<_>) = told
+            let (matched_here, rest): (Vec<_>, Vec<_>) = reported
                 .into_iter()
-                .partition(|told| is_next(&told.captured) || told.captured == *parts);
-            told = rest;
+                .partition(|reported| is_next(&reported.captured) || reported.captured == *parts);
+            reported = rest;
             let (mut matched_same, mut matched): (Vec<_>, Vec<_>) =
-                matched_here.into_iter().partition(|told| told.captured == *parts);
+                matched_here.into_iter().partition(|reported| reported.captured == *parts);
             let next_number = |stays: bool, is_first: &mut bool, started: &mut u64| {
                 if !stays && std::mem::replace(is_first, false) {
                     return (*number, None);
@@ -874,8 +876,8 @@ impl<E: Event> Tracer<E> {
             };
             let had_children = !grown.is_empty() || !matched.is_empty();
             // A match without the event (a `not next` that held) ends what was there.
-            if let Some(told) = matched_same.pop() {
-                winners.push((*number, told.captured));
+            if let Some(reported) = matched_same.pop() {
+                winners.push((*number, reported.captured));
                 stays = false;
                 is_first = same.as_ref().is_none_or(|same| same.states.is_empty());
                 let fate = match (waiting.states.is_empty(), verdict.completes) {
@@ -886,7 +888,7 @@ impl<E: Event> Tracer<E> {
                 effects.push(Effect {
                     partial: Some(*number),
                     fate,
-                    told: Some(told.told),
+                    reported: Some(reported.reported),
                     waits: None,
                 });
             } else if let Some(same) = &same {
@@ -901,27 +903,27 @@ impl<E: Event> Tracer<E> {
                 effects.push(Effect {
                     partial: Some(*number),
                     fate,
-                    told: None,
+                    reported: None,
                     waits: Some(waits),
                 });
             }
             for grown in grown {
                 let (name, branch_of) =
                     next_number(stays, &mut is_first, &mut self.counts.partials);
-                let at = matched.iter().position(|told| told.captured == grown.captured);
-                let told = at.map(|at| matched.remove(at));
-                if let Some(told) = &told {
-                    winners.push((name, told.captured.clone()));
+                let at = matched.iter().position(|reported| reported.captured == grown.captured);
+                let reported = at.map(|at| matched.remove(at));
+                if let Some(reported) = &reported {
+                    winners.push((name, reported.captured.clone()));
                 }
-                effects.push(self.took(name, branch_of, &grown.captured, told, Some(&grown)));
+                effects.push(self.took(name, branch_of, &grown.captured, reported, Some(&grown)));
                 open.push((name, grown));
             }
-            for told in matched {
+            for reported in matched {
                 let (name, branch_of) =
                     next_number(stays, &mut is_first, &mut self.counts.partials);
-                winners.push((name, told.captured.clone()));
-                let captured = told.captured.clone();
-                effects.push(self.took(name, branch_of, &captured, Some(told), None));
+                winners.push((name, reported.captured.clone()));
+                let captured = reported.captured.clone();
+                effects.push(self.took(name, branch_of, &captured, Some(reported), None));
             }
             let is_over = same.is_none() && !had_children && is_first;
             if let Some(same) = same {
@@ -930,7 +932,7 @@ impl<E: Event> Tracer<E> {
             if !is_over
                 || effects
                     .last()
-                    .is_some_and(|last| last.partial == Some(*number) && last.told.is_some())
+                    .is_some_and(|last| last.partial == Some(*number) && last.reported.is_some())
             {
                 continue;
             }
@@ -952,12 +954,17 @@ impl<E: Event> Tracer<E> {
             };
             match fate {
                 Some(fate) => {
-                    effects.push(Effect { partial: Some(*number), fate, told: None, waits: None });
+                    effects.push(Effect {
+                        partial: Some(*number),
+                        fate,
+                        reported: None,
+                        waits: None,
+                    });
                 }
                 None => gone.push(*number),
             }
         }
-        self.starts(judged, &mut after, told, seq, &mut open, &mut effects, &mut winners);
+        self.starts(judged, &mut after, reported, seq, &mut open, &mut effects, &mut winners);
         let skip = self.skip_effect();
         let skips =
             self.info.rule.pattern.skip.strategy != SkipStrategy::None || self.over.is_some();
@@ -971,16 +978,21 @@ impl<E: Event> Tracer<E> {
                     awaited: Vec::new(),
                 },
             };
-            effects.push(Effect { partial: Some(number), fate, told: None, waits: None });
+            effects.push(Effect { partial: Some(number), fate, reported: None, waits: None });
         }
         if judged.start.takes && !effects.iter().any(|effect| is_start(&effect.fate)) {
             let fate = match winner {
                 Some(by) => Fate::Covered { by, skip },
                 None => Fate::Overflow,
             };
-            effects.push(Effect { partial: None, fate, told: None, waits: None });
+            effects.push(Effect { partial: None, fate, reported: None, waits: None });
         } else if overflow && effects.iter().all(|effect| effect.fate != Fate::Overflow) {
-            effects.push(Effect { partial: None, fate: Fate::Overflow, told: None, waits: None });
+            effects.push(Effect {
+                partial: None,
+                fate: Fate::Overflow,
+                reported: None,
+                waits: None,
+            });
         }
         // What came too late for a partial match that time has ended is what people ask for most.
         let ty = event.type_id();
@@ -990,7 +1002,7 @@ impl<E: Event> Tracer<E> {
         let mut ended = self.ended.iter().rev().filter(|_| !is_used);
         if let Some(ended) = ended.find(|ended| ended.types.contains(&ty)) {
             let fate = Fate::TooLate { ended: ended.at, matched: ended.matched };
-            effects.push(Effect { partial: Some(ended.number), fate, told: None, waits: None });
+            effects.push(Effect { partial: Some(ended.number), fate, reported: None, waits: None });
             let number = ended.number;
             self.ended.retain(|ended| ended.number != number);
         }
@@ -1001,7 +1013,7 @@ impl<E: Event> Tracer<E> {
                 } else {
                     Fate::TooSoon { not, until }
                 };
-                effects.push(Effect { partial: None, fate, told: None, waits: None });
+                effects.push(Effect { partial: None, fate, reported: None, waits: None });
             }
         }
         let misfits = std::mem::take(&mut judged.start.misfits);
@@ -1016,7 +1028,7 @@ impl<E: Event> Tracer<E> {
         let says_more = says.any(|misfit| !misfit.is_of_other_type() && !is_said(misfit));
         if !judged.start.takes && (says_more || effects.is_empty()) {
             let fate = Fate::NotStarted(misfits);
-            effects.push(Effect { partial: None, fate, told: None, waits: None });
+            effects.push(Effect { partial: None, fate, reported: None, waits: None });
         }
         effects.sort_by_key(|effect| effect.partial.unwrap_or(u64::MAX));
         open.sort_by_key(|(number, _)| *number);
@@ -1029,7 +1041,7 @@ impl<E: Event> Tracer<E> {
         &mut self,
         judged: &Judged,
         after: &mut [Option<Waiting>],
-        told: Vec<Heard>,
+        reported: Vec<Heard>,
         seq: u64,
         open: &mut Vec<(u64, Waiting)>,
         effects: &mut Vec<Effect>,
@@ -1040,25 +1052,26 @@ impl<E: Event> Tracer<E> {
         }
         let is_new =
             |captured: &[(StageId, u64)]| matches!(captured, [(_, first)] if *first == seq);
-        let mut told: Vec<Heard> = told.into_iter().filter(|told| is_new(&told.captured)).collect();
+        let mut reported: Vec<Heard> =
+            reported.into_iter().filter(|reported| is_new(&reported.captured)).collect();
         let new = after
             .iter_mut()
             .filter(|after| after.as_ref().is_some_and(|after| is_new(&after.captured)));
         let new: Vec<Waiting> = new.filter_map(Option::take).collect();
         for new in new {
-            let at = told.iter().position(|told| told.captured == new.captured);
-            let told = at.map(|at| told.remove(at));
-            self.start(&new.captured.clone(), told, Some(new), open, effects, winners);
+            let at = reported.iter().position(|reported| reported.captured == new.captured);
+            let reported = at.map(|at| reported.remove(at));
+            self.start(&new.captured.clone(), reported, Some(new), open, effects, winners);
         }
-        for told in told {
-            self.start(&told.captured.clone(), Some(told), None, open, effects, winners);
+        for reported in reported {
+            self.start(&reported.captured.clone(), Some(reported), None, open, effects, winners);
         }
     }
 
     fn start(
         &mut self,
         captured: &[(StageId, u64)],
-        told: Option<Heard>,
+        reported: Option<Heard>,
         new: Option<Waiting>,
         open: &mut Vec<(u64, Waiting)>,
         effects: &mut Vec<Effect>,
@@ -1066,8 +1079,8 @@ impl<E: Event> Tracer<E> {
     ) {
         self.counts.partials += 1;
         let number = self.counts.partials;
-        let took = self.took(number, None, captured, told, new.as_ref());
-        if took.told.is_some() {
+        let took = self.took(number, None, captured, reported, new.as_ref());
+        if took.reported.is_some() {
             winners.push((number, captured.to_vec()));
         }
         let fate = match took.fate {
@@ -1084,7 +1097,7 @@ impl<E: Event> Tracer<E> {
         number: u64,
         branch_of: Option<u64>,
         captured: &[(StageId, u64)],
-        told: Option<Heard>,
+        reported: Option<Heard>,
         waiting: Option<&Waiting>,
     ) -> Effect {
         let judge = self.judge();
@@ -1100,7 +1113,7 @@ impl<E: Event> Tracer<E> {
                 count: stage.and_then(|stage| judge.count(stage, captured)),
                 branch_of,
             },
-            told: told.map(|told| told.told),
+            reported: reported.map(|reported| reported.reported),
             waits,
         }
     }
@@ -1159,10 +1172,10 @@ fn is_start(fate: &Fate) -> bool {
     matches!(fate, Fate::Started { .. })
 }
 
-/// An outcome that was told, by what it has captured.
+/// An outcome that was reported, by what it has captured.
 struct Heard {
     captured: Vec<(StageId, u64)>,
-    told: Told,
+    reported: Reported,
 }
 
 /// What there is to say of an event before it changes anything.

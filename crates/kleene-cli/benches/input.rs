@@ -47,18 +47,22 @@ fn main() {
     let written = std::fs::metadata(&output).map_or(0, |meta| meta.len());
     // What cannot be removed is left in the directory for such files.
     let _ = std::fs::remove_file(&output);
-    let mut told = std::io::stdout().lock();
+    let mut reported = std::io::stdout().lock();
     #[expect(clippy::cast_precision_loss, reason = "sizes to look at")]
     let (events, size, written) = (events as f64, bytes.len() as f64 / 1e6, written as f64 / 1e6);
     for (name, seconds) in ["lines", "parse", "kleene run"].iter().zip(&mut seconds) {
         seconds.sort_by(f64::total_cmp);
         let median = seconds[ROUNDS / 2];
         let (rate, millions) = (size / median, events / median / 1e6);
-        writeln!(told, "{name:<12}{rate:>10.1} MB/s {millions:>8.2} M events/s").expect("stdout");
+        writeln!(reported, "{name:<12}{rate:>10.1} MB/s {millions:>8.2} M events/s")
+            .expect("stdout");
     }
     let share = 100.0 * seconds[1][ROUNDS / 2] / seconds[2][ROUNDS / 2];
-    writeln!(told, "parsing takes {share:.0} % of the time of a run; {written:.1} MB of output")
-        .expect("stdout");
+    writeln!(
+        reported,
+        "parsing takes {share:.0} % of the time of a run; {written:.1} MB of output"
+    )
+    .expect("stdout");
 }
 
 /// Reads all events; gives their number.

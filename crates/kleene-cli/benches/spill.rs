@@ -6,7 +6,7 @@
 //! goes several ways, what has no bound, and what is remembered of matches. Each way is a
 //! process of its own, since what is measured is the memory of one: all keys in memory, and a
 //! fiftieth of them, under a limit of the system (`ulimit -v`) that grows by 40 bytes a key. Both
-//! have to tell the same. Without an argument it is a small number; one kind alone: `-- KEYS within`.
+//! have to report the same. Without an argument it is a small number; one kind alone: `-- KEYS within`.
 
 #[path = "../src/disk.rs"]
 #[expect(dead_code, reason = "idle keys need a part of it")]
@@ -165,8 +165,8 @@ fn main() -> Result<()> {
                 write!(out, "{name}: {keys} keys, {count} of them in memory\n{few}")?;
                 let all = run(kind, keys, None)?;
                 write!(out, "{name}: {keys} keys, all of them in memory\n{all}")?;
-                let told = |text: &str| text.lines().last().map(str::to_owned);
-                ensure!(told(&few) == told(&all), "they do not tell the same");
+                let reported = |text: &str| text.lines().last().map(str::to_owned);
+                ensure!(reported(&few) == reported(&all), "they do not report the same");
             }
             Ok(())
         }
@@ -209,23 +209,23 @@ fn in_memory(keys: u64) -> u64 {
     keys / 50
 }
 
-/// Counts what it is told, and hashes it in its order.
+/// Counts what it is reported, and hashes it in its order.
 #[derive(Default)]
-struct Told {
+struct Reported {
     matches: u64,
     timeouts: u64,
     hash: u64,
 }
 
-impl Told {
-    fn add(&mut self, told: &str) {
-        for byte in told.bytes() {
+impl Reported {
+    fn add(&mut self, reported: &str) {
+        for byte in reported.bytes() {
             self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }
 }
 
-impl Sink<Record> for Told {
+impl Sink<Record> for Reported {
     fn matched(&mut self, found: Match<'_, Record>) {
         self.matches += 1;
         self.add(&found.id().to_string());
@@ -259,7 +259,7 @@ fn measure(kind: &str, keys: u64, directory: Option<&Path>) -> Result<()> {
         }
         None => builder.build()?,
     };
-    let mut told = Told::default();
+    let mut reported = Reported::default();
     let mut out = std::io::stdout().lock();
     let size = || match &file {
         Some(file) => {
@@ -288,7 +288,7 @@ fn measure(kind: &str, keys: u64, directory: Option<&Path>) -> Result<()> {
         let amount = Value::Float(index as f64 / 100.0);
         let time = at(index);
         let values = vec![order(index), name(index), amount, customer, Value::Time(time)];
-        engine.push(&Record::new(created, time, values), &mut told)?;
+        engine.push(&Record::new(created, time, values), &mut reported)?;
     }
     let held = engine.stats().keys;
     ensure!(held == 0 || held % keys == 0, "{:?}", engine.stats());
@@ -300,22 +300,26 @@ fn measure(kind: &str, keys: u64, directory: Option<&Path>) -> Result<()> {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let index = (random >> 20) % keys;
         let values = vec![order(index), name(index), Value::Time(now)];
-        engine.push(&Record::new(paid, now, values), &mut told)?;
+        engine.push(&Record::new(paid, now, values), &mut reported)?;
     }
     say("paid", keys / 100, start, &engine)?;
 
     let start = Instant::now();
-    engine.advance(at(keys).plus_millis(31 * 86_400_000), &mut told);
+    engine.advance(at(keys).plus_millis(31 * 86_400_000), &mut reported);
     say("time passed", keys, start, &engine)?;
-    engine.finish(&mut told);
+    engine.finish(&mut reported);
     if let Some(failure) = engine.failure() {
         bail!("{failure}");
     }
-    let found = told.matches + told.timeouts;
+    let found = reported.matches + reported.timeouts;
     let expected = results(keys);
     ensure!(expected.contains(&found), "{kind}: {found} results of {keys} keys");
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{} matches, {} timeouts, {:016x}", told.matches, told.timeouts, told.hash)?;
+    writeln!(
+        out,
+        "{} matches, {} timeouts, {:016x}",
+        reported.matches, reported.timeouts, reported.hash
+    )?;
     Ok(())
 }
 

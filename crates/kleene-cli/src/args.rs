@@ -58,8 +58,8 @@ counted, unless --end-of-time says that nothing comes after it.
 Exit codes: 0 the input was read to its end, or nobody reads the output any more; 1 the rules are
 wrong; 2 wrong usage, or a file that cannot be read or written; 3 nothing was found, as no event of
 the input could be used (rejected, of types that no rule reads, late, without key, or all dated in
-1970 or after 2100); 130 interrupted by Ctrl-C: what was found until then is told, and what is still
-open is not told as a timeout.";
+1970 or after 2100); 130 interrupted by Ctrl-C: what was found until then is reported, and what is still
+open is not reported as a timeout.";
 
 const CHECK_HELP: &str = "\
 Examples:
@@ -77,12 +77,12 @@ Examples:
   kleene why rules/ --rule guessed --key user=ann,host=db1 -i auth.jsonl --last 20
   zcat ticks.csv.gz | kleene why v.cep --key AAA --format csv --json
 
-Each event of the key is told with what it did to each partial match: which step took it, which
+Each event of the key is reported with what it did to each partial match: which step took it, which
 part of a condition failed and the values that were seen, what is waited for and until when.
 
-Exit codes: 0 it was told, or the key never occurs; 1 the rules are wrong; 2 wrong usage, or a file
+Exit codes: 0 it was reported, or the key never occurs; 1 the rules are wrong; 2 wrong usage, or a file
 that cannot be read; 3 no event of the input could be used, as `kleene run` says it; 130 interrupted
-by Ctrl-C: what was read until then is told.";
+by Ctrl-C: what was read until then is reported.";
 
 const TEST_HELP: &str = "\
 Examples:
@@ -136,7 +136,7 @@ const INFER_HELP: &str = "\
 Examples:
   kleene infer orders.jsonl.gz > events.cep              and write rules below the declarations
   head -n 1000 app.log | kleene infer - --type-field event
-  kleene infer ticks.csv --type tick                     one type, which no column tells
+  kleene infer ticks.csv --type tick                     one type, which no column reports
 
 What is missing or null in some events gets a `?`. Of several times the likeliest is marked as the
 event time, and a comment says why. What has no one type (a number here, a text there; lists of
@@ -151,7 +151,7 @@ Examples:
 
 An editor shows what is wrong while rules are typed, what names mean and where they are declared,
 and offers what could come next; it formats as `kleene fmt` does. For Visual Studio Code there is an
-extension in the folder editors/vscode of the sources; other editors are told to start `kleene lsp`
+extension in the folder editors/vscode of the sources; other editors are reported to start `kleene lsp`
 for *.cep files.
 
 Exit codes: 0 the editor shut it down; 1 the editor went away without; 2 wrong usage.";
@@ -175,7 +175,7 @@ pub(crate) enum Command {
     /// Check rules and print what is wrong with them
     #[command(after_help = CHECK_HELP)]
     Check(CheckArgs),
-    /// Tell why a rule did or did not match for a key, event by event
+    /// Report why a rule did or did not match for a key, event by event
     #[command(after_help = WHY_HELP)]
     Why(WhyArgs),
     /// Run the tests that rule files hold
@@ -235,7 +235,7 @@ pub(crate) struct RunArgs {
     #[arg(short, long)]
     pub(crate) watch: bool,
 
-    /// Keep the state of the run in this directory, and go on from there: each result is told once,
+    /// Keep the state of the run in this directory, and go on from there: each result is reported once,
     /// whatever happens in between
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
@@ -319,11 +319,11 @@ pub(crate) struct WhyArgs {
     #[arg(short, long = "param", value_name = "RULE.NAME=VALUE")]
     pub(crate) params: Vec<String>,
 
-    /// Tell of the first so many events and moments
+    /// Report of the first so many events and moments
     #[arg(long, value_name = "NUMBER", default_value_t = 100)]
     pub(crate) limit: usize,
 
-    /// Tell of the last so many instead
+    /// Report of the last so many instead
     #[arg(long, value_name = "NUMBER", conflicts_with = "limit")]
     pub(crate) last: Option<usize>,
 
@@ -367,7 +367,7 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "FIELD", default_value = "type")]
     pub(crate) type_field: String,
 
-    /// The type of every event, where no field tells
+    /// The type of every event, where no field reports
     #[arg(long = "type", value_name = "NAME", conflicts_with = "type_field")]
     pub(crate) event_type: Option<String>,
 
@@ -572,7 +572,7 @@ pub(crate) struct InferArgs {
     #[arg(long, value_name = "FIELD", default_value = "type")]
     pub(crate) type_field: String,
 
-    /// The type of every event, where no field tells
+    /// The type of every event, where no field reports
     #[arg(long = "type", value_name = "NAME", conflicts_with = "type_field")]
     pub(crate) event_type: Option<String>,
 
@@ -663,7 +663,7 @@ mod tests {
     }
 
     #[test]
-    fn every_command_shows_examples_and_tells_its_exit_codes() {
+    fn every_command_shows_examples_and_reports_its_exit_codes() {
         let cli = Cli::command();
         for command in cli.get_subcommands().chain([&cli]) {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();

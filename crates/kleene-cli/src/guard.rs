@@ -16,7 +16,7 @@ const STANDARD: &str = "-";
 /// How many links are followed from one to the next.
 const MOST_LINKS: usize = 40;
 
-/// What tells a file from others, whatever its names are.
+/// what distinguishes a file from others, whatever its names are.
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Identity {
     /// A file that is there.

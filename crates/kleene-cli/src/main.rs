@@ -34,11 +34,11 @@ use kleene_input as input;
 pub(crate) enum Ending {
     /// All is fine.
     Fine,
-    /// The rules are wrong, or a test of them fails; that was told.
+    /// The rules are wrong, or a test of them fails; that was reported.
     WrongRules,
-    /// What was asked for cannot be done; that was told.
+    /// What was asked for cannot be done; that was reported.
     WrongUsage,
-    /// Not one event of the input could be used; that was told.
+    /// Not one event of the input could be used; that was reported.
     Unusable,
     /// Ctrl-C.
     Interrupted,
@@ -73,6 +73,6 @@ fn main() -> ExitCode {
 
 /// Prints a line to standard error.
 fn say(line: &str) {
-    // If standard error is closed there is nobody to tell.
+    // If standard error is closed there is nobody to report.
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -20,7 +20,7 @@ pub(crate) struct Page {
 /// ```` ```cep error=E0201 ````, shows a mistake and stays as it is.
 pub(crate) fn format(page: &Source) -> Page {
     let mut text = String::with_capacity(page.text.len());
-    let (mut errors, mut untold) = (Vec::new(), 0);
+    let (mut errors, mut unreported) = (Vec::new(), 0);
     let mut end = 0;
     for block in blocks(&page.text) {
         let old = &page.text[block.content.clone()];
@@ -31,11 +31,11 @@ pub(crate) fn format(page: &Source) -> Page {
                 end = block.content.end;
             }
             Err(_) if errors.len() < MAX_DIAGNOSTICS => errors.extend(mistakes(page, &block)),
-            Err(_) => untold += 1,
+            Err(_) => unreported += 1,
         }
     }
-    if untold > 0 {
-        errors.push(format!("{} with mistakes", counted(untold, "more block")));
+    if unreported > 0 {
+        errors.push(format!("{} with mistakes", counted(unreported, "more block")));
     }
     text.push_str(&page.text[end..]);
     Page { text, errors }
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_with_their_place_and_the_other_blocks_are_formatted() {
+    fn mistakes_are_reported_with_their_place_and_the_other_blocks_are_formatted() {
         let text =
             "text\n- x\n  ```cep\n  rule r { match   a[ }\n  ```\n```cep\nevent   q {}\n```\n";
         let page = formatted(text);
@@ -215,8 +215,8 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_page_has_an_end() {
         let page = formatted(&"```cep\nrule r { match a[ }\n```\n".repeat(1000));
-        let told = MAX_DIAGNOSTICS;
-        assert_eq!(page.errors.len(), told + 1);
-        assert_eq!(page.errors[told], format!("{} more blocks with mistakes", 1000 - told));
+        let reported = MAX_DIAGNOSTICS;
+        assert_eq!(page.errors.len(), reported + 1);
+        assert_eq!(page.errors[reported], format!("{} more blocks with mistakes", 1000 - reported));
     }
 }

@@ -52,7 +52,7 @@ impl Progress {
     /// Prints a line above the bar.
     pub(crate) fn say(&self, line: &str) {
         self.bar.suspend(|| {
-            // If standard error is closed there is nobody to tell.
+            // If standard error is closed there is nobody to report.
             let _ = writeln!(std::io::stderr(), "{line}");
         });
     }

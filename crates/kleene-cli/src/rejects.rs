@@ -1,4 +1,4 @@
-//! What could not be taken: told on standard error while it is little, written to a file if asked.
+//! What could not be taken: reported on standard error while it is little, written to a file if asked.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Seek as _, Write as _};
@@ -11,7 +11,7 @@ use crate::input::Place;
 use crate::output::{directory_of, open_from, write_text};
 use crate::progress::Progress;
 
-/// How many are told on standard error.
+/// How many are reported on standard error.
 const SHOWN: u64 = 5;
 /// How much of the input is written with each, in characters.
 const INPUT_KEPT: usize = 1000;
@@ -23,7 +23,7 @@ pub(crate) struct Rejects {
     directory: Option<PathBuf>,
     failure: Option<io::Error>,
     is_quiet: bool,
-    told: u64,
+    reported: u64,
     line: Vec<u8>,
 }
 
@@ -40,11 +40,11 @@ impl Rejects {
             }
         };
         let directory = path.map(directory_of);
-        Ok(Rejects { file, directory, failure: None, is_quiet, told: 0, line: Vec::new() })
+        Ok(Rejects { file, directory, failure: None, is_quiet, reported: 0, line: Vec::new() })
     }
 
-    /// Tells of one.
-    pub(crate) fn tell(&mut self, place: Place<'_>, reason: &str, progress: &Progress) {
+    /// Reports one.
+    pub(crate) fn report(&mut self, place: Place<'_>, reason: &str, progress: &Progress) {
         if let Some((_, file)) = &mut self.file {
             if self.failure.is_none() {
                 self.line.clear();
@@ -60,10 +60,10 @@ impl Rejects {
                 self.failure = file.write_all(line).err();
             }
         } else if !self.is_quiet {
-            self.told += 1;
-            if self.told <= SHOWN {
+            self.reported += 1;
+            if self.reported <= SHOWN {
                 progress.say(&format!("line {}: {reason}", place.line));
-            } else if self.told == SHOWN + 1 {
+            } else if self.reported == SHOWN + 1 {
                 progress
                     .say("further rejects are only counted; use --rejects FILE to see them all");
             }

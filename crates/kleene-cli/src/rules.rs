@@ -94,7 +94,7 @@ pub(crate) fn load(given: Given<'_>) -> Result<Result<Loaded, Refused>> {
 }
 
 /// The same; if `whole`, all that is wrong is printed, not what fits on a screen.
-pub(crate) fn load_and_tell(given: Given<'_>, whole: bool) -> Result<Result<Loaded, Refused>> {
+pub(crate) fn load_and_report(given: Given<'_>, whole: bool) -> Result<Result<Loaded, Refused>> {
     load_and_note(given, whole, &mut Files::default())
 }
 
@@ -138,7 +138,7 @@ pub(crate) fn load_and_note(
             let ending = if is_usage { Ending::WrongUsage } else { Ending::WrongRules };
             let (errors, warnings) =
                 (counted(errors.len(), "error"), counted(warnings.len(), "warning"));
-            let told = told(error.diagnostics(), whole);
+            let reported = reported(error.diagnostics(), whole);
             let hint = match paths.iter().find(|path| is_named_as_data(path)) {
                 Some(path) => format!(
                     "\nhint: a file of events is given with `--input`: `kleene run RULES --input {}`",
@@ -146,14 +146,14 @@ pub(crate) fn load_and_note(
                 ),
                 None => String::new(),
             };
-            let text = format!("{told}\n{errors}, {warnings}{hint}");
+            let text = format!("{reported}\n{errors}, {warnings}{hint}");
             return Ok(Err(Refused { text, ending }));
         }
     };
     Ok(Ok(Loaded {
         schema: Arc::new(rules.schema().clone()),
         rules: rules.rules().iter().cloned().map(Arc::new).collect(),
-        warnings: told(rules.warnings(), whole),
+        warnings: reported(rules.warnings(), whole),
         set: rules,
     }))
 }
@@ -175,7 +175,7 @@ fn is_named_as_data(path: &Path) -> bool {
 }
 
 /// Reports as they are printed, and how to learn more about them.
-fn told(reports: &[Report], whole: bool) -> String {
+fn reported(reports: &[Report], whole: bool) -> String {
     let is_error = |report: &&Report| report.diagnostic.severity == Severity::Error;
     let Some(first) = reports.iter().find(is_error).or(reports.first()) else {
         return String::new();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kleene::stream::Stats;
 use serde_json::{Value, json};
 
-/// How many types are told by name.
+/// How many types are reported by name.
 const NAMES: usize = 5;
 /// How many names are remembered, however many there are in the input.
 const NAMES_KEPT: usize = 100;
@@ -14,7 +14,7 @@ const NAMES_KEPT: usize = 100;
 /// What a brief summary reports even where there is none.
 const MAIN: [&str; 2] = ["events", "matches"];
 
-/// What is told only where there is any: what is rare is not worth a line that says 0.
+/// What is reported only where there is any: what is rare is not worth a line that says 0.
 const RARE: [&str; 10] = [
     "filtered by having",
     "still open",
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn undeclared_types_are_told_most_frequent_first() {
+    fn undeclared_types_are_reported_most_frequent_first() {
         let mut counts = Counts::default();
         for name in ["b", "a", "c", "b", "d", "e", "f", "\n", "a", "b"] {
             counts.saw_unknown(name);

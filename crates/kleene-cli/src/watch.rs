@@ -21,7 +21,7 @@ const PERIOD: Duration = Duration::from_millis(200);
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Files(BTreeMap<PathBuf, Option<Stamp>>);
 
-/// What tells that a file was written to: when, and how long it is.
+/// What reports that a file was written to: when, and how long it is.
 type Stamp = (SystemTime, u64);
 
 impl Files {

@@ -5,7 +5,7 @@ use syn::meta::ParseNestedMeta;
 use syn::spanned::Spanned as _;
 use syn::{Attribute, Error, LitStr, Path, Result};
 
-/// Every error of an item, so that all are told at once.
+/// Every error of an item, so that all are reported at once.
 #[derive(Default)]
 pub(crate) struct Errors(Option<Error>);
 

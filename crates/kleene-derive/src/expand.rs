@@ -289,7 +289,7 @@ impl<'a> Variant<'a> {
     }
 }
 
-/// Two variants with the same struct could not be told apart by it.
+/// Two variants with the same struct could not be distinguished by it.
 fn check_distinct(variants: &[Variant<'_>], errors: &mut Errors) {
     let mut seen: Vec<(String, &Ident)> = Vec::new();
     for variant in variants {

@@ -276,7 +276,7 @@ fn records(waiting: &[u8], delimiter: u8, limit: usize, ended: bool) -> Cut {
         match csv::reach(&waiting[at..], delimiter, limit, ended) {
             Reach::Whole(length) => at += length,
             Reach::Bad(length, reason) if at == 0 => return Cut::Bad(length, reason),
-            // What was found before it is told first.
+            // What was found before it is reported first.
             Reach::Waiting | Reach::Bad(..) => return Cut::At(at),
         }
     }
@@ -367,7 +367,7 @@ mod tests {
         }
         cutter.space()[..6].copy_from_slice(b"\nnext\n");
         cutter.arrived(6);
-        let block = cutter.next().expect("the long line is told");
+        let block = cutter.next().expect("the long line is reported");
         let reason = "the line is too long: 10000000 bytes (--max-line allows more)";
         assert_eq!(block.content, Content::Bad(vec![b'x'; KEPT], String::from(reason)));
         let block = cutter.next().expect("the line after it is whole");

@@ -40,7 +40,7 @@ struct Columns {
 }
 
 /// How to make an event of a record without surprises: field by field, straight into the event.
-/// Whatever is amiss in a record is found, and told, by reading it column by column.
+/// Whatever is amiss in a record is found, and reported, by reading it column by column.
 #[derive(Clone, Debug)]
 struct Plan {
     /// The column with the event time.

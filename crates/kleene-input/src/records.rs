@@ -54,7 +54,7 @@ impl Cursor {
 pub(crate) struct Line<'a> {
     pub(crate) number: u64,
     pub(crate) text: &'a str,
-    /// Whether there is a quote in it; only told of records.
+    /// Whether there is a quote in it; only reported for records.
     pub(crate) has_quotes: bool,
 }
 
@@ -106,7 +106,7 @@ pub(crate) fn next_record<'a>(
             let lines = memchr::memchr_iter(b'\n', &bytes[..length]).count() as u64;
             whole(block, cursor, length, lines, true)
         }
-        // As `reach` was told that nothing follows, it waits for nothing.
+        // As `reach` was reported that nothing follows, it waits for nothing.
         Reach::Waiting => whole(block, cursor, bytes.len(), 1, true),
         Reach::Bad(length, reason) => {
             let text = &bytes[..length.min(limit)];

@@ -142,7 +142,7 @@ pub fn open_at(path: &Path, start: Position) -> io::Result<Opened> {
         (Box::new(file), meta.is_file().then_some(meta.len()))
     };
     let mut reader = Counted { reader, position: position.clone() };
-    // gzip tells itself by its first two bytes, whatever the name of the file.
+    // gzip reports itself by its first two bytes, whatever the name of the file.
     let mut magic = [0; 2];
     let mut known = 0;
     while known < 2 {

@@ -6,7 +6,7 @@ use std::fmt;
 
 use kleene::stream::Refused;
 
-/// Nothing is taken any more, since a thread has ended: whoever is told wants no more, a rule's limit
+/// Nothing is taken any more, since a thread has ended: whoever is reported wants no more, a rule's limit
 /// has stopped everything, or a thread has panicked. To finish says which.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Stopped;
@@ -52,7 +52,7 @@ impl From<Refused> for ReplaceError {
     }
 }
 
-/// A thread has panicked: a condition of the host, or whoever is told.
+/// A thread has panicked: a condition of the host, or whoever is reported.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Panicked {
     message: String,

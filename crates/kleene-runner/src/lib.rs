@@ -1,15 +1,15 @@
-//! Runs the rules of [Kleene](kleene) on several threads, and tells what one engine would: the same
+//! Runs the rules of [Kleene](kleene) on several threads, and reports what one engine would: the same
 //! matches and timeouts in the same order.
 //!
 //! ```text
-//! push --> batches --+--> shard 0: its keys --> page --+--> merged in order --> told
+//! push --> batches --+--> shard 0: its keys --> page --+--> merged in order --> reported
 //!                    +--> shard 1: its keys --> page --+
 //! ```
 //!
 //! Every shard is an engine with all rules that takes all events, and matches the keys that a hash
 //! gives it ([`kleene::stream::Shard`] says which rules can't be divided so). Batches go to
-//! all shards through bounded queues, and what they tell of a batch comes back through bounded queues
-//! to one thread that brings it in order. So memory is bounded: where whoever is told is slow, queues
+//! all shards through bounded queues, and what they report a batch comes back through bounded queues
+//! to one thread that brings it in order. So memory is bounded: where whoever is reported is slow, queues
 //! fill up, and in the end [`push`](Runner::push) waits.
 //!
 //! ```
@@ -26,7 +26,7 @@
 //! let schema = rules.schema().clone();
 //! let shards = Engine::builder().rules(rules).shards(2)?;
 //!
-//! let (sender, told) = std::sync::mpsc::channel();
+//! let (sender, reported) = std::sync::mpsc::channel();
 //! let mut runner = Runner::start(shards, Config::default(), move |output| {
 //!     if let Output::Match(found) = output {
 //!         let _ = sender.send(found.emit.to_string());
@@ -38,7 +38,7 @@
 //! }
 //! let ended = runner.finish()?;
 //! assert_eq!(ended.stats.matches, 2);
-//! assert_eq!(told.try_iter().collect::<Vec<_>>(), ["{ order: 2 }", "{ order: 1 }"]);
+//! assert_eq!(reported.try_iter().collect::<Vec<_>>(), ["{ order: 2 }", "{ order: 1 }"]);
 //! # Ok(())
 //! # }
 //! ```
@@ -48,8 +48,8 @@
 //!
 //! Three layers can be used apart:
 //!
-//! - [`Runner`] takes events one by one and tells [`Output`](kleene::stream::Output)s.
-//! - [`Pipeline`] takes batches of any kind and lets each shard keep what it tells in a form of the
+//! - [`Runner`] takes events one by one and reports [`Output`](kleene::stream::Output)s.
+//! - [`Pipeline`] takes batches of any kind and lets each shard keep what it reports in a form of the
 //!   host's choice, so that it can be rendered by the shard's own thread.
 //! - [`in_order`] does work on several threads, such as parsing, and gives the results in order.
 
@@ -65,9 +65,9 @@ mod runner;
 
 pub use batch::{Batch, Step};
 pub use error::{Panicked, ReplaceError, Stopped};
-pub use merge::{Collector, Told};
+pub use merge::{Collector, Reported};
 pub use order::{Inlet, Outlet, in_order};
 #[cfg(feature = "futures")]
 pub use outputs::Outputs;
 pub use pipeline::{Config, Ended, Pipeline};
-pub use runner::{Runner, Tell};
+pub use runner::{Callback, Runner};

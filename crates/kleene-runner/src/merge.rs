@@ -1,4 +1,4 @@
-//! What shards tell of one batch, brought in the order of one engine.
+//! What shards report one batch, brought in the order of one engine.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -7,29 +7,29 @@ use std::sync::mpsc::{Receiver, Sender};
 use kleene::Event;
 use kleene::stream::{Late, Match, Overflow, Position, PushError, Rejected, Sink, Stats, Timeout};
 
-/// Takes what all shards tell, in order. It is called by one thread of its own.
+/// Takes what all shards report, in order. It is called by one thread of its own.
 ///
-/// `P` is a page: what one shard tells of one batch. Shards write to it as a [`Sink`], and each call of
-/// [`told`](Collector::told) means the next thing that is on the page.
+/// `P` is a page: what one shard reports one batch. Shards write to it as a [`Sink`], and each call of
+/// [`reported`](Collector::reported) means the next thing that is on the page.
 pub trait Collector<B, P>: Send + 'static {
     /// What comes next is the next on `page`.
-    fn told(&mut self, told: Told<'_, B>, page: &mut P);
+    fn reported(&mut self, reported: Reported<'_, B>, page: &mut P);
 
-    /// All of a batch was told; there is none where it was the end of time. To break ends the run:
-    /// nothing more is told, and [`Pipeline::send`](crate::Pipeline::send) fails soon.
-    fn done(&mut self, told: Told<'_, B>, stats: &Stats) -> ControlFlow<()> {
-        let _ = (told, stats);
+    /// All of a batch was reported; there is none where it was the end of time. To break ends the run:
+    /// nothing more is reported, and [`Pipeline::send`](crate::Pipeline::send) fails soon.
+    fn done(&mut self, reported: Reported<'_, B>, stats: &Stats) -> ControlFlow<()> {
+        let _ = (reported, stats);
         ControlFlow::Continue(())
     }
 }
 
-/// Which step told something.
+/// Which step reported something.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Told<'a, B> {
+pub struct Reported<'a, B> {
     /// The batch; `None` at the end of time.
     pub batch: Option<&'a B>,
-    /// The number of the step in the batch. When all was told, the number of steps that were taken:
+    /// The number of the step in the batch. When all was reported, the number of steps that were taken:
     /// less than there are where a rule's limit has stopped everything.
     pub step: usize,
 }
@@ -60,7 +60,7 @@ pub(crate) struct Cut {
     pub(crate) is_new: bool,
 }
 
-/// Where a thing stands among what all shards tell of a batch.
+/// Where a thing stands among what all shards report a batch.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Tag {
     step: u32,
@@ -131,7 +131,7 @@ pub(crate) struct Merged<C> {
     pub(crate) failure: Option<PushError>,
 }
 
-/// Tells the collector batch after batch until a shard or the collector ends.
+/// Reports the collector batch after batch until a shard or the collector ends.
 pub(crate) fn merge<B, P, C: Collector<B, P>>(
     shards: &[Receiver<Part<B, P>>],
     collector: C,
@@ -149,7 +149,7 @@ pub(crate) fn merge<B, P, C: Collector<B, P>>(
         }
         let batch = parts[0].batch.take();
         let batch = batch.as_deref();
-        tell(&mut parts, batch, &mut merged.collector);
+        report(&mut parts, batch, &mut merged.collector);
         let cut = parts[0].cut.take();
         let stats: Stats = parts.iter().map(|part| part.stats).sum();
         if cut.as_ref().is_some_and(|cut| cut.is_new) {
@@ -171,16 +171,20 @@ pub(crate) fn merge<B, P, C: Collector<B, P>>(
             let _ = done.send(merged.stats);
             continue;
         }
-        let told = Told { batch, step: parts[0].steps };
-        let goes_on = merged.collector.done(told, &merged.stats);
+        let reported = Reported { batch, step: parts[0].steps };
+        let goes_on = merged.collector.done(reported, &merged.stats);
         if goes_on.is_break() || merged.failure.is_some() {
             return merged;
         }
     }
 }
 
-/// Tells what is on the pages, the least tag first.
-fn tell<B, P, C: Collector<B, P>>(parts: &mut [Part<B, P>], batch: Option<&B>, collector: &mut C) {
+/// Reports what is on the pages, the least tag first.
+fn report<B, P, C: Collector<B, P>>(
+    parts: &mut [Part<B, P>],
+    batch: Option<&B>,
+    collector: &mut C,
+) {
     let mut next = vec![0; parts.len()];
     let head = |parts: &[Part<B, P>], next: &[usize], shard: usize| {
         parts[shard].tags.get(next[shard]).copied()
@@ -190,13 +194,13 @@ fn tell<B, P, C: Collector<B, P>>(parts: &mut [Part<B, P>], batch: Option<&B>, c
         let Some((_, shard)) = heads.min() else { return };
         let others = (0..parts.len()).filter(|other| *other != shard);
         let until = others.filter_map(|other| head(parts, &next, other)).min();
-        // One shard often has several things to tell before any other.
+        // One shard often has several things to report before any other.
         while let Some(tag) = head(parts, &next, shard)
             && until.is_none_or(|until| tag <= until)
         {
             next[shard] += 1;
-            let told = Told { batch, step: tag.step as usize };
-            collector.told(told, &mut parts[shard].page);
+            let reported = Reported { batch, step: tag.step as usize };
+            collector.reported(reported, &mut parts[shard].page);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Shards on threads of their own, and one that brings together what they tell.
+//! Shards on threads of their own, and one that brings together what they report.
 
 use std::fmt;
 use std::io;
@@ -18,10 +18,10 @@ use crate::merge::{Collector, Cut, Merged, Part, Tagging, merge};
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// How many batches may wait for each shard, and for what each shard tells to be merged; at
+    /// How many batches may wait for each shard, and for what each shard reports to be merged; at
     /// least 1, and 4 by default.
     pub waiting: usize,
-    /// How many events the [`Runner`](crate::Runner) makes a batch of; 1024 by default. What is told
+    /// How many events the [`Runner`](crate::Runner) makes a batch of; 1024 by default. What is reported
     /// waits until a batch is full or [flushed](crate::Runner::flush).
     pub batch: usize,
 }
@@ -48,7 +48,7 @@ impl Config {
     }
 }
 
-/// Shards that run on threads of their own. Dropping it ends them without telling what is open.
+/// Shards that run on threads of their own. Dropping it ends them without reporting what is open.
 pub struct Pipeline<E: Event, B, C> {
     pub(crate) lanes: Vec<SyncSender<Message<E, B>>>,
     /// What the numbers of types and fields mean to the shards.
@@ -72,7 +72,7 @@ pub(crate) type Action<E> = Box<dyn FnOnce(&mut Option<Shard<E>>) + Send>;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Ended<C> {
-    /// Whoever was told.
+    /// Whoever was reported.
     pub collector: C,
     /// The counts of all shards together: those that one engine would have.
     pub stats: Stats,
@@ -139,19 +139,19 @@ where
         Ok(())
     }
 
-    /// The end of time: what is open is told. Waits until everything is.
+    /// The end of time: what is open is reported. Waits until everything is.
     ///
     /// # Errors
     /// If a thread has panicked.
     pub fn finish(self) -> Result<Ended<C>, Panicked> {
         for lane in &self.lanes {
-            // Fails where a thread has ended, which is told below.
+            // Fails where a thread has ended, which is reported below.
             let _ = lane.send(Message::Finish);
         }
         self.stop()
     }
 
-    /// Waits until all that was sent is done; what is open is not told.
+    /// Waits until all that was sent is done; what is open is not reported.
     ///
     /// # Errors
     /// If a thread has panicked.

@@ -14,16 +14,16 @@ use kleene::{Event, RuleSet, Timestamp};
 
 use crate::batch::{Batch, Step};
 use crate::error::{Panicked, ReplaceError, Stopped};
-use crate::merge::{Collector, Told};
+use crate::merge::{Collector, Reported};
 use crate::pipeline::{Config, Ended, Pipeline};
 
-/// Takes events one by one, as an [`Engine`](kleene::Engine) does, and tells what one engine would.
+/// Takes events one by one, as an [`Engine`](kleene::Engine) does, and reports what one engine would.
 ///
 /// Sources are to be made on all shards, in the same order, before they are given to it
 /// ([`Shard::source`]).
 #[derive(Debug)]
 pub struct Runner<E: Event, F> {
-    pipeline: Pipeline<E, Steps<E>, Tell<F>>,
+    pipeline: Pipeline<E, Steps<E>, Callback<F>>,
     /// What is not sent yet.
     steps: Vec<Own<E>>,
     batch: usize,
@@ -58,20 +58,20 @@ impl<E: Event + Send + Sync + 'static> Batch<E> for Steps<E> {
     }
 }
 
-/// Calls a function with each thing that is told.
-pub struct Tell<F>(F);
+/// Calls a function with each thing that is reported.
+pub struct Callback<F>(F);
 
-impl<F> fmt::Debug for Tell<F> {
+impl<F> fmt::Debug for Callback<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Tell(..)")
+        f.write_str("Callback(..)")
     }
 }
 
-impl<B, E, F> Collector<B, Page<E>> for Tell<F>
+impl<B, E, F> Collector<B, Page<E>> for Callback<F>
 where
     F: FnMut(Output<E>) + Send + 'static,
 {
-    fn told(&mut self, _: Told<'_, B>, page: &mut Page<E>) {
+    fn reported(&mut self, _: Reported<'_, B>, page: &mut Page<E>) {
         if let Some(output) = page.0.pop_front() {
             (self.0)(output);
         }
@@ -83,12 +83,12 @@ where
     E: Event + Send + Sync + 'static,
     F: FnMut(Output<E>) + Send + 'static,
 {
-    /// Starts a thread for each shard, and one that calls `told` with each thing that is told.
+    /// Starts a thread for each shard, and one that calls `reported` with each thing that is reported.
     ///
     /// # Errors
     /// If no more threads can be started.
-    pub fn start(shards: Vec<Shard<E>>, config: Config, told: F) -> io::Result<Runner<E, F>> {
-        let pipeline = Pipeline::start(shards, config, Page::default, Tell(told))?;
+    pub fn start(shards: Vec<Shard<E>>, config: Config, reported: F) -> io::Result<Runner<E, F>> {
+        let pipeline = Pipeline::start(shards, config, Page::default, Callback(reported))?;
         Ok(Runner { pipeline, steps: Vec::new(), batch: config.batch.max(1) })
     }
 
@@ -220,17 +220,17 @@ where
     ///
     /// # Errors
     /// If a thread has panicked.
-    pub fn stop(mut self) -> Result<Ended<Tell<F>>, Panicked> {
+    pub fn stop(mut self) -> Result<Ended<Callback<F>>, Panicked> {
         // Where a thread has ended, to stop says why.
         let _ = self.flush();
         self.pipeline.stop()
     }
 
-    /// The end of time: what is open is told. Waits until everything is.
+    /// The end of time: what is open is reported. Waits until everything is.
     ///
     /// # Errors
     /// If a thread has panicked.
-    pub fn finish(mut self) -> Result<Ended<Tell<F>>, Panicked> {
+    pub fn finish(mut self) -> Result<Ended<Callback<F>>, Panicked> {
         // Where a thread has ended, to finish says why.
         let _ = self.flush();
         self.pipeline.finish()
@@ -297,7 +297,7 @@ where
     }
 }
 
-/// What a shard tells of a batch.
+/// What a shard reports a batch.
 struct Page<E>(VecDeque<Output<E>>);
 
 impl<E> Default for Page<E> {
@@ -307,10 +307,10 @@ impl<E> Default for Page<E> {
 }
 
 impl<E: Event> Page<E> {
-    /// Adds what `tell` tells to a sink that owns.
-    fn add(&mut self, tell: impl FnOnce(&mut Vec<Output<E>>)) {
+    /// Adds what `report` reports to a sink that owns.
+    fn add(&mut self, report: impl FnOnce(&mut Vec<Output<E>>)) {
         let mut one = Vec::with_capacity(1);
-        tell(&mut one);
+        report(&mut one);
         self.0.extend(one);
     }
 }

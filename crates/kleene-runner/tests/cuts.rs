@@ -140,14 +140,14 @@ enum Cut {
     Count,
 }
 
-type Told = Receiver<Output<Record>>;
+type Reported = Receiver<Output<Record>>;
 type Listener = Box<dyn FnMut(Output<Record>) + Send>;
 
-fn start(shards: Vec<Shard<Record>>, batch: usize) -> (Runner<Record, Listener>, Told) {
-    let (sender, told) = mpsc::channel();
+fn start(shards: Vec<Shard<Record>>, batch: usize) -> (Runner<Record, Listener>, Reported) {
+    let (sender, reported) = mpsc::channel();
     let listener: Listener = Box::new(move |output| sender.send(output).unwrap());
     let config = Config::default().batch(batch).waiting(2);
-    (Runner::start(shards, config, listener).unwrap(), told)
+    (Runner::start(shards, config, listener).unwrap(), reported)
 }
 
 /// One engine and a runner over the same random stream with random cuts.
@@ -155,16 +155,16 @@ struct Pair {
     engine: Engine<Record>,
     expected: Vec<Output<Record>>,
     runner: Runner<Record, Listener>,
-    told: Told,
+    reported: Reported,
     variant: usize,
     batch: usize,
 }
 
 impl Pair {
     fn new(variant: usize, of: usize, batch: usize) -> Pair {
-        let (runner, told) = start(builder(variant).shards(of).unwrap(), batch);
+        let (runner, reported) = start(builder(variant).shards(of).unwrap(), batch);
         let engine = builder(variant).build().unwrap();
-        Pair { engine, expected: Vec::new(), runner, told, variant, batch }
+        Pair { engine, expected: Vec::new(), runner, reported, variant, batch }
     }
 
     fn push(&mut self, event: &Record) {
@@ -174,11 +174,11 @@ impl Pair {
 
     /// Compares what was reported since the last call. Gives its number.
     fn compare(&mut self, stats: Stats, name: &str) -> usize {
-        let told: Vec<_> = self.told.try_iter().collect();
-        if let Some(at) = told.iter().zip(&self.expected).position(|(a, b)| a != b) {
-            panic!("{name}: output {at}:\n{:?}\n{:?}", self.expected[at], told[at]);
+        let reported: Vec<_> = self.reported.try_iter().collect();
+        if let Some(at) = reported.iter().zip(&self.expected).position(|(a, b)| a != b) {
+            panic!("{name}: output {at}:\n{:?}\n{:?}", self.expected[at], reported[at]);
         }
-        assert_eq!(told.len(), self.expected.len(), "{name}");
+        assert_eq!(reported.len(), self.expected.len(), "{name}");
         // Bytes are counted about: a list that has grown has more room than one that was read.
         let about = |stats: Stats| {
             let mut stats = stats;
@@ -187,7 +187,7 @@ impl Pair {
         };
         assert_eq!(about(stats), about(self.engine.stats()), "{name}");
         self.expected.clear();
-        told.len()
+        reported.len()
     }
 
     fn cut(&mut self, cut: Cut, name: &str) -> usize {
@@ -226,12 +226,12 @@ impl Pair {
                     (vec![Shard::from(engine)], replacement)
                 };
                 assert!(all_unchanged(&shards.1), "{name}: {}", shards.1);
-                let (runner, told) = start(shards.0, self.batch);
+                let (runner, reported) = start(shards.0, self.batch);
                 let old = std::mem::replace(&mut self.runner, runner);
                 // What is open is not reported by the old runner.
                 drop(old.stop().unwrap().collector);
-                assert_eq!(self.told.iter().count(), 0, "{name}");
-                self.told = told;
+                assert_eq!(self.reported.iter().count(), 0, "{name}");
+                self.reported = reported;
                 let stats = self.runner.stats().unwrap();
                 count + self.compare(stats, name)
             }
@@ -302,7 +302,7 @@ fn events_of_fed_rules_are_not_mixed_up_with_those_of_divided_rules() {
     for (of, then) in [(2, 1), (3, 2), (1, 3)] {
         let mut engine = make().build().unwrap();
         let mut expected: Vec<Output<Record>> = Vec::new();
-        let (mut runner, told) = start(make().shards(of).unwrap(), 10);
+        let (mut runner, reported) = start(make().shards(of).unwrap(), 10);
         for n in 0..33 {
             engine.push(&hit(n), &mut expected).unwrap();
             runner.push(hit(n)).unwrap();
@@ -321,8 +321,8 @@ fn events_of_fed_rules_are_not_mixed_up_with_those_of_divided_rules() {
         }
         engine.finish(&mut expected);
         drop(runner.finish().unwrap().collector);
-        let told: Vec<_> = told.iter().chain(later.iter()).collect();
-        assert!(told == expected, "{of} shards, then {then}:\n{told:?}\n{expected:?}");
+        let reported: Vec<_> = reported.iter().chain(later.iter()).collect();
+        assert!(reported == expected, "{of} shards, then {then}:\n{reported:?}\n{expected:?}");
         assert!(expected.len() > 50, "{}", expected.len());
     }
 }
@@ -341,7 +341,7 @@ fn refused_rules_change_nothing_in_any_shard() {
     };
     let twice = "rule twice { key user  match hit{2}  within 1m }";
     let shards = Engine::builder().rules(rules(twice)).shards(3).unwrap();
-    let (sender, told) = mpsc::channel();
+    let (sender, reported) = mpsc::channel();
     let listener = move |output: Output<Hit>| sender.send(output).unwrap();
     let mut runner = Runner::start(shards, Config::default(), listener).unwrap();
     let hit = |second: i64, user| Hit { user, at: Timestamp::from_millis(1000 * second) };
@@ -356,7 +356,7 @@ fn refused_rules_change_nothing_in_any_shard() {
     let ended = runner.finish().unwrap();
     assert_eq!(ended.stats.matches, 10);
     drop(ended.collector);
-    assert_eq!(told.iter().count(), 10);
+    assert_eq!(reported.iter().count(), 10);
 }
 
 #[test]
@@ -369,7 +369,7 @@ fn sources_and_events_that_wait_go_on_in_other_shards() {
     for shard in &mut shards {
         assert_eq!(names.map(|name| shard.source(name)), ids);
     }
-    let (mut runner, mut told) = start(shards, 50);
+    let (mut runner, mut receiver) = start(shards, 50);
     let mut expected: Vec<Output<Record>> = Vec::new();
     let mut random = Random(17);
     let mut reported = Vec::new();
@@ -377,14 +377,14 @@ fn sources_and_events_that_wait_go_on_in_other_shards() {
         if index % 200 == 150 {
             let parts = runner.snapshot().unwrap();
             runner.stop().unwrap();
-            reported.extend(told.iter());
+            reported.extend(receiver.iter());
             let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
             let (mut shards, _) = make().restore_shards(1 + index / 200, &parts).unwrap();
             for shard in &mut shards {
                 assert_eq!(names.map(|name| shard.source(name)), ids);
             }
             assert!(shards.iter().map(Shard::stats).sum::<Stats>().buffered > 0);
-            (runner, told) = start(shards, 50);
+            (runner, receiver) = start(shards, 50);
         }
         let source = ids[random.below(3)];
         let event = order_event(index, &mut random);
@@ -399,7 +399,7 @@ fn sources_and_events_that_wait_go_on_in_other_shards() {
     let ended = runner.finish().unwrap();
     assert_eq!(ended.stats, engine.stats());
     drop(ended.collector);
-    reported.extend(told.iter());
+    reported.extend(receiver.iter());
     assert!(reported == expected && expected.len() > 300, "{} outputs", expected.len());
 }
 
@@ -410,7 +410,7 @@ fn a_runner_that_has_stopped_takes_no_snapshot_and_no_rules() {
     ))
     .unwrap();
     let shards = Engine::builder().rules(rules.clone()).shards(2).unwrap();
-    let (mut runner, _told) = start(shards, 1);
+    let (mut runner, _reported) = start(shards, 1);
     let created = rules.schema().type_id("created").unwrap();
     for n in 0..10 {
         let at = Timestamp::from_millis(n);

@@ -37,25 +37,25 @@ enum Step {
     Advance(Timestamp),
 }
 
-/// What one engine tells.
+/// What one engine reports.
 fn one(builder: Builder<Record>, steps: &[Step]) -> (Vec<Output<Record>>, Stats, Option<String>) {
     let mut engine = builder.build().expect("the rules can be run");
-    let mut told: Vec<Output<Record>> = Vec::new();
+    let mut reported: Vec<Output<Record>> = Vec::new();
     for step in steps {
         match step {
-            Step::Event(event) if engine.push(event, &mut told).is_err() => break,
+            Step::Event(event) if engine.push(event, &mut reported).is_err() => break,
             Step::Event(_) => {}
-            Step::Advance(to) => engine.advance(*to, &mut told),
+            Step::Advance(to) => engine.advance(*to, &mut reported),
         }
     }
     // A limit may have stopped it.
     if engine.failure().is_none() {
-        engine.finish(&mut told);
+        engine.finish(&mut reported);
     }
-    (told, engine.stats(), engine.failure().map(ToString::to_string))
+    (reported, engine.stats(), engine.failure().map(ToString::to_string))
 }
 
-/// What so many shards tell, and how many there really were.
+/// What so many shards report, and how many there really were.
 fn several(
     builder: Builder<Record>,
     of: usize,
@@ -64,7 +64,7 @@ fn several(
 ) -> (Vec<Output<Record>>, Stats, Option<String>, usize) {
     let shards = builder.shards(of).expect("the rules can be run");
     let count = shards.len();
-    let (sender, told) = mpsc::channel();
+    let (sender, reported) = mpsc::channel();
     let mut runner = Runner::start(shards, config, move |output| sender.send(output).unwrap())
         .expect("threads can be started");
     for step in steps {
@@ -79,26 +79,26 @@ fn several(
     let ended = runner.finish().expect("nothing panics");
     let failure = ended.failure.as_ref().map(ToString::to_string);
     drop(ended.collector);
-    (told.iter().collect(), ended.stats, failure, count)
+    (reported.iter().collect(), ended.stats, failure, count)
 }
 
 /// Compares one engine with several, and gives the number of outputs and of shards.
 fn compare(make: &dyn Fn() -> Builder<Record>, steps: &[Step], name: &str) -> (usize, usize) {
-    let (told, stats, failure) = one(make(), steps);
+    let (reported, stats, failure) = one(make(), steps);
     let mut most = 0;
     for (of, batch) in [(1, 1000), (2, 7), (2, 1000), (3, 64), (5, 1)] {
         let config = Config::default().batch(batch).waiting(2);
         let (others, sum, stopped, count) = several(make(), of, config, steps);
-        if let Some(index) = told.iter().zip(&others).position(|(a, b)| a != b) {
-            let (a, b) = (&told[index], &others[index]);
-            panic!("{name}: {of} shards, output {index} of {}:\n{a:?}\n{b:?}", told.len());
+        if let Some(index) = reported.iter().zip(&others).position(|(a, b)| a != b) {
+            let (a, b) = (&reported[index], &others[index]);
+            panic!("{name}: {of} shards, output {index} of {}:\n{a:?}\n{b:?}", reported.len());
         }
-        assert_eq!(told.len(), others.len(), "{name}: {of} shards");
+        assert_eq!(reported.len(), others.len(), "{name}: {of} shards");
         assert_eq!(stats, sum, "{name}: {of} shards");
         assert_eq!(failure, stopped, "{name}: {of} shards");
         most = most.max(count);
     }
-    (told.len(), most)
+    (reported.len(), most)
 }
 
 /// Of the events that the tests of `rules` have, with other keys, in any order, at other times.
@@ -157,7 +157,7 @@ fn made_up(rules: &RuleSet, length: usize, jitter: usize, random: &mut Random) -
 }
 
 #[test]
-fn all_rules_tell_the_same_of_many_keys_in_any_order() {
+fn all_rules_report_the_same_of_many_keys_in_any_order() {
     let mut random = Random(7);
     let (mut outputs, mut divided) = (0, 0);
     for file in files("testdata/suite").into_iter().chain(files("patterns")) {
@@ -171,8 +171,9 @@ fn all_rules_tell_the_same_of_many_keys_in_any_order() {
                     Some(seconds) => builder.out_of_order(Duration::from_secs(seconds)),
                 }
             };
-            let (told, shards) = compare(&make, &steps, &format!("{} {bound:?}", file.display()));
-            outputs += told;
+            let (reported, shards) =
+                compare(&make, &steps, &format!("{} {bound:?}", file.display()));
+            outputs += reported;
             divided += usize::from(shards > 1);
         }
     }
@@ -238,7 +239,7 @@ fn orders(count: usize, random: &mut Random) -> Vec<Step> {
 }
 
 #[test]
-fn rules_that_cannot_be_divided_are_told_in_their_place_among_those_that_can() {
+fn rules_that_cannot_be_divided_are_reported_in_their_place_among_those_that_can() {
     let steps = orders(6000, &mut Random(3));
     for bound in [3, 1] {
         let make = || {
@@ -285,8 +286,8 @@ fn limits_give_way_in_the_same_place() {
     compare(&make, &steps, "steps");
     let text = limited("fail");
     let make = || Engine::builder().rules(RuleSet::parse(&text).unwrap()).out_of_order(wait);
-    let (told, _, failure) = one(make(), &steps);
-    assert!(!told.is_empty() && failure.is_some());
+    let (reported, _, failure) = one(make(), &steps);
+    assert!(!reported.is_empty() && failure.is_some());
     // What stops everything is in one engine.
     assert_eq!(compare(&make, &steps, "fail").1, 1);
 }
@@ -299,7 +300,7 @@ fn several_sources_have_their_own_watermarks() {
     let names = ["a", "b", "c"];
     let ids = names.map(|name| engine.source(name));
     let mut expected: Vec<Output<Record>> = Vec::new();
-    let (sender, told) = mpsc::channel();
+    let (sender, reported) = mpsc::channel();
     let mut shards = make().shards(2).unwrap();
     for shard in &mut shards {
         assert_eq!(names.map(|name| shard.source(name)), ids);
@@ -324,7 +325,7 @@ fn several_sources_have_their_own_watermarks() {
     engine.finish(&mut expected);
     let ended = runner.finish().unwrap();
     drop(ended.collector);
-    assert_eq!(told.iter().collect::<Vec<_>>(), expected);
+    assert_eq!(reported.iter().collect::<Vec<_>>(), expected);
     assert_eq!(ended.stats, engine.stats());
     assert!(expected.len() > 500);
 }

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use kleene::stream::{Match, Output, Sink, Stats};
 use kleene::{Engine, Event, Pattern, Timestamp};
-use kleene_runner::{Batch, Collector, Config, Pipeline, Runner, Step, Stopped, Told, in_order};
+use kleene_runner::{
+    Batch, Collector, Config, Pipeline, Reported, Runner, Step, Stopped, in_order,
+};
 
 #[derive(Clone, Debug, Event, PartialEq)]
 struct Hit {
@@ -46,12 +48,12 @@ fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
 fn a_slow_listener_holds_up_who_pushes() {
     let (allow, allowed) = mpsc::channel::<()>();
     let pushed = Arc::new(AtomicUsize::new(0));
-    let told = move |_: Output<Hit>| {
+    let reported = move |_: Output<Hit>| {
         // Fails once all are allowed.
         let _ = allowed.recv();
     };
     let config = Config::default().batch(10).waiting(2);
-    let mut runner = Runner::start(hits(-1).shards(2).unwrap(), config, told).unwrap();
+    let mut runner = Runner::start(hits(-1).shards(2).unwrap(), config, reported).unwrap();
     let count = Arc::clone(&pushed);
     let pushing = std::thread::spawn(move || {
         for number in 0..1000 {
@@ -90,14 +92,14 @@ fn a_shard_that_panics_ends_the_run() {
 #[test]
 fn a_listener_that_panics_ends_the_run() {
     let panicked = in_time(|| {
-        let told = |output| match output {
+        let reported = |output| match output {
             Output::Match(found) => {
                 assert!(found.end.as_millis() < 500, "a listener that panics");
             }
             other => panic!("{other:?}"),
         };
         let shards = hits(-1).shards(2).unwrap();
-        let mut runner = Runner::start(shards, Config::default().batch(10), told).unwrap();
+        let mut runner = Runner::start(shards, Config::default().batch(10), reported).unwrap();
         let pushed = (0..1_000_000).try_for_each(|number| runner.push(hit(number)));
         assert_eq!(pushed, Err(Stopped));
         runner.finish().unwrap_err()
@@ -136,16 +138,16 @@ impl Sink<Hit> for Times {
 struct Until(usize, Vec<(usize, i64)>);
 
 impl Collector<Range, Times> for Until {
-    fn told(&mut self, told: Told<'_, Range>, page: &mut Times) {
-        let end = page.0.pop_front().expect("it was told");
-        let batch = told.batch.expect("nothing is told at the end");
-        assert_eq!(batch.0.start + i64::try_from(told.step).unwrap(), end);
-        self.1.push((told.step, end));
+    fn reported(&mut self, reported: Reported<'_, Range>, page: &mut Times) {
+        let end = page.0.pop_front().expect("it was reported");
+        let batch = reported.batch.expect("nothing is reported at the end");
+        assert_eq!(batch.0.start + i64::try_from(reported.step).unwrap(), end);
+        self.1.push((reported.step, end));
     }
 
-    fn done(&mut self, told: Told<'_, Range>, stats: &Stats) -> ControlFlow<()> {
-        if let Some(batch) = told.batch {
-            assert_eq!(told.step, batch.len());
+    fn done(&mut self, reported: Reported<'_, Range>, stats: &Stats) -> ControlFlow<()> {
+        if let Some(batch) = reported.batch {
+            assert_eq!(reported.step, batch.len());
             assert_eq!(stats.matches, self.1.len() as u64);
         }
         self.0 -= 1;
@@ -184,17 +186,17 @@ fn a_collector_can_end_the_run() {
 
 #[test]
 fn a_runner_that_is_dropped_ends_its_threads() {
-    let (sender, told) = mpsc::channel();
-    let told_by = move |output: Output<Hit>| sender.send(output).unwrap();
+    let (sender, reported) = mpsc::channel();
+    let reported_by = move |output: Output<Hit>| sender.send(output).unwrap();
     let shards = hits(-1).shards(2).unwrap();
-    let mut runner = Runner::start(shards, Config::default(), told_by).unwrap();
+    let mut runner = Runner::start(shards, Config::default(), reported_by).unwrap();
     for number in 0..100 {
         runner.push(hit(number)).unwrap();
     }
     runner.flush().unwrap();
     drop(runner);
-    // Ends when the thread that tells has let its end of the channel go.
-    assert_eq!(in_time(move || told.iter().count()), 100);
+    // Ends when the thread that reports has let its end of the channel go.
+    assert_eq!(in_time(move || reported.iter().count()), 100);
 }
 
 #[test]
@@ -223,7 +225,7 @@ fn work_comes_out_in_order_and_waits_for_who_takes_it() {
 }
 
 #[test]
-fn work_that_panics_is_told_in_its_place() {
+fn work_that_panics_is_reported_in_its_place() {
     let (mut inlet, mut outlet) = in_order(2, 1, || {
         |number: u64| {
             assert!(number != 5, "work that panics");
@@ -237,7 +239,7 @@ fn work_that_panics_is_told_in_its_place() {
         loop {
             match outlet.next() {
                 Ok(Some(number)) => results.push(number),
-                Ok(None) => panic!("the panic is told"),
+                Ok(None) => panic!("the panic is reported"),
                 Err(error) => return (results, error),
             }
         }

@@ -91,7 +91,7 @@ pub fn pattern(case: &CasePattern) -> Result<Pattern, Inexpressible> {
         lengths: Vec::new(),
         within: within.map(Length::Millis),
         skip: Skip { ordered: strategy != SkipStrategy::None, strategy },
-        tell_timeouts: true,
+        report_timeouts: true,
         repeats: false,
     })
 }
@@ -196,7 +196,7 @@ impl Converter {
             };
             let condition = self.condition(condition)?;
             let gap = match (stage.contiguity.as_deref(), bound) {
-                // Told when the bound is reached.
+                // Reported when the bound is reached.
                 (Some("not_followed_by"), Some(bound)) if last => Some(gap_of(bound)),
                 (Some("not_next"), Some(bound)) => Some(gap_of(bound - 1)),
                 _ => None,

@@ -1,7 +1,7 @@
 //! Engines behind one trait.
 
 use kleene::diagnostic::Severity;
-use kleene::exec::reference::{Reference, Told};
+use kleene::exec::reference::{Reference, Reported};
 use kleene::exec::{KeyState, Matcher, Outcome, OutcomeKind, Store};
 use kleene::hir::Pattern;
 use kleene::{Event as _, Record, RuleSet, Timestamp};
@@ -23,11 +23,11 @@ pub trait Engine {
 /// A matcher at work.
 pub trait Session {
     /// Moves time.
-    fn advance(&mut self, to: Timestamp) -> Vec<Told>;
+    fn advance(&mut self, to: Timestamp) -> Vec<Reported>;
     /// Takes the next event.
-    fn push(&mut self, event: &Record) -> Vec<Told>;
+    fn push(&mut self, event: &Record) -> Vec<Reported>;
     /// Ends the stream.
-    fn finish(&mut self) -> Vec<Told>;
+    fn finish(&mut self) -> Vec<Reported>;
 }
 
 /// [`Reference`].
@@ -46,15 +46,15 @@ impl Engine for ReferenceEngine {
 }
 
 impl Session for Reference<Record> {
-    fn advance(&mut self, to: Timestamp) -> Vec<Told> {
+    fn advance(&mut self, to: Timestamp) -> Vec<Reported> {
         self.advance(to)
     }
 
-    fn push(&mut self, event: &Record) -> Vec<Told> {
+    fn push(&mut self, event: &Record) -> Vec<Reported> {
         self.push(event.clone())
     }
 
-    fn finish(&mut self) -> Vec<Told> {
+    fn finish(&mut self) -> Vec<Reported> {
         self.finish()
     }
 }
@@ -108,32 +108,32 @@ impl MatcherSession {
 }
 
 impl Session for MatcherSession {
-    fn advance(&mut self, to: Timestamp) -> Vec<Told> {
-        let mut told = Vec::new();
+    fn advance(&mut self, to: Timestamp) -> Vec<Reported> {
+        let mut reported = Vec::new();
         let Self { matcher, store, key, .. } = self;
-        matcher.advance(store, key, to, &mut |outcome| told.push(tell(&outcome)));
-        told
+        matcher.advance(store, key, to, &mut |outcome| reported.push(report(&outcome)));
+        reported
     }
 
-    fn push(&mut self, event: &Record) -> Vec<Told> {
-        let mut told = Vec::new();
+    fn push(&mut self, event: &Record) -> Vec<Reported> {
+        let mut reported = Vec::new();
         let Self { matcher, store, key, seq } = self;
-        matcher.push(store, key, event, *seq, &mut |outcome| told.push(tell(&outcome)));
+        matcher.push(store, key, event, *seq, &mut |outcome| reported.push(report(&outcome)));
         *seq += 1;
-        told
+        reported
     }
 
-    fn finish(&mut self) -> Vec<Told> {
-        let mut told = Vec::new();
+    fn finish(&mut self) -> Vec<Reported> {
+        let mut reported = Vec::new();
         let Self { matcher, store, key, .. } = self;
-        matcher.finish(store, key, &mut |outcome| told.push(tell(&outcome)));
-        told
+        matcher.finish(store, key, &mut |outcome| reported.push(report(&outcome)));
+        reported
     }
 }
 
-fn tell(outcome: &Outcome<'_, Record>) -> Told {
+fn report(outcome: &Outcome<'_, Record>) -> Reported {
     let number = |seq: u64| usize::try_from(seq).unwrap_or(usize::MAX);
-    Told {
+    Reported {
         is_match: outcome.kind() == OutcomeKind::Match,
         captures: outcome
             .captures()
@@ -144,16 +144,16 @@ fn tell(outcome: &Outcome<'_, Record>) -> Told {
     }
 }
 
-/// What a session tells of `events`, by step: the events of one time are a step, and the end of time
+/// What a session reports `events`, by step: the events of one time are a step, and the end of time
 /// is the last one.
-pub fn run(session: &mut dyn Session, events: &[Record]) -> Vec<Vec<Told>> {
+pub fn run(session: &mut dyn Session, events: &[Record]) -> Vec<Vec<Reported>> {
     let mut steps = Vec::new();
     for same_time in events.chunk_by(|a, b| a.time() == b.time()) {
-        let mut told = session.advance(same_time[0].time());
+        let mut reported = session.advance(same_time[0].time());
         for event in same_time {
-            told.extend(session.push(event));
+            reported.extend(session.push(event));
         }
-        steps.push(told);
+        steps.push(reported);
     }
     steps.push(session.advance(Timestamp::MAX));
     steps

@@ -6,7 +6,7 @@ use std::{fs, io};
 
 use serde::Deserialize;
 
-/// A pattern, the events of one key, and what was told of them.
+/// A pattern, the events of one key, and what was reported for them.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Case {
     /// Its name.
@@ -16,13 +16,13 @@ pub struct Case {
     /// `(time in milliseconds, type, v)`, in the order of time.
     #[serde(default)]
     pub events: Vec<(i64, String, i64)>,
-    /// What was told: for each distinct time, and at the end of time. Nothing for patterns that were
+    /// What was reported: for each distinct time, and at the end of time. Nothing for patterns that were
     /// refused.
     #[serde(default)]
     pub steps: Vec<Step>,
 }
 
-/// What was told in one step.
+/// What was reported in one step.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Step {
     /// The matches.

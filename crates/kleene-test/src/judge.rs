@@ -1,9 +1,9 @@
-//! What an engine told, held against what was recorded.
+//! What an engine reported, held against what was recorded.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use kleene::exec::reference::Told;
+use kleene::exec::reference::Reported;
 use kleene::hir::{Pattern, StageId};
 
 use crate::convert;
@@ -31,15 +31,15 @@ pub enum Odd {
     Refused(String),
     /// It runs it.
     Supported,
-    /// What it told was wrong in itself: something was told twice.
+    /// What it reported was wrong in itself: something was reported twice.
     Failed(String),
 }
 
 /// What was captured, by stage, in the order in which stages first captured something.
 type Captured = BTreeMap<String, Vec<usize>>;
 
-/// What was told in a step: matches, and timeouts with their time.
-type Tellings = (BTreeSet<Captured>, BTreeSet<(i64, Captured)>);
+/// What was reported in a step: matches, and timeouts with their time.
+type Reports = (BTreeSet<Captured>, BTreeSet<(i64, Captured)>);
 
 /// Runs a case and compares.
 pub fn judge(engine: &dyn Engine, case: &Case, flags: &[String]) -> Verdict {
@@ -67,8 +67,8 @@ pub fn judge_odd(engine: &dyn Engine, case: &Case) -> Odd {
         Err(error) => return Odd::Refused(error),
     };
     let events = convert::events(case);
-    for told in engine::run(&mut *session, &events) {
-        if let Err(error) = tellings(&pattern, &told) {
+    for reported in engine::run(&mut *session, &events) {
+        if let Err(error) = split(&pattern, &reported) {
             return Odd::Failed(error);
         }
     }
@@ -80,10 +80,10 @@ fn compare(engine: &dyn Engine, case: &Case) -> Result<Option<String>, String> {
     let pattern = convert::pattern(&case.pattern).map_err(|error| error.to_string())?;
     let mut session = engine.start(&pattern)?;
     let events = convert::events(case);
-    let told = engine::run(&mut *session, &events);
+    let reported = engine::run(&mut *session, &events);
     let mut difference = String::new();
-    for (number, (told, recorded)) in told.iter().zip(&case.steps).enumerate() {
-        let (matches, timeouts) = tellings(&pattern, told)?;
+    for (number, (reported, recorded)) in reported.iter().zip(&case.steps).enumerate() {
+        let (matches, timeouts) = split(&pattern, reported)?;
         let wanted_matches: BTreeSet<_> = recorded.matches.iter().map(by_stage).collect();
         let wanted_timeouts: BTreeSet<_> =
             recorded.timeouts.iter().map(|t| (t.at, by_stage(&t.partial))).collect();
@@ -103,27 +103,27 @@ fn compare(engine: &dyn Engine, case: &Case) -> Result<Option<String>, String> {
             note('+', &format!("timeout at {at}"), captured);
         }
     }
-    if told.len() != case.steps.len() {
-        let _ = writeln!(difference, "  {} steps instead of {}", told.len(), case.steps.len());
+    if reported.len() != case.steps.len() {
+        let _ = writeln!(difference, "  {} steps instead of {}", reported.len(), case.steps.len());
     }
     Ok(if difference.is_empty() { None } else { Some(difference) })
 }
 
-fn tellings(pattern: &Pattern, told: &[Told]) -> Result<Tellings, String> {
-    let mut tellings = Tellings::default();
-    for one in told {
+fn split(pattern: &Pattern, reported: &[Reported]) -> Result<Reports, String> {
+    let mut split = Reports::default();
+    for one in reported {
         let captured = captured(pattern, &one.captures);
         let text = show(&captured);
         let new = if one.is_match {
-            tellings.0.insert(captured)
+            split.0.insert(captured)
         } else {
-            tellings.1.insert((one.at.as_millis(), captured))
+            split.1.insert((one.at.as_millis(), captured))
         };
         if !new {
-            return Err(format!("  told twice: {text}\n"));
+            return Err(format!("  reported twice: {text}\n"));
         }
     }
-    Ok(tellings)
+    Ok(split)
 }
 
 fn captured(pattern: &Pattern, captures: &[(StageId, usize)]) -> Captured {

@@ -45,7 +45,7 @@ pub fn applying(pattern: &CasePattern) -> Option<&'static Rule> {
     RULES.iter().find(|rule| (rule.applies)(pattern))
 }
 
-/// A last `not_followed_by` right after something that can repeat or be left out: Flink tells a
+/// A last `not_followed_by` right after something that can repeat or be left out: Flink reports a
 /// timeout where the loop itself still waits, Kleene the match.
 fn not_after_loop_at_end(pattern: &CasePattern) -> bool {
     match &pattern.stages[..] {
@@ -172,14 +172,14 @@ fn gap_at_a_loop(pattern: &CasePattern) -> bool {
     })
 }
 
-/// `previous_current` beside `within`: where time passes both at once, Flink tells the former even
+/// `previous_current` beside `within`: where time passes both at once, Flink reports the former even
 /// if the latter came first.
 fn gap_and_within(pattern: &CasePattern) -> bool {
     pattern.within.is_some() && pattern.stages.iter().any(bounds_gap)
 }
 
 /// A skip strategy with deadlines: Flink lets everything time out that is due when time moves, and
-/// tells what that frees only then; Kleene takes one deadline after the other, however time moves.
+/// reports what that frees only then; Kleene takes one deadline after the other, however time moves.
 fn skip_and_deadlines(pattern: &CasePattern) -> bool {
     pattern.skip.strategy != "no_skip"
         && (pattern.within.is_some() || pattern.stages.iter().any(bounds_gap))

@@ -5,7 +5,7 @@
 //! * [`convert`] turns a case into a pattern, [`text`] a pattern into a rule.
 //! * [`engine`] runs the events of a case through an engine.
 //! * [`files`] finds rule files.
-//! * [`judge`] compares what it told with what was recorded.
+//! * [`judge`] compares what it reported with what was recorded.
 //! * [`pages`] finds the fenced blocks of the documentation.
 //! * [`random`] makes patterns and streams for property tests.
 //! * [`restore`] holds engines that were restored against such that never stopped.

@@ -484,7 +484,7 @@ impl RandomPattern {
             body,
             within,
             skip: Skip { strategy, ordered: self.ordered },
-            tell_timeouts: true,
+            report_timeouts: true,
             repeats: false,
         })
     }

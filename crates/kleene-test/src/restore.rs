@@ -23,10 +23,10 @@ const MOST_PARTIALS: u64 = 1500;
 
 /// Runs `steps` through an engine, and through one that is snapshot and restored before each step
 /// for which `restore_at` says so, and at the end: once from a whole snapshot, once from one with the
-/// changes that were kept after each other step since. Gives how much was told.
+/// changes that were kept after each other step since. Gives how much was reported.
 ///
 /// # Errors
-/// What is different: in what is told, in what is counted, or in a second snapshot.
+/// What is different: in what is reported, in what is counted, or in a second snapshot.
 pub fn restoring_changes_nothing(
     builder: impl Fn() -> Option<Builder<Record>>,
     steps: &[Step],
@@ -38,7 +38,7 @@ pub fn restoring_changes_nothing(
 /// The same where the engine that is restored is built in another way that is to make no difference.
 ///
 /// # Errors
-/// What is different: in what is told, in what is counted, in what is open, or in a second snapshot.
+/// What is different: in what is reported, in what is counted, in what is open, or in a second snapshot.
 pub fn they_go_on_alike(
     plain: impl Fn() -> Option<Builder<Record>>,
     builder: impl Fn() -> Option<Builder<Record>>,
@@ -48,7 +48,7 @@ pub fn they_go_on_alike(
     let plain = plain().and_then(|builder| builder.build().ok());
     let restored = builder().and_then(|builder| builder.build().ok());
     let (Some(mut plain), Some(mut restored)) = (plain, restored) else { return Ok(0) };
-    let (mut expected, mut told) = (Vec::new(), Vec::new());
+    let (mut expected, mut reported) = (Vec::new(), Vec::new());
     let mut parts = vec![restored.snapshot_base()];
     let mut restores = 0;
     for (index, step) in steps.iter().enumerate() {
@@ -62,13 +62,13 @@ pub fn they_go_on_alike(
         } else if index % 2 == 0 {
             parts.extend(restored.snapshot_changes());
         }
-        for (engine, told) in [(&mut plain, &mut expected), (&mut restored, &mut told)] {
+        for (engine, reported) in [(&mut plain, &mut expected), (&mut restored, &mut reported)] {
             match step {
-                Step::Push(event) => drop(engine.push(event, told)),
-                Step::Advance(to) => engine.advance(*to, told),
+                Step::Push(event) => drop(engine.push(event, reported)),
+                Step::Advance(to) => engine.advance(*to, reported),
             }
         }
-        compare((&plain, &expected), (&restored, &told))
+        compare((&plain, &expected), (&restored, &reported))
             .map_err(|different| format!("after step {index}: {different}"))?;
         if plain.stats().partials > MOST_PARTIALS {
             break;
@@ -76,8 +76,8 @@ pub fn they_go_on_alike(
     }
     restored = again(&restored, builder().ok_or("the rules were there before")?)?;
     plain.finish(&mut expected);
-    restored.finish(&mut told);
-    compare((&plain, &expected), (&restored, &told))
+    restored.finish(&mut reported);
+    compare((&plain, &expected), (&restored, &reported))
         .map_err(|different| format!("at the end: {different}"))?;
     again(&restored, builder().ok_or("the rules were there before")?)?;
     Ok(expected.len())
@@ -126,12 +126,12 @@ fn again(engine: &Engine<Record>, builder: Builder<Record>) -> Result<Engine<Rec
     Ok(restored)
 }
 
-type Told<'a> = (&'a Engine<Record>, &'a Vec<Output<Record>>);
+type Reported<'a> = (&'a Engine<Record>, &'a Vec<Output<Record>>);
 
-fn compare(plain: Told<'_>, restored: Told<'_>) -> Result<(), String> {
+fn compare(plain: Reported<'_>, restored: Reported<'_>) -> Result<(), String> {
     let mut different = String::new();
     if plain.1 != restored.1 {
-        let _ = write!(different, "told {:#?}, restored {:#?}", plain.1, restored.1);
+        let _ = write!(different, "reported {:#?}, restored {:#?}", plain.1, restored.1);
     }
     if let Err(counts) = same_counts(plain.0, restored.0) {
         different.push_str(&counts);

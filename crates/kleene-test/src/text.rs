@@ -37,7 +37,7 @@ pub fn rule(pattern: &Pattern) -> Result<String, Vec<String>> {
     }
     let _ = writeln!(text, "  skip {}", skip(pattern));
     // Where nothing bounds the time, the checker says that nothing can time out.
-    if pattern.tell_timeouts && (pattern.within.is_some() || has_bound(&pattern.body)) {
+    if pattern.report_timeouts && (pattern.within.is_some() || has_bound(&pattern.body)) {
         text += "  on timeout emit { step: match.step }\n";
     }
     text += "}\n";

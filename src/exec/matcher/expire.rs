@@ -4,7 +4,7 @@
 //! Each takes part once. A moment that ends many at different deadlines must not go through all of
 //! them for each of the deadlines: a host that lets time jump would wait for it.
 
-use super::tell::is_same;
+use super::report::is_same;
 use super::{Matcher, Scratch, Store, completed};
 use crate::event::Event;
 use crate::exec::key::{Completed, KeyState, Run};
@@ -30,7 +30,7 @@ impl<E: Event> Matcher<E> {
             self.expire_led(store, key, to, sink);
             return;
         }
-        if !self.program.tells_at_deadlines() && self.program.silence.is_none() {
+        if !self.program.reports_at_deadlines() && self.program.silence.is_none() {
             self.free(store, key, to);
             return;
         }
@@ -39,7 +39,7 @@ impl<E: Event> Matcher<E> {
         }
     }
 
-    /// Does what [`Matcher::advance`] does where deadlines tell nothing: what has run out of time goes
+    /// Does what [`Matcher::advance`] does where deadlines report nothing: what has run out of time goes
     /// at once, whatever deadlines it had.
     fn free(&self, store: &mut Store<E>, key: &mut KeyState, to: Timestamp) {
         // The greatest deadline is none.
@@ -76,7 +76,7 @@ impl<E: Event> Matcher<E> {
         }
     }
 
-    /// Takes the runs out whose deadline is `deadline`, and tells what became of them. A silence that
+    /// Takes the runs out whose deadline is `deadline`, and reports what became of them. A silence that
     /// repeats goes on, unless time moves `to` its end.
     fn expire(
         &self,
@@ -118,7 +118,7 @@ impl<E: Event> Matcher<E> {
             });
             store.scratch.spares.take_back(key.runs_mut());
         }
-        self.tell_expired(store, key, deadline, sink);
+        self.report_expired(store, key, deadline, sink);
         if !store.scratch.repeating.is_empty() {
             Self::go_on_repeating(store, key);
         }
@@ -188,8 +188,8 @@ impl<E: Event> Matcher<E> {
         }
     }
 
-    /// Tells the runs that have run out of time at `deadline`, and what is complete with it.
-    fn tell_expired(
+    /// Reports the runs that have run out of time at `deadline`, and what is complete with it.
+    fn report_expired(
         &self,
         store: &mut Store<E>,
         key: &mut KeyState,
@@ -201,7 +201,7 @@ impl<E: Event> Matcher<E> {
         let Scratch { expired, completed, states, heads, .. } = scratch;
         // A partial match can wait in several places; it is one all the same, and it is no timeout
         // if one of the places completes it.
-        if program.tell_timeouts {
+        if program.report_timeouts {
             expired.sort_by(|a, b| {
                 a.start_seq.cmp(&b.start_seq).then_with(|| chains.compare(a.head, b.head))
             });
@@ -240,7 +240,7 @@ impl<E: Event> Matcher<E> {
             chains.release(run.head);
         }
         if !store.scratch.completed.is_empty() || !key.completed().is_empty() {
-            self.tell_completed(store, key, deadline, sink);
+            self.report_completed(store, key, deadline, sink);
         }
     }
 }

@@ -50,7 +50,7 @@ impl<E: Event> Matcher<E> {
             return self.push_to_runs(store, key, event, seq, sink);
         }
         if let Some(stage) = Step::new(self, store, event, seq).lead(key) {
-            self.tell_at_once(store, key, (stage, seq, event), sink);
+            self.report_at_once(store, key, (stage, seq, event), sink);
         }
         0
     }
@@ -77,7 +77,7 @@ impl<E: Event> Matcher<E> {
         key.set_leader(leader, followers, newest);
     }
 
-    /// Tells the partial matches that have run out of time up to `to`, and drops them.
+    /// Reports the partial matches that have run out of time up to `to`, and drops them.
     #[inline(never)]
     pub(super) fn expire_led(
         &self,
@@ -96,7 +96,7 @@ impl<E: Event> Matcher<E> {
         let members = Self::members(store, &leader);
         let is_over = |member: &&Member| program.deadline_of(member.start) <= to;
         let (over, rest) = members.split_at(members.iter().take_while(is_over).count());
-        if program.tell_timeouts {
+        if program.report_timeouts {
             for &Member { len, start_seq, start } in over {
                 sink(Outcome {
                     kind: OutcomeKind::Timeout,
@@ -187,7 +187,7 @@ impl<E: Event> Matcher<E> {
 
 impl<E: Event> Step<'_, E> {
     /// Moves a key's leader, if there is one, and starts one if there is none after it. Gives the step
-    /// that captures the event if that completes the leader, which is a match to be told then.
+    /// that captures the event if that completes the leader, which is a match to be reported then.
     #[inline(always)]
     fn lead(&mut self, key: &mut KeyState) -> Option<StageId> {
         self.store.scratch.epoch += 1;

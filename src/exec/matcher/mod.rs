@@ -2,15 +2,15 @@
 //!
 //! `step` is the general strategy, in which every partial match is a run through the automaton;
 //! `single` moves runs where they are, `lead` keeps one that others follow, and `window` counts.
-//! `expire` is what time does to them, `tell` what comes of them.
+//! `expire` is what time does to them, `report` what comes of them.
 
 mod condition;
 mod expire;
 mod lead;
 mod probe;
+mod report;
 mod single;
 mod step;
-mod tell;
 mod window;
 
 use std::fmt;
@@ -272,7 +272,7 @@ impl<E: Event> Matcher<E> {
         Matcher { limits, ..self }.decided()
     }
 
-    /// The same matcher with the general strategy, whatever the pattern: it tells the same.
+    /// The same matcher with the general strategy, whatever the pattern: it reports the same.
     #[must_use]
     pub fn generalized(self) -> Matcher<E> {
         Matcher { general: true, ..self }.decided()
@@ -494,16 +494,16 @@ impl<E: Event> Matcher<E> {
             return overflow;
         }
         if let [Completed { tail: Some(stage), .. }] = store.scratch.completed[..] {
-            self.tell_at_once(store, key, (stage, seq, event), sink);
+            self.report_at_once(store, key, (stage, seq, event), sink);
             return overflow;
         }
         if !store.scratch.completed.is_empty() || !key.completed().is_empty() {
-            self.tell_completed(store, key, time, sink);
+            self.report_completed(store, key, time, sink);
         }
         overflow
     }
 
-    /// Ends a key's stream: time moves to its end, `longest` loops that nothing bounds are told,
+    /// Ends a key's stream: time moves to its end, `longest` loops that nothing bounds are reported,
     /// and so are matches that waited for older partial matches. The key is idle after it.
     pub fn finish(
         &self,
@@ -528,7 +528,7 @@ impl<E: Event> Matcher<E> {
         Self::clear_window(store, key);
         Self::clear_led(store, key);
         if !store.scratch.completed.is_empty() || !key.completed().is_empty() {
-            self.tell_completed(store, key, Timestamp::from_millis(last), sink);
+            self.report_completed(store, key, Timestamp::from_millis(last), sink);
         }
     }
 
@@ -571,7 +571,7 @@ impl<E: Event> Matcher<E> {
         self.program.bounds.is_empty() && self.program.lengths.is_empty()
     }
 
-    /// The partial matches of a key that are open, in the order in which they would be told.
+    /// The partial matches of a key that are open, in the order in which they would be reported.
     pub fn open<'a>(&'a self, store: &'a Store<E>, key: &KeyState) -> Vec<Open<'a, E>> {
         let complete = key.completed().iter().map(|match_| (match_.head, match_.start_seq, None));
         let runs = key.runs().iter().map(|run| (run.head, run.start_seq, Some(run)));

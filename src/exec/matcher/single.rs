@@ -60,7 +60,7 @@ impl<'a, E: Event> Step<'a, E> {
     fn move_all<const ARE_MANY: bool>(&mut self, key: &mut KeyState, event_epoch: u64) -> bool {
         let unchecked = self.matcher.unchecked_runs;
         let runs = key.runs_in_place();
-        // What the limits would drop before the match is told is counted.
+        // What the limits would drop before the match is reported is counted.
         let is_won_by_first = self.program.is_won_by_first() && runs.len() < unchecked;
         let roots = &*self.column.roots;
         let mut asked = Asked::NOTHING;
@@ -174,7 +174,7 @@ impl<'a, E: Event> Step<'a, E> {
         }
     }
 
-    /// What the event is compared with in the tree of this root, if runs can be told from it alone.
+    /// What the event is compared with in the tree of this root, if runs can be reported from it alone.
     #[inline(never)]
     fn asked(&self, root: u32) -> Asked {
         let program = self.program;

@@ -360,7 +360,7 @@ impl<'a, E: Event> Step<'a, E> {
         // The way to the end is looked at with what was captured before this event.
         let accepted = state.accept.is_some_and(|guard| self.guard(guard, &run, event_epoch));
         if accepted && !state.live && self.program.ends_alone {
-            // Most matches are told before the next event: it need not be stored for them.
+            // Most matches are reported before the next event: it need not be stored for them.
             self.store.extras.release(run.extra);
             let run = Run { last: self.time, ..run };
             let match_ = Completed { tail: Some(stage), ..completed(&run) };

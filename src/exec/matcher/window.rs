@@ -224,7 +224,7 @@ impl<E: Event> Matcher<E> {
         }
     }
 
-    /// Tells the partial matches that run out of time at `deadline`, and drops them.
+    /// Reports the partial matches that run out of time at `deadline`, and drops them.
     #[inline]
     pub(super) fn expire_window(
         &self,
@@ -234,7 +234,7 @@ impl<E: Event> Matcher<E> {
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
         while key.window().deadline <= deadline.as_millis() {
-            if self.program.tell_timeouts
+            if self.program.report_timeouts
                 && let Some(window) = self.program.window()
             {
                 let (chains, queue) = (&store.chains, key.window());

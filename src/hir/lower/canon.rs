@@ -224,7 +224,7 @@ impl<'a> Canon<'a> {
     }
 
     fn pattern(&mut self, pattern: &Pattern) {
-        let Pattern { stages, conditions, lengths, body, within, skip, tell_timeouts, repeats } =
+        let Pattern { stages, conditions, lengths, body, within, skip, report_timeouts, repeats } =
             pattern;
         for stage in stages {
             self.debug((&stage.name, stage.negated));
@@ -237,7 +237,7 @@ impl<'a> Canon<'a> {
             self.expr(length);
         }
         self.sequence(body);
-        self.debug((within, skip.ordered, tell_timeouts));
+        self.debug((within, skip.ordered, report_timeouts));
         if *repeats {
             self.word("repeat");
         }

@@ -68,7 +68,7 @@ impl<'a> Clauses<'a> {
 
 impl<'a> Env<'a> {
     /// Notes what the rules feed, and gives the order in which they can be checked: after those that
-    /// feed them. Those that feed each other in a circle are told and put into `refused`.
+    /// feed them. Those that feed each other in a circle are reported and put into `refused`.
     pub(super) fn plan(
         &mut self,
         rules: &[Gathered<'a>],
@@ -106,7 +106,7 @@ impl<'a> Env<'a> {
         order
     }
 
-    /// Tells of circles that only `from *` closes: it reads every declared type that has the key.
+    /// Reports circles that only `from *` closes: it reads every declared type that has the key.
     pub(super) fn check_circles(&mut self, rules: &[Gathered<'a>], checked: &mut [Option<Rule>]) {
         let names: BTreeMap<&str, &'a str> = rules
             .iter()
@@ -201,7 +201,7 @@ impl<'a> Env<'a> {
             .collect();
         let mut seen = BTreeSet::new();
         for mut step in steps {
-            // A circle of defines ends at no type; that is told elsewhere.
+            // A circle of defines ends at no type; that is reported elsewhere.
             seen.clear();
             // The wildcard names no type.
             while !step.wildcard && seen.insert(step.name.node.as_str()) {
@@ -458,7 +458,7 @@ impl<'a> Cx<'_, 'a> {
         self.fit(name, ty, fields);
     }
 
-    /// Tells where a record is not as the event type that it feeds.
+    /// Reports where a record is not as the event type that it feeds.
     fn fit(&mut self, name: &'a Name, ty: TypeId, fields: &mut [(&'a Name, Typed)]) {
         let event = self.env.schema.ty(ty).clone();
         for (field_name, typed) in &mut *fields {
@@ -511,7 +511,7 @@ impl<'a> Cx<'_, 'a> {
             let given = fields.iter().map(|(name, _)| name.node.as_str());
             let given = given.filter(|name| event.field_id(name).is_none());
             let help = match nearest(&field.name, given) {
-                // It was told already that there is no such field.
+                // It was reported already that there is no such field.
                 Some(_) if !event.open => return,
                 Some(near) => format!("is it what is called `{near}` here?"),
                 None => format!("emit it, or declare it as `{}: {}?`", field.name, field.ty),

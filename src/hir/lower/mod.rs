@@ -1,11 +1,11 @@
 //! From the tree of rule text to checked rules: names are resolved, types checked, sugar removed.
 //!
-//! Every mistake of every file is told, not only the first. A rule with a mistake is left out of
+//! Every mistake of every file is reported, not only the first. A rule with a mistake is left out of
 //! the result; the rules beside it are checked all the same.
 //!
 //! * Events, lists, parameters and defines, and their tables, are here and in `events`, `literal`.
 //! * `rule` gathers a rule's clauses, `pattern` lays out its steps, `expr` checks expressions.
-//! * `test_block` checks tests against what the rules tell.
+//! * `test_block` checks tests against what the rules report.
 //! * `canon` says what a rule means, for its version.
 
 mod canon;
@@ -15,11 +15,11 @@ mod feeds;
 mod literal;
 mod names;
 mod pattern;
+mod reported;
 mod rule;
 mod test_block;
 #[cfg(test)]
 mod tests;
-mod told;
 mod wildcard;
 
 pub(crate) use canon::Content;
@@ -28,8 +28,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use self::feeds::Fed;
-use self::rule::{Gathered, Told};
-use self::told::Reported;
+use self::reported::Reported;
+use self::rule::{Gathered, OutputTypes};
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span, nearest};
 use crate::hir::expr::{AggregateOp, ValueSet};
 use crate::hir::functions::{Callee, FUNCTIONS, HostFunction};
@@ -175,15 +175,15 @@ struct Env<'a> {
     host_names: BTreeSet<String>,
     sources: Vec<Source>,
     reported: Reported,
-    /// What the rules tell.
-    told: BTreeMap<Arc<str>, Told>,
+    /// What the rules report.
+    outputs: BTreeMap<Arc<str>, OutputTypes>,
     /// Where the patterns of the rules stand.
     layouts: BTreeMap<Arc<str>, Layout>,
     /// How many steps the patterns have so far, their repetitions written out.
     steps: u64,
     /// True if defines that build on each other too deeply were reported.
     too_deep: bool,
-    /// How many errors were reported, those told already included.
+    /// How many errors were reported, those reported already included.
     errors: usize,
 }
 
@@ -210,7 +210,7 @@ impl<'a> Env<'a> {
             host_names: BTreeSet::new(),
             sources: files.iter().map(|(source, _)| source.clone()).collect(),
             reported: Reported::default(),
-            told: BTreeMap::new(),
+            outputs: BTreeMap::new(),
             layouts: BTreeMap::new(),
             steps: 0,
             too_deep: false,
@@ -223,7 +223,7 @@ impl<'a> Env<'a> {
         self.errors > MAX_ERRORS
     }
 
-    /// Tells a diagnostic once, however often its place is looked at.
+    /// Reports a diagnostic once, however often its place is looked at.
     fn report(&mut self, source: usize, diagnostic: Diagnostic) {
         if diagnostic.severity == Severity::Error {
             self.errors += 1;
@@ -231,7 +231,7 @@ impl<'a> Env<'a> {
         self.reported.add(source, diagnostic);
     }
 
-    /// Notes that `name` is declared as a `what`; tells if it was before.
+    /// Notes that `name` is declared as a `what`; reports if it was before.
     fn declare_once(&mut self, what: &'static str, source: usize, name: &'a Name) -> bool {
         let site = Site { source, span: name.span };
         let Some(first) = self.declared.get(&(what, name.node.as_str())).copied() else {
@@ -290,7 +290,7 @@ impl<'a> Env<'a> {
         }
     }
 
-    /// Whether a define's name is free of event types; tells if not.
+    /// Whether a define's name is free of event types; reports if not.
     fn is_no_event(&mut self, source: usize, name: &Name) -> bool {
         if self.schema.type_id(&name.node).is_none() && self.fed_at(&name.node).is_none() {
             return true;
@@ -392,7 +392,7 @@ impl<'a> Env<'a> {
         }
     }
 
-    /// An error about the value that the host gives; it is told of the text `name=value`.
+    /// An error about the value that the host gives; it is reported for the text `name=value`.
     fn host_diagnostic(&self, index: usize, message: String) -> Diagnostic {
         let HostParam { name, value } = &self.host[index];
         let span = Span::new(0, name.len() + 1 + value.len());
@@ -411,7 +411,7 @@ impl<'a> Env<'a> {
         host.chain(built_in_names().map(|name| -> &str { name }))
     }
 
-    /// Tells of functions of the host that rules could not call, or that would take the place of
+    /// Reports functions of the host that rules could not call, or that would take the place of
     /// others.
     fn check_host_functions(&mut self) {
         for (index, function) in self.functions.iter().enumerate() {

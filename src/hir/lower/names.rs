@@ -90,7 +90,7 @@ fn report_depth(env: &mut Env<'_>, source: usize, name: &Name) {
     env.report(source, diagnostic);
 }
 
-/// Tells of a circle of defines, at the same one wherever it was entered.
+/// Reports a circle of defines, at the same one wherever it was entered.
 fn report_circle<'a>(
     env: &mut Env<'a>,
     local: &Defines<'a>,
@@ -112,7 +112,7 @@ fn report_circle<'a>(
     env.report(source, diagnostic);
 }
 
-/// The event type of this name. Tells if there is none, but not of what rules feed that were refused
+/// The event type of this name. Reports if there is none, but not of what rules feed that were refused
 /// themselves.
 pub(super) fn event_type(
     env: &mut Env<'_>,

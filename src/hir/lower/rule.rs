@@ -36,7 +36,7 @@ pub(super) struct Cx<'e, 'a> {
     /// The parts of the key with their types.
     pub(super) key: Vec<(Arc<str>, Kind)>,
     /// The types of what the rule emits.
-    told: Told,
+    outputs: OutputTypes,
     /// True if the silence at the end of the pattern is reported again and again.
     pub(super) repeats: bool,
     /// The fields that the rule emits, where bare names can mean them.
@@ -82,9 +82,9 @@ pub(super) struct Gathered<'a> {
     args: Vec<(&'a str, Given<'a>)>,
 }
 
-/// The types of what a rule tells, by name, for its tests.
+/// The types of what a rule reports, by name, for its tests.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct OutputTypes {
     pub(super) emit: Vec<(Arc<str>, Kind)>,
     pub(super) timeout: Vec<(Arc<str>, Kind)>,
     pub(super) key: Vec<(Arc<str>, Kind)>,
@@ -140,7 +140,7 @@ impl<'a> Clauses<'a> {
     }
 }
 
-/// Tells names that are declared twice in one rule.
+/// Reports names that are declared twice in one rule.
 fn check_twice<'a>(env: &mut Env<'a>, source: usize, clauses: &'a [Spanned<Clause>]) {
     let mut seen: BTreeMap<(&str, &str), &Name> = BTreeMap::new();
     for clause in clauses {
@@ -260,7 +260,7 @@ impl<'a> Env<'a> {
             }
         }
         for &name in &failed_params {
-            // It was told already; what it is used for should not be.
+            // It was reported already; what it is used for should not be.
             params.insert(name, Param { value: Value::Null, kind: Kind::NEVER });
         }
         let mut defines = Defines::new();
@@ -276,7 +276,7 @@ impl<'a> Env<'a> {
             defines,
             steps: Vec::new(),
             key: Vec::new(),
-            told: Told::default(),
+            outputs: OutputTypes::default(),
             repeats: false,
             emitted: Vec::new(),
             steps_written_out: 0,
@@ -307,12 +307,12 @@ impl<'a> Env<'a> {
         let steps_at = cx.steps.iter().map(|step| (step.site.source, step.site.span)).collect();
         let written = clauses.by_word.get("match").map(|&(source, clause)| (source, clause.span));
         let layout = written.map(|pattern| Layout { pattern, steps: steps_at, fixed: cx.fixed });
-        let (mut told, key, fed) = (cx.told, cx.key, cx.fed);
+        let (mut outputs, key, fed) = (cx.outputs, cx.key, cx.fed);
         let steps = cx.steps_written_out;
         self.add_steps(source, name, steps);
-        told.key = key;
+        outputs.key = key;
         if let Some(rule) = &rule {
-            self.told.insert(rule.name.clone(), told);
+            self.outputs.insert(rule.name.clone(), outputs);
             self.layouts.extend(layout.map(|layout| (rule.name.clone(), layout)));
         }
         self.note_fed(gathered, rule.is_some().then_some(fed));
@@ -325,7 +325,7 @@ impl<'a> Cx<'_, 'a> {
         self.env.report(self.source, diagnostic);
     }
 
-    /// The parameter of this name: the rule's, else the file's. Tells if there is none.
+    /// The parameter of this name: the rule's, else the file's. Reports if there is none.
     pub(super) fn find_param(&mut self, name: &'a Name, example: &str) -> Option<Param> {
         self.used_params.insert(&name.node);
         let found = self.params.get(name.node.as_str());
@@ -470,7 +470,7 @@ impl<'a> Cx<'_, 'a> {
         });
         let meta = self.meta(clauses);
         let (body, within) = body?;
-        let tell_timeouts = on_timeout.is_some();
+        let report_timeouts = on_timeout.is_some();
         let stages = self
             .steps
             .iter()
@@ -487,7 +487,7 @@ impl<'a> Cx<'_, 'a> {
             body,
             within,
             skip,
-            tell_timeouts,
+            report_timeouts,
             repeats: self.repeats,
         };
         let name: Arc<str> = name.node.as_str().into();
@@ -512,7 +512,7 @@ impl<'a> Cx<'_, 'a> {
     /// A condition on a match. A bare name is an emitted field; all else is as in an emit.
     fn having(&mut self, condition: &'a Spanned<ast::Expr>, emit: Option<&Emit>) -> Expr {
         let fields = emit.iter().flat_map(|emit| &emit.fields);
-        let kinds = self.told.emit.iter().map(|(_, kind)| *kind);
+        let kinds = self.outputs.emit.iter().map(|(_, kind)| *kind);
         self.emitted = fields
             .zip(kinds)
             .map(|((name, expr), kind)| (name.clone(), expr.clone(), kind))
@@ -541,7 +541,7 @@ impl<'a> Cx<'_, 'a> {
             if millis == 0 {
                 let message = "for no time at all nothing is suppressed";
                 let diagnostic = Diagnostic::error(Code::BadBound, dur.span(), message);
-                self.report(diagnostic.help("`suppress 1m` tells at most one match a minute"));
+                self.report(diagnostic.help("`suppress 1m` reports at most one match a minute"));
                 return None;
             }
             Expr::Literal(Value::Duration(millis))
@@ -734,7 +734,7 @@ impl<'a> Cx<'_, 'a> {
         (types, out)
     }
 
-    /// Tells if no type has the field, but all have one of nearly its name.
+    /// Reports if no type has the field, but all have one of nearly its name.
     fn is_misspelled_key(&mut self, source: usize, part: &ast::KeyPart, types: &[TypeId]) -> bool {
         let key = part.name.node.as_str();
         let lacks = |ty: &TypeId| names::field(&self.env.schema, *ty, key).is_none();
@@ -856,7 +856,7 @@ impl<'a> Cx<'_, 'a> {
             ast::SkipStrategy::ToLast(name) => SkipStrategy::ToLast(target(name)),
         };
         if skip.ordered && strategy == SkipStrategy::None {
-            let message = "`ordered` says which match wins; with `skip none` all are told";
+            let message = "`ordered` says which match wins; with `skip none` all are reported";
             self.env.report(
                 source,
                 Diagnostic::error(Code::NotAllowedHere, clause.span, message)
@@ -921,9 +921,12 @@ impl<'a> Cx<'_, 'a> {
                 Some(value) => self.expr(value, place),
                 None => self.bare_name(name),
             };
-            let told =
-                if what == What::Timeout { &mut self.told.timeout } else { &mut self.told.emit };
-            told.push((name.node.as_str().into(), typed.kind));
+            let types = if what == What::Timeout {
+                &mut self.outputs.timeout
+            } else {
+                &mut self.outputs.emit
+            };
+            types.push((name.node.as_str().into(), typed.kind));
             fields.push((name, typed));
         }
         if let Some(name) = &emit.as_type {

@@ -97,7 +97,7 @@ impl<'a> Env<'a> {
         steps
     }
 
-    /// Tells where time would go back.
+    /// Reports where time would go back.
     fn move_on(
         &mut self,
         source: usize,
@@ -229,7 +229,7 @@ impl<'a> Env<'a> {
             && timeout
             && emit.is_none()
         {
-            let message = format!("the rule `{}` tells no timeouts", rule.name);
+            let message = format!("the rule `{}` reports no timeouts", rule.name);
             let diagnostic = Diagnostic::error(Code::MissingClause, span, message)
                 .help("it does with `on timeout emit { ... }`");
             self.report(source, diagnostic);
@@ -239,7 +239,7 @@ impl<'a> Env<'a> {
         for (index, (name, value)) in fields.iter().enumerate() {
             self.given_twice(source, fields, index);
             if let Some(rule) = rule {
-                self.check_told(source, rule, emit, timeout, name);
+                self.check_output(source, rule, emit, timeout, name);
             }
             if let Some((value, span)) = self.constant(source, name, value.as_ref()) {
                 if let Some(rule) = rule {
@@ -251,8 +251,8 @@ impl<'a> Env<'a> {
         expected
     }
 
-    /// Tells if what the rule says has no field of this name.
-    fn check_told(
+    /// Reports if what the rule says has no field of this name.
+    fn check_output(
         &mut self,
         source: usize,
         rule: &Rule,
@@ -279,7 +279,7 @@ impl<'a> Env<'a> {
         self.report(source, diagnostic.help(help));
     }
 
-    /// Tells if what the rule tells under this name can never be `value`.
+    /// Reports if what the rule reports under this name can never be `value`.
     fn check_value(
         &mut self,
         source: usize,
@@ -289,9 +289,9 @@ impl<'a> Env<'a> {
         value: &Value,
         span: Span,
     ) {
-        let Some(told) = self.told.get(&rule.name) else { return };
-        let emitted = if timeout { &told.timeout } else { &told.emit };
-        let mut known = emitted.iter().chain(&told.key);
+        let Some(types) = self.outputs.get(&rule.name) else { return };
+        let emitted = if timeout { &types.timeout } else { &types.emit };
+        let mut known = emitted.iter().chain(&types.key);
         let Some((_, kind)) = known.find(|(known, _)| **known == *name.node) else { return };
         let kind = *kind;
         let found = value.kind();

@@ -47,7 +47,7 @@ pub struct RuleChange {
     /// How many partial matches go on. One that can go on in several ways counts for each, as in
     /// [`Stats::partials`](crate::stream::Stats::partials).
     pub kept: u64,
-    /// How many are given up. They are told neither as matches nor as timeouts.
+    /// How many are given up. They are reported neither as matches nor as timeouts.
     pub dropped: u64,
 }
 
@@ -196,7 +196,7 @@ impl<E: Event> Engine<E> {
     /// same) goes on with everything that it holds. Of one that was edited, a partial match goes on
     /// if nothing that it has passed is another: the steps up to the event that it captured last,
     /// with their conditions and what may come between them. What it waits for, `within`, what is
-    /// told and what is known of the rule may change; a deadline that would have passed already
+    /// reported and what is known of the rule may change; a deadline that would have passed already
     /// passes at once. What is in a `list` is no part of a condition. All other partial matches are
     /// given up and counted.
     ///

@@ -246,30 +246,30 @@ impl<E: Event> Dispatcher<E> {
         Ok(())
     }
 
-    /// At the end of time: brings back the keys for which there is something to tell yet, which has
+    /// At the end of time: brings back the keys for which there is something to report yet, which has
     /// one order over all keys, and gives up all others.
     pub(in crate::stream) fn finish_cold(&mut self) {
         let Some(cold) = self.cold.as_deref().filter(|_| self.accounting.failure.is_none()) else {
             return;
         };
-        let mut telling = Vec::new();
+        let mut reporting = Vec::new();
         let mut scratch = Scratch::new(&self.rules);
         let looked = cold.each(Which::All, &self.rules, |number, frozen| {
             let mut held = scratch.take_in(&self.rules, frozen);
-            let mut tells = false;
+            let mut reports = false;
             for held in &mut held {
                 let matcher = &self.rules[held.rule as usize].matcher;
                 if let Some(store) = scratch.store_mut(held.rule) {
-                    matcher.finish(store, &mut held.state, &mut |_| tells = true);
+                    matcher.finish(store, &mut held.state, &mut |_| reports = true);
                 }
             }
-            if tells {
-                telling.push(number);
+            if reports {
+                reporting.push(number);
             }
             scratch.give_up(&self.rules, held);
         });
         let brought = looked.and_then(|()| {
-            telling
+            reporting
                 .into_iter()
                 .try_for_each(|number| self.load_range(number, number + 1, Timestamp::MIN))
         });

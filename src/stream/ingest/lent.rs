@@ -28,7 +28,7 @@ impl<E: Event> Drop for Borrower<'_, '_, E> {
 impl<E: Event> Ingest<E> {
     /// Takes events as [`push_from`](crate::Engine::push_from) does one after the other. What it gains is
     /// that most of them need not be cloned, and that time moves on less often: no output depends
-    /// on when it does, as long as it has before something is told.
+    /// on when it does, as long as it has before something is reported.
     pub(in crate::stream) fn ingest_lent<'a, S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,

@@ -1,4 +1,4 @@
-//! What is told: borrowed views of matches and timeouts, and their owned forms.
+//! What is reported: borrowed views of matches and timeouts, and their owned forms.
 
 use std::fmt;
 use std::ops::Deref;
@@ -95,7 +95,7 @@ impl<'a, E: Event> Match<'a, E> {
         self.outcome.last()
     }
 
-    /// The event time at which this is told: that of the event that completed it, or the deadline
+    /// The event time at which this is reported: that of the event that completed it, or the deadline
     /// that passed.
     pub fn end(&self) -> Timestamp {
         self.outcome.at()
@@ -186,8 +186,8 @@ impl<'a, E> Deref for Timeout<'a, E> {
 }
 
 impl<'a, E: Event> Timeout<'a, E> {
-    pub(crate) fn new(told: Match<'a, E>) -> Self {
-        Timeout(told)
+    pub(crate) fn new(reported: Match<'a, E>) -> Self {
+        Timeout(reported)
     }
 
     /// The name of the step that was captured last.
@@ -271,7 +271,7 @@ impl<'a, E: Event> Partial<'a, E> {
     }
 }
 
-/// One thing that an engine told, owned.
+/// One thing that an engine reported, owned.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Output<E> {
@@ -281,7 +281,7 @@ pub enum Output<E> {
     Timeout(Expired<E>),
     /// A rule has matched, and the condition of its `having` does not hold.
     Filtered(Found<E>),
-    /// A rule has matched, and `suppress` says that it is not told.
+    /// A rule has matched, and `suppress` says that it is not reported.
     Suppressed(Found<E>),
     /// An event came too late.
     #[non_exhaustive]
@@ -323,7 +323,7 @@ pub struct Found<E> {
     pub start: Timestamp,
     /// The time of the last event.
     pub last: Timestamp,
-    /// When it was told: the completing event's time, or the deadline.
+    /// When it was reported: the completing event's time, or the deadline.
     pub end: Timestamp,
     /// The captured events in the order in which they were taken, by the names of their steps.
     pub events: Vec<(Arc<str>, E)>,

@@ -2,10 +2,10 @@
 
 use crate::time::Timestamp;
 
-/// Where something stands in the order of all that is told; see [`Sink::at`](crate::stream::Sink::at).
+/// Where something stands in the order of all that is reported; see [`Sink::at`](crate::stream::Sink::at).
 ///
 /// Positions of one call of several shards (`push`, `advance`, `finish`, ...) can be compared: what
-/// has the lesser one is told first. What has the same one comes from one shard, and stays in order.
+/// has the lesser one is reported first. What has the same one comes from one shard, and stays in order.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Position {
     /// How many events were given to rules before.

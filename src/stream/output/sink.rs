@@ -9,7 +9,7 @@ use crate::stream::output::order::Position;
 use crate::stream::output::reason::Reason;
 use crate::time::Timestamp;
 
-/// Takes what an engine has to tell, as borrowed views: what is not looked at costs nothing.
+/// Takes what an engine has to report, as borrowed views: what is not looked at costs nothing.
 ///
 /// `Vec<Output<E>>` is a sink that keeps everything, [`Ignore`] one that keeps nothing, and
 /// [`on_match`] makes one of a closure.
@@ -27,7 +27,7 @@ pub trait Sink<E: Event> {
         let _ = found;
     }
 
-    /// A rule has matched, and is not told because its `suppress` says so.
+    /// A rule has matched, and is not reported because its `suppress` says so.
     fn suppressed(&mut self, found: Match<'_, E>) {
         let _ = found;
     }
@@ -48,7 +48,7 @@ pub trait Sink<E: Event> {
         let _ = overflow;
     }
 
-    /// What is told next stands here among what all [shards](crate::stream::Shard) tell in the call
+    /// What is reported next stands here among what all [shards](crate::stream::Shard) report in the call
     /// that is going on. Only said where there is more than one.
     fn at(&mut self, position: Position) {
         let _ = position;
@@ -115,8 +115,8 @@ pub enum Overflow<'a> {
         /// How many partial matches were dropped.
         dropped: usize,
     },
-    /// A rule's `suppress` or `once` remembered too many keys. A match was told, and those that follow
-    /// it will be told, too.
+    /// A rule's `suppress` or `once` remembered too many keys. A match was reported, and those that follow
+    /// it will be reported, too.
     #[non_exhaustive]
     Suppressed {
         /// Which rule.
@@ -165,13 +165,13 @@ impl fmt::Display for Overflow<'_> {
             ),
             Overflow::Suppressed { rule } if rule.once.is_some() => write!(
                 f,
-                "`once` of the rule `{}` remembers too many keys: a match was told without ending \
+                "`once` of the rule `{}` remembers too many keys: a match was reported without ending \
                  its key",
                 rule.name
             ),
             Overflow::Suppressed { rule } => write!(
                 f,
-                "`suppress` of the rule `{}` remembers too many keys: a match was told without \
+                "`suppress` of the rule `{}` remembers too many keys: a match was reported without \
                  silencing others",
                 rule.name
             ),
@@ -228,9 +228,9 @@ impl<E: Event> Sink<E> for Ignore {
     fn matched(&mut self, _: Match<'_, E>) {}
 }
 
-/// A sink that calls `tell` with each match and lets the rest go.
-pub fn on_match<E: Event, F: FnMut(Match<'_, E>)>(tell: F) -> OnMatch<F> {
-    OnMatch(tell)
+/// A sink that calls `report` with each match and lets the rest go.
+pub fn on_match<E: Event, F: FnMut(Match<'_, E>)>(report: F) -> OnMatch<F> {
+    OnMatch(report)
 }
 
 /// What [`on_match`] makes.

@@ -37,7 +37,7 @@ impl<E: Event> Accounting<E> {
             || self.stats.captured_bytes > self.limits.captured_bytes
     }
 
-    /// Whether this engine tells what has nothing to do with keys.
+    /// Whether this engine reports what has nothing to do with keys.
     pub(in crate::stream) fn reports_all(&self) -> bool {
         self.share.as_ref().is_none_or(|share| share.is_first())
     }

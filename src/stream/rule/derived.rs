@@ -60,15 +60,15 @@ impl Feeder {
     /// this kind cannot be made.
     pub(crate) fn make<E: Event>(
         &self,
-        told: &Match<'_, E>,
+        reported: &Match<'_, E>,
         schema: &Schema,
     ) -> Option<(E, Option<Reason>)> {
         let event = schema.ty(self.ty);
         let mut misfit = None;
         let values = event.fields.iter().zip(&self.fields).map(|(field, origin)| {
             let value = match origin {
-                Origin::Time => Value::Time(told.end()),
-                Origin::Expr(expr) => told.value(expr),
+                Origin::Time => Value::Time(reported.end()),
+                Origin::Expr(expr) => reported.value(expr),
                 Origin::Nothing => Value::Null,
             };
             let value = match value {
@@ -78,7 +78,7 @@ impl Feeder {
             };
             if misfit.is_none() && !value.kind().is_subset_of(field.kind()) {
                 misfit = Some(Reason::Misfit {
-                    rule: told.rule().name.clone(),
+                    rule: reported.rule().name.clone(),
                     field: format!("{}.{}", event.name, field.name).into(),
                     declared: field.kind(),
                     found: value.kind(),
@@ -87,8 +87,8 @@ impl Feeder {
             value
         });
         let values = values.collect();
-        let extra = self.extra.iter().map(|(name, expr)| (name.clone(), told.value(expr)));
-        let made = E::make(self.ty, told.end(), values, extra.collect())?;
+        let extra = self.extra.iter().map(|(name, expr)| (name.clone(), reported.value(expr)));
+        let made = E::make(self.ty, reported.end(), values, extra.collect())?;
         Some((made, misfit))
     }
 }

@@ -1,4 +1,4 @@
-//! What becomes of what rules find: it is told, kept quiet, made an event for other rules.
+//! What becomes of what rules find: it is reported, kept quiet, made an event for other rules.
 
 use hashbrown::HashSet;
 
@@ -112,49 +112,49 @@ impl Emitter {
     #[inline]
     pub(in crate::stream) fn report<E: Event, S: Sink<E> + ?Sized>(
         &mut self,
-        told: Match<'_, E>,
+        reported: Match<'_, E>,
         kind: OutcomeKind,
         schema: &Schema,
         accounting: &mut Accounting<E>,
         sink: &mut S,
     ) {
         if let (Some(once), Some(suppression)) = (self.once, &self.suppression)
-            && suppression.is_over_for(once, &told)
+            && suppression.is_over_for(once, &reported)
         {
             return;
         }
         if let Some(share) = &accounting.share {
-            sink.at(share.position(kind == OutcomeKind::Match, told.start_seq()));
+            sink.at(share.position(kind == OutcomeKind::Match, reported.start_seq()));
         }
         let feeder = match kind {
             OutcomeKind::Match => {
-                if let Some(having) = &told.rule().having
-                    && told.value(having) != Value::Bool(true)
+                if let Some(having) = &reported.rule().having
+                    && reported.value(having) != Value::Bool(true)
                 {
                     accounting.stats.filtered += 1;
-                    sink.filtered(told);
+                    sink.filtered(reported);
                     return;
                 }
                 if let Some(suppression) = &mut self.suppression
-                    && is_suppressed(suppression, told, accounting, sink)
+                    && is_suppressed(suppression, reported, accounting, sink)
                 {
                     return;
                 }
                 if let Some(once) = self.once {
-                    self.end(once, &told, accounting, sink);
+                    self.end(once, &reported, accounting, sink);
                 }
                 accounting.stats.matches += 1;
-                sink.matched(told);
+                sink.matched(reported);
                 &self.on_match
             }
             OutcomeKind::Timeout => {
                 accounting.stats.timeouts += 1;
-                sink.timed_out(Timeout::new(told));
+                sink.timed_out(Timeout::new(reported));
                 &self.on_timeout
             }
         };
         if let Some(feeder) = feeder {
-            feed(feeder, told, schema, accounting, sink);
+            feed(feeder, reported, schema, accounting, sink);
         }
     }
 }
@@ -168,7 +168,7 @@ fn is_suppressed<E: Event, S: Sink<E> + ?Sized>(
     let Some(suppress) = &found.rule().suppress else { return false };
     let verdict = suppression.judge(suppress, &found, accounting.limits.suppressed);
     match verdict {
-        Verdict::Told => {}
+        Verdict::Reported => {}
         Verdict::Suppressed => {
             accounting.stats.suppressed += 1;
             sink.suppressed(found);
@@ -184,22 +184,22 @@ fn is_suppressed<E: Event, S: Sink<E> + ?Sized>(
 /// Makes the event that a match or timeout is to other rules.
 fn feed<E: Event, S: Sink<E> + ?Sized>(
     feeder: &Feeder,
-    told: Match<'_, E>,
+    reported: Match<'_, E>,
     schema: &Schema,
     accounting: &mut Accounting<E>,
     sink: &mut S,
 ) {
-    match feeder.make(&told, schema) {
+    match feeder.make(&reported, schema) {
         Some((event, None)) => {
             let bytes = accounting.derived.bytes().saturating_add(bytes_of(&event));
             let Limits { buffered, buffered_bytes, .. } = accounting.limits;
             if accounting.derived.len() >= buffered || bytes > buffered_bytes {
                 accounting.stats.overflowed += 1;
-                sink.overflowed(Overflow::Derived { rule: told.rule() });
+                sink.overflowed(Overflow::Derived { rule: reported.rule() });
                 return;
             }
             accounting.stats.derived += 1;
-            accounting.derived.add(told.end(), event);
+            accounting.derived.add(reported.end(), event);
         }
         Some((event, Some(reason))) => {
             accounting.stats.rejected += 1;

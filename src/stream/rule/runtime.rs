@@ -45,7 +45,7 @@ pub(crate) struct RuleRuntime<E: Event> {
     /// The rule set that it is of, where there is one.
     pub(in crate::stream) text: Option<RuleSet>,
     pub(in crate::stream) emitter: Emitter,
-    /// When keys are looked at, where nothing can be told at a deadline.
+    /// When keys are looked at, where nothing can be reported at a deadline.
     pub(in crate::stream) sweeps: Option<Sweeps>,
 }
 
@@ -89,10 +89,10 @@ impl<E: Event> RuleRuntime<E> {
     }
 }
 
-/// Where nothing is told at deadlines: what runs out of time is gone an eighth of `within` later.
+/// Where nothing is reported at deadlines: what runs out of time is gone an eighth of `within` later.
 fn sweeps(program: &Program) -> Option<Sweeps> {
     match program.within().and_then(Length::as_millis) {
-        Some(within) if !program.tells_at_deadlines() => Some(Sweeps::new(within / 8)),
+        Some(within) if !program.reports_at_deadlines() => Some(Sweeps::new(within / 8)),
         _ => None,
     }
 }
@@ -345,7 +345,7 @@ impl<E: Event> RuleRuntime<E> {
         is_too_much
     }
 
-    /// Tells that partial matches of a key gave way to the rule's limit, or to that on steps.
+    /// Reports that partial matches of a key gave way to the rule's limit, or to that on steps.
     #[cold]
     fn dropped<S: Sink<E> + ?Sized>(
         &mut self,
@@ -586,7 +586,7 @@ impl<E: Event> RuleRuntime<E> {
         self.account(&mut accounting.stats);
     }
 
-    /// Moves what the rule holds at these places of slots to `now` and tells what comes of it, by
+    /// Moves what the rule holds at these places of slots to `now` and reports what comes of it, by
     /// start.
     pub(in crate::stream) fn expire<S: Sink<E> + ?Sized>(
         &mut self,
@@ -634,7 +634,7 @@ impl<E: Event> RuleRuntime<E> {
             self.account(&mut accounting.stats);
             return;
         }
-        // Keys are independent, but what they tell at one moment has one order.
+        // Keys are independent, but what they report at one moment has one order.
         let mut held = Vec::new();
         for &(slot, place) in places {
             let RuleState { state, .. } = keys.at_mut(slot, place).held;
@@ -649,8 +649,8 @@ impl<E: Event> RuleRuntime<E> {
         let mut ended: Vec<u32> = Vec::new();
         for (_, slot, held) in &held {
             let outcome = held.outcome(matcher.program());
-            let told = Match::new(info, &keys.slot(*slot).key, outcome);
-            emitter.report(told, outcome.kind(), schema, accounting, sink);
+            let reported = Match::new(info, &keys.slot(*slot).key, outcome);
+            emitter.report(reported, outcome.kind(), schema, accounting, sink);
             if emitter.has_ended_key {
                 emitter.has_ended_key = false;
                 ended.push(*slot);
@@ -733,12 +733,12 @@ fn move_on<E: Event>(
     store: &mut Store<E>,
     state: &mut KeyState,
     now: Timestamp,
-    tell: &mut impl FnMut(Outcome<'_, E>),
+    report: &mut impl FnMut(Outcome<'_, E>),
 ) {
     if now == Timestamp::MAX {
-        matcher.finish(store, state, tell);
+        matcher.finish(store, state, report);
     } else {
-        matcher.advance(store, state, now, tell);
+        matcher.advance(store, state, now, report);
     }
 }
 

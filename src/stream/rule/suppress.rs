@@ -1,4 +1,4 @@
-//! `suppress` and `once`: which matches are not told because of one that was.
+//! `suppress` and `once`: which matches are not reported because of one that was.
 
 use std::collections::BTreeMap;
 
@@ -14,13 +14,13 @@ use crate::value::Value;
 /// What a rule keeps quiet, and until when.
 ///
 /// An entry is dropped as soon as time has passed it, so that there are never more than there were
-/// matches told within the last `suppress` duration. Where the rule has `once`, an entry marks a key
+/// matches reported within the last `suppress` duration. Where the rule has `once`, an entry marks a key
 /// that is over, or with no values the whole rule, until the end of time.
 #[derive(Debug, Default)]
 pub(crate) struct SuppressionTable {
-    /// What was told, with its entry of `ends`: until then the same is not told.
-    told: HashMap<Key, (Timestamp, u64)>,
-    /// When each of them is told again; the number tells apart what ends at one time.
+    /// What was reported, with its entry of `ends`: until then the same is not reported.
+    reported: HashMap<Key, (Timestamp, u64)>,
+    /// When each of them is reported again; the number distinguishes what ends at one time.
     ends: BTreeMap<(Timestamp, u64), Key>,
     number: u64,
 }
@@ -28,16 +28,16 @@ pub(crate) struct SuppressionTable {
 /// What becomes of a match.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Verdict {
-    /// It is told.
-    Told,
-    /// It is told, but there is no room to remember it.
+    /// It is reported.
+    Reported,
+    /// It is reported, but there is no room to remember it.
     NotRemembered,
-    /// It is not told.
+    /// It is not reported.
     Suppressed,
 }
 
 impl SuppressionTable {
-    /// Whether a match is told, which is remembered if there are fewer than `limit` others.
+    /// Whether a match is reported, which is remembered if there are fewer than `limit` others.
     pub(crate) fn judge<E: Event>(
         &mut self,
         suppress: &Suppress,
@@ -51,31 +51,31 @@ impl SuppressionTable {
             Some(by) => by.iter().map(|expr| found.value(expr)).collect(),
             None => found.key_values().iter().cloned().collect(),
         };
-        if self.told.get(&key).is_some_and(|(until, _)| *until > now) {
+        if self.reported.get(&key).is_some_and(|(until, _)| *until > now) {
             return Verdict::Suppressed;
         }
         let Value::Duration(millis @ 1..) = found.value(&suppress.duration) else {
-            return Verdict::Told;
+            return Verdict::Reported;
         };
-        if self.told.len() >= limit {
+        if self.reported.len() >= limit {
             self.forget(now);
         }
-        if self.told.len() >= limit {
+        if self.reported.len() >= limit {
             return Verdict::NotRemembered;
         }
         self.remember(key, now.plus_millis(millis));
-        Verdict::Told
+        Verdict::Reported
     }
 
     /// True if a rule with `once` is over, at all or for this key.
     #[inline]
     pub(crate) fn is_over(&self, once: Once, key: &KeyRef<'_>) -> bool {
-        !self.told.is_empty() && (once == Once::Rule || self.told.contains_key(key))
+        !self.reported.is_empty() && (once == Once::Rule || self.reported.contains_key(key))
     }
 
     /// True if a rule with `once` is over for the key of this match.
     pub(crate) fn is_over_for<E: Event>(&self, once: Once, found: &Match<'_, E>) -> bool {
-        !self.told.is_empty() && self.told.contains_key(&mark(once, found))
+        !self.reported.is_empty() && self.reported.contains_key(&mark(once, found))
     }
 
     /// Marks as over what `once` ends with this match. False if there is no room for the mark.
@@ -85,7 +85,7 @@ impl SuppressionTable {
         found: &Match<'_, E>,
         limit: usize,
     ) -> bool {
-        let has_room = self.told.len() < limit;
+        let has_room = self.reported.len() < limit;
         if has_room {
             self.remember(mark(once, found), Timestamp::MAX);
         }
@@ -99,7 +99,7 @@ impl SuppressionTable {
 
     /// Keeps quiet what a snapshot says.
     pub(crate) fn restore(&mut self, key: Key, until: Timestamp) {
-        if !self.told.contains_key(&key) {
+        if !self.reported.contains_key(&key) {
             self.remember(key, until);
         }
     }
@@ -107,30 +107,30 @@ impl SuppressionTable {
     fn remember(&mut self, key: Key, until: Timestamp) {
         self.number += 1;
         self.ends.insert((until, self.number), key.clone());
-        if let Some(before) = self.told.insert(key, (until, self.number)) {
+        if let Some(before) = self.reported.insert(key, (until, self.number)) {
             self.ends.remove(&before);
         }
     }
 
-    /// Drops what is over at `now`: a match at that very moment is told again.
+    /// Drops what is over at `now`: a match at that very moment is reported again.
     pub(crate) fn forget(&mut self, now: Timestamp) {
         while let Some(entry) = self.ends.first_entry() {
             let until = entry.key().0;
             if until > now || until == Timestamp::MAX {
                 break;
             }
-            self.told.remove(&entry.remove());
+            self.reported.remove(&entry.remove());
         }
         // After a flood the table is given back; not at once, since floods come in waves.
-        if self.told.capacity() > 64 && self.told.len() < self.told.capacity() / 8 {
-            self.told.shrink_to(2 * self.told.len());
+        if self.reported.capacity() > 64 && self.reported.len() < self.reported.capacity() / 8 {
+            self.reported.shrink_to(2 * self.reported.len());
         }
     }
 
     /// Heap bytes, about: without what values own.
     pub(crate) fn memory_usage(&self) -> usize {
         let entry = size_of::<Key>() + size_of::<(Timestamp, u64)>();
-        self.told.allocation_size() + self.ends.len() * entry
+        self.reported.allocation_size() + self.ends.len() * entry
     }
 }
 
@@ -156,16 +156,19 @@ mod tests {
         }
         let empty = SuppressionTable::default().memory_usage();
         suppression.forget(at(99));
-        assert_eq!((suppression.told.len(), suppression.ends.len()), (10, 10));
-        // A match at the very moment is told again.
+        assert_eq!((suppression.reported.len(), suppression.ends.len()), (10, 10));
+        // A match at the very moment is reported again.
         suppression.forget(at(100));
-        assert!(!suppression.told.contains_key(&key(1)) && suppression.told.contains_key(&key(2)));
+        assert!(
+            !suppression.reported.contains_key(&key(1))
+                && suppression.reported.contains_key(&key(2))
+        );
         assert!(suppression.memory_usage() > empty);
         suppression.forget(at(1000));
-        assert_eq!((suppression.told.len(), suppression.ends.len()), (0, 0));
+        assert_eq!((suppression.reported.len(), suppression.ends.len()), (0, 0));
         // A mark of `once` outlives the end of the stream.
         suppression.remember(key(7), Timestamp::MAX);
         suppression.forget(Timestamp::MAX);
-        assert!(suppression.told.contains_key(&key(7)));
+        assert!(suppression.reported.contains_key(&key(7)));
     }
 }

@@ -1,6 +1,6 @@
 //! When to look for what has run out of time without a word.
 //!
-//! Where a rule tells nothing at deadlines, they only free memory, and need not be exact: a key has
+//! Where a rule reports nothing at deadlines, they only free memory, and need not be exact: a key has
 //! one place in a list at a time, for a moment after all that it holds now is over. What came since
 //! is seen then, and it is put into a later list. So a busy key costs nothing until then, and an
 //! event does not ask for a deadline.

@@ -3,7 +3,7 @@
 //! Event time only grows, and most deadlines are "start + within": for one rule they are asked for
 //! in the order in which they will come. So timers queue in a few sorted lanes, where adding and
 //! taking are O(1), and only what fits in no lane goes to a heap. A timer is never looked for:
-//! what is no longer wanted is told by its key's generation when it comes up.
+//! what is no longer wanted is reported by its key's generation when it comes up.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};

@@ -97,7 +97,7 @@ impl ShardContext {
         ((u128::from(hash) * u128::from(of)) >> 64) as usize
     }
 
-    /// Whether this shard tells what all of them notice.
+    /// Whether this shard reports what all of them notice.
     pub(in crate::stream) fn is_first(&self) -> bool {
         self.index == 0
     }
@@ -167,7 +167,7 @@ impl ShardContext {
         self.phase = Phase::Deadline;
     }
 
-    /// What is told now is told because there is no more.
+    /// What is reported now is reported because there is no more.
     pub(in crate::stream) fn enter_end(&mut self) {
         self.time = Timestamp::MAX;
         self.phase = Phase::End;
@@ -185,7 +185,7 @@ impl ShardContext {
         Some(self.number(rule, seq))
     }
 
-    /// What is told now is of this rule.
+    /// What is reported now is of this rule.
     #[inline]
     pub(in crate::stream) fn enter_rule(&mut self, rule: u32) {
         self.rule = rule;
@@ -195,7 +195,7 @@ impl ShardContext {
     pub(in crate::stream) fn position(&self, is_match: bool, start: u64) -> Position {
         let ShardContext { released, time, phase, rule, .. } = *self;
         match phase {
-            // One event has one key in a rule, so that one shard tells all that comes of it.
+            // One event has one key in a rule, so that one shard reports all that comes of it.
             Phase::Event => Position { released, time, phase, rule, ..Position::default() },
             Phase::Derived => Position { released, time, phase, ..Position::default() },
             Phase::Deadline | Phase::End => {
@@ -204,7 +204,7 @@ impl ShardContext {
         }
     }
 
-    /// The position of what is told of an event that no rule sees, when all up to `watermark` is.
+    /// The position of what is reported for an event that no rule sees, when all up to `watermark` is.
     pub(in crate::stream) fn now(&self, watermark: Timestamp) -> Position {
         let time = self.time.max(watermark);
         Position { released: self.released, time, phase: Phase::Derived, ..Position::default() }

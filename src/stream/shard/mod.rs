@@ -2,7 +2,7 @@
 //!
 //! Every shard takes every event and every watermark in the same order, so that time, what is late
 //! and the numbers of events are the same in all. Each matches the keys that are its own; a hash says
-//! whose a key is. What they tell is brought together by its [`Position`](crate::stream::Position): all shards give one after
+//! whose a key is. What they report is brought together by its [`Position`](crate::stream::Position): all shards give one after
 //! the other what one engine would.
 //!
 //! ```
@@ -45,7 +45,7 @@ use crate::time::Timestamp;
 /// [`Builder::shards`](crate::stream::Builder::shards).
 ///
 /// All of them have to be given the same events, watermarks and sources in the same order. What has
-/// nothing to do with keys (late events, the reorder buffer, events of unknown types) is told and
+/// nothing to do with keys (late events, the reorder buffer, events of unknown types) is reported and
 /// counted by the first alone, so that the [sum](Stats#impl-Sum<Stats>-for-Stats) of their counts is
 /// that of one engine.
 pub struct Shard<E: Event>(pub(in crate::stream) Engine<E>);

@@ -154,7 +154,7 @@ impl<E: Portable> Builder<E> {
     /// watermark ([`Engine::advance`]).
     ///
     /// Where the rules are others than those of the snapshot, what goes on is what would go on if
-    /// they were [replaced](Engine::replace_rules); what becomes of each is told. The snapshot has
+    /// they were [replaced](Engine::replace_rules); what becomes of each is reported. The snapshot has
     /// the text of the old rules with it. Rules that were built in Rust go on if they have the same
     /// name and the same [version](Rule::version). As after a replacement, events are to be made
     /// with the numbers of [`Engine::schema`].

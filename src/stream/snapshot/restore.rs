@@ -55,15 +55,15 @@ fn complete<E: Event>(
     saved: &[SavedRule],
     lost: &[Option<Lost>],
 ) {
-    let told = std::mem::take(&mut replacement.rules);
-    let mut told_of = ByName::new(told.iter().map(|change| &change.rule));
+    let reported = std::mem::take(&mut replacement.rules);
+    let mut reported_of = ByName::new(reported.iter().map(|change| &change.rule));
     let mut old_of = ByName::new(saved.iter().map(|rule| &rule.name));
     let partials = partials(dispatcher);
     for (index, running) in dispatcher.rules.iter().enumerate() {
         let rule = &running.info.rule;
         let old = old_of.take(&rule.name);
-        let mut change = match told_of.take(&rule.name) {
-            Some(place) => told[place].clone(),
+        let mut change = match reported_of.take(&rule.name) {
+            Some(place) => reported[place].clone(),
             None => RuleChange {
                 rule: rule.name.clone(),
                 verdict: if old.is_some() { Verdict::Unchanged } else { Verdict::Added },
@@ -82,8 +82,8 @@ fn complete<E: Event>(
     }
     for old in old_of.left() {
         let SavedRule { name, version, .. } = &saved[old];
-        replacement.rules.push(match told_of.take(name) {
-            Some(place) => told[place].clone(),
+        replacement.rules.push(match reported_of.take(name) {
+            Some(place) => reported[place].clone(),
             None => RuleChange {
                 rule: name.clone(),
                 verdict: Verdict::Removed,

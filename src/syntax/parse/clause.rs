@@ -19,7 +19,7 @@ const ONE_QUANTIFIER: &str = "a step has one quantifier: one of `?`, `*`, `+` an
 pub(super) type Record = Vec<(Name, Option<Spanned<Expr>>)>;
 
 impl Parser<'_> {
-    /// The clauses in the braces at the index `open`, which is taken already; what is wrong with a clause is told and the next one looked for.
+    /// The clauses in the braces at the index `open`, which is taken already; what is wrong with a clause is reported and the next one looked for.
     pub(super) fn clauses(&mut self, open: usize) -> Vec<Spanned<Clause>> {
         let depth = self.brackets.depth(open) + 1;
         let mut clauses: Vec<Spanned<Clause>> = Vec::new();
@@ -31,7 +31,7 @@ impl Parser<'_> {
             }
             if self.is(TokenKind::End) || self.at_item() && !self.at_clause() {
                 let diagnostic = self.unclosed(open);
-                self.tell(diagnostic);
+                self.report(diagnostic);
                 break;
             }
             if self.semicolon() {
@@ -65,7 +65,7 @@ impl Parser<'_> {
         clauses
     }
 
-    /// Whether a clause starts here, as far as one can tell in the middle of something wrong.
+    /// Whether a clause starts here, as far as can be seen in the middle of something wrong.
     pub(super) fn at_clause(&self) -> bool {
         words::CLAUSES.contains(&self.word())
             && (self.peek().first_on_line
@@ -83,12 +83,12 @@ impl Parser<'_> {
         };
         self.bump();
         if self.is(TokenKind::Colon) {
-            if !self.told_colon {
-                self.told_colon = true;
+            if !self.reported_colon {
+                self.reported_colon = true;
                 let message = format!("no `:` stands after `{word}`");
                 let place = self.peek().span;
                 let diagnostic = Diagnostic::error(Code::UnexpectedToken, place, message);
-                self.tell(diagnostic.help("remove it, and behind the other clauses' words, too"));
+                self.report(diagnostic.help("remove it, and behind the other clauses' words, too"));
             }
             self.bump();
         }
@@ -108,11 +108,11 @@ impl Parser<'_> {
         self.tokens[before].kind == TokenKind::CloseBrace && open == Some(TokenKind::Int)
     }
 
-    /// `-> b` behind `within 5m`: the bound of a part, which is told. What stands behind it is read
+    /// `-> b` behind `within 5m`: the bound of a part, which is reported. What stands behind it is read
     /// for its own mistakes.
     fn pattern_behind_bound(&mut self) -> Parsed<Clause> {
         let diagnostic = self.not_expected("a clause such as `match`, `within` or `emit`");
-        self.tell(diagnostic.help(BOUND_OF_PART));
+        self.report(diagnostic.help(BOUND_OF_PART));
         self.bump();
         self.body()?;
         Err(Reported)
@@ -169,19 +169,19 @@ impl Parser<'_> {
             return self.fail(diagnostic.help(help));
         }
         if matches!(word, "timeout" | "on_timeout" | "ontimeout" | "onTimeout") {
-            self.tell(diagnostic.help("write `on timeout emit { ... }`"));
+            self.report(diagnostic.help("write `on timeout emit { ... }`"));
             self.bump();
             self.expect_word("emit")?;
             return Ok(Clause::OnTimeout(self.emit()?));
         }
         if let Some(meant) = self.misspelled(&words::CLAUSES) {
-            self.tell(diagnostic.help(format!("did you mean `{meant}`?")));
+            self.report(diagnostic.help(format!("did you mean `{meant}`?")));
             self.bump();
             // What is wrong behind it may be due to the guess.
-            let told = self.diagnostics.len();
+            let reported = self.diagnostics.len();
             let clause = self.clause_behind(meant);
             if clause.is_err() {
-                self.diagnostics.truncate(told);
+                self.diagnostics.truncate(reported);
             }
             return clause;
         }
@@ -278,7 +278,7 @@ impl Parser<'_> {
         Ok(names)
     }
 
-    /// Whether a comma and one more name follow; a comma that is missing is told.
+    /// Whether a comma and one more name follow; a comma that is missing is reported.
     fn another_name(&mut self) -> bool {
         if self.clause_behind_comma() {
             return false;
@@ -341,7 +341,7 @@ impl Parser<'_> {
             let field = self.word_at(1);
             if !self.nth(1).first_on_line && !words::CLAUSES.contains(&field) {
                 let diagnostic = self.not_expected(EXPECTED);
-                self.tell(diagnostic.help(format!("write `key {field}`")));
+                self.report(diagnostic.help(format!("write `key {field}`")));
                 self.bump();
             }
         }
@@ -455,7 +455,7 @@ impl Parser<'_> {
         Ok(Clause::Limit(number, policy))
     }
 
-    /// `{ name, name: value, ... }`. What is wrong inside is told and the rest left out.
+    /// `{ name, name: value, ... }`. What is wrong inside is reported and the rest left out.
     pub(super) fn record(&mut self) -> Parsed<Record> {
         const EXPECTED: &str = "a name such as `user` or `total: 5`";
         let open = self.at;
@@ -479,10 +479,12 @@ impl Parser<'_> {
             let text = self.string_text(self.peek());
             if words::is_word(&text) {
                 let diagnostic = self.not_expected("a name");
-                self.tell(diagnostic.help(format!("names stand without quotes: write `{text}:`")));
+                self.report(
+                    diagnostic.help(format!("names stand without quotes: write `{text}:`")),
+                );
             } else {
                 let diagnostic = self.not_expected("a name");
-                self.tell(
+                self.report(
                     diagnostic.help(format!("write the name in back-quotes: `` `{text}`: ``")),
                 );
             }
@@ -540,7 +542,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Takes the words of `at least 5m`, `last 5m`, which are told.
+    /// Takes the words of `at least 5m`, `last 5m`, which are reported.
     fn words_before_duration(&mut self, expected: &str) {
         let width = match (self.word(), self.word_at(1)) {
             ("at", "least" | "most") | ("more" | "less", "than") | ("up", "to") => 2,
@@ -553,11 +555,11 @@ impl Parser<'_> {
             return;
         }
         let diagnostic = self.not_expected(expected);
-        self.tell(diagnostic.help("a duration stands alone: `5m`"));
+        self.report(diagnostic.help("a duration stands alone: `5m`"));
         self.jump(self.at + width);
     }
 
-    /// `interval '5' minute`, which is told and read as `5m`.
+    /// `interval '5' minute`, which is reported and read as `5m`.
     fn sql_interval(&mut self, expected: &str) -> Dur {
         let number = self.string_text(self.nth(1));
         let unit = lex::unit_elsewhere(self.word_at(2)).unwrap_or("");
@@ -567,7 +569,7 @@ impl Parser<'_> {
         let millis = lex::duration(&written).ok().and_then(|millis| i64::try_from(millis).ok());
         let mut diagnostic = self.not_expected(expected);
         diagnostic.primary.span = place;
-        self.tell(match millis {
+        self.report(match millis {
             Some(_) if !written.is_empty() => diagnostic.help(format!("write `{written}`")),
             _ => diagnostic.help("a duration is a number with its unit, as in `5m` or `1h30m`"),
         });
@@ -612,7 +614,7 @@ impl Parser<'_> {
                 let diagnostic = self.with_unit_help(diagnostic);
                 if self.is(TokenKind::Int) || self.is(TokenKind::Float) {
                     // The unit is missing, or apart: the rest can be read.
-                    self.tell(diagnostic);
+                    self.report(diagnostic);
                     let token = self.bump();
                     if !self.peek().first_on_line && lex::unit_elsewhere(self.word()).is_some() {
                         self.bump();

@@ -82,7 +82,7 @@ impl Parser<'_> {
                 && let Some(first) = compared
             {
                 let place = self.peek().span;
-                self.tell(
+                self.report(
                     Diagnostic::error(
                         Code::UnexpectedToken,
                         place,
@@ -146,7 +146,7 @@ impl Parser<'_> {
                 let word = self.word();
                 let lower = word.to_ascii_lowercase();
                 if lower != word && words::is_operator(&lower) && !self.peek().first_on_line {
-                    // `AND`: told where it is taken.
+                    // `AND`: reported where it is taken.
                     return match lower.as_str() {
                         "and" => Some(Infix::Binary(BinaryOp::And)),
                         "or" => Some(Infix::Binary(BinaryOp::Or)),
@@ -180,14 +180,14 @@ impl Parser<'_> {
         Some(Infix::Binary(op))
     }
 
-    /// Takes the operator `op`, telling if it is spelled in another way.
+    /// Takes the operator `op`, reporting if it is spelled in another way.
     fn take_operator(&mut self, op: BinaryOp) {
         let shown = op.as_str();
         let kind = self.kind();
         if kind == TokenKind::Assign {
             let message = "`=` does not compare";
             let diagnostic = Diagnostic::error(Code::UnexpectedToken, self.peek().span, message);
-            self.tell(diagnostic.help("write `==`"));
+            self.report(diagnostic.help("write `==`"));
         } else if self.text_of(self.peek()) != shown {
             self.spelled(shown);
         }
@@ -200,7 +200,7 @@ impl Parser<'_> {
             let place = self.last_end().to(self.peek().span);
             let message = format!("`{shown}=` is not part of the language");
             let diagnostic = Diagnostic::error(Code::UnexpectedToken, place, message);
-            self.tell(diagnostic.help(format!("write `{shown}`")));
+            self.report(diagnostic.help(format!("write `{shown}`")));
             self.bump();
         }
     }
@@ -257,18 +257,18 @@ impl Parser<'_> {
 
     /// `is null`, `is not null`
     fn is_null(&mut self, value: Tree) -> Parsed<Tree> {
-        let told = self.noticed == Some(self.at);
+        let reported = self.noticed == Some(self.at);
         self.bump();
         let negated = self.word().eq_ignore_ascii_case("not");
         if negated {
-            if !told && !self.is_word("not") {
+            if !reported && !self.is_word("not") {
                 self.spelled("not");
             }
             self.bump();
         }
         let lower = self.word().to_ascii_lowercase();
         if lower == "null" {
-            if !told && !self.is_word("null") {
+            if !reported && !self.is_word("null") {
                 self.spelled("null");
             }
             self.bump();

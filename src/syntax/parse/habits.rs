@@ -1,5 +1,5 @@
 //! What users of other languages write in a pattern, and what to write here instead. Where it is
-//! plain what was meant, it is told and read as that: one mistake, one message.
+//! plain what was meant, it is reported and read as that: one mistake, one message.
 
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 
@@ -11,7 +11,7 @@ use super::pattern::EXPECTED_STEP;
 use super::{Parsed, Parser};
 
 impl Parser<'_> {
-    /// Takes what other languages put before a step, and tells it.
+    /// Takes what other languages put before a step, and reports it.
     pub(super) fn foreign_prefix(&mut self) -> Parsed<()> {
         let next = self.nth(1);
         let begins_step =
@@ -23,7 +23,7 @@ impl Parser<'_> {
                     && (self.word_at(1) == "not" || !words::is_reserved(self.word_at(1))) =>
             {
                 let diagnostic = self.not_expected(EXPECTED_STEP);
-                self.tell(diagnostic.help(
+                self.report(diagnostic.help(
                     "each event that fits the first step begins a match already: leave `every` out; \
                      `skip none` reports overlapping matches, too",
                 ));
@@ -117,13 +117,13 @@ impl Parser<'_> {
             format!("it stands behind the pattern: `{step} ... within {bound}`")
         };
         let message = "a bound does not stand before a step";
-        self.tell(Diagnostic::error(Code::UnexpectedToken, place, message).help(help));
+        self.report(Diagnostic::error(Code::UnexpectedToken, place, message).help(help));
         self.bump();
         self.dur("a duration such as `10m`")?;
         Ok(())
     }
 
-    /// Takes a `not` in the spelling of other languages, which is told.
+    /// Takes a `not` in the spelling of other languages, which is reported.
     pub(super) fn foreign_not(&mut self) -> bool {
         let next = self.nth(1);
         let begins_step = match next.kind {
@@ -145,7 +145,7 @@ impl Parser<'_> {
         meant
     }
 
-    /// Takes the `x =` of `x = a`, which is told: the name that the step is meant to have.
+    /// Takes the `x =` of `x = a`, which is reported: the name that the step is meant to have.
     pub(super) fn foreign_alias(&mut self) -> Option<Name> {
         let named = matches!(self.kind(), TokenKind::Word | TokenKind::Quoted)
             && self.nth(1).kind == TokenKind::Assign
@@ -166,7 +166,7 @@ impl Parser<'_> {
         };
         let place = self.peek().span.to(self.nth(1).span);
         let message = "the name of a step stands behind it";
-        self.tell(
+        self.report(
             Diagnostic::error(Code::UnexpectedToken, place, message)
                 .help(format!("write `{step} as {name}`")),
         );
@@ -182,7 +182,7 @@ impl Parser<'_> {
             && self.word_at(2).eq_ignore_ascii_case("where")
     }
 
-    /// `[process where ...]`, which is told and read as `process[...]`.
+    /// `[process where ...]`, which is reported and read as `process[...]`.
     pub(super) fn bracketed_event(&mut self) -> Parsed<Step> {
         let open = self.at;
         let start = self.peek().span;
@@ -195,7 +195,7 @@ impl Parser<'_> {
         let condition = if short { condition } else { "..." };
         let message = "the event type stands before its condition";
         let place = start.to(self.nth(2).span);
-        self.tell(
+        self.report(
             Diagnostic::error(Code::UnexpectedToken, place, message)
                 .help(format!("write `{name}[{condition}]`")),
         );
@@ -210,7 +210,7 @@ impl Parser<'_> {
         Ok(Step { name, wildcard: false, condition, span: self.since(start) })
     }
 
-    /// What stands in parentheses behind `name`: a condition, which is told and read as one, or
+    /// What stands in parentheses behind `name`: a condition, which is reported and read as one, or
     /// the call of another language's pattern.
     pub(super) fn parentheses_behind(
         &mut self,
@@ -246,7 +246,7 @@ impl Parser<'_> {
             return Ok(None);
         }
         let message = "a condition stands in square brackets";
-        self.tell(
+        self.report(
             Diagnostic::error(Code::UnexpectedToken, self.peek().span, message)
                 .help(format!("write `{}[...]`", name.node)),
         );
@@ -292,7 +292,7 @@ impl Parser<'_> {
             && words::joint_elsewhere(self.word_at(1)).is_some()
     }
 
-    /// Takes `then`, `followed by`, `followedBy` between two steps, and tells it.
+    /// Takes `then`, `followed by`, `followedBy` between two steps, and reports it.
     pub(super) fn foreign_arrow(&mut self) -> bool {
         let token = self.peek();
         let width = match self.word().to_ascii_lowercase().as_str() {
@@ -315,12 +315,12 @@ impl Parser<'_> {
         let shown = &self.text[place.start as usize..place.end as usize];
         let message = format!("expected `->`, found `{shown}`");
         let diagnostic = Diagnostic::error(Code::UnexpectedToken, place, message);
-        self.tell(diagnostic.help("steps are joined with `->`: `a -> b`"));
+        self.report(diagnostic.help("steps are joined with `->`: `a -> b`"));
         self.jump(self.at + width);
         true
     }
 
-    /// Takes the `$` of a regular expression behind a step, and tells it.
+    /// Takes the `$` of a regular expression behind a step, and reports it.
     pub(super) fn end_anchor(&mut self) {
         let token = self.peek();
         if token.kind != TokenKind::Dollar {
@@ -334,7 +334,7 @@ impl Parser<'_> {
         }
         let diagnostic =
             Diagnostic::error(Code::UnexpectedToken, token.span, "`$` does not belong here");
-        self.tell(diagnostic.help("a match ends with its last step: leave `$` out"));
+        self.report(diagnostic.help("a match ends with its last step: leave `$` out"));
         self.bump();
     }
 

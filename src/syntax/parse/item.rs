@@ -59,7 +59,7 @@ impl Parser<'_> {
     pub(super) fn semicolon(&mut self) -> bool {
         if self.is(TokenKind::Comma) && (self.nth(1).first_on_line || self.clause_behind_comma()) {
             let span = self.peek().span;
-            self.tell(
+            self.report(
                 Diagnostic::error(Code::UnexpectedToken, span, "no `,` is needed here")
                     .help("nothing stands between clauses or items"),
             );
@@ -69,10 +69,10 @@ impl Parser<'_> {
         if !self.is(TokenKind::Semicolon) {
             return false;
         }
-        if !self.told_semicolon {
-            self.told_semicolon = true;
+        if !self.reported_semicolon {
+            self.reported_semicolon = true;
             let span = self.peek().span;
-            self.tell(
+            self.report(
                 Diagnostic::error(Code::UnexpectedToken, span, "no `;` is needed here")
                     .help("nothing stands between clauses or items; remove every `;`"),
             );
@@ -96,12 +96,12 @@ impl Parser<'_> {
         }
     }
 
-    /// The item that the word looked at is meant to be, which is told; fails if there is none.
+    /// The item that the word looked at is meant to be, which is reported; fails if there is none.
     fn misspelled_item(&mut self) -> Parsed<&'static str> {
         let message = format!("expected {EXPECTED_ITEM}, found {}", self.found());
         let diagnostic = Diagnostic::error(Code::UnexpectedToken, self.peek().span, message);
         if let Some(meant) = self.misspelled(&words::ITEMS) {
-            self.tell(diagnostic.help(format!("did you mean `{meant}`?")));
+            self.report(diagnostic.help(format!("did you mean `{meant}`?")));
             return Ok(meant);
         }
         let word = self.word();
@@ -335,7 +335,7 @@ impl Parser<'_> {
     /// Takes a `=` for the `:` that belongs between a name and its value.
     pub(super) fn colon_instead(&mut self) {
         let diagnostic = self.not_expected("`:` between name and value");
-        self.tell(diagnostic.help("write `:` here, as in `name: value`"));
+        self.report(diagnostic.help("write `:` here, as in `name: value`"));
         self.bump();
     }
 
@@ -374,10 +374,10 @@ impl Parser<'_> {
                 i64::try_from(magnitude).ok()
             }
         };
-        // What cannot be read was told already, but for the one magnitude that needs a minus.
+        // What cannot be read was reported already, but for the one magnitude that needs a minus.
         let too_big = |this: &mut Self, fits_negated: bool| {
             if fits_negated {
-                this.tell(
+                this.report(
                     Diagnostic::error(
                         Code::BadNumber,
                         token.span,
@@ -430,7 +430,7 @@ impl Parser<'_> {
             }
             if self.is(TokenKind::End) || self.at_item() {
                 let diagnostic = self.unclosed(open);
-                self.tell(diagnostic);
+                self.report(diagnostic);
                 break;
             }
             if self.semicolon() {
@@ -497,7 +497,7 @@ impl Parser<'_> {
                 let help = "an event comes with `at 5s login { user: \"ann\" }`";
                 return self.fail(diagnostic.help(help));
             };
-            self.tell(diagnostic.help(format!("did you mean `{meant}`?")));
+            self.report(diagnostic.help(format!("did you mean `{meant}`?")));
             meant
         };
         self.bump();
@@ -517,7 +517,7 @@ impl Parser<'_> {
                 if self.is(TokenKind::Duration) {
                     let shown = self.text_of(self.peek());
                     let diagnostic = self.not_expected("`to`");
-                    self.tell(diagnostic.help(format!("write `advance to {shown}`")));
+                    self.report(diagnostic.help(format!("write `advance to {shown}`")));
                 } else {
                     self.expect_word("to")?;
                 }
@@ -526,7 +526,7 @@ impl Parser<'_> {
             _ => {
                 let no = if self.is_word("not") {
                     let diagnostic = self.not_expected("`match`, `timeout` or `no`");
-                    self.tell(diagnostic.help("write `no`, as in `expect no match`"));
+                    self.report(diagnostic.help("write `no`, as in `expect no match`"));
                     self.bump();
                     true
                 } else {

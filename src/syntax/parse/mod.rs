@@ -42,8 +42,12 @@ pub fn parse(source: &Source) -> (File, Vec<Diagnostic>) {
         diagnostics.truncate(MAX_DIAGNOSTICS);
         let last = diagnostics[MAX_DIAGNOSTICS - 1].primary.span;
         diagnostics.push(
-            Diagnostic::error(Code::LimitExceeded, last, "too many errors: the rest is not told")
-                .help(format!("the first {MAX_DIAGNOSTICS} are above")),
+            Diagnostic::error(
+                Code::LimitExceeded,
+                last,
+                "too many errors: the rest is not reported",
+            )
+            .help(format!("the first {MAX_DIAGNOSTICS} are above")),
         );
     }
     (file, diagnostics)
@@ -62,10 +66,10 @@ pub fn parse_literal(text: &str) -> Option<Literal> {
     (whole && diagnostics.is_empty() && parser.diagnostics.is_empty()).then_some(literal.node)
 }
 
-/// After so many mistakes, told or not, nothing more is read.
+/// After so many mistakes, reported or not, nothing more is read.
 const MAX_MISTAKES: usize = 4 * MAX_DIAGNOSTICS;
 
-/// A mistake that has been told.
+/// A mistake that has been reported.
 struct Reported;
 
 type Parsed<T> = Result<T, Reported>;
@@ -81,15 +85,15 @@ struct Parser<'s> {
     diagnostics: Vec<Diagnostic>,
     /// The token at which the last mistake was noticed: one mistake, one message.
     noticed: Option<usize>,
-    /// How often something was wrong, told or not: each may mean a long way to where it ends.
+    /// How often something was wrong, reported or not: each may mean a long way to where it ends.
     mistakes: usize,
-    /// Whether a `;` was told; they come in dozens.
-    told_semicolon: bool,
+    /// Whether a `;` was reported; they come in dozens.
+    reported_semicolon: bool,
     /// The same for a `:` behind the word of a clause.
-    told_colon: bool,
+    reported_colon: bool,
     /// After a sentence of another language: go on with the next line.
     to_next_line: bool,
-    /// What the lexer told here is part of a mistake that is told.
+    /// What the lexer reported here is part of a mistake that is reported.
     covered: Vec<Span>,
 }
 
@@ -104,8 +108,8 @@ impl<'s> Parser<'s> {
             diagnostics: Vec::new(),
             noticed: None,
             mistakes: 0,
-            told_semicolon: false,
-            told_colon: false,
+            reported_semicolon: false,
+            reported_colon: false,
             to_next_line: false,
             covered: Vec::new(),
         }
@@ -196,7 +200,7 @@ impl<'s> Parser<'s> {
         if self.peek().first_on_line || nearest(self.word(), [word]).is_none() {
             return self.fail(diagnostic);
         }
-        self.tell(diagnostic.help(format!("did you mean `{word}`?")));
+        self.report(diagnostic.help(format!("did you mean `{word}`?")));
         self.bump();
         Ok(())
     }
@@ -206,7 +210,7 @@ impl<'s> Parser<'s> {
         self.at = self.at.max(index).min(self.tokens.len() - 1);
     }
 
-    // Telling.
+    // Reporting.
 
     /// What is looked at, as messages name it.
     fn found(&self) -> String {
@@ -287,15 +291,15 @@ impl<'s> Parser<'s> {
         self.fail(diagnostic)
     }
 
-    /// Tells a mistake noticed at the token that is looked at, and gives up.
+    /// Reports a mistake noticed at the token that is looked at, and gives up.
     fn fail<T>(&mut self, diagnostic: Diagnostic) -> Parsed<T> {
-        self.tell(diagnostic);
+        self.report(diagnostic);
         Err(Reported)
     }
 
-    /// Tells a mistake noticed at the token that is looked at.
-    fn tell(&mut self, diagnostic: Diagnostic) {
-        // What cannot be read at all was told by the lexer.
+    /// Reports a mistake noticed at the token that is looked at.
+    fn report(&mut self, diagnostic: Diagnostic) {
+        // What cannot be read at all was reported by the lexer.
         if self.noticed != Some(self.at) && !self.is(TokenKind::Bad) {
             self.diagnostics.push(diagnostic);
         }
@@ -398,7 +402,7 @@ impl<'s> Parser<'s> {
         expected: &str,
         mut item: impl FnMut(&mut Self) -> Parsed<()>,
     ) -> Parsed<()> {
-        let mut told_comma = false;
+        let mut reported_comma = false;
         loop {
             if self.is(closer) {
                 self.bump();
@@ -418,21 +422,21 @@ impl<'s> Parser<'s> {
             if !starts_item || self.brackets.partner(open).is_none() {
                 return self.close(open, expected);
             }
-            if !told_comma {
-                told_comma = true;
+            if !reported_comma {
+                reported_comma = true;
                 self.missing_comma();
             }
             self.noticed = Some(self.at);
         }
     }
 
-    /// Tells that a comma is missing before what is looked at.
+    /// Reports that a comma is missing before what is looked at.
     fn missing_comma(&mut self) {
         let diagnostic = Diagnostic {
             primary: point(self.last_end().end),
             ..Diagnostic::error(Code::UnexpectedToken, Span::default(), "missing `,`")
         };
-        self.tell(diagnostic.help(format!("put a `,` before {}", self.found())));
+        self.report(diagnostic.help(format!("put a `,` before {}", self.found())));
     }
 
     /// After a mistake in a list: goes on to its next comma or its end, if the bracket at the index
@@ -505,7 +509,7 @@ impl<'s> Parser<'s> {
         }
         let diagnostic = self.not_expected(expected);
         if self.is(TokenKind::Colon) && self.nth(1).kind == TokenKind::OpenBrace {
-            self.tell(diagnostic.help("leave the `:` out"));
+            self.report(diagnostic.help("leave the `:` out"));
             self.bump();
             let open = self.at;
             self.bump();

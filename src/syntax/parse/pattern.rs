@@ -28,7 +28,7 @@ impl Parser<'_> {
                 Some((first, place)) if first != junction => {
                     let message = "`and` and `or` are mixed without parentheses";
                     let help = "say what belongs together: `(a and b) or c`, or `a and (b or c)`";
-                    self.tell(
+                    self.report(
                         Diagnostic::error(Code::MixedAndOr, token.span, message)
                             .context(place, "the other one is here")
                             .help(help),
@@ -66,7 +66,7 @@ impl Parser<'_> {
         Some(junction)
     }
 
-    /// Takes `word` where no name can stand, in capitals too, which is told.
+    /// Takes `word` where no name can stand, in capitals too, which is reported.
     fn eat_joint(&mut self, word: &str) -> bool {
         let found = self.word();
         if !found.eq_ignore_ascii_case(word) || found != word && self.peek().first_on_line {
@@ -79,7 +79,7 @@ impl Parser<'_> {
         true
     }
 
-    /// Tells that what is looked at is spelled `shown` here.
+    /// Reports that what is looked at is spelled `shown` here.
     pub(super) fn spelled(&mut self, shown: &str) {
         let found = self.found();
         let message = if self.word().eq_ignore_ascii_case(shown) {
@@ -88,7 +88,7 @@ impl Parser<'_> {
             format!("{found} is not part of the language")
         };
         let diagnostic = Diagnostic::error(Code::UnexpectedToken, self.peek().span, message);
-        self.tell(diagnostic.help(format!("write `{shown}`")));
+        self.report(diagnostic.help(format!("write `{shown}`")));
     }
 
     fn sequence(&mut self) -> Parsed<Sequence> {
@@ -178,7 +178,7 @@ impl Parser<'_> {
             TokenKind::Minus if self.nth(1).kind == TokenKind::Gt => {
                 let place = start.to(self.nth(1).span);
                 let message = "an arrow is written without a space in it";
-                self.tell(
+                self.report(
                     Diagnostic::error(Code::UnexpectedToken, place, message).help("write `->`"),
                 );
                 self.bump();
@@ -209,7 +209,7 @@ impl Parser<'_> {
                 let place = self.last_end().end;
                 let place = Span { start: place, end: place };
                 let help = format!("write `->` before {}", self.found());
-                self.tell(
+                self.report(
                     Diagnostic::error(
                         Code::UnexpectedToken,
                         place,
@@ -223,7 +223,7 @@ impl Parser<'_> {
                 // `a next b`, `a next -> b`
                 let word = self.word();
                 let diagnostic = self.not_expected("`->`");
-                self.tell(diagnostic.help(format!("write `-> {word}`")));
+                self.report(diagnostic.help(format!("write `-> {word}`")));
                 let contiguity = self.contiguity();
                 if matches!(self.kind(), TokenKind::Arrow | TokenKind::FatArrow) {
                     self.bump();
@@ -314,7 +314,7 @@ impl Parser<'_> {
                 let diagnostic = this.not_expected("`..` between the ends of a gap");
                 let separator = matches!(this.kind(), TokenKind::Comma | TokenKind::Minus);
                 if separator && this.nth(1).kind != TokenKind::CloseBracket {
-                    this.tell(diagnostic.help("write `..` here, as in `[1m..5m]`"));
+                    this.report(diagnostic.help("write `..` here, as in `[1m..5m]`"));
                     this.bump();
                     let max = this.dur("a duration or `]`")?;
                     this.close(open, "")?;
@@ -329,7 +329,7 @@ impl Parser<'_> {
                 } else {
                     format!("write `[..{shown}]` for at most, `[{shown}..]` for at least")
                 };
-                this.tell(diagnostic.help(help));
+                this.report(diagnostic.help(help));
                 if alone {
                     // No step stands behind it: that is the same mistake.
                     this.noticed = Some(this.at + 1);
@@ -371,7 +371,7 @@ impl Parser<'_> {
             let shown =
                 if shown == "$" { format!("${}", self.word_at(1)) } else { shown.to_owned() };
             let place = self.peek().span;
-            self.tell(
+            self.report(
                 Diagnostic::error(Code::UnexpectedToken, place, "missing `for`")
                     .help(format!("write `not {} for {shown}`", what.name())),
             );
@@ -567,7 +567,7 @@ impl Parser<'_> {
         Ok(Step { name, wildcard: false, condition, span: self.since(start) })
     }
 
-    /// `[ expr ]`; none if something is wrong in it, which is told.
+    /// `[ expr ]`; none if something is wrong in it, which is reported.
     fn condition(&mut self) -> Parsed<Option<Spanned<super::super::ast::Expr>>> {
         let open = self.at;
         self.bump();
@@ -705,7 +705,7 @@ impl Parser<'_> {
                 let most = self.nth(1);
                 let most = if most.kind == TokenKind::Int { self.text_of(most) } else { "" };
                 let diagnostic = self.not_expected("`..` between least and most");
-                self.tell(diagnostic.help(format!("write `{{{least}..{most}}}`")));
+                self.report(diagnostic.help(format!("write `{{{least}..{most}}}`")));
             }
             _ => return Ok((min, Some(min))),
         }
@@ -718,12 +718,12 @@ impl Parser<'_> {
         Ok((min, Some(self.repetitions(end))))
     }
 
-    /// The number that `token` is, told if it is beyond the limit.
+    /// The number that `token` is, reported if it is beyond the limit.
     fn repetitions(&mut self, token: super::Token) -> u64 {
         let text = self.text_of(token);
         match lex::int(text) {
             Some(number) if number <= MAX_REPETITIONS => number,
-            // A number that is beyond an int was told already.
+            // A number that is beyond an int was reported already.
             None => MAX_REPETITIONS,
             Some(_) => {
                 self.diagnostics.push(Diagnostic::error(

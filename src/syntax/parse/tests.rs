@@ -14,8 +14,9 @@ fn rendered(text: &str) -> String {
 fn canonical(text: &str) -> String {
     let source = Source::new("test.cep", text);
     let (file, diagnostics) = parse(&source);
-    let told: String = diagnostics.iter().map(|diagnostic| diagnostic.render(&source)).collect();
-    assert_eq!(told, "", "{text}");
+    let reported: String =
+        diagnostics.iter().map(|diagnostic| diagnostic.render(&source)).collect();
+    assert_eq!(reported, "", "{text}");
     print(&file)
 }
 
@@ -197,7 +198,7 @@ fn literals_are_read_alone() {
 }
 
 #[test]
-fn nesting_up_to_the_limit_is_read_and_beyond_it_told() {
+fn nesting_up_to_the_limit_is_read_and_beyond_it_reported() {
     let code = |text: &str| {
         let diagnostics = parse(&Source::new("test.cep", text)).1;
         diagnostics.iter().map(|diagnostic| diagnostic.code).collect::<Vec<_>>()

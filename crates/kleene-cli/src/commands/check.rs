@@ -11,7 +11,7 @@ use crate::summary::counted;
 
 /// Checks rules and prints all that is to be said of them.
 pub(crate) fn check(args: &CheckArgs) -> Result<Ending> {
-    let loaded = match rules::load_and_tell(args.given(), args.all)? {
+    let loaded = match rules::load_and_report(args.given(), args.all)? {
         Ok(loaded) => loaded,
         Err(refused) => {
             crate::say(&refused.text);

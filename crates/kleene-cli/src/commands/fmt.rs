@@ -15,7 +15,7 @@ use crate::markdown;
 use crate::rules;
 use crate::summary::counted;
 
-/// Formats rule files in place, or tells what would change.
+/// Formats rule files in place, or reports what would change.
 pub(crate) fn fmt(args: &FmtArgs) -> Result<Ending> {
     let (mut changed, mut unchanged, mut errors) = (0, 0, 0);
     for source in sources(&args.rules)? {
@@ -35,11 +35,11 @@ pub(crate) fn fmt(args: &FmtArgs) -> Result<Ending> {
         } else {
             changed += 1;
             if args.check {
-                tell(&difference(name, text, &formatted));
+                report(&difference(name, text, &formatted));
             } else {
                 replace(Path::new(&**name), &formatted)
                     .with_context(|| format!("cannot write {name}"))?;
-                tell(&format!("formatted {name}\n"));
+                report(&format!("formatted {name}\n"));
             }
         }
     }
@@ -48,7 +48,7 @@ pub(crate) fn fmt(args: &FmtArgs) -> Result<Ending> {
     }
     if changed + unchanged > 0 {
         let would = if args.check { "to format" } else { "formatted" };
-        tell(&format!("{} {would}, {unchanged} unchanged\n", counted(changed, "file")));
+        report(&format!("{} {would}, {unchanged} unchanged\n", counted(changed, "file")));
     }
     Ok(if errors > 0 || args.check && changed > 0 { Ending::WrongRules } else { Ending::Fine })
 }
@@ -62,8 +62,8 @@ fn formatted(source: &Source) -> (Option<String>, Vec<String>) {
     match syntax::format(source) {
         Ok(text) => (Some(text), Vec::new()),
         Err(diagnostics) => {
-            let told = diagnostics.iter().map(|diagnostic| diagnostic.render(source));
-            (None, told.collect())
+            let reported = diagnostics.iter().map(|diagnostic| diagnostic.render(source));
+            (None, reported.collect())
         }
     }
 }
@@ -92,7 +92,7 @@ fn sources(paths: &[PathBuf]) -> Result<Vec<Source>> {
     Ok(sources)
 }
 
-fn tell(text: &str) {
+fn report(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
 }
 
@@ -106,7 +106,7 @@ fn replace(path: &Path, text: &str) -> Result<()> {
     let written = write_new(&beside, text, fs::metadata(&path)?.permissions())
         .and_then(|()| fs::rename(&beside, &path));
     if written.is_err() {
-        // What is left of it helps nobody; the error that is told is the first one.
+        // What is left of it helps nobody; the error that is reported is the first one.
         let _ = fs::remove_file(&beside);
     }
     Ok(written?)

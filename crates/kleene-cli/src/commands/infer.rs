@@ -72,7 +72,7 @@ pub(crate) fn infer(args: &InferArgs) -> Result<Ending> {
     // A closed pipe has heard enough.
     let _ = io::stdout().write_all(sample.declarations(&name).as_bytes());
     if !args.quiet {
-        tell(args, &read, &sample, is_whole);
+        report(args, &read, &sample, is_whole);
         let input = match args.input.to_str() {
             Some("-") => String::new(),
             _ => format!(" --input {}", argument(&args.input.to_string_lossy())),
@@ -84,7 +84,7 @@ pub(crate) fn infer(args: &InferArgs) -> Result<Ending> {
     Ok(Ending::Fine)
 }
 
-/// How the input is written, as `kleene run` has to be told.
+/// How the input is written, as `kleene run` has to be reported.
 fn form_options(args: &InferArgs, form: Form, named: u8) -> Vec<String> {
     let mut options = Vec::new();
     if form.format != Format::of(&args.input) {
@@ -147,7 +147,7 @@ fn nothing(read: &Read, feed: &RawFeed, sample: &Sample, format: Format) -> Stri
     format!("no line could be read as an event:\n  {reasons}\nhelp: {help}")
 }
 
-fn tell(args: &InferArgs, read: &Read, sample: &Sample, is_whole: bool) {
+fn report(args: &InferArgs, read: &Read, sample: &Sample, is_whole: bool) {
     let events = counted(usize::try_from(read.events).unwrap_or(usize::MAX), "event");
     let types = counted(sample.types(), "type");
     crate::say(&format!("{events} of {types}"));

@@ -17,7 +17,9 @@ use hashbrown::HashMap;
 use kleene::schema::TypeId;
 use kleene::stream::{Late, Match, Overflow, Reason, Rejected, Shard, Sink, Stats, Timeout};
 use kleene::{Event as _, Record, Timestamp};
-use kleene_runner::{Batch, Collector, Config, Outlet, Panicked, Pipeline, Step, Told, in_order};
+use kleene_runner::{
+    Batch, Collector, Config, Outlet, Panicked, Pipeline, Reported, Step, in_order,
+};
 
 use super::run::{Outlets, Stop, stopped, takeable};
 use crate::byte_budget::{ByteBudget, Permit};
@@ -74,10 +76,10 @@ pub(super) fn run(
         }
     }
     let shapes = outlets.output.shapes();
-    let tell = Tell { outlets, counts: Counts::default(), parser: parser.clone(), next: 0 };
+    let report = Printer { outlets, counts: Counts::default(), parser: parser.clone(), next: 0 };
     let page = move || Page::new(&shapes);
     let config = Config::default().waiting(WAITING);
-    let mut crew: Crew = Pipeline::start(shards, config, page, tell)?;
+    let mut crew: Crew = Pipeline::start(shards, config, page, report)?;
     let mut newest = first.iter().filter_map(|parsed| parsed.newest).max();
     if first.into_iter().all(|parsed| crew.send(parsed).is_ok()) && stop.is_none() {
         let budget = ByteBudget::new(IN_FLIGHT + threads * IN_FLIGHT_PER_THREAD);
@@ -122,12 +124,12 @@ pub(super) fn run(
         _ => crew.stop()?,
     };
     let header = parser.header();
-    let Tell { outlets, counts, .. } = ended.collector;
+    let Printer { outlets, counts, .. } = ended.collector;
     let stop = ended.failure.map_or(stop, |failure| Stop::Failed(stopped(failure)));
     Ok(Ran { stop, stats: ended.stats, outlets, counts, is_empty, header })
 }
 
-type Crew = Pipeline<Record, Parsed, Tell>;
+type Crew = Pipeline<Record, Parsed, Printer>;
 
 /// The next block, or why there is none.
 fn next(blocks: &Blocks, interrupt: &Interrupt) -> Result<Block, Stop> {
@@ -173,7 +175,7 @@ struct Parsed {
     seen: Seen,
     /// Why nothing can be read from this input.
     unreadable: Option<String>,
-    /// Where the entries go when all is told.
+    /// Where the entries go when all is reported.
     home: Sender<Vec<Entry>>,
     /// The bytes of the block, if they are counted.
     permit: Option<Permit>,
@@ -236,7 +238,7 @@ impl Parsed {
                         unknown.len() - 1
                     }))
                 }
-                // Its reason is worked out again when it is told.
+                // Its reason is worked out again when it is reported.
                 Some(Item::Rejected(..)) => Entry::Rejected(start),
                 Some(Item::Unreadable(reason)) => {
                     unreadable = Some(reason);
@@ -277,18 +279,18 @@ impl Batch<Record> for Parsed {
     }
 }
 
-/// What a shard tells of a block, rendered.
+/// What a shard reports a block, rendered.
 struct Page {
     shapes: Shapes,
     tally: Tally,
     lines: Vec<u8>,
     notes: Vec<Note>,
-    /// How much of both was told.
+    /// How much of both was reported.
     at: usize,
-    told: usize,
+    reported: usize,
 }
 
-/// One thing that was told.
+/// One thing that was reported.
 enum Note {
     /// A result; where its line ends.
     Line(usize),
@@ -307,7 +309,7 @@ enum Note {
 impl Page {
     fn new(shapes: &Shapes) -> Page {
         let (shapes, tally) = (shapes.clone(), Tally::default());
-        Page { shapes, tally, lines: Vec::new(), notes: Vec::new(), at: 0, told: 0 }
+        Page { shapes, tally, lines: Vec::new(), notes: Vec::new(), at: 0, reported: 0 }
     }
 }
 
@@ -350,8 +352,8 @@ impl Sink<Record> for Page {
     }
 }
 
-/// Writes what all shards tell.
-struct Tell {
+/// Writes what all shards report.
+struct Printer {
     outlets: Outlets,
     counts: Counts,
     /// Says once more what is at a place.
@@ -360,8 +362,8 @@ struct Tell {
     next: usize,
 }
 
-impl Tell {
-    /// Tells of the lines before this entry that are no events.
+impl Printer {
+    /// Reports the lines before this entry that are no events.
     fn pass_to(&mut self, parsed: &Parsed, end: usize) {
         for entry in &parsed.entries[self.next.min(end)..end] {
             match entry {
@@ -380,29 +382,29 @@ impl Tell {
         self.next = end;
     }
 
-    /// Calls `tell` with the place of an event.
+    /// Calls `report` with the place of an event.
     fn at_event(
         &mut self,
         batch: Option<&Parsed>,
         step: usize,
-        tell: impl FnOnce(&mut Outlets, Option<Place<'_>>),
+        report: impl FnOnce(&mut Outlets, Option<Place<'_>>),
     ) {
         let entry = batch.and_then(|parsed| Some((parsed, parsed.entries.get(step)?)));
         if let Some((parsed, Entry::Event(_, start))) = entry {
             let mut cursor = *start;
             if let Some(Item::Event(_, place)) = self.parser.next_item(&parsed.block, &mut cursor) {
-                tell(&mut self.outlets, Some(place));
+                report(&mut self.outlets, Some(place));
                 return;
             }
         }
-        tell(&mut self.outlets, None);
+        report(&mut self.outlets, None);
     }
 }
 
-impl Collector<Parsed, Page> for Tell {
-    fn told(&mut self, told: Told<'_, Parsed>, page: &mut Page) {
-        let Some(note) = page.notes.get_mut(page.told) else { return };
-        page.told += 1;
+impl Collector<Parsed, Page> for Printer {
+    fn reported(&mut self, reported: Reported<'_, Parsed>, page: &mut Page) {
+        let Some(note) = page.notes.get_mut(page.reported) else { return };
+        page.reported += 1;
         // All of the page at once, with the first of it.
         self.outlets.tally.take(&mut page.tally);
         if let Note::Line(end) = *note {
@@ -410,33 +412,35 @@ impl Collector<Parsed, Page> for Tell {
             page.at = end;
             return;
         }
-        if let Some(parsed) = told.batch {
-            self.pass_to(parsed, told.step);
+        if let Some(parsed) = reported.batch {
+            self.pass_to(parsed, reported.step);
         }
         match std::mem::replace(note, Note::Nothing) {
             Note::Line(_) | Note::Nothing => {}
-            Note::Reject(reason) => self.at_event(told.batch, told.step, |outlets, place| {
-                if let Some(place) = place {
-                    outlets.reject(place, &reason);
-                }
-            }),
+            Note::Reject(reason) => {
+                self.at_event(reported.batch, reported.step, |outlets, place| {
+                    if let Some(place) = place {
+                        outlets.reject(place, &reason);
+                    }
+                })
+            }
             Note::Late(ty, time, watermark) => {
-                self.at_event(told.batch, told.step, |outlets, place| {
+                self.at_event(reported.batch, reported.step, |outlets, place| {
                     if let Some(place) = place {
                         outlets.late(place, ty, time, watermark);
                     }
                 });
             }
-            Note::Misfit(text) => self.outlets.tell_misfit(&text),
-            Note::Limit(text) => self.at_event(told.batch, told.step, |outlets, place| {
-                outlets.tell_limit(place.map_or(0, |place| place.line), &text);
+            Note::Misfit(text) => self.outlets.report_misfit(&text),
+            Note::Limit(text) => self.at_event(reported.batch, reported.step, |outlets, place| {
+                outlets.report_limit(place.map_or(0, |place| place.line), &text);
             }),
         }
     }
 
-    fn done(&mut self, told: Told<'_, Parsed>, stats: &Stats) -> ControlFlow<()> {
-        if let Some(parsed) = told.batch {
-            self.pass_to(parsed, told.step);
+    fn done(&mut self, reported: Reported<'_, Parsed>, stats: &Stats) -> ControlFlow<()> {
+        if let Some(parsed) = reported.batch {
+            self.pass_to(parsed, reported.step);
             self.outlets.review.merge(&parsed.seen);
             self.next = 0;
         }

@@ -165,7 +165,7 @@ fn conclude(args: &RunArgs, loaded: &Loaded, ran: Ran, started: Instant) -> Resu
             } else {
                 format!(
                     "interrupted: this is what was found so far; {partials} partial matches are \
-                     still open and told neither as matches nor as timeouts"
+                     still open and reported neither as matches nor as timeouts"
                 )
             });
         }
@@ -227,7 +227,7 @@ impl Current<'_> {
     /// Does what is due where the input ends, and says how the run ends.
     fn end(&mut self, engine: &mut Engine<Record>, outlets: &mut Outlets) -> Stop {
         self.has_ended = true;
-        let mut sink = Tell { outlets, place: None };
+        let mut sink = Printer { outlets, place: None };
         if self.args.events.end_of_time {
             engine.finish(&mut sink);
         } else if let (Some(newest), None) = (self.newest, &self.state) {
@@ -250,7 +250,7 @@ impl Current<'_> {
             idle.saw(newest, now);
         }
         if let Some(watermark) = idle.watermark(now) {
-            engine.advance(watermark, &mut Tell { outlets, place: None });
+            engine.advance(watermark, &mut Printer { outlets, place: None });
         }
     }
 
@@ -286,7 +286,7 @@ impl Current<'_> {
     ) -> Result<()> {
         let Some(state) = &mut self.state else { return Ok(()) };
         let (output, rejects) = (outlets.output.settle(), outlets.rejects.settle());
-        // What could not be written is told as such; the checkpoint before it stays the newest.
+        // What could not be written is reported as such; the checkpoint before it stays the newest.
         if outlets.output.has_failed() || outlets.rejects.has_failed() {
             return Ok(());
         }
@@ -308,7 +308,7 @@ impl Current<'_> {
         outlets.output.renew(engine.schema());
         outlets.review.renew(engine.schema());
         if !self.args.quiet {
-            // Those that were told before stand elsewhere in the text now, but say the same.
+            // Those that were reported before stand elsewhere in the text now, but say the same.
             let said = |loaded: &Loaded| -> Vec<String> {
                 let warnings = loaded.set.warnings().iter();
                 warnings.map(|warning| warning.diagnostic.message.clone()).collect()
@@ -316,7 +316,7 @@ impl Current<'_> {
             if !loaded.warnings.is_empty() && said(&loaded) != said(&self.loaded) {
                 outlets.progress.say(&loaded.warnings);
             }
-            tell(&replacement, &outlets.progress);
+            report(&replacement, &outlets.progress);
         }
         self.loaded = loaded;
         Ok(())
@@ -324,7 +324,7 @@ impl Current<'_> {
 }
 
 /// A line for each rule that is not as before, and one for the others.
-fn tell(replacement: &Replacement, progress: &Progress) {
+fn report(replacement: &Replacement, progress: &Progress) {
     let (same, changed): (Vec<&RuleChange>, Vec<&RuleChange>) =
         replacement.rules.iter().partition(|change| change.verdict == Verdict::Unchanged);
     for change in changed {
@@ -491,7 +491,7 @@ impl Stop {
 }
 
 pub(super) fn stopped(error: PushError) -> anyhow::Error {
-    anyhow::Error::new(error).context("the run was stopped; what was found before is told")
+    anyhow::Error::new(error).context("the run was stopped; what was found before is reported")
 }
 
 /// Moves events from the input into the engine until something ends it.
@@ -560,7 +560,7 @@ fn take(
             outlets.review.event(&event, &place);
             current.newest = current.newest.max(takeable(&event));
             current.has_come = true;
-            let mut sink = Tell { outlets, place: Some(place) };
+            let mut sink = Printer { outlets, place: Some(place) };
             engine.push(&event, &mut sink).map_err(|error| Stop::Failed(stopped(error)))?;
         }
         Item::Unknown(name) => counts.saw_unknown(name),
@@ -573,7 +573,7 @@ fn take(
     Ok(())
 }
 
-/// Where everything goes that a run has to tell.
+/// Where everything goes that a run has to report.
 pub(super) struct Outlets {
     pub(super) output: Output,
     rejects: Rejects,
@@ -584,9 +584,9 @@ pub(super) struct Outlets {
     bound: i64,
     is_quiet: bool,
     /// Whether it was said that a limit was reached.
-    told_of_limit: bool,
+    reported_of_limit: bool,
     /// Whether it was said that a rule feeds others what does not fit.
-    told_of_misfit: bool,
+    reported_of_misfit: bool,
 }
 
 impl Outlets {
@@ -597,7 +597,7 @@ impl Outlets {
         progress: Progress,
         review: Review,
     ) -> Outlets {
-        let (is_quiet, told_of_limit, told_of_misfit) = (args.quiet, false, false);
+        let (is_quiet, reported_of_limit, reported_of_misfit) = (args.quiet, false, false);
         let bound = args.events.out_of_order.unwrap_or_default().as_millis();
         let bound = i64::try_from(bound).unwrap_or(i64::MAX);
         let tally = Tally::default();
@@ -609,8 +609,8 @@ impl Outlets {
             tally,
             bound,
             is_quiet,
-            told_of_limit,
-            told_of_misfit,
+            reported_of_limit,
+            reported_of_misfit,
         }
     }
 
@@ -620,8 +620,8 @@ impl Outlets {
     }
 
     /// Says once that a rule feeds others what does not fit.
-    pub(super) fn tell_misfit(&mut self, reason: &str) {
-        if !self.is_quiet && !std::mem::replace(&mut self.told_of_misfit, true) {
+    pub(super) fn report_misfit(&mut self, reason: &str) {
+        if !self.is_quiet && !std::mem::replace(&mut self.reported_of_misfit, true) {
             self.progress.say(&format!("{reason}; the summary counts it as rejected"));
         }
     }
@@ -637,8 +637,8 @@ impl Outlets {
     }
 
     /// Says once that a limit was reached, when the event of a line was taken.
-    pub(super) fn tell_limit(&mut self, line: u64, what: &str) {
-        if !self.is_quiet && !std::mem::replace(&mut self.told_of_limit, true) {
+    pub(super) fn report_limit(&mut self, line: u64, what: &str) {
+        if !self.is_quiet && !std::mem::replace(&mut self.reported_of_limit, true) {
             let place = if line == 0 { String::new() } else { format!("line {line}: ") };
             let text = format!("{place}limit reached: {what}; the summary counts how often");
             self.progress.say(&text);
@@ -647,23 +647,23 @@ impl Outlets {
 
     pub(super) fn reject(&mut self, place: Place<'_>, reason: &str) {
         self.review.rejected(&place, reason);
-        self.rejects.tell(place, reason, &self.progress);
+        self.rejects.report(place, reason, &self.progress);
     }
 
     /// Reports an event of a type that came too late.
     pub(super) fn late(&mut self, place: Place<'_>, ty: TypeId, time: Timestamp, mark: Timestamp) {
         self.review.late(ty, time, mark, self.bound);
-        self.rejects.tell(place, &late_reason(time, mark), &self.progress);
+        self.rejects.report(place, &late_reason(time, mark), &self.progress);
     }
 }
 
-/// What the engine tells while it takes the event at a place of the input.
-struct Tell<'a> {
+/// What the engine reports while it takes the event at a place of the input.
+struct Printer<'a> {
     outlets: &'a mut Outlets,
     place: Option<Place<'a>>,
 }
 
-impl Sink<Record> for Tell<'_> {
+impl Sink<Record> for Printer<'_> {
     fn matched(&mut self, found: Match<'_, Record>) {
         self.outlets.tally.matched(&found.rule().name);
         self.outlets.output.matched(&found);
@@ -682,16 +682,16 @@ impl Sink<Record> for Tell<'_> {
     fn rejected(&mut self, rejected: Rejected<'_, Record>) {
         if let Reason::Misfit { .. } = rejected.reason {
             // A rule made it: the line that is read is not to blame.
-            self.outlets.tell_misfit(&rejected.reason.to_string());
+            self.outlets.report_misfit(&rejected.reason.to_string());
         } else if let Some(place) = self.place {
             self.outlets.reject(place, &rejected.reason.to_string());
         }
     }
 
     fn overflowed(&mut self, overflow: Overflow<'_>) {
-        if !self.outlets.told_of_limit {
+        if !self.outlets.reported_of_limit {
             let line = self.place.map_or(0, |place| place.line);
-            self.outlets.tell_limit(line, &Outlets::limit_text(overflow));
+            self.outlets.report_limit(line, &Outlets::limit_text(overflow));
         }
     }
 }

@@ -44,7 +44,7 @@ pub(crate) fn test(args: &TestArgs) -> Result<Ending> {
     let ran: Vec<Ran<'_>> = tests
         .map(|test| {
             let failures = match testing::run(&loaded.set, test) {
-                Ok(failures) => failures.iter().map(|failure| told(failure, test)).collect(),
+                Ok(failures) => failures.iter().map(|failure| reported(failure, test)).collect(),
                 Err(error) => vec![(error.to_string(), format!("{error}\n"))],
             };
             Ran { test, failures }
@@ -81,7 +81,7 @@ pub(crate) fn test(args: &TestArgs) -> Result<Ending> {
     Ok(if failed > 0 { Ending::WrongRules } else { Ending::Fine })
 }
 
-fn told(failure: &Failure, test: &TestBlock) -> (String, String) {
+fn reported(failure: &Failure, test: &TestBlock) -> (String, String) {
     (failure.message(), failure.render(test))
 }
 

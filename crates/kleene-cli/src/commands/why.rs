@@ -17,7 +17,7 @@ use crate::review::{Facts, Review};
 use crate::rules;
 use crate::summary::Counts;
 
-/// How many of the open partial matches programs are told of.
+/// How many of the open partial matches programs are reported for.
 const OPEN_SHOWN: usize = 100;
 
 /// Follows a key of a rule through an input and prints its story.
@@ -225,13 +225,13 @@ fn of_effect(effect: &Effect, entry: &Entry) -> serde_json::Value {
         let reasons: Vec<String> = misfit.reasons.iter().map(ToString::to_string).collect();
         json!({ "step": &*misfit.step, "reasons": reasons })
     });
-    let told = effect.told.as_ref().map(|told| {
+    let reported = effect.reported.as_ref().map(|reported| {
         json!({
-            "kind": if told.is_timeout { "timeout" } else { "match" },
-            "suppressed": told.is_suppressed,
-            "filtered": told.is_filtered,
-            "at": told.at.to_string(),
-            "emit": of_value(&told.emit),
+            "kind": if reported.is_timeout { "timeout" } else { "match" },
+            "suppressed": reported.is_suppressed,
+            "filtered": reported.is_filtered,
+            "at": reported.at.to_string(),
+            "emit": of_value(&reported.emit),
         })
     });
     let until = effect.waits.as_ref().and_then(|waits| waits.until);
@@ -240,7 +240,7 @@ fn of_effect(effect: &Effect, entry: &Entry) -> serde_json::Value {
         "fate": effect.fate.name(),
         "step": step,
         "misfits": misfits.collect::<Vec<_>>(),
-        "told": told,
+        "reported": reported,
         "until": until.map(|until| until.to_string()),
         "text": effect.text(entry.at).trim(),
     })

@@ -324,9 +324,9 @@ fn mixed(seen: &Seen) -> Option<String> {
         }
     }
     counts.retain(|(_, count)| *count > 0);
-    let told: Vec<String> =
+    let reported: Vec<String> =
         counts.iter().map(|(name, count)| format!("{name} in {}", grouped(*count))).collect();
-    (told.len() > 1).then(|| told.join(", "))
+    (reported.len() > 1).then(|| reported.join(", "))
 }
 
 /// Whether these numbers and texts are moments: all of them fit, and where numbers are among them,

@@ -46,7 +46,7 @@ pub(crate) struct Sample {
     by_name: HashMap<Box<str>, usize>,
     /// Events of types beyond [`MAX_TYPES`].
     beyond: u64,
-    /// What could tell the type, where the field that should does not.
+    /// What could report the type, where the field that should does not.
     hints: Hints,
 }
 
@@ -158,7 +158,7 @@ impl Sample {
         format(&Source::new("declarations", text.as_str())).unwrap_or(text)
     }
 
-    /// What `kleene run` has to be told to read the same events.
+    /// What `kleene run` has to be reported to read the same events.
     pub(crate) fn options(&self) -> String {
         let mut options = Vec::new();
         match &self.wanted.fixed_type {
@@ -323,13 +323,13 @@ mod tests {
         assert_eq!((all.types(), all.beyond, all.scope.room), (MAX_TYPES, 2000, 0));
         let fields: usize = all.types.iter().map(|(_, seen)| seen.fields.len()).sum();
         assert_eq!(fields, MAX_FIELDS_IN_ALL);
-        let told = all.declarations("x");
+        let reported = all.declarations("x");
         for part in [
             "# More than 1,000 event types: 2,000 events of others are left out.",
             "# Only 20,000 fields in all are looked at.",
             "# Left to `..`: more fields (only 1,000 of a type are looked at",
         ] {
-            assert!(told.contains(part), "{part}");
+            assert!(reported.contains(part), "{part}");
         }
 
         let mut wide = sample("type");
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_could_tell_the_type_are_named() {
+    fn fields_that_could_report_the_type_are_named() {
         let mut sample = sample("type");
         for number in 0..100 {
             let fields = vec![

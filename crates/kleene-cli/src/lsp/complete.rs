@@ -385,8 +385,8 @@ impl Offer<'_> {
             Given::Rule(name) => {
                 let Some((_, rule)) = set.rule_named(name) else { return };
                 for (_, rule) in set.with_bases(Some(rule)) {
-                    let told = if rule.emits.is_empty() { &rule.key } else { &rule.emits };
-                    for (name, _) in told {
+                    let reported = if rule.emits.is_empty() { &rule.key } else { &rule.emits };
+                    for (name, _) in reported {
                         self.add(name, CompletionItemKind::Field, "", 0);
                     }
                 }

@@ -1,7 +1,7 @@
-//! What is wrong with a document, as `kleene check` tells it.
+//! What is wrong with a document, as `kleene check` reports it.
 
 use gen_lsp_types::{Diagnostic, DiagnosticRelatedInformation, DiagnosticSeverity, Location, Uri};
-use kleene::diagnostic::{Diagnostic as Told, Severity, Source, Span};
+use kleene::diagnostic::{Diagnostic as Reported, Severity, Source, Span};
 use kleene::ruleset::{Report, RuleSet};
 
 use super::documents::Documents;
@@ -49,27 +49,27 @@ fn check(documents: &Documents, source: &Source, beside: Vec<Source>) -> Vec<Rep
     }
 }
 
-fn converted(told: &Told, lines: &Lines<'_>, uri: &Uri) -> Diagnostic {
-    let mut message = told.message.clone();
-    if !told.primary.text.is_empty() {
-        message = format!("{message}: {}", told.primary.text);
+fn converted(reported: &Reported, lines: &Lines<'_>, uri: &Uri) -> Diagnostic {
+    let mut message = reported.message.clone();
+    if !reported.primary.text.is_empty() {
+        message = format!("{message}: {}", reported.primary.text);
     }
-    if let Some(help) = &told.help {
+    if let Some(help) = &reported.help {
         message = format!("{message}\nhelp: {help}");
     }
-    let labels = told.context.iter().filter(|label| !label.text.is_empty());
+    let labels = reported.context.iter().filter(|label| !label.text.is_empty());
     let related = labels.map(|label| DiagnosticRelatedInformation {
         location: Location { uri: uri.clone(), range: lines.range(label.span) },
         message: label.text.clone(),
     });
     let related: Vec<_> = related.collect();
     Diagnostic {
-        range: lines.range(told.primary.span),
-        severity: Some(match told.severity {
+        range: lines.range(reported.primary.span),
+        severity: Some(match reported.severity {
             Severity::Error => DiagnosticSeverity::Error,
             Severity::Warning => DiagnosticSeverity::Warning,
         }),
-        code: Some(told.code.as_str().into()),
+        code: Some(reported.code.as_str().into()),
         source: Some(String::from("kleene")),
         message: message.into(),
         related_information: (!related.is_empty()).then_some(related),
@@ -77,7 +77,7 @@ fn converted(told: &Told, lines: &Lines<'_>, uri: &Uri) -> Diagnostic {
     }
 }
 
-/// Mistakes in used files, told where the document uses them.
+/// Mistakes in used files, reported where the document uses them.
 fn of_used(source: &Source, lines: &Lines<'_>, others: &[&Report]) -> Vec<Diagnostic> {
     let errors = others.iter().filter(|report| report.diagnostic.severity == Severity::Error);
     let mut files: Vec<(&str, usize, &Report)> = Vec::new();
@@ -89,8 +89,8 @@ fn of_used(source: &Source, lines: &Lines<'_>, others: &[&Report]) -> Vec<Diagno
     }
     let scan = scan(&source.text);
     let uses: Vec<_> = scan.items.iter().filter(|item| item.kind == ItemKind::Use).collect();
-    let told = files.iter().map(|(name, count, first)| {
-        // What a used file uses is told at the first `use`.
+    let reported = files.iter().map(|(name, count, first)| {
+        // What a used file uses is reported at the first `use`.
         let used = uses.iter().find(|item| name.ends_with(item.name.trim_start_matches("./")));
         let place = used.or(uses.first()).map_or(Span::default(), |item| item.name_span);
         let file = name.rsplit(['/', '\\']).next().unwrap_or_default();
@@ -109,5 +109,5 @@ fn of_used(source: &Source, lines: &Lines<'_>, others: &[&Report]) -> Vec<Diagno
             ..Diagnostic::default()
         }
     });
-    told.collect()
+    reported.collect()
 }

@@ -1,7 +1,7 @@
-//! `kleene lsp`: a language server, which tells editors what is wrong with rules while they are
+//! `kleene lsp`: a language server, which reports editors what is wrong with rules while they are
 //! typed, what names mean and where they are declared, and what could be typed next.
 //!
-//! What is wrong is told by the library, as `kleene check` does. Everything else has to work in
+//! What is wrong is reported by the library, as `kleene check` does. Everything else has to work in
 //! text that is half typed, and rests on [`scan`], which knows no mistakes.
 
 mod actions;

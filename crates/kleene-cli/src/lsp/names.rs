@@ -238,13 +238,13 @@ impl Set {
                 })
                 .take(MAX_CHAIN);
                 let (file, span) = rules.find_map(|(file, rule)| {
-                    // A rule without `emit` tells its key.
-                    let mut told = rule.emits.iter().chain(&rule.key);
-                    told.find(|(told, _)| told == name).map(|(_, span)| (file, *span))
+                    // A rule without `emit` reports its key.
+                    let mut reported = rule.emits.iter().chain(&rule.key);
+                    reported.find(|(reported, _)| reported == name).map(|(_, span)| (file, *span))
                 })?;
                 Some(Meaning {
                     code: name.to_owned(),
-                    about: format!("told by the rule `{}`", rule.name),
+                    about: format!("reported by the rule `{}`", rule.name),
                     target: Some((file, span)),
                 })
             }

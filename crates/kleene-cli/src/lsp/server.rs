@@ -61,7 +61,7 @@ fn capabilities() -> ServerCapabilities {
 struct Server<'c> {
     connection: &'c Connection,
     documents: Documents,
-    /// Whether something changed since diagnostics were told.
+    /// Whether something changed since diagnostics were reported.
     is_changed: bool,
 }
 
@@ -74,7 +74,7 @@ impl Server<'_> {
                     Ok(message) => message,
                     Err(error) if error.is_disconnected() => return Ok(is_shut_down),
                     Err(_) => {
-                        // Who types fast is told once.
+                        // Who types fast is reported once.
                         self.is_changed = false;
                         self.publish()?;
                         continue;
@@ -88,9 +88,9 @@ impl Server<'_> {
             };
             match message {
                 Message::Request(request) if is_shut_down => {
-                    let told = String::from("the server is shut down");
+                    let reported = String::from("the server is shut down");
                     let code = ErrorCode::InvalidRequest as i32;
-                    self.send(Response::new_err(request.id, code, told))?;
+                    self.send(Response::new_err(request.id, code, reported))?;
                 }
                 Message::Request(request) if request.method == "shutdown" => {
                     is_shut_down = true;
@@ -131,7 +131,7 @@ impl Server<'_> {
             "textDocument/formatting" => answer(id, params, |params: DocumentFormattingParams| {
                 let uri = params.text_document.uri;
                 let document = self.documents.get(&uri.0)?;
-                // A text with mistakes stays as it is; they are told already.
+                // A text with mistakes stays as it is; they are reported already.
                 let formatted = format(&document.source).ok()?;
                 let range = Lines::new(&document.source.text).all();
                 let is_same = formatted == *document.source.text;
@@ -148,8 +148,8 @@ impl Server<'_> {
                 Some(symbols(&document.source.text))
             }),
             _ => {
-                let told = format!("`{method}` is not supported");
-                Response::new_err(id, ErrorCode::MethodNotFound as i32, told)
+                let reported = format!("`{method}` is not supported");
+                Response::new_err(id, ErrorCode::MethodNotFound as i32, reported)
             }
         }
     }
@@ -224,7 +224,7 @@ impl Server<'_> {
                     let uri = params.text_document.uri;
                     self.documents.close(&uri.0);
                     self.is_changed = true;
-                    self.tell(PublishDiagnosticsParams::new(uri, None, Vec::new()))?;
+                    self.report(PublishDiagnosticsParams::new(uri, None, Vec::new()))?;
                 }
             }
             // A file that a document uses may be another one now.
@@ -234,17 +234,17 @@ impl Server<'_> {
         Ok(())
     }
 
-    /// Tells what is wrong with each open document.
+    /// Reports what is wrong with each open document.
     fn publish(&self) -> Result<()> {
         for (name, document) in self.documents.all() {
             let diagnostics = diagnose(&self.documents, name, &document.source);
             let (uri, version) = (Uri(name.to_owned()), Some(document.version));
-            self.tell(PublishDiagnosticsParams::new(uri, version, diagnostics))?;
+            self.report(PublishDiagnosticsParams::new(uri, version, diagnostics))?;
         }
         Ok(())
     }
 
-    fn tell(&self, params: PublishDiagnosticsParams) -> Result<()> {
+    fn report(&self, params: PublishDiagnosticsParams) -> Result<()> {
         let method = String::from("textDocument/publishDiagnostics");
         self.send(Notification::new(method, params))
     }

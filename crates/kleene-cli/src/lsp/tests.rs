@@ -40,15 +40,15 @@ struct Editor {
     connection: Connection,
     server: JoinHandle<Result<bool>>,
     last: i32,
-    /// What was told of documents, the newest last.
-    told: Vec<Value>,
+    /// What was reported for documents, the newest last.
+    reported: Vec<Value>,
 }
 
 impl Editor {
     fn start() -> Editor {
         let (connection, theirs) = Connection::memory();
         let server = std::thread::spawn(move || serve(&theirs));
-        let mut editor = Editor { connection, server, last: 0, told: Vec::new() };
+        let mut editor = Editor { connection, server, last: 0, reported: Vec::new() };
         let answer = editor.ask("initialize", json!({ "capabilities": {} }));
         assert_eq!(answer["serverInfo"]["name"], "kleene");
         assert_eq!(answer["capabilities"]["hoverProvider"], true);
@@ -71,7 +71,7 @@ impl Editor {
                     assert_eq!(response.id, self.last.into());
                     return response;
                 }
-                Message::Notification(told) => self.told.push(told.params),
+                Message::Notification(reported) => self.reported.push(reported.params),
                 Message::Request(request) => panic!("{request:?}"),
             }
         }
@@ -96,15 +96,15 @@ impl Editor {
         );
     }
 
-    /// The diagnostics of a document that are told next.
+    /// The diagnostics of a document that are reported next.
     fn diagnostics(&mut self, uri: &str) -> Vec<Value> {
         loop {
-            if let Some(at) = self.told.iter().position(|told| told["uri"] == uri) {
-                let told = self.told.remove(at);
-                return told["diagnostics"].as_array().unwrap().clone();
+            if let Some(at) = self.reported.iter().position(|reported| reported["uri"] == uri) {
+                let reported = self.reported.remove(at);
+                return reported["diagnostics"].as_array().unwrap().clone();
             }
             match self.connection.receiver.recv().unwrap() {
-                Message::Notification(told) => self.told.push(told.params),
+                Message::Notification(reported) => self.reported.push(reported.params),
                 other => panic!("{other:?}"),
             }
         }
@@ -162,28 +162,28 @@ fn shop(part: &str, nth: usize, skip: usize) -> String {
 fn diagnostics_have_codes_ranges_and_severities() {
     let mut editor = Editor::start();
     editor.open(URI, "event a { x: int }\n# \u{1f600}\nrule r { key x match `a`[x == \"\u{1f600}\" and y > 1] within 5s }\n");
-    let told = editor.diagnostics(URI);
-    let codes: Vec<&str> = told.iter().map(|one| one["code"].as_str().unwrap()).collect();
-    assert_eq!(codes, ["E0301", "E0202"], "{told:#?}");
+    let reported = editor.diagnostics(URI);
+    let codes: Vec<&str> = reported.iter().map(|one| one["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["E0301", "E0202"], "{reported:#?}");
     // The smiley is two units.
     assert_eq!(
-        told[1]["range"],
+        reported[1]["range"],
         json!({ "start": { "line": 2, "character": 39 }, "end": { "line": 2, "character": 40 } })
     );
-    assert_eq!((&told[1]["source"], &told[1]["severity"]), (&json!("kleene"), &json!(1)));
+    assert_eq!((&reported[1]["source"], &reported[1]["severity"]), (&json!("kleene"), &json!(1)));
     editor.change(URI, 2, "event a { x: int }\nrule r { match a{3} within 5s }\n");
-    let told = editor.diagnostics(URI);
-    assert_eq!((&told[0]["code"], &told[0]["severity"]), (&json!("W0001"), &json!(2)));
-    assert!(told[0]["message"].as_str().unwrap().contains("\nhelp: "), "{told:#?}");
+    let reported = editor.diagnostics(URI);
+    assert_eq!((&reported[0]["code"], &reported[0]["severity"]), (&json!("W0001"), &json!(2)));
+    assert!(reported[0]["message"].as_str().unwrap().contains("\nhelp: "), "{reported:#?}");
 
-    // Broken text is told of, and what is right again is not.
+    // Broken text is reported for, and what is right again is not.
     editor.change(URI, 2, "event a { x: int }\nrule r { match a[x > ");
     assert!(!editor.diagnostics(URI).is_empty());
     editor.change(URI, 3, "event a { x: int }\nrule r { key x match a{3} within 5s }");
     assert_eq!(editor.diagnostics(URI), [Value::Null; 0]);
     editor.change(URI, 4, "event a { x: int }\nevent a { x: int }");
-    let told = editor.diagnostics(URI);
-    assert_eq!(told[0]["relatedInformation"][0]["message"], "declared here first");
+    let reported = editor.diagnostics(URI);
+    assert_eq!(reported[0]["relatedInformation"][0]["message"], "declared here first");
     editor.say("textDocument/didClose", json!({ "textDocument": { "uri": URI } }));
     assert_eq!(editor.diagnostics(URI), [Value::Null; 0]);
     assert!(editor.stop());
@@ -212,9 +212,9 @@ fn files_are_looked_for_beside_the_document_and_in_the_editor_first() {
     assert_eq!(found["uri"], uri("events.cep"));
     assert_eq!(found["range"]["start"], json!({ "line": 1, "character": 6 }));
     let found = editor.ask("textDocument/hover", place(&uri("main.cep"), 2, 24));
-    let told = found["contents"]["value"].as_str().unwrap();
+    let reported = found["contents"]["value"].as_str().unwrap();
     assert_eq!(
-        told,
+        reported,
         "```cep\nevent login { user: string, ip: ip }\n```\nWho logs in.\n\ndeclared in `events.cep`"
     );
 
@@ -225,17 +225,17 @@ fn files_are_looked_for_beside_the_document_and_in_the_editor_first() {
 
     // What the editor holds counts, though it is not saved.
     editor.open(&uri("events.cep"), "event login { user: string, address: ip }\nevent x {");
-    let told = editor.diagnostics(&uri("main.cep"));
-    assert_eq!(told.len(), 1, "{told:#?}");
-    assert_eq!(told[0]["range"]["start"], json!({ "line": 0, "character": 4 }));
-    let message = told[0]["message"].as_str().unwrap();
+    let reported = editor.diagnostics(&uri("main.cep"));
+    assert_eq!(reported.len(), 1, "{reported:#?}");
+    assert_eq!(reported[0]["range"]["start"], json!({ "line": 0, "character": 4 }));
+    let message = reported[0]["message"].as_str().unwrap();
     assert!(message.starts_with("1 error in `events.cep`, the first in line 2: "), "{message}");
     editor.change(&uri("events.cep"), 2, "event login { user: string, address: ip }");
     assert_eq!(editor.diagnostics(&uri("main.cep"))[0]["code"], "E0202");
     editor.say("textDocument/didClose", json!({ "textDocument": { "uri": uri("events.cep") } }));
     assert_eq!(editor.diagnostics(&uri("main.cep")), [Value::Null; 0]);
 
-    // A list that is gone is told when the editor says that files changed.
+    // A list that is gone is reported when the editor says that files changed.
     std::fs::remove_file(dir.join("office.txt")).unwrap();
     editor.say("workspace/didChangeWatchedFiles", json!({ "changes": [] }));
     assert_eq!(editor.diagnostics(&uri("main.cep"))[0]["code"], "E0601");
@@ -253,7 +253,7 @@ fn files_are_looked_for_beside_the_document_and_in_the_editor_first() {
 }
 
 #[test]
-fn hovering_tells_what_a_name_means() {
+fn hovering_reports_what_a_name_means() {
     let event = "event order_created { order_id: string, user: string, amount: float, geo: { lat: \
                  float, lon: float }, at: time }";
     let cases: [(String, &[&str]); 15] = [
@@ -278,20 +278,26 @@ fn hovering_tells_what_a_name_means() {
         (shop("= unpaid", 0, 4), &["rule unpaid {\n  about \"Nobody paid\""]),
     ];
     for (text, parts) in cases {
-        let told = hover(&text);
+        let reported = hover(&text);
         for part in parts {
-            assert!(told.contains(part), "{part} not in {told:?} for\n{text}");
+            assert!(reported.contains(part), "{part} not in {reported:?} for\n{text}");
         }
     }
-    assert!(hover(&shop("emit {", 0, 1)).contains("The record that a match tells."));
-    let told = hover(
+    assert!(hover(&shop("emit {", 0, 1)).contains("The record that a match reports."));
+    let reported = hover(
         "event a { x: float }\nrule r { match a{3} as t emit { s: su<|>m(t.x), r: round(1.5) } }",
     );
-    assert!(told.contains("sum(step.field)") && told.contains("The sum of a field"), "{told}");
-    let told = hover("event a { x: float }\nrule r { match a[ro<|>und(x, 1) > 2] }");
-    assert!(told.contains("round(number, digits?)") || told.contains("round("), "{told}");
-    let told = hover("event a { x: float }\nrule r { match a[x > prev.<|>x] }");
-    assert!(told.contains("x: float"), "{told}");
+    assert!(
+        reported.contains("sum(step.field)") && reported.contains("The sum of a field"),
+        "{reported}"
+    );
+    let reported = hover("event a { x: float }\nrule r { match a[ro<|>und(x, 1) > 2] }");
+    assert!(
+        reported.contains("round(number, digits?)") || reported.contains("round("),
+        "{reported}"
+    );
+    let reported = hover("event a { x: float }\nrule r { match a[x > prev.<|>x] }");
+    assert!(reported.contains("x: float"), "{reported}");
     // An event type that a rule makes.
     let made = "event a { x: int }\nrule r { match a emit as b { x: a.x, n: 1 } }\n\
                 rule s { match b[n > 0] as o emit { x: o.<|>x } }";
@@ -487,16 +493,16 @@ fn a_name_that_was_meant_is_put_in() {
         URI,
         "event paid { amount: int }\nrule r { key amount match paid[ammount > 1 and 1 > \"x\"] }",
     );
-    let told = editor.diagnostics(URI);
-    assert_eq!(told.len(), 2, "{told:#?}");
+    let reported = editor.diagnostics(URI);
+    assert_eq!(reported.len(), 2, "{reported:#?}");
     let params = json!({
-        "textDocument": { "uri": URI }, "range": told[0]["range"], "context": { "diagnostics": told },
+        "textDocument": { "uri": URI }, "range": reported[0]["range"], "context": { "diagnostics": reported },
     });
     let actions = editor.ask("textDocument/codeAction", params);
     assert_eq!(actions.as_array().unwrap().len(), 1, "{actions:#?}");
     assert_eq!(actions[0]["title"], "Write `amount`");
     let edit = &actions[0]["edit"]["changes"][URI][0];
-    assert_eq!((&edit["newText"], &edit["range"]), (&json!("amount"), &told[0]["range"]));
+    assert_eq!((&edit["newText"], &edit["range"]), (&json!("amount"), &reported[0]["range"]));
     assert!(editor.stop());
 }
 
@@ -651,7 +657,7 @@ fn what_is_offered_to_be_called_exists() {
         let text = format!(
             "event a {{ x: int }}\nrule r {{ key x match a{{2}} as t within 5s emit {{ v: {name}() }} }}"
         );
-        let told = kleene::RuleSet::parse(&text).unwrap_err().to_string();
-        assert!(!told.contains("E0206"), "{told}");
+        let reported = kleene::RuleSet::parse(&text).unwrap_err().to_string();
+        assert!(!reported.contains("E0206"), "{reported}");
     }
 }

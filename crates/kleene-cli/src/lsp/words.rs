@@ -41,10 +41,10 @@ pub(super) fn about(word: &str) -> Option<&'static str> {
             "Gives a step with its condition a name: `define up = tick[price > prev.price]`."
         }
         "rule" => {
-            "A rule: what to look for (`match`), in the stream of which key, within which time, and what to tell (`emit`)."
+            "A rule: what to look for (`match`), in the stream of which key, within which time, and what to report (`emit`)."
         }
         "test" => {
-            "A test of a rule: events at times, and what has to be told. `kleene test` runs it."
+            "A test of a rule: events at times, and what has to be reported. `kleene test` runs it."
         }
         "use" => "Takes in the declarations of another file.",
         "about" => "What a match means, in a sentence.",
@@ -64,14 +64,14 @@ pub(super) fn about(word: &str) -> Option<&'static str> {
         "skip" => {
             "What a match drops: `past last` (the default), `none`, `to next`, `to first X`, `to last X`."
         }
-        "emit" => "The record that a match tells.",
+        "emit" => "The record that a match reports.",
         "on" | "timeout" => {
-            "`on timeout emit {...}` tells what partial matches that run out of time had captured."
+            "`on timeout emit {...}` reports what partial matches that run out of time had captured."
         }
         "having" => {
             "A match is reported only if this holds. A bare name is an emitted field; the match has used up its events either way."
         }
-        "suppress" => "After a match, further ones of the same key are not told for so long.",
+        "suppress" => "After a match, further ones of the same key are not reported for so long.",
         "once" => {
             "After its first match a key is over: nothing of it is reported any more. `once per rule`: the rule is over for all keys."
         }
@@ -97,7 +97,7 @@ pub(super) fn about(word: &str) -> Option<&'static str> {
         "prev" => "The event that this partial match captured last.",
         "greedy" => "The loop takes what it can before the next step may; the default.",
         "each" => "A match for each length of the loop.",
-        "longest" => "Told when the loop can grow no more; for the last step.",
+        "longest" => "Reported when the loop can grow no more; for the last step.",
         "in" => "In a list, a range `a..b`, or a network such as \"10.0.0.0/8\".",
         "like" => "Text with `*` for anything: `file like \"*.exe\"`.",
         "is" => "`is null`, `is not null`: a comparison with null is null.",
@@ -105,7 +105,7 @@ pub(super) fn about(word: &str) -> Option<&'static str> {
         "ordered" => {
             "A match waits while an older partial match lives, so that the leftmost comes first."
         }
-        "expect" => "What has to be told, or `no match`: judged where it stands.",
+        "expect" => "What has to be reported, or `no match`: judged where it stands.",
         "advance" => "Moves event time, without an event.",
         "bool" => "`true` or `false`",
         "int" => "A whole number of 64 bits.",

@@ -171,15 +171,15 @@ impl Advice<'_> {
     /// What may help where lines are rejected: of the most frequent reasons.
     fn rejected(&self) -> Vec<String> {
         let reasons = &self.review.reasons;
-        // A few broken lines among many are told one by one.
+        // A few broken lines among many are reported one by one.
         if reasons.count * 2 <= self.lines() {
             return Vec::new();
         }
         let mut hints: Vec<String> = Vec::new();
-        let mut is_format_told = false;
+        let mut is_format_reported = false;
         for kind in reasons.top().into_iter().take(REASONS) {
             // Of lines that are no JSON at all, the first says which format it is.
-            if kind.is_no_json() && std::mem::replace(&mut is_format_told, true) {
+            if kind.is_no_json() && std::mem::replace(&mut is_format_reported, true) {
                 continue;
             }
             let Some(hint) = self.of_reason(kind) else { continue };

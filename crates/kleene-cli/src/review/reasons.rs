@@ -2,7 +2,7 @@
 
 use crate::input::Place;
 
-/// So many kinds are told apart.
+/// So many kinds are distinguished.
 const KINDS: usize = 50;
 /// So many lines of a kind are kept.
 const SAMPLES: usize = 5;

@@ -91,7 +91,7 @@ impl Directory {
         Ok(found)
     }
 
-    /// The newest checkpoint that is whole; `say` is told of others. `None` if there is none at all.
+    /// The newest checkpoint that is whole; `say` is reported for others. `None` if there is none at all.
     pub(super) fn newest(&mut self, mut say: impl FnMut(&str)) -> Result<Option<Checkpoint>> {
         let name = self.path.display();
         let all = self.all().with_context(|| format!("cannot read the state in {name}"))?;

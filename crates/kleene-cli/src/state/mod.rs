@@ -22,7 +22,7 @@ use crate::summary::{Counts, grouped};
 use crate::tally::Tally;
 use file::{Checkpoint, Directory};
 
-/// How much of the start of an input, and of what is before a place in it, tells it from others.
+/// How much of the start of an input, and of what is before a place in it, reports it from others.
 const PROBE: u64 = 4096;
 
 /// The state of a run, kept in a directory.
@@ -269,7 +269,7 @@ impl Input {
         Ok(Some(Input { file, is_packed }))
     }
 
-    /// What tells the input from others: how long it is, how it starts, and what is before
+    /// what distinguishes the input from others: how long it is, how it starts, and what is before
     /// `position`.
     fn probe(&self, position: Position) -> Result<Value> {
         let length = self.file.metadata()?.len();

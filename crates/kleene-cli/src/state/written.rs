@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::summary::grouped;
 
-/// How much of the end of a file tells it from others.
+/// How much of the end of a file reports it from others.
 const PROBE: u64 = 4096;
 
 /// A checksum of the end of a file that was written up to `length`; null where it cannot be read.

@@ -13,7 +13,7 @@ fn good_rules_are_counted() {
 }
 
 #[test]
-fn warnings_are_told_and_can_be_denied() {
+fn warnings_are_reported_and_can_be_denied() {
     let dir = Dir::new(&[("r.cep", NO_KEY)]);
     let ran = dir.run("check r.cep");
     assert_eq!((ran.code, &*ran.stdout), (Some(0), "1 rule, 1 warning\n"));
@@ -59,7 +59,7 @@ fn the_files_of_a_directory_are_one_set_of_rules() {
 }
 
 #[test]
-fn the_help_shows_examples_and_the_version_is_told() {
+fn the_help_shows_examples_and_the_version_is_reported() {
     let dir = Dir::new(&[]);
     let help = dir.run("run --help");
     assert_eq!(help.code, Some(0));

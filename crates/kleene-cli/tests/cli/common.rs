@@ -104,7 +104,7 @@ impl Ran {
     }
 
     /// The lines of standard error before the summary.
-    pub(crate) fn told(&self) -> Vec<&str> {
+    pub(crate) fn reported(&self) -> Vec<&str> {
         self.stderr.lines().take_while(|line| !line.starts_with("events  ")).collect()
     }
 }

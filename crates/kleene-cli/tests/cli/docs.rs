@@ -31,12 +31,12 @@ fn the_commands_of_the_documentation_print_what_it_says() {
                 let before = if append { dir.read(name) + "\n" } else { String::new() };
                 dir.write(name, (before + &block.text).as_bytes());
             }
-            let told = match block.language.as_str() {
+            let reported = match block.language.as_str() {
                 "console" => in_console(&block.text),
                 "mermaid" => vec![picture(block)],
                 _ => continue,
             };
-            for (command, expected) in told {
+            for (command, expected) in reported {
                 commands += 1;
                 let found = run(&dir.path(""), &command);
                 if !fits(&expected, &found) {

@@ -141,7 +141,7 @@ fn however_events_are_matched_the_output_is_the_same() {
             );
             dir.write("grown", first.as_bytes());
             let ran = run(&dir, &file, &how);
-            // Nothing at all is told as such.
+            // Nothing at all is reported as such.
             assert!(matches!(ran.code, Some(0 | 3)), "{} {how}: {}", file.display(), ran.stderr);
             dir.write("grown", all.as_bytes());
             let ran = run(&dir, &file, &format!("{how} --end-of-time"));

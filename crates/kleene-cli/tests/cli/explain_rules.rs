@@ -241,7 +241,7 @@ fn all_rules_are_explained_where_none_is_named() {
 }
 
 #[test]
-fn what_cannot_be_explained_is_told() {
+fn what_cannot_be_explained_is_reported() {
     let dir = Dir::new(&[
         ("r.cep", b"event a { at: time }\nrule one { match a }\nrule two { match a }\n"),
         ("bad.cep", b"rule one { match b }\n"),

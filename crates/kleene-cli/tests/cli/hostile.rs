@@ -40,7 +40,7 @@ fn what_is_big_or_deep_costs_its_line_only() {
     for reason in ["line 4: the line is too long", "line 9: not JSON"] {
         assert!(ran.stderr.contains(reason), "{reason}: {}", ran.stderr);
     }
-    assert!(ran.stderr.len() < 20_000, "what is told of it stays short");
+    assert!(ran.stderr.len() < 20_000, "what is reported for it stays short");
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn numbers_at_the_edges_make_results_that_are_json() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_disk_that_is_full_is_told() {
+fn a_disk_that_is_full_is_reported() {
     let input: String = (1..2000).map(|at| line(at, ",\"k\":\"k\",\"n\":1")).collect();
     let dir = Dir::new(&[("r.cep", RULES), ("in.jsonl", input.as_bytes())]);
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();

@@ -76,9 +76,9 @@ fn the_example_data_is_declared_as_the_ready_made_rules_do() {
         let ran = Dir::new(&[(name, &input)]).run(&format!("infer {name}"));
         let options =
             if ran.stderr.contains("or give the type of all") { "--type one" } else { "" };
-        let told = infer(name, &input, options);
+        let reported = infer(name, &input, options);
         for (_, part) in expected.iter().filter(|(known, _)| *known == name) {
-            assert!(told.contains(part), "{name}:\n{told}");
+            assert!(reported.contains(part), "{name}:\n{reported}");
             found += 1;
         }
     }
@@ -95,9 +95,9 @@ fn each_kind_of_value_has_its_type() {
         "\"l\":[],\"m\":[\"2024-05-01\"],\"o\":null,\"n\":3,\"t\":\"2024-05-01 10:00:01\",",
         "\"version\":\"1.2.3.5\",\"code\":\"008\",\"big\":1,\"late\":\"\"}\r\n",
     );
-    let told = infer("x.jsonl", input.as_bytes(), "");
+    let reported = infer("x.jsonl", input.as_bytes(), "");
     assert_eq!(
-        told,
+        reported,
         "# Inferred from 2 events of x.jsonl.\n\n# 2 events.\nevent a {\n  b: bool,\n  i: int,\n  \
          f: float,\n  s: string,\n  d: duration,\n  ip: ip,\n  l: list<float>,\n  m: list<time>,\n  \
          o: { x: { y: int } }?,\n  n: int?,\n  t: time,\n  version: string,\n  code: string,\n  \
@@ -112,9 +112,9 @@ fn what_has_no_one_type_is_left_open_with_a_comment() {
         "{{\"type\":\"a\",\"ts\":1714550400000,\"c\":5,\"o\":{{\"p\":1}},\"l\":[1,\"x\"],\"r\":[{{}}],\"z\":null,\"e\":[],\"n\":[null],\"deep\":{deep}}}\n\
          {{\"type\":\"a\",\"ts\":1714550400001,\"c\":\"x\",\"o\":[1],\"l\":[],\"r\":[],\"z\":null,\"e\":[],\"n\":[],\"q\":{{}}}}\n"
     );
-    let told = infer("x.jsonl", input.as_bytes(), "");
+    let reported = infer("x.jsonl", input.as_bytes(), "");
     assert_eq!(
-        told,
+        reported,
         "# Inferred from 2 events of x.jsonl.\n\n# 2 events.\n\
          # Left to `..`: `c`, int in 1, string in 1.\n\
          # Left to `..`: `o`, list in 1, object in 1.\n\
@@ -135,14 +135,14 @@ fn names_of_any_kind_are_declared_as_they_are() {
         "{\"type\":\"match\",\"ts\":1714550400000,\"event\":1,\"a b\":1,\"gr\u{f6}\u{df}e\":1,\"geo.lat\":1.5,\"geo.lon\":2.5,\"x#y\":1}\n",
         "{\"type\":\"Order Placed\",\"ts\":1714550400000,\"and\":\"x\",\"\\n\":1,\"`\":2,\"\":3}\n",
     );
-    let told = infer("x.jsonl", input.as_bytes(), "");
+    let reported = infer("x.jsonl", input.as_bytes(), "");
     for part in [
         "event `match` {\n  ts: time,\n  event: int,\n  `a b`: int,\n  `gr\u{f6}\u{df}e`: int,\n  geo: { lat: float, lon: float },\n  `x#y`: int,\n}",
         "# Left to `..`: `\\n`, no name that can be declared.",
         "# Left to `..`: ```, no name that can be declared.",
         "event `Order Placed` { ts: time, and: string, .. }",
     ] {
-        assert!(told.contains(part), "{part}\nin\n{told}");
+        assert!(reported.contains(part), "{part}\nin\n{reported}");
     }
 }
 
@@ -189,7 +189,7 @@ fn the_event_time_is_the_likeliest_time() {
             "# 2 events.\nevent",
             "meta: { seen: time = event time }",
         ),
-        // Epoch seconds are told by name and size; a price of that size is a number.
+        // Epoch seconds are reported by name and size; a price of that size is a number.
         (
             "\"time\":1714550400,\"price\":1714550400",
             "\"time\":1714550401.5,\"price\":1714550401",
@@ -200,8 +200,8 @@ fn the_event_time_is_the_likeliest_time() {
     ];
     for (first, second, options, note, field) in cases {
         let input = format!("{{\"type\":\"a\",{first}}}\n{{\"type\":\"a\",{second}}}\n");
-        let told = infer("x.jsonl", input.as_bytes(), options);
-        assert!(told.contains(note) && told.contains(field), "{first}:\n{told}");
+        let reported = infer("x.jsonl", input.as_bytes(), options);
+        assert!(reported.contains(note) && reported.contains(field), "{first}:\n{reported}");
     }
     // Without any, what `kleene run` does is said; with gaps, too.
     let dir = Dir::new(&[]);
@@ -236,30 +236,30 @@ fn csv_cells_are_what_all_of_a_column_are() {
     );
     let whole = input.replace("too,few\r\n", "");
     infer("x.csv", whole.as_bytes(), "");
-    // Where no column tells the type, it is given.
-    let told = infer("t.tsv", b"t\tv\n2024-05-01\t1\n", "--type tick");
-    assert!(told.contains("# To be read with: kleene run RULES --type tick"), "{told}");
-    assert!(told.contains("event tick { t: time, v: int }"), "{told}");
+    // Where no column reports the type, it is given.
+    let reported = infer("t.tsv", b"t\tv\n2024-05-01\t1\n", "--type tick");
+    assert!(reported.contains("# To be read with: kleene run RULES --type tick"), "{reported}");
+    assert!(reported.contains("event tick { t: time, v: int }"), "{reported}");
 }
 
 #[test]
 fn the_command_that_is_printed_works_for_messy_input() {
     let csv = "when;type;price\r\n1714557600;tick;\"1.5\"\r\n1714557601;tick;2\r\n";
     for delimiter in [";", "\t", "|"] {
-        let told = infer("x.csv", csv.replace(';', delimiter).as_bytes(), "");
-        assert!(told.contains("event tick { when: time, price: float }"), "{told}");
-        assert!(told.contains("--time-unit s --delimiter "), "{told}");
+        let reported = infer("x.csv", csv.replace(';', delimiter).as_bytes(), "");
+        assert!(reported.contains("event tick { when: time, price: float }"), "{reported}");
+        assert!(reported.contains("--time-unit s --delimiter "), "{reported}");
     }
     infer("x.tsv", csv.as_bytes(), "");
     infer("x.tsv", csv.replace(';', "\t").as_bytes(), "");
     infer("x.txt", csv.as_bytes(), "--format csv");
     let json = "\u{feff}{\"e\":{\"kind\":\"a\",\"at\":1714557600000000},\"n\":\"5\"}\r\n\
                 {\"e\":{\"kind\":\"a\",\"at\":1714557601000000},\"n\":6}\r\n";
-    let told = infer("x.jsonl", json.as_bytes(), "--type-field e.kind");
+    let reported = infer("x.jsonl", json.as_bytes(), "--type-field e.kind");
     let comment = "# `n` is a number in quotes in 1 event, which `kleene run --strict` rejects.";
-    assert!(told.contains(comment), "{told}");
-    assert!(told.contains("event a { e: { at: time = event time }, n: int }"), "{told}");
-    assert!(told.contains("RULES --type-field e.kind --time-unit us\n"), "{told}");
+    assert!(reported.contains(comment), "{reported}");
+    assert!(reported.contains("event a { e: { at: time = event time }, n: int }"), "{reported}");
+    assert!(reported.contains("RULES --type-field e.kind --time-unit us\n"), "{reported}");
     infer("x.jsonl", json.as_bytes(), "--type one");
     // Where the type is nested, the hint says so.
     let ran = Dir::new(&[("x.jsonl", json.as_bytes())]).run("infer x.jsonl");
@@ -340,9 +340,9 @@ fn where_nothing_can_be_inferred_it_says_what_to_do() {
         ),
     ];
     let dir = Dir::new(&[]);
-    for (args, input, told) in cases {
+    for (args, input, reported) in cases {
         let ran = dir.run_with(args, input);
-        assert_eq!((ran.code, &*ran.stdout, &*ran.stderr), (Some(2), "", told));
+        assert_eq!((ran.code, &*ran.stdout, &*ran.stderr), (Some(2), "", reported));
     }
     assert_eq!(dir.run("infer missing.jsonl").code, Some(2));
 }

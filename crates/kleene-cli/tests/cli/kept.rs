@@ -36,8 +36,8 @@ fn an_output_that_was_edited_or_deleted_is_refused_also_when_everything_was_done
             }
             let ran = dir.run(RUN);
             assert_eq!(ran.code, Some(2), "{}", ran.stderr);
-            let is_told = ran.stderr.contains(expected) && ran.stderr.contains(what);
-            assert!(is_told, "{file}: {expected}: {}", ran.stderr);
+            let is_reported = ran.stderr.contains(expected) && ran.stderr.contains(what);
+            assert!(is_reported, "{file}: {expected}: {}", ran.stderr);
         }
         dir.write(file, before.as_bytes());
         assert_eq!(dir.run(RUN).code, Some(0));

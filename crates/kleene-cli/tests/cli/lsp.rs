@@ -60,10 +60,10 @@ fn a_conversation_over_pipes() {
     });
     let params = json!({ "textDocument": document });
     editor.send(json!({ "method": "textDocument/didOpen", "params": params }));
-    let told = editor.read();
-    assert_eq!(told["method"], "textDocument/publishDiagnostics");
-    assert_eq!(told["params"]["version"], 3);
-    assert_eq!(told["params"]["diagnostics"][0]["code"], "E0201");
+    let reported = editor.read();
+    assert_eq!(reported["method"], "textDocument/publishDiagnostics");
+    assert_eq!(reported["params"]["version"], 3);
+    assert_eq!(reported["params"]["diagnostics"][0]["code"], "E0201");
     let place = json!({
         "textDocument": { "uri": "untitled:x.cep" }, "position": { "line": 0, "character": 7 },
     });

@@ -28,5 +28,5 @@ fn numbers_in_quotes_are_read_and_strict_rejects_them() {
     let both = [plain, quoted].concat();
     let ran = dir.run_with("run r.cep --strict", both.as_bytes());
     assert_eq!((ran.count("matches"), ran.count("rejected")), (1, 1));
-    assert_eq!(ran.told(), ["line 2: field `price`: expected float, found the text \"12.5\""]);
+    assert_eq!(ran.reported(), ["line 2: field `price`: expected float, found the text \"12.5\""]);
 }

@@ -114,11 +114,11 @@ fn the_summary_counts_everything() {
         assert_eq!(ran.count(name), count, "{name}");
     }
     assert!(ran.stderr.contains(" events/s, "), "{}", ran.stderr);
-    assert_eq!(ran.told(), [""; 0]);
+    assert_eq!(ran.reported(), [""; 0]);
 }
 
 #[test]
-fn bad_lines_are_told_and_the_rest_is_processed() {
+fn bad_lines_are_reported_and_the_rest_is_processed() {
     let cases: [(&[u8], &str); 10] = [
         (b"garbage", "line 3: not JSON: expected value at column 1"),
         (
@@ -158,7 +158,7 @@ fn bad_lines_are_told_and_the_rest_is_processed() {
         let ran = dir.run("run shop.cep --end-of-time --input in.jsonl");
         assert_orders_seen(&ran);
         assert_eq!((ran.count("events"), ran.count("rejected")), (4, 1), "{expected}");
-        assert_eq!(ran.told(), [expected]);
+        assert_eq!(ran.reported(), [expected]);
     }
 }
 
@@ -168,12 +168,12 @@ fn an_event_of_an_unknown_type_is_counted_and_no_error() {
     let ran = shop("").run_with("run shop.cep --end-of-time", &with_line(line));
     assert_orders_seen(&ran);
     assert_eq!((ran.count("events"), ran.count("unknown"), ran.count("rejected")), (5, 1, 0));
-    assert_eq!(ran.told(), [""; 0]);
+    assert_eq!(ran.reported(), [""; 0]);
     assert!(ran.stderr.contains("types that are not declared: delivered 1\n"), "{}", ran.stderr);
 }
 
 #[test]
-fn an_event_an_hour_late_is_told_and_the_rest_is_processed() {
+fn an_event_an_hour_late_is_reported_and_the_rest_is_processed() {
     let line = br#"{"type":"paid","ts":"2024-05-01T09:01:00Z","order_id":"b"}"#;
     for (order, by) in [("", "1h"), ("--sorted", "1h"), ("--out-of-order 5s", "59m55s")] {
         let ran =
@@ -182,7 +182,7 @@ fn an_event_an_hour_late_is_told_and_the_rest_is_processed() {
         assert_eq!((ran.count("events"), ran.count("late")), (5, 1), "{order}");
         let expected =
             format!("line 3: late by {by}: its time 2024-05-01T09:01:00Z has passed already");
-        assert_eq!(ran.told(), [expected]);
+        assert_eq!(ran.reported(), [expected]);
         assert!(ran.stderr.contains("hint: "), "{}", ran.stderr);
     }
 }
@@ -203,7 +203,7 @@ fn a_line_of_ten_megabytes_is_skipped_without_being_held() {
     assert_orders_seen(&ran);
     assert_eq!(ran.count("rejected"), 1);
     let expected = "line 3: the line is too long: 10485760 bytes (--max-line allows more)";
-    assert_eq!(ran.told(), [expected]);
+    assert_eq!(ran.reported(), [expected]);
     // Where it is allowed it is seen for what it is.
     line.extend_from_slice(b"\"}");
     let ran = shop("").run_with("run shop.cep --end-of-time --max-line 11M", &with_line(&line));
@@ -228,7 +228,7 @@ fn an_empty_input_has_no_events() {
 }
 
 #[test]
-fn only_the_first_rejects_are_told_and_all_are_written_if_asked() {
+fn only_the_first_rejects_are_reported_and_all_are_written_if_asked() {
     let mut input = String::from(ORDERS);
     for number in 0..20 {
         writeln!(input, "garbage \"{number}\" \u{e9}").unwrap();
@@ -237,14 +237,14 @@ fn only_the_first_rejects_are_told_and_all_are_written_if_asked() {
     let dir = shop(&input);
     let ran = dir.run("run shop.cep --end-of-time -i in.jsonl");
     assert_orders_seen(&ran);
-    let told = ran.told();
-    assert_eq!(told.len(), 6, "{told:?}");
-    assert_eq!(told[5], "further rejects are only counted; use --rejects FILE to see them all");
+    let reported = ran.reported();
+    assert_eq!(reported.len(), 6, "{reported:?}");
+    assert_eq!(reported[5], "further rejects are only counted; use --rejects FILE to see them all");
     assert_eq!((ran.count("rejected"), ran.count("late")), (20, 1));
 
     let ran = dir.run("run shop.cep --end-of-time -i in.jsonl --rejects bad.jsonl");
     assert_orders_seen(&ran);
-    assert_eq!(ran.told(), [""; 0]);
+    assert_eq!(ran.reported(), [""; 0]);
     let bad = dir.read("bad.jsonl");
     let bad: Vec<serde_json::Value> =
         bad.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -306,7 +306,7 @@ fn the_same_results_come_from_a_file_standard_input_gzip_and_csv() {
 }
 
 #[test]
-fn bad_records_of_csv_are_told_and_the_rest_is_processed() {
+fn bad_records_of_csv_are_reported_and_the_rest_is_processed() {
     let csv = "type,order_id,ts,amount\ncreated,a,2024-05-01T10:00:00Z,9.5\n\
                created,b,2024-05-01T10:01:00Z,\ncreated,x\ncreated,x,yesterday,\n\
                created,x,2024-05-01T10:01:00Z,much\n,x,2024-05-01T10:01:00Z,\n\
@@ -317,7 +317,7 @@ fn bad_records_of_csv_are_told_and_the_rest_is_processed() {
     let ran = dir.run("run shop.cep --end-of-time -i in.csv");
     assert_orders_seen(&ran);
     assert_eq!(
-        ran.told(),
+        ran.reported(),
         [
             "line 4: expected 4 cells as in the header, found 2",
             "line 5: field `ts`: expected a time such as 2016-09-04T21:15:00Z or an epoch number, found the text \"yesterday\"",
@@ -702,7 +702,7 @@ fn more_threads_than_there_may_be_are_refused() {
 }
 
 #[test]
-fn what_a_rule_feeds_and_does_not_fit_is_told_once() {
+fn what_a_rule_feeds_and_does_not_fit_is_reported_once() {
     let rules = "
 event hit { ip: ip, code: int?, ts: time }
 event alert { ip: ip, code: int, ts: time }
@@ -715,7 +715,7 @@ rule alarm { key ip  match alert as a  emit { code: a.code } }
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let expected = "what the rule `bad` feeds to others is not as declared: `alert.code` is int, not \
                     null; the summary counts it as rejected";
-    assert_eq!(ran.told(), [expected]);
+    assert_eq!(ran.reported(), [expected]);
     assert_eq!((ran.count("rejected"), ran.count("matches")), (3, 3));
     assert_eq!(dir.read("rejects.jsonl"), "", "no line is to blame");
 }

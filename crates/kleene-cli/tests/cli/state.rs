@@ -144,7 +144,7 @@ fn nothing_starts_anew_by_itself_where_no_checkpoint_can_be_read() {
 }
 
 #[test]
-fn what_is_another_run_is_told_and_nothing_is_touched() {
+fn what_is_another_run_is_reported_and_nothing_is_touched() {
     let cases = [
         ("--time-unit s", "", "--time-unit was `Ms` then, and is `S` now"),
         ("--rejects r.jsonl", "", "--rejects was not given then"),
@@ -239,7 +239,7 @@ fn lines_that_are_no_events_count_for_checkpoints() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_is_told() {
+fn a_directory_that_cannot_be_is_reported() {
     let dir = dir();
     let ran = dir.run(&RUN.replace("--state state", "--state rules.cep"));
     assert_eq!(ran.code, Some(2));

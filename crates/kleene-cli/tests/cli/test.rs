@@ -38,7 +38,7 @@ fn tests_that_pass_are_listed_and_counted() {
 }
 
 #[test]
-fn failures_are_shown_with_the_line_and_what_was_told() {
+fn failures_are_shown_with_the_line_and_what_was_reported() {
     let dir = dir(&[RULES, GOOD, BAD]);
     let ran = dir.run("test r.cep");
     assert_eq!((ran.code, &*ran.stderr), (Some(1), ""));
@@ -47,23 +47,23 @@ fn failures_are_shown_with_the_line_and_what_was_told() {
         r#"ok     r r.cep:6
 FAILED r r.cep:12
 
-r: a match was expected that was not told
+r: a match was expected that was not reported
   --> r.cep:15:3
    |
 15 |   expect match { v: 2 } at 1s
    |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^
-  told instead, the nearest first:
+  reported instead, the nearest first:
     match { k: "<1>", v: 1 } at 1s
       - v: 2
       + v: 1
   no partial match was open at 1s
 
-r: a further match was expected, and only that of an earlier line was told
+r: a further match was expected, and only that of an earlier line was reported
   --> r.cep:18:3
    |
 18 |   expect match
    |   ^^^^^^^^^^^^
-  told instead, the nearest first:
+  reported instead, the nearest first:
     match { k: "<1>", v: 1 } at 1s, which another line expects
   partial matches open at 2s:
     { k: "2" }: first at 2s { k: "2", v: 3 }
@@ -99,7 +99,7 @@ fn the_report_is_xml_that_holds_everything() {
         "<testsuite name=\"r.cep\" tests=\"2\" failures=\"1\" errors=\"0\">",
         "<testcase classname=\"r\" name=\"r:6\" file=\"r.cep\" line=\"6\"/>",
         "<testcase classname=\"r\" name=\"r:12\" file=\"r.cep\" line=\"12\">",
-        "<failure message=\"a match was expected that was not told\">",
+        "<failure message=\"a match was expected that was not reported\">",
         "match { k: &quot;&lt;1&gt;&quot;, v: 1 } at 1s",
     ] {
         assert!(report.contains(text), "{text} in\n{report}");
@@ -129,7 +129,7 @@ fn the_report_is_xml_whatever_the_files_and_values_hold() {
 }
 
 #[test]
-fn wrong_rules_and_wrong_tests_are_told_as_check_tells_them() {
+fn wrong_rules_and_wrong_tests_are_reported_as_check_reports_them() {
     let dir = dir(&[RULES, "test r { at 5s a { k: \"1\" } expect match { w: 1 } }\n"]);
     let (tested, checked) = (dir.run("test r.cep"), dir.run("check r.cep"));
     assert_eq!((tested.code, &*tested.stdout), (Some(1), ""));

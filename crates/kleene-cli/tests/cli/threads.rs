@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use crate::common::{Dir, Ran};
 
-/// What can be divided by keys and what cannot, with all that can be told.
+/// What can be divided by keys and what cannot, with all that can be reported.
 const SHOP: &str = "
 event created { order: int, user: string, amount: float, ts: time }
 event paid { order: int, ts: time }
@@ -121,7 +121,7 @@ fn many_blocks_of_anything_give_what_one_thread_gives() {
         for count in counts {
             assert!(ran.count(count) > 50, "{count} in\n{}", ran.stderr);
         }
-        // What is told on the way goes to standard error, where it is told in the same order.
+        // What is reported on the way goes to standard error, where it is reported in the same order.
         compare(&dir, &args);
         compare(&dir, &format!("run shop.cep --input {input} --sorted"));
         compare(&dir, &format!("run shop.cep --input {input} --sorted --quiet --max-line 64"));

@@ -21,7 +21,7 @@ struct Running {
     child: Child,
     stdin: ChildStdin,
     results: Receiver<String>,
-    told: Receiver<String>,
+    reported: Receiver<String>,
 }
 
 fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
@@ -41,23 +41,23 @@ impl Running {
         let mut child = command.spawn().expect("it starts");
         let stdin = child.stdin.take().expect("it is piped");
         let results = lines(child.stdout.take().expect("it is piped"));
-        let told = lines(child.stderr.take().expect("it is piped"));
-        Running { child, stdin, results, told }
+        let reported = lines(child.stderr.take().expect("it is piped"));
+        Running { child, stdin, results, reported }
     }
 
     fn send(&mut self, lines: &str) {
         self.stdin.write_all(lines.as_bytes()).expect("it reads");
     }
 
-    /// What is told up to a line that starts like this.
-    fn told_until(&self, start: &str) -> Vec<String> {
-        let mut told = Vec::new();
+    /// What is reported up to a line that starts like this.
+    fn reported_until(&self, start: &str) -> Vec<String> {
+        let mut reported = Vec::new();
         loop {
-            let line = self.told.recv_timeout(LONG);
-            let line = line.unwrap_or_else(|_| panic!("no `{start}` after {told:#?}"));
-            told.push(line);
-            if told.last().is_some_and(|line| line.starts_with(start)) {
-                return told;
+            let line = self.reported.recv_timeout(LONG);
+            let line = line.unwrap_or_else(|_| panic!("no `{start}` after {reported:#?}"));
+            reported.push(line);
+            if reported.last().is_some_and(|line| line.starts_with(start)) {
+                return reported;
             }
         }
     }
@@ -72,9 +72,9 @@ impl Running {
 
     /// What else there is after the end of the input.
     fn end(self) -> Vec<String> {
-        let Running { mut child, stdin, results, told } = self;
+        let Running { mut child, stdin, results, reported } = self;
         drop(stdin);
-        assert_eq!(child.wait().expect("it ends").code(), Some(0), "{:?}", told.iter().last());
+        assert_eq!(child.wait().expect("it ends").code(), Some(0), "{:?}", reported.iter().last());
         results.iter().collect()
     }
 }
@@ -95,18 +95,18 @@ fn an_edited_rule_goes_on_with_what_it_holds() {
     run.send(&created(1, 0));
     assert_eq!(run.result().1, "{\"seen\":1}");
     dir.write("shop.cep", with("10m").as_bytes());
-    let told = run.told_until("reloaded");
-    let line = told.last().expect("there is one");
-    assert!(line.starts_with("reloaded unpaid: kept (1 partial match), version "), "{told:#?}");
-    let version = line.split("version ").nth(1).expect("it is told");
+    let reported = run.reported_until("reloaded");
+    let line = reported.last().expect("there is one");
+    assert!(line.starts_with("reloaded unpaid: kept (1 partial match), version "), "{reported:#?}");
+    let version = line.split("version ").nth(1).expect("it is reported");
     run.send(&created(2, 700));
     assert_eq!(run.result(), (version.to_owned(), String::from("{\"id\":1}")));
     assert_eq!(run.result().1, "{\"seen\":2}");
-    assert_eq!(run.end().len(), 1, "the other order is told at the end");
+    assert_eq!(run.end().len(), 1, "the other order is reported at the end");
 }
 
 #[test]
-fn a_file_with_mistakes_is_told_and_the_old_rules_go_on() {
+fn a_file_with_mistakes_is_reported_and_the_old_rules_go_on() {
     let dir = Dir::new(&[]);
     let good = rule("match created[n > 0]  emit { id }");
     dir.write("rules/shop.cep", good.as_bytes());
@@ -120,20 +120,20 @@ fn a_file_with_mistakes_is_told_and_the_old_rules_go_on() {
     ];
     for (number, (text, mention)) in (2..).zip(mistakes) {
         dir.write("rules/shop.cep", text.as_bytes());
-        let told = run.told_until("the rules were not reloaded: the old ones go on");
-        assert!(told.iter().any(|line| line.contains(mention)), "{told:#?}");
+        let reported = run.reported_until("the rules were not reloaded: the old ones go on");
+        assert!(reported.iter().any(|line| line.contains(mention)), "{reported:#?}");
         run.send(&created(number, number));
         assert_eq!(run.result(), (first.clone(), format!("{{\"id\":{number}}}")));
     }
     std::fs::remove_file(dir.path("rules/shop.cep")).expect("it is there");
-    run.told_until("the rules were not reloaded");
+    run.reported_until("the rules were not reloaded");
     // It is mended, and another file comes.
     dir.write("rules/shop.cep", good.as_bytes());
-    assert_eq!(run.told_until("reloaded"), ["reloaded 1 rule: unchanged"]);
+    assert_eq!(run.reported_until("reloaded"), ["reloaded 1 rule: unchanged"]);
     let fresh = "rule fresh { key id  match paid  emit { paid: id } }";
     dir.write("rules/more.cep", fresh.as_bytes());
-    let told = run.told_until("reloaded 1 rule");
-    assert!(told[0].starts_with("reloaded fresh: added, version "), "{told:#?}");
+    let reported = run.reported_until("reloaded 1 rule");
+    assert!(reported[0].starts_with("reloaded fresh: added, version "), "{reported:#?}");
     run.send("{\"type\":\"paid\",\"ts\":9000,\"id\":7}\n");
     assert_eq!(run.result().1, "{\"paid\":7}");
     assert_eq!(run.end(), [""; 0]);
@@ -165,15 +165,18 @@ fn lists_and_used_files_are_read_again_and_events_may_get_other_fields() {
         assert_eq!(emit, "{\"id\":1}");
         run.send(&event("created", 2, 1, 5));
         dir.write("lists/watched.txt", b"2\n3\n");
-        let told = run.told_until("reloaded");
-        assert!(told.last().is_some_and(|line| line.starts_with("reloaded r: kept")), "{told:#?}");
+        let reported = run.reported_until("reloaded");
+        assert!(
+            reported.last().is_some_and(|line| line.starts_with("reloaded r: kept")),
+            "{reported:#?}"
+        );
         run.send(&event("paid", 3, 9, 5));
         let (second, emit) = run.result();
         assert_eq!((second == first, &*emit), (false, "{\"id\":1}"));
 
         let more = TYPES.replace("n: int }", "n: int, extra: int? }");
         dir.write("types.cep", more.as_bytes());
-        run.told_until("reloaded");
+        run.reported_until("reloaded");
         run.send(&(event("created", 4, 3, 6) + &event("paid", 5, 9, 6)));
         let line = run.results.recv_timeout(LONG).expect("there is a result");
         assert!(line.contains("\"extra\":6"), "{line}");

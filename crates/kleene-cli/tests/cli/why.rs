@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::common::Dir;
 
-/// The folder with the recorded stories. Each `NAME.cep` names in its head the command that tells of
+/// The folder with the recorded stories. Each `NAME.cep` names in its head the command that reports
 /// `NAME.jsonl` what is recorded in `NAME.txt`.
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/why")
@@ -38,7 +38,7 @@ fn cases() -> Vec<(String, String)> {
 }
 
 #[test]
-fn stories_are_told_as_recorded() {
+fn stories_are_reported_as_recorded() {
     let update = std::env::var_os("KLEENE_TEST_UPDATE").is_some();
     let cases = cases();
     assert!(cases.len() >= 15);
@@ -49,7 +49,7 @@ fn stories_are_told_as_recorded() {
         if update {
             fs::write(&file, &found).unwrap();
         } else if fs::read_to_string(&file).unwrap_or_default() != found {
-            wrong.push(format!("{name}: `kleene {args}` now tells:\n{found}"));
+            wrong.push(format!("{name}: `kleene {args}` now reports:\n{found}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -68,9 +68,9 @@ fn what_programs_read_counts_what_people_read() {
             assert_eq!((entries.len(), &summary["events"]), (0, &0.into()), "{name}");
             continue;
         }
-        let told = entries.iter().flat_map(|entry| entry["effects"].as_array().unwrap());
-        let told = told.filter(|effect| effect["told"]["suppressed"] == false);
-        let matches = told.filter(|effect| effect["told"]["kind"] == "match").count();
+        let reported = entries.iter().flat_map(|entry| entry["effects"].as_array().unwrap());
+        let reported = reported.filter(|effect| effect["reported"]["suppressed"] == false);
+        let matches = reported.filter(|effect| effect["reported"]["kind"] == "match").count();
         let left_out = summary["left_out"].as_u64().unwrap();
         assert!(left_out > 0 || summary["matches"] == matches, "{name}: {lines:?}");
         assert!(text.contains(&format!("{} of the ", summary["events"])), "{name}");

@@ -113,7 +113,7 @@ fn missing(of: &str, other: &str) -> usize {
 }
 
 #[test]
-fn a_run_that_is_killed_again_and_again_tells_each_result_once() {
+fn a_run_that_is_killed_again_and_again_reports_each_result_once() {
     let wanted = number("KLEENE_CRASH_KILLS", 20);
     let folder = tempfile::tempdir().expect("there is room for a directory");
     let folder = folder.path();

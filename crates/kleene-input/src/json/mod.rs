@@ -54,7 +54,7 @@ impl JsonParser {
     /// The event on a line: `None` if its type is not declared, the reason if it is not one.
     pub(crate) fn parse(&mut self, line: &str) -> Result<Option<Record>, String> {
         let number = match &self.layouts.reading.fixed_type {
-            // It is what every event would be told as.
+            // It is what every event would be reported as.
             Some(_) => self.layouts.find(&self.unknown),
             None => self.find_type(line)?,
         };
@@ -218,7 +218,7 @@ impl Event<'_> {
     }
 
     /// Reads the value of a field that is declared as an object. Null is as good as missing; the
-    /// fields in it will tell whether they can be.
+    /// fields in it will report whether they can be.
     fn child(&mut self, node: &mut Node) -> Result<Vec<(Arc<str>, Value)>, Fault> {
         let found = match self.reader.peek() {
             Some(b'{') => return self.object(node),
@@ -352,8 +352,8 @@ pub(crate) fn list_from_text(
 #[cold]
 fn reason(line: &str, fault: Fault) -> String {
     let mut json = Deserializer::from_str(line);
-    let told = json.deserialize_any(Skeleton).and_then(|()| json.end());
-    match (told, fault.kind) {
+    let reported = json.deserialize_any(Skeleton).and_then(|()| json.end());
+    match (reported, fault.kind) {
         (Err(error), FaultKind::Syntax) => syntax_reason(&error),
         (Err(error), _) if error.column() <= fault.at => syntax_reason(&error),
         (_, kind) => {

@@ -1,4 +1,4 @@
-//! What lines are read as, and what is told of those that are no events.
+//! What lines are read as, and what is reported for those that are no events.
 
 use kleene::Event as _;
 use kleene::schema::{EventType, FieldId, Schema};

@@ -79,7 +79,7 @@ fn literal(value: Value, span: Span) -> Typed {
     Typed { kind: value.kind(), expr: Expr::Literal(value), span }
 }
 
-/// What was refused: it goes with everything, so that one mistake is told once.
+/// What was refused: it goes with everything, so that one mistake is reported once.
 fn refused(span: Span) -> Typed {
     Typed { expr: Expr::Literal(Value::Null), kind: Kind::NEVER, span }
 }
@@ -294,7 +294,7 @@ impl<'a> Cx<'_, 'a> {
         fold(Typed { expr: Expr::Binary(op, Box::new(a.expr), Box::new(b.expr)), kind, span })
     }
 
-    /// Tells if something is divided by a constant zero.
+    /// Reports if something is divided by a constant zero.
     fn warn_of_zero(&mut self, divisor: &Typed) {
         let zero = match &divisor.expr {
             Expr::Literal(Value::Int(n) | Value::Duration(n)) => *n == 0,
@@ -379,7 +379,7 @@ impl<'a> Cx<'_, 'a> {
         }
     }
 
-    /// Tells if `typed` can't have a type of `wanted`.
+    /// Reports if `typed` can't have a type of `wanted`.
     pub(in crate::hir::lower) fn expect(
         &mut self,
         typed: &Typed,

@@ -289,7 +289,7 @@ impl Cx<'_, '_> {
         }
     }
 
-    /// Tells if an expression at `place` can't see step `index` yet.
+    /// Reports if an expression at `place` can't see step `index` yet.
     pub(super) fn expect_visible(&mut self, place: Place, index: usize, span: Span) -> bool {
         if self.sees(place, index) {
             return true;
@@ -530,7 +530,7 @@ impl Cx<'_, '_> {
                 return refused(span);
             }
             _ => {
-                let message = "`match` is known when it is told, not in a condition";
+                let message = "`match` is known when it is reported, not in a condition";
                 self.report(
                     Diagnostic::error(Code::NotAllowedHere, span, message)
                         .help("use `match` in `emit` and `on timeout emit`"),

@@ -86,7 +86,7 @@ impl<'a> Cx<'_, 'a> {
                 ItemKind::Step { stage: StageId::new(*stage), condition, quantifier }
             }
             PlanKind::Not { stage, steps, duration } => {
-                // That nothing can say how long a first one holds is told already.
+                // That nothing can say how long a first one holds is reported already.
                 let duration = duration.filter(|(time, _)| !first || time.known().is_some());
                 gap = duration.and_then(|(time, _)| {
                     Some(Gap { min: Length::ZERO, max: Some(self.length(time, *stage)?) })

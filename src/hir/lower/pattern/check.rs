@@ -256,7 +256,7 @@ impl<'a> Cx<'_, 'a> {
             let message = "the step after a `not` with `for` has to come";
             return Some(
                 Diagnostic::error(Code::MisplacedNot, span, message)
-                    .label("it tells when the time is over")
+                    .label("it says when the time is over")
                     .help("let that step be required, or leave `for` out"),
             );
         }
@@ -302,7 +302,7 @@ impl<'a> Cx<'_, 'a> {
                 let message = "a `not` at the end needs a bound: when is it certain?";
                 Some(
                     Diagnostic::error(Code::UnboundedNot, item.span, message)
-                        .label("no event can tell that it never comes")
+                        .label("no event says that it never comes")
                         .help(format!("write `not {name} for 10m`, or give the rule a `within`")),
                 )
             }
@@ -360,7 +360,7 @@ impl<'a> Cx<'_, 'a> {
                     Diagnostic::error(
                         Code::MissingClause,
                         span,
-                        "nothing ends this loop, so that it would never be told",
+                        "nothing ends this loop, so that it would never be reported",
                     )
                     .help("give the rule a `within`, or the loop an `until` or `next`"),
                 );

@@ -244,7 +244,7 @@ impl<'a> Cx<'_, 'a> {
             let message = format!("{} alternatives in one group", ways.len());
             self.report(
                 Diagnostic::error(Code::LimitExceeded, span, message)
-                    .label(format!("at most {MAX_WAYS} can be told apart"))
+                    .label(format!("at most {MAX_WAYS} can be distinguished"))
                     .help("say it by a condition: `x[kind in [\"a\", \"b\"]]`"),
             );
             return None;

@@ -142,7 +142,7 @@ impl Place<'_, '_> {
             return Some(
                 self.refuse(
                     "`next` does not go with an absence beside other steps",
-                    "no event tells that it is over",
+                    "no event says that it is over",
                     "write `->` alone before and behind the operands, or write two rules; \
                  `(...) without any event` asks that nothing else comes"
                         .to_owned(),
@@ -205,7 +205,7 @@ fn can_go_on(item: &PlanItem<'_>) -> bool {
         PlanKind::Group { plan, quant, .. } => {
             quant.quantifier.varies() || plan.items.last().is_some_and(can_go_on)
         }
-        // Absences in it are told of where it stands.
+        // Absences in it are reported for where it stands.
         PlanKind::Ways { ways, .. } => {
             let mut ways = ways.iter().filter(|way| way.silence().is_none());
             ways.any(|way| way.items.last().is_some_and(can_go_on))

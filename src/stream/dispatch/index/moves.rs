@@ -14,7 +14,7 @@ use crate::schema::{FieldId, TypeId};
 use crate::stream::dispatch::index::starts::{Atom, Clause, Reader, Way, When, test};
 use crate::value::Value;
 
-/// The most ways to move on that are told apart.
+/// The most ways to move on that are distinguished.
 const MAX_WAYS: usize = 64;
 
 impl<'a> When<'a> {
@@ -44,7 +44,7 @@ struct Finder<'a> {
 }
 
 impl<'a> Finder<'a> {
-    /// Goes through a tree to which one comes by `way`. `None` where there is too much to tell, or
+    /// Goes through a tree to which one comes by `way`. `None` where there is too much to report, or
     /// something else is to be seen than what moves on.
     fn walk(&mut self, tree: &Decision, way: Way<'a>) -> Option<()> {
         let decisions = &self.reader.program.decisions;

@@ -15,7 +15,7 @@ use crate::nfa::{Action, Guard, GuardId, Program};
 use crate::schema::TypeId;
 use crate::value::Value;
 
-/// The most ways to start that are told apart.
+/// The most ways to start that are distinguished.
 const MAX_WAYS: usize = 16;
 
 /// The most values of a list that are looked up one by one.

@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 /// No place in a list.
 const NONE: u32 = u32::MAX;
 
-/// Bits of a time that one level tells apart.
+/// Bits of a time that one level distinguishes.
 const BITS: u32 = 8;
 const SLOTS: usize = 1 << BITS;
 const LEVELS: usize = (u64::BITS / BITS) as usize;
@@ -32,7 +32,7 @@ pub(super) struct Wheel {
     levels: Vec<Level>,
     /// A bit for each level that holds something.
     occupied: u32,
-    /// The levels tell times apart by where they differ from this one; nothing is before it.
+    /// The levels distinguishes times by where they differ from this one; nothing is before it.
     base: u64,
     /// Nothing is before this.
     next: u64,

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_with_one_fingerprint_are_told_apart_by_their_numbers() {
+    fn keys_with_one_fingerprint_are_reported_apart_by_their_numbers() {
         let mut index = Index::default();
         for number in [1, 7, NUMBERS - 1] {
             index.insert(u32::MAX, number);

@@ -1,10 +1,10 @@
 //! State larger than memory: what keys hold that have been idle for long is kept elsewhere.
 //!
 //! An engine that has a [`ColdStore`] gives it what the rules hold for keys to which nothing has
-//! come for a while, so that about as many stay in memory as it was told. Of all others it
+//! come for a while, so that about as many stay in memory as was asked for. Of all others it
 //! remembers a fingerprint, by which an event finds that its key is kept, and brings it back. What
 //! is written together is put into the order of the deadlines, and a chunk of it is brought back
-//! just before its first one: deadlines cost no memory and are as exact as ever. So what is told
+//! just before its first one: deadlines cost no memory and are as exact as ever. So what is reported
 //! is the same, in the same order, with a store and without.
 //!
 //! Which keys are idle is found out as clocks do it that replace pages: a hand goes round the keys,
@@ -231,7 +231,7 @@ impl<E: Event> Cold<E> {
             scratch.give_up(rules, held);
         });
         if let Err(error) = &looked {
-            // The first one tells more than those that follow from it.
+            // The first one reports more than those that follow from it.
             let _ = self.trouble.set(error.clone());
         }
         looked

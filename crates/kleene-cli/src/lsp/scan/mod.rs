@@ -60,7 +60,7 @@ pub(super) enum Role {
     Rule,
     /// A parameter in an instance of the rule of this name.
     Argument(String),
-    /// A field in a record of a test: of an event type, or of what a rule tells.
+    /// A field in a record of a test: of an event type, or of what a rule reports.
     Given(Given),
 }
 

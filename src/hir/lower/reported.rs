@@ -40,13 +40,13 @@ impl Reported {
     pub(super) fn into_sorted(self) -> Vec<(usize, Diagnostic)> {
         let Reported { mut kept, counts, seen: _ } = self;
         kept.sort_by_key(|(source, diagnostic)| (*source, diagnostic.primary.span));
-        let mut told = Vec::with_capacity(kept.len());
+        let mut reported = Vec::with_capacity(kept.len());
         for of_file in kept.chunk_by(|a, b| a.0 == b.0) {
             let source = of_file[0].0;
             let count = |severity| counts.get(&(source, severity)).copied().unwrap_or_default();
             let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
             if errors + warnings <= MAX_DIAGNOSTICS {
-                told.extend_from_slice(of_file);
+                reported.extend_from_slice(of_file);
                 continue;
             }
             let mut room = BTreeMap::from([
@@ -59,17 +59,17 @@ impl Reported {
                 *room = room.saturating_sub(1);
                 fits
             };
-            told.extend(of_file.iter().filter(fits).cloned());
-            let last = told.last().map_or(Span::default(), |(_, last)| last.primary.span);
+            reported.extend(of_file.iter().filter(fits).cloned());
+            let last = reported.last().map_or(Span::default(), |(_, last)| last.primary.span);
             let severity =
                 if errors > MAX_DIAGNOSTICS { Severity::Error } else { Severity::Warning };
             let what = if severity == Severity::Error { "errors" } else { "warnings" };
-            let message = format!("too many {what}: the rest is not told");
+            let message = format!("too many {what}: the rest is not reported");
             let rest = Diagnostic::error(Code::LimitExceeded, last, message)
                 .help(format!("the first {MAX_DIAGNOSTICS} are above"));
-            told.push((source, Diagnostic { severity, ..rest }));
+            reported.push((source, Diagnostic { severity, ..rest }));
         }
-        told
+        reported
     }
 }
 
@@ -77,8 +77,8 @@ impl Reported {
 mod tests {
     use super::*;
 
-    /// How many errors and warnings are told of so many, and whether there were more.
-    fn told(errors: usize, warnings: usize) -> (usize, usize, Option<Severity>) {
+    /// How many errors and warnings are reported for so many, and whether there were more.
+    fn reported(errors: usize, warnings: usize) -> (usize, usize, Option<Severity>) {
         let mut reported = Reported::default();
         for number in 0..errors.max(warnings) {
             let span = Span::new(number, number + 1);
@@ -87,26 +87,26 @@ mod tests {
                 (errors, Diagnostic::error(Code::UnknownType, span, "e")),
             ] {
                 if number < wanted {
-                    // Told twice, it counts once.
+                    // Reported twice, it counts once.
                     reported.add(7, diagnostic.clone());
                     reported.add(7, diagnostic);
                 }
             }
         }
-        let mut told = reported.into_sorted();
-        assert!(told.iter().all(|(source, _)| *source == 7));
-        let more = told.pop_if(|(_, last)| last.code == Code::LimitExceeded);
-        let of = |code| told.iter().filter(|(_, diagnostic)| diagnostic.code == code).count();
+        let mut reported = reported.into_sorted();
+        assert!(reported.iter().all(|(source, _)| *source == 7));
+        let more = reported.pop_if(|(_, last)| last.code == Code::LimitExceeded);
+        let of = |code| reported.iter().filter(|(_, diagnostic)| diagnostic.code == code).count();
         (of(Code::UnknownType), of(Code::NoKey), more.map(|(_, more)| more.severity))
     }
 
     #[test]
-    fn errors_come_first_and_that_there_are_more_is_told() {
-        assert_eq!(told(0, 0), (0, 0, None));
-        assert_eq!(told(20, 30), (20, 30, None));
-        assert_eq!(told(20, 31), (20, 30, Some(Severity::Warning)));
-        assert_eq!(told(51, 9), (50, 0, Some(Severity::Error)));
-        assert_eq!(told(9, 10_000), (9, 41, Some(Severity::Warning)));
-        assert_eq!(told(10_000, 10_000), (50, 0, Some(Severity::Error)));
+    fn errors_come_first_and_that_there_are_more_is_reported() {
+        assert_eq!(reported(0, 0), (0, 0, None));
+        assert_eq!(reported(20, 30), (20, 30, None));
+        assert_eq!(reported(20, 31), (20, 30, Some(Severity::Warning)));
+        assert_eq!(reported(51, 9), (50, 0, Some(Severity::Error)));
+        assert_eq!(reported(9, 10_000), (9, 41, Some(Severity::Warning)));
+        assert_eq!(reported(10_000, 10_000), (50, 0, Some(Severity::Error)));
     }
 }

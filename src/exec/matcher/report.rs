@@ -14,10 +14,10 @@ use crate::nfa::Program;
 use crate::time::Timestamp;
 
 impl<E: Event> Matcher<E> {
-    /// Tells the only match that is complete, which ends with `last`, and drops what the skip strategy
+    /// Reports the only match that is complete, which ends with `last`, and drops what the skip strategy
     /// says.
     #[inline]
-    pub(super) fn tell_at_once(
+    pub(super) fn report_at_once(
         &self,
         store: &mut Store<E>,
         key: &mut KeyState,
@@ -48,8 +48,8 @@ impl<E: Event> Matcher<E> {
         chains.release(match_.head);
     }
 
-    /// Tells what is complete, in order, and drops what the skip strategy says.
-    pub(super) fn tell_completed(
+    /// Reports what is complete, in order, and drops what the skip strategy says.
+    pub(super) fn report_completed(
         &self,
         store: &mut Store<E>,
         key: &mut KeyState,
@@ -59,7 +59,7 @@ impl<E: Event> Matcher<E> {
         let program = &*self.program;
         let Store { chains, extras, scratch } = store;
         let skip = &program.skip;
-        // The buffer is taken out while it is told from, and given back for its space.
+        // The buffer is taken out while it is reported from, and given back for its space.
         let mut new = std::mem::take(&mut scratch.completed);
         if program.waits() {
             let waiting = key.completed_mut();
@@ -76,16 +76,16 @@ impl<E: Event> Matcher<E> {
             }
             same
         });
-        let mut told = 0;
+        let mut reported = 0;
         let mut dropped_from = new.len();
-        while told < dropped_from {
-            let match_ = new[told];
+        while reported < dropped_from {
+            let match_ = new[reported];
             if program.waits()
                 && key.runs().first().is_some_and(|oldest| oldest.start_seq < match_.start_seq)
             {
                 break;
             }
-            told += 1;
+            reported += 1;
             sink(Outcome {
                 kind: OutcomeKind::Match,
                 program,
@@ -107,8 +107,8 @@ impl<E: Event> Matcher<E> {
                     *is_reported &= run.head == match_.head || !dropped.contains(&run.start_seq);
                 }
                 scratch.steps += drop_runs(key, chains, extras, &mut scratch.spares, &dropped);
-                let mut kept = told;
-                for i in told..dropped_from {
+                let mut kept = reported;
+                for i in reported..dropped_from {
                     if dropped.contains(&new[i].start_seq) {
                         chains.release(new[i].head);
                     } else {
@@ -121,7 +121,7 @@ impl<E: Event> Matcher<E> {
             chains.release(match_.head);
         }
         if program.waits() {
-            key.completed_mut().extend_from_slice(&new[told..dropped_from]);
+            key.completed_mut().extend_from_slice(&new[reported..dropped_from]);
         }
         new.clear();
         scratch.completed = new;
@@ -160,7 +160,7 @@ fn drop_runs<E: Event>(
 }
 
 /// Whether two partial matches hold the same events. Named groups can divide the same events into
-/// rounds in more than one way; they are told once all the same.
+/// rounds in more than one way; they are reported once all the same.
 pub(super) fn is_same<E>(program: &Program, chains: &Chains<E>, a: u32, b: u32) -> bool {
     a == b || !program.named.is_empty() && chains.compare(a, b).is_eq()
 }
