@@ -1,4 +1,4 @@
-//! What an engine is made of.
+//! The configuration of an engine.
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub struct Builder<E: Event> {
     pub(in crate::stream) limits: Limits,
     pub(in crate::stream) matching: Matching,
     pub(in crate::stream) indexed: bool,
-    /// What keeps the keys that have been idle.
+    /// The store for the state of idle keys.
     pub(in crate::stream) cold: Option<Box<Cold<E>>>,
 }
 
@@ -55,7 +55,7 @@ impl<E: Event> Default for Builder<E> {
 }
 
 impl<E: Event> Builder<E> {
-    /// No rules yet, and events that come in time order.
+    /// Returns a builder without rules, for events in time order.
     pub fn new() -> Builder<E> {
         Builder {
             rules: Vec::new(),
@@ -73,11 +73,12 @@ impl<E: Event> Builder<E> {
         }
     }
 
-    /// Adds the rules of a rule file.
+    /// Adds the rules of a rule set.
     ///
-    /// Where events have a schema of their own (a derived Rust type), the rules are linked to it by
-    /// the names of types and fields. [`build`](Builder::build) fails if the events lack a type that
-    /// a pattern names or a field that a rule reads, or if a field is of another type.
+    /// If the events have a schema of their own (a derived Rust type), the rules are linked to it
+    /// by the names of types and fields. [`build`](Builder::build) then fails if the events lack a
+    /// type that a pattern names, lack a field that a rule reads, or declare the field with another
+    /// type.
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "a handle that is cheap to clone")]
     pub fn rules(mut self, rules: RuleSet) -> Self {
@@ -85,9 +86,8 @@ impl<E: Event> Builder<E> {
         self
     }
 
-    /// Adds a checked rule whose types and fields are numbered by `schema`, as
-    /// [`rules`](Builder::rules) adds all those of a file. It is among those that
-    /// [`Engine::replace_rules`] replaces.
+    /// Adds one checked rule. `schema` numbers its types and fields. [`Engine::replace_rules`]
+    /// replaces the rule along with those that [`rules`](Builder::rules) adds.
     #[must_use]
     pub fn rule(mut self, schema: Arc<Schema>, rule: Arc<Rule>) -> Self {
         self.rules.push(RuleSpec::text(schema, rule, None));
@@ -104,111 +104,126 @@ impl<E: Event> Builder<E> {
         self
     }
 
-    /// Adds a rule whose types and fields are numbered as the events number them, with the host's
-    /// closures that its conditions refer to.
+    /// Adds a checked rule with the host closures that its conditions refer to. The types and
+    /// fields of the rule must have the numbers of the events' own schema.
     #[must_use]
     pub fn rule_with(mut self, rule: Arc<Rule>, host: Vec<HostCondition<E>>) -> Self {
         self.rules.push(RuleSpec { rule, host, schema: None, is_text: false, text: None });
         self
     }
 
-    /// Events come in time order, which is the default: nothing is buffered. One that is older than
-    /// the one before is late. With several [sources](Engine::source) each of them is in order, and
-    /// events are buffered to bring the sources together.
+    /// Expects events in time order, without a buffer. This is the default.
+    ///
+    /// An event that is older than the one before it is late. With several
+    /// [sources](Engine::source), the events of each source are in order, and the engine buffers
+    /// events to merge the sources.
     #[must_use]
     pub fn sorted(mut self) -> Self {
         self.strategy = Strategy::Sorted;
         self
     }
 
-    /// Events come at most `bound` later than a newer one: an event that is exactly so much older
-    /// than the newest is still in time. Results wait until time has gone on by `bound`.
+    /// Expects events up to `bound` behind the newest event of their source. An event that is
+    /// exactly `bound` older than the newest is still in time. Outputs wait until event time has
+    /// advanced by `bound`.
     #[must_use]
     pub fn out_of_order(mut self, bound: Duration) -> Self {
         self.strategy = Strategy::OutOfOrder(duration_to_millis(bound));
         self
     }
 
-    /// Time moves only when the host says so, with [`Engine::advance`] or
-    /// [`Engine::advance_source`].
+    /// Advances time only by [`Engine::advance`] and [`Engine::advance_source`].
     #[must_use]
     pub fn watermarks_from_source(mut self) -> Self {
         self.strategy = Strategy::Source;
         self
     }
 
-    /// How many events are buffered at most until time has passed them; 10 million by default.
-    /// Where one more comes, time is moved on to the oldest of them, as if a watermark had come: no
-    /// event is lost, but what then comes from before is late. The sink is notified each time. The same
-    /// number of events that rules made (`emit as`) wait at most; one more is dropped. More than two
-    /// billion can't wait.
+    /// Limits the number of events in the reorder buffer; 10 million by default, and at most about
+    /// two billion.
+    ///
+    /// If one more event comes, the watermark advances to the oldest buffered event. No event is
+    /// dropped, but older events that come afterwards are late. Each time is reported as
+    /// [`Overflow::Reorder`](crate::stream::Overflow::Reorder). The same limit applies to waiting
+    /// events that rules made (`emit as`); one more of those is dropped and reported.
     #[must_use]
     pub fn limit_buffered(mut self, events: usize) -> Self {
         self.limits.buffered = events.min(Reorder::<E>::MOST - 1);
         self
     }
 
-    /// How many bytes the events that are buffered take at most, as
-    /// [`Event::heap_size`](crate::Event::heap_size) says; 4 GiB by default. Beyond it, time is moved
-    /// on as for [`limit_buffered`](Builder::limit_buffered), to one event after the other until the
-    /// rest is below it. Events that rules made may take as much.
+    /// Limits the size of the reorder buffer in bytes, by
+    /// [`Event::heap_size`](crate::Event::heap_size); 4 GiB by default.
+    ///
+    /// Above the limit, the watermark advances as for [`limit_buffered`](Builder::limit_buffered),
+    /// event by event, until the rest fits. The same limit applies to waiting events that rules
+    /// made (`emit as`).
     #[must_use]
     pub fn limit_buffered_bytes(mut self, bytes: u64) -> Self {
         self.limits.buffered_bytes = bytes;
         self
     }
 
-    /// How many partial matches are open at most, over all rules and keys; 50 million by default.
-    /// Where an event makes more, those of its key are dropped, and the sink is notified. A key that is
-    /// remembered without one, for a silence that was broken, counts as one.
+    /// Limits the number of open partial matches over all rules and keys; 50 million by default.
+    ///
+    /// If an event exceeds the limit, the partial matches of its key are dropped and the sink is
+    /// notified. A key without a partial match that is remembered for the last violation of a
+    /// leading `not` counts as one.
     #[must_use]
     pub fn limit_partials(mut self, partials: u64) -> Self {
         self.limits.partials = partials;
         self
     }
 
-    /// How many bytes all captured events take at most, with what rules have collected of them, as
-    /// [`Event::heap_size`](crate::Event::heap_size) says; 16 GiB by default. An event that several
-    /// partial matches of a rule share counts once. Where an event makes them take more, the partial
-    /// matches of its key are dropped, and the sink is notified.
+    /// Limits the size of all captured events and the values that rules collect from them, in bytes
+    /// by [`Event::heap_size`](crate::Event::heap_size); 16 GiB by default.
+    ///
+    /// An event that several partial matches of a rule share counts once. If an event exceeds the
+    /// limit, the partial matches of its key are dropped and the sink is notified.
     #[must_use]
     pub fn limit_captured_bytes(mut self, bytes: u64) -> Self {
         self.limits.captured_bytes = bytes;
         self
     }
 
-    /// How many partial matches one key of one rule has at most, where the rule itself does not say
-    /// (`limit`); 4 million by default. Beyond it no new ones are started, and the sink is notified.
+    /// Limits the number of partial matches of one key in one rule; 4 million by default. A rule's
+    /// own `limit` overrides the number. At the limit no new partial match starts, and the sink is
+    /// notified.
     #[must_use]
     pub fn limit_partials_per_key(mut self, partials: usize) -> Self {
         self.matching.per_key.partial_matches_per_key = partials;
         self
     }
 
-    /// How many steps one event takes at most in one rule and key; about a million by default. A
-    /// partial match that the event is tried against is a step, or 8 if an event can lead it
-    /// several ways on and it has aggregates or groups. Where conditions go through captured events (`x[2]`, `collect`, the
-    /// count of a group, closures that see captures), it takes one more for each event that it has
-    /// captured. Where the next event would take more, the oldest
-    /// partial matches of the key give way, whatever the rule's `limit` says, and the sink is notified:
-    /// [`Overflow::Steps`](crate::stream::Overflow::Steps). So no stream makes an event cost
-    /// more than that.
+    /// Limits the number of matching steps for one event in one rule and key; about a million by
+    /// default.
+    ///
+    /// Trying the event against one partial match is one step, or 8 steps if the event can lead the
+    /// partial match along several branches and the partial match has aggregates or groups.
+    /// Conditions that walk captured events (`x[2]`, `collect`, the count of a group, closures that
+    /// read captures) add one step for each event that the partial match has captured.
+    ///
+    /// If the next event would exceed the limit, the oldest partial matches of the key are dropped,
+    /// whatever the rule's `limit` says. The sink receives
+    /// [`Overflow::Steps`](crate::stream::Overflow::Steps). The limit bounds the cost of an event
+    /// for every input.
     #[must_use]
     pub fn limit_steps_per_event(mut self, steps: usize) -> Self {
         self.matching.per_key.steps_per_event = steps;
         self
     }
 
-    /// How often one silence is reported that repeats (`not x for 5m repeat`); 100,000 times by
-    /// default. After that its partial match ends, and the sink is notified.
+    /// Limits the number of reports of one repeating silence (`not x for 5m repeat`); 100,000 by
+    /// default. After the last report the partial match ends, and the sink is notified.
     #[must_use]
     pub fn limit_repetitions(mut self, times: u64) -> Self {
         self.matching.per_key.repetitions = times;
         self
     }
 
-    /// How many keys the `suppress` of one rule remembers at most; 10 million by default. Beyond it,
-    /// matches are reported without keeping others quiet, and the sink is notified.
+    /// Limits the number of keys that the `suppress` or `once` of one rule remembers; 10 million by
+    /// default. At the limit, a match is reported without suppressing later matches, and the sink
+    /// is notified.
     #[must_use]
     pub fn limit_suppressed(mut self, keys: usize) -> Self {
         self.limits.suppressed = keys;
@@ -216,16 +231,15 @@ impl<E: Event> Builder<E> {
     }
 
     /// Matches every rule with the [general strategy](crate::nfa::Strategy::General), whatever its
-    /// pattern allows. It reports the same; this is for who wants to see that, or what strategies are
-    /// worth.
+    /// pattern allows. Results are identical. Useful for tests and benchmarks.
     #[must_use]
     pub fn general_strategy(mut self) -> Self {
         self.matching.general = true;
         self
     }
 
-    /// Every rule looks at each event of its types, whether it can start with it or not. For tests:
-    /// it changes nothing but speed.
+    /// Disables the index of rules: every rule reads each event of its types. Results are
+    /// identical. Useful for tests.
     #[doc(hidden)]
     #[must_use]
     pub fn without_index(mut self) -> Self {
@@ -233,7 +247,10 @@ impl<E: Event> Builder<E> {
         self
     }
 
-    /// Makes the engine. Fails where a rule cannot be run, or does not fit the events.
+    /// Builds the engine.
+    ///
+    /// # Errors
+    /// [`BuildError`] if a rule cannot be run or does not fit the events.
     pub fn build(mut self) -> Result<Engine<E>, BuildError> {
         let cold = self.cold.take();
         let (strategy, limits, matching) = (self.strategy, self.limits, self.matching);
@@ -244,17 +261,19 @@ impl<E: Event> Builder<E> {
         Ok(Engine::new(Ingest::new(dispatcher, strategy)))
     }
 
-    /// Makes up to `of` engines that divide the work by keys: see [`Shard`]. There are fewer where
-    /// more would be of no use, and one only where a rule's `limit ... fail` may stop all, or where there
-    /// is a [cold store](Builder::cold_store).
+    /// Builds up to `of` engines that divide the work by keys; see [`Shard`].
+    ///
+    /// The number is lower if more shards would be of no use. It is one if a rule's `limit ...
+    /// fail` may stop the engine, or if there is a [cold store](Builder::cold_store).
     ///
     /// The limits over all keys ([`limit_partials`](Builder::limit_partials),
     /// [`limit_captured_bytes`](Builder::limit_captured_bytes) and
-    /// [`limit_suppressed`](Builder::limit_suppressed)) are divided, too: where one of them is reached,
-    /// which is reported, the results can be others than those of one engine.
+    /// [`limit_suppressed`](Builder::limit_suppressed)) are divided among the shards. If a shard
+    /// reaches one of them, the overflow is reported and the results may differ from those of one
+    /// engine.
     ///
     /// # Errors
-    /// As [`build`](Builder::build) does.
+    /// [`BuildError`] as for [`build`](Builder::build).
     pub fn shards(mut self, of: usize) -> Result<Vec<Shard<E>>, BuildError> {
         let mut cold = self.cold.take();
         let of = if cold.is_some() { 1 } else { of };
@@ -283,7 +302,7 @@ impl<E: Event> Builder<E> {
         Ok((0..).zip(copies).map(make).collect())
     }
 
-    /// The rules, ready to run, and what the numbers of their events mean.
+    /// Returns the rules, ready to run, and the schema that numbers their events.
     fn start(self) -> Result<(Arc<Schema>, Vec<RuleRuntime<E>>), BuildError> {
         let own = E::schema().map(Arc::new);
         let first = self.rules.iter().find_map(|given| given.schema.clone());
@@ -299,20 +318,20 @@ impl<E: Event> Builder<E> {
 }
 
 impl<E: Portable> Builder<E> {
-    /// Keeps in `store` what keys hold that have been idle, so that about `keys_in_memory` stay in
-    /// memory, counted as in [`Stats::keys`](crate::stream::Stats::keys). The engine then reports the
-    /// same as without, in the same order; only
-    /// [`limit_captured_bytes`](Builder::limit_captured_bytes) is of what is in memory. The other limits
-    /// are of all that is open.
+    /// Moves the state of idle keys to `store`, so that about `keys_in_memory` keys stay in memory.
+    /// Keys are counted as in [`Stats::keys`](crate::stream::Stats::keys).
     ///
-    /// Each key that is kept takes 13 to 25 bytes of memory, and 38 for the moment in which the table
-    /// of them doubles. Whatever looks at all keys
-    /// ([`Engine::partials`](crate::Engine::partials), a
-    /// [replacement](crate::Engine::replace_rules) of rules) brings them into memory; a snapshot is
-    /// bytes in memory of all keys. [`shards`](Builder::shards) makes one engine only.
+    /// Results and their order are the same as without a store.
+    /// [`limit_captured_bytes`](Builder::limit_captured_bytes) covers only the keys in memory; the
+    /// other limits cover all keys.
     ///
-    /// Where the store fails, the engine stops: see
-    /// [`Engine::failure`](crate::Engine::failure). Nothing that it holds is lost silently.
+    /// Each key in the store takes 13 to 25 bytes of memory, and 38 bytes while the index doubles
+    /// its size. Operations over all keys ([`Engine::partials`](crate::Engine::partials), a
+    /// [replacement](crate::Engine::replace_rules) of rules) load all keys into memory. A snapshot
+    /// holds the bytes of all keys in memory. [`shards`](Builder::shards) builds one engine only.
+    ///
+    /// If the store fails, the engine stops: see [`Engine::failure`](crate::Engine::failure). No
+    /// state is lost silently.
     ///
     /// ```
     /// use std::collections::BTreeMap;
@@ -368,7 +387,7 @@ impl<E: Portable> Builder<E> {
 }
 
 impl<E: Event> Engine<E> {
-    /// Starts the configuration of an engine.
+    /// Returns a new [`Builder`].
     pub fn builder() -> Builder<E> {
         Builder::new()
     }

@@ -17,16 +17,16 @@ use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::stats::Stats;
 use crate::time::Timestamp;
 
-/// Runs rules over a stream of events. See the [module](crate::stream) for what it promises.
+/// Runs rules over a stream of events. The [module](crate::stream) documents its guarantees.
 #[repr(C)] // As for `Ingest`.
 pub struct Engine<E: Event> {
     ingest: Ingest<E>,
-    /// The snapshot that the next changes follow.
+    /// The base that the next snapshot of changes refers to.
     base: Option<Identity>,
 }
 
-/// what distinguishes a snapshot from all others that it could be taken for: changes say with it what they
-/// follow.
+/// The checksum and length that identify a snapshot. A snapshot of changes stores the identity of
+/// the snapshot before it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::stream) struct Identity {
     pub(in crate::stream) checksum: u32,
@@ -54,32 +54,39 @@ impl<E: Event> Engine<E> {
         &self.ingest
     }
 
-    /// What the engine holds, to be changed. The snapshot that the next changes follow stays.
+    /// Returns the engine's state for changes. The base of the next snapshot of changes stays.
     pub(in crate::stream) fn ingest_mut(&mut self) -> &mut Ingest<E> {
         &mut self.ingest
     }
 
-    /// The snapshot that the next changes follow.
+    /// Returns the base that the next snapshot of changes refers to.
     pub(in crate::stream) fn base_mut(&mut self) -> &mut Option<Identity> {
         &mut self.base
     }
 
-    /// Takes an event of the only source.
+    /// Pushes an event of the only source. A defect of the event itself is reported to the sink.
     ///
-    /// Fails after [`finish`](Engine::finish), and where a key has more partial matches than a rule
-    /// with `limit ... fail` allows: then nothing is done any more, and every later event fails in
-    /// the same way. What is wrong with an event itself is reported to the sink.
+    /// # Errors
+    /// [`PushError`] after [`finish`](Engine::finish), after a key exceeded a rule's `limit ...
+    /// fail`, and after a [cold store](crate::stream::ColdStore) failed. The engine then does no
+    /// more work, and every later push fails in the same way.
     #[inline]
     pub fn push<S: Sink<E> + ?Sized>(&mut self, event: &E, sink: &mut S) -> Result<(), PushError> {
         let source = self.ingest.main_source();
         self.push_from(source, event, sink)
     }
 
-    /// Takes several events of the only source, as [`push`](Engine::push) does one after the other.
-    /// Where events have to wait to be put in order, those that need not wait beyond the call are
-    /// not cloned. Where they come in order and very many partial matches are open, up to 64 are
-    /// taken from `events` and their keys looked up before the first is matched, which is
-    /// faster than one by one.
+    /// Pushes several events of the only source, with the same result as one [`push`](Engine::push)
+    /// for each.
+    ///
+    /// Batches are faster in two cases. If events wait in the reorder buffer, only the events that
+    /// outlast the call are cloned. If events come in time order and very many partial matches are
+    /// open, the engine takes up to 64 events from `events` and looks up their keys before it
+    /// matches the first.
+    ///
+    /// # Errors
+    /// [`PushError`] as for [`push`](Engine::push). The events after the one that failed are not
+    /// matched.
     pub fn push_batch<'a, S: Sink<E> + ?Sized>(
         &mut self,
         events: impl IntoIterator<Item = &'a E>,
@@ -96,17 +103,20 @@ impl<E: Event> Engine<E> {
         }
     }
 
-    /// The source of this name, made if it is new.
+    /// Returns the source with this name. A new name makes a new source.
     ///
-    /// Each source has a watermark of its own, and that of the engine is the least of theirs: a
-    /// source that has not said anything yet holds all others up until it is
-    /// [idle](Engine::set_idle). The names are the host's; sources should be made before the first
-    /// event is pushed, since time never goes back.
+    /// Each source has its own watermark, and the engine's watermark is the least of them. A source
+    /// without any event or watermark holds all others back until it is [idle](Engine::set_idle).
+    /// The host chooses the names. Make all sources before the first event is pushed, since time
+    /// never goes back.
     pub fn source(&mut self, name: &str) -> SourceId {
         self.ingest.progress.source(name)
     }
 
-    /// Takes an event of one of several sources.
+    /// Pushes an event of one of several sources.
+    ///
+    /// # Errors
+    /// [`PushError`] as for [`push`](Engine::push).
     pub fn push_from<S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
@@ -116,14 +126,17 @@ impl<E: Event> Engine<E> {
         self.ingest.ingest_one(source, event, sink)
     }
 
-    /// Why nothing is done any more: a rule with `limit ... fail` had too many partial matches, or a
-    /// [cold store](crate::stream::ColdStore) has failed. What
-    /// [`advance`](Engine::advance) and [`finish`](Engine::finish) run into is to be seen here.
+    /// Returns the error that stopped the engine: a rule with `limit ... fail` had too many partial
+    /// matches, or a [cold store](crate::stream::ColdStore) failed. `None` if the engine has not
+    /// failed.
+    ///
+    /// [`advance`](Engine::advance) and [`finish`](Engine::finish) return no error; check `failure`
+    /// after them.
     pub fn failure(&self) -> Option<&PushError> {
         self.ingest.dispatcher.failure()
     }
 
-    /// `source` says that no event at or before `to` will come from it any more.
+    /// Advances the watermark of `source`: no event at or before `to` will come from it any more.
     pub fn advance_source<S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
@@ -135,25 +148,26 @@ impl<E: Event> Engine<E> {
         self.ingest.release_reached(&mut Lent::nothing(), sink);
     }
 
-    /// The only source says that no event at or before `to` will come any more: a watermark.
+    /// Advances the watermark of the only source: no event at or before `to` will come any more.
     ///
-    /// It adds to what the strategy finds out by itself; an engine that was built with
-    /// [`watermarks_from_source`](crate::stream::Builder::watermarks_from_source) moves by these alone. Time never
-    /// goes back: a watermark that is behind changes nothing.
+    /// The watermark adds to what the builder's strategy derives from the events. An engine that
+    /// was built with [`watermarks_from_source`](crate::stream::Builder::watermarks_from_source)
+    /// moves by these calls alone. Time never goes back: a watermark before the current one changes
+    /// nothing.
     pub fn advance<S: Sink<E> + ?Sized>(&mut self, to: Timestamp, sink: &mut S) {
         let source = self.ingest.main_source();
         self.advance_source(source, to, sink);
     }
 
-    /// `source` has nothing to say for now: the others do not wait for it until an event or
-    /// watermark of it comes. Its events that are then behind the others are late.
+    /// Marks `source` as idle: the other sources do not wait for it until its next event or
+    /// watermark. An event of the source that is then behind the engine's watermark is late.
     pub fn set_idle<S: Sink<E> + ?Sized>(&mut self, source: SourceId, sink: &mut S) {
         self.ingest.progress.set_idle(source);
         self.ingest.release_reached(&mut Lent::nothing(), sink);
     }
 
-    /// The end of time: everything that is buffered is released, and what is open is reported. Events
-    /// can't be pushed any more.
+    /// Ends the stream: releases all buffered events, fires all deadlines and reports their
+    /// outputs. Every later push fails.
     pub fn finish<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
         if !self.ingest.finished {
             self.base = None;
@@ -161,58 +175,64 @@ impl<E: Event> Engine<E> {
         }
     }
 
-    /// Whether the end of time has come: [`finish`](Engine::finish) was called.
+    /// True if [`finish`](Engine::finish) was called.
     pub fn is_finished(&self) -> bool {
         self.ingest.finished
     }
 
-    /// How far time has come: no event at or before this is taken any more.
+    /// Returns the engine's watermark. An event at or before the watermark is late.
     pub fn watermark(&self) -> Timestamp {
         self.ingest.watermark
     }
 
-    /// What the numbers of event types and fields mean: those of the events' own type, or where they
-    /// have none ([`Record`](crate::Record)) those that the rules declare. Where rules were
-    /// [replaced](Engine::replace_rules), new types and fields come after those that were there.
+    /// Returns the schema that numbers the event types and fields of this engine.
+    ///
+    /// The schema is that of the Rust event type. If the event type has no schema
+    /// ([`Record`](crate::Record)), the schema holds the types that the rules declare. After a
+    /// [replacement](Engine::replace_rules), new types and fields follow the old ones.
     pub fn schema(&self) -> &Arc<Schema> {
         &self.ingest.dispatcher.schema
     }
 
-    /// The rules in their order, with the type and field numbers of the events.
+    /// Returns the rules in their order. Their types and fields have the numbers of
+    /// [`schema`](Engine::schema).
     pub fn rules(&self) -> impl ExactSizeIterator<Item = &Arc<Rule>> {
         self.ingest.dispatcher.rules.iter().map(|rule| &rule.info.rule)
     }
 
-    /// The partial matches of the rule of this name that are open now, by their first events. Where
-    /// nothing is reported when time runs out, some may be shown for a while after their deadline.
+    /// Returns the open partial matches of the rule with this name, ordered by first event. A rule
+    /// that reports no timeouts may list partial matches for a while after their deadline.
     ///
-    /// For people who look: it takes time in proportion to what is open. What a [cold
-    /// store](crate::stream::ColdStore) keeps is in memory from then on until some of it changes;
-    /// where it cannot be read, it is not among them, and the engine [stops](Engine::failure).
+    /// The call is meant for inspection: its time is in proportion to the open partial matches.
+    /// Keys in a [cold store](crate::stream::ColdStore) are read into memory and stay there until
+    /// one of them changes. If the store cannot be read, its keys are missing from the result and
+    /// the engine [stops](Engine::failure).
     pub fn partials(&self, rule: &str) -> Vec<Partial<'_, E>> {
         self.ingest.dispatcher.partials(rule)
     }
 
-    /// The first rule as it is run, for those who follow it by other means.
+    /// Returns the first rule with its matcher, for callers that run the rule without an engine.
     pub(crate) fn into_rule(self) -> Option<(RuleInfo, Matcher<E>)> {
         let RuleRuntime { info, matcher, .. } = self.ingest.dispatcher.rules.into_iter().next()?;
         Some((info, matcher))
     }
 
-    /// Counts since the engine was built, and what it holds now.
+    /// Returns counts since the engine was built, and the size of its current state.
     pub fn stats(&self) -> Stats {
         self.ingest.stats()
     }
 
-    /// How many steps matching has taken with these rules since the engine was built or they were
-    /// replaced. A step is a partial match that an event or a moment was tried against, or one that
-    /// was made: what an engine does, counted where a clock would say how busy the machine was. It
-    /// depends on the strategies of the rules, and is not part of snapshots.
+    /// Returns the number of matching steps since the engine was built or its rules were replaced.
+    ///
+    /// A step is one partial match that is tried against an event or a point in time, or one that
+    /// is made. Steps measure the engine's work independently of the machine. The number depends on
+    /// the strategies of the rules and is not part of snapshots.
     pub fn steps(&self) -> u64 {
         self.ingest.dispatcher.rules.iter().map(|rule| rule.store.steps()).sum()
     }
 
-    /// Bytes of heap that the engine holds, about: without what events own.
+    /// Returns the approximate heap size of the engine in bytes. Heap that events own is not
+    /// included.
     pub fn memory_usage(&self) -> usize {
         self.ingest.memory_usage()
     }

@@ -1,4 +1,4 @@
-//! Why an engine cannot be made, and why it takes no more events.
+//! The errors of building an engine and of pushing events.
 
 use std::error::Error;
 use std::fmt;
@@ -8,7 +8,7 @@ use crate::nfa;
 use crate::time::Timestamp;
 use crate::value::{Kind, Value};
 
-/// An event cannot be taken, and neither can any later one.
+/// The engine has stopped: it takes neither this event nor any later one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PushError(pub(in crate::stream) Failure);
 
@@ -16,7 +16,7 @@ pub struct PushError(pub(in crate::stream) Failure);
 pub(in crate::stream) enum Failure {
     Finished,
     Limit(Arc<LimitFailure>),
-    /// What keeps idle keys cannot go on.
+    /// The store of idle keys has failed.
     Cold(Arc<str>),
 }
 
@@ -29,8 +29,8 @@ pub(in crate::stream) struct LimitFailure {
 }
 
 impl PushError {
-    /// The name of the rule that had more partial matches than its `limit ... fail` allows; `None`
-    /// where the engine was finished before, or a [cold store](crate::stream::ColdStore) failed.
+    /// Returns the name of the rule that had more partial matches than its `limit ... fail` allows.
+    /// `None` if the engine was finished before or a [cold store](crate::stream::ColdStore) failed.
     pub fn rule(&self) -> Option<&str> {
         match &self.0 {
             Failure::Finished | Failure::Cold(_) => None,
@@ -61,7 +61,7 @@ impl fmt::Display for PushError {
 
 impl Error for PushError {}
 
-/// Why an engine could not be made.
+/// The reason why an engine could not be built.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct BuildError {
     pub(in crate::stream) rule: Arc<str>,
@@ -77,12 +77,12 @@ pub(in crate::stream) enum BuildErrorKind {
 }
 
 impl BuildError {
-    /// What the rule of this name feeds to others cannot be made.
+    /// Returns the error for a rule with `emit as` over events that cannot be made at run time.
     pub(in crate::stream) fn cannot_be_made(rule: &Arc<str>) -> BuildError {
         BuildError { rule: rule.clone(), kind: BuildErrorKind::CannotBeMade }
     }
 
-    /// The name of the rule that is at fault.
+    /// Returns the name of the rule that caused the error.
     pub fn rule(&self) -> &str {
         &self.rule
     }
@@ -121,7 +121,7 @@ impl Error for BuildError {
     }
 }
 
-/// Why a rule does not fit the events.
+/// The reason why a rule does not fit the events.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Mismatch {
     MissingType { ty: Arc<str>, near: Option<Arc<str>> },

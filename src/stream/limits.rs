@@ -1,21 +1,21 @@
-//! How far what an engine holds may grow.
+//! The limits on an engine's state.
 
 use crate::exec;
 
-/// What may grow how far.
+/// The limits over all keys.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) buffered: usize,
-    /// What the buffered events take; and as much those that rules have made and that wait.
+    /// Bytes of the buffered events. The same limit applies to the waiting events that rules made.
     pub(crate) buffered_bytes: u64,
     pub(crate) partials: u64,
     pub(crate) captured_bytes: u64,
-    /// Of one rule.
+    /// Remembered keys of one rule.
     pub(crate) suppressed: usize,
 }
 
 impl Limits {
-    /// An equal part of what is limited over all keys, for one of so many shards.
+    /// Returns the limits of one of `of` shards: an equal part of each limit over all keys.
     pub(in crate::stream) fn divided(self, of: u32) -> Limits {
         Limits {
             partials: self.partials.div_ceil(of.into()),
@@ -26,11 +26,11 @@ impl Limits {
     }
 }
 
-/// How rules are matched.
+/// The settings of matching.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Matching {
-    /// What a key may hold where the rule does not say.
+    /// The limits of a key in a rule without a `limit` of its own.
     pub(in crate::stream) per_key: exec::Limits,
-    /// Whether every rule is matched with the general strategy.
+    /// True if every rule is matched with the general strategy.
     pub(in crate::stream) general: bool,
 }

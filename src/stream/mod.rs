@@ -1,7 +1,7 @@
-//! Many keys, any order: the engine around [`exec`](crate::exec).
+//! The engine: events of many keys, in any order, around the matchers of [`exec`](crate::exec).
 //!
-//! An [`Engine`] is a pure state machine: events and watermarks go in, matches and timeouts come out
-//! to a [`Sink`]. It has no clock, no threads and does no I/O; a host drives it.
+//! An [`Engine`] is a pure state machine: events and watermarks go in, matches and timeouts come
+//! out to a [`Sink`]. An engine has no clock and no threads, and does no I/O; a host drives it.
 //!
 //! ```text
 //! push --late?--> reorder buffer --watermark--> time order --type, key--> KeyState --> Sink
@@ -9,27 +9,28 @@
 //!                                                   +-- timers: deadlines <--+
 //! ```
 //!
-//! **Time.** A watermark `W` says that no event with a time at or before `W` will come. What is
-//! buffered up to `W` is then released by time, and by arrival within one time; deadlines up to `W`
-//! fire. An event at or before the watermark is late: the sink is notified, it is counted, and no rule
-//! sees it.
+//! **Time.** A watermark `W` says that no event with a time at or before `W` will come. The engine
+//! then releases the buffered events up to `W`, ordered by time and at one time by arrival, and
+//! fires the deadlines up to `W`. An event at or before the watermark is late: the sink is notified, the
+//! event is counted, and no rule reads the event.
 //!
-//! **Derived events.** What a rule emits with `emit as` is an event to the rules that name its type. It
-//! has the time of the match or timeout, and is looked at when that time is over, since until then
-//! other events of it can come.
+//! **Derived events.** A rule with `emit as` makes events for the rules that name their type. A
+//! derived event has the time of its match or timeout. The engine gives the derived event to the
+//! rules when that time is over, since other events of the same time can come until then.
 //!
-//! **Order.** What is reported is ordered by event time; at one time, deadlines come first, by rule and
-//! then by start; then the events by arrival, then the derived events in the order in which they were
-//! made, and what one event completes by rule and then by start. Rules count in the order in which they were given. The same events in the same order of
-//! arrival give the same output, whatever the batches and whenever watermarks come.
+//! **Order.** Outputs are ordered by event time. At one time, deadlines come first, ordered by rule
+//! and then by start. The events follow by arrival, then the derived events in the order in which
+//! they were made. The matches that one event completes are ordered by rule and then by start.
+//! Rules count in the order in which they were added. The same events in the same order of arrival give
+//! the same output, whatever the batches and the times of watermarks.
 //!
-//! **Many rules.** Rules with the same key share one table of keys. Of many rules, an event is given to
-//! those that it can start, which an index finds by what their first conditions ask of it, and to
-//! those that have something open for its key that it can move on. This changes nothing but speed.
+//! **Many rules.** Rules with the same key share one table of keys. An event goes to two kinds of
+//! rules: those that the event can start, which an index of first conditions finds, and those with
+//! open state for the event's key that the event can advance. The index changes speed only.
 //!
-//! **Keys.** Each rule sees one stream for each value of its key. An event in which a part of the
-//! key is null is not in that rule's streams; such events are counted. A key costs memory while it
-//! has a partial match open; a bounded number of keys is retained for a while longer, in case they
+//! **Keys.** Each rule reads one stream for each value of its key. An event with null in a part of
+//! the key is in none of that rule's streams; such events are counted. A key costs memory while a
+//! partial match is open. The engine retains a bounded number of keys without state, in case they
 //! come again.
 //!
 //! ```

@@ -1,12 +1,12 @@
-//! What an engine counts.
+//! The counts of an engine.
 
 use std::iter::Sum;
 
-/// Counts since an engine was built, and what it holds now. Reading them costs nothing.
+/// Counts since an engine was built, and the size of its current state. Reading them costs nothing.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Events that were pushed, whatever became of them.
+    /// Events that were pushed, including late and rejected ones.
     pub events: u64,
     /// Matches that were reported.
     pub matches: u64,
@@ -16,47 +16,49 @@ pub struct Stats {
     pub filtered: u64,
     /// Matches that were not reported because of a rule's `suppress`.
     pub suppressed: u64,
-    /// Partial matches that were given up because their rule, or its key, is over (`once`).
+    /// Partial matches that were dropped because their rule or their key is over (`once`).
     pub ended: u64,
     /// Events that rules made for others (`emit as`).
     pub derived: u64,
     /// Events that came too late.
     pub late: u64,
-    /// Events that could not be taken.
+    /// Events that were rejected.
     pub rejected: u64,
     /// Events of types that the rules do not declare.
     pub unknown: u64,
-    /// Events that were not in the streams of some rule because their key is null or missing.
+    /// Events that a rule skipped because a part of its key is null or missing.
     pub keyless: u64,
-    /// How often an expression divided by zero, which gives null: each time that a condition, an
-    /// aggregate's argument or an emit is computed counts.
+    /// Divisions by zero in expressions; the result is null. Each evaluation of a condition, an
+    /// aggregate's argument or an emit counts.
     pub divided_by_zero: u64,
-    /// How often a rule would have made a text, list or record of more than 16 MiB or 256 levels,
-    /// which gives null: counted in the same way.
+    /// Texts, lists or records that would exceed 16 MiB or 256 levels; the result is null. Each
+    /// evaluation counts.
     pub values_too_large: u64,
-    /// How often a limit was reached.
+    /// Limits that were reached; each time counts.
     pub overflowed: u64,
-    /// Partial matches that are open now. Where a rule reports nothing when time runs out, those whose
-    /// time is over count for a while yet.
+    /// Partial matches that are open now. A rule that reports no timeouts may count partial matches
+    /// for a while after their deadline.
     pub partials: u64,
-    /// The most partial matches that were ever open after an event.
+    /// The greatest number of open partial matches after any event.
     pub peak_partials: u64,
-    /// Events that wait now: in the reorder buffer, or made by a rule until their moment is over.
+    /// Events that wait now: in the reorder buffer, or made by a rule (`emit as`) and not yet due.
     pub buffered: u64,
-    /// Bytes of the events that wait now, as [`Event::heap_size`](crate::Event::heap_size) says.
+    /// Size of the events that wait now, in bytes by [`Event::heap_size`](crate::Event::heap_size).
     pub buffered_bytes: u64,
-    /// Bytes of the events that partial matches have captured now, about, and of what rules have
-    /// collected of them. What several partial matches of a rule share counts once, what a
-    /// [cold store](crate::stream::ColdStore) keeps not at all.
+    /// Approximate size of the events that partial matches have captured and of the values that
+    /// rules collected from them, in bytes. An event that several partial matches of a rule share
+    /// counts once. Keys in a [cold store](crate::stream::ColdStore) do not count.
     pub captured_bytes: u64,
-    /// Keys with something open now, over all rules.
+    /// Keys with state now, over all rules.
     pub keys: u64,
-    /// Those of them that are kept by a [cold store](crate::stream::ColdStore).
+    /// Keys in a [cold store](crate::stream::ColdStore) now. They are part of
+    /// [`keys`](Stats::keys).
     pub cold: u64,
 }
 
 impl Stats {
-    /// What is counted over time, in the order of snapshots; what is held now is not among them.
+    /// Returns the counters over time in the order of snapshots. The sizes of current state are not
+    /// among them.
     pub(crate) fn counters_mut(&mut self) -> [&mut u64; 15] {
         [
             &mut self.events,
@@ -78,7 +80,7 @@ impl Stats {
     }
 }
 
-/// What several engines count together; the peak is at most as high as the sum of theirs.
+/// Adds the counts of several engines. The sum of the peaks is an upper bound of the common peak.
 impl Sum for Stats {
     fn sum<I: Iterator<Item = Stats>>(all: I) -> Stats {
         all.fold(Stats::default(), |sum, stats| Stats {

@@ -1,4 +1,4 @@
-//! Rules that change while a stream goes on.
+//! Replacement of rules while a stream goes on.
 
 use std::error::Error;
 use std::fmt;
@@ -24,51 +24,53 @@ use crate::stream::rule::spec::{RuleSpec, check_events};
 use crate::stream::rule::sweeps::Sweeps;
 use crate::time::Timestamp;
 
-/// What becomes of each rule where a rule set replaces another. `Display` gives a line for each.
+/// The result of replacing one rule set by another. `Display` gives a line for each rule.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Replacement {
-    /// The new rules in their order, then those that are gone.
+    /// The new rules in their order, then the removed rules.
     pub rules: Vec<RuleChange>,
 }
 
-/// What becomes of a rule.
+/// The result of a replacement for one rule.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct RuleChange {
     /// The rule's name.
     pub rule: Arc<str>,
-    /// What becomes of it.
+    /// The verdict on the rule.
     pub verdict: Verdict,
-    /// Its [version](Rule::version) before, if it was there.
+    /// The rule's [version](Rule::version) before; `None` if the rule is new.
     pub old_version: Option<u64>,
-    /// Its version after, if it is there.
+    /// The rule's version after; `None` if the rule is gone.
     pub new_version: Option<u64>,
-    /// How many partial matches go on. One that can go on in several ways counts for each, as in
-    /// [`Stats::partials`](crate::stream::Stats::partials).
+    /// The number of partial matches that continue. A partial match with several branches counts
+    /// once for each, as in [`Stats::partials`](crate::stream::Stats::partials).
     pub kept: u64,
-    /// How many are given up. They are reported neither as matches nor as timeouts.
+    /// The number of partial matches that are dropped. They are reported neither as matches nor as
+    /// timeouts.
     pub dropped: u64,
 }
 
-/// What becomes of a rule and its partial matches.
+/// The verdict on a rule and its partial matches.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// It means the same: everything goes on as if nothing had happened.
+    /// The rule has the same meaning. All of its state continues.
     Unchanged,
-    /// It is another one, but no partial match has passed anything that is: all go on.
+    /// The rule changed, but no partial match has passed a changed part. All partial matches
+    /// continue.
     Kept,
-    /// Some partial matches have passed what is another, or have come too far for a bound that is
-    /// shorter now; the others go on.
+    /// Some partial matches have passed a changed part or exceed a bound that is shorter now, and
+    /// are dropped. The others continue.
     KeptInPart,
-    /// It starts anew: the reason why nothing can go on.
+    /// The rule starts anew, for the given reason. No partial match continues.
     Reset(String),
-    /// There was none of this name.
+    /// The old rules had no rule with this name.
     Added,
-    /// There is none of this name any more.
+    /// The new rules have no rule with this name.
     Removed,
-    /// It cannot be run over these events, so that no rule is replaced.
+    /// The rule cannot be run over these events. No rule is replaced.
     Refused(BuildError),
 }
 
@@ -112,29 +114,29 @@ impl fmt::Display for Replacement {
 }
 
 impl Replacement {
-    /// What becomes of the rule of this name.
+    /// Returns the change of the rule with this name.
     pub fn rule(&self, name: &str) -> Option<&RuleChange> {
         self.rules.iter().find(|change| *change.rule == *name)
     }
 
-    /// Whether a rule is refused, so that none is replaced.
+    /// True if a rule is refused, so that no rule is replaced.
     pub fn is_refused(&self) -> bool {
         self.rules.iter().any(|change| matches!(change.verdict, Verdict::Refused(_)))
     }
 
-    /// How many partial matches are given up.
+    /// Returns the number of partial matches that are dropped, over all rules.
     pub fn dropped(&self) -> u64 {
         self.rules.iter().map(|change| change.dropped).sum()
     }
 }
 
-/// A rule set that cannot take the place of another, because some of its rules cannot be run over
-/// these events. The old rules go on.
+/// The error of a replacement in which some new rules cannot be run over these events. The old
+/// rules stay.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Refused(Replacement);
 
 impl Refused {
-    /// What would become of each rule, those that are refused among them.
+    /// Returns the refused replacement, with a verdict for each rule.
     pub fn replacement(&self) -> &Replacement {
         &self.0
     }
@@ -154,58 +156,60 @@ impl fmt::Display for Refused {
 
 impl Error for Refused {}
 
-/// A replacement that is worked out and not yet done.
+/// A replacement that is planned and not yet applied.
 struct Plan<E: Event> {
     schema: Arc<Schema>,
     rules: Vec<Planned<E>>,
     replacement: Replacement,
-    /// By old rule: the slots in which it holds something.
+    /// By old rule: the slots in which the rule has state.
     slots: Vec<Vec<u32>>,
 }
 
 struct Planned<E: Event> {
-    /// As it starts anew.
+    /// The new rule, without state.
     new: RuleRuntime<E>,
     from: Origin,
 }
 
-/// What a new rule takes over.
+/// The origin of a new rule's state.
 enum Origin {
     Nothing,
-    /// All that the rule with this number holds.
+    /// All state of the old rule with this number.
     Same(usize),
-    /// What of it goes on.
+    /// The migrated state of the old rule with this number.
     Changed(usize, Box<Migration>),
 }
 
 impl<E: Event> Engine<E> {
-    /// What [`replace_rules`](Engine::replace_rules) would do with these rules now, without doing it.
+    /// Returns the result that [`replace_rules`](Engine::replace_rules) would have now, without
+    /// replacing any rule.
     ///
-    /// For people who look: it takes time in proportion to the partial matches of rules that change.
+    /// The call takes time in proportion to the partial matches of the rules that change.
     pub fn plan_replacement(&self, rules: &RuleSet) -> Replacement {
         let declared = [Arc::new(rules.schema().clone())];
         let (ingest, rules) = (self.ingest(), RuleSpec::of(rules).collect());
         ingest.dispatcher.plan(&declared, rules, ingest.next_moment()).replacement
     }
 
-    /// Replaces the rules that came from rule text by `rules`, between two events. Time, sources and
-    /// events that wait to be put in order stay as they are; rules that the host built in Rust
+    /// Replaces the rules that came from rule text by `rules`, between two events. Time, sources
+    /// and buffered events stay. Rules that the host built in Rust
     /// ([`Builder::pattern`](crate::stream::Builder::pattern)) stay, too.
     ///
-    /// A rule is known by its name. One that means the same (its [version](Rule::version) is the
-    /// same) goes on with everything that it holds. Of one that was edited, a partial match goes on
-    /// if nothing that it has passed is another: the steps up to the event that it captured last,
-    /// with their conditions and what may come between them. What it waits for, `within`, what is
-    /// reported and what is known of the rule may change; a deadline that would have passed already
-    /// passes at once. What is in a `list` is no part of a condition. All other partial matches are
-    /// given up and counted.
+    /// A rule is identified by its name. A rule with the same [version](Rule::version) has the same
+    /// meaning and continues with all of its state. In an edited rule, a partial match continues if
+    /// every part that it has passed is unchanged: the steps up to the last captured event, their
+    /// conditions, and the events that may come between them. The later steps, `within`, the
+    /// outputs and the documentation may change. If the new deadline is already over, it passes at
+    /// once. The contents of a `list` are not part of a condition. All other partial matches are
+    /// dropped and counted.
     ///
-    /// Where events have no schema of their own, event types may change as well. Events are then to
-    /// be made with the numbers of [`schema`](Engine::schema), not with those of `rules`.
+    /// If the events have no schema of their own, event types may change as well. Build new events
+    /// with the numbers of [`schema`](Engine::schema), not with those of `rules`.
     ///
     /// # Errors
-    /// If a rule cannot be run over these events; then nothing was changed. Nor was it where a [cold
-    /// store](crate::stream::ColdStore) cannot be read, which stops the engine.
+    /// [`Refused`] if a rule cannot be run over these events. No rule is then replaced. The error
+    /// is also [`Refused`], without any change listed, if a [cold store](crate::stream::ColdStore)
+    /// cannot be read. That stops the engine.
     ///
     /// ```
     /// use kleene::stream::{Ignore, Verdict};
@@ -248,8 +252,11 @@ impl<E: Event> Engine<E> {
 }
 
 impl<E: Event> Dispatcher<E> {
-    /// Replaces the rules at the moment `now` by rules from the text of several sets, which declare
-    /// these types.
+    /// Replaces the rules at the moment `now` by rules from the text of several rule sets.
+    /// `declared` are the schemas of these rule sets.
+    ///
+    /// # Errors
+    /// [`Refused`] if a rule cannot be run over these events or the cold store cannot be read.
     pub(in crate::stream) fn replace_with(
         &mut self,
         declared: &[Arc<Schema>],
@@ -282,9 +289,9 @@ impl<E: Event> Dispatcher<E> {
         Ok(replacement)
     }
 
-    /// Puts the planned rules and those of the host into the place of the old ones, with what goes on
-    /// of these. Gives for each old rule the new number of what it held, and the new rules whose
-    /// timers are to be set anew.
+    /// Exchanges the old rules for the planned rules and those of the host, and moves the state
+    /// that continues. Returns, for each old rule, the new number of its state, and the new rules
+    /// whose timers must be rescheduled.
     fn take_over(
         &mut self,
         planned: Vec<Planned<E>>,

@@ -1,9 +1,9 @@
-//! Several shards put together to one engine, and an engine divided into shards.
+//! Joining of shards to one engine, and division of an engine into shards.
 //!
-//! Rules that are replaced may have to be divided in another way than before, and a snapshot may be
-//! restored to another number of shards. So what the shards hold goes to one engine, and from there
-//! to new shards. The alternative is to replace the rules of each shard where it is. That would be
-//! faster where no rule moves, but a rule that begins to feed another one does move.
+//! Replaced rules may need another division than before, and a snapshot may be restored to another
+//! number of shards. So the state of all shards moves to one engine, and from there to new shards.
+//! The alternative is to replace the rules of each shard in place. That would be faster if no rule
+//! moves to another shard, but a rule that begins to feed another one does move.
 
 use hashbrown::HashMap;
 
@@ -28,15 +28,19 @@ use crate::time::Timestamp;
 use crate::value::Value;
 
 impl<E: Event> Shard<E> {
-    /// Replaces the rules of all shards, between two events, as
-    /// [`Engine::replace_rules`] does with those of one engine. Gives up to `of` shards that go on
-    /// in their place, and one report for all of them.
+    /// Replaces the rules of all shards, between two events, as [`Engine::replace_rules`] does for
+    /// one engine. Returns up to `of` new shards and one result for all of them.
     ///
-    /// `shards` are all shards of one stream, after the same calls, and `all` are the counts of one
-    /// engine at this moment: the sum of [`Shard::stats`] with the peak that the host follows. Rules
-    /// that are refused change nothing: the shards that are given go on with the old ones.
+    /// `shards` are all shards of one stream, after the same calls. `all` are the counts of one
+    /// engine at this moment: the sum of [`Shard::stats`] with the peak that the host follows
+    /// ([`Shard::take_changes`]).
     ///
-    /// It takes time in proportion to what is open, and for a moment twice its memory.
+    /// The call takes time in proportion to the open partial matches, and for a moment twice their
+    /// memory.
+    ///
+    /// # Errors
+    /// [`Refused`] in the second part of the result if a rule cannot be run over these events. The
+    /// returned shards then continue with the old rules.
     pub fn replace_rules(
         shards: Vec<Shard<E>>,
         of: usize,
@@ -51,7 +55,7 @@ impl<E: Event> Shard<E> {
     }
 }
 
-/// One engine that holds what all shards hold. `None` where there are none.
+/// Returns one engine with the state of all shards; `None` if `shards` is empty.
 fn join<E: Event>(mut shards: Vec<Shard<E>>, all: &Stats) -> Option<Engine<E>> {
     let first = shards.first()?.0.ingest();
     let Some(share) = &first.dispatcher.accounting.share else {
@@ -85,7 +89,7 @@ fn join<E: Event>(mut shards: Vec<Shard<E>>, all: &Stats) -> Option<Engine<E>> {
     Some(Engine::new(ingest))
 }
 
-/// Up to `of` shards that hold together what the engine holds.
+/// Divides the state of an engine among up to `of` shards.
 pub(in crate::stream) fn split<E: Event>(engine: Engine<E>, of: usize) -> Vec<Shard<E>> {
     let whole = engine.ingest();
     let dispatcher = &whole.dispatcher;

@@ -1,29 +1,29 @@
-//! How far event time has come: what each source has said, and what follows for all.
+//! Watermarks: the progress of event time in each source and in the engine.
 
 use std::sync::Arc;
 
 use crate::time::Timestamp;
 
-/// Where watermarks come from.
+/// The origin of watermarks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Strategy {
     /// Events come in time order.
     Sorted,
-    /// Events come at most so many milliseconds late.
+    /// Events come at most this many milliseconds late.
     OutOfOrder(i64),
-    /// The host says how far time has come.
+    /// The host advances the watermark.
     Source,
 }
 
-/// A source of events, made by [`Engine::source`](crate::stream::Engine::source). It means
-/// something to the engine that made it only.
+/// A source of events, made by [`Engine::source`](crate::stream::Engine::source). Only the engine
+/// that made the source can use it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct SourceId(pub(crate) u32);
 
 #[derive(Clone, Debug)]
 struct Source {
     name: Arc<str>,
-    /// No event with this time or an earlier one will come from it.
+    /// The source sends no event at or before this time.
     watermark: Timestamp,
     idle: bool,
 }
@@ -44,7 +44,7 @@ impl Progress {
         self.strategy
     }
 
-    /// The source of this name, made if it is new.
+    /// Returns the source with this name. A new name makes a new source.
     pub(crate) fn source(&mut self, name: &str) -> SourceId {
         let index = self.sources.iter().position(|source| &*source.name == name);
         let index = index.unwrap_or_else(|| {
@@ -55,14 +55,14 @@ impl Progress {
         SourceId(u32::try_from(index).unwrap_or(u32::MAX))
     }
 
-    /// The sources: their names, their watermarks, and whether they are idle.
+    /// Returns the name and watermark of each source, and true if the source is idle.
     pub(crate) fn saved(&self) -> Vec<(&str, Timestamp, bool)> {
         let sources = self.sources.iter();
         sources.map(|source| (&*source.name, source.watermark, source.idle)).collect()
     }
 
-    /// Puts a source back to where it was. Where it is known already, another part of a stream has
-    /// it, too: it is as far as the one that is behind.
+    /// Restores a source. If another part of the stream has restored the source before, the lesser
+    /// watermark counts, and the source is idle only if it is idle in both parts.
     pub(crate) fn restore(&mut self, name: &str, watermark: Timestamp, idle: bool) {
         match self.sources.iter_mut().find(|source| &*source.name == name) {
             Some(source) => {
@@ -73,7 +73,7 @@ impl Progress {
         }
     }
 
-    /// Whether events can be taken as they come: they are in time order, and there is one source.
+    /// True if events need no buffer: events are in time order and there is at most one source.
     #[inline]
     pub(crate) fn is_sorted(&self) -> bool {
         self.strategy == Strategy::Sorted && self.sources.len() <= 1
@@ -102,14 +102,15 @@ impl Progress {
         }
     }
 
-    /// `source` has nothing to say for now; the others need not wait for it.
+    /// Marks `source` as idle, so that the other sources do not wait for it.
     pub(crate) fn set_idle(&mut self, source: SourceId) {
         if let Some(source) = self.sources.get_mut(source.0 as usize) {
             source.idle = true;
         }
     }
 
-    /// The least watermark of the sources that are not idle; where all are, the greatest.
+    /// Returns the least watermark of the sources that are not idle. If all sources are idle,
+    /// returns the greatest.
     #[inline]
     pub(crate) fn watermark(&self) -> Timestamp {
         if let [source] = self.sources.as_slice() {

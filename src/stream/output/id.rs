@@ -1,4 +1,4 @@
-//! Ids of matches that are the same again after a replay.
+//! Stable ids of matches: a replay gives the same ids.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,18 +8,18 @@ use crate::schema::{EventType, FieldId, Schema};
 use crate::util::fnv::Fnv;
 use crate::value::ValueRef;
 
-/// The stable id of a match or timeout; prints as 16 hex digits.
+/// The stable id of a match or timeout. `Display` prints 16 hex digits.
 ///
-/// It is a hash of the rule's version, whether it is a match or a timeout, the key, and of each
-/// captured event the step, the event's type, time and declared fields. It does not depend on when
-/// or in which order events arrived, on other keys, on batches or on a restart. So a replay gives
-/// the same ids, and two results share an id only if their events agree in all of that: if the same
-/// event was sent twice.
+/// The id is a hash of the rule's version, the kind (match or timeout), the key and, for each
+/// captured event, its step, type, time and declared fields. It does not depend on the order of
+/// arrival, on other keys, on batches or on a restart. A replay gives the same ids. Except for a
+/// collision of hashes, two results share an id only if all of these agree, as when the same event
+/// was sent twice.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct MatchId(pub(crate) u64);
 
 impl MatchId {
-    /// The id as a number.
+    /// Returns the id as a number.
     pub fn as_u64(self) -> u64 {
         self.0
     }
@@ -31,13 +31,14 @@ impl fmt::Display for MatchId {
     }
 }
 
-/// The fields of each event type in the order in which a rule file declares them. An engine whose
-/// rules were replaced knows fields that are declared no more, and others in another order.
+/// The fields of each event type in the order in which a rule file declares them. After rules were
+/// replaced, the engine's schema may hold fields that no rule declares any more, and fields in
+/// another order.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct FieldOrder(Vec<Vec<FieldId>>);
 
 impl FieldOrder {
-    /// The order of `declared` with the numbers of `schema`; `None` if they are the same.
+    /// Returns the order of `declared` with the numbers of `schema`; `None` if both orders agree.
     pub(crate) fn new(declared: &Schema, schema: &Schema) -> Option<FieldOrder> {
         let of_type = |ty: &EventType| -> Vec<FieldId> {
             let Some(id) = declared.type_id(&ty.name) else { return Vec::new() };
@@ -53,7 +54,7 @@ impl FieldOrder {
     }
 }
 
-/// Adds an event: its type by name, its time, its declared fields.
+/// Adds an event to the hash: its time, the name of its type and its declared fields.
 pub(crate) fn write_event<E: Event>(
     hash: &mut Fnv,
     event: &E,
@@ -73,7 +74,7 @@ pub(crate) fn write_event<E: Event>(
     }
 }
 
-/// Adds a value so that different values give different bytes.
+/// Adds a value to the hash, so that different values give different bytes.
 pub(crate) fn write_value(hash: &mut Fnv, value: ValueRef<'_>) {
     let mut number = |tag: u8, number: i64| {
         hash.write(&[tag]);

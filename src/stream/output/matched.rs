@@ -1,4 +1,4 @@
-//! What is reported: borrowed views of matches and timeouts, and their owned forms.
+//! Matches, timeouts and partial matches: borrowed views and their owned forms.
 
 use std::fmt;
 use std::ops::Deref;
@@ -17,15 +17,15 @@ use crate::value::Value;
 /// A rule as the engine runs it.
 #[derive(Clone, Debug)]
 pub(crate) struct RuleInfo {
-    /// With the events' numbers.
+    /// The rule, with the numbers of the events' schema.
     pub(crate) rule: Arc<Rule>,
-    /// What the events' numbers mean.
+    /// The schema that numbers the events' types and fields.
     pub(crate) schema: Arc<Schema>,
-    /// The order in which the rule's file declares fields, where that is not the events' own.
+    /// The order in which the rule's file declares fields; `None` if it is the order of the schema.
     pub(crate) order: Option<Arc<FieldOrder>>,
 }
 
-/// A match, as a sink sees it.
+/// A match, as a sink receives it.
 pub struct Match<'a, E> {
     info: &'a RuleInfo,
     key: &'a [Value],
@@ -57,12 +57,12 @@ impl<'a, E: Event> Match<'a, E> {
         Match { info, key, outcome }
     }
 
-    /// The rule: its name, version, and what people should know of it.
+    /// Returns the rule with its name, version and documentation.
     pub fn rule(&self) -> &'a Rule {
         &self.info.rule
     }
 
-    /// The id, which is the same again after a replay.
+    /// Returns the stable id. A replay gives the same id.
     pub fn id(&self) -> MatchId {
         let mut hash = Fnv::new();
         hash.write(&self.info.rule.version.to_le_bytes());
@@ -80,35 +80,35 @@ impl<'a, E: Event> Match<'a, E> {
         MatchId(hash.finish())
     }
 
-    /// The key: names and values.
+    /// Returns the names and values of the key.
     pub fn key(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a Value)> + use<'a, E> {
         self.info.rule.key.iter().map(|part| &part.name).zip(self.key)
     }
 
-    /// The time of the first event.
+    /// Returns the time of the first captured event.
     pub fn start(&self) -> Timestamp {
         self.outcome.start()
     }
 
-    /// The time of the last event.
+    /// Returns the time of the last captured event.
     pub fn last(&self) -> Timestamp {
         self.outcome.last()
     }
 
-    /// The event time at which this is reported: that of the event that completed it, or the deadline
-    /// that passed.
+    /// Returns the event time of the report: the time of the completing event, or the deadline that
+    /// passed.
     pub fn end(&self) -> Timestamp {
         self.outcome.at()
     }
 
-    /// The captured events in the order in which they were taken, each with its step's name.
+    /// Returns the captured events in the order of capture, each with the name of its step.
     pub fn events(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a E)> + use<'a, E> {
         let stages = &self.info.rule.pattern.stages;
         let events = self.outcome.captures().iter();
         events.map(move |(stage, event)| (&stages[stage.index()].name, event))
     }
 
-    /// What the rule emits: a record, or null if it says nothing.
+    /// Returns the record that the rule emits; null if the rule has no `emit`.
     pub fn emit(&self) -> Value {
         let rule = &self.info.rule;
         match self.outcome.kind() {
@@ -117,7 +117,7 @@ impl<'a, E: Event> Match<'a, E> {
         }
     }
 
-    /// A copy that owns everything.
+    /// Returns an owned copy.
     pub fn to_owned(&self) -> Found<E> {
         let names = self.key().map(|(name, value)| (name.clone(), value.clone()));
         Found {
@@ -133,7 +133,7 @@ impl<'a, E: Event> Match<'a, E> {
         }
     }
 
-    /// The number of the first event.
+    /// Returns the sequence number of the first event.
     pub(in crate::stream) fn start_seq(&self) -> u64 {
         self.outcome.start_seq()
     }
@@ -144,12 +144,12 @@ impl<'a, E: Event> Match<'a, E> {
         Value::Record(fields.map(|(name, expr)| (name.clone(), self.value(expr))).collect())
     }
 
-    /// The value of an expression that sees what an emit sees.
+    /// Evaluates an expression with the names that an `emit` can use.
     pub(crate) fn value(&self, expr: &Expr) -> Value {
         self.outcome.evaluate(expr, self.key, &|| self.id().to_string())
     }
 
-    /// The values of the key, in the order of its parts.
+    /// Returns the values of the key in the order of its parts.
     pub(crate) fn key_values(&self) -> &'a [Value] {
         self.key
     }
@@ -159,8 +159,8 @@ impl<'a, E: Event> Match<'a, E> {
     }
 }
 
-/// A partial match that ran out of time, as a sink sees it. It has all that a [`Match`] has: `emit`
-/// gives what `on timeout emit` says, `end` the deadline that passed.
+/// A partial match that ran out of time, as a sink receives it. A timeout dereferences to a
+/// [`Match`]: `emit` gives the record of `on timeout emit`, and `end` the deadline that passed.
 pub struct Timeout<'a, E>(Match<'a, E>);
 
 impl<E> Clone for Timeout<'_, E> {
@@ -190,17 +190,18 @@ impl<'a, E: Event> Timeout<'a, E> {
         Timeout(reported)
     }
 
-    /// The name of the step that was captured last.
+    /// Returns the name of the step that was captured last.
     pub fn reached(&self) -> Option<&'a Arc<str>> {
         self.0.outcome.reached().map(|stage| self.0.stage_name(stage))
     }
 
-    /// The names of the steps that would have moved it on, in the order of the pattern.
+    /// Returns the names of the steps that would have advanced the partial match, in the order of
+    /// the pattern.
     pub fn awaits(&self) -> Vec<&'a Arc<str>> {
         self.0.outcome.awaits().into_iter().map(|stage| self.0.stage_name(stage)).collect()
     }
 
-    /// A copy that owns everything.
+    /// Returns an owned copy.
     pub fn to_owned(&self) -> Expired<E> {
         Expired {
             found: self.0.to_owned(),
@@ -210,7 +211,7 @@ impl<'a, E: Event> Timeout<'a, E> {
     }
 }
 
-/// A partial match that is open, as [`Engine::partials`](crate::Engine::partials) shows it.
+/// An open partial match, as [`Engine::partials`](crate::Engine::partials) lists it.
 pub struct Partial<'a, E> {
     info: &'a RuleInfo,
     key: &'a [Value],
@@ -236,73 +237,76 @@ impl<'a, E: Event> Partial<'a, E> {
         self.open.start_seq()
     }
 
-    /// The rule with the events' numbers, and what it waits for in the automaton.
+    /// Returns the rule with the events' numbers, and the state of the partial match in the
+    /// automaton.
     pub(crate) fn parts(&self) -> (&'a RuleInfo, &Open<'a, E>) {
         (self.info, &self.open)
     }
 
-    /// The key: names and values.
+    /// Returns the names and values of the key.
     pub fn key(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a Value)> + use<'a, E> {
         self.info.rule.key.iter().map(|part| &part.name).zip(self.key)
     }
 
-    /// The captured events in the order in which they were taken, each with its step's name.
+    /// Returns the captured events in the order of capture, each with the name of its step.
     pub fn events(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a E)> + use<'a, E> {
         let stages = &self.info.rule.pattern.stages;
         let events = self.open.captures().iter();
         events.map(move |(stage, event)| (&stages[stage.index()].name, event))
     }
 
-    /// The names of the steps that would move it on, in the order of the pattern. None if it only
-    /// waits for time to pass, or [is complete](Partial::is_complete).
+    /// Returns the names of the steps that would advance the partial match, in the order of the
+    /// pattern. Empty if the partial match only waits for time to pass or [is
+    /// complete](Partial::is_complete).
     pub fn awaits(&self) -> Vec<&'a Arc<str>> {
         let stages = &self.info.rule.pattern.stages;
         self.open.awaits().into_iter().map(|stage| &stages[stage.index()].name).collect()
     }
 
-    /// When it runs out of time, or matches where a `not` is last; `None` if it never does.
+    /// Returns the time at which the partial match times out, or at which it matches if its pattern
+    /// ends with `not`. `None` if the partial match has no deadline.
     pub fn deadline(&self) -> Option<Timestamp> {
         self.open.deadline()
     }
 
-    /// Whether it is complete, and waits for older partial matches (`ordered`).
+    /// True if the partial match is complete and waits for older partial matches (`ordered`).
     pub fn is_complete(&self) -> bool {
         self.open.is_complete()
     }
 }
 
-/// One thing that an engine reported, owned.
+/// One output of an engine, owned.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Output<E> {
-    /// A rule has matched.
+    /// A match.
     Match(Found<E>),
-    /// A partial match has run out of time.
+    /// A timeout.
     Timeout(Expired<E>),
-    /// A rule has matched, and the condition of its `having` does not hold.
+    /// A match that is not reported because the condition of the rule's `having` does not hold.
     Filtered(Found<E>),
-    /// A rule has matched, and `suppress` says that it is not reported.
+    /// A match that is not reported because of the rule's `suppress`.
     Suppressed(Found<E>),
     /// An event came too late.
     #[non_exhaustive]
     Late {
         /// The event.
         event: E,
-        /// How far time had come.
+        /// The watermark when the event came.
         watermark: Timestamp,
     },
-    /// An event could not be taken.
+    /// An event that the engine could not take.
     #[non_exhaustive]
     Rejected {
         /// The event.
         event: E,
-        /// What is wrong with it.
+        /// The reason for the rejection.
         reason: Reason,
     },
     /// A limit was reached.
     #[non_exhaustive]
     Overflowed {
-        /// What had to give way.
+        /// The message of the [`Overflow`](crate::stream::Overflow).
         what: String,
     },
 }
@@ -323,11 +327,11 @@ pub struct Found<E> {
     pub start: Timestamp,
     /// The time of the last event.
     pub last: Timestamp,
-    /// When it was reported: the completing event's time, or the deadline.
+    /// The event time of the report: the time of the completing event, or the deadline that passed.
     pub end: Timestamp,
-    /// The captured events in the order in which they were taken, by the names of their steps.
+    /// The captured events in the order of capture, each with the name of its step.
     pub events: Vec<(Arc<str>, E)>,
-    /// What the rule emits; null if it says nothing.
+    /// The record that the rule emits; null if the rule has no `emit`.
     pub emit: Value,
 }
 
@@ -335,10 +339,10 @@ pub struct Found<E> {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Expired<E> {
-    /// What it has in common with a match.
+    /// The fields that a timeout shares with a match.
     pub found: Found<E>,
     /// The name of the step that was captured last.
     pub reached: Option<Arc<str>>,
-    /// The names of the steps that would have moved it on.
+    /// The names of the steps that would have advanced the partial match.
     pub awaits: Vec<Arc<str>>,
 }

@@ -1,14 +1,16 @@
-//! The order of all that is reported.
+//! The order of outputs.
 
 use crate::time::Timestamp;
 
-/// Where something stands in the order of all that is reported; see [`Sink::at`](crate::stream::Sink::at).
+/// The position of an output in the order of all outputs; see
+/// [`Sink::at`](crate::stream::Sink::at).
 ///
-/// Positions of one call of several shards (`push`, `advance`, `finish`, ...) can be compared: what
-/// has the lesser one is reported first. What has the same one comes from one shard, and stays in order.
+/// Positions are comparable across the shards of one stream within one call (`push`, `advance`,
+/// `finish`, ...). The output with the lesser position is reported first. Outputs with equal
+/// positions come from one shard and keep their order.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Position {
-    /// How many events were given to rules before.
+    /// The number of events that rules were given before.
     pub(in crate::stream) released: u64,
     pub(in crate::stream) time: Timestamp,
     pub(in crate::stream) phase: Phase,
@@ -17,14 +19,15 @@ pub struct Position {
     pub(in crate::stream) start: u64,
 }
 
-/// What happens between two events, and then with the second: in this order at one time.
+/// The phase of an output: deadlines and derived events fall between two events, the event follows.
+/// At one time, phases happen in this order.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(in crate::stream) enum Phase {
     #[default]
     Deadline,
     Derived,
-    /// The event itself: after all times.
+    /// The event itself, after all deadlines and derived events up to its time.
     Event,
-    /// Nothing can come any more.
+    /// After [`finish`](crate::Engine::finish): no event can come any more.
     End,
 }

@@ -1,33 +1,33 @@
-//! Why an event cannot be taken.
+//! The reasons why an engine cannot take an event.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::value::Kind;
 
-/// What is wrong with an event.
+/// The reason why an engine cannot take an event.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// Its time is the first or the last that there is; these stand for "before everything" and
-    /// "the end".
+    /// The event's time is the least or the greatest timestamp. These two mean "before everything"
+    /// and "the end".
     TimeOutOfRange,
-    /// A field of it has a value that rules cannot read: a `u64` beyond `i64::MAX`.
+    /// A field of the event has a value that rules cannot read: a `u64` beyond `i64::MAX`.
     #[non_exhaustive]
     FieldOutOfRange {
         /// The event type and the field: `login.session`.
         field: Arc<str>,
     },
-    /// A rule made it (`emit as`), and it is not as its type declares it.
+    /// A rule made the event (`emit as`), and a value does not fit the declared type.
     #[non_exhaustive]
     Misfit {
         /// The rule.
         rule: Arc<str>,
         /// The event type and the field: `alert.user`.
         field: Arc<str>,
-        /// What the field can be.
+        /// The declared type of the field.
         declared: Kind,
-        /// What it would be.
+        /// The type of the emitted value.
         found: Kind,
     },
 }

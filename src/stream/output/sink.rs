@@ -1,4 +1,4 @@
-//! Where results go.
+//! The sink: the receiver of an engine's outputs.
 
 use std::fmt;
 
@@ -9,47 +9,49 @@ use crate::stream::output::order::Position;
 use crate::stream::output::reason::Reason;
 use crate::time::Timestamp;
 
-/// Takes what an engine has to report, as borrowed views: what is not looked at costs nothing.
+/// Receives the outputs of an engine as borrowed views. Values that a sink does not read are not
+/// computed.
 ///
-/// `Vec<Output<E>>` is a sink that keeps everything, [`Ignore`] one that keeps nothing, and
-/// [`on_match`] makes one of a closure.
+/// `Vec<Output<E>>` is a sink that keeps everything, [`Ignore`] keeps nothing, and [`on_match`]
+/// makes a sink of a closure.
 pub trait Sink<E: Event> {
-    /// A rule has matched.
+    /// Receives a match.
     fn matched(&mut self, found: Match<'_, E>);
 
-    /// A partial match of a rule with `on timeout` has run out of time.
+    /// Receives a timeout: a partial match of a rule with `on timeout` has run out of time.
     fn timed_out(&mut self, timeout: Timeout<'_, E>) {
         let _ = timeout;
     }
 
-    /// A rule has matched, and is not reported because the condition of its `having` does not hold.
+    /// Receives a match that is not reported because the condition of the rule's `having` does not
+    /// hold.
     fn filtered(&mut self, found: Match<'_, E>) {
         let _ = found;
     }
 
-    /// A rule has matched, and is not reported because its `suppress` says so.
+    /// Receives a match that is not reported because of the rule's `suppress`.
     fn suppressed(&mut self, found: Match<'_, E>) {
         let _ = found;
     }
 
-    /// An event came when its time was over; no rule sees it.
+    /// Receives a late event: its time is at or before the watermark. No rule reads the event.
     fn late(&mut self, late: Late<'_, E>) {
         let _ = late;
     }
 
-    /// An event cannot be taken, be it pushed or made of what a rule emits (`emit as`); no rule
-    /// sees it.
+    /// Receives an event that the engine cannot take. The event was pushed or made by a rule
+    /// (`emit as`). No rule reads the event.
     fn rejected(&mut self, rejected: Rejected<'_, E>) {
         let _ = rejected;
     }
 
-    /// A limit was reached, and something had to give way.
+    /// Receives a limit that was reached, with what was dropped or changed.
     fn overflowed(&mut self, overflow: Overflow<'_>) {
         let _ = overflow;
     }
 
-    /// What is reported next stands here among what all [shards](crate::stream::Shard) report in the call
-    /// that is going on. Only said where there is more than one.
+    /// Receives the position of the next output among the outputs of all
+    /// [shards](crate::stream::Shard) in the current call. Only called if there are several shards.
     fn at(&mut self, position: Position) {
         let _ = position;
     }
@@ -61,17 +63,17 @@ pub trait Sink<E: Event> {
 pub struct Late<'a, E> {
     /// The event.
     pub event: &'a E,
-    /// How far time had come: the event's time is not after it.
+    /// The watermark when the event came. The event's time is at or before the watermark.
     pub watermark: Timestamp,
 }
 
-/// An event that cannot be taken.
+/// An event that the engine cannot take.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Rejected<'a, E> {
     /// The event.
     pub event: &'a E,
-    /// What is wrong with it.
+    /// The reason for the rejection.
     pub reason: Reason,
 }
 
@@ -79,63 +81,62 @@ pub struct Rejected<'a, E> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Overflow<'a> {
-    /// The reorder buffer was full. Its oldest events were let go before it was sure that no older
-    /// one would come: time was moved on to theirs.
+    /// The reorder buffer was full. The engine released the oldest events before the watermark
+    /// reached them, and advanced the watermark to their time.
     #[non_exhaustive]
     Reorder {
-        /// How far time was moved.
+        /// The watermark after the advance.
         watermark: Timestamp,
     },
-    /// There were too many partial matches. Beyond the limit of one key the newest or the oldest
-    /// gave way, as [`Rule::limit`] says; beyond that of the engine all those of the key that made
-    /// one more were dropped.
+    /// There were too many partial matches. At the limit of one key, the newest or the oldest
+    /// partial matches are dropped, as [`Rule::limit`] says. At the limit of the engine, all
+    /// partial matches of the key that exceeded the limit are dropped.
     #[non_exhaustive]
     Partials {
-        /// Of which rule.
+        /// The rule of the partial matches.
         rule: &'a Rule,
-        /// How many were dropped or not started.
+        /// The number of partial matches that were dropped or not started.
         dropped: usize,
     },
-    /// The next event of a key would have taken more steps than
-    /// [one event may](crate::stream::Builder::limit_steps_per_event). The oldest partial matches of
-    /// the key gave way.
+    /// The next event of a key would have taken more matching steps than [one event
+    /// may](crate::stream::Builder::limit_steps_per_event). The oldest partial matches of the key
+    /// were dropped.
     #[non_exhaustive]
     Steps {
-        /// Of which rule.
+        /// The rule of the partial matches.
         rule: &'a Rule,
-        /// How many were dropped.
+        /// The number of partial matches that were dropped.
         dropped: usize,
     },
-    /// The events that partial matches have captured took too many bytes. Those of the key that made
-    /// it so were dropped.
+    /// The events that partial matches have captured took too many bytes. The partial matches of
+    /// the key that exceeded the limit were dropped.
     #[non_exhaustive]
     Captured {
-        /// Of which rule.
+        /// The rule of the partial matches.
         rule: &'a Rule,
-        /// How many partial matches were dropped.
+        /// The number of partial matches that were dropped.
         dropped: usize,
     },
-    /// A rule's `suppress` or `once` remembered too many keys. A match was reported, and those that follow
-    /// it will be reported, too.
+    /// The `suppress` or `once` of a rule remembered too many keys. The match was reported, and
+    /// later matches of its key will be reported, too.
     #[non_exhaustive]
     Suppressed {
-        /// Which rule.
+        /// The rule.
         rule: &'a Rule,
     },
-    /// Silences that repeat were reported so often that they ended
+    /// Repeating silences were reported so often that they ended
     /// ([`limit_repetitions`](crate::stream::Builder::limit_repetitions)).
     #[non_exhaustive]
     Repetitions {
-        /// Of which rule.
+        /// The rule of the silences.
         rule: &'a Rule,
-        /// How many silences.
+        /// The number of silences that ended.
         silences: u64,
     },
-    /// Too many events that rules made (`emit as`) waited for their moment to be over. One was
-    /// dropped.
+    /// Too many events that rules made (`emit as`) were waiting. One event was dropped.
     #[non_exhaustive]
     Derived {
-        /// Of which rule.
+        /// The rule of the dropped event.
         rule: &'a Rule,
     },
 }
@@ -220,7 +221,7 @@ impl<E: Event> Sink<E> for Vec<Output<E>> {
     }
 }
 
-/// A sink that keeps nothing: [`Engine::stats`](crate::stream::Engine::stats) counts.
+/// A sink that keeps nothing. [`Engine::stats`](crate::stream::Engine::stats) still counts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ignore;
 
@@ -228,12 +229,12 @@ impl<E: Event> Sink<E> for Ignore {
     fn matched(&mut self, _: Match<'_, E>) {}
 }
 
-/// A sink that calls `report` with each match and lets the rest go.
+/// Returns a sink that calls `report` with each match and ignores everything else.
 pub fn on_match<E: Event, F: FnMut(Match<'_, E>)>(report: F) -> OnMatch<F> {
     OnMatch(report)
 }
 
-/// What [`on_match`] makes.
+/// The sink of [`on_match`].
 pub struct OnMatch<F>(F);
 
 impl<F> fmt::Debug for OnMatch<F> {

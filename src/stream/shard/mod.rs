@@ -1,9 +1,11 @@
-//! One engine's work on several threads: shards that have the same rules and divide their keys.
+//! Shards: engines with the same rules that divide the keys, so that several threads share the
+//! work.
 //!
-//! Every shard takes every event and every watermark in the same order, so that time, what is late
-//! and the numbers of events are the same in all. Each matches the keys that are its own; a hash says
-//! whose a key is. What they report is brought together by its [`Position`](crate::stream::Position): all shards give one after
-//! the other what one engine would.
+//! Every shard reads every event and every watermark in the same order. Time, lateness and the
+//! numbers of events therefore agree in all shards. Each shard matches its own keys; a hash of the
+//! key selects the shard. The host merges the outputs by their
+//! [`Position`](crate::stream::Position): merged, all shards report the outputs of one engine in
+//! the order of one engine.
 //!
 //! ```
 //! use kleene::stream::{Ignore, Shard, Stats};
@@ -41,12 +43,12 @@ use crate::stream::output::sink::Sink;
 use crate::stream::stats::Stats;
 use crate::time::Timestamp;
 
-/// One of several engines that divide the keys of the same rules between them, made by
+/// One of several engines that divide the keys of the same rules, built by
 /// [`Builder::shards`](crate::stream::Builder::shards).
 ///
-/// All of them have to be given the same events, watermarks and sources in the same order. What has
-/// nothing to do with keys (late events, the reorder buffer, events of unknown types) is reported and
-/// counted by the first alone, so that the [sum](Stats#impl-Sum<Stats>-for-Stats) of their counts is
+/// Push the same events, watermarks and sources to all shards in the same order. Counts and reports
+/// that do not depend on keys (late events, the reorder buffer, events of unknown types) come from
+/// the first shard alone. The [sum](Stats#impl-Sum<Stats>-for-Stats) of all counts is therefore
 /// that of one engine.
 pub struct Shard<E: Event>(pub(in crate::stream) Engine<E>);
 
@@ -69,7 +71,7 @@ impl<E: Event> fmt::Debug for Shard<E> {
     }
 }
 
-/// The engine is the only shard: all keys are its own.
+/// Makes an engine the only shard. The shard owns all keys.
 impl<E: Event> From<Engine<E>> for Shard<E> {
     fn from(engine: Engine<E>) -> Shard<E> {
         Shard(engine)
@@ -77,13 +79,19 @@ impl<E: Event> From<Engine<E>> for Shard<E> {
 }
 
 impl<E: Event> Shard<E> {
-    /// Takes an event of the only source, as [`Engine::push`] does.
+    /// Pushes an event of the only source, as [`Engine::push`] does.
+    ///
+    /// # Errors
+    /// [`PushError`] as for [`Engine::push`].
     #[inline]
     pub fn push<S: Sink<E> + ?Sized>(&mut self, event: &E, sink: &mut S) -> Result<(), PushError> {
         self.0.push(event, sink)
     }
 
-    /// Takes an event of one of several sources, as [`Engine::push_from`] does.
+    /// Pushes an event of one of several sources, as [`Engine::push_from`] does.
+    ///
+    /// # Errors
+    /// [`PushError`] as for [`Engine::push`].
     #[inline]
     pub fn push_from<S: Sink<E> + ?Sized>(
         &mut self,
@@ -94,18 +102,18 @@ impl<E: Event> Shard<E> {
         self.0.push_from(source, event, sink)
     }
 
-    /// The source of this name, made if it is new: the same in all shards if they are asked in the
-    /// same order.
+    /// Returns the source with this name. A new name makes a new source. All shards give the same
+    /// id if they are asked for the names in the same order.
     pub fn source(&mut self, name: &str) -> SourceId {
         self.0.source(name)
     }
 
-    /// A watermark of the only source, as for [`Engine::advance`].
+    /// Advances the watermark of the only source, as [`Engine::advance`] does.
     pub fn advance<S: Sink<E> + ?Sized>(&mut self, to: Timestamp, sink: &mut S) {
         self.0.advance(to, sink);
     }
 
-    /// A watermark of one of several sources, as for [`Engine::advance_source`].
+    /// Advances the watermark of one of several sources, as [`Engine::advance_source`] does.
     pub fn advance_source<S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
@@ -115,33 +123,34 @@ impl<E: Event> Shard<E> {
         self.0.advance_source(source, to, sink);
     }
 
-    /// `source` has nothing to say for now, as for [`Engine::set_idle`].
+    /// Marks `source` as idle, as [`Engine::set_idle`] does.
     pub fn set_idle<S: Sink<E> + ?Sized>(&mut self, source: SourceId, sink: &mut S) {
         self.0.set_idle(source, sink);
     }
 
-    /// The end of time, as for [`Engine::finish`].
+    /// Ends the stream, as [`Engine::finish`] does.
     pub fn finish<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
         self.0.finish(sink);
     }
 
-    /// Why nothing is done any more, as for [`Engine::failure`].
+    /// Returns the error that stopped the shard, as [`Engine::failure`] does.
     pub fn failure(&self) -> Option<&PushError> {
         self.0.failure()
     }
 
-    /// What the numbers of event types and fields mean, as for [`Engine::schema`].
+    /// Returns the schema that numbers event types and fields, as [`Engine::schema`] does.
     pub fn schema(&self) -> &Arc<Schema> {
         self.0.schema()
     }
 
-    /// Bytes of heap that the shard holds, about: without what events own.
+    /// Returns the approximate heap size of the shard in bytes. Heap that events own is not
+    /// included.
     pub fn memory_usage(&self) -> usize {
         self.0.memory_usage()
     }
 
-    /// What this shard has counted: those of all shards add up to what one engine counts, but for
-    /// [`Stats::peak_partials`], which is the most that this shard ever had at once.
+    /// Returns the counts of this shard. The counts of all shards add up to those of one engine,
+    /// except [`Stats::peak_partials`], which is the peak of this shard alone.
     pub fn stats(&self) -> Stats {
         let stats = self.0.stats();
         match &self.0.ingest().dispatcher.accounting.share {
@@ -159,10 +168,12 @@ impl<E: Event> Shard<E> {
         }
     }
 
-    /// By how much the number of open partial matches has changed up to each event that rules were
-    /// given since the last call; they are kept from the first call on. All shards have changes for
-    /// the same events, and their running sum shows the peak that one engine would count. Always
-    /// empty where this is the only shard.
+    /// Returns the changes in the number of open partial matches since the last call, one for each
+    /// event that was given to rules.
+    ///
+    /// Changes are recorded from the first call on. All shards record changes for the same events,
+    /// and the running sum over all shards gives the peak that one engine would count. The result
+    /// is always empty if there is only one shard.
     pub fn take_changes(&mut self) -> Vec<i32> {
         let Some(share) = &mut self.0.ingest_mut().dispatcher.accounting.share else {
             return Vec::new();

@@ -1,9 +1,9 @@
-//! An engine as bytes, and an engine again: [`Engine::snapshot`] and [`Builder::restore`].
+//! Snapshots: the state of an engine as bytes ([`Engine::snapshot`], [`Builder::restore`]).
 //!
-//! `docs/format.md` describes the bytes. They say what an engine holds in terms of rules, keys and
-//! events, not how it lies in memory, so that another version with another layout can read them.
-//! Nothing in them is believed: every number that is used as an index is checked, and nothing is
-//! made room for that the bytes do not hold.
+//! `docs/format.md` describes the bytes. The format is in terms of rules, keys and events, not of
+//! the layout in memory, so that a version with another layout can read it. Reading trusts no byte:
+//! every number that is used as an index is checked, and no memory is reserved beyond what the
+//! bytes hold.
 
 mod frame;
 mod restore;
@@ -28,13 +28,14 @@ use crate::stream::stats::Stats;
 use crate::value::Value;
 
 impl<E: Portable> Engine<E> {
-    /// All that the engine holds, as bytes: partial matches with what they have captured, events
-    /// that wait for their time, deadlines, watermarks and sources, what is suppressed, and counts.
-    /// What [`Builder::restore`] makes of them goes on as this engine does.
+    /// Returns the state of the engine as bytes: partial matches with their captured events,
+    /// buffered events, deadlines, watermarks and sources, suppressed keys, and counts. An engine
+    /// that [`Builder::restore`] makes of the bytes continues as this engine does.
     ///
-    /// Limits and the strategy of watermarks are not part of it, they are the builder's. What a
-    /// [cold store](crate::stream::ColdStore) keeps is; where that has failed or cannot be read, no
-    /// bytes are given, from which nothing is restored, and [`failure`](Engine::failure) says why.
+    /// Limits and the watermark strategy are not part of the snapshot; the builder sets them. Keys
+    /// in a [cold store](crate::stream::ColdStore) are part of the snapshot. If the store has
+    /// failed or cannot be read, the result is empty and cannot be restored, and
+    /// [`failure`](Engine::failure) returns the reason.
     ///
     /// ```
     /// use kleene::stream::Ignore;
@@ -64,8 +65,8 @@ impl<E: Portable> Engine<E> {
         bytes
     }
 
-    /// All that the engine holds, as [`snapshot`](Engine::snapshot) gives it; from now on, keys that
-    /// change are noted, so that [`snapshot_changes`](Engine::snapshot_changes) can follow.
+    /// Returns the state of the engine as bytes, as [`snapshot`](Engine::snapshot) does, and starts
+    /// to record changed keys. [`snapshot_changes`](Engine::snapshot_changes) can then follow.
     pub fn snapshot_base(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         *self.base_mut() = write::whole(self.ingest(), &mut bytes);
@@ -79,14 +80,15 @@ impl<E: Portable> Engine<E> {
         bytes
     }
 
-    /// What has changed since the last [`snapshot_base`](Engine::snapshot_base) or snapshot of
-    /// changes, to be [restored](Builder::restore) after all of those. It takes time and bytes in
-    /// proportion to the keys that events or deadlines came to since then; what waits to be put in
-    /// order and what is suppressed is in it as a whole.
+    /// Returns the changes since the last [`snapshot_base`](Engine::snapshot_base) or
+    /// `snapshot_changes`. [Restore](Builder::restore) the changes after all of these snapshots.
     ///
-    /// `None` where there is nothing to follow: no base was taken, or rules were replaced or time
-    /// was ended since. Then it is time for another base. Nor is there anything where a [cold
-    /// store](crate::stream::ColdStore) cannot be read, which [stops](Engine::failure) the engine.
+    /// The call takes time and bytes in proportion to the keys with an event or a deadline since
+    /// then. Buffered events and suppressed keys are written as a whole.
+    ///
+    /// Returns `None` if no base was taken, or if rules were replaced or the stream was finished
+    /// since: take another base. Returns `None` as well if a [cold store](crate::stream::ColdStore)
+    /// cannot be read, which [stops](Engine::failure) the engine.
     ///
     /// ```
     /// # use kleene::stream::Ignore;
@@ -124,13 +126,12 @@ impl<E: Portable> Engine<E> {
         Some(bytes)
     }
 
-    /// Several snapshots that hold each a part of the keys, and all the engine's state together:
-    /// `shard` says for a rule and a key which of the `count` gets it (the rest of a division by
-    /// `count`, where it is more). [`Builder::restore`] makes an engine of each alone, or of all of
-    /// them.
+    /// Returns `count` snapshots that each hold a part of the keys and together hold the state of
+    /// the engine. `shard` maps a rule and a key to a snapshot; the result is taken modulo `count`.
+    /// [`Builder::restore`] makes an engine of each snapshot alone or of all of them.
     ///
-    /// Counts go to the first. An event that waits for its time goes to each that has a rule and a
-    /// key for it; so the shards' engines have to be given the later events of their keys only.
+    /// Counts go to the first snapshot. A buffered event goes to each snapshot that has a rule and
+    /// a key for it. Push to each restored engine only the later events of its own keys.
     pub fn snapshot_shards(
         &self,
         count: usize,
@@ -147,33 +148,33 @@ impl<E: Portable> Engine<E> {
 }
 
 impl<E: Portable> Builder<E> {
-    /// Makes the engine that a snapshot was taken of, with the rules and limits of this builder.
+    /// Builds the engine of a snapshot, with the rules and limits of this builder.
     ///
-    /// `parts` is one snapshot, or [several of parts of the keys](Engine::snapshot_shards), each
-    /// with the [changes](Engine::snapshot_changes) that follow it. Engines whose snapshots are put together have to be at one
-    /// watermark ([`Engine::advance`]).
+    /// `parts` is one snapshot, or [several with parts of the keys](Engine::snapshot_shards), each
+    /// followed by its [changes](Engine::snapshot_changes). Engines whose snapshots are joined have
+    /// to be at one watermark ([`Engine::advance`]).
     ///
-    /// Where the rules are others than those of the snapshot, what goes on is what would go on if
-    /// they were [replaced](Engine::replace_rules); what becomes of each is reported. The snapshot has
-    /// the text of the old rules with it. Rules that were built in Rust go on if they have the same
-    /// name and the same [version](Rule::version). As after a replacement, events are to be made
+    /// If the rules changed since the snapshot, the same state continues as after a
+    /// [replacement](Engine::replace_rules), and the result lists the verdict on each rule. The
+    /// snapshot contains the text of the old rules. Rules that were built in Rust continue if their
+    /// name and [version](Rule::version) are the same. As after a replacement, build new events
     /// with the numbers of [`Engine::schema`].
     ///
     /// # Errors
-    /// Bytes that are no snapshot or were damaged, parts that do not belong together, and rules
-    /// that cannot be run over these events.
+    /// [`RestoreError`] if bytes are no snapshot or were damaged, if parts do not belong together,
+    /// if a rule cannot be run over these events, or if a cold store fails.
     pub fn restore(self, parts: &[&[u8]]) -> Result<(Engine<E>, Replacement), RestoreError> {
         restore::restore(self, parts)
     }
 }
 
 impl<E: Portable> Shard<E> {
-    /// All that the shard holds, as bytes. [`Builder::restore`] makes one engine of the bytes of all
-    /// shards, and [`Builder::restore_shards`] any number of shards.
+    /// Returns the state of the shard as bytes. [`Builder::restore`] makes one engine of the bytes
+    /// of all shards, and [`Builder::restore_shards`] any number of shards.
     ///
     /// Take the snapshots of all shards after the same calls. `all` are the counts of one engine at
     /// this moment: the sum of [`Shard::stats`] with the peak that the host follows
-    /// ([`Shard::take_changes`]). One part without the others is not of use.
+    /// ([`Shard::take_changes`]). One part cannot be restored without the others.
     pub fn snapshot(&self, all: &Stats) -> Vec<u8> {
         let ingest = self.0.ingest();
         let Some(share) = &ingest.dispatcher.accounting.share else { return self.0.snapshot() };
@@ -184,10 +185,13 @@ impl<E: Portable> Shard<E> {
 }
 
 impl<E: Portable> Builder<E> {
-    /// Makes up to `of` shards of a snapshot, as [`restore`](Builder::restore) makes one engine of
-    /// it. The snapshot may be of one engine, or of any number of [shards](Shard::snapshot).
+    /// Builds up to `of` shards of a snapshot, as [`restore`](Builder::restore) builds one engine.
+    /// The snapshot may be of one engine, or of any number of [shards](Shard::snapshot).
     ///
-    /// It takes for a moment twice the memory of what is open.
+    /// The call takes for a moment twice the memory of the open partial matches.
+    ///
+    /// # Errors
+    /// [`RestoreError`] as for [`restore`](Builder::restore).
     ///
     /// ```
     /// use kleene::stream::{Ignore, Shard, Stats};
@@ -219,9 +223,6 @@ impl<E: Portable> Builder<E> {
     /// assert_eq!((shards.len(), stats.events, stats.matches), (3, 20, 10));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    ///
-    /// # Errors
-    /// As [`restore`](Builder::restore) does.
     pub fn restore_shards(
         self,
         of: usize,
@@ -232,37 +233,38 @@ impl<E: Portable> Builder<E> {
     }
 }
 
-/// Why no engine can be made of bytes.
+/// The reason why bytes could not be restored.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RestoreError {
-    /// The bytes are something else.
+    /// The bytes are not a snapshot.
     NotASnapshot,
-    /// A later version of this library wrote them, in this version of the format.
+    /// A later version of the library wrote the snapshot, in this version of the format.
     Version(u16),
-    /// The checksum is another one: bytes are missing or are not what was written.
+    /// The checksum does not fit the bytes: bytes are missing or changed.
     Damaged,
-    /// The checksum is right, but the bytes make no sense.
+    /// The checksum is right, but the contents are invalid.
     #[non_exhaustive]
     Malformed {
-        /// The section that makes none.
+        /// The section with the invalid contents.
         section: &'static str,
     },
-    /// There is no part at all.
+    /// There are no parts.
     Nothing,
-    /// Changes without what they follow: these parts, counted from 0, follow none before them.
+    /// A part holds changes without the snapshot that they follow. The number is the index of the
+    /// part, counted from 0.
     Unfounded(usize),
-    /// Parts were taken under different rules, by their names.
+    /// Parts were taken under different rules. The name is that of a rule that differs.
     OtherRules(Arc<str>),
-    /// Parts are from engines that are not at the same watermark.
+    /// Parts are from engines at different watermarks.
     OtherTime,
-    /// A key of this rule is in two parts.
+    /// Two parts hold the same key of this rule.
     Overlap(Arc<str>),
-    /// An event could not be read; it may be of another Rust type.
+    /// An event could not be read. The snapshot may be of another Rust event type.
     Event,
     /// A rule cannot be run over these events.
     Build(BuildError),
-    /// The rules cannot take the place of those of the snapshot.
+    /// The rules of the builder cannot replace those of the snapshot.
     Refused(Refused),
     /// A [cold store](crate::stream::ColdStore) has failed.
     Cold(PushError),

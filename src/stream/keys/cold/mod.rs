@@ -1,14 +1,14 @@
-//! State larger than memory: what keys hold that have been idle for long is kept elsewhere.
+//! State larger than memory: the state of idle keys is evicted to a store.
 //!
-//! An engine that has a [`ColdStore`] gives it what the rules hold for keys to which nothing has
-//! come for a while, so that about as many stay in memory as was asked for. Of all others it
-//! remembers a fingerprint, by which an event finds that its key is kept, and brings it back. What
-//! is written together is put into the order of the deadlines, and a chunk of it is brought back
-//! just before its first one: deadlines cost no memory and are as exact as ever. So what is reported
-//! is the same, in the same order, with a store and without.
+//! An engine with a [`ColdStore`] evicts the state of keys without recent events, so that about the
+//! configured number of keys stays in memory. For each evicted key the engine keeps a fingerprint.
+//! An event finds its evicted key by the fingerprint and loads the key. Entries that are written
+//! together are sorted by deadline. A chunk of entries is loaded just before its first deadline, so
+//! deadlines cost no memory and stay exact. Outputs and their order are the same with and without a
+//! store.
 //!
-//! Which keys are idle is found out as clocks do it that replace pages: a hand goes round the keys,
-//! takes those to which nothing came since it was there last, and clears the marks of the others.
+//! The clock algorithm of page replacement finds idle keys: a hand goes round the keys, evicts
+//! those without an event since its last visit, and clears the marks of the others.
 
 pub(in crate::stream) mod entry;
 pub(in crate::stream) mod index;
@@ -28,66 +28,77 @@ use crate::time::Timestamp;
 use entry::{Codec, ColdKey, Scratch};
 use index::Index;
 
-/// Keeps bytes by number for an [`Engine`](crate::Engine) whose state does not fit into memory: see
-/// [`Builder::cold_store`](crate::stream::Builder::cold_store).
+/// A store of numbered entries for an [`Engine`](crate::Engine) whose state does not fit into
+/// memory; see [`Builder::cold_store`](crate::stream::Builder::cold_store).
 ///
-/// It is scratch: it is empty when an engine gets it, nothing reads it after the engine is gone, and
-/// snapshots hold what is in it. So it need not survive a crash.
+/// The store is scratch space. It is empty when an engine gets it, no one reads it after the engine
+/// is gone, and snapshots contain its entries. It need not survive a crash.
 pub trait ColdStore: Send + Sync {
-    /// Keeps what is given, all or nothing. Numbers are rising, and greater than all before them.
+    /// Stores all entries or none. Numbers rise, and are greater than all numbers before them.
+    ///
+    /// # Errors
+    /// The reason why the entries were not stored. The engine stops.
     fn put(&mut self, entries: &[(u64, &[u8])]) -> Result<(), ColdError>;
 
-    /// The entry with the least number that is not less than `from`, if there is one.
+    /// Returns the entry with the least number that is at least `from`; `None` if there is no such
+    /// entry.
+    ///
+    /// # Errors
+    /// The reason why the store cannot be read. The engine stops.
     fn next(&self, from: u64) -> Result<Option<(u64, Vec<u8>)>, ColdError>;
 
-    /// Forgets an entry. What was forgotten is not to be given any more, whenever its room is used
-    /// again.
+    /// Removes an entry. Later calls of [`next`](ColdStore::next) must not return a removed entry,
+    /// whenever the store reuses its space.
+    ///
+    /// # Errors
+    /// The reason why the entry was not removed. The engine stops.
     fn remove(&mut self, number: u64) -> Result<(), ColdError>;
 }
 
-/// Why a [`ColdStore`] cannot go on.
+/// The error of a [`ColdStore`].
 pub type ColdError = Box<dyn Error + Send + Sync>;
 
-/// So many keys are written at once at most.
+/// The maximum number of keys that are written at once.
 const MOST_AT_ONCE: u64 = 1 << 16;
 
-/// So many keys are brought back together for the first deadline of theirs at most.
+/// The maximum number of keys that are loaded together for their first deadline.
 pub(in crate::stream) const MOST_IN_CHUNK: u64 = 64;
 
-/// What an engine knows of the keys that are not in memory.
+/// The engine's knowledge of evicted keys.
 pub(in crate::stream) struct Cold<E: Event> {
     pub(in crate::stream) store: Box<dyn ColdStore>,
     pub(in crate::stream) codec: Codec<E>,
-    /// How many keys may be in memory.
+    /// The number of keys that may be in memory.
     pub(in crate::stream) limit: u64,
-    /// With how many in memory it is time to look for idle ones.
+    /// The number of keys in memory at which the hand looks for idle keys.
     pub(in crate::stream) full: u64,
     pub(in crate::stream) index: Index,
     /// The number of the next entry.
     pub(in crate::stream) next: u64,
-    /// Entries whose first deadline comes at a time: the number of the first, and how many.
+    /// Chunks of entries by their first deadline: the deadline, the number of the first entry, and
+    /// the number of entries.
     pub(in crate::stream) chunks: BinaryHeap<Reverse<(Timestamp, u64, u32)>>,
-    /// By group: the slots that something came to since the hand was there.
+    /// By group: the slots with an event since the last visit of the hand.
     pub(in crate::stream) touched: Vec<Bits>,
-    /// The group and slot that is looked at next.
+    /// The group and slot at which the hand continues.
     pub(in crate::stream) hand: (u32, u32),
-    /// By rule: how many partial matches it has in entries.
+    /// By rule: the number of partial matches in entries.
     pub(in crate::stream) partials: Vec<u64>,
-    /// Entries that no snapshot has, where changes are noted.
+    /// The entries that no snapshot has, if changes are recorded.
     pub(in crate::stream) unsaved: Vec<u64>,
-    /// What went wrong while something only looked.
+    /// A failure during a call that only reads.
     trouble: OnceLock<PushError>,
-    /// What someone looks at.
+    /// The state of evicted keys, decoded for inspection.
     pub(in crate::stream) shown: OnceLock<Shown<E>>,
 }
 
-/// What all keys hold that are not in memory.
+/// The state of all keys that are not in memory.
 pub(in crate::stream) struct Shown<E: Event> {
     pub(in crate::stream) scratch: Scratch<E>,
     pub(in crate::stream) keys: Vec<(Key, Vec<RuleState>)>,
 }
 
-/// What stops an engine whose store fails.
+/// Returns the error that stops an engine whose store fails.
 #[cold]
 pub(in crate::stream) fn failed(doing: &str, error: &(dyn Error + 'static)) -> PushError {
     let mut message = format!("{doing}: {error}");
@@ -110,11 +121,11 @@ pub(in crate::stream) fn lost() -> PushError {
     PushError(Failure::Cold("has lost an entry".into()))
 }
 
-/// Which keys are looked at.
+/// The selection of keys for a scan.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::stream) enum Which {
     All,
-    /// Those that no snapshot has.
+    /// Keys that no snapshot has.
     Unsaved,
 }
 
