@@ -1,7 +1,7 @@
-//! Which files rules may name, and how they are read.
+//! The files that rules may name, and their reader.
 //!
-//! Whoever writes a rule file is not trusted with the files of whoever runs it: `use` and
-//! `list .. from` reach regular files in the folders of the rule files, no larger than a limit.
+//! The author of a rule file is not trusted with the files of the user who runs it. `use` and
+//! `list .. from` reach only regular files in the folders of the rule files, up to a maximum size.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -9,19 +9,20 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostic::Source;
 
-/// The most bytes of a rule file or of the file of a list.
+/// The maximum size of a rule file or of the file of a list, in bytes.
 pub(super) const MAX_FILE_BYTES: u64 = 64 << 20;
 
-/// Why `use` does not read a file.
+/// The reason why `use` does not read a file with another ending.
 pub(super) const NO_RULE_FILE: &str = "it is not called as rule files are, `*.cep`";
 
 /// Reads the files that rule files name by `use` and `list .. from`.
 ///
-/// A file is read if it lies in an allowed folder or below it, after links were followed; if it is a
-/// regular file, not a pipe or a device; and if it has at most 64 MiB. What `use` names ends in
-/// `.cep`. [`RuleSetBuilder::path`](super::RuleSetBuilder::path) allows the folder of its file. A
-/// program that wants to know which files are read makes a
-/// [`loader`](super::RuleSetBuilder::loader) with this.
+/// The loader reads a file if three conditions hold: after links are followed, the file lies in an
+/// allowed folder or below; the file is regular, not a pipe or a device; and its size is at most 64
+/// MiB. The name of a file of `use` ends in `.cep`.
+/// [`RuleSetBuilder::path`](super::RuleSetBuilder::path) allows the folder of its file. A program
+/// that records which files are read makes a [`loader`](super::RuleSetBuilder::loader) with a
+/// `FileLoader`.
 ///
 /// ```
 /// use kleene::diagnostic::Source;
@@ -38,7 +39,7 @@ pub struct FileLoader {
 }
 
 impl FileLoader {
-    /// Allows the files in a folder and below it. A folder that is not there allows nothing.
+    /// Allows the files in a folder and below. A missing folder allows nothing.
     pub fn allow(&mut self, folder: impl AsRef<Path>) {
         let folder = folder.as_ref();
         // The folder of `shop.cep` is the current one.
@@ -50,9 +51,9 @@ impl FileLoader {
         }
     }
 
-    /// Allows the files beside a rule file, and those in folders below.
+    /// Allows the files in the folder of a rule file and below.
     ///
-    /// Beside a link are the files beside the link: they are where its path says.
+    /// If the rule file is a link, the folder is that of the link, not of its target.
     pub fn allow_beside(&mut self, rule_file: impl AsRef<Path>) {
         self.allow(rule_file.as_ref().parent().unwrap_or(Path::new("")));
     }
@@ -60,7 +61,7 @@ impl FileLoader {
     /// Returns the text of the file that `from` names by the relative `path`.
     ///
     /// # Errors
-    /// The reason why the file is not read. It says nothing of what is in the file.
+    /// The reason why the file is not read, without any of its contents.
     pub fn load(&self, from: &Source, path: &str) -> Result<String, String> {
         let joined = Path::new(&*from.name).parent().unwrap_or(Path::new("")).join(path);
         // A path that leads out of the folders is refused by its spelling already, so that the
@@ -93,7 +94,7 @@ impl FileLoader {
         self.allowed.iter().any(|folder| file.starts_with(folder))
     }
 
-    /// True if the folder of a file that is not there is allowed.
+    /// True if the folder of a missing file is allowed.
     fn is_near(&self, file: &Path) -> bool {
         file.parent()
             .and_then(|folder| folder.canonicalize().ok())
@@ -108,8 +109,8 @@ fn reported(error: &io::Error) -> String {
     }
 }
 
-/// The text of a file that is one: to open a pipe is to wait for whoever writes to it, and a device
-/// may have no end.
+/// Returns the text of a regular file. Other files are refused: opening a pipe would wait for a
+/// writer, and a device may have no end.
 pub(super) fn read_regular(path: &Path) -> Result<String, String> {
     let is_regular = |meta: &fs::Metadata| {
         if meta.is_file() { Ok(()) } else { Err(String::from("it is not a regular file")) }
@@ -125,7 +126,7 @@ pub(super) fn read_regular(path: &Path) -> Result<String, String> {
     read(file)
 }
 
-/// The text of a rule file that the user of the program has named: a pipe is fine there.
+/// Returns the text of a rule file that the user of the program has named. A pipe is allowed here.
 pub(super) fn read_given(path: &Path) -> Result<String, String> {
     read(File::open(path).map_err(|error| reported(&error))?)
 }

@@ -23,12 +23,12 @@ use crate::hir::{Rule, TestBlock};
 use crate::schema::{EventType, Schema};
 use crate::syntax::{self, ast};
 
-/// The most files that one set may take in through `use`.
+/// The maximum number of files that one rule set reads through `use`.
 const MAX_FILES: usize = 1000;
 
-/// Rules that were checked together: their event types, and what each looks for.
+/// Rules that were checked together, with the event types that they declare.
 ///
-/// Immutable; cloning copies a pointer.
+/// A rule set is immutable; cloning copies a pointer.
 ///
 /// ```
 /// let rules = kleene::RuleSet::parse(
@@ -53,70 +53,72 @@ struct Inner {
 }
 
 impl RuleSet {
-    /// The rules of a text. Files that it names (`list ... from`, `use`) can't be read; see
+    /// Parses the rules of a text. The text cannot name files (`list ... from`, `use`); see
     /// [`RuleSetBuilder::loader`].
     ///
     /// # Errors
-    /// Every mistake of the text.
+    /// [`RulesError`] with every mistake of the text.
     pub fn parse(text: &str) -> Result<RuleSet, RulesError> {
         RuleSet::load([Source::new("<rules>", text)])
     }
 
-    /// The rules of a file. Files that it names are looked for beside it, and read if they lie in
-    /// its folder or below; [`RuleSetBuilder::allow_path`] allows others.
+    /// Reads the rules of a file. The file may name other files in its folder and below;
+    /// [`RuleSetBuilder::allow_path`] allows other folders.
     ///
     /// # Errors
-    /// Every mistake of the file and of those that it uses, or that one can't be read.
+    /// [`RulesError`] with every mistake of the file and of the files that it uses, and with each
+    /// file that cannot be read.
     pub fn from_path(path: impl AsRef<Path>) -> Result<RuleSet, RulesError> {
         RuleSet::builder().path(path).build()
     }
 
-    /// The rules of several texts, which share what they declare.
+    /// Parses the rules of several texts, which share their declarations.
     ///
     /// # Errors
-    /// Every mistake of every text.
+    /// [`RulesError`] with every mistake of every text.
     pub fn load(sources: impl IntoIterator<Item = Source>) -> Result<RuleSet, RulesError> {
         sources.into_iter().fold(RuleSet::builder(), RuleSetBuilder::source).build()
     }
 
-    /// Rules with parameters from outside, several files, or files that come from elsewhere.
+    /// Returns a builder, for rules with parameters of the host, several files or a loader.
     pub fn builder<'l>() -> RuleSetBuilder<'l> {
         RuleSetBuilder::default()
     }
 
-    /// The event types that the rules declare.
+    /// Returns the event types that the rules declare.
     pub fn schema(&self) -> &Schema {
         &self.0.schema
     }
 
-    /// The rules, in the order of the text.
+    /// Returns the rules in the order of the text.
     pub fn rules(&self) -> &[Rule] {
         &self.0.rules
     }
 
-    /// The rule of this name.
+    /// Returns the rule with this name.
     pub fn rule(&self, name: &str) -> Option<&Rule> {
         self.0.by_name.get(name).map(|index| &self.0.rules[*index])
     }
 
-    /// The `test` blocks, in the order of the text. [`testing`](crate::testing) runs them.
+    /// Returns the `test` blocks in the order of the text. [`testing`](crate::testing) runs them.
     pub fn tests(&self) -> &[TestBlock] {
         &self.0.tests
     }
 
-    /// What may not be meant as it is written; [`Reports`] prints it.
+    /// Returns warnings: rule text that is valid but may not be meant as written. [`Reports`]
+    /// prints them.
     pub fn warnings(&self) -> &[Report] {
         &self.0.warnings
     }
 }
 
-/// A diagnostic with the text that it is about. `Display` renders it with the source line, without a
-/// newline at the end.
+/// A diagnostic with its source text. `Display` renders the diagnostic with the source line,
+/// without a newline at the end.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Report {
-    /// The text.
+    /// The source text.
     pub source: Source,
-    /// What is to be said of it.
+    /// The diagnostic.
     pub diagnostic: Diagnostic,
 }
 
@@ -126,8 +128,8 @@ impl fmt::Display for Report {
     }
 }
 
-/// Reports as they are printed. `Display` renders what fits on a screen, errors first, and says how
-/// much more there is; `{:#}` renders all.
+/// A list of reports to print. `Display` renders the reports that fit on a screen, errors first,
+/// and counts the rest; `{:#}` renders all.
 #[derive(Clone, Copy, Debug)]
 pub struct Reports<'a>(pub &'a [Report]);
 
@@ -137,9 +139,9 @@ impl fmt::Display for Reports<'_> {
     }
 }
 
-/// Rules that can't be used, with every reason. `Display` renders what fits on a screen and says how
-/// much more there is; `{:#}` renders all. `Debug` prints the same text, for `unwrap`
-/// and for a `main` that returns it.
+/// The reasons why rules cannot be used. `Display` renders the reports that fit on a screen and
+/// counts the rest; `{:#}` renders all. `Debug` prints the same text, for `unwrap` and for a `main`
+/// that returns the error.
 ///
 /// ```
 /// let error = kleene::RuleSet::parse("rule paid { match payed }").unwrap_err();
@@ -152,7 +154,7 @@ pub struct RulesError {
 }
 
 impl RulesError {
-    /// The mistakes, and the warnings beside them, file by file in the order of the text.
+    /// Returns the errors and warnings, file by file in the order of the text.
     pub fn diagnostics(&self) -> &[Report] {
         &self.reports
     }
@@ -172,10 +174,10 @@ impl fmt::Debug for RulesError {
 
 impl std::error::Error for RulesError {}
 
-/// Gives the text of a file that a rule file names.
+/// A function that returns the text of a file that a rule file names.
 type Loader<'l> = Box<dyn FnMut(&Source, &str) -> Result<String, String> + 'l>;
 
-/// Gathers what a [`RuleSet`] is made of.
+/// Collects the sources and settings of a [`RuleSet`].
 #[derive(Default)]
 pub struct RuleSetBuilder<'l> {
     inputs: Vec<Input>,
@@ -184,7 +186,7 @@ pub struct RuleSetBuilder<'l> {
     functions: Vec<Arc<HostFunction>>,
     loader: Option<Loader<'l>>,
     allowed: Vec<PathBuf>,
-    /// Whether the rules ran before.
+    /// True if the rules ran before.
     has_run: bool,
 }
 
@@ -220,10 +222,12 @@ impl<'l> RuleSetBuilder<'l> {
         self
     }
 
-    /// Declares the event types of a Rust type, which derives [`Event`]. Rule text can use them without
-    /// an `event` item. An `event` item of the same name has to say the same: the same fields, types
-    /// and event time, in any order. Of several Rust types, no two can have event types of one name.
-    /// A type without a [schema](Event::schema), such as [`Record`](crate::Record), declares nothing.
+    /// Declares the event types of a Rust type that derives [`Event`]. Rule text can use these
+    /// types without an `event` item.
+    ///
+    /// An `event` item of the same name must declare the same fields, types and event time, in any
+    /// order. Two Rust types cannot declare event types of one name. A type without a
+    /// [schema](Event::schema), such as [`Record`](crate::Record), declares nothing.
     ///
     /// ```
     /// use kleene::diagnostic::Source;
@@ -247,31 +251,32 @@ impl<'l> RuleSetBuilder<'l> {
         self
     }
 
-    /// Adds a rule file. It is read by [`build`](Self::build).
+    /// Adds a rule file. [`build`](Self::build) reads the file.
     #[must_use]
     pub fn path(mut self, path: impl AsRef<Path>) -> Self {
         self.inputs.push(Input::Path(path.as_ref().to_owned()));
         self
     }
 
-    /// Allows rule files to name files in this folder and below it, beside those in the folders of
-    /// the files that [`path`](Self::path) adds. [`FileLoader`] says what is read.
+    /// Allows rule files to name files in this folder and below, in addition to the folders of the
+    /// files that [`path`](Self::path) adds. [`FileLoader`] documents which files are read.
     #[must_use]
     pub fn allow_path(mut self, folder: impl AsRef<Path>) -> Self {
         self.allowed.push(folder.as_ref().to_owned());
         self
     }
 
-    /// Gives a parameter its value, as text: `name` is that of the parameter, or `rule.parameter`
-    /// for the one of a single rule, which is stronger. Of two of the same name the later counts.
+    /// Sets the value of a parameter, as text. `name` is `parameter`, or `rule.parameter` for the
+    /// parameter of a single rule, which takes precedence. Of two values for one name, the later
+    /// counts.
     #[must_use]
     pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.params.push(HostParam { name: name.into(), value: value.into() });
         self
     }
 
-    /// Adds a function of the host that rules can call by its name. Names have to be different from
-    /// each other and from those of built-in functions.
+    /// Adds a function of the host that rules can call by its name. The name must differ from the
+    /// names of other host functions and of built-in functions.
     ///
     /// ```
     /// use kleene::RuleSet;
@@ -297,10 +302,11 @@ impl<'l> RuleSetBuilder<'l> {
         self
     }
 
-    /// Says where the text of files comes from that rule files name. The closure is given the
-    /// source that names the file and the path as written, and returns the text or the reason why
-    /// there is none. Without one, they are files beside the rule file that names them, as a
-    /// [`FileLoader`] reads them. A loader decides alone what is allowed.
+    /// Sets the loader of the files that rule files name.
+    ///
+    /// The closure gets the source that names the file and the path as written. It returns the
+    /// text, or the reason why there is none. Without a loader, a [`FileLoader`] reads files beside
+    /// the rule file that names them. A loader alone decides which files are allowed.
     #[must_use]
     pub fn loader(
         mut self,
@@ -310,10 +316,10 @@ impl<'l> RuleSetBuilder<'l> {
         self
     }
 
-    /// Reads and checks everything.
+    /// Reads and checks all sources.
     ///
     /// # Errors
-    /// Every mistake of every file.
+    /// [`RulesError`] with every mistake of every source, and with each file that cannot be read.
     pub fn build(self) -> Result<RuleSet, RulesError> {
         let RuleSetBuilder { inputs, types, params, functions, loader, allowed, has_run } = self;
         let mut loader = loader.unwrap_or_else(|| files_of(&inputs, &allowed));
@@ -380,7 +386,7 @@ impl<'l> RuleSetBuilder<'l> {
 
 const NO_LOADER: &str = "these rules don't come from a file, so there is nothing beside them";
 
-/// Reads files beside the rule files that were added by their paths, and in allowed folders.
+/// Returns a loader for the folders of rule files that were added by path, and for allowed folders.
 fn files_of<'l>(inputs: &[Input], allowed: &[PathBuf]) -> Loader<'l> {
     let mut files = FileLoader::default();
     for folder in allowed {
@@ -412,7 +418,7 @@ fn read(path: &Path) -> Result<Source, Box<Report>> {
     }
 }
 
-/// Parses a source and those that it uses, each once.
+/// Parses a source and the files that it uses, each file once.
 fn take_in(
     source: Source,
     files: &mut Vec<(Source, ast::File)>,
@@ -458,7 +464,7 @@ fn take_in(
     }
 }
 
-/// What a used file is called: its path from where the first file's path starts.
+/// Returns the name of a used file: its path relative to the start of the first file's path.
 fn beside_name(from: &Source, path: &str) -> String {
     let mut name = PathBuf::new();
     let joined = Path::new(&*from.name).parent().unwrap_or(Path::new("")).join(path);
