@@ -1,4 +1,4 @@
-//! How the fields of Rust types become values. `#[derive(Event)]` writes code against this.
+//! The conversion of Rust fields to values. `#[derive(Event)]` generates code against this module.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -13,7 +13,7 @@ use crate::value::{Items, ValueRef};
 /// A Rust type that can be a field of an event: it has a field type, and lends its value without
 /// allocation.
 ///
-/// Implement it for a newtype to use it in events:
+/// Implement the trait for a newtype to use the newtype in events:
 ///
 /// ```
 /// use kleene::event::FieldValue;
@@ -40,28 +40,27 @@ use crate::value::{Items, ValueRef};
             #[event(nested)], or implement kleene::event::FieldValue for it"
 )]
 pub trait FieldValue {
-    /// The type that rules see.
+    /// Returns the type that rules read.
     fn field_type() -> FieldType;
 
-    /// Whether the value can be null.
+    /// True if the value can be null.
     fn is_optional() -> bool {
         false
     }
 
-    /// The value, borrowed.
+    /// Returns the value, borrowed.
     fn value(&self) -> ValueRef<'_>;
 
-    /// True if some values of the type are none that rules can read, such as a `u64` beyond `i64::MAX`.
+    /// True if the type has values that rules cannot read, such as a `u64` beyond `i64::MAX`.
     const HAS_RANGE: bool = false;
 
-    /// True if rules can read this value. The engine rejects an event with a field that is not in
-    /// range.
+    /// True if rules can read this value. The engine rejects an event with a field out of range.
     fn is_in_range(&self) -> bool {
         true
     }
 }
 
-/// A Rust type that holds a moment. Numbers count in a [`TimeUnit`] from the Unix epoch.
+/// A Rust type that holds a point in time. Numbers count in a [`TimeUnit`] from the Unix epoch.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a time",
     label = "not a time",
@@ -69,46 +68,47 @@ pub trait FieldValue {
             the unit that #[event(unit = \"ms\")] gives"
 )]
 pub trait EventTime {
-    /// The moment, saturating at the ends of the range.
+    /// Returns the time. The result saturates at the ends of the range.
     fn event_time(&self, unit: TimeUnit) -> Timestamp;
 }
 
-/// The named fields of a struct, flattened. `#[derive(Fields)]` implements it for structs that are
-/// part of an event, `#[derive(Event)]` for events.
+/// The named fields of a struct, flattened. `#[derive(Fields)]` implements the trait for structs
+/// that are part of an event, `#[derive(Event)]` for events.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no named fields that can be flattened",
     note = "add #[derive(kleene::Fields)] to `{Self}`"
 )]
 pub trait Fields {
-    /// How many fields there are, those of nested structs included.
+    /// The number of fields, including those of nested structs.
     const COUNT: usize;
 
-    /// Appends the fields in order. `prefix` is put before their names; with `optional` all of
-    /// them may be null, as the struct as a whole may be missing.
+    /// Appends the fields in order. `prefix` is put before their names. With `optional` all of the
+    /// fields may be null, because the struct as a whole may be missing.
     fn append_fields(prefix: &str, optional: bool, out: &mut Vec<Field>);
 
-    /// The value of the field at `index`, which is below [`COUNT`](Fields::COUNT); null elsewhere, and
-    /// for a map, which is read by [`entry`](Fields::entry).
+    /// Returns the value of the field at `index`. The value is null if `index` is at or above
+    /// [`COUNT`](Fields::COUNT), and for a map, which [`entry`](Fields::entry) reads.
     fn field_at(&self, index: usize) -> ValueRef<'_>;
 
-    /// The value of an entry of a map among the fields: `labels.env`. Null where there is none.
+    /// Returns the value of an entry of a map among the fields, such as `labels.env`; null if there
+    /// is no such entry.
     fn entry(&self, _path: &str) -> ValueRef<'_> {
         ValueRef::Null
     }
 
-    /// The bytes of heap that the maps among the fields take, about.
+    /// Returns the approximate heap size of the maps among the fields in bytes.
     fn entries_heap_size(&self) -> usize {
         0
     }
 
-    /// The first field with a value that rules cannot read.
+    /// Returns the index of the first field with a value that rules cannot read.
     fn out_of_range(&self) -> Option<usize> {
         None
     }
 }
 
-/// An event of one type. `#[derive(Event)]` implements it for structs; the variants of an enum that
-/// derives [`Event`](crate::Event) hold such.
+/// An event of one type. `#[derive(Event)]` implements the trait for structs. The variants of an
+/// enum that derives [`Event`](crate::Event) hold struct events.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event of one type",
     note = "a variant of an event enum holds one struct that derives kleene::Event"
@@ -117,11 +117,11 @@ pub trait StructEvent: crate::event::Event {
     /// The event type's name.
     const NAME: &'static str;
 
-    /// The event type, with another name where one is given.
+    /// Returns the event type, called `name` if a name is given.
     fn event_type(name: Option<&str>) -> EventType;
 }
 
-/// What a number that is a time counts.
+/// The unit of a number that is a time.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum TimeUnit {
     /// Seconds.
@@ -136,8 +136,8 @@ pub enum TimeUnit {
 }
 
 impl TimeUnit {
-    /// The moment `count` units after the epoch; saturates, and what is finer than a millisecond is
-    /// cut off towards the past.
+    /// Returns the time `count` units after the Unix epoch. The result saturates, and fractions of
+    /// a millisecond are rounded down.
     pub fn timestamp(self, count: i64) -> Timestamp {
         Timestamp::from_millis(match self {
             TimeUnit::Seconds => count.saturating_mul(1000),
@@ -361,7 +361,7 @@ impl EventTime for f64 {
     }
 }
 
-/// What code that `#[derive(Event)]` wrote calls; not for anyone else.
+/// Functions for the code that `#[derive(Event)]` generates; not for other callers.
 #[doc(hidden)]
 pub mod derived {
     use super::FieldValue;
@@ -369,12 +369,12 @@ pub mod derived {
     use crate::event::MapValue;
     use crate::schema::{FieldId, Schema};
 
-    /// The bytes of heap in the first `count` fields of an event.
+    /// Returns the heap size of the first `count` fields of an event in bytes.
     pub fn heap_size<E: crate::event::Event>(event: &E, count: usize) -> usize {
         (0..count).map(|field| event.field(FieldId::new(field)).heap_size()).sum()
     }
 
-    /// What of `path` is behind `name` and a dot.
+    /// Returns the part of `path` after `name` and a dot.
     pub fn behind<'p>(path: &'p str, name: &str) -> Option<&'p str> {
         path.strip_prefix(name)?.strip_prefix('.')
     }
@@ -387,7 +387,8 @@ pub mod derived {
         field.map_or(0, T::entries_heap_size)
     }
 
-    /// The flat index of what is out of range in a nested struct that begins at `start`.
+    /// Returns the flat index of the first field out of range in a nested struct that begins at
+    /// `start`.
     #[inline]
     pub fn nested_range<T: Fields>(field: Option<&T>, start: usize) -> Option<usize> {
         Some(start + field?.out_of_range()?)
@@ -403,7 +404,7 @@ pub mod derived {
         push_field(prefix, &name, M::value_type(), true, out);
     }
 
-    /// A number that is a time, perhaps missing.
+    /// A number that is a time, or an `Option` of one.
     pub trait TimeField {
         const OPTIONAL: bool;
         fn time_value(&self, unit: TimeUnit) -> Option<Timestamp>;
@@ -425,7 +426,7 @@ pub mod derived {
         }
     }
 
-    /// A number that may be beyond `i64`, perhaps missing.
+    /// A number that may be beyond `i64`, or an `Option` of one.
     pub trait Saturate {
         const OPTIONAL: bool;
         fn saturated(&self) -> Option<i64>;
@@ -494,7 +495,7 @@ pub mod derived {
         event_type(name, fields, time)
     }
 
-    /// The types have different names.
+    /// Returns the schema of types with different names.
     pub fn schema(types: impl IntoIterator<Item = EventType>) -> Option<Schema> {
         let mut schema = Schema::new();
         for ty in types {
@@ -503,7 +504,7 @@ pub mod derived {
         Some(schema)
     }
 
-    /// Whether no two names are equal; evaluated when the program that derives is compiled.
+    /// True if no two names are equal. Evaluated when the deriving program is compiled.
     pub const fn distinct(names: &[&str]) -> bool {
         let mut i = 0;
         while i < names.len() {

@@ -9,8 +9,8 @@ use crate::event::FieldValue;
 use crate::schema::FieldType;
 use crate::value::ValueRef;
 
-/// A map from names to values, as a field of an event: rules read its entries as fields, and one that
-/// is missing as null.
+/// A map from names to values, as a field of an event. Rules read its entries as fields; a missing
+/// entry is null.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -40,13 +40,13 @@ use crate::value::ValueRef;
             kleene::event::FieldValue as values, and Option of these"
 )]
 pub trait MapValue {
-    /// The type of the values.
+    /// Returns the type of the values.
     fn value_type() -> FieldType;
 
-    /// The value of an entry; null where there is none.
+    /// Returns the value of an entry; null if there is no such entry.
     fn entry(&self, name: &str) -> ValueRef<'_>;
 
-    /// The bytes of heap that the map takes, about.
+    /// Returns the approximate heap size of the map in bytes.
     fn heap_size(&self) -> usize;
 
     /// True if rules can read every value.

@@ -1,4 +1,4 @@
-//! What an event is to the engine: the [`Event`] trait, and [`Record`], an event made at run time.
+//! The [`Event`] trait, and [`Record`], an event made at run time.
 
 mod field;
 mod map;
@@ -27,12 +27,12 @@ use crate::time::Timestamp;
 use crate::util::{prefetch, prefetch_address};
 use crate::value::{Value, ValueRef};
 
-/// Something that happened: an event type, an event time, and fields.
+/// An event: an event type, an event time and fields.
 ///
-/// Implement it with `#[derive(Event)]` for a struct or an enum, or use [`Record`] for events whose
-/// types are known at run time only. Events are cloned when a partial match or the reorder buffer
-/// keeps them, so cloning should be cheap. `Box`, `Rc` and `Arc` of events are events, and so are
-/// references, for events that outlive the engine:
+/// Implement the trait with `#[derive(Event)]` for a struct or an enum, or use [`Record`] for
+/// events whose types are known at run time only. The engine clones an event when a partial match
+/// or the reorder buffer keeps it, so cloning should be cheap. `Box`, `Rc` and `Arc` of events are
+/// events. References are events as well, for events that outlive the engine:
 ///
 /// ```
 /// use kleene::stream::{Engine, Output};
@@ -52,69 +52,73 @@ use crate::value::{Value, ValueRef};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Event: Clone {
-    /// The event types that values of this Rust type can have. Its ids are what
-    /// [`type_id`](Event::type_id) and [`field`](Event::field) speak of; an engine links them by
-    /// name to the types that its rules declare.
+    /// Returns the event types that values of this Rust type can have. [`type_id`](Event::type_id)
+    /// and [`field`](Event::field) use the ids of this schema. An engine links the ids by name to
+    /// the types that its rules declare.
     ///
-    /// `None` says that events are laid out by the rules' own schema, as [`Record`]s are.
+    /// `None` if the rules' own schema numbers the fields, as for [`Record`].
     fn schema() -> Option<Schema>;
 
-    /// The event's type.
+    /// Returns the event's type.
     fn type_id(&self) -> TypeId;
 
-    /// The event's time.
+    /// Returns the event's time.
     fn time(&self) -> Timestamp;
 
-    /// The value of a field of this event's type; null where it is missing.
+    /// Returns the value of a field of the event's type; null if the field is missing.
     fn field(&self, field: FieldId) -> ValueRef<'_>;
 
-    /// The value of a field that the event's type does not declare (an open type, `..`), or of an entry
-    /// of a map: `labels.env`.
+    /// Returns the value of a field that the event's type does not declare (an open type, `..`), or
+    /// of an entry of a map: `labels.env`.
     fn dynamic_field(&self, _path: &str) -> ValueRef<'_> {
         ValueRef::Null
     }
 
-    /// The first field with a value that rules cannot read, such as a `u64` beyond `i64::MAX`. An engine
-    /// rejects the event.
+    /// Returns the first field with a value that rules cannot read, such as a `u64` beyond
+    /// `i64::MAX`. An engine rejects the event.
     #[inline]
     fn out_of_range(&self) -> Option<FieldId> {
         None
     }
 
-    /// The text that the event came from or any other label, for messages about it.
+    /// Returns a label of the event for messages, such as the text that the event came from.
     fn describe(&self) -> Option<&str> {
         None
     }
 
-    /// How many bytes of heap the event owns, about; the value itself does not count. It is asked for
-    /// each time that the engine keeps the event or lets go of it, so it should be cheap to say, and
-    /// always the same of one event.
+    /// Returns the approximate heap size of the event in bytes. The size of the value itself does
+    /// not count.
     ///
-    /// Limits of memory count it. The default, 0, is right for events without text; `#[derive(Event)]`
-    /// adds up the text in the fields that rules see.
+    /// The engine calls this function each time it keeps or drops the event. The function should be
+    /// cheap and must always return the same number for one event. Memory limits use the number.
+    /// The default, 0, is right for events without text; `#[derive(Event)]` adds up the text in the
+    /// fields that rules read.
     fn heap_size(&self) -> usize {
         0
     }
 
-    /// Has the processor fetch what the event points to: it will be let go of in a moment. That is a hint
-    /// only; the default, to do nothing, is right for events that own nothing.
+    /// Prefetches the memory that the event points to, before the engine drops the event. This is
+    /// only a hint to the processor. The default does nothing and is right for events that own
+    /// nothing.
     #[inline(always)]
     fn prefetch(&self) {}
 
-    /// The same for an event that is soon to be matched: its fields will be looked at, which may be in
-    /// more places than what is looked at when it is let go of.
+    /// Prefetches the memory that matching reads: the event's fields. Fields may lie in more cache
+    /// lines than [`prefetch`](Event::prefetch) fetches. The default calls `prefetch`.
     #[inline(always)]
     fn prefetch_fields(&self) {
         self.prefetch();
     }
 
-    /// Whether [`make`](Event::make) gives events.
+    /// True if [`make`](Event::make) returns events.
     const CAN_BE_MADE: bool = false;
 
-    /// An event of the record that a rule emits for other rules (`emit as`): its type, its time, the
-    /// fields' values by [`FieldId`], and what an open type has beside them. `None`, which is the
-    /// default, where events cannot be made at run time; rules that need it are then refused when an
-    /// engine is built.
+    /// Makes an event of the record that a rule emits for other rules (`emit as`). The arguments
+    /// are the type, the time, the values by [`FieldId`], and the undeclared fields of an open
+    /// type.
+    ///
+    /// Returns `None`, the default, if events cannot be made at run time. An engine with a rule
+    /// that needs such events then fails to build.
     fn make(
         _ty: TypeId,
         _time: Timestamp,
@@ -125,29 +129,29 @@ pub trait Event: Clone {
     }
 }
 
-/// An event that can be a `T`: an enum of events that has a variant `T`, or `T` itself.
+/// An event that can be a `T`: an enum of events with a variant `T`, or `T` itself.
 ///
-/// `#[derive(Event)]` implements it for every variant that holds a struct, and for a struct with
-/// itself. The pattern builder's `of` asks for it.
+/// `#[derive(Event)]` implements the trait for every variant that holds a struct, and for a struct
+/// with itself. The pattern builder's `of` requires the trait.
 #[diagnostic::on_unimplemented(
     message = "a `{Self}` is never a `{T}`",
     note = "`{T}` has to be held by a variant of the enum `{Self}`, which derives kleene::Event"
 )]
 pub trait AsVariant<T>: Event {
-    /// The event as a `T`, if it is one.
+    /// Returns the event as a `T`; `None` if the event is of another type.
     fn as_variant(&self) -> Option<&T>;
 
-    /// The event type of a `T` in this type's [`schema`](Event::schema).
+    /// Returns the event type of a `T` in this type's [`schema`](Event::schema).
     fn variant_type() -> TypeId;
 }
 
-/// The bytes that an event takes where it is kept, about.
+/// Returns the approximate size of a kept event in bytes, with its heap.
 #[inline]
 pub(crate) fn bytes_of<E: Event>(event: &E) -> u64 {
     (size_of::<E>() as u64).saturating_add(event.heap_size() as u64)
 }
 
-/// What an event that points to an `E` reads from it.
+/// The methods of a pointer to an event that read the event.
 macro_rules! read_through {
     () => {
         fn schema() -> Option<Schema> {
@@ -249,21 +253,23 @@ impl<E: Event> Event for &E {
 
 /// An event whose type is known at run time: values in the order of a [`Schema`]'s fields.
 ///
-/// Making one takes a single allocation; cloning copies three words.
+/// Making a record takes a single allocation. Cloning copies three words.
 #[derive(Clone, PartialEq)]
 pub struct Record {
-    /// The declared fields; behind them the undeclared ones as one record, if there are any. The
-    /// pointer is thin, as whatever keeps events keeps very many.
+    /// The declared fields, followed by one record with the undeclared fields, if there are any.
+    /// The pointer is thin because the engine keeps very many records.
     values: ThinArc<(), Value>,
     time: Timestamp,
     type_id: TypeId,
-    /// Whether there are undeclared fields, in the lowest bit, and above it the bytes of heap.
+    /// The lowest bit is set if there are undeclared fields. The other bits are the heap size in
+    /// bytes.
     notes: u32,
 }
 
 impl Record {
-    /// An event of type `type_id` with `values` in the order of that type's fields. Missing values
-    /// at the end are null. The ids are those of the schema of the rules that will see it.
+    /// Makes an event of type `type_id` with `values` in the order of that type's fields. Missing
+    /// values at the end are null. `type_id` must be of the schema of the rules that read the
+    /// event.
     pub fn new(
         type_id: TypeId,
         time: Timestamp,
@@ -272,7 +278,7 @@ impl Record {
         Record::of(type_id, time, values.into_iter(), false)
     }
 
-    /// Of these values, of which the last are the undeclared fields where it `has_extra`.
+    /// Makes a record of these values. If `has_extra`, the last value holds the undeclared fields.
     #[inline]
     fn of(
         type_id: TypeId,
@@ -292,7 +298,7 @@ impl Record {
         Record { values, time, type_id, notes }
     }
 
-    /// The same, with undeclared fields of an open type.
+    /// Makes an event of type `type_id` with `values` and with undeclared fields of an open type.
     pub fn with_extra(
         type_id: TypeId,
         time: Timestamp,
@@ -307,12 +313,13 @@ impl Record {
         Record::of(type_id, time, values.into_iter().chain(extra), true)
     }
 
-    /// An event of the type called `ty`, with its fields by name. The event time is that of the
-    /// type's time field; fields that are not given are null; an integer is taken for a float.
+    /// Makes an event of the type called `ty` from its fields by name. The event time is the value
+    /// of the type's time field. Fields that are not given are null. An integer is converted for a
+    /// float field.
     ///
     /// # Errors
-    /// An unknown type or field, a value that is not of the declared type, a missing one that is not
-    /// optional, or a type without a field for the time.
+    /// [`RecordError`] for an unknown type or field, a value of another type than declared, a
+    /// missing field that is not optional, or a type without a field for the time.
     ///
     /// ```
     /// use kleene::{Event as _, Record, RuleSet, Timestamp, Value};
@@ -334,7 +341,7 @@ impl Record {
         record::from_fields(schema, ty, fields)
     }
 
-    /// The undeclared fields, in the order in which they came.
+    /// Returns the undeclared fields in their order of arrival.
     pub fn extra(&self) -> &[(Arc<str>, Value)] {
         match self.values.slice.last() {
             Some(Value::Record(extra)) if self.has_extra() => extra,
@@ -347,7 +354,7 @@ impl Record {
         self.notes & 1 == 1
     }
 
-    /// The declared fields' values by [`FieldId`].
+    /// Returns the values of the declared fields by [`FieldId`].
     #[inline(always)]
     pub fn values(&self) -> &[Value] {
         &self.values.slice[..self.values.slice.len() - usize::from(self.has_extra())]
@@ -366,7 +373,8 @@ impl fmt::Debug for Record {
     }
 }
 
-/// What a [`Record`] notes of its values. Beyond 2 GiB they count as that.
+/// Returns the notes of a [`Record`]: its heap size and the flag of undeclared fields. A heap above
+/// 2 GiB counts as 2 GiB.
 fn notes(values: &[Value], has_extra: bool) -> u32 {
     // How many own it, and how many values there are.
     const COUNTS: usize = 2 * size_of::<usize>();
@@ -375,7 +383,7 @@ fn notes(values: &[Value], has_extra: bool) -> u32 {
     u32::try_from(heap).unwrap_or(u32::MAX).min(u32::MAX >> 1) << 1 | u32::from(has_extra)
 }
 
-/// As most processors have it; on others a hint is less of use.
+/// The cache line size of most processors, in bytes. On others the hint is less useful.
 const CACHE_LINE: usize = 64;
 
 impl Event for Record {

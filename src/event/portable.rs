@@ -9,11 +9,11 @@ use crate::time::Timestamp;
 use crate::util::wire::{Reader, put_bytes, put_i64, put_len, put_u64};
 use crate::value::wire::{put_value, put_values, read_value, read_values};
 
-/// An event that a snapshot can hold: one that becomes bytes, and an event again.
+/// An event that a snapshot can store: it can be written to bytes and read from bytes.
 ///
-/// [`Record`]s are such events, and so are types of your own that derive it. Bytes of a type whose fields
-/// had other names or types are refused. For a format of your own, implement it: any does that gives
-/// the same event back, with all that conditions and results look at.
+/// [`Record`] is portable, and so are types that derive the trait. Reading refuses bytes of a type
+/// whose fields had other names or types. Implement the trait for a format of your own. The format
+/// must restore the same event, with everything that conditions and outputs read.
 ///
 /// ```
 /// use kleene::{Engine, Event, Pattern, Portable, Timestamp, stream::Ignore};
@@ -38,12 +38,12 @@ pub trait Portable: Event {
     /// Appends the event to `out`, which may hold other bytes already.
     fn to_bytes(&self, out: &mut Vec<u8>);
 
-    /// The event that [`to_bytes`](Portable::to_bytes) has written; `None` where `bytes` are no
-    /// such event. They can be anything: a snapshot comes from a disk.
+    /// Returns the event that [`to_bytes`](Portable::to_bytes) has written; `None` if `bytes` are
+    /// no such event. Do not trust `bytes`: a snapshot comes from a disk.
     fn from_bytes(bytes: &[u8]) -> Option<Self>;
 }
 
-/// Lists and records in values that are nested deeper than 500 levels are written as null.
+/// Writes lists and records that are nested deeper than 500 levels as null.
 impl Portable for Record {
     fn to_bytes(&self, out: &mut Vec<u8>) {
         put_len(out, self.type_id().index());

@@ -11,10 +11,11 @@ use std::time::{Duration, SystemTime};
 
 use crate::time::Timestamp;
 
-/// A part of an event as bytes: what `#[derive(Portable)]` asks of each field.
+/// A part of an event as bytes. `#[derive(Portable)]` requires the trait of each field.
 ///
-/// Numbers, text, times, addresses, `Option`, `Vec`, maps and pointers have it, and so does what
-/// derives `Portable` or `PortableField`. Implement it for a newtype through the type in it:
+/// Numbers, text, times, addresses, `Option`, `Vec`, maps and pointers implement the trait, and so
+/// do types that derive `Portable` or `PortableField`. Implement the trait for a newtype through
+/// the inner type:
 ///
 /// ```
 /// use kleene::event::PortableField;
@@ -39,8 +40,8 @@ pub trait PortableField: Sized {
     /// Appends the value to `out`.
     fn write(&self, out: &mut Vec<u8>);
 
-    /// Takes the value from the beginning of `bytes`; `None` where it does not stand there. The bytes
-    /// can be anything.
+    /// Reads the value from the start of `bytes` and removes its bytes. `None` if `bytes` do not
+    /// start with such a value. Do not trust `bytes`.
     fn read(bytes: &mut &[u8]) -> Option<Self>;
 }
 

@@ -1,4 +1,4 @@
-//! Records from named values.
+//! Construction of records from named values.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::event::Record;
 use crate::schema::{FieldType, Schema};
 use crate::value::Value;
 
-/// Why named values do not make a record.
+/// The reason why named values do not make a record.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RecordError(String);
 

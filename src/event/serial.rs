@@ -9,16 +9,16 @@ use crate::schema::{EventType, FieldId, Schema};
 use crate::value::{Value, ValueRef};
 
 impl Record {
-    /// The record with the names of its fields: something that serialises as a map. `schema` is
-    /// that of the rules which the record was made for.
+    /// Returns the record with the names of its fields, which serialises as a map. `schema` is the
+    /// schema of the rules that the record was made for.
     pub fn serialize_with<'a>(&'a self, schema: &'a Schema) -> SerializeEvent<'a, Record> {
         SerializeEvent { event: self, schema, extra: self.extra() }
     }
 }
 
-/// An event with the names of its fields. Serialises as a map; dotted names become maps in it, and
-/// one in which everything is null becomes null. Maps of a derived event are left out: serialise the
-/// event itself for these.
+/// An event with the names of its fields. It serialises as a map, and dotted names become nested
+/// maps. A nested map with only nulls becomes null. Map fields of a derived event are left out:
+/// serialise the event itself instead.
 #[derive(Clone, Copy, Debug)]
 pub struct SerializeEvent<'a, E> {
     event: &'a E,
@@ -28,8 +28,8 @@ pub struct SerializeEvent<'a, E> {
 }
 
 impl<'a, E: Event> SerializeEvent<'a, E> {
-    /// The event with the names that `schema` gives to its type's fields: the type's own
-    /// [`schema`](Event::schema), or that of the rules for [`Record`]s.
+    /// Returns the event with the names of `schema`: the type's own [`schema`](Event::schema), or
+    /// the schema of the rules for [`Record`].
     pub fn new(event: &'a E, schema: &'a Schema) -> SerializeEvent<'a, E> {
         SerializeEvent { event, schema, extra: &[] }
     }
