@@ -1,4 +1,4 @@
-//! The words of rule text as methods.
+//! The builder of patterns: the words of rule text as methods.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -19,16 +19,17 @@ use crate::pattern::{Pattern, lower};
 use crate::schema::Schema;
 use crate::time::duration_to_millis;
 
-/// How the closures of a step see an event: [`AnyEvent`] as it is, [`Only<T>`] as the `T` in it.
+/// The type that the closures of a step read: [`AnyEvent`] gives the event, [`Only<T>`] the `T` in
+/// it.
 pub trait View<E> {
-    /// What closures get.
+    /// The argument type of the closures.
     type Target;
 
-    /// The event as the closures see it, if it is one that they see.
+    /// Returns the event as the closures read it; `None` if the event is not of their type.
     fn view(event: &E) -> Option<&Self::Target>;
 }
 
-/// A step that takes events of every type, and whose closures see the whole event.
+/// The view of a step that takes events of every type. Its closures read the whole event.
 #[derive(Clone, Copy, Debug)]
 pub struct AnyEvent(());
 
@@ -40,7 +41,7 @@ impl<E> View<E> for AnyEvent {
     }
 }
 
-/// A step that takes events that are a `T`, which its closures see.
+/// The view of a step that takes events that are a `T`. Its closures read the `T`.
 #[derive(Clone, Copy, Debug)]
 pub struct Only<T>(PhantomData<fn() -> T>);
 
@@ -52,11 +53,10 @@ impl<T, E: AsVariant<T>> View<E> for Only<T> {
     }
 }
 
-/// A pattern that is being built. `V` is how the closures of the step that was named last see their
-/// events.
+/// A pattern that is being built. `V` is the [`View`] of the step that was named last.
 ///
-/// Methods speak of the step or group that was named last, or of the whole pattern; each says which.
-/// What does not fit together is reported by [`build`](PatternBuilder::build).
+/// Each method documents whether it applies to the step or group that was named last, or to the
+/// whole pattern. [`build`](PatternBuilder::build) reports calls that do not fit together.
 #[must_use = "a pattern does nothing before it is built"]
 pub struct PatternBuilder<E, V = AnyEvent> {
     draft: Draft<E>,
@@ -77,41 +77,42 @@ impl<E: Event> Pattern<E> {
         PatternBuilder::new(Draft::new(DraftItem::step(name, Contiguity::Relaxed)))
     }
 
-    /// Starts a pattern with a group: a sequence that can be repeated as one. What `within` says in
-    /// `group` bounds each repetition.
+    /// Starts a pattern with a group: a sequence that can be repeated as one. `within` in `group`
+    /// bounds each repetition.
     pub fn begin_group<V>(group: PatternBuilder<E, V>) -> PatternBuilder<E> {
         let kind = DraftKind::Group(group.draft);
         PatternBuilder::new(Draft::new(DraftItem::new("", Contiguity::Relaxed, kind)))
     }
 }
 
-/// Silence and alternatives.
+/// Starting with silence.
 impl<E: Event> Pattern<E> {
-    /// Starts a pattern with what must not have come for a time before its first event; that time
-    /// is [`lasting`](PatternBuilder::lasting) (`not a for 5m -> ...`).
+    /// Starts a pattern with a `not`: no such event for a time before the first event.
+    /// [`lasting`](PatternBuilder::lasting) sets that time (`not a for 5m -> ...`).
     pub fn begin_not(name: &str) -> PatternBuilder<E> {
         PatternBuilder::new(Draft::new(DraftItem::not(name, Contiguity::Relaxed)))
     }
 }
 
-/// Alternatives, of all that was said so far.
+/// Alternatives: joining the pattern so far with another.
 impl<E: Event, V> PatternBuilder<E, V> {
-    /// Either what was said so far or `other` (`a or b`). What follows comes after either.
+    /// Joins the pattern so far and `other` as alternatives (`a or b`). The next step follows
+    /// either.
     pub fn or<W>(self, other: PatternBuilder<E, W>) -> PatternBuilder<E> {
         self.joined(other.draft, DraftCount::One)
     }
 
-    /// Both what was said so far and `other`, in any order (`a and b`): each event goes to one of
-    /// them, and the other skips it as it skips what does not fit.
+    /// Requires both the pattern so far and `other`, in any order (`a and b`). Each event goes to
+    /// one of them; the other skips the event like any event that does not fit.
     ///
-    /// Here as in [`or`](PatternBuilder::or), `other` can be a `not` that is
+    /// In `and` as in [`or`](PatternBuilder::or), `other` can be a `not` with
     /// [`lasting`](PatternBuilder::lasting), in a group behind another step
-    /// (`a -> (b and not c for 5s)`): its time begins with the event before the group.
+    /// (`a -> (b and not c for 5s)`). The time of the `not` begins with the event before the group.
     pub fn and<W>(self, other: PatternBuilder<E, W>) -> PatternBuilder<E> {
         self.joined(other.draft, DraftCount::All)
     }
 
-    /// So many of the alternatives that were joined by [`or`](PatternBuilder::or), in any order
+    /// Requires `count` of the alternatives that [`or`](PatternBuilder::or) joined, in any order
     /// (`2 of (a, b, c)`).
     pub fn choose(mut self, count: usize) -> Self {
         let mut wrong = true;
@@ -126,9 +127,9 @@ impl<E: Event, V> PatternBuilder<E, V> {
         self
     }
 
-    /// No such event from the first event of what was said so far to the last (`without x`). An
-    /// event that the match captures is no violation.
-    /// Nothing can follow in the same sequence; put what was said so far into a group for that.
+    /// Forbids such an event between the first and the last event of the pattern so far
+    /// (`without x`). An event that the match captures is no violation. No step can follow in the
+    /// same sequence; put the pattern so far into a group to continue.
     pub fn without(self, name: &str) -> PatternBuilder<E> {
         let kind = DraftKind::Without(DraftCondition::any());
         self.then(DraftItem::new(name, Contiguity::Relaxed, kind))
@@ -147,45 +148,46 @@ impl<E: Event, V> PatternBuilder<E, V> {
     }
 }
 
-/// What comes next.
+/// Adding steps and groups.
 impl<E: Event, V> PatternBuilder<E, V> {
-    /// The very next event of the key's stream has to be this step (`-> next`).
+    /// Adds a step for the very next event of the key's stream (`-> next`).
     pub fn next(self, name: &str) -> PatternBuilder<E> {
         self.then(DraftItem::step(name, Contiguity::Next))
     }
 
-    /// The first later event that fits is this step (`->`).
+    /// Adds a step for the first later event that fits (`->`).
     pub fn followed_by(self, name: &str) -> PatternBuilder<E> {
         self.then(DraftItem::step(name, Contiguity::Relaxed))
     }
 
-    /// Every later event that fits is this step, one match each (`-> any`).
+    /// Adds a step for every later event that fits, with one match for each (`-> any`).
     pub fn followed_by_any(self, name: &str) -> PatternBuilder<E> {
         self.then(DraftItem::step(name, Contiguity::Any))
     }
 
-    /// The very next event must not be this (`-> next not`).
+    /// Forbids the very next event to be of this kind (`-> next not`).
     pub fn not_next(self, name: &str) -> PatternBuilder<E> {
         self.then(DraftItem::not(name, Contiguity::Next))
     }
 
-    /// No such event before the next step, or before time runs out (`-> not`). At the end of a
-    /// pattern it needs [`lasting`](PatternBuilder::lasting) or [`within`](PatternBuilder::within).
+    /// Forbids such an event before the next step or before time runs out (`-> not`). At the end of
+    /// a pattern, the `not` needs [`lasting`](PatternBuilder::lasting) or
+    /// [`within`](PatternBuilder::within).
     pub fn not_followed_by(self, name: &str) -> PatternBuilder<E> {
         self.then(DraftItem::not(name, Contiguity::Relaxed))
     }
 
-    /// As [`next`](PatternBuilder::next), with a group.
+    /// Adds a group, as [`next`](PatternBuilder::next) adds a step.
     pub fn next_group<W>(self, group: PatternBuilder<E, W>) -> PatternBuilder<E> {
         self.then(DraftItem::new("", Contiguity::Next, DraftKind::Group(group.draft)))
     }
 
-    /// As [`followed_by`](PatternBuilder::followed_by), with a group.
+    /// Adds a group, as [`followed_by`](PatternBuilder::followed_by) adds a step.
     pub fn followed_by_group<W>(self, group: PatternBuilder<E, W>) -> PatternBuilder<E> {
         self.then(DraftItem::new("", Contiguity::Relaxed, DraftKind::Group(group.draft)))
     }
 
-    /// As [`followed_by_any`](PatternBuilder::followed_by_any), with a group.
+    /// Adds a group, as [`followed_by_any`](PatternBuilder::followed_by_any) adds a step.
     pub fn followed_by_any_group<W>(self, group: PatternBuilder<E, W>) -> PatternBuilder<E> {
         self.then(DraftItem::new("", Contiguity::Any, DraftKind::Group(group.draft)))
     }
@@ -196,9 +198,9 @@ impl<E: Event, V> PatternBuilder<E, V> {
     }
 }
 
-/// Of which type the step's events are. Without it they are of any.
+/// The event type of the step that was named last. A step without a type takes events of any type.
 impl<E: Event> PatternBuilder<E> {
-    /// The step takes events that are a `T`: a variant of the enum `E`, or `E` itself.
+    /// Restricts the step to events that are a `T`: a variant of the enum `E`, or `E` itself.
     pub fn of<T>(self) -> PatternBuilder<E, Only<T>>
     where
         E: AsVariant<T>,
@@ -208,16 +210,16 @@ impl<E: Event> PatternBuilder<E> {
         next
     }
 
-    /// The step takes events of the type of this name.
+    /// Restricts the step to events of the type with this name.
     pub fn of_type(mut self, name: &str) -> Self {
         self.set_type(OfType::Named(name.into()));
         self
     }
 }
 
-/// What the step's events have to fulfil. Of several conditions, all have to hold.
+/// The conditions of the step that was named last. All conditions of a step have to hold.
 impl<E: Event, V: View<E>> PatternBuilder<E, V> {
-    /// The step takes an event only if `condition` says so.
+    /// Restricts the step to events for which `condition` is true.
     pub fn when<F>(mut self, condition: F) -> Self
     where
         F: Fn(&V::Target) -> bool + Send + Sync + 'static,
@@ -226,7 +228,8 @@ impl<E: Event, V: View<E>> PatternBuilder<E, V> {
         self
     }
 
-    /// The same; the condition sees what this partial match has captured before the candidate, too.
+    /// Restricts the step to events for which `condition` is true. The condition also reads the
+    /// events that the partial match has captured before the candidate.
     pub fn when_with<F>(mut self, condition: F) -> Self
     where
         F: Fn(&V::Target, &Captured<'_, E>) -> bool + Send + Sync + 'static,
@@ -240,9 +243,9 @@ impl<E: Event, V: View<E>> PatternBuilder<E, V> {
         self
     }
 
-    /// An event for which `condition` holds ends the loop, and is not part of it. It may be the next
-    /// step. Of a step, `condition` sees the events that the step could take; for other events see
-    /// [`until_of`](PatternBuilder::until_of).
+    /// Ends the loop at an event for which `condition` is true. The event is not part of the loop,
+    /// but may be the next step. On a step, `condition` reads only the events that the step could
+    /// take; [`until_of`](PatternBuilder::until_of) reads others.
     pub fn until<F>(mut self, condition: F) -> Self
     where
         F: Fn(&V::Target) -> bool + Send + Sync + 'static,
@@ -256,55 +259,56 @@ impl<E: Event, V: View<E>> PatternBuilder<E, V> {
     }
 }
 
-/// How often the step or group that was named last occurs. Exactly once, unless said otherwise.
+/// The quantifier of the step or group that was named last. The default is exactly once.
 impl<E: Event, V> PatternBuilder<E, V> {
-    /// So often: `times(3)`, `times(2..=4)`, `times(3..)`. A lower end of 0 makes it optional.
+    /// Sets the number of repetitions: `times(3)`, `times(2..=4)`, `times(3..)`. A lower end of 0
+    /// makes the step or group optional.
     pub fn times(mut self, times: impl Into<Times>) -> Self {
         let twice = self.item().times.replace(times.into()).is_some();
         self.refuse_if(twice, Kind::BadQuantifier, "it has two quantifiers");
         self
     }
 
-    /// At least once: the same as `times(1..)`.
+    /// Requires at least one repetition, as `times(1..)` does.
     pub fn one_or_more(self) -> Self {
         self.times(1..)
     }
 
-    /// It may be left out.
+    /// Makes the step or group optional.
     pub fn optional(mut self) -> Self {
         self.item().optional = true;
         self
     }
 
-    /// Repetitions follow each other without any other event of the stream in between
-    /// (`{3 next}`).
+    /// Requires that no other event of the stream comes between repetitions (`{3 next}`).
     pub fn consecutive(self) -> Self {
         self.set_inner(Contiguity::Next)
     }
 
-    /// A repetition may skip events that fit, too, so that every combination is a match
+    /// Allows a repetition to skip events that fit, so that every combination is a match
     /// (`{3 any}`).
     pub fn allow_combinations(self) -> Self {
         self.set_inner(Contiguity::Any)
     }
 
-    /// The loop takes every event that it can before the next step may. The default.
+    /// Makes the loop take every event that it can before the next step may. This is the default.
     pub fn greedy(self) -> Self {
         self.set_mode(LoopMode::Greedy)
     }
 
-    /// A match for each length of the loop.
+    /// Reports a match for each length of the loop.
     pub fn each(self) -> Self {
         self.set_mode(LoopMode::Each)
     }
 
-    /// As the last step: the match is reported when the loop can grow no more, not as soon as it has its
-    /// minimum.
+    /// Reports the match when the loop can grow no more, not as soon as it has its minimum. Only
+    /// for the last step.
     pub fn longest(self) -> Self {
         self.set_mode(LoopMode::Longest)
     }
 
-    /// An event that is a `T` for which `condition` holds ends the loop, and is not part of it.
+    /// Ends the loop at an event that is a `T` for which `condition` is true. The event is not part
+    /// of the loop.
     pub fn until_of<T>(mut self, condition: impl Fn(&T) -> bool + Send + Sync + 'static) -> Self
     where
         E: AsVariant<T>,
@@ -314,7 +318,8 @@ impl<E: Event, V> PatternBuilder<E, V> {
         self
     }
 
-    /// The bound on the time from the event before to the first event of this: `->[1m..5m]`.
+    /// Bounds the time from the event before to the first event of this step or group:
+    /// `->[1m..5m]`.
     pub fn gap(mut self, range: impl RangeBounds<Duration>) -> Self {
         let gap = gap(&range);
         let bad = gap.max.is_some_and(|max| max < gap.min);
@@ -323,8 +328,8 @@ impl<E: Event, V> PatternBuilder<E, V> {
         self
     }
 
-    /// Of a `not` at the end: how long it has to hold from the event before (`not x for 10m`). The
-    /// match is reported then.
+    /// Sets how long a `not` has to hold, counted from the event before (`not x for 10m`). The
+    /// match of a `not` at the end is reported after that time.
     pub fn lasting(mut self, duration: Duration) -> Self {
         let millis = duration_to_millis(duration);
         let item = self.item();
@@ -335,8 +340,8 @@ impl<E: Event, V> PatternBuilder<E, V> {
         self
     }
 
-    /// Names the group that was given last: its name can be skipped to and is reported when it is
-    /// awaited.
+    /// Names the group that was added last. Skips can refer to the name, and awaited steps are
+    /// reported by it.
     pub fn named(mut self, name: &str) -> Self {
         if self.item().name.is_empty() {
             self.item().name = name.into();
@@ -347,98 +352,105 @@ impl<E: Event, V> PatternBuilder<E, V> {
     }
 }
 
-/// The pattern as a whole.
+/// Settings of the whole pattern.
 impl<E: Event, V> PatternBuilder<E, V> {
-    /// The bound from a match's first event to its last: an event exactly so long after the first
-    /// is too late. In a group, the bound of each repetition.
+    /// Bounds the time from a match's first event to its last. An event exactly `duration` after
+    /// the first is too late. In a group, bounds each repetition.
     pub fn within(mut self, duration: Duration) -> Self {
         self.draft.within = Some(duration);
         self
     }
 
-    /// After a match, all other partial matches go on.
+    /// Keeps all other partial matches after a match.
     pub fn skip_none(self) -> Self {
         self.skip(DraftSkip::None)
     }
 
-    /// After a match, partial matches that started at or before its last event are dropped. The
-    /// default.
+    /// Drops, after a match, the partial matches that started at or before its last event. This is
+    /// the default.
     pub fn skip_past_last(self) -> Self {
         self.skip(DraftSkip::PastLast)
     }
 
-    /// After a match, partial matches that started with its first event are dropped.
+    /// Drops, after a match, the partial matches that started with its first event.
     pub fn skip_to_next(self) -> Self {
         self.skip(DraftSkip::ToNext)
     }
 
-    /// After a match, partial matches that started before its first event of this step are dropped.
+    /// Drops, after a match, the partial matches that started before its first event of this step.
     pub fn skip_to_first(self, step: &str) -> Self {
         self.skip(DraftSkip::ToFirst(step.into()))
     }
 
-    /// After a match, partial matches that started before its last event of this step are dropped.
+    /// Drops, after a match, the partial matches that started before its last event of this step.
     pub fn skip_to_last(self, step: &str) -> Self {
         self.skip(DraftSkip::ToLast(step.into()))
     }
 
-    /// A match waits while an older partial match lives, so that the leftmost wins.
+    /// Holds a match back while an older partial match is open, so that the leftmost match wins.
     pub fn ordered(mut self) -> Self {
         self.draft.whole.ordered = true;
         self
     }
 
-    /// Partial matches that run out of time are reported.
+    /// Reports partial matches that run out of time.
     pub fn report_timeouts(mut self) -> Self {
         self.draft.whole.report_timeouts = true;
         self
     }
 
-    /// After a match is reported, further matches of the same key are not reported for so long, counted from
-    /// the match that was reported; one exactly so much later is. Timeouts are reported all the same. This is
-    /// the business of an engine: a lone [`matcher`](Pattern::matcher) reports every match.
+    /// Suppresses further matches of the same key for `duration` after a reported match. A match
+    /// exactly `duration` later is reported. Timeouts are not suppressed.
+    ///
+    /// Only an engine suppresses matches: a [`matcher`](Pattern::matcher) alone reports every
+    /// match.
     pub fn suppress(mut self, duration: Duration) -> Self {
         self.draft.whole.suppress = Some(duration);
         self
     }
 
-    /// The `not` at the end, which has [`lasting`](PatternBuilder::lasting), is reported again each
-    /// time that its time has passed, until what must not come does (`not x for 10m repeat`).
+    /// Repeats the report of the `not` at the end each time its
+    /// [`lasting`](PatternBuilder::lasting) time has passed, until the forbidden event comes
+    /// (`not x for 10m repeat`).
     pub fn repeat(mut self) -> Self {
         self.draft.whole.repeats = true;
         self
     }
 
-    /// After its first match a key is over: what is open for it ends without a timeout, and nothing
-    /// of it is reported any more. This is the business of an engine: a lone
-    /// [`matcher`](Pattern::matcher) reports every match.
+    /// Ends a key after its first match. The open partial matches of the key end without a timeout,
+    /// and nothing more is reported for the key.
+    ///
+    /// Only an engine ends keys: a [`matcher`](Pattern::matcher) alone reports every match.
     pub fn once(mut self) -> Self {
         self.draft.whole.once = Some(Once::Key);
         self
     }
 
-    /// After its first match, whatever the key, the whole pattern is over, as
-    /// [`once`](PatternBuilder::once) says of a key.
+    /// Ends the whole pattern after its first match in any key, as [`once`](PatternBuilder::once)
+    /// ends a key.
     pub fn once_per_rule(mut self) -> Self {
         self.draft.whole.once = Some(Once::Rule);
         self
     }
 
-    /// How many partial matches a key may have, and which give way where there would be more. One
-    /// that can go on in several ways counts for each. Without it the engine's own limit holds.
+    /// Limits the number of partial matches of a key. `policy` selects the partial matches that are
+    /// dropped beyond the limit. A partial match with several branches counts once for each.
+    /// Without this call the engine's own limit applies.
     pub fn limit_partials(mut self, partials: usize, policy: LimitPolicy) -> Self {
         self.draft.whole.limit = Some(Limit { partials, policy });
         self
     }
 
-    /// Partitions the stream by a field that every type of the stream has. More of them make a key
-    /// of several parts. An engine partitions; a lone [`matcher`](Pattern::matcher) is for one key.
+    /// Partitions the stream by a field that every type of the stream has. Several calls make a key
+    /// of several parts.
+    ///
+    /// An engine partitions the stream; a [`matcher`](Pattern::matcher) alone is for one key.
     pub fn key(mut self, field: &str) -> Self {
         self.draft.whole.key.push(DraftKey { name: field.into(), fields: Vec::new() });
         self
     }
 
-    /// The same, with the field by the name of the event type:
+    /// Partitions the stream by a field with a name for each event type:
     /// `key_by_type("host", [("process", "host.id"), ("dns", "agent.id")])`.
     pub fn key_by_type<'a>(
         mut self,
@@ -450,39 +462,41 @@ impl<E: Event, V> PatternBuilder<E, V> {
         self
     }
 
-    /// The event types of the stream, beside which the pattern sees nothing. Without this it is
-    /// those that steps name, or all if a step takes events of any type.
+    /// Sets the event types of the stream. The pattern reads no events of other types. The default
+    /// is the types that steps name, or all types if a step takes events of any type.
     pub fn from_types<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
         let names = names.into_iter().map(Arc::from).collect();
         self.draft.whole.stream = Some(DraftStream::Named(names));
         self
     }
 
-    /// The stream holds events of every type (`from *`).
+    /// Makes the stream hold events of every type (`from *`).
     pub fn from_all(mut self) -> Self {
         self.draft.whole.stream = Some(DraftStream::All);
         self
     }
 
-    /// The schema in which types and fields are looked up, for events that have none of their own,
-    /// such as [`Record`](crate::Record)s.
+    /// Sets the schema of types and fields, for events without a schema of their own, such as
+    /// [`Record`](crate::Record).
     pub fn schema(mut self, schema: impl Into<Arc<Schema>>) -> Self {
         self.draft.whole.schema = Some(schema.into());
         self
     }
 
-    /// A number that changes whenever a closure changes its mind. The version of the pattern and the
-    /// ids of matches depend on the shape of the pattern and on this; closures cannot be looked into.
+    /// Sets a number that the program changes whenever a closure changes its result.
+    ///
+    /// The pattern's version and the ids of matches depend on the shape of the pattern and on this
+    /// number, because closures cannot be inspected.
     pub fn version(mut self, version: u64) -> Self {
         self.draft.whole.version = Some(version);
         self
     }
 
-    /// Checks the pattern and compiles it.
+    /// Checks and compiles the pattern.
     ///
     /// # Errors
-    /// What does not fit together, or is refused in rule text, too. See
-    /// [`PatternErrorKind`](Kind).
+    /// [`PatternError`] for calls that do not fit together and for mistakes that rule text refuses,
+    /// too. [`PatternErrorKind`](Kind) lists them.
     pub fn build(self) -> Result<Pattern<E>, PatternError> {
         lower::lower(self.draft)
     }

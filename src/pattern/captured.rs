@@ -1,4 +1,4 @@
-//! What a condition can see of the partial match that it is asked for.
+//! The captured events that a condition can read.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,39 +21,39 @@ impl<E> fmt::Debug for Captured<'_, E> {
 }
 
 impl<'a, E> Captured<'a, E> {
-    /// Every event with the name of its step, in the order in which they were captured.
+    /// Returns every event with the name of its step, in the order of capture.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'a str, &'a E)> + use<'a, E> {
         let names = self.names;
         self.captures.iter().map(move |(stage, event)| (&*names[stage.index()], event))
     }
 
-    /// The events of a step; none if no step has this name.
+    /// Returns the events of a step; none if no step has this name.
     pub fn of(&self, step: &str) -> impl Iterator<Item = &'a E> + use<'a, E> {
         let captures = self.captures;
         self.stage(step).into_iter().flat_map(move |stage| captures.of(stage))
     }
 
-    /// How many events a step has captured.
+    /// Returns the number of events that a step has captured.
     pub fn count(&self, step: &str) -> usize {
         self.of(step).count()
     }
 
-    /// The first event of a step.
+    /// Returns the first event of a step.
     pub fn first(&self, step: &str) -> Option<&'a E> {
         self.captures.first(self.stage(step)?)
     }
 
-    /// The last event of a step.
+    /// Returns the last event of a step.
     pub fn last(&self, step: &str) -> Option<&'a E> {
         self.captures.last(self.stage(step)?)
     }
 
-    /// The event that was captured last, whatever the step: what `prev` is in rule text.
+    /// Returns the event that was captured last in any step: `prev` in rule text.
     pub fn latest(&self) -> Option<&'a E> {
         self.captures.latest()
     }
 
-    /// The events of a step that are a `T`.
+    /// Returns the events of a step that are a `T`.
     pub fn of_as<T: 'a>(&self, step: &str) -> impl Iterator<Item = &'a T> + use<'a, T, E>
     where
         E: AsVariant<T>,
@@ -61,7 +61,7 @@ impl<'a, E> Captured<'a, E> {
         self.of(step).filter_map(E::as_variant)
     }
 
-    /// The first event of a step, as a `T`.
+    /// Returns the first event of a step, as a `T`.
     pub fn first_as<T>(&self, step: &str) -> Option<&'a T>
     where
         E: AsVariant<T>,
@@ -69,7 +69,7 @@ impl<'a, E> Captured<'a, E> {
         self.first(step)?.as_variant()
     }
 
-    /// The last event of a step, as a `T`.
+    /// Returns the last event of a step, as a `T`.
     pub fn last_as<T>(&self, step: &str) -> Option<&'a T>
     where
         E: AsVariant<T>,
@@ -77,7 +77,7 @@ impl<'a, E> Captured<'a, E> {
         self.last(step)?.as_variant()
     }
 
-    /// The event that was captured last, as a `T`.
+    /// Returns the event that was captured last, as a `T`.
     pub fn latest_as<T>(&self) -> Option<&'a T>
     where
         E: AsVariant<T>,

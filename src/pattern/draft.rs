@@ -1,4 +1,4 @@
-//! A pattern while it is being built: what was said, in the order in which it was said.
+//! The draft of a pattern: the calls of the builder in their order.
 
 use std::ops::{Bound, RangeBounds, RangeFrom, RangeInclusive};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::pattern::error::{PatternError, PatternErrorKind};
 use crate::schema::{Schema, TypeId};
 use crate::time::duration_to_millis;
 
-/// How often something occurs: `3`, `2..=4` or `3..`.
+/// A number of repetitions: `3`, `2..=4` or `3..`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Times {
     pub(super) min: u32,

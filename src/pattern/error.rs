@@ -1,10 +1,10 @@
-//! Why a pattern was refused.
+//! The errors of building a pattern.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// Why [`build`](super::PatternBuilder::build) refused a pattern. `Display` says what is wrong and
-/// what would be right.
+/// The reason why [`build`](super::PatternBuilder::build) refused a pattern. `Display` names the
+/// mistake and a correction.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PatternError(Box<Inner>);
 
@@ -15,43 +15,44 @@ struct Inner {
     message: String,
 }
 
-/// What is wrong with a pattern.
+/// The kind of a mistake in a pattern.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum PatternErrorKind {
-    /// Two steps have the same name, or a step has none.
+    /// Two steps have the same name, or a step has no name.
     BadName,
-    /// No event type of this name, or no schema to look in.
+    /// There is no event type with this name, or no schema that could declare one.
     UnknownType,
     /// A type of the stream has no such field.
     UnknownField,
-    /// A quantifier that allows nothing, is given twice, or stands where nothing can repeat.
+    /// A quantifier allows nothing, is given twice, or is given where nothing can repeat.
     BadQuantifier,
-    /// `until` on what is no unbounded loop.
+    /// `until` is given without an unbounded loop.
     UntilWithoutLoop,
-    /// `longest` on what is not the last step.
+    /// `longest` is given on a step that is not the last.
     LongestNotLast,
-    /// A pattern that can match no event at all, or with a step that no stream of events reaches.
+    /// The pattern can match no event at all, or has a step that no stream of events reaches.
     MatchesNothing,
     /// A loop over a group that can be empty.
     EmptyLoop,
     /// A `not` at the end without a bound.
     UnboundedNot,
-    /// A `not` where it means nothing.
+    /// A `not` where it has no meaning.
     MisplacedNot,
-    /// A bound on time that is not positive, or whose ends are swapped.
+    /// A bound on time is not positive, or its ends are swapped.
     BadBound,
-    /// `suppress` beside `once`.
+    /// `suppress` is given together with `once`.
     BadOnce,
-    /// `repeat` on what is no silence at the end, or beside what contradicts it.
+    /// `repeat` is given without a silence at the end, or together with a setting that contradicts
+    /// it.
     BadRepeat,
     /// Timeouts are to be reported, but nothing bounds the pattern in time.
     NoBound,
-    /// Skip to a name that is no step which captures events.
+    /// The target of a skip is not the name of a step that captures events.
     UnknownSkipTarget,
-    /// A setting that does not belong there: of the whole pattern in a group, of a step on a group.
+    /// A setting is misplaced: one of the whole pattern in a group, or one of a step on a group.
     Misplaced,
-    /// Beyond the limits on size, nesting or repetitions.
+    /// The pattern exceeds the limits on size, nesting or repetitions.
     TooLarge,
 }
 
@@ -64,12 +65,12 @@ impl PatternError {
         PatternError(Box::new(Inner { kind, step: step.cloned(), message: message.into() }))
     }
 
-    /// What is wrong.
+    /// Returns the kind of the mistake.
     pub fn kind(&self) -> PatternErrorKind {
         self.0.kind
     }
 
-    /// The name of the step that it is about, if it is about one.
+    /// Returns the name of the step with the mistake; `None` if the mistake is not in a step.
     pub fn step(&self) -> Option<&str> {
         self.0.step.as_deref()
     }

@@ -1,7 +1,7 @@
-//! Patterns built in Rust, with closures as conditions.
+//! Patterns that are built in Rust, with closures as conditions.
 //!
-//! The builder has the words of rule text; where they differ from those of Flink CEP, both are reported.
-//! A step is named, then reported what it takes:
+//! The builder uses the words of rule text; a table below lists those of Flink CEP. Each step gets a
+//! name first, then its conditions:
 //!
 //! ```
 //! use std::time::Duration;
@@ -91,7 +91,7 @@ pub use crate::hir::LimitPolicy;
 use crate::hir::{self, KeyPart, Limit, Meta, Once, Rule, StageId, Suppress};
 use crate::schema::{Schema, TypeId};
 
-/// A pattern that was checked and compiled. Begin one with [`begin`](Pattern::begin).
+/// A pattern that was checked and compiled. [`begin`](Pattern::begin) starts one.
 pub struct Pattern<E> {
     hir: hir::Pattern,
     host: Vec<HostCondition<E>>,
@@ -119,38 +119,39 @@ impl<E> fmt::Debug for Pattern<E> {
 }
 
 impl<E: Event> Pattern<E> {
-    /// The matcher of this pattern, for a host that partitions its events by key and orders them by
-    /// time itself.
+    /// Returns the matcher of this pattern, for a host that partitions its events by key and orders
+    /// them by time itself.
     pub fn matcher(&self) -> Matcher<E> {
         self.matcher.clone()
     }
 
-    /// What a match or timeout of this pattern's matcher captured, by the names of the steps.
+    /// Returns the captured events of a match or timeout, by the names of the steps. `outcome` must
+    /// come from this pattern's matcher.
     pub fn captured<'a>(&'a self, outcome: &Outcome<'a, E>) -> Captured<'a, E> {
         Captured { captures: outcome.captures(), names: &self.names }
     }
 
-    /// The name of a step.
+    /// Returns the name of a step.
     pub fn step_name(&self, step: StageId) -> &str {
         &self.names[step.index()]
     }
 
-    /// The pattern as the automaton is built from it.
+    /// Returns the pattern's intermediate representation, from which the automaton is built.
     pub fn hir(&self) -> &hir::Pattern {
         &self.hir
     }
 
-    /// The closures that [`hir`](Pattern::hir) refers to by number.
+    /// Returns the closures that [`hir`](Pattern::hir) refers to by number.
     pub fn host_conditions(&self) -> &[HostCondition<E>] {
         &self.host
     }
 
-    /// The schema in which the pattern's types and fields were looked up.
+    /// Returns the schema of the pattern's types and fields.
     pub fn schema(&self) -> Option<&Arc<Schema>> {
         self.schema.as_ref()
     }
 
-    /// The pattern as a rule called `name`, without anything to emit. Its closures are
+    /// Returns the pattern as a rule called `name`, without an `emit`. The closures of the rule are
     /// [`host_conditions`](Pattern::host_conditions).
     pub fn to_rule(&self, name: &str) -> Rule {
         Rule {
