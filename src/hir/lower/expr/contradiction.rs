@@ -20,7 +20,7 @@ const MAX_ITEMS: usize = 1000;
 #[derive(Clone, Copy)]
 enum Fact<'e> {
     /// It compares so with a constant.
-    Is(BinaryOp, &'e Value),
+    Is(BinaryOp, ValueRef<'e>),
     /// It is one of these.
     In(&'e ValueSet),
     /// It is none of these.
@@ -28,9 +28,6 @@ enum Fact<'e> {
     /// It is null, which nothing else that can be said of it allows.
     Null,
 }
-
-static TRUE: Value = Value::Bool(true);
-static FALSE: Value = Value::Bool(false);
 
 /// True if no event fulfils a condition: `x > 5 and x < 3`, `x < x`, `p and not p`.
 pub(in crate::hir::lower) fn contradiction(expr: &Expr, ty: TypeId, schema: &Schema) -> bool {
@@ -168,18 +165,23 @@ fn contradict(mut open: Vec<(&Expr, bool)>, ty: TypeId, schema: &Schema) -> bool
             (part, false) => said.insert(text(part)),
             (part, true) => denied.insert(text(part)),
         };
-        let mut note = |field: &FieldRef, fact| facts.push((canon::field(field, ty, schema), fact));
+        let mut note = |field: &FieldRef, fact| {
+            let fact = if is_whole(field, ty, schema) { of_whole(fact) } else { fact };
+            facts.push((canon::field(field, ty, schema), fact));
+        };
         match next {
             Expr::Field(field) => {
-                note(field, Fact::Is(BinaryOp::Eq, if negated { &FALSE } else { &TRUE }));
+                note(field, Fact::Is(BinaryOp::Eq, ValueRef::Bool(!negated)));
             }
             Expr::Binary(op, a, b) => {
                 // What is false of a comparison is the opposite one, since null is neither.
                 let Some(op) = (if negated { opposite(*op) } else { Some(*op) }) else { continue };
                 match (&**a, &**b) {
-                    (Expr::Field(field), Expr::Literal(value)) => note(field, Fact::Is(op, value)),
+                    (Expr::Field(field), Expr::Literal(value)) => {
+                        note(field, Fact::Is(op, value.as_ref()))
+                    }
                     (Expr::Literal(value), Expr::Field(field)) => {
-                        note(field, Fact::Is(mirror(op), value));
+                        note(field, Fact::Is(mirror(op), value.as_ref()));
                     }
                     // Nothing is less than itself, or differs from itself.
                     (a, b) => {
@@ -200,8 +202,8 @@ fn contradict(mut open: Vec<(&Expr, bool)>, ty: TypeId, schema: &Schema) -> bool
                         if !negated
                             && low.as_ref().compare(high.as_ref()).is_some_and(Ordering::is_le) =>
                     {
-                        note(field, Fact::Is(BinaryOp::Ge, low));
-                        note(field, Fact::Is(BinaryOp::Le, high));
+                        note(field, Fact::Is(BinaryOp::Ge, low.as_ref()));
+                        note(field, Fact::Is(BinaryOp::Le, high.as_ref()));
                     }
                     _ => {}
                 }
@@ -248,22 +250,45 @@ fn mirror(op: BinaryOp) -> BinaryOp {
     }
 }
 
+/// True if the field holds whole numbers only.
+fn is_whole(field: &FieldRef, ty: TypeId, schema: &Schema) -> bool {
+    let FieldRef::Declared(id) = field else { return false };
+    schema.ty(ty).field(*id).kind().without(Kind::NULL) == Kind::INT
+}
+
+/// A fact about a whole number: `v > 3` is `v >= 4`, so that nothing is between 3 and 4.
+fn of_whole(fact: Fact<'_>) -> Fact<'_> {
+    let next = |value: ValueRef<'_>, step: i64| match value {
+        ValueRef::Int(value) => value.checked_add(step).map(ValueRef::Int),
+        _ => None,
+    };
+    match fact {
+        Fact::Is(BinaryOp::Gt, value) => {
+            next(value, 1).map_or(fact, |value| Fact::Is(BinaryOp::Ge, value))
+        }
+        Fact::Is(BinaryOp::Lt, value) => {
+            next(value, -1).map_or(fact, |value| Fact::Is(BinaryOp::Le, value))
+        }
+        _ => fact,
+    }
+}
+
 /// Whether no value fulfils both.
 fn exclude_each_other(a: Fact<'_>, b: Fact<'_>) -> bool {
     let is_short = |set: &ValueSet| set.networks.is_empty() && set.values.len() <= MAX_ITEMS;
     match (a, b) {
         (Fact::Null, Fact::Null) => false,
         (Fact::Null, _) | (_, Fact::Null) => true,
-        (Fact::Is(op_a, a), Fact::Is(op_b, b)) => excludes((op_a, a.as_ref()), (op_b, b.as_ref())),
+        (Fact::Is(op_a, a), Fact::Is(op_b, b)) => excludes((op_a, a), (op_b, b)),
         (Fact::In(set), Fact::Is(op, value)) | (Fact::Is(op, value), Fact::In(set)) => {
             is_short(set)
                 && set
                     .values
                     .iter()
-                    .all(|item| excludes((BinaryOp::Eq, item.as_ref()), (op, value.as_ref())))
+                    .all(|item| excludes((BinaryOp::Eq, item.as_ref()), (op, value)))
         }
         (Fact::NotIn(set), Fact::Is(BinaryOp::Eq, value))
-        | (Fact::Is(BinaryOp::Eq, value), Fact::NotIn(set)) => set.contains(value.as_ref()),
+        | (Fact::Is(BinaryOp::Eq, value), Fact::NotIn(set)) => set.contains(value),
         (Fact::NotIn(not), Fact::In(set)) | (Fact::In(set), Fact::NotIn(not)) => {
             is_short(set) && set.values.iter().all(|item| not.contains(item.as_ref()))
         }
