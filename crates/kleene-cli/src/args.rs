@@ -58,8 +58,8 @@ counted, unless --end-of-time says that nothing comes after it.
 Exit codes: 0 the input was read to its end, or nobody reads the output any more; 1 the rules are
 wrong; 2 wrong usage, or a file that cannot be read or written; 3 nothing was found, as no event of
 the input could be used (rejected, of types that no rule reads, late, without key, or all dated in
-1970 or after 2100); 130 interrupted by Ctrl-C: what was found until then is reported, and what is still
-open is not reported as a timeout.";
+1970 or after 2100); 130 interrupted by Ctrl-C: what was found until then is reported, and what is
+still open is not reported as a timeout.";
 
 const CHECK_HELP: &str = "\
 Examples:
