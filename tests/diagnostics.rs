@@ -1,4 +1,4 @@
-//! Every rule file under `testdata/diagnostics` is reported what the `.txt` beside it says.
+//! Of every rule file under `testdata/diagnostics`, what the `.txt` beside it says is reported.
 //! `KLEENE_TEST_UPDATE=1` writes those files anew; read the difference before you commit it.
 
 use std::fmt::Write as _;

@@ -574,7 +574,7 @@ pub(super) fn unit_elsewhere(unit: &str) -> Option<&'static str> {
     })
 }
 
-/// The text that a string's content means; `problem` is reported what is no escape (as a range of
+/// The text that a string's content means; `problem` gets what is no escape (as a range of
 /// `content`) with what to type instead.
 pub(super) fn unescape(
     content: &str,

@@ -80,9 +80,9 @@ Examples:
 Each event of the key is reported with what it did to each partial match: which step took it, which
 part of a condition failed and the values that were seen, what is waited for and until when.
 
-Exit codes: 0 it was reported, or the key never occurs; 1 the rules are wrong; 2 wrong usage, or a file
-that cannot be read; 3 no event of the input could be used, as `kleene run` says it; 130 interrupted
-by Ctrl-C: what was read until then is reported.";
+Exit codes: 0 it was reported, or the key never occurs; 1 the rules are wrong; 2 wrong usage, or a
+file that cannot be read; 3 no event of the input could be used, as `kleene run` says it; 130
+interrupted by Ctrl-C: what was read until then is reported.";
 
 const TEST_HELP: &str = "\
 Examples:
@@ -151,8 +151,8 @@ Examples:
 
 An editor shows what is wrong while rules are typed, what names mean and where they are declared,
 and offers what could come next; it formats as `kleene fmt` does. For Visual Studio Code there is an
-extension in the folder editors/vscode of the sources; other editors are reported to start `kleene lsp`
-for *.cep files.
+extension in the folder editors/vscode of the sources; other editors start `kleene lsp` for *.cep
+files when they are set up to.
 
 Exit codes: 0 the editor shut it down; 1 the editor went away without; 2 wrong usage.";
 

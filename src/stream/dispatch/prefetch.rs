@@ -3,7 +3,7 @@
 //! An event of a key that has not been seen for a while waits for memory several times: for the
 //! table of keys, the key's slot, what the rule holds, the events that it gives up. One after the
 //! other such waits cost more than the matching. So the keys of a few events are looked up before
-//! the first of them is given to the rules, and the processor is reported what to fetch for each (the
+//! the first of them is given to the rules, and the processor is asked to fetch what each needs (the
 //! `prefetch-index` crate): it waits for all of them at once. What was found is handed over. This is
 //! group prefetching as of Chen et al., "Improving hash join performance through prefetching", 2004.
 //! The events of the next group are asked for between those of this one, when memory has little to do.

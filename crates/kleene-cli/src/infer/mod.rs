@@ -158,7 +158,7 @@ impl Sample {
         format(&Source::new("declarations", text.as_str())).unwrap_or(text)
     }
 
-    /// What `kleene run` has to be reported to read the same events.
+    /// The options with which `kleene run` reads the same events.
     pub(crate) fn options(&self) -> String {
         let mut options = Vec::new();
         match &self.wanted.fixed_type {
