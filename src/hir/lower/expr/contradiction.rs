@@ -178,7 +178,7 @@ fn contradict(mut open: Vec<(&Expr, bool)>, ty: TypeId, schema: &Schema) -> bool
                 let Some(op) = (if negated { opposite(*op) } else { Some(*op) }) else { continue };
                 match (&**a, &**b) {
                     (Expr::Field(field), Expr::Literal(value)) => {
-                        note(field, Fact::Is(op, value.as_ref()))
+                        note(field, Fact::Is(op, value.as_ref()));
                     }
                     (Expr::Literal(value), Expr::Field(field)) => {
                         note(field, Fact::Is(mirror(op), value.as_ref()));
