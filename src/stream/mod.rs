@@ -11,8 +11,8 @@
 //!
 //! **Time.** A watermark `W` says that no event with a time at or before `W` will come. The engine
 //! then releases the buffered events up to `W`, ordered by time and at one time by arrival, and
-//! fires the deadlines up to `W`. An event at or before the watermark is late: the sink is notified, the
-//! event is counted, and no rule reads the event.
+//! fires the deadlines up to `W`. An event at or before the watermark is late: the sink is
+//! notified, the event is counted, and no rule reads the event.
 //!
 //! **Derived events.** A rule with `emit as` makes events for the rules that name their type. A
 //! derived event has the time of its match or timeout. The engine gives the derived event to the
@@ -21,8 +21,8 @@
 //! **Order.** Outputs are ordered by event time. At one time, deadlines come first, ordered by rule
 //! and then by start. The events follow by arrival, then the derived events in the order in which
 //! they were made. The matches that one event completes are ordered by rule and then by start.
-//! Rules count in the order in which they were added. The same events in the same order of arrival give
-//! the same output, whatever the batches and the times of watermarks.
+//! Rules count in the order in which they were added. The same events in the same order of
+//! arrival give the same output, whatever the batches and the times of watermarks.
 //!
 //! **Many rules.** Rules with the same key share one table of keys. An event goes to two kinds of
 //! rules: those that the event can start, which an index of first conditions finds, and those with

@@ -1,4 +1,4 @@
-//! From an event to the rules that it concerns.
+//! Delivery of an event to the rules that it concerns.
 
 use smallvec::SmallVec;
 
@@ -33,7 +33,7 @@ impl<E: Event> Dispatcher<E> {
         self.accounting.note_open();
     }
 
-    /// [Dispatches](Dispatcher::dispatch) an event, in a function that is not inlined.
+    /// [Dispatches](Dispatcher::dispatch) an event in a function that is not inlined.
     #[inline(never)]
     pub(in crate::stream) fn dispatch_apart<S: Sink<E> + ?Sized>(
         &mut self,
@@ -44,7 +44,8 @@ impl<E: Event> Dispatcher<E> {
         self.dispatch(event, hint, sink);
     }
 
-    /// Dispatches an event to the rules, after what is due before it.
+    /// Dispatches an event to the rules, after the deadlines and derived events that are due before
+    /// it.
     #[inline(always)]
     pub(in crate::stream) fn dispatch<S: Sink<E> + ?Sized>(
         &mut self,
@@ -64,7 +65,8 @@ impl<E: Event> Dispatcher<E> {
         }
     }
 
-    /// Gives an event its number, has its keys in memory, and dispatches it if it is this shard's.
+    /// Assigns the event its sequence number, loads its keys into memory, and dispatches the event
+    /// if one of its keys belongs to this shard.
     #[inline(always)]
     pub(super) fn dispatch_next<S: Sink<E> + ?Sized>(
         &mut self,
@@ -93,7 +95,8 @@ impl<E: Event> Dispatcher<E> {
         self.dispatch_to_keys(event, seq, hint, sink);
     }
 
-    /// Dispatches an event of this number: straight to its key where one rule alone wants it.
+    /// Dispatches an event with its sequence number. If only one rule reads the type, the event
+    /// goes straight to its key.
     #[inline(always)]
     pub(in crate::stream) fn dispatch_to_keys<S: Sink<E> + ?Sized>(
         &mut self,
@@ -108,7 +111,7 @@ impl<E: Event> Dispatcher<E> {
             self.dispatch_to_all(event, seq, hint.slot(), sink);
             return;
         };
-        // What a cold store tends is what something is held for.
+        // A cold store counts keys with state only.
         let leaves = direct.leaves && cold.is_none();
         let is_met = match hint.is_met {
             None => direct.is_met(event),
@@ -130,8 +133,8 @@ impl<E: Event> Dispatcher<E> {
         rules[rule as usize].push_direct(keys, key, leaves, cx);
     }
 
-    /// Pushes an event to the rules that want it, one after the other. Where they share one key, this
-    /// slot was perhaps found for it.
+    /// Pushes an event to the rules that read it, one after the other. `found` is the slot that was
+    /// found for the event's key, which is a hint only and applies if all rules share one key.
     #[inline(never)]
     fn dispatch_to_all<S: Sink<E> + ?Sized>(
         &mut self,
@@ -201,8 +204,8 @@ impl<E: Event> Dispatcher<E> {
     }
 }
 
-/// Returns whether a part of some key of an event is null, if no key of it is this shard's. Most
-/// events are of other shards' keys: their tables are not looked at.
+/// Returns `None` if this shard owns a key of the event. Otherwise returns true if a part of some
+/// key is null. Most events have keys of other shards only; their tables are not read.
 #[inline(always)]
 fn is_elsewhere<E: Event>(share: &ShardContext, route: &Route, event: &E) -> Option<bool> {
     let (mut is_keyless, mut is_here) = (false, false);
@@ -215,8 +218,8 @@ fn is_elsewhere<E: Event>(share: &ShardContext, route: &Route, event: &E) -> Opt
     (!is_here).then_some(is_keyless)
 }
 
-/// Finds the rules that an event can start, and those that it can move on for its keys. Each is found
-/// once, in order.
+/// Finds the rules that an event can start and those with open state that it can advance. Each rule
+/// is found once, in order.
 #[inline(always)]
 fn find_rules<E: Event>(
     route: &Route,
@@ -250,7 +253,7 @@ fn find_rules<E: Event>(
     }
 }
 
-/// The rules that see each event and those that were found, in order.
+/// Merges the rules that read each event and the found rules, in order.
 fn merged<'a>(always: &'a [Subscription], found: &'a [Found]) -> impl Iterator<Item = Found> + 'a {
     let always = always.iter().map(|&(rule, place)| Found { rule, place, for_else: true });
     let (mut always, mut found) = (always.peekable(), found.iter().copied().peekable());
@@ -261,8 +264,7 @@ fn merged<'a>(always: &'a [Subscription], found: &'a [Found]) -> impl Iterator<I
     })
 }
 
-/// Gives those of the rules, which are in order, to `found` that hold something for the keys of an
-/// event.
+/// Calls `found` with each of the rules, in order, that has state for the keys of an event.
 fn held_among(
     groups: &Groups,
     subscriptions: &[Subscription],

@@ -1,4 +1,5 @@
-//! What rules and keys hold, and the order in which events and deadlines come to them.
+//! The dispatcher: the state of rules and keys, and the order in which events and deadlines reach
+//! them.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -19,31 +20,31 @@ use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::rule::timers::{Timer, Timers};
 use crate::time::Timestamp;
 
-/// Released events between two looks for what rules need not keep quiet any more.
+/// The number of released events between two removals of suppressions that are over.
 const FORGET_EVERY: u64 = 1024;
 
-/// Released events between two looks for timers of what is gone.
+/// The number of released events between two checks for outdated timers.
 const PRUNE_EVERY: u64 = 16;
 
-/// The rules, what they hold by key, and which of them an event concerns. Events come to it in the
+/// The rules, their state by key, and the routes of events. Events reach the dispatcher in the
 /// order of time.
 pub(in crate::stream) struct Dispatcher<E: Event> {
-    /// What the numbers of types and fields mean.
+    /// The schema that numbers types and fields.
     pub(in crate::stream) schema: Arc<Schema>,
     pub(in crate::stream) rules: Vec<RuleRuntime<E>>,
-    /// What rules hold, by key.
+    /// The state of rules, by key.
     pub(in crate::stream) groups: Groups,
     pub(in crate::stream) routes: Routes,
     pub(in crate::stream) timers: Timers,
-    /// How many events have been released.
+    /// The number of released events.
     pub(in crate::stream) released: u64,
     pub(in crate::stream) matching: Matching,
     pub(in crate::stream) accounting: Accounting<E>,
-    /// What keeps the keys that have been idle.
+    /// The store of idle keys.
     pub(in crate::stream) cold: Option<Box<Cold<E>>>,
-    /// When it has to bring some of them back; `MAX` where there are none.
+    /// The first deadline of keys in the cold store; `MAX` if there is none.
     pub(in crate::stream) wake: Timestamp,
-    /// Scratch for timers that have come up.
+    /// Scratch for due timers.
     pub(in crate::stream) due: Vec<Timer>,
     /// Scratch for the rules that an event is looked up for.
     pub(in crate::stream) found: Vec<Found>,
@@ -78,17 +79,17 @@ impl<E: Event> Dispatcher<E> {
         }
     }
 
-    /// Why nothing is done any more.
+    /// Returns the error that stopped the engine.
     pub(in crate::stream) fn failure(&self) -> Option<&PushError> {
         self.accounting.failure.as_ref().or_else(|| self.cold.as_ref()?.trouble())
     }
 
-    /// True if a silence of some rule is reported again and again.
+    /// True if a rule repeats the report of a silence.
     pub(in crate::stream) fn repeats(&self) -> bool {
         self.rules.iter().any(|rule| rule.matcher.program().repeat.is_some())
     }
 
-    /// Reports what is open at the end of time, and drops what rules hold.
+    /// Reports the open outputs at the end of the stream, and drops all state.
     pub(in crate::stream) fn finish<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
         self.finish_cold();
         let Dispatcher { rules, groups, accounting, .. } = self;
@@ -122,7 +123,7 @@ impl<E: Event> Dispatcher<E> {
         (self.cold, self.wake) = (None, Timestamp::MAX);
     }
 
-    /// The open partial matches of the rules of a name, by their first events.
+    /// Returns the open partial matches of the rules with this name, by their first events.
     pub(in crate::stream) fn partials(&self, rule: &str) -> Vec<Partial<'_, E>> {
         let mut partials = Vec::new();
         for (index, running) in (0..).zip(&self.rules) {
@@ -153,14 +154,14 @@ impl<E: Event> Dispatcher<E> {
         partials
     }
 
-    /// How many divisions by zero there were, and values that were too large.
+    /// Returns the number of divisions by zero and of values that were too large.
     pub(in crate::stream) fn mistakes(&self) -> (u64, u64) {
         let divisions = self.rules.iter().map(|rule| rule.store.divisions_by_zero()).sum();
         let too_large = self.rules.iter().map(|rule| rule.store.values_too_large()).sum();
         (divisions, too_large)
     }
 
-    /// Heap bytes, without what events own.
+    /// Returns the heap size in bytes, without heap that events own.
     pub(in crate::stream) fn memory_usage(&self) -> usize {
         let rules = self.rules.iter();
         rules.map(RuleRuntime::memory_usage).sum::<usize>()
@@ -170,14 +171,14 @@ impl<E: Event> Dispatcher<E> {
             + self.cold.as_ref().map_or(0, |cold| cold.memory_usage())
     }
 
-    /// Sums up what the rules hold, after it was put there by other means than events.
+    /// Counts the state of the rules anew, after it was changed by other means than events.
     pub(in crate::stream) fn account(&mut self) {
         self.rules.iter_mut().for_each(|rule| rule.accounted = rule.store.captured_bytes());
         let all = self.rules.iter().map(|rule| rule.accounted);
         self.accounting.stats.captured_bytes = all.sum();
     }
 
-    /// Whether some rule names the event's type.
+    /// True if a rule names the event's type. Counts an event of an undeclared type.
     #[inline]
     pub(in crate::stream) fn is_named(&mut self, event: &E) -> bool {
         match self.routes.types.get(event.type_id().index()) {
@@ -189,7 +190,8 @@ impl<E: Event> Dispatcher<E> {
         }
     }
 
-    /// True if delivery can neither fail nor be observed: no cold store, no shard, no `limit .. fail`.
+    /// True if delivery can neither fail nor be observed: no cold store, no shard, no
+    /// `limit .. fail`.
     #[inline]
     pub(in crate::stream) fn delivers_directly(&self) -> bool {
         self.cold.is_none()
@@ -198,14 +200,14 @@ impl<E: Event> Dispatcher<E> {
             && !self.routes.can_fail
     }
 
-    /// Whether events are to be looked at before their turn. Where a limit fails, no event after the
-    /// one that exceeds it has been taken.
+    /// True if keys are worth looking up before their turn. With `limit .. fail` never: no event
+    /// after the one that exceeds the limit may have been ingested.
     #[inline]
     pub(in crate::stream) fn holds_much(&self) -> bool {
         self.accounting.stats.partials >= MIN_OPEN_RUNS && !self.routes.can_fail
     }
 
-    /// Drops what rules need not keep quiet any more at `now`.
+    /// Drops the suppressions that are over at `now`.
     pub(in crate::stream) fn forget(&mut self, now: Timestamp) {
         for &rule in &self.routes.suppressing {
             if let Some(suppression) = &mut self.rules[rule as usize].emitter.suppression {
@@ -214,7 +216,7 @@ impl<E: Event> Dispatcher<E> {
         }
     }
 
-    /// The number of the next event that is released.
+    /// Returns the sequence number of the next released event.
     #[inline(always)]
     pub(in crate::stream) fn next_seq(&mut self, time: Timestamp) -> u64 {
         let seq = self.released;
@@ -225,7 +227,8 @@ impl<E: Event> Dispatcher<E> {
         seq
     }
 
-    /// Throws away what is not needed any more after the events of these numbers.
+    /// Drops outdated suppressions and timers if it is time to, after the events with these
+    /// numbers.
     #[inline(never)]
     pub(in crate::stream) fn tidy_up(&mut self, numbers: Range<u64>, time: Timestamp) {
         self.prune();
@@ -234,8 +237,8 @@ impl<E: Event> Dispatcher<E> {
         }
     }
 
-    /// Throws away timers of what is gone, where they are more than two of three: what a rule holds
-    /// for a key has one timer that counts.
+    /// Drops outdated timers if they are more than two of three. A rule's state for a key has one
+    /// timer that counts.
     #[inline]
     fn prune(&mut self) {
         let keys = self.timers.keys();

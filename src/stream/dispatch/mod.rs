@@ -1,4 +1,4 @@
-//! Which rules and keys an event concerns.
+//! Dispatch: the rules and keys that an event concerns.
 
 mod deliver;
 pub(in crate::stream) mod dispatcher;

@@ -1,16 +1,24 @@
-//! Events in time order, a few at a time.
+//! Prefetching: the keys of a group of events are looked up before the first of them is dispatched.
 //!
-//! An event of a key that has not been seen for a while waits for memory several times: for the
-//! table of keys, the key's slot, what the rule holds, the events that it gives up. One after the
-//! other such waits cost more than the matching. So the keys of a few events are looked up before
-//! the first of them is given to the rules, and the processor is asked to fetch what each needs (the
-//! `prefetch-index` crate): it waits for all of them at once. What was found is handed over. This is
-//! group prefetching as of Chen et al., "Improving hash join performance through prefetching", 2004.
-//! The events of the next group are asked for between those of this one, when memory has little to do.
+//! When it applies: at least `MIN_OPEN_RUNS` partial matches are open, so that their state does not
+//! fit into caches, and no rule has `limit .. fail`.
 //!
-//! What rules ask of events is as good as random to a processor, which loses more by a branch that it
-//! did not foresee than the look-up takes. So answers are kept as bits, and each step goes through the
-//! events for which there is something to do.
+//! Why it is right: a lookup ahead of its turn changes nothing and gives only a hint. The event
+//! checks the slot again when its turn comes, since the key can go or come until then.
+//!
+//! What it saves: an event of a key that was not used for a while waits for memory several times:
+//! for the table of keys, the key's slot, the rule's state, and the events that the rule drops. One
+//! after the other, these waits cost more than the matching. A group of up to 64 lookups waits for
+//! all of them at once (the `prefetch-index` crate). The events of the next group are fetched
+//! between those of this one, when memory is idle. This is group prefetching as of Chen et al.,
+//! "Improving hash join performance through prefetching", 2004.
+//!
+//! Conditions on events are as good as random to a processor, and a mispredicted branch costs more
+//! than a lookup. So the answers are kept as bits, and each step loops over the events with work to
+//! do.
+//!
+//! Which test holds it: `a_batch_is_its_events_one_by_one` and
+//! `keys_that_were_looked_up_ahead_can_go_and_come_back_before_their_turn` in `tests/batches.rs`.
 
 use crate::event::Event;
 use crate::exec::FETCHES;
@@ -19,18 +27,18 @@ use crate::stream::dispatch::routes::Route;
 use crate::stream::keys::GROUP_SIZE;
 use crate::stream::rule::runtime::RuleRuntime;
 
-/// In the place of a rule or slot.
+/// Stands for a missing rule or slot.
 const NONE: u32 = u32::MAX;
 
-/// A few events in a row.
+/// A group of consecutive events.
 pub(in crate::stream) struct EventGroup<'e, E> {
-    /// Behind the last there is the first once more.
+    /// The events. Unused entries repeat the first event.
     events: [&'e E; GROUP_SIZE],
     count: usize,
 }
 
 impl<'e, E> EventGroup<'e, E> {
-    /// The next events; `None` if there are none.
+    /// Takes the next events; `None` if there are none.
     #[inline(always)]
     pub(in crate::stream) fn take(
         mut events: impl Iterator<Item = &'e E>,
@@ -54,17 +62,18 @@ impl<'e, E> EventGroup<'e, E> {
     }
 }
 
-/// What was seen of an event before its turn.
+/// The result of a lookup ahead of an event's turn.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::stream) struct KeyHint {
-    /// The group of its key, and that key's hash, if it is looked up.
+    /// The group of the event's key and the hash of that key, if the key is looked up.
     group: u32,
     hash: u32,
-    /// The only rule that sees it, or [`NONE`].
+    /// The only rule that reads the event, or [`NONE`].
     rule: u32,
-    /// The slot of a key that has that hash, or [`NONE`].
+    /// The slot of a key with that hash, or [`NONE`].
     slot: u32,
-    /// Whether the event fulfils [what it must](super::routes::DirectRoute::is_met) to do anything.
+    /// True if the event fulfils the [condition](super::routes::DirectRoute::is_met) to do
+    /// anything.
     pub(in crate::stream) is_met: Option<bool>,
 }
 
@@ -72,19 +81,19 @@ impl KeyHint {
     pub(in crate::stream) const NOTHING: KeyHint =
         KeyHint { group: 0, hash: 0, rule: NONE, slot: NONE, is_met: None };
 
-    /// The slot of a key that has the hash of the event's, if there is one.
+    /// Returns the slot of a key with the hash of the event's key.
     #[inline(always)]
     pub(in crate::stream) fn slot(&self) -> Option<u32> {
         Some(self.slot).filter(|slot| *slot != NONE)
     }
 }
 
-/// What was seen of a few events.
+/// The hints for a group of events.
 #[derive(Debug)]
 pub(in crate::stream) struct GroupHints {
-    /// Of each event.
+    /// The hint for each event.
     pub(in crate::stream) of: [KeyHint; GROUP_SIZE],
-    /// The events that may do something; the others do nothing but move time on.
+    /// The events that may act; the others only advance time.
     pub(in crate::stream) wanted: EventSet,
 }
 
@@ -93,7 +102,7 @@ impl GroupHints {
         GroupHints { of: [KeyHint::NOTHING; GROUP_SIZE], wanted: EventSet(0) };
 }
 
-/// What was seen of the next events of the buffer.
+/// The hints for the next events of the buffer.
 #[derive(Debug)]
 pub(in crate::stream) struct NextHints {
     seen: GroupHints,
@@ -108,7 +117,7 @@ impl Default for NextHints {
 }
 
 impl NextHints {
-    /// What was seen of the event whose turn it is.
+    /// Returns the hint for the event whose turn it is.
     #[inline]
     pub(in crate::stream) fn next(&mut self) -> KeyHint {
         let seen =
@@ -117,25 +126,25 @@ impl NextHints {
         seen
     }
 
-    /// Whether nothing is known of the next event.
+    /// True if there is no hint for the next event.
     #[inline]
     pub(in crate::stream) fn is_over(&self) -> bool {
         self.next >= self.count
     }
 }
 
-/// Places of events that are looked at together, a bit for each.
+/// Positions of events in a group, a bit for each.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::stream) struct EventSet(u64);
 
 impl EventSet {
-    /// Adds a place if it `counts`.
+    /// Adds a position if `counts`.
     #[inline(always)]
     fn add(&mut self, place: usize, counts: bool) {
         self.0 |= u64::from(counts) << (place % GROUP_SIZE);
     }
 
-    /// The places, in order.
+    /// Returns the positions in order.
     #[inline(always)]
     pub(in crate::stream) fn iter(self) -> impl Iterator<Item = usize> {
         let EventSet(mut rest) = self;
@@ -148,17 +157,17 @@ impl EventSet {
 }
 
 impl<E: Event> Dispatcher<E> {
-    /// Looks at events that come next.
+    /// Looks up the keys of the next events.
     pub(in crate::stream) fn look_at_next(&self, few: &EventGroup<'_, E>, ahead: &mut NextHints) {
         ahead.count = few.count;
         self.look_ahead(few, &mut ahead.seen);
     }
 
-    /// Finds the slots of events' keys, and has fetched what will be needed of them. Each step is a loop
-    /// of its own: what one asks for comes while it asks for the others'. Whether a slot is the key's is
-    /// looked at when it is the event's turn; until then the key can go, or come.
+    /// Finds the slots of events' keys and prefetches the state behind them. Each step is a loop of
+    /// its own, so that the memory accesses of one event overlap with those of the others. The
+    /// event's turn checks that the slot is the key's; until then the key can go or come.
     ///
-    /// Nothing has been `seen` before.
+    /// `seen` must be empty.
     pub(in crate::stream) fn look_ahead(&self, few: &EventGroup<'_, E>, seen: &mut GroupHints) {
         let GroupHints { of: seen, wanted } = seen;
         let sought;
@@ -181,7 +190,7 @@ impl<E: Event> Dispatcher<E> {
                 }
                 let keys = self.groups.keys(group);
                 let Some(RuleRuntime { matcher, store, .. }) = self.rules.get(rule as usize) else {
-                    // Which rules will look at what they hold is not known yet.
+                    // The rules that will read their state are not known yet.
                     keys.prefetch_held(slot);
                     continue;
                 };
@@ -194,8 +203,7 @@ impl<E: Event> Dispatcher<E> {
         }
     }
 
-    /// The events of which it is not known yet that they do nothing, and those whose keys are to be
-    /// looked up.
+    /// Returns the events that may act, and those whose keys are to be looked up.
     #[inline(always)]
     fn classify(
         &self,
@@ -220,7 +228,7 @@ impl<E: Event> Dispatcher<E> {
             let hash = groups.hasher.of(*event, fields);
             (seen.group, seen.hash) = (group, hash.unwrap_or_default());
             let may_act = seen.is_met != Some(false);
-            // One without a key is counted.
+            // An event without a key is counted.
             wanted.add(place, may_act | hash.is_none());
             sought.add(place, may_act & hash.is_some());
         }

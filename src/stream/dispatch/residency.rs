@@ -1,4 +1,4 @@
-//! Keys on their way to a cold store and back.
+//! Residency: eviction of idle keys to a cold store, and loading of evicted keys.
 
 use std::cmp::Reverse;
 
@@ -14,8 +14,7 @@ use crate::stream::rule::context::SweepContext;
 use crate::time::Timestamp;
 
 impl<E: Event> Dispatcher<E> {
-    /// What has to be done before an event goes to the rules: there is room, and its keys are in
-    /// memory.
+    /// Prepares an event's dispatch: makes room in memory, and loads the event's keys.
     pub(in crate::stream) fn ensure_resident(&mut self, event: &E) {
         let Some(cold) = &mut self.cold else { return };
         if let Some(trouble) = cold.trouble() {
@@ -38,7 +37,7 @@ impl<E: Event> Dispatcher<E> {
         }
     }
 
-    /// Sees to it that a key is in memory, and that it stays there for a while.
+    /// Loads a key into memory, and marks the key so that it stays for a while.
     pub(in crate::stream) fn load(&mut self, group: u32, key: &KeyRef<'_>) {
         let Some(cold) = &mut self.cold else { return };
         if let Some(slot) = self.groups.keys(group).find(key) {
@@ -53,7 +52,7 @@ impl<E: Event> Dispatcher<E> {
         self.check(brought);
     }
 
-    /// Writes idle keys where there are too many in memory, none that has a deadline up to
+    /// Evicts idle keys if there are too many in memory, except keys with a deadline up to
     /// `horizon`.
     pub(in crate::stream) fn make_room(&mut self, horizon: Timestamp) {
         let Dispatcher { groups, accounting, cold, .. } = self;
@@ -66,7 +65,7 @@ impl<E: Event> Dispatcher<E> {
         let (mut idle, mut found) = (Vec::new(), 0);
         let group_count = u32::try_from(groups.len()).unwrap_or(u32::MAX);
         let places: u64 = (0..group_count).map(|group| u64::from(groups.keys(group).span())).sum();
-        // Twice round: marks that are cleared the first time are not there the second.
+        // Two rounds: the second round finds the marks that the first has cleared.
         for _ in 0..2 * (places + u64::from(group_count)) {
             let (group, slot) = cold.hand;
             if group >= group_count {
@@ -90,7 +89,7 @@ impl<E: Event> Dispatcher<E> {
             }
         }
         idle.sort_unstable();
-        // Where there are few, the hand comes to the same ones twice.
+        // With few keys, the hand comes to the same ones twice.
         idle.dedup();
         for batch in idle.chunks(usize::try_from(cold.at_once()).unwrap_or(usize::MAX)) {
             let frozen = self.evict(batch);
@@ -98,21 +97,25 @@ impl<E: Event> Dispatcher<E> {
                 return;
             }
         }
-        // Where nothing is idle, it takes some more keys before it is worth to look again.
+        // If no key is idle, some more keys must come before the next search is worth its cost.
         let here = self.accounting.stats.keys - self.accounting.stats.cold;
         if let Some(cold) = &mut self.cold {
             cold.full = cold.limit.max(here + cold.at_once());
         }
     }
 
-    /// Stops the engine where the store has failed. Says whether it has.
+    /// Stops the engine if `result` is an error of the store. Returns true if it is.
     fn check(&mut self, result: Result<(), PushError>) -> bool {
         let Err(error) = result else { return false };
         self.accounting.failure = Some(error);
         true
     }
 
-    /// Writes these slots, which are sorted by when their first timers come up, and gives them up.
+    /// Writes the slots to the store and evicts them. The slots must be sorted by their first
+    /// timers.
+    ///
+    /// # Errors
+    /// [`PushError`] if the store fails.
     fn evict(&mut self, slots: &[(Timestamp, u32, u32)]) -> Result<(), PushError> {
         let Dispatcher { rules, groups, accounting, cold, wake, .. } = self;
         let Some(cold) = cold else { return Ok(()) };
@@ -161,8 +164,11 @@ impl<E: Event> Dispatcher<E> {
         Ok(())
     }
 
-    /// Brings a key back. What a sweep would drop `now` does not stay: all keys of a rule that come
-    /// up at one moment need not fit into memory.
+    /// Loads an evicted key. State that a sweep would drop `now` is dropped at once, since all keys
+    /// of a rule that come up at one moment need not fit into memory.
+    ///
+    /// # Errors
+    /// [`PushError`] if the store fails.
     fn reload(&mut self, number: u64, frozen: ColdKey<E>, now: Timestamp) -> Result<(), PushError> {
         let Dispatcher { rules, groups, timers, accounting, cold, .. } = self;
         let Some(cold) = cold else { return Ok(()) };
@@ -185,7 +191,7 @@ impl<E: Event> Dispatcher<E> {
             running.account(&mut accounting.stats);
             match slot {
                 None => slot = Some(keys.insert(&key, rule, state)),
-                // They come in the order of rules.
+                // The states come in the order of rules.
                 Some(slot) => keys.add(slot, rule, state),
             }
             armed.push((rule, at));
@@ -202,7 +208,7 @@ impl<E: Event> Dispatcher<E> {
         Ok(())
     }
 
-    /// Brings back the next keys whose deadlines come up.
+    /// Loads the next keys whose deadlines come up.
     pub(in crate::stream) fn load_due(&mut self) {
         let Some(cold) = &mut self.cold else { return };
         let next = cold.chunks.pop();
@@ -214,7 +220,7 @@ impl<E: Event> Dispatcher<E> {
         }
     }
 
-    /// Brings back all keys, for rules that get other numbers. Says whether that was not possible.
+    /// Loads all keys, before rules get other numbers. Returns true if the store fails.
     pub(in crate::stream) fn load_all(&mut self) -> bool {
         let brought = self.load_range(0, NUMBERS, Timestamp::MIN);
         let is_empty = self.cold.as_ref().is_none_or(|cold| cold.index.len() == 0);
@@ -232,7 +238,10 @@ impl<E: Event> Dispatcher<E> {
         false
     }
 
-    /// Brings back the entries with these numbers, if they are not to be dropped `now`.
+    /// Loads the entries with these numbers, except those to be dropped `now`.
+    ///
+    /// # Errors
+    /// [`PushError`] if the store fails.
     fn load_range(&mut self, first: u64, end: u64, now: Timestamp) -> Result<(), PushError> {
         let mut from = first;
         while from < end
@@ -246,8 +255,8 @@ impl<E: Event> Dispatcher<E> {
         Ok(())
     }
 
-    /// At the end of time: brings back the keys for which there is something to report yet, which has
-    /// one order over all keys, and gives up all others.
+    /// Loads, at the end of the stream, the keys with something left to report, because the reports
+    /// have one order over all keys. All other keys are dropped.
     pub(in crate::stream) fn finish_cold(&mut self) {
         let Some(cold) = self.cold.as_deref().filter(|_| self.accounting.failure.is_none()) else {
             return;
@@ -277,7 +286,7 @@ impl<E: Event> Dispatcher<E> {
     }
 }
 
-/// When the first timer of a key comes up.
+/// Returns the time of a key's first timer.
 fn first_deadline(slot: &Slot) -> Timestamp {
     slot.held().iter().map(|held| held.armed).min().unwrap_or(Timestamp::MAX)
 }

@@ -1,4 +1,4 @@
-//! Which rules see which events.
+//! Routes: the rules that read the events of each type.
 
 use hashbrown::HashMap;
 
@@ -12,57 +12,59 @@ use crate::stream::dispatch::index::{Index, Subscription, When};
 use crate::stream::keys::groups::Groups;
 use crate::stream::rule::runtime::RuleRuntime;
 
-/// Which rules see which events.
+/// The rules that read the events of each type.
 #[derive(Default)]
 pub(crate) struct Routes {
     /// By type id.
     pub(in crate::stream) types: Vec<Route>,
-    /// Whether rules are looked up that can start with an event; else they all see it.
+    /// True if rules that an event can start are looked up. Otherwise all rules read the event.
     pub(in crate::stream) indexed: bool,
-    /// The rules that have `suppress`.
+    /// The rules with `suppress`.
     pub(in crate::stream) suppressing: Vec<u32>,
-    /// Whether a limit of some rule stops everything.
+    /// True if a rule has `limit .. fail`.
     pub(in crate::stream) can_fail: bool,
 }
 
-/// What becomes of the events of one type.
+/// The rules that read the events of one type.
 #[derive(Default)]
 pub(in crate::stream) struct Route {
-    /// Whether the rules declare the type.
+    /// True if the rules declare the type.
     pub(in crate::stream) declared: bool,
-    /// The groups of which some rule sees the type, each with the fields of its key.
+    /// The groups with a rule that reads the type, each with the fields of its key.
     pub(in crate::stream) groups: Vec<(u32, Box<[FieldRef]>)>,
-    /// The rules that see each event, in order, each with its group's place in `groups`.
+    /// The rules that read each event, in order, each with the position of its group in `groups`.
     pub(in crate::stream) always: Vec<Subscription>,
-    /// The only rule that sees the type, with its group and the fields of its key.
+    /// The only rule that reads the type, with its group and the fields of its key.
     pub(in crate::stream) direct: Option<DirectRoute>,
-    /// The others: they see the events that they can start with, and if an event can move on what
-    /// they have open, those of the keys for which they have.
+    /// The other rules. They read the events that can start them, and the events that can advance
+    /// their open state, if there is such state for the key.
     pub(in crate::stream) index: Option<Index>,
-    /// Which events can move on what some of the others have open.
+    /// The events that can advance the open state of some of the other rules.
     pub(in crate::stream) moves: Option<Index>,
-    /// A bit for each rule, set where it is one of the others and any event can.
+    /// A bit for each rule, set if it is one of the other rules and any event can advance its open
+    /// state.
     movable: Vec<u64>,
-    /// By rule: what need not be asked of an event for which the rule is found in the `index`.
+    /// By rule: the condition that need not be tested again for an event that finds the rule in
+    /// `index`.
     answered: Vec<Option<ConditionId>>,
 }
 
-/// A rule that shares no event of a type with others.
+/// A rule that is alone in reading the events of a type.
 pub(in crate::stream) struct DirectRoute {
     pub(in crate::stream) rule: u32,
     pub(in crate::stream) group: u32,
     pub(in crate::stream) fields: Box<[FieldRef]>,
-    /// Whether slots can be left to keys for which the rule holds nothing: there are sweeps, and
-    /// no event of the group's keys goes another way.
+    /// True if slots can be retained for keys without state: there are sweeps, and no event of the
+    /// group's keys takes another path.
     pub(in crate::stream) leaves: bool,
-    /// What an event must fulfil to do anything.
+    /// The condition that an event must fulfil to do anything.
     pub(in crate::stream) demand: Option<Quick>,
-    /// What is seen of an event that fulfils it.
+    /// The conditions that are known for an event that fulfils `demand`.
     pub(in crate::stream) checked: Checked,
 }
 
 impl DirectRoute {
-    /// Whether an event fulfils what it must to do anything; `None` where nothing is known of that.
+    /// True if an event fulfils the condition to do anything; `None` if there is no such condition.
     #[inline(always)]
     pub(in crate::stream) fn is_met<E: Event>(&self, event: &E) -> Option<bool> {
         match &self.demand {
@@ -73,7 +75,7 @@ impl DirectRoute {
 }
 
 impl Route {
-    /// The only rule that sees the type, if there is just one and it sees each event.
+    /// Returns the only rule that reads the type, if there is just one and it reads each event.
     fn direct(&self) -> Option<DirectRoute> {
         match (&self.always[..], &self.groups[..], &self.index) {
             ([(rule, _)], [(group, fields)], None) => {
@@ -85,7 +87,8 @@ impl Route {
         }
     }
 
-    /// The group of all rules that see the type, if it is one, with the fields of its key.
+    /// Returns the group of all rules that read the type, if there is one group only, with the
+    /// fields of its key.
     #[inline(always)]
     pub(in crate::stream) fn only_group(&self) -> Option<&(u32, Box<[FieldRef]>)> {
         match &self.groups[..] {
@@ -94,25 +97,26 @@ impl Route {
         }
     }
 
-    /// Whether any event may move on, or end, what a rule of the `index` has open.
+    /// True if any event may advance or end the open state of a rule of the `index`.
     #[inline]
     pub(in crate::stream) fn moves(&self, rule: u32) -> bool {
         self.movable.get(rule as usize / 64).is_some_and(|bits| bits >> (rule % 64) & 1 == 1)
     }
 
-    /// What need not be asked of an event for which the rule is found in the `index`.
+    /// Returns the condition that need not be tested again for an event that finds the rule in
+    /// `index`.
     #[inline]
     pub(in crate::stream) fn answered(&self, rule: u32) -> Option<ConditionId> {
         self.answered.get(rule as usize).copied().flatten()
     }
 
-    /// Whether there is such a rule.
+    /// True if there is a rule of the `index` whose open state any event may advance or end.
     #[inline]
     pub(in crate::stream) fn moves_any(&self) -> bool {
         !self.movable.is_empty()
     }
 
-    /// Makes the index. All rules are in `always`.
+    /// Builds the index. All rules are in `always` before.
     fn index<E: Event>(&mut self, ty: TypeId, rules: &[RuleRuntime<E>]) {
         let all = self.always.clone();
         let program = |rule: u32| rules[rule as usize].matcher.program();
@@ -138,7 +142,7 @@ impl Route {
 }
 
 impl Routes {
-    /// For events of the types of `schema`, of which the rules declare some.
+    /// Builds the routes for events of the types of `schema`, some of which the rules declare.
     pub(in crate::stream) fn new<E: Event>(
         schema: &Schema,
         rules: &[RuleRuntime<E>],
@@ -148,7 +152,7 @@ impl Routes {
         let mut routes: Vec<Route> = Vec::new();
         routes.resize_with(schema.len(), Route::default);
         let mut places = HashMap::new();
-        // The rules of one file share what it declares.
+        // The rules of one file share a schema.
         let mut last: Option<&Schema> = None;
         for (index, running) in (0..).zip(rules) {
             let declared = running.declared.as_deref().unwrap_or(schema);

@@ -1,4 +1,5 @@
-//! What is due before an event: deadlines, keys that come back for them, and what rules made.
+//! The work that is due before an event: deadlines, evicted keys with deadlines, and derived
+//! events.
 
 use smallvec::SmallVec;
 
@@ -12,15 +13,15 @@ use crate::stream::rule::timers::Timer;
 use crate::time::Timestamp;
 
 impl<E: Event> Dispatcher<E> {
-    /// Whether something may have to be done before an event of time `to`.
+    /// True if work may be due before an event of time `to`.
     #[inline]
     pub(in crate::stream) fn is_due(&self, to: Timestamp) -> bool {
         self.timers.next().min(self.wake) <= to || !self.accounting.derived.is_empty()
     }
 
-    /// Fires the deadlines up to and including `to`, and gives the rules what other rules have made
-    /// before it; up to and including it where the moment `is_over`. At one time deadlines come
-    /// first and derived events last.
+    /// Fires the deadlines up to and including `to`, and dispatches the derived events before `to`,
+    /// or up to and including `to` if the moment `is_over`. At one time, deadlines come first and
+    /// derived events last.
     #[inline(never)]
     pub(in crate::stream) fn dispatch_due<S: Sink<E> + ?Sized>(
         &mut self,
@@ -54,7 +55,7 @@ impl<E: Event> Dispatcher<E> {
         }
     }
 
-    /// Fires the deadlines of the next moment that has any.
+    /// Fires the deadlines of the next moment with a deadline.
     fn fire_timers<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
         let Dispatcher { rules, groups, timers, accounting, due, .. } = self;
         let mut places: SmallVec<[(u32, usize); 16]> = SmallVec::new();
@@ -64,7 +65,7 @@ impl<E: Event> Dispatcher<E> {
             share.enter_moment(now);
         }
         if let [Timer { rule, slot, generation, .. }] = due[..] {
-            // Most timers come one by one, and many of them are of what is gone.
+            // Most timers come one by one, and many of them are outdated.
             let keys = groups.keys(rules[rule as usize].group);
             if slot != Timer::SWEEP && keys.living(slot, generation).is_none() {
                 return;
@@ -108,7 +109,7 @@ impl<E: Event> Dispatcher<E> {
             self.end_rules();
         }
     }
-    /// Gives up what rules hold that are over for all keys (`once per rule`).
+    /// Drops the state of rules that are over for all keys (`once per rule`).
     #[cold]
     pub(super) fn end_rules(&mut self) {
         self.accounting.has_ended_rules = false;

@@ -1,4 +1,4 @@
-//! Events and watermarks as they arrive.
+//! The general path of ingest: events and watermarks as they arrive.
 
 use crate::event::{Event, bytes_of};
 use crate::stream::dispatch::dispatcher::Dispatcher;
@@ -12,20 +12,20 @@ use crate::stream::output::sink::{Late, Overflow, Rejected, Sink};
 use crate::stream::stats::Stats;
 use crate::time::Timestamp;
 
-/// How far time has come, and the events that wait for it.
+/// The watermark, the events that wait for it, and the dispatcher that gets them.
 ///
-/// The dispatcher is at the address of the whole, so that code that was inlined needs one pointer for
-/// both.
+/// The dispatcher is the first field, at the address of the whole. Inlined code then needs one
+/// pointer for both.
 #[repr(C)]
 pub(in crate::stream) struct Ingest<E: Event> {
     pub(in crate::stream) dispatcher: Dispatcher<E>,
     pub(in crate::stream) progress: Progress,
     pub(in crate::stream) buffer: Reorder<E>,
-    /// What the events in the buffer take.
+    /// Bytes of the events in the buffer.
     pub(in crate::stream) buffer_bytes: u64,
-    /// No event at or before this time is taken any more.
+    /// The watermark: an event at or before this time is late.
     pub(in crate::stream) watermark: Timestamp,
-    /// The time of the newest event, where events can come out of order.
+    /// The time of the newest event, if events can come out of order.
     pub(in crate::stream) newest: Timestamp,
     /// The source of events that are pushed without one.
     pub(in crate::stream) main: Option<SourceId>,
@@ -54,9 +54,9 @@ impl<E: Event> Ingest<E> {
         }
     }
 
-    /// The end of time: releases everything that is buffered, and reports what is open.
+    /// Ends the stream: releases all buffered events and reports all open outputs.
     pub(in crate::stream) fn finish<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
-        // Silences that repeat do so up to the last event, and once more.
+        // A repeating silence repeats up to the last event, and once more.
         let last = self.last_time();
         let has_failed = self.dispatcher.accounting.failure.is_some();
         if self.dispatcher.repeats()
@@ -74,7 +74,7 @@ impl<E: Event> Ingest<E> {
         self.dispatcher.finish(sink);
     }
 
-    /// Counts since the engine was built, and what it holds now.
+    /// Returns counts since the engine was built, and the size of its current state.
     pub(in crate::stream) fn stats(&self) -> Stats {
         let (divisions, too_large) = self.dispatcher.mistakes();
         let accounting = &self.dispatcher.accounting;
@@ -87,23 +87,23 @@ impl<E: Event> Ingest<E> {
         }
     }
 
-    /// Heap bytes, without what events own.
+    /// Returns the heap size in bytes, without heap that events own.
     pub(in crate::stream) fn memory_usage(&self) -> usize {
         self.dispatcher.memory_usage() + self.buffer.memory_usage()
     }
 
-    /// The first moment that is not over.
+    /// Returns the first time after the watermark.
     pub(in crate::stream) fn next_moment(&self) -> Timestamp {
         self.watermark.plus_millis(1)
     }
 
-    /// Counts events that arrive, whatever becomes of them.
+    /// Counts pushed events, including late and rejected ones.
     #[inline(always)]
     pub(super) fn count_arrivals(&mut self, events: usize) {
         self.dispatcher.accounting.stats.events += events as u64;
     }
 
-    /// Takes an event while others are lent.
+    /// Ingests an event while other events are lent.
     #[inline(always)]
     pub(in crate::stream) fn ingest<S: Sink<E> + ?Sized>(
         &mut self,
@@ -150,7 +150,7 @@ impl<E: Event> Ingest<E> {
         self.buffer_event(event, named, lent, sink)
     }
 
-    /// Takes an event that may have to wait for others.
+    /// Adds an event to the reorder buffer.
     #[inline(never)]
     fn buffer_event<S: Sink<E> + ?Sized>(
         &mut self,
@@ -179,7 +179,7 @@ impl<E: Event> Ingest<E> {
         self.so_far()
     }
 
-    /// Fails if a limit has stopped the engine.
+    /// Returns the error of a limit that has stopped the engine.
     #[inline]
     pub(in crate::stream) fn so_far(&self) -> Result<(), PushError> {
         match &self.dispatcher.accounting.failure {
@@ -188,8 +188,8 @@ impl<E: Event> Ingest<E> {
         }
     }
 
-    /// Releases events and fires deadlines up to and including `to`, after which no event of that
-    /// time can come.
+    /// Releases events and fires deadlines up to and including `to`. No event at or before `to` can
+    /// come afterwards.
     pub(in crate::stream) fn release_until<S: Sink<E> + ?Sized>(
         &mut self,
         to: Timestamp,
@@ -216,7 +216,8 @@ impl<E: Event> Ingest<E> {
         self.dispatcher.forget(to);
     }
 
-    /// Looks at the next events of the buffer. Of some it may be seen only later that they are next.
+    /// Classifies the next events of the buffer before their turn. Some of the next events may be
+    /// missed; they are dispatched without a hint.
     #[inline(never)]
     pub(in crate::stream) fn foresee(
         &self,
@@ -230,7 +231,7 @@ impl<E: Event> Ingest<E> {
         }
     }
 
-    /// The time of the newest event, or how far time has come if that is later.
+    /// Returns the time of the newest event or the watermark, whichever is later.
     fn last_time(&self) -> Timestamp {
         let come = self.watermark.plus_millis(i64::from(self.progress.is_sorted()));
         come.max(self.newest)
@@ -248,7 +249,7 @@ impl<E: Event> Ingest<E> {
             self.report_rejected(event, sink);
             return;
         }
-        // Late, but a sign of life.
+        // The event is late, but shows that the source is not idle.
         self.progress.observe(source, event.time());
         self.dispatcher.accounting.stats.late += 1;
         if self.dispatcher.accounting.reports_all() {
@@ -276,14 +277,14 @@ impl<E: Event> Ingest<E> {
         sink.rejected(Rejected { event, reason });
     }
 
-    /// Whether so many events of so many bytes may wait to be put in order.
+    /// True if `events` events of `bytes` bytes may wait in the buffer.
     #[inline]
     pub(in crate::stream) fn has_room(&self, events: usize, bytes: u64) -> bool {
         let limits = &self.dispatcher.accounting.limits;
         events <= limits.buffered && bytes <= limits.buffered_bytes
     }
 
-    /// Moves on to where the sources are.
+    /// Releases events up to the watermark of the sources.
     #[inline]
     pub(in crate::stream) fn release_reached<S: Sink<E> + ?Sized>(
         &mut self,

@@ -1,8 +1,17 @@
-//! Events that come in order, from one source: the shortest way to the rules.
+//! In-order ingest: events of one source in time order go to the rules without a buffer.
 //!
-//! What cannot change while a batch is taken is asked once for all of its events: whether there is
-//! another source, whether something waits to be put in order, whether there is a cold store, and
-//! whether the engine is a shard.
+//! When it applies: events come in order, the reorder buffer is empty, there is at most one source,
+//! and delivery is direct (`Dispatcher::delivers_directly`). Any other event takes the general
+//! path, `Ingest::ingest`.
+//!
+//! Why it is right: such an event is released as soon as it comes. None of the conditions can
+//! change within a batch, so one check covers all events of the batch.
+//!
+//! What it saves: the checks for each event, and for keys that are not in a cache the wait for
+//! memory (see `dispatch/prefetch.rs`).
+//!
+//! Which test holds it: `a_batch_is_its_events_one_by_one` in `tests/batches.rs` compares outputs
+//! and counts with those of single pushes.
 
 use crate::event::Event;
 use crate::stream::dispatch::prefetch::{EventGroup, GroupHints, KeyHint};
@@ -14,7 +23,10 @@ use crate::stream::output::sink::Sink;
 use crate::time::Timestamp;
 
 impl<E: Event> Ingest<E> {
-    /// Takes an event.
+    /// Ingests one event.
+    ///
+    /// # Errors
+    /// [`PushError`] if a limit or a cold store has stopped the engine, or the stream is finished.
     #[inline(always)]
     pub(in crate::stream) fn ingest_one<S: Sink<E> + ?Sized>(
         &mut self,
@@ -29,7 +41,10 @@ impl<E: Event> Ingest<E> {
         }
     }
 
-    /// Takes events as [`push_from`](crate::Engine::push_from) does one after the other.
+    /// Ingests events with the result of one [`push_from`](crate::Engine::push_from) for each.
+    ///
+    /// # Errors
+    /// [`PushError`] as for [`ingest_one`](Ingest::ingest_one).
     pub(in crate::stream) fn ingest_in_order<'a, S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
@@ -71,7 +86,7 @@ impl<E: Event> Ingest<E> {
         }
     }
 
-    /// Takes a few events whose keys are looked up before, and has the `next` ones fetched meanwhile.
+    /// Ingests a group of events after their keys were looked up, and prefetches the `next` group.
     #[inline(never)]
     fn ingest_group<const DIRECT: bool, S: Sink<E> + ?Sized>(
         &mut self,
@@ -118,7 +133,7 @@ impl<E: Event> Ingest<E> {
         self.ingest(source, event, hint, &mut Lent::nothing(), sink)
     }
 
-    /// Whether an event is after the watermark, at a time that events can have.
+    /// True if an event is after the watermark and has a valid time and values.
     #[inline(always)]
     fn is_ahead(&self, event: &E) -> bool {
         self.watermark < event.time()
@@ -126,7 +141,7 @@ impl<E: Event> Ingest<E> {
             && event.out_of_range().is_none()
     }
 
-    /// Whether events are after the watermark and in order, at times that events can have.
+    /// True if events are in order, after the watermark, and have valid times and values.
     #[inline(always)]
     fn are_ahead(&self, events: &[&E]) -> bool {
         let mut last = self.watermark.plus_millis(1);
@@ -138,10 +153,11 @@ impl<E: Event> Ingest<E> {
         are && last < Timestamp::MAX
     }
 
-    /// Takes events of which all but those at these places do nothing but move time on.
+    /// Ingests a group in which only the `wanted` events may act. The other events only advance
+    /// time.
     ///
-    /// While they are taken memory has little to do. So then it is asked for the events that are `next`,
-    /// one for each event that is taken: more at once would have to wait for each other.
+    /// Matching leaves memory idle, so the `next` group is prefetched meanwhile, a few events for
+    /// each event that is dispatched. Prefetches all at once would wait for each other.
     #[inline(always)]
     fn ingest_classified<S: Sink<E> + ?Sized>(
         &mut self,
@@ -156,11 +172,11 @@ impl<E: Event> Ingest<E> {
         for place in seen.wanted.iter() {
             let event = few.at(place);
             if let Some(next) = next {
-                // Most often one does something that is next to one that does nothing.
+                // Most wanted events are next to one that does nothing.
                 next.at(place.wrapping_sub(1)).prefetch_fields();
                 next.at(place).prefetch_fields();
             }
-            // Each event of a type that is named has a number.
+            // Each event of a named type has a sequence number.
             self.dispatcher.released += (place - taken) as u64;
             self.arrive(source, event.time(), place + 1 - taken);
             taken = place + 1;
@@ -177,11 +193,12 @@ impl<E: Event> Ingest<E> {
         if self.dispatcher.is_due(last) {
             self.dispatcher.dispatch_due(last, false, sink);
         }
-        // The numbers at which this is done else may all have been of events that do nothing.
+        // The sequence numbers that trigger a tidy-up may all belong to events that do nothing.
         self.dispatcher.tidy_up(first..self.dispatcher.released, last);
     }
 
-    /// Takes note of the next so many events, of which this is the last one's time.
+    /// Counts `events` arrivals and advances the watermark to just before `time`, the time of the
+    /// last one.
     #[inline(always)]
     fn arrive(&mut self, source: SourceId, time: Timestamp, events: usize) {
         self.count_arrivals(events);
@@ -189,7 +206,7 @@ impl<E: Event> Ingest<E> {
         self.progress.advance(source, self.watermark);
     }
 
-    /// Whether events that are after the watermark can go to the rules at once, all of a batch.
+    /// True if every event of a batch that is after the watermark can go to the rules at once.
     fn is_direct(&self) -> bool {
         self.progress.is_sorted()
             && self.buffer.len() == 0

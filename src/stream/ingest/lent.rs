@@ -1,4 +1,14 @@
-//! Many events at once on their way through the reorder buffer.
+//! Batch ingest through the reorder buffer.
+//!
+//! When it applies: a batch comes to an engine whose events wait in the reorder buffer.
+//!
+//! Why it is right: no output depends on when the watermark advances, as long as it has advanced
+//! before anything is reported.
+//!
+//! What it saves: the buffer borrows the events of the batch, so only those that outlast the call
+//! are cloned, and the watermark advances once for up to [`AT_ONCE`] events.
+//!
+//! Which test holds it: `a_batch_is_its_events_one_by_one` in `tests/batches.rs`.
 
 use crate::event::{Event, bytes_of};
 use crate::stream::dispatch::prefetch::KeyHint;
@@ -9,11 +19,11 @@ use crate::stream::ingest::watermark::SourceId;
 use crate::stream::output::sink::Sink;
 use crate::time::Timestamp;
 
-/// How many events are taken before time moves on for them all.
+/// The number of events that are buffered before the watermark advances.
 const AT_ONCE: u32 = 64;
 
-/// An engine's ingest that events are lent to. They are given back when it is dropped, also where a sink
-/// panics.
+/// An engine's ingest with borrowed events. Dropping the borrower clones the events that still
+/// wait, also after a sink has panicked.
 struct Borrower<'e, 'a, E: Event> {
     ingest: &'e mut Ingest<E>,
     lent: Lent<'a, E>,
@@ -26,9 +36,10 @@ impl<E: Event> Drop for Borrower<'_, '_, E> {
 }
 
 impl<E: Event> Ingest<E> {
-    /// Takes events as [`push_from`](crate::Engine::push_from) does one after the other. What it gains is
-    /// that most of them need not be cloned, and that time moves on less often: no output depends
-    /// on when it does, as long as it has before something is reported.
+    /// Ingests events with the result of one [`push_from`](crate::Engine::push_from) for each.
+    ///
+    /// # Errors
+    /// [`PushError`] if a limit or a cold store has stopped the engine, or the stream is finished.
     pub(in crate::stream) fn ingest_lent<'a, S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
@@ -38,7 +49,8 @@ impl<E: Event> Ingest<E> {
     where
         E: 'a,
     {
-        // Where a limit fails, no event after the one that exceeds it has been taken.
+        // With `limit .. fail`, no event after the one that exceeds the limit may have been
+        // ingested.
         let at_once = if self.dispatcher.routes.can_fail { 1 } else { AT_ONCE };
         let borrower = &mut Borrower { ingest: self, lent: Lent::nothing() };
         let Borrower { ingest, lent } = borrower;
@@ -59,7 +71,8 @@ impl<E: Event> Ingest<E> {
                 continue;
             }
             if waiting == at_once {
-                // It is after where time comes to, which is what it has reached.
+                // The event is after the watermark of the sources, so it does not belong to this
+                // release.
                 ingest.release_reached(lent, sink);
                 ingest.so_far()?;
                 waiting = 0;

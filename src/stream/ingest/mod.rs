@@ -1,4 +1,4 @@
-//! Events and watermarks as they arrive: out come events in the order of time.
+//! Ingest: events and watermarks arrive, and events are released in the order of time.
 
 pub(in crate::stream) mod arrivals;
 mod in_order;

@@ -1,17 +1,16 @@
-//! Which of many ranges a value is in.
+//! The ranges that contain a value.
 
 use std::cmp::Ordering;
 
 use crate::value::{Value, ValueRef};
 
-/// A low end, a high end, and what is found between them.
+/// A low end, a high end, and the item of the range between them.
 pub(super) type Between<T> = (Option<Value>, Option<Value>, T);
 
-/// Ranges of values that all compare with each other, both ends included.
+/// Ranges of comparable values, both ends included.
 ///
-/// An interval tree in an array: sorted by their low ends, and the middle of each part is the root
-/// of it, which knows the greatest high end of its part. What a value is in is found in
-/// O(log n + found).
+/// This is an interval tree in an array, sorted by low ends. The middle of each part is its root
+/// and holds the greatest high end of the part. A lookup takes O(log n + found).
 #[derive(Debug)]
 pub(super) struct Ranges<T> {
     ranges: Vec<Range<T>>,
@@ -19,16 +18,16 @@ pub(super) struct Ranges<T> {
 
 #[derive(Debug)]
 struct Range<T> {
-    /// Without bound where `None`.
+    /// `None` if unbounded.
     low: Option<Value>,
     high: Option<Value>,
-    /// The greatest high end of the part whose middle this is; without bound where `None`.
+    /// The greatest high end of the part whose middle this is; `None` if unbounded.
     furthest: Option<Value>,
     content: T,
 }
 
 impl<T> Ranges<T> {
-    /// All ends that are there have to compare.
+    /// Builds the tree. All ends must be comparable.
     pub(super) fn new(ranges: impl IntoIterator<Item = Between<T>>) -> Self {
         let range = |(low, high, content)| Range { low, high, furthest: None, content };
         let mut ranges: Vec<Range<T>> = ranges.into_iter().map(range).collect();
@@ -42,7 +41,7 @@ impl<T> Ranges<T> {
         Ranges { ranges }
     }
 
-    /// Calls `found` for each range that `value` is in; for none if it does not compare with them.
+    /// Calls `found` for each range that contains `value`; for none if `value` is not comparable.
     pub(super) fn find(&self, value: ValueRef<'_>, found: &mut impl FnMut(&T)) {
         find(&self.ranges, value, found);
     }
@@ -52,7 +51,7 @@ fn compare(a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
     a.compare(b).unwrap_or(Ordering::Equal)
 }
 
-/// Sets `furthest` of a part, and gives that of its middle. The part is not empty.
+/// Sets `furthest` of a part that is not empty, and returns that of its middle.
 fn find_furthest<T>(part: &mut [Range<T>]) -> Option<Value> {
     let middle = part.len() / 2;
     let (left, rest) = part.split_at_mut(middle);
@@ -71,7 +70,8 @@ fn find_furthest<T>(part: &mut [Range<T>]) -> Option<Value> {
     furthest
 }
 
-/// The parts halve, so that this is never deeper than an index has bits.
+/// Finds ranges recursively. The parts halve, so the depth is at most the number of bits of an
+/// index.
 fn find<T>(part: &[Range<T>], value: ValueRef<'_>, found: &mut impl FnMut(&T)) {
     let (left, rest) = part.split_at(part.len() / 2);
     let Some((root, right)) = rest.split_first() else { return };

@@ -1,7 +1,7 @@
-//! Events that wait until no older one can come.
+//! The reorder buffer: events that wait until no older event can come.
 //!
-//! A caller who has many events can lend them: then only those that still wait in the end are
-//! cloned. [`wheel`] puts them in order.
+//! The caller of a batch lends its events. Only the events that still wait at the end of the call
+//! are cloned. [`wheel`] orders the events.
 
 mod wheel;
 
@@ -11,25 +11,25 @@ use crate::stream::ingest::reorder::wheel::Wheel;
 use crate::time::Timestamp;
 use crate::util::slab::Slab;
 
-/// A buffer that gives events by time, and by arrival within one time.
+/// A buffer that returns events by time, and within one time by arrival.
 #[derive(Debug)]
 pub(crate) struct Reorder<E> {
-    /// Places of events: in the slab here, or with [`LENT`] among those that are lent.
+    /// Indices of events: in the slab of the buffer or, with [`LENT`], in the slab of lent events.
     wheel: Wheel,
     own: Slab<E>,
 }
 
-/// Marks the place of an event that is lent.
+/// The bit that marks the index of a lent event.
 const LENT: u32 = 1 << 31;
 
-/// Events that wait in a buffer and belong to someone else.
+/// Events that wait in a buffer and are borrowed from the caller.
 #[derive(Debug)]
 pub(crate) struct Lent<'a, E> {
-    /// Each with its place in the buffer.
+    /// Each event with its index in the wheel.
     events: Slab<(&'a E, u32)>,
 }
 
-/// An event that has waited for its time.
+/// An event whose time has come.
 #[derive(Debug)]
 pub(crate) enum Due<'a, E> {
     Own(E),
@@ -49,7 +49,7 @@ impl<E> Deref for Due<'_, E> {
 }
 
 impl<E> Lent<'_, E> {
-    /// Whether something is lent.
+    /// True if any event is lent.
     #[inline]
     pub(crate) fn is_used(&self) -> bool {
         self.events.len() > 0
@@ -61,7 +61,7 @@ impl<E> Lent<'_, E> {
 }
 
 impl<E> Reorder<E> {
-    /// How many events can wait at once.
+    /// The maximum number of events that can wait at once.
     pub(crate) const MOST: usize = LENT as usize - 1;
 
     pub(crate) fn new() -> Reorder<E> {
@@ -73,26 +73,27 @@ impl<E> Reorder<E> {
         self.wheel.len()
     }
 
-    /// Adds an event. It has to be after what was asked for before.
+    /// Adds an event. Its time must be after every `to` of [`take_until`](Reorder::take_until) so
+    /// far.
     pub(crate) fn add(&mut self, time: Timestamp, event: E) {
         let place = self.own.insert(event);
         self.wheel.add(time, place);
     }
 
-    /// The same for an event that is lent. Until [`keep`](Reorder::keep) was called, all else needs
-    /// the same `lent`.
+    /// Adds a lent event, under the condition of [`add`](Reorder::add). Until
+    /// [`keep`](Reorder::keep) is called, all calls must get the same `lent`.
     #[inline]
     pub(crate) fn lend<'a>(&mut self, time: Timestamp, event: &'a E, lent: &mut Lent<'a, E>) {
         let place = self.wheel.add(time, lent.events.next_index() | LENT);
         lent.events.insert((event, place));
     }
 
-    /// The time of the oldest event.
+    /// Returns the time of the oldest event.
     pub(crate) fn first(&self) -> Option<Timestamp> {
         self.wheel.first()
     }
 
-    /// Takes the oldest event out if it is not after `to`.
+    /// Removes and returns the oldest event if its time is at or before `to`.
     #[inline]
     pub(crate) fn take_until<'a>(
         &mut self,
@@ -106,8 +107,8 @@ impl<E> Reorder<E> {
         })
     }
 
-    /// Up to so many of the next events that will be taken and are not after `to`, in order; none
-    /// perhaps although there are some.
+    /// Returns up to `count` of the next events with a time at or before `to`, in order. The result
+    /// may be empty although there are such events.
     pub(crate) fn look_into<'a>(
         &'a self,
         to: Timestamp,
@@ -121,20 +122,20 @@ impl<E> Reorder<E> {
         })
     }
 
-    /// The events in the order in which they will be taken. Nothing is lent now.
+    /// Returns all events in order. No event may be lent.
     pub(crate) fn in_order(&self) -> Vec<&E> {
         let places = self.wheel.in_order().into_iter();
         places.filter_map(|place| self.own.try_get(place)).collect()
     }
 
-    /// Heap bytes, without what the events own.
+    /// Returns the heap size in bytes, without heap that events own.
     pub(crate) fn memory_usage(&self) -> usize {
         self.wheel.memory_usage() + self.own.memory_usage()
     }
 }
 
 impl<E: Clone> Reorder<E> {
-    /// Gives the events that are lent back: what still waits is cloned.
+    /// Ends the loan of events: clones those that still wait.
     pub(crate) fn keep(&mut self, lent: &mut Lent<'_, E>) {
         for (event, place) in std::mem::take(&mut lent.events).values_mut() {
             self.wheel.replace(*place, self.own.insert(E::clone(event)));

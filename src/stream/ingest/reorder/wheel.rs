@@ -1,59 +1,64 @@
-//! A queue by time, for times that only move on.
+//! A queue by time, for times that only advance: a hierarchical timing wheel.
 //!
-//! What waits is put where it differs from the time that has come: in levels of 256 slots, a slot
-//! of a level being as long as all slots of the level below it. The slots of the lowest level are
-//! single milliseconds, and each slot is a queue; when time comes to a slot of a higher level, what
-//! it holds is dealt out to the levels below. So nothing is ever compared or sorted: each thing is
-//! moved at most once a level, and twice where it waits for some seconds, in whatever order things
-//! come and however many there are. This is the hierarchical timing wheel of Varghese and Lauck (1987),
-//! with the levels of the radix heap of Ahuja, Mehlhorn, Orlin and Tarjan (1990).
+//! The wheel has levels of 256 slots. A slot of a level is as long as all slots of the level below.
+//! The slots of the lowest level are single milliseconds, and each slot is a queue. A value goes to
+//! the level in which its time differs from the current time. When time comes to a slot of a higher
+//! level, its values are dealt out to the levels below.
+//!
+//! Nothing is compared or sorted. A value moves at most once for each level, and twice if it waits
+//! for some seconds, whatever the order and number of values.
+//!
+//! This is the hierarchical timing wheel of Varghese and Lauck (1987) with the levels of the radix
+//! heap of Ahuja, Mehlhorn, Orlin and Tarjan (1990). The tests below compare it with a sort and
+//! bound the number of moves.
 
 use smallvec::SmallVec;
 
 use crate::time::Timestamp;
 
-/// No place in a list.
+/// Marks the end of a list.
 const NONE: u32 = u32::MAX;
 
-/// Bits of a time that one level distinguishes.
+/// The number of time bits that one level distinguishes.
 const BITS: u32 = 8;
 const SLOTS: usize = 1 << BITS;
 const LEVELS: usize = (u64::BITS / BITS) as usize;
 
-/// So many things in a slot are put in order to [look into](Wheel::look_into) it, and no more.
+/// The maximum number of values in a slot that [`look_into`](Wheel::look_into) sorts.
 const MOST_LOOKED_INTO: usize = 32;
 
-/// Gives numbers that were added by time, and by arrival within one time.
+/// Returns numbers by time, and within one time in the order in which they were added.
 ///
-/// What is added has to be after what [`take_until`](Wheel::take_until) was asked for before.
+/// A new time must be after every `to` of [`take_until`](Wheel::take_until) so far.
 #[derive(Debug)]
 pub(super) struct Wheel {
-    /// All levels, or none before the first thing.
+    /// All levels, or none before the first value.
     levels: Vec<Level>,
-    /// A bit for each level that holds something.
+    /// A bit for each level with values.
     occupied: u32,
-    /// The levels distinguishes times by where they differ from this one; nothing is before it.
+    /// The current time: a time's level is the highest in which it differs from `base`. No value is
+    /// before `base`.
     base: u64,
-    /// Nothing is before this.
+    /// A lower bound of all values' times.
     next: u64,
     nodes: Vec<Node>,
-    /// The first of the nodes that hold nothing.
+    /// The first node of the free list.
     free: u32,
     len: usize,
-    /// How often something was put into a queue.
+    /// The number of insertions into queues.
     #[cfg(test)]
     moves: usize,
 }
 
 #[derive(Clone, Debug)]
 struct Level {
-    /// A bit for each slot that holds something.
+    /// A bit for each slot with values.
     occupied: [u64; SLOTS / 64],
-    /// The first and the last node of each slot, if it holds something.
+    /// The first and the last node of each slot with values.
     slots: [(u32, u32); SLOTS],
 }
 
-/// A thing in the queue of a slot, or a place for one in the list of those that are free.
+/// A value in the queue of a slot, or a free node.
 #[derive(Clone, Copy, Debug)]
 struct Node {
     value: u32,
@@ -61,7 +66,7 @@ struct Node {
     next: u32,
 }
 
-/// The same order as that of times, from 0.
+/// Maps times to numbers from 0 in the same order.
 #[inline]
 fn rank(time: Timestamp) -> u64 {
     time.as_millis().cast_unsigned() ^ 1 << 63
@@ -86,10 +91,10 @@ impl Wheel {
         self.len
     }
 
-    /// Adds something and says where it is until it is taken.
+    /// Adds a value and returns its index, which is valid until the value is taken.
     #[inline]
     pub(super) fn add(&mut self, time: Timestamp, value: u32) -> u32 {
-        // One from before what was taken comes next.
+        // A value from before the last one taken comes next.
         let time = rank(time).max(self.base);
         let node = Node { value, time, next: NONE };
         let index = self.free;
@@ -111,12 +116,12 @@ impl Wheel {
         index
     }
 
-    /// Puts another value in the place of one that was not taken yet.
+    /// Replaces the value at the index of a node that was not taken yet.
     pub(super) fn replace(&mut self, place: u32, value: u32) {
         self.nodes[place as usize].value = value;
     }
 
-    /// Takes the oldest out if it is not after `to`.
+    /// Removes and returns the oldest value if its time is at or before `to`.
     #[inline]
     pub(super) fn take_until(&mut self, to: Timestamp) -> Option<u32> {
         let to = rank(to);
@@ -147,8 +152,9 @@ impl Wheel {
         Some(self.pop(slot))
     }
 
-    /// About so many of the next ones that will be taken and are not after `to`, in order, with their
-    /// times: what is found with little effort. That may be none although there are some.
+    /// Returns about `count` of the next values with a time at or before `to`, in order, with their
+    /// times. Only values that are found with little effort are returned: the result may be empty
+    /// although there are values.
     pub(super) fn look_into(&self, to: Timestamp, count: usize) -> SmallVec<[(u64, u32); 64]> {
         let mut next = SmallVec::new();
         let to = rank(to);
@@ -178,30 +184,30 @@ impl Wheel {
         next
     }
 
-    /// The time of the oldest.
+    /// Returns the time of the oldest value.
     pub(super) fn first(&self) -> Option<Timestamp> {
         let (level, slot) = self.first_slot()?;
         let least = self.queue(level, slot).map(|node| node.time).min()?;
         Some(Timestamp::from_millis((least ^ 1 << 63).cast_signed()))
     }
 
-    /// All, in the order in which they will be taken.
+    /// Returns all values in order.
     pub(super) fn in_order(&self) -> Vec<u32> {
         let mut nodes: Vec<&Node> = Vec::with_capacity(self.len);
         for (index, level) in self.levels.iter().enumerate() {
             nodes.extend(level.slots().flat_map(|slot| self.queue(index, slot)));
         }
-        // What has one time is in one queue, by arrival.
+        // Values of one time are in one queue, by arrival.
         nodes.sort_by_key(|node| node.time);
         nodes.into_iter().map(|node| node.value).collect()
     }
 
-    /// Heap bytes.
+    /// Returns the heap size in bytes.
     pub(super) fn memory_usage(&self) -> usize {
         self.levels.capacity() * size_of::<Level>() + self.nodes.capacity() * size_of::<Node>()
     }
 
-    /// Puts a node at the end of the queue that its time belongs to.
+    /// Appends a node to the queue of its time.
     #[inline]
     fn place(&mut self, index: u32, time: u64) {
         #[cfg(test)]
@@ -214,14 +220,14 @@ impl Wheel {
         self.levels[level as usize].append(slot, index, &mut self.nodes);
     }
 
-    /// The slot with the oldest. What is at a lower level is older.
+    /// Returns the level and slot of the oldest value. Values of a lower level are older.
     #[inline]
     fn first_slot(&self) -> Option<(usize, usize)> {
         let level = self.occupied.trailing_zeros() as usize;
         Some((level, self.levels.get(level)?.first_slot()?))
     }
 
-    /// The first time of a slot.
+    /// Returns the first time of a slot.
     #[inline]
     fn start(&self, level: usize, slot: usize) -> u64 {
         let shift = level * BITS as usize;
@@ -229,7 +235,7 @@ impl Wheel {
         (self.base >> shift >> BITS << BITS | slot as u64) << shift
     }
 
-    /// Takes the first of a slot of the lowest level out.
+    /// Removes the first node of a slot of the lowest level.
     #[inline]
     fn pop(&mut self, slot: usize) -> u32 {
         let (first, last) = &mut self.levels[0].slots[slot];
@@ -247,7 +253,7 @@ impl Wheel {
         node.value
     }
 
-    /// Puts what a slot holds to the levels below, now that `base` is its start.
+    /// Moves the values of a slot to the levels below, after `base` was set to the slot's start.
     fn deal_out(&mut self, level: usize, slot: usize) {
         let (mut index, last) = self.levels[level].slots[slot];
         self.vacate(level, slot);
@@ -292,7 +298,7 @@ impl Wheel {
         }
     }
 
-    /// What a slot that holds something holds, by arrival.
+    /// Returns the nodes of a slot with values, by arrival.
     fn queue(&self, level: usize, slot: usize) -> impl Iterator<Item = &Node> {
         let (first, last) = self.levels[level].slots[slot];
         let nodes = std::iter::successors(Some(first), move |index| {
@@ -307,7 +313,7 @@ impl Level {
         Level { occupied: [0; SLOTS / 64], slots: [(NONE, NONE); SLOTS] }
     }
 
-    /// Puts a node at the end of a slot's queue.
+    /// Appends a node to a slot's queue.
     #[inline(always)]
     fn append(&mut self, slot: usize, index: u32, nodes: &mut [Node]) {
         let (word, bit) = (&mut self.occupied[slot / 64], 1 << (slot % 64));
@@ -321,7 +327,7 @@ impl Level {
         *last = index;
     }
 
-    /// The first slot that holds something.
+    /// Returns the first slot with values.
     #[inline(always)]
     fn first_slot(&self) -> Option<usize> {
         let words = self.occupied.iter().zip((0..).step_by(64));
@@ -329,7 +335,7 @@ impl Level {
         Some(before + word.trailing_zeros() as usize)
     }
 
-    /// The slots that hold something, in order.
+    /// Returns the slots with values, in order.
     fn slots(&self) -> impl Iterator<Item = usize> {
         let words = self.occupied.iter().zip((0..).step_by(64));
         words.flat_map(|(&word, before)| {
@@ -340,7 +346,7 @@ impl Level {
     }
 }
 
-/// The slot of a time at a level.
+/// Returns the slot of a time at a level.
 #[inline]
 fn slot_of(time: u64, level: usize) -> usize {
     (time >> (level * BITS as usize)).to_le_bytes()[0].into()
