@@ -1,22 +1,21 @@
-//! Which keys have changed since a snapshot, so that the next one can be of those alone.
+//! The keys that changed since a snapshot, so that the next snapshot can contain those alone.
 
 use crate::stream::keys::key::Key;
 
-/// What a partition notes while someone wants its changes: bits and numbers, as most keys have not
-/// changed.
+/// The changes of a key table since a snapshot, as bits and numbers: most keys have not changed.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    /// The slots that something came to, each once.
+    /// The changed slots, each once.
     touched: Vec<u32>,
     is_touched: Bits,
     /// The slots whose keys are in a snapshot.
     is_saved: Bits,
-    /// Keys that are in a snapshot and hold nothing any more.
+    /// The keys that are in a snapshot and have no state any more.
     gone: Vec<Key>,
 }
 
 impl Changes {
-    /// Notes that something comes to what is held in a slot.
+    /// Records that the state in a slot changes.
     #[inline]
     pub(crate) fn touch(&mut self, slot: u32) {
         if self.is_touched.set(slot) {
@@ -24,36 +23,37 @@ impl Changes {
         }
     }
 
-    /// Notes that a slot is given up, which was this key's.
+    /// Records that the slot of this key is removed.
     pub(crate) fn remove(&mut self, slot: u32, key: Key) {
         if self.is_saved.clear(slot) {
             self.gone.push(key);
         }
     }
 
-    /// Notes that a slot is given up whose key is kept elsewhere. Says whether a snapshot is yet to
-    /// have what is kept.
+    /// Records that a slot is removed because its key is evicted to a cold store. Returns true if
+    /// no snapshot has the key's current state.
     pub(crate) fn put_away(&mut self, slot: u32) -> bool {
         self.is_saved.clear(slot);
         self.is_touched.get(slot)
     }
 
-    /// Notes that a key came back to a slot, which a snapshot may have: it is gone once it is removed.
+    /// Records that an evicted key was loaded into a slot. A snapshot may have the key: the key is
+    /// then gone once the slot is removed.
     pub(crate) fn brought_back(&mut self, slot: u32) {
         self.is_saved.set(slot);
     }
 
-    /// The slots that something came to; some of them are given up.
+    /// Returns the changed slots. Some of them may be removed.
     pub(crate) fn touched(&self) -> &[u32] {
         &self.touched
     }
 
-    /// Keys that hold nothing any more; some of them may hold something again.
+    /// Returns the keys that lost their state. Some of them may have state again.
     pub(crate) fn gone(&self) -> &[Key] {
         &self.gone
     }
 
-    /// Begins anew after a snapshot; `is_there` says of a slot whether it is a key's.
+    /// Starts anew after a snapshot. `is_there` is true for the slots of keys.
     pub(crate) fn saved(&mut self, is_there: impl Fn(u32) -> bool) {
         for slot in self.touched.drain(..) {
             self.is_touched.clear(slot);

@@ -1,4 +1,4 @@
-//! Where an event's key is while the event goes from rule to rule.
+//! The cursor: the position of an event's key while the event goes from rule to rule.
 
 use smallvec::SmallVec;
 
@@ -9,23 +9,23 @@ use crate::stream::keys::groups::Groups;
 use crate::stream::keys::key::KeyRef;
 use crate::stream::keys::table::KeyTable;
 
-/// An event's key in a group, and where in the group it is while the event goes to one rule after
-/// the other.
+/// An event's key in a group, and the position in its slot while the event goes from rule to rule.
 #[derive(Debug)]
 pub(in crate::stream) struct KeyCursor<'e> {
     pub(in crate::stream) group: u32,
     pub(in crate::stream) key: KeyRef<'e>,
     pub(in crate::stream) slot: Option<u32>,
-    /// How much of the slot is in the order of rules.
+    /// The length of the slot's prefix that is in the order of rules.
     pub(in crate::stream) sorted: usize,
-    /// The first place in it that may be of a rule that comes yet.
+    /// The first position in the slot that may belong to a later rule.
     next: usize,
-    /// The places in it of what is idle now.
+    /// The positions in the slot without state.
     pub(in crate::stream) idle: SmallVec<[u32; 2]>,
 }
 
 impl<'e> KeyCursor<'e> {
-    /// `None` where a part of the event's key is null. Its slot is perhaps the one that was `found`.
+    /// Reads an event's key. `None` if a part of the key is null. `found` is a hint for the key's
+    /// slot.
     #[inline]
     pub(in crate::stream) fn new<E: Event>(
         event: &'e E,
@@ -40,7 +40,8 @@ impl<'e> KeyCursor<'e> {
         Some(KeyCursor { group, key, slot, sorted, next: 0, idle: SmallVec::new() })
     }
 
-    /// Where in its slot a rule's holdings are. Rules come in their order.
+    /// Returns the position of a rule's state in the slot. Call the function for rules in their
+    /// order.
     #[inline]
     pub(in crate::stream) fn place(&mut self, keys: &KeyTable, rule: u32) -> Option<(u32, usize)> {
         let slot = self.slot?;
@@ -52,7 +53,7 @@ impl<'e> KeyCursor<'e> {
         (held.rule == rule).then_some((slot, self.next))
     }
 
-    /// Drops what is idle and brings what is new into order, behind the last rule.
+    /// Drops empty states and sorts new states, after the last rule.
     #[inline]
     pub(in crate::stream) fn end(&self, keys: &mut KeyTable) {
         if let Some(slot) = self.slot
@@ -62,7 +63,7 @@ impl<'e> KeyCursor<'e> {
         }
     }
 
-    /// Adds what a rule holds now and has not held before. Gives its place.
+    /// Adds the new state of a rule and returns its position.
     pub(in crate::stream) fn add(
         &mut self,
         keys: &mut KeyTable,
@@ -75,7 +76,7 @@ impl<'e> KeyCursor<'e> {
         }
         let slot = keys.insert(&self.key, rule, state);
         (self.slot, self.sorted) = (Some(slot), 1);
-        // Later rules come behind it.
+        // Later rules follow the new state.
         self.next = 1;
         (slot, 0)
     }

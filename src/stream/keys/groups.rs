@@ -1,4 +1,4 @@
-//! Which rules share their keys: one look-up for an event finds what all of them hold.
+//! Groups of rules that share their keys: one lookup for an event finds the state of all of them.
 
 use std::sync::Arc;
 
@@ -10,31 +10,31 @@ use crate::schema::TypeId;
 use crate::stream::keys::key::KeyHasher;
 use crate::stream::keys::table::KeyTable;
 
-/// The groups of rules that have the same key.
+/// The groups of rules with the same key.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
     all: Vec<Group>,
-    /// Those whose key has these parts.
+    /// The groups by the parts of their key.
     by_parts: HashMap<Box<[Arc<str>]>, Vec<u32>>,
     pub(in crate::stream) hasher: KeyHasher,
 }
 
-/// Rules that have the same key: its parts have the same names, and where two of the rules see the
-/// same type of event, the parts are in the same fields.
+/// Rules with the same key. The parts have the same names, and if two of the rules read the same
+/// type of event, the parts are in the same fields.
 #[derive(Debug, Default)]
 struct Group {
-    /// By event type, where some rule sees it.
+    /// By event type, for types that some rule reads.
     fields: HashMap<TypeId, Box<[FieldRef]>>,
     keys: KeyTable,
 }
 
 impl Groups {
-    /// No groups, for keys that are hashed in the same way.
+    /// Returns no groups, with the hasher of `other`.
     pub(in crate::stream) fn empty_like(other: &Groups) -> Groups {
         Groups { hasher: other.hasher.clone(), ..Groups::default() }
     }
 
-    /// The group of a rule, made if there is none that it fits.
+    /// Returns the group of a rule. Makes a new group if the rule fits none.
     pub(in crate::stream) fn join(&mut self, rule: &Rule) -> u32 {
         let wanted: Vec<(TypeId, Box<[FieldRef]>)> =
             rule.types.iter().map(|ty| (*ty, key_fields(&rule.key, *ty))).collect();
@@ -58,7 +58,7 @@ impl Groups {
         self.all.len()
     }
 
-    /// The fields that hold the key of a group in events of this type.
+    /// Returns the fields that hold the key of a group in events of this type.
     pub(in crate::stream) fn fields(&self, group: u32, ty: TypeId) -> Box<[FieldRef]> {
         self.all[group as usize].fields.get(&ty).cloned().unwrap_or_default()
     }
@@ -78,7 +78,7 @@ impl Groups {
         (&mut self.all[group as usize].keys, &self.hasher)
     }
 
-    /// By rule: the slots in which it holds something.
+    /// Returns, by rule, the slots in which the rule has state.
     pub(in crate::stream) fn slots_by_rule(&self, rules: usize) -> Vec<Vec<u32>> {
         let mut slots = vec![Vec::new(); rules];
         for group in &self.all {
@@ -91,26 +91,26 @@ impl Groups {
         slots
     }
 
-    /// Gives up the slots that were left to keys for which nothing is held.
+    /// Evicts the slots of keys without state.
     pub(in crate::stream) fn evict_idle(&mut self) {
         self.all.iter_mut().for_each(|group| group.keys.evict_idle());
     }
 
-    /// Drops everything that is held.
+    /// Drops all state.
     pub(in crate::stream) fn clear(&mut self) {
         for group in &mut self.all {
             group.keys = KeyTable::default();
         }
     }
 
-    /// Heap bytes, without what key values and states own.
+    /// Returns the heap size in bytes, without heap that key values and states own.
     pub(in crate::stream) fn memory_usage(&self) -> usize {
         self.all.iter().map(|group| group.keys.memory_usage()).sum()
     }
 }
 
-/// The fields that hold the key parts in events of type `ty`; one that is always null where there is
-/// none.
+/// Returns the fields of the key parts in events of type `ty`. A missing part gets a field that is
+/// always null.
 fn key_fields(key: &[KeyPart], ty: TypeId) -> Box<[FieldRef]> {
     let field = |part: &KeyPart| {
         let field = part.fields.iter().find(|(id, _)| *id == ty).map(|(_, field)| field.clone());

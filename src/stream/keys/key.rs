@@ -1,4 +1,4 @@
-//! The key of an event: read where it is, hashed, and kept.
+//! The key of an event: read in place, hashed, and stored.
 
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::ops::Deref;
@@ -12,12 +12,12 @@ use crate::hir::expr::FieldRef;
 use crate::util::spread::Spread;
 use crate::value::{Value, ValueRef};
 
-/// A key's values, in the order of the key parts, each in its one spelling
+/// A key's values in the order of the key parts, each in its canonical spelling
 /// ([`Value::canonical`]): equal keys have equal bytes.
 #[derive(Clone, Debug)]
 pub(crate) enum Key {
     One(Value),
-    /// Any other number of them.
+    /// Any other number of parts.
     Many(Box<[Value]>),
 }
 
@@ -57,14 +57,14 @@ impl Hash for Key {
     }
 }
 
-/// Whether no part of an event's key is null.
+/// True if no part of an event's key is null.
 #[inline]
 pub(crate) fn has_key<E: Event>(event: &E, fields: &[FieldRef]) -> bool {
     fields.iter().all(|field| !field_of(event, field).is_null())
 }
 
-/// A hash of an event's key that is the same in every engine: that of [`KeyRef::spread`]. `None` where
-/// a part of the key is null.
+/// Returns the [`KeyRef::spread`] hash of an event's key, which is the same in every engine. `None`
+/// if a part of the key is null.
 #[inline]
 pub(crate) fn shard_hash<E: Event>(event: &E, fields: &[FieldRef]) -> Option<u64> {
     let mut state = Spread::default();
@@ -78,11 +78,11 @@ pub(crate) fn shard_hash<E: Event>(event: &E, fields: &[FieldRef]) -> Option<u64
     Some(state.finish())
 }
 
-/// What hashes keys, in a way that nobody outside can foresee.
+/// The hasher of keys, with seeds that no outsider can predict.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyHasher {
     any: DefaultHashBuilder,
-    /// For keys that are one number, as most are.
+    /// For keys that are one number, which are the most common.
     seeds: [u64; 2],
 }
 
@@ -95,7 +95,7 @@ impl Default for KeyHasher {
 }
 
 impl KeyHasher {
-    /// The [hash](KeyRef::hash) of an event's key. `None` where a part of the key is null.
+    /// Returns the [hash](KeyRef::hash) of an event's key. `None` if a part of the key is null.
     #[inline(always)]
     pub(crate) fn of<E: Event>(&self, event: &E, fields: &[FieldRef]) -> Option<u32> {
         if let [FieldRef::Declared(field)] = fields {
@@ -148,7 +148,7 @@ impl KeyHasher {
     }
 }
 
-/// An event's key values, read but not copied, and their hash.
+/// An event's key values, borrowed, and their hash.
 #[derive(Debug)]
 pub(crate) struct KeyRef<'a> {
     values: Values<'a>,
@@ -158,18 +158,18 @@ pub(crate) struct KeyRef<'a> {
 #[derive(Debug)]
 enum Values<'a> {
     One(ValueRef<'a>),
-    /// Any other number of them.
+    /// Any other number of parts.
     Many(SmallVec<[ValueRef<'a>; 3]>),
 }
 
 impl<'a> KeyRef<'a> {
-    /// A key of one part, which is not null.
+    /// Returns a key of one part, which must not be null.
     #[inline(always)]
     fn one(value: ValueRef<'a>, hasher: &KeyHasher) -> KeyRef<'a> {
         KeyRef { values: Values::One(value), hash: hasher.one(value) }
     }
 
-    /// Reads an event's key. `None` where a part of it is null.
+    /// Reads an event's key. `None` if a part of the key is null.
     #[inline(always)]
     pub(crate) fn read<E: Event>(
         event: &'a E,
@@ -184,7 +184,7 @@ impl<'a> KeyRef<'a> {
         Some(KeyRef::one(value, hasher))
     }
 
-    /// The same where the hash is known.
+    /// Reads an event's key with a known hash.
     #[inline(always)]
     pub(crate) fn read_hashed<E: Event>(
         event: &'a E,
@@ -208,7 +208,7 @@ impl<'a> KeyRef<'a> {
         Some(KeyRef { values: Values::Many(values), hash })
     }
 
-    /// A key that was read before.
+    /// Returns a key that was read before.
     pub(crate) fn of(key: &'a [Value], hasher: &KeyHasher) -> KeyRef<'a> {
         if let [one] = key {
             return KeyRef::one(one.as_ref(), hasher);
@@ -226,7 +226,7 @@ impl<'a> KeyRef<'a> {
         }
     }
 
-    /// A hash that is the same in every engine.
+    /// Returns a hash that is the same in every engine.
     pub(crate) fn spread(&self) -> u64 {
         let mut state = Spread::default();
         self.values().iter().for_each(|value| value.hash_into(&mut state));
@@ -241,7 +241,7 @@ impl<'a> KeyRef<'a> {
         }
     }
 
-    /// The hash by which it is looked up.
+    /// Returns the hash of lookups.
     pub(crate) fn hash(&self) -> u32 {
         self.hash
     }
@@ -270,7 +270,7 @@ impl Equivalent<Key> for KeyRef<'_> {
     }
 }
 
-/// A key of several parts; `None` where one of them is null.
+/// Reads a key of several parts; `None` if one of them is null.
 fn read_values<'a, E: Event>(
     event: &'a E,
     fields: &[FieldRef],
@@ -279,7 +279,7 @@ fn read_values<'a, E: Event>(
     values.collect()
 }
 
-/// The width that is stored.
+/// Returns the hash in the width that is stored.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "both halves are in it")]
 fn fold(hash: u64) -> u32 {

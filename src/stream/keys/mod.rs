@@ -1,4 +1,4 @@
-//! The keys of events, and what rules hold for each of them.
+//! The keys of events, and the state of rules for each key.
 
 pub(in crate::stream) mod changes;
 pub(in crate::stream) mod cold;
@@ -8,8 +8,8 @@ pub(in crate::stream) mod key;
 pub(in crate::stream) mod table;
 pub(in crate::stream) mod wire;
 
-/// How many events are looked at together, at most.
+/// The maximum number of events in a group whose keys are looked up together.
 pub(in crate::stream) const GROUP_SIZE: usize = 64;
 
-/// From so many partial matches on what is held is more than caches have room for.
+/// The number of open partial matches above which their state does not fit into caches.
 pub(in crate::stream) const MIN_OPEN_RUNS: u64 = 1 << 15;

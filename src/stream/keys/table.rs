@@ -1,4 +1,4 @@
-//! The keys of a group of rules and what each of them holds.
+//! The key table: the keys of a group of rules and their state.
 
 use hashbrown::HashTable;
 
@@ -12,39 +12,39 @@ use crate::util::prefetch_at;
 use crate::util::slab::Slab;
 use crate::value::{Value, ValueRef};
 
-/// The keys for which some rule of a group has something open.
+/// The keys with state of some rule of a group.
 #[derive(Debug, Default)]
 pub(crate) struct KeyTable {
     table: HashTable<Entry>,
     slots: Slab<Slot>,
     generation: u32,
-    /// Bytes of what does not fit into slots.
+    /// The size of the state that does not fit into slots, in bytes.
     spilled: usize,
-    /// How many slots are left to keys for which nothing is held, in case they come again soon.
+    /// The number of slots retained for keys without state, in case the keys come again soon.
     idle: usize,
-    /// What has changed since a snapshot, where someone wants to know.
+    /// The changes since a snapshot, if they are recorded.
     pub(crate) changes: Option<Box<Changes>>,
 }
 
-/// A key's place. The hash is kept beside it, so that neither a miss nor growth looks at the slot.
+/// The slot of a key, with the key's hash. Neither a miss nor growth of the table reads the slot.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     hash: u32,
     slot: u32,
 }
 
-/// What is kept of a key.
+/// A key and its state.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) key: Key,
     held: KeyEntry,
-    /// No two slots of a partition have the same one (until 2^32 keys have come and gone).
+    /// No two slots of a table have the same generation (until 2^32 keys have come and gone).
     pub(crate) generation: u32,
     hash: u32,
 }
 
 impl Slot {
-    /// What rules hold for the key, by rule.
+    /// Returns the key's state, by rule.
     #[inline]
     pub(crate) fn held(&self) -> &[RuleState] {
         self.held.as_slice()
@@ -54,27 +54,27 @@ impl Slot {
         self.held.as_mut_slice()
     }
 
-    /// Whether the only rule of the group holds nothing for the key any more.
+    /// True if the only rule of the group has no state for the key any more.
     fn is_idle(&self) -> bool {
         matches!(&self.held, KeyEntry::One(held) if held.state.is_idle())
     }
 
-    /// The [hash](KeyRef::hash) of the key.
+    /// Returns the [hash](KeyRef::hash) of the key.
     pub(crate) fn hash(&self) -> u32 {
         self.hash
     }
 }
 
-/// What a rule holds for a key.
+/// The state of a rule for a key.
 #[derive(Debug)]
 pub(crate) struct RuleState {
     pub(crate) rule: u32,
-    /// When the timer that counts comes up; `MAX` where none is set.
+    /// The time of the timer that counts; `MAX` if no timer is scheduled.
     pub(crate) armed: Timestamp,
     pub(crate) state: KeyState,
 }
 
-/// What a rule holds for a key, and where.
+/// The state of a rule for a key, and its position.
 #[derive(Debug)]
 pub(crate) struct At<'k> {
     pub(crate) key: &'k Key,
@@ -83,11 +83,11 @@ pub(crate) struct At<'k> {
     pub(crate) held: &'k mut RuleState,
 }
 
-/// What the rules of a group hold for a key. Most often it is one of them: no more memory then.
+/// The state of a group's rules for a key. The common case, one rule, takes no more memory.
 #[derive(Debug)]
 enum KeyEntry {
     One(RuleState),
-    /// Any other number of them.
+    /// Any other number of rules.
     Many(Vec<RuleState>),
 }
 
@@ -122,13 +122,13 @@ impl KeyEntry {
         }
     }
 
-    /// Drops what is idle, and brings the rest into the order of rules. Says whether it is empty.
+    /// Drops empty states and sorts the rest by rule. Returns true if nothing is left.
     fn tidy(&mut self) -> bool {
         match self {
             KeyEntry::One(held) => held.state.is_idle(),
             KeyEntry::Many(held) => {
                 held.retain(|held| !held.state.is_idle());
-                // What is new stands in order behind what is in order.
+                // New states are sorted among themselves and follow the sorted ones.
                 held.sort_by_key(|held| held.rule);
                 if held.capacity() >= 16 && held.len() <= held.capacity() / 4 {
                     held.shrink_to(2 * held.len());
@@ -138,8 +138,9 @@ impl KeyEntry {
         }
     }
 
-    /// The same where it is known what is idle, by place, and how much is in order already: for
-    /// keys for which a great many rules hold something.
+    /// Drops the empty states at the positions `idle` and sorts the rest, of which the first
+    /// `sorted` are in order. Faster than [`tidy`](KeyEntry::tidy) for keys with state of very many
+    /// rules.
     fn tidy_at(&mut self, idle: &[u32], mut sorted: usize) -> bool {
         let KeyEntry::Many(held) = self else { return self.tidy() };
         if idle.len() + held.len().saturating_sub(sorted) > FEW {
@@ -165,14 +166,14 @@ impl KeyEntry {
     }
 }
 
-/// Up to so many changes of what rules hold for a key are made one by one.
+/// The maximum number of changes to a key's state that are made one by one.
 const FEW: usize = 4;
 
-/// So many slots are left to keys for which nothing is held, and one for each so many keys.
+/// The minimum quota of retained slots. The quota grows by one for each `KEYS_PER_IDLE` keys.
 const IDLE: usize = 64;
 const KEYS_PER_IDLE: usize = 4;
 
-/// All 64 bits that the table wants from the 32 that are kept.
+/// Returns the 64 bits that the table needs from the 32 bits that are stored.
 fn spread(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
@@ -182,14 +183,14 @@ impl KeyTable {
         self.find_key(key.hash, |other| key.is_key(other))
     }
 
-    /// The slot of the key of this hash of which `is_key` is true.
+    /// Returns the slot of the key with this hash for which `is_key` is true.
     #[inline(always)]
     fn find_key(&self, hash: u32, is_key: impl Fn(&Key) -> bool) -> Option<u32> {
         let slot = self.find_hash(hash)?;
         if is_key(&self.slots.get(slot).key) { Some(slot) } else { self.find_among(hash, is_key) }
     }
 
-    /// The same where another key has its hash.
+    /// Returns the slot of a key if another key has its hash.
     #[cold]
     fn find_among(&self, hash: u32, is_key: impl Fn(&Key) -> bool) -> Option<u32> {
         let found = self.table.find(spread(hash), |entry| {
@@ -198,11 +199,11 @@ impl KeyTable {
         found.map(|entry| entry.slot)
     }
 
-    /// The hash of an event's key, and its slot if it has one; perhaps it is this one, that was `found`
-    /// for it. `None` where a part of the key is null.
+    /// Returns the hash of an event's key, and the key's slot if there is one. `found` is a hint
+    /// for the slot. `None` if a part of the key is null.
     ///
-    /// The values of most keys, one number or one text, are looked at where they are: to copy what was
-    /// written a moment ago, in other portions, is to wait for it.
+    /// The values of most keys, one number or one text, are compared in place. A copy would be read
+    /// in other portions than it was written, and the processor would wait for the write.
     #[inline(always)]
     pub(crate) fn look_up<E: Event>(
         &self,
@@ -253,7 +254,7 @@ impl KeyTable {
         self.look_up_key(event, fields, found, hasher).map(|(key, slot)| (key.hash, slot))
     }
 
-    /// The same with the key in the place of its hash.
+    /// Returns an event's key and its slot if there is one, as [`look_up`](KeyTable::look_up) does.
     #[inline]
     pub(crate) fn look_up_key<'e, E: Event>(
         &self,
@@ -274,19 +275,20 @@ impl KeyTable {
         Some((key, slot))
     }
 
-    /// The first slot of a key with this hash, most often the only one. The slot is not looked at.
+    /// Returns the first slot of a key with this hash, in most cases the only one. The slot is not
+    /// read.
     #[inline(always)]
     pub(crate) fn find_hash(&self, hash: u32) -> Option<u32> {
         self.table.find(spread(hash), |entry| entry.hash == hash).map(|entry| entry.slot)
     }
 
-    /// Has a slot fetched.
+    /// Prefetches a slot.
     #[inline(always)]
     pub(crate) fn prefetch(&self, slot: u32) {
         self.slots.prefetch(slot);
     }
 
-    /// Has fetched where the search for a rule begins in a slot of several.
+    /// Prefetches the position at which the search for a rule starts in a slot with several states.
     #[inline(always)]
     pub(crate) fn prefetch_held(&self, slot: u32) {
         if let KeyEntry::Many(held) = &self.slots.get(slot).held {
@@ -294,7 +296,7 @@ impl KeyTable {
         }
     }
 
-    /// Adds a key that is not there yet, for a rule that holds something.
+    /// Adds a new key with the state of a rule.
     pub(crate) fn insert(&mut self, key: &KeyRef<'_>, rule: u32, state: KeyState) -> u32 {
         self.insert_slot(key.to_key(), key.hash, || RuleState {
             rule,
@@ -303,7 +305,7 @@ impl KeyTable {
         })
     }
 
-    /// The same for a rule that will hold something in a moment.
+    /// Adds a new key for a rule whose state follows in a moment.
     #[inline(always)]
     pub(crate) fn insert_idle(&mut self, key: &KeyRef<'_>, rule: u32) -> u32 {
         self.insert_slot(key.to_key(), key.hash, || {
@@ -324,7 +326,7 @@ impl KeyTable {
         slot
     }
 
-    /// Puts a new slot into the table.
+    /// Adds a new slot to the table.
     fn link(&mut self, slot: u32, hash: u32) {
         if let Some(changes) = &mut self.changes {
             changes.touch(slot);
@@ -333,7 +335,7 @@ impl KeyTable {
         self.table.insert_unique(spread(hash), entry, |entry| spread(entry.hash));
     }
 
-    /// Adds what a rule holds to a key's slot, behind all others until the slot is made
+    /// Adds a rule's state to a key's slot, behind all others until the slot is made
     /// [tidy](KeyTable::tidy).
     pub(crate) fn add(&mut self, slot: u32, rule: u32, state: KeyState) {
         self.push(slot, RuleState { rule, armed: Timestamp::MAX, state });
@@ -349,14 +351,14 @@ impl KeyTable {
         self.spilled = self.spilled + holdings.spilled() - before;
     }
 
-    /// Drops what is idle in a slot, and the slot if nothing is left in it. It is given up to now
-    /// so that what an event does to many rules moves a slot's content once.
+    /// Drops empty states in a slot, and the slot if nothing is left. The work waits until here so
+    /// that an event that changes many rules moves the slot's content once.
     pub(crate) fn tidy(&mut self, slot: u32) {
         self.tidy_with(slot, KeyEntry::tidy);
     }
 
-    /// The same where it is known at which places of the slot something is idle, in order, and how
-    /// much of it is in order.
+    /// Drops the empty states at the sorted positions `idle` of a slot, of which the first `sorted`
+    /// states are in order, and the slot if nothing is left.
     #[inline]
     pub(crate) fn tidy_at(&mut self, slot: u32, idle: &[u32], sorted: usize) {
         self.tidy_with(slot, |holdings| holdings.tidy_at(idle, sorted));
@@ -381,7 +383,7 @@ impl KeyTable {
         self.slots.discard(slot);
     }
 
-    /// Takes a slot that is to be given up out of the table and the count of bytes.
+    /// Removes a slot from the table and from the count of bytes.
     #[inline]
     fn unlink(&mut self, slot: u32) {
         let Slot { hash, held, .. } = self.slots.get(slot);
@@ -391,14 +393,15 @@ impl KeyTable {
         }
     }
 
-    /// Takes a key out that is kept elsewhere, and says whether a snapshot is yet to have it.
+    /// Removes a key that is evicted to a cold store. Returns true in the second part if no
+    /// snapshot has the key's current state.
     pub(crate) fn put_away(&mut self, slot: u32) -> (Slot, bool) {
         let is_changed = self.changes.as_mut().is_some_and(|changes| changes.put_away(slot));
         self.unlink(slot);
         (self.slots.remove(slot), is_changed)
     }
 
-    /// Notes that the key of a slot was kept elsewhere until now.
+    /// Records that the key of a slot was loaded from a cold store.
     pub(crate) fn brought_back(&mut self, slot: u32) {
         if let Some(changes) = &mut self.changes {
             changes.brought_back(slot);
@@ -410,13 +413,13 @@ impl KeyTable {
         self.slots.get(slot)
     }
 
-    /// The slot, if it still is of this generation.
+    /// Returns the slot if it still has this generation.
     #[inline]
     pub(crate) fn living(&self, slot: u32, generation: u32) -> Option<&Slot> {
         self.slots.try_get(slot).filter(|slot| slot.generation == generation)
     }
 
-    /// What stands at this place in a slot.
+    /// Returns the state at a position of a slot.
     #[inline(always)]
     pub(crate) fn at_mut(&mut self, slot: u32, place: usize) -> At<'_> {
         if let Some(changes) = &mut self.changes {
@@ -426,7 +429,7 @@ impl KeyTable {
         At { key, slot, generation: *generation, held: &mut held.as_mut_slice()[place] }
     }
 
-    /// What a rule holds in a slot that is tidy, and where it stands.
+    /// Returns a rule's state in a tidy slot and its position.
     #[inline(always)]
     pub(crate) fn of_rule(&mut self, slot: u32, rule: u32) -> Option<(usize, At<'_>)> {
         let Slot { key, held, generation, .. } = self.slots.get_mut(slot);
@@ -443,23 +446,24 @@ impl KeyTable {
         Some((place, At { key, slot, generation: *generation, held }))
     }
 
-    /// Drops what is idle at this place of a slot that is tidy, and the slot if nothing is left.
+    /// Drops the empty state at a position of a tidy slot, and the slot if nothing is left.
     #[inline]
     pub(crate) fn drop_at(&mut self, slot: u32, place: usize) {
         match &self.slots.get(slot).held {
             KeyEntry::One(_) => self.remove(slot),
             KeyEntry::Many(held) => {
                 let sorted = held.len();
-                // A slot has fewer places than there are rules.
+                // A slot has fewer positions than there are rules.
                 self.tidy_at(slot, &[u32::try_from(place).unwrap_or(u32::MAX)], sorted);
             }
         }
     }
 
-    /// Leaves a slot to its key, for which the only rule of the group holds nothing for now: where a
-    /// key comes again and again, it need not be taken out and put in each time. To everyone but
-    /// [`find`](KeyTable::find) the key is gone. Only what is noted for a sweep, which gives the
-    /// slot up, is left, and not too much of that. Says whether it is.
+    /// Retains the slot of a key without state so that it can be reused. Returns false if the quota
+    /// is full, if no sweep will visit the slot, or if changes are recorded.
+    ///
+    /// A key that comes again and again then need not be removed and inserted each time. Lookups
+    /// find a retained key; for all else the key is gone. The sweep evicts the slot.
     #[inline]
     pub(crate) fn retain(&mut self, slot: u32) -> bool {
         let is_noted = matches!(&self.slots.get(slot).held,
@@ -470,19 +474,19 @@ impl KeyTable {
         is_left
     }
 
-    /// Takes note that the key of a slot that was [left](KeyTable::retain) has come again.
+    /// Counts a [retained](KeyTable::retain) slot as in use again: its key has come again.
     #[inline]
     pub(crate) fn reactivate(&mut self) {
         self.idle -= 1;
     }
 
-    /// Gives up a slot that was [left](KeyTable::retain) to its key.
+    /// Evicts a [retained](KeyTable::retain) slot.
     pub(crate) fn evict(&mut self, slot: u32) {
         self.idle -= 1;
         self.remove(slot);
     }
 
-    /// Gives up all slots that were [left](KeyTable::retain) to their keys.
+    /// Evicts all [retained](KeyTable::retain) slots.
     pub(crate) fn evict_idle(&mut self) {
         if self.idle > 0 {
             let entries = self.table.iter().map(|entry| entry.slot);
@@ -494,7 +498,7 @@ impl KeyTable {
         }
     }
 
-    /// Where in a slot that is tidy a rule's holdings stand.
+    /// Returns the position of a rule's state in a tidy slot.
     #[inline]
     pub(crate) fn place(&self, slot: u32, rule: u32) -> Option<usize> {
         match self.slots.get(slot).held() {
@@ -503,8 +507,8 @@ impl KeyTable {
         }
     }
 
-    /// Where what a rule holds stands in a slot that is tidy, if the slot still is of this generation
-    /// and there is to be a look at it `at` that time.
+    /// Returns the position of a rule's state in a tidy slot, if the slot still has this generation
+    /// and its timer is scheduled for `at`.
     #[inline]
     pub(crate) fn armed(
         &self,
@@ -516,20 +520,20 @@ impl KeyTable {
         self.place(slot, rule).filter(|place| held[*place].armed == at)
     }
 
-    /// What a rule holds in a slot that is tidy.
+    /// Returns a rule's state in a tidy slot.
     #[inline(always)]
     pub(crate) fn held(&self, slot: u32, rule: u32) -> Option<&RuleState> {
         let place = self.place(slot, rule)?;
         self.slots.get(slot).held().get(place)
     }
 
-    /// The slots of all keys for which something is held, in no particular order.
+    /// Returns the slots of all keys with state, in no particular order.
     pub(crate) fn slots(&self) -> impl Iterator<Item = (u32, &Slot)> {
         let slots = self.table.iter().map(|entry| (entry.slot, self.slots.get(entry.slot)));
         slots.filter(|(_, slot)| !slot.is_idle())
     }
 
-    /// Gives what each rule holds another rule's number, and drops that of rules that get none.
+    /// Renumbers the rules of all states, and drops the states of rules without a new number.
     pub(crate) fn renumber(&mut self, mut number: impl FnMut(u32) -> Option<u32>) {
         let slots: Vec<u32> = self.table.iter().map(|entry| entry.slot).collect();
         for slot in slots {
@@ -543,8 +547,8 @@ impl KeyTable {
         }
     }
 
-    /// Moves what the rules that `is_moved` names hold over to another partition, whose keys are
-    /// hashed in the same way. No timer is set for it there.
+    /// Moves the state of the rules for which `is_moved` is true to another table with the same
+    /// hasher. No timer is scheduled there.
     pub(crate) fn move_rules(&mut self, other: &mut KeyTable, is_moved: impl Fn(u32) -> bool) {
         let slots: Vec<u32> = self.table.iter().map(|entry| entry.slot).collect();
         for slot in slots {
@@ -567,7 +571,7 @@ impl KeyTable {
         }
     }
 
-    /// From now on, what changes is noted.
+    /// Starts to record changes.
     pub(crate) fn begin_changes(&mut self) {
         self.evict_idle();
         let mut changes = Box::<Changes>::default();
@@ -576,24 +580,24 @@ impl KeyTable {
         self.changes = Some(changes);
     }
 
-    /// A snapshot has all that was noted.
+    /// Clears the recorded changes: a snapshot has them.
     pub(crate) fn saved_changes(&mut self) {
         if let Some(changes) = &mut self.changes {
             changes.saved(|slot| self.slots.try_get(slot).is_some());
         }
     }
 
-    /// All slots are below this.
+    /// Returns a number that is greater than all slots.
     pub(crate) fn span(&self) -> u32 {
         self.slots.span()
     }
 
-    /// The slot, if it is a key's.
+    /// Returns the slot if it is a key's.
     pub(crate) fn try_slot(&self, slot: u32) -> Option<&Slot> {
         self.slots.try_get(slot)
     }
 
-    /// Heap bytes, without what key values and states own.
+    /// Returns the heap size in bytes, without heap that key values and states own.
     pub(crate) fn memory_usage(&self) -> usize {
         let changes = self.changes.as_ref().map_or(0, |changes| changes.memory_usage());
         self.table.allocation_size() + self.slots.memory_usage() + self.spilled + changes

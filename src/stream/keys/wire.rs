@@ -1,4 +1,4 @@
-//! Keys as bytes, with what rules hold for them: in snapshots and in a cold store.
+//! Keys and their state as bytes, for snapshots and cold stores.
 
 use hashbrown::HashMap;
 
@@ -11,7 +11,7 @@ use crate::util::wire::{Reader, put_bytes, put_i64, put_len, put_u64};
 use crate::value::Value;
 use crate::value::wire::{put_values, read_values};
 
-/// Begins a key of a group for which so many rules hold something.
+/// Writes the head of a key of a group with the state of `rules` rules.
 pub(in crate::stream) fn put_key(out: &mut Vec<u8>, group: u32, key: &[Value], rules: usize) {
     put_u64(out, u64::from(group));
     put_values(out, key.iter().map(Value::as_ref));
@@ -20,12 +20,12 @@ pub(in crate::stream) fn put_key(out: &mut Vec<u8>, group: u32, key: &[Value], r
 
 /// Writes keys one after the other.
 pub(in crate::stream) struct Keys {
-    /// Whether an event can be captured by several rules, so that it is looked for.
+    /// True if several rules can capture an event, so that written events are looked up.
     pub(in crate::stream) shares: bool,
     watermark: i64,
-    /// The events that were written, by their numbers: where.
+    /// The positions of written events, by their sequence numbers.
     known: HashMap<u64, u64>,
-    /// The number of the last one.
+    /// The sequence number of the last event.
     last: u64,
     body: Vec<u8>,
     scratch: Vec<u8>,
@@ -86,12 +86,12 @@ pub(in crate::stream) fn put_event<E: Portable>(
     put_bytes(out, scratch);
 }
 
-/// Reads keys that were written one after the other.
+/// Reads keys that [`Keys`] has written.
 pub(in crate::stream) struct KeyReader<E> {
     events: Events<E>,
     watermark: i64,
     released: u64,
-    /// Whether all bytes of events were such.
+    /// True if all bytes of events could be read.
     pub(in crate::stream) is_event: bool,
 }
 
@@ -154,12 +154,12 @@ pub(in crate::stream) struct SavedKey<'a, E> {
     pub(in crate::stream) held: Vec<(usize, SavedState<'a, E>)>,
 }
 
-/// What a key holds.
+/// The state of a rule for a key.
 pub(in crate::stream) struct SavedState<'a, E> {
     pub(in crate::stream) armed: Timestamp,
     pub(in crate::stream) partials: u64,
     pub(in crate::stream) events: Vec<(u64, E)>,
-    /// What the rule's own matcher reads.
+    /// The bytes that the rule's own matcher reads.
     pub(in crate::stream) body: Reader<'a>,
 }
 

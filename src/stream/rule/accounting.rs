@@ -1,4 +1,4 @@
-//! What all rules write to: counts, limits, what is over, and where this is in the order of outputs.
+//! The state that all rules write to: counts, limits, ended rules, and the position of outputs.
 
 use crate::event::Event;
 use crate::stream::error::PushError;
@@ -9,17 +9,17 @@ use crate::stream::shard::context::ShardContext;
 use crate::stream::stats::Stats;
 use crate::time::Timestamp;
 
-/// What all rules write to.
+/// The state that all rules write to.
 pub(in crate::stream) struct Accounting<E> {
     pub(in crate::stream) limits: Limits,
     pub(in crate::stream) stats: Stats,
-    /// What rules have made for other rules, and no rule has seen yet.
+    /// The derived events that no rule has read yet.
     pub(in crate::stream) derived: Derived<E>,
-    /// True if a rule is over for all keys (`once per rule`) and still holds something.
+    /// True if a rule is over for all keys (`once per rule`) and still has state.
     pub(in crate::stream) has_ended_rules: bool,
-    /// Why nothing is done any more.
+    /// The error that stopped the engine.
     pub(in crate::stream) failure: Option<PushError>,
-    /// What is this engine's part, where others have the same rules.
+    /// This engine's part, if it is one of several shards.
     pub(in crate::stream) share: Option<Box<ShardContext>>,
 }
 
@@ -29,20 +29,20 @@ impl<E: Event> Accounting<E> {
         Accounting { limits, stats, derived, has_ended_rules: false, failure: None, share: None }
     }
 
-    /// Whether there is more than limits over all rules and keys allow.
+    /// True if a limit over all rules and keys is exceeded.
     #[inline]
     pub(in crate::stream) fn hold_too_much(&self) -> bool {
-        // A key can be kept for the silence that it has broken alone.
+        // A key can have no partial match and only the last violation of a leading `not`.
         self.stats.partials.max(self.stats.keys) > self.limits.partials
             || self.stats.captured_bytes > self.limits.captured_bytes
     }
 
-    /// Whether this engine reports what has nothing to do with keys.
+    /// True if this engine reports outputs that do not depend on keys.
     pub(in crate::stream) fn reports_all(&self) -> bool {
         self.share.as_ref().is_none_or(|share| share.is_first())
     }
 
-    /// Says where what has nothing to do with keys stands when time has come to `watermark`.
+    /// Reports to the sink the position of outputs that do not depend on keys, at this `watermark`.
     pub(in crate::stream) fn set_position<S: Sink<E> + ?Sized>(
         &self,
         watermark: Timestamp,
@@ -53,14 +53,14 @@ impl<E: Event> Accounting<E> {
         }
     }
 
-    /// Says where what a rule makes of the event of now stands.
+    /// Reports to the sink the position of a rule's outputs for the current event.
     pub(in crate::stream) fn set_position_of_event<S: Sink<E> + ?Sized>(&self, sink: &mut S) {
         if let Some(share) = &self.share {
             sink.at(share.position(false, 0));
         }
     }
 
-    /// Notes the partial matches that are open now that an event was given to all rules.
+    /// Records the number of open partial matches after an event went to all rules.
     #[inline]
     pub(in crate::stream) fn note_open(&mut self) {
         self.stats.peak_partials = self.stats.peak_partials.max(self.stats.partials);

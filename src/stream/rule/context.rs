@@ -1,4 +1,4 @@
-//! What a rule needs of the engine while an event, or time, is with it.
+//! The context of a rule's call: the parts of the engine that a rule reads and writes.
 
 use crate::event::Event;
 use crate::exec::Checked;
@@ -13,9 +13,9 @@ pub(in crate::stream) struct PushContext<'c, E: Event, S: ?Sized> {
     /// The number of the rule.
     pub(in crate::stream) rule: u32,
     pub(in crate::stream) event: &'c E,
-    /// What is known of the event already.
+    /// The conditions that are known to hold for the event.
     pub(in crate::stream) checked: Checked,
-    /// The number of the event.
+    /// The sequence number of the event.
     pub(in crate::stream) seq: u64,
     pub(in crate::stream) timers: &'c mut Timers,
     pub(in crate::stream) accounting: &'c mut Accounting<E>,
@@ -23,7 +23,7 @@ pub(in crate::stream) struct PushContext<'c, E: Event, S: ?Sized> {
 }
 
 impl<E: Event, S: ?Sized> PushContext<'_, E, S> {
-    /// A copy for a call that is not inlined: the original then stays in registers.
+    /// Returns a copy for a call that is not inlined. The original then stays in registers.
     #[inline(always)]
     pub(in crate::stream) fn reborrow(&mut self) -> PushContext<'_, E, S> {
         let PushContext { rule, event, checked, seq, timers, accounting, sink } = self;
@@ -32,7 +32,7 @@ impl<E: Event, S: ?Sized> PushContext<'_, E, S> {
     }
 }
 
-/// The key of an event: the fields that it is in, its hash, and its slot if it has one.
+/// The key of an event: its fields, its hash, and its slot if there is one.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::stream) struct KeyPlace<'c> {
     pub(in crate::stream) fields: &'c [FieldRef],
@@ -40,7 +40,8 @@ pub(in crate::stream) struct KeyPlace<'c> {
     pub(in crate::stream) slot: Option<u32>,
 }
 
-/// A moment at which a rule looks at its keys, with what the rule writes to.
+/// The context of a deadline or sweep: the moment, and the parts of the engine that the rule writes
+/// to.
 pub(in crate::stream) struct SweepContext<'c> {
     /// The number of the rule.
     pub(in crate::stream) rule: u32,

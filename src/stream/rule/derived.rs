@@ -1,8 +1,8 @@
-//! Events that rules make for other rules: `emit as`.
+//! Derived events, which rules make for other rules: `emit as`.
 //!
-//! A derived event has the time of the match or timeout that it comes from, so it never lies before
-//! what was released already, and the order in which they are made is the order of their time. They
-//! wait until no other event of that time can come.
+//! A derived event has the time of its match or timeout. So it never comes before released events,
+//! and derived events are made in the order of their time. They wait until no other event of their
+//! time can come.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,28 +15,28 @@ use crate::stream::output::reason::Reason;
 use crate::time::Timestamp;
 use crate::value::Value;
 
-/// How the events of one `emit as` are made.
+/// Makes the events of one `emit as`.
 #[derive(Clone, Debug)]
 pub(crate) struct Feeder {
     ty: TypeId,
-    /// Where each field's value comes from, by [`FieldId`].
+    /// The origin of each field's value, by [`FieldId`].
     fields: Box<[Origin]>,
-    /// What an open type has beside its fields.
+    /// The undeclared fields of an open type.
     extra: Box<[(Arc<str>, Expr)]>,
 }
 
-/// Where the value of a field comes from.
+/// The origin of a field's value.
 #[derive(Clone, Debug)]
 enum Origin {
-    /// It is the event time.
+    /// The event time.
     Time,
     Expr(Expr),
-    /// The record does not say.
+    /// The record has no such field; the value is null.
     Nothing,
 }
 
 impl Feeder {
-    /// `None` if the record feeds nothing, or events that `schema` has no type for.
+    /// Returns `None` if the record feeds nothing, or if `schema` has no type for the events.
     pub(crate) fn new(emit: &Emit, schema: &Schema) -> Option<Feeder> {
         let ty = emit.feeds.filter(|ty| ty.index() < schema.len())?;
         let event = schema.ty(ty);
@@ -56,8 +56,8 @@ impl Feeder {
         })
     }
 
-    /// The event that a match or timeout makes, and why no rule may see it. `None` where events of
-    /// this kind cannot be made.
+    /// Returns the event of a match or timeout, and the reason if no rule may read it. `None` if
+    /// events of this kind cannot be made.
     pub(crate) fn make<E: Event>(
         &self,
         reported: &Match<'_, E>,
@@ -93,11 +93,11 @@ impl Feeder {
     }
 }
 
-/// Derived events that wait for their moment to be over, in the order in which they were made.
+/// The derived events that wait for their moment to be over, in the order in which they were made.
 #[derive(Debug)]
 pub(crate) struct Derived<E> {
     events: VecDeque<(Timestamp, E)>,
-    /// What the events take.
+    /// Bytes of the events.
     bytes: u64,
 }
 
@@ -115,29 +115,29 @@ impl<E> Derived<E> {
         self.events.len()
     }
 
-    /// The time of the next event.
+    /// Returns the time of the next event.
     pub(crate) fn next(&self) -> Option<Timestamp> {
         self.events.front().map(|(time, _)| *time)
     }
 
-    /// What the events take.
+    /// Returns the bytes of the events.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// The events in their order.
+    /// Returns the events in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &(Timestamp, E)> {
         self.events.iter()
     }
 
-    /// Heap bytes, without what the events own.
+    /// Returns the heap size in bytes, without heap that events own.
     pub(crate) fn memory_usage(&self) -> usize {
         self.events.capacity() * size_of::<(Timestamp, E)>()
     }
 }
 
 impl<E: Event> Derived<E> {
-    /// Adds an event. No later one than `time` is there already.
+    /// Adds an event. No event after `time` may be there already.
     pub(crate) fn add(&mut self, time: Timestamp, event: E) {
         self.bytes += bytes_of(&event);
         self.events.push_back((time, event));

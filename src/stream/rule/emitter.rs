@@ -1,4 +1,4 @@
-//! What becomes of what rules find: it is reported, kept quiet, made an event for other rules.
+//! The emitter: reports or suppresses a rule's outputs, and makes derived events of them.
 
 use hashbrown::HashSet;
 
@@ -16,18 +16,17 @@ use crate::stream::rule::derived::Feeder;
 use crate::stream::rule::suppress::{SuppressionTable, Verdict};
 use crate::value::Value;
 
-/// What becomes of a rule's matches and timeouts.
+/// The path of a rule's matches and timeouts to the sink.
 pub(in crate::stream) struct Emitter {
-    /// What it keeps quiet, if it has `suppress` or `once`.
+    /// The suppressed keys, if the rule has `suppress` or `once`.
     pub(in crate::stream) suppression: Option<SuppressionTable>,
-    /// What is over after the first match.
+    /// The scope that ends with the first match.
     pub(in crate::stream) once: Option<Once>,
-    /// True if the match that was just reported was the last one of its key: what is open for the
-    /// key is to be given up.
+    /// True if the last reported match ended its key. The state of the key must then be dropped.
     pub(in crate::stream) has_ended_key: bool,
-    /// True if it was the last one of the rule.
+    /// True if the last reported match ended the rule.
     pub(in crate::stream) has_ended_rule: bool,
-    /// The events that matches make, where a rule sees them.
+    /// Makes the events of matches, if a rule reads them.
     pub(in crate::stream) on_match: Option<Feeder>,
     on_timeout: Option<Feeder>,
 }
@@ -45,7 +44,7 @@ impl Emitter {
         }
     }
 
-    /// The same that keeps nothing quiet.
+    /// Returns the same emitter without suppressed keys.
     pub(in crate::stream) fn empty_like(other: &Emitter) -> Emitter {
         let Emitter { suppression, once, on_match, on_timeout, .. } = other;
         Emitter {
@@ -58,8 +57,10 @@ impl Emitter {
         }
     }
 
-    /// Prepares what the rule makes for other rules, of which some see the types `read`. Fails where
-    /// there can be no such events.
+    /// Prepares the derived events of the rule; other rules read the types `read`.
+    ///
+    /// # Errors
+    /// [`BuildError`] if events of this Rust type cannot be made.
     pub(in crate::stream) fn link<E: Event>(
         &mut self,
         info: &RuleInfo,
@@ -87,7 +88,7 @@ impl Emitter {
         }
     }
 
-    /// Notes that a match is the last one that `once` allows.
+    /// Marks a match as the last one that `once` allows.
     fn end<E: Event, S: Sink<E> + ?Sized>(
         &mut self,
         once: Once,
@@ -108,7 +109,7 @@ impl Emitter {
         }
     }
 
-    /// Reports a match or timeout, and makes the event that it is to other rules.
+    /// Reports a match or timeout, and makes its derived event.
     #[inline]
     pub(in crate::stream) fn report<E: Event, S: Sink<E> + ?Sized>(
         &mut self,
@@ -181,7 +182,7 @@ fn is_suppressed<E: Event, S: Sink<E> + ?Sized>(
     verdict == Verdict::Suppressed
 }
 
-/// Makes the event that a match or timeout is to other rules.
+/// Makes the derived event of a match or timeout.
 fn feed<E: Event, S: Sink<E> + ?Sized>(
     feeder: &Feeder,
     reported: Match<'_, E>,

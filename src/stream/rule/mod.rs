@@ -1,4 +1,4 @@
-//! One rule at run time: what it does with an event or a deadline, and what becomes of its outputs.
+//! One rule at run time: its work for an event or a deadline, and the path of its outputs.
 
 pub(in crate::stream) mod accounting;
 pub(in crate::stream) mod context;

@@ -1,5 +1,7 @@
-//! Rules are checked against the types that their file declares; events of a derived Rust type
-//! number types and fields in their own way. Relinking gives a rule the events' numbers, by name.
+//! Relinking: gives a rule the type and field numbers of the events, by name.
+//!
+//! Rules are checked against the types that their file declares. Events of a derived Rust type have
+//! their own numbers of types and fields.
 
 use std::sync::Arc;
 
@@ -9,8 +11,11 @@ use crate::hir::{Emit, KeyPart, Pattern, Rule, Stage, Suppress, Test};
 use crate::schema::{FieldId, Schema, TypeId};
 use crate::stream::error::Mismatch;
 
-/// The rule with the numbers of `events` in the place of those of `declared`. Types that `events`
-/// lacks get numbers that no event has.
+/// Returns the rule with the numbers of `events` instead of those of `declared`. Types that
+/// `events` lacks get numbers that no event has.
+///
+/// # Errors
+/// [`Mismatch`] if a field that the rule reads is missing or of another type.
 pub(crate) fn relink(rule: &Rule, declared: &Schema, events: &Schema) -> Result<Rule, Mismatch> {
     let linker = Linker { declared, events };
     let pattern = &rule.pattern;
@@ -64,9 +69,12 @@ pub(crate) fn relink(rule: &Rule, declared: &Schema, events: &Schema) -> Result<
     })
 }
 
-/// Checks that each type that the pattern of a relinked rule names is a type of `events`. It is a
-/// step of its own, after the rules are connected: a type that only `emit as` makes has a better
-/// message.
+/// Checks that each type that the pattern of a relinked rule names is a type of `events`. The check
+/// is separate, after rules are linked to each other, for a better message on a type that only
+/// `emit as` makes.
+///
+/// # Errors
+/// [`Mismatch`] if a type is missing.
 pub(crate) fn check_types(rule: &Rule, declared: &Schema, events: &Schema) -> Result<(), Mismatch> {
     let pattern = &rule.pattern;
     let steps = pattern.stages.iter().filter_map(|stage| stage.ty);
@@ -99,7 +107,7 @@ impl Linker<'_> {
             FieldRef::Time => FieldRef::Time,
             FieldRef::Declared(id) => match ty {
                 Some(ty) if self.exists(ty) => self.declared_field(*id, ty)?,
-                // No event of that type comes, so that nothing is ever read.
+                // No event of that type comes, so the field is never read.
                 _ => field.clone(),
             },
             FieldRef::Dynamic(path) => {

@@ -29,23 +29,23 @@ use crate::stream::stats::Stats;
 use crate::time::Timestamp;
 use crate::value::Value;
 
-/// A rule and what it holds.
+/// A rule and its state.
 pub(crate) struct RuleRuntime<E: Event> {
     pub(in crate::stream) info: RuleInfo,
     pub(in crate::stream) matcher: Matcher<E>,
     pub(in crate::stream) store: Store<E>,
-    /// How many bytes of the store are in the engine's count.
+    /// The bytes of the store that are in the engine's count.
     pub(in crate::stream) accounted: u64,
-    /// The rules that it shares its keys with.
+    /// The group of rules with the same key.
     pub(in crate::stream) group: u32,
-    /// The event types that are declared with the rule; those of the events where `None`.
+    /// The event types that are declared with the rule; `None` if they are those of the events.
     pub(in crate::stream) declared: Option<Arc<Schema>>,
-    /// Whether it comes from rule text, so that it can be replaced.
+    /// True if the rule comes from rule text, so that it can be replaced.
     pub(in crate::stream) is_text: bool,
-    /// The rule set that it is of, where there is one.
+    /// The rule set of the rule, if there is one.
     pub(in crate::stream) text: Option<RuleSet>,
     pub(in crate::stream) emitter: Emitter,
-    /// When keys are looked at, where nothing can be reported at a deadline.
+    /// The schedule of sweeps, if deadlines report nothing.
     pub(in crate::stream) sweeps: Option<Sweeps>,
 }
 
@@ -75,21 +75,24 @@ impl<E: Event> RuleRuntime<E> {
         }
     }
 
-    /// The same rule, holding nothing and not linked to others.
+    /// Returns the same rule without state, not linked to others.
     pub(in crate::stream) fn anew(&self) -> RuleRuntime<E> {
         let RuleRuntime { info, matcher, declared, is_text, text, .. } = self;
         let (info, matcher) = (info.clone(), matcher.clone());
         RuleRuntime::new(info, matcher, declared.clone(), *is_text, text.clone())
     }
 
-    /// Prepares what this rule makes for other rules, of which some see the types `read`. Fails where
-    /// there can be no such events.
+    /// Prepares the derived events of the rule; other rules read the types `read`.
+    ///
+    /// # Errors
+    /// [`BuildError`] if events of this Rust type cannot be made.
     pub(in crate::stream) fn link(&mut self, read: &HashSet<TypeId>) -> Result<(), BuildError> {
         self.emitter.link::<E>(&self.info, read)
     }
 }
 
-/// Where nothing is reported at deadlines: what runs out of time is gone an eighth of `within` later.
+/// Returns the schedule of sweeps, if nothing is reported at deadlines. Expired state is dropped an
+/// eighth of `within` later.
 fn sweeps(program: &Program) -> Option<Sweeps> {
     match program.within().and_then(Length::as_millis) {
         Some(within) if !program.reports_at_deadlines() => Some(Sweeps::new(within / 8)),
@@ -98,7 +101,7 @@ fn sweeps(program: &Program) -> Option<Sweeps> {
 }
 
 impl<E: Event> RuleRuntime<E> {
-    /// Heap bytes, without its keys.
+    /// Returns the heap size in bytes, without that of keys.
     pub(in crate::stream) fn memory_usage(&self) -> usize {
         let suppression =
             self.emitter.suppression.as_ref().map_or(0, SuppressionTable::memory_usage);
@@ -106,7 +109,7 @@ impl<E: Event> RuleRuntime<E> {
         self.store.memory_usage() + suppression + sweeps
     }
 
-    /// Pushes an event to the key that it is of, one rule after the other.
+    /// Pushes an event to its key, while the cursor goes from rule to rule.
     #[inline]
     pub(in crate::stream) fn push<S: Sink<E> + ?Sized>(
         &mut self,
@@ -133,13 +136,13 @@ impl<E: Event> RuleRuntime<E> {
             return;
         };
         if idle {
-            // A slot has fewer places than there are rules.
+            // A slot has fewer positions than there are rules.
             cursor.idle.push(u32::try_from(place).unwrap_or(u32::MAX));
         }
     }
 
-    /// Pushes an event to the key that it is of, where no other rule wants it. Where `leaves`, slots
-    /// are [left](KeyTable::retain) to keys for which the rule holds nothing.
+    /// Pushes an event to its key if no other rule reads the type. If `leaves`, slots of keys
+    /// without state are [retained](KeyTable::retain).
     #[inline(always)]
     pub(in crate::stream) fn push_direct<S: Sink<E> + ?Sized>(
         &mut self,
@@ -193,7 +196,7 @@ impl<E: Event> RuleRuntime<E> {
         }
     }
 
-    /// Pushes an event that can start something to a key for which the rule holds nothing.
+    /// Pushes an event that can start a partial match to a key without state.
     #[inline(never)]
     fn push_first<S: Sink<E> + ?Sized>(
         &mut self,
@@ -233,8 +236,8 @@ impl<E: Event> RuleRuntime<E> {
         }
     }
 
-    /// Pushes an event to a key for which the rule holds so many partial matches, or nothing where it
-    /// `wakes`. Returns true if it holds nothing after it.
+    /// Pushes an event to a key with `before` partial matches, or without state if the key `wakes`.
+    /// Returns true if the key has no state afterwards.
     #[inline(always)]
     fn push_open<S: Sink<E> + ?Sized>(
         &mut self,
@@ -265,9 +268,8 @@ impl<E: Event> RuleRuntime<E> {
         self.settle(at, (after, wakes), dropped, cx)
     }
 
-    /// Pushes an event that can start something to a key for which the rule holds nothing, and which
-    /// is not kept. Gives what the rule holds after it, if that is anything, and how many partial
-    /// matches were dropped.
+    /// Pushes an event that can start a partial match to a key that is not in the table. Returns
+    /// the new state, if there is any, and the number of partial matches that were dropped.
     #[inline(always)]
     fn push_unkept<S: Sink<E> + ?Sized>(
         &mut self,
@@ -276,7 +278,7 @@ impl<E: Event> RuleRuntime<E> {
     ) -> Option<(KeyState, usize)> {
         let RuleRuntime { info, matcher, store, emitter, .. } = self;
         let schema = &*info.schema;
-        // Most events start nothing, and then the key need not be remembered.
+        // Most events start nothing, and then the key need not be stored.
         let mut state = KeyState::default();
         let mut owned = None;
         let (accounting, sink) = (&mut *cx.accounting, &mut *cx.sink);
@@ -304,10 +306,10 @@ impl<E: Event> RuleRuntime<E> {
         Some((state, dropped))
     }
 
-    /// Enforces limits and schedules the expiry timer. Returns true if the key's state is now empty:
-    /// then it is to be dropped.
+    /// Enforces limits and schedules the expiry timer. Returns true if the key's state is now empty
+    /// and must be dropped.
     ///
-    /// `dropped` are the partial matches that gave way to the limit when the event came.
+    /// `dropped` is the number of partial matches that a limit has dropped for the event.
     #[inline(always)]
     fn settle<S: Sink<E> + ?Sized>(
         &mut self,
@@ -330,7 +332,7 @@ impl<E: Event> RuleRuntime<E> {
         is_idle || self.gives_way(held, cx.accounting, cx.sink)
     }
 
-    /// Whether there is too much now over all rules and keys, so that what is held was dropped.
+    /// True if a limit over all rules and keys is exceeded, so that the key's state was dropped.
     #[inline(always)]
     fn gives_way<S: Sink<E> + ?Sized>(
         &mut self,
@@ -345,7 +347,8 @@ impl<E: Event> RuleRuntime<E> {
         is_too_much
     }
 
-    /// Reports that partial matches of a key gave way to the rule's limit, or to that on steps.
+    /// Reports the partial matches of a key that the rule's limit or the limit on steps has
+    /// dropped.
     #[cold]
     fn dropped<S: Sink<E> + ?Sized>(
         &mut self,
@@ -379,8 +382,8 @@ impl<E: Event> RuleRuntime<E> {
         }
     }
 
-    /// Makes sure that there will be a look at what is held for a key when its time is over. Says if
-    /// that is nothing any more: then the place is to be dropped.
+    /// Schedules the expiry timer of a key's state. Returns true if the state is empty and must be
+    /// dropped.
     pub(in crate::stream) fn schedule(
         &mut self,
         index: u32,
@@ -397,8 +400,8 @@ impl<E: Event> RuleRuntime<E> {
         false
     }
 
-    /// The same for a key for which something is held. Where the key `wakes`, there may be a note from
-    /// before, which counts if it is for the same moment.
+    /// Schedules the expiry timer of a key with state. If the key `wakes`, an entry for a sweep may
+    /// exist, which counts if it is for the same moment.
     #[inline(always)]
     fn schedule_open(
         &mut self,
@@ -423,8 +426,8 @@ impl<E: Event> RuleRuntime<E> {
         }
     }
 
-    /// Sets the timer again that was set for what is held at a place of a slot, before it was kept
-    /// elsewhere. What a sweep would look at now is looked at here: it may not stay.
+    /// Reschedules the timer of a state that was loaded from a cold store. A sweep that is due now
+    /// is done here, and may drop the state.
     pub(in crate::stream) fn reschedule(
         &mut self,
         keys: &mut KeyTable,
@@ -448,7 +451,7 @@ impl<E: Event> RuleRuntime<E> {
         self.schedule(cx.rule, (slot, generation), held, cx.timers, cx.stats);
     }
 
-    /// Keeps the engine's count of bytes.
+    /// Updates the engine's count of bytes.
     #[inline]
     pub(in crate::stream) fn account(&mut self, stats: &mut Stats) {
         let bytes = self.store.captured_bytes();
@@ -457,7 +460,7 @@ impl<E: Event> RuleRuntime<E> {
         self.accounted = bytes;
     }
 
-    /// Notes that a key is to be looked at after its last deadline, if it has one.
+    /// Schedules a sweep of a key after its last deadline, if it has one.
     fn schedule_sweep(
         &mut self,
         index: u32,
@@ -470,14 +473,14 @@ impl<E: Event> RuleRuntime<E> {
         let at = last.map_or(Timestamp::MAX, |last| sweeps.after(last));
         if at != held.armed {
             held.armed = at;
-            // The end of time is seen to by itself.
+            // The end of the stream needs no sweep.
             if at < Timestamp::MAX {
                 note(sweeps, index, at, noted, timers);
             }
         }
     }
 
-    /// Drops what has run out of time without a word, of the keys that were noted for now.
+    /// Drops expired state of the keys that are scheduled for this sweep, without any output.
     pub(in crate::stream) fn sweep(&mut self, keys: &mut KeyTable, cx: &mut SweepContext<'_>) {
         let Some(sweeps) = &mut self.sweeps else { return };
         let noted = sweeps.take(cx.now);
@@ -497,10 +500,10 @@ impl<E: Event> RuleRuntime<E> {
         self.account(cx.stats);
     }
 
-    /// Drops what is over now of what is held at a place of a slot, and notes when to look at it
-    /// again if there is more.
+    /// Drops the expired state at a position of a slot, and schedules another sweep if any state is
+    /// left.
     ///
-    /// Inlined: most keys of a sweep end with it.
+    /// Inlined: most keys of a sweep end here.
     #[inline(always)]
     fn sweep_key(
         &mut self,
@@ -531,7 +534,7 @@ impl<E: Event> RuleRuntime<E> {
         }
     }
 
-    /// Has fetched what a sweep will look at and let go of.
+    /// Prefetches the state that a sweep will read and drop.
     #[inline(never)]
     fn fetch(&self, index: u32, keys: &KeyTable, noted: &[Noted], now: Timestamp) {
         for (slot, _) in noted {
@@ -551,7 +554,8 @@ impl<E: Event> RuleRuntime<E> {
         }
     }
 
-    /// Throws away notes of keys that are gone. Says how many are left.
+    /// Removes the sweep entries of keys that are gone. Returns the number of entries that are
+    /// left.
     pub(in crate::stream) fn prune(&mut self, index: u32, keys: &mut KeyTable) -> usize {
         let Some(sweeps) = &mut self.sweeps else { return 0 };
         keys.evict_idle();
@@ -559,7 +563,7 @@ impl<E: Event> RuleRuntime<E> {
         sweeps.len()
     }
 
-    /// Drops the partial matches of the key that made them too many, or too large.
+    /// Drops the partial matches of the key that exceeded a limit over all keys.
     #[cold]
     fn overflow<S: Sink<E> + ?Sized>(
         &mut self,
@@ -586,7 +590,7 @@ impl<E: Event> RuleRuntime<E> {
         self.account(&mut accounting.stats);
     }
 
-    /// Moves what the rule holds at these places of slots to `now` and reports what comes of it, by
+    /// Advances the states at these positions of slots to `now`, and reports their outputs by
     /// start.
     pub(in crate::stream) fn expire<S: Sink<E> + ?Sized>(
         &mut self,
@@ -634,7 +638,7 @@ impl<E: Event> RuleRuntime<E> {
             self.account(&mut accounting.stats);
             return;
         }
-        // Keys are independent, but what they report at one moment has one order.
+        // Keys are independent, but their outputs at one moment have one order.
         let mut held = Vec::new();
         for &(slot, place) in places {
             let RuleState { state, .. } = keys.at_mut(slot, place).held;
@@ -666,8 +670,8 @@ impl<E: Event> RuleRuntime<E> {
         self.account(&mut accounting.stats);
     }
 
-    /// Gives up what is held for the key of an event though the rule is over for it (`once`): what a
-    /// cold store has kept since before the match that ended the rule.
+    /// Drops the state of an event's key for which the rule is over (`once`). A cold store has kept
+    /// the state since before the match that ended the rule.
     #[cold]
     fn end_key(
         &mut self,
@@ -678,12 +682,12 @@ impl<E: Event> RuleRuntime<E> {
     ) {
         let Some((slot, place)) = cursor.place(keys, index) else { return };
         self.end_at(keys, slot, place, stats);
-        // A slot has fewer places than there are rules.
+        // A slot has fewer positions than there are rules.
         cursor.idle.push(u32::try_from(place).unwrap_or(u32::MAX));
         self.account(stats);
     }
 
-    /// Gives up all that is held: the rule is over (`once per rule`).
+    /// Drops all state: the rule is over (`once per rule`).
     #[cold]
     pub(in crate::stream) fn end(&mut self, index: u32, keys: &mut KeyTable, stats: &mut Stats) {
         let has_rule = |held: &[RuleState]| held.iter().any(|held| held.rule == index);
@@ -707,7 +711,7 @@ impl<E: Event> RuleRuntime<E> {
     }
 }
 
-/// Gives up what is open for a key that is over (`once`).
+/// Drops the partial matches of a key that is over (`once`).
 #[cold]
 fn give_up<E: Event>(
     matcher: &Matcher<E>,
@@ -719,7 +723,7 @@ fn give_up<E: Event>(
     matcher.clear(store, state);
 }
 
-/// Notes a key for the sweep of a rule, which has one timer for each moment.
+/// Schedules a key for a sweep of a rule. The rule has one timer for each moment.
 fn note(sweeps: &mut Sweeps, rule: u32, at: Timestamp, noted: (u32, u32), timers: &mut Timers) {
     timers.note(1);
     if sweeps.add(at, noted) {
@@ -727,7 +731,7 @@ fn note(sweeps: &mut Sweeps, rule: u32, at: Timestamp, noted: (u32, u32), timers
     }
 }
 
-/// Moves a key's time. Only the end of the stream is at the end of time.
+/// Advances a key to a time. Only the end of the stream is at the greatest timestamp.
 fn move_on<E: Event>(
     matcher: &Matcher<E>,
     store: &mut Store<E>,
@@ -742,7 +746,7 @@ fn move_on<E: Event>(
     }
 }
 
-/// Notes that a key that had `before` partial matches has `after`.
+/// Counts the change of a key's partial matches from `before` to `after`.
 #[inline]
 fn count(stats: &mut Stats, before: usize, after: usize) {
     stats.partials = stats.partials + after as u64 - before as u64;

@@ -1,4 +1,4 @@
-//! A rule that an engine is to run, and how it becomes one that runs.
+//! The specification of a rule that an engine is to run.
 
 use std::sync::Arc;
 
@@ -21,11 +21,11 @@ use crate::stream::rule::runtime::RuleRuntime;
 pub(in crate::stream) struct RuleSpec<E> {
     pub(in crate::stream) rule: Arc<Rule>,
     pub(in crate::stream) host: Vec<HostCondition<E>>,
-    /// What the rule's numbers mean; those of the events themselves where `None`.
+    /// The schema of the rule's numbers; `None` if it is that of the events.
     pub(in crate::stream) schema: Option<Arc<Schema>>,
-    /// Whether it comes from rule text, and not from the host's own code.
+    /// True if the rule comes from rule text, not from the host's own code.
     pub(in crate::stream) is_text: bool,
-    /// The rule set that it is of, where there is one.
+    /// The rule set of the rule, if there is one.
     pub(in crate::stream) text: Option<RuleSet>,
 }
 
@@ -38,7 +38,7 @@ impl<E> RuleSpec<E> {
         RuleSpec { rule, host: Vec::new(), schema: Some(schema), is_text: true, text }
     }
 
-    /// All rules of a set.
+    /// Returns all rules of a set.
     pub(in crate::stream) fn of(rules: &RuleSet) -> impl Iterator<Item = RuleSpec<E>> {
         let schema = Arc::new(rules.schema().clone());
         rules.rules().iter().map(move |rule| {
@@ -48,9 +48,11 @@ impl<E> RuleSpec<E> {
 }
 
 impl<E: Event> RuleSpec<E> {
-    /// Makes the rule run over events whose types and fields are numbered by `schema`; where it
-    /// `may_relink`, the rule's own numbers may be others. What it has in common with the programs
-    /// that are `known` it shares with them.
+    /// Builds the runtime of the rule for events that `schema` numbers. With `may_relink`, the
+    /// rule's own numbers may differ. Equal parts of programs are shared through `known`.
+    ///
+    /// # Errors
+    /// [`BuildError`] if the rule cannot be run or does not fit the events.
     pub(in crate::stream) fn start(
         self,
         schema: &Arc<Schema>,
@@ -84,12 +86,15 @@ impl<E: Event> RuleSpec<E> {
     }
 }
 
-/// Whether two schemas number the same types in the same way.
+/// True if two schemas number the same types in the same way.
 pub(in crate::stream) fn same(a: &Arc<Schema>, b: &Arc<Schema>) -> bool {
     Arc::ptr_eq(a, b) || (a.len() == b.len() && a.types().eq(b.types()))
 }
 
-/// Prepares what rules make for each other.
+/// Prepares the derived events that rules make for each other.
+///
+/// # Errors
+/// [`BuildError`] if events of this Rust type cannot be made.
 pub(in crate::stream) fn link<E: Event>(rules: &mut [RuleRuntime<E>]) -> Result<(), BuildError> {
     let read: HashSet<TypeId> =
         rules.iter().flat_map(|rule| &rule.info.rule.types).copied().collect();
@@ -98,6 +103,9 @@ pub(in crate::stream) fn link<E: Event>(rules: &mut [RuleRuntime<E>]) -> Result<
 }
 
 /// Checks that the events have the types that the rule's pattern names.
+///
+/// # Errors
+/// [`BuildError`] if a type is missing.
 pub(in crate::stream) fn check_events<E: Event>(rule: &RuleRuntime<E>) -> Result<(), BuildError> {
     let Some(declared) = rule.declared.as_ref().filter(|_| E::schema().is_some()) else {
         return Ok(());

@@ -1,4 +1,4 @@
-//! `suppress` and `once`: which matches are not reported because of one that was.
+//! `suppress` and `once`: matches that are not reported because of an earlier match.
 
 use std::collections::BTreeMap;
 
@@ -11,41 +11,43 @@ use crate::stream::output::matched::Match;
 use crate::time::Timestamp;
 use crate::value::Value;
 
-/// What a rule keeps quiet, and until when.
+/// The suppressed keys of a rule, and the end of each suppression.
 ///
-/// An entry is dropped as soon as time has passed it, so that there are never more than there were
-/// matches reported within the last `suppress` duration. Where the rule has `once`, an entry marks a key
-/// that is over, or with no values the whole rule, until the end of time.
+/// An entry is dropped as soon as its time is over, so there are never more entries than matches
+/// that were reported within the last `suppress` duration. With `once`, an entry marks a key that
+/// is over. An entry without values marks the whole rule. These entries last until the end of the
+/// stream.
 #[derive(Debug, Default)]
 pub(crate) struct SuppressionTable {
-    /// What was reported, with its entry of `ends`: until then the same is not reported.
+    /// The suppressed keys, each with its entry in `ends`.
     reported: HashMap<Key, (Timestamp, u64)>,
-    /// When each of them is reported again; the number distinguishes what ends at one time.
+    /// The end of each suppression. The number distinguishes entries that end at one time.
     ends: BTreeMap<(Timestamp, u64), Key>,
     number: u64,
 }
 
-/// What becomes of a match.
+/// The verdict on a match.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Verdict {
-    /// It is reported.
+    /// The match is reported.
     Reported,
-    /// It is reported, but there is no room to remember it.
+    /// The match is reported, but there is no room for an entry.
     NotRemembered,
-    /// It is not reported.
+    /// The match is not reported.
     Suppressed,
 }
 
 impl SuppressionTable {
-    /// Whether a match is reported, which is remembered if there are fewer than `limit` others.
+    /// Returns the verdict on a match. A reported match gets an entry if there are fewer than
+    /// `limit` others.
     pub(crate) fn judge<E: Event>(
         &mut self,
         suppress: &Suppress,
         found: &Match<'_, E>,
         limit: usize,
     ) -> Verdict {
-        // At the end of the stream matches are reported in the order of their starts: the one before
-        // may have ended later, and what it leaves behind says nothing of other keys.
+        // At the end of the stream, matches are reported in the order of their starts. The match
+        // before may have ended later, and its entry says nothing about other keys.
         let now = found.end();
         let key: Key = match &suppress.by {
             Some(by) => by.iter().map(|expr| found.value(expr)).collect(),
@@ -67,7 +69,7 @@ impl SuppressionTable {
         Verdict::Reported
     }
 
-    /// True if a rule with `once` is over, at all or for this key.
+    /// True if a rule with `once` is over, as a whole or for this key.
     #[inline]
     pub(crate) fn is_over(&self, once: Once, key: &KeyRef<'_>) -> bool {
         !self.reported.is_empty() && (once == Once::Rule || self.reported.contains_key(key))
@@ -78,7 +80,8 @@ impl SuppressionTable {
         !self.reported.is_empty() && self.reported.contains_key(&mark(once, found))
     }
 
-    /// Marks as over what `once` ends with this match. False if there is no room for the mark.
+    /// Marks the scope that `once` ends with this match as over. Returns false if there is no room
+    /// for an entry.
     pub(crate) fn mark_over<E: Event>(
         &mut self,
         once: Once,
@@ -92,12 +95,12 @@ impl SuppressionTable {
         has_room
     }
 
-    /// What is kept quiet and until when, by the latter.
+    /// Returns the suppressed keys, by the end of their suppression.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (Timestamp, &Key)> {
         self.ends.iter().map(|((until, _), key)| (*until, key))
     }
 
-    /// Keeps quiet what a snapshot says.
+    /// Restores an entry of a snapshot.
     pub(crate) fn restore(&mut self, key: Key, until: Timestamp) {
         if !self.reported.contains_key(&key) {
             self.remember(key, until);
@@ -112,7 +115,7 @@ impl SuppressionTable {
         }
     }
 
-    /// Drops what is over at `now`: a match at that very moment is reported again.
+    /// Drops the entries that are over at `now`. A match at exactly that time is reported again.
     pub(crate) fn forget(&mut self, now: Timestamp) {
         while let Some(entry) = self.ends.first_entry() {
             let until = entry.key().0;
@@ -121,20 +124,20 @@ impl SuppressionTable {
             }
             self.reported.remove(&entry.remove());
         }
-        // After a flood the table is given back; not at once, since floods come in waves.
+        // The table shrinks after a burst, but not at once, since bursts come repeatedly.
         if self.reported.capacity() > 64 && self.reported.len() < self.reported.capacity() / 8 {
             self.reported.shrink_to(2 * self.reported.len());
         }
     }
 
-    /// Heap bytes, about: without what values own.
+    /// Returns the approximate heap size in bytes, without heap that values own.
     pub(crate) fn memory_usage(&self) -> usize {
         let entry = size_of::<Key>() + size_of::<(Timestamp, u64)>();
         self.reported.allocation_size() + self.ends.len() * entry
     }
 }
 
-/// The entry that says that a rule with `once` is over after this match.
+/// Returns the entry that marks a rule with `once` as over after this match.
 fn mark<E: Event>(once: Once, found: &Match<'_, E>) -> Key {
     match once {
         Once::Key => found.key_values().iter().cloned().collect(),

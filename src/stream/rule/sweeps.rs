@@ -1,25 +1,30 @@
-//! When to look for what has run out of time without a word.
+//! Sweeps: the schedule on which expired state is dropped without any output.
 //!
-//! Where a rule reports nothing at deadlines, they only free memory, and need not be exact: a key has
-//! one place in a list at a time, for a moment after all that it holds now is over. What came since
-//! is seen then, and it is put into a later list. So a busy key costs nothing until then, and an
-//! event does not ask for a deadline.
+//! When it applies: a rule reports nothing at deadlines, so its deadlines only free memory.
+//!
+//! Why it is right: no output depends on when expired state is dropped. A key is in one list at a
+//! time, for a moment after all its current deadlines. If newer state is there at that moment, the
+//! key moves to a later list.
+//!
+//! What it saves: a busy key costs nothing between sweeps, and an event schedules no timer.
+//!
+//! Which test holds it: `tests/idle_keys.rs`.
 
 use std::collections::VecDeque;
 
 use crate::time::Timestamp;
 
-/// A key's slot, and its generation when it was noted.
+/// A key's slot, and its generation when the sweep was scheduled.
 pub(in crate::stream) type Noted = (u32, u32);
 
-/// Which keys of a rule are to be looked at when.
+/// The keys of a rule by the moment of their sweep.
 #[derive(Debug)]
 pub(in crate::stream) struct Sweeps {
-    /// Moments are multiples of so many milliseconds.
+    /// The moments of sweeps are multiples of this number of milliseconds.
     grain: i64,
-    /// Few at a time, in no order.
+    /// The lists by moment. There are few at a time, in no order.
     moments: VecDeque<(Timestamp, Vec<Noted>)>,
-    /// Lists to use again.
+    /// Lists for reuse.
     spare: Vec<Vec<Noted>>,
     len: usize,
 }
@@ -29,14 +34,14 @@ impl Sweeps {
         Sweeps { grain: grain.max(1), moments: VecDeque::new(), spare: Vec::new(), len: 0 }
     }
 
-    /// The first moment for a look at or after a deadline.
+    /// Returns the first moment of a sweep at or after a deadline.
     #[inline]
     pub(in crate::stream) fn after(&self, deadline: Timestamp) -> Timestamp {
         let millis = deadline.as_millis();
         Timestamp::from_millis(millis.saturating_add(-millis.rem_euclid(self.grain) + self.grain))
     }
 
-    /// Notes a key for a moment. Says whether it is the first for it.
+    /// Schedules a key for a moment. Returns true if the key is the first for the moment.
     pub(in crate::stream) fn add(&mut self, at: Timestamp, noted: Noted) -> bool {
         self.len += 1;
         if let Some((_, list)) = self.moments.iter_mut().rev().find(|(moment, _)| *moment == at) {
@@ -49,7 +54,7 @@ impl Sweeps {
         true
     }
 
-    /// The keys that were noted for a moment.
+    /// Returns the keys that are scheduled for a moment.
     pub(in crate::stream) fn take(&mut self, at: Timestamp) -> Vec<Noted> {
         let place = self.moments.iter().position(|(moment, _)| *moment == at);
         let list = place.and_then(|place| self.moments.remove(place));
@@ -58,21 +63,21 @@ impl Sweeps {
         list
     }
 
-    /// Takes back a list for its space.
+    /// Keeps a list for reuse.
     pub(in crate::stream) fn give_back(&mut self, mut list: Vec<Noted>) {
         list.clear();
-        // A list of a rush would be kept for ever.
+        // A list that grew in a burst is dropped, or its memory would never be freed.
         if list.capacity() <= 1024 || list.capacity() / 2 <= self.len {
             self.spare.push(list);
         }
     }
 
-    /// How many keys are noted, of which some may be gone.
+    /// Returns the number of scheduled keys. Some of them may be gone.
     pub(in crate::stream) fn len(&self) -> usize {
         self.len
     }
 
-    /// Throws away the notes that `wanted` refuses; their moments stay.
+    /// Removes the entries for which `wanted` is false. Their moments stay.
     pub(in crate::stream) fn retain(&mut self, mut wanted: impl FnMut(Timestamp, Noted) -> bool) {
         for (at, list) in &mut self.moments {
             list.retain(|noted| wanted(*at, *noted));
@@ -80,13 +85,13 @@ impl Sweeps {
         self.len = self.moments.iter().map(|(_, list)| list.len()).sum();
     }
 
-    /// Throws all notes away.
+    /// Removes all entries.
     pub(in crate::stream) fn clear(&mut self) {
         self.moments.clear();
         self.len = 0;
     }
 
-    /// Heap bytes.
+    /// Returns the heap size in bytes.
     pub(in crate::stream) fn memory_usage(&self) -> usize {
         let lists = self.moments.iter().map(|(_, list)| list).chain(&self.spare);
         lists.map(|list| list.capacity() * size_of::<Noted>()).sum::<usize>()

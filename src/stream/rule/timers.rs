@@ -1,33 +1,34 @@
-//! The deadlines of all keys and rules.
+//! Timers: the deadlines of all keys and rules.
 //!
-//! Event time only grows, and most deadlines are "start + within": for one rule they are asked for
-//! in the order in which they will come. So timers queue in a few sorted lanes, where adding and
-//! taking are O(1), and only what fits in no lane goes to a heap. A timer is never looked for:
-//! what is no longer wanted is reported by its key's generation when it comes up.
+//! Event time only grows, and most deadlines are "start + within": one rule schedules them in the
+//! order in which they will come. So timers queue in a few sorted lanes, where adding and taking
+//! are O(1). Only timers that fit no lane go to a heap. A timer is never searched for: an outdated
+//! timer is recognised by its key's generation when it comes up.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use crate::time::Timestamp;
 
-/// How many lanes there are: enough for rules with a handful of different bounds.
+/// The number of lanes: enough for rules with a handful of different bounds.
 const LANES: usize = 8;
 
-/// A moment at which a key of a rule wants to be looked at.
+/// A time at which the state of a key in a rule has to be advanced.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Timer {
     pub(crate) at: Timestamp,
     pub(crate) rule: u32,
     pub(crate) slot: u32,
-    /// Of the slot when the timer was set; a slot that is used again has another one.
+    /// The generation of the slot when the timer was scheduled. A reused slot has another
+    /// generation.
     pub(crate) generation: u32,
 }
 
 impl Timer {
-    /// In the place of a slot.
+    /// Stands for a slot in the timer of a sweep.
     pub(in crate::stream) const SWEEP: u32 = u32::MAX;
 
-    /// A timer for the [sweep](super::sweeps) of a rule.
+    /// Returns a timer for the [sweep](super::sweeps) of a rule.
     pub(in crate::stream) fn of_sweep(at: Timestamp, rule: u32) -> Timer {
         Timer { at, rule, slot: Timer::SWEEP, generation: 0 }
     }
@@ -41,13 +42,13 @@ impl Timer {
 #[derive(Debug)]
 pub(crate) struct Timers {
     lanes: [VecDeque<Timer>; LANES],
-    /// How many lanes were ever used: the first ones.
+    /// The number of lanes that were ever used, which are the first.
     used: usize,
     heap: BinaryHeap<Reverse<Timer>>,
-    /// The least time of all, `MAX` where there is none.
+    /// The least time of all timers; `MAX` if there is none.
     next: Timestamp,
     len: usize,
-    /// How many keys are waited for: by a timer of their own, or noted for the sweep of a rule.
+    /// The number of keys with a timer of their own or in the sweep of a rule.
     keys: usize,
 }
 
@@ -63,24 +64,24 @@ impl Timers {
         }
     }
 
-    /// How many keys are waited for, of which some may be gone.
+    /// Returns the number of keys with a timer or in a sweep. Some of them may be gone.
     #[inline]
     pub(crate) fn keys(&self) -> usize {
         self.keys
     }
 
-    /// Counts keys that are noted for sweeps.
+    /// Counts keys that are scheduled for sweeps.
     #[inline]
     pub(in crate::stream) fn note(&mut self, keys: usize) {
         self.keys += keys;
     }
 
-    /// Counts keys that sweeps have looked at.
+    /// Counts keys that sweeps have visited.
     pub(in crate::stream) fn forget(&mut self, keys: usize) {
         self.keys = self.keys.saturating_sub(keys);
     }
 
-    /// The time of the next timer, `MAX` if there is none.
+    /// Returns the time of the next timer; `MAX` if there is none.
     #[inline]
     pub(crate) fn next(&self) -> Timestamp {
         self.next
@@ -90,7 +91,7 @@ impl Timers {
         self.len
     }
 
-    /// Inlined, so that most timers are written where they stay.
+    /// Schedules a timer. Inlined, so that most timers are written in place.
     #[inline(always)]
     pub(crate) fn add(&mut self, timer: Timer) {
         self.len += 1;
@@ -117,7 +118,7 @@ impl Timers {
         self.heap.push(Reverse(timer));
     }
 
-    /// Takes the next timer, if it can be seen at once that it is the only one of its moment.
+    /// Takes the next timer if it is quickly known to be the only one of its moment.
     #[inline]
     fn take_only(&mut self) -> Option<Timer> {
         let [lane, ..] = &mut self.lanes;
@@ -133,8 +134,8 @@ impl Timers {
         Some(timer)
     }
 
-    /// Fills `due` with the timers of the next moment, each once, sorted by rule, and gives that
-    /// moment.
+    /// Fills `due` with the timers of the next moment, each once and sorted by rule, and returns
+    /// that moment.
     pub(crate) fn take_next(&mut self, due: &mut Vec<Timer>) -> Timestamp {
         due.clear();
         // Most come one by one.
@@ -167,13 +168,13 @@ impl Timers {
         self.next = next;
         if due.len() > 1 {
             due.sort_unstable();
-            // A key whose deadline was moved forward and back has asked for one moment twice.
+            // A key whose deadline moved forward and back has scheduled one moment twice.
             due.dedup();
         }
         at
     }
 
-    /// Throws away the timers that `wanted` refuses. What is noted for sweeps is to be counted anew.
+    /// Removes the timers for which `wanted` is false. Keys in sweeps are to be counted anew.
     pub(crate) fn retain(&mut self, mut wanted: impl FnMut(&Timer) -> bool) {
         for lane in &mut self.lanes {
             lane.retain(&mut wanted);
@@ -188,7 +189,7 @@ impl Timers {
         self.next = first.unwrap_or(Timestamp::MAX);
     }
 
-    /// Gives the timers of each rule another rule's number, and throws away those that get none.
+    /// Renumbers the rules of all timers, and removes the timers of rules without a new number.
     pub(crate) fn renumber(&mut self, mut number: impl FnMut(u32) -> Option<u32>) {
         let mut change = |timer: &mut Timer| match number(timer.rule) {
             Some(rule) => {
@@ -206,7 +207,7 @@ impl Timers {
         self.retain(|_| true);
     }
 
-    /// Heap bytes.
+    /// Returns the heap size in bytes.
     pub(crate) fn memory_usage(&self) -> usize {
         let lanes = self.lanes.iter().map(VecDeque::capacity).sum::<usize>();
         (lanes + self.heap.capacity()) * size_of::<Timer>()

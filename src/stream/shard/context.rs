@@ -1,4 +1,4 @@
-//! Where the keys of each rule are among several shards, and how far one of them has come.
+//! The context of a shard: the shard of each rule's keys, and the shard's position in the stream.
 
 use std::sync::Arc;
 
@@ -10,35 +10,35 @@ use crate::stream::limits::Limits;
 use crate::stream::output::order::{Phase, Position};
 use crate::time::Timestamp;
 
-/// What a shard knows of its part.
+/// A shard's part of the work.
 #[derive(Debug)]
 pub(in crate::stream) struct ShardContext {
     pub(in crate::stream) index: u32,
     pub(in crate::stream) of: u32,
-    /// Where the keys of each rule are.
+    /// The placement of each rule's keys.
     placements: Arc<[Placement]>,
     divides_all: bool,
     /// The limits of all shards together.
     limits: Limits,
-    /// How far it has come, for [`Position`]. Events that rules made are not counted as released:
+    /// The number of released events, for [`Position`]. Derived events do not count as released:
     /// they are in the first shard alone.
     released: u64,
     time: Timestamp,
     phase: Phase,
     rule: u32,
-    /// How many partial matches were open after the last event, and how that came about.
+    /// The number of open partial matches after the last event.
     open: u64,
     pub(in crate::stream) changes: Option<Vec<i32>>,
 }
 
-/// Where the keys of a rule are.
+/// The placement of a rule's keys.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::stream) enum Placement {
-    /// Each where its hash says.
+    /// The hash of a key selects the shard.
     Divided,
-    /// All in the shard of this number.
+    /// All keys are in the shard with this number.
     Whole(u32),
-    /// The same, and the rule sees what other rules make.
+    /// All keys are in the first shard, and the rule reads derived events.
     Fed,
 }
 
@@ -74,22 +74,22 @@ impl ShardContext {
         self.limits
     }
 
-    /// How many events were given to rules, without those that rules made.
+    /// Returns the number of events that were given to rules, without derived events.
     pub(in crate::stream) fn released(&self) -> u64 {
         self.released
     }
 
-    /// Events get numbers from here on.
+    /// Sets the number of the next event.
     pub(in crate::stream) fn set_released(&mut self, released: u64) {
         self.released = released;
     }
 
-    /// True if the rule sees what other rules make, and numbers events for itself.
+    /// True if the rule reads derived events and numbers events for itself.
     pub(in crate::stream) fn is_fed(&self, rule: u32) -> bool {
         self.placements[rule as usize] == Placement::Fed
     }
 
-    /// The number of the shard, of so many, that has the key with this hash where keys are divided.
+    /// Returns the number of the shard, out of `of`, that owns the key with this hash.
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "less than `of`")]
     pub(in crate::stream) fn owner(hash: u64, of: u32) -> usize {
@@ -97,24 +97,25 @@ impl ShardContext {
         ((u128::from(hash) * u128::from(of)) >> 64) as usize
     }
 
-    /// Whether this shard reports what all of them notice.
+    /// True if this shard reports outputs that do not depend on keys.
     pub(in crate::stream) fn is_first(&self) -> bool {
         self.index == 0
     }
 
-    /// Whether a key with this hash is this shard's own, where keys are divided.
+    /// True if this shard owns the key with this hash, if keys are divided.
     #[inline]
     pub(in crate::stream) fn owns(&self, hash: u64) -> bool {
         ShardContext::owner(hash, self.of) == self.index as usize
     }
 
-    /// Whether all rules' keys are divided.
+    /// True if the keys of all rules are divided.
     #[inline]
     pub(in crate::stream) fn divides_all(&self) -> bool {
         self.divides_all
     }
 
-    /// Whether the rule's keys are divided, and if not, whether they are here.
+    /// Returns true in the first part if the rule's keys are divided, and in the second if
+    /// undivided keys are in this shard.
     #[inline]
     fn home(&self, rule: u32) -> (bool, bool) {
         match self.placements[rule as usize] {
@@ -124,14 +125,14 @@ impl ShardContext {
         }
     }
 
-    /// The number of an event, of which `seq` were given to rules in this shard before: the same in
-    /// all shards for all that can be there.
+    /// Returns the sequence number of an event for a rule. The number is the same in all shards.
+    /// `seq` is the number in this shard, which counts for rules that read derived events.
     #[inline]
     fn number(&self, rule: u32, seq: u64) -> u64 {
         if self.placements[rule as usize] == Placement::Fed { seq } else { self.released }
     }
 
-    /// Deadlines of this moment come now.
+    /// Sets the position to the deadlines of this moment.
     pub(in crate::stream) fn enter_moment(&mut self, time: Timestamp) {
         if time > self.time {
             self.time = time;
@@ -139,20 +140,20 @@ impl ShardContext {
         }
     }
 
-    /// An event that a rule made comes now.
+    /// Sets the position to a derived event.
     pub(in crate::stream) fn enter_derived(&mut self, time: Timestamp) {
         self.time = self.time.max(time);
         self.phase = Phase::Derived;
     }
 
-    /// An event comes now.
+    /// Sets the position to an event.
     #[inline]
     pub(in crate::stream) fn enter_event(&mut self) {
         self.time = Timestamp::MAX;
         self.phase = Phase::Event;
     }
 
-    /// The event was given to all rules, and so many partial matches are open.
+    /// Records that an event went to all rules, and that `open` partial matches are open.
     #[inline]
     pub(in crate::stream) fn leave_event(&mut self, open: u64) {
         if let Some(changes) = &mut self.changes {
@@ -167,14 +168,15 @@ impl ShardContext {
         self.phase = Phase::Deadline;
     }
 
-    /// What is reported now is reported because there is no more.
+    /// Sets the position to the end of the stream.
     pub(in crate::stream) fn enter_end(&mut self) {
         self.time = Timestamp::MAX;
         self.phase = Phase::End;
     }
 
-    /// An event comes to a rule, of a key that is this shard's own where `owned`. Gives its
-    /// [number](ShardContext::number); `None` where it is another shard's business.
+    /// Sets the position to an event for a rule. `owned` is true if this shard owns the key.
+    /// Returns the event's [number](ShardContext::number); `None` if the event is for another
+    /// shard.
     #[inline]
     pub(in crate::stream) fn enter(&mut self, rule: u32, owned: bool, seq: u64) -> Option<u64> {
         let (is_divided, is_here) = self.home(rule);
@@ -185,13 +187,13 @@ impl ShardContext {
         Some(self.number(rule, seq))
     }
 
-    /// What is reported now is of this rule.
+    /// Sets the position to outputs of this rule.
     #[inline]
     pub(in crate::stream) fn enter_rule(&mut self, rule: u32) {
         self.rule = rule;
     }
 
-    /// The position of a match or timeout.
+    /// Returns the position of a match or timeout.
     pub(in crate::stream) fn position(&self, is_match: bool, start: u64) -> Position {
         let ShardContext { released, time, phase, rule, .. } = *self;
         match phase {
@@ -204,18 +206,19 @@ impl ShardContext {
         }
     }
 
-    /// The position of what is reported for an event that no rule sees, when all up to `watermark` is.
+    /// Returns the position of an event that no rule reads, after the outputs up to `watermark`.
     pub(in crate::stream) fn now(&self, watermark: Timestamp) -> Position {
         let time = self.time.max(watermark);
         Position { released: self.released, time, phase: Phase::Derived, ..Position::default() }
     }
 }
 
-/// Where the keys of each rule are if there are up to `of` shards, and how many are of use.
+/// Returns the number of useful shards, up to `of`, and the placement of each rule's keys.
 ///
-/// Whole stay, in one shard: rules without a key; rules whose `suppress` or `once` speaks of more than one key;
-/// and in the first, all that feed each other (`emit as`), since what they make comes in the order in
-/// which it was made. Where a limit may stop everything, nothing is divided.
+/// The keys of three kinds of rules stay in one shard: rules without a key; rules whose `suppress`
+/// or `once` concerns more than one key; and rules that feed each other (`emit as`), in the first
+/// shard, since derived events come in the order in which they were made. With `limit .. fail`,
+/// nothing is divided.
 pub(in crate::stream) fn divide(rules: &[Arc<Rule>], of: u32) -> (u32, Arc<[Placement]>) {
     let of = of.max(1);
     let read: HashSet<TypeId> = rules.iter().flat_map(|rule| &rule.types).copied().collect();
@@ -253,7 +256,7 @@ pub(in crate::stream) fn divide(rules: &[Arc<Rule>], of: u32) -> (u32, Arc<[Plac
     (if is_one { 1 } else { of }, placements.into())
 }
 
-/// Whether a match of one key of a rule can keep those of another quiet.
+/// True if a match of one key of a rule can suppress matches of another key.
 fn suppresses_across_keys(rule: &Rule) -> bool {
     if rule.once == Some(Once::Rule) {
         return true;

@@ -1,4 +1,4 @@
-//! One key as bytes: what a snapshot says of it, with a checksum.
+//! Entries of a cold store: one key as bytes, in the format of snapshots with a checksum.
 
 use crate::event::{Event, Portable};
 use crate::exec::{Image, Store};
@@ -12,16 +12,16 @@ use crate::util::wire::Reader;
 
 const CHECKSUM: usize = 4;
 
-/// How keys become bytes and keys again, for events that can.
+/// Writes and reads keys, for portable events.
 pub(in crate::stream) struct Codec<E: Event> {
     pub(in crate::stream) write: Write<E>,
     pub(in crate::stream) read: Read<E>,
 }
 
-/// Appends what a slot of a group holds.
+/// Appends the state in a slot of a group.
 type Write<E> = fn(&mut Vec<u8>, u32, &Slot, &[RuleRuntime<E>]);
 
-/// `None` where the bytes are not what was written for these rules.
+/// Reads a key; `None` if the bytes were not written for these rules.
 type Read<E> = fn(&[u8], &[RuleRuntime<E>]) -> Option<ColdKey<E>>;
 
 impl<E: Portable> Codec<E> {
@@ -30,11 +30,11 @@ impl<E: Portable> Codec<E> {
     }
 }
 
-/// What was kept of a key.
+/// An evicted key and its state.
 pub(in crate::stream) struct ColdKey<E> {
     pub(in crate::stream) group: u32,
     pub(in crate::stream) key: Key,
-    /// By rule, with when the timer that counts comes up.
+    /// By rule, with the time of the timer that counts.
     pub(in crate::stream) held: Vec<(u32, Timestamp, Image<E>)>,
 }
 
@@ -72,7 +72,7 @@ fn read<E: Portable>(bytes: &[u8], rules: &[RuleRuntime<E>]) -> Option<ColdKey<E
     in_order.then_some(ColdKey { group: saved.group, key: saved.key, held })
 }
 
-/// Room for what is kept of keys while it is only looked at.
+/// Stores for evicted keys that are only inspected.
 pub(in crate::stream) struct Scratch<E: Event> {
     /// By rule.
     stores: Vec<Option<Store<E>>>,
@@ -83,7 +83,7 @@ impl<E: Event> Scratch<E> {
         Scratch { stores: rules.iter().map(|_| None).collect() }
     }
 
-    /// What the rules hold, in these stores.
+    /// Decodes the state of a key into these stores.
     pub(in crate::stream) fn take_in(
         &mut self,
         rules: &[RuleRuntime<E>],
@@ -98,7 +98,7 @@ impl<E: Event> Scratch<E> {
         frozen.held.into_iter().map(take_in).collect()
     }
 
-    /// Where what a rule holds is, if anything was taken in for it.
+    /// Returns the store of a rule if any state was decoded for it.
     pub(in crate::stream) fn store(&self, rule: u32) -> Option<&Store<E>> {
         self.stores[rule as usize].as_ref()
     }

@@ -1,20 +1,20 @@
-//! Which keys are not in memory: a few bytes for each.
+//! The index of evicted keys: a few bytes for each.
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::OccupiedEntry;
 
-/// By a key's fingerprint: the number of what is kept of it. Two keys can have one fingerprint; what
-/// is kept says which it is of.
+/// The numbers of entries by the fingerprints of keys. Two keys can have one fingerprint; the entry
+/// contains the key.
 #[derive(Debug, Default)]
 pub(in crate::stream) struct Index {
     table: HashTable<Entry>,
 }
 
-/// 32 bits of fingerprint and 48 of a number, in ten bytes: there are many.
+/// 32 bits of fingerprint and 48 bits of a number, in ten bytes because there are many.
 #[derive(Clone, Copy, Debug)]
 struct Entry([u8; 10]);
 
-/// Numbers are less: a million new ones a second take nine years to get there.
+/// The bound of entry numbers. A million new entries a second reach it after nine years.
 pub(in crate::stream) const NUMBERS: u64 = 1 << 48;
 
 impl Entry {
@@ -38,7 +38,7 @@ impl Entry {
     }
 }
 
-/// All 64 bits that the table wants.
+/// Returns the 64 bits that the table needs.
 fn spread(fingerprint: u32) -> u64 {
     u64::from(fingerprint).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
@@ -54,7 +54,7 @@ impl Index {
         self.table.insert_unique(spread(fingerprint), entry, hash);
     }
 
-    /// What may be of a key with this fingerprint.
+    /// Returns the entries that may belong to a key with this fingerprint.
     #[inline]
     pub(in crate::stream) fn find(&self, fingerprint: u32) -> impl Iterator<Item = u64> {
         let alike = self.table.iter_hash(spread(fingerprint));
@@ -62,7 +62,7 @@ impl Index {
         same.map(|entry| entry.number())
     }
 
-    /// Says whether it was there.
+    /// Removes an entry. Returns true if it was there.
     pub(in crate::stream) fn remove(&mut self, fingerprint: u32, number: u64) -> bool {
         let found = self.table.find_entry(spread(fingerprint), |entry| {
             entry.fingerprint() == fingerprint && entry.number() == number
@@ -70,7 +70,7 @@ impl Index {
         found.map(OccupiedEntry::remove).is_ok()
     }
 
-    /// Heap bytes.
+    /// Returns the heap size in bytes.
     pub(in crate::stream) fn memory_usage(&self) -> usize {
         self.table.allocation_size()
     }

@@ -152,27 +152,27 @@ impl<E: Event> Cold<E> {
         }
     }
 
-    /// How many keys are written at once.
+    /// Returns the number of keys that are written at once.
     pub(in crate::stream) fn at_once(&self) -> u64 {
         (self.limit / 8).clamp(1, MOST_AT_ONCE)
     }
 
-    /// When the next chunk is to be brought back.
+    /// Returns the first deadline of the next chunk.
     pub(in crate::stream) fn wake(&self) -> Timestamp {
         self.chunks.peek().map_or(Timestamp::MAX, |Reverse((at, ..))| *at)
     }
 
-    /// How many partial matches a rule has in entries.
+    /// Returns the number of a rule's partial matches in entries.
     pub(in crate::stream) fn partials(&self, rule: usize) -> u64 {
         self.partials.get(rule).copied().unwrap_or_default()
     }
 
-    /// What went wrong while something only looked.
+    /// Returns the failure of a call that only read.
     pub(in crate::stream) fn trouble(&self) -> Option<&PushError> {
         self.trouble.get()
     }
 
-    /// From now on, the entries that are there are in a snapshot.
+    /// Records that a snapshot has all current entries.
     pub(in crate::stream) fn saved(&mut self) {
         self.unsaved.clear();
     }
@@ -185,7 +185,7 @@ impl<E: Event> Cold<E> {
         &mut self.partials[rule]
     }
 
-    /// Notes that something has come to a slot.
+    /// Marks a slot as used since the last visit of the hand.
     pub(in crate::stream) fn touch(&mut self, group: u32, slot: u32) {
         let group = group as usize;
         if self.touched.len() <= group {
@@ -194,7 +194,7 @@ impl<E: Event> Cold<E> {
         self.touched[group].set(slot);
     }
 
-    /// The first entry at or after a number, read for these rules.
+    /// Returns the first entry at or after a number, read for these rules.
     pub(in crate::stream) fn next_entry(
         &self,
         from: u64,
@@ -206,7 +206,7 @@ impl<E: Event> Cold<E> {
         Ok(Some((number, frozen)))
     }
 
-    /// The entry of a key of a group, if there is one.
+    /// Returns the entry of a key of a group.
     pub(in crate::stream) fn find(
         &self,
         group: u32,
@@ -226,8 +226,8 @@ impl<E: Event> Cold<E> {
         Ok(None)
     }
 
-    /// Gives `look` each key, with what rules hold for it and where. An error is kept, to stop the
-    /// engine; it is to be heeded by whoever must not miss a key.
+    /// Calls `look` with each key, its state and the stores of the state. An error is kept to stop
+    /// the engine; a caller that must not miss a key has to check it.
     pub(in crate::stream) fn look(
         &self,
         which: Which,
@@ -242,13 +242,13 @@ impl<E: Event> Cold<E> {
             scratch.give_up(rules, held);
         });
         if let Err(error) = &looked {
-            // The first one reports more than those that follow from it.
+            // The first error says more than those that follow from it.
             let _ = self.trouble.set(error.clone());
         }
         looked
     }
 
-    /// Gives `take` each entry in the order of their numbers.
+    /// Calls `take` with each entry in the order of their numbers.
     pub(in crate::stream) fn each(
         &self,
         which: Which,
@@ -275,7 +275,7 @@ impl<E: Event> Cold<E> {
         if count == self.index.len() { Ok(()) } else { Err(lost()) }
     }
 
-    /// All that entries hold, in memory until something changes.
+    /// Returns the state in all entries, in memory until something changes.
     pub(in crate::stream) fn show(&self, rules: &[RuleRuntime<E>]) -> &Shown<E> {
         self.shown.get_or_init(|| {
             let (mut scratch, mut keys) = (Scratch::new(rules), Vec::new());
@@ -289,7 +289,7 @@ impl<E: Event> Cold<E> {
         })
     }
 
-    /// Heap bytes, without what the store itself takes.
+    /// Returns the heap size in bytes, without the store's own.
     pub(in crate::stream) fn memory_usage(&self) -> usize {
         self.index.memory_usage()
             + self.chunks.capacity() * size_of::<(Timestamp, u64, u32)>()
@@ -298,7 +298,7 @@ impl<E: Event> Cold<E> {
     }
 }
 
-/// Of a key of a group, by the key's hash.
+/// Returns the fingerprint of a key of a group, by the key's hash.
 pub(in crate::stream) fn fingerprint(group: u32, hash: u32) -> u32 {
     hash ^ group.wrapping_mul(0x9e37_79b9)
 }
