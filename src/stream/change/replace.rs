@@ -354,7 +354,7 @@ impl<E: Event> Dispatcher<E> {
         (numbers, changed)
     }
 
-    /// Sets the timers anew of all that these rules hold.
+    /// Reschedules the timers of all state of these rules.
     fn schedule_again(&mut self, changed: &[u32]) {
         for &index in changed {
             if let Some(sweeps) = &mut self.rules[index as usize].sweeps {
@@ -379,9 +379,9 @@ impl<E: Event> Dispatcher<E> {
         }
     }
 
-    /// Finds a group for each rule, and brings there what old rules hold, whose groups were `before`
-    /// and of which those go on that have new `numbers`. Gives the new numbers of rules whose slots
-    /// are others now.
+    /// Assigns each rule to a group, and moves the state of old rules there. `before` are the
+    /// groups of the old rules, and `numbers` the new numbers of those that continue. Returns the
+    /// new numbers of rules whose slots changed.
     fn regroup(&mut self, before: &[u32], numbers: &[Option<u32>]) -> Vec<u32> {
         let mut groups = Groups::empty_like(&self.groups);
         for rule in &mut self.rules {
@@ -489,7 +489,7 @@ impl<E: Event> Dispatcher<E> {
         Plan { schema, rules: planned, replacement, slots }
     }
 
-    /// What a rule takes over from the old one of its name.
+    /// Returns the state that a rule takes over from the old rule of its name.
     fn compare(
         &self,
         (index, slots): (usize, &[u32]),
@@ -537,7 +537,7 @@ impl<E: Event> Dispatcher<E> {
         Origin::Changed(index, Box::new(migration))
     }
 
-    /// What a rule holds in these slots.
+    /// Returns the state of a rule in these slots.
     fn states(&self, rule: usize, slots: &[u32]) -> impl Iterator<Item = &KeyState> {
         let keys = self.groups.keys(self.rules[rule].group);
         let number = u32::try_from(rule).unwrap_or(u32::MAX);
@@ -550,7 +550,7 @@ impl<E: Event> Dispatcher<E> {
     }
 }
 
-/// Gives a rule what goes on of one that it takes the place of, whose states were taken out of these
+/// Moves the migrated state of an old rule to the new rule. The states were removed from these
 /// keys.
 fn carry_over<E: Event>(
     new: &mut RuleRuntime<E>,
@@ -569,10 +569,10 @@ fn carry_over<E: Event>(
     }
 }
 
-/// What a rule holds, each with the slot and the place in it that it was taken out of.
+/// The state of a rule: each key's state with the slot and position from which it was removed.
 type States = Vec<((u32, usize), KeyState)>;
 
-/// Takes what a rule holds out of these slots. Gives for each where it was.
+/// Removes the state of a rule from these slots. Returns each state with its slot and position.
 fn take_states(keys: &mut KeyTable, slots: &[u32], rule: usize) -> States {
     let number = u32::try_from(rule).unwrap_or(u32::MAX);
     let take = |slot: &u32| {
@@ -582,7 +582,7 @@ fn take_states(keys: &mut KeyTable, slots: &[u32], rule: usize) -> States {
     slots.iter().filter_map(take).collect()
 }
 
-/// Whether what a rule keeps quiet can be kept quiet by another one.
+/// True if the suppressed keys of one rule mean the same in another.
 fn is_suppressed_alike(before: &Rule, after: &Rule) -> bool {
     let width = |rule: &Rule| {
         let suppress = rule.suppress.as_ref()?;
@@ -592,7 +592,7 @@ fn is_suppressed_alike(before: &Rule, after: &Rule) -> bool {
     remembers && before.once == after.once && width(before) == width(after)
 }
 
-/// Why nothing of a rule can go on in another one, whatever they look for.
+/// Returns the reason why no state of a rule can continue in another rule, whatever their patterns.
 fn incompatible(before: &Rule, after: &Rule, retyped: &[Retyped]) -> Option<String> {
     let same = |a: &KeyPart, b: &KeyPart| {
         // Types that only one of the rules sees are keyed as it likes.
@@ -612,12 +612,12 @@ fn incompatible(before: &Rule, after: &Rule, retyped: &[Retyped]) -> Option<Stri
 /// A field that is declared with another type than before.
 pub(in crate::stream) struct Retyped {
     ty: TypeId,
-    /// With its event type: `order.amount`.
+    /// The field with its event type: `order.amount`.
     field: String,
 }
 
-/// What `known` and `declared` declare, types and fields of `known` with their numbers. Events that
-/// were made before can still be read by it.
+/// Merges the declarations of `known` and `declared`. The types and fields of `known` keep their
+/// numbers, so that earlier events can still be read.
 pub(in crate::stream) fn merge(
     known: &Arc<Schema>,
     declared: &Schema,

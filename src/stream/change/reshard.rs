@@ -139,8 +139,8 @@ pub(in crate::stream) fn split<E: Event>(engine: Engine<E>, of: usize) -> Vec<Sh
     shards.into_iter().map(|shard| Shard::from(Engine::new(shard))).collect()
 }
 
-/// The key of the matches that an entry of `suppress` keeps quiet. Where the rule's keys are divided,
-/// the entry has every part of it.
+/// Returns the key of the matches that an entry of `suppress` suppresses. If the rule's keys are
+/// divided, the entry has every part of the key.
 fn suppressed_key(rule: &Rule, entry: &Key) -> Vec<Value> {
     let Some(by) = rule.suppress.as_ref().and_then(|suppress| suppress.by.as_ref()) else {
         return entry.to_vec();

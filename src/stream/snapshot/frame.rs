@@ -1,11 +1,11 @@
-//! The outermost layer of a snapshot: a header, sections with their lengths, a checksum.
+//! The frame of a snapshot: a header, sections with their lengths, and a checksum.
 
 use crate::stream::engine::Identity;
 use crate::stream::snapshot::RestoreError;
 use crate::util::crc::crc32c;
 use crate::util::wire::Reader;
 
-/// What every snapshot begins with. The first byte is no text, so that nobody edits it.
+/// The first bytes of every snapshot. The first byte is not text, so that no one edits the file.
 const MAGIC: [u8; 8] = *b"\x89kleene\n";
 
 /// The version of the format that is written.
@@ -14,7 +14,7 @@ const VERSION: u16 = 4;
 const HEADER: usize = 12;
 const CHECKSUM: usize = 4;
 
-/// The parts of a snapshot. docs/format.md says what is in each; these numbers never change.
+/// The sections of a snapshot. `docs/format.md` describes each section; these numbers never change.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
 pub(super) enum Section {
@@ -43,7 +43,7 @@ const SECTIONS: [Section; 9] = [
 ];
 
 impl Section {
-    /// What messages call it.
+    /// Returns the name of the section in messages.
     pub(super) fn name(self) -> &'static str {
         match self {
             Section::Base => "base",
@@ -59,14 +59,14 @@ impl Section {
     }
 }
 
-/// Writes one after the other.
+/// Writes sections one after the other.
 pub(super) struct Frame<'o> {
     out: &'o mut Vec<u8>,
     start: usize,
 }
 
 impl<'o> Frame<'o> {
-    /// Begins a snapshot at the end of `out`.
+    /// Starts a snapshot at the end of `out`.
     pub(super) fn begin(out: &'o mut Vec<u8>) -> Frame<'o> {
         let start = out.len();
         out.extend_from_slice(&MAGIC);
@@ -75,7 +75,7 @@ impl<'o> Frame<'o> {
         Frame { out, start }
     }
 
-    /// Adds a section with what `write` appends.
+    /// Adds a section with the bytes that `write` appends.
     pub(super) fn section(&mut self, section: Section, write: impl FnOnce(&mut Vec<u8>)) {
         self.out.push(section as u8);
         let length = self.out.len();
@@ -94,7 +94,7 @@ impl<'o> Frame<'o> {
     }
 }
 
-/// The sections of a snapshot that is whole.
+/// The sections of a complete snapshot.
 #[derive(Debug)]
 pub(super) struct Sections<'a> {
     pub(super) identity: Identity,
@@ -113,7 +113,7 @@ impl<'a> Sections<'a> {
         if body.len() < HEADER {
             return Err(RestoreError::Damaged);
         }
-        // Before the checksum: a later version may have another one.
+        // The version is checked before the checksum: a later version may have another one.
         let version = u16::from_le_bytes([bytes[8], bytes[9]]);
         if version > VERSION {
             return Err(RestoreError::Version(version));
@@ -139,7 +139,10 @@ impl<'a> Sections<'a> {
         Ok(Sections { identity: Identity { checksum, length }, sections })
     }
 
-    /// Reads a section to its end with `read`; `None` if it is not there.
+    /// Reads a section to its end with `read`; `None` if there is no such section.
+    ///
+    /// # Errors
+    /// [`RestoreError`] if the contents are invalid.
     pub(super) fn optional<T>(
         &self,
         section: Section,
@@ -154,7 +157,10 @@ impl<'a> Sections<'a> {
         }
     }
 
-    /// The same for a section that has to be there.
+    /// Reads a required section to its end with `read`.
+    ///
+    /// # Errors
+    /// [`RestoreError`] if the section is missing or its contents are invalid.
     pub(super) fn required<T>(
         &self,
         section: Section,

@@ -1,4 +1,4 @@
-//! From bytes to an engine.
+//! Restoring: from bytes to an engine.
 
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ pub(super) fn restore<E: Portable>(
     Ok((Engine::new(ingest), replacement))
 }
 
-/// Says of the rules that a replacement does not speak of what became of them.
+/// Adds the result for each rule that the replacement does not list.
 fn complete<E: Event>(
     replacement: &mut Replacement,
     dispatcher: &Dispatcher<E>,
@@ -96,7 +96,7 @@ fn complete<E: Event>(
     }
 }
 
-/// The places of things by their names, each to be taken once, the first first.
+/// Positions by name. Each position is taken once, the first one first.
 struct ByName<'a> {
     /// From the last to the first.
     places: HashMap<&'a str, Vec<usize>>,
@@ -119,7 +119,7 @@ impl<'a> ByName<'a> {
         self.places.get_mut(name)?.pop()
     }
 
-    /// What was not taken, in order.
+    /// Returns the positions that were not taken, in order.
     fn left(&self) -> Vec<usize> {
         let mut left: Vec<usize> = self.places.values().flatten().copied().collect();
         left.sort_unstable();
@@ -127,7 +127,7 @@ impl<'a> ByName<'a> {
     }
 }
 
-/// How many partial matches each rule has.
+/// Returns the number of partial matches of each rule.
 fn partials<E: Event>(dispatcher: &Dispatcher<E>) -> Vec<u64> {
     let mut partials = vec![0; dispatcher.rules.len()];
     for group in 0..u32::try_from(dispatcher.groups.len()).unwrap_or(u32::MAX) {
@@ -143,14 +143,14 @@ fn partials<E: Event>(dispatcher: &Dispatcher<E>) -> Vec<u64> {
     partials
 }
 
-/// What several parts say together.
+/// The joined contents of several parts.
 struct Saved<'a, E> {
     parts: Vec<Part<'a, E>>,
     /// Snapshots with the changes that follow them, as places in `parts`.
     chains: Vec<Vec<usize>>,
     schema: Schema,
     rules: Vec<SavedRule>,
-    /// Whether the parts number events alike.
+    /// True if the parts number events alike.
     is_one_numbering: bool,
 }
 
@@ -205,7 +205,7 @@ impl<'a, E: Portable> Saved<'a, E> {
         Ok(saved)
     }
 
-    /// The last part of each chain, which has all but the keys.
+    /// Returns the last part of each chain, which holds the full state except for the keys.
     fn heads(&self) -> impl Iterator<Item = &Part<'a, E>> {
         self.chains.iter().filter_map(|chain| Some(&self.parts[*chain.last()?]))
     }
@@ -265,7 +265,7 @@ impl<'a, E: Portable> Saved<'a, E> {
         Ok(())
     }
 
-    /// Gives the rules of `engine` what they held; `places` has the rule for each that was saved.
+    /// Restores the state of the rules of `engine`. `places` has the rule for each saved rule.
     fn give_keys(
         &self,
         ingest: &mut Ingest<E>,
@@ -331,8 +331,11 @@ impl<'a, E: Portable> Saved<'a, E> {
         Ok(())
     }
 
-    /// New numbers for the events of engines that each had their own: by time, then by part, then
-    /// as they were numbered there.
+    /// Returns new numbers for the events of engines with separate numberings: ordered by time,
+    /// then by part, then by their old numbers.
+    ///
+    /// # Errors
+    /// [`RestoreError`] if a part is invalid.
     fn renumbered(&self) -> Result<HashMap<(usize, u64), u64>, RestoreError> {
         let mut events: Vec<(Timestamp, usize, u64)> = Vec::new();
         for (index, chain) in self.chains.iter().enumerate() {
@@ -354,7 +357,7 @@ impl<'a, E: Portable> Saved<'a, E> {
     }
 }
 
-/// What a cold store has failed with.
+/// Returns the failure of a cold store.
 fn cold_failure<E: Event>(dispatcher: &Dispatcher<E>) -> Option<RestoreError> {
     let failure = dispatcher.accounting.failure.clone();
     failure.filter(|failure| matches!(failure.0, Failure::Cold(_))).map(RestoreError::Cold)
@@ -391,24 +394,24 @@ fn give_key<E: Portable>(
     if is_new { Ok(()) } else { Err(RestoreError::Overlap(name)) }
 }
 
-/// A rule that was saved and cannot go on.
+/// A saved rule that cannot continue.
 #[derive(Clone, Debug)]
 struct Lost {
     reason: String,
-    /// How many partial matches it had.
+    /// The number of its partial matches.
     partials: u64,
 }
 
-/// An engine with the rules of a snapshot that can be run, and nothing in them.
+/// An engine with the rules of a snapshot that can be run, without state.
 struct Old<E: Event> {
     engine: Ingest<E>,
     /// By saved rule: its place in the engine.
     places: Vec<Option<usize>>,
-    /// By saved rule: why it has none.
+    /// By saved rule: the reason why it has no position.
     lost: Vec<Option<Lost>>,
-    /// What the new rules declare.
+    /// The declarations of the new rules.
     declared: Vec<Arc<Schema>>,
-    /// The rules from rule text that are to take the place of the old ones, if they are others.
+    /// The rules from rule text that replace the old ones, if they differ.
     new_texts: Option<Vec<RuleSpec<E>>>,
 }
 
@@ -496,7 +499,7 @@ fn places<E: Event>(
     places
 }
 
-/// Why a rule cannot hold what a saved one of its name held.
+/// Returns the reason why a rule cannot take over the saved state of its name.
 fn misfit<E: Event>(running: &RuleRuntime<E>, saved: &SavedRule) -> Option<&'static str> {
     let RuleRuntime { info, matcher, emitter, .. } = running;
     if info.rule.version != saved.version || running.is_text != saved.is_text {

@@ -1,4 +1,4 @@
-//! What the sections of a snapshot say, but for the keys.
+//! The contents of a snapshot's sections, except for the keys.
 
 use std::sync::Arc;
 
@@ -16,24 +16,24 @@ use crate::util::wire::Reader;
 use crate::value::Value;
 use crate::value::wire::{read_value, read_values};
 
-/// How many counters a snapshot has, in the order of [`Stats::counters_mut`]. The first ones had
-/// twelve.
+/// The number of counters in a snapshot, in the order of [`Stats::counters_mut`]. The first
+/// snapshots had twelve.
 pub(super) const COUNTERS: usize = 15;
 
 // Flags of the engine.
 pub(super) const IS_FINISHED: u8 = 1;
 pub(super) const HAS_MAIN: u8 = 2;
 
-/// More than any stream counts, so that counting on never overflows.
+/// A count that no stream reaches. Counting on from it never overflows.
 const MOST: u64 = 1 << 62;
 
-/// One part of what is restored.
+/// One part of a snapshot to restore.
 pub(super) struct Part<'a, E> {
     pub(super) identity: Identity,
-    /// What it holds the changes since.
+    /// The snapshot that these changes follow.
     pub(super) base: Option<Identity>,
     pub(super) engine: SavedEngine,
-    /// Not in changes, which are under the schema and the rules of their base.
+    /// The schema; `None` in changes, which have the schema and rules of their base.
     pub(super) schema: Option<Schema>,
     pub(super) rules: Option<Vec<SavedRule>>,
     pub(super) texts: Vec<&'a [u8]>,
@@ -41,16 +41,16 @@ pub(super) struct Part<'a, E> {
     pub(super) buffer: Vec<(u64, E)>,
     /// With their order.
     pub(super) derived: Vec<(u64, Timestamp, E)>,
-    /// To be read once it is known which rules suppress anything.
+    /// The sections that are read once it is known which rules suppress matches.
     sections: Sections<'a>,
 }
 
-/// The state of an engine beside what its rules hold.
+/// The state of an engine except for that of its rules.
 #[derive(Debug)]
 pub(super) struct SavedEngine {
     pub(super) finished: bool,
     pub(super) has_main: bool,
-    /// The same in parts that number events alike; 0 where there is only one part.
+    /// Equal in parts that number events alike; 0 if there is only one part.
     pub(super) numbering: u64,
     pub(super) watermark: Timestamp,
     pub(super) released: u64,
@@ -59,7 +59,7 @@ pub(super) struct SavedEngine {
     pub(super) failure: Option<PushError>,
 }
 
-/// A rule as a snapshot names it.
+/// A rule in a snapshot.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct SavedRule {
     pub(super) name: Arc<str>,
@@ -117,7 +117,8 @@ impl<'a, E: Portable> Part<'a, E> {
         })
     }
 
-    /// What each of `rules` that suppresses something keeps quiet: until when, and what.
+    /// Returns the suppressed keys of each of `rules` that suppresses matches, with the end of each
+    /// suppression.
     pub(super) fn suppressed(
         &self,
         rules: &[SavedRule],
@@ -139,7 +140,7 @@ impl<'a, E: Portable> Part<'a, E> {
         })
     }
 
-    /// Gives `take` each key of the part.
+    /// Calls `take` with each key of the part.
     pub(super) fn keys(
         &self,
         rules: &[SavedRule],

@@ -1,4 +1,4 @@
-//! From an engine to bytes.
+//! Writing: from an engine to bytes.
 
 use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
@@ -27,16 +27,16 @@ use crate::util::wire::{put_bytes, put_i64, put_len, put_u64};
 use crate::value::Value;
 use crate::value::wire::{put_value, put_values};
 
-/// Which keys are written.
+/// Selects the keys to write.
 type Filter<'f> = dyn FnMut(&Rule, &[Value]) -> bool + 'f;
 
-/// Writes all that an engine holds. `None`, and nothing, if a cold store cannot be read.
+/// Writes the state of an engine. Returns `None` and writes nothing if a cold store cannot be read.
 pub(super) fn whole<E: Portable>(engine: &Ingest<E>, out: &mut Vec<u8>) -> Option<Identity> {
     Writer { engine, base: None, share: None, filter: None, part: None }.write(out)
 }
 
-/// Writes what has changed since the snapshot `base`. `None`, and nothing, if a cold store cannot be
-/// read.
+/// Writes the changes since the snapshot `base`. Returns `None` and writes nothing if a cold store
+/// cannot be read.
 pub(super) fn changes<E: Portable>(
     engine: &Ingest<E>,
     base: Identity,
@@ -45,8 +45,8 @@ pub(super) fn changes<E: Portable>(
     Writer { engine, base: Some(base), share: None, filter: None, part: None }.write(out)
 }
 
-/// Writes what an engine holds of some keys: one of several shares, of which the first has what
-/// cannot be divided.
+/// Writes the state of some keys: one of several parts. The first part has the state that cannot be
+/// divided.
 pub(super) fn shard<E: Portable>(
     engine: &Ingest<E>,
     share: usize,
@@ -56,8 +56,8 @@ pub(super) fn shard<E: Portable>(
     Writer { engine, base: None, share: Some(share), filter: Some(filter), part: None }.write(out);
 }
 
-/// Writes what one of several shards holds, whose counts are `all` together. What all shards have
-/// alike is written by the first.
+/// Writes the state of one of several shards. `all` are the counts of all shards. The first shard
+/// writes the state that is equal in all shards.
 pub(super) fn part<E: Portable>(
     engine: &Ingest<E>,
     share: &ShardContext,
