@@ -1,4 +1,4 @@
-//! What `count`, `sum` and the other aggregates keep while events come, one value at a time.
+//! The accumulators of `count`, `sum` and the other aggregates. Values are added one at a time.
 
 use std::cmp::Ordering;
 use std::sync::Arc;

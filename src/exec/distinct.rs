@@ -1,4 +1,4 @@
-//! The values that `distinct` keeps: in the order in which they first came, each to be found at once.
+//! The values of `distinct`: in the order of their first occurrence, with a lookup in O(1).
 
 use std::hash::BuildHasher as _;
 

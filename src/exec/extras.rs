@@ -1,8 +1,8 @@
-//! What runs hold beside their events: registers and clocks.
+//! Registers and clocks: the state of runs besides their events.
 //!
-//! Most patterns whose conditions look back ask for one field of one event. Its value lies in the
-//! run itself, as a word; everything else lies in a row of tables. Which of the two it is stays in
-//! this file.
+//! Most patterns with conditions on earlier events need one field of one event. Its value is stored
+//! in the run itself, as a word; everything else is stored in a row of tables. Only this file knows
+//! which of the two it is.
 
 use crate::exec::aggregate::Accumulator;
 use crate::hir::eval;

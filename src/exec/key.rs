@@ -8,9 +8,9 @@ use crate::exec::store::NIL;
 use crate::hir::StageId;
 use crate::nfa::StateId;
 
-/// One key's partial matches. It means something with its [`Store`](super::Store) only.
+/// The partial matches of one key. A key's state is valid only with its [`Store`](super::Store).
 ///
-/// A few machine words while the key has at most one partial match.
+/// The state takes a few machine words while the key has at most one partial match.
 #[derive(Clone, Debug, Default)]
 pub struct KeyState {
     open: Open,
@@ -319,13 +319,14 @@ impl KeyState {
         }
     }
 
-    /// Whether nothing is open: the host may drop the state.
+    /// True if nothing is open, so that the host may drop the state.
     #[inline(always)]
     pub fn is_idle(&self) -> bool {
         self.run_count() == 0 && self.broken().is_none()
     }
 
-    /// How many partial matches are open. One that waits in several places counts for each.
+    /// Returns the number of open partial matches. A partial match with several branches counts
+    /// once for each.
     #[inline(always)]
     pub fn run_count(&self) -> usize {
         let open = match &self.open {
@@ -336,7 +337,7 @@ impl KeyState {
         open + self.completed().len()
     }
 
-    /// Heap bytes of the state itself, without what its store holds for it.
+    /// Returns the heap size of the state in bytes, without its events in the store.
     pub fn memory_usage(&self) -> usize {
         let spilled = match &self.open {
             Open::Runs { runs, .. } if runs.spilled() => runs.capacity(),

@@ -1,4 +1,4 @@
-//! Partial matches of one matcher that go on in another: a rule was edited while they waited.
+//! Migration of partial matches to another matcher after a rule was edited.
 
 use crate::event::Event;
 use crate::exec::extras::Extras;

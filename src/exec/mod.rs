@@ -1,9 +1,11 @@
-//! Matching one key's events in time order. No clock, no partitioning, no reordering: that is the
-//! business of [`stream`](crate::stream), or of a host that has done it already.
+//! Matchers: matching of one key's events in time order.
+//!
+//! There is no clock, no partitioning and no reordering here; [`stream`](crate::stream) or the host
+//! does that.
 //!
 //! * [`Matcher`] is immutable and shared: a compiled pattern with the host's closures.
-//! * [`Store`] holds what the partial matches of any number of keys have captured.
-//! * [`KeyState`] holds one key's partial matches; it means something with its store only.
+//! * [`Store`] holds the captured events of the partial matches of any number of keys.
+//! * [`KeyState`] holds one key's partial matches. A key's state is valid only with its store.
 
 mod aggregate;
 mod distinct;

@@ -1,4 +1,4 @@
-//! What a matcher reports: borrowed views of captured events.
+//! The outputs of a matcher: borrowed views of captured events.
 
 use std::fmt;
 
@@ -15,22 +15,23 @@ use crate::nfa::{Lead, Program, StateId};
 use crate::time::Timestamp;
 use crate::value::{Value, ValueRef};
 
-/// The events that a partial or complete match has captured, in the order in which it took them.
+/// The events that a partial or complete match has captured, in the order of capture.
 pub struct Captures<'a, E> {
     chains: &'a Chains<E>,
     held: Held<'a>,
-    /// What was captured last, where it is not in the store.
+    /// The last captured event, if it is not in the store.
     tail: Option<Item<'a, E>>,
 }
 
-/// Where captured events are in the store.
+/// The location of captured events in the store.
 #[derive(Clone, Copy)]
 enum Held<'a> {
     /// In the chain that ends with this node.
     Chain(u32),
     /// In this queue, captured as these steps.
     Queue(Queue, &'a [StageId]),
-    /// The last so many events of the chain that ends with this node, captured as these steps.
+    /// The last events, of the given number, of the chain that ends with this node, captured as
+    /// these steps.
     Follower(u32, u32, &'a Lead),
 }
 
@@ -57,7 +58,7 @@ impl<'a, E> Captures<'a, E> {
         Captures { chains, held: Held::Chain(head), tail: None }
     }
 
-    /// What is in a queue, captured as `stages`.
+    /// Returns the events of a queue, captured as `stages`.
     pub(super) fn queue(
         chains: &'a Chains<E>,
         queue: Queue,
@@ -66,7 +67,8 @@ impl<'a, E> Captures<'a, E> {
         Captures { chains, held: Held::Queue(queue, stages), tail: None }
     }
 
-    /// The last `len` events of the chain that ends with `head`, of a partial match that follows.
+    /// Returns the last `len` events of the chain that ends with `head`, for a partial match that
+    /// follows.
     pub(super) fn follower(
         chains: &'a Chains<E>,
         (head, len): (u32, u32),
@@ -75,13 +77,13 @@ impl<'a, E> Captures<'a, E> {
         Captures { chains, held: Held::Follower(head, len, lead), tail: None }
     }
 
-    /// The same and one more event.
+    /// Returns these events and one more.
     #[inline]
     pub(super) fn and(self, stage: StageId, seq: u64, event: &'a E) -> Captures<'a, E> {
         Captures { tail: Some((stage, seq, event)), ..self }
     }
 
-    /// How many events were captured.
+    /// Returns the number of captured events.
     pub fn len(&self) -> usize {
         let held = match self.held {
             Held::Chain(head) => self.chains.depth(head) as usize,
@@ -91,17 +93,17 @@ impl<'a, E> Captures<'a, E> {
         held + usize::from(self.tail.is_some())
     }
 
-    /// Whether nothing was captured.
+    /// True if no event was captured.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Every event with the step that it was captured as.
+    /// Returns every event with its step.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (StageId, &'a E)> + use<'a, E> {
         self.numbered().map(|(stage, _, event)| (stage, event))
     }
 
-    /// The same with each event's sequence number.
+    /// Returns every event with its step and sequence number.
     pub fn numbered(&self) -> impl ExactSizeIterator<Item = (StageId, u64, &'a E)> + use<'a, E> {
         let mut items = match self.held {
             Held::Chain(_) => self.chained().collect(),
@@ -114,7 +116,7 @@ impl<'a, E> Captures<'a, E> {
         items.into_iter()
     }
 
-    /// What a chain holds, from its last event to its first.
+    /// Returns the events of a chain, from the last to the first.
     fn chained(&self) -> impl Iterator<Item = Item<'a, E>> + use<'a, E> {
         let (chains, head) = match self.held {
             Held::Chain(head) => (self.chains, head),
@@ -126,7 +128,7 @@ impl<'a, E> Captures<'a, E> {
         })
     }
 
-    /// What is held in another form than a chain, in order.
+    /// Returns the events that are not in a chain, in order.
     fn viewed(&self) -> SmallVec<[Item<'a, E>; 8]> {
         let chains = self.chains;
         match self.held {
@@ -150,22 +152,22 @@ impl<'a, E> Captures<'a, E> {
         }
     }
 
-    /// The events of one step.
+    /// Returns the events of one step.
     pub fn of(&self, stage: StageId) -> impl Iterator<Item = &'a E> + use<'a, E> {
         self.iter().filter(move |(of, _)| *of == stage).map(|(_, event)| event)
     }
 
-    /// The first event of a step.
+    /// Returns the first event of a step.
     pub fn first(&self, stage: StageId) -> Option<&'a E> {
         self.first_of(stage).map(|(.., event)| event)
     }
 
-    /// The last event of a step.
+    /// Returns the last event of a step.
     pub fn last(&self, stage: StageId) -> Option<&'a E> {
         self.last_of(stage).map(|(.., event)| event)
     }
 
-    /// The event that was captured last, whatever the step.
+    /// Returns the event that was captured last in any step.
     pub fn latest(&self) -> Option<&'a E> {
         self.latest_first().next().map(|(.., event)| event)
     }
@@ -194,7 +196,7 @@ impl<'a, E: Event> Captures<'a, E> {
         self.chains.too_large();
     }
 
-    /// The field that `captured` asks for; null where there is no such event.
+    /// Returns the field that `captured` refers to; null if there is no such event.
     pub(crate) fn field(&self, captured: &Captured) -> ValueRef<'a> {
         let event = match (captured.stage, captured.pick) {
             (None, Pick::First) => self.iter().next().map(|(_, event)| event),
@@ -215,7 +217,7 @@ impl<'a, E: Event> Captures<'a, E> {
         event.map_or(ValueRef::Null, |event| field_of(event, &captured.field))
     }
 
-    /// The value of an expression that speaks of captured events alone.
+    /// Returns the value of an expression over captured events alone.
     pub(crate) fn known(&self, expr: &Expr, program: &Program) -> Option<Value> {
         match expr {
             Expr::Captured(captured) => Some(self.field(captured).to_value()),
@@ -224,7 +226,8 @@ impl<'a, E: Event> Captures<'a, E> {
         }
     }
 
-    /// The aggregate over what was captured. Of a group with an alias only the repetitions count.
+    /// Returns the aggregate over the captured events. For a group with an alias, only the
+    /// repetitions count.
     pub(crate) fn aggregate(&self, aggregate: &Aggregate, program: &Program) -> Value {
         if let Some(bit) = program.start_bit(aggregate.stage) {
             let Held::Chain(head) = self.held else { return Value::Int(0) };
@@ -243,7 +246,7 @@ impl<'a, E: Event> Captures<'a, E> {
     }
 }
 
-/// Adds what `aggregate` asks of `event`; `chains` counts divisions by zero.
+/// Adds the argument of `aggregate` for `event`. `chains` counts divisions by zero.
 pub(super) fn add_event<E: Event>(
     accumulator: &mut Accumulator,
     aggregate: &Aggregate,
@@ -256,7 +259,7 @@ pub(super) fn add_event<E: Event>(
     }
 }
 
-/// The value of `field` in `event`; null where it has none.
+/// Returns the value of `field` in `event`; null if the event has no such field.
 #[inline(always)]
 pub(crate) fn field_of<'a, E: Event>(event: &'a E, field: &FieldRef) -> ValueRef<'a> {
     match field {
@@ -285,7 +288,7 @@ fn other_field<'a, E: Event>(event: &'a E, field: &FieldRef) -> ValueRef<'a> {
     }
 }
 
-/// An event alone: what the argument of an aggregate can see.
+/// An event alone: the scope of an aggregate's argument.
 struct EventScope<'a, E> {
     event: &'a E,
     chains: &'a Chains<E>,
@@ -303,7 +306,7 @@ impl<E: Event> Scope for EventScope<'_, E> {
     }
 }
 
-/// Whether an [`Outcome`] is a match or a timeout.
+/// The kind of an [`Outcome`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum OutcomeKind {
     /// The pattern occurred.
@@ -348,48 +351,48 @@ impl<E> fmt::Debug for Outcome<'_, E> {
 }
 
 impl<'a, E> Outcome<'a, E> {
-    /// Match or timeout.
+    /// Returns the kind: match or timeout.
     pub fn kind(&self) -> OutcomeKind {
         self.kind
     }
 
-    /// The captured events.
+    /// Returns the captured events.
     pub fn captures(&self) -> Captures<'a, E> {
         self.captures
     }
 
-    /// The time of the first event.
+    /// Returns the time of the first event.
     pub fn start(&self) -> Timestamp {
         self.start
     }
 
-    /// The time of the last captured event.
+    /// Returns the time of the last captured event.
     pub fn last(&self) -> Timestamp {
         self.last
     }
 
-    /// When it is reported: the time of the event that completed the match, or the deadline that
+    /// Returns the time of the report: the time of the completing event, or the deadline that
     /// passed.
     pub fn at(&self) -> Timestamp {
         self.at
     }
 
-    /// The sequence number of the first event.
+    /// Returns the sequence number of the first event.
     pub fn start_seq(&self) -> u64 {
         self.start_seq
     }
 
-    /// The how many-th report of a silence that repeats this is, from 1; 0 where none repeats.
+    /// Returns the number of this report of a repeating silence, from 1; 0 for other outcomes.
     pub fn repetition(&self) -> u64 {
         self.repetition
     }
 
-    /// The step that was captured last.
+    /// Returns the step that was captured last.
     pub fn reached(&self) -> Option<StageId> {
         self.captures.latest_first().next().map(|(stage, ..)| stage)
     }
 
-    /// The steps that would have moved a partial match on, without repetition, in the order of the
+    /// Returns the steps that would have advanced a partial match, each once, in the order of the
     /// pattern. Empty for a match.
     pub fn awaits(&self) -> Vec<StageId> {
         awaits(self.program, self.states)
@@ -397,13 +400,13 @@ impl<'a, E> Outcome<'a, E> {
 }
 
 impl<E: Event> Outcome<'_, E> {
-    /// The value of an emit's expression, with `key` as the components of the key. The id is made
-    /// only where it is asked for.
+    /// Evaluates an expression of an emit. `key` has the components of the key. `id` is called only
+    /// if the expression uses the id.
     pub(crate) fn evaluate(&self, expr: &Expr, key: &[Value], id: &dyn Fn() -> String) -> Value {
         eval::eval(expr, &OutcomeScope { outcome: self, key, id }).into_value()
     }
 
-    /// A copy that outlives the step which made the outcome.
+    /// Returns an owned copy, which outlives the step that made the outcome.
     pub(crate) fn hold(&self) -> HeldOutcome<E> {
         let mut chains = Chains::counting_with(self.captures.chains);
         let mut head = NIL;
@@ -432,7 +435,7 @@ impl<E: Event> Outcome<'_, E> {
     }
 }
 
-/// A partial match that is open, as [`Matcher::open`](super::Matcher::open) shows it.
+/// An open partial match, as [`Matcher::open`](super::Matcher::open) returns it.
 pub struct Open<'a, E> {
     pub(super) program: &'a Program,
     pub(super) captures: Captures<'a, E>,
@@ -453,38 +456,40 @@ impl<E> fmt::Debug for Open<'_, E> {
 }
 
 impl<'a, E> Open<'a, E> {
-    /// What it has captured so far.
+    /// Returns the events that the partial match has captured so far.
     pub fn captures(&self) -> Captures<'a, E> {
         self.captures
     }
 
-    /// The sequence number of the first event.
+    /// Returns the sequence number of the first event.
     pub fn start_seq(&self) -> u64 {
         self.start_seq
     }
 
-    /// When it runs out of time, or matches where a `not` is last; `None` if it never does.
+    /// Returns the time at which the partial match times out, or at which it matches if its pattern
+    /// ends with `not`. `None` if the partial match has no deadline.
     pub fn deadline(&self) -> Option<Timestamp> {
         (self.deadline < i64::MAX).then_some(Timestamp::from_millis(self.deadline))
     }
 
-    /// Whether it is complete, and waits for older partial matches (`ordered`).
+    /// True if the partial match is complete and waits for older partial matches (`ordered`).
     pub fn is_complete(&self) -> bool {
         self.states.is_empty()
     }
 
-    /// The automaton that it is a run of.
+    /// Returns the automaton of the partial match.
     pub(crate) fn program(&self) -> &'a Program {
         self.program
     }
 
-    /// The steps that would move it on, without repetition, in the order of the pattern.
+    /// Returns the steps that would advance the partial match, each once, in the order of the
+    /// pattern.
     pub fn awaits(&self) -> Vec<StageId> {
         awaits(self.program, &self.states)
     }
 }
 
-/// A partial match that is open, as far as it takes to distinguish it from others.
+/// The parts of an open partial match that distinguish it from others.
 #[derive(Clone, Debug)]
 pub(crate) struct Waiting {
     /// The captured events by their numbers, with their steps.
@@ -505,7 +510,7 @@ fn awaits(program: &Program, states: &[StateId]) -> Vec<StageId> {
 }
 
 impl<E: Event> Open<'_, E> {
-    /// what distinguishes it from others.
+    /// Returns the parts that distinguish this partial match from others.
     pub(crate) fn waiting(&self) -> Waiting {
         let time = |event: Option<&E>| event.map_or(Timestamp::MIN, Event::time);
         Waiting {
@@ -533,7 +538,7 @@ pub(crate) struct HeldOutcome<E> {
 }
 
 impl<E> HeldOutcome<E> {
-    /// The outcome again; `program` is the one that it is of.
+    /// Returns the outcome. `program` must be the program of the original outcome.
     pub(crate) fn outcome<'a>(&'a self, program: &'a Program) -> Outcome<'a, E> {
         Outcome {
             kind: self.kind,
@@ -549,7 +554,7 @@ impl<E> HeldOutcome<E> {
     }
 }
 
-/// What an emit can see.
+/// The scope of an emit.
 struct OutcomeScope<'a, E> {
     outcome: &'a Outcome<'a, E>,
     key: &'a [Value],

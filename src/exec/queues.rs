@@ -1,4 +1,4 @@
-//! What counting windows hold: for each key a queue of events.
+//! The queues of counting windows: a queue of events for each key.
 
 use std::mem::offset_of;
 
@@ -243,7 +243,7 @@ impl<E> Queues<E> {
         self.len
     }
 
-    /// What the events take, about.
+    /// Returns the approximate size of the events in bytes.
     #[inline]
     pub(super) fn bytes(&self) -> u64 {
         self.bytes

@@ -1,4 +1,4 @@
-//! What a key holds, in terms that say nothing of how it lies in memory: for snapshots.
+//! Images of a key's state, independent of its layout in memory, for snapshots.
 
 use hashbrown::HashMap;
 

@@ -1,7 +1,7 @@
-//! Lists of partial matches to use again.
+//! A pool of run lists.
 //!
-//! A key that has several partial matches keeps them in a list, which it gives back when they are
-//! gone: where keys come and go at the same rate, none is allocated.
+//! A key with several partial matches keeps them in a list and returns the list when they are gone.
+//! If keys come and go at the same rate, no list is allocated.
 
 use crate::exec::key::{Run, Runs};
 

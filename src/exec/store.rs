@@ -1,4 +1,4 @@
-//! What partial matches have captured: a chain of nodes for each, with shared beginnings.
+//! Storage of captured events: a chain of nodes for each partial match, with shared beginnings.
 
 use std::cmp::Ordering;
 use std::num::NonZeroU32;
@@ -12,12 +12,12 @@ use crate::exec::queues::Queues;
 use crate::hir::StageId;
 use crate::util::slab::Slab;
 
-/// No node.
+/// Stands for no node.
 pub(super) const NIL: u32 = u32::MAX;
 
-/// A captured event, linked to the one that was captured before it in the same partial match.
+/// A captured event, linked to the event before it in the same partial match.
 ///
-/// Partial matches that branch share the nodes up to there. A node lives as long as a run, a
+/// Partial matches that branch share the nodes before the branch. A node lives as long as a run, a
 /// completed match or a later node refers to it.
 #[derive(Clone, Debug)]
 pub(super) struct Node<E> {
@@ -33,12 +33,12 @@ pub(super) struct Node<E> {
     refs: u32,
 }
 
-/// A node's event and its number.
+/// A node's event and its sequence number.
 #[derive(Clone, Debug)]
 enum Kept<E> {
-    /// In the node, which is all that a lookup has to find.
+    /// In the node, where a lookup reads no other memory.
     Here(E, u64),
-    /// At this place, where other nodes can share it.
+    /// At this index, where other nodes can share the event.
     Shared(u32),
 }
 
@@ -49,11 +49,10 @@ struct Stored<E> {
     refs: u32,
 }
 
-/// A set of named groups, as bits by their place among the pattern's named groups.
+/// A set of named groups, as bits by their index among the pattern's named groups.
 pub(super) type Starts = u32;
 
-/// What marks the first event of a partial match that follows another. Patterns in which they do
-/// have no named groups.
+/// The mark of a follower's first event. Patterns with followers have no named groups.
 pub(super) const BEGINS: Starts = 1;
 
 /// Captured events and their chains.
@@ -61,17 +60,17 @@ pub(super) const BEGINS: Starts = 1;
 pub(super) struct Chains<E> {
     nodes: Slab<Node<E>>,
     events: Slab<Stored<E>>,
-    /// How many nodes have their event in themselves.
+    /// The number of nodes that contain their event.
     here: usize,
-    /// What counting windows hold.
+    /// The events of counting windows.
     pub(super) queues: Queues<E>,
     /// Whoever looks at captures from outside counts here, too.
     faults: Arc<Faults>,
-    /// What the events take.
+    /// The size of the events in bytes.
     bytes: u64,
 }
 
-/// How often an expression gave null for a reason that its author may want to know.
+/// The counts of expressions that gave null for a reason that their author may want to know.
 #[derive(Debug, Default)]
 struct Faults {
     divisions_by_zero: AtomicU64,
@@ -90,7 +89,7 @@ impl<E> Chains<E> {
         }
     }
 
-    /// Without events, counting what `other` counts.
+    /// Returns empty chains that share the counts of `other`.
     pub(super) fn counting_with(other: &Chains<E>) -> Chains<E> {
         Chains { faults: Arc::clone(&other.faults), ..Chains::new() }
     }
@@ -107,23 +106,23 @@ impl<E> Chains<E> {
         self.faults.too_large.fetch_add(1, atomic::Ordering::Relaxed);
     }
 
-    /// How often something was divided by zero.
+    /// Returns the number of divisions by zero.
     pub(super) fn divisions_by_zero(&self) -> u64 {
         self.faults.divisions_by_zero.load(atomic::Ordering::Relaxed)
     }
 
-    /// How often something was too large to be made.
+    /// Returns the number of values that were too large.
     pub(super) fn values_too_large(&self) -> u64 {
         self.faults.too_large.load(atomic::Ordering::Relaxed)
     }
 
-    /// What the events take, about.
+    /// Returns the approximate size of the events in bytes.
     #[inline]
     pub(super) fn bytes(&self) -> u64 {
         self.bytes + self.queues.bytes()
     }
 
-    /// Keeps an event, with one reference to it for the caller.
+    /// Stores an event, with one reference for the caller.
     pub(super) fn keep(&mut self, event: E, seq: u64) -> u32
     where
         E: Event,
@@ -132,7 +131,7 @@ impl<E> Chains<E> {
         self.events.insert(Stored { event, seq, refs: 1 })
     }
 
-    /// Gives up one reference to a stored event.
+    /// Releases one reference to a stored event.
     pub(super) fn release_event(&mut self, event: u32)
     where
         E: Event,
@@ -145,7 +144,7 @@ impl<E> Chains<E> {
         }
     }
 
-    /// A node for `event` behind `previous`, with one reference to it for the caller.
+    /// Makes a node for `event` behind `previous`, with one reference for the caller.
     pub(super) fn link(
         &mut self,
         event: u32,
@@ -157,7 +156,8 @@ impl<E> Chains<E> {
         self.extend(event, previous, stage, starts)
     }
 
-    /// A node behind `previous`, whose reference goes over to it, with one for the caller.
+    /// Makes a node behind `previous`, whose reference moves to the new node, with one reference
+    /// for the caller.
     #[inline]
     pub(super) fn extend(
         &mut self,
@@ -170,7 +170,8 @@ impl<E> Chains<E> {
         self.add(Kept::Shared(event), previous, stage, starts)
     }
 
-    /// The same with a copy of an event that no other node shares.
+    /// Makes a node behind `previous`, as [`extend`](Chains::extend) does, with a copy of an event
+    /// that no other node shares.
     #[inline(always)]
     pub(super) fn extend_with(&mut self, event: &E, seq: u64, previous: u32, stage: StageId) -> u32
     where
@@ -179,7 +180,8 @@ impl<E> Chains<E> {
         self.extend_marked(event, seq, previous, stage, 0)
     }
 
-    /// The same with what the event starts.
+    /// Makes a node behind `previous`, as [`extend_with`](Chains::extend_with) does, with the
+    /// groups that the event starts.
     #[inline(always)]
     pub(super) fn extend_marked(
         &mut self,
@@ -207,7 +209,7 @@ impl<E> Chains<E> {
         self.nodes.insert(Node { event, previous, stage, starts, depth, refs: 1 })
     }
 
-    /// The depth of a node behind `previous`.
+    /// Returns the depth of a node behind `previous`.
     #[inline(always)]
     fn depth_behind(&self, previous: u32) -> NonZeroU32 {
         match previous {
@@ -216,7 +218,7 @@ impl<E> Chains<E> {
         }
     }
 
-    /// How many events the chain that ends in `head` holds.
+    /// Returns the number of events in the chain that ends in `head`.
     #[inline]
     pub(super) fn depth(&self, head: u32) -> u32 {
         if head == NIL { 0 } else { self.nodes.get(head).depth.get() }
@@ -228,7 +230,7 @@ impl<E> Chains<E> {
         }
     }
 
-    /// Gives up one reference to `node`, and everything that nothing refers to any more.
+    /// Releases one reference to `node`, and drops everything without a reference.
     #[inline]
     pub(super) fn release(&mut self, node: u32)
     where
@@ -263,7 +265,7 @@ impl<E> Chains<E> {
         self.nodes.get(node)
     }
 
-    /// The number of a node's event, and the event.
+    /// Returns the sequence number of a node's event, and the event.
     #[inline]
     pub(super) fn event_of<'a>(&'a self, node: &'a Node<E>) -> (u64, &'a E) {
         match &node.event {
@@ -275,7 +277,7 @@ impl<E> Chains<E> {
         }
     }
 
-    /// Has a node fetched.
+    /// Prefetches a node.
     #[inline(always)]
     pub(super) fn prefetch_node(&self, node: u32) {
         if node != NIL {
@@ -283,7 +285,7 @@ impl<E> Chains<E> {
         }
     }
 
-    /// Has a node's event fetched, or what it owns if it is in the node.
+    /// Prefetches a node's event, or the event's heap if the event is in the node.
     #[inline(always)]
     pub(super) fn prefetch_event(&self, node: u32)
     where
@@ -302,7 +304,7 @@ impl<E> Chains<E> {
         self.event_of(self.nodes.get(node))
     }
 
-    /// Gives every node's step and starts of repetitions other numbers.
+    /// Renumbers the steps and group starts of all nodes.
     pub(super) fn renumber(
         &mut self,
         stage: impl Fn(StageId) -> StageId,
@@ -314,8 +316,8 @@ impl<E> Chains<E> {
         }
     }
 
-    /// Lets go of all but the last `len` events of a chain, one at least. They are the steps then that
-    /// `stage` says, by how many of them come before. No other chain has any of the nodes.
+    /// Drops all but the last `len` events of a chain; `len` is at least one. `stage` gives the new
+    /// step of an event by the number of events before it. No other chain may share the nodes.
     pub(super) fn keep_last(&mut self, head: u32, len: u32, stage: impl Fn(usize) -> StageId)
     where
         E: Event,
@@ -334,7 +336,7 @@ impl<E> Chains<E> {
         self.release(next);
     }
 
-    /// Forgets what the events of a chain start.
+    /// Clears the group starts of a chain's events.
     pub(super) fn unmark(&mut self, head: u32) {
         let mut next = head;
         while next != NIL {
@@ -343,7 +345,7 @@ impl<E> Chains<E> {
         }
     }
 
-    /// The chain that ends in `head`, from its last node to its first.
+    /// Returns the nodes of the chain that ends in `head`, from the last to the first.
     pub(super) fn back(&self, head: u32) -> impl Iterator<Item = (u32, &Node<E>)> {
         let mut next = head;
         std::iter::from_fn(move || {
@@ -357,16 +359,18 @@ impl<E> Chains<E> {
         })
     }
 
-    /// The nodes of the chain that ends in `head`, from the first to the last.
+    /// Returns the nodes of the chain that ends in `head`, from the first to the last.
     pub(super) fn forth(&self, head: u32) -> SmallVec<[u32; 16]> {
         let mut ids: SmallVec<[u32; 16]> = self.back(head).map(|(id, _)| id).collect();
         ids.reverse();
         ids
     }
 
-    /// What decides [`Chains::compare`] for most pairs without walking the chains: how many events
-    /// were captured, and the last seven with their steps, each as its distance from the first in
-    /// 11 bits and its step in 5. What is beyond counts as the greatest; equal keys decide nothing.
+    /// Returns a key that decides [`Chains::compare`] for most pairs without a walk of the chains.
+    ///
+    /// The key has the number of captured events, and the last seven events with their steps. Each
+    /// event is its distance from the first in 11 bits and its step in 5 bits. Greater values are
+    /// cut to the greatest; equal keys decide nothing.
     pub(super) fn sort_key(&self, head: u32, start_seq: u64) -> u128 {
         const EVENTS: usize = 7;
         const DISTANCE: u64 = 2047;
@@ -386,8 +390,8 @@ impl<E> Chains<E> {
         key << (16 * (EVENTS - slots))
     }
 
-    /// The order in which matches with the same first event are reported: the one that captured most,
-    /// then, from the last event backwards, the one with the earlier event, then step.
+    /// Compares matches with the same first event by their order of report: the one with the most
+    /// events first; then, from the last event backwards, the one with the earlier event or step.
     pub(super) fn compare(&self, a: u32, b: u32) -> Ordering {
         if a == b {
             return Ordering::Equal;

@@ -1,4 +1,4 @@
-//! When a partial match runs out of time.
+//! Deadlines of partial matches.
 
 use crate::event::Event;
 use crate::exec::extras::{Extras, UNSET};

@@ -1,4 +1,4 @@
-//! Whether an event fulfils what a transition asks of it.
+//! The test of an event against the conditions of a transition.
 
 use super::{HostCondition, Step, Store};
 use crate::event::Event;

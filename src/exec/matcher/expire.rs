@@ -1,8 +1,8 @@
-//! What time does to partial matches: those whose deadline passes run out, or match where a `not` is
-//! last.
+//! Expiry: partial matches whose deadline passes time out, or match if their pattern ends with
+//! `not`.
 //!
-//! Each takes part once. A moment that ends many at different deadlines must not go through all of
-//! them for each of the deadlines: a host that lets time jump would wait for it.
+//! Each partial match is visited once. A jump of time can end many partial matches at different
+//! deadlines. A scan of all of them for each deadline would make the host wait.
 
 use super::report::is_same;
 use super::{Matcher, Scratch, Store, completed};
@@ -16,9 +16,9 @@ use crate::time::Timestamp;
 const MANY: usize = 16;
 
 impl<E: Event> Matcher<E> {
-    /// Moves a key's time to `to`: partial matches whose deadline is at or before it run out of
-    /// time, or match where a `not` is last. Deadlines are handled one after the other in the order
-    /// of time, so that it makes no difference how far a step goes.
+    /// Advances a key's time to `to`. Partial matches whose deadline is at or before `to` time out,
+    /// or match if their pattern ends with `not`. Deadlines are handled one after the other in the
+    /// order of time, so the length of an advance makes no difference.
     pub fn advance(
         &self,
         store: &mut Store<E>,

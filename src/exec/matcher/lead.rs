@@ -1,8 +1,16 @@
-//! The strategy for patterns in which what begins later goes the way of what has begun before.
+//! The shared-suffix strategy: only the oldest partial match of a key is stored.
 //!
-//! A key holds the partial match that began first, its leader. Others that begin at its later events
-//! follow it: they have captured the last of its events, and are dropped by its match. So they are
-//! marks in its chain; when it runs out of time, the oldest of them leads.
+//! When it applies: patterns whose later runs are suffixes of the oldest run.
+//!
+//! Why it is right: a later run, a follower, has captured the last events of the oldest run, the
+//! leader, and the leader's match drops all followers. When the leader runs out of time, the oldest
+//! follower leads.
+//!
+//! What it saves: a follower takes no run, only a mark at its first event in the leader's chain.
+//!
+//! Which test holds it: `every_strategy_reports_the_same`,
+//! `what_follows_goes_on_when_its_leader_is_gone` and `what_follows_takes_no_memory` in
+//! `tests/strategies.rs`.
 
 use super::{Matcher, Step, Store};
 use crate::event::Event;

@@ -1,8 +1,8 @@
-//! A compiled pattern at work: what it holds of a key, and what an event or a deadline does to it.
+//! The matcher: a compiled pattern, and the effect of an event or a deadline on a key's state.
 //!
-//! `step` is the general strategy, in which every partial match is a run through the automaton;
-//! `single` moves runs where they are, `lead` keeps one that others follow, and `window` counts.
-//! `expire` is what time does to them, `report` what comes of them.
+//! `step` is the general strategy, in which every partial match is a run through the automaton.
+//! `single` advances runs in place, `lead` stores only the oldest run, and `window` counts.
+//! `expire` is the effect of time on partial matches, and `report` makes outputs of them.
 
 mod condition;
 mod expire;
@@ -33,41 +33,45 @@ use step::Step;
 pub(super) use condition::note;
 pub(crate) use probe::{Judged, Place};
 
-/// How many steps there are in [`Matcher::prefetch`].
+/// The number of steps in [`Matcher::prefetch`].
 pub(crate) const FETCHES: usize = 3;
 
-/// How many of a key's partial matches are fetched before an event comes.
+/// The maximum number of a key's partial matches that are prefetched for an event.
 const MOST_FETCHED: usize = 8;
 
-/// What has been seen of an event before its key is looked at.
+/// The conditions that are known for an event before its key is looked up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Checked {
     Nothing,
-    /// It fulfils what is [demanded](Program::demand) of it.
+    /// The event fulfils its [demand](Program::demand).
     Demand,
-    /// It counts, [whatever is held](Matcher::counts_all) for its key.
+    /// The event counts, [whatever the state](Matcher::counts_all) of its key.
     Counts,
 }
 
-/// A condition that the host computes, from the candidate event and what was captured before it.
+/// A condition that the host computes from the candidate event and the events captured before it.
 pub type HostCondition<E> = Arc<dyn Fn(&E, &Captures<'_, E>) -> bool + Send + Sync>;
 
-/// What a matcher may hold.
+/// The limits of a matcher.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The most partial matches of one key. One that can go on in several ways counts for each.
+    /// The maximum number of partial matches of one key. A partial match with several branches
+    /// counts once for each.
     pub partial_matches_per_key: usize,
-    /// What gives way where there would be more. With [`LimitPolicy::Fail`] it is the newest; what
-    /// fails is the business of who asks [`Matcher::push`].
+    /// The partial matches that are dropped at the limit. [`LimitPolicy::Fail`] drops the newest,
+    /// like [`LimitPolicy::DropNewest`]; the caller of [`Matcher::push`] decides what fails.
     pub policy: LimitPolicy,
-    /// The most steps that the partial matches of one key may cost the next event. Each costs a step,
-    /// or 8 if an event can lead it several ways on and it has aggregates, clocks or groups. Where
-    /// conditions go through captured events (`x[2]`, `collect`, closures of the host, the count of
-    /// a group), it costs one more for each event that it has captured. Where they would cost more,
-    /// the oldest give way, whatever the policy. It is the same for every strategy.
+    /// The maximum number of steps that the partial matches of one key may take for the next event.
+    ///
+    /// Each partial match takes one step, or 8 steps if an event can lead it along several branches
+    /// and it has aggregates, clocks or groups. Conditions that walk captured events (`x[2]`,
+    /// `collect`, closures of the host, the count of a group) add one step for each captured event.
+    /// Beyond the limit, the oldest partial matches are dropped, whatever the policy. The limit is
+    /// the same for every strategy.
     pub steps_per_event: usize,
-    /// How often one silence is reported that repeats; after that the partial match ends.
+    /// The maximum number of reports of one repeating silence. The partial match ends after the
+    /// last.
     pub repetitions: u64,
 }
 
@@ -79,28 +83,31 @@ impl Default for Limits {
     }
 }
 
-/// How many steps a partial match takes that can go on in several ways and has registers. To try a
-/// partial match against an event takes 10 to 80 ns where there is a single way, and 0.2 us where
-/// there are several: at the limit as many are dropped again as are made. With registers, clocks or
-/// equal runs to merge it takes 0.6 to 1.2 us.
+/// The number of steps of a partial match with several branches and registers.
+///
+/// Testing a partial match against an event takes 10 to 80 ns with a single branch, and 0.2 us with
+/// several: at the limit, as many partial matches are dropped as are made. With registers, clocks
+/// or equal runs to merge, the test takes 0.6 to 1.2 us.
 const SEVERAL_WAYS: usize = 8;
 
-/// A compiled pattern, ready to match. Immutable and cheap to clone; what changes is in the
-/// [`Store`] and the [`KeyState`] that the caller passes in.
+/// A compiled pattern, ready to match.
+///
+/// A matcher is immutable and cheap to clone. The changing state is in the [`Store`] and the
+/// [`KeyState`] that the caller passes in.
 pub struct Matcher<E> {
     program: Arc<Program>,
     host: Arc<[HostCondition<E>]>,
     limits: Limits,
-    /// Whether it is matched in the general way, whatever strategy there is.
+    /// True if the general strategy is used, whatever the pattern allows.
     general: bool,
-    /// What follows from the above.
+    /// The strategy that follows from the fields above.
     strategy: Strategy,
-    /// With more runs than that a key is beyond one of the limits.
+    /// The number of runs above which a key exceeds a limit.
     most_runs: usize,
-    /// How many steps an event costs a run, without what the run has captured.
+    /// The steps of a run for an event, without those for captured events.
     run_steps: usize,
-    /// With no more runs than that a key is within the limits for certain. None, where what an event
-    /// costs a run depends on what that has captured.
+    /// The number of runs up to which a key is certainly within the limits; 0 if the steps of a run
+    /// depend on its captured events.
     unchecked_runs: usize,
 }
 
@@ -131,9 +138,9 @@ impl<E> fmt::Debug for Matcher<E> {
     }
 }
 
-/// What the partial matches of any number of keys have captured, and scratch space.
+/// The captured events of the partial matches of any number of keys, and scratch space.
 ///
-/// A store belongs to one matcher; using it with another one gives wrong answers.
+/// A store belongs to one matcher. With another matcher, results are wrong.
 #[derive(Clone, Debug)]
 pub struct Store<E> {
     pub(super) chains: Chains<E>,
@@ -142,66 +149,70 @@ pub struct Store<E> {
 }
 
 impl<E> Store<E> {
-    /// Says that the stream ends: each silence that repeats is reported once more, not for ever.
+    /// Marks the end of the stream: each repeating silence is reported once more, not for ever.
     pub(crate) fn end(&mut self) {
         self.scratch.ends = true;
     }
 
-    /// How many silences have ended since this was asked last as they were reported too often
-    /// ([`Limits::repetitions`]).
+    /// Returns the number of silences that have ended at [`Limits::repetitions`] since the last
+    /// call.
     pub(crate) fn take_cut_off(&mut self) -> u64 {
         std::mem::take(&mut self.scratch.cut_off)
     }
 
-    /// How many captured events are held.
+    /// Returns the number of captured events.
     pub fn event_count(&self) -> usize {
         self.chains.len()
     }
 
-    /// Bytes of the captured events, about, with what registers keep of them.
+    /// Returns the approximate size of the captured events and of the values that registers keep of
+    /// them, in bytes.
     #[inline]
     pub fn captured_bytes(&self) -> u64 {
         self.chains.bytes() + self.extras.bytes()
     }
 
-    /// How often an expression divided by zero, which gives null: once for each time that a
-    /// condition, an aggregate's argument or an emit is computed.
+    /// Returns the number of divisions by zero in expressions; the result is null. Each evaluation
+    /// of a condition, an aggregate's argument or an emit counts.
     pub fn divisions_by_zero(&self) -> u64 {
         self.chains.divisions_by_zero()
     }
 
-    /// How often a text, list or record was too large to be made, which gives null: counted alike.
+    /// Returns the number of texts, lists and records that were too large; the result is null. Each
+    /// evaluation counts.
     pub fn values_too_large(&self) -> u64 {
         self.chains.values_too_large()
     }
 
-    /// How many steps matching has taken: a step is a partial match that an event or a moment was
-    /// tried against, or one that was made. The work that was done, which depends on the strategy.
+    /// Returns the number of steps that matching has taken. A step is a partial match that was
+    /// tried against an event or a point in time, or one that was made. The number depends on the
+    /// strategy.
     #[inline]
     pub fn steps(&self) -> u64 {
         self.scratch.steps
     }
 
-    /// How many partial matches gave way since this was asked last because an event would have taken
-    /// too many steps.
+    /// Returns the number of partial matches that the limit on steps has dropped since the last
+    /// call.
     pub(crate) fn take_spent(&mut self) -> usize {
         std::mem::take(&mut self.scratch.spent)
     }
 
-    /// Says that the event that comes as `seq` fulfils a condition, which need not be tested.
+    /// Records that the event with the number `seq` fulfils a condition, which then need not be
+    /// tested.
     #[inline]
     pub(crate) fn know(&mut self, seq: u64, condition: ConditionId) {
         self.scratch.known = Some((seq, condition));
     }
 
-    /// Heap bytes, without what the events themselves own.
+    /// Returns the heap size in bytes, without heap that events own.
     pub fn memory_usage(&self) -> usize {
         let spares = self.scratch.spares.memory_usage();
         self.chains.memory_usage() + self.extras.memory_usage() + spares
     }
 }
 
-/// Space that is reused from event to event; it carries no meaning between them.
+/// Buffers that are reused from event to event. They carry no meaning between events.
 #[derive(Clone, Debug, Default)]
 struct Scratch {
     /// The runs that an event leaves behind.
@@ -237,7 +248,7 @@ struct Scratch {
 }
 
 impl<E: Event> Matcher<E> {
-    /// Compiles `pattern`; `host` are the closures that its conditions refer to by number.
+    /// Compiles `pattern`. `host` are the closures that its conditions refer to by number.
     pub fn new(
         pattern: &Pattern,
         host: impl Into<Arc<[HostCondition<E>]>>,
@@ -245,7 +256,7 @@ impl<E: Event> Matcher<E> {
         Matcher::sharing(pattern, host, &mut Known::default())
     }
 
-    /// The same, sharing with the programs that are `known` what it has in common with them.
+    /// Compiles `pattern` and shares equal parts with the programs in `known`.
     pub(crate) fn sharing(
         pattern: &Pattern,
         host: impl Into<Arc<[HostCondition<E>]>>,
@@ -266,24 +277,25 @@ impl<E: Event> Matcher<E> {
         Ok(matcher.decided())
     }
 
-    /// The same matcher with other limits.
+    /// Returns the same matcher with other limits.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Matcher<E> {
         Matcher { limits, ..self }.decided()
     }
 
-    /// The same matcher with the general strategy, whatever the pattern: it reports the same.
+    /// Returns the same matcher with the general strategy, whatever the pattern allows. Results are
+    /// identical.
     #[must_use]
     pub fn generalized(self) -> Matcher<E> {
         Matcher { general: true, ..self }.decided()
     }
 
-    /// The strategy that it matches with.
+    /// Returns the strategy of the matcher.
     pub fn strategy(&self) -> Strategy {
         self.strategy
     }
 
-    /// The same matcher with the strategy that its parts allow.
+    /// Returns the same matcher with the strategy that its parts allow.
     fn decided(self) -> Matcher<E> {
         let Limits { partial_matches_per_key, steps_per_event, .. } = self.limits;
         let program = &self.program;
@@ -302,12 +314,12 @@ impl<E: Event> Matcher<E> {
         Matcher { strategy, most_runs, run_steps, unchecked_runs, ..self }
     }
 
-    /// Whether keys have a counting window.
+    /// True if keys have a counting window.
     pub(super) fn counts(&self) -> bool {
         self.window().is_some()
     }
 
-    /// What a counting window needs, where it is the strategy.
+    /// Returns the parameters of a counting window, if that is the strategy.
     #[inline]
     fn window(&self) -> Option<&Window> {
         match self.strategy {
@@ -316,12 +328,12 @@ impl<E: Event> Matcher<E> {
         }
     }
 
-    /// What it may hold.
+    /// Returns the limits of the matcher.
     pub fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// Takes out the runs that give way to the limit. Runs are in the order of their start.
+    /// Removes the runs that the limit drops. Runs are in the order of their start.
     pub(in crate::exec) fn take_excess<'k>(
         &self,
         key: &'k mut KeyState,
@@ -335,7 +347,7 @@ impl<E: Event> Matcher<E> {
         runs.drain(first..first + excess)
     }
 
-    /// How many of the oldest runs give way because the next event would take too many steps.
+    /// Returns the number of oldest runs to drop because the next event would take too many steps.
     fn beyond_budget(&self, chains: &Chains<E>, runs: &[Run]) -> usize {
         let budget = self.limits.steps_per_event;
         if !self.program.reads_back {
@@ -349,12 +361,12 @@ impl<E: Event> Matcher<E> {
         runs.len() - runs.iter().rev().take_while(is_within).count()
     }
 
-    /// The compiled pattern.
+    /// Returns the compiled pattern.
     pub fn program(&self) -> &Program {
         &self.program
     }
 
-    /// An empty store for this matcher.
+    /// Returns an empty store for this matcher.
     pub fn create_store(&self) -> Store<E> {
         Store {
             chains: Chains::new(),
@@ -363,7 +375,7 @@ impl<E: Event> Matcher<E> {
         }
     }
 
-    /// Whether an event of this type can begin something where nothing is open.
+    /// True if an event of this type can start a partial match.
     #[inline]
     pub(crate) fn can_start(&self, event: &E) -> bool {
         let decisions = &self.program.decisions;
@@ -371,8 +383,8 @@ impl<E: Event> Matcher<E> {
         *tree != Decision::Gone || self.program.silence.is_some()
     }
 
-    /// Whether an event leaves a partial match where nothing is open, if that can be seen from what
-    /// costs nothing to look at twice.
+    /// True if an event leaves a partial match in a key without state; `None` if only the general
+    /// path can find out.
     #[inline]
     pub(crate) fn begins(&self, event: &E, checked: Checked) -> Option<bool> {
         // One event alone would be a match at once.
@@ -392,9 +404,9 @@ impl<E: Event> Matcher<E> {
         }
     }
 
-    /// Has the processor fetch what an event at this time will need of a key. What is behind what is
-    /// fetched in one step is fetched in the next; there are [so many](FETCHES) at most. Says whether
-    /// there is more.
+    /// Prefetches the state of a key that an event at this time will need. A step prefetches what
+    /// the pointers of the step before lead to; there are at most [`FETCHES`] steps. Returns true
+    /// if another step has more to fetch.
     #[inline(always)]
     pub(crate) fn prefetch(
         &self,
@@ -423,10 +435,11 @@ impl<E: Event> Matcher<E> {
         more
     }
 
-    /// Matches one event of a key. Events of a key come in the order of their time, and `seq`
-    /// grows with each event of the store. Deadlines up to the event's time are handled first.
+    /// Matches one event of a key and returns the number of partial matches that the limit has
+    /// dropped or not started.
     ///
-    /// Gives how many partial matches were dropped or not started because of the limit.
+    /// Push the events of a key in the order of their time. `seq` must grow with each event of the
+    /// store. Deadlines up to the event's time are handled first.
     #[inline(always)]
     pub fn push(
         &self,
@@ -439,7 +452,8 @@ impl<E: Event> Matcher<E> {
         self.push_checked(store, key, event, Checked::Nothing, seq, sink)
     }
 
-    /// The same where something may have been seen of the event.
+    /// Matches one event of a key, as [`push`](Matcher::push) does, with the conditions that are
+    /// known for the event.
     #[inline(always)]
     pub(crate) fn push_checked(
         &self,
@@ -503,8 +517,8 @@ impl<E: Event> Matcher<E> {
         overflow
     }
 
-    /// Ends a key's stream: time moves to its end, `longest` loops that nothing bounds are reported,
-    /// and so are matches that waited for older partial matches. The key is idle after it.
+    /// Ends a key's stream. Time moves to its end, and the matches of unbounded `longest` loops and
+    /// those that waited for older partial matches are reported. The key is idle afterwards.
     pub fn finish(
         &self,
         store: &mut Store<E>,
@@ -532,7 +546,7 @@ impl<E: Event> Matcher<E> {
         }
     }
 
-    /// The next moment at which [`Matcher::advance`] would do something.
+    /// Returns the next time at which [`Matcher::advance`] would act.
     #[inline]
     pub fn deadline(&self, key: &KeyState) -> Option<Timestamp> {
         let deadline = match key.runs() {
@@ -548,7 +562,7 @@ impl<E: Event> Matcher<E> {
         (deadline < i64::MAX).then_some(Timestamp::from_millis(deadline))
     }
 
-    /// The moment at which the last of what is open now runs out of time, unless an event comes.
+    /// Returns the time at which the last open partial match runs out of time if no event comes.
     #[inline]
     pub(crate) fn last_deadline(&self, key: &KeyState) -> Option<Timestamp> {
         let runs = if self.in_order() {
@@ -565,13 +579,13 @@ impl<E: Event> Matcher<E> {
         (last < i64::MAX).then_some(Timestamp::from_millis(last))
     }
 
-    /// Whether runs run out of time in the order of their starts.
+    /// True if runs run out of time in the order of their starts.
     #[inline]
     fn in_order(&self) -> bool {
         self.program.bounds.is_empty() && self.program.lengths.is_empty()
     }
 
-    /// The partial matches of a key that are open, in the order in which they would be reported.
+    /// Returns the open partial matches of a key in the order in which they would be reported.
     pub fn open<'a>(&'a self, store: &'a Store<E>, key: &KeyState) -> Vec<Open<'a, E>> {
         let complete = key.completed().iter().map(|match_| (match_.head, match_.start_seq, None));
         let runs = key.runs().iter().map(|run| (run.head, run.start_seq, Some(run)));
@@ -597,7 +611,7 @@ impl<E: Event> Matcher<E> {
         open
     }
 
-    /// Gives up everything that a key holds in the store.
+    /// Drops the state of a key in the store.
     pub fn clear(&self, store: &mut Store<E>, key: &mut KeyState) {
         key.set_broken(None);
         Self::clear_runs(store, key);

@@ -1,7 +1,8 @@
-//! What an event would do, asked before it is pushed: for people who want to know why.
+//! Probing: the effect that an event would have, computed before the event is pushed, for
+//! explanations.
 //!
-//! Nothing here is on the way of events. The answers come from the same guards, tested by the same
-//! code, as those of the matcher itself.
+//! No event passes through this module. The answers come from the same guards, tested by the same
+//! code, as those of the matcher.
 
 use smallvec::SmallVec;
 

@@ -1,4 +1,4 @@
-//! What comes of partial matches: matches in their order, timeouts, and what they drop.
+//! Reporting: matches in their order, timeouts, and the partial matches that a match drops.
 
 use std::ops::Range;
 

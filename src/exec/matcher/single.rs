@@ -1,5 +1,12 @@
-//! The strategy for patterns in which no event leaves a partial match more than one way on: each is
-//! moved where it is, and nothing that it holds is shared.
+//! The deterministic strategy: each partial match is advanced in place.
+//!
+//! When it applies: patterns in which an event leads a partial match along one branch at most.
+//!
+//! Why it is right: without branches, no two partial matches share captured events.
+//!
+//! What it saves: no run is copied, and no node of a chain is shared.
+//!
+//! Which test holds it: `every_strategy_reports_the_same` in `tests/strategies.rs`.
 
 use super::{Step, completed};
 use crate::event::Event;

@@ -1,4 +1,4 @@
-//! One event on its way through the partial matches of a key.
+//! The general strategy: one event advances the partial matches of a key.
 
 use std::hash::BuildHasher as _;
 

@@ -1,8 +1,13 @@
-//! The strategy for the same event so many times: the last events of a key in a queue.
+//! The counting-window strategy: the last events of a key in a queue.
 //!
-//! Each event in the queue is the start of a partial match that holds it and all after it, so that
-//! what the general strategy keeps as runs is never written down. Matches and timeouts are views of
-//! the queue.
+//! When it applies: patterns that are the same event a number of times.
+//!
+//! Why it is right: each event in the queue is the start of a partial match that holds the event
+//! and all events after it. Matches and timeouts are views of the queue.
+//!
+//! What it saves: the runs of the general strategy are never stored.
+//!
+//! Which test holds it: `every_strategy_reports_the_same` in `tests/strategies.rs`.
 
 use super::{Checked, Matcher, Step, Store};
 use crate::event::Event;
