@@ -426,7 +426,8 @@ impl Event for Record {
     fn prefetch_fields(&self) {
         let values = self.values.heap_ptr();
         prefetch_address(values);
-        // How many there are is written there, too, so it is not known yet. Two lines hold most.
+        // The number of values is stored there, too, so it is not known yet. Two lines hold most
+        // records.
         prefetch_address(values.wrapping_byte_add(CACHE_LINE));
     }
 
@@ -434,7 +435,8 @@ impl Event for Record {
     fn field(&self, field: FieldId) -> ValueRef<'_> {
         let values = &self.values.slice;
         match values.get(field.index()) {
-            // The undeclared fields are one record, behind the others: no other value is asked about it.
+            // The undeclared fields are one record behind the others, and no declared field. Only a
+            // record can be that one, so other values need no test.
             Some(Value::Record(_)) if self.has_extra() && field.index() + 1 == values.len() => {
                 ValueRef::Null
             }

@@ -10,16 +10,18 @@ use crate::util::wire::{Reader, put_i64};
 use crate::value::wire::{put_value, put_values, read_value, read_values};
 use crate::value::{Value, ValueRef};
 
-/// How many values `distinct` and `collect` keep at most: as many as a list of
-/// [`LARGEST`](crate::hir::eval::LARGEST) bytes has. With one more, they are null.
+/// The maximum number of values in `distinct` and `collect`: as many as a list of
+/// [`LARGEST`](crate::hir::eval::LARGEST) bytes has. With one more, the aggregate is null.
 const MOST_KEPT: usize = LARGEST / size_of::<Value>();
 
-/// An aggregate in progress. Adding is O(1) (`distinct` and `collect` keep what they are given);
-/// nulls are left out. What has been added can't be taken back.
+/// An aggregate in progress.
 ///
-/// A clone is O(1), too: what `distinct` and `collect` keep is shared until one of the two adds to
-/// it, which copies it then. So a partial match that goes two ways pays only on a way on which it
-/// captures more.
+/// Adding a value takes O(1); `distinct` and `collect` keep the values. Nulls are left out. A value
+/// cannot be removed again.
+///
+/// A clone takes O(1), too: the values of `distinct` and `collect` are shared until one of the
+/// clones adds a value, which copies them. So a partial match with two branches pays only on a
+/// branch that captures more.
 #[derive(Clone, Debug)]
 pub(crate) struct Accumulator(State);
 
@@ -28,17 +30,18 @@ enum State {
     Count(i64),
     Sum(Sum),
     Avg(Sum, i64),
-    /// The least or greatest so far: which of the two an ordering says.
+    /// The least or greatest value so far, by the ordering.
     Extreme(Ordering, Value),
     First(Value),
     Last(Value),
     Distinct(Arc<Distinct>),
     Collect(Arc<Kept>),
-    /// Welford: how many, their mean, the sum of squared distances from it.
+    /// Welford's algorithm: the number of values, their mean, and the sum of squared distances from
+    /// it.
     Stddev(i64, f64, f64),
 }
 
-/// Values, and what they take.
+/// Values, and their size in bytes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Kept {
     values: Vec<Value>,
@@ -66,7 +69,7 @@ impl Kept {
         self.values.push(value);
     }
 
-    /// Whether there are more than can be kept.
+    /// True if there are more values than the maximum.
     pub(super) fn is_too_large(&self) -> bool {
         self.values.len() > MOST_KEPT
     }
@@ -113,7 +116,7 @@ impl Sum {
 }
 
 impl Accumulator {
-    /// Nothing added yet.
+    /// Returns an accumulator without values.
     pub(crate) fn new(op: AggregateOp) -> Accumulator {
         Accumulator(match op {
             AggregateOp::Count => State::Count(0),
@@ -129,7 +132,7 @@ impl Accumulator {
         })
     }
 
-    /// Adds the value of one event. Where the events themselves are counted, any value but null.
+    /// Adds the value of one event. To count events, add any value but null.
     pub(crate) fn add(&mut self, value: ValueRef<'_>) {
         if value.is_null() {
             return;
@@ -172,7 +175,7 @@ impl Accumulator {
         }
     }
 
-    /// What the values that are kept take, about.
+    /// Returns the approximate size of the kept values in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         match &self.0 {
             State::Distinct(values) => values.bytes(),
@@ -180,7 +183,7 @@ impl Accumulator {
         }
     }
 
-    /// The values that are kept.
+    /// Returns the kept values.
     fn kept(&self) -> Option<&Kept> {
         match &self.0 {
             State::Distinct(values) => Some(values.kept()),

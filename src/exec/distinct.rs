@@ -12,8 +12,8 @@ use crate::value::{Kind, Same, Value, ValueRef, equal_int};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Distinct {
     kept: Kept,
-    /// Finds a value: its position among those that are kept. A set of copies would take five times
-    /// the memory, and with thousands of partial matches the memory is most of the time.
+    /// The positions of values, for lookups. A set of copies would take five times the memory, and
+    /// with thousands of partial matches memory takes most of the time.
     seen: HashTable<u32>,
     hasher: DefaultHashBuilder,
     /// The types of the values.
@@ -27,7 +27,7 @@ impl Distinct {
         &self.kept
     }
 
-    /// What the values take, about, with what finds them.
+    /// Returns the approximate size of the values and of the lookup table in bytes.
     pub(super) fn bytes(&self) -> u64 {
         let positions = self.kept.values().len() * 2 * size_of::<u32>();
         self.kept.bytes() + positions as u64
@@ -38,7 +38,7 @@ impl Distinct {
         self.seen.find(self.hasher.hash_one(Same(value)), is_same)
     }
 
-    /// Whether the same value is there. `1` and `1.0` are not the same: `distinct` keeps both.
+    /// True if the same value is there. `1` and `1.0` are not the same: `distinct` keeps both.
     pub(super) fn has_same(&self, value: ValueRef<'_>) -> bool {
         self.find(value).is_some()
     }
@@ -82,7 +82,7 @@ impl Distinct {
     }
 }
 
-/// The integer that equals a float, or the float that equals an integer.
+/// Returns the integer that equals a float, or the float that equals an integer.
 fn other_form(value: ValueRef<'_>) -> Option<ValueRef<'static>> {
     match value {
         ValueRef::Int(int) => {

@@ -14,7 +14,7 @@ use crate::nfa::StateId;
 #[derive(Clone, Debug, Default)]
 pub struct KeyState {
     open: Open,
-    /// What few patterns need.
+    /// State that only few patterns need.
     rest: Option<Box<Rest>>,
 }
 
@@ -28,10 +28,10 @@ enum Open {
         gone: u32,
         runs: Runs,
     },
-    /// Under the counting window: the last events that count.
+    /// Counting window: the last events that count.
     Window(Queue),
-    /// Where partial matches follow one that leads them: that one, and of the others how many there
-    /// are and when the last began. The nodes of their first events are marked in its chain.
+    /// Shared suffix: the leader, the number of its followers, and the time at which the last
+    /// follower started. The leader's chain marks the nodes of the followers' first events.
     Led { followers: u32, newest: i64, leader: Run },
 }
 
@@ -42,39 +42,38 @@ impl Default for Open {
     }
 }
 
-/// Up to so many runs of a key are moved up at once when the first of them go.
+/// The number of runs up to which a key's runs are moved at once when the first of them go.
 const FEW: usize = 16;
 
-/// Takes the first so many runs out for good, those that are gone among them.
+/// Removes the first `count` runs, and the runs that are gone already.
 fn move_up(gone: &mut u32, runs: &mut Runs, count: usize) {
     runs.copy_within(count.., 0);
     runs.truncate(runs.len() - count);
     *gone = 0;
 }
 
-/// What a key holds under few patterns only.
+/// State of a key that only few patterns need.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rest {
-    /// Matches that wait for older partial matches (`ordered`), in the order in which they will be
-    /// reported.
+    /// Matches that wait for older partial matches (`ordered`), in the order of their reports.
     pub(super) completed: Vec<Completed>,
-    /// When the event last came that must not have come before a match starts, while that matters.
+    /// The time of the last violation of a leading `not`, while it matters.
     pub(super) broken: Option<i64>,
-    /// The deadlines of all runs, the first of them last; empty while they are not known in order.
+    /// The deadlines of all runs, the first of them last; empty if their order is not known.
     deadlines: Vec<i64>,
 }
 
 impl KeyState {
-    /// The deadlines of all runs, the first of them last, where they are known in order.
+    /// Returns the deadlines of all runs, the first of them last, if their order is known.
     #[inline]
     pub(super) fn deadlines(&self) -> Option<&[i64]> {
         let deadlines = &self.rest.as_ref()?.deadlines;
-        // What takes runs out in another way than by their deadlines makes them worthless.
+        // Removing runs by other means than their deadlines makes the list invalid.
         (deadlines.len() == self.runs().len()).then_some(deadlines)
     }
 
-    /// The first deadline of the runs. Not inlined: where runs are in the order of their deadlines, which
-    /// is most often so, it is not asked.
+    /// Returns the first deadline of the runs. Not inlined: it is not needed if runs are in the
+    /// order of their deadlines, which is the most common case.
     #[inline(never)]
     pub(super) fn first_deadline(&self) -> i64 {
         let first = match self.deadlines() {
@@ -84,14 +83,14 @@ impl KeyState {
         first.unwrap_or(i64::MAX)
     }
 
-    /// Puts the deadlines of all runs in order. They stay so until an event comes.
+    /// Sorts the deadlines of all runs. The order is valid until an event comes.
     pub(super) fn sort_deadlines(&mut self) {
         let mut deadlines: Vec<i64> = self.runs().iter().map(|run| run.deadline).collect();
         deadlines.sort_unstable_by_key(|deadline| std::cmp::Reverse(*deadline));
         self.rest.get_or_insert_default().deadlines = deadlines;
     }
 
-    /// Takes out the deadlines up to `to`, and says how many there are.
+    /// Removes the deadlines up to `to`, and returns their number.
     pub(super) fn drop_deadlines(&mut self, to: i64) -> usize {
         let Some(rest) = &mut self.rest else { return 0 };
         let kept = rest.deadlines.partition_point(|deadline| *deadline > to);
@@ -103,7 +102,7 @@ impl KeyState {
         dropped
     }
 
-    /// Forgets the order of deadlines: runs are changed.
+    /// Invalidates the order of deadlines, because runs change.
     #[inline]
     pub(super) fn forget_deadlines(&mut self) {
         if let Some(rest) = &mut self.rest {
@@ -119,7 +118,7 @@ impl KeyState {
         }
     }
 
-    /// The runs, each to be changed where it is.
+    /// Returns the runs, to be changed in place.
     #[inline]
     pub(super) fn runs_in_place(&mut self) -> &mut [Run] {
         match &mut self.open {
@@ -128,8 +127,8 @@ impl KeyState {
         }
     }
 
-    /// Takes out the first so many runs. Where there are many, the time that this takes depends on
-    /// the number of those that go alone, on average.
+    /// Removes the first `count` runs. With many runs, the time is in proportion to `count` on
+    /// average.
     pub(super) fn drop_first(&mut self, count: usize) {
         let Open::Runs { gone, runs } = &mut self.open else { return };
         let first = *gone as usize + count;
@@ -139,14 +138,14 @@ impl KeyState {
         }
     }
 
-    /// Takes out all runs but the first so many, of which there is one at least.
+    /// Removes all runs but the first `count`; `count` is at least one.
     #[inline]
     pub(super) fn keep_first(&mut self, count: usize) {
         let Open::Runs { gone, runs } = &mut self.open else { return };
         runs.truncate(*gone as usize + count);
     }
 
-    /// Takes out all runs, and gives their room back.
+    /// Removes all runs, and returns their list to the pool.
     #[inline(always)]
     pub(super) fn clear_runs(&mut self, spares: &mut Spares) {
         let Open::Runs { gone, runs } = &mut self.open else { return };
@@ -155,10 +154,10 @@ impl KeyState {
         spares.take_back(runs);
     }
 
-    /// Adds a run behind all others. What is in a window must have been taken out before.
+    /// Adds a run behind all others. The events of a window must have been removed before.
     ///
-    /// Inlined, so that the run is written where it stays: to move what was written a moment ago is to
-    /// wait for it.
+    /// Inlined, so that the run is written in place: a copy of freshly written memory waits for the
+    /// write.
     #[inline(always)]
     pub(super) fn add_run(&mut self, run: Run, spares: &mut Spares) {
         let has_room =
@@ -187,14 +186,15 @@ impl KeyState {
         }
     }
 
-    /// Gives the key another form. What it holds in this one must have been taken out before.
+    /// Changes the form of the key. The state of the old form must have been removed before.
     #[inline(always)]
     fn change_to(&mut self, form: Open) {
         debug_assert_eq!(self.run_count(), self.completed().len(), "a key has one form at a time");
         self.open = form;
     }
 
-    /// The runs, to be changed. What is in a window, and a leader, must have been taken out before.
+    /// Returns the runs, to be changed. The state of a window or a leader must have been removed
+    /// before.
     #[inline]
     pub(super) fn runs_mut(&mut self) -> &mut Runs {
         if !matches!(self.open, Open::Runs { .. }) {
@@ -217,7 +217,7 @@ impl KeyState {
         self.queue().copied().unwrap_or_default()
     }
 
-    /// The window, if there is one.
+    /// Returns the window, if there is one.
     #[inline(always)]
     pub(super) fn queue(&self) -> Option<&Queue> {
         match &self.open {
@@ -226,7 +226,7 @@ impl KeyState {
         }
     }
 
-    /// The same, to be changed.
+    /// Returns the window to be changed, if there is one.
     #[inline(always)]
     pub(super) fn queue_mut(&mut self) -> Option<&mut Queue> {
         match &mut self.open {
@@ -235,7 +235,7 @@ impl KeyState {
         }
     }
 
-    /// The window, to be changed. There must be no runs.
+    /// Returns the window to be changed, and makes one if there is none. There must be no runs.
     #[inline]
     pub(super) fn window_mut(&mut self) -> &mut Queue {
         if !matches!(self.open, Open::Window(_)) {
@@ -247,7 +247,7 @@ impl KeyState {
         }
     }
 
-    /// The partial match that others follow.
+    /// Returns the leader.
     #[inline(always)]
     pub(super) fn leader(&self) -> Option<&Run> {
         match &self.open {
@@ -256,7 +256,8 @@ impl KeyState {
         }
     }
 
-    /// The same to be changed, with the number of its followers and when the last of them began.
+    /// Returns the leader to be changed, the number of its followers, and the time at which the
+    /// last of them started.
     #[inline(always)]
     pub(super) fn led_mut(&mut self) -> Option<(&mut Run, &mut u32, &mut i64)> {
         match &mut self.open {
@@ -265,7 +266,7 @@ impl KeyState {
         }
     }
 
-    /// When the last of the partial matches began that are not runs, if there are any.
+    /// Returns the time at which the last partial match that is not a run started.
     #[inline]
     pub(super) fn newest(&self) -> Option<i64> {
         match &self.open {
@@ -275,8 +276,7 @@ impl KeyState {
         }
     }
 
-    /// Makes a partial match lead those that begin after it. There must be no other, except one that
-    /// led and is given up.
+    /// Sets the leader. There must be no other state, except a former leader that is dropped.
     #[inline(always)]
     pub(super) fn set_leader(&mut self, leader: Run, followers: u32, newest: i64) {
         debug_assert!(
@@ -286,7 +286,7 @@ impl KeyState {
         self.open = Open::Led { followers, newest, leader };
     }
 
-    /// Takes out the partial match that led, and forgets its followers.
+    /// Removes the leader and its followers, and returns the leader.
     #[inline(always)]
     pub(super) fn take_leader(&mut self) -> Option<Run> {
         let leader = *self.leader()?;
@@ -303,7 +303,7 @@ impl KeyState {
         &mut self.rest.get_or_insert_default().completed
     }
 
-    /// The matches that wait, which do so no longer.
+    /// Removes and returns the matches that wait.
     pub(super) fn take_completed(&mut self) -> Vec<Completed> {
         self.rest.as_mut().map(|rest| std::mem::take(&mut rest.completed)).unwrap_or_default()
     }
@@ -359,12 +359,12 @@ pub(super) struct Queue {
     pub(super) first: u32,
     pub(super) last: u32,
     pub(super) len: u32,
-    /// How many places of the first chunk come before the first event.
+    /// The number of entries of the first chunk before the first event.
     pub(super) skipped: u32,
-    /// When the partial match that starts with the first event runs out of time; `i64::MAX` if it
-    /// does not.
+    /// The deadline of the partial match that starts with the first event; `i64::MAX` if there is
+    /// none.
     pub(super) deadline: i64,
-    /// The time of the last event, so that it can be known when all is over without a look at it.
+    /// The time of the last event. When all events are over is then known without reading them.
     pub(super) newest: i64,
 }
 
@@ -376,7 +376,7 @@ impl Default for Queue {
 }
 
 impl Queue {
-    /// The chunks at its ends, which can be one.
+    /// Returns the chunks at both ends, which may be one.
     #[inline(always)]
     pub(super) fn ends(&self) -> impl Iterator<Item = u32> + use<> {
         let first = Some(self.first).filter(|chunk| *chunk != self.last);
@@ -389,33 +389,34 @@ impl Queue {
     }
 }
 
-/// A partial match in one place of the automaton.
+/// A partial match in one state of the automaton.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run {
     pub(super) state: StateId,
-    /// The last captured event's node.
+    /// The node of the last captured event.
     pub(super) head: u32,
-    /// Its registers and clocks.
+    /// The registers and clocks.
     pub(super) extra: Extra,
-    /// The first event's number and time.
+    /// The sequence number and time of the first event.
     pub(super) start_seq: u64,
     pub(super) start: i64,
-    /// The last captured event's time.
+    /// The time of the last captured event.
     pub(super) last: i64,
-    /// When it runs out of time; `i64::MAX` if it does not.
+    /// The time at which the partial match runs out of time; `i64::MAX` if it does not.
     pub(super) deadline: i64,
 }
 
 /// A match that was not reported yet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Completed {
+    /// The node of the last captured event.
     pub(super) head: u32,
-    /// The step that has captured the event that is at hand, where that is not in the store.
+    /// The step that has captured the current event, if that event is not in the store.
     pub(super) tail: Option<StageId>,
     pub(super) start_seq: u64,
     pub(super) start: i64,
     pub(super) last: i64,
-    /// The how many-th report of a silence that repeats it is; 0 where none repeats.
+    /// The number of this report of a repeating silence; 0 for other matches.
     pub(super) repetition: u64,
 }
 

@@ -12,9 +12,9 @@ use crate::nfa::past::{self, Side};
 use crate::nfa::{Program, RegisterKind, StateId};
 use crate::time::Timestamp;
 
-/// How what waits in the states of one program goes on in those of another.
+/// The mapping of states of one program to those of another.
 ///
-/// Both patterns have to number event types and fields alike.
+/// Both patterns must number event types and fields alike.
 #[derive(Debug)]
 pub(crate) struct Migration {
     /// By old state: the new one, or that what waits there is given up.
@@ -27,16 +27,17 @@ pub(crate) struct Migration {
     registers: Vec<Option<usize>>,
     /// By the old number of a named group: the new one.
     groups: Vec<Option<u32>>,
-    /// Whether both patterns want the same to happen, so that what is complete is so in both.
+    /// True if both patterns require the same events, so that a complete match is complete in both.
     same_body: bool,
-    /// Whether what runs out of time in the old one goes without a word, and some time later perhaps.
+    /// True if the old pattern drops expired partial matches without an output, perhaps some time
+    /// later.
     is_silent: bool,
-    /// How long the silence is that the old one reports again and again.
+    /// The length of the old pattern's repeating silence.
     repeat: Option<Length>,
     extent: Extent,
 }
 
-/// How much can be carried over.
+/// The extent of a migration.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Extent {
     /// Partial matches in every place of the automaton.

@@ -7,7 +7,7 @@ use crate::exec::key::Queue;
 use crate::exec::store::NIL;
 use crate::util::{prefetch, prefetch_value};
 
-/// How many events a chunk has room for.
+/// The number of events in a chunk.
 const CHUNK: u32 = 4;
 
 /// A few events in a row of a queue, with their numbers. They are looked at and given up together,
@@ -16,23 +16,23 @@ const CHUNK: u32 = 4;
 #[derive(Clone, Debug)]
 struct Chunk<E> {
     events: [Place<E>; CHUNK as usize],
-    /// The next one of the queue, or the next that is free; [`NIL`] for the last.
+    /// The next chunk of the queue or of the free list; [`NIL`] for the last.
     next: u32,
 }
 
-/// An event with its number, if there is one.
+/// An event with its sequence number, or an empty entry.
 type Place<E> = Option<(E, u64)>;
 
 /// The queues of all keys.
 #[derive(Clone, Debug)]
 pub(super) struct Queues<E> {
-    /// Those of queues, and free ones, which are empty: writing an event into one costs less than
-    /// making one.
+    /// Chunks of queues, and empty chunks of the free list. Writing an event into a chunk costs
+    /// less than making one.
     chunks: Vec<Chunk<E>>,
-    /// The first free one.
+    /// The first chunk of the free list.
     free: u32,
     len: usize,
-    /// What the events take.
+    /// The size of the events in bytes.
     bytes: u64,
 }
 
@@ -43,7 +43,7 @@ impl<E> Default for Queues<E> {
 }
 
 impl<E> Queues<E> {
-    /// Adds an event at the end. The queue's deadline is the caller's business, here and below.
+    /// Adds an event at the end. The caller maintains the queue's deadline, here and below.
     #[inline(always)]
     pub(super) fn append(&mut self, queue: &mut Queue, event: &E, seq: u64)
     where
@@ -63,7 +63,7 @@ impl<E> Queues<E> {
         self.bytes += bytes_of(event);
     }
 
-    /// Adds a chunk at the end of a queue that has no room.
+    /// Adds a chunk at the end of a full queue.
     #[inline(never)]
     fn enlarge(&mut self, queue: &mut Queue) {
         let last = queue.last;
@@ -79,7 +79,7 @@ impl<E> Queues<E> {
         self.chunk_mut(last).next = queue.last;
     }
 
-    /// An empty chunk, the last of a queue.
+    /// Returns an empty chunk, as the last of a queue.
     #[inline(always)]
     fn add_chunk(&mut self) -> u32 {
         let index = self.free;
@@ -99,7 +99,7 @@ impl<E> Queues<E> {
         index.expect("fewer than 2^32 chunks")
     }
 
-    /// Gives up a chunk, which is empty.
+    /// Returns an empty chunk to the free list.
     #[inline(always)]
     fn free_chunk(&mut self, index: u32) {
         self.chunk_mut(index).next = self.free;
@@ -136,7 +136,7 @@ impl<E> Queues<E> {
         }
     }
 
-    /// Goes on to the queue behind the oldest event; nothing is dropped.
+    /// Advances a copy of the queue past the oldest event; no event is dropped.
     pub(super) fn skip(&self, queue: &mut Queue) {
         (queue.len, queue.skipped) = (queue.len.saturating_sub(1), queue.skipped + 1);
         if queue.is_empty() {
@@ -171,19 +171,19 @@ impl<E> Queues<E> {
         *queue = Queue::default();
     }
 
-    /// The oldest event with its number.
+    /// Returns the oldest event with its sequence number.
     #[inline]
     pub(super) fn first(&self, queue: &Queue) -> Option<(u64, &E)> {
         self.at(queue.first, queue.skipped)
     }
 
-    /// The newest event with its number.
+    /// Returns the newest event with its sequence number.
     #[inline]
     pub(super) fn last(&self, queue: &Queue) -> Option<(u64, &E)> {
         self.at(queue.last, (queue.skipped + queue.len).wrapping_sub(1) % CHUNK)
     }
 
-    /// The events with their numbers, from the oldest on.
+    /// Returns the events with their sequence numbers, from the oldest on.
     pub(super) fn iter(&self, queue: Queue) -> impl Iterator<Item = (u64, &E)> {
         let mut rest = queue;
         std::iter::from_fn(move || {
@@ -193,8 +193,8 @@ impl<E> Queues<E> {
         })
     }
 
-    /// Has the place fetched where the next event is added. Nobody foresees whether a queue is empty,
-    /// so that is not a branch, and what is fetched may be nothing that there is.
+    /// Prefetches the entry for the next event. An empty queue is not predictable, so there is no
+    /// branch on it, and the prefetched address may be invalid.
     #[inline(always)]
     pub(super) fn prefetch_free(&self, queue: &Queue) {
         let chunk = if queue.is_empty() { self.free } else { queue.last };
@@ -203,7 +203,7 @@ impl<E> Queues<E> {
         prefetch_value(places.wrapping_add(((queue.skipped + queue.len) % CHUNK) as usize));
     }
 
-    /// Has the ends of a queue fetched.
+    /// Prefetches both ends of a queue.
     #[inline(always)]
     pub(super) fn prefetch(&self, queue: &Queue) {
         for chunk in queue.ends() {
@@ -238,7 +238,7 @@ impl<E> Queues<E> {
         event.map(|(event, seq)| (*seq, event))
     }
 
-    /// How many events are held.
+    /// Returns the number of events.
     pub(super) fn len(&self) -> usize {
         self.len
     }

@@ -38,22 +38,22 @@ use crate::hir::{
 use crate::time::Timestamp;
 use crate::value::{Value, ValueRef};
 
-/// A condition that the host tests: the candidate event, and what the partial match has captured.
+/// A condition that the host tests, from the candidate event and the captured events.
 pub type HostCondition<E> = Box<dyn Fn(&E, &[(StageId, &E)]) -> bool>;
 
 /// A match or a timeout.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Reported {
-    /// Whether it is a match; a timeout otherwise.
+    /// True for a match, false for a timeout.
     pub is_match: bool,
-    /// What was captured, in the order of the events: the step, and the number of the event in the
-    /// order in which events were pushed, from 0.
+    /// The captured events in their order: the step, and the index of the event among the pushed
+    /// events, from 0.
     pub captures: Vec<(StageId, usize)>,
     /// The time of the event that completed the match, or the deadline that passed.
     pub at: Timestamp,
 }
 
-/// Why a pattern cannot be run.
+/// The reason why a pattern cannot be run.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Refused(String);
 
@@ -65,7 +65,7 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// The matcher for one key's events in time order.
+/// The reference matcher, for one key's events in time order.
 pub struct Reference<E> {
     pattern: Rc<Pattern>,
     host: Vec<HostCondition<E>>,
@@ -307,10 +307,12 @@ struct Outcome {
 }
 
 impl<E: Event> Reference<E> {
-    /// A matcher with nothing captured; `host` holds the closures of [`Test::Host`] by number.
+    /// Returns a matcher without captured events. `host` holds the closures of [`Test::Host`] by
+    /// number.
     ///
     /// # Errors
-    /// For patterns that have no sensible meaning: see the crate's documentation of semantics.
+    /// [`Refused`] for patterns without a sensible meaning: see the crate's documentation of
+    /// semantics.
     pub fn new(pattern: &Pattern, host: Vec<HostCondition<E>>) -> Result<Reference<E>, Refused> {
         check(pattern)?;
         Ok(Reference {
@@ -323,8 +325,8 @@ impl<E: Event> Reference<E> {
         })
     }
 
-    /// What the next event gives. Its time is not before that of the one before it, and
-    /// [`advance`](Reference::advance) has been called for it.
+    /// Matches the next event and returns its outputs. Its time must not be before that of the
+    /// event before, and [`advance`](Reference::advance) must have been called for its time.
     pub fn push(&mut self, event: E) -> Vec<Reported> {
         let now = self.events.len();
         let at = event.time();
@@ -367,7 +369,8 @@ impl<E: Event> Reference<E> {
         })
     }
 
-    /// Moves time to `to`: what runs out of time by then is reported, one deadline after the other.
+    /// Advances time to `to` and returns the outputs of the deadlines up to `to`, one deadline
+    /// after the other.
     pub fn advance(&mut self, to: Timestamp) -> Vec<Reported> {
         let (pattern, known) = (Rc::clone(&self.pattern), Rc::clone(&self.known));
         let tree = Tree::new(&pattern, &known);
@@ -451,8 +454,8 @@ impl<E: Event> Reference<E> {
         self.whole_deadline(captures).is_none_or(|end| next < end).then_some(next)
     }
 
-    /// Ends the stream: time moves to its end; what waits for older partial matches is reported, and so
-    /// are `longest` loops that nothing bounds.
+    /// Ends the stream and returns the remaining outputs: those of deadlines, of matches that wait
+    /// for older partial matches, and of unbounded `longest` loops.
     pub fn finish(&mut self) -> Vec<Reported> {
         let mut reported = self.advance(Timestamp::MAX);
         let (pattern, known) = (Rc::clone(&self.pattern), Rc::clone(&self.known));
@@ -469,7 +472,7 @@ impl<E: Event> Reference<E> {
         reported
     }
 
-    /// The next moment at which [`advance`](Reference::advance) does something.
+    /// Returns the next time at which [`advance`](Reference::advance) acts.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let tree = Tree::new(&self.pattern, &self.known);
         self.partials.iter().filter_map(|partial| self.deadline(&tree, partial)).min()
@@ -487,12 +490,12 @@ impl<E: Event> Reference<E> {
         }
     }
 
-    /// How many partial matches are open.
+    /// Returns the number of open partial matches.
     pub fn partial_count(&self) -> usize {
         self.partials.len()
     }
 
-    /// How much has been worked out so far: for callers that stop where it becomes too much.
+    /// Returns a measure of the work so far, for callers that stop at a bound.
     pub fn effort(&self) -> usize {
         self.known.worked_out.get()
     }

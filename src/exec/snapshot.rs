@@ -14,7 +14,7 @@ use crate::util::wire::{Reader, put_i64, put_len, put_u64};
 use crate::value::Value;
 use crate::value::wire::{put_value, read_value};
 
-/// What a key holds of one rule.
+/// The state of a key in one rule.
 #[derive(Debug)]
 pub(crate) struct Image<E> {
     /// The captured events with their sequence numbers, each once.
@@ -44,19 +44,19 @@ enum Form {
 /// A captured event.
 #[derive(Debug)]
 struct Node {
-    /// Its place in [`Image::events`].
+    /// The index in [`Image::events`].
     event: u32,
-    /// The place of the node before it, plus one; 0 where it is the first.
+    /// The index of the node before, plus one; 0 for the first node.
     previous: u32,
     stage: StageId,
     starts: Starts,
 }
 
-/// A partial match. When it started and what it captured last is what its nodes say.
+/// A partial match. Its start and last event follow from its nodes.
 #[derive(Debug)]
 struct Waiting {
     state: StateId,
-    /// The place of its last node.
+    /// The index of the last node.
     head: u32,
     deadline: i64,
     clocks: Vec<i64>,
@@ -77,7 +77,7 @@ impl<E> Default for Image<E> {
 }
 
 impl<E> Image<E> {
-    /// How many partial matches it holds, as [`KeyState::run_count`] says.
+    /// Returns the number of partial matches, as [`KeyState::run_count`] does.
     pub(crate) fn run_count(&self) -> usize {
         match self.form {
             Form::Runs => self.runs.len() + self.completed.len(),
@@ -86,14 +86,14 @@ impl<E> Image<E> {
         }
     }
 
-    /// The event of a node.
+    /// Returns the event of a node.
     fn last_event(&self, head: u32) -> &E {
         &self.events[self.nodes[head as usize].event as usize].1
     }
 }
 
 impl<E: Clone> Image<&E> {
-    /// What the image holds, with its own events. The image holds nothing after it.
+    /// Removes the contents of the image and returns them with owned events.
     pub(crate) fn take_owned(&mut self) -> Image<E> {
         let Image { events, nodes, runs, completed, broken, form } = std::mem::take(self);
         let events = events.into_iter().map(|(seq, event)| (seq, event.clone())).collect();
@@ -102,7 +102,7 @@ impl<E: Clone> Image<&E> {
 }
 
 impl<E: Event> Matcher<E> {
-    /// Fills `image`, which may hold something else before, with what a key holds.
+    /// Fills `image` with the state of a key. The old contents of `image` are dropped.
     pub(crate) fn export<'s>(&self, store: &'s Store<E>, key: &KeyState, image: &mut Image<&'s E>) {
         let Store { chains, extras, .. } = store;
         let Image { events, nodes, runs, completed, broken, form } = image;
@@ -156,7 +156,7 @@ impl<E: Event> Matcher<E> {
 }
 
 impl<E: Event> Matcher<E> {
-    /// Takes in what an image of a key says, which was read for the same program.
+    /// Restores the state of a key from an image that was read for the same program.
     pub(crate) fn import(&self, store: &mut Store<E>, image: Image<E>) -> KeyState {
         if image.form == Form::Counted {
             let mut key = KeyState::default();
@@ -245,7 +245,7 @@ struct Exporter<'i, 's, E> {
 }
 
 impl<E> Exporter<'_, '_, E> {
-    /// The place of the chain's last node, which is added with those before it.
+    /// Adds the chain that ends in `head`, and returns the index of its last node.
     fn chain(&mut self, head: u32) -> u32 {
         let from = self.nodes.len();
         let mut previous = 0;
@@ -286,7 +286,7 @@ fn number(index: usize) -> u32 {
 }
 
 impl<E: Event> Image<&E> {
-    /// Appends all but the events.
+    /// Appends everything except the events.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         put_len(out, self.nodes.len());
         for (place, node) in (0..).zip(&self.nodes) {
@@ -337,8 +337,8 @@ impl<E: Event> Image<&E> {
 }
 
 impl<E: Event> Image<E> {
-    /// Reads an image of what a key holds of a rule with this program, with the events that it has
-    /// captured. `None` if the bytes are none, or speak of what the program does not have.
+    /// Reads an image of a key in a rule with this program, with the captured events. `None` if the
+    /// bytes are not an image, or refer to parts that the program does not have.
     pub(crate) fn read(
         reader: &mut Reader<'_>,
         program: &Program,
@@ -396,12 +396,12 @@ impl<E: Event> Image<E> {
         Some(image)
     }
 
-    /// Whether nodes start nothing else than what these bits say.
+    /// True if nodes start no other groups than those of these bits.
     fn starts_below(&self, bits: u64) -> bool {
         self.nodes.iter().all(|node| u64::from(node.starts) < bits)
     }
 
-    /// The state of the only run, if it holds all nodes, one behind the other.
+    /// Returns the state of the only run, if that run holds all nodes, one behind the other.
     fn state_of_chain(&self) -> Option<StateId> {
         let is_chain = (0..)
             .zip(&self.nodes)
@@ -414,14 +414,14 @@ impl<E: Event> Image<E> {
         is_whole.then_some(state)
     }
 
-    /// Whether it is what a counting window of the program can hold.
+    /// True if a counting window of the program can have this state.
     fn is_queue(&self, program: &Program) -> bool {
         let Some(window) = program.window() else { return false };
         let state = self.state_of_chain();
         state.is_some() && window.states.get(self.nodes.len() - 1).copied() == state
     }
 
-    /// Whether it is what a leader of the program can hold.
+    /// True if a leader of the program can have this state.
     fn is_led(&self, program: &Program) -> bool {
         let Some(lead) = program.lead() else { return false };
         let ([run], [(_, first), ..]) = (&self.runs[..], &self.events[..]) else { return false };

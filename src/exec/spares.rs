@@ -5,13 +5,13 @@
 
 use crate::exec::key::{Run, Runs};
 
-/// How many sizes of lists are kept: 2, 4, 8, up to 64 partial matches.
+/// The number of list sizes in the pool: 2, 4, 8, up to 64 partial matches.
 const SIZES: usize = 6;
 
-/// The most lists of one size that are kept.
+/// The maximum number of lists of one size.
 const MOST: usize = 64;
 
-/// Lists that keys have given back.
+/// A pool of lists for reuse.
 #[derive(Debug, Default)]
 pub(super) struct Spares {
     /// By the logarithm of their size, from 2 on.
@@ -19,14 +19,14 @@ pub(super) struct Spares {
 }
 
 impl Clone for Spares {
-    /// A copy has none: they are space alone.
+    /// Returns an empty pool, since lists are space alone.
     fn clone(&self) -> Spares {
         Spares::default()
     }
 }
 
 impl Spares {
-    /// Makes room for so many more partial matches, in a list that was given back where there is one.
+    /// Makes room for `more` partial matches, in a list of the pool if there is one.
     #[inline(always)]
     pub(super) fn make_room(&mut self, runs: &mut Runs, more: usize) {
         let wanted = runs.len() + more;
@@ -51,7 +51,7 @@ impl Spares {
         self.keep(std::mem::replace(runs, Runs::from_vec(list)));
     }
 
-    /// Takes the list back from a key that has no partial matches any more.
+    /// Returns the list of a key without partial matches to the pool.
     #[inline(always)]
     pub(super) fn take_back(&mut self, runs: &mut Runs) {
         if runs.spilled() && runs.is_empty() {
@@ -75,7 +75,7 @@ impl Spares {
         }
     }
 
-    /// Heap bytes.
+    /// Returns the heap size in bytes.
     pub(super) fn memory_usage(&self) -> usize {
         let of_size = |lists: &Vec<Vec<Run>>| {
             let runs: usize = lists.iter().map(Vec::capacity).sum();

@@ -11,7 +11,7 @@ use crate::hir::{Expr, Length, LengthId};
 use crate::nfa::{Program, Since};
 use crate::value::{Value, ValueRef};
 
-/// What a partial match knows of time.
+/// The data from which the deadline of a partial match follows.
 pub(super) struct Times<'a, E> {
     pub(super) program: &'a Program,
     pub(super) chains: &'a Chains<E>,
@@ -20,7 +20,7 @@ pub(super) struct Times<'a, E> {
 }
 
 impl<E: Event> Times<'_, E> {
-    /// When the partial match runs out of time; `i64::MAX` if it does not.
+    /// Returns the time at which the partial match runs out of time; `i64::MAX` if it does not.
     pub(super) fn deadline(&self) -> i64 {
         let mut deadline = self.whole_deadline();
         for bound in self.program.bounds(self.run.state) {
@@ -53,9 +53,9 @@ impl<E: Event> Times<'_, E> {
         self.program.states[self.run.state.index()].accepts_at_deadline
     }
 
-    /// The number of the report of the silence that is due at the run's deadline, or 0 where none
-    /// repeats; and when the next one is, if it `goes_on`: the end of the stream passes one deadline
-    /// of each silence.
+    /// Returns the number of the report of the silence that is due at the run's deadline, or 0 if
+    /// no silence repeats. The second part is the time of the next report if the silence `goes_on`;
+    /// the end of the stream passes one deadline of each silence.
     pub(super) fn repetition(&self, goes_on: bool) -> (u64, Option<i64>) {
         let Some(repeat) = self.program.repeat else { return (0, None) };
         let passed = self.run.deadline.saturating_sub(self.run.last);
@@ -84,7 +84,7 @@ impl<E: Event> Times<'_, E> {
         }
     }
 
-    /// A length of time, in milliseconds.
+    /// Returns a length of time in milliseconds.
     #[inline]
     pub(super) fn millis(&self, length: Length) -> i64 {
         match length {
@@ -96,7 +96,7 @@ impl<E: Event> Times<'_, E> {
         }
     }
 
-    /// Whether what a length is read from has been captured.
+    /// True if the event that a length is read from was captured.
     fn is_known(&self, length: LengthId) -> bool {
         match self.program.lengths.get(length.index()) {
             Some(Expr::Register(index)) => !self.extras.is_untouched(self.run.extra, *index),

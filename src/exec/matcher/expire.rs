@@ -39,8 +39,7 @@ impl<E: Event> Matcher<E> {
         }
     }
 
-    /// Does what [`Matcher::advance`] does where deadlines report nothing: what has run out of time goes
-    /// at once, whatever deadlines it had.
+    /// Drops expired partial matches in one pass, if deadlines report nothing.
     fn free(&self, store: &mut Store<E>, key: &mut KeyState, to: Timestamp) {
         // The greatest deadline is none.
         let to = to.min(Timestamp::MAX.plus_millis(-1));
@@ -76,8 +75,8 @@ impl<E: Event> Matcher<E> {
         }
     }
 
-    /// Takes the runs out whose deadline is `deadline`, and reports what became of them. A silence that
-    /// repeats goes on, unless time moves `to` its end.
+    /// Removes the runs with this deadline and reports their outputs. A repeating silence
+    /// continues, unless time moves `to` its end.
     fn expire(
         &self,
         store: &mut Store<E>,
@@ -124,9 +123,9 @@ impl<E: Event> Matcher<E> {
         }
     }
 
-    /// Whether the first so many runs are all whose deadline is `deadline`. Keeps the deadlines of a
-    /// key in order while no event changes them, so that this, and what is next, need not be looked
-    /// for among all runs at each of them.
+    /// True if the first `count` runs are all runs with this deadline; always false for keys with
+    /// few runs. Keeps the deadlines of a key sorted while no event changes them, so that no
+    /// deadline needs a search of all runs.
     fn are_all(
         store: &mut Store<E>,
         key: &mut KeyState,

@@ -14,8 +14,8 @@ use crate::nfa::Program;
 use crate::time::Timestamp;
 
 impl<E: Event> Matcher<E> {
-    /// Reports the only match that is complete, which ends with `last`, and drops what the skip strategy
-    /// says.
+    /// Reports the only complete match, which ends with `last`, and drops partial matches by the
+    /// skip strategy.
     #[inline]
     pub(super) fn report_at_once(
         &self,

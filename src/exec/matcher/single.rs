@@ -61,8 +61,8 @@ impl<'a, E: Event> Step<'a, E> {
         self.end(key);
     }
 
-    /// Moves all runs. Says whether the event completes a match that drops all that has begun, and what
-    /// would begin with the event.
+    /// Advances all runs. Returns true if the event completes a match that drops all that started,
+    /// and all that would start with the event.
     #[inline(always)]
     fn move_all<const ARE_MANY: bool>(&mut self, key: &mut KeyState, event_epoch: u64) -> bool {
         let unchecked = self.matcher.unchecked_runs;
@@ -181,7 +181,8 @@ impl<'a, E: Event> Step<'a, E> {
         }
     }
 
-    /// What the event is compared with in the tree of this root, if runs can be reported from it alone.
+    /// Returns the event's field that the tree of this root compares with a register, if the tree
+    /// tests nothing else.
     #[inline(never)]
     fn asked(&self, root: u32) -> Asked {
         let program = self.program;
@@ -214,8 +215,8 @@ impl<'a, E: Event> Step<'a, E> {
         }
     }
 
-    /// Goes down the tree of this root as far as it leads. Where it asks for the order of numbers, which
-    /// is what most ask for, that is asked once.
+    /// Follows the tree of this root as far as it leads. A test of the order of numbers, the most
+    /// common test, is evaluated once.
     #[inline(always)]
     pub(super) fn way_of(&mut self, run: &Run, root: u32, event_epoch: u64) -> &'a Decision {
         let program = self.program;
