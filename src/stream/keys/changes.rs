@@ -78,7 +78,7 @@ impl Changes {
 pub(crate) struct Bits(Vec<u64>);
 
 impl Bits {
-    /// Whether the bit was not set before.
+    /// Sets a bit. Returns true if the bit was not set before.
     #[inline]
     pub(crate) fn set(&mut self, index: u32) -> bool {
         let word = index as usize / 64;
@@ -90,7 +90,7 @@ impl Bits {
         before != self.0[word]
     }
 
-    /// Whether the bit was set before.
+    /// Clears a bit. Returns true if the bit was set before.
     pub(crate) fn clear(&mut self, index: u32) -> bool {
         let Some(word) = self.0.get_mut(index as usize / 64) else { return false };
         let before = *word;

@@ -1,4 +1,4 @@
-//! What an engine reports: matches and timeouts, where they go, and their ids.
+//! Outputs of an engine: matches and timeouts, the sink that receives them, and their ids.
 
 pub(in crate::stream) mod id;
 pub(in crate::stream) mod matched;

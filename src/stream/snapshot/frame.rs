@@ -18,7 +18,7 @@ const CHECKSUM: usize = 4;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
 pub(super) enum Section {
-    /// What changes follow.
+    /// The snapshot that changes follow.
     Base = 1,
     Engine = 2,
     Schema = 3,

@@ -71,7 +71,7 @@ pub(super) fn part<E: Portable>(
 
 struct Writer<'e, 'f, E: Event> {
     engine: &'e Ingest<E>,
-    /// What the changes follow.
+    /// The snapshot that the changes follow.
     base: Option<Identity>,
     share: Option<usize>,
     filter: Option<&'f mut Filter<'f>>,
@@ -89,7 +89,7 @@ struct ShardPart<'e> {
 }
 
 impl ShardPart<'_> {
-    /// How many events have a number.
+    /// Returns the number of events with a sequence number.
     fn released(&self) -> u64 {
         self.share.released() + self.numbers.len() as u64
     }
@@ -180,7 +180,7 @@ impl<E: Portable> Writer<'_, '_, E> {
         }
     }
 
-    /// The same for all shares, and hardly ever for two engines; never 0.
+    /// Returns a number that is equal in all parts and hardly ever in two engines; never 0.
     fn numbering(&self) -> u64 {
         let mut hash = Fnv::new();
         let (mut stats, released) = match &self.part {
@@ -195,7 +195,7 @@ impl<E: Portable> Writer<'_, '_, E> {
         hash.finish() | 1
     }
 
-    /// Whether an event belongs to this share: it has a rule and a key for it.
+    /// True if an event belongs to this part: it has a rule and a key for the event.
     fn wants(&mut self, event: &E) -> bool {
         let (Some(filter), Some(share)) = (&mut self.filter, self.share) else { return true };
         let Some(route) = self.engine.dispatcher.routes.types.get(event.type_id().index()) else {

@@ -1,9 +1,10 @@
-//! What an event has to be like, so that it does anything to what a rule has open: read off the
-//! trees that decide what it does in each place where a partial match can wait.
+//! Advance conditions: the necessary conditions on an event that affects a rule's open state, read
+//! off the decision trees of the states in which a partial match can wait.
 //!
-//! Most conditions on later events compare them with earlier ones: `view[item % 1000 == 7] ->
-//! pay[item == view.item]`. What the rule asks of the field of the earlier event holds for the later
-//! one's, too, as they are equal: here that a `pay` has `item % 1000 == 7`, too.
+//! Most conditions on later events compare them with earlier ones:
+//! `view[item % 1000 == 7] -> pay[item == view.item]`. The conditions on the field of the earlier
+//! event hold for that of the later one, too, as the fields are equal: here a `pay` must have
+//! `item % 1000 == 7`, too.
 
 use std::borrow::Cow;
 
@@ -14,13 +15,12 @@ use crate::schema::{FieldId, TypeId};
 use crate::stream::dispatch::index::starts::{Atom, Clause, Reader, Way, When, test};
 use crate::value::Value;
 
-/// The most ways to move on that are distinguished.
+/// The maximum number of alternatives that are distinguished.
 const MAX_WAYS: usize = 64;
 
 impl<'a> When<'a> {
-    /// Which events of type `ty` can move on or end a partial match of a rule.
-    ///
-    /// Deadlines do not count: the engine has timers for them.
+    /// Returns the condition on events of type `ty` that can advance or end a partial match of a
+    /// rule. Deadlines do not count: the engine has timers for them.
     pub(in crate::stream) fn moves(program: &'a Program, ty: TypeId) -> When<'a> {
         if !can_move(program, ty) {
             return When::If(Vec::new());
@@ -37,7 +37,7 @@ impl<'a> When<'a> {
     }
 }
 
-/// Finds the ways on through trees of tests.
+/// Finds the alternatives through decision trees.
 struct Finder<'a> {
     reader: Reader<'a>,
     ways: Vec<Way<'a>>,
@@ -73,15 +73,16 @@ impl<'a> Finder<'a> {
         (self.ways.len() <= MAX_WAYS).then_some(())
     }
 
-    /// What holds of an event that fulfils a condition, because it is like one that was captured.
+    /// Returns the conditions that hold for an event that fulfils a condition because it equals a
+    /// captured event.
     fn implied(&self, condition: ConditionId) -> Vec<Clause<'a>> {
         let mut equal = Vec::new();
         equalities(&self.reader.program.conditions[condition.index()].test, &mut equal);
         equal.into_iter().flat_map(|(field, register)| self.carried(field, register)).collect()
     }
 
-    /// What holds of a field that equals a register: what the rule asked of the event that the
-    /// register is of.
+    /// Returns the conditions on a field that equals a register: those on the event of the
+    /// register.
     fn carried(&self, field: FieldId, register: usize) -> Vec<Clause<'a>> {
         let program = self.reader.program;
         let register = &program.registers[register];
@@ -107,7 +108,7 @@ impl<'a> Finder<'a> {
     }
 }
 
-/// The conditions that every event fulfils that is captured as `stage`.
+/// Returns the conditions that every event captured as `stage` fulfils.
 fn asked(program: &Program, stage: StageId) -> Vec<ConditionId> {
     let takes = program
         .edges
@@ -125,7 +126,7 @@ fn asked(program: &Program, stage: StageId) -> Vec<ConditionId> {
         .unwrap_or_default()
 }
 
-/// The fields that a test holds equal to registers.
+/// Adds the fields that a test requires to equal registers.
 fn equalities(of: &Test, out: &mut Vec<(FieldId, usize)>) {
     match of {
         Test::Expr(expr) => conjunction(expr, out),
@@ -151,7 +152,7 @@ fn conjunction(expr: &Expr, out: &mut Vec<(FieldId, usize)>) {
     }
 }
 
-/// Whether a test looks into a `list`: what it holds can be replaced while partial matches wait.
+/// True if a test reads a `list`, whose contents can be replaced while partial matches wait.
 fn asks_list(of: &Test) -> bool {
     fn asks(expr: &Expr) -> bool {
         match expr {
@@ -167,7 +168,7 @@ fn asks_list(of: &Test) -> bool {
     }
 }
 
-/// What holds of `to` where it equals a value of which this holds as `from`.
+/// Returns the condition on `to` if `to` equals a value for which this condition holds as `from`.
 fn carry(atom: Atom<'_>, from: FieldId, to: FieldId) -> Option<Atom<'_>> {
     let expr = Cow::Owned(renamed(atom.expr(), from, to)?);
     Some(match atom {
@@ -194,8 +195,7 @@ fn renamed(expr: &Expr, from: FieldId, to: FieldId) -> Option<Expr> {
     }
 }
 
-/// Whether there is a place to wait in which an event of this type is not just passed over, whatever
-/// is in it.
+/// True if there is a state in which an event of this type has an effect, whatever its fields.
 pub(super) fn can_move(program: &Program, ty: TypeId) -> bool {
     !program.decisions.column(ty).is_still
 }

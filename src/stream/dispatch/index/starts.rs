@@ -1,9 +1,9 @@
-//! What an event has to be like, so that a rule can start with it: read off the conditions on the
-//! edges that leave the start of the rule's automaton.
+//! Start conditions: the necessary conditions on an event that can start a rule, read off the edges
+//! that leave the start of the rule's automaton.
 //!
-//! What is found is what must hold at least: an event that does not fulfil it would be looked at in
-//! vain. Divisions by zero are counted, so nothing is concluded from what is evaluated only after
-//! something that may divide by zero: whoever leaves out the rule leaves out no count.
+//! An event that does not fulfil the start condition would be tested in vain. Divisions by zero are
+//! counted. So no condition is derived from an expression that is evaluated only after a possible
+//! division by zero: leaving out the rule would leave out the count.
 
 use std::borrow::Cow;
 
@@ -15,29 +15,29 @@ use crate::nfa::{Action, Guard, GuardId, Program};
 use crate::schema::TypeId;
 use crate::value::Value;
 
-/// The most ways to start that are distinguished.
+/// The maximum number of alternatives that are distinguished.
 const MAX_WAYS: usize = 16;
 
-/// The most values of a list that are looked up one by one.
+/// The maximum number of values of a list that are looked up one by one.
 const MAX_ATOMS: usize = 1000;
 
-/// With which events of a type a rule can start, or which can move what it has open.
+/// The necessary condition on an event of a type that starts a rule or advances its open state.
 #[derive(Debug)]
 pub(in crate::stream) enum When<'a> {
     /// Perhaps with any.
     Always,
-    /// With those that fulfil one of these ways: for each, all clauses hold, of which there is at
-    /// least one. With none at all, where there is no way.
+    /// One of these alternatives must hold. In an alternative, all clauses must hold; there is at
+    /// least one clause. Without alternatives, no event can.
     If(Vec<Vec<Clause<'a>>>),
 }
 
-/// At least one of these holds.
+/// Atoms of which at least one must hold.
 pub(in crate::stream) type Clause<'a> = Vec<Atom<'a>>;
 
-/// What can be looked up in an index.
+/// A condition that an index can look up.
 #[derive(Clone, Debug)]
 pub(in crate::stream) enum Atom<'a> {
-    /// The expression has this value, which is in its [normal] form.
+    /// The expression has this value, in its [normal] form.
     Equal(Cow<'a, Expr>, Value),
     /// The expression has a value between these, both included.
     Between(Cow<'a, Expr>, Option<Value>, Option<Value>),
@@ -52,7 +52,7 @@ impl Atom<'_> {
 }
 
 impl<'a> When<'a> {
-    /// Whether an event has to be like anything.
+    /// Returns the condition of these alternatives.
     pub(super) fn of_ways(ways: Vec<Way<'a>>) -> When<'a> {
         if ways.iter().any(|way| way.clauses.is_empty()) {
             return When::Always;
@@ -60,7 +60,7 @@ impl<'a> When<'a> {
         When::If(ways.into_iter().map(|way| way.clauses).collect())
     }
 
-    /// With which events of type `ty` a rule can start.
+    /// Returns the condition on events of type `ty` that can start a rule.
     pub(in crate::stream) fn starts(program: &'a Program, ty: TypeId) -> When<'a> {
         let reader = Reader { program, ty };
         let mut ways = Vec::new();
@@ -102,11 +102,11 @@ impl<'a> When<'a> {
     }
 }
 
-/// What must hold, as far as it is known.
+/// An alternative: its known necessary conditions.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Way<'a> {
     pub(super) clauses: Vec<Clause<'a>>,
-    /// Whether nothing is concluded from what comes after it.
+    /// True if nothing is derived from the conditions that follow.
     pub(super) is_closed: bool,
 }
 
@@ -116,7 +116,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// The ways in which a guard can be open before anything was captured.
+    /// Returns the alternatives in which a guard is open before any event was captured.
     fn guard(&self, guard: GuardId) -> Vec<Way<'a>> {
         match &self.program.guards[guard.index()] {
             Guard::False => Vec::new(),
@@ -137,7 +137,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The ways in which a condition can hold.
+    /// Returns the alternatives in which a condition holds.
     pub(super) fn condition(&self, id: ConditionId) -> Vec<Way<'a>> {
         let condition = &self.program.conditions[id.index()];
         if let Test::OneOf(others) = &condition.test {
@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The ways in which one of `ways` and then one of `parts` is open.
+/// Returns the alternatives in which one of `ways` and one of `parts` hold.
 fn and<'a>(ways: Vec<Way<'a>>, parts: &[Way<'a>]) -> Vec<Way<'a>> {
     let is_small = ways.len() * parts.len() <= MAX_WAYS;
     let mut both = Vec::new();
@@ -185,7 +185,7 @@ fn and<'a>(ways: Vec<Way<'a>>, parts: &[Way<'a>]) -> Vec<Way<'a>> {
     both
 }
 
-/// Adds what must hold where a test does.
+/// Adds the necessary conditions of a test.
 pub(super) fn test<'a>(of: &'a Test, way: &mut Way<'a>) {
     match of {
         // Each of several conditions is a way of its own.
@@ -211,7 +211,7 @@ fn conjunction<'a>(expr: &'a Expr, way: &mut Way<'a>) {
     }
 }
 
-/// What holds at least where `expr` does.
+/// Returns a necessary condition of `expr`.
 fn clause(expr: &Expr) -> Option<Clause<'_>> {
     Some(match expr {
         Expr::Binary(BinaryOp::Or, a, b) => {
@@ -259,7 +259,7 @@ fn clause(expr: &Expr) -> Option<Clause<'_>> {
     })
 }
 
-/// The operator that says the same with its sides swapped.
+/// Returns the operator with the same meaning for swapped sides.
 fn mirrored(op: BinaryOp) -> BinaryOp {
     match op {
         BinaryOp::Lt => BinaryOp::Gt,
@@ -280,12 +280,12 @@ fn literal(expr: &Expr) -> Option<Value> {
     }
 }
 
-/// Whether equal values have one [normal] form.
+/// True if equal values have one [normal] form.
 fn is_simple(value: &Value) -> bool {
     !matches!(value, Value::Null | Value::List(_) | Value::Record(_))
 }
 
-/// Whether an expression is read from the event alone, without closures of the host.
+/// True if an expression is read from the event alone, without closures of the host.
 fn is_read(expr: &Expr) -> bool {
     let inner = |expr: &Expr| is_read(expr) || literal(expr).is_some();
     match expr {
@@ -303,7 +303,7 @@ fn is_read(expr: &Expr) -> bool {
     }
 }
 
-/// Whether evaluating an expression may divide by zero or call the host.
+/// True if evaluating an expression may divide by zero or call the host.
 fn may_divide(expr: &Expr) -> bool {
     match expr {
         Expr::Literal(_)
