@@ -1,5 +1,5 @@
-//! What a rule set was made of, kept so that it can be made again: a snapshot holds it for partial
-//! matches that go on under other rules.
+//! The origin of a rule set, stored in a snapshot so that the rule set can be built again for
+//! partial matches that continue under other rules.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::ruleset::{RuleSet, RuleSetBuilder};
 use crate::schema::{EventType, Schema};
 use crate::util::wire::{Reader, put_bytes, put_len};
 
-/// Texts, parameters and functions.
+/// The texts, parameters and functions of a rule set.
 #[derive(Debug, Default)]
 pub(super) struct Origin {
     pub(super) sources: Vec<Source>,
@@ -20,17 +20,17 @@ pub(super) struct Origin {
     pub(super) loaded: Vec<LoadedFile>,
 }
 
-/// A file that another one named.
+/// A file that a rule file named.
 #[derive(Debug)]
 pub(super) struct LoadedFile {
-    /// The name of the source that named it, and the path as written there.
+    /// The name of the source that named the file, and the path as written there.
     pub(super) from: Arc<str>,
     pub(super) path: Arc<str>,
     pub(super) text: Arc<str>,
 }
 
 impl RuleSet {
-    /// Appends all that the rules were made of but the host's functions.
+    /// Appends the origin, except for the host's functions.
     pub(crate) fn write_origin(&self, out: &mut Vec<u8>) {
         let Origin { sources, types, params, loaded, .. } = &self.0.origin;
         put_len(out, sources.len());
@@ -57,9 +57,9 @@ impl RuleSet {
         }
     }
 
-    /// The rules again, with the host functions of `others` and the event types of `events` that a
-    /// Rust type had declared; `None` where `bytes` are not such, or
-    /// where the rules are none any more.
+    /// Builds the rule set again, with the host functions of `others` and the event types of
+    /// `events` that a Rust type had declared. `None` if `bytes` are not an origin, or if the rules
+    /// have errors now.
     pub(crate) fn from_origin<'a>(
         bytes: &[u8],
         others: impl Iterator<Item = &'a RuleSet>,
@@ -100,7 +100,7 @@ impl RuleSet {
         builder.loader(load).build().ok().filter(|_| reader.is_at_end())
     }
 
-    /// Whether two handles are of the same rules.
+    /// True if two handles are of the same rules.
     pub(crate) fn is(&self, other: &RuleSet) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }

@@ -1,7 +1,7 @@
-//! What the checker says of rules only because the parser could not read all of them.
+//! Cascades: diagnostics that the checker gives only because the parser could not read all rules.
 //!
-//! A field that is "unknown" because its event's declaration lacks a comma, a rule "without
-//! `match`" because that is where the mistake is: such messages only hide the one that counts.
+//! Examples are a field that is "unknown" because its event's declaration lacks a comma, and a rule
+//! "without `match`" because that is where the mistake is. Such messages hide the one that counts.
 
 use hashbrown::HashSet;
 
@@ -11,14 +11,14 @@ use crate::diagnostic::{Code, Diagnostic, Severity, Source};
 /// The words that begin an item.
 const ITEMS: [&str; 7] = ["event", "list", "param", "define", "rule", "test", "use"];
 
-/// Where the parser gave up.
+/// The parts that the parser could not read.
 #[derive(Default)]
 pub(super) struct Broken {
-    /// Whether a declaration that others refer to is among it.
+    /// True if a declaration that others refer to is unreadable.
     declarations: bool,
-    /// Whether a whole file is missing.
+    /// True if a whole file is missing.
     missing_files: bool,
-    /// What is declared somewhere, readable or not.
+    /// The declared names, readable or not.
     names: HashSet<String>,
     /// The rules and tests, by file and the bytes from their word to the next item's.
     rules: Vec<(Source, std::ops::Range<u32>)>,
@@ -27,7 +27,7 @@ pub(super) struct Broken {
 }
 
 impl Broken {
-    /// Notes what a mistake that the parser reported for has spoiled.
+    /// Records the parts that the parser could not read because of this mistake.
     pub(super) fn add(&mut self, report: &Report) {
         let Report { source, diagnostic } = report;
         let at = diagnostic.primary.span.start;
@@ -53,14 +53,14 @@ impl Broken {
         }
     }
 
-    /// Whether the name that a report is about is declared, in a way that could not be read.
+    /// True if the name that a report is about is declared in an unreadable way.
     fn is_declared(&self, report: &Report) -> bool {
         let span = report.diagnostic.primary.span;
         let name = report.source.text.get(span.start as usize..span.end as usize);
         name.is_some_and(|name| self.names.contains(name.trim_matches(['`', '$'])))
     }
 
-    /// Whether the checker may say this only because of what could not be read.
+    /// True if the checker may give this report only because of unreadable parts.
     pub(super) fn explains(&self, report: &Report) -> bool {
         let code = report.diagnostic.code;
         let at = report.diagnostic.primary.span.start;
@@ -85,7 +85,7 @@ impl Broken {
     }
 }
 
-/// The names that stand behind the word of an item.
+/// Returns the names after the word of an item.
 fn declared_names(text: &str) -> impl Iterator<Item = &str> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let mut words = text.split(move |c| !is_word(c)).filter(|word| !word.is_empty());
@@ -93,8 +93,8 @@ fn declared_names(text: &str) -> impl Iterator<Item = &str> {
     words.filter(move |word| ITEMS.contains(&std::mem::replace(&mut last, word)))
 }
 
-/// Whether something may only be found because a part of its rule could not be read: what that part
-/// said is missing.
+/// True if the diagnostic may only be due to the missing contents of an unreadable part of its
+/// rule.
 fn may_follow(found: &Diagnostic) -> bool {
     found.severity == Severity::Warning
         || matches!(
@@ -114,7 +114,7 @@ fn may_follow(found: &Diagnostic) -> bool {
         )
 }
 
-/// The first byte of each line that begins an item, with its word.
+/// Returns the first byte of each line that begins an item, with its word.
 fn item_starts(text: &str) -> Vec<(u32, &'static str)> {
     let mut starts = Vec::new();
     let mut start = 0;

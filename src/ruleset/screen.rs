@@ -1,11 +1,12 @@
-//! As much of what is to be said as fits on a screen.
+//! The choice of reports that fit on a screen.
 
 use std::fmt;
 
 use super::Report;
 use crate::diagnostic::Severity;
 
-/// So many lines are printed, then it is only said how much more there is.
+/// The maximum number of lines that are printed. Beyond it, only the number of other reports
+/// follows.
 const MAX_LINES: usize = 50;
 
 /// Writes reports with an empty line between them: all if they fit on a screen or `whole` asks for
