@@ -192,7 +192,7 @@ impl Accumulator {
         }
     }
 
-    /// Whether more was added than can be kept: the aggregate is null.
+    /// True if more was added than can be kept: the aggregate is null.
     pub(crate) fn is_too_large(&self) -> bool {
         self.kept().is_some_and(Kept::is_too_large)
     }
@@ -203,7 +203,7 @@ impl Accumulator {
         Some(if kept.is_too_large() { ValueRef::Null } else { ValueRef::List(&kept.values) })
     }
 
-    /// Whether the aggregate, which is a list, has an item that equals `value`: what
+    /// True if the aggregate, which is a list, has an item that equals `value`: what
     /// [`has_item`](eval::has_item) says of it. Of `distinct` that is a look-up.
     pub(crate) fn has(&self, value: ValueRef<'_>) -> Option<bool> {
         match &self.0 {

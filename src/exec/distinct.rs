@@ -55,7 +55,7 @@ impl Distinct {
         self.seen.insert_unique(hash, at, rehash);
     }
 
-    /// Whether one of the values equals `value` as conditions compare, for which `1` equals `1.0`:
+    /// True if one of the values equals `value` as conditions compare, for which `1` equals `1.0`:
     /// what [`eval::has_item`] says of them.
     pub(super) fn has(&self, value: ValueRef<'_>) -> Option<bool> {
         let Some(kinds) = self.kinds else { return Some(false) };

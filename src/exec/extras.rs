@@ -108,7 +108,7 @@ impl Extra {
         Extra::of(value).filter(|word| word.0 >> 48 == Extra::INT)
     }
 
-    /// Whether both are integers and not the same.
+    /// True if both are integers and not the same.
     #[inline(always)]
     pub(super) fn is_other_int(self, other: Extra) -> bool {
         self.0 >> 48 == Extra::INT && other.0 >> 48 == Extra::INT && self.0 != other.0
@@ -125,7 +125,7 @@ impl Extra {
 pub(super) struct Extras {
     registers: usize,
     clocks: usize,
-    /// Whether a run has its one register in itself where that fits.
+    /// True if a run has its one register in itself where that fits.
     in_runs: bool,
     cells: Vec<Cell>,
     times: Vec<i64>,
@@ -277,7 +277,7 @@ impl Extras {
         }
     }
 
-    /// Whether the list in a register has an item that equals `value`.
+    /// True if the list in a register has an item that equals `value`.
     pub(super) fn has(&self, extra: Extra, register: usize, value: ValueRef<'_>) -> Option<bool> {
         if let Some(row) = extra.row()
             && let RegisterState::Aggregate(accumulator) =
@@ -288,7 +288,7 @@ impl Extras {
         eval::list_has(self.value(extra, register), value)
     }
 
-    /// Whether no captured event has changed the register.
+    /// True if no captured event has changed the register.
     #[inline]
     pub(super) fn is_untouched(&self, extra: Extra, register: usize) -> bool {
         match extra.row() {

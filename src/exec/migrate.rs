@@ -17,15 +17,15 @@ use crate::time::Timestamp;
 /// Both patterns must number event types and fields alike.
 #[derive(Debug)]
 pub(crate) struct Migration {
-    /// By old state: the new one, or that what waits there is given up.
+    /// By old state: the new state; `None` if partial matches in the old state are dropped.
     states: Vec<Option<StateId>>,
     /// By old step: the new one of the same name.
     steps: Vec<Option<StageId>>,
-    /// By new clock: the old one that shows the same.
+    /// By new clock: the old clock with the same time.
     clocks: Vec<Option<u32>>,
-    /// By new register: the old one that holds the same.
+    /// By new register: the old register with the same content.
     registers: Vec<Option<usize>>,
-    /// By the old number of a named group: the new one.
+    /// By the old number of a named group: the new number.
     groups: Vec<Option<u32>>,
     /// True if both patterns require the same events, so that a complete match is complete in both.
     same_body: bool,
@@ -40,16 +40,16 @@ pub(crate) struct Migration {
 /// The extent of a migration.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Extent {
-    /// Partial matches in every place of the automaton.
+    /// Partial matches in every state can continue.
     All,
-    /// Those in some places.
+    /// Partial matches in some states can continue.
     Part,
-    /// None.
+    /// No partial match can continue.
     Nothing,
 }
 
 impl Migration {
-    /// From the first pattern with its program to the second.
+    /// Returns the migration from the old pattern with its program to the new.
     pub(crate) fn new(old: (&Pattern, &Program), new: (&Pattern, &Program)) -> Migration {
         let contents = (Content::new(old.0), Content::new(new.0));
         let from = Side { program: old.1, content: &contents.0 };
@@ -102,13 +102,13 @@ impl Migration {
         }
     }
 
-    /// How much can be carried over, whatever is open now.
+    /// Returns the extent of the migration, whatever is open now.
     pub(crate) fn extent(&self) -> Extent {
         self.extent
     }
 
-    /// The run where it goes on from `now`, its registers and clocks in `extras`; `None` if it is
-    /// given up.
+    /// Returns the run as it continues from `now`, with its registers and clocks in `extras`;
+    /// `None` if the run is dropped.
     fn carry<E: Event>(
         &self,
         program: &Program,
@@ -174,8 +174,8 @@ impl Migration {
         Some(run)
     }
 
-    /// True if the run, which has its old deadline, is a silence that was reported already, or where
-    /// that cannot be reported.
+    /// True if the run, which has its old deadline, is a silence that was reported already or
+    /// cannot be reported.
     fn was_reported<E: Event>(&self, times: &Times<'_, E>) -> bool {
         let first = match (self.repeat, times.program.repeat) {
             (None, _) => return false,
@@ -192,7 +192,7 @@ impl Migration {
     }
 }
 
-/// What the registers of a program hold, in words that mean the same in any program.
+/// Describes the registers of a program in words that mean the same in any program.
 fn registers(program: &Program, content: &Content) -> Vec<String> {
     let step = |stage: Option<StageId>| stage.map(|stage| content.steps[stage.index()].as_str());
     let registers = program.registers.iter().map(|register| match &register.kind {
@@ -207,7 +207,8 @@ fn registers(program: &Program, content: &Content) -> Vec<String> {
 }
 
 impl<E: Event> Matcher<E> {
-    /// How many of the partial matches that another matcher has of a key would go on in this one.
+    /// Returns the number of a key's partial matches in another matcher that would continue in this
+    /// one.
     pub(crate) fn count_carried(
         &self,
         migration: &Migration,
@@ -233,8 +234,8 @@ impl<E: Event> Matcher<E> {
         (carried.count() + counted).min(self.limits().partial_matches_per_key) + complete
     }
 
-    /// Takes over what another matcher holds: its store and all the keys in it. What can't go on is
-    /// given up; what goes on has no deadline before `now`.
+    /// Takes over the state of another matcher: its store and all its keys. Partial matches that
+    /// cannot continue are dropped; the others have no deadline before `now`.
     pub(crate) fn carry_over<'k>(
         &self,
         migration: &Migration,

@@ -147,7 +147,7 @@ struct Frame {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 struct Way {
     number: usize,
-    /// Whether another way had begun before it was waited for.
+    /// True if another way had begun before it was waited for.
     later: bool,
     /// When its last event was captured.
     last: Option<Timestamp>,
@@ -302,7 +302,7 @@ type Asked = BTreeSet<(StageId, Vec<Frame>)>;
 struct Outcome {
     partials: Vec<Partial>,
     matches: Vec<Captures>,
-    /// Whether a move was left to make.
+    /// True if a move was left to make.
     survives: bool,
 }
 
@@ -353,7 +353,7 @@ impl<E: Event> Reference<E> {
         self.report(matches, at)
     }
 
-    /// Whether what must not have come for a time before the first event has not.
+    /// True if what must not have come for a time before the first event has not.
     fn is_silent_before(&self, now: usize) -> bool {
         let first = &self.pattern.body.items[0];
         let (ItemKind::Not { condition, .. }, Some(Gap { max: Some(time), .. })) =
@@ -478,7 +478,7 @@ impl<E: Event> Reference<E> {
         self.partials.iter().filter_map(|partial| self.deadline(&tree, partial)).min()
     }
 
-    /// Whether the pattern ends with a silence behind a loop that takes what it can.
+    /// True if the pattern ends with a silence behind a loop that takes what it can.
     fn ends_greedily(&self) -> bool {
         match &self.pattern.body.items[..] {
             [.., before, last] => {
@@ -612,7 +612,7 @@ impl<E: Event> Reference<E> {
         }
     }
 
-    /// Whether the end can be reached from `position` without a further event, as seen with the
+    /// True if the end can be reached from `position` without a further event, as seen with the
     /// event that led there and what was captured before it.
     fn ends_after(
         &self,
@@ -886,7 +886,7 @@ impl<E: Event> Reference<E> {
         reported
     }
 
-    /// Whether the match drops what started with the event `start`.
+    /// True if the match drops what started with the event `start`.
     fn skips(&self, captures: &Captures, start: usize) -> bool {
         let of = |stage: StageId| captures.iter().filter(move |(s, _)| *s == stage).map(|c| c.1);
         match self.pattern.skip.strategy {
@@ -949,7 +949,7 @@ struct Running {
 struct Tree<'p> {
     pattern: &'p Pattern,
     known: &'p Known,
-    /// Whether the sides of silences are left together.
+    /// True if the sides of silences are left together.
     undivided: bool,
 }
 
@@ -1129,7 +1129,7 @@ impl<'p> Tree<'p> {
         own.into_iter().chain(of_groups).map(|without| without.condition)
     }
 
-    /// Whether one of two places, inside of these groups, is on another of the ways that have to
+    /// True if one of two places, inside of these groups, is on another of the ways that have to
     /// happen beside each other.
     fn is_another_way(frames: &[Frame], others: &[Frame]) -> bool {
         let number = |frame: &Frame| frame.way.map(|way| way.number);
@@ -1186,7 +1186,7 @@ impl<'p> Tree<'p> {
         }
     }
 
-    /// Whether everything after `index` in its sequence and the groups around it has been matched
+    /// True if everything after `index` in its sequence and the groups around it has been matched
     /// when repetition `turn` may be left out.
     fn may_be_left_out(quantifier: &Quantifier, turn: Turn) -> bool {
         match turn {
@@ -1316,7 +1316,7 @@ impl<'p> Tree<'p> {
         }
     }
 
-    /// Whether a position is as `is` says among those that can be proceeded to from `position`.
+    /// True if a position is as `is` says among those that can be proceeded to from `position`.
     fn walk(&self, position: &Position, is: impl Fn(&Position) -> bool) -> bool {
         let mut open = vec![position.clone()];
         let mut seen = BTreeSet::new();
@@ -1336,7 +1336,7 @@ impl<'p> Tree<'p> {
         false
     }
 
-    /// Whether a `not` of the pattern has a time of its own.
+    /// True if a `not` of the pattern has a time of its own.
     fn has_silence(&self) -> bool {
         (0..self.pattern.stages.len()).any(|not| has_time(&self.pattern.body, StageId::new(not)))
     }
@@ -1356,7 +1356,7 @@ impl<'p> Tree<'p> {
         })
     }
 
-    /// Whether a silence is asked for at `to` that is not asked for at `from`.
+    /// True if a silence is asked for at `to` that is not asked for at `from`.
     fn begins_silence(&self, from: &Position, to: &Position) -> bool {
         let asked = |position: &Position| -> BTreeSet<StageId> {
             let moves = self.whole_moves(position, Timestamp::MIN);
@@ -1755,7 +1755,7 @@ impl<'p> Tree<'p> {
         found
     }
 
-    /// Whether as many of the ways as have to can still happen.
+    /// True if as many of the ways as have to can still happen.
     fn is_possible(&self, position: &Position, ways: &[Standing]) -> bool {
         let can = ways.iter().filter(|way| match way {
             Standing::Ready(_) | Standing::Begun(_) | Standing::Done | Standing::Quiet => true,
@@ -1899,7 +1899,7 @@ impl<'p> Tree<'p> {
         Position { wait: Wait::Ways(ways), ..position.clone() }
     }
 
-    /// Whether the item is the first of a group's repetition that may be left out.
+    /// True if the item is the first of a group's repetition that may be left out.
     fn starts_optional_group(&self, frames: &[Frame], index: usize) -> bool {
         let Some((group, outer)) = frames.split_last() else { return false };
         index == 0
@@ -2008,7 +2008,7 @@ impl<'p> Tree<'p> {
         })
     }
 
-    /// Whether one of several ways can end here without another event.
+    /// True if one of several ways can end here without another event.
     fn reaches_end_of_way(&self, position: &Position) -> bool {
         self.reaches_through(position, |_| true, |position| position.wait == Wait::EndOfWay)
     }
@@ -2050,7 +2050,7 @@ impl<'p> Tree<'p> {
         prospects
     }
 
-    /// Whether anything can happen at a position.
+    /// True if anything can happen at a position.
     fn is_live(&self, position: &Position) -> bool {
         position.wait != Wait::End && !self.prospects(position).is_empty()
     }
@@ -2068,7 +2068,7 @@ impl<'p> Tree<'p> {
         ways_on.map(|(position, gaps, _)| (position.clone(), gaps.clone())).collect()
     }
 
-    /// Whether one of the positions that can be reached without an event is as `is` says. A `next
+    /// True if one of the positions that can be reached without an event is as `is` says. A `next
     /// not` on the way has not been fulfilled before the next event.
     fn reaches(&self, position: &Position, is: impl Fn(&Position) -> bool) -> bool {
         self.reaches_through(position, |position| position.wait != Wait::NotNext, is)
@@ -2099,12 +2099,12 @@ impl<'p> Tree<'p> {
         false
     }
 
-    /// Whether only the `not`s at the end are still to hold.
+    /// True if only the `not`s at the end are still to hold.
     fn is_pending(&self, position: &Position) -> bool {
         self.reaches(position, |position| position.wait == Wait::Pending)
     }
 
-    /// Whether a partial match that waits here is complete once it can grow no more: all that is
+    /// True if a partial match that waits here is complete once it can grow no more: all that is
     /// left is a `longest` loop that has repeated often enough.
     fn settles(&self, position: &Position) -> bool {
         self.reaches(position, |position| self.is_settled(position))
@@ -2122,7 +2122,7 @@ impl<'p> Tree<'p> {
         self.is_pending(position).then_some(bound)
     }
 
-    /// Whether a partial match that runs out of time here is a match.
+    /// True if a partial match that runs out of time here is a match.
     fn is_complete_in_time(&self, position: &Position) -> bool {
         self.is_pending(position)
             || self.settles(position)
@@ -2316,7 +2316,7 @@ fn check_sequence(pattern: &Pattern, sequence: &Sequence, top: bool) -> Result<(
     Ok(())
 }
 
-/// Whether the sequence ends with a `not`, or with a group that does.
+/// True if the sequence ends with a `not`, or with a group that does.
 fn ends_with_not(sequence: &Sequence) -> bool {
     sequence.items.last().is_some_and(|last| match &last.kind {
         ItemKind::Not { .. } => true,
@@ -2366,7 +2366,7 @@ fn check_silences(items: &[Item], index: usize, top: bool) -> Result<(), Refused
     Ok(())
 }
 
-/// Whether an item can capture more where what follows it is waited for.
+/// True if an item can capture more where what follows it is waited for.
 fn may_go_on(item: &Item) -> bool {
     let body_may = |body: &Sequence| body.items.last().is_some_and(may_go_on);
     match &item.kind {
@@ -2441,7 +2441,7 @@ impl Position {
         }
     }
 
-    /// Whether the position is the first one of what follows something.
+    /// True if the position is the first one of what follows something.
     fn is_entry(&self) -> bool {
         match &self.wait {
             Wait::Step { turn, skipped } => *turn == FIRST && !skipped,
@@ -2462,12 +2462,12 @@ impl Position {
     }
 }
 
-/// Whether the item is a `not` that speaks of all events up to the item after it.
+/// True if the item is a `not` that speaks of all events up to the item after it.
 fn forbids(item: &Item) -> bool {
     matches!(item.kind, ItemKind::Not { .. }) && item.contiguity != Contiguity::Next
 }
 
-/// Whether the stage is that of a `not` with a time of its own.
+/// True if the stage is that of a `not` with a time of its own.
 fn has_time(sequence: &Sequence, not: StageId) -> bool {
     sequence.items.iter().any(|item| match &item.kind {
         ItemKind::Not { stage, .. } => {
@@ -2483,7 +2483,7 @@ fn has_time(sequence: &Sequence, not: StageId) -> bool {
     })
 }
 
-/// Whether what the item ends with is a greedy loop.
+/// True if what the item ends with is a greedy loop.
 fn takes_what_it_can(item: &Item) -> bool {
     let Quantifier { min, max, .. } = *quantifier(item);
     match &item.kind {

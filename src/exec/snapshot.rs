@@ -240,7 +240,7 @@ struct Exporter<'i, 's, E> {
     nodes: &'i mut Vec<Node>,
     /// The places of nodes, and of events by their numbers.
     known: (HashMap<u32, u32>, HashMap<u64, u32>),
-    /// Whether there is one chain only, in which nothing comes twice.
+    /// True if there is one chain only, in which nothing comes twice.
     is_alone: bool,
 }
 

@@ -44,7 +44,7 @@ impl<E: Event> Step<'_, E> {
         }
     }
 
-    /// Whether the event fulfils the condition, or one of several.
+    /// True if the event fulfils the condition, or one of several.
     pub(super) fn one_of(&mut self, id: ConditionId, run: &Run, event_epoch: u64) -> bool {
         let program = self.program;
         match &program.conditions[id.index()].test {
@@ -80,7 +80,7 @@ impl<E: Event> Step<'_, E> {
         }
     }
 
-    /// Whether a condition holds for an event of its type.
+    /// True if a condition holds for an event of its type.
     #[inline(always)]
     pub(super) fn test(&mut self, id: ConditionId, run: &Run, event_epoch: u64) -> bool {
         match &self.program.quick[id.index()] {
@@ -143,7 +143,7 @@ pub(in crate::exec) fn note<E: Event>(
     }
 }
 
-/// Whether a condition holds beside the event's type.
+/// True if a condition holds beside the event's type.
 fn holds<E: Event>(test: &Test, host: &[HostCondition<E>], scope: &CandidateScope<'_, E>) -> bool {
     match test {
         Test::True => true,

@@ -21,8 +21,8 @@ use crate::hir::StageId;
 use crate::nfa::{Decision, Move, Strategy};
 use crate::time::Timestamp;
 
-/// A partial match that leads or follows: how many events it has captured, the last of the leader's,
-/// the number of the first, and its time.
+/// A leader or follower: the number of its captured events, which are the last of the leader's, and
+/// the sequence number and time of the first.
 #[derive(Clone, Copy, Debug)]
 struct Member {
     len: u32,
@@ -31,14 +31,13 @@ struct Member {
 }
 
 impl<E: Event> Matcher<E> {
-    /// Whether keys have leaders.
+    /// True if keys have leaders.
     pub(in crate::exec) fn leads(&self) -> bool {
         self.strategy == Strategy::Leader
     }
 
-    /// Takes an event of a key that has no runs but, perhaps, a leader.
-    ///
-    /// Gives how many partial matches were dropped or not started because of the limit.
+    /// Matches an event of a key without runs, which may have a leader. Returns the number of
+    /// partial matches that the limit has dropped or not started.
     #[inline(never)]
     pub(super) fn lead(
         &self,
@@ -63,7 +62,7 @@ impl<E: Event> Matcher<E> {
         0
     }
 
-    /// A leader and its followers, in the order in which they began.
+    /// Returns a leader and its followers, in the order of their starts.
     fn members(store: &Store<E>, leader: &Run) -> Vec<Member> {
         let nodes = store.chains.back(leader.head).zip(1..);
         let first =
@@ -78,14 +77,14 @@ impl<E: Event> Matcher<E> {
         members
     }
 
-    /// Makes a run lead, the first of these, the others.
+    /// Makes the first of `members` the leader of the others.
     fn set_led(key: &mut KeyState, leader: Run, members: &[Member]) {
         let followers = u32::try_from(members.len() - 1).unwrap_or(u32::MAX);
         let newest = members.last().map_or(leader.start, |newest| newest.start);
         key.set_leader(leader, followers, newest);
     }
 
-    /// Reports the partial matches that have run out of time up to `to`, and drops them.
+    /// Reports and drops the partial matches that have run out of time up to `to`.
     #[inline(never)]
     pub(super) fn expire_led(
         &self,
@@ -128,7 +127,7 @@ impl<E: Event> Matcher<E> {
         Self::set_led(key, Run { state, start_seq, start, deadline, ..leader }, rest);
     }
 
-    /// Appends the partial matches that lead and follow, in order.
+    /// Appends the leader and its followers, in order.
     pub(super) fn led<'a>(
         &'a self,
         store: &'a Store<E>,
@@ -146,7 +145,7 @@ impl<E: Event> Matcher<E> {
         }));
     }
 
-    /// Writes down the partial matches that follow a key's leader, which leads no longer.
+    /// Turns a key's leader and followers into runs.
     pub(super) fn write_out_led(&self, store: &mut Store<E>, key: &mut KeyState) {
         let (Some(lead), Some(leader)) = (self.program.lead(), key.take_leader()) else { return };
         let members = Self::members(store, &leader);
@@ -174,7 +173,7 @@ impl<E: Event> Matcher<E> {
         }
     }
 
-    /// Makes the only run of a key lead as many as its chain says.
+    /// Makes the only run of a key the leader of the followers that its chain marks.
     pub(in crate::exec) fn take_lead(&self, store: &mut Store<E>, key: &mut KeyState) {
         let Some(leader) = key.runs_mut().pop() else { return };
         let members = Self::members(store, &leader);
@@ -184,7 +183,7 @@ impl<E: Event> Matcher<E> {
         }
     }
 
-    /// Gives up a key's leader and what follows it.
+    /// Drops a key's leader and followers.
     pub(super) fn clear_led(store: &mut Store<E>, key: &mut KeyState) {
         if let Some(leader) = key.take_leader() {
             store.chains.release(leader.head);
@@ -194,8 +193,8 @@ impl<E: Event> Matcher<E> {
 }
 
 impl<E: Event> Step<'_, E> {
-    /// Moves a key's leader, if there is one, and starts one if there is none after it. Gives the step
-    /// that captures the event if that completes the leader, which is a match to be reported then.
+    /// Advances a key's leader, or starts one if there is none afterwards. If the event completes
+    /// the leader, returns the step that captures the event; the caller then reports the match.
     #[inline(always)]
     fn lead(&mut self, key: &mut KeyState) -> Option<StageId> {
         self.store.scratch.epoch += 1;

@@ -16,14 +16,14 @@ use crate::hir::eval::Scope;
 use crate::nfa::{Action, Guard, GuardId, StateId};
 use crate::time::Timestamp;
 
-/// A partial match in one place, with all that an event can do to it there.
+/// A partial match in one state, with all possible effects of an event there.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     run: Run,
     pub(crate) ways: Vec<Way>,
 }
 
-/// One thing that an event can do, and whether this one does.
+/// One possible effect of an event, and true if this event has it.
 #[derive(Clone, Debug)]
 pub(crate) struct Way {
     pub(crate) action: Action,
@@ -51,8 +51,8 @@ impl Place {
 }
 
 impl<E: Event> Matcher<E> {
-    /// What `event` would do to each partial match of a key, and last to one that begins with it.
-    /// Deadlines up to the event's time have been handled.
+    /// Returns the effect of `event` on each partial match of a key, and last on one that starts
+    /// with it. Deadlines up to the event's time must have been handled.
     pub(crate) fn probe(
         &self,
         store: &mut Store<E>,
@@ -66,12 +66,12 @@ impl<E: Event> Matcher<E> {
         (places, step.place(&nothing))
     }
 
-    /// When the event last came that must not have come before a match starts, while that matters.
+    /// Returns the time of the last violation of a leading `not`, while it matters.
     pub(crate) fn broken(key: &KeyState) -> Option<Timestamp> {
         key.broken().map(Timestamp::from_millis)
     }
 
-    /// What conditions see of `event` from this place.
+    /// Returns the scope of conditions on `event` in this state.
     pub(crate) fn scope<'a>(
         &'a self,
         store: &'a Store<E>,
@@ -87,7 +87,7 @@ impl<E: Event> Matcher<E> {
         }
     }
 
-    /// What a partial match has captured, if one that has captured these events is open.
+    /// Returns the captures of the open partial match with these events, if there is one.
     pub(crate) fn captures_of<'a>(
         store: &'a Store<E>,
         key: &KeyState,
@@ -99,13 +99,13 @@ impl<E: Event> Matcher<E> {
         Some(Captures::new(&store.chains, head))
     }
 
-    /// The captured events of a place, by their numbers.
+    /// Returns the captured events of a place, by their sequence numbers.
     pub(crate) fn captured(store: &Store<E>, place: &Place) -> Vec<(StageId, u64)> {
         numbers(store, place.run.head)
     }
 
-    /// The partial matches of a key, by what they have captured; one that waits in several places is
-    /// one.
+    /// Returns the partial matches of a key by their captured events. A partial match in several
+    /// states counts as one.
     pub(crate) fn waiting(store: &Store<E>, key: &KeyState) -> Vec<Waiting> {
         let mut all: Vec<Waiting> = Vec::new();
         let mut by_captured = hashbrown::HashMap::new();
@@ -144,7 +144,7 @@ impl<E: Event> Matcher<E> {
     }
 }
 
-/// The events of the chain that ends in `head`.
+/// Returns the events of the chain that ends in `head`.
 fn numbers<E: Event>(store: &Store<E>, head: u32) -> Vec<(StageId, u64)> {
     let captures = Captures::new(&store.chains, head);
     captures.numbered().map(|(stage, seq, _)| (stage, seq)).collect()

@@ -48,7 +48,7 @@ impl<E: Event> Matcher<E> {
         chains.release(match_.head);
     }
 
-    /// Reports what is complete, in order, and drops what the skip strategy says.
+    /// Reports the complete matches in order, and drops partial matches by the skip strategy.
     pub(super) fn report_completed(
         &self,
         store: &mut Store<E>,
@@ -128,8 +128,9 @@ impl<E: Event> Matcher<E> {
     }
 }
 
-/// Drops the partial matches that began with an event of these numbers, and says how many. Runs are
-/// in the order of their start, so that these are next to each other: most often the first.
+/// Drops the partial matches that started with an event of these numbers, and returns their number.
+/// Runs are in the order of their start, so the dropped ones are next to each other, in most cases
+/// first.
 fn drop_runs<E: Event>(
     key: &mut KeyState,
     chains: &mut Chains<E>,
@@ -159,8 +160,8 @@ fn drop_runs<E: Event>(
     (to - from) as u64
 }
 
-/// Whether two partial matches hold the same events. Named groups can divide the same events into
-/// rounds in more than one way; they are reported once all the same.
+/// True if two partial matches hold the same events. Named groups can divide the same events into
+/// rounds in several ways; such matches are reported once.
 pub(super) fn is_same<E>(program: &Program, chains: &Chains<E>, a: u32, b: u32) -> bool {
     a == b || !program.named.is_empty() && chains.compare(a, b).is_eq()
 }

@@ -17,22 +17,22 @@ use crate::hir::StageId;
 use crate::hir::eval::Relation;
 use crate::nfa::{Comparison, Decision, Decisions, Move, Note, Operand, Quick, StateId};
 
-/// From so many runs on a question is prepared that is asked of all.
+/// The number of runs from which a shared test is prepared for all runs.
 const MANY: usize = 4;
 
-/// A question that is asked of many runs: whether a number of the event is that of the run. Most
-/// often it is not, and then the run stays.
+/// A test that is shared by many runs: true if a number of the event equals that of the run. In
+/// most cases it does not, and then the run stays.
 struct Asked {
-    /// The tree that asks nothing else.
+    /// The tree with this test only.
     root: u32,
-    /// An integer; [`Extra::NOTHING`] where that is not what is asked.
+    /// An integer; [`Extra::NOTHING`] if the test cannot be shared.
     number: Extra,
 }
 
 impl Asked {
     const NOTHING: Asked = Asked { root: Decisions::STAY, number: Extra::NOTHING };
 
-    /// Whether the run, which waits at this root, stays for certain.
+    /// True if the run, which waits at this root, certainly stays.
     #[inline(always)]
     fn refuses(&self, run: &Run, root: u32) -> bool {
         root == self.root && self.number.is_other_int(run.extra)
@@ -40,7 +40,7 @@ impl Asked {
 }
 
 impl<'a, E: Event> Step<'a, E> {
-    /// Does what [`Step::run`] does.
+    /// Matches an event in place, with the result of [`Step::run`].
     pub(super) fn run_in_place(&mut self, key: &mut KeyState) {
         self.store.scratch.epoch += 1;
         let event_epoch = self.store.scratch.epoch;
@@ -129,7 +129,7 @@ impl<'a, E: Event> Step<'a, E> {
         }
     }
 
-    /// The edge of the partial match that begins with the event, if one does.
+    /// Returns the edge of the partial match that starts with the event, if one does.
     #[inline(always)]
     pub(super) fn begins_with(&mut self, event_epoch: u64) -> Option<u32> {
         match self.program.decisions.of_start(self.column) {
@@ -142,7 +142,7 @@ impl<'a, E: Event> Step<'a, E> {
         }
     }
 
-    /// The partial match that begins with the event, if one does.
+    /// Returns the partial match that starts with the event, if one does.
     #[inline(always)]
     pub(super) fn first(&mut self, event_epoch: u64) -> Option<Run> {
         let edge = self.begins_with(event_epoch)?;
@@ -202,7 +202,7 @@ impl<'a, E: Event> Step<'a, E> {
         Asked { root, number: number.unwrap_or(Extra::NOTHING) }
     }
 
-    /// Moves a run by the tree of this root, and says whether it is still there after it.
+    /// Advances a run by the tree of this root. Returns true if the run is still there afterwards.
     #[inline(always)]
     fn goes_on(&mut self, run: &mut Run, root: u32, event_epoch: u64) -> bool {
         match self.way_of(run, root, event_epoch) {
@@ -274,7 +274,7 @@ impl<'a, E: Event> Step<'a, E> {
         }
     }
 
-    /// Changes registers for the event, which was captured.
+    /// Updates registers for the captured event.
     #[inline(always)]
     pub(super) fn note(&mut self, note: Note, stage: StageId, run: &mut Run) {
         match note {
@@ -293,7 +293,7 @@ impl<'a, E: Event> Step<'a, E> {
         }
     }
 
-    /// Captures the event behind what a run holds.
+    /// Captures the event for a run.
     #[inline(always)]
     fn capture(&mut self, stage: StageId, run: &mut Run) {
         let chains = &mut self.store.chains;

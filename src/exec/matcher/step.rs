@@ -142,7 +142,7 @@ impl<'a, E: Event> Step<'a, E> {
         self.stored
     }
 
-    /// Whether a match can start: what must not have come for so long has not. Remembers the event
+    /// True if a match can start: what must not have come for so long has not. Remembers the event
     /// if it is one of those.
     fn is_silent(&mut self, key: &mut KeyState, event_epoch: u64) -> bool {
         let Some(Silence { condition, millis }) = self.program.silence else { return true };
@@ -222,7 +222,7 @@ impl<'a, E: Event> Step<'a, E> {
         false
     }
 
-    /// Whether a condition on the event alone holds.
+    /// True if a condition on the event alone holds.
     #[inline(never)]
     pub(super) fn holds(&mut self, condition: ConditionId) -> bool {
         self.store.scratch.epoch += 1;

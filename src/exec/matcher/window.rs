@@ -22,7 +22,7 @@ use crate::schema::TypeId;
 use crate::time::Timestamp;
 
 impl<E: Event> Matcher<E> {
-    /// Takes an event of a key that has no runs.
+    /// Matches an event of a key without runs.
     #[inline(never)]
     #[expect(clippy::too_many_arguments, reason = "as `push_checked`, and the window")]
     pub(super) fn count(
@@ -58,8 +58,9 @@ impl<E: Event> Matcher<E> {
         }
     }
 
-    /// Whether all events of this type count that fulfil what is [demanded](crate::nfa::Program::demand),
-    /// if anything `is_demanded`, whatever a key holds.
+    /// True if all events of this type count that fulfil their
+    /// [demand](crate::nfa::Program::demand), if there is one (`is_demanded`), whatever the state
+    /// of a key.
     pub(crate) fn counts_all(&self, ty: TypeId, is_demanded: bool) -> bool {
         let decisions = &self.program.decisions;
         let way = match decisions.of_start(decisions.column(ty)) {
@@ -93,7 +94,7 @@ impl<E: Event> Matcher<E> {
         Some(begins)
     }
 
-    /// Takes an event that completes a match.
+    /// Matches an event that completes a match.
     #[inline(never)]
     fn count_last(
         &self,
@@ -173,7 +174,8 @@ impl<E: Event> Matcher<E> {
         Some(tree)
     }
 
-    /// Has fetched what an event at this time will need of a key, and says whether there is more.
+    /// Prefetches the state of a key that an event at this time will need. Returns true if another
+    /// step has more to fetch.
     #[inline(always)]
     pub(super) fn prefetch_window(
         &self,
@@ -229,7 +231,7 @@ impl<E: Event> Matcher<E> {
         }
     }
 
-    /// Reports the partial matches that run out of time at `deadline`, and drops them.
+    /// Reports and drops the partial matches that run out of time at `deadline`.
     #[inline]
     pub(super) fn expire_window(
         &self,
@@ -298,7 +300,7 @@ impl<E: Event> Matcher<E> {
         open.iter().map(|open| Run { extra, ..run(open, chains) }).collect()
     }
 
-    /// Turns what a key's queue holds, and what its leader leads, into runs.
+    /// Turns the events of a key's queue, and the followers of its leader, into runs.
     pub(in crate::exec) fn write_out(&self, store: &mut Store<E>, key: &mut KeyState) {
         self.write_out_led(store, key);
         if key.window().is_empty() {
