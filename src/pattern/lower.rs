@@ -145,7 +145,7 @@ struct Lowering<'s, E> {
     tests: Vec<Test<E>>,
     /// The types that steps name.
     named: Vec<TypeId>,
-    /// Whether a step takes events of any type.
+    /// True if a step takes events of any type.
     any: bool,
 }
 
@@ -527,7 +527,7 @@ fn bound(duration: std::time::Duration, what: &str) -> Result<i64> {
     }
 }
 
-/// Whether an item matches no event at all.
+/// True if an item matches no event at all.
 pub(super) fn can_be_empty(item: &Item) -> bool {
     match &item.kind {
         ItemKind::Step { quantifier, .. } => quantifier.optional,
@@ -539,7 +539,7 @@ pub(super) fn can_be_empty(item: &Item) -> bool {
     }
 }
 
-/// Whether a gap or the bound of a group lets partial matches run out of time.
+/// True if a gap or the bound of a group lets partial matches run out of time.
 fn is_bounded(body: &Sequence) -> bool {
     body.items.iter().any(|item| {
         let gap = item.gap.is_some_and(|gap| gap.max.is_some());
