@@ -398,7 +398,7 @@ fn a_rule_that_is_accepted_matches_some_stream() {
     let (mut wrong, mut lost) = (String::new(), 0);
     let wanted = wanted();
     // Rules of a file, separated by blank lines, instead of random ones.
-    let given = std::env::var("KLEENE_WITNESS_FILE").map(|file| std::fs::read_to_string(file));
+    let given = std::env::var("KLEENE_WITNESS_FILE").map(std::fs::read_to_string);
     let given = given.ok().map(|text| text.expect("the file is there"));
     let mut given = given.as_ref().map(|text| text.split("\n\n").filter(|rule| !rule.is_empty()));
     while accepted < wanted {

@@ -422,7 +422,7 @@ impl Collector<Parsed, Page> for Printer {
                     if let Some(place) = place {
                         outlets.reject(place, &reason);
                     }
-                })
+                });
             }
             Note::Late(ty, time, watermark) => {
                 self.at_event(reported.batch, reported.step, |outlets, place| {
