@@ -13,19 +13,19 @@ use crate::value::{Value, ValueRef};
 /// A clock that is not set.
 pub(super) const UNSET: i64 = i64::MIN;
 
-/// The registers and clocks of one run: a value, or where they are in [`Extras`].
+/// The registers and clocks of one run: a value, or the index of a row in [`Extras`].
 ///
-/// A word in the way of interpreters that box values in NaNs: below [`Extra::BOXED`] the bits of a
-/// float, above three bits that say what the other 48 are. What does not fit, such as text and
-/// integers beyond 48 bits, has a row.
+/// The word has the form in which interpreters box values in NaNs. Below [`Extra::BOXED`] are the
+/// bits of a float. Above, three bits give the kind of the other 48. Values that do not fit, such
+/// as text and integers beyond 48 bits, have a row.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Extra(u64);
 
 impl Extra {
-    /// Nothing was set: no register, no clock.
+    /// No register and no clock is set.
     pub(super) const NOTHING: Extra = Extra(u64::MAX);
 
-    /// The floats with bits from here on are NaNs; they have rows.
+    /// Floats with bits from here on are NaNs; they have rows.
     const BOXED: u64 = 0xfff8 << 48;
     const ROW: u64 = 0xfff8;
     const NULL: u64 = 0xfff9;
@@ -45,7 +45,7 @@ impl Extra {
         (self.0 << 16).cast_signed() >> 16
     }
 
-    /// A value as a word, if it fits.
+    /// Returns a value as a word, if it fits.
     #[inline(always)]
     pub(super) fn of(value: ValueRef<'_>) -> Option<Extra> {
         // Most are floats and integers: no table of jumps for those.
@@ -67,7 +67,7 @@ impl Extra {
         (word.payload() == number).then_some(word)
     }
 
-    /// The value, unless it is in a row.
+    /// Returns the value, unless it is in a row.
     #[inline(always)]
     fn value(self) -> Option<ValueRef<'static>> {
         if let Some(float) = self.float() {
@@ -90,25 +90,25 @@ impl Extra {
         (self.0 >> 48 == Extra::ROW).then_some(self.0 as u32)
     }
 
-    /// The value, if it is a float and not in a row.
+    /// Returns the value, if it is a float and not in a row.
     #[inline(always)]
     pub(super) fn float(self) -> Option<f64> {
         (self.0 < Extra::BOXED).then(|| f64::from_bits(self.0))
     }
 
-    /// The value, if it is an integer and not in a row.
+    /// Returns the value, if it is an integer and not in a row.
     #[inline(always)]
     pub(super) fn int(self) -> Option<i64> {
         (self.0 >> 48 == Extra::INT).then(|| self.payload())
     }
 
-    /// An integer as a word, if it is one and fits.
+    /// Returns an integer as a word, if the value is an integer and fits.
     #[inline(always)]
     pub(super) fn of_int(value: ValueRef<'_>) -> Option<Extra> {
         Extra::of(value).filter(|word| word.0 >> 48 == Extra::INT)
     }
 
-    /// True if both are integers and not the same.
+    /// True if both are integers and differ.
     #[inline(always)]
     pub(super) fn is_other_int(self, other: Extra) -> bool {
         self.0 >> 48 == Extra::INT && other.0 >> 48 == Extra::INT && self.0 != other.0
@@ -120,18 +120,18 @@ impl Extra {
     }
 }
 
-/// The registers and clocks of runs, as far as they are not in the runs themselves: parallel tables.
+/// The registers and clocks that are not in the runs themselves, as parallel tables.
 #[derive(Clone, Debug)]
 pub(super) struct Extras {
     registers: usize,
     clocks: usize,
-    /// True if a run has its one register in itself where that fits.
+    /// True if a run stores its only register in itself if the value fits.
     in_runs: bool,
     cells: Vec<Cell>,
     times: Vec<i64>,
     free: Vec<u32>,
     rows: u32,
-    /// What values and their states have on the heap.
+    /// The heap size of values and their states in bytes.
     bytes: u64,
 }
 
@@ -152,7 +152,7 @@ impl Cell {
         cell
     }
 
-    /// Makes the value that of the accumulator, which has changed.
+    /// Sets the value to that of the accumulator, which has changed.
     fn refresh(&mut self) {
         if let RegisterState::Aggregate(accumulator) = &self.state
             && accumulator.list().is_none()
@@ -161,7 +161,7 @@ impl Cell {
         }
     }
 
-    /// What it has on the heap, about.
+    /// Returns the approximate heap size in bytes.
     #[inline]
     fn bytes(&self) -> u64 {
         let text = match &self.value {
@@ -197,7 +197,7 @@ impl Extras {
         }
     }
 
-    /// What a run starts with: nothing is set.
+    /// Returns the registers and clocks of a new run: nothing is set.
     #[inline(always)]
     pub(super) fn create(&mut self) -> Extra {
         if self.in_runs || self.registers + self.clocks == 0 {
@@ -260,7 +260,7 @@ impl Extras {
         row as usize * self.registers + register
     }
 
-    /// The value of a register; null while it is not set.
+    /// Returns the value of a register; null if it is not set.
     #[inline(always)]
     pub(super) fn value(&self, extra: Extra, register: usize) -> ValueRef<'_> {
         match extra.row() {
@@ -299,7 +299,7 @@ impl Extras {
         }
     }
 
-    /// A copy of a register.
+    /// Returns a copy of a register.
     pub(super) fn register(&self, extra: Extra, register: usize) -> (Value, RegisterState) {
         match (extra.row(), extra.value()) {
             (Some(row), _) => {
@@ -311,7 +311,7 @@ impl Extras {
         }
     }
 
-    /// Makes a register what [`Extras::register`] gave.
+    /// Restores a register from the result of [`Extras::register`].
     pub(super) fn restore(
         &mut self,
         extra: &mut Extra,
@@ -340,7 +340,7 @@ impl Extras {
         self.set_in_row(*extra, register, value);
     }
 
-    /// Sets the only register, which runs hold in themselves, to what fits.
+    /// Sets the only register, which runs store in themselves, to a word.
     #[inline(always)]
     pub(super) fn set_word(&mut self, extra: &mut Extra, word: Extra) {
         self.release(*extra);
@@ -359,7 +359,7 @@ impl Extras {
         });
     }
 
-    /// Changes a register that is an aggregate, which `new` makes where nothing has changed it yet.
+    /// Changes a register with an aggregate. `new` makes the aggregate at the first change.
     pub(super) fn accumulate(
         &mut self,
         extra: Extra,
@@ -378,7 +378,7 @@ impl Extras {
         });
     }
 
-    /// Changes what is in a row.
+    /// Changes a register in a row.
     #[inline]
     fn change(&mut self, extra: Extra, register: usize, change: impl FnOnce(&mut Cell)) {
         let Some(row) = extra.row() else { return };
@@ -389,13 +389,13 @@ impl Extras {
         self.bytes = (self.bytes + cell.bytes()).saturating_sub(before);
     }
 
-    /// What values and their states have on the heap, about.
+    /// Returns the approximate heap size of values and their states in bytes.
     #[inline]
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// The clocks of a run; none where runs have no rows.
+    /// Returns the clocks of a run; none if runs have no rows.
     #[inline]
     pub(super) fn times(&self, extra: Extra) -> &[i64] {
         match extra.row() {
@@ -404,7 +404,7 @@ impl Extras {
         }
     }
 
-    /// One clock of a run.
+    /// Returns one clock of a run.
     #[inline]
     pub(super) fn time(&self, extra: Extra, clock: u32) -> i64 {
         self.times(extra).get(clock as usize).copied().unwrap_or(UNSET)

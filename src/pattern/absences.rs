@@ -1,11 +1,11 @@
-//! Where a `not` has no meaning in a pattern of the builder: where rule text refuses it too (E0407).
+//! The check for a `not` without a meaning, which rule text refuses, too (E0407).
 
 use crate::hir::{Contiguity, Item, ItemKind, Stage};
 use crate::pattern::error::{PatternError, PatternErrorKind};
 use crate::pattern::lower::can_be_empty;
 
-/// Refuses each `not` of a sequence that looks at nothing, or at what is not sure to come. `is_whole`
-/// says that the sequence is the whole pattern and not a group.
+/// Refuses each `not` of a sequence that reads no events or that depends on events that may not
+/// come. `is_whole` is true if the sequence is the whole pattern, not a group.
 pub(super) fn check(items: &[Item], is_whole: bool, stages: &[Stage]) -> Result<(), PatternError> {
     // A `not` that stands first is a silence before all, or one way of several.
     for (index, item) in items.iter().enumerate().skip(1) {
@@ -18,7 +18,7 @@ pub(super) fn check(items: &[Item], is_whole: bool, stages: &[Stage]) -> Result<
     Ok(())
 }
 
-/// What is wrong with a `not`, given what stands behind it.
+/// Returns the mistake of a `not`, given the items behind it.
 fn misplaced(item: &Item, rest: &[Item], is_whole: bool) -> Option<&'static str> {
     match rest {
         [] if !is_whole => Some("a group does not end with a `not`: put it behind the group"),

@@ -41,7 +41,7 @@ pub(super) type Names = Arc<[Arc<str>]>;
 /// A condition of the host.
 pub(super) enum Test<E> {
     Plain(HostCondition<E>),
-    /// One that sees captured events, made when the steps have their numbers.
+    /// A condition that reads captured events. It is made when the steps have their numbers.
     Correlated(Box<dyn FnOnce(Names) -> HostCondition<E> + Send + Sync>),
 }
 
@@ -53,7 +53,7 @@ pub(super) enum OfType {
     Named(Arc<str>),
 }
 
-/// What a candidate event has to fulfil.
+/// The condition on a candidate event.
 pub(super) struct DraftCondition<E> {
     pub(super) ty: OfType,
     pub(super) tests: Vec<Test<E>>,
@@ -77,11 +77,12 @@ pub(super) enum DraftKind<E> {
     Not(DraftCondition<E>),
     Group(Draft<E>),
     Ways(Vec<Draft<E>>, DraftCount),
-    /// What must not come from the first event of the sequence to the last; it stands last.
+    /// The event that must not come between the first and the last event of the sequence. The item
+    /// is the last of its sequence.
     Without(DraftCondition<E>),
 }
 
-/// How many of several ways have to happen.
+/// The number of alternatives that have to happen.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum DraftCount {
     One,
@@ -112,7 +113,7 @@ impl<E> DraftItem<E> {
         DraftItem::new(name, contiguity, DraftKind::Not(DraftCondition::any()))
     }
 
-    /// As messages call it.
+    /// Returns the item's name in messages.
     pub(super) fn label(&self) -> String {
         if self.name.is_empty() { "the group".to_owned() } else { format!("`{}`", self.name) }
     }
@@ -129,7 +130,7 @@ impl<E> DraftCondition<E> {
     }
 }
 
-/// What a match drops, by name.
+/// The partial matches that a match drops, by name of a step.
 #[derive(Clone, Debug)]
 pub(super) enum DraftSkip {
     None,
@@ -139,14 +140,14 @@ pub(super) enum DraftSkip {
     ToLast(Arc<str>),
 }
 
-/// Which event types the stream holds.
+/// The event types of the stream.
 #[derive(Clone, Debug)]
 pub(super) enum DraftStream {
     All,
     Named(Vec<Arc<str>>),
 }
 
-/// One part of the key: its name, and the fields by type where they are called differently.
+/// One part of the key: its name, and its fields by event type if they have other names.
 #[derive(Clone, Debug)]
 pub(super) struct DraftKey {
     pub(super) name: Arc<str>,
@@ -158,11 +159,11 @@ pub(super) struct Draft<E> {
     pub(super) items: Vec<DraftItem<E>>,
     pub(super) within: Option<Duration>,
     pub(super) whole: Whole,
-    /// The first thing that went wrong.
+    /// The first mistake.
     pub(super) error: Option<PatternError>,
 }
 
-/// What is said of a pattern as a whole, and means nothing for a group.
+/// The settings of a whole pattern, which have no meaning for a group.
 #[derive(Debug, Default)]
 pub(super) struct Whole {
     pub(super) skip: Option<DraftSkip>,
@@ -179,7 +180,7 @@ pub(super) struct Whole {
 }
 
 impl Whole {
-    /// The first setting that was made.
+    /// Returns the name of the first setting that was made.
     pub(super) fn first_setting(&self) -> Option<&'static str> {
         let settings = [
             (self.skip.is_some(), "a skip strategy"),
@@ -208,7 +209,7 @@ impl<E> Draft<E> {
     }
 }
 
-/// The gap of whole milliseconds that lies within `range`.
+/// Returns the gap of whole milliseconds within `range`.
 pub(super) fn gap(range: &impl RangeBounds<Duration>) -> Gap {
     let is_whole = |d: &Duration| d.subsec_nanos().is_multiple_of(1_000_000);
     let min = match range.start_bound() {

@@ -1,4 +1,4 @@
-//! From what was said to what is matched.
+//! Lowering: from the draft of a pattern to its intermediate representation.
 
 use std::sync::Arc;
 
@@ -22,9 +22,9 @@ use crate::schema::{Schema, TypeId};
 use crate::time::duration_to_millis;
 use crate::util::fnv::Fnv;
 
-/// The most repetitions that a quantifier may ask for.
+/// The maximum number of repetitions of a quantifier.
 const MAX_TIMES: u32 = 10_000;
-/// The deepest nesting of groups.
+/// The maximum nesting of groups.
 const MAX_DEPTH: usize = 64;
 
 type Result<T> = std::result::Result<T, PatternError>;
@@ -116,7 +116,8 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
     Ok(Pattern { hir, host, matcher, names, schema, types, key, suppress, once, limit, version })
 }
 
-/// Refuses a pattern with a step that no stream of events reaches. What closures ask is not known.
+/// Refuses a pattern with a step that no stream of events reaches. The conditions of closures are
+/// not known.
 fn check_reach(pattern: &hir::Pattern, types: &[TypeId]) -> Result<()> {
     let types = (!types.is_empty()).then_some(types);
     let Reach { matches, idle, first, .. } =
@@ -202,7 +203,7 @@ impl<E: Event> Lowering<'_, E> {
         Ok(Sequence { items: lowered, without })
     }
 
-    /// What is said of a group's content; `what` is how messages call it.
+    /// Lowers the content of a group. `what` is the name of the group in messages.
     fn content(&mut self, draft: Draft<E>, depth: usize) -> Result<(Sequence, Option<i64>)> {
         let Draft { items, within, whole, error } = draft;
         if let Some(error) = error {
@@ -333,7 +334,7 @@ impl<E: Event> Lowering<'_, E> {
         ConditionId::new(self.conditions.len() - 1)
     }
 
-    /// The type of a step, which joins the stream.
+    /// Returns the type of a step, and adds the type to the stream.
     fn resolve(&mut self, ty: &OfType, step: Option<&Arc<str>>) -> Result<Option<TypeId>> {
         let id = match ty {
             OfType::Any => {
@@ -364,7 +365,7 @@ impl<E: Event> Lowering<'_, E> {
         }
     }
 
-    /// The types of the stream, sorted.
+    /// Returns the types of the stream, sorted.
     fn types(&self, stream: Option<&DraftStream>) -> Result<Vec<TypeId>> {
         let mut types = match stream {
             Some(DraftStream::Named(names)) => {
@@ -457,14 +458,14 @@ fn ends_in_silence(item: &Item) -> bool {
     matches!(item.kind, ItemKind::Not { .. }) && item.gap.is_some_and(|gap| gap.max.is_some())
 }
 
-/// Where an item stands.
+/// The position of an item.
 #[derive(Clone, Copy)]
 struct Place {
     first: bool,
     depth: usize,
 }
 
-/// Refuses what does not go with the place or the kind of an item.
+/// Refuses settings that do not fit the position or the kind of an item.
 fn check_place<E>(item: &DraftItem<E>, place: Place) -> Result<()> {
     let is_not = matches!(item.kind, DraftKind::Not(_));
     if is_not {
@@ -552,7 +553,7 @@ fn is_bounded(body: &Sequence) -> bool {
     })
 }
 
-/// What the automaton's builder refuses, as an error of the pattern.
+/// Returns the error of the automaton's builder as an error of the pattern.
 fn refused(error: &BuildError) -> PatternError {
     let (kind, step) = match error.kind() {
         Refusal::Empty => (Kind::MatchesNothing, None),

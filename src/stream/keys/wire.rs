@@ -96,8 +96,8 @@ pub(in crate::stream) struct KeyReader<E> {
 }
 
 impl<E: Portable> KeyReader<E> {
-    /// For keys that were written at a watermark, when so many events had been released; `shares`
-    /// says whether an event is written once for several rules.
+    /// Returns a reader for keys that were written at a watermark, after `released` events.
+    /// `shares` is true if an event is written once for several rules.
     pub(in crate::stream) fn new(
         shares: bool,
         watermark: Timestamp,
@@ -107,7 +107,7 @@ impl<E: Portable> KeyReader<E> {
         KeyReader { events, watermark: watermark.as_millis(), released, is_event: true }
     }
 
-    /// The next key; `width` says how many parts the keys of a rule have.
+    /// Returns the next key. `width` gives the number of key parts of a rule.
     pub(in crate::stream) fn read<'a>(
         &mut self,
         reader: &mut Reader<'a>,
@@ -150,7 +150,7 @@ impl<E: Portable> KeyReader<E> {
 pub(in crate::stream) struct SavedKey<'a, E> {
     pub(in crate::stream) group: u32,
     pub(in crate::stream) key: Key,
-    /// What the rules hold; nothing any more, where there are none.
+    /// The states of the rules; empty if the key has no state any more.
     pub(in crate::stream) held: Vec<(usize, SavedState<'a, E>)>,
 }
 
