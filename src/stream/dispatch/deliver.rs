@@ -133,8 +133,8 @@ impl<E: Event> Dispatcher<E> {
         rules[rule as usize].push_direct(keys, key, leaves, cx);
     }
 
-    /// Pushes an event to the rules that read it, one after the other. `found` is the slot that was
-    /// found for the event's key, which is a hint only and applies if all rules share one key.
+    /// Pushes an event to the rules that read it, one after the other. `slot` is a hint for the
+    /// slot of the event's key and applies if all rules share one key.
     #[inline(never)]
     fn dispatch_to_all<S: Sink<E> + ?Sized>(
         &mut self,
