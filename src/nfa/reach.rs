@@ -57,8 +57,15 @@ pub(crate) fn reach(
         }
         None => kinds.push(None),
     }
-    let mut search =
-        Search { pattern, flat: &flat, kinds, excludes, known: HashMap::new(), tries: 0 };
+    let mut search = Search {
+        pattern,
+        flat: &flat,
+        kinds,
+        excludes,
+        known: HashMap::new(),
+        tries: 0,
+        has_begun: false,
+    };
     let steps = search.steps();
     Ok(search.outcome(&steps))
 }
@@ -93,6 +100,8 @@ struct Search<'a> {
     known: HashMap<(Option<TypeId>, Answers), bool>,
     /// How many answers were tried for the transition that is looked at.
     tries: usize,
+    /// True while the event is looked at that decides a last `next not`: all that has clocks has begun.
+    has_begun: bool,
 }
 
 impl Search<'_> {
@@ -201,7 +210,9 @@ impl Search<'_> {
             Action::Ignore { target } => (Some(target.index()), None),
             Action::Complete => (None, None),
         };
+        self.has_begun = edge.action == Action::Complete;
         let goes_on = self.fits(&[edge.guard], stops);
+        self.has_begun = false;
         let completes = match edge.action {
             Action::Take { target, .. } => self.flat.states[target.index()]
                 .accept
@@ -316,6 +327,7 @@ impl Search<'_> {
                     None => Answer::Open(Some(*id)),
                 }
             }
+            Guard::IsSet(_) if self.has_begun => Answer::True,
             Guard::Gap { .. } | Guard::Within { .. } | Guard::Sooner { .. } | Guard::IsSet(_) => {
                 Answer::Open(None)
             }

@@ -55,13 +55,18 @@ fn unreachable(
     schema: &Schema,
     reach: &Reach,
 ) -> Option<((usize, Span), Diagnostic)> {
-    let Some(step) = reach.first.or_else(|| reach.idle.first().copied()) else {
-        return (!reach.matches).then(|| {
-            let message = "no stream of events matches this pattern";
-            let diagnostic = Diagnostic::error(Code::Unreachable, Span::default(), message);
-            (layout.pattern, diagnostic.help("its steps and what must not come exclude each other"))
-        });
+    let nothing = || {
+        let message = "no stream of events matches this pattern";
+        let diagnostic = Diagnostic::error(Code::Unreachable, Span::default(), message);
+        (layout.pattern, diagnostic.help("its steps and what must not come exclude each other"))
     };
+    let Some(step) = reach.first.or_else(|| reach.idle.first().copied()) else {
+        return (!reach.matches).then(nothing);
+    };
+    let reason = reason(rule, layout, schema, step);
+    if reason.is_none() && reach.first.is_none() && !reach.matches {
+        return Some(nothing());
+    }
     let name = &rule.pattern.stages[step.index()].name;
     let message = if reach.matches {
         format!("no match can hold this `{name}`")
@@ -71,7 +76,7 @@ fn unreachable(
         "no stream of events matches this pattern".to_owned()
     };
     let diagnostic = Diagnostic::error(Code::Unreachable, Span::default(), message);
-    let (reason, help) = match reason(rule, layout, schema, step) {
+    let (reason, help) = match reason {
         Some(Reason::Loop(name)) => (
             format!(
                 "the loop `{name}` before it takes all events that could be this step, and gives none back"
