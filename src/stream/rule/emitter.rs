@@ -23,7 +23,7 @@ pub(in crate::stream) struct Emitter {
     /// The scope that ends with the first match.
     pub(in crate::stream) once: Option<Once>,
     /// True if the last reported match ended its key. The state of the key must then be dropped.
-    pub(in crate::stream) has_ended_key: bool,
+    has_ended_key: bool,
     /// True if the last reported match ended the rule.
     pub(in crate::stream) has_ended_rule: bool,
     /// Makes the events of matches, if a rule reads them.
@@ -32,6 +32,16 @@ pub(in crate::stream) struct Emitter {
 }
 
 impl Emitter {
+    /// Returns true once after a match has ended its key (`once`).
+    #[inline(always)]
+    pub(in crate::stream) fn take_ended_key(&mut self) -> bool {
+        let has_ended = self.has_ended_key;
+        if has_ended {
+            self.has_ended_key = false;
+        }
+        has_ended
+    }
+
     pub(in crate::stream) fn new(rule: &Rule) -> Emitter {
         let remembers = rule.suppress.is_some() || rule.once.is_some();
         Emitter {

@@ -259,8 +259,7 @@ impl<E: Event> RuleRuntime<E> {
             );
         };
         let dropped = matcher.push_checked(store, state, cx.event, cx.checked, cx.seq, &mut report);
-        if emitter.has_ended_key {
-            emitter.has_ended_key = false;
+        if emitter.take_ended_key() {
             give_up(matcher, store, state, &mut cx.accounting.stats);
         }
         let after = state.run_count();
@@ -294,8 +293,7 @@ impl<E: Event> RuleRuntime<E> {
         };
         let dropped =
             matcher.push_checked(store, &mut state, cx.event, cx.checked, cx.seq, &mut report);
-        if emitter.has_ended_key {
-            emitter.has_ended_key = false;
+        if emitter.take_ended_key() {
             give_up(matcher, store, &mut state, &mut cx.accounting.stats);
         }
         if state.is_idle() {
@@ -630,8 +628,7 @@ impl<E: Event> RuleRuntime<E> {
                     sink,
                 );
             });
-            if emitter.has_ended_key {
-                emitter.has_ended_key = false;
+            if emitter.take_ended_key() {
                 give_up(matcher, store, state, &mut accounting.stats);
             }
             count(&mut accounting.stats, before, state.run_count());
@@ -655,8 +652,7 @@ impl<E: Event> RuleRuntime<E> {
             let outcome = held.outcome(matcher.program());
             let reported = Match::new(info, &keys.slot(*slot).key, outcome);
             emitter.report(reported, outcome.kind(), schema, accounting, sink);
-            if emitter.has_ended_key {
-                emitter.has_ended_key = false;
+            if emitter.take_ended_key() {
                 ended.push(*slot);
             }
         }
