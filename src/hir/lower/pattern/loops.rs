@@ -66,9 +66,9 @@ impl<'a> Cx<'_, 'a> {
             }
             PlanKind::Not { .. } => return,
         };
-        let Quantifier { min, max, mode, .. } = quant.quantifier;
-        if let (LoopMode::Greedy, Some(span)) = (mode, quant.span)
-            && max != Some(min)
+        let Quantifier { min, .. } = quant.quantifier;
+        if let Some(span) = quant.span
+            && is_greedy_range(&quant.quantifier)
         {
             let message = format!("a loop at the end matches as soon as it came {min} times");
             let message = if min == 1 { message.replace("1 times", "once") } else { message };
@@ -118,6 +118,11 @@ impl<'a> Cx<'_, 'a> {
     }
 }
 
+/// True if a loop is greedy and can have several lengths.
+fn is_greedy_range(quantifier: &Quantifier) -> bool {
+    quantifier.mode == LoopMode::Greedy && quantifier.max != Some(quantifier.min)
+}
+
 /// Where an item is a greedy loop that can have several lengths, and which it can have.
 /// A group counts that repeats single events.
 fn greedy_loop<'q>(item: &'q PlanItem<'_>) -> Option<(Span, &'q Quantifier)> {
@@ -126,9 +131,8 @@ fn greedy_loop<'q>(item: &'q PlanItem<'_>) -> Option<(Span, &'q Quantifier)> {
         PlanKind::Group { plan, quant, .. } if has_single_events(plan) => quant,
         _ => return None,
     };
-    let Quantifier { min, max, mode, .. } = quant.quantifier;
-    let varies = mode == LoopMode::Greedy && max != Some(min);
-    varies.then_some((quant.span.unwrap_or(item.span), &quant.quantifier))
+    is_greedy_range(&quant.quantifier)
+        .then_some((quant.span.unwrap_or(item.span), &quant.quantifier))
 }
 
 /// Whether a group is one event, or one of several.
