@@ -1014,7 +1014,7 @@ impl<'p> Tree<'p> {
 
     fn start(&self) -> Position {
         // What must not have come before is looked at elsewhere.
-        let silent = matches!(self.pattern.body.items[0].kind, ItemKind::Not { .. });
+        let silent = self.pattern.body.items[0].is_not();
         self.enter(&[], usize::from(silent))
     }
 
@@ -2257,7 +2257,7 @@ fn check_sequence(pattern: &Pattern, sequence: &Sequence, top: bool) -> Result<(
                 let name = name_of(*stage);
                 let timed = item.gap.is_some_and(|gap| gap.max.is_some());
                 if let Some(next) = items.get(index + 1)
-                    && matches!(next.kind, ItemKind::Not { .. })
+                    && next.is_not()
                     && (timed || next.gap.is_some_and(|gap| gap.max.is_some()))
                 {
                     return refuse(format!("`not {name}` or the `not` behind it lasts for a time"));
@@ -2464,7 +2464,7 @@ impl Position {
 
 /// True if the item is a `not` that speaks of all events up to the item after it.
 fn forbids(item: &Item) -> bool {
-    matches!(item.kind, ItemKind::Not { .. }) && item.contiguity != Contiguity::Next
+    item.is_not() && item.contiguity != Contiguity::Next
 }
 
 /// True if the stage is that of a `not` with a time of its own.

@@ -234,7 +234,7 @@ impl Painter<'_> {
                 label.insert(
                     0,
                     match how.gap {
-                        Some(gap) if !matches!(how.kind, ItemKind::Not { .. }) => {
+                        Some(gap) if !how.is_not() => {
                             let span = span(gap, &self.words);
                             if how.contiguity == Contiguity::Relaxed {
                                 span

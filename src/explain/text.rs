@@ -120,7 +120,7 @@ impl Steps<'_> {
         for (index, item) in sequence.items.iter().enumerate() {
             let is_last = index + 1 == sequence.items.len();
             self.item(item, depth, begins, is_whole && is_last);
-            begins &= matches!(item.kind, ItemKind::Not { .. });
+            begins &= item.is_not();
         }
     }
 
@@ -465,7 +465,7 @@ fn costs(of: &Explanation<'_>) -> Vec<String> {
         ));
     }
     let mut items = rule.pattern.body.items.iter();
-    let first = items.find(|item| !matches!(item.kind, ItemKind::Not { .. }));
+    let first = items.find(|item| !item.is_not());
     if let Some(ItemKind::Step { stage, quantifier, .. }) = first.map(|item| &item.kind)
         && quantifier.max != Some(1)
     {

@@ -64,7 +64,7 @@ impl<'a> Words<'a> {
     /// ` -> next `
     fn arrow(&self, item: &Item) -> String {
         let mut out = String::from(" ->");
-        if let (Some(gap), false) = (item.gap, matches!(item.kind, ItemKind::Not { .. })) {
+        if let (Some(gap), false) = (item.gap, item.is_not()) {
             let bound = |length: Length| match length {
                 Length::ZERO => String::new(),
                 length => self.length(length),

@@ -131,6 +131,13 @@ pub struct Item {
     pub kind: ItemKind,
 }
 
+impl Item {
+    /// True if the item is a `not`.
+    pub(crate) fn is_not(&self) -> bool {
+        matches!(self.kind, ItemKind::Not { .. })
+    }
+}
+
 /// What an item of a sequence is.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum ItemKind {

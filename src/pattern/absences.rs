@@ -24,11 +24,11 @@ fn misplaced(item: &Item, rest: &[Item], is_whole: bool) -> Option<&'static str>
         [] if !is_whole => Some("a group does not end with a `not`: put it behind the group"),
         [] => None,
         // What two times beside each other mean is refused with its own reason.
-        [last] if is_not(last) && (item.gap.is_some() || last.gap.is_some()) => None,
-        [last] if is_not(last) && is_whole && item.contiguity != Contiguity::Next => {
+        [last] if last.is_not() && (item.gap.is_some() || last.gap.is_some()) => None,
+        [last] if last.is_not() && is_whole && item.contiguity != Contiguity::Next => {
             Some("only the last `not` of a pattern counts: say both in one, with one closure")
         }
-        [last] if is_not(last) && is_whole => {
+        [last] if last.is_not() && is_whole => {
             Some("only the last `not` of a pattern counts: put this one between two steps")
         }
         _ if rest.iter().all(can_be_empty) => {
@@ -36,8 +36,4 @@ fn misplaced(item: &Item, rest: &[Item], is_whole: bool) -> Option<&'static str>
         }
         _ => None,
     }
-}
-
-fn is_not(item: &Item) -> bool {
-    matches!(item.kind, ItemKind::Not { .. })
 }

@@ -455,7 +455,7 @@ fn bare<E>(kind: DraftKind<E>, is_plain: bool) -> DraftKind<E> {
 
 /// True if the item is a `not` with a time of its own.
 fn ends_in_silence(item: &Item) -> bool {
-    matches!(item.kind, ItemKind::Not { .. }) && item.gap.is_some_and(|gap| gap.max.is_some())
+    item.is_not() && item.gap.is_some_and(|gap| gap.max.is_some())
 }
 
 /// The position of an item.

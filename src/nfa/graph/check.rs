@@ -50,7 +50,7 @@ fn check_sequence(
                 let name = pattern.stages[stage.index()].name.clone();
                 // A `next not` may end a group: it looks at the event that comes after the group.
                 let timed = is_silence(item);
-                let beside = items.get(index + 1).filter(|next| is_not(next));
+                let beside = items.get(index + 1).filter(|next| next.is_not());
                 if beside.is_some_and(|next| timed || is_silence(next)) {
                     return error(Kind::SilenceBesideNot(name));
                 }
@@ -131,7 +131,7 @@ fn check_silences(
     let silences: Vec<(StageId, Length)> = silences(item).collect();
     let Some(&(stage, _)) = silences.first() else { return Ok(()) };
     let name = pattern.stages[stage.index()].name.clone();
-    let beside = |item: &Item| is_not(item) || self::silences(item).next().is_some();
+    let beside = |item: &Item| item.is_not() || self::silences(item).next().is_some();
     let (before, after) = items.split_at(index);
     let after = &after[1..];
     if before.last().is_some_and(beside) || after.first().is_some_and(beside) {
@@ -186,13 +186,9 @@ fn can_go_on(item: &Item) -> bool {
     }
 }
 
-fn is_not(item: &Item) -> bool {
-    matches!(item.kind, ItemKind::Not { .. })
-}
-
 /// True if the item is a `not` with a time of its own.
 fn is_silence(item: &Item) -> bool {
-    is_not(item) && item.gap.is_some_and(|gap| gap.max.is_some())
+    item.is_not() && item.gap.is_some_and(|gap| gap.max.is_some())
 }
 
 fn is_bad_gap(gap: Gap) -> bool {
