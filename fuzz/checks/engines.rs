@@ -1,4 +1,4 @@
-//! The matcher and the engine report of any pattern and stream what the reference reports.
+//! The matcher and the engine report what the reference reports, for any pattern and stream.
 
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use kleene::stream::Builder;
 use kleene::{Engine, Record};
 use kleene_test::convert;
 
-/// So many bytes of an input are read: short inputs are many in a second.
+/// The number of bytes of an input that are read. Short inputs let the target run more of them.
 pub(crate) const LONGEST: usize = 96;
 
 /// An engine in the making that runs `pattern`, for each `v` alone if it `has_key`.

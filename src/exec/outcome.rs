@@ -326,7 +326,7 @@ pub struct Outcome<'a, E> {
     pub(super) start_seq: u64,
     /// Where a partial match waited; it can be in several places at once.
     pub(super) states: &'a [StateId],
-    /// The how many-th report of a silence that repeats it is; 0 where none repeats.
+    /// The number of this report of a repeating silence, from 1; 0 where none repeats.
     pub(super) repetition: u64,
 }
 

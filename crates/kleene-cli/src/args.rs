@@ -319,11 +319,11 @@ pub(crate) struct WhyArgs {
     #[arg(short, long = "param", value_name = "RULE.NAME=VALUE")]
     pub(crate) params: Vec<String>,
 
-    /// Report of the first so many events and moments
+    /// Show at most this number of events and moments, from the first on
     #[arg(long, value_name = "NUMBER", default_value_t = 100)]
     pub(crate) limit: usize,
 
-    /// Report of the last so many instead
+    /// Show this number of the last ones instead
     #[arg(long, value_name = "NUMBER", conflicts_with = "limit")]
     pub(crate) last: Option<usize>,
 

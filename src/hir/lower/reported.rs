@@ -77,7 +77,7 @@ impl Reported {
 mod tests {
     use super::*;
 
-    /// How many errors and warnings are reported for so many, and whether there were more.
+    /// The numbers of errors and warnings that are kept of these, and what says that there were more.
     fn reported(errors: usize, warnings: usize) -> (usize, usize, Option<Severity>) {
         let mut reported = Reported::default();
         for number in 0..errors.max(warnings) {

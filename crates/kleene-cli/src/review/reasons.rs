@@ -2,9 +2,9 @@
 
 use crate::input::Place;
 
-/// So many kinds are distinguished.
+/// The maximum number of kinds that are distinguished.
 const KINDS: usize = 50;
-/// So many lines of a kind are kept.
+/// The maximum number of lines that are kept of a kind.
 const SAMPLES: usize = 5;
 
 /// Why lines were rejected.
