@@ -8,7 +8,7 @@ use crate::exec::store::{Chains, Starts};
 use crate::exec::times::Times;
 use crate::hir::lower::Content;
 use crate::hir::{Length, Pattern, StageId};
-use crate::nfa::past::{self, Side};
+use crate::nfa::correspondence::{self, Side};
 use crate::nfa::{Program, RegisterKind, StateId};
 use crate::time::Timestamp;
 
@@ -58,8 +58,8 @@ impl Migration {
             && contents.0.conditions == contents.1.conditions
             && contents.0.lengths == contents.1.lengths
             && contents.0.body == contents.1.body;
-        let mut states = past::correspondence(from, to);
-        let waits = past::can_wait(old.1);
+        let mut states = correspondence::corresponding_states(from, to);
+        let waits = correspondence::can_wait(old.1);
         let extent = |states: &[Option<StateId>]| {
             let waiting = || waits.iter().zip(states).filter(|(waits, _)| **waits);
             let kept = waiting().filter(|(_, target)| target.is_some()).count();

@@ -19,10 +19,11 @@
 //!
 //! Before all that, `reach` says of a rule whether any stream of events can match it.
 //!
-//! Where a rule is replaced while partial matches wait, `past` says which states of the two automata
-//! mean the same.
+//! Where a rule is replaced while partial matches wait, `correspondence` finds the states of the two
+//! automata that mean the same.
 
 mod automaton;
+pub(crate) mod correspondence;
 mod decide;
 mod demand;
 mod flatten;
@@ -32,7 +33,6 @@ mod layout;
 mod lead;
 mod moves;
 mod orders;
-pub(crate) mod past;
 mod plan;
 mod program;
 mod quick;

@@ -1,14 +1,19 @@
-//! Which states of two programs have the same past, so that what waits in one can go on in the other.
+//! The states of two programs that mean the same: partial matches that wait in one state can go on in
+//! the other.
 //!
-//! The past of a state is every way from the start to it: which events are taken as which steps,
-//! under which guards, what is skipped between them, what stops on the way, and what happens to
-//! clocks. Two states have the same past if each is reached by the same ways; that is backward
-//! bisimilarity, found here one strongly connected component at a time, from the start on, for both
-//! programs at once.
+//! When it applies: a rule is replaced while partial matches wait.
 //!
-//! A rule is mostly edited where its partial matches wait: the step that comes next gets another
-//! condition, and with it other events are skipped on the spot. So where the whole past differs,
-//! what decides is the past up to the event that was captured last.
+//! Why it is right: two states correspond if they have the same history. The history of a state is
+//! every path from the start to the state: which events are captured as which steps, under which
+//! guards, what is skipped between them, what stops on the path, and what happens to clocks. Two
+//! states have the same history if the same paths reach them. That is backward bisimilarity. It is
+//! computed for both programs at once, one strongly connected component at a time, from the start on.
+//!
+//! A rule is mostly edited where its partial matches wait: the next step gets another condition, and
+//! with it other events are skipped on the spot. So if the whole histories differ, the histories up to
+//! the last captured event decide.
+//!
+//! Which test holds it: the table of edits in `tests/replace.rs`.
 
 use std::collections::BTreeMap;
 
@@ -19,8 +24,8 @@ use crate::hir::lower::Content;
 use crate::nfa::guard::Guard;
 use crate::nfa::program::{Action, ClockOp, Program, StateId};
 
-/// The largest component that is looked into. What waits in a larger one, a loop over so many steps,
-/// is not carried over.
+/// The maximum number of states of a component that is compared. Partial matches that wait in a
+/// larger one, a loop over more steps, are not carried over.
 const MAX_COMPONENT: usize = 256;
 
 /// A program with what its pattern says.
@@ -30,41 +35,42 @@ pub(crate) struct Side<'a> {
     pub(crate) content: &'a Content,
 }
 
-/// For each state of `old` the one of `new` in which what waits there can go on. No two go on in
-/// the same one.
-pub(crate) fn correspondence(old: Side<'_>, new: Side<'_>) -> Vec<Option<StateId>> {
+/// Returns for each state of `old` the state of `new` in which its partial matches can go on. No two
+/// states of `old` get the same state of `new`.
+pub(crate) fn corresponding_states(old: Side<'_>, new: Side<'_>) -> Vec<Option<StateId>> {
     let mut words = Words::default();
-    let pasts = (Past::new(old, &mut words), Past::new(new, &mut words));
+    let histories = (History::new(old, &mut words), History::new(new, &mut words));
     let mut found = Matching {
         target: vec![None; old.program.states.len()],
         taken: vec![false; new.program.states.len()],
     };
     // States that are reached by the same ways are reached at once, so that their order pairs them.
-    found.pair(&pasts, |past, state| Some(vec![past.class[state]]), |_, _| true, true);
-    let waits = |past: &Past<'_>, state: usize| past.last_taken(state);
+    found.pair(&histories, |history, state| Some(vec![history.class[state]]), |_, _| true, true);
+    let waits = |history: &History<'_>, state: usize| history.last_taken(state);
     // Where nothing may be skipped, nothing must have been.
-    let strict = |past: &Past<'_>, state: usize| !past.skips[state];
-    let as_strict = |from: usize, to: usize| strict(&pasts.0, from) || !strict(&pasts.1, to);
-    if pasts.0.shape == pasts.1.shape {
+    let strict = |history: &History<'_>, state: usize| !history.skips[state];
+    let as_strict =
+        |from: usize, to: usize| strict(&histories.0, from) || !strict(&histories.1, to);
+    if histories.0.shape == histories.1.shape {
         // They differ in conditions and times alone.
-        let numbered = |past: &Past<'_>, state: usize| {
-            let mut word = past.last_taken(state)?;
+        let numbered = |history: &History<'_>, state: usize| {
+            let mut word = history.last_taken(state)?;
             word.extend([END, number(state)]);
             Some(word)
         };
-        found.pair(&pasts, numbered, as_strict, false);
+        found.pair(&histories, numbered, as_strict, false);
     }
-    found.pair(&pasts, waits, as_strict, false);
-    let waits_for = |past: &Past<'_>, state: usize| {
-        let mut word = past.last_taken(state)?;
-        word.extend(&past.awaits[state]);
+    found.pair(&histories, waits, as_strict, false);
+    let waits_for = |history: &History<'_>, state: usize| {
+        let mut word = history.last_taken(state)?;
+        word.extend(&history.awaits[state]);
         Some(word)
     };
-    found.pair(&pasts, waits_for, as_strict, false);
+    found.pair(&histories, waits_for, as_strict, false);
     found.target
 }
 
-/// In which states a partial match can wait.
+/// Returns by state: true if a partial match can wait there.
 pub(crate) fn can_wait(program: &Program) -> Vec<bool> {
     let mut waits = vec![false; program.states.len()];
     let mut reached = waits.clone();
@@ -98,24 +104,24 @@ impl Matching {
     /// several, by their order if `by_order` says so, else not at all.
     fn pair<'a>(
         &mut self,
-        pasts: &(Past<'a>, Past<'a>),
-        word: impl Fn(&Past<'a>, usize) -> Option<Vec<i64>>,
+        histories: &(History<'a>, History<'a>),
+        word: impl Fn(&History<'a>, usize) -> Option<Vec<i64>>,
         fits: impl Fn(usize, usize) -> bool,
         by_order: bool,
     ) {
         let mut groups: BTreeMap<Vec<i64>, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
         for state in 0..self.target.len() {
-            if pasts.0.waits[state]
+            if histories.0.waits[state]
                 && self.target[state].is_none()
-                && let Some(word) = word(&pasts.0, state)
+                && let Some(word) = word(&histories.0, state)
             {
                 groups.entry(word).or_default().0.push(state);
             }
         }
         for state in 0..self.taken.len() {
-            if pasts.1.waits[state]
+            if histories.1.waits[state]
                 && !self.taken[state]
-                && let Some(word) = word(&pasts.1, state)
+                && let Some(word) = word(&histories.1, state)
             {
                 groups.entry(word).or_default().1.push(state);
             }
@@ -172,19 +178,19 @@ const ROUND: i64 = -5;
 /// Between the parts of a word whose lengths differ.
 const END: i64 = -6;
 
-/// What is known of how the states of one program are reached.
-struct Past<'a> {
-    /// Whether partial matches can wait there.
+/// How the states of one program are reached.
+struct History<'a> {
+    /// By state: true if partial matches can wait there.
     waits: Vec<bool>,
-    /// Equal for states with the same past, in both programs.
+    /// By state: a number that is equal for states with the same history, in both programs.
     class: Vec<i64>,
-    /// The ways into each state: from where, and what is done on the way.
+    /// By state: the edges that lead into it.
     into: Vec<Vec<Into>>,
-    /// Whether something can be skipped there.
+    /// By state: true if an event can be skipped there.
     skips: Vec<bool>,
-    /// The steps that can come next.
+    /// By state: the steps that can come next.
     awaits: Vec<Vec<i64>>,
-    /// What can be done there, whatever the guards say.
+    /// By state: its edges without their guards.
     shape: Vec<Vec<i64>>,
     program: &'a Program,
 }
@@ -199,13 +205,13 @@ struct Into {
     clocks: i64,
 }
 
-impl<'a> Past<'a> {
-    fn new(side: Side<'a>, words: &mut Words) -> Past<'a> {
+impl<'a> History<'a> {
+    fn new(side: Side<'a>, words: &mut Words) -> History<'a> {
         let Side { program, content } = side;
         let steps: Vec<i64> = content.steps.iter().map(|step| words.text(step)).collect();
         let guards = guards(side, words);
         let count = program.states.len();
-        let mut past = Past {
+        let mut history = History {
             waits: can_wait(program),
             class: vec![0; count],
             into: vec![Vec::new(); count],
@@ -225,40 +231,40 @@ impl<'a> Past<'a> {
                 let (target, takes) = match edge.action {
                     Action::Stop => {
                         stops.push(guard);
-                        past.shape[state].push(-1);
+                        history.shape[state].push(-1);
                         continue;
                     }
                     Action::Complete => {
-                        past.shape[state].push(-2);
+                        history.shape[state].push(-2);
                         continue;
                     }
                     Action::Take { stage, target } => {
-                        past.awaits[state].push(steps[stage.index()]);
+                        history.awaits[state].push(steps[stage.index()]);
                         word.extend([1, steps[stage.index()]]);
                         (target, true)
                     }
                     Action::Ignore { target } => {
-                        past.skips[state] = true;
+                        history.skips[state] = true;
                         word.push(0);
                         (target, false)
                     }
                 };
-                past.shape[state].extend([words.word(word.clone()), number(target.index())]);
+                history.shape[state].extend([words.word(word.clone()), number(target.index())]);
                 word.push(guard);
                 let label = words.word(word);
-                past.into[target.index()].push(Into { from: state, label, takes, clocks });
+                history.into[target.index()].push(Into { from: state, label, takes, clocks });
             }
             stops.sort_unstable();
             stops.dedup();
-            past.awaits[state].sort_unstable();
-            past.awaits[state].dedup();
+            history.awaits[state].sort_unstable();
+            history.awaits[state].dedup();
         }
         // What must not have come before the first event was passed by all.
         let silence = program.silence.as_ref().map(|silence| {
             [words.text(&content.conditions[silence.condition.index()]), silence.millis]
         });
-        past.classify(&stops, silence, words);
-        past
+        history.classify(&stops, silence, words);
+        history
     }
 
     /// Finds the classes, one component after the other, each after those that lead into it.
