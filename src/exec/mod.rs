@@ -21,7 +21,7 @@ mod spares;
 mod store;
 mod times;
 
-pub(crate) use matcher::{Checked, FETCHES, Judged, Place};
+pub(crate) use matcher::{FETCHES, Judged, Place, PrefilterOutcome};
 pub(crate) use outcome::{Waiting, field_of};
 
 pub(crate) use migrate::{Extent, Migration};

@@ -11,7 +11,7 @@
 //!   there, with one guard for each.
 //! * `decide` works the guards of a state out together: for each event type a tree of tests.
 //! * `moves` says what each edge comes to, for patterns with a single way.
-//! * `demand` finds what an event must fulfil to do anything, so that others are let go at once.
+//! * `prefilter` finds what an event must fulfil to do anything, so that others cost one test.
 //!
 //! The result is an [`Automaton`], which patterns that differ in constants share, and a [`Program`] of
 //! one pattern around it. From it `plan` picks the strategy that the pattern is matched with; `lead`
@@ -25,7 +25,6 @@
 mod automaton;
 pub(crate) mod correspondence;
 mod decide;
-mod demand;
 mod flatten;
 mod graph;
 mod guard;
@@ -34,6 +33,7 @@ mod lead;
 mod moves;
 mod orders;
 mod plan;
+mod prefilter;
 mod program;
 mod quick;
 mod reach;
@@ -49,6 +49,7 @@ pub(crate) use guard::{Guard, GuardId};
 pub(crate) use lead::Lead;
 pub(crate) use moves::{Move, Note};
 pub(crate) use plan::Window;
+pub(crate) use prefilter::Prefilter;
 pub(crate) use program::{Action, ClockOp, Edge, Kind as Refusal, Silence, Since, StateId};
 pub(crate) use quick::{Comparison, Operand, Quick};
 pub(crate) use reach::{Reach, reach};

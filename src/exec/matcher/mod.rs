@@ -39,12 +39,13 @@ pub(crate) const FETCHES: usize = 3;
 /// The maximum number of a key's partial matches that are prefetched for an event.
 const MOST_FETCHED: usize = 8;
 
-/// The conditions that are known for an event before its key is looked up.
+/// What the prefilter says of an event that is pushed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Checked {
-    Nothing,
-    /// The event fulfils its [demand](Program::demand).
-    Demand,
+pub(crate) enum PrefilterOutcome {
+    /// There is no prefilter, or it was not asked.
+    Unknown,
+    /// The event passes the [prefilter](Program::prefilter).
+    Passes,
     /// The event counts, [whatever the state](Matcher::counts_all) of its key.
     Counts,
 }
@@ -386,13 +387,13 @@ impl<E: Event> Matcher<E> {
     /// True if an event leaves a partial match in a key without state; `None` if only the general
     /// path can find out.
     #[inline]
-    pub(crate) fn begins(&self, event: &E, checked: Checked) -> Option<bool> {
+    pub(crate) fn begins(&self, event: &E, prefilter: PrefilterOutcome) -> Option<bool> {
         // One event alone would be a match at once.
         if let Some(window) = self.window().filter(|window| window.stages.len() > 1) {
-            if checked == Checked::Counts {
+            if prefilter == PrefilterOutcome::Counts {
                 return Some(true);
             }
-            let way = self.way_of_window(window, event, (false, checked), |_| None);
+            let way = self.way_of_window(window, event, (false, prefilter), |_| None);
             return way.map(|way| matches!(way, Decision::One(_)));
         }
         let decisions = &self.program.decisions;
@@ -449,25 +450,25 @@ impl<E: Event> Matcher<E> {
         seq: u64,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) -> usize {
-        self.push_checked(store, key, event, Checked::Nothing, seq, sink)
+        self.push_prefiltered(store, key, event, PrefilterOutcome::Unknown, seq, sink)
     }
 
-    /// Matches one event of a key, as [`push`](Matcher::push) does, with the conditions that are
-    /// known for the event.
+    /// Matches one event of a key, as [`push`](Matcher::push) does, with what the prefilter says
+    /// of the event.
     #[inline(always)]
-    pub(crate) fn push_checked(
+    pub(crate) fn push_prefiltered(
         &self,
         store: &mut Store<E>,
         key: &mut KeyState,
         event: &E,
-        checked: Checked,
+        prefilter: PrefilterOutcome,
         seq: u64,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) -> usize {
         match self.window() {
             // A key whose partial matches were carried over from another rule goes on with them.
             Some(window) if key.runs().is_empty() => {
-                self.count(window, store, key, event, checked, seq, sink);
+                self.count(window, store, key, event, prefilter, seq, sink);
                 0
             }
             None if self.leads() && key.runs().is_empty() => {

@@ -9,7 +9,7 @@
 //!
 //! Which test holds it: `every_strategy_reports_the_same` in `tests/strategies.rs`.
 
-use super::{Checked, Matcher, Step, Store};
+use super::{Matcher, PrefilterOutcome, Step, Store};
 use crate::event::Event;
 use crate::exec::extras::Extra;
 use crate::exec::key::{KeyState, Queue, Run};
@@ -24,14 +24,14 @@ use crate::time::Timestamp;
 impl<E: Event> Matcher<E> {
     /// Matches an event of a key without runs.
     #[inline(never)]
-    #[expect(clippy::too_many_arguments, reason = "as `push_checked`, and the window")]
+    #[expect(clippy::too_many_arguments, reason = "as `push_prefiltered`, and the window")]
     pub(super) fn count(
         &self,
         window: &Window,
         store: &mut Store<E>,
         key: &mut KeyState,
         event: &E,
-        checked: Checked,
+        prefilter: PrefilterOutcome,
         seq: u64,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
@@ -40,9 +40,9 @@ impl<E: Event> Matcher<E> {
             self.advance(store, key, time, sink);
         }
         let queue = key.window_mut();
-        if checked != Checked::Counts {
+        if prefilter != PrefilterOutcome::Counts {
             let begun = !queue.is_empty();
-            let way = self.way_of_window(window, event, (begun, checked), |condition| {
+            let way = self.way_of_window(window, event, (begun, prefilter), |condition| {
                 Some(Step::new(self, store, event, seq).holds(condition))
             });
             match way.unwrap_or(&Decision::Gone) {
@@ -58,13 +58,13 @@ impl<E: Event> Matcher<E> {
         }
     }
 
-    /// True if all events of this type count that fulfil their
-    /// [demand](crate::nfa::Program::demand), if there is one (`is_demanded`), whatever the state
-    /// of a key.
-    pub(crate) fn counts_all(&self, ty: TypeId, is_demanded: bool) -> bool {
+    /// True if all events of this type count that pass their
+    /// [prefilter](crate::nfa::Program::prefilter), if there is one (`has_prefilter`), whatever the
+    /// state of a key.
+    pub(crate) fn counts_all(&self, ty: TypeId, has_prefilter: bool) -> bool {
         let decisions = &self.program.decisions;
         let way = match decisions.of_start(decisions.column(ty)) {
-            Decision::Condition { yes, .. } if is_demanded => decisions.node(*yes),
+            Decision::Condition { yes, .. } if has_prefilter => decisions.node(*yes),
             way => way,
         };
         // In all states it is the same.
@@ -141,13 +141,13 @@ impl<E: Event> Matcher<E> {
 
     /// What the event does to partial matches that a counting window holds, if one has `begun`. Its
     /// conditions speak of the event alone; `other` answers those that do more than compare fields,
-    /// each at most once. What is [demanded](crate::nfa::Program::demand) may be met for certain.
+    /// each at most once. The event may have passed the [prefilter](crate::nfa::Program::prefilter).
     #[inline(always)]
     pub(super) fn way_of_window<'a>(
         &'a self,
         window: &Window,
         event: &E,
-        (begun, checked): (bool, Checked),
+        (begun, prefilter): (bool, PrefilterOutcome),
         mut other: impl FnMut(ConditionId) -> Option<bool>,
     ) -> Option<&'a Decision> {
         let program = &*self.program;
@@ -157,7 +157,7 @@ impl<E: Event> Matcher<E> {
             Some(&state) if begun => decisions.of(state, column),
             _ => decisions.of_start(column),
         };
-        if checked != Checked::Nothing
+        if prefilter != PrefilterOutcome::Unknown
             && let Decision::Condition { yes, .. } = tree
         {
             tree = decisions.node(*yes);

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::event::Event;
-use crate::exec::Checked;
+use crate::exec::PrefilterOutcome;
 use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::dispatch::index::{Found, Subscription};
 use crate::stream::dispatch::prefetch::KeyHint;
@@ -113,11 +113,11 @@ impl<E: Event> Dispatcher<E> {
         };
         // A cold store counts keys with state only.
         let leaves = direct.leaves && cold.is_none();
-        let is_met = match hint.is_met {
-            None => direct.is_met(event),
+        let passes = match hint.passes {
+            None => direct.passes(event),
             known => known,
         };
-        if is_met == Some(false) {
+        if passes == Some(false) {
             accounting.stats.keyless += u64::from(!has_key(event, &direct.fields));
             return;
         }
@@ -128,8 +128,8 @@ impl<E: Event> Dispatcher<E> {
             return;
         };
         let key = KeyPlace { fields: &direct.fields, hash, slot };
-        let (rule, checked) = (direct.rule, direct.checked);
-        let cx = &mut PushContext { rule, event, checked, seq, timers, accounting, sink };
+        let (rule, prefilter) = (direct.rule, direct.outcome);
+        let cx = &mut PushContext { rule, event, prefilter, seq, timers, accounting, sink };
         rules[rule as usize].push_direct(keys, key, leaves, cx);
     }
 
@@ -188,8 +188,8 @@ impl<E: Event> Dispatcher<E> {
             if !for_else && let Some(condition) = route.answered(rule) {
                 runtime.store.know(seq, condition);
             }
-            let checked = Checked::Nothing;
-            let cx = &mut PushContext { rule, event, checked, seq, timers, accounting, sink };
+            let prefilter = PrefilterOutcome::Unknown;
+            let cx = &mut PushContext { rule, event, prefilter, seq, timers, accounting, sink };
             runtime.push(groups.keys_mut(cursor.group), cursor, cx);
             if accounting.failure.is_some() {
                 break;

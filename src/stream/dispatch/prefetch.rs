@@ -72,14 +72,13 @@ pub(in crate::stream) struct KeyHint {
     rule: u32,
     /// The slot of a key with that hash, or [`NONE`].
     slot: u32,
-    /// True if the event fulfils the [condition](super::routes::DirectRoute::is_met) to do
-    /// anything.
-    pub(in crate::stream) is_met: Option<bool>,
+    /// True if the event [passes](super::routes::DirectRoute::passes) the prefilter.
+    pub(in crate::stream) passes: Option<bool>,
 }
 
 impl KeyHint {
     pub(in crate::stream) const NOTHING: KeyHint =
-        KeyHint { group: 0, hash: 0, rule: NONE, slot: NONE, is_met: None };
+        KeyHint { group: 0, hash: 0, rule: NONE, slot: NONE, passes: None };
 
     /// Returns the slot of a key with the hash of the event's key.
     #[inline(always)]
@@ -217,7 +216,7 @@ impl<E: Event> Dispatcher<E> {
             let (group, fields) =
                 if let Some(direct) = route.and_then(|route| route.direct.as_ref()) {
                     seen.rule = direct.rule;
-                    seen.is_met = direct.is_met(*event);
+                    seen.passes = direct.passes(*event);
                     (direct.group, &direct.fields)
                 } else if let Some((group, fields)) = route.and_then(Route::only_group) {
                     (*group, fields)
@@ -227,7 +226,7 @@ impl<E: Event> Dispatcher<E> {
                 };
             let hash = groups.hasher.of(*event, fields);
             (seen.group, seen.hash) = (group, hash.unwrap_or_default());
-            let may_act = seen.is_met != Some(false);
+            let may_act = seen.passes != Some(false);
             // An event without a key is counted.
             wanted.add(place, may_act | hash.is_none());
             sought.add(place, may_act & hash.is_some());

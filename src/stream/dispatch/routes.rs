@@ -3,10 +3,10 @@
 use hashbrown::HashMap;
 
 use crate::event::Event;
-use crate::exec::Checked;
+use crate::exec::PrefilterOutcome;
 use crate::hir::expr::FieldRef;
 use crate::hir::{ConditionId, LimitPolicy};
-use crate::nfa::Quick;
+use crate::nfa::Prefilter;
 use crate::schema::{Schema, TypeId};
 use crate::stream::dispatch::index::{Index, Subscription, When};
 use crate::stream::keys::groups::Groups;
@@ -57,19 +57,19 @@ pub(in crate::stream) struct DirectRoute {
     /// True if slots can be retained for keys without state: there are sweeps, and no event of the
     /// group's keys takes another path.
     pub(in crate::stream) leaves: bool,
-    /// The condition that an event must fulfil to do anything.
-    pub(in crate::stream) demand: Option<Quick>,
-    /// The conditions that are known for an event that fulfils `demand`.
-    pub(in crate::stream) checked: Checked,
+    /// The comparisons that an event must fulfil to do anything.
+    pub(in crate::stream) prefilter: Option<Prefilter>,
+    /// What is known of an event that passes `prefilter`.
+    pub(in crate::stream) outcome: PrefilterOutcome,
 }
 
 impl DirectRoute {
-    /// True if an event fulfils the condition to do anything; `None` if there is no such condition.
+    /// True if an event passes the prefilter; `None` if there is no prefilter.
     #[inline(always)]
-    pub(in crate::stream) fn is_met<E: Event>(&self, event: &E) -> Option<bool> {
-        match &self.demand {
+    pub(in crate::stream) fn passes<E: Event>(&self, event: &E) -> Option<bool> {
+        match &self.prefilter {
             None => None,
-            Some(demand) => demand.holds_of(|field| event.field(field)),
+            Some(prefilter) => prefilter.passes(|field| event.field(field)),
         }
     }
 }
@@ -80,8 +80,8 @@ impl Route {
         match (&self.always[..], &self.groups[..], &self.index) {
             ([(rule, _)], [(group, fields)], None) => {
                 let fields = fields.clone();
-                let (leaves, demand, checked) = (false, None, Checked::Nothing);
-                Some(DirectRoute { rule: *rule, group: *group, fields, leaves, demand, checked })
+                let (leaves, prefilter, outcome) = (false, None, PrefilterOutcome::Unknown);
+                Some(DirectRoute { rule: *rule, group: *group, fields, leaves, prefilter, outcome })
             }
             _ => None,
         }
@@ -202,11 +202,13 @@ impl Routes {
                 direct.leaves = leaves[direct.rule as usize];
                 let matcher = &rules[direct.rule as usize].matcher;
                 let ty = TypeId::new(ty);
-                direct.demand = matcher.program().demand(ty).cloned();
-                direct.checked = match &direct.demand {
-                    demand if matcher.counts_all(ty, demand.is_some()) => Checked::Counts,
-                    Some(_) => Checked::Demand,
-                    None => Checked::Nothing,
+                direct.prefilter = matcher.program().prefilter(ty);
+                direct.outcome = match &direct.prefilter {
+                    prefilter if matcher.counts_all(ty, prefilter.is_some()) => {
+                        PrefilterOutcome::Counts
+                    }
+                    Some(_) => PrefilterOutcome::Passes,
+                    None => PrefilterOutcome::Unknown,
                 };
             }
         }

@@ -1,7 +1,7 @@
 //! The context of a rule's call: the parts of the engine that a rule reads and writes.
 
 use crate::event::Event;
-use crate::exec::Checked;
+use crate::exec::PrefilterOutcome;
 use crate::hir::expr::FieldRef;
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::timers::Timers;
@@ -13,8 +13,8 @@ pub(in crate::stream) struct PushContext<'c, E: Event, S: ?Sized> {
     /// The number of the rule.
     pub(in crate::stream) rule: u32,
     pub(in crate::stream) event: &'c E,
-    /// The conditions that are known to hold for the event.
-    pub(in crate::stream) checked: Checked,
+    /// What the prefilter says of the event.
+    pub(in crate::stream) prefilter: PrefilterOutcome,
     /// The sequence number of the event.
     pub(in crate::stream) seq: u64,
     pub(in crate::stream) timers: &'c mut Timers,
@@ -26,9 +26,9 @@ impl<E: Event, S: ?Sized> PushContext<'_, E, S> {
     /// Returns a copy for a call that is not inlined. The original then stays in registers.
     #[inline(always)]
     pub(in crate::stream) fn reborrow(&mut self) -> PushContext<'_, E, S> {
-        let PushContext { rule, event, checked, seq, timers, accounting, sink } = self;
-        let (rule, checked, seq) = (*rule, *checked, *seq);
-        PushContext { rule, event, checked, seq, timers, accounting, sink }
+        let PushContext { rule, event, prefilter, seq, timers, accounting, sink } = self;
+        let (rule, prefilter, seq) = (*rule, *prefilter, *seq);
+        PushContext { rule, event, prefilter, seq, timers, accounting, sink }
     }
 }
 

@@ -6,7 +6,7 @@ use hashbrown::HashSet;
 use smallvec::SmallVec;
 
 use crate::event::Event;
-use crate::exec::{Checked, FETCHES, KeyState, Matcher, Outcome, OutcomeKind, Store};
+use crate::exec::{FETCHES, KeyState, Matcher, Outcome, OutcomeKind, PrefilterOutcome, Store};
 use crate::hir::{Length, LimitPolicy};
 use crate::nfa::Program;
 use crate::ruleset::RuleSet;
@@ -154,7 +154,7 @@ impl<E: Event> RuleRuntime<E> {
         if let Some(slot) = key.slot
             && let Some((place, at)) = keys.of_rule(slot, cx.rule)
         {
-            if cx.checked == Checked::Counts {
+            if cx.prefilter == PrefilterOutcome::Counts {
                 let (store, state) = (&mut self.store, &mut at.held.state);
                 let may_begin = leaves && state.is_idle();
                 let counted = self.matcher.count_on(store, state, may_begin, cx.event, cx.seq);
@@ -206,7 +206,7 @@ impl<E: Event> RuleRuntime<E> {
     ) {
         let Some(key) = &KeyRef::read_hashed(cx.event, fields, hash) else { return };
         if slot.is_none()
-            && let Some(begins) = self.matcher.begins(cx.event, cx.checked)
+            && let Some(begins) = self.matcher.begins(cx.event, cx.prefilter)
         {
             if begins {
                 // What is held is made where it stays.
@@ -258,7 +258,8 @@ impl<E: Event> RuleRuntime<E> {
                 sink,
             );
         };
-        let dropped = matcher.push_checked(store, state, cx.event, cx.checked, cx.seq, &mut report);
+        let dropped =
+            matcher.push_prefiltered(store, state, cx.event, cx.prefilter, cx.seq, &mut report);
         if emitter.take_ended_key() {
             give_up(matcher, store, state, &mut cx.accounting.stats);
         }
@@ -291,8 +292,14 @@ impl<E: Event> RuleRuntime<E> {
                 sink,
             );
         };
-        let dropped =
-            matcher.push_checked(store, &mut state, cx.event, cx.checked, cx.seq, &mut report);
+        let dropped = matcher.push_prefiltered(
+            store,
+            &mut state,
+            cx.event,
+            cx.prefilter,
+            cx.seq,
+            &mut report,
+        );
         if emitter.take_ended_key() {
             give_up(matcher, store, &mut state, &mut cx.accounting.stats);
         }

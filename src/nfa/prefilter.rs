@@ -1,18 +1,39 @@
-//! What an event must fulfil to do anything at all: where it does not, neither its key nor what is
-//! held for that is looked at.
+//! The prefilter: comparisons that an event must fulfil to do anything at all.
+//!
+//! When it applies: wherever a partial match waits, the first test of an event of the type is one
+//! condition, the same everywhere, and that condition compares fields of the event with literals.
+//!
+//! Why it is right: without that condition the event starts nothing, and all partial matches stay as
+//! they are.
+//!
+//! What it saves: an event that does not pass looks up no key and no state.
+//!
+//! Which test holds it: `only_what_nothing_can_do_without_is_tested_first` below, and
+//! `a_rule_among_many_reports_what_it_reports_alone` in `tests/many_rules.rs`: only a rule alone is
+//! prefiltered.
 
 use crate::hir::ConditionId;
 use crate::nfa::decide::{Decision, waiting};
 use crate::nfa::program::Program;
 use crate::nfa::quick::Quick;
-use crate::schema::TypeId;
+use crate::schema::{FieldId, TypeId};
+use crate::value::ValueRef;
+
+/// The comparisons that an event of a type must fulfil to do anything.
+#[derive(Clone, Debug)]
+pub(crate) struct Prefilter(Quick);
+
+impl Prefilter {
+    /// True if an event with these fields can do anything.
+    #[inline(always)]
+    pub(crate) fn passes<'e>(&self, field: impl Fn(FieldId) -> ValueRef<'e>) -> Option<bool> {
+        self.0.holds_of(field)
+    }
+}
 
 impl Program {
-    /// The comparisons that an event of this type must fulfil: else nothing begins with it, and partial
-    /// matches stay as they are wherever they wait. `None` where there are no such comparisons.
-    ///
-    /// Where something waits, and asks anything, it asks for these first.
-    pub(crate) fn demand(&self, ty: TypeId) -> Option<&Quick> {
+    /// Returns the prefilter of an event type; `None` if there are no such comparisons.
+    pub(crate) fn prefilter(&self, ty: TypeId) -> Option<Prefilter> {
         if self.silence.is_some() || self.waits() {
             return None;
         }
@@ -20,7 +41,7 @@ impl Program {
         let states = waiting(&self.states, &self.edges, self.start);
         let roots = states.map(|state| (self.decisions.of(state, column), &Decision::Stay));
         let begins = (self.decisions.of_start(column), &Decision::Gone);
-        let mut demand: Option<ConditionId> = None;
+        let mut first: Option<ConditionId> = None;
         for (root, nothing) in roots.chain([begins]) {
             if root == nothing {
                 continue;
@@ -28,14 +49,15 @@ impl Program {
             match root {
                 Decision::Condition { condition, no, .. }
                     if self.decisions.node(*no) == nothing
-                        && demand.is_none_or(|demand| demand == *condition) =>
+                        && first.is_none_or(|first| first == *condition) =>
                 {
-                    demand = Some(*condition);
+                    first = Some(*condition);
                 }
                 _ => return None,
             }
         }
-        Some(&self.quick[demand?.index()]).filter(|quick| quick.is_of_event_alone())
+        let comparisons = &self.quick[first?.index()];
+        comparisons.is_of_event_alone().then(|| Prefilter(comparisons.clone()))
     }
 }
 
@@ -45,14 +67,14 @@ mod tests {
     use crate::ruleset::RuleSet;
 
     #[test]
-    fn only_what_nothing_can_do_without_is_demanded() {
-        let demand = |body: &str| {
+    fn only_what_nothing_can_do_without_is_tested_first() {
+        let has_prefilter = |body: &str| {
             let text = format!(
                 "event a {{ at: time, n: int, m: int }} event b {{ at: time }} rule r {{ {body} }}"
             );
             let rules = RuleSet::parse(&text).unwrap_or_else(|error| panic!("{error}"));
             let program = Program::new(&rules.rules()[0].pattern).expect("it is right");
-            program.demand(rules.schema().type_id("a").expect("it is declared")).is_some()
+            program.prefilter(rules.schema().type_id("a").expect("it is declared")).is_some()
         };
         for body in [
             "match a[n > 3]{5} within 1h",
@@ -60,7 +82,7 @@ mod tests {
             "match b -> a[n > 3] within 1h",
             "match a[n > 3] -> not b for 1h",
         ] {
-            assert!(demand(body), "{body}");
+            assert!(has_prefilter(body), "{body}");
         }
         for body in [
             "match a{5} within 1h",
@@ -74,7 +96,7 @@ mod tests {
             "match b as x -> a[n + 1 > 3] within 1h",
             "match not a[n > 3] for 1h -> b",
         ] {
-            assert!(!demand(body), "{body}");
+            assert!(!has_prefilter(body), "{body}");
         }
     }
 }
