@@ -11,6 +11,7 @@ use std::sync::Arc;
 use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
 
 use crate::hir::{Length, Pattern, Sequence, Skip, SkipStrategy, Stage, StageId, Test};
+use crate::nfa::comparison::FieldComparison;
 use crate::nfa::decide::{self, Decisions};
 use crate::nfa::guard::Guard;
 use crate::nfa::moves::Move;
@@ -18,7 +19,6 @@ use crate::nfa::orders::Order;
 use crate::nfa::program::{
     Action, Bound, BuildError, ClockOp, Edge, Kind, Program, Silence, State, StateId, index_range,
 };
-use crate::nfa::quick::Quick;
 use crate::nfa::registers::Register;
 use crate::nfa::{flatten, graph};
 use crate::schema::TypeId;
@@ -201,7 +201,7 @@ pub(super) struct Model {
     pub(super) correlated: Arc<[bool]>,
     pub(super) registers: Arc<[Register]>,
     pub(super) notes: Arc<[Box<[u32]>]>,
-    pub(super) quick: Arc<[Quick]>,
+    pub(super) comparisons: Arc<[FieldComparison]>,
     pub(super) moves: Arc<[Move]>,
     pub(super) orders: Arc<[Option<Order>]>,
 }
@@ -209,7 +209,15 @@ pub(super) struct Model {
 impl Model {
     fn of(program: &Program) -> Model {
         let Program {
-            automaton, stages, correlated, registers, notes, quick, moves, orders, ..
+            automaton,
+            stages,
+            correlated,
+            registers,
+            notes,
+            comparisons,
+            moves,
+            orders,
+            ..
         } = program;
         Model {
             automaton: automaton.clone(),
@@ -217,7 +225,7 @@ impl Model {
             correlated: correlated.clone(),
             registers: registers.clone(),
             notes: notes.clone(),
-            quick: quick.clone(),
+            comparisons: comparisons.clone(),
             moves: moves.clone(),
             orders: orders.clone(),
         }

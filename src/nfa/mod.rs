@@ -1,7 +1,7 @@
 //! [`hir::Pattern`](crate::hir::Pattern) to an automaton with integer states and numbered
 //! conditions.
 //!
-//! Six steps, each with one job:
+//! Its steps, each with one job:
 //! * `graph` lays a pattern out as states with *take*, *ignore* and *proceed* transitions. The
 //!   construction follows that of Flink CEP, whose recorded answers are the specification, and
 //!   through it SASE (Agrawal et al., "Efficient Pattern Matching over Event Streams", SIGMOD 2008).
@@ -9,6 +9,7 @@
 //!   matcher never walks back.
 //! * `flatten` removes the proceed transitions: each state gets the list of what an event can do
 //!   there, with one guard for each.
+//! * `comparison` finds conditions that only compare fields, so that no expression is walked.
 //! * `decide` works the guards of a state out together: for each event type a tree of tests.
 //! * `moves` says what each edge comes to, for patterns with a single way.
 //! * `prefilter` finds what an event must fulfil to do anything, so that others cost one test.
@@ -23,6 +24,7 @@
 //! automata that mean the same.
 
 mod automaton;
+mod comparison;
 pub(crate) mod correspondence;
 mod decide;
 mod flatten;
@@ -35,7 +37,6 @@ mod orders;
 mod plan;
 mod prefilter;
 mod program;
-mod quick;
 mod reach;
 mod registers;
 
@@ -44,6 +45,7 @@ pub use plan::Strategy;
 pub use program::{BuildError, Program};
 
 pub(crate) use automaton::{Known, Sizes};
+pub(crate) use comparison::{Comparison, FieldComparison, Operand};
 pub(crate) use decide::{Column, Decision, Decisions, waiting};
 pub(crate) use guard::{Guard, GuardId};
 pub(crate) use lead::Lead;
@@ -51,6 +53,5 @@ pub(crate) use moves::{Move, Note};
 pub(crate) use plan::Window;
 pub(crate) use prefilter::Prefilter;
 pub(crate) use program::{Action, ClockOp, Edge, Kind as Refusal, Silence, Since, StateId};
-pub(crate) use quick::{Comparison, Operand, Quick};
 pub(crate) use reach::{Reach, reach};
 pub(crate) use registers::{Register, RegisterKind};

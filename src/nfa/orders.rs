@@ -3,9 +3,9 @@
 //! decided together.
 
 use crate::hir::eval::{Relation, order_of};
+use crate::nfa::comparison::{Comparison, FieldComparison, Operand};
 use crate::nfa::decide::Decision;
 use crate::nfa::program::Program;
-use crate::nfa::quick::{Comparison, Operand, Quick};
 use crate::schema::FieldId;
 
 /// Where a node of a decision tree leads, by the order of a field and the only register.
@@ -36,10 +36,12 @@ impl Program {
             let Decision::Condition { condition, yes, no } = self.decisions.node(node) else {
                 return None;
             };
-            match &self.quick[condition.index()] {
-                Quick::One(Comparison { field, relation, with: Operand::Register(_) }) => {
-                    Some((*field, *relation, *yes, *no))
-                }
+            match &self.comparisons[condition.index()] {
+                FieldComparison::One(Comparison {
+                    field,
+                    relation,
+                    with: Operand::Register(_),
+                }) => Some((*field, *relation, *yes, *no)),
                 _ => None,
             }
         };

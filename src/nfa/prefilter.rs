@@ -13,15 +13,15 @@
 //! prefiltered.
 
 use crate::hir::ConditionId;
+use crate::nfa::comparison::FieldComparison;
 use crate::nfa::decide::{Decision, waiting};
 use crate::nfa::program::Program;
-use crate::nfa::quick::Quick;
 use crate::schema::{FieldId, TypeId};
 use crate::value::ValueRef;
 
 /// The comparisons that an event of a type must fulfil to do anything.
 #[derive(Clone, Debug)]
-pub(crate) struct Prefilter(Quick);
+pub(crate) struct Prefilter(FieldComparison);
 
 impl Prefilter {
     /// True if an event with these fields can do anything.
@@ -56,7 +56,7 @@ impl Program {
                 _ => return None,
             }
         }
-        let comparisons = &self.quick[first?.index()];
+        let comparisons = &self.comparisons[first?.index()];
         comparisons.is_of_event_alone().then(|| Prefilter(comparisons.clone()))
     }
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use crate::hir::{Condition, ConditionId, Expr, ItemKind, Length, Pattern, Skip, Stage, StageId};
 use crate::nfa::automaton::{Automaton, Known, shared};
+use crate::nfa::comparison::{FieldComparison, field_comparison};
 use crate::nfa::guard::GuardId;
 use crate::nfa::moves::Move;
 use crate::nfa::orders::Order;
 use crate::nfa::plan::Plan;
-use crate::nfa::quick::{self, Quick};
 use crate::nfa::registers::{self, Register, RegisterKind};
 use crate::util::ids::define_id;
 
@@ -37,8 +37,8 @@ pub struct Program {
     pub(crate) lengths: Box<[Expr]>,
     /// By step: the registers that its events change.
     pub(crate) notes: Arc<[Box<[u32]>]>,
-    /// By condition: what it compares, where that is all that it does.
-    pub(crate) quick: Arc<[Quick]>,
+    /// By condition: its comparisons, if it is nothing else.
+    pub(crate) comparisons: Arc<[FieldComparison]>,
     /// By edge: what it comes to, where no event leaves a partial match more than one way on.
     pub(crate) moves: Arc<[Move]>,
     /// By node of the decision trees: the order that it asks for; none where no run holds it.
@@ -184,8 +184,9 @@ impl Program {
         let extracted = registers::extract(conditions, lengths, &automaton.named);
         let registers = &extracted.registers;
         let notes = notes_by_stage(pattern.stages.len(), registers);
-        let quick = |condition| quick::quick(condition, registers);
-        let quick: Vec<Quick> = extracted.conditions.iter().map(quick).collect();
+        let comparison = |condition| field_comparison(condition, registers);
+        let comparisons: Vec<FieldComparison> =
+            extracted.conditions.iter().map(comparison).collect();
         let mut program = Program {
             automaton,
             stages: shared(pattern.stages.clone(), model.map(|model| &model.stages)),
@@ -194,7 +195,7 @@ impl Program {
             registers: shared(extracted.registers, model.map(|model| &model.registers)),
             lengths: extracted.lengths.into(),
             notes: shared(notes, model.map(|model| &model.notes)),
-            quick: shared(quick, model.map(|model| &model.quick)),
+            comparisons: shared(comparisons, model.map(|model| &model.comparisons)),
             moves: Arc::default(),
             orders: Arc::default(),
             plan: Plan::SingleWay,

@@ -10,7 +10,7 @@ use crate::exec::store::{Chains, NIL};
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured, FieldRef};
 use crate::hir::{ConditionId, Test};
-use crate::nfa::{Comparison, Guard, GuardId, Operand, Program, Quick, RegisterKind};
+use crate::nfa::{Comparison, FieldComparison, Guard, GuardId, Operand, Program, RegisterKind};
 use crate::value::{Value, ValueRef};
 
 impl<E: Event> Step<'_, E> {
@@ -83,10 +83,12 @@ impl<E: Event> Step<'_, E> {
     /// True if a condition holds for an event of its type.
     #[inline(always)]
     pub(super) fn test(&mut self, id: ConditionId, run: &Run, event_epoch: u64) -> bool {
-        match &self.program.quick[id.index()] {
-            Quick::One(comparison) => self.compares(comparison, run),
-            Quick::All(all) => all.iter().all(|comparison| self.compares(comparison, run)),
-            Quick::No => self.evaluate(id, run, event_epoch),
+        match &self.program.comparisons[id.index()] {
+            FieldComparison::One(comparison) => self.compares(comparison, run),
+            FieldComparison::All(all) => {
+                all.iter().all(|comparison| self.compares(comparison, run))
+            }
+            FieldComparison::Other => self.evaluate(id, run, event_epoch),
         }
     }
 

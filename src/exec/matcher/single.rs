@@ -15,7 +15,7 @@ use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::store::NIL;
 use crate::hir::StageId;
 use crate::hir::eval::Relation;
-use crate::nfa::{Comparison, Decision, Decisions, Move, Note, Operand, Quick, StateId};
+use crate::nfa::{Comparison, Decision, Decisions, FieldComparison, Move, Note, Operand, StateId};
 
 /// The number of runs from which a shared test is prepared for all runs.
 const MANY: usize = 4;
@@ -188,8 +188,8 @@ impl<'a, E: Event> Step<'a, E> {
         let program = self.program;
         let number = match program.decisions.node(root) {
             Decision::Condition { condition, no: Decisions::STAY, .. } => {
-                match &program.quick[condition.index()] {
-                    Quick::One(Comparison {
+                match &program.comparisons[condition.index()] {
+                    FieldComparison::One(Comparison {
                         field,
                         relation: Relation::Eq,
                         with: Operand::Register(_),

@@ -1,4 +1,16 @@
-//! Conditions that compare a field: tested without a walk over an expression.
+//! Conditions that compare fields: tested without a walk over an expression.
+//!
+//! When it applies: a condition is one comparison of a field with a literal or with a register, or
+//! several of them joined by `and`.
+//!
+//! Why it is right: a comparison has the relation and the operands of the expression. Values of
+//! unequal types are left to [`Relation::holds`], which the expression asks, too.
+//!
+//! What it saves: the walk over the expression; for integers, floats and equal strings, also the jump
+//! on the type of the value.
+//!
+//! Which test holds it: `tests/null.rs` holds every compiled form of a condition against the table
+//! of docs/language.md.
 
 use crate::hir::eval::{self, Relation};
 use crate::hir::expr::{BinaryOp, FieldRef};
@@ -7,17 +19,17 @@ use crate::nfa::registers::{Register, RegisterKind};
 use crate::schema::FieldId;
 use crate::value::{Value, ValueRef};
 
-/// What a condition compares, where that is all that it does.
+/// A condition as comparisons of fields, if it is nothing else.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Quick {
+pub(crate) enum FieldComparison {
     One(Comparison),
     /// All of these have to hold.
     All(Box<[Comparison]>),
-    /// It does more than that.
-    No,
+    /// The condition asks for more.
+    Other,
 }
 
-/// A field of the event beside something that is known.
+/// The comparison of a field of the event with an operand.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Comparison {
     pub(crate) field: FieldId,
@@ -53,18 +65,19 @@ impl Literal {
     }
 }
 
-impl Quick {
-    /// Whether it asks of the event's fields and of nothing else.
+impl FieldComparison {
+    /// True if all operands are literals.
     pub(super) fn is_of_event_alone(&self) -> bool {
         let is_literal = |one: &Comparison| matches!(one.with, Operand::Literal(_));
         match self {
-            Quick::One(one) => is_literal(one),
-            Quick::All(all) => all.iter().all(is_literal),
-            Quick::No => false,
+            FieldComparison::One(one) => is_literal(one),
+            FieldComparison::All(all) => all.iter().all(is_literal),
+            FieldComparison::Other => false,
         }
     }
 
-    /// Whether the condition holds for an event with these fields, where it asks of nothing else.
+    /// True if the condition holds for an event with these fields; `None` unless it asks for the
+    /// event's fields alone.
     #[inline(always)]
     pub(crate) fn holds_of<'e>(&self, field: impl Fn(FieldId) -> ValueRef<'e>) -> Option<bool> {
         let holds = |comparison: &Comparison| match &comparison.with {
@@ -72,25 +85,25 @@ impl Quick {
             Operand::Register(_) => None,
         };
         match self {
-            Quick::One(comparison) => holds(comparison),
-            Quick::All(all) => {
-                // All are looked at: a branch that is not foreseen takes longer than a comparison.
+            FieldComparison::One(comparison) => holds(comparison),
+            FieldComparison::All(all) => {
+                // All are tested: a mispredicted branch takes longer than a comparison.
                 let mut all_hold = true;
                 for comparison in all {
                     all_hold &= holds(comparison)?;
                 }
                 Some(all_hold)
             }
-            Quick::No => None,
+            FieldComparison::Other => None,
         }
     }
 }
 
 impl Comparison {
-    /// Whether the field is in the relation to a literal.
+    /// True if the field is in the relation to a literal.
     ///
-    /// What most rules compare, of types that never change, is asked for by its type: that is one
-    /// comparison, where to find out what the value is takes a jump.
+    /// Integers, floats and equal strings, the most common cases, are tested by their type first:
+    /// that is one comparison, while a match on the value's type is a jump.
     #[inline(always)]
     pub(crate) fn holds_of<'e>(
         &self,
@@ -121,9 +134,9 @@ impl Comparison {
     }
 }
 
-/// Whether a text is what is written in a rule. What is short, as most names of states are, is compared
-/// without a branch: which one an event has is not to be foreseen, and to be wrong about it takes
-/// longer than to look at a few bytes.
+/// True if a text equals a literal. A short literal, as most names of states are, is compared without
+/// a branch: the branch is hard to predict, and a misprediction takes longer than to compare a few
+/// bytes.
 #[inline(always)]
 fn is_text(text: &[u8], literal: &[u8]) -> bool {
     const SHORT: usize = 8;
@@ -137,18 +150,19 @@ fn is_text(text: &[u8], literal: &[u8]) -> bool {
     differs == 0
 }
 
-pub(super) fn quick(condition: &Condition, registers: &[Register]) -> Quick {
+/// Returns the comparisons that a condition consists of.
+pub(super) fn field_comparison(condition: &Condition, registers: &[Register]) -> FieldComparison {
     match comparisons(condition, registers) {
         Some(mut comparisons) => match (comparisons.pop(), comparisons.is_empty()) {
-            (None, _) => Quick::No,
-            (Some(one), true) => Quick::One(one),
-            (last, false) => Quick::All(comparisons.into_iter().chain(last).collect()),
+            (None, _) => FieldComparison::Other,
+            (Some(one), true) => FieldComparison::One(one),
+            (last, false) => FieldComparison::All(comparisons.into_iter().chain(last).collect()),
         },
-        None => Quick::No,
+        None => FieldComparison::Other,
     }
 }
 
-/// The comparisons that all have to hold; `None` where a condition asks for anything else.
+/// Returns the comparisons that all have to hold; `None` if a condition asks for anything else.
 fn comparisons(condition: &Condition, registers: &[Register]) -> Option<Vec<Comparison>> {
     let mut comparisons = Vec::new();
     let mut add = |test: &Test| match test {
