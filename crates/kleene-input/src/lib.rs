@@ -16,6 +16,7 @@ mod feed;
 mod gzip;
 mod json;
 mod layout;
+mod number;
 mod parser;
 mod raw;
 mod records;

@@ -2,7 +2,7 @@
 
 use kleene::Timestamp;
 
-use crate::scalar::whole;
+use crate::number::whole;
 
 /// What an epoch number counts.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

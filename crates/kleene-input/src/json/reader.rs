@@ -3,7 +3,8 @@
 //! It takes what `serde_json` takes and nothing else (`properties.rs` beside it holds the two against
 //! each other), but reads values in place, and knows of what is skipped only that it is valid.
 
-use crate::scalar::{Scalar, decimal};
+use crate::number::decimal;
+use crate::scalar::Scalar;
 
 /// Lists and objects whose content is kept are nested no deeper.
 const DEPTH: usize = 127;

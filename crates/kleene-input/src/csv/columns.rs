@@ -1,0 +1,173 @@
+//! What the columns mean for a type of events, and the values of their cells.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use kleene::Record;
+use kleene::schema::{Field, FieldType};
+use kleene::value::Value;
+
+use super::record::Row;
+use crate::json::list_from_text;
+use crate::layout::{Layout, Reading};
+use crate::number::{decimal, whole};
+use crate::scalar::{Spelling, from_text};
+
+/// What the columns mean for a type.
+#[derive(Clone, Debug)]
+pub(super) struct Columns {
+    pub(super) all: Vec<Column>,
+    pub(super) plan: Option<Plan>,
+}
+
+/// How to make an event of a record without surprises: field by field, straight into the event.
+/// Whatever is amiss in a record is found, and reported, by reading it column by column.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// The column with the event time.
+    time: usize,
+    fields: Vec<Planned>,
+}
+
+/// Where the value of a field comes from.
+#[derive(Clone, Copy, Debug)]
+enum Planned {
+    /// It is the event time.
+    Time,
+    /// A cell.
+    Cell(usize),
+    /// No column has it.
+    Null,
+}
+
+/// What a column means for a type.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Column {
+    Field(usize),
+    Extra,
+    Nothing,
+}
+
+impl Columns {
+    /// What the columns that `by_name` numbers mean for a type; the `special` ones hold the type or
+    /// the time. Takes time in proportion to the columns and the fields.
+    pub(super) fn new(
+        layout: &Layout,
+        by_name: &HashMap<Arc<str>, usize>,
+        special: &[Option<usize>],
+        time_column: Option<usize>,
+        reading: &Reading,
+    ) -> Columns {
+        let other = if layout.open { Column::Extra } else { Column::Nothing };
+        let mut all = vec![other; by_name.len()];
+        for column in special.iter().flatten() {
+            all[*column] = Column::Nothing;
+        }
+        let column_of = |field: &Field| by_name.get(&field.name).copied();
+        let of_fields: Vec<Option<usize>> = layout.fields.iter().map(column_of).collect();
+        for (field, column) in of_fields.iter().enumerate() {
+            if let Some(column) = column {
+                all[*column] = Column::Field(field);
+            }
+        }
+        Columns { plan: Plan::new(layout, &of_fields, time_column, reading), all }
+    }
+}
+
+impl Plan {
+    /// The plan for a type, if its event time is that of its own field and no other is left to say
+    /// anything.
+    fn new(
+        layout: &Layout,
+        of_fields: &[Option<usize>],
+        time_column: Option<usize>,
+        reading: &Reading,
+    ) -> Option<Plan> {
+        let time_field = layout.time()?;
+        let time = of_fields[time_field]?;
+        let other_time = reading.prefers_time_field && time_column != Some(time);
+        if layout.open || other_time || layout.fields[time_field].ty != FieldType::Time {
+            return None;
+        }
+        let fields = (0..layout.fields.len()).map(|field| match of_fields[field] {
+            _ if field == time_field => Some(Planned::Time),
+            Some(column) => Some(Planned::Cell(column)),
+            None => layout.fields[field].optional.then_some(Planned::Null),
+        });
+        Some(Plan { time, fields: fields.collect::<Option<_>>()? })
+    }
+
+    /// The event of a record that has as many cells as the header; `None` if anything is amiss.
+    pub(super) fn event(
+        &self,
+        row: &Row<'_>,
+        layout: &Layout,
+        reading: &Reading,
+    ) -> Option<Record> {
+        let time = row.cell(self.time);
+        let Ok(Value::Time(time)) = from_cell(&FieldType::Time, time, reading.spelling()) else {
+            return None;
+        };
+        let mut is_fine = true;
+        let values = self.fields.iter().zip(&layout.fields).map(|(planned, field)| {
+            let value = match *planned {
+                Planned::Time => Some(Value::Time(time)),
+                Planned::Null => Some(Value::Null),
+                Planned::Cell(column) => planned_value(field, row.cell(column), reading),
+            };
+            value.unwrap_or_else(|| {
+                is_fine = false;
+                Value::Null
+            })
+        });
+        let event = layout.event(time, values);
+        is_fine.then_some(event)
+    }
+}
+
+/// The value of a cell, if it is fine.
+#[inline]
+fn planned_value(field: &Field, cell: &str, reading: &Reading) -> Option<Value> {
+    if cell.is_empty() {
+        // A missing value, unless it must be text.
+        let empty = (field.ty == FieldType::String).then(|| Value::from(""));
+        return if field.optional { Some(Value::Null) } else { empty };
+    }
+    let common = match field.ty {
+        FieldType::Int => whole(cell.as_bytes()).map(Value::Int),
+        FieldType::Float => decimal(cell.as_bytes()).map(Value::Float),
+        FieldType::String => Some(Value::String(cell.into())),
+        _ => None,
+    };
+    common.or_else(|| from_cell(&field.ty, cell, reading.spelling()).ok())
+}
+
+/// Returns the value of type `ty` that a cell stands for. A list is given as JSON.
+pub(super) fn from_cell(ty: &FieldType, cell: &str, spelling: Spelling) -> Result<Value, String> {
+    match ty {
+        FieldType::List(_) => list_from_text(ty, cell, spelling),
+        _ => from_text(ty, cell, spelling),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_in_a_cell_is_json() {
+        let list = FieldType::List(Box::new(FieldType::Int));
+        let cases = [
+            ("[1, 2]", Ok("[1, 2]")),
+            (
+                "[1, \"a\"]",
+                Err("expected list<int>, the 2nd element: expected int, found the text \"a\""),
+            ),
+            ("1;2", Err(r#"expected list<int> as JSON ([...]), found the text "1;2""#)),
+        ];
+        for (text, expected) in cases {
+            let found = from_cell(&list, text, Spelling::default()).map(|value| value.to_string());
+            assert_eq!(found.as_deref().map_err(String::as_str), expected, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Events as CSV with a header row.
+
+mod columns;
+mod record;
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use kleene::Record;
+use kleene::schema::{FieldType, Schema};
+use kleene::value::Value;
+
+use self::columns::{Column, Columns, from_cell};
+pub(crate) use self::record::{Cells, Reach, Row, reach};
+use crate::layout::{Assembly, Layouts};
+use crate::scalar::guess_from_text;
+use crate::{delimiter_argument, other_delimiter};
+
+/// Reads records of CSV as events.
+#[derive(Clone, Debug)]
+pub(crate) struct CsvParser {
+    layouts: Layouts,
+    header: Vec<Arc<str>>,
+    /// The columns by name.
+    by_name: HashMap<Arc<str>, usize>,
+    /// The column that holds the type, where the input says it.
+    type_column: Option<usize>,
+    time_column: Option<usize>,
+    /// What the columns mean for each type, once it has come.
+    columns: Vec<Option<Columns>>,
+    /// The last type that is not declared.
+    unknown: String,
+    assembly: Assembly,
+}
+
+impl CsvParser {
+    /// What events look like from now on: other types of other fields.
+    pub(crate) fn renew(&mut self, schema: &Schema, declared: &Schema) {
+        self.layouts.renew(schema, declared);
+        self.columns.clear();
+        self.columns.resize_with(self.layouts.len(), || None);
+    }
+
+    /// A parser for the columns that `header` names, or why that does not work.
+    pub(crate) fn new(
+        layouts: Layouts,
+        header: &Row<'_>,
+        delimiter: u8,
+    ) -> Result<CsvParser, String> {
+        let first = header.cell(0).trim_start();
+        if first.starts_with(['{', '[']) {
+            return Err(String::from("the CSV header is JSON\nhelp: `--format jsonl`"));
+        }
+        let header: Vec<Arc<str>> = header.header()?.into_iter().map(Arc::from).collect();
+        let by_name: HashMap<Arc<str>, usize> =
+            header.iter().enumerate().map(|(index, name)| (name.clone(), index)).collect();
+        let position = |name: &str| by_name.get(name).copied();
+        let reading = &layouts.reading;
+        let type_column = position(&reading.type_field);
+        if let [only] = &*header
+            && !layouts.names(only)
+            && let Some(other) = other_delimiter(only, delimiter)
+        {
+            return Err(format!(
+                "the CSV header has only one column, `{only}`: another delimiter separates it\n\
+                 help: `--delimiter {}`",
+                delimiter_argument(other)
+            ));
+        }
+        if type_column.is_none() && reading.fixed_type.is_none() {
+            return Err(no_type_column(&layouts, &header));
+        }
+        let time_column = position(&reading.time_field);
+        Ok(CsvParser {
+            type_column: type_column.filter(|_| reading.fixed_type.is_none()),
+            time_column,
+            unknown: reading.fixed_type.clone().unwrap_or_default(),
+            columns: vec![None; layouts.len()],
+            by_name,
+            assembly: Assembly::default(),
+            layouts,
+            header,
+        })
+    }
+
+    /// The event in a record: `None` if its type is not declared, the reason if it is not one.
+    pub(crate) fn parse(&mut self, row: &Row<'_>) -> Result<Option<Record>, String> {
+        let cells = row.matched(&self.header)?;
+        let number = match self.type_column {
+            None => self.layouts.find(&self.unknown),
+            Some(column) => {
+                let name = row.cell(column);
+                if name.is_empty() {
+                    let column = &self.header[column];
+                    return Err(format!("no event type: the column `{column}` is empty"));
+                }
+                let number = self.layouts.find(name);
+                if number.is_none() {
+                    name.clone_into(&mut self.unknown);
+                }
+                number
+            }
+        };
+        let Some(index) = number else { return Ok(None) };
+        let (layout, reading) = self.layouts.get(number);
+        let columns = self.columns[index].get_or_insert_with(|| {
+            let special = [self.type_column, self.time_column];
+            Columns::new(layout, &self.by_name, &special, self.time_column, reading)
+        });
+        if let Some(event) = columns.plan.as_ref().and_then(|plan| plan.event(row, layout, reading))
+        {
+            return Ok(Some(event));
+        }
+        let assembly = &mut self.assembly;
+        assembly.start(layout.fields.len());
+        for (index, ((name, cell), column)) in cells.zip(&columns.all).enumerate() {
+            let is_time = Some(index) == self.time_column && !cell.is_empty();
+            match *column {
+                Column::Field(index) => {
+                    let field = &layout.fields[index];
+                    // An empty cell is a missing value, unless it must be text.
+                    if !cell.is_empty() {
+                        let value = from_cell(&field.ty, cell, reading.spelling());
+                        if is_time && field.ty == FieldType::Time {
+                            assembly.set_named_time(reading, &value);
+                        }
+                        assembly.set(field, index, value);
+                    } else if !field.optional && field.ty == FieldType::String {
+                        assembly.set(field, index, Ok(Value::from("")));
+                    }
+                    if !is_time || field.ty == FieldType::Time {
+                        continue;
+                    }
+                }
+                Column::Extra if !cell.is_empty() => {
+                    assembly.extra.push((name.clone(), guess_from_text(cell)));
+                }
+                Column::Extra | Column::Nothing => {}
+            }
+            if is_time {
+                let time = from_cell(&FieldType::Time, cell, reading.spelling());
+                assembly.set_named_time(reading, &time);
+            }
+        }
+        assembly.finish(layout, reading).map(Some)
+    }
+
+    /// The names of the columns.
+    pub(crate) fn header(&self) -> &[Arc<str>] {
+        &self.header
+    }
+
+    /// The type of the last record whose type was not declared.
+    pub(crate) fn unknown(&self) -> &str {
+        &self.unknown
+    }
+}
+
+/// Why the header is of no use where no column holds the type.
+#[cold]
+fn no_type_column(layouts: &Layouts, header: &[Arc<str>]) -> String {
+    let speaks = |name: &&&str| {
+        let name = name.to_ascii_lowercase();
+        ["type", "event", "kind", "action"].iter().any(|word| name.contains(word))
+    };
+    let names: Vec<&str> = header.iter().map(|name| &**name).collect();
+    let likely = names.iter().find(speaks);
+    let likely = likely.map_or(String::new(), |name| format!(" (perhaps `{name}`)"));
+    let only = layouts.only_name();
+    let only = only.map_or(String::new(), |name| format!(" (`--type {name}`)"));
+    format!(
+        "the CSV header has no column `{}` for the event type: it has {}\n\
+         help: name the column with --type-field{likely}, or give the type of all events with \
+         --type{only}",
+        layouts.reading.type_field,
+        names.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use kleene::schema::{EventType, Field, FieldId};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Reading, TimeUnit};
+
+    proptest! {
+        #[test]
+        fn a_plan_gives_what_the_columns_give(
+            cells in proptest::collection::vec(
+                prop_oneof![
+                    proptest::sample::select(vec![
+                        "", "1", "-7", "+7", "1.50", "-0", "-0.0", "1e3", "1e400", "x", "\u{e9}",
+                        "9223372036854775807", "9223372036854775808", "1.2.3.4", "01.2.3.4", "::1",
+                        "2024-05-01T10:00:00Z", "true", "NaN", "inf", ".5", "5.", "1_0", " 1",
+                    ]).prop_map(String::from),
+                    "-?[0-9]{1,20}(\\.[0-9]{0,18})?",
+                ],
+                6..8,
+            ),
+            optional in any::<u8>(),
+            declared_time in any::<bool>(),
+            prefers_time_field in any::<bool>(),
+        ) {
+            let types = [
+                ("at", FieldType::Time),
+                ("i", FieldType::Int),
+                ("f", FieldType::Float),
+                ("s", FieldType::String),
+                ("p", FieldType::Ip),
+                ("missing", FieldType::Bool),
+            ];
+            let fields = types.into_iter().enumerate().map(|(index, (name, ty))| Field {
+                name: name.into(),
+                ty,
+                optional: optional >> index & 1 == 1,
+            });
+            let time = declared_time.then(|| FieldId::new(0));
+            let mut schema = Schema::new();
+            let fields = fields.collect();
+            schema.add(EventType { name: "t".into(), fields, time, open: false });
+            let reading = Reading {
+                type_field: String::from("type"),
+                fixed_type: Some(String::from("t")),
+                time_field: String::from("ts"),
+                prefers_time_field,
+                unit: TimeUnit::Ms,
+                is_strict: false,
+            };
+            let mut header = Cells::default();
+            let header = header.split("i,f,at,s,p,ts", false, b',');
+            let mut parser = CsvParser::new(Layouts::new(&schema, reading), &header, b',').unwrap();
+            let record = cells.join(",");
+            let mut cells = Cells::default();
+            let row = cells.split(&record, false, b',');
+            let planned = format!("{:?}", parser.parse(&row));
+            // What the columns mean is known now.
+            for columns in parser.columns.iter_mut().flatten() {
+                columns.plan = None;
+            }
+            let by_columns = format!("{:?}", parser.parse(&row));
+            prop_assert_eq!(planned, by_columns);
+        }
+    }
+}
