@@ -9,7 +9,6 @@ use kleene::schema::Schema;
 
 use crate::input::{self, Feed, Form, Format, Opened, Reading, TimeUnit, duration_from_text};
 use crate::rules::Given;
-use crate::state;
 
 /// Finds patterns of events over time in files and streams.
 #[derive(Debug, Parser)]
@@ -241,7 +240,7 @@ pub(crate) struct RunArgs {
     pub(crate) state: Option<PathBuf>,
 
     /// How often the state is kept: every 10s, or every 100000events (each line that is read counts)
-    #[arg(long, value_name = "HOW OFTEN", default_value = "10s", value_parser = state::every, requires = "state")]
+    #[arg(long, value_name = "HOW OFTEN", default_value = "10s", value_parser = every, requires = "state")]
     pub(crate) checkpoint_every: Every,
 
     /// Keep what rules hold for keys that have been idle in a file in this directory, so that state
@@ -295,6 +294,25 @@ pub(crate) enum Every {
     Time(Duration),
     /// After so many events.
     Events(u64),
+}
+
+/// Reads how often something is done: `10s` or `1000000 events`.
+fn every(text: &str) -> Result<Every, String> {
+    let number = text.strip_suffix("events").or_else(|| text.strip_suffix("event"));
+    if let Some(number) = number {
+        let number: String = number.trim().chars().filter(|c| *c != '_').collect();
+        return match number.parse() {
+            Ok(0) | Err(_) => {
+                Err(String::from("expected a number of events, such as 100000events"))
+            }
+            Ok(events) => Ok(Every::Events(events)),
+        };
+    }
+    let millis = duration_from_text(text)?;
+    match u64::try_from(millis) {
+        Ok(millis) => Ok(Every::Time(Duration::from_millis(millis))),
+        Err(_) => Err(String::from("cannot be negative")),
+    }
 }
 
 /// `kleene why`

@@ -11,6 +11,7 @@ mod interrupt;
 mod lsp;
 mod markdown;
 mod output;
+mod paths;
 mod progress;
 mod rejects;
 mod review;

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use crate::rules;
+use crate::paths;
 
 /// How often files are looked at. A change counts once they were the same for so long, so that no
 /// file is read while it is written.
@@ -41,7 +41,7 @@ impl Files {
         let mut files = Files::default();
         self.0.keys().for_each(|path| files.note(path));
         // What cannot be listed now has changed by that.
-        for path in rules::collect(given).unwrap_or_default() {
+        for path in paths::collect(given).unwrap_or_default() {
             files.note(&path);
         }
         files

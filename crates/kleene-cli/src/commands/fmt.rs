@@ -12,7 +12,7 @@ use kleene::syntax;
 use crate::Ending;
 use crate::args::FmtArgs;
 use crate::markdown;
-use crate::rules;
+use crate::paths;
 use crate::summary::counted;
 
 /// Formats rule files in place, or reports what would change.
@@ -81,7 +81,7 @@ fn sources(paths: &[PathBuf]) -> Result<Vec<Source>> {
         io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
         sources.push(Source::new(STDIN, text));
     }
-    for path in rules::collect_with(&paths, &["cep", "md"])? {
+    for path in paths::collect_with(&paths, &["cep", "md"])? {
         let name = path
             .to_str()
             .with_context(|| format!("the name of this file is not UTF-8: {}", path.display()))?;

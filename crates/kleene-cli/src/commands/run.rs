@@ -22,6 +22,7 @@ use crate::idle::IdleClock;
 use crate::input::{self, Blocks, Feed, Fill, Item, Parser, Place, Position};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
+use crate::paths;
 use crate::progress::Progress;
 use crate::rejects::Rejects;
 use crate::review::{Facts, Review};
@@ -35,7 +36,7 @@ use crate::watch::{Files, Watch};
 /// Runs rules over an input.
 pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     if args.watch {
-        rules::require_regular(&args.rules)?;
+        paths::require_regular(&args.rules)?;
     }
     let mut files = Files::default();
     let loaded = match rules::load_and_note(args.given(), false, &mut files)? {
@@ -205,7 +206,7 @@ fn suits(args: &RunArgs, loaded: &Loaded) -> Result<()> {
     if loaded.rules.is_empty() {
         bail!("there is no rule to run");
     }
-    loaded.refuse_unknown_type(&args.events)
+    loaded.refuse_unknown_type(args.events.event_type.as_deref())
 }
 
 /// The rules that run now.
@@ -266,7 +267,7 @@ impl Current<'_> {
             && watch.has_changed()
         {
             let mut files = Files::default();
-            let read = rules::require_regular(&self.args.rules)
+            let read = paths::require_regular(&self.args.rules)
                 .and_then(|()| rules::load_and_note(self.args.given(), false, &mut files));
             watch.was_read(files);
             if let Err(reason) = self.replace(read, feed, engine, outlets) {

@@ -29,7 +29,7 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
             return Ok(refused.ending);
         }
     };
-    loaded.refuse_unknown_type(&args.events)?;
+    loaded.refuse_unknown_type(args.events.event_type.as_deref())?;
     let rule = loaded.pick(args.rule.as_deref())?;
     if args.key.is_empty() && !rule.key.is_empty() {
         let parts: Vec<&str> = rule.key.iter().map(|part| &*part.name).collect();

@@ -10,7 +10,7 @@ mod written;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use kleene::{Engine, Record};
@@ -332,24 +332,5 @@ fn after_last_line(path: &Path, position: Position) -> Result<Position> {
             "line {} of the input had no end when it was read, and has grown since",
             grouped(position.line.saturating_sub(1))
         ),
-    }
-}
-
-/// Reads `10s` or `1000000 events`.
-pub(crate) fn every(text: &str) -> Result<Every, String> {
-    let number = text.strip_suffix("events").or_else(|| text.strip_suffix("event"));
-    if let Some(number) = number {
-        let number: String = number.trim().chars().filter(|c| *c != '_').collect();
-        return match number.parse() {
-            Ok(0) | Err(_) => {
-                Err(String::from("expected a number of events, such as 100000events"))
-            }
-            Ok(events) => Ok(Every::Events(events)),
-        };
-    }
-    let millis = kleene_input::duration_from_text(text)?;
-    match u64::try_from(millis) {
-        Ok(millis) => Ok(Every::Time(Duration::from_millis(millis))),
-        Err(_) => Err(String::from("cannot be negative")),
     }
 }
