@@ -12,10 +12,10 @@ use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
 
 use crate::hir::{Length, Pattern, Sequence, Skip, SkipStrategy, Stage, StageId, Test};
 use crate::nfa::comparison::FieldComparison;
+use crate::nfa::comparison_table::ComparisonTable;
 use crate::nfa::decide::{self, Decisions};
 use crate::nfa::guard::Guard;
 use crate::nfa::moves::Move;
-use crate::nfa::orders::Order;
 use crate::nfa::program::{
     Action, Bound, BuildError, ClockOp, Edge, Kind, Program, Silence, State, StateId, index_range,
 };
@@ -203,7 +203,7 @@ pub(super) struct Model {
     pub(super) notes: Arc<[Box<[u32]>]>,
     pub(super) comparisons: Arc<[FieldComparison]>,
     pub(super) moves: Arc<[Move]>,
-    pub(super) orders: Arc<[Option<Order>]>,
+    pub(super) comparison_tables: Arc<[Option<ComparisonTable>]>,
 }
 
 impl Model {
@@ -216,7 +216,7 @@ impl Model {
             notes,
             comparisons,
             moves,
-            orders,
+            comparison_tables,
             ..
         } = program;
         Model {
@@ -227,7 +227,7 @@ impl Model {
             notes: notes.clone(),
             comparisons: comparisons.clone(),
             moves: moves.clone(),
-            orders: orders.clone(),
+            comparison_tables: comparison_tables.clone(),
         }
     }
 }

@@ -11,6 +11,7 @@
 //!   there, with one guard for each.
 //! * `comparison` finds conditions that only compare fields, so that no expression is walked.
 //! * `decide` works the guards of a state out together: for each event type a tree of tests.
+//! * `comparison_table` answers tests that compare one field with the only register together.
 //! * `moves` says what each edge comes to, for patterns with a single way.
 //! * `prefilter` finds what an event must fulfil to do anything, so that others cost one test.
 //!
@@ -25,6 +26,7 @@
 
 mod automaton;
 mod comparison;
+mod comparison_table;
 pub(crate) mod correspondence;
 mod decide;
 mod flatten;
@@ -33,7 +35,6 @@ mod guard;
 mod layout;
 mod lead;
 mod moves;
-mod orders;
 mod plan;
 mod prefilter;
 mod program;

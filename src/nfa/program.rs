@@ -7,9 +7,9 @@ use std::sync::Arc;
 use crate::hir::{Condition, ConditionId, Expr, ItemKind, Length, Pattern, Skip, Stage, StageId};
 use crate::nfa::automaton::{Automaton, Known, shared};
 use crate::nfa::comparison::{FieldComparison, field_comparison};
+use crate::nfa::comparison_table::ComparisonTable;
 use crate::nfa::guard::GuardId;
 use crate::nfa::moves::Move;
-use crate::nfa::orders::Order;
 use crate::nfa::plan::Plan;
 use crate::nfa::registers::{self, Register, RegisterKind};
 use crate::util::ids::define_id;
@@ -41,8 +41,8 @@ pub struct Program {
     pub(crate) comparisons: Arc<[FieldComparison]>,
     /// By edge: what it comes to, where no event leaves a partial match more than one way on.
     pub(crate) moves: Arc<[Move]>,
-    /// By node of the decision trees: the order that it asks for; none where no run holds it.
-    pub(crate) orders: Arc<[Option<Order>]>,
+    /// By node of the decision trees: its comparison table, if it has one.
+    pub(crate) comparison_tables: Arc<[Option<ComparisonTable>]>,
     /// How it is matched.
     pub(crate) plan: Plan,
     /// Whether what an event costs a partial match grows with what that has captured: a condition
@@ -197,12 +197,13 @@ impl Program {
             notes: shared(notes, model.map(|model| &model.notes)),
             comparisons: shared(comparisons, model.map(|model| &model.comparisons)),
             moves: Arc::default(),
-            orders: Arc::default(),
+            comparison_tables: Arc::default(),
             plan: Plan::SingleWay,
             reads_back: extracted.reads_back,
         };
         program.moves = shared(program.moves(), model.map(|model| &model.moves));
-        program.orders = shared(program.orders(), model.map(|model| &model.orders));
+        program.comparison_tables =
+            shared(program.comparison_tables(), model.map(|model| &model.comparison_tables));
         program.plan = program.plan();
         program.reads_back |= matches!(program.plan, Plan::General(_))
             && program.registers.iter().any(Register::holds_values);

@@ -221,12 +221,12 @@ impl<'a, E: Event> Step<'a, E> {
     pub(super) fn way_of(&mut self, run: &Run, root: u32, event_epoch: u64) -> &'a Decision {
         let program = self.program;
         let mut root = root;
-        while let Some(Some(order)) = program.orders.get(root as usize) {
-            let (field, held) = (self.word(order.field), run.extra);
+        while let Some(Some(table)) = program.comparison_tables.get(root as usize) {
+            let (field, held) = (self.word(table.field), run.extra);
             if let (Some(field), Some(held)) = (field.float(), held.float()) {
-                root = order.next(field, held);
+                root = table.next(field, held);
             } else if let (Some(field), Some(held)) = (field.int(), held.int()) {
-                root = order.next(field, held);
+                root = table.next(field, held);
             } else {
                 break;
             }

@@ -1,6 +1,16 @@
-//! Conditions that compare a field with what a partial match holds in itself, as one look at which of
-//! the two is greater: `down = tick[price < prev.price]` and `up = tick[price > prev.price]` are
-//! decided together.
+//! Comparison tables: tests that compare one field with the only register, answered by one comparison.
+//!
+//! When it applies: runs hold one value, and nodes of a decision tree that follow each other compare
+//! the same field with it, as in `down = tick[price < prev.price]` and
+//! `up = tick[price > prev.price]`. Only numbers are compared so.
+//!
+//! Why it is right: how the two numbers are ordered answers every comparison of the field with the
+//! register, so the table leads to the node that the tests one after the other lead to.
+//!
+//! What it saves: all but the first of these tests.
+//!
+//! Which test holds it: `tests/null.rs` and `the_matcher_reports_what_the_reference_reports` in
+//! `tests/properties.rs`.
 
 use crate::hir::eval::{Relation, order_of};
 use crate::nfa::comparison::{Comparison, FieldComparison, Operand};
@@ -8,17 +18,17 @@ use crate::nfa::decide::Decision;
 use crate::nfa::program::Program;
 use crate::schema::FieldId;
 
-/// Where a node of a decision tree leads, by the order of a field and the only register.
+/// The successors of a node of a decision tree, by the order of a field and the only register.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Order {
+pub(crate) struct ComparisonTable {
     pub(crate) field: FieldId,
-    /// By the bits of a [`Relation`]; 0 is for what has no order. There are places for what cannot be,
-    /// so that any three bits have one.
+    /// By the bits of a [`Relation`]; 0 is for numbers without an order. Bits that cannot occur
+    /// together have an entry, too, so that no index is out of bounds.
     next: [u32; 8],
 }
 
-impl Order {
-    /// The next node that asks anything else.
+impl ComparisonTable {
+    /// Returns the next node that tests anything else.
     #[inline(always)]
     pub(crate) fn next<T: Copy + PartialOrd>(&self, field: T, register: T) -> u32 {
         self.next[usize::from(order_of(field, register) & 7)]
@@ -26,9 +36,9 @@ impl Order {
 }
 
 impl Program {
-    /// By node of the decision trees: the order that it asks for, where runs hold one value. Numbers
-    /// alone have it.
-    pub(super) fn orders(&self) -> Vec<Option<Order>> {
+    /// Returns by node of the decision trees its comparison table, if it has one; nothing unless runs
+    /// hold one value.
+    pub(super) fn comparison_tables(&self) -> Vec<Option<ComparisonTable>> {
         if !self.has_one_value() {
             return Vec::new();
         }
@@ -45,7 +55,7 @@ impl Program {
                 _ => None,
             }
         };
-        let order = |node: u32| {
+        let table = |node: u32| {
             let (field, ..) = compares(node)?;
             let mut next = [node; 8];
             for (order, next) in (0..).zip(&mut next) {
@@ -56,9 +66,9 @@ impl Program {
                     *next = if relation.holds_in(order) { yes } else { no };
                 }
             }
-            Some(Order { field, next })
+            Some(ComparisonTable { field, next })
         };
-        (0..self.decisions.node_count()).map(order).collect()
+        (0..self.decisions.node_count()).map(table).collect()
     }
 }
 
@@ -76,8 +86,8 @@ mod tests {
     #[test]
     fn what_is_asked_of_one_field_is_asked_at_once() {
         let program = program("a -> next a[n < prev.n]{1.. next greedy} -> next a[n > prev.n]");
-        let orders: Vec<&Order> = program.orders.iter().flatten().collect();
-        let both = orders.iter().rfind(|order| order.next(2, 1) != order.next(1, 1)).unwrap();
+        let tables: Vec<&ComparisonTable> = program.comparison_tables.iter().flatten().collect();
+        let both = tables.iter().rfind(|table| table.next(2, 1) != table.next(1, 1)).unwrap();
         let ends = [both.next(1, 2), both.next(1, 1), both.next(2, 1), both.next(f64::NAN, 1.0)];
         let ends = ends.map(|node| program.decisions.node(node));
         assert!(matches!(
@@ -90,9 +100,9 @@ mod tests {
     #[test]
     fn what_is_asked_of_other_fields_is_asked_after_it() {
         let program = program("a as x -> a[n == x.n] as y -> a[n == x.n]");
-        assert!(program.orders.iter().flatten().count() > 0);
+        assert!(program.comparison_tables.iter().flatten().count() > 0);
         for body in ["a -> a[n < 3]", "a as x -> a[n < x.n and m < x.m]"] {
-            assert_eq!(self::program(body).orders.iter().flatten().count(), 0, "{body}");
+            assert_eq!(self::program(body).comparison_tables.iter().flatten().count(), 0, "{body}");
         }
     }
 }
