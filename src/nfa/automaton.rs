@@ -14,8 +14,8 @@ use crate::hir::{Length, Pattern, Sequence, Skip, SkipStrategy, Stage, StageId, 
 use crate::nfa::comparison::FieldComparison;
 use crate::nfa::comparison_table::ComparisonTable;
 use crate::nfa::decide::{self, Decisions};
+use crate::nfa::edge_effect::EdgeEffect;
 use crate::nfa::guard::Guard;
-use crate::nfa::moves::Move;
 use crate::nfa::program::{
     Action, Bound, BuildError, ClockOp, Edge, Kind, Program, Silence, State, StateId, index_range,
 };
@@ -202,7 +202,7 @@ pub(super) struct Model {
     pub(super) registers: Arc<[Register]>,
     pub(super) notes: Arc<[Box<[u32]>]>,
     pub(super) comparisons: Arc<[FieldComparison]>,
-    pub(super) moves: Arc<[Move]>,
+    pub(super) effects: Arc<[EdgeEffect]>,
     pub(super) comparison_tables: Arc<[Option<ComparisonTable>]>,
 }
 
@@ -215,7 +215,7 @@ impl Model {
             registers,
             notes,
             comparisons,
-            moves,
+            effects,
             comparison_tables,
             ..
         } = program;
@@ -226,7 +226,7 @@ impl Model {
             registers: registers.clone(),
             notes: notes.clone(),
             comparisons: comparisons.clone(),
-            moves: moves.clone(),
+            effects: effects.clone(),
             comparison_tables: comparison_tables.clone(),
         }
     }

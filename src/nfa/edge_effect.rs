@@ -1,4 +1,14 @@
-//! What following an edge comes to where no event leaves a partial match more than one way on.
+//! The effect of each edge, worked out when the pattern is compiled.
+//!
+//! When it applies: the strategies other than the general one follow edges by their effects.
+//!
+//! Why it is right: without branches, whether the target state accepts and whether a partial match
+//! can wait there decide what becomes of the partial match. If a guard decides,
+//! [`EdgeEffect::Ask`] leaves that to the state.
+//!
+//! What it saves: a look at the target state and its guards for each captured event.
+//!
+//! Which test holds it: `every_strategy_reports_the_same` in `tests/strategies.rs`.
 
 use crate::hir::StageId;
 use crate::hir::expr::FieldRef;
@@ -7,14 +17,14 @@ use crate::nfa::program::{Action, Program, StateId};
 use crate::nfa::registers::RegisterKind;
 use crate::schema::FieldId;
 
-/// An edge with what has to be known of the state it leads to.
+/// The effect of an edge on a partial match.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Move {
+pub(crate) enum EdgeEffect {
     /// The event is captured, and the partial match waits on.
     Capture { stage: StageId, target: StateId, note: Note },
     /// The event is captured and the match is complete.
     End { stage: StageId },
-    /// The event is captured; what becomes of the partial match is for the state's guards to say.
+    /// The event is captured; the target state's guards decide what becomes of the partial match.
     Ask { stage: StageId, target: StateId },
     /// The event is skipped.
     Skip { target: StateId },
@@ -37,24 +47,24 @@ pub(crate) enum Note {
 }
 
 impl Program {
-    /// The move of each edge, by its number.
-    pub(super) fn moves(&self) -> Vec<Move> {
-        let moves = self.edges.iter().map(|edge| match edge.action {
+    /// Returns the effects by edge.
+    pub(super) fn edge_effects(&self) -> Vec<EdgeEffect> {
+        let effects = self.edges.iter().map(|edge| match edge.action {
             Action::Take { stage, target } => {
                 let state = &self.states[target.index()];
                 match state.accept.map(|guard| &self.guards[guard.index()]) {
                     None | Some(Guard::False) if state.live => {
-                        Move::Capture { stage, target, note: self.note(stage) }
+                        EdgeEffect::Capture { stage, target, note: self.note(stage) }
                     }
-                    Some(Guard::True) if !state.live => Move::End { stage },
-                    _ => Move::Ask { stage, target },
+                    Some(Guard::True) if !state.live => EdgeEffect::End { stage },
+                    _ => EdgeEffect::Ask { stage, target },
                 }
             }
-            Action::Ignore { target } => Move::Skip { target },
-            Action::Complete => Move::Complete,
-            Action::Stop => Move::Stop,
+            Action::Ignore { target } => EdgeEffect::Skip { target },
+            Action::Complete => EdgeEffect::Complete,
+            Action::Stop => EdgeEffect::Stop,
         });
-        moves.collect()
+        effects.collect()
     }
 
     /// What an event that is captured as `stage` does to registers.

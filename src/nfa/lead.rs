@@ -7,7 +7,7 @@
 use crate::hir::expr::Set;
 use crate::hir::{ConditionId, Expr, StageId, Test};
 use crate::nfa::decide::{Column, Decision};
-use crate::nfa::moves::Move;
+use crate::nfa::edge_effect::EdgeEffect;
 use crate::nfa::program::{Program, StateId};
 use crate::nfa::registers::RegisterKind;
 
@@ -40,7 +40,7 @@ const MAX_QUESTIONS: usize = 16;
 
 /// What an event does to a partial match.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Effect {
+enum SharedEffect {
     /// It is captured, and the partial match waits on.
     Captured,
     /// It completes the match.
@@ -110,14 +110,14 @@ impl Program {
                     self.is_alike_for_all(condition).then_some(())?;
                     open.extend([yes, no]);
                 }
-                Decision::One(edge) => match self.moves[edge as usize] {
-                    Move::Capture { stage, target, .. } => {
+                Decision::One(edge) => match self.effects[edge as usize] {
+                    EdgeEffect::Capture { stage, target, .. } => {
                         if *captured.get_or_insert((stage, target)) != (stage, target) {
                             return None;
                         }
                     }
-                    Move::End { .. } if may_end => {}
-                    Move::Stop => {}
+                    EdgeEffect::End { .. } if may_end => {}
+                    EdgeEffect::Stop => {}
                     _ => return None,
                 },
                 Decision::Gone | Decision::Stay => {}
@@ -162,10 +162,10 @@ impl Program {
                 });
         }
         match (self.effect(ahead, known), self.effect(behind, known)) {
-            (Some(Effect::Captured), Some(behind)) => behind == Effect::Captured,
-            (Some(Effect::Gone), Some(behind)) => behind == Effect::Gone,
+            (Some(SharedEffect::Captured), Some(behind)) => behind == SharedEffect::Captured,
+            (Some(SharedEffect::Gone), Some(behind)) => behind == SharedEffect::Gone,
             // A match drops what is behind.
-            (Some(Effect::Ends), Some(_)) => true,
+            (Some(SharedEffect::Ends), Some(_)) => true,
             (None, _) | (_, None) => false,
         }
     }
@@ -190,14 +190,14 @@ impl Program {
     }
 
     /// What a tree comes to whose questions are all known.
-    fn effect(&self, tree: u32, known: &[(ConditionId, bool)]) -> Option<Effect> {
+    fn effect(&self, tree: u32, known: &[(ConditionId, bool)]) -> Option<SharedEffect> {
         match self.go_down(tree, known) {
-            Decision::Gone => Some(Effect::Gone),
-            Decision::One(edge) => match self.moves[*edge as usize] {
-                Move::Capture { .. } => Some(Effect::Captured),
-                Move::End { .. } => Some(Effect::Ends),
-                Move::Stop => Some(Effect::Gone),
-                Move::Ask { .. } | Move::Skip { .. } | Move::Complete => None,
+            Decision::Gone => Some(SharedEffect::Gone),
+            Decision::One(edge) => match self.effects[*edge as usize] {
+                EdgeEffect::Capture { .. } => Some(SharedEffect::Captured),
+                EdgeEffect::End { .. } => Some(SharedEffect::Ends),
+                EdgeEffect::Stop => Some(SharedEffect::Gone),
+                EdgeEffect::Ask { .. } | EdgeEffect::Skip { .. } | EdgeEffect::Complete => None,
             },
             _ => None,
         }
@@ -211,7 +211,9 @@ impl Program {
     fn captures(&self, tree: u32) -> bool {
         match *self.decisions.node(tree) {
             Decision::Condition { yes, no, .. } => self.captures(yes) || self.captures(no),
-            Decision::One(edge) => matches!(self.moves[edge as usize], Move::Capture { .. }),
+            Decision::One(edge) => {
+                matches!(self.effects[edge as usize], EdgeEffect::Capture { .. })
+            }
             _ => false,
         }
     }

@@ -12,7 +12,7 @@
 //! * `comparison` finds conditions that only compare fields, so that no expression is walked.
 //! * `decide` works the guards of a state out together: for each event type a tree of tests.
 //! * `comparison_table` answers tests that compare one field with the only register together.
-//! * `moves` says what each edge comes to, for patterns with a single way.
+//! * `edge_effect` finds the effect of each edge, for deterministic patterns.
 //! * `prefilter` finds what an event must fulfil to do anything, so that others cost one test.
 //!
 //! The result is an [`Automaton`], which patterns that differ in constants share, and a [`Program`] of
@@ -29,12 +29,12 @@ mod comparison;
 mod comparison_table;
 pub(crate) mod correspondence;
 mod decide;
+mod edge_effect;
 mod flatten;
 mod graph;
 mod guard;
 mod layout;
 mod lead;
-mod moves;
 mod plan;
 mod prefilter;
 mod program;
@@ -48,9 +48,9 @@ pub use program::{BuildError, Program};
 pub(crate) use automaton::{Known, Sizes};
 pub(crate) use comparison::{Comparison, FieldComparison, Operand};
 pub(crate) use decide::{Column, Decision, Decisions, waiting};
+pub(crate) use edge_effect::{EdgeEffect, Note};
 pub(crate) use guard::{Guard, GuardId};
 pub(crate) use lead::Lead;
-pub(crate) use moves::{Move, Note};
 pub(crate) use plan::Window;
 pub(crate) use prefilter::Prefilter;
 pub(crate) use program::{Action, ClockOp, Edge, Kind as Refusal, Silence, Since, StateId};

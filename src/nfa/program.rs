@@ -8,8 +8,8 @@ use crate::hir::{Condition, ConditionId, Expr, ItemKind, Length, Pattern, Skip, 
 use crate::nfa::automaton::{Automaton, Known, shared};
 use crate::nfa::comparison::{FieldComparison, field_comparison};
 use crate::nfa::comparison_table::ComparisonTable;
+use crate::nfa::edge_effect::EdgeEffect;
 use crate::nfa::guard::GuardId;
-use crate::nfa::moves::Move;
 use crate::nfa::plan::Plan;
 use crate::nfa::registers::{self, Register, RegisterKind};
 use crate::util::ids::define_id;
@@ -39,8 +39,8 @@ pub struct Program {
     pub(crate) notes: Arc<[Box<[u32]>]>,
     /// By condition: its comparisons, if it is nothing else.
     pub(crate) comparisons: Arc<[FieldComparison]>,
-    /// By edge: what it comes to, where no event leaves a partial match more than one way on.
-    pub(crate) moves: Arc<[Move]>,
+    /// By edge: its effect, for all strategies but the general one.
+    pub(crate) effects: Arc<[EdgeEffect]>,
     /// By node of the decision trees: its comparison table, if it has one.
     pub(crate) comparison_tables: Arc<[Option<ComparisonTable>]>,
     /// How it is matched.
@@ -196,12 +196,12 @@ impl Program {
             lengths: extracted.lengths.into(),
             notes: shared(notes, model.map(|model| &model.notes)),
             comparisons: shared(comparisons, model.map(|model| &model.comparisons)),
-            moves: Arc::default(),
+            effects: Arc::default(),
             comparison_tables: Arc::default(),
             plan: Plan::SingleWay,
             reads_back: extracted.reads_back,
         };
-        program.moves = shared(program.moves(), model.map(|model| &model.moves));
+        program.effects = shared(program.edge_effects(), model.map(|model| &model.effects));
         program.comparison_tables =
             shared(program.comparison_tables(), model.map(|model| &model.comparison_tables));
         program.plan = program.plan();

@@ -18,7 +18,7 @@ use crate::exec::key::{KeyState, Run};
 use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
 use crate::exec::store::{BEGINS, NIL};
 use crate::hir::StageId;
-use crate::nfa::{Decision, Move, Strategy};
+use crate::nfa::{Decision, EdgeEffect, Strategy};
 use crate::time::Timestamp;
 
 /// A leader or follower: the number of its captured events, which are the last of the leader's, and
@@ -208,8 +208,8 @@ impl<E: Event> Step<'_, E> {
         let root = self.column.roots[leader.state.index()];
         match self.way_of(leader, root, event_epoch) {
             Decision::Stay => return None,
-            Decision::One(edge) => match self.program.moves[*edge as usize] {
-                Move::Capture { stage, target, note } => {
+            Decision::One(edge) => match self.program.effects[*edge as usize] {
+                EdgeEffect::Capture { stage, target, note } => {
                     let begins = u32::from(self.begins_with(event_epoch).is_some());
                     let Step { event, seq, time, .. } = *self;
                     let chains = &mut self.store.chains;
@@ -223,7 +223,7 @@ impl<E: Event> Step<'_, E> {
                     }
                     return None;
                 }
-                Move::End { stage } => {
+                EdgeEffect::End { stage } => {
                     self.ends(stage, leader);
                     key.take_leader();
                     return Some(stage);

@@ -25,7 +25,7 @@ use crate::exec::outcome::{Captures, Open, Outcome};
 use crate::exec::spares::Spares;
 use crate::exec::store::{Chains, NIL, Starts};
 use crate::hir::{ConditionId, LimitPolicy, Pattern, StageId};
-use crate::nfa::{BuildError, Decision, Known, Move, Program, StateId, Strategy, Window};
+use crate::nfa::{BuildError, Decision, EdgeEffect, Known, Program, StateId, Strategy, Window};
 use crate::time::Timestamp;
 
 use step::Step;
@@ -399,7 +399,8 @@ impl<E: Event> Matcher<E> {
         let decisions = &self.program.decisions;
         match decisions.of_start(decisions.column(event.type_id())) {
             Decision::One(edge) if self.strategy != Strategy::General => {
-                matches!(self.program.moves[*edge as usize], Move::Capture { .. }).then_some(true)
+                matches!(self.program.effects[*edge as usize], EdgeEffect::Capture { .. })
+                    .then_some(true)
             }
             _ => None,
         }

@@ -15,7 +15,9 @@ use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::store::NIL;
 use crate::hir::StageId;
 use crate::hir::eval::Relation;
-use crate::nfa::{Comparison, Decision, Decisions, FieldComparison, Move, Note, Operand, StateId};
+use crate::nfa::{
+    Comparison, Decision, Decisions, EdgeEffect, FieldComparison, Note, Operand, StateId,
+};
 
 /// The number of runs from which a shared test is prepared for all runs.
 const MANY: usize = 4;
@@ -50,8 +52,8 @@ impl<'a, E: Event> Step<'a, E> {
             self.store.scratch.steps += count as u64;
             let is_won = match count {
                 0 => false,
-                1..MANY => self.move_all::<false>(key, event_epoch),
-                _ => self.move_all::<true>(key, event_epoch),
+                1..MANY => self.advance_all::<false>(key, event_epoch),
+                _ => self.advance_all::<true>(key, event_epoch),
             };
             if is_won {
                 return;
@@ -64,7 +66,7 @@ impl<'a, E: Event> Step<'a, E> {
     /// Advances all runs. Returns true if the event completes a match that drops all that started,
     /// and all that would start with the event.
     #[inline(always)]
-    fn move_all<const ARE_MANY: bool>(&mut self, key: &mut KeyState, event_epoch: u64) -> bool {
+    fn advance_all<const ARE_MANY: bool>(&mut self, key: &mut KeyState, event_epoch: u64) -> bool {
         let unchecked = self.matcher.unchecked_runs;
         let runs = key.runs_in_place();
         // What the limits would drop before the match is reported is counted.
@@ -148,7 +150,7 @@ impl<'a, E: Event> Step<'a, E> {
         let edge = self.begins_with(event_epoch)?;
         let deadline = self.program.deadline_of(self.time);
         // What most begin with leaves one event and, perhaps, one value of it.
-        if let Move::Capture { stage, target, note } = self.program.moves[edge as usize]
+        if let EdgeEffect::Capture { stage, target, note } = self.program.effects[edge as usize]
             && let Some(extra) = self.first_extra(note)
         {
             let head = self.store.chains.extend_with(self.event, self.seq, NIL, stage);
@@ -166,7 +168,7 @@ impl<'a, E: Event> Step<'a, E> {
         let mut run = self.nothing();
         run.extra = self.store.extras.create();
         run.deadline = deadline;
-        self.moves(edge, &mut run, event_epoch).then_some(run)
+        self.follow_edge(edge, &mut run, event_epoch).then_some(run)
     }
 
     /// What a run holds beside its first event, where that is no row.
@@ -207,7 +209,7 @@ impl<'a, E: Event> Step<'a, E> {
     fn goes_on(&mut self, run: &mut Run, root: u32, event_epoch: u64) -> bool {
         match self.way_of(run, root, event_epoch) {
             Decision::Stay => true,
-            Decision::One(edge) => self.moves(*edge, run, event_epoch),
+            Decision::One(edge) => self.follow_edge(*edge, run, event_epoch),
             _ => {
                 self.give_up(run);
                 false
@@ -239,11 +241,12 @@ impl<'a, E: Event> Step<'a, E> {
         }
     }
 
+    /// Applies the effect of an edge. Returns true if the run is still there afterwards.
     #[inline(always)]
-    fn moves(&mut self, edge: u32, run: &mut Run, event_epoch: u64) -> bool {
-        let to = &self.program.moves[edge as usize];
+    fn follow_edge(&mut self, edge: u32, run: &mut Run, event_epoch: u64) -> bool {
+        let effect = &self.program.effects[edge as usize];
         // What most come to needs no table of jumps.
-        if let Move::Capture { stage, target, note } = *to {
+        if let EdgeEffect::Capture { stage, target, note } = *effect {
             (run.state, run.last) = (target, self.time);
             self.capture(stage, run);
             if !matches!(note, Note::Nothing) {
@@ -251,23 +254,23 @@ impl<'a, E: Event> Step<'a, E> {
             }
             return true;
         }
-        match *to {
-            Move::Capture { .. } => true,
-            Move::End { stage } => {
+        match *effect {
+            EdgeEffect::Capture { .. } => true,
+            EdgeEffect::End { stage } => {
                 self.ends(stage, run);
                 false
             }
-            Move::Ask { stage, target } => self.asks(stage, target, run, event_epoch),
-            Move::Skip { target } => {
+            EdgeEffect::Ask { stage, target } => self.asks(stage, target, run, event_epoch),
+            EdgeEffect::Skip { target } => {
                 run.state = target;
                 true
             }
-            Move::Complete => {
+            EdgeEffect::Complete => {
                 self.store.extras.release(run.extra);
                 self.store.scratch.completed.push(completed(run));
                 false
             }
-            Move::Stop => {
+            EdgeEffect::Stop => {
                 self.give_up(run);
                 false
             }
