@@ -3,7 +3,7 @@
 use crate::event::Event;
 use crate::exec::extras::Extras;
 use crate::exec::key::{KeyState, Run};
-use crate::exec::matcher::{Matcher, Store, note};
+use crate::exec::matcher::{Matcher, Store, update_register};
 use crate::exec::store::{Chains, Starts};
 use crate::exec::times::Times;
 use crate::hir::lower::Content;
@@ -144,7 +144,7 @@ impl Migration {
                 let stage = self.steps[chains.node(id).stage.index()];
                 if register.stage.is_none() || register.stage == stage {
                     let event = chains.event(id).1;
-                    note(&register.kind, (extras, &mut extra), index, event, chains);
+                    update_register(&register.kind, (extras, &mut extra), index, event, chains);
                 }
             }
         }

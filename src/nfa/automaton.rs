@@ -200,7 +200,7 @@ pub(super) struct Model {
     pub(super) stages: Arc<[Stage]>,
     pub(super) correlated: Arc<[bool]>,
     pub(super) registers: Arc<[Register]>,
-    pub(super) notes: Arc<[Box<[u32]>]>,
+    pub(super) registers_by_step: Arc<[Box<[u32]>]>,
     pub(super) comparisons: Arc<[FieldComparison]>,
     pub(super) effects: Arc<[EdgeEffect]>,
     pub(super) comparison_tables: Arc<[Option<ComparisonTable>]>,
@@ -213,7 +213,7 @@ impl Model {
             stages,
             correlated,
             registers,
-            notes,
+            registers_by_step,
             comparisons,
             effects,
             comparison_tables,
@@ -224,7 +224,7 @@ impl Model {
             stages: stages.clone(),
             correlated: correlated.clone(),
             registers: registers.clone(),
-            notes: notes.clone(),
+            registers_by_step: registers_by_step.clone(),
             comparisons: comparisons.clone(),
             effects: effects.clone(),
             comparison_tables: comparison_tables.clone(),
@@ -371,7 +371,10 @@ mod tests {
         }
         // The rest is shared where it is the same.
         let [one, two, three, ..] = &programs[..] else { unreachable!() };
-        assert!(Arc::ptr_eq(&one.stages, &two.stages) && Arc::ptr_eq(&one.notes, &two.notes));
+        assert!(
+            Arc::ptr_eq(&one.stages, &two.stages)
+                && Arc::ptr_eq(&one.registers_by_step, &two.registers_by_step)
+        );
         assert!(Arc::ptr_eq(&one.registers, &two.registers));
         assert!(!Arc::ptr_eq(&one.stages, &three.stages));
         assert_eq!((&*three.stages[0].name, three.registers.len()), ("y", 0));

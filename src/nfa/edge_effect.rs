@@ -21,7 +21,7 @@ use crate::schema::FieldId;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum EdgeEffect {
     /// The event is captured, and the partial match waits on.
-    Capture { stage: StageId, target: StateId, note: Note },
+    Capture { stage: StageId, target: StateId, update: RegisterUpdate },
     /// The event is captured and the match is complete.
     End { stage: StageId },
     /// The event is captured; the target state's guards decide what becomes of the partial match.
@@ -34,15 +34,15 @@ pub(crate) enum EdgeEffect {
     Stop,
 }
 
-/// What an event that is captured does to registers.
+/// The effect of a captured event on the registers of a partial match.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Note {
+pub(crate) enum RegisterUpdate {
     Nothing,
-    /// The only register there is takes this field of the event, unless it was set before.
+    /// The only register takes this field of the event, unless it was set before.
     First(FieldId),
-    /// The only register there is takes this field of the event.
+    /// The only register takes this field of the event.
     Last(FieldId),
-    /// What `notes` says for the step.
+    /// The registers that [`Program::registers_by_step`] lists are updated one by one.
     Many,
 }
 
@@ -54,7 +54,7 @@ impl Program {
                 let state = &self.states[target.index()];
                 match state.accept.map(|guard| &self.guards[guard.index()]) {
                     None | Some(Guard::False) if state.live => {
-                        EdgeEffect::Capture { stage, target, note: self.note(stage) }
+                        EdgeEffect::Capture { stage, target, update: self.register_update(stage) }
                     }
                     Some(Guard::True) if !state.live => EdgeEffect::End { stage },
                     _ => EdgeEffect::Ask { stage, target },
@@ -67,10 +67,10 @@ impl Program {
         effects.collect()
     }
 
-    /// What an event that is captured as `stage` does to registers.
-    fn note(&self, stage: StageId) -> Note {
-        if self.notes[stage.index()].is_empty() {
-            return Note::Nothing;
+    /// Returns the effect of an event that is captured as `stage` on registers.
+    fn register_update(&self, stage: StageId) -> RegisterUpdate {
+        if self.registers_by_step[stage.index()].is_empty() {
+            return RegisterUpdate::Nothing;
         }
         // The field of the one type that the step takes.
         let declared = |field: &FieldRef| match field {
@@ -83,12 +83,12 @@ impl Program {
             }),
             FieldRef::Dynamic(_) | FieldRef::Time => None,
         };
-        let note = match &self.registers[0].kind {
+        let update = match &self.registers[0].kind {
             _ if !self.has_one_value() => None,
-            RegisterKind::First(field) => declared(field).map(Note::First),
-            RegisterKind::Last(field) => declared(field).map(Note::Last),
+            RegisterKind::First(field) => declared(field).map(RegisterUpdate::First),
+            RegisterKind::Last(field) => declared(field).map(RegisterUpdate::Last),
             RegisterKind::Aggregate(_) => None,
         };
-        note.unwrap_or(Note::Many)
+        update.unwrap_or(RegisterUpdate::Many)
     }
 }

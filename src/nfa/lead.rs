@@ -143,8 +143,9 @@ impl Program {
     /// Whether what registers hold is what the last event says, whatever came before it.
     fn holds_last_values(&self, lead: &Lead) -> bool {
         self.registers.iter().zip(0..).all(|(register, index)| {
-            let is_noted = |stage: &StageId| self.notes[stage.index()].contains(&index);
-            matches!(register.kind, RegisterKind::Last(_)) && lead.stages.iter().all(is_noted)
+            let is_updated =
+                |stage: &StageId| self.registers_by_step[stage.index()].contains(&index);
+            matches!(register.kind, RegisterKind::Last(_)) && lead.stages.iter().all(is_updated)
         })
     }
 

@@ -48,7 +48,7 @@ pub use program::{BuildError, Program};
 pub(crate) use automaton::{Known, Sizes};
 pub(crate) use comparison::{Comparison, FieldComparison, Operand};
 pub(crate) use decide::{Column, Decision, Decisions, waiting};
-pub(crate) use edge_effect::{EdgeEffect, Note};
+pub(crate) use edge_effect::{EdgeEffect, RegisterUpdate};
 pub(crate) use guard::{Guard, GuardId};
 pub(crate) use lead::Lead;
 pub(crate) use plan::Window;

@@ -35,8 +35,8 @@ pub struct Program {
     /// The lengths of time that are read from captured events, by id, with registers in the place
     /// of those.
     pub(crate) lengths: Box<[Expr]>,
-    /// By step: the registers that its events change.
-    pub(crate) notes: Arc<[Box<[u32]>]>,
+    /// By step: the registers that its events update.
+    pub(crate) registers_by_step: Arc<[Box<[u32]>]>,
     /// By condition: its comparisons, if it is nothing else.
     pub(crate) comparisons: Arc<[FieldComparison]>,
     /// By edge: its effect, for all strategies but the general one.
@@ -183,7 +183,7 @@ impl Program {
         let Pattern { conditions, lengths, .. } = pattern;
         let extracted = registers::extract(conditions, lengths, &automaton.named);
         let registers = &extracted.registers;
-        let notes = notes_by_stage(pattern.stages.len(), registers);
+        let by_step = registers_by_step(pattern.stages.len(), registers);
         let comparison = |condition| field_comparison(condition, registers);
         let comparisons: Vec<FieldComparison> =
             extracted.conditions.iter().map(comparison).collect();
@@ -194,7 +194,7 @@ impl Program {
             correlated: shared(extracted.correlated, model.map(|model| &model.correlated)),
             registers: shared(extracted.registers, model.map(|model| &model.registers)),
             lengths: extracted.lengths.into(),
-            notes: shared(notes, model.map(|model| &model.notes)),
+            registers_by_step: shared(by_step, model.map(|model| &model.registers_by_step)),
             comparisons: shared(comparisons, model.map(|model| &model.comparisons)),
             effects: Arc::default(),
             comparison_tables: Arc::default(),
@@ -245,20 +245,20 @@ impl Program {
     }
 }
 
-/// The registers that an event of each stage changes, in order: its own, and those of any stage.
-fn notes_by_stage(stages: usize, registers: &[Register]) -> Vec<Box<[u32]>> {
+/// Returns by step the registers that its events update, in order: its own, and those of any step.
+fn registers_by_step(stages: usize, registers: &[Register]) -> Vec<Box<[u32]>> {
     let of_any: Vec<u32> =
         (0..).zip(registers).filter(|(_, one)| one.stage.is_none()).map(|(id, _)| id).collect();
-    let mut notes = vec![of_any; stages];
+    let mut by_step = vec![of_any; stages];
     for (id, register) in (0..).zip(registers) {
         if let Some(stage) = register.stage {
-            notes[stage.index()].push(id);
+            by_step[stage.index()].push(id);
         }
     }
-    for of_stage in &mut notes {
+    for of_stage in &mut by_step {
         of_stage.sort_unstable();
     }
-    notes.into_iter().map(Vec::into_boxed_slice).collect()
+    by_step.into_iter().map(Vec::into_boxed_slice).collect()
 }
 
 pub(super) fn index_range(range: &Range) -> std::ops::Range<usize> {

@@ -117,9 +117,9 @@ impl<E: Event> Step<'_, E> {
     }
 }
 
-/// Changes a register for an event that was captured; `chains` counts what cannot be computed.
+/// Updates a register for a captured event; `chains` counts what cannot be computed.
 #[inline(always)]
-pub(in crate::exec) fn note<E: Event>(
+pub(in crate::exec) fn update_register<E: Event>(
     kind: &RegisterKind,
     (extras, extra): (&mut Extras, &mut Extra),
     index: usize,

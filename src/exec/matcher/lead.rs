@@ -209,14 +209,14 @@ impl<E: Event> Step<'_, E> {
         match self.way_of(leader, root, event_epoch) {
             Decision::Stay => return None,
             Decision::One(edge) => match self.program.effects[*edge as usize] {
-                EdgeEffect::Capture { stage, target, note } => {
+                EdgeEffect::Capture { stage, target, update } => {
                     let begins = u32::from(self.begins_with(event_epoch).is_some());
                     let Step { event, seq, time, .. } = *self;
                     let chains = &mut self.store.chains;
                     leader.head =
                         chains.extend_marked(event, seq, leader.head, stage, begins * BEGINS);
                     (leader.state, leader.last) = (target, time);
-                    self.note(note, stage, leader);
+                    self.update(update, stage, leader);
                     *followers += begins;
                     if begins > 0 {
                         *newest = time;

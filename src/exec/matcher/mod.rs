@@ -30,7 +30,7 @@ use crate::time::Timestamp;
 
 use step::Step;
 
-pub(super) use condition::note;
+pub(super) use condition::update_register;
 pub(crate) use probe::{Judged, Place};
 
 /// The number of steps in [`Matcher::prefetch`].

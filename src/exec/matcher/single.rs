@@ -16,7 +16,7 @@ use crate::exec::store::NIL;
 use crate::hir::StageId;
 use crate::hir::eval::Relation;
 use crate::nfa::{
-    Comparison, Decision, Decisions, EdgeEffect, FieldComparison, Note, Operand, StateId,
+    Comparison, Decision, Decisions, EdgeEffect, FieldComparison, Operand, RegisterUpdate, StateId,
 };
 
 /// The number of runs from which a shared test is prepared for all runs.
@@ -150,8 +150,8 @@ impl<'a, E: Event> Step<'a, E> {
         let edge = self.begins_with(event_epoch)?;
         let deadline = self.program.deadline_of(self.time);
         // What most begin with leaves one event and, perhaps, one value of it.
-        if let EdgeEffect::Capture { stage, target, note } = self.program.effects[edge as usize]
-            && let Some(extra) = self.first_extra(note)
+        if let EdgeEffect::Capture { stage, target, update } = self.program.effects[edge as usize]
+            && let Some(extra) = self.first_extra(update)
         {
             let head = self.store.chains.extend_with(self.event, self.seq, NIL, stage);
             let Step { time: start, seq: start_seq, .. } = *self;
@@ -173,13 +173,13 @@ impl<'a, E: Event> Step<'a, E> {
 
     /// What a run holds beside its first event, where that is no row.
     #[inline(always)]
-    fn first_extra(&mut self, note: Note) -> Option<Extra> {
-        match note {
-            Note::Nothing => Some(self.store.extras.create()),
-            Note::First(field) | Note::Last(field) => {
+    fn first_extra(&mut self, update: RegisterUpdate) -> Option<Extra> {
+        match update {
+            RegisterUpdate::Nothing => Some(self.store.extras.create()),
+            RegisterUpdate::First(field) | RegisterUpdate::Last(field) => {
                 Some(self.word(field)).filter(|word| !word.is_nothing())
             }
-            Note::Many => None,
+            RegisterUpdate::Many => None,
         }
     }
 
@@ -246,11 +246,11 @@ impl<'a, E: Event> Step<'a, E> {
     fn follow_edge(&mut self, edge: u32, run: &mut Run, event_epoch: u64) -> bool {
         let effect = &self.program.effects[edge as usize];
         // What most come to needs no table of jumps.
-        if let EdgeEffect::Capture { stage, target, note } = *effect {
+        if let EdgeEffect::Capture { stage, target, update } = *effect {
             (run.state, run.last) = (target, self.time);
             self.capture(stage, run);
-            if !matches!(note, Note::Nothing) {
-                self.note(note, stage, run);
+            if !matches!(update, RegisterUpdate::Nothing) {
+                self.update(update, stage, run);
             }
             return true;
         }
@@ -279,11 +279,11 @@ impl<'a, E: Event> Step<'a, E> {
 
     /// Updates registers for the captured event.
     #[inline(always)]
-    pub(super) fn note(&mut self, note: Note, stage: StageId, run: &mut Run) {
-        match note {
-            Note::Nothing => {}
-            Note::First(_) if !self.store.extras.is_untouched(run.extra, 0) => {}
-            Note::First(field) | Note::Last(field) => {
+    pub(super) fn update(&mut self, update: RegisterUpdate, stage: StageId, run: &mut Run) {
+        match update {
+            RegisterUpdate::Nothing => {}
+            RegisterUpdate::First(_) if !self.store.extras.is_untouched(run.extra, 0) => {}
+            RegisterUpdate::First(field) | RegisterUpdate::Last(field) => {
                 let word = self.word(field);
                 let extras = &mut self.store.extras;
                 if word.is_nothing() {
@@ -292,7 +292,7 @@ impl<'a, E: Event> Step<'a, E> {
                     extras.set_word(&mut run.extra, word);
                 }
             }
-            Note::Many => self.update_registers(stage, run),
+            RegisterUpdate::Many => self.update_registers(stage, run),
         }
     }
 

@@ -5,7 +5,7 @@ use std::hash::BuildHasher as _;
 use hashbrown::hash_table::Entry;
 use smallvec::SmallVec;
 
-use super::{Matcher, Store, completed, note};
+use super::{Matcher, Store, completed, update_register};
 use crate::event::Event;
 use crate::exec::extras::{Extra, Extras, UNSET};
 use crate::exec::key::{Completed, KeyState, Run};
@@ -529,11 +529,11 @@ impl<'a, E: Event> Step<'a, E> {
     #[inline]
     pub(super) fn update_registers(&mut self, stage: StageId, run: &mut Run) {
         let program = self.program;
-        for &index in &program.notes[stage.index()] {
+        for &index in &program.registers_by_step[stage.index()] {
             let index = index as usize;
             let Store { chains, extras, .. } = &mut *self.store;
             let kind = &program.registers[index].kind;
-            note(kind, (extras, &mut run.extra), index, self.event, chains);
+            update_register(kind, (extras, &mut run.extra), index, self.event, chains);
         }
     }
 
