@@ -70,17 +70,6 @@ const CIRCLES: &[(&str, &[&str])] = &[
     (
         "src",
         &[
-            "hir/lower/expr/mod.rs",
-            "hir/lower/expr/negation.rs",
-            "hir/lower/expr/path.rs",
-            "hir/lower/feeds.rs",
-            "hir/lower/pattern/mod.rs",
-            "hir/lower/rule.rs",
-        ],
-    ),
-    (
-        "src",
-        &[
             "nfa/automaton.rs",
             "nfa/decide.rs",
             "nfa/flatten.rs",

@@ -5,11 +5,11 @@
 //! and their types are those of the record. So a rule is checked after those that feed it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use super::expr::Typed;
-use super::rule::{Clauses, Cx};
-use super::{Env, Gathered, Site, names};
+use super::clauses::{Clauses, Gathered};
+use super::context::Cx;
+use super::terms::{FedField, Record, Typed};
+use super::{Env, Site, names};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::hir::expr::MatchFact;
 use crate::hir::{Expr, Rule};
@@ -28,18 +28,6 @@ pub(super) struct Fed {
     /// Whether a rule that feeds it was refused.
     is_broken: bool,
 }
-
-/// A field of a record that is fed.
-#[derive(Clone)]
-pub(super) struct FedField {
-    name: Arc<str>,
-    kind: Kind,
-    /// Whether it is `match.end`, which is the event's time.
-    is_end: bool,
-}
-
-/// A record that feeds a type without declaration: the type's name, where it stands, its fields.
-pub(super) type Record<'a> = (&'a str, Site, Vec<FedField>);
 
 /// What a rule has to do with types that rules feed.
 struct Node<'a> {

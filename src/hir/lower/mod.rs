@@ -4,19 +4,27 @@
 //! the result; the rules beside it are checked all the same.
 //!
 //! * Events, lists, parameters and defines, and their tables, are here and in `events`, `literal`.
-//! * `rule` gathers a rule's clauses, `pattern` lays out its steps, `expr` checks expressions.
+//! * `clauses` gathers a rule's clauses. `rule` makes a rule of them: `pattern` lays out the steps,
+//!   `key` and `skip` check those clauses, `report` what the rule reports, `expr` expressions.
+//!   `context` holds what is known of the rule meanwhile, in the words of `terms`.
 //! * `test_block` checks tests against what the rules report.
 //! * `canon` says what a rule means, for its version.
 
 mod canon;
+mod clauses;
+mod context;
 mod events;
 mod expr;
 mod feeds;
+mod key;
 mod literal;
 mod names;
 mod pattern;
+mod report;
 mod reported;
 mod rule;
+mod skip;
+mod terms;
 mod test_block;
 #[cfg(test)]
 mod tests;
@@ -29,7 +37,6 @@ use std::sync::Arc;
 
 use self::feeds::Fed;
 use self::reported::Reported;
-use self::rule::{Gathered, OutputTypes};
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span, nearest};
 use crate::hir::expr::{AggregateOp, ValueSet};
 use crate::hir::functions::{Callee, FUNCTIONS, HostFunction};
@@ -185,6 +192,14 @@ struct Env<'a> {
     too_deep: bool,
     /// How many errors were reported, those reported already included.
     errors: usize,
+}
+
+/// The types of what a rule reports, by name, for its tests.
+#[derive(Default)]
+struct OutputTypes {
+    emit: Vec<(Arc<str>, Kind)>,
+    timeout: Vec<(Arc<str>, Kind)>,
+    key: Vec<(Arc<str>, Kind)>,
 }
 
 impl<'a> Env<'a> {

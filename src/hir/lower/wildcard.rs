@@ -4,8 +4,8 @@ use std::slice;
 use std::sync::Arc;
 
 use super::Env;
+use super::context::Cx;
 use super::names::{self, Takes, listed};
-use super::rule::Cx;
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::FieldRef;
 use crate::schema::TypeId;

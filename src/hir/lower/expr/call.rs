@@ -8,7 +8,7 @@ use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::{Aggregate, AggregateOp, Pick};
 use crate::hir::functions::net::parse_network;
 use crate::hir::functions::{self, Callee, Zone, time_text};
-use crate::hir::lower::rule::Cx;
+use crate::hir::lower::context::Cx;
 use crate::hir::lower::{names, unknown};
 use crate::hir::{Expr, StageId};
 use crate::syntax::ast;

@@ -7,63 +7,23 @@ mod path;
 mod set;
 
 pub(in crate::hir::lower) use contradiction::{contradiction, exclude};
-pub(in crate::hir::lower) use negation::Doubt;
 
 use std::sync::Arc;
 
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::Expr;
 use crate::hir::eval::constant;
-use crate::hir::expr::{BinaryOp, Pick, Regex, Set};
+use crate::hir::expr::{BinaryOp, Regex, Set};
 use crate::hir::functions::Callee;
+use crate::hir::lower::context::Cx;
 use crate::hir::lower::literal::{convert, misfit, plain};
-use crate::hir::lower::names::Takes;
-use crate::hir::lower::rule::Cx;
+use crate::hir::lower::terms::{Bound, Place, Typed, What};
 use crate::syntax::ast;
 use crate::syntax::ast::{Name, Spanned};
 use crate::value::{Kind, Value};
 
 /// The most bytes that a compiled regular expression may take.
 const MAX_REGEX: usize = 1 << 20;
-
-/// A checked expression with the types that it can have.
-pub(in crate::hir::lower) struct Typed {
-    pub(in crate::hir::lower) expr: Expr,
-    pub(in crate::hir::lower) kind: Kind,
-    pub(in crate::hir::lower) span: Span,
-}
-
-/// Where an expression stands, which says what its names mean.
-#[derive(Clone, Copy)]
-pub(in crate::hir::lower) struct Place {
-    /// The types that the event which is looked at can have, if there is one.
-    pub(in crate::hir::lower) candidate: Option<Takes>,
-    pub(in crate::hir::lower) what: What,
-    pub(in crate::hir::lower) bound: Option<Bound>,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-pub(in crate::hir::lower) enum What {
-    /// The condition of the step with this index.
-    Step(usize),
-    /// The condition that ends the loop which ends with this step.
-    Until(usize),
-    /// A length of time where the steps before this one have been captured.
-    Length(usize),
-    Emit,
-    Timeout,
-    /// Where no event is at hand.
-    Constant,
-}
-
-/// Inside of an aggregate, one step's name means one event.
-#[derive(Clone, Copy)]
-pub(in crate::hir::lower) enum Bound {
-    /// Each of the step's events in turn, as the candidate.
-    Each(usize),
-    /// The step's first or last event.
-    Pick(usize, Pick),
-}
 
 /// True, false, or null for what is unknown.
 const UNSURE: Kind = Kind::BOOL.or(Kind::NULL);

@@ -5,9 +5,9 @@ use hashbrown::HashSet;
 use super::path::dotted_field;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::KeyPart;
-use crate::hir::expr::FieldRef;
+use crate::hir::lower::context::Cx;
 use crate::hir::lower::names;
-use crate::hir::lower::rule::Cx;
+use crate::hir::lower::terms::Doubt;
 use crate::schema::TypeId;
 use crate::syntax::ast::{BinaryOp, Expr, Path, Spanned};
 use crate::value::Kind;
@@ -19,15 +19,6 @@ struct Said {
     asked: HashSet<String>,
     /// The fields that stand in a negation.
     negated: Vec<(usize, String, Span)>,
-}
-
-/// A field that may be null and stands in a negation.
-pub(in crate::hir::lower) struct Doubt {
-    source: usize,
-    span: Span,
-    name: String,
-    ty: TypeId,
-    field: FieldRef,
 }
 
 impl<'a> Cx<'_, 'a> {

@@ -3,9 +3,10 @@
 use super::{Plan, PlanItem, PlanKind, PlanUntil, Silence, Written, contiguity};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::expr::BinaryOp;
-use crate::hir::lower::expr::{Place, What, contradiction};
+use crate::hir::lower::context::Cx;
+use crate::hir::lower::expr::contradiction;
 use crate::hir::lower::names::{Resolved, Takes};
-use crate::hir::lower::rule::Cx;
+use crate::hir::lower::terms::{Place, What};
 use crate::hir::{
     Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LengthId, Quantifier,
     Sequence, StageId, Test, Without,

@@ -2,8 +2,8 @@
 
 use super::{Plan, PlanItem, PlanKind, Quant, Written};
 use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::hir::lower::context::Cx;
 use crate::hir::lower::names::Takes;
-use crate::hir::lower::rule::Cx;
 use crate::hir::{Contiguity, LoopMode, Quantifier};
 use crate::syntax::ast;
 use crate::time::format_millis;

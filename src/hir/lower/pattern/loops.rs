@@ -2,7 +2,7 @@
 
 use super::{Plan, PlanItem, PlanKind};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::hir::lower::rule::Cx;
+use crate::hir::lower::context::Cx;
 use crate::hir::{Contiguity, LoopMode, Quantifier};
 
 impl<'a> Cx<'_, 'a> {

@@ -7,15 +7,13 @@ mod loops;
 mod repeats;
 mod silences;
 
-use std::sync::Arc;
-
 use self::check::Scope;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::Site;
+use crate::hir::lower::context::Cx;
 use crate::hir::lower::names::{Resolved, Takes, resolve_step};
-use crate::hir::lower::rule::Cx;
+use crate::hir::lower::terms::StepInfo;
 use crate::hir::{Contiguity, Length, LoopMode, Quantifier, Sequence};
-use crate::schema::TypeId;
 use crate::syntax::MAX_REPETITIONS;
 use crate::syntax::ast::{self, Arrow, Dur, Name, Part, Path, Spanned, Take, Unit, Until};
 
@@ -25,31 +23,6 @@ const MAX_WAYS: usize = 12;
 const MAX_COMBINED: u64 = 5_000;
 /// The most steps that a pattern may come to when its repetitions are written out.
 const MAX_STEPS: u64 = 30_000;
-
-/// What is known of a step while its rule is checked; the index is that of its stage.
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
-pub(in crate::hir::lower) struct StepInfo {
-    pub(in crate::hir::lower) name: Arc<str>,
-    /// Whether someone chose the name with `as`.
-    pub(in crate::hir::lower) explicit: bool,
-    pub(in crate::hir::lower) site: Site,
-    /// `None` for groups, and where the type was refused.
-    pub(in crate::hir::lower) ty: Option<Takes>,
-    pub(in crate::hir::lower) negated: bool,
-    /// Whether this is the alias of a group.
-    pub(in crate::hir::lower) group: bool,
-    /// Whether a match can hold several events of it.
-    pub(in crate::hir::lower) many: bool,
-    /// The repeated groups around it.
-    pub(in crate::hir::lower) loops: Vec<usize>,
-}
-
-impl StepInfo {
-    /// The event type, where it is one.
-    pub(in crate::hir::lower) fn one_type(&self) -> Option<TypeId> {
-        self.ty.and_then(Takes::one)
-    }
-}
 
 /// A `match` whose steps are laid out, and the rule's `within` with its file.
 pub(in crate::hir::lower) struct Planned<'a> {

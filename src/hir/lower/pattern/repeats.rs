@@ -1,7 +1,7 @@
 //! `repeat`: a silence at the end that is reported each time that it has lasted so long again.
 
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::hir::lower::rule::Cx;
+use crate::hir::lower::context::Cx;
 use crate::syntax::ast::{Body, Part, Sequence, Unit};
 use crate::time::format_millis;
 

@@ -3,7 +3,7 @@
 use super::{Plan, PlanItem, PlanKind, Silence, Written};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::MAX_SILENCES;
-use crate::hir::lower::rule::Cx;
+use crate::hir::lower::context::Cx;
 use crate::syntax::ast;
 
 impl<'a> Cx<'_, 'a> {

@@ -1,0 +1,185 @@
+//! A rule's `key`: its parts, and the field that holds each in the events of each type.
+
+use std::sync::Arc;
+
+use super::context::Cx;
+use super::names::{self, listed};
+use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::hir::KeyPart;
+use crate::hir::expr::FieldRef;
+use crate::schema::TypeId;
+use crate::syntax::ast::{self, Clause, Name, Spanned};
+use crate::value::Kind;
+
+impl<'a> Cx<'_, 'a> {
+    /// The key's parts; of `from *`, types that lack the key are left out.
+    pub(super) fn key(
+        &mut self,
+        rule: &'a Name,
+        key: Option<(usize, &'a Spanned<Clause>)>,
+        has_match: bool,
+        mut types: Vec<TypeId>,
+        from: Option<(usize, &'a Spanned<Clause>)>,
+    ) -> (Vec<TypeId>, Vec<KeyPart>) {
+        let Some((source, clause)) = key else {
+            // Of a single event it does not matter what it belongs to.
+            let is_one_event = matches!(self.steps.as_slice(), [one] if !one.many && !one.negated);
+            if has_match && !is_one_event {
+                let message = format!("the rule `{}` has no `key`", rule.node);
+                self.report(
+                    Diagnostic::warning(Code::NoKey, rule.span, message)
+                        .label("all events are one stream")
+                        .help("events that belong together share a key: `key user`"),
+                );
+            }
+            return (types, Vec::new());
+        };
+        let Clause::Key(parts) = &clause.node else { return (types, Vec::new()) };
+        let all = matches!(from, Some((_, clause)) if clause.node == Clause::From(None));
+        if all {
+            types.retain(|ty| {
+                self.named.contains_key(ty)
+                    || parts.iter().all(|part| self.key_field(part, *ty).is_some())
+            });
+        }
+        let mut out: Vec<KeyPart> = Vec::new();
+        for part in parts {
+            let name: Arc<str> = part.name.node.as_str().into();
+            if self.is_misspelled_key(source, part, &types) {
+                self.key.push((name, Kind::NEVER));
+                continue;
+            }
+            if out.iter().any(|other| other.name == name) {
+                let message = format!("`{name}` is in the key twice");
+                let diagnostic = Diagnostic::error(Code::DuplicateName, part.name.span, message);
+                self.env.report(source, diagnostic);
+                continue;
+            }
+            let (fields, kind) = self.at(source, |cx| cx.key_part(part, &types));
+            self.key.push((name.clone(), kind));
+            out.push(KeyPart { name, fields });
+        }
+        (types, out)
+    }
+
+    /// Reports if no type has the field, but all have one of nearly its name.
+    fn is_misspelled_key(&mut self, source: usize, part: &ast::KeyPart, types: &[TypeId]) -> bool {
+        let key = part.name.node.as_str();
+        let lacks = |ty: &TypeId| names::field(&self.env.schema, *ty, key).is_none();
+        if types.len() < 2 || !part.paths.is_empty() || !types.iter().all(lacks) {
+            return false;
+        }
+        let fields = |ty: &TypeId| self.env.schema.ty(*ty).fields.iter().map(|field| &*field.name);
+        let Some(near) = nearest(key, fields(&types[0])) else { return false };
+        if !types.iter().all(|ty| fields(ty).any(|field| field == near)) {
+            return false;
+        }
+        let message = format!("the rule's events have no field `{key}`, which is its key");
+        let diagnostic = Diagnostic::error(Code::BadKey, part.name.span, message);
+        self.env.report(source, diagnostic.help(format!("did you mean `{near}`?")));
+        true
+    }
+
+    /// The field that holds a part of the key in events of this type.
+    fn key_field(&self, part: &ast::KeyPart, ty: TypeId) -> Option<(FieldRef, Kind)> {
+        let name = &self.env.schema.ty(ty).name;
+        let own = part.paths.iter().find(|(owner, _)| *owner.node == **name);
+        let path = own.map_or_else(|| part.name.node.clone(), |(_, path)| path_text(path));
+        names::field(&self.env.schema, ty, &path)
+    }
+
+    fn key_part(
+        &mut self,
+        part: &'a ast::KeyPart,
+        types: &[TypeId],
+    ) -> (Vec<(TypeId, FieldRef)>, Kind) {
+        for (owner, path) in &part.paths {
+            let Some(ty) = names::event_type(self.env, None, self.source, owner) else { continue };
+            if names::field(&self.env.schema, ty, &path_text(path)).is_none() {
+                let text = path_text(path);
+                let diagnostic = names::unknown_field(&self.env.schema, ty, &text, path.span);
+                self.report(diagnostic);
+            }
+        }
+        let mut fields = Vec::new();
+        let mut kind = Kind::NEVER;
+        let mut first: Option<(TypeId, Kind)> = None;
+        for &ty in types {
+            let Some((field, field_kind)) = self.key_field(part, ty) else {
+                let owner = self.env.schema.ty(ty).name.clone();
+                if part.paths.iter().any(|(name, _)| *name.node == *owner) {
+                    continue;
+                }
+                self.missing_key(part, ty);
+                continue;
+            };
+            let own = field_kind.without(Kind::NULL);
+            if let Some((other, other_kind)) = first
+                && own != other_kind
+                && own != Kind::ANY.without(Kind::NULL)
+                && other_kind != Kind::ANY.without(Kind::NULL)
+            {
+                let schema = &self.env.schema;
+                let message = format!(
+                    "`{}` is {other_kind} in `{}`, but {own} in `{}`: they never agree",
+                    part.name.node,
+                    schema.ty(other).name,
+                    schema.ty(ty).name
+                );
+                let diagnostic = Diagnostic::error(Code::BadKey, part.name.span, message);
+                self.report(diagnostic.help("declare both fields with the same type"));
+            }
+            first = first.or(Some((ty, own)));
+            kind = kind.or(field_kind);
+            fields.push((ty, field));
+        }
+        (fields, kind)
+    }
+
+    fn missing_key(&mut self, part: &ast::KeyPart, ty: TypeId) {
+        let schema = &self.env.schema;
+        let event = schema.ty(ty);
+        let key = &part.name.node;
+        let message = format!("`{}` has no field `{key}`, which is the rule's key", event.name);
+        let mut diagnostic = Diagnostic::error(Code::BadKey, part.name.span, message);
+        let fields = || event.fields.iter().map(|field| &*field.name);
+        let near = nearest(key, fields()).or_else(|| {
+            // `user` for `user_id`, `host` for `host.id`.
+            fields().find(|field| {
+                let (long, short) =
+                    if field.len() > key.len() { (*field, &**key) } else { (&**key, *field) };
+                long.strip_prefix(short).is_some_and(|rest| rest.starts_with(['_', '.']))
+            })
+        });
+        diagnostic = diagnostic.help(match near {
+            Some(near) => {
+                format!("if it is called `{near}` there: `key {key} {{ {}: {near} }}`", event.name)
+            }
+            None => format!(
+                "say which of its fields it is: `key {key} {{ {}: ... }}`; it has {}",
+                event.name,
+                listed(fields())
+            ),
+        });
+        if let Some((source, name)) = self.named.get(&ty)
+            && *source == self.source
+        {
+            diagnostic = diagnostic.context(name.span, "a step of this type");
+        }
+        self.report(diagnostic);
+    }
+}
+
+fn path_text(path: &ast::Path) -> String {
+    let mut text = path.root.node.clone();
+    for part in &path.rest {
+        match part {
+            ast::PathPart::Field(name) => {
+                text.push('.');
+                text.push_str(&name.node);
+            }
+            ast::PathPart::Index(index) => text = format!("{text}[{}]", index.node),
+        }
+    }
+    text
+}

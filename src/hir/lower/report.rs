@@ -1,0 +1,187 @@
+//! What a rule reports, and how often: `emit`, `having`, `suppress`, `once` and `limit`.
+
+use hashbrown::HashMap;
+
+use super::clauses::Clauses;
+use super::context::Cx;
+use super::terms::{Place, Typed, What};
+use crate::diagnostic::{Code, Diagnostic, Span, nearest};
+use crate::hir::{Emit, Expr, Limit, LimitPolicy, Once, Suppress};
+use crate::syntax::ast::{self, Clause, Name, Spanned};
+use crate::value::{Kind, Value};
+
+impl<'a> Cx<'_, 'a> {
+    pub(super) fn emit(&mut self, emit: &'a ast::Emit, what: What) -> Emit {
+        let place = Place { candidate: None, what, bound: None };
+        let mut fields: Vec<(&'a Name, Typed)> = Vec::new();
+        let mut firsts: HashMap<&str, Span> = HashMap::new();
+        for (name, value) in &emit.fields {
+            if let Some(first) = firsts.insert(&name.node, name.span) {
+                firsts.insert(&name.node, first);
+                let message = format!("`{}` is emitted twice", name.node);
+                let diagnostic = Diagnostic::error(Code::DuplicateName, name.span, message)
+                    .context(first, "emitted here first");
+                self.report(diagnostic);
+            }
+            let typed = match value {
+                Some(value) => self.expr(value, place),
+                None => self.bare_name(name),
+            };
+            let types = if what == What::Timeout {
+                &mut self.outputs.timeout
+            } else {
+                &mut self.outputs.emit
+            };
+            types.push((name.node.as_str().into(), typed.kind));
+            fields.push((name, typed));
+        }
+        if let Some(name) = &emit.as_type {
+            self.feed(name, &mut fields);
+        }
+        let fields =
+            fields.into_iter().map(|(name, typed)| (name.node.as_str().into(), typed.expr));
+        Emit { fields: fields.collect(), feeds: None }
+    }
+
+    fn bare_name(&mut self, name: &'a Name) -> Typed {
+        let path = ast::Path { root: name.clone(), rest: Vec::new(), span: name.span };
+        self.bare_in_emit(&path)
+    }
+
+    /// A condition on a match. A bare name is an emitted field; all else is as in an emit.
+    pub(super) fn having(
+        &mut self,
+        condition: &'a Spanned<ast::Expr>,
+        emit: Option<&Emit>,
+    ) -> Expr {
+        let fields = emit.iter().flat_map(|emit| &emit.fields);
+        let kinds = self.outputs.emit.iter().map(|(_, kind)| *kind);
+        self.emitted = fields
+            .zip(kinds)
+            .map(|((name, expr), kind)| (name.clone(), expr.clone(), kind))
+            .collect();
+        let place = Place { candidate: None, what: What::Emit, bound: None };
+        let typed = self.condition(condition, place);
+        self.emitted.clear();
+        typed.expr
+    }
+
+    pub(super) fn suppress(
+        &mut self,
+        dur: &'a ast::Dur,
+        by: &'a [Name],
+        emit: Option<&Emit>,
+    ) -> Option<Suppress> {
+        let duration = if let ast::Dur::Path(path) = dur {
+            let place = Place { candidate: None, what: What::Emit, bound: None };
+            let typed = self.path(path, place);
+            if !self.expect(&typed, Kind::DURATION, "`suppress`") {
+                return None;
+            }
+            typed.expr
+        } else {
+            let millis = self.duration(dur)?;
+            if millis == 0 {
+                let message = "for no time at all nothing is suppressed";
+                let diagnostic = Diagnostic::error(Code::BadBound, dur.span(), message);
+                self.report(diagnostic.help("`suppress 1m` reports at most one match a minute"));
+                return None;
+            }
+            Expr::Literal(Value::Duration(millis))
+        };
+        let mut values = Vec::with_capacity(by.len());
+        for (index, name) in by.iter().enumerate() {
+            if let Some(first) = by[..index].iter().find(|other| *other == name) {
+                let message = format!("`{}` is named twice", name.node);
+                let diagnostic = Diagnostic::error(Code::DuplicateName, name.span, message)
+                    .context(first.span, "named here first");
+                self.report(diagnostic);
+            }
+            values.push(self.suppress_by(name, emit)?);
+        }
+        Some(Suppress { duration, by: (!by.is_empty()).then_some(values) })
+    }
+
+    /// Reports `ordered` and `once` beside a silence that repeats: others would wait for it as long
+    /// as it lasts, and nothing of it would follow.
+    pub(super) fn check_ordered_repeat(&mut self, clauses: &Clauses<'a>) {
+        if !self.repeats {
+            return;
+        }
+        let get = |word| clauses.by_word.get(word).copied();
+        if let Some((source, clause)) = get("skip")
+            && let Clause::Skip(ast::Skip { ordered: true, .. }) = &clause.node
+        {
+            let message = "with `ordered`, matches would wait for a silence that repeats";
+            let diagnostic = Diagnostic::error(Code::BadRepeat, clause.span, message);
+            self.env.report(source, diagnostic.help("leave out `ordered`, or `repeat`"));
+        }
+        if let Some((source, clause)) = get("once") {
+            let message = "nothing is repeated after the first match (`once`)";
+            let diagnostic = Diagnostic::error(Code::BadRepeat, clause.span, message);
+            self.env.report(source, diagnostic.help("leave out `once`, or `repeat`"));
+        }
+    }
+
+    /// Reports clauses that contradict `once`, or that say nothing beside it.
+    pub(super) fn check_once(&mut self, clauses: &Clauses<'a>) {
+        let get = |word| clauses.by_word.get(word).copied();
+        let Some((source, clause)) = get("once") else { return };
+        let Clause::Once(once) = &clause.node else { return };
+        let once = *once;
+        if let Some((_, suppress)) = get("suppress") {
+            let message = "`suppress` and `once` contradict each other";
+            let mut diagnostic = Diagnostic::error(Code::BadOnce, clause.span, message)
+                .help("leave out `suppress` if nothing is to follow the first match, else `once`");
+            if get("suppress").is_some_and(|(other, _)| other == source) {
+                diagnostic = diagnostic.context(suppress.span, "this lets matches follow later");
+            }
+            self.env.report(source, diagnostic);
+        }
+        if once == Once::Rule && self.key.is_empty() {
+            let message = "`per rule` says nothing here: the rule has no key";
+            let diagnostic = Diagnostic::warning(Code::NothingToSay, clause.span, message);
+            self.env.report(source, diagnostic.help("write `once`"));
+        }
+        if let Some((source, skip)) = get("skip")
+            && let Clause::Skip(ast::Skip { ordered: false, .. }) = &skip.node
+            && get("having").is_none()
+        {
+            let message = "`skip` says nothing beside `once`: nothing follows the first match";
+            let diagnostic = Diagnostic::warning(Code::NothingToSay, skip.span, message);
+            self.env.report(source, diagnostic.help("leave `skip` out"));
+        }
+    }
+
+    /// What a name behind `suppress ... by` means: an emitted field, or a part of the key.
+    fn suppress_by(&mut self, name: &'a Name, emit: Option<&Emit>) -> Option<Expr> {
+        let emitted = || emit.iter().flat_map(|emit| &emit.fields);
+        if let Some((_, expr)) = emitted().find(|(field, _)| **field == *name.node) {
+            return Some(expr.clone());
+        }
+        if let Some(index) = self.key.iter().position(|(key, _)| **key == *name.node) {
+            return Some(Expr::Key(index));
+        }
+        let known = || emitted().map(|(name, _)| &**name).chain(self.key.iter().map(|(k, _)| &**k));
+        let help = match nearest(&name.node, known()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("emit it: `emit {{ {}: ... }}`", name.node),
+        };
+        let message = format!("the rule emits no `{}`, and its key has none", name.node);
+        let diagnostic = Diagnostic::error(Code::UnknownField, name.span, message).help(help);
+        self.report(diagnostic);
+        None
+    }
+
+    pub(super) fn limit(&mut self, number: &Spanned<u64>, policy: LimitPolicy) -> Option<Limit> {
+        if number.node == 0 {
+            let message = "with no partial match nothing can begin";
+            let diagnostic = Diagnostic::error(Code::BadBound, number.span, message);
+            self.report(
+                diagnostic.help("a limit is at least 1: `limit 1000 partials drop oldest`"),
+            );
+            return None;
+        }
+        Some(Limit { partials: usize::try_from(number.node).unwrap_or(usize::MAX), policy })
+    }
+}

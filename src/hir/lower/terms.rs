@@ -1,0 +1,97 @@
+//! What is known of the parts of a rule while the rule is checked: of expressions, of steps, and of
+//! the records that it feeds to other rules.
+
+use std::sync::Arc;
+
+use super::Site;
+use super::names::Takes;
+use crate::diagnostic::Span;
+use crate::hir::Expr;
+use crate::hir::expr::{FieldRef, Pick};
+use crate::schema::TypeId;
+use crate::value::Kind;
+
+/// A checked expression with the types that it can have.
+pub(super) struct Typed {
+    pub(super) expr: Expr,
+    pub(super) kind: Kind,
+    pub(super) span: Span,
+}
+
+/// Where an expression stands, which says what its names mean.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    /// The types that the event which is looked at can have, if there is one.
+    pub(super) candidate: Option<Takes>,
+    pub(super) what: What,
+    pub(super) bound: Option<Bound>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum What {
+    /// The condition of the step with this index.
+    Step(usize),
+    /// The condition that ends the loop which ends with this step.
+    Until(usize),
+    /// A length of time where the steps before this one have been captured.
+    Length(usize),
+    Emit,
+    Timeout,
+    /// Where no event is at hand.
+    Constant,
+}
+
+/// Inside of an aggregate, one step's name means one event.
+#[derive(Clone, Copy)]
+pub(super) enum Bound {
+    /// Each of the step's events in turn, as the candidate.
+    Each(usize),
+    /// The step's first or last event.
+    Pick(usize, Pick),
+}
+
+/// A field that may be null and stands in a negation.
+pub(super) struct Doubt {
+    pub(super) source: usize,
+    pub(super) span: Span,
+    pub(super) name: String,
+    pub(super) ty: TypeId,
+    pub(super) field: FieldRef,
+}
+
+/// What is known of a step while its rule is checked; the index is that of its stage.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+pub(super) struct StepInfo {
+    pub(super) name: Arc<str>,
+    /// Whether someone chose the name with `as`.
+    pub(super) explicit: bool,
+    pub(super) site: Site,
+    /// `None` for groups, and where the type was refused.
+    pub(super) ty: Option<Takes>,
+    pub(super) negated: bool,
+    /// Whether this is the alias of a group.
+    pub(super) group: bool,
+    /// Whether a match can hold several events of it.
+    pub(super) many: bool,
+    /// The repeated groups around it.
+    pub(super) loops: Vec<usize>,
+}
+
+impl StepInfo {
+    /// The event type, where it is one.
+    pub(super) fn one_type(&self) -> Option<TypeId> {
+        self.ty.and_then(Takes::one)
+    }
+}
+
+/// A field of a record that is fed.
+#[derive(Clone)]
+pub(super) struct FedField {
+    pub(super) name: Arc<str>,
+    pub(super) kind: Kind,
+    /// Whether it is `match.end`, which is the event's time.
+    pub(super) is_end: bool,
+}
+
+/// A record that feeds a type without declaration: the type's name, where it stands, its fields.
+pub(super) type Record<'a> = (&'a str, Site, Vec<FedField>);
