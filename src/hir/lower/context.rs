@@ -15,7 +15,7 @@ use crate::syntax::ast::Name;
 use crate::value::Kind;
 
 /// One rule in the making.
-pub(super) struct Cx<'e, 'a> {
+pub(super) struct RuleLowerer<'e, 'a> {
     pub(super) env: &'e mut Env<'a>,
     /// The file that what is looked at stands in.
     pub(super) source: usize,
@@ -64,15 +64,15 @@ pub(super) struct Cx<'e, 'a> {
     pub(super) fed: Vec<Record<'a>>,
 }
 
-impl<'e, 'a> Cx<'e, 'a> {
+impl<'e, 'a> RuleLowerer<'e, 'a> {
     /// Starts on a rule whose parameters and defines are known.
     pub(super) fn new(
         env: &'e mut Env<'a>,
         source: usize,
         params: BTreeMap<&'a str, Param>,
         defines: Defines<'a>,
-    ) -> Cx<'e, 'a> {
-        Cx {
+    ) -> RuleLowerer<'e, 'a> {
+        RuleLowerer {
             env,
             source,
             params,

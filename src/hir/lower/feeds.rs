@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::clauses::{Clauses, Gathered};
-use super::context::Cx;
+use super::context::RuleLowerer;
 use super::terms::{FedField, Record, Typed};
 use super::{Env, Site, names};
 use crate::diagnostic::{Code, Diagnostic, nearest};
@@ -426,7 +426,7 @@ fn order<'a>(nodes: &[Node<'a>]) -> (Vec<usize>, Vec<Circle<'a>>) {
     (order, circles)
 }
 
-impl<'a> Cx<'_, 'a> {
+impl<'a> RuleLowerer<'_, 'a> {
     /// Looks at a record that feeds `name`.
     pub(super) fn feed(&mut self, name: &'a Name, fields: &mut [(&'a Name, Typed)]) {
         let Some(ty) = self.env.schema.type_id(&name.node) else {

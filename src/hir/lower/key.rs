@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::context::Cx;
+use super::context::RuleLowerer;
 use super::names::{self, listed};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::hir::KeyPart;
@@ -11,7 +11,7 @@ use crate::schema::TypeId;
 use crate::syntax::ast::{self, Clause, Name, Spanned};
 use crate::value::Kind;
 
-impl<'a> Cx<'_, 'a> {
+impl<'a> RuleLowerer<'_, 'a> {
     /// The key's parts; of `from *`, types that lack the key are left out.
     pub(super) fn key(
         &mut self,
@@ -55,7 +55,7 @@ impl<'a> Cx<'_, 'a> {
                 self.env.report(source, diagnostic);
                 continue;
             }
-            let (fields, kind) = self.at(source, |cx| cx.key_part(part, &types));
+            let (fields, kind) = self.at(source, |lowerer| lowerer.key_part(part, &types));
             self.key.push((name.clone(), kind));
             out.push(KeyPart { name, fields });
         }

@@ -3,14 +3,14 @@
 use hashbrown::HashMap;
 
 use super::clauses::Clauses;
-use super::context::Cx;
+use super::context::RuleLowerer;
 use super::terms::{Place, Typed, What};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::{Emit, Expr, Limit, LimitPolicy, Once, Suppress};
 use crate::syntax::ast::{self, Clause, Name, Spanned};
 use crate::value::{Kind, Value};
 
-impl<'a> Cx<'_, 'a> {
+impl<'a> RuleLowerer<'_, 'a> {
     pub(super) fn emit(&mut self, emit: &'a ast::Emit, what: What) -> Emit {
         let place = Place { candidate: None, what, bound: None };
         let mut fields: Vec<(&'a Name, Typed)> = Vec::new();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::clauses::{Clauses, Gathered};
-use super::context::Cx;
+use super::context::RuleLowerer;
 use super::names::{self, Defines};
 use super::pattern::Written;
 use super::terms::{Place, What};
@@ -47,18 +47,20 @@ impl<'a> Env<'a> {
                 defines.insert(&define.name.node, (source, define));
             }
         }
-        let mut cx = Cx::new(self, source, params, defines);
-        let rule = cx.lower(name, clauses);
+        let mut lowerer = RuleLowerer::new(self, source, params, defines);
+        let rule = lowerer.lower(name, clauses);
         // Where something was refused, what it would have used is not known.
-        let rule = rule.filter(|_| cx.env.errors == errors);
+        let rule = rule.filter(|_| lowerer.env.errors == errors);
         if rule.is_some() {
-            cx.warn_unused(clauses);
+            lowerer.warn_unused(clauses);
         }
-        let steps_at = cx.steps.iter().map(|step| (step.site.source, step.site.span)).collect();
+        let steps_at =
+            lowerer.steps.iter().map(|step| (step.site.source, step.site.span)).collect();
         let written = clauses.by_word.get("match").map(|&(source, clause)| (source, clause.span));
-        let layout = written.map(|pattern| Layout { pattern, steps: steps_at, fixed: cx.fixed });
-        let (mut outputs, key, fed) = (cx.outputs, cx.key, cx.fed);
-        let steps = cx.steps_written_out;
+        let layout =
+            written.map(|pattern| Layout { pattern, steps: steps_at, fixed: lowerer.fixed });
+        let (mut outputs, key, fed) = (lowerer.outputs, lowerer.key, lowerer.fed);
+        let steps = lowerer.steps_written_out;
         self.add_steps(source, name, steps);
         outputs.key = key;
         if let Some(rule) = &rule {
@@ -70,7 +72,7 @@ impl<'a> Env<'a> {
     }
 }
 
-impl<'a> Cx<'_, 'a> {
+impl<'a> RuleLowerer<'_, 'a> {
     fn lower(&mut self, name: &'a Name, clauses: &Clauses<'a>) -> Option<Rule> {
         let get = |word: &str| clauses.by_word.get(word).copied();
         let errors = self.env.errors;
@@ -79,7 +81,7 @@ impl<'a> Cx<'_, 'a> {
             && let Clause::Within(dur) = &clause.node
         {
             // What was refused is not refused again for want of it.
-            let bound = self.at(source, |cx| cx.bound(dur));
+            let bound = self.at(source, |lowerer| lowerer.bound(dur));
             within = Some((source, bound.unwrap_or(Written::Millis(i64::MAX))));
         }
         self.keeps_all = matches!(
@@ -90,10 +92,12 @@ impl<'a> Cx<'_, 'a> {
         if let Some((source, clause)) = get("match")
             && let Clause::Match(found) = &clause.node
         {
-            planned = self.at(source, |cx| cx.plan(found, within)).map(|planned| (source, planned));
+            planned = self
+                .at(source, |lowerer| lowerer.plan(found, within))
+                .map(|planned| (source, planned));
             let laid_out = planned.as_ref().map(|(_, planned)| planned);
             let is_fine = self.env.errors == errors;
-            self.at(source, |cx| cx.check_repeats(found, laid_out.filter(|_| is_fine)));
+            self.at(source, |lowerer| lowerer.check_repeats(found, laid_out.filter(|_| is_fine)));
         } else {
             let message = format!("the rule `{}` has no `match`", name.node);
             self.report(
@@ -105,11 +109,12 @@ impl<'a> Cx<'_, 'a> {
         let (types, key) = self.key(name, get("key"), get("match").is_some(), types, get("from"));
         self.stream.clone_from(&types);
         self.check_wildcard(get("from"), errors);
-        let body = planned.map(|(source, planned)| self.at(source, |cx| cx.build(&planned)));
+        let body =
+            planned.map(|(source, planned)| self.at(source, |lowerer| lowerer.build(&planned)));
         self.warn_of_doubts(&key);
         let skip = self.skip(get("skip"));
         let emit = get("emit").and_then(|(source, clause)| match &clause.node {
-            Clause::Emit(emit) => Some(self.at(source, |cx| cx.emit(emit, What::Emit))),
+            Clause::Emit(emit) => Some(self.at(source, |lowerer| lowerer.emit(emit, What::Emit))),
             _ => None,
         });
         let on_timeout = get("on timeout").and_then(|(source, clause)| {
@@ -124,7 +129,7 @@ impl<'a> Cx<'_, 'a> {
                         .help("give the rule a bound: `within 1h`"),
                 );
             }
-            Some(self.at(source, |cx| cx.emit(emit, What::Timeout)))
+            Some(self.at(source, |lowerer| lowerer.emit(emit, What::Timeout)))
         });
         if let Some((source, span)) = self.waits_forever {
             let message = "without `within`, a partial match waits for ever";
@@ -136,12 +141,14 @@ impl<'a> Cx<'_, 'a> {
         }
         let having = get("having").and_then(|(source, clause)| match &clause.node {
             Clause::Having(condition) => {
-                Some(self.at(source, |cx| cx.having(condition, emit.as_ref())))
+                Some(self.at(source, |lowerer| lowerer.having(condition, emit.as_ref())))
             }
             _ => None,
         });
         let suppress = get("suppress").and_then(|(source, clause)| match &clause.node {
-            Clause::Suppress(dur, by) => self.at(source, |cx| cx.suppress(dur, by, emit.as_ref())),
+            Clause::Suppress(dur, by) => {
+                self.at(source, |lowerer| lowerer.suppress(dur, by, emit.as_ref()))
+            }
             _ => None,
         });
         let once = get("once").and_then(|(_, clause)| match clause.node {
@@ -151,7 +158,9 @@ impl<'a> Cx<'_, 'a> {
         self.check_once(clauses);
         self.check_ordered_repeat(clauses);
         let limit = get("limit").and_then(|(source, clause)| match &clause.node {
-            Clause::Limit(number, policy) => self.at(source, |cx| cx.limit(number, *policy)),
+            Clause::Limit(number, policy) => {
+                self.at(source, |lowerer| lowerer.limit(number, *policy))
+            }
             _ => None,
         });
         let meta = self.meta(clauses);
@@ -260,7 +269,7 @@ impl<'a> Cx<'_, 'a> {
         {
             let place = Place { candidate: None, what: What::Constant, bound: None };
             for (name, value) in fields {
-                let typed = self.at(source, |cx| cx.expr(value, place));
+                let typed = self.at(source, |lowerer| lowerer.expr(value, place));
                 if let Expr::Literal(value) = typed.expr {
                     meta.values.push((name.node.as_str().into(), value));
                 } else {

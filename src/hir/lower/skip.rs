@@ -1,17 +1,17 @@
 //! A rule's `skip`, and the step that it skips to.
 
-use super::context::Cx;
+use super::context::RuleLowerer;
 use super::names;
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::hir::{Skip, SkipStrategy, StageId};
 use crate::syntax::ast::{self, Clause, Name, Spanned};
 
-impl<'a> Cx<'_, 'a> {
+impl<'a> RuleLowerer<'_, 'a> {
     pub(super) fn skip(&mut self, skip: Option<(usize, &'a Spanned<Clause>)>) -> Skip {
         let Some((source, clause)) = skip else { return Skip::default() };
         let Clause::Skip(skip) = &clause.node else { return Skip::default() };
         let mut target = |name: &Name| {
-            let stage = self.at(source, |cx| cx.skip_target(name));
+            let stage = self.at(source, |lowerer| lowerer.skip_target(name));
             stage.map_or(StageId::new(0), StageId::new)
         };
         let strategy = match &skip.strategy {

@@ -4,7 +4,7 @@ use std::slice;
 use std::sync::Arc;
 
 use super::Env;
-use super::context::Cx;
+use super::context::RuleLowerer;
 use super::names::{self, Takes, listed};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::FieldRef;
@@ -22,7 +22,7 @@ impl Env<'_> {
     }
 }
 
-impl Cx<'_, '_> {
+impl RuleLowerer<'_, '_> {
     /// The event types that a step takes.
     pub(super) fn types_of<'s>(&'s self, of: &'s Takes) -> &'s [TypeId] {
         match of {

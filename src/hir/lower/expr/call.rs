@@ -8,14 +8,14 @@ use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::{Aggregate, AggregateOp, Pick};
 use crate::hir::functions::net::parse_network;
 use crate::hir::functions::{self, Callee, Zone, time_text};
-use crate::hir::lower::context::Cx;
+use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::{names, unknown};
 use crate::hir::{Expr, StageId};
 use crate::syntax::ast;
 use crate::syntax::ast::{Name, Path, Spanned};
 use crate::value::{Kind, Value};
 
-impl<'a> Cx<'_, 'a> {
+impl<'a> RuleLowerer<'_, 'a> {
     pub(super) fn call(
         &mut self,
         name: &'a Name,

@@ -15,7 +15,7 @@ use crate::hir::Expr;
 use crate::hir::eval::constant;
 use crate::hir::expr::{BinaryOp, Regex, Set};
 use crate::hir::functions::Callee;
-use crate::hir::lower::context::Cx;
+use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::literal::{convert, misfit, plain};
 use crate::hir::lower::terms::{Bound, Place, Typed, What};
 use crate::syntax::ast;
@@ -54,7 +54,7 @@ fn compare(a: Kind, b: Kind) -> bool {
     a.intersects(b) || a.intersects(Kind::NUMBER) && b.intersects(Kind::NUMBER)
 }
 
-impl<'a> Cx<'_, 'a> {
+impl<'a> RuleLowerer<'_, 'a> {
     /// A condition: a bool, constants computed.
     pub(in crate::hir::lower) fn condition(
         &mut self,

@@ -5,7 +5,7 @@ use hashbrown::HashSet;
 use super::path::dotted_field;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::KeyPart;
-use crate::hir::lower::context::Cx;
+use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::names;
 use crate::hir::lower::terms::Doubt;
 use crate::schema::TypeId;
@@ -21,7 +21,7 @@ struct Said {
     negated: Vec<(usize, String, Span)>,
 }
 
-impl<'a> Cx<'_, 'a> {
+impl<'a> RuleLowerer<'_, 'a> {
     /// Notes each field of the event that may be null, stands in a negation, and is not asked
     /// `is null` in the conditions of the step.
     pub(in crate::hir::lower) fn note_doubts(

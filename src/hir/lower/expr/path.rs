@@ -6,7 +6,7 @@ use super::{Bound, Place, Typed, What, non_null, refused};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::{Captured, FieldRef, MatchFact, Pick};
 use crate::hir::functions::{self, Callee};
-use crate::hir::lower::context::Cx;
+use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::names;
 use crate::hir::lower::names::{Takes, listed};
 use crate::hir::lower::unknown;
@@ -30,7 +30,7 @@ pub(super) enum Found {
     Several(usize, usize),
 }
 
-impl Cx<'_, '_> {
+impl RuleLowerer<'_, '_> {
     pub(in crate::hir::lower) fn path(&mut self, path: &Path, place: Place) -> Typed {
         let root = path.root.node.as_str();
         let span = path.span;

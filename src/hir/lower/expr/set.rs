@@ -6,14 +6,14 @@ use super::{Place, Typed, UNSURE, compare, fold, non_null, truth_of};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::Expr;
 use crate::hir::expr::{BinaryOp, Set, ValueSet};
-use crate::hir::lower::context::Cx;
+use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::literal::{add_to_set, misfit, plain};
 use crate::hir::lower::unknown;
 use crate::syntax::ast;
 use crate::syntax::ast::Spanned;
 use crate::value::{Kind, Value};
 
-impl<'a> Cx<'_, 'a> {
+impl<'a> RuleLowerer<'_, 'a> {
     pub(super) fn membership(
         &mut self,
         value: &'a Spanned<ast::Expr>,

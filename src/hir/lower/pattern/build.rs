@@ -3,7 +3,7 @@
 use super::{Plan, PlanItem, PlanKind, PlanUntil, Silence, Written, contiguity};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::expr::BinaryOp;
-use crate::hir::lower::context::Cx;
+use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::expr::contradiction;
 use crate::hir::lower::names::{Resolved, Takes};
 use crate::hir::lower::terms::{Place, What};
@@ -16,7 +16,7 @@ use crate::syntax::ast::{Dur, Spanned};
 use crate::time::format_millis;
 use crate::value::{Kind, Value};
 
-impl<'a> Cx<'_, 'a> {
+impl<'a> RuleLowerer<'_, 'a> {
     pub(super) fn sequence(&mut self, plan: &Plan<'a>, within: Option<i64>) -> Sequence {
         let mut items = Vec::new();
         // How long a `not` before the item holds: it comes no sooner.

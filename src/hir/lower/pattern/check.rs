@@ -2,13 +2,13 @@
 
 use super::{Plan, PlanItem, PlanKind, Quant, Written};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::hir::lower::context::Cx;
+use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::names::Takes;
 use crate::hir::{Contiguity, LoopMode, Quantifier};
 use crate::syntax::ast;
 use crate::time::format_millis;
 
-impl<'a> Cx<'_, 'a> {
+impl<'a> RuleLowerer<'_, 'a> {
     /// Aliases are given once, and not to what has a meaning already.
     pub(super) fn check_names(&mut self) {
         for index in 0..self.steps.len() {

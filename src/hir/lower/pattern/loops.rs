@@ -2,10 +2,10 @@
 
 use super::{Plan, PlanItem, PlanKind};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::hir::lower::context::Cx;
+use crate::hir::lower::context::RuleLowerer;
 use crate::hir::{Contiguity, LoopMode, Quantifier};
 
-impl<'a> Cx<'_, 'a> {
+impl<'a> RuleLowerer<'_, 'a> {
     /// Warns of loops whose partial matches grow with each event.
     pub(super) fn warn_loops(&mut self, plan: &Plan<'a>, top: bool, bounded: bool) {
         for (index, item) in plan.items.iter().enumerate() {

@@ -10,7 +10,7 @@ mod silences;
 use self::check::Scope;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::Site;
-use crate::hir::lower::context::Cx;
+use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::names::{Resolved, Takes, resolve_step};
 use crate::hir::lower::terms::StepInfo;
 use crate::hir::{Contiguity, Length, LoopMode, Quantifier, Sequence};
@@ -126,7 +126,7 @@ impl Quant<'_> {
     }
 }
 
-impl<'a> Cx<'_, 'a> {
+impl<'a> RuleLowerer<'_, 'a> {
     /// Lays out the `match` of a rule; `bound` is the rule's `within`, with the file that it stands
     /// in. The conditions are not looked at yet: the wildcard's need the types of the stream, which
     /// are known when all steps are.

@@ -1,13 +1,13 @@
 //! `repeat`: a silence at the end that is reported each time that it has lasted so long again.
 
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::hir::lower::context::Cx;
+use crate::hir::lower::context::RuleLowerer;
 use crate::syntax::ast::{Body, Part, Sequence, Unit};
 use crate::time::format_millis;
 
 use super::{PlanKind, Planned};
 
-impl<'a> Cx<'_, 'a> {
+impl<'a> RuleLowerer<'_, 'a> {
     /// Notes whether the pattern repeats, and reports each `repeat` that is not at its end. The
     /// pattern is laid out unless something in it was refused.
     pub(in crate::hir::lower) fn check_repeats(

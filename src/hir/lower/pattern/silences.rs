@@ -3,10 +3,10 @@
 use super::{Plan, PlanItem, PlanKind, Silence, Written};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::MAX_SILENCES;
-use crate::hir::lower::context::Cx;
+use crate::hir::lower::context::RuleLowerer;
 use crate::syntax::ast;
 
-impl<'a> Cx<'_, 'a> {
+impl<'a> RuleLowerer<'_, 'a> {
     /// Refuses silences as operands of `items[index]` where it is not sure with which event their
     /// time begins, or what comes of them.
     pub(super) fn check_silences(
@@ -43,7 +43,7 @@ impl<'a> Cx<'_, 'a> {
     }
 }
 
-impl Cx<'_, '_> {
+impl RuleLowerer<'_, '_> {
     /// Refuses `b and not c`: nothing says up to when the `c` must not come.
     pub(super) fn absence_without_time(&mut self, stage: usize, span: Span) {
         let name = self.written_not(span, None);
