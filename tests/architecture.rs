@@ -74,7 +74,7 @@ const CIRCLES: &[(&str, &[&str])] = &[
             "nfa/decide.rs",
             "nfa/flatten.rs",
             "nfa/graph/mod.rs",
-            "nfa/lead.rs",
+            "nfa/shared_suffix.rs",
             "nfa/edge_effect.rs",
             "nfa/comparison_table.rs",
             "nfa/plan.rs",

@@ -167,7 +167,7 @@ proptest! {
     }
 
     #[test]
-    fn what_follows_reports_what_the_reference_reports(
+    fn shared_suffixes_report_what_the_reference_reports(
         pattern in random::chain().prop_map(|pattern| pattern.build()),
         events in random::stream(),
     ) {
@@ -175,7 +175,7 @@ proptest! {
     }
 
     #[test]
-    fn what_follows_is_alike_however_far_time_moves(
+    fn shared_suffixes_are_alike_however_far_time_moves(
         pattern in random::chain().prop_map(|pattern| pattern.build()),
         events in random::stream(),
         steps in prop::collection::vec(1..4_i64, 40),

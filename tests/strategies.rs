@@ -39,12 +39,15 @@ fn the_planner_picks_by_the_shape_of_the_pattern() {
         ("match a -> b within 1m", Strategy::SingleWay),
         ("match a -> b[v == a.v] -> c within 1m skip none", Strategy::SingleWay),
         ("match a -> next b{1.. next greedy} -> next c within 1m", Strategy::SingleWay),
-        ("match a -> next a[v < prev.v]{1.. next greedy} -> next b within 1m", Strategy::Leader),
+        (
+            "match a -> next a[v < prev.v]{1.. next greedy} -> next b within 1m",
+            Strategy::SharedSuffix,
+        ),
         // Also where those that begin later are a step behind, or begin only at some events.
-        ("match a -> next a[v < prev.v * 2]{3.. next greedy} -> next b", Strategy::Leader),
+        ("match a -> next a[v < prev.v * 2]{3.. next greedy} -> next b", Strategy::SharedSuffix),
         (
             "match a[v > 1] -> next a[v < prev.v]{1.. next greedy} -> next a within 1m",
-            Strategy::Leader,
+            Strategy::SharedSuffix,
         ),
         // What begins later asks something else, is not dropped by the match, or goes on alone.
         (
@@ -76,14 +79,14 @@ fn the_planner_picks_by_the_shape_of_the_pattern() {
 
 /// The properties of random chains are about the strategy that they are made for.
 #[test]
-fn many_random_chains_have_a_leader() {
+fn many_random_chains_share_suffixes() {
     let mut runner = TestRunner::deterministic();
     let chains = (0..200).map(|_| {
         let chain = random::chain().new_tree(&mut runner).expect("nothing is filtered");
         Program::new(&chain.current().build().0).expect("it is small").strategy()
     });
-    let leaders = chains.filter(|strategy| *strategy == Strategy::Leader).count();
-    assert!((40..180).contains(&leaders), "{leaders} of 200");
+    let shared = chains.filter(|strategy| *strategy == Strategy::SharedSuffix).count();
+    assert!((40..180).contains(&shared), "{shared} of 200");
 }
 
 #[test]
@@ -101,7 +104,7 @@ fn the_planner_knows_the_workloads() {
             window(5),
             window(30),
             Strategy::SingleWay,
-            Strategy::Leader,
+            Strategy::SharedSuffix,
             Strategy::General,
             Strategy::SingleWay,
         ]
@@ -216,10 +219,10 @@ fn open(engine: &Engine<Record>) -> String {
     open
 }
 
-/// A partial match that leads others runs out of time before them, or reaches the limit with them; in
-/// between an engine goes on from a snapshot, with the same strategy or the other.
+/// A representative runs out of time before its suffixes, or reaches the limit with them; in between
+/// an engine goes on from a snapshot, with the same strategy or the other.
 #[test]
-fn what_follows_goes_on_when_its_leader_is_gone() {
+fn suffixes_go_on_when_their_representative_is_gone() {
     for body in [
         "match a as s -> next a[v < prev.v]{1.. next greedy} as t -> next a as u within 20ms",
         "match a as s -> next a[v <= prev.v]{3.. next greedy} as t -> next b as u within 30ms",
@@ -233,7 +236,7 @@ fn what_follows_goes_on_when_its_leader_is_gone() {
         // What it keeps beside its events is more than a word.
         "match a as s -> next a[v <= prev.v and at > prev.at]{2.. next greedy} as t -> next a as u within 20ms",
     ] {
-        assert_eq!(program(body).strategy(), Strategy::Leader, "{body}");
+        assert_eq!(program(body).strategy(), Strategy::SharedSuffix, "{body}");
         let rules = RuleSet::parse(&format!("{EVENTS}rule r {{ key k {body} }}")).expect(body);
         let mut random = 7_u64;
         let mut at = 0;
@@ -255,33 +258,33 @@ fn what_follows_goes_on_when_its_leader_is_gone() {
             if general { builder.general_strategy() } else { builder }
         };
         let new = |general| -> Engine<Record> { builder(general).build().expect("the rules fit") };
-        let (mut led, mut general) = (new(false), new(true));
+        let (mut shared, mut general) = (new(false), new(true));
         let (mut most, mut matches) = (0, 0);
         for (number, event) in events.iter().enumerate() {
             let (mut reported, mut expected) = (Vec::<Output<Record>>::new(), Vec::new());
-            led.push(event, &mut reported).expect("limits drop");
+            shared.push(event, &mut reported).expect("limits drop");
             general.push(event, &mut expected).expect("limits drop");
             assert_eq!(reported, expected, "{body}: event {number}");
             // Deadlines that report nothing are noticed late.
-            for engine in [&mut led, &mut general] {
+            for engine in [&mut shared, &mut general] {
                 engine.advance(event.time(), &mut reported);
             }
             // Who shares events with whom is not the same.
-            let stats = [&led, &general].map(|engine| {
+            let stats = [&shared, &general].map(|engine| {
                 let mut stats = engine.stats();
                 stats.captured_bytes = 0;
                 stats
             });
             assert_eq!(stats[0], stats[1], "{body}: event {number}");
-            assert_eq!(open(&led), open(&general), "{body}: event {number}");
-            most = most.max(led.stats().partials);
-            matches = led.stats().matches;
+            assert_eq!(open(&shared), open(&general), "{body}: event {number}");
+            most = most.max(shared.stats().partials);
+            matches = shared.stats().matches;
             if number % 40 == 0 {
                 let again = |general| {
-                    let restored = builder(general).restore(&[&led.snapshot()]);
+                    let restored = builder(general).restore(&[&shared.snapshot()]);
                     restored.unwrap_or_else(|error| panic!("{body}: {error}")).0
                 };
-                (led, general) = (again(number % 160 == 0), again(true));
+                (shared, general) = (again(number % 160 == 0), again(true));
             }
         }
         assert!(most > 2 && matches > 5, "{body}: {most}, {matches}");
@@ -291,7 +294,7 @@ fn what_follows_goes_on_when_its_leader_is_gone() {
 /// A price that falls for long: a thousand partial matches of up to a thousand events are that many
 /// events, and not half a million.
 #[test]
-fn what_follows_takes_no_memory() {
+fn suffixes_take_no_memory() {
     let body = "match a as s -> next a[v < prev.v]{1.. next greedy} as t -> next a as u within 1s";
     let rules = RuleSet::parse(&format!("{EVENTS}rule r {{ key k {body} }}")).expect(body);
     let builder = || Engine::builder().rules(rules.clone()).sorted();

@@ -43,7 +43,7 @@ const KINDS: [Kind; 14] = [
     kind("single way, a number kept", "key k match a as x -> b[n > x.n] within 1h skip none", "a"),
     kind("single way, a text kept", "key k match a as x -> b[t == x.t] within 1h skip none", "a"),
     kind(
-        "leader, 3 partial matches of 3, 2 and 1 events",
+        "shared suffix, 3 partial matches of 3, 2 and 1 events",
         "key k match a -> next a[n > prev.n]{1.. next greedy} -> next b within 1h",
         "aaa",
     ),

@@ -30,9 +30,9 @@ enum Open {
     },
     /// Counting window: the last events that count.
     Window(Queue),
-    /// Shared suffix: the leader, the number of its followers, and the time at which the last
-    /// follower started. The leader's chain marks the nodes of the followers' first events.
-    Led { followers: u32, newest: i64, leader: Run },
+    /// Shared suffix: the representative, the number of its suffixes, and the time at which the last
+    /// suffix started. The representative's chain marks the nodes of the suffixes' first events.
+    SharedSuffix { suffixes: u32, newest: i64, representative: Run },
 }
 
 impl Default for Open {
@@ -114,7 +114,7 @@ impl KeyState {
     pub(super) fn runs(&self) -> &[Run] {
         match &self.open {
             Open::Runs { gone, runs } => &runs[*gone as usize..],
-            Open::Window(_) | Open::Led { .. } => &[],
+            Open::Window(_) | Open::SharedSuffix { .. } => &[],
         }
     }
 
@@ -123,7 +123,7 @@ impl KeyState {
     pub(super) fn runs_in_place(&mut self) -> &mut [Run] {
         match &mut self.open {
             Open::Runs { gone, runs } => &mut runs[*gone as usize..],
-            Open::Window(_) | Open::Led { .. } => &mut [],
+            Open::Window(_) | Open::SharedSuffix { .. } => &mut [],
         }
     }
 
@@ -180,7 +180,7 @@ impl KeyState {
                 }
                 spares.make_room(runs, 1);
             }
-            Open::Window(_) | Open::Led { .. } => {
+            Open::Window(_) | Open::SharedSuffix { .. } => {
                 self.runs_mut();
             }
         }
@@ -193,7 +193,7 @@ impl KeyState {
         self.open = form;
     }
 
-    /// Returns the runs, to be changed. The state of a window or a leader must have been removed
+    /// Returns the runs, to be changed. The state of a window or a representative must have been removed
     /// before.
     #[inline]
     pub(super) fn runs_mut(&mut self) -> &mut Runs {
@@ -208,7 +208,7 @@ impl KeyState {
                 }
                 runs
             }
-            Open::Window(_) | Open::Led { .. } => unreachable!("it was made runs above"),
+            Open::Window(_) | Open::SharedSuffix { .. } => unreachable!("it was made runs above"),
         }
     }
 
@@ -222,7 +222,7 @@ impl KeyState {
     pub(super) fn queue(&self) -> Option<&Queue> {
         match &self.open {
             Open::Window(window) => Some(window),
-            Open::Runs { .. } | Open::Led { .. } => None,
+            Open::Runs { .. } | Open::SharedSuffix { .. } => None,
         }
     }
 
@@ -231,7 +231,7 @@ impl KeyState {
     pub(super) fn queue_mut(&mut self) -> Option<&mut Queue> {
         match &mut self.open {
             Open::Window(window) => Some(window),
-            Open::Runs { .. } | Open::Led { .. } => None,
+            Open::Runs { .. } | Open::SharedSuffix { .. } => None,
         }
     }
 
@@ -243,25 +243,29 @@ impl KeyState {
         }
         match &mut self.open {
             Open::Window(window) => window,
-            Open::Runs { .. } | Open::Led { .. } => unreachable!("it was made a window above"),
+            Open::Runs { .. } | Open::SharedSuffix { .. } => {
+                unreachable!("it was made a window above")
+            }
         }
     }
 
-    /// Returns the leader.
+    /// Returns the representative.
     #[inline(always)]
-    pub(super) fn leader(&self) -> Option<&Run> {
+    pub(super) fn representative(&self) -> Option<&Run> {
         match &self.open {
-            Open::Led { leader, .. } => Some(leader),
+            Open::SharedSuffix { representative, .. } => Some(representative),
             Open::Runs { .. } | Open::Window(_) => None,
         }
     }
 
-    /// Returns the leader to be changed, the number of its followers, and the time at which the
-    /// last of them started.
+    /// Returns the representative to be changed, the number of its suffixes, and the time at which
+    /// the last of them started.
     #[inline(always)]
-    pub(super) fn led_mut(&mut self) -> Option<(&mut Run, &mut u32, &mut i64)> {
+    pub(super) fn shared_suffix_mut(&mut self) -> Option<(&mut Run, &mut u32, &mut i64)> {
         match &mut self.open {
-            Open::Led { followers, newest, leader } => Some((leader, followers, newest)),
+            Open::SharedSuffix { suffixes, newest, representative } => {
+                Some((representative, suffixes, newest))
+            }
             Open::Runs { .. } | Open::Window(_) => None,
         }
     }
@@ -270,28 +274,29 @@ impl KeyState {
     #[inline]
     pub(super) fn newest(&self) -> Option<i64> {
         match &self.open {
-            Open::Led { newest, .. } => Some(*newest),
+            Open::SharedSuffix { newest, .. } => Some(*newest),
             Open::Window(window) if !window.is_empty() => Some(window.newest),
             Open::Runs { .. } | Open::Window(_) => None,
         }
     }
 
-    /// Sets the leader. There must be no other state, except a former leader that is dropped.
+    /// Sets the representative. There must be no other state, except a former representative that is
+    /// dropped.
     #[inline(always)]
-    pub(super) fn set_leader(&mut self, leader: Run, followers: u32, newest: i64) {
+    pub(super) fn set_representative(&mut self, representative: Run, suffixes: u32, newest: i64) {
         debug_assert!(
             self.runs().is_empty() && self.window().is_empty(),
-            "a key has runs or a leader"
+            "a key has runs or a representative"
         );
-        self.open = Open::Led { followers, newest, leader };
+        self.open = Open::SharedSuffix { suffixes, newest, representative };
     }
 
-    /// Removes the leader and its followers, and returns the leader.
+    /// Removes the representative and its suffixes, and returns the representative.
     #[inline(always)]
-    pub(super) fn take_leader(&mut self) -> Option<Run> {
-        let leader = *self.leader()?;
+    pub(super) fn take_representative(&mut self) -> Option<Run> {
+        let representative = *self.representative()?;
         self.open = Open::default();
-        Some(leader)
+        Some(representative)
     }
 
     #[inline]
@@ -332,7 +337,7 @@ impl KeyState {
         let open = match &self.open {
             Open::Runs { gone, runs } => runs.len() - *gone as usize,
             Open::Window(window) => window.len as usize,
-            Open::Led { followers, .. } => 1 + *followers as usize,
+            Open::SharedSuffix { suffixes, .. } => 1 + *suffixes as usize,
         };
         open + self.completed().len()
     }

@@ -11,7 +11,7 @@ use crate::exec::store::{Chains, NIL};
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact, Pick};
 use crate::hir::{Expr, StageId};
-use crate::nfa::{Lead, Program, StateId};
+use crate::nfa::{Program, SharedSuffix, StateId};
 use crate::time::Timestamp;
 use crate::value::{Value, ValueRef};
 
@@ -32,7 +32,7 @@ enum Held<'a> {
     Queue(Queue, &'a [StageId]),
     /// The last events, of the given number, of the chain that ends with this node, captured as
     /// these steps.
-    Follower(u32, u32, &'a Lead),
+    Suffix(u32, u32, &'a SharedSuffix),
 }
 
 /// A captured event: the step, the event's number, the event.
@@ -68,13 +68,13 @@ impl<'a, E> Captures<'a, E> {
     }
 
     /// Returns the last `len` events of the chain that ends with `head`, for a partial match that
-    /// follows.
-    pub(super) fn follower(
+    /// is a suffix.
+    pub(super) fn suffix(
         chains: &'a Chains<E>,
         (head, len): (u32, u32),
-        lead: &'a Lead,
+        shared: &'a SharedSuffix,
     ) -> Captures<'a, E> {
-        Captures { chains, held: Held::Follower(head, len, lead), tail: None }
+        Captures { chains, held: Held::Suffix(head, len, shared), tail: None }
     }
 
     /// Returns these events and one more.
@@ -88,7 +88,7 @@ impl<'a, E> Captures<'a, E> {
         let held = match self.held {
             Held::Chain(head) => self.chains.depth(head) as usize,
             Held::Queue(queue, _) => queue.len as usize,
-            Held::Follower(_, len, _) => len as usize,
+            Held::Suffix(_, len, _) => len as usize,
         };
         held + usize::from(self.tail.is_some())
     }
@@ -107,7 +107,7 @@ impl<'a, E> Captures<'a, E> {
     pub fn numbered(&self) -> impl ExactSizeIterator<Item = (StageId, u64, &'a E)> + use<'a, E> {
         let mut items = match self.held {
             Held::Chain(_) => self.chained().collect(),
-            Held::Queue(..) | Held::Follower(..) => self.viewed(),
+            Held::Queue(..) | Held::Suffix(..) => self.viewed(),
         };
         if let Held::Chain(_) = self.held {
             items.reverse();
@@ -120,7 +120,7 @@ impl<'a, E> Captures<'a, E> {
     fn chained(&self) -> impl Iterator<Item = Item<'a, E>> + use<'a, E> {
         let (chains, head) = match self.held {
             Held::Chain(head) => (self.chains, head),
-            Held::Queue(..) | Held::Follower(..) => (self.chains, NIL),
+            Held::Queue(..) | Held::Suffix(..) => (self.chains, NIL),
         };
         chains.back(head).map(move |(_, node)| {
             let (seq, event) = chains.event_of(node);
@@ -137,13 +137,13 @@ impl<'a, E> Captures<'a, E> {
                 let events = stages.iter().zip(chains.queues.iter(queue));
                 events.map(|(stage, (seq, event))| (*stage, seq, event)).collect()
             }
-            Held::Follower(head, len, lead) => {
+            Held::Suffix(head, len, shared) => {
                 let nodes = chains.back(head).take(len as usize);
                 let mut events: SmallVec<[Item<'a, E>; 8]> = nodes
                     .zip((0..len as usize).rev())
                     .map(|((_, node), before)| {
                         let (seq, event) = chains.event_of(node);
-                        (lead.stage(before), seq, event)
+                        (shared.stage(before), seq, event)
                     })
                     .collect();
                 events.reverse();
@@ -412,7 +412,7 @@ impl<E: Event> Outcome<'_, E> {
         let mut head = NIL;
         let from = match self.captures.held {
             Held::Chain(head) => self.captures.chains.forth(head),
-            Held::Queue(..) | Held::Follower(..) => SmallVec::new(),
+            Held::Queue(..) | Held::Suffix(..) => SmallVec::new(),
         };
         // Only chains know of repetitions of groups.
         let starts = from.into_iter().map(|id| self.captures.chains.node(id).starts);

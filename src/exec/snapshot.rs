@@ -37,8 +37,8 @@ enum Form {
     Runs,
     /// The only one for one that starts at each of its events (a counting window).
     Counted,
-    /// The only one for those that follow it, too: each starts at an event that is marked.
-    Led,
+    /// The only one, the representative, for its suffixes, too: each starts at a marked event.
+    SharedSuffix,
 }
 
 /// A captured event.
@@ -82,7 +82,9 @@ impl<E> Image<E> {
         match self.form {
             Form::Runs => self.runs.len() + self.completed.len(),
             Form::Counted => self.nodes.len(),
-            Form::Led => 1 + self.nodes.iter().filter(|node| node.starts & BEGINS != 0).count(),
+            Form::SharedSuffix => {
+                1 + self.nodes.iter().filter(|node| node.starts & BEGINS != 0).count()
+            }
         }
     }
 
@@ -111,8 +113,8 @@ impl<E: Event> Matcher<E> {
         runs.clear();
         completed.clear();
         *broken = key.broken();
-        *form = match key.leader() {
-            Some(_) => Form::Led,
+        *form = match key.representative() {
+            Some(_) => Form::SharedSuffix,
             None if key.window().len > 0 => Form::Counted,
             None => Form::Runs,
         };
@@ -138,9 +140,9 @@ impl<E: Event> Matcher<E> {
             events,
             nodes,
             known: Default::default(),
-            is_alone: key.run_count() == 1 || *form == Form::Led,
+            is_alone: key.run_count() == 1 || *form == Form::SharedSuffix,
         };
-        for run in key.leader().into_iter().chain(key.runs()) {
+        for run in key.representative().into_iter().chain(key.runs()) {
             let head = exporter.chain(run.head);
             let count = self.program().registers.len();
             runs.push(Waiting {
@@ -213,8 +215,8 @@ impl<E: Event> Matcher<E> {
             let Waiting { state, deadline, .. } = waiting;
             key.runs_mut().push(Run { state, head, extra, start_seq, start, last, deadline });
         }
-        if image.form == Form::Led {
-            self.take_lead(store, &mut key);
+        if image.form == Form::SharedSuffix {
+            self.restore_shared_suffix(store, &mut key);
         }
         let Store { chains, .. } = store;
         for head in &image.completed {
@@ -327,7 +329,7 @@ impl<E: Event> Image<&E> {
         let form = match self.form {
             Form::Runs => 0,
             Form::Counted => 2,
-            Form::Led => 4,
+            Form::SharedSuffix => 4,
         };
         out.push(u8::from(self.broken.is_some()) | form);
         if let Some(broken) = self.broken {
@@ -378,13 +380,15 @@ impl<E: Event> Image<E> {
         image.form = match flags & !1 {
             0 => Form::Runs,
             2 => Form::Counted,
-            4 => Form::Led,
+            4 => Form::SharedSuffix,
             _ => return None,
         };
         let fits = match image.form {
             Form::Runs => image.starts_below(1 << program.named.len().min(32)),
             Form::Counted => image.starts_below(1) && image.is_queue(program),
-            Form::Led => image.starts_below(u64::from(BEGINS) + 1) && image.is_led(program),
+            Form::SharedSuffix => {
+                image.starts_below(u64::from(BEGINS) + 1) && image.is_shared_suffix(program)
+            }
         };
         if !fits {
             return None;
@@ -421,13 +425,13 @@ impl<E: Event> Image<E> {
         state.is_some() && window.states.get(self.nodes.len() - 1).copied() == state
     }
 
-    /// True if a leader of the program can have this state.
-    fn is_led(&self, program: &Program) -> bool {
-        let Some(lead) = program.lead() else { return false };
+    /// True if a representative of the program can have this state.
+    fn is_shared_suffix(&self, program: &Program) -> bool {
+        let Some(shared) = program.shared_suffix() else { return false };
         let ([run], [(_, first), ..]) = (&self.runs[..], &self.events[..]) else { return false };
         let mut stages = self.nodes.iter().map(|node| node.stage).enumerate();
-        self.state_of_chain().is_some_and(|state| state == lead.state(self.nodes.len()))
-            && stages.all(|(before, stage)| stage == lead.stage(before))
+        self.state_of_chain().is_some_and(|state| state == shared.state(self.nodes.len()))
+            && stages.all(|(before, stage)| stage == shared.stage(before))
             && run.deadline == program.deadline_of(first.time().as_millis())
             && self.nodes[0].starts == 0
     }

@@ -25,7 +25,7 @@ pub(super) struct Node<E> {
     pub(super) previous: u32,
     pub(super) stage: StageId,
     /// The named groups of which the event starts a repetition, a bit for each; in the chain of a
-    /// partial match that leads others, [`BEGINS`] where one of those begins.
+    /// representative, [`BEGINS`] where a suffix starts.
     pub(super) starts: Starts,
     /// How many events the chain holds, this one included. What is never 0 leaves a mark for the
     /// free places of the slab, so that a node with a [`Record`](crate::Record) is seven words.
@@ -52,7 +52,7 @@ struct Stored<E> {
 /// A set of named groups, as bits by their index among the pattern's named groups.
 pub(super) type Starts = u32;
 
-/// The mark of a follower's first event. Patterns with followers have no named groups.
+/// The mark of a suffix's first event. Patterns with suffixes have no named groups.
 pub(super) const BEGINS: Starts = 1;
 
 /// Captured events and their chains.

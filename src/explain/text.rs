@@ -64,8 +64,8 @@ fn strategy(of: &Explanation<'_>) -> String {
         Strategy::SingleWay => {
             String::from("single way, as no event leaves a partial match more than one way on")
         }
-        Strategy::Leader => String::from(
-            "leader, as what begins later goes the same way as what has begun, of which one is kept",
+        Strategy::SharedSuffix => String::from(
+            "shared suffix, as each later partial match is a suffix of the oldest, which alone is kept",
         ),
         Strategy::CountingWindow { count } => format!(
             "counting window, as it is {} of one kind: an event costs the same however many",

@@ -16,8 +16,8 @@
 //! * `prefilter` finds what an event must fulfil to do anything, so that others cost one test.
 //!
 //! The result is an [`Automaton`], which patterns that differ in constants share, and a [`Program`] of
-//! one pattern around it. From it `plan` picks the strategy that the pattern is matched with; `lead`
-//! finds patterns in which one partial match stands for others.
+//! one pattern around it. From it `plan` picks the strategy that the pattern is matched with;
+//! `shared_suffix` finds patterns in which one partial match stands for others.
 //!
 //! Before all that, `reach` says of a rule whether any stream of events can match it.
 //!
@@ -34,12 +34,12 @@ mod flatten;
 mod graph;
 mod guard;
 mod layout;
-mod lead;
 mod plan;
 mod prefilter;
 mod program;
 mod reach;
 mod registers;
+mod shared_suffix;
 
 pub use automaton::Automaton;
 pub use plan::Strategy;
@@ -50,9 +50,9 @@ pub(crate) use comparison::{Comparison, FieldComparison, Operand};
 pub(crate) use decide::{Column, Decision, Decisions, waiting};
 pub(crate) use edge_effect::{EdgeEffect, RegisterUpdate};
 pub(crate) use guard::{Guard, GuardId};
-pub(crate) use lead::Lead;
 pub(crate) use plan::Window;
 pub(crate) use prefilter::Prefilter;
 pub(crate) use program::{Action, ClockOp, Edge, Kind as Refusal, Silence, Since, StateId};
 pub(crate) use reach::{Reach, reach};
 pub(crate) use registers::{Register, RegisterKind};
+pub(crate) use shared_suffix::SharedSuffix;

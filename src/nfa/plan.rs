@@ -5,8 +5,8 @@ use std::fmt;
 use crate::hir::{SkipStrategy, StageId};
 use crate::nfa::decide::Decision;
 use crate::nfa::guard::Guard;
-use crate::nfa::lead::Lead;
 use crate::nfa::program::{Action, Program, StateId};
+use crate::nfa::shared_suffix::SharedSuffix;
 
 /// How a pattern is matched. All strategies report the same; they differ in what an event costs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -17,9 +17,9 @@ pub enum Strategy {
     /// No event leaves a partial match more than one way on: each is moved where it is, and shares
     /// nothing with others.
     SingleWay,
-    /// A partial match that begins later goes the way of one that began before, and is dropped by
-    /// its match: a key holds the one that began first, and knows at which of its events others begin.
-    Leader,
+    /// Later partial matches are suffixes of the oldest one, whose match drops them. A key stores the
+    /// oldest partial match alone, with the starts of its suffixes.
+    SharedSuffix,
     /// The pattern is the same event so many times. A key holds the last of them in a queue, and
     /// every event in it is the start of a partial match: an event costs the same however many are
     /// counted.
@@ -37,7 +37,7 @@ impl fmt::Display for Strategy {
         match self {
             Strategy::General => f.write_str("general"),
             Strategy::SingleWay => f.write_str("single way"),
-            Strategy::Leader => f.write_str("leader"),
+            Strategy::SharedSuffix => f.write_str("shared suffix"),
             Strategy::CountingWindow { count } => write!(f, "counting window of {count}"),
         }
     }
@@ -49,7 +49,7 @@ pub(crate) enum Plan {
     /// With the reason, in words.
     General(&'static str),
     SingleWay,
-    Leader(Lead),
+    SharedSuffix(SharedSuffix),
     Window(Window),
 }
 
@@ -68,7 +68,7 @@ impl Program {
         match &self.plan {
             Plan::General(_) => Strategy::General,
             Plan::SingleWay => Strategy::SingleWay,
-            Plan::Leader(_) => Strategy::Leader,
+            Plan::SharedSuffix(_) => Strategy::SharedSuffix,
             Plan::Window(window) => Strategy::CountingWindow { count: window.stages.len() },
         }
     }
@@ -77,7 +77,7 @@ impl Program {
     pub fn why_general(&self) -> Option<&'static str> {
         match self.plan {
             Plan::General(reason) => Some(reason),
-            Plan::SingleWay | Plan::Leader(_) | Plan::Window(_) => None,
+            Plan::SingleWay | Plan::SharedSuffix(_) | Plan::Window(_) => None,
         }
     }
 
@@ -86,15 +86,15 @@ impl Program {
     pub(crate) fn window(&self) -> Option<&Window> {
         match &self.plan {
             Plan::Window(window) => Some(window),
-            Plan::General(_) | Plan::SingleWay | Plan::Leader(_) => None,
+            Plan::General(_) | Plan::SingleWay | Plan::SharedSuffix(_) => None,
         }
     }
 
-    /// What following a leader needs, where partial matches do so.
+    /// Returns the path of captures that partial matches share, if they do.
     #[inline]
-    pub(crate) fn lead(&self) -> Option<&Lead> {
+    pub(crate) fn shared_suffix(&self) -> Option<&SharedSuffix> {
         match &self.plan {
-            Plan::Leader(lead) => Some(lead),
+            Plan::SharedSuffix(shared) => Some(shared),
             Plan::General(_) | Plan::SingleWay | Plan::Window(_) => None,
         }
     }
@@ -104,7 +104,7 @@ impl Program {
             return Plan::General(reason);
         }
         let window = self.as_window().map(Plan::Window);
-        let plan = window.or_else(|| self.as_lead().map(Plan::Leader));
+        let plan = window.or_else(|| self.as_shared_suffix().map(Plan::SharedSuffix));
         plan.unwrap_or(Plan::SingleWay)
     }
 

@@ -26,8 +26,8 @@ impl<E: Event> Matcher<E> {
         to: Timestamp,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
-        if key.leader().is_some() {
-            self.expire_led(store, key, to, sink);
+        if key.representative().is_some() {
+            self.expire_shared_suffix(store, key, to, sink);
             return;
         }
         if !self.program.reports_at_deadlines() && self.program.silence.is_none() {

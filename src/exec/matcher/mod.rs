@@ -1,14 +1,14 @@
 //! The matcher: a compiled pattern, and the effect of an event or a deadline on a key's state.
 //!
 //! `step` is the general strategy, in which every partial match is a run through the automaton.
-//! `single` advances runs in place, `lead` stores only the oldest run, and `window` counts.
+//! `single` advances runs in place, `shared_suffix` stores only the oldest run, and `window` counts.
 //! `expire` is the effect of time on partial matches, and `report` makes outputs of them.
 
 mod condition;
 mod expire;
-mod lead;
 mod probe;
 mod report;
+mod shared_suffix;
 mod single;
 mod step;
 mod window;
@@ -325,7 +325,7 @@ impl<E: Event> Matcher<E> {
     fn window(&self) -> Option<&Window> {
         match self.strategy {
             Strategy::CountingWindow { .. } => self.program.window(),
-            Strategy::General | Strategy::SingleWay | Strategy::Leader => None,
+            Strategy::General | Strategy::SingleWay | Strategy::SharedSuffix => None,
         }
     }
 
@@ -421,7 +421,7 @@ impl<E: Event> Matcher<E> {
         if let Strategy::CountingWindow { count } = self.strategy {
             return self.prefetch_window(count, &chains.queues, key, time, step);
         }
-        let runs = key.leader().map_or(key.runs(), std::slice::from_ref);
+        let runs = key.representative().map_or(key.runs(), std::slice::from_ref);
         // What may be given up: what is over, and the one that may be completed.
         let ends = |run: &&Run| run.deadline <= time || runs.len() == 1;
         let mut ending = runs.iter().take(MOST_FETCHED).filter(ends).peekable();
@@ -472,8 +472,8 @@ impl<E: Event> Matcher<E> {
                 self.count(window, store, key, event, prefilter, seq, sink);
                 0
             }
-            None if self.leads() && key.runs().is_empty() => {
-                self.lead(store, key, event, seq, sink)
+            None if self.has_shared_suffix() && key.runs().is_empty() => {
+                self.push_shared_suffix(store, key, event, seq, sink)
             }
             _ => self.push_to_runs(store, key, event, seq, sink),
         }
@@ -542,7 +542,7 @@ impl<E: Event> Matcher<E> {
         }
         Self::clear_runs(store, key);
         Self::clear_window(store, key);
-        Self::clear_led(store, key);
+        Self::clear_shared_suffix(store, key);
         if !store.scratch.completed.is_empty() || !key.completed().is_empty() {
             self.report_completed(store, key, Timestamp::from_millis(last), sink);
         }
@@ -552,7 +552,9 @@ impl<E: Event> Matcher<E> {
     #[inline]
     pub fn deadline(&self, key: &KeyState) -> Option<Timestamp> {
         let deadline = match key.runs() {
-            [] => key.leader().map_or_else(|| key.window().deadline, |leader| leader.deadline),
+            [] => key
+                .representative()
+                .map_or_else(|| key.window().deadline, |representative| representative.deadline),
             // Runs are in the order of their start: the first is the first to run out.
             [first, ..] if self.in_order() => first.deadline,
             _ => key.first_deadline(),
@@ -609,7 +611,7 @@ impl<E: Event> Matcher<E> {
             });
         }
         self.counted(store, key, &mut open);
-        self.led(store, key, &mut open);
+        self.shared_suffix_matches(store, key, &mut open);
         open
     }
 
@@ -618,7 +620,7 @@ impl<E: Event> Matcher<E> {
         key.set_broken(None);
         Self::clear_runs(store, key);
         Self::clear_window(store, key);
-        Self::clear_led(store, key);
+        Self::clear_shared_suffix(store, key);
         for match_ in key.take_completed() {
             store.chains.release(match_.head);
         }

@@ -295,14 +295,15 @@ impl<E: Event> Matcher<E> {
     ) -> Vec<Run> {
         let mut open = Vec::new();
         self.counted(store, key, &mut open);
-        self.led(store, key, &mut open);
-        let extra = key.leader().map_or(Extra::NOTHING, |leader| leader.extra);
+        self.shared_suffix_matches(store, key, &mut open);
+        let extra =
+            key.representative().map_or(Extra::NOTHING, |representative| representative.extra);
         open.iter().map(|open| Run { extra, ..run(open, chains) }).collect()
     }
 
-    /// Turns the events of a key's queue, and the followers of its leader, into runs.
+    /// Turns the events of a key's queue, and the suffixes of its representative, into runs.
     pub(in crate::exec) fn write_out(&self, store: &mut Store<E>, key: &mut KeyState) {
-        self.write_out_led(store, key);
+        self.write_out_shared_suffix(store, key);
         if key.window().is_empty() {
             return;
         }

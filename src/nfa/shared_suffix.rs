@@ -1,8 +1,17 @@
-//! Patterns in which what begins later follows what has begun before: `tick -> next down{1.. next
-//! greedy} -> next up`, where each `down` is the start of a partial match, too.
+//! Patterns whose later partial matches are suffixes of the oldest one:
+//! `tick -> next down{1.. next greedy} -> next up`, where each `down` starts a partial match, too.
 //!
-//! The partial match that began first, the leader, holds the events of all others, and none of them
-//! is complete before it is, which ends them all. So they need not be written down while it is there.
+//! When it applies: the pattern is deterministic, its only path of captures ends in a loop, a match
+//! drops all other partial matches, and every event does to a partial match that has captured more
+//! events what it does to one that has captured fewer, or ends both.
+//!
+//! Why it is right: the oldest partial match, the representative, holds the events of all others.
+//! None of them is complete before the representative, whose match drops them. Registers hold values
+//! of the last event alone, so that all have the same registers.
+//!
+//! What it saves: see `src/exec/matcher/shared_suffix.rs`, the strategy itself.
+//!
+//! Which test holds it: `shared_suffixes_report_what_the_reference_reports` in `tests/properties.rs`.
 
 use crate::hir::expr::Set;
 use crate::hir::{ConditionId, Expr, StageId, Test};
@@ -11,36 +20,37 @@ use crate::nfa::edge_effect::EdgeEffect;
 use crate::nfa::program::{Program, StateId};
 use crate::nfa::registers::RegisterKind;
 
-/// What following a leader needs to know: the only way that its events can take.
+/// The only path of captures through the automaton of a pattern.
 #[derive(Clone, Debug)]
-pub(crate) struct Lead {
-    /// What the first event is captured as, the second, and so on; all others as the last.
+pub(crate) struct SharedSuffix {
+    /// By the number of events captured before it: the step of an event; the last entry is for all
+    /// later events.
     stages: Box<[StageId]>,
-    /// Where a partial match waits that has captured one event, two, and so on; with more as with
-    /// the most.
+    /// By the number of captured events, less one: the state in which a partial match waits; the last
+    /// entry is for all greater numbers.
     states: Box<[StateId]>,
 }
 
-impl Lead {
-    /// What an event is captured as, by how many come before it.
+impl SharedSuffix {
+    /// Returns the step of an event, by the number of events `before` it.
     #[inline]
     pub(crate) fn stage(&self, before: usize) -> StageId {
         self.stages[before.min(self.stages.len() - 1)]
     }
 
-    /// Where a partial match waits that has captured so many events, one at least.
+    /// Returns the state in which a partial match waits that has captured `events`, at least one.
     #[inline]
     pub(crate) fn state(&self, events: usize) -> StateId {
         self.states[events.clamp(1, self.states.len()) - 1]
     }
 }
 
-/// The most conditions that are looked at together.
+/// The maximum number of conditions that are considered together.
 const MAX_QUESTIONS: usize = 16;
 
-/// What an event does to a partial match.
+/// The effect of an event on a partial match.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum SharedEffect {
+enum SuffixEffect {
     /// It is captured, and the partial match waits on.
     Captured,
     /// It completes the match.
@@ -50,41 +60,42 @@ enum SharedEffect {
 }
 
 impl Program {
-    /// What following a leader needs, if the pattern, which has a single way, is one in which partial
-    /// matches do so.
-    pub(super) fn as_lead(&self) -> Option<Lead> {
+    /// Returns the path that all partial matches share, if later ones of this deterministic pattern
+    /// are suffixes of the oldest one.
+    pub(super) fn as_shared_suffix(&self) -> Option<SharedSuffix> {
         if !self.is_won_by_first() {
             return None;
         }
-        let lead = self.only_way()?;
+        let shared = self.only_path()?;
         let may_match_at_deadline =
             |state: &StateId| self.states[state.index()].accepts_at_deadline;
-        if !self.holds_last_values(&lead) || lead.states.iter().any(may_match_at_deadline) {
+        if !self.holds_last_values(&shared) || shared.states.iter().any(may_match_at_deadline) {
             return None;
         }
         let columns = self.decisions.columns();
         let moving = |column: &&Column| !column.is_still || !self.is_gone(column.begins);
-        let mut has_followers = false;
+        let mut has_suffixes = false;
         for column in columns.iter().filter(moving) {
-            for before in 1..=lead.states.len() {
-                let (behind, ahead) = (lead.state(before), lead.state(before + 1));
+            for before in 1..=shared.states.len() {
+                let (behind, ahead) = (shared.state(before), shared.state(before + 1));
                 let (behind, ahead) = (column.roots[behind.index()], column.roots[ahead.index()]);
-                self.leads(ahead, behind, &mut Vec::new()).then_some(())?;
-                has_followers |= !self.is_gone(column.begins) && self.captures(behind);
+                self.is_in_step(ahead, behind, &mut Vec::new()).then_some(())?;
+                has_suffixes |= !self.is_gone(column.begins) && self.captures(behind);
             }
         }
-        has_followers.then_some(lead)
+        has_suffixes.then_some(shared)
     }
 
-    /// The states that capture after capture leads to, if there is only one way; it ends in a loop.
-    fn only_way(&self) -> Option<Lead> {
+    /// Returns the states that capture after capture leads to, if there is only one path; the path ends
+    /// in a loop.
+    fn only_path(&self) -> Option<SharedSuffix> {
         let (mut stages, mut states) = (Vec::new(), Vec::new());
         let begins = self.decisions.columns().iter().map(|column| column.begins);
         let mut next = self.only_capture(begins, false)?;
         loop {
             stages.push(next.0);
             if states.last() == Some(&next.1) {
-                return Some(Lead { stages: stages.into(), states: states.into() });
+                return Some(SharedSuffix { stages: stages.into(), states: states.into() });
             }
             if states.contains(&next.1) {
                 return None;
@@ -95,8 +106,8 @@ impl Program {
         }
     }
 
-    /// The only thing that can be captured by trees, if there is just one. They `may_end` a match
-    /// besides.
+    /// Returns the step and target of the only capture in trees, if there is just one. The trees
+    /// `may_end` a match besides.
     fn only_capture(
         &self,
         trees: impl Iterator<Item = u32>,
@@ -127,7 +138,7 @@ impl Program {
         captured
     }
 
-    /// Whether a condition has one answer for all partial matches with the same registers.
+    /// True if a condition has one answer for all partial matches with the same registers.
     fn is_alike_for_all(&self, condition: ConditionId) -> bool {
         fn asks_registers_alone(test: &Test) -> bool {
             match test {
@@ -140,38 +151,38 @@ impl Program {
         asks_registers_alone(&self.conditions[condition.index()].test)
     }
 
-    /// Whether what registers hold is what the last event says, whatever came before it.
-    fn holds_last_values(&self, lead: &Lead) -> bool {
+    /// True if registers hold values of the last event alone.
+    fn holds_last_values(&self, shared: &SharedSuffix) -> bool {
         self.registers.iter().zip(0..).all(|(register, index)| {
             let is_updated =
                 |stage: &StageId| self.registers_by_step[stage.index()].contains(&index);
-            matches!(register.kind, RegisterKind::Last(_)) && lead.stages.iter().all(is_updated)
+            matches!(register.kind, RegisterKind::Last(_)) && shared.stages.iter().all(is_updated)
         })
     }
 
-    /// Whether an event, whatever its conditions come to, does to what is `ahead` what it does to what
-    /// is `behind`, or ends both.
-    fn leads(&self, ahead: u32, behind: u32, known: &mut Vec<(ConditionId, bool)>) -> bool {
+    /// True if an event, whatever conditions it fulfils, does to a partial match at `ahead` what it
+    /// does to one at `behind`, or ends both.
+    fn is_in_step(&self, ahead: u32, behind: u32, known: &mut Vec<(ConditionId, bool)>) -> bool {
         let question = [ahead, behind].into_iter().find_map(|tree| self.question(tree, known));
         if let Some(condition) = question {
             return known.len() < MAX_QUESTIONS
                 && [true, false].into_iter().all(|answer| {
                     known.push((condition, answer));
-                    let leads = self.leads(ahead, behind, known);
+                    let is_in_step = self.is_in_step(ahead, behind, known);
                     known.pop();
-                    leads
+                    is_in_step
                 });
         }
         match (self.effect(ahead, known), self.effect(behind, known)) {
-            (Some(SharedEffect::Captured), Some(behind)) => behind == SharedEffect::Captured,
-            (Some(SharedEffect::Gone), Some(behind)) => behind == SharedEffect::Gone,
+            (Some(SuffixEffect::Captured), Some(behind)) => behind == SuffixEffect::Captured,
+            (Some(SuffixEffect::Gone), Some(behind)) => behind == SuffixEffect::Gone,
             // A match drops what is behind.
-            (Some(SharedEffect::Ends), Some(_)) => true,
+            (Some(SuffixEffect::Ends), Some(_)) => true,
             (None, _) | (_, None) => false,
         }
     }
 
-    /// The leaf of a tree, or the first node that asks what is not known.
+    /// Returns the leaf of a tree, or the first node that tests an unknown condition.
     fn go_down(&self, tree: u32, known: &[(ConditionId, bool)]) -> &Decision {
         let mut node = self.decisions.node(tree);
         while let Decision::Condition { condition, yes, no } = node
@@ -182,7 +193,7 @@ impl Program {
         node
     }
 
-    /// What a tree asks that is not known.
+    /// Returns the first unknown condition that a tree tests.
     fn question(&self, tree: u32, known: &[(ConditionId, bool)]) -> Option<ConditionId> {
         match self.go_down(tree, known) {
             Decision::Condition { condition, .. } => Some(*condition),
@@ -190,14 +201,14 @@ impl Program {
         }
     }
 
-    /// What a tree comes to whose questions are all known.
-    fn effect(&self, tree: u32, known: &[(ConditionId, bool)]) -> Option<SharedEffect> {
+    /// Returns the effect of a tree whose conditions are all known.
+    fn effect(&self, tree: u32, known: &[(ConditionId, bool)]) -> Option<SuffixEffect> {
         match self.go_down(tree, known) {
-            Decision::Gone => Some(SharedEffect::Gone),
+            Decision::Gone => Some(SuffixEffect::Gone),
             Decision::One(edge) => match self.effects[*edge as usize] {
-                EdgeEffect::Capture { .. } => Some(SharedEffect::Captured),
-                EdgeEffect::End { .. } => Some(SharedEffect::Ends),
-                EdgeEffect::Stop => Some(SharedEffect::Gone),
+                EdgeEffect::Capture { .. } => Some(SuffixEffect::Captured),
+                EdgeEffect::End { .. } => Some(SuffixEffect::Ends),
+                EdgeEffect::Stop => Some(SuffixEffect::Gone),
                 EdgeEffect::Ask { .. } | EdgeEffect::Skip { .. } | EdgeEffect::Complete => None,
             },
             _ => None,
@@ -208,7 +219,7 @@ impl Program {
         *self.decisions.node(tree) == Decision::Gone
     }
 
-    /// Whether anything can be captured by a tree.
+    /// True if a tree can capture the event.
     fn captures(&self, tree: u32) -> bool {
         match *self.decisions.node(tree) {
             Decision::Condition { yes, no, .. } => self.captures(yes) || self.captures(no),
@@ -220,7 +231,7 @@ impl Program {
     }
 }
 
-/// Whether an expression asks nothing of captured events but what registers hold.
+/// True if an expression reads captured events through registers alone.
 fn is_of_registers(expr: &Expr) -> bool {
     match expr {
         Expr::Literal(_) | Expr::Field(_) | Expr::Register(_) | Expr::Key(_) => true,
