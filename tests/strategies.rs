@@ -36,9 +36,9 @@ fn the_planner_picks_by_the_shape_of_the_pattern() {
         ("match a[v > 1]{3 next} within 1m", window(3)),
         ("match a{2} as x within 1m skip to last x", window(2)),
         ("match a[v > 1] within 1m", window(1)),
-        ("match a -> b within 1m", Strategy::SingleWay),
-        ("match a -> b[v == a.v] -> c within 1m skip none", Strategy::SingleWay),
-        ("match a -> next b{1.. next greedy} -> next c within 1m", Strategy::SingleWay),
+        ("match a -> b within 1m", Strategy::Deterministic),
+        ("match a -> b[v == a.v] -> c within 1m skip none", Strategy::Deterministic),
+        ("match a -> next b{1.. next greedy} -> next c within 1m", Strategy::Deterministic),
         (
             "match a -> next a[v < prev.v]{1.. next greedy} -> next b within 1m",
             Strategy::SharedSuffix,
@@ -52,21 +52,24 @@ fn the_planner_picks_by_the_shape_of_the_pattern() {
         // What begins later asks something else, is not dropped by the match, or goes on alone.
         (
             "match a as x -> next a[v < x.v]{1.. next greedy} -> next b within 1m",
-            Strategy::SingleWay,
+            Strategy::Deterministic,
         ),
-        ("match a -> next a[v < prev.v]{1.. next greedy} -> next b skip none", Strategy::SingleWay),
+        (
+            "match a -> next a[v < prev.v]{1.. next greedy} -> next b skip none",
+            Strategy::Deterministic,
+        ),
         (
             "match a -> next a[v < 3] -> next a[v > 3]{1.. next greedy} -> next b",
-            Strategy::SingleWay,
+            Strategy::Deterministic,
         ),
-        ("match a -> a[v < prev.v]{1.. next greedy} -> next b within 1m", Strategy::SingleWay),
-        ("match a -> not b -> c within 1m", Strategy::SingleWay),
-        ("match a{3} -> b within 1m", Strategy::SingleWay),
+        ("match a -> a[v < prev.v]{1.. next greedy} -> next b within 1m", Strategy::Deterministic),
+        ("match a -> not b -> c within 1m", Strategy::Deterministic),
+        ("match a{3} -> b within 1m", Strategy::Deterministic),
         ("match a{3 any} within 1m", Strategy::General),
         ("match a -> any b within 1m", Strategy::General),
         ("match a[v > 1]{2} -> any b within 1m skip none", Strategy::General),
-        ("match a{2..4} within 1m", Strategy::SingleWay),
-        ("match a -> b -> not c within 1m", Strategy::SingleWay),
+        ("match a{2..4} within 1m", Strategy::Deterministic),
+        ("match a -> b -> not c within 1m", Strategy::Deterministic),
         ("match a -> not c for 10s within 1m", Strategy::General),
         ("match (a -> b){2} as r -> c[v > count(r)] within 1m", Strategy::General),
         ("match a and b within 1m", Strategy::General),
@@ -99,14 +102,14 @@ fn the_planner_knows_the_workloads() {
     assert_eq!(
         strategies,
         [
-            Strategy::SingleWay,
+            Strategy::Deterministic,
             window(3),
             window(5),
             window(30),
-            Strategy::SingleWay,
+            Strategy::Deterministic,
             Strategy::SharedSuffix,
             Strategy::General,
-            Strategy::SingleWay,
+            Strategy::Deterministic,
         ]
     );
 }

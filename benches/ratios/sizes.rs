@@ -30,18 +30,26 @@ const fn kind(name: &'static str, rule: &'static str, events: &'static str) -> K
 }
 
 const KINDS: [Kind; 14] = [
-    kind("single way, 1 event", "key k match a -> b within 1h skip none", "a"),
+    kind("deterministic, 1 event", "key k match a -> b within 1h skip none", "a"),
     kind(
-        "single way, 1 event, timeouts reported",
+        "deterministic, 1 event, timeouts reported",
         "key k match a -> b within 1h skip none on timeout emit { k }",
         "a",
     ),
-    kind("single way, 1 event, key of text", "key t match a -> b within 1h skip none", "a"),
-    kind("single way, 2 events", "key k match a -> b -> c within 1h skip none", "ab"),
-    kind("single way, 3 events", "key k match a -> b -> c -> d within 1h skip none", "abc"),
-    kind("single way, 3 partial matches", "key k match a -> b within 1h skip none", "aaa"),
-    kind("single way, a number kept", "key k match a as x -> b[n > x.n] within 1h skip none", "a"),
-    kind("single way, a text kept", "key k match a as x -> b[t == x.t] within 1h skip none", "a"),
+    kind("deterministic, 1 event, key of text", "key t match a -> b within 1h skip none", "a"),
+    kind("deterministic, 2 events", "key k match a -> b -> c within 1h skip none", "ab"),
+    kind("deterministic, 3 events", "key k match a -> b -> c -> d within 1h skip none", "abc"),
+    kind("deterministic, 3 partial matches", "key k match a -> b within 1h skip none", "aaa"),
+    kind(
+        "deterministic, a number kept",
+        "key k match a as x -> b[n > x.n] within 1h skip none",
+        "a",
+    ),
+    kind(
+        "deterministic, a text kept",
+        "key k match a as x -> b[t == x.t] within 1h skip none",
+        "a",
+    ),
     kind(
         "shared suffix, 3 partial matches of 3, 2 and 1 events",
         "key k match a -> next a[n > prev.n]{1.. next greedy} -> next b within 1h",

@@ -61,9 +61,9 @@ fn strategy(of: &Explanation<'_>) -> String {
             let reason = of.program.why_general().unwrap_or("nothing else fits");
             format!("general, as {reason}")
         }
-        Strategy::SingleWay => {
-            String::from("single way, as no event leaves a partial match more than one way on")
-        }
+        Strategy::Deterministic => String::from(
+            "deterministic, as an event leads a partial match along one branch at most",
+        ),
         Strategy::SharedSuffix => String::from(
             "shared suffix, as each later partial match is a suffix of the oldest, which alone is kept",
         ),

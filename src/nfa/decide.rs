@@ -93,8 +93,8 @@ impl Decisions {
         u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)
     }
 
-    /// Whether no event can leave what waits, or begins, two ways on.
-    pub(crate) fn are_single(&self) -> bool {
+    /// True if no event can lead a partial match along two branches.
+    pub(crate) fn are_deterministic(&self) -> bool {
         !self.nodes.iter().any(|node| matches!(node, Decision::Several(_) | Decision::Ask))
     }
 

@@ -14,9 +14,9 @@ use crate::nfa::shared_suffix::SharedSuffix;
 pub enum Strategy {
     /// Each partial match is a run through the automaton: what every pattern can be matched with.
     General,
-    /// No event leaves a partial match more than one way on: each is moved where it is, and shares
-    /// nothing with others.
-    SingleWay,
+    /// No event leads a partial match along more than one branch: each is advanced in place, and
+    /// shares nothing with others.
+    Deterministic,
     /// Later partial matches are suffixes of the oldest one, whose match drops them. A key stores the
     /// oldest partial match alone, with the starts of its suffixes.
     SharedSuffix,
@@ -36,7 +36,7 @@ impl fmt::Display for Strategy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Strategy::General => f.write_str("general"),
-            Strategy::SingleWay => f.write_str("single way"),
+            Strategy::Deterministic => f.write_str("deterministic"),
             Strategy::SharedSuffix => f.write_str("shared suffix"),
             Strategy::CountingWindow { count } => write!(f, "counting window of {count}"),
         }
@@ -48,7 +48,7 @@ impl fmt::Display for Strategy {
 pub(crate) enum Plan {
     /// With the reason, in words.
     General(&'static str),
-    SingleWay,
+    Deterministic,
     SharedSuffix(SharedSuffix),
     Window(Window),
 }
@@ -67,7 +67,7 @@ impl Program {
     pub fn strategy(&self) -> Strategy {
         match &self.plan {
             Plan::General(_) => Strategy::General,
-            Plan::SingleWay => Strategy::SingleWay,
+            Plan::Deterministic => Strategy::Deterministic,
             Plan::SharedSuffix(_) => Strategy::SharedSuffix,
             Plan::Window(window) => Strategy::CountingWindow { count: window.stages.len() },
         }
@@ -77,7 +77,7 @@ impl Program {
     pub fn why_general(&self) -> Option<&'static str> {
         match self.plan {
             Plan::General(reason) => Some(reason),
-            Plan::SingleWay | Plan::SharedSuffix(_) | Plan::Window(_) => None,
+            Plan::Deterministic | Plan::SharedSuffix(_) | Plan::Window(_) => None,
         }
     }
 
@@ -86,7 +86,7 @@ impl Program {
     pub(crate) fn window(&self) -> Option<&Window> {
         match &self.plan {
             Plan::Window(window) => Some(window),
-            Plan::General(_) | Plan::SingleWay | Plan::SharedSuffix(_) => None,
+            Plan::General(_) | Plan::Deterministic | Plan::SharedSuffix(_) => None,
         }
     }
 
@@ -95,23 +95,23 @@ impl Program {
     pub(crate) fn shared_suffix(&self) -> Option<&SharedSuffix> {
         match &self.plan {
             Plan::SharedSuffix(shared) => Some(shared),
-            Plan::General(_) | Plan::SingleWay | Plan::Window(_) => None,
+            Plan::General(_) | Plan::Deterministic | Plan::Window(_) => None,
         }
     }
 
     pub(super) fn plan(&self) -> Plan {
-        if let Err(reason) = self.as_single() {
+        if let Err(reason) = self.check_deterministic() {
             return Plan::General(reason);
         }
         let window = self.as_window().map(Plan::Window);
         let plan = window.or_else(|| self.as_shared_suffix().map(Plan::SharedSuffix));
-        plan.unwrap_or(Plan::SingleWay)
+        plan.unwrap_or(Plan::Deterministic)
     }
 
-    /// Whether no event leaves a partial match more than one way on, and if not, why.
-    fn as_single(&self) -> Result<(), &'static str> {
-        if !self.decisions.are_single() {
-            return Err("an event can leave a partial match more than one way on");
+    /// Checks that no event leads a partial match along more than one branch; the error says why not.
+    fn check_deterministic(&self) -> Result<(), &'static str> {
+        if !self.decisions.are_deterministic() {
+            return Err("an event can lead a partial match along several branches");
         }
         if self.states.iter().any(|state| state.settles) {
             return Err("a loop at its end is reported when it can grow no more");
@@ -131,7 +131,7 @@ impl Program {
         Ok(())
     }
 
-    /// What a counting window needs, if the pattern, which has a single way, is one.
+    /// Returns the counting window, if the pattern, which is deterministic, is one.
     fn as_window(&self) -> Option<Window> {
         let no_past = self.registers.is_empty() && !self.correlated.contains(&true);
         if !no_past || self.waits() {

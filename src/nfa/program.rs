@@ -198,7 +198,7 @@ impl Program {
             comparisons: shared(comparisons, model.map(|model| &model.comparisons)),
             effects: Arc::default(),
             comparison_tables: Arc::default(),
-            plan: Plan::SingleWay,
+            plan: Plan::Deterministic,
             reads_back: extracted.reads_back,
         };
         program.effects = shared(program.edge_effects(), model.map(|model| &model.effects));

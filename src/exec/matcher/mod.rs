@@ -1,15 +1,15 @@
 //! The matcher: a compiled pattern, and the effect of an event or a deadline on a key's state.
 //!
 //! `step` is the general strategy, in which every partial match is a run through the automaton.
-//! `single` advances runs in place, `shared_suffix` stores only the oldest run, and `window` counts.
+//! `deterministic` advances runs in place, `shared_suffix` stores only the oldest run, and `window` counts.
 //! `expire` is the effect of time on partial matches, and `report` makes outputs of them.
 
 mod condition;
+mod deterministic;
 mod expire;
 mod probe;
 mod report;
 mod shared_suffix;
-mod single;
 mod step;
 mod window;
 
@@ -302,13 +302,13 @@ impl<E: Event> Matcher<E> {
         let program = &self.program;
         let is_light =
             program.registers.is_empty() && program.clocks == 0 && !program.may_duplicate;
-        let is_cheap = program.decisions.are_single() || is_light;
+        let is_cheap = program.decisions.are_deterministic() || is_light;
         let run_steps = if is_cheap { 1 } else { SEVERAL_WAYS };
         let most_runs = partial_matches_per_key.min(steps_per_event / run_steps);
         let strategy = match self.program.strategy() {
             _ if self.general => Strategy::General,
             // A limit that counting could reach says which partial matches give way.
-            Strategy::CountingWindow { count } if count - 1 > most_runs => Strategy::SingleWay,
+            Strategy::CountingWindow { count } if count - 1 > most_runs => Strategy::Deterministic,
             strategy => strategy,
         };
         let unchecked_runs = if self.program.reads_back { 0 } else { most_runs };
@@ -325,7 +325,7 @@ impl<E: Event> Matcher<E> {
     fn window(&self) -> Option<&Window> {
         match self.strategy {
             Strategy::CountingWindow { .. } => self.program.window(),
-            Strategy::General | Strategy::SingleWay | Strategy::SharedSuffix => None,
+            Strategy::General | Strategy::Deterministic | Strategy::SharedSuffix => None,
         }
     }
 
