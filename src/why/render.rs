@@ -321,126 +321,13 @@ impl Effect {
 }
 
 fn write_effect(f: &mut String, effect: &Effect, at: Timestamp) -> fmt::Result {
-    let number = effect.partial.map_or_else(String::new, |number| format!("#{number} "));
-    let reported = effect.reported.as_ref().map(|reported| reported.is_timeout);
-    let mut lines: Vec<String> = Vec::new();
-    let text = match &effect.fate {
-        Fate::Started { step, count } => {
-            format!(
-                "{number}starts: this is `{step}`{}{}",
-                in_brackets(count.as_ref()),
-                matched(reported)
-            )
+    writeln!(f, "    {}", fate_text(effect, at))?;
+    let lines = match &effect.fate {
+        Fate::Skipped(misfits) | Fate::NotStarted(misfits) | Fate::Broken(misfits) => {
+            because(misfits)
         }
-        Fate::Took { step, count, branch_of: None } => {
-            format!(
-                "{number}goes on: this is `{step}`{}{}",
-                in_brackets(count.as_ref()),
-                matched(reported)
-            )
-        }
-        Fate::Took { step, count, branch_of: Some(of) } => format!(
-            "{number}branches off #{of}: this is `{step}`{}{}",
-            in_brackets(count.as_ref()),
-            matched(reported)
-        ),
-        Fate::Skipped(misfits) => {
-            lines = because(misfits);
-            if misfits.is_empty() {
-                format!("{number}goes on without it as well")
-            } else if lines.is_empty() {
-                format!(
-                    "{number}skips it and waits on for {}",
-                    steps(misfits.iter().map(|misfit| &misfit.step))
-                )
-            } else {
-                format!("{number}skips it")
-            }
-        }
-        Fate::NotStarted(misfits) => {
-            lines = because(misfits);
-            let with = steps(misfits.iter().map(|misfit| &misfit.step));
-            if lines.is_empty() {
-                format!("starts nothing: a match starts with {with}")
-            } else {
-                String::from("starts nothing")
-            }
-        }
-        Fate::TooSoon { not, until } => {
-            let until = clock(*until, at);
-            format!(
-                "starts nothing: `{not}` came too short a time before; from {until} on it would"
-            )
-        }
-        Fate::Silenced { not, until } => {
-            let until = clock(*until, at);
-            format!(
-                "keeps others from starting before {until}, as `{not}` must not come before them"
-            )
-        }
-        Fate::Covered { by, skip } => {
-            format!("starts nothing: #{by} matched, and {skip}")
-        }
-        Fate::Completed if reported.is_none() => format!("{number}is complete"),
-        Fate::Completed => {
-            format!("{number}matches: the very next event is none that must not come")
-        }
-        Fate::Broken(misfits) => {
-            lines = because(misfits);
-            let with = steps(misfits.iter().map(|misfit| &misfit.step));
-            format!("{number}ends: the very next event had to be {with}")
-        }
-        Fate::Stopped { by, left } => {
-            let by = by.iter().map(|by| format!("`{by}`")).collect::<Vec<_>>().join(", ");
-            let left = left.map(|left| format!(", {} before the time was over", span(left)));
-            format!("{number}ends: {by} came, which must not come{}", left.unwrap_or_default())
-        }
-        Fate::Dropped { by, skip } => {
-            format!("{number}is dropped: #{by} matched, and {skip}")
-        }
-        Fate::RanOut { bound, awaited } => {
-            let missing = missing(awaited);
-            let reported = if reported == Some(true) { "; reported as a timeout" } else { "" };
-            format!("{number}runs out of time (`{bound}`){missing}{reported}")
-        }
-        Fate::Held { not, bound } => {
-            let not = not.iter().map(|not| format!("`{not}`")).collect::<Vec<_>>().join(" or ");
-            let verb = if reported.is_some() { "matches" } else { "is complete" };
-            format!("{number}{verb}: no {not} came (`{bound}`)")
-        }
-        Fate::Settled => format!("{number}matches: its last step can grow no more"),
-        Fate::TurnCame => format!("{number}matches: no older partial match is left (`ordered`)"),
-        Fate::TooLate { ended, matched } => {
-            let by = span(at.millis_since(*ended));
-            let what = if *matched { "it had matched" } else { "its time had run out" };
-            format!("{number}is over: this came {by} too late, {what} at {}", clock(*ended, at))
-        }
-        Fate::Over { since, by_other_key } => {
-            let (what, whose) = match by_other_key {
-                true => ("the rule", "a match of another key"),
-                false => ("the key", "its match"),
-            };
-            let what = effect.partial.map_or_else(
-                || format!("{what} is over"),
-                |_| format!("{number}ends, as {what} is over"),
-            );
-            format!("{what} since {whose} at {} (`once`)", clock(*since, at))
-        }
-        Fate::Overflow if effect.partial.is_some() => {
-            format!("{number}is dropped: there are too many partial matches (`limit`)")
-        }
-        Fate::NotFollowed { limit } => {
-            let limit = grouped(*limit as u64);
-            format!(
-                "more than {limit} partial matches: that is too many to follow, the story ends here"
-            )
-        }
-        Fate::Failed => {
-            String::from("the run ends here: there are too many partial matches (`limit`, `fail`)")
-        }
-        Fate::Overflow => String::from("there are too many partial matches (`limit`)"),
+        _ => Vec::new(),
     };
-    writeln!(f, "    {text}")?;
     for line in lines {
         writeln!(f, "       {line}")?;
     }
@@ -463,6 +350,120 @@ fn write_effect(f: &mut String, effect: &Effect, at: Timestamp) -> fmt::Result {
         }
     }
     Ok(())
+}
+
+/// What became of a partial match, in a line.
+fn fate_text(effect: &Effect, at: Timestamp) -> String {
+    let number = effect.partial.map_or_else(String::new, |number| format!("#{number} "));
+    let reported = effect.reported.as_ref().map(|reported| reported.is_timeout);
+    let this_is = |step: &str, count: Option<&String>| {
+        format!("this is `{step}`{}{}", in_brackets(count), matched(reported))
+    };
+    match &effect.fate {
+        Fate::Started { step, count } => {
+            format!("{number}starts: {}", this_is(step, count.as_ref()))
+        }
+        Fate::Took { step, count, branch_of: None } => {
+            format!("{number}goes on: {}", this_is(step, count.as_ref()))
+        }
+        Fate::Took { step, count, branch_of: Some(of) } => {
+            format!("{number}branches off #{of}: {}", this_is(step, count.as_ref()))
+        }
+        Fate::Skipped(misfits) => format!("{number}{}", skipped(misfits)),
+        Fate::NotStarted(misfits) if because(misfits).is_empty() => {
+            format!("starts nothing: a match starts with {}", awaited_steps(misfits))
+        }
+        Fate::NotStarted(_) => String::from("starts nothing"),
+        Fate::TooSoon { not, until } => format!(
+            "starts nothing: `{not}` came too short a time before; from {} on it would",
+            clock(*until, at)
+        ),
+        Fate::Silenced { not, until } => format!(
+            "keeps others from starting before {}, as `{not}` must not come before them",
+            clock(*until, at)
+        ),
+        Fate::Covered { by, skip } => format!("starts nothing: #{by} matched, and {skip}"),
+        Fate::Completed if reported.is_none() => format!("{number}is complete"),
+        Fate::Completed => {
+            format!("{number}matches: the very next event is none that must not come")
+        }
+        Fate::Broken(misfits) => {
+            format!("{number}ends: the very next event had to be {}", awaited_steps(misfits))
+        }
+        Fate::Stopped { by, left } => {
+            let left = left.map(|left| format!(", {} before the time was over", span(left)));
+            let (by, left) = (quoted(by).join(", "), left.unwrap_or_default());
+            format!("{number}ends: {by} came, which must not come{left}")
+        }
+        Fate::Dropped { by, skip } => format!("{number}is dropped: #{by} matched, and {skip}"),
+        Fate::RanOut { bound, awaited } => {
+            let missing = missing(awaited);
+            let reported = if reported == Some(true) { "; reported as a timeout" } else { "" };
+            format!("{number}runs out of time (`{bound}`){missing}{reported}")
+        }
+        Fate::Held { not, bound } => {
+            let verb = if reported.is_some() { "matches" } else { "is complete" };
+            format!("{number}{verb}: no {} came (`{bound}`)", quoted(not).join(" or "))
+        }
+        Fate::Settled => format!("{number}matches: its last step can grow no more"),
+        Fate::TurnCame => format!("{number}matches: no older partial match is left (`ordered`)"),
+        Fate::TooLate { ended, matched } => {
+            let by = span(at.millis_since(*ended));
+            let what = if *matched { "it had matched" } else { "its time had run out" };
+            format!("{number}is over: this came {by} too late, {what} at {}", clock(*ended, at))
+        }
+        Fate::Over { since, by_other_key } => {
+            let since = clock(*since, at);
+            over(&number, &since, *by_other_key)
+        }
+        Fate::Overflow if effect.partial.is_some() => {
+            format!("{number}is dropped: there are too many partial matches (`limit`)")
+        }
+        Fate::NotFollowed { limit } => format!(
+            "more than {} partial matches: that is too many to follow, the story ends here",
+            grouped(*limit as u64)
+        ),
+        Fate::Failed => {
+            String::from("the run ends here: there are too many partial matches (`limit`, `fail`)")
+        }
+        Fate::Overflow => String::from("there are too many partial matches (`limit`)"),
+    }
+}
+
+/// What the skipping of an event is, behind the number of the partial match.
+fn skipped(misfits: &[Misfit]) -> String {
+    if misfits.is_empty() {
+        String::from("goes on without it as well")
+    } else if because(misfits).is_empty() {
+        format!("skips it and waits on for {}", awaited_steps(misfits))
+    } else {
+        String::from("skips it")
+    }
+}
+
+/// That the key or the rule is over; `number` is empty where no partial match ends by that.
+fn over(number: &str, since: &str, by_other_key: bool) -> String {
+    let (what, whose) = if by_other_key {
+        ("the rule", "a match of another key")
+    } else {
+        ("the key", "its match")
+    };
+    let what = if number.is_empty() {
+        format!("{what} is over")
+    } else {
+        format!("{number}ends, as {what} is over")
+    };
+    format!("{what} since {whose} at {since} (`once`)")
+}
+
+/// The steps that an event does not fit.
+fn awaited_steps(misfits: &[Misfit]) -> String {
+    steps(misfits.iter().map(|misfit| &misfit.step))
+}
+
+/// Each name in backticks.
+fn quoted(names: &[String]) -> Vec<String> {
+    names.iter().map(|name| format!("`{name}`")).collect()
 }
 
 fn matched(reported: Option<bool>) -> &'static str {

@@ -1,0 +1,447 @@
+//! What an event of the key does: to each partial match, and as the start of one.
+
+use super::deadline::Until;
+use super::{Arrived, Heard, MAX_PARTIALS, Over, Tracer, effect};
+use crate::event::Event;
+use crate::exec::{Matcher, Place, Waiting};
+use crate::hir::{LimitPolicy, SkipStrategy, StageId};
+use crate::nfa::Action;
+use crate::schema::TypeId;
+use crate::time::Timestamp;
+use crate::why::story::{Cause, Effect, Fate, Misfit, Seen, Then, Waits};
+
+/// What there is to say of an event before it changes anything.
+struct Judged {
+    partials: Vec<Verdict>,
+    start: Verdict,
+    /// What came too short a time before one could start, and from when on one can.
+    too_soon: Option<(String, Timestamp)>,
+    /// The same, if the event is what must not come before.
+    silences: Option<(String, Timestamp)>,
+}
+
+/// What an event could do to one partial match.
+struct Verdict {
+    misfits: Vec<Misfit>,
+    stopped_by: Vec<String>,
+    /// Whether there is a way on, or it is complete as it can grow no more.
+    goes_on: bool,
+    /// Whether it is complete without the event.
+    completes: bool,
+    /// Whether it is taken.
+    takes: bool,
+}
+
+/// What one event has done, as it is put together from what was there before and what is there after.
+#[derive(Default)]
+struct Account {
+    /// The number of the event.
+    seq: u64,
+    /// The partial matches after the event of which nothing was said yet.
+    after: Vec<Waiting>,
+    /// The outcomes of which nothing was said yet.
+    reported: Vec<Heard>,
+    /// True if a partial match was refused for want of room.
+    overflow: bool,
+    /// The partial matches that are open now, with their numbers.
+    open: Vec<(u64, Waiting)>,
+    effects: Vec<Effect>,
+    /// Those that neither went on nor ended by themselves. What dropped them is known at the end.
+    gone: Vec<u64>,
+    /// The matches that were reported, with their numbers.
+    winners: Vec<(u64, Vec<(StageId, u64)>)>,
+}
+
+impl Account {
+    /// Removes and returns the partial matches whose captured events are as `is_wanted` says.
+    fn take_after(&mut self, is_wanted: impl Fn(&[(StageId, u64)], u64) -> bool) -> Vec<Waiting> {
+        let seq = self.seq;
+        self.after.extract_if(.., |after| is_wanted(&after.captured, seq)).collect()
+    }
+
+    /// Removes and returns the outcomes whose captured events are as `is_wanted` says.
+    fn take_reported(&mut self, is_wanted: impl Fn(&[(StageId, u64)], u64) -> bool) -> Vec<Heard> {
+        let seq = self.seq;
+        self.reported.extract_if(.., |heard| is_wanted(&heard.captured, seq)).collect()
+    }
+
+    /// Removes and returns the partial match that has still captured the same.
+    fn take_same(&mut self, captured: &[(StageId, u64)]) -> Option<Waiting> {
+        let at = self.after.iter().position(|after| after.captured == captured)?;
+        Some(self.after.remove(at))
+    }
+
+    /// Removes and returns the partial matches that took the event after `captured`.
+    fn take_grown(&mut self, captured: &[(StageId, u64)]) -> Vec<Waiting> {
+        self.take_after(|after, seq| is_next(after, seq, captured))
+    }
+
+    /// Notes why nothing began with the event, unless that was said of a partial match already.
+    fn add_not_started(&mut self, start: Verdict) {
+        let is_said = |misfit: &Misfit| {
+            self.effects.iter().any(|effect| match &effect.fate {
+                Fate::Skipped(said) | Fate::Broken(said) => said.contains(misfit),
+                _ => false,
+            })
+        };
+        let mut says = start.misfits.iter();
+        let says_more = says.any(|misfit| !misfit.is_of_other_type() && !is_said(misfit));
+        if !start.takes && (says_more || self.effects.is_empty()) {
+            self.effects.push(effect(None, Fate::NotStarted(start.misfits)));
+        }
+    }
+}
+
+/// True if `captured` is `before` and the event with the number `seq`.
+fn is_next(captured: &[(StageId, u64)], seq: u64, before: &[(StageId, u64)]) -> bool {
+    captured.split_last().is_some_and(|((_, last), rest)| *last == seq && rest == before)
+}
+
+/// The numbers of what one partial match becomes: the first keeps its number, unless it stays.
+struct Numbers {
+    parent: u64,
+    stays: bool,
+    is_first: bool,
+}
+
+impl Numbers {
+    /// Returns the next number, and the partial match that it branches off. `started` counts them.
+    fn next(&mut self, started: &mut u64) -> (u64, Option<u64>) {
+        if !self.stays && std::mem::replace(&mut self.is_first, false) {
+            return (self.parent, None);
+        }
+        *started += 1;
+        (*started, Some(self.parent))
+    }
+}
+
+impl<E: Event> Tracer<E> {
+    /// Gives an event of the key to the rule, after the deadlines up to its time.
+    pub(super) fn release(&mut self, arrived: &Arrived<E>) {
+        self.catch_up(arrived.event.time(), Until::Before);
+        self.take(arrived);
+    }
+
+    /// Gives it to the rule; what is due before it has been handled.
+    pub(super) fn take(&mut self, arrived: &Arrived<E>) {
+        let Arrived { event, line, is_seen, made_by } = arrived;
+        let time = event.time();
+        let seen = Seen { made_by: made_by.clone(), ..self.seen(event, *line) };
+        if !is_seen {
+            self.add(time, Cause::Unseen(seen), Vec::new());
+            return;
+        }
+        self.counts.of_key += 1;
+        let mut effects = self.end_by_other_key(time);
+        if let Some(Over { since, by_other_key }) = self.over {
+            if effects.is_empty() {
+                let fate = Fate::Over { since, by_other_key };
+                effects.push(effect(None, fate));
+            }
+            self.add(time, Cause::Event(seen), effects);
+            return;
+        }
+        let seq = self.seq;
+        self.seq += 1;
+        let before = self.waiting();
+        let (places, start) = self.matcher.probe(&mut self.store, &self.state, event, seq);
+        let judged = self.judged(&before, &places, &start, event);
+        let (reported, dropped) = self.collect(|matcher, store, state, sink| {
+            matcher.push(store, state, event, seq, &mut |outcome| sink(outcome))
+        });
+        let account = Account {
+            seq,
+            after: Matcher::waiting(&self.store, &self.state),
+            reported,
+            overflow: dropped > 0,
+            ..Account::default()
+        };
+        let mut effects = self.after_event(account, &before, judged, event);
+        let own = self.info.rule.limit.map_or(usize::MAX, |limit| limit.partials);
+        let gives_up = dropped > 0 && own > MAX_PARTIALS;
+        if gives_up {
+            effects.retain(|effect| effect.fate != Fate::Overflow);
+            let fate = Fate::NotFollowed { limit: MAX_PARTIALS };
+            effects.push(effect(None, fate));
+        }
+        let fails = dropped > 0 && self.matcher.limits().policy == LimitPolicy::Fail;
+        if fails {
+            effects.push(effect(None, Fate::Failed));
+        }
+        self.add(time, Cause::Event(seen), effects);
+        self.finished |= fails || gives_up;
+    }
+
+    /// What there is to say of an event before it changes anything: for each partial match, and for
+    /// the start.
+    fn judged(
+        &self,
+        before: &[(u64, Waiting)],
+        places: &[Place],
+        start: &Place,
+        event: &E,
+    ) -> Judged {
+        let judge = self.judge();
+        let mut by_captured: hashbrown::HashMap<_, Vec<&Place>> = hashbrown::HashMap::new();
+        for place in places {
+            let captured = Matcher::captured(&self.store, place);
+            by_captured.entry(captured).or_default().push(place);
+        }
+        let has = |places: &[&Place], of: &dyn Fn(Action) -> bool| {
+            let mut ways = places.iter().flat_map(|place| &place.ways);
+            ways.any(|way| way.judged.holds && of(way.action))
+        };
+        let of_one = |places: &[&Place]| Verdict {
+            misfits: judge.misfits(places, event),
+            stopped_by: judge.stopped_by(places),
+            goes_on: has(places, &|action| action != Action::Stop)
+                || places.iter().any(|place| judge.settles(place)),
+            takes: has(places, &|action| matches!(action, Action::Take { .. })),
+            completes: has(places, &|action| action == Action::Complete),
+        };
+        let partials = before.iter().map(|(_, waiting)| {
+            of_one(by_captured.get(&waiting.captured).map_or(&[], Vec::as_slice))
+        });
+        let partials = partials.collect();
+        let mut of_start = of_one(&[start]);
+        let silenced = judge.silenced(Matcher::<E>::broken(&self.state), event);
+        let too_soon = silenced.filter(|_| of_start.takes);
+        of_start.takes &= too_soon.is_none();
+        Judged { partials, start: of_start, too_soon, silences: judge.silences(start, event) }
+    }
+
+    /// Returns what the event did to each partial match of `before`, what it began, and what else there
+    /// is to say of it.
+    fn after_event(
+        &mut self,
+        mut account: Account,
+        before: &[(u64, Waiting)],
+        judged: Judged,
+        event: &E,
+    ) -> Vec<Effect> {
+        let Judged { partials, start, too_soon, silences } = judged;
+        for ((number, waiting), verdict) in before.iter().zip(partials) {
+            self.account_for(&mut account, *number, waiting, verdict, event.time());
+        }
+        if start.takes {
+            self.account_for_starts(&mut account);
+        }
+        self.account_for_dropped(&mut account, start.takes);
+        self.account_for_late(&mut account, event.type_id());
+        let too_soon = too_soon.map(|(not, until)| Fate::TooSoon { not, until });
+        let silences = silences.map(|(not, until)| Fate::Silenced { not, until });
+        account.effects.extend(too_soon.into_iter().chain(silences).map(|fate| effect(None, fate)));
+        account.add_not_started(start);
+        let Account { mut effects, mut open, .. } = account;
+        effects.sort_by_key(|effect| effect.partial.unwrap_or(u64::MAX));
+        open.sort_by_key(|(number, _)| *number);
+        self.open = open;
+        effects
+    }
+
+    /// Notes what the event did to one partial match.
+    fn account_for(
+        &mut self,
+        account: &mut Account,
+        number: u64,
+        waiting: &Waiting,
+        verdict: Verdict,
+        now: Timestamp,
+    ) {
+        let same = account.take_same(&waiting.captured);
+        let grown = account.take_grown(&waiting.captured);
+        let mut matched_same = account.take_reported(|captured, _| captured == waiting.captured);
+        let matched =
+            account.take_reported(|captured, seq| is_next(captured, seq, &waiting.captured));
+        let had_children = !grown.is_empty() || !matched.is_empty();
+        let mut numbers = Numbers { parent: number, stays: same.is_some(), is_first: true };
+        let is_match = !matched_same.is_empty();
+        // A match without the event (a `not next` that held) ends what was there.
+        if let Some(heard) = matched_same.pop() {
+            account.winners.push((number, heard.captured));
+            numbers.stays = false;
+            numbers.is_first = same.as_ref().is_none_or(|same| same.states.is_empty());
+            let fate = match (waiting.states.is_empty(), verdict.completes) {
+                (true, _) => Fate::TurnCame,
+                (_, true) => Fate::Completed,
+                _ => Fate::Settled,
+            };
+            let reported = Some(heard.reported);
+            account.effects.push(Effect { reported, ..effect(Some(number), fate) });
+        } else if let Some(same) = &same {
+            let fate = if same.states.is_empty() && !waiting.states.is_empty() {
+                Fate::Completed
+            } else {
+                Fate::Skipped(verdict.misfits.clone())
+            };
+            let waits = Some(self.waits(same));
+            account.effects.push(Effect { waits, ..effect(Some(number), fate) });
+        }
+        self.account_for_children(account, &mut numbers, grown, matched);
+        let is_over = same.is_none() && !had_children && numbers.is_first && !is_match;
+        account.open.extend(same.map(|same| (number, same)));
+        if is_over {
+            match self.end_of(waiting, verdict, now) {
+                Some(fate) => account.effects.push(effect(Some(number), fate)),
+                None => account.gone.push(number),
+            }
+        }
+    }
+
+    /// Notes the partial matches and matches that the event made of one partial match.
+    fn account_for_children(
+        &mut self,
+        account: &mut Account,
+        numbers: &mut Numbers,
+        grown: Vec<Waiting>,
+        mut matched: Vec<Heard>,
+    ) {
+        for grown in grown {
+            let (name, branch_of) = numbers.next(&mut self.counts.partials);
+            let at = matched.iter().position(|heard| heard.captured == grown.captured);
+            let heard = at.map(|at| matched.remove(at));
+            if let Some(heard) = &heard {
+                account.winners.push((name, heard.captured.clone()));
+            }
+            account.effects.push(self.took(name, branch_of, &grown.captured, heard, Some(&grown)));
+            account.open.push((name, grown));
+        }
+        for heard in matched {
+            let (name, branch_of) = numbers.next(&mut self.counts.partials);
+            let captured = heard.captured.clone();
+            account.effects.push(self.took(name, branch_of, &captured, Some(heard), None));
+            account.winners.push((name, captured));
+        }
+    }
+
+    /// Returns how a partial match ended that is gone; `None` if it did not end by itself.
+    fn end_of(&self, waiting: &Waiting, verdict: Verdict, now: Timestamp) -> Option<Fate> {
+        let Verdict { misfits, stopped_by, goes_on, .. } = verdict;
+        if !stopped_by.is_empty() {
+            // Of an absence that would have been a match in the end.
+            let is_pending = self.judge().then(&waiting.states) == Then::Match;
+            let deadline = waiting.deadline.filter(|_| is_pending);
+            let left = deadline.map(|deadline| deadline.millis_since(now));
+            return Some(Fate::Stopped { by: stopped_by, left });
+        }
+        if goes_on || waiting.states.is_empty() {
+            return None;
+        }
+        let repeats = self.matcher.program().repeat.is_some();
+        Some(if repeats && misfits.is_empty() {
+            Fate::Stopped { by: self.judge().absent(waiting), left: None }
+        } else {
+            Fate::Broken(misfits)
+        })
+    }
+
+    /// Notes the partial matches and matches that begin with the event.
+    fn account_for_starts(&mut self, account: &mut Account) {
+        let is_new = |captured: &[(StageId, u64)], seq: u64| matches!(captured, [(_, first)] if *first == seq);
+        let mut reported = account.take_reported(is_new);
+        for new in account.take_after(is_new) {
+            let at = reported.iter().position(|heard| heard.captured == new.captured);
+            let heard = at.map(|at| reported.remove(at));
+            self.start(account, &new.captured.clone(), heard, Some(new));
+        }
+        for heard in reported {
+            self.start(account, &heard.captured.clone(), Some(heard), None);
+        }
+    }
+
+    fn start(
+        &mut self,
+        account: &mut Account,
+        captured: &[(StageId, u64)],
+        heard: Option<Heard>,
+        new: Option<Waiting>,
+    ) {
+        self.counts.partials += 1;
+        let number = self.counts.partials;
+        let took = self.took(number, None, captured, heard, new.as_ref());
+        if took.reported.is_some() {
+            account.winners.push((number, captured.to_vec()));
+        }
+        let fate = match took.fate {
+            Fate::Took { step, count, .. } => Fate::Started { step, count },
+            other => other,
+        };
+        account.effects.push(Effect { fate, ..took });
+        account.open.extend(new.map(|new| (number, new)));
+    }
+
+    /// Notes what a match or a limit has dropped, or kept from starting.
+    fn account_for_dropped(&self, account: &mut Account, takes: bool) {
+        let skip = self.skip_effect();
+        let skips =
+            self.info.rule.pattern.skip.strategy != SkipStrategy::None || self.over.is_some();
+        let winner = account.winners.first().map(|(number, _)| *number).filter(|_| skips);
+        for number in std::mem::take(&mut account.gone) {
+            let fate = match winner {
+                Some(by) if by != number => Fate::Dropped { by, skip: skip.clone() },
+                _ if account.overflow => Fate::Overflow,
+                _ => Fate::RanOut {
+                    bound: String::from("the time of the next step"),
+                    awaited: Vec::new(),
+                },
+            };
+            account.effects.push(effect(Some(number), fate));
+        }
+        let has = |of: fn(&Fate) -> bool| account.effects.iter().any(|effect| of(&effect.fate));
+        if takes && !has(|fate| matches!(fate, Fate::Started { .. })) {
+            let fate = match winner {
+                Some(by) => Fate::Covered { by, skip },
+                None => Fate::Overflow,
+            };
+            account.effects.push(effect(None, fate));
+        } else if account.overflow && !has(|fate| *fate == Fate::Overflow) {
+            account.effects.push(effect(None, Fate::Overflow));
+        }
+    }
+
+    /// Notes the newest partial match for which the event came too late. That is what people ask for
+    /// most.
+    fn account_for_late(&mut self, account: &mut Account, ty: TypeId) {
+        let is_used =
+            |effect: &Effect| matches!(effect.fate, Fate::Started { .. } | Fate::Took { .. });
+        if account.effects.iter().any(is_used) {
+            return;
+        }
+        if let Some(ended) = self.ended.iter().rev().find(|ended| ended.types.contains(&ty)) {
+            let number = ended.number;
+            let fate = Fate::TooLate { ended: ended.at, matched: ended.matched };
+            account.effects.push(effect(Some(number), fate));
+            self.ended.retain(|ended| ended.number != number);
+        }
+    }
+
+    /// The effect of an event that was taken as the last of `captured`.
+    fn took(
+        &self,
+        number: u64,
+        branch_of: Option<u64>,
+        captured: &[(StageId, u64)],
+        reported: Option<Heard>,
+        waiting: Option<&Waiting>,
+    ) -> Effect {
+        let judge = self.judge();
+        let stage = captured.last().map(|(stage, _)| *stage);
+        let waits = waiting.map(|waiting| self.waits(waiting));
+        Effect {
+            partial: Some(number),
+            fate: Fate::Took {
+                step: stage.map_or("?", |stage| judge.words.stage(stage)).into(),
+                count: stage.and_then(|stage| judge.count(stage, captured)),
+                branch_of,
+            },
+            reported: reported.map(|reported| reported.reported),
+            waits,
+        }
+    }
+
+    /// Returns what a partial match waits for.
+    fn waits(&self, waiting: &Waiting) -> Waits {
+        let captures = Matcher::captures_of(&self.store, &self.state, &waiting.captured);
+        self.judge().waits(waiting, captures)
+    }
+}

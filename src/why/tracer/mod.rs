@@ -1,0 +1,615 @@
+//! Follows one key of one rule through a stream: `event` says what an event did, `deadline` what time
+//! did.
+
+mod deadline;
+mod error;
+mod event;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::deadline::{Ended, Until};
+pub use self::error::TraceError;
+use super::judge::{Judge, Narrator, Roles};
+use super::keys::{self, Wanted, Whose};
+use super::shadow::{MatchFate, Shadow, hides};
+use super::story::{Cause, Effect, Entry, Fate, Reported, Seen, Waits};
+use crate::event::Event;
+use crate::exec::{KeyState, Limits, Matcher, Outcome, OutcomeKind, Store, Waiting};
+use crate::explain::Words;
+use crate::hir::{Rule, StageId};
+use crate::pattern::Pattern;
+use crate::ruleset::RuleSet;
+use crate::schema::FieldId;
+use crate::stream::{self, Match, Progress, Reorder, RuleInfo, SourceId, Strategy};
+use crate::time::{Timestamp, duration_to_millis};
+use crate::value::Value;
+
+/// How many partial matches are followed at once.
+const MAX_PARTIALS: usize = 2_000;
+/// How many fields of an event are shown.
+const SHOWN_FIELDS: usize = 8;
+/// How many effects of one event or moment are kept.
+const KEPT_EFFECTS: usize = 100;
+/// How many entries are kept by default.
+const KEPT_ENTRIES: usize = 1_000;
+
+/// Follows one key of one rule. See the [module](crate::why).
+pub struct Tracer<E: Event> {
+    pub(super) info: RuleInfo,
+    pub(super) matcher: Matcher<E>,
+    roles: Roles,
+    store: Store<E>,
+    state: KeyState,
+    pub(super) wanted: Wanted,
+    key: Vec<Value>,
+    pub(super) strategy: Strategy,
+    progress: Progress,
+    source: SourceId,
+    buffer: Reorder<Arrived<E>>,
+    /// The rules that matter beside this one.
+    shadow: Option<Shadow<E>>,
+    rules: Option<RuleSet>,
+    pub(super) watermark: Timestamp,
+    /// The event that moved time last: its line and its time.
+    moved_by: Option<(Option<u64>, Timestamp)>,
+    newest: Option<Timestamp>,
+    seq: u64,
+    /// The partial matches that are open, with their numbers.
+    open: Vec<(u64, Waiting)>,
+    ended: VecDeque<Ended>,
+    /// Since when nothing becomes of the key any more (`once`).
+    over: Option<Over>,
+    entries: VecDeque<Entry>,
+    keep: Keep,
+    pub(super) left_out: u64,
+    pub(super) counts: Counts,
+    finished: bool,
+    /// What was open when the stream ended.
+    pub(super) open_at_end: Option<Vec<OpenPartial>>,
+}
+
+/// Which entries are kept.
+#[derive(Clone, Copy, Debug)]
+enum Keep {
+    First(usize),
+    Last(usize),
+}
+
+#[derive(Clone, Debug)]
+struct Arrived<E> {
+    event: E,
+    line: Option<u64>,
+    is_seen: bool,
+    made_by: Option<Arc<str>>,
+}
+
+/// When `once` ended the key.
+#[derive(Clone, Copy, Debug)]
+struct Over {
+    since: Timestamp,
+    by_other_key: bool,
+}
+
+/// What a tracer has counted.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Events of any key.
+    pub events: u64,
+    /// Events of the key that the rule saw.
+    pub of_key: u64,
+    /// Events of the rule's types in which a part of the key is null.
+    pub keyless: u64,
+    /// Events of the key that came too late.
+    pub late: u64,
+    /// Partial matches of the key.
+    pub partials: u64,
+    /// Matches of the key.
+    pub matches: u64,
+    /// Matches of the key that were not reported, as the condition of `having` does not hold.
+    pub filtered: u64,
+    /// Matches of the key that were not reported, as another was reported before (`suppress`).
+    pub suppressed: u64,
+    /// Timeouts of the key.
+    pub timeouts: u64,
+    /// Events of the key that wait for time to pass.
+    pub buffered: u64,
+}
+
+/// A partial match that is open.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct OpenPartial {
+    /// Its number.
+    pub partial: u64,
+    /// The names of the steps that it has taken.
+    pub taken: Vec<Arc<str>>,
+    /// What it waits for.
+    pub waits: Waits,
+}
+
+impl<E: Event> fmt::Debug for Tracer<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tracer")
+            .field("rule", &self.info.rule.name)
+            .field("key", &self.wanted.text())
+            .field("watermark", &self.watermark)
+            .field("counts", &self.counts)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<E: Event> Tracer<E> {
+    /// Follows a key of the rule of this name: a text for each part of the key, in the order of the
+    /// rule or as `name=value`; one text can hold several, with commas. Text is written without
+    /// quotes. A rule without key takes none.
+    ///
+    /// # Errors
+    /// There is no such rule, the key is not of its form, or the rule cannot be run on events of
+    /// type `E`.
+    pub fn new(
+        rules: &RuleSet,
+        rule: &str,
+        key: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Tracer<E>, TraceError> {
+        let found = rules.rule(rule).ok_or_else(|| TraceError::NoRule {
+            name: rule.to_owned(),
+            known: rules.rules().iter().map(|rule| rule.name.clone()).collect(),
+        })?;
+        let schema = Arc::new(rules.schema().clone());
+        let builder = stream::Builder::new().rule(schema, Arc::new(found.clone()));
+        let mut tracer = Tracer::build(builder, key)?;
+        tracer.rules = Some(rules.clone());
+        tracer.cast_shadow(None);
+        Ok(tracer)
+    }
+
+    /// The same for a pattern that was built in Rust.
+    ///
+    /// # Errors
+    /// As [`new`](Tracer::new).
+    pub fn of_pattern(
+        pattern: &Pattern<E>,
+        key: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Tracer<E>, TraceError> {
+        Tracer::build(stream::Builder::new().pattern("pattern", pattern), key)
+    }
+
+    fn build(
+        builder: stream::Builder<E>,
+        key: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Tracer<E>, TraceError> {
+        let engine = builder.build().map_err(TraceError::Build)?;
+        let Some((info, matcher)) = engine.into_rule() else {
+            return Err(TraceError::NoRule { name: String::new(), known: Vec::new() });
+        };
+        let limits = matcher.limits();
+        let most = limits.partial_matches_per_key.min(MAX_PARTIALS);
+        let limits = Limits { partial_matches_per_key: most, ..limits };
+        let matcher = matcher.with_limits(limits).generalized();
+        let texts: Vec<String> = key.into_iter().map(Into::into).collect();
+        let parts = keys::parse(&info.rule, &texts).map_err(TraceError::Key)?;
+        let mut progress = Progress::new(Strategy::Sorted);
+        let source = progress.source("");
+        Ok(Tracer {
+            roles: Roles::new(&info.rule.pattern),
+            store: matcher.create_store(),
+            state: KeyState::default(),
+            wanted: Wanted::new(parts),
+            key: Vec::new(),
+            strategy: Strategy::Sorted,
+            progress,
+            source,
+            buffer: Reorder::new(),
+            shadow: None,
+            rules: None,
+            watermark: Timestamp::MIN,
+            moved_by: None,
+            newest: None,
+            seq: 0,
+            open: Vec::new(),
+            ended: VecDeque::new(),
+            over: None,
+            entries: VecDeque::new(),
+            keep: Keep::First(KEPT_ENTRIES),
+            left_out: 0,
+            counts: Counts::default(),
+            finished: false,
+            open_at_end: None,
+            info,
+            matcher,
+        })
+    }
+
+    /// Events come at most `bound` later than a newer one, as for
+    /// [`Builder::out_of_order`](crate::stream::Builder::out_of_order). To be said before the first
+    /// event.
+    #[must_use]
+    pub fn out_of_order(mut self, bound: Duration) -> Self {
+        self.strategy = Strategy::OutOfOrder(duration_to_millis(bound));
+        self.progress = Progress::new(self.strategy);
+        self.source = self.progress.source("");
+        self.cast_shadow(Some(bound));
+        self
+    }
+
+    fn cast_shadow(&mut self, out_of_order: Option<Duration>) {
+        let RuleInfo { rule, schema, .. } = &self.info;
+        let rules = self.rules.as_ref();
+        let parts = self.wanted.parts();
+        self.shadow = rules.and_then(|rules| Shadow::new(rules, rule, schema, parts, out_of_order));
+    }
+
+    /// Keeps only the first `count` entries of the story; 1,000 by default. What is left out is
+    /// counted.
+    #[must_use]
+    pub fn keep_first(mut self, count: usize) -> Self {
+        self.keep = Keep::First(count);
+        self
+    }
+
+    /// Keeps only the last `count` entries of the story.
+    #[must_use]
+    pub fn keep_last(mut self, count: usize) -> Self {
+        self.keep = Keep::Last(count);
+        self
+    }
+
+    /// The rule, with the numbers of the events.
+    pub fn rule(&self) -> &Rule {
+        &self.info.rule
+    }
+
+    /// What was counted so far.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// How far time has come.
+    pub fn watermark(&self) -> Timestamp {
+        self.watermark
+    }
+
+    /// The entries that are kept, in the order of time.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
+    /// How many entries were left out.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
+    /// Takes an event of any key, from line `line` of the input if there are lines.
+    pub fn push(&mut self, event: &E, line: Option<u64>) {
+        if self.finished {
+            return;
+        }
+        self.counts.events += 1;
+        if let Some(shadow) = &mut self.shadow {
+            // Fails where a limit says so (`fail`): what came up to there still counts.
+            let _ = shadow.push(event);
+        }
+        let (whose, key) = self.wanted.whose(&self.info.rule, &self.info.schema, event);
+        let is_ours = matches!(whose, Whose::Ours | Whose::Unseen);
+        if whose == Whose::Ours && self.key.is_empty() {
+            self.key = key;
+        }
+        self.counts.keyless += u64::from(whose == Whose::Keyless);
+        let time = event.time();
+        if time == Timestamp::MAX || time == Timestamp::MIN {
+            if is_ours {
+                self.add(time, Cause::Rejected(self.seen(event, line)), Vec::new());
+            }
+            return;
+        }
+        if time <= self.watermark {
+            if is_ours {
+                self.counts.late += 1;
+                let cause =
+                    Cause::Late { event: self.seen(event, line), watermark: self.watermark };
+                self.add(time, cause, Vec::new());
+            }
+            self.progress.observe(self.source, time);
+            self.follow();
+            return;
+        }
+        self.newest = self.newest.max(Some(time));
+        self.progress.observe(self.source, time);
+        let is_seen = whose == Whose::Ours;
+        let arrived = || Arrived { event: event.clone(), line, is_seen, made_by: None };
+        if self.progress.is_sorted() {
+            self.moved_by = Some((line, time));
+            self.watermark = self.watermark.max(self.progress.watermark());
+            if is_ours {
+                self.release(&arrived());
+            } else {
+                self.catch_up(time, Until::Before);
+            }
+            return;
+        }
+        if is_ours {
+            self.buffer.add(time, arrived());
+        }
+        if self.progress.watermark() > self.watermark {
+            self.moved_by = Some((line, time));
+        }
+        self.follow();
+    }
+
+    /// No event at or before `to` will come any more: a watermark.
+    pub fn advance(&mut self, to: Timestamp) {
+        if !self.finished {
+            self.moved_by = None;
+            if let Some(shadow) = &mut self.shadow {
+                shadow.advance(to);
+            }
+            self.progress.advance(self.source, to.min(Timestamp::MAX.plus_millis(-1)));
+            self.follow();
+        }
+    }
+
+    /// Notes that a line of the input is no event; it may have been one of the key.
+    pub fn unreadable(&mut self, line: u64, reason: &str) {
+        let at = self.moved_by.map_or(self.watermark, |(_, time)| time);
+        let cause = Cause::Unreadable { line, reason: reason.to_owned() };
+        self.add(at, cause, Vec::new());
+    }
+
+    /// Ends the input, but not time: events that wait are released, time moves to the newest one, and
+    /// what is open stays open. Nothing can be pushed any more.
+    pub fn end_input(&mut self) {
+        if self.finished {
+            return;
+        }
+        if let Some(newest) = self.newest {
+            self.advance(newest);
+        }
+        self.open_at_end = Some(self.open_partials());
+        self.finished = true;
+    }
+
+    /// Ends the input, as [`Engine::finish`](crate::Engine::finish) does: time moves to its end. What
+    /// was open before it stays to be reported.
+    pub fn finish(&mut self) {
+        if self.finished {
+            return;
+        }
+        self.open_at_end = Some(self.open_partials());
+        self.counts.buffered = self.buffer.len() as u64;
+        self.finished = true;
+        let watermark = self.watermark;
+        self.moved_by = None;
+        if let Some(shadow) = &mut self.shadow {
+            shadow.finish();
+        }
+        let last = self.watermark.plus_millis(i64::from(self.progress.is_sorted()));
+        let last = last.max(self.newest.unwrap_or(last));
+        if self.matcher.program().repeat.is_some() && last > self.watermark {
+            self.move_to(last);
+        }
+        self.store.end();
+        self.move_to(Timestamp::MAX);
+        self.watermark = watermark;
+        let before = self.waiting();
+        let reported = self.collect(|matcher, store, state, sink| {
+            matcher.finish(store, state, &mut |outcome| sink(outcome));
+            0
+        });
+        let effects = self.after_time(&before, &reported.0, Timestamp::MAX);
+        if !effects.is_empty() {
+            let last = before.iter().map(|(_, waiting)| waiting.last).max();
+            self.add(last.unwrap_or(watermark), Cause::End, effects);
+        }
+    }
+
+    /// The partial matches that are open; after [`finish`](Tracer::finish), those that were.
+    pub fn open(&self) -> Vec<OpenPartial> {
+        self.open_at_end.clone().unwrap_or_else(|| self.open_partials())
+    }
+
+    fn open_partials(&self) -> Vec<OpenPartial> {
+        let judge = self.judge();
+        let open = self.open.iter().map(|(number, waiting)| {
+            let captures = Matcher::captures_of(&self.store, &self.state, &waiting.captured);
+            let mut taken: Vec<Arc<str>> = Vec::new();
+            for (stage, _) in &waiting.captured {
+                let name = judge.words.stage(*stage);
+                if taken.last().is_none_or(|last| **last != *name) {
+                    taken.push(name.into());
+                }
+            }
+            OpenPartial { partial: *number, taken, waits: judge.waits(waiting, captures) }
+        });
+        open.collect()
+    }
+
+    /// The key's parts with their names, as rules spell them.
+    pub(super) fn key_parts(&self) -> Vec<String> {
+        let names = self.info.rule.key.iter().map(|part| &part.name);
+        if self.key.is_empty() {
+            let texts = self.wanted.parts();
+            return names.zip(texts).map(|(name, text)| format!("{name} = {text}")).collect();
+        }
+        names.zip(&self.key).map(|(name, value)| format!("{name} = {value}")).collect()
+    }
+
+    /// How far time has come, as people see it: events at that time may still come.
+    pub(super) fn now(&self) -> Option<Timestamp> {
+        match self.strategy {
+            Strategy::Sorted => self.newest,
+            _ => (self.watermark > Timestamp::MIN).then_some(self.watermark),
+        }
+    }
+
+    /// The time of the newest event.
+    pub(super) fn newest(&self) -> Option<Timestamp> {
+        self.newest
+    }
+
+    /// Whether the last entries are kept, not the first.
+    pub(super) fn keeps_last(&self) -> bool {
+        matches!(self.keep, Keep::Last(_))
+    }
+
+    /// The words of the rule.
+    pub(super) fn words(&self) -> Words<'_> {
+        Words { pattern: &self.info.rule.pattern, schema: &self.info.schema }
+    }
+
+    fn judge(&self) -> Judge<'_, E> {
+        let Tracer { roles, matcher, store, .. } = self;
+        let narrator = Narrator { words: self.words(), roles, program: matcher.program() };
+        Judge { narrator, matcher, store }
+    }
+
+    /// What a match drops, in words.
+    fn skip_effect(&self) -> String {
+        match self.over {
+            Some(_) => String::from("`once` ends all else"),
+            None => self.words().skip_effect(),
+        }
+    }
+
+    /// What ends the key at `now`, if something does that it has not done before. Gives the partial
+    /// matches that it ends.
+    fn end_by_other_key(&mut self, now: Timestamp) -> Vec<Effect> {
+        let ended = self.shadow.as_ref().and_then(|shadow| shadow.heard.ended);
+        let Some(since) = ended.filter(|since| *since <= now && self.over.is_none()) else {
+            return Vec::new();
+        };
+        self.over = Some(Over { since, by_other_key: true });
+        self.matcher.clear(&mut self.store, &mut self.state);
+        let fate = Fate::Over { since, by_other_key: true };
+        let open = std::mem::take(&mut self.open).into_iter();
+        open.map(|(number, _)| Effect {
+            partial: Some(number),
+            fate: fate.clone(),
+            reported: None,
+            waits: None,
+        })
+        .collect()
+    }
+
+    /// The partial matches that are open, with what they wait for.
+    fn waiting(&self) -> Vec<(u64, Waiting)> {
+        self.open.clone()
+    }
+
+    /// Runs `step` on the key and gives what it reported, and how many partial matches it did not start.
+    fn collect(
+        &mut self,
+        step: impl FnOnce(
+            &Matcher<E>,
+            &mut Store<E>,
+            &mut KeyState,
+            &mut dyn FnMut(Outcome<'_, E>),
+        ) -> usize,
+    ) -> (Vec<Heard>, usize) {
+        let Tracer { info, matcher, store, state, key, counts, shadow, over, .. } = self;
+        let mut reported = Vec::new();
+        let mut report = |outcome: Outcome<'_, E>| {
+            let captured = outcome.captures().numbered().map(|(stage, seq, _)| (stage, seq));
+            let is_timeout = outcome.kind() == OutcomeKind::Timeout;
+            if over.is_some() {
+                return;
+            }
+            let judge = shadow.as_mut().filter(|_| !is_timeout && hides(&info.rule));
+            let is_judged = judge.is_some();
+            let verdict = judge.and_then(|shadow| shadow.heard.verdicts.pop_front());
+            if info.rule.once.is_some() && !is_timeout {
+                if is_judged && verdict.is_none() {
+                    // Another key has ended the rule.
+                    return;
+                }
+                if verdict != Some(MatchFate::Filtered) {
+                    *over = Some(Over { since: outcome.at(), by_other_key: false });
+                }
+            }
+            let is_suppressed = verdict == Some(MatchFate::Suppressed);
+            let is_filtered = verdict == Some(MatchFate::Filtered);
+            counts.timeouts += u64::from(is_timeout);
+            counts.suppressed += u64::from(is_suppressed);
+            counts.filtered += u64::from(is_filtered);
+            counts.matches += u64::from(!is_timeout && !is_suppressed && !is_filtered);
+            reported.push(Heard {
+                captured: captured.collect(),
+                reported: Reported {
+                    is_timeout,
+                    is_suppressed,
+                    is_filtered,
+                    at: outcome.at(),
+                    emit: Match::new(info, key, outcome).emit(),
+                },
+            });
+        };
+        let dropped = step(matcher, store, state, &mut report);
+        if over.is_some() {
+            matcher.clear(store, state);
+        }
+        (reported, dropped)
+    }
+
+    fn seen(&self, event: &E, line: Option<u64>) -> Seen {
+        let ty = event.type_id();
+        let schema = &self.info.schema;
+        if ty.index() >= schema.len() {
+            let name = event.describe().unwrap_or("event");
+            let (ty, fields) = (name.into(), Vec::new());
+            return Seen { line, made_by: None, ty, fields };
+        }
+        let ty = schema.ty(ty);
+        let is_key = |name: &str| self.info.rule.key.iter().any(|part| *part.name == *name);
+        let fields = ty.fields.iter().enumerate().filter(|(index, field)| {
+            ty.time.is_none_or(|time| time.index() != *index) && !is_key(&field.name)
+        });
+        let fields = fields
+            .map(|(index, field)| (field.name.clone(), event.field(FieldId::new(index)).to_value()))
+            .filter(|(_, value)| !value.is_null());
+        let (ty, fields) = (ty.name.clone(), fields.take(SHOWN_FIELDS).collect());
+        Seen { line, made_by: None, ty, fields }
+    }
+
+    fn add(&mut self, at: Timestamp, cause: Cause, effects: Vec<Effect>) {
+        let (effects, more) = shortened(effects);
+        let entry = Entry { at, cause, effects, more, at_end: self.finished };
+        match self.keep {
+            Keep::First(count) if self.entries.len() >= count => self.left_out += 1,
+            Keep::Last(count) if self.entries.len() >= count => {
+                self.left_out += 1;
+                self.entries.pop_front();
+                if count > 0 {
+                    self.entries.push_back(entry);
+                }
+            }
+            _ => self.entries.push_back(entry),
+        }
+    }
+}
+
+/// The effects that are kept, and how many more there were. What changed something goes first.
+fn shortened(mut effects: Vec<Effect>) -> (Vec<Effect>, usize) {
+    let more = effects.len().saturating_sub(KEPT_EFFECTS);
+    if more > 0 {
+        effects.sort_by_key(|effect| {
+            (matches!(effect.fate, Fate::Skipped(_)), effect.partial.is_some())
+        });
+        effects.truncate(KEPT_EFFECTS);
+        effects.sort_by_key(|effect| effect.partial.unwrap_or(u64::MAX));
+    }
+    (effects, more)
+}
+
+/// An outcome that was reported, by what it has captured.
+struct Heard {
+    captured: Vec<(StageId, u64)>,
+    reported: Reported,
+}
+
+/// Returns an effect without a result, of which nothing is awaited.
+fn effect(partial: Option<u64>, fate: Fate) -> Effect {
+    Effect { partial, fate, reported: None, waits: None }
+}
