@@ -596,7 +596,7 @@ proptest! {
                 Output::Timeout(expired) => Some((false, &expired.found)),
                 _ => None,
             });
-            let line = |(is_match, found): (bool, &kleene::stream::Found<Record>)| {
+            let line = |(is_match, found): (bool, &kleene::stream::OwnedMatch<Record>)| {
                 (is_match, format!("{:?}", found.key), format!("{:?} {}", found.events, found.end))
             };
             lines.map(line).collect::<Vec<_>>()

@@ -236,7 +236,7 @@ fn deadlines_come_before_events_of_the_same_time_by_rule_then_by_start() {
          !paid@114[104]a>b"
     );
     let numbers = reported.iter().filter_map(|output| match output {
-        Output::Match(found) | Output::Timeout(kleene::stream::Expired { found, .. }) => {
+        Output::Match(found) | Output::Timeout(kleene::stream::OwnedTimeout { found, .. }) => {
             Some(found.key[0].1.clone())
         }
         _ => None,

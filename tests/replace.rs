@@ -55,7 +55,7 @@ fn push(engine: &mut Engine<Record>, from: i64, events: &str, reported: &mut Vec
 
 /// What was reported, as `match a1 b2 @3` with the second at which it was.
 fn shown(reported: &[Output<Record>]) -> Vec<String> {
-    let found = |kind: &str, found: &kleene::stream::Found<Record>| {
+    let found = |kind: &str, found: &kleene::stream::OwnedMatch<Record>| {
         let mut text = String::from(kind);
         for (step, event) in &found.events {
             let n = event.field(FieldId::new(1));
@@ -624,7 +624,7 @@ fn engine(rules: &RuleSet) -> Option<Engine<Record>> {
 
 /// What was reported but for what says by which rule, and what it emits.
 fn without_version(reported: &[Output<Record>]) -> Vec<String> {
-    let found = |kind: &str, found: &kleene::stream::Found<Record>| {
+    let found = |kind: &str, found: &kleene::stream::OwnedMatch<Record>| {
         let events = found.events.iter().map(|(name, event)| {
             format!("{name}={:?}@{}", event.values(), event.time().as_millis())
         });
@@ -934,7 +934,7 @@ proptest! {
         // Whatever was replaced, what is reported is in the order of time.
         let mut last = Timestamp::MIN;
         for one in &reported {
-            let (Output::Match(found) | Output::Timeout(kleene::stream::Expired { found, .. })) = one
+            let (Output::Match(found) | Output::Timeout(kleene::stream::OwnedTimeout { found, .. })) = one
             else {
                 continue;
             };

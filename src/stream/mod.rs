@@ -96,7 +96,7 @@ pub use error::{BuildError, PushError};
 pub use ingest::watermark::SourceId;
 pub use keys::cold::{ColdError, ColdStore};
 pub use output::id::MatchId;
-pub use output::matched::{Expired, Found, Match, Output, Partial, Timeout};
+pub use output::matched::{Match, Output, OwnedMatch, OwnedTimeout, Partial, Timeout};
 pub use output::order::Position;
 pub use output::reason::Reason;
 pub use output::sink::{Ignore, Late, OnMatch, Overflow, Rejected, Sink, on_match};

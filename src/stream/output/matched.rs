@@ -118,9 +118,9 @@ impl<'a, E: Event> Match<'a, E> {
     }
 
     /// Returns an owned copy.
-    pub fn to_owned(&self) -> Found<E> {
+    pub fn to_owned(&self) -> OwnedMatch<E> {
         let names = self.key().map(|(name, value)| (name.clone(), value.clone()));
-        Found {
+        OwnedMatch {
             rule: self.info.rule.name.clone(),
             version: self.info.rule.version,
             id: self.id(),
@@ -202,8 +202,8 @@ impl<'a, E: Event> Timeout<'a, E> {
     }
 
     /// Returns an owned copy.
-    pub fn to_owned(&self) -> Expired<E> {
-        Expired {
+    pub fn to_owned(&self) -> OwnedTimeout<E> {
+        OwnedTimeout {
             found: self.0.to_owned(),
             reached: self.reached().cloned(),
             awaits: self.awaits().into_iter().cloned().collect(),
@@ -280,13 +280,13 @@ impl<'a, E: Event> Partial<'a, E> {
 #[non_exhaustive]
 pub enum Output<E> {
     /// A match.
-    Match(Found<E>),
+    Match(OwnedMatch<E>),
     /// A timeout.
-    Timeout(Expired<E>),
+    Timeout(OwnedTimeout<E>),
     /// A match that is not reported because the condition of the rule's `having` does not hold.
-    Filtered(Found<E>),
+    Filtered(OwnedMatch<E>),
     /// A match that is not reported because of the rule's `suppress`.
-    Suppressed(Found<E>),
+    Suppressed(OwnedMatch<E>),
     /// An event came too late.
     #[non_exhaustive]
     Late {
@@ -314,7 +314,7 @@ pub enum Output<E> {
 /// A match, owned.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Found<E> {
+pub struct OwnedMatch<E> {
     /// The rule's name.
     pub rule: Arc<str>,
     /// The rule's [version](crate::hir::Rule::version).
@@ -338,9 +338,9 @@ pub struct Found<E> {
 /// A partial match that ran out of time, owned.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Expired<E> {
+pub struct OwnedTimeout<E> {
     /// The fields that a timeout shares with a match.
-    pub found: Found<E>,
+    pub found: OwnedMatch<E>,
     /// The name of the step that was captured last.
     pub reached: Option<Arc<str>>,
     /// The names of the steps that would have advanced the partial match.
