@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::exec::extras::Extra;
+use crate::exec::registers::Registers;
 use crate::exec::spares::Spares;
 use crate::exec::store::NIL;
 use crate::hir::StageId;
@@ -401,7 +401,7 @@ pub(super) struct Run {
     /// The node of the last captured event.
     pub(super) head: u32,
     /// The registers and clocks.
-    pub(super) extra: Extra,
+    pub(super) registers: Registers,
     /// The sequence number and time of the first event.
     pub(super) start_seq: u64,
     pub(super) start: i64,

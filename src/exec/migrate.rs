@@ -1,9 +1,9 @@
 //! Migration of partial matches to another matcher after a rule was edited.
 
 use crate::event::Event;
-use crate::exec::extras::Extras;
 use crate::exec::key::{KeyState, Run};
 use crate::exec::matcher::{Matcher, Store, update_register};
+use crate::exec::registers::RegisterFile;
 use crate::exec::store::{Chains, Starts};
 use crate::exec::times::Times;
 use crate::hir::lower::Content;
@@ -107,13 +107,13 @@ impl Migration {
         self.extent
     }
 
-    /// Returns the run as it continues from `now`, with its registers and clocks in `extras`;
+    /// Returns the run as it continues from `now`, with its registers and clocks in `file`;
     /// `None` if the run is dropped.
     fn carry<E: Event>(
         &self,
         program: &Program,
-        (chains, held): (&Chains<E>, &Extras),
-        extras: &mut Extras,
+        (chains, held): (&Chains<E>, &RegisterFile),
+        file: &mut RegisterFile,
         run: &Run,
         now: Timestamp,
     ) -> Option<Run> {
@@ -128,15 +128,15 @@ impl Migration {
         {
             return None;
         }
-        let mut extra = extras.create();
-        for (time, clock) in extras.times_mut(extra).iter_mut().zip(&self.clocks) {
+        let mut registers = file.create();
+        for (time, clock) in file.times_mut(registers).iter_mut().zip(&self.clocks) {
             if let Some(clock) = clock {
-                *time = held.time(run.extra, *clock);
+                *time = held.time(run.registers, *clock);
             }
         }
         for (index, register) in program.registers.iter().enumerate() {
             if let Some(of) = self.registers[index] {
-                extras.restore(&mut extra, index, held.register(run.extra, of));
+                file.restore(&mut registers, index, held.register(run.registers, of));
                 continue;
             }
             // No condition asked for it before: what was captured says it.
@@ -144,29 +144,29 @@ impl Migration {
                 let stage = self.steps[chains.node(id).stage.index()];
                 if register.stage.is_none() || register.stage == stage {
                     let event = chains.event(id).1;
-                    update_register(&register.kind, (extras, &mut extra), index, event, chains);
+                    update_register(&register.kind, (file, &mut registers), index, event, chains);
                 }
             }
         }
         // Of its own events one can say that it is over already; that is still to be reported.
         let was_over = run.deadline <= run.last;
-        let mut run = Run { state, extra, ..*run };
+        let mut run = Run { state, registers, ..*run };
         if has_lapsed {
             run.deadline = now.as_millis();
             return Some(run);
         }
-        let times = Times { program, chains, extras, run: &run };
+        let times = Times { program, chains, file, run: &run };
         let over = now.as_millis().saturating_sub(1);
         let is_reported = self.was_reported(&times);
         run.deadline = if is_reported { times.deadline_after(over) } else { times.deadline() };
         if is_reported && run.deadline <= over {
             // It has been a match, and is not repeated.
-            extras.release(extra);
+            file.release(registers);
             return None;
         }
         // With a bound that is shorter now it may never have come so far.
         if run.deadline <= run.last && !was_over {
-            extras.release(extra);
+            file.release(registers);
             return None;
         }
         // What is reported is in the order of time: nothing runs out in the past.
@@ -217,18 +217,18 @@ impl<E: Event> Matcher<E> {
         now: Timestamp,
     ) -> usize {
         let program = self.program();
-        let mut extras = Extras::new(program);
-        let held = (&store.chains, &store.extras);
+        let mut file = RegisterFile::new(program);
+        let held = (&store.chains, &store.file);
         let mut goes_on = |held, run: &&Run| {
-            let run = migration.carry(program, held, &mut extras, run, now);
+            let run = migration.carry(program, held, &mut file, run, now);
             run.is_some_and(|run| {
-                extras.release(run.extra);
+                file.release(run.registers);
                 true
             })
         };
         let mut chains = Chains::counting_with(&store.chains);
         let counted = old.as_runs(store, key, &mut chains);
-        let counted = counted.iter().filter(|run| goes_on((&chains, &store.extras), run)).count();
+        let counted = counted.iter().filter(|run| goes_on((&chains, &store.file), run)).count();
         let carried = key.runs().iter().filter(|run| goes_on(held, run));
         let complete = if migration.same_body { key.completed().len() } else { 0 };
         (carried.count() + counted).min(self.limits().partial_matches_per_key) + complete
@@ -247,10 +247,10 @@ impl<E: Event> Matcher<E> {
         for key in keys {
             old.write_out(&mut store, key);
             key.forget_deadlines();
-            let Store { chains, extras: held, .. } = &mut store;
+            let Store { chains, file: held, .. } = &mut store;
             key.runs_mut().retain(|run| {
                 let held = (&*chains, &*held);
-                let carried = migration.carry(self.program(), held, &mut new.extras, run, now);
+                let carried = migration.carry(self.program(), held, &mut new.file, run, now);
                 match carried {
                     Some(carried) => *run = carried,
                     None => chains.release(run.head),
@@ -259,7 +259,7 @@ impl<E: Event> Matcher<E> {
             });
             for run in self.take_excess(key) {
                 chains.release(run.head);
-                new.extras.release(run.extra);
+                new.file.release(run.registers);
             }
             // What must not have come before a match starts was judged as it was then.
             if self.program().silence.is_none() {

@@ -9,13 +9,13 @@
 
 mod aggregate;
 mod distinct;
-mod extras;
 mod key;
 mod matcher;
 mod migrate;
 mod outcome;
 mod queues;
 pub mod reference;
+mod registers;
 mod snapshot;
 mod spares;
 mod store;

@@ -4,9 +4,9 @@ use hashbrown::HashMap;
 
 use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
-use crate::exec::extras::{RegisterState, UNSET};
 use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::matcher::{Matcher, Store};
+use crate::exec::registers::{RegisterState, UNSET};
 use crate::exec::store::{BEGINS, Chains, NIL, Starts};
 use crate::hir::StageId;
 use crate::nfa::{Program, Register, RegisterKind, StateId};
@@ -106,7 +106,7 @@ impl<E: Clone> Image<&E> {
 impl<E: Event> Matcher<E> {
     /// Fills `image` with the state of a key. The old contents of `image` are dropped.
     pub(crate) fn export<'s>(&self, store: &'s Store<E>, key: &KeyState, image: &mut Image<&'s E>) {
-        let Store { chains, extras, .. } = store;
+        let Store { chains, file, .. } = store;
         let Image { events, nodes, runs, completed, broken, form } = image;
         events.clear();
         nodes.clear();
@@ -149,8 +149,8 @@ impl<E: Event> Matcher<E> {
                 state: run.state,
                 head,
                 deadline: run.deadline,
-                clocks: extras.times(run.extra).to_vec(),
-                registers: (0..count).map(|index| extras.register(run.extra, index)).collect(),
+                clocks: file.times(run.registers).to_vec(),
+                registers: (0..count).map(|index| file.register(run.registers, index)).collect(),
             });
         }
         completed.extend(key.completed().iter().map(|match_| exporter.chain(match_.head)));
@@ -170,7 +170,7 @@ impl<E: Event> Matcher<E> {
             }
             return key;
         }
-        let Store { chains, extras, .. } = store;
+        let Store { chains, file, .. } = store;
         let mut events = Vec::with_capacity(image.events.len());
         // The number and time of each event, and of each node's first.
         let mut moments = Vec::with_capacity(image.events.len());
@@ -205,15 +205,15 @@ impl<E: Event> Matcher<E> {
         for waiting in image.runs {
             let Completed { head, start_seq, start, last, .. } = place(waiting.head);
             chains.retain(head);
-            let mut extra = extras.create();
-            for (time, saved) in extras.times_mut(extra).iter_mut().zip(&waiting.clocks) {
+            let mut registers = file.create();
+            for (time, saved) in file.times_mut(registers).iter_mut().zip(&waiting.clocks) {
                 *time = *saved;
             }
             for (index, register) in waiting.registers.into_iter().enumerate() {
-                extras.restore(&mut extra, index, register);
+                file.restore(&mut registers, index, register);
             }
             let Waiting { state, deadline, .. } = waiting;
-            key.runs_mut().push(Run { state, head, extra, start_seq, start, last, deadline });
+            key.runs_mut().push(Run { state, head, registers, start_seq, start, last, deadline });
         }
         if image.form == Form::SharedSuffix {
             self.restore_shared_suffix(store, &mut key);

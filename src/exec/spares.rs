@@ -93,14 +93,14 @@ fn place(size: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exec::extras::Extra;
+    use crate::exec::registers::Registers;
     use crate::exec::store::NIL;
     use crate::nfa::StateId;
 
     fn run(start: i64) -> Run {
         let state = StateId::new(0);
-        let extra = Extra::NOTHING;
-        Run { state, head: NIL, extra, start_seq: 0, start, last: start, deadline: i64::MAX }
+        let registers = Registers::NOTHING;
+        Run { state, head: NIL, registers, start_seq: 0, start, last: start, deadline: i64::MAX }
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Deadlines of partial matches.
 
 use crate::event::Event;
-use crate::exec::extras::{Extras, UNSET};
 use crate::exec::key::Run;
 use crate::exec::outcome::Captures;
+use crate::exec::registers::{RegisterFile, UNSET};
 use crate::exec::store::Chains;
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured};
@@ -15,7 +15,7 @@ use crate::value::{Value, ValueRef};
 pub(super) struct Times<'a, E> {
     pub(super) program: &'a Program,
     pub(super) chains: &'a Chains<E>,
-    pub(super) extras: &'a Extras,
+    pub(super) file: &'a RegisterFile,
     pub(super) run: &'a Run,
 }
 
@@ -24,7 +24,7 @@ impl<E: Event> Times<'_, E> {
     pub(super) fn deadline(&self) -> i64 {
         let mut deadline = self.whole_deadline();
         for bound in self.program.bounds(self.run.state) {
-            let time = |clock| self.extras.time(self.run.extra, clock);
+            let time = |clock| self.file.time(self.run.registers, clock);
             if bound.unless_set.is_some_and(|clock| time(clock) != UNSET) {
                 continue;
             }
@@ -99,7 +99,7 @@ impl<E: Event> Times<'_, E> {
     /// True if the event that a length is read from was captured.
     fn is_known(&self, length: LengthId) -> bool {
         match self.program.lengths.get(length.index()) {
-            Some(Expr::Register(index)) => !self.extras.is_untouched(self.run.extra, *index),
+            Some(Expr::Register(index)) => !self.file.is_untouched(self.run.registers, *index),
             Some(length) => !self.read(length).is_null(),
             None => false,
         }
@@ -119,6 +119,6 @@ impl<E: Event> Scope for Times<'_, E> {
         Captures::new(self.chains, self.run.head).aggregate(aggregate, self.program)
     }
     fn register(&self, index: usize) -> ValueRef<'_> {
-        self.extras.value(self.run.extra, index)
+        self.file.value(self.run.registers, index)
     }
 }

@@ -3,9 +3,9 @@
 use super::{HostCondition, Step, Store};
 use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
-use crate::exec::extras::{Extra, Extras, UNSET};
 use crate::exec::key::Run;
 use crate::exec::outcome::{Captures, add_event, field_of};
+use crate::exec::registers::{RegisterFile, Registers, UNSET};
 use crate::exec::store::{Chains, NIL};
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured, FieldRef};
@@ -20,7 +20,7 @@ impl<E: Event> Step<'_, E> {
             Guard::False => false,
             Guard::Condition(condition) => self.condition(*condition, run, event_epoch),
             Guard::Gap { min, max, unless_set, since } => {
-                let time = |clock| self.store.extras.time(run.extra, clock);
+                let time = |clock| self.store.file.time(run.registers, clock);
                 if run.head == NIL || unless_set.is_some_and(|clock| time(clock) != UNSET) {
                     return true;
                 }
@@ -29,12 +29,12 @@ impl<E: Event> Step<'_, E> {
                     && max.is_none_or(|max| passed <= self.millis(max, run))
             }
             Guard::Sooner { than, since } => {
-                let before = since.map(|clock| self.store.extras.time(run.extra, clock));
+                let before = since.map(|clock| self.store.file.time(run.registers, clock));
                 let passed = self.time.saturating_sub(before.unwrap_or(run.last));
                 run.head == NIL || passed < self.millis(*than, run)
             }
-            Guard::IsSet(clock) => self.store.extras.time(run.extra, *clock) != UNSET,
-            Guard::Within { clock, within } => match self.store.extras.time(run.extra, *clock) {
+            Guard::IsSet(clock) => self.store.file.time(run.registers, *clock) != UNSET,
+            Guard::Within { clock, within } => match self.store.file.time(run.registers, *clock) {
                 UNSET => true,
                 time => self.time.saturating_sub(time) < self.millis(*within, run),
             },
@@ -71,10 +71,10 @@ impl<E: Event> Step<'_, E> {
             }
             Operand::Register(index) => {
                 let field = self.event.field(comparison.field);
-                if let (ValueRef::Float(field), Some(float)) = (field, run.extra.float()) {
+                if let (ValueRef::Float(field), Some(float)) = (field, run.registers.float()) {
                     return comparison.relation.of_ordered(field, float);
                 }
-                let register = self.store.extras.value(run.extra, *index);
+                let register = self.store.file.value(run.registers, *index);
                 comparison.relation.holds(field, register)
             }
         }
@@ -98,7 +98,7 @@ impl<E: Event> Step<'_, E> {
             return true;
         }
         let condition = &self.program.conditions[id.index()];
-        let Store { chains, extras, scratch } = &mut *self.store;
+        let Store { chains, file, scratch } = &mut *self.store;
         let epoch = if self.program.correlated[id.index()] { scratch.epoch } else { event_epoch };
         let memo = scratch.memo[id.index()];
         if memo >> 1 == epoch {
@@ -107,9 +107,9 @@ impl<E: Event> Step<'_, E> {
         let scope = CandidateScope {
             event: self.event,
             captures: Captures::new(chains, run.head),
-            extras,
+            file,
             program: self.program,
-            extra: run.extra,
+            registers: run.registers,
         };
         let answer = holds(&condition.test, &self.matcher.host, &scope);
         scratch.memo[id.index()] = epoch << 1 | u64::from(answer);
@@ -121,21 +121,21 @@ impl<E: Event> Step<'_, E> {
 #[inline(always)]
 pub(in crate::exec) fn update_register<E: Event>(
     kind: &RegisterKind,
-    (extras, extra): (&mut Extras, &mut Extra),
+    (file, registers): (&mut RegisterFile, &mut Registers),
     index: usize,
     event: &E,
     chains: &Chains<E>,
 ) {
     match kind {
         RegisterKind::First(field) => {
-            if extras.is_untouched(*extra, index) {
-                extras.set(extra, index, field_of(event, field));
+            if file.is_untouched(*registers, index) {
+                file.set(registers, index, field_of(event, field));
             }
         }
-        RegisterKind::Last(field) => extras.set(extra, index, field_of(event, field)),
+        RegisterKind::Last(field) => file.set(registers, index, field_of(event, field)),
         RegisterKind::Aggregate(aggregate) => {
             let new = || Accumulator::new(aggregate.op);
-            extras.accumulate(*extra, index, new, |accumulator| {
+            file.accumulate(*registers, index, new, |accumulator| {
                 add_event(accumulator, aggregate, event, chains);
                 if accumulator.is_too_large() {
                     chains.too_large();
@@ -163,9 +163,9 @@ fn holds<E: Event>(test: &Test, host: &[HostCondition<E>], scope: &CandidateScop
 pub(super) struct CandidateScope<'a, E> {
     pub(super) event: &'a E,
     pub(super) captures: Captures<'a, E>,
-    pub(super) extras: &'a Extras,
+    pub(super) file: &'a RegisterFile,
     pub(super) program: &'a Program,
-    pub(super) extra: Extra,
+    pub(super) registers: Registers,
 }
 
 impl<E: Event> Scope for CandidateScope<'_, E> {
@@ -182,16 +182,16 @@ impl<E: Event> Scope for CandidateScope<'_, E> {
     #[inline]
     fn register(&self, index: usize) -> ValueRef<'_> {
         // Before anything was captured, counts and sums are 0, not null.
-        if self.extras.is_untouched(self.extra, index) {
+        if self.file.is_untouched(self.registers, index) {
             return initial(&self.program.registers[index].kind);
         }
-        self.extras.value(self.extra, index)
+        self.file.value(self.registers, index)
     }
     fn register_has(&self, index: usize, value: ValueRef<'_>) -> Option<bool> {
-        if self.extras.is_untouched(self.extra, index) {
+        if self.file.is_untouched(self.registers, index) {
             return eval::list_has(initial(&self.program.registers[index].kind), value);
         }
-        self.extras.has(self.extra, index, value)
+        self.file.has(self.registers, index, value)
     }
     fn divided_by_zero(&self) {
         self.captures.divided_by_zero();

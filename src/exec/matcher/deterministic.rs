@@ -10,8 +10,8 @@
 
 use super::{Step, completed};
 use crate::event::Event;
-use crate::exec::extras::Extra;
 use crate::exec::key::{Completed, KeyState, Run};
+use crate::exec::registers::Registers;
 use crate::exec::store::NIL;
 use crate::hir::StageId;
 use crate::hir::eval::Relation;
@@ -27,17 +27,17 @@ const MANY: usize = 4;
 struct Asked {
     /// The tree with this test only.
     root: u32,
-    /// An integer; [`Extra::NOTHING`] if the test cannot be shared.
-    number: Extra,
+    /// An integer; [`Registers::NOTHING`] if the test cannot be shared.
+    number: Registers,
 }
 
 impl Asked {
-    const NOTHING: Asked = Asked { root: Decisions::STAY, number: Extra::NOTHING };
+    const NOTHING: Asked = Asked { root: Decisions::STAY, number: Registers::NOTHING };
 
     /// True if the run, which waits at this root, certainly stays.
     #[inline(always)]
     fn refuses(&self, run: &Run, root: u32) -> bool {
-        root == self.root && self.number.is_other_int(run.extra)
+        root == self.root && self.number.is_other_int(run.registers)
     }
 }
 
@@ -151,14 +151,14 @@ impl<'a, E: Event> Step<'a, E> {
         let deadline = self.program.deadline_of(self.time);
         // What most begin with leaves one event and, perhaps, one value of it.
         if let EdgeEffect::Capture { stage, target, update } = self.program.effects[edge as usize]
-            && let Some(extra) = self.first_extra(update)
+            && let Some(registers) = self.first_registers(update)
         {
             let head = self.store.chains.extend_with(self.event, self.seq, NIL, stage);
             let Step { time: start, seq: start_seq, .. } = *self;
             return Some(Run {
                 state: target,
                 head,
-                extra,
+                registers,
                 start_seq,
                 start,
                 last: start,
@@ -166,16 +166,16 @@ impl<'a, E: Event> Step<'a, E> {
             });
         }
         let mut run = self.nothing();
-        run.extra = self.store.extras.create();
+        run.registers = self.store.file.create();
         run.deadline = deadline;
         self.follow_edge(edge, &mut run, event_epoch).then_some(run)
     }
 
     /// What a run holds beside its first event, where that is no row.
     #[inline(always)]
-    fn first_extra(&mut self, update: RegisterUpdate) -> Option<Extra> {
+    fn first_registers(&mut self, update: RegisterUpdate) -> Option<Registers> {
         match update {
-            RegisterUpdate::Nothing => Some(self.store.extras.create()),
+            RegisterUpdate::Nothing => Some(self.store.file.create()),
             RegisterUpdate::First(field) | RegisterUpdate::Last(field) => {
                 Some(self.word(field)).filter(|word| !word.is_nothing())
             }
@@ -195,13 +195,13 @@ impl<'a, E: Event> Step<'a, E> {
                         field,
                         relation: Relation::Eq,
                         with: Operand::Register(_),
-                    }) => Extra::of_int(self.event.field(*field)),
+                    }) => Registers::of_int(self.event.field(*field)),
                     _ => None,
                 }
             }
             _ => None,
         };
-        Asked { root, number: number.unwrap_or(Extra::NOTHING) }
+        Asked { root, number: number.unwrap_or(Registers::NOTHING) }
     }
 
     /// Advances a run by the tree of this root. Returns true if the run is still there afterwards.
@@ -224,7 +224,7 @@ impl<'a, E: Event> Step<'a, E> {
         let program = self.program;
         let mut root = root;
         while let Some(Some(table)) = program.comparison_tables.get(root as usize) {
-            let (field, held) = (self.word(table.field), run.extra);
+            let (field, held) = (self.word(table.field), run.registers);
             if let (Some(field), Some(held)) = (field.float(), held.float()) {
                 root = table.next(field, held);
             } else if let (Some(field), Some(held)) = (field.int(), held.int()) {
@@ -266,7 +266,7 @@ impl<'a, E: Event> Step<'a, E> {
                 true
             }
             EdgeEffect::Complete => {
-                self.store.extras.release(run.extra);
+                self.store.file.release(run.registers);
                 self.store.scratch.completed.push(completed(run));
                 false
             }
@@ -282,14 +282,14 @@ impl<'a, E: Event> Step<'a, E> {
     pub(super) fn update(&mut self, update: RegisterUpdate, stage: StageId, run: &mut Run) {
         match update {
             RegisterUpdate::Nothing => {}
-            RegisterUpdate::First(_) if !self.store.extras.is_untouched(run.extra, 0) => {}
+            RegisterUpdate::First(_) if !self.store.file.is_untouched(run.registers, 0) => {}
             RegisterUpdate::First(field) | RegisterUpdate::Last(field) => {
                 let word = self.word(field);
-                let extras = &mut self.store.extras;
+                let file = &mut self.store.file;
                 if word.is_nothing() {
-                    extras.set(&mut run.extra, 0, self.event.field(field));
+                    file.set(&mut run.registers, 0, self.event.field(field));
                 } else {
-                    extras.set_word(&mut run.extra, word);
+                    file.set_word(&mut run.registers, word);
                 }
             }
             RegisterUpdate::Many => self.update_registers(stage, run),
@@ -306,7 +306,7 @@ impl<'a, E: Event> Step<'a, E> {
     /// Completes a run with the event, which is not stored for it.
     pub(super) fn ends(&mut self, stage: StageId, run: &mut Run) {
         run.last = self.time;
-        self.store.extras.release(run.extra);
+        self.store.file.release(run.registers);
         let match_ = Completed { tail: Some(stage), ..completed(run) };
         self.store.scratch.completed.push(match_);
     }

@@ -47,10 +47,10 @@ impl<E: Event> Matcher<E> {
             self.expire_window(store, key, to, &mut |_| {});
             return;
         }
-        let Store { chains, extras, scratch } = store;
+        let Store { chains, file, scratch } = store;
         let mut release = |run: &Run| {
             chains.release(run.head);
-            extras.release(run.extra);
+            file.release(run.registers);
         };
         if self.in_order() {
             let runs = key.runs();
@@ -148,15 +148,15 @@ impl<E: Event> Matcher<E> {
         if self.program.states[run.state.index()].accepts_at_deadline {
             self.end_silence(store, *run, to);
         } else {
-            store.extras.release(run.extra);
+            store.file.release(run.registers);
             store.scratch.expired.push(*run);
         }
     }
 
     /// Completes a run for which a silence has lasted long enough. If it repeats, the run goes on.
     fn end_silence(&self, store: &mut Store<E>, run: Run, to: Timestamp) {
-        let Store { chains, extras, scratch } = store;
-        let times = Times { program: &self.program, chains, extras, run: &run };
+        let Store { chains, file, scratch } = store;
+        let times = Times { program: &self.program, chains, file, run: &run };
         let (repetition, next) = times.repetition(to < Timestamp::MAX && !scratch.ends);
         let is_cut_off = next.is_some() && repetition >= self.limits.repetitions;
         scratch.cut_off += u64::from(is_cut_off);
@@ -165,7 +165,7 @@ impl<E: Event> Matcher<E> {
                 chains.retain(run.head);
                 scratch.repeating.push((Run { deadline, ..run }, false));
             }
-            None => extras.release(run.extra),
+            None => file.release(run.registers),
         }
         scratch.completed.push(Completed { repetition, ..completed(&run) });
     }
@@ -173,7 +173,7 @@ impl<E: Event> Matcher<E> {
     /// Puts the silences back that were reported and go on. One whose match another one has dropped
     /// does not.
     fn go_on_repeating(store: &mut Store<E>, key: &mut KeyState) {
-        let Store { chains, extras, scratch } = store;
+        let Store { chains, file, scratch } = store;
         key.forget_deadlines();
         for (run, is_reported) in scratch.repeating.drain(..) {
             if is_reported {
@@ -182,7 +182,7 @@ impl<E: Event> Matcher<E> {
                 runs.insert(at, run);
             } else {
                 chains.release(run.head);
-                extras.release(run.extra);
+                file.release(run.registers);
             }
         }
     }

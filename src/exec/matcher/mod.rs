@@ -19,9 +19,9 @@ use std::sync::Arc;
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 
 use crate::event::Event;
-use crate::exec::extras::Extras;
 use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::outcome::{Captures, Open, Outcome};
+use crate::exec::registers::RegisterFile;
 use crate::exec::spares::Spares;
 use crate::exec::store::{Chains, NIL, Starts};
 use crate::hir::{ConditionId, LimitPolicy, Pattern, StageId};
@@ -145,7 +145,7 @@ impl<E> fmt::Debug for Matcher<E> {
 #[derive(Clone, Debug)]
 pub struct Store<E> {
     pub(super) chains: Chains<E>,
-    pub(super) extras: Extras,
+    pub(super) file: RegisterFile,
     scratch: Scratch,
 }
 
@@ -170,7 +170,7 @@ impl<E> Store<E> {
     /// them, in bytes.
     #[inline]
     pub fn captured_bytes(&self) -> u64 {
-        self.chains.bytes() + self.extras.bytes()
+        self.chains.bytes() + self.file.bytes()
     }
 
     /// Returns the number of divisions by zero in expressions; the result is null. Each evaluation
@@ -209,7 +209,7 @@ impl<E> Store<E> {
     /// Returns the heap size in bytes, without heap that events own.
     pub fn memory_usage(&self) -> usize {
         let spares = self.scratch.spares.memory_usage();
-        self.chains.memory_usage() + self.extras.memory_usage() + spares
+        self.chains.memory_usage() + self.file.memory_usage() + spares
     }
 }
 
@@ -371,7 +371,7 @@ impl<E: Event> Matcher<E> {
     pub fn create_store(&self) -> Store<E> {
         Store {
             chains: Chains::new(),
-            extras: Extras::new(&self.program),
+            file: RegisterFile::new(&self.program),
             scratch: Scratch { memo: vec![0; self.program.conditions.len()], ..Scratch::default() },
         }
     }
@@ -630,11 +630,11 @@ impl<E: Event> Matcher<E> {
         if key.runs().is_empty() {
             return;
         }
-        let Store { chains, extras, scratch } = store;
+        let Store { chains, file, scratch } = store;
         let runs = key.runs_mut();
         for run in runs.drain(..) {
             chains.release(run.head);
-            extras.release(run.extra);
+            file.release(run.registers);
         }
         scratch.spares.take_back(runs);
     }

@@ -81,9 +81,9 @@ impl<E: Event> Matcher<E> {
         CandidateScope {
             event,
             captures: Captures::new(&store.chains, place.run.head),
-            extras: &store.extras,
+            file: &store.file,
             program: &self.program,
-            extra: place.run.extra,
+            registers: place.run.registers,
         }
     }
 

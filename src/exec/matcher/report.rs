@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use super::{Matcher, Store};
 use crate::event::Event;
-use crate::exec::extras::Extras;
 use crate::exec::key::{Completed, KeyState};
 use crate::exec::outcome::{Captures, Outcome, OutcomeKind};
+use crate::exec::registers::RegisterFile;
 use crate::exec::spares::Spares;
 use crate::exec::store::Chains;
 use crate::hir::{SkipStrategy, StageId};
@@ -25,7 +25,7 @@ impl<E: Event> Matcher<E> {
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
         let program = &*self.program;
-        let Store { chains, extras, scratch } = store;
+        let Store { chains, file, scratch } = store;
         let Some(match_) = scratch.completed.pop() else { return };
         let captures = Captures::new(chains, match_.head).and(stage, seq, event);
         sink(Outcome {
@@ -43,7 +43,7 @@ impl<E: Event> Matcher<E> {
             && let Some(dropped) =
                 dropped_starts(&captures, &program.skip.strategy, match_.start_seq)
         {
-            scratch.steps += drop_runs(key, chains, extras, &mut scratch.spares, &dropped);
+            scratch.steps += drop_runs(key, chains, file, &mut scratch.spares, &dropped);
         }
         chains.release(match_.head);
     }
@@ -57,7 +57,7 @@ impl<E: Event> Matcher<E> {
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
         let program = &*self.program;
-        let Store { chains, extras, scratch } = store;
+        let Store { chains, file, scratch } = store;
         let skip = &program.skip;
         // The buffer is taken out while it is reported from, and given back for its space.
         let mut new = std::mem::take(&mut scratch.completed);
@@ -106,7 +106,7 @@ impl<E: Event> Matcher<E> {
                 for (run, is_reported) in &mut scratch.repeating {
                     *is_reported &= run.head == match_.head || !dropped.contains(&run.start_seq);
                 }
-                scratch.steps += drop_runs(key, chains, extras, &mut scratch.spares, &dropped);
+                scratch.steps += drop_runs(key, chains, file, &mut scratch.spares, &dropped);
                 let mut kept = reported;
                 for i in reported..dropped_from {
                     if dropped.contains(&new[i].start_seq) {
@@ -134,7 +134,7 @@ impl<E: Event> Matcher<E> {
 fn drop_runs<E: Event>(
     key: &mut KeyState,
     chains: &mut Chains<E>,
-    extras: &mut Extras,
+    file: &mut RegisterFile,
     spares: &mut Spares,
     dropped: &Range<u64>,
 ) -> u64 {
@@ -146,7 +146,7 @@ fn drop_runs<E: Event>(
     }
     for run in &runs[from..to] {
         chains.release(run.head);
-        extras.release(run.extra);
+        file.release(run.registers);
     }
     if to - from == runs.len() {
         key.clear_runs(spares);

@@ -164,7 +164,7 @@ impl<E: Event> Matcher<E> {
             return;
         };
         let members = Self::members(store, &representative);
-        let Store { chains, extras, .. } = store;
+        let Store { chains, file, .. } = store;
         chains.unmark(representative.head);
         let nodes = chains.forth(representative.head);
         let runs = key.runs_mut();
@@ -179,7 +179,7 @@ impl<E: Event> Matcher<E> {
             runs.push(Run {
                 state: shared.state(len as usize),
                 head,
-                extra: extras.duplicate(representative.extra),
+                registers: file.duplicate(representative.registers),
                 start_seq,
                 start,
                 last: representative.last,
@@ -202,7 +202,7 @@ impl<E: Event> Matcher<E> {
     pub(super) fn clear_shared_suffix(store: &mut Store<E>, key: &mut KeyState) {
         if let Some(representative) = key.take_representative() {
             store.chains.release(representative.head);
-            store.extras.release(representative.extra);
+            store.file.release(representative.registers);
         }
     }
 }

@@ -7,8 +7,8 @@ use smallvec::SmallVec;
 
 use super::{Matcher, Store, completed, update_register};
 use crate::event::Event;
-use crate::exec::extras::{Extra, Extras, UNSET};
 use crate::exec::key::{Completed, KeyState, Run};
+use crate::exec::registers::{RegisterFile, Registers, UNSET};
 use crate::exec::store::{NIL, Starts};
 use crate::exec::times::Times;
 use crate::hir::{ConditionId, Length, StageId};
@@ -28,7 +28,7 @@ pub(super) struct Step<'a, E> {
     /// The event in the store, once something captured it.
     pub(super) stored: u32,
     /// The field that was read last, and its value, where they are asked for once for each run.
-    word: (Option<FieldId>, Extra),
+    word: (Option<FieldId>, Registers),
     pub(super) overflow: usize,
 }
 
@@ -42,13 +42,13 @@ impl<'a, E: Event> Step<'a, E> {
         let program = &*matcher.program;
         let column = program.decisions.column(event.type_id());
         let time = event.time().as_millis();
-        let (stored, overflow, word) = (NIL, 0, (None, Extra::NOTHING));
+        let (stored, overflow, word) = (NIL, 0, (None, Registers::NOTHING));
         Step { matcher, program, store, event, seq, time, column, stored, word, overflow }
     }
 
-    /// The value of a field as a word; [`Extra::NOTHING`] where it does not fit.
+    /// The value of a field as a word; [`Registers::NOTHING`] where it does not fit.
     #[inline(always)]
-    pub(super) fn word(&mut self, field: FieldId) -> Extra {
+    pub(super) fn word(&mut self, field: FieldId) -> Registers {
         if self.word.0 != Some(field) {
             self.read_word(field);
         }
@@ -57,8 +57,8 @@ impl<'a, E: Event> Step<'a, E> {
 
     #[inline(never)]
     fn read_word(&mut self, field: FieldId) {
-        let word = Extra::of(self.event.field(field));
-        self.word = (Some(field), word.unwrap_or(Extra::NOTHING));
+        let word = Registers::of(self.event.field(field));
+        self.word = (Some(field), word.unwrap_or(Registers::NOTHING));
     }
 
     pub(super) fn run(&mut self, key: &mut KeyState) {
@@ -160,7 +160,7 @@ impl<'a, E: Event> Step<'a, E> {
         Run {
             state: self.program.start,
             head: NIL,
-            extra: Extra::NOTHING,
+            registers: Registers::NOTHING,
             start_seq: self.seq,
             start: self.time,
             last: self.time,
@@ -284,8 +284,8 @@ impl<'a, E: Event> Step<'a, E> {
                 return;
             }
             self.store.chains.retain(run.head);
-            let extra = self.store.extras.duplicate(run.extra);
-            self.follow(edge, Run { extra, ..*run }, event_epoch, next);
+            let registers = self.store.file.duplicate(run.registers);
+            self.follow(edge, Run { registers, ..*run }, event_epoch, next);
         }
         if settles && before == (next.len(), self.store.scratch.completed.len()) {
             self.complete(completed(run));
@@ -301,8 +301,8 @@ impl<'a, E: Event> Step<'a, E> {
         }
         let nothing = self.nothing();
         let mut begin = |step: &mut Self, edge: u32| {
-            let extra = step.store.extras.create();
-            let run = Run { extra, ..nothing };
+            let registers = step.store.file.create();
+            let run = Run { registers, ..nothing };
             step.follow(&program.edges[edge as usize], run, event_epoch, next);
         };
         match self.decide(tree, &nothing, event_epoch) {
@@ -327,7 +327,7 @@ impl<'a, E: Event> Step<'a, E> {
         match edge.action {
             Action::Stop => self.give_up(&run),
             Action::Complete => {
-                self.store.extras.release(run.extra);
+                self.store.file.release(run.registers);
                 self.store.scratch.completed.push(completed(&run));
             }
             Action::Ignore { target } => {
@@ -361,7 +361,7 @@ impl<'a, E: Event> Step<'a, E> {
         let accepted = state.accept.is_some_and(|guard| self.guard(guard, &run, event_epoch));
         if accepted && !state.live && self.program.ends_alone {
             // Most matches are reported before the next event: it need not be stored for them.
-            self.store.extras.release(run.extra);
+            self.store.file.release(run.registers);
             let run = Run { last: self.time, ..run };
             let match_ = Completed { tail: Some(stage), ..completed(&run) };
             self.store.scratch.completed.push(match_);
@@ -409,7 +409,7 @@ impl<'a, E: Event> Step<'a, E> {
 
     pub(super) fn give_up(&mut self, run: &Run) {
         self.store.chains.release(run.head);
-        self.store.extras.release(run.extra);
+        self.store.file.release(run.registers);
     }
 
     /// The node of this event behind what `run` has captured, with a reference for the caller.
@@ -442,7 +442,7 @@ impl<'a, E: Event> Step<'a, E> {
         if self.program.named.is_empty() {
             return starts;
         }
-        let times = self.store.extras.times(run.extra);
+        let times = self.store.file.times(run.registers);
         for op in self.program.clock_ops(edge) {
             let clock = match *op {
                 ClockOp::Set(clock) | ClockOp::Pass(clock) => clock,
@@ -467,17 +467,17 @@ impl<'a, E: Event> Step<'a, E> {
         if next.is_empty() || key.runs().len() + next.len() == 1 {
             return;
         }
-        let Store { chains, extras, scratch } = &mut *self.store;
+        let Store { chains, file, scratch } = &mut *self.store;
         let (seen, hasher) = (&mut scratch.seen, &scratch.hasher);
         seen.clear();
         let stay = key.runs().len();
-        let identity = |run: &Run, extras: &Extras| {
-            hasher.hash_one((run.state, run.head, extras.times(run.extra)))
+        let identity = |run: &Run, file: &RegisterFile| {
+            hasher.hash_one((run.state, run.head, file.times(run.registers)))
         };
         // A run is remembered by its position, those in `next` after those that stay.
         for (position, run) in key.runs().iter().enumerate() {
-            let rehash = |position: &usize| identity(&key.runs()[*position], extras);
-            seen.insert_unique(identity(run, extras), position, rehash);
+            let rehash = |position: &usize| identity(&key.runs()[*position], file);
+            seen.insert_unique(identity(run, file), position, rehash);
         }
         let mut kept = 0;
         for index in 0..next.len() {
@@ -489,10 +489,10 @@ impl<'a, E: Event> Step<'a, E> {
             let is_same = |position: &usize| {
                 let other = at(*position);
                 (other.state, other.head) == (run.state, run.head)
-                    && extras.times(other.extra) == extras.times(run.extra)
+                    && file.times(other.registers) == file.times(run.registers)
             };
-            let rehash = |position: &usize| identity(at(*position), extras);
-            match seen.entry(identity(&run, extras), is_same, rehash) {
+            let rehash = |position: &usize| identity(at(*position), file);
+            match seen.entry(identity(&run, file), is_same, rehash) {
                 Entry::Vacant(place) => {
                     place.insert(stay + kept);
                     next[kept] = run;
@@ -500,7 +500,7 @@ impl<'a, E: Event> Step<'a, E> {
                 }
                 Entry::Occupied(_) => {
                     chains.release(run.head);
-                    extras.release(run.extra);
+                    file.release(run.registers);
                 }
             }
         }
@@ -511,7 +511,7 @@ impl<'a, E: Event> Step<'a, E> {
         if edge.clocks.is_empty() {
             return;
         }
-        let times = self.store.extras.times_mut(run.extra);
+        let times = self.store.file.times_mut(run.registers);
         for op in self.program.clock_ops(edge) {
             match *op {
                 ClockOp::Set(clock) => times[clock as usize] = self.time,
@@ -531,15 +531,15 @@ impl<'a, E: Event> Step<'a, E> {
         let program = self.program;
         for &index in &program.registers_by_step[stage.index()] {
             let index = index as usize;
-            let Store { chains, extras, .. } = &mut *self.store;
+            let Store { chains, file, .. } = &mut *self.store;
             let kind = &program.registers[index].kind;
-            update_register(kind, (extras, &mut run.extra), index, self.event, chains);
+            update_register(kind, (file, &mut run.registers), index, self.event, chains);
         }
     }
 
     pub(super) fn times<'t>(&'t self, run: &'t Run) -> Times<'t, E> {
-        let Store { chains, extras, .. } = &*self.store;
-        Times { program: self.program, chains, extras, run }
+        let Store { chains, file, .. } = &*self.store;
+        Times { program: self.program, chains, file, run }
     }
 
     pub(super) fn millis(&self, length: Length, run: &Run) -> i64 {

@@ -11,10 +11,10 @@
 
 use super::{Matcher, PrefilterOutcome, Step, Store};
 use crate::event::Event;
-use crate::exec::extras::Extra;
 use crate::exec::key::{KeyState, Queue, Run};
 use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
 use crate::exec::queues::Queues;
+use crate::exec::registers::Registers;
 use crate::exec::store::{Chains, NIL};
 use crate::hir::{ConditionId, SkipStrategy};
 use crate::nfa::{Decision, Strategy, Window};
@@ -296,9 +296,10 @@ impl<E: Event> Matcher<E> {
         let mut open = Vec::new();
         self.counted(store, key, &mut open);
         self.shared_suffix_matches(store, key, &mut open);
-        let extra =
-            key.representative().map_or(Extra::NOTHING, |representative| representative.extra);
-        open.iter().map(|open| Run { extra, ..run(open, chains) }).collect()
+        let registers = key
+            .representative()
+            .map_or(Registers::NOTHING, |representative| representative.registers);
+        open.iter().map(|open| Run { registers, ..run(open, chains) }).collect()
     }
 
     /// Turns the events of a key's queue, and the suffixes of its representative, into runs.
@@ -329,7 +330,7 @@ fn run<E: Event>(open: &Open<'_, E>, chains: &mut Chains<E>) -> Run {
     Run {
         state: open.states[0],
         head,
-        extra: Extra::NOTHING,
+        registers: Registers::NOTHING,
         start_seq: open.start_seq,
         start: start.unwrap_or(last),
         last,

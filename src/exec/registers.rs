@@ -13,17 +13,17 @@ use crate::value::{Value, ValueRef};
 /// A clock that is not set.
 pub(super) const UNSET: i64 = i64::MIN;
 
-/// The registers and clocks of one run: a value, or the index of a row in [`Extras`].
+/// The registers and clocks of one run: a value, or the index of a row in [`RegisterFile`].
 ///
-/// The word has the form in which interpreters box values in NaNs. Below [`Extra::BOXED`] are the
-/// bits of a float. Above, three bits give the kind of the other 48. Values that do not fit, such
+/// The word has the form in which interpreters box values in NaNs. Below [`Registers::BOXED`] are
+/// the bits of a float. Above, three bits give the kind of the other 48. Values that do not fit, such
 /// as text and integers beyond 48 bits, have a row.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Extra(u64);
+pub(super) struct Registers(u64);
 
-impl Extra {
+impl Registers {
     /// No register and no clock is set.
-    pub(super) const NOTHING: Extra = Extra(u64::MAX);
+    pub(super) const NOTHING: Registers = Registers(u64::MAX);
 
     /// Floats with bits from here on are NaNs; they have rows.
     const BOXED: u64 = 0xfff8 << 48;
@@ -36,8 +36,8 @@ impl Extra {
     const PAYLOAD: u64 = (1 << 48) - 1;
 
     #[inline(always)]
-    const fn boxed(tag: u64, payload: u64) -> Extra {
-        Extra(tag << 48 | payload & Extra::PAYLOAD)
+    const fn boxed(tag: u64, payload: u64) -> Registers {
+        Registers(tag << 48 | payload & Registers::PAYLOAD)
     }
 
     #[inline(always)]
@@ -47,23 +47,23 @@ impl Extra {
 
     /// Returns a value as a word, if it fits.
     #[inline(always)]
-    pub(super) fn of(value: ValueRef<'_>) -> Option<Extra> {
+    pub(super) fn of(value: ValueRef<'_>) -> Option<Registers> {
         // Most are floats and integers: no table of jumps for those.
         if let ValueRef::Float(x) = value {
-            return (x.to_bits() < Extra::BOXED).then_some(Extra(x.to_bits()));
+            return (x.to_bits() < Registers::BOXED).then_some(Registers(x.to_bits()));
         }
         let (tag, number) = if let ValueRef::Int(number) = value {
-            (Extra::INT, number)
+            (Registers::INT, number)
         } else {
             match value {
-                ValueRef::Null => (Extra::NULL, 0),
-                ValueRef::Bool(is_true) => (Extra::BOOL, i64::from(is_true)),
-                ValueRef::Time(time) => (Extra::TIME, time.as_millis()),
-                ValueRef::Duration(millis) => (Extra::DURATION, millis),
+                ValueRef::Null => (Registers::NULL, 0),
+                ValueRef::Bool(is_true) => (Registers::BOOL, i64::from(is_true)),
+                ValueRef::Time(time) => (Registers::TIME, time.as_millis()),
+                ValueRef::Duration(millis) => (Registers::DURATION, millis),
                 _ => return None,
             }
         };
-        let word = Extra::boxed(tag, number.cast_unsigned());
+        let word = Registers::boxed(tag, number.cast_unsigned());
         (word.payload() == number).then_some(word)
     }
 
@@ -74,11 +74,11 @@ impl Extra {
             return Some(ValueRef::Float(float));
         }
         Some(match self.0 >> 48 {
-            Extra::ROW => return None,
-            Extra::INT => ValueRef::Int(self.payload()),
-            Extra::BOOL => ValueRef::Bool(self.payload() != 0),
-            Extra::TIME => ValueRef::Time(Timestamp::from_millis(self.payload())),
-            Extra::DURATION => ValueRef::Duration(self.payload()),
+            Registers::ROW => return None,
+            Registers::INT => ValueRef::Int(self.payload()),
+            Registers::BOOL => ValueRef::Bool(self.payload() != 0),
+            Registers::TIME => ValueRef::Time(Timestamp::from_millis(self.payload())),
+            Registers::DURATION => ValueRef::Duration(self.payload()),
             _ => ValueRef::Null,
         })
     }
@@ -87,43 +87,43 @@ impl Extra {
     fn row(self) -> Option<u32> {
         // The row is below the tag.
         #[expect(clippy::cast_possible_truncation, reason = "rows have 32 bits")]
-        (self.0 >> 48 == Extra::ROW).then_some(self.0 as u32)
+        (self.0 >> 48 == Registers::ROW).then_some(self.0 as u32)
     }
 
     /// Returns the value, if it is a float and not in a row.
     #[inline(always)]
     pub(super) fn float(self) -> Option<f64> {
-        (self.0 < Extra::BOXED).then(|| f64::from_bits(self.0))
+        (self.0 < Registers::BOXED).then(|| f64::from_bits(self.0))
     }
 
     /// Returns the value, if it is an integer and not in a row.
     #[inline(always)]
     pub(super) fn int(self) -> Option<i64> {
-        (self.0 >> 48 == Extra::INT).then(|| self.payload())
+        (self.0 >> 48 == Registers::INT).then(|| self.payload())
     }
 
     /// Returns an integer as a word, if the value is an integer and fits.
     #[inline(always)]
-    pub(super) fn of_int(value: ValueRef<'_>) -> Option<Extra> {
-        Extra::of(value).filter(|word| word.0 >> 48 == Extra::INT)
+    pub(super) fn of_int(value: ValueRef<'_>) -> Option<Registers> {
+        Registers::of(value).filter(|word| word.0 >> 48 == Registers::INT)
     }
 
     /// True if both are integers and differ.
     #[inline(always)]
-    pub(super) fn is_other_int(self, other: Extra) -> bool {
-        self.0 >> 48 == Extra::INT && other.0 >> 48 == Extra::INT && self.0 != other.0
+    pub(super) fn is_other_int(self, other: Registers) -> bool {
+        self.0 >> 48 == Registers::INT && other.0 >> 48 == Registers::INT && self.0 != other.0
     }
 
     #[inline(always)]
     pub(super) fn is_nothing(self) -> bool {
-        self.0 == Extra::NOTHING.0
+        self.0 == Registers::NOTHING.0
     }
 }
 
 /// The registers and clocks that are not in the runs themselves, as parallel tables.
 #[derive(Clone, Debug)]
-pub(super) struct Extras {
-    registers: usize,
+pub(super) struct RegisterFile {
+    width: usize,
     clocks: usize,
     /// True if a run stores its only register in itself if the value fits.
     in_runs: bool,
@@ -183,10 +183,10 @@ pub(super) enum RegisterState {
     Aggregate(Box<Accumulator>),
 }
 
-impl Extras {
-    pub(super) fn new(program: &Program) -> Extras {
-        Extras {
-            registers: program.registers.len(),
+impl RegisterFile {
+    pub(super) fn new(program: &Program) -> RegisterFile {
+        RegisterFile {
+            width: program.registers.len(),
             clocks: program.clocks,
             in_runs: program.has_one_value(),
             cells: Vec::new(),
@@ -199,35 +199,35 @@ impl Extras {
 
     /// Returns the registers and clocks of a new run: nothing is set.
     #[inline(always)]
-    pub(super) fn create(&mut self) -> Extra {
-        if self.in_runs || self.registers + self.clocks == 0 {
-            return Extra::NOTHING;
+    pub(super) fn create(&mut self) -> Registers {
+        if self.in_runs || self.width + self.clocks == 0 {
+            return Registers::NOTHING;
         }
         self.create_row()
     }
 
-    fn create_row(&mut self) -> Extra {
+    fn create_row(&mut self) -> Registers {
         let row = self.free.pop().unwrap_or_else(|| {
             self.rows += 1;
-            self.cells.resize(self.cells.len() + self.registers, Cell::default());
+            self.cells.resize(self.cells.len() + self.width, Cell::default());
             self.times.resize(self.times.len() + self.clocks, UNSET);
             self.rows - 1
         });
-        Extra::boxed(Extra::ROW, u64::from(row))
+        Registers::boxed(Registers::ROW, u64::from(row))
     }
 
     #[inline(always)]
-    pub(super) fn duplicate(&mut self, extra: Extra) -> Extra {
-        match extra.row() {
-            None => extra,
+    pub(super) fn duplicate(&mut self, registers: Registers) -> Registers {
+        match registers.row() {
+            None => registers,
             Some(row) => self.duplicate_row(row),
         }
     }
 
-    fn duplicate_row(&mut self, row: u32) -> Extra {
+    fn duplicate_row(&mut self, row: u32) -> Registers {
         let copy = self.create_row();
         if let Some(copy) = copy.row() {
-            for i in 0..self.registers {
+            for i in 0..self.width {
                 let (from, to) = (self.cell(row, i), self.cell(copy, i));
                 self.cells[to] = self.cells[from].clone();
                 self.bytes += self.cells[to].bytes();
@@ -239,15 +239,15 @@ impl Extras {
     }
 
     #[inline(always)]
-    pub(super) fn release(&mut self, extra: Extra) {
-        if let Some(row) = extra.row() {
+    pub(super) fn release(&mut self, registers: Registers) {
+        if let Some(row) = registers.row() {
             self.release_row(row);
         }
     }
 
     fn release_row(&mut self, row: u32) {
         let first = self.cell(row, 0);
-        for cell in &mut self.cells[first..first + self.registers] {
+        for cell in &mut self.cells[first..first + self.width] {
             self.bytes = self.bytes.saturating_sub(cell.bytes());
             *cell = Cell::default();
         }
@@ -257,13 +257,13 @@ impl Extras {
 
     #[inline(always)]
     fn cell(&self, row: u32, register: usize) -> usize {
-        row as usize * self.registers + register
+        row as usize * self.width + register
     }
 
     /// Returns the value of a register; null if it is not set.
     #[inline(always)]
-    pub(super) fn value(&self, extra: Extra, register: usize) -> ValueRef<'_> {
-        match extra.row() {
+    pub(super) fn value(&self, registers: Registers, register: usize) -> ValueRef<'_> {
+        match registers.row() {
             Some(row) => {
                 let cell = &self.cells[self.cell(row, register)];
                 match &cell.state {
@@ -273,82 +273,89 @@ impl Extras {
                     RegisterState::Unset | RegisterState::Set => cell.value.as_ref(),
                 }
             }
-            None => extra.value().unwrap_or_default(),
+            None => registers.value().unwrap_or_default(),
         }
     }
 
     /// True if the list in a register has an item that equals `value`.
-    pub(super) fn has(&self, extra: Extra, register: usize, value: ValueRef<'_>) -> Option<bool> {
-        if let Some(row) = extra.row()
+    pub(super) fn has(
+        &self,
+        registers: Registers,
+        register: usize,
+        value: ValueRef<'_>,
+    ) -> Option<bool> {
+        if let Some(row) = registers.row()
             && let RegisterState::Aggregate(accumulator) =
                 &self.cells[self.cell(row, register)].state
         {
             return accumulator.has(value);
         }
-        eval::list_has(self.value(extra, register), value)
+        eval::list_has(self.value(registers, register), value)
     }
 
     /// True if no captured event has changed the register.
     #[inline]
-    pub(super) fn is_untouched(&self, extra: Extra, register: usize) -> bool {
-        match extra.row() {
+    pub(super) fn is_untouched(&self, registers: Registers, register: usize) -> bool {
+        match registers.row() {
             Some(row) => {
                 matches!(self.cells[self.cell(row, register)].state, RegisterState::Unset)
             }
-            None => extra.is_nothing(),
+            None => registers.is_nothing(),
         }
     }
 
     /// Returns a copy of a register.
-    pub(super) fn register(&self, extra: Extra, register: usize) -> (Value, RegisterState) {
-        match (extra.row(), extra.value()) {
+    pub(super) fn register(&self, registers: Registers, register: usize) -> (Value, RegisterState) {
+        match (registers.row(), registers.value()) {
             (Some(row), _) => {
                 let Cell { value, state } = self.cells[self.cell(row, register)].clone();
                 (value, state)
             }
-            (None, Some(value)) if !extra.is_nothing() => (value.to_value(), RegisterState::Set),
+            (None, Some(value)) if !registers.is_nothing() => {
+                (value.to_value(), RegisterState::Set)
+            }
             _ => (Value::Null, RegisterState::Unset),
         }
     }
 
-    /// Restores a register from the result of [`Extras::register`].
+    /// Restores a register from the result of [`RegisterFile::register`].
     pub(super) fn restore(
         &mut self,
-        extra: &mut Extra,
+        registers: &mut Registers,
         register: usize,
         (value, state): (Value, RegisterState),
     ) {
         match state {
             RegisterState::Unset => {}
-            RegisterState::Set => self.set(extra, register, value.as_ref()),
+            RegisterState::Set => self.set(registers, register, value.as_ref()),
             RegisterState::Aggregate(accumulator) => {
-                self.change(*extra, register, |cell| *cell = Cell::aggregate(accumulator));
+                self.change(*registers, register, |cell| *cell = Cell::aggregate(accumulator));
             }
         }
     }
 
     /// Sets a register to a value.
     #[inline(always)]
-    pub(super) fn set(&mut self, extra: &mut Extra, register: usize, value: ValueRef<'_>) {
+    pub(super) fn set(&mut self, registers: &mut Registers, register: usize, value: ValueRef<'_>) {
         if self.in_runs {
-            match Extra::of(value) {
-                Some(word) => return self.set_word(extra, word),
-                None if extra.row().is_none() => *extra = self.create_row(),
+            match Registers::of(value) {
+                Some(word) => return self.set_word(registers, word),
+                None if registers.row().is_none() => *registers = self.create_row(),
                 None => {}
             }
         }
-        self.set_in_row(*extra, register, value);
+        self.set_in_row(*registers, register, value);
     }
 
     /// Sets the only register, which runs store in themselves, to a word.
     #[inline(always)]
-    pub(super) fn set_word(&mut self, extra: &mut Extra, word: Extra) {
-        self.release(*extra);
-        *extra = word;
+    pub(super) fn set_word(&mut self, registers: &mut Registers, word: Registers) {
+        self.release(*registers);
+        *registers = word;
     }
 
-    fn set_in_row(&mut self, extra: Extra, register: usize, value: ValueRef<'_>) {
-        self.change(extra, register, |cell| {
+    fn set_in_row(&mut self, registers: Registers, register: usize, value: ValueRef<'_>) {
+        self.change(registers, register, |cell| {
             cell.state = RegisterState::Set;
             // Most are numbers, which take the place of numbers.
             match (&mut cell.value, value) {
@@ -362,12 +369,12 @@ impl Extras {
     /// Changes a register with an aggregate. `new` makes the aggregate at the first change.
     pub(super) fn accumulate(
         &mut self,
-        extra: Extra,
+        registers: Registers,
         register: usize,
         new: impl FnOnce() -> Accumulator,
         add: impl FnOnce(&mut Accumulator),
     ) {
-        self.change(extra, register, |cell| {
+        self.change(registers, register, |cell| {
             if !matches!(cell.state, RegisterState::Aggregate(_)) {
                 cell.state = RegisterState::Aggregate(Box::new(new()));
             }
@@ -380,8 +387,8 @@ impl Extras {
 
     /// Changes a register in a row.
     #[inline]
-    fn change(&mut self, extra: Extra, register: usize, change: impl FnOnce(&mut Cell)) {
-        let Some(row) = extra.row() else { return };
+    fn change(&mut self, registers: Registers, register: usize, change: impl FnOnce(&mut Cell)) {
+        let Some(row) = registers.row() else { return };
         let cell = self.cell(row, register);
         let cell = &mut self.cells[cell];
         let before = cell.bytes();
@@ -397,8 +404,8 @@ impl Extras {
 
     /// Returns the clocks of a run; none if runs have no rows.
     #[inline]
-    pub(super) fn times(&self, extra: Extra) -> &[i64] {
-        match extra.row() {
+    pub(super) fn times(&self, registers: Registers) -> &[i64] {
+        match registers.row() {
             Some(row) => &self.times[row as usize * self.clocks..][..self.clocks],
             None => &[],
         }
@@ -406,13 +413,13 @@ impl Extras {
 
     /// Returns one clock of a run.
     #[inline]
-    pub(super) fn time(&self, extra: Extra, clock: u32) -> i64 {
-        self.times(extra).get(clock as usize).copied().unwrap_or(UNSET)
+    pub(super) fn time(&self, registers: Registers, clock: u32) -> i64 {
+        self.times(registers).get(clock as usize).copied().unwrap_or(UNSET)
     }
 
     #[inline]
-    pub(super) fn times_mut(&mut self, extra: Extra) -> &mut [i64] {
-        match extra.row() {
+    pub(super) fn times_mut(&mut self, registers: Registers) -> &mut [i64] {
+        match registers.row() {
             Some(row) => &mut self.times[row as usize * self.clocks..][..self.clocks],
             None => &mut [],
         }
@@ -429,9 +436,9 @@ impl Extras {
 mod tests {
     use super::*;
 
-    fn extras(registers: usize, clocks: usize, in_runs: bool) -> Extras {
+    fn file(width: usize, clocks: usize, in_runs: bool) -> RegisterFile {
         let (cells, times, free) = (Vec::new(), Vec::new(), Vec::new());
-        Extras { registers, clocks, in_runs, cells, times, free, rows: 0, bytes: 0 }
+        RegisterFile { width, clocks, in_runs, cells, times, free, rows: 0, bytes: 0 }
     }
 
     #[test]
@@ -449,9 +456,9 @@ mod tests {
         values.extend(odd.map(|bits| Value::Float(f64::from_bits(bits))));
         values.extend(["", "text"].map(|text| Value::String(text.into())));
         values.push(Value::Ip([127, 0, 0, 1].into()));
-        let (mut here, mut there) = (extras(1, 0, true), extras(1, 0, false));
+        let (mut here, mut there) = (file(1, 0, true), file(1, 0, false));
         let (mut in_run, mut in_row) = (here.create(), there.create());
-        let same = |(a, b): (&Extras, &Extras), (i, j): (Extra, Extra)| {
+        let same = |(a, b): (&RegisterFile, &RegisterFile), (i, j): (Registers, Registers)| {
             assert_eq!(format!("{:?}", a.register(i, 0)), format!("{:?}", b.register(j, 0)));
             assert_eq!(format!("{:?}", a.value(i, 0)), format!("{:?}", b.value(j, 0)));
             assert_eq!(a.is_untouched(i, 0), b.is_untouched(j, 0));
@@ -490,16 +497,16 @@ mod tests {
 
     #[test]
     fn clocks_are_copied_and_forgotten() {
-        let mut extras = extras(1, 2, false);
-        let row = extras.create();
-        extras.times_mut(row).copy_from_slice(&[7, UNSET]);
-        let copy = extras.duplicate(row);
-        assert_eq!((extras.times(copy), extras.time(copy, 0)), (&[7, UNSET][..], 7));
-        extras.release(copy);
-        let again = extras.create();
-        assert_eq!((extras.times(again), extras.times(row)), (&[UNSET; 2][..], &[7, UNSET][..]));
+        let mut file = file(1, 2, false);
+        let row = file.create();
+        file.times_mut(row).copy_from_slice(&[7, UNSET]);
+        let copy = file.duplicate(row);
+        assert_eq!((file.times(copy), file.time(copy, 0)), (&[7, UNSET][..], 7));
+        file.release(copy);
+        let again = file.create();
+        assert_eq!((file.times(again), file.times(row)), (&[UNSET; 2][..], &[7, UNSET][..]));
         assert_eq!(
-            (extras.times(Extra::NOTHING).len(), extras.time(Extra::NOTHING, 0)),
+            (file.times(Registers::NOTHING).len(), file.time(Registers::NOTHING, 0)),
             (0, UNSET)
         );
     }
