@@ -2,8 +2,8 @@
 
 use smallvec::SmallVec;
 
+use crate::exec::pool::RunPool;
 use crate::exec::registers::Registers;
-use crate::exec::spares::Spares;
 use crate::exec::store::NIL;
 use crate::hir::StageId;
 use crate::nfa::StateId;
@@ -147,11 +147,11 @@ impl KeyState {
 
     /// Removes all runs, and returns their list to the pool.
     #[inline(always)]
-    pub(super) fn clear_runs(&mut self, spares: &mut Spares) {
+    pub(super) fn clear_runs(&mut self, pool: &mut RunPool) {
         let Open::Runs { gone, runs } = &mut self.open else { return };
         *gone = 0;
         runs.clear();
-        spares.take_back(runs);
+        pool.take_back(runs);
     }
 
     /// Adds a run behind all others. The events of a window must have been removed before.
@@ -159,11 +159,11 @@ impl KeyState {
     /// Inlined, so that the run is written in place: a copy of freshly written memory waits for the
     /// write.
     #[inline(always)]
-    pub(super) fn add_run(&mut self, run: Run, spares: &mut Spares) {
+    pub(super) fn add_run(&mut self, run: Run, pool: &mut RunPool) {
         let has_room =
             matches!(&self.open, Open::Runs { runs, .. } if runs.len() < runs.capacity());
         if !has_room {
-            self.make_room(spares);
+            self.make_room(pool);
         }
         if let Open::Runs { runs, .. } = &mut self.open {
             runs.push(run);
@@ -171,14 +171,14 @@ impl KeyState {
     }
 
     #[inline(never)]
-    fn make_room(&mut self, spares: &mut Spares) {
+    fn make_room(&mut self, pool: &mut RunPool) {
         match &mut self.open {
             Open::Runs { gone, runs } => {
                 if *gone as usize > runs.len() / 8 {
                     let count = *gone as usize;
                     move_up(gone, runs, count);
                 }
-                spares.make_room(runs, 1);
+                pool.make_room(runs, 1);
             }
             Open::Window(_) | Open::SharedSuffix { .. } => {
                 self.runs_mut();

@@ -13,11 +13,11 @@ mod key;
 mod matcher;
 mod migrate;
 mod outcome;
+mod pool;
 mod queues;
 pub mod reference;
 mod registers;
 mod snapshot;
-mod spares;
 mod store;
 mod times;
 

@@ -105,7 +105,7 @@ impl<'a, E: Event> Step<'a, E> {
                     for place in (0..kept).chain(index..count) {
                         self.give_up(&runs[place]);
                     }
-                    key.clear_runs(&mut self.store.scratch.spares);
+                    key.clear_runs(&mut self.store.scratch.pool);
                     return true;
                 }
                 continue;
@@ -116,7 +116,7 @@ impl<'a, E: Event> Step<'a, E> {
             (kept, index) = (kept + 1, index + 1);
         }
         if kept == 0 {
-            key.clear_runs(&mut self.store.scratch.spares);
+            key.clear_runs(&mut self.store.scratch.pool);
         } else if kept < count {
             key.keep_first(kept);
         }
@@ -127,7 +127,7 @@ impl<'a, E: Event> Step<'a, E> {
     #[inline(always)]
     fn begin(&mut self, key: &mut KeyState, event_epoch: u64) {
         if let Some(run) = self.first(event_epoch) {
-            key.add_run(run, &mut self.store.scratch.spares);
+            key.add_run(run, &mut self.store.scratch.pool);
         }
     }
 

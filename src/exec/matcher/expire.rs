@@ -60,7 +60,7 @@ impl<E: Event> Matcher<E> {
             if over < runs.len() {
                 key.drop_first(over);
             } else {
-                key.clear_runs(&mut scratch.spares);
+                key.clear_runs(&mut scratch.pool);
             }
         } else {
             scratch.steps += key.runs().len() as u64;
@@ -71,7 +71,7 @@ impl<E: Event> Matcher<E> {
                 }
                 !is_over
             });
-            scratch.spares.take_back(key.runs_mut());
+            scratch.pool.take_back(key.runs_mut());
         }
     }
 
@@ -105,7 +105,7 @@ impl<E: Event> Matcher<E> {
             if first < key.runs().len() {
                 key.drop_first(first);
             } else {
-                key.clear_runs(&mut store.scratch.spares);
+                key.clear_runs(&mut store.scratch.pool);
             }
         } else {
             store.scratch.steps += key.runs().len() as u64;
@@ -115,7 +115,7 @@ impl<E: Event> Matcher<E> {
                 }
                 !is_over(run)
             });
-            store.scratch.spares.take_back(key.runs_mut());
+            store.scratch.pool.take_back(key.runs_mut());
         }
         self.report_expired(store, key, deadline, sink);
         if !store.scratch.repeating.is_empty() {

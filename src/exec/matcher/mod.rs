@@ -21,8 +21,8 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 use crate::event::Event;
 use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::outcome::{Captures, Open, Outcome};
+use crate::exec::pool::RunPool;
 use crate::exec::registers::RegisterFile;
-use crate::exec::spares::Spares;
 use crate::exec::store::{Chains, NIL, Starts};
 use crate::hir::{ConditionId, LimitPolicy, Pattern, StageId};
 use crate::nfa::{BuildError, Decision, EdgeEffect, Known, Program, StateId, Strategy, Window};
@@ -208,8 +208,8 @@ impl<E> Store<E> {
 
     /// Returns the heap size in bytes, without heap that events own.
     pub fn memory_usage(&self) -> usize {
-        let spares = self.scratch.spares.memory_usage();
-        self.chains.memory_usage() + self.file.memory_usage() + spares
+        let pool = self.scratch.pool.memory_usage();
+        self.chains.memory_usage() + self.file.memory_usage() + pool
     }
 }
 
@@ -239,7 +239,7 @@ struct Scratch {
     states: Vec<StateId>,
     /// The last nodes of what is complete at that deadline.
     heads: HashSet<u32>,
-    spares: Spares,
+    pool: RunPool,
     /// How many steps were taken in all.
     steps: u64,
     /// How many runs gave way because an event would have taken too many.
@@ -636,7 +636,7 @@ impl<E: Event> Matcher<E> {
             chains.release(run.head);
             file.release(run.registers);
         }
-        scratch.spares.take_back(runs);
+        scratch.pool.take_back(runs);
     }
 }
 

@@ -6,8 +6,8 @@ use super::{Matcher, Store};
 use crate::event::Event;
 use crate::exec::key::{Completed, KeyState};
 use crate::exec::outcome::{Captures, Outcome, OutcomeKind};
+use crate::exec::pool::RunPool;
 use crate::exec::registers::RegisterFile;
-use crate::exec::spares::Spares;
 use crate::exec::store::Chains;
 use crate::hir::{SkipStrategy, StageId};
 use crate::nfa::Program;
@@ -43,7 +43,7 @@ impl<E: Event> Matcher<E> {
             && let Some(dropped) =
                 dropped_starts(&captures, &program.skip.strategy, match_.start_seq)
         {
-            scratch.steps += drop_runs(key, chains, file, &mut scratch.spares, &dropped);
+            scratch.steps += drop_runs(key, chains, file, &mut scratch.pool, &dropped);
         }
         chains.release(match_.head);
     }
@@ -106,7 +106,7 @@ impl<E: Event> Matcher<E> {
                 for (run, is_reported) in &mut scratch.repeating {
                     *is_reported &= run.head == match_.head || !dropped.contains(&run.start_seq);
                 }
-                scratch.steps += drop_runs(key, chains, file, &mut scratch.spares, &dropped);
+                scratch.steps += drop_runs(key, chains, file, &mut scratch.pool, &dropped);
                 let mut kept = reported;
                 for i in reported..dropped_from {
                     if dropped.contains(&new[i].start_seq) {
@@ -135,7 +135,7 @@ fn drop_runs<E: Event>(
     key: &mut KeyState,
     chains: &mut Chains<E>,
     file: &mut RegisterFile,
-    spares: &mut Spares,
+    pool: &mut RunPool,
     dropped: &Range<u64>,
 ) -> u64 {
     let runs = key.runs();
@@ -149,13 +149,13 @@ fn drop_runs<E: Event>(
         file.release(run.registers);
     }
     if to - from == runs.len() {
-        key.clear_runs(spares);
+        key.clear_runs(pool);
     } else if from == 0 {
         key.drop_first(to);
     } else {
         let runs = key.runs_mut();
         runs.drain(from..to);
-        spares.take_back(runs);
+        pool.take_back(runs);
     }
     (to - from) as u64
 }

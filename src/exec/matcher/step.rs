@@ -95,9 +95,9 @@ impl<'a, E: Event> Step<'a, E> {
         }
         self.store.scratch.steps += next.len() as u64;
         let runs = key.runs_mut();
-        self.store.scratch.spares.make_room(runs, next.len());
+        self.store.scratch.pool.make_room(runs, next.len());
         runs.extend_from_slice(&next);
-        self.store.scratch.spares.take_back(runs);
+        self.store.scratch.pool.take_back(runs);
         next.clear();
         self.store.scratch.next = next;
         self.end(key);

@@ -13,19 +13,19 @@ const MOST: usize = 64;
 
 /// A pool of lists for reuse.
 #[derive(Debug, Default)]
-pub(super) struct Spares {
+pub(super) struct RunPool {
     /// By the logarithm of their size, from 2 on.
     lists: [Vec<Vec<Run>>; SIZES],
 }
 
-impl Clone for Spares {
+impl Clone for RunPool {
     /// Returns an empty pool, since lists are space alone.
-    fn clone(&self) -> Spares {
-        Spares::default()
+    fn clone(&self) -> RunPool {
+        RunPool::default()
     }
 }
 
-impl Spares {
+impl RunPool {
     /// Makes room for `more` partial matches, in a list of the pool if there is one.
     #[inline(always)]
     pub(super) fn make_room(&mut self, runs: &mut Runs, more: usize) {
@@ -105,18 +105,18 @@ mod tests {
 
     #[test]
     fn lists_are_used_again_by_size() {
-        let mut spares = Spares::default();
+        let mut pool = RunPool::default();
         let mut fill = |runs: &mut Runs, count: i64| {
             for start in 0..count {
-                spares.make_room(runs, 1);
+                pool.make_room(runs, 1);
                 runs.push(run(start));
             }
             assert!(runs.iter().map(|run| run.start).eq(0..count));
             let at = runs.as_ptr();
             runs.clear();
-            spares.take_back(runs);
+            pool.take_back(runs);
             assert_eq!(runs.capacity(), 1);
-            (at, spares.lists.iter().map(Vec::len).collect::<Vec<_>>())
+            (at, pool.lists.iter().map(Vec::len).collect::<Vec<_>>())
         };
         let mut runs = Runs::new();
         assert_eq!(fill(&mut runs, 1).1, [0; SIZES]);
