@@ -66,7 +66,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
 /// The circles of more than three files that import each other and are still to be broken. None may
 /// come, and one that is gone leaves this list, which is to be empty in the end.
 const CIRCLES: &[(&str, &[&str])] = &[
-    ("src", &["exec/key.rs", "exec/pool.rs", "exec/queues.rs", "exec/store.rs"]),
+    ("src", &["exec/captures.rs", "exec/key.rs", "exec/pool.rs", "exec/queues.rs"]),
     (
         "src",
         &[

@@ -2,9 +2,9 @@
 
 use smallvec::SmallVec;
 
+use crate::exec::captures::NIL;
 use crate::exec::pool::RunPool;
 use crate::exec::registers::Registers;
-use crate::exec::store::NIL;
 use crate::hir::StageId;
 use crate::nfa::StateId;
 

@@ -1,10 +1,10 @@
 //! Migration of partial matches to another matcher after a rule was edited.
 
 use crate::event::Event;
+use crate::exec::captures::{CaptureArena, Starts};
 use crate::exec::key::{KeyState, Run};
 use crate::exec::matcher::{Matcher, Store, update_register};
 use crate::exec::registers::RegisterFile;
-use crate::exec::store::{Chains, Starts};
 use crate::exec::times::Times;
 use crate::hir::lower::Content;
 use crate::hir::{Length, Pattern, StageId};
@@ -112,7 +112,7 @@ impl Migration {
     fn carry<E: Event>(
         &self,
         program: &Program,
-        (chains, held): (&Chains<E>, &RegisterFile),
+        (arena, held): (&CaptureArena<E>, &RegisterFile),
         file: &mut RegisterFile,
         run: &Run,
         now: Timestamp,
@@ -124,7 +124,7 @@ impl Migration {
             return None;
         }
         if self.steps.contains(&None)
-            && chains.back(run.head).any(|(_, node)| self.steps[node.stage.index()].is_none())
+            && arena.iter_rev(run.head).any(|(_, node)| self.steps[node.stage.index()].is_none())
         {
             return None;
         }
@@ -140,11 +140,11 @@ impl Migration {
                 continue;
             }
             // No condition asked for it before: what was captured says it.
-            for id in chains.forth(run.head) {
-                let stage = self.steps[chains.node(id).stage.index()];
+            for id in arena.iter(run.head) {
+                let stage = self.steps[arena.node(id).stage.index()];
                 if register.stage.is_none() || register.stage == stage {
-                    let event = chains.event(id).1;
-                    update_register(&register.kind, (file, &mut registers), index, event, chains);
+                    let event = arena.event(id).1;
+                    update_register(&register.kind, (file, &mut registers), index, event, arena);
                 }
             }
         }
@@ -155,7 +155,7 @@ impl Migration {
             run.deadline = now.as_millis();
             return Some(run);
         }
-        let times = Times { program, chains, file, run: &run };
+        let times = Times { program, arena, file, run: &run };
         let over = now.as_millis().saturating_sub(1);
         let is_reported = self.was_reported(&times);
         run.deadline = if is_reported { times.deadline_after(over) } else { times.deadline() };
@@ -218,7 +218,7 @@ impl<E: Event> Matcher<E> {
     ) -> usize {
         let program = self.program();
         let mut file = RegisterFile::new(program);
-        let held = (&store.chains, &store.file);
+        let held = (&store.arena, &store.file);
         let mut goes_on = |held, run: &&Run| {
             let run = migration.carry(program, held, &mut file, run, now);
             run.is_some_and(|run| {
@@ -226,9 +226,9 @@ impl<E: Event> Matcher<E> {
                 true
             })
         };
-        let mut chains = Chains::counting_with(&store.chains);
-        let counted = old.as_runs(store, key, &mut chains);
-        let counted = counted.iter().filter(|run| goes_on((&chains, &store.file), run)).count();
+        let mut arena = CaptureArena::counting_with(&store.arena);
+        let counted = old.as_runs(store, key, &mut arena);
+        let counted = counted.iter().filter(|run| goes_on((&arena, &store.file), run)).count();
         let carried = key.runs().iter().filter(|run| goes_on(held, run));
         let complete = if migration.same_body { key.completed().len() } else { 0 };
         (carried.count() + counted).min(self.limits().partial_matches_per_key) + complete
@@ -247,18 +247,18 @@ impl<E: Event> Matcher<E> {
         for key in keys {
             old.write_out(&mut store, key);
             key.forget_deadlines();
-            let Store { chains, file: held, .. } = &mut store;
+            let Store { arena, file: held, .. } = &mut store;
             key.runs_mut().retain(|run| {
-                let held = (&*chains, &*held);
+                let held = (&*arena, &*held);
                 let carried = migration.carry(self.program(), held, &mut new.file, run, now);
                 match carried {
                     Some(carried) => *run = carried,
-                    None => chains.release(run.head),
+                    None => arena.release(run.head),
                 }
                 carried.is_some()
             });
             for run in self.take_excess(key) {
-                chains.release(run.head);
+                arena.release(run.head);
                 new.file.release(run.registers);
             }
             // What must not have come before a match starts was judged as it was then.
@@ -267,13 +267,13 @@ impl<E: Event> Matcher<E> {
             }
             if !migration.same_body {
                 for match_ in key.take_completed() {
-                    chains.release(match_.head);
+                    arena.release(match_.head);
                 }
             }
         }
         let step = |stage: StageId| migration.steps[stage.index()].unwrap_or(stage);
-        store.chains.renumber(step, |starts| migration.starts(starts));
-        new.chains = store.chains;
+        store.arena.renumber(step, |starts| migration.starts(starts));
+        new.arena = store.arena;
         new
     }
 }

@@ -8,6 +8,7 @@
 //! * [`KeyState`] holds one key's partial matches. A key's state is valid only with its store.
 
 mod aggregate;
+mod captures;
 mod distinct;
 mod key;
 mod matcher;
@@ -18,7 +19,6 @@ mod queues;
 pub mod reference;
 mod registers;
 mod snapshot;
-mod store;
 mod times;
 
 pub(crate) use matcher::{FETCHES, Judged, Place, PrefilterOutcome};

@@ -6,8 +6,8 @@ use smallvec::SmallVec;
 
 use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
+use crate::exec::captures::{CaptureArena, NIL};
 use crate::exec::key::Queue;
-use crate::exec::store::{Chains, NIL};
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact, Pick};
 use crate::hir::{Expr, StageId};
@@ -17,7 +17,7 @@ use crate::value::{Value, ValueRef};
 
 /// The events that a partial or complete match has captured, in the order of capture.
 pub struct Captures<'a, E> {
-    chains: &'a Chains<E>,
+    arena: &'a CaptureArena<E>,
     held: Held<'a>,
     /// The last captured event, if it is not in the store.
     tail: Option<Item<'a, E>>,
@@ -54,27 +54,27 @@ impl<E> fmt::Debug for Captures<'_, E> {
 
 impl<'a, E> Captures<'a, E> {
     #[inline]
-    pub(super) fn new(chains: &'a Chains<E>, head: u32) -> Captures<'a, E> {
-        Captures { chains, held: Held::Chain(head), tail: None }
+    pub(super) fn new(arena: &'a CaptureArena<E>, head: u32) -> Captures<'a, E> {
+        Captures { arena, held: Held::Chain(head), tail: None }
     }
 
     /// Returns the events of a queue, captured as `stages`.
     pub(super) fn queue(
-        chains: &'a Chains<E>,
+        arena: &'a CaptureArena<E>,
         queue: Queue,
         stages: &'a [StageId],
     ) -> Captures<'a, E> {
-        Captures { chains, held: Held::Queue(queue, stages), tail: None }
+        Captures { arena, held: Held::Queue(queue, stages), tail: None }
     }
 
     /// Returns the last `len` events of the chain that ends with `head`, for a partial match that
     /// is a suffix.
     pub(super) fn suffix(
-        chains: &'a Chains<E>,
+        arena: &'a CaptureArena<E>,
         (head, len): (u32, u32),
         shared: &'a SharedSuffix,
     ) -> Captures<'a, E> {
-        Captures { chains, held: Held::Suffix(head, len, shared), tail: None }
+        Captures { arena, held: Held::Suffix(head, len, shared), tail: None }
     }
 
     /// Returns these events and one more.
@@ -86,7 +86,7 @@ impl<'a, E> Captures<'a, E> {
     /// Returns the number of captured events.
     pub fn len(&self) -> usize {
         let held = match self.held {
-            Held::Chain(head) => self.chains.depth(head) as usize,
+            Held::Chain(head) => self.arena.depth(head) as usize,
             Held::Queue(queue, _) => queue.len as usize,
             Held::Suffix(_, len, _) => len as usize,
         };
@@ -118,31 +118,31 @@ impl<'a, E> Captures<'a, E> {
 
     /// Returns the events of a chain, from the last to the first.
     fn chained(&self) -> impl Iterator<Item = Item<'a, E>> + use<'a, E> {
-        let (chains, head) = match self.held {
-            Held::Chain(head) => (self.chains, head),
-            Held::Queue(..) | Held::Suffix(..) => (self.chains, NIL),
+        let (arena, head) = match self.held {
+            Held::Chain(head) => (self.arena, head),
+            Held::Queue(..) | Held::Suffix(..) => (self.arena, NIL),
         };
-        chains.back(head).map(move |(_, node)| {
-            let (seq, event) = chains.event_of(node);
+        arena.iter_rev(head).map(move |(_, node)| {
+            let (seq, event) = arena.event_of(node);
             (node.stage, seq, event)
         })
     }
 
     /// Returns the events that are not in a chain, in order.
     fn viewed(&self) -> SmallVec<[Item<'a, E>; 8]> {
-        let chains = self.chains;
+        let arena = self.arena;
         match self.held {
             Held::Chain(_) => SmallVec::new(),
             Held::Queue(queue, stages) => {
-                let events = stages.iter().zip(chains.queues.iter(queue));
+                let events = stages.iter().zip(arena.queues.iter(queue));
                 events.map(|(stage, (seq, event))| (*stage, seq, event)).collect()
             }
             Held::Suffix(head, len, shared) => {
-                let nodes = chains.back(head).take(len as usize);
+                let nodes = arena.iter_rev(head).take(len as usize);
                 let mut events: SmallVec<[Item<'a, E>; 8]> = nodes
                     .zip((0..len as usize).rev())
                     .map(|((_, node), before)| {
-                        let (seq, event) = chains.event_of(node);
+                        let (seq, event) = arena.event_of(node);
                         (shared.stage(before), seq, event)
                     })
                     .collect();
@@ -188,12 +188,12 @@ impl<'a, E> Captures<'a, E> {
 impl<'a, E: Event> Captures<'a, E> {
     /// Counts a division by zero.
     pub(super) fn divided_by_zero(&self) {
-        self.chains.divided_by_zero();
+        self.arena.divided_by_zero();
     }
 
     /// Counts something that was too large to be made.
     pub(super) fn too_large(&self) {
-        self.chains.too_large();
+        self.arena.too_large();
     }
 
     /// Returns the field that `captured` refers to; null if there is no such event.
@@ -231,30 +231,30 @@ impl<'a, E: Event> Captures<'a, E> {
     pub(crate) fn aggregate(&self, aggregate: &Aggregate, program: &Program) -> Value {
         if let Some(bit) = program.start_bit(aggregate.stage) {
             let Held::Chain(head) = self.held else { return Value::Int(0) };
-            let nodes = self.chains.back(head);
+            let nodes = self.arena.iter_rev(head);
             let count = nodes.filter(|(_, node)| node.starts & bit != 0).count();
             return Value::Int(i64::try_from(count).unwrap_or(i64::MAX));
         }
         let mut accumulator = Accumulator::new(aggregate.op);
         for event in self.of(aggregate.stage) {
-            add_event(&mut accumulator, aggregate, event, self.chains);
+            add_event(&mut accumulator, aggregate, event, self.arena);
         }
         if accumulator.is_too_large() {
-            self.chains.too_large();
+            self.arena.too_large();
         }
         accumulator.value()
     }
 }
 
-/// Adds the argument of `aggregate` for `event`. `chains` counts divisions by zero.
+/// Adds the argument of `aggregate` for `event`. `arena` counts divisions by zero.
 pub(super) fn add_event<E: Event>(
     accumulator: &mut Accumulator,
     aggregate: &Aggregate,
     event: &E,
-    chains: &Chains<E>,
+    arena: &CaptureArena<E>,
 ) {
     match &aggregate.arg {
-        Some(arg) => accumulator.add(eval::eval(arg, &EventScope { event, chains }).as_ref()),
+        Some(arg) => accumulator.add(eval::eval(arg, &EventScope { event, arena }).as_ref()),
         None => accumulator.add(ValueRef::Bool(true)),
     }
 }
@@ -291,7 +291,7 @@ fn other_field<'a, E: Event>(event: &'a E, field: &FieldRef) -> ValueRef<'a> {
 /// An event alone: the scope of an aggregate's argument.
 struct EventScope<'a, E> {
     event: &'a E,
-    chains: &'a Chains<E>,
+    arena: &'a CaptureArena<E>,
 }
 
 impl<E: Event> Scope for EventScope<'_, E> {
@@ -299,10 +299,10 @@ impl<E: Event> Scope for EventScope<'_, E> {
         field_of(self.event, field)
     }
     fn divided_by_zero(&self) {
-        self.chains.divided_by_zero();
+        self.arena.divided_by_zero();
     }
     fn too_large(&self) {
-        self.chains.too_large();
+        self.arena.too_large();
     }
 }
 
@@ -408,21 +408,21 @@ impl<E: Event> Outcome<'_, E> {
 
     /// Returns an owned copy, which outlives the step that made the outcome.
     pub(crate) fn hold(&self) -> HeldOutcome<E> {
-        let mut chains = Chains::counting_with(self.captures.chains);
+        let mut arena = CaptureArena::counting_with(self.captures.arena);
         let mut head = NIL;
         let from = match self.captures.held {
-            Held::Chain(head) => self.captures.chains.forth(head),
-            Held::Queue(..) | Held::Suffix(..) => SmallVec::new(),
+            Held::Chain(head) => self.captures.arena.iter(head),
+            Held::Queue(..) | Held::Suffix(..) => SmallVec::new().into_iter(),
         };
         // Only chains know of repetitions of groups.
-        let starts = from.into_iter().map(|id| self.captures.chains.node(id).starts);
+        let starts = from.map(|id| self.captures.arena.node(id).starts);
         let starts = starts.chain(std::iter::repeat(0));
         for ((stage, seq, event), starts) in self.captures.numbered().zip(starts) {
-            let event = chains.keep(event.clone(), seq);
-            head = chains.link(event, head, stage, starts);
+            let event = arena.keep(event.clone(), seq);
+            head = arena.link(event, head, stage, starts);
         }
         HeldOutcome {
-            chains,
+            arena,
             head,
             kind: self.kind,
             start: self.start,
@@ -526,7 +526,7 @@ impl<E: Event> Open<'_, E> {
 /// An outcome that owns what it has captured.
 #[derive(Debug)]
 pub(crate) struct HeldOutcome<E> {
-    chains: Chains<E>,
+    arena: CaptureArena<E>,
     head: u32,
     kind: OutcomeKind,
     start: Timestamp,
@@ -543,7 +543,7 @@ impl<E> HeldOutcome<E> {
         Outcome {
             kind: self.kind,
             program,
-            captures: Captures::new(&self.chains, self.head),
+            captures: Captures::new(&self.arena, self.head),
             start: self.start,
             last: self.last,
             at: self.at,
@@ -588,9 +588,9 @@ impl<E: Event> Scope for OutcomeScope<'_, E> {
         }
     }
     fn divided_by_zero(&self) {
-        self.outcome.captures.chains.divided_by_zero();
+        self.outcome.captures.arena.divided_by_zero();
     }
     fn too_large(&self) {
-        self.outcome.captures.chains.too_large();
+        self.outcome.captures.arena.too_large();
     }
 }

@@ -93,8 +93,8 @@ fn place(size: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exec::captures::NIL;
     use crate::exec::registers::Registers;
-    use crate::exec::store::NIL;
     use crate::nfa::StateId;
 
     fn run(start: i64) -> Run {

@@ -3,8 +3,8 @@
 use std::mem::offset_of;
 
 use crate::event::{Event, bytes_of};
+use crate::exec::captures::NIL;
 use crate::exec::key::Queue;
-use crate::exec::store::NIL;
 use crate::util::{prefetch, prefetch_value};
 
 /// The number of events in a chunk.

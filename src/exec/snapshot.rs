@@ -4,10 +4,10 @@ use hashbrown::HashMap;
 
 use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
+use crate::exec::captures::{BEGINS, CaptureArena, NIL, Starts};
 use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::matcher::{Matcher, Store};
 use crate::exec::registers::{RegisterState, UNSET};
-use crate::exec::store::{BEGINS, Chains, NIL, Starts};
 use crate::hir::StageId;
 use crate::nfa::{Program, Register, RegisterKind, StateId};
 use crate::util::wire::{Reader, put_i64, put_len, put_u64};
@@ -106,7 +106,7 @@ impl<E: Clone> Image<&E> {
 impl<E: Event> Matcher<E> {
     /// Fills `image` with the state of a key. The old contents of `image` are dropped.
     pub(crate) fn export<'s>(&self, store: &'s Store<E>, key: &KeyState, image: &mut Image<&'s E>) {
-        let Store { chains, file, .. } = store;
+        let Store { arena, file, .. } = store;
         let Image { events, nodes, runs, completed, broken, form } = image;
         events.clear();
         nodes.clear();
@@ -121,7 +121,7 @@ impl<E: Event> Matcher<E> {
         if let Some(window) = self.program().window()
             && *form == Form::Counted
         {
-            for (event, stage) in chains.queues.iter(key.window()).zip(&window.stages) {
+            for (event, stage) in arena.queues.iter(key.window()).zip(&window.stages) {
                 let place = number(events.len());
                 nodes.push(Node { event: place, previous: place, stage: *stage, starts: 0 });
                 events.push(event);
@@ -136,7 +136,7 @@ impl<E: Event> Matcher<E> {
             return;
         }
         let mut exporter = Exporter {
-            chains,
+            arena,
             events,
             nodes,
             known: Default::default(),
@@ -170,13 +170,13 @@ impl<E: Event> Matcher<E> {
             }
             return key;
         }
-        let Store { chains, file, .. } = store;
+        let Store { arena, file, .. } = store;
         let mut events = Vec::with_capacity(image.events.len());
         // The number and time of each event, and of each node's first.
         let mut moments = Vec::with_capacity(image.events.len());
         for (seq, event) in image.events {
             moments.push((seq, event.time().as_millis()));
-            events.push(chains.keep(event, seq));
+            events.push(arena.keep(event, seq));
         }
         let mut nodes: Vec<u32> = Vec::with_capacity(image.nodes.len());
         let mut firsts: Vec<u32> = Vec::with_capacity(image.nodes.len());
@@ -185,7 +185,7 @@ impl<E: Event> Matcher<E> {
                 Some(previous) => (nodes[previous as usize], firsts[previous as usize]),
                 None => (NIL, node.event),
             };
-            nodes.push(chains.link(events[node.event as usize], previous, node.stage, node.starts));
+            nodes.push(arena.link(events[node.event as usize], previous, node.stage, node.starts));
             firsts.push(first);
         }
         let place = |head: u32| {
@@ -204,7 +204,7 @@ impl<E: Event> Matcher<E> {
         key.set_broken(image.broken);
         for waiting in image.runs {
             let Completed { head, start_seq, start, last, .. } = place(waiting.head);
-            chains.retain(head);
+            arena.retain(head);
             let mut registers = file.create();
             for (time, saved) in file.times_mut(registers).iter_mut().zip(&waiting.clocks) {
                 *time = *saved;
@@ -218,18 +218,18 @@ impl<E: Event> Matcher<E> {
         if image.form == Form::SharedSuffix {
             self.restore_shared_suffix(store, &mut key);
         }
-        let Store { chains, .. } = store;
+        let Store { arena, .. } = store;
         for head in &image.completed {
             let match_ = place(*head);
-            chains.retain(match_.head);
+            arena.retain(match_.head);
             key.completed_mut().push(match_);
         }
         // What nothing holds goes again.
         for node in nodes {
-            chains.release(node);
+            arena.release(node);
         }
         for event in events {
-            chains.release_event(event);
+            arena.release_event(event);
         }
         key
     }
@@ -237,7 +237,7 @@ impl<E: Event> Matcher<E> {
 
 /// Numbers nodes and events in the order in which they are met.
 struct Exporter<'i, 's, E> {
-    chains: &'s Chains<E>,
+    arena: &'s CaptureArena<E>,
     events: &'i mut Vec<(u64, &'s E)>,
     nodes: &'i mut Vec<Node>,
     /// The places of nodes, and of events by their numbers.
@@ -251,7 +251,7 @@ impl<E> Exporter<'_, '_, E> {
     fn chain(&mut self, head: u32) -> u32 {
         let from = self.nodes.len();
         let mut previous = 0;
-        for (id, node) in self.chains.back(head) {
+        for (id, node) in self.arena.iter_rev(head) {
             if !self.is_alone
                 && let Some(place) = self.known.0.get(&id)
             {
@@ -266,7 +266,7 @@ impl<E> Exporter<'_, '_, E> {
         for place in from..self.nodes.len() {
             let id = std::mem::replace(&mut self.nodes[place].previous, previous);
             previous = number(place) + 1;
-            let (seq, event) = self.chains.event(id);
+            let (seq, event) = self.arena.event(id);
             let next = number(self.events.len());
             let mut at = next;
             if !self.is_alone {

@@ -1,10 +1,10 @@
 //! Deadlines of partial matches.
 
 use crate::event::Event;
+use crate::exec::captures::CaptureArena;
 use crate::exec::key::Run;
 use crate::exec::outcome::Captures;
 use crate::exec::registers::{RegisterFile, UNSET};
-use crate::exec::store::Chains;
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured};
 use crate::hir::{Expr, Length, LengthId};
@@ -14,7 +14,7 @@ use crate::value::{Value, ValueRef};
 /// The data from which the deadline of a partial match follows.
 pub(super) struct Times<'a, E> {
     pub(super) program: &'a Program,
-    pub(super) chains: &'a Chains<E>,
+    pub(super) arena: &'a CaptureArena<E>,
     pub(super) file: &'a RegisterFile,
     pub(super) run: &'a Run,
 }
@@ -113,10 +113,10 @@ impl<E: Event> Times<'_, E> {
 /// There is no candidate event here, and none is asked for.
 impl<E: Event> Scope for Times<'_, E> {
     fn captured(&self, captured: &Captured) -> Value {
-        Captures::new(self.chains, self.run.head).field(captured).to_value()
+        Captures::new(self.arena, self.run.head).field(captured).to_value()
     }
     fn aggregate(&self, aggregate: &Aggregate) -> Value {
-        Captures::new(self.chains, self.run.head).aggregate(aggregate, self.program)
+        Captures::new(self.arena, self.run.head).aggregate(aggregate, self.program)
     }
     fn register(&self, index: usize) -> ValueRef<'_> {
         self.file.value(self.run.registers, index)

@@ -3,10 +3,10 @@
 use super::{HostCondition, Step, Store};
 use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
+use crate::exec::captures::{CaptureArena, NIL};
 use crate::exec::key::Run;
 use crate::exec::outcome::{Captures, add_event, field_of};
 use crate::exec::registers::{RegisterFile, Registers, UNSET};
-use crate::exec::store::{Chains, NIL};
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured, FieldRef};
 use crate::hir::{ConditionId, Test};
@@ -98,7 +98,7 @@ impl<E: Event> Step<'_, E> {
             return true;
         }
         let condition = &self.program.conditions[id.index()];
-        let Store { chains, file, scratch } = &mut *self.store;
+        let Store { arena, file, scratch } = &mut *self.store;
         let epoch = if self.program.correlated[id.index()] { scratch.epoch } else { event_epoch };
         let memo = scratch.memo[id.index()];
         if memo >> 1 == epoch {
@@ -106,7 +106,7 @@ impl<E: Event> Step<'_, E> {
         }
         let scope = CandidateScope {
             event: self.event,
-            captures: Captures::new(chains, run.head),
+            captures: Captures::new(arena, run.head),
             file,
             program: self.program,
             registers: run.registers,
@@ -117,14 +117,14 @@ impl<E: Event> Step<'_, E> {
     }
 }
 
-/// Updates a register for a captured event; `chains` counts what cannot be computed.
+/// Updates a register for a captured event; `arena` counts what cannot be computed.
 #[inline(always)]
 pub(in crate::exec) fn update_register<E: Event>(
     kind: &RegisterKind,
     (file, registers): (&mut RegisterFile, &mut Registers),
     index: usize,
     event: &E,
-    chains: &Chains<E>,
+    arena: &CaptureArena<E>,
 ) {
     match kind {
         RegisterKind::First(field) => {
@@ -136,9 +136,9 @@ pub(in crate::exec) fn update_register<E: Event>(
         RegisterKind::Aggregate(aggregate) => {
             let new = || Accumulator::new(aggregate.op);
             file.accumulate(*registers, index, new, |accumulator| {
-                add_event(accumulator, aggregate, event, chains);
+                add_event(accumulator, aggregate, event, arena);
                 if accumulator.is_too_large() {
-                    chains.too_large();
+                    arena.too_large();
                 }
             });
         }

@@ -10,9 +10,9 @@
 
 use super::{Step, completed};
 use crate::event::Event;
+use crate::exec::captures::NIL;
 use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::registers::Registers;
-use crate::exec::store::NIL;
 use crate::hir::StageId;
 use crate::hir::eval::Relation;
 use crate::nfa::{
@@ -153,7 +153,7 @@ impl<'a, E: Event> Step<'a, E> {
         if let EdgeEffect::Capture { stage, target, update } = self.program.effects[edge as usize]
             && let Some(registers) = self.first_registers(update)
         {
-            let head = self.store.chains.extend_with(self.event, self.seq, NIL, stage);
+            let head = self.store.arena.extend_with(self.event, self.seq, NIL, stage);
             let Step { time: start, seq: start_seq, .. } = *self;
             return Some(Run {
                 state: target,
@@ -299,8 +299,8 @@ impl<'a, E: Event> Step<'a, E> {
     /// Captures the event for a run.
     #[inline(always)]
     fn capture(&mut self, stage: StageId, run: &mut Run) {
-        let chains = &mut self.store.chains;
-        run.head = chains.extend_with(self.event, self.seq, run.head, stage);
+        let arena = &mut self.store.arena;
+        run.head = arena.extend_with(self.event, self.seq, run.head, stage);
     }
 
     /// Completes a run with the event, which is not stored for it.

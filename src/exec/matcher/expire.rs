@@ -47,9 +47,9 @@ impl<E: Event> Matcher<E> {
             self.expire_window(store, key, to, &mut |_| {});
             return;
         }
-        let Store { chains, file, scratch } = store;
+        let Store { arena, file, scratch } = store;
         let mut release = |run: &Run| {
-            chains.release(run.head);
+            arena.release(run.head);
             file.release(run.registers);
         };
         if self.in_order() {
@@ -155,14 +155,14 @@ impl<E: Event> Matcher<E> {
 
     /// Completes a run for which a silence has lasted long enough. If it repeats, the run goes on.
     fn end_silence(&self, store: &mut Store<E>, run: Run, to: Timestamp) {
-        let Store { chains, file, scratch } = store;
-        let times = Times { program: &self.program, chains, file, run: &run };
+        let Store { arena, file, scratch } = store;
+        let times = Times { program: &self.program, arena, file, run: &run };
         let (repetition, next) = times.repetition(to < Timestamp::MAX && !scratch.ends);
         let is_cut_off = next.is_some() && repetition >= self.limits.repetitions;
         scratch.cut_off += u64::from(is_cut_off);
         match next.filter(|_| !is_cut_off) {
             Some(deadline) => {
-                chains.retain(run.head);
+                arena.retain(run.head);
                 scratch.repeating.push((Run { deadline, ..run }, false));
             }
             None => file.release(run.registers),
@@ -173,7 +173,7 @@ impl<E: Event> Matcher<E> {
     /// Puts the silences back that were reported and go on. One whose match another one has dropped
     /// does not.
     fn go_on_repeating(store: &mut Store<E>, key: &mut KeyState) {
-        let Store { chains, file, scratch } = store;
+        let Store { arena, file, scratch } = store;
         key.forget_deadlines();
         for (run, is_reported) in scratch.repeating.drain(..) {
             if is_reported {
@@ -181,7 +181,7 @@ impl<E: Event> Matcher<E> {
                 let at = runs.partition_point(|other| other.start_seq <= run.start_seq);
                 runs.insert(at, run);
             } else {
-                chains.release(run.head);
+                arena.release(run.head);
                 file.release(run.registers);
             }
         }
@@ -196,13 +196,13 @@ impl<E: Event> Matcher<E> {
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
         let program = &*self.program;
-        let Store { chains, scratch, .. } = store;
+        let Store { arena, scratch, .. } = store;
         let Scratch { expired, completed, states, heads, .. } = scratch;
         // A partial match can wait in several places; it is one all the same, and it is no timeout
         // if one of the places completes it.
         if program.report_timeouts {
             expired.sort_by(|a, b| {
-                a.start_seq.cmp(&b.start_seq).then_with(|| chains.compare(a.head, b.head))
+                a.start_seq.cmp(&b.start_seq).then_with(|| arena.compare(a.head, b.head))
             });
             heads.clear();
             heads.extend(completed.iter().map(|match_| match_.head));
@@ -210,11 +210,11 @@ impl<E: Event> Matcher<E> {
             while let Some(first) = rest.first() {
                 let same = rest
                     .iter()
-                    .take_while(|run| is_same(program, chains, run.head, first.head))
+                    .take_while(|run| is_same(program, arena, run.head, first.head))
                     .count();
                 let (group, others) = rest.split_at(same);
                 rest = others;
-                let is_first = |head: &u32| is_same(program, chains, *head, first.head);
+                let is_first = |head: &u32| is_same(program, arena, *head, first.head);
                 if heads.contains(&first.head)
                     || !program.named.is_empty() && heads.iter().any(is_first)
                 {
@@ -225,7 +225,7 @@ impl<E: Event> Matcher<E> {
                 sink(Outcome {
                     kind: OutcomeKind::Timeout,
                     program,
-                    captures: Captures::new(chains, first.head),
+                    captures: Captures::new(arena, first.head),
                     start: Timestamp::from_millis(first.start),
                     last: Timestamp::from_millis(first.last),
                     at: deadline,
@@ -236,7 +236,7 @@ impl<E: Event> Matcher<E> {
             }
         }
         for run in expired.drain(..) {
-            chains.release(run.head);
+            arena.release(run.head);
         }
         if !store.scratch.completed.is_empty() || !key.completed().is_empty() {
             self.report_completed(store, key, deadline, sink);

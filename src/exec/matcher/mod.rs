@@ -19,11 +19,11 @@ use std::sync::Arc;
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 
 use crate::event::Event;
+use crate::exec::captures::{CaptureArena, NIL, Starts};
 use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::outcome::{Captures, Open, Outcome};
 use crate::exec::pool::RunPool;
 use crate::exec::registers::RegisterFile;
-use crate::exec::store::{Chains, NIL, Starts};
 use crate::hir::{ConditionId, LimitPolicy, Pattern, StageId};
 use crate::nfa::{BuildError, Decision, EdgeEffect, Known, Program, StateId, Strategy, Window};
 use crate::time::Timestamp;
@@ -144,7 +144,7 @@ impl<E> fmt::Debug for Matcher<E> {
 /// A store belongs to one matcher. With another matcher, results are wrong.
 #[derive(Clone, Debug)]
 pub struct Store<E> {
-    pub(super) chains: Chains<E>,
+    pub(super) arena: CaptureArena<E>,
     pub(super) file: RegisterFile,
     scratch: Scratch,
 }
@@ -163,26 +163,26 @@ impl<E> Store<E> {
 
     /// Returns the number of captured events.
     pub fn event_count(&self) -> usize {
-        self.chains.len()
+        self.arena.len()
     }
 
     /// Returns the approximate size of the captured events and of the values that registers keep of
     /// them, in bytes.
     #[inline]
     pub fn captured_bytes(&self) -> u64 {
-        self.chains.bytes() + self.file.bytes()
+        self.arena.bytes() + self.file.bytes()
     }
 
     /// Returns the number of divisions by zero in expressions; the result is null. Each evaluation
     /// of a condition, an aggregate's argument or an emit counts.
     pub fn divisions_by_zero(&self) -> u64 {
-        self.chains.divisions_by_zero()
+        self.arena.divisions_by_zero()
     }
 
     /// Returns the number of texts, lists and records that were too large; the result is null. Each
     /// evaluation counts.
     pub fn values_too_large(&self) -> u64 {
-        self.chains.values_too_large()
+        self.arena.values_too_large()
     }
 
     /// Returns the number of steps that matching has taken. A step is a partial match that was
@@ -209,7 +209,7 @@ impl<E> Store<E> {
     /// Returns the heap size in bytes, without heap that events own.
     pub fn memory_usage(&self) -> usize {
         let pool = self.scratch.pool.memory_usage();
-        self.chains.memory_usage() + self.file.memory_usage() + pool
+        self.arena.memory_usage() + self.file.memory_usage() + pool
     }
 }
 
@@ -349,14 +349,14 @@ impl<E: Event> Matcher<E> {
     }
 
     /// Returns the number of oldest runs to drop because the next event would take too many steps.
-    fn beyond_budget(&self, chains: &Chains<E>, runs: &[Run]) -> usize {
+    fn beyond_budget(&self, arena: &CaptureArena<E>, runs: &[Run]) -> usize {
         let budget = self.limits.steps_per_event;
         if !self.program.reads_back {
             return runs.len().saturating_sub(budget / self.run_steps);
         }
         let mut steps: usize = 0;
         let is_within = |run: &&Run| {
-            steps = steps.saturating_add(self.run_steps + chains.depth(run.head) as usize);
+            steps = steps.saturating_add(self.run_steps + arena.depth(run.head) as usize);
             steps <= budget
         };
         runs.len() - runs.iter().rev().take_while(is_within).count()
@@ -370,7 +370,7 @@ impl<E: Event> Matcher<E> {
     /// Returns an empty store for this matcher.
     pub fn create_store(&self) -> Store<E> {
         Store {
-            chains: Chains::new(),
+            arena: CaptureArena::new(),
             file: RegisterFile::new(&self.program),
             scratch: Scratch { memo: vec![0; self.program.conditions.len()], ..Scratch::default() },
         }
@@ -417,9 +417,9 @@ impl<E: Event> Matcher<E> {
         time: Timestamp,
         step: usize,
     ) -> bool {
-        let (chains, time) = (&store.chains, time.as_millis());
+        let (arena, time) = (&store.arena, time.as_millis());
         if let Strategy::CountingWindow { count } = self.strategy {
-            return self.prefetch_window(count, &chains.queues, key, time, step);
+            return self.prefetch_window(count, &arena.queues, key, time, step);
         }
         let runs = key.representative().map_or(key.runs(), std::slice::from_ref);
         // What may be given up: what is over, and the one that may be completed.
@@ -429,9 +429,9 @@ impl<E: Event> Matcher<E> {
         match step {
             0 => {
                 let newest = runs.last().into_iter();
-                newest.chain(ending).for_each(|run| chains.prefetch_node(run.head));
+                newest.chain(ending).for_each(|run| arena.prefetch_node(run.head));
             }
-            1 => ending.for_each(|run| chains.prefetch_event(run.head)),
+            1 => ending.for_each(|run| arena.prefetch_event(run.head)),
             _ => {}
         }
         more
@@ -533,7 +533,7 @@ impl<E: Event> Matcher<E> {
         for run in key.runs() {
             if self.program.states[run.state.index()].settles {
                 store.scratch.completed.push(completed(run));
-                store.chains.retain(run.head);
+                store.arena.retain(run.head);
                 last = last.max(run.last);
             }
         }
@@ -595,7 +595,7 @@ impl<E: Event> Matcher<E> {
         let runs = key.runs().iter().map(|run| (run.head, run.start_seq, Some(run)));
         let mut places: Vec<_> = complete.chain(runs).collect();
         places.sort_by(|a, b| {
-            a.1.cmp(&b.1).then_with(|| store.chains.compare(a.0, b.0)).then(a.0.cmp(&b.0))
+            a.1.cmp(&b.1).then_with(|| store.arena.compare(a.0, b.0)).then(a.0.cmp(&b.0))
         });
         let mut open: Vec<Open<'a, E>> = Vec::new();
         // One that waits in several places is one all the same.
@@ -604,7 +604,7 @@ impl<E: Event> Matcher<E> {
             let runs = of_one.iter().filter_map(|(.., run)| *run);
             open.push(Open {
                 program: &self.program,
-                captures: Captures::new(&store.chains, head),
+                captures: Captures::new(&store.arena, head),
                 start_seq,
                 deadline: runs.clone().map(|run| run.deadline).min().unwrap_or(i64::MAX),
                 states: runs.map(|run| run.state).collect(),
@@ -622,7 +622,7 @@ impl<E: Event> Matcher<E> {
         Self::clear_window(store, key);
         Self::clear_shared_suffix(store, key);
         for match_ in key.take_completed() {
-            store.chains.release(match_.head);
+            store.arena.release(match_.head);
         }
     }
 
@@ -630,10 +630,10 @@ impl<E: Event> Matcher<E> {
         if key.runs().is_empty() {
             return;
         }
-        let Store { chains, file, scratch } = store;
+        let Store { arena, file, scratch } = store;
         let runs = key.runs_mut();
         for run in runs.drain(..) {
-            chains.release(run.head);
+            arena.release(run.head);
             file.release(run.registers);
         }
         scratch.pool.take_back(runs);

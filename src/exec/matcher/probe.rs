@@ -80,7 +80,7 @@ impl<E: Event> Matcher<E> {
     ) -> impl Scope + use<'a, E> {
         CandidateScope {
             event,
-            captures: Captures::new(&store.chains, place.run.head),
+            captures: Captures::new(&store.arena, place.run.head),
             file: &store.file,
             program: &self.program,
             registers: place.run.registers,
@@ -96,7 +96,7 @@ impl<E: Event> Matcher<E> {
         let runs = key.runs().iter().map(|run| run.head);
         let mut heads = runs.chain(key.completed().iter().map(|match_| match_.head));
         let head = heads.find(|head| numbers(store, *head) == captured)?;
-        Some(Captures::new(&store.chains, head))
+        Some(Captures::new(&store.arena, head))
     }
 
     /// Returns the captured events of a place, by their sequence numbers.
@@ -146,7 +146,7 @@ impl<E: Event> Matcher<E> {
 
 /// Returns the events of the chain that ends in `head`.
 fn numbers<E: Event>(store: &Store<E>, head: u32) -> Vec<(StageId, u64)> {
-    let captures = Captures::new(&store.chains, head);
+    let captures = Captures::new(&store.arena, head);
     captures.numbered().map(|(stage, seq, _)| (stage, seq)).collect()
 }
 

@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use super::{Matcher, Store};
 use crate::event::Event;
+use crate::exec::captures::CaptureArena;
 use crate::exec::key::{Completed, KeyState};
 use crate::exec::outcome::{Captures, Outcome, OutcomeKind};
 use crate::exec::pool::RunPool;
 use crate::exec::registers::RegisterFile;
-use crate::exec::store::Chains;
 use crate::hir::{SkipStrategy, StageId};
 use crate::nfa::Program;
 use crate::time::Timestamp;
@@ -25,9 +25,9 @@ impl<E: Event> Matcher<E> {
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
         let program = &*self.program;
-        let Store { chains, file, scratch } = store;
+        let Store { arena, file, scratch } = store;
         let Some(match_) = scratch.completed.pop() else { return };
-        let captures = Captures::new(chains, match_.head).and(stage, seq, event);
+        let captures = Captures::new(arena, match_.head).and(stage, seq, event);
         sink(Outcome {
             kind: OutcomeKind::Match,
             program,
@@ -43,9 +43,9 @@ impl<E: Event> Matcher<E> {
             && let Some(dropped) =
                 dropped_starts(&captures, &program.skip.strategy, match_.start_seq)
         {
-            scratch.steps += drop_runs(key, chains, file, &mut scratch.pool, &dropped);
+            scratch.steps += drop_runs(key, arena, file, &mut scratch.pool, &dropped);
         }
-        chains.release(match_.head);
+        arena.release(match_.head);
     }
 
     /// Reports the complete matches in order, and drops partial matches by the skip strategy.
@@ -57,7 +57,7 @@ impl<E: Event> Matcher<E> {
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
         let program = &*self.program;
-        let Store { chains, file, scratch } = store;
+        let Store { arena, file, scratch } = store;
         let skip = &program.skip;
         // The buffer is taken out while it is reported from, and given back for its space.
         let mut new = std::mem::take(&mut scratch.completed);
@@ -66,13 +66,13 @@ impl<E: Event> Matcher<E> {
             waiting.append(&mut new);
             std::mem::swap(waiting, &mut new);
         }
-        in_order(chains, &mut new);
+        in_order(arena, &mut new);
         // The same events can have completed the pattern in more than one way.
         new.dedup_by(|later, earlier| {
             let same = later.start_seq == earlier.start_seq
-                && is_same(program, chains, later.head, earlier.head);
+                && is_same(program, arena, later.head, earlier.head);
             if same {
-                chains.release(later.head);
+                arena.release(later.head);
             }
             same
         });
@@ -89,7 +89,7 @@ impl<E: Event> Matcher<E> {
             sink(Outcome {
                 kind: OutcomeKind::Match,
                 program,
-                captures: Captures::new(chains, match_.head),
+                captures: Captures::new(arena, match_.head),
                 start: Timestamp::from_millis(match_.start),
                 last: Timestamp::from_millis(match_.last),
                 at,
@@ -97,7 +97,7 @@ impl<E: Event> Matcher<E> {
                 states: &[],
                 repetition: match_.repetition,
             });
-            let captures = Captures::new(chains, match_.head);
+            let captures = Captures::new(arena, match_.head);
             for (run, is_reported) in &mut scratch.repeating {
                 *is_reported |= run.head == match_.head;
             }
@@ -106,11 +106,11 @@ impl<E: Event> Matcher<E> {
                 for (run, is_reported) in &mut scratch.repeating {
                     *is_reported &= run.head == match_.head || !dropped.contains(&run.start_seq);
                 }
-                scratch.steps += drop_runs(key, chains, file, &mut scratch.pool, &dropped);
+                scratch.steps += drop_runs(key, arena, file, &mut scratch.pool, &dropped);
                 let mut kept = reported;
                 for i in reported..dropped_from {
                     if dropped.contains(&new[i].start_seq) {
-                        chains.release(new[i].head);
+                        arena.release(new[i].head);
                     } else {
                         new[kept] = new[i];
                         kept += 1;
@@ -118,7 +118,7 @@ impl<E: Event> Matcher<E> {
                 }
                 dropped_from = kept;
             }
-            chains.release(match_.head);
+            arena.release(match_.head);
         }
         if program.waits() {
             key.completed_mut().extend_from_slice(&new[reported..dropped_from]);
@@ -133,7 +133,7 @@ impl<E: Event> Matcher<E> {
 /// first.
 fn drop_runs<E: Event>(
     key: &mut KeyState,
-    chains: &mut Chains<E>,
+    arena: &mut CaptureArena<E>,
     file: &mut RegisterFile,
     pool: &mut RunPool,
     dropped: &Range<u64>,
@@ -145,7 +145,7 @@ fn drop_runs<E: Event>(
         return 0;
     }
     for run in &runs[from..to] {
-        chains.release(run.head);
+        arena.release(run.head);
         file.release(run.registers);
     }
     if to - from == runs.len() {
@@ -162,14 +162,14 @@ fn drop_runs<E: Event>(
 
 /// True if two partial matches hold the same events. Named groups can divide the same events into
 /// rounds in several ways; such matches are reported once.
-pub(super) fn is_same<E>(program: &Program, chains: &Chains<E>, a: u32, b: u32) -> bool {
-    a == b || !program.named.is_empty() && chains.compare(a, b).is_eq()
+pub(super) fn is_same<E>(program: &Program, arena: &CaptureArena<E>, a: u32, b: u32) -> bool {
+    a == b || !program.named.is_empty() && arena.compare(a, b).is_eq()
 }
 
-/// Sorts matches by their start; [`Chains::compare`] decides between those that start together.
-fn in_order<E>(chains: &Chains<E>, matches: &mut Vec<Completed>) {
+/// Sorts matches by their start; [`CaptureArena::compare`] decides between those that start together.
+fn in_order<E>(arena: &CaptureArena<E>, matches: &mut Vec<Completed>) {
     let compare = |a: &Completed, b: &Completed| {
-        a.start_seq.cmp(&b.start_seq).then_with(|| chains.compare(a.head, b.head))
+        a.start_seq.cmp(&b.start_seq).then_with(|| arena.compare(a.head, b.head))
     };
     // Chains are scattered over memory: where there are many, most pairs are decided by keys.
     if matches.len() < 64 {
@@ -178,7 +178,7 @@ fn in_order<E>(chains: &Chains<E>, matches: &mut Vec<Completed>) {
     }
     let mut keyed: Vec<_> = matches
         .drain(..)
-        .map(|match_| (chains.sort_key(match_.head, match_.start_seq), match_))
+        .map(|match_| (arena.sort_key(match_.head, match_.start_seq), match_))
         .collect();
     keyed.sort_by(|(i, a), (j, b)| {
         a.start_seq.cmp(&b.start_seq).then(i.cmp(j)).then_with(|| compare(a, b))

@@ -15,9 +15,9 @@
 
 use super::{Matcher, Step, Store};
 use crate::event::Event;
+use crate::exec::captures::{BEGINS, NIL};
 use crate::exec::key::{KeyState, Run};
 use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
-use crate::exec::store::{BEGINS, NIL};
 use crate::hir::StageId;
 use crate::nfa::{Decision, EdgeEffect, Strategy};
 use crate::time::Timestamp;
@@ -68,12 +68,12 @@ impl<E: Event> Matcher<E> {
 
     /// Returns a representative and its suffixes, in the order of their starts.
     fn members(store: &Store<E>, representative: &Run) -> Vec<Member> {
-        let nodes = store.chains.back(representative.head).zip(1..);
+        let nodes = store.arena.iter_rev(representative.head).zip(1..);
         let first =
             nodes.filter(|((_, node), _)| node.starts & BEGINS != 0 || node.previous == NIL);
         let mut members: Vec<Member> = first
             .map(|((_, node), len)| {
-                let (start_seq, event) = store.chains.event_of(node);
+                let (start_seq, event) = store.arena.event_of(node);
                 Member { len, start_seq, start: event.time().as_millis() }
             })
             .collect();
@@ -115,7 +115,7 @@ impl<E: Event> Matcher<E> {
                 sink(Outcome {
                     kind: OutcomeKind::Timeout,
                     program,
-                    captures: Captures::suffix(&store.chains, (representative.head, len), shared),
+                    captures: Captures::suffix(&store.arena, (representative.head, len), shared),
                     start: Timestamp::from_millis(start),
                     last: Timestamp::from_millis(representative.last),
                     at: Timestamp::from_millis(program.deadline_of(start)),
@@ -129,7 +129,7 @@ impl<E: Event> Matcher<E> {
             Self::clear_shared_suffix(store, key);
             return;
         };
-        store.chains.keep_last(representative.head, len, |before| shared.stage(before));
+        store.arena.keep_last(representative.head, len, |before| shared.stage(before));
         let (state, deadline) = (shared.state(len as usize), program.deadline_of(start));
         Self::set_members(key, Run { state, start_seq, start, deadline, ..representative }, rest);
     }
@@ -149,7 +149,7 @@ impl<E: Event> Matcher<E> {
         let members = Self::members(store, representative).into_iter();
         open.extend(members.map(|Member { len, start_seq, start }| Open {
             program: &self.program,
-            captures: Captures::suffix(&store.chains, (representative.head, len), shared),
+            captures: Captures::suffix(&store.arena, (representative.head, len), shared),
             start_seq,
             deadline: self.program.deadline_of(start),
             states: [shared.state(len as usize)].into_iter().collect(),
@@ -164,17 +164,18 @@ impl<E: Event> Matcher<E> {
             return;
         };
         let members = Self::members(store, &representative);
-        let Store { chains, file, .. } = store;
-        chains.unmark(representative.head);
-        let nodes = chains.forth(representative.head);
+        let Store { arena, file, .. } = store;
+        arena.unmark(representative.head);
+        let nodes = arena.iter(representative.head);
         let runs = key.runs_mut();
         runs.push(representative);
         for &Member { len, start_seq, start } in &members[1..] {
             let mut head = NIL;
-            for (before, &node) in nodes[nodes.len() - len as usize..].iter().enumerate() {
-                let (seq, event) = chains.event(node);
+            for (before, &node) in nodes.as_slice()[nodes.len() - len as usize..].iter().enumerate()
+            {
+                let (seq, event) = arena.event(node);
                 let event = event.clone();
-                head = chains.extend_with(&event, seq, head, shared.stage(before));
+                head = arena.extend_with(&event, seq, head, shared.stage(before));
             }
             runs.push(Run {
                 state: shared.state(len as usize),
@@ -201,7 +202,7 @@ impl<E: Event> Matcher<E> {
     /// Drops a key's representative and suffixes.
     pub(super) fn clear_shared_suffix(store: &mut Store<E>, key: &mut KeyState) {
         if let Some(representative) = key.take_representative() {
-            store.chains.release(representative.head);
+            store.arena.release(representative.head);
             store.file.release(representative.registers);
         }
     }
@@ -227,8 +228,8 @@ impl<E: Event> Step<'_, E> {
                 EdgeEffect::Capture { stage, target, update } => {
                     let begins = u32::from(self.begins_with(event_epoch).is_some());
                     let Step { event, seq, time, .. } = *self;
-                    let chains = &mut self.store.chains;
-                    representative.head = chains.extend_marked(
+                    let arena = &mut self.store.arena;
+                    representative.head = arena.extend_marked(
                         event,
                         seq,
                         representative.head,

@@ -7,9 +7,9 @@ use smallvec::SmallVec;
 
 use super::{Matcher, Store, completed, update_register};
 use crate::event::Event;
+use crate::exec::captures::{NIL, Starts};
 use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::registers::{RegisterFile, Registers, UNSET};
-use crate::exec::store::{NIL, Starts};
 use crate::exec::times::Times;
 use crate::hir::{ConditionId, Length, StageId};
 use crate::nfa::{Action, ClockOp, Column, Decision, Edge, Program, Silence, StateId};
@@ -101,9 +101,9 @@ impl<'a, E: Event> Step<'a, E> {
         next.clear();
         self.store.scratch.next = next;
         self.end(key);
-        let Store { chains, scratch, .. } = &mut *self.store;
+        let Store { arena, scratch, .. } = &mut *self.store;
         for (_, node) in scratch.made.drain() {
-            chains.release(node);
+            arena.release(node);
         }
     }
 
@@ -118,7 +118,7 @@ impl<'a, E: Event> Step<'a, E> {
             self.store_tails();
         }
         if self.stored != NIL {
-            self.store.chains.release_event(self.stored);
+            self.store.arena.release_event(self.stored);
         }
     }
 
@@ -128,7 +128,7 @@ impl<'a, E: Event> Step<'a, E> {
             let match_ = self.store.scratch.completed[index];
             let Some(stage) = match_.tail else { continue };
             let stored = self.store_event();
-            let head = self.store.chains.extend(stored, match_.head, stage, 0);
+            let head = self.store.arena.extend(stored, match_.head, stage, 0);
             self.store.scratch.completed[index] = Completed { head, tail: None, ..match_ };
         }
     }
@@ -137,7 +137,7 @@ impl<'a, E: Event> Step<'a, E> {
     #[inline]
     pub(super) fn store_event(&mut self) -> u32 {
         if self.stored == NIL {
-            self.stored = self.store.chains.keep(self.event.clone(), self.seq);
+            self.stored = self.store.arena.keep(self.event.clone(), self.seq);
         }
         self.stored
     }
@@ -176,7 +176,7 @@ impl<'a, E: Event> Step<'a, E> {
             self.overflow += 1;
             self.give_up(&run);
         }
-        let oldest = self.matcher.beyond_budget(&self.store.chains, key.runs());
+        let oldest = self.matcher.beyond_budget(&self.store.arena, key.runs());
         if oldest > 0 {
             self.overflow += oldest;
             self.store.scratch.spent += oldest;
@@ -283,7 +283,7 @@ impl<'a, E: Event> Step<'a, E> {
                 self.follow(edge, *run, event_epoch, next);
                 return;
             }
-            self.store.chains.retain(run.head);
+            self.store.arena.retain(run.head);
             let registers = self.store.file.duplicate(run.registers);
             self.follow(edge, Run { registers, ..*run }, event_epoch, next);
         }
@@ -368,7 +368,7 @@ impl<'a, E: Event> Step<'a, E> {
             return;
         }
         let head = self.link(edge, &run, stage);
-        self.store.chains.release(run.head);
+        self.store.arena.release(run.head);
         let mut run = Run { state: target, head, last: self.time, ..run };
         // Where an event says how long a match may take, it may say that it comes too late itself.
         let read = matches!(self.program.within, Some(Length::Read(_)));
@@ -403,12 +403,12 @@ impl<'a, E: Event> Step<'a, E> {
 
     /// A match with a reference of its own to its events.
     pub(super) fn complete(&mut self, match_: Completed) {
-        self.store.chains.retain(match_.head);
+        self.store.arena.retain(match_.head);
         self.store.scratch.completed.push(match_);
     }
 
     pub(super) fn give_up(&mut self, run: &Run) {
-        self.store.chains.release(run.head);
+        self.store.arena.release(run.head);
         self.store.file.release(run.registers);
     }
 
@@ -417,20 +417,20 @@ impl<'a, E: Event> Step<'a, E> {
         let previous = run.head;
         let starts = self.starts(edge, run);
         let stored = self.store_event();
-        let Store { chains, scratch, .. } = &mut *self.store;
+        let Store { arena, scratch, .. } = &mut *self.store;
         if !self.program.may_duplicate {
-            return chains.link(stored, previous, stage, starts);
+            return arena.link(stored, previous, stage, starts);
         }
         // Equal captures get the same node, so that equal runs can be found.
         match scratch.made.entry((previous, stage, starts)) {
             hashbrown::hash_map::Entry::Occupied(made) => {
-                chains.retain(*made.get());
+                arena.retain(*made.get());
                 *made.get()
             }
             hashbrown::hash_map::Entry::Vacant(place) => {
                 // What is remembered here lives as long as it can be found.
-                let node = *place.insert(chains.link(stored, previous, stage, starts));
-                chains.retain(node);
+                let node = *place.insert(arena.link(stored, previous, stage, starts));
+                arena.retain(node);
                 node
             }
         }
@@ -467,7 +467,7 @@ impl<'a, E: Event> Step<'a, E> {
         if next.is_empty() || key.runs().len() + next.len() == 1 {
             return;
         }
-        let Store { chains, file, scratch } = &mut *self.store;
+        let Store { arena, file, scratch } = &mut *self.store;
         let (seen, hasher) = (&mut scratch.seen, &scratch.hasher);
         seen.clear();
         let stay = key.runs().len();
@@ -499,7 +499,7 @@ impl<'a, E: Event> Step<'a, E> {
                     kept += 1;
                 }
                 Entry::Occupied(_) => {
-                    chains.release(run.head);
+                    arena.release(run.head);
                     file.release(run.registers);
                 }
             }
@@ -531,15 +531,15 @@ impl<'a, E: Event> Step<'a, E> {
         let program = self.program;
         for &index in &program.registers_by_step[stage.index()] {
             let index = index as usize;
-            let Store { chains, file, .. } = &mut *self.store;
+            let Store { arena, file, .. } = &mut *self.store;
             let kind = &program.registers[index].kind;
-            update_register(kind, (file, &mut run.registers), index, self.event, chains);
+            update_register(kind, (file, &mut run.registers), index, self.event, arena);
         }
     }
 
     pub(super) fn times<'t>(&'t self, run: &'t Run) -> Times<'t, E> {
-        let Store { chains, file, .. } = &*self.store;
-        Times { program: self.program, chains, file, run }
+        let Store { arena, file, .. } = &*self.store;
+        Times { program: self.program, arena, file, run }
     }
 
     pub(super) fn millis(&self, length: Length, run: &Run) -> i64 {

@@ -11,11 +11,11 @@
 
 use super::{Matcher, PrefilterOutcome, Step, Store};
 use crate::event::Event;
+use crate::exec::captures::{CaptureArena, NIL};
 use crate::exec::key::{KeyState, Queue, Run};
 use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
 use crate::exec::queues::Queues;
 use crate::exec::registers::Registers;
-use crate::exec::store::{Chains, NIL};
 use crate::hir::{ConditionId, SkipStrategy};
 use crate::nfa::{Decision, Strategy, Window};
 use crate::schema::TypeId;
@@ -108,12 +108,12 @@ impl<E: Event> Matcher<E> {
         let program = &*self.program;
         let (last, stages) = (window.stages[window.stages.len() - 1], &*window.stages);
         let queue = key.window();
-        let start = store.chains.queues.first(&queue);
+        let start = store.arena.queues.first(&queue);
         let (start_seq, start) = start.map_or((seq, event.time()), |(seq, one)| (seq, one.time()));
         sink(Outcome {
             kind: OutcomeKind::Match,
             program,
-            captures: Captures::queue(&store.chains, queue, stages).and(last, seq, event),
+            captures: Captures::queue(&store.arena, queue, stages).and(last, seq, event),
             start,
             last: event.time(),
             at: event.time(),
@@ -212,12 +212,12 @@ impl<E: Event> Matcher<E> {
         if queue.is_empty() {
             queue.deadline = self.program.deadline_of(queue.newest);
         }
-        store.chains.queues.append(queue, event, seq);
+        store.arena.queues.append(queue, event, seq);
     }
 
     /// Drops the oldest event.
     fn pop(&self, store: &mut Store<E>, key: &mut KeyState) {
-        let (queue, queues) = (key.window_mut(), &mut store.chains.queues);
+        let (queue, queues) = (key.window_mut(), &mut store.arena.queues);
         queues.pop(queue);
         let first = queues.first(queue);
         queue.deadline =
@@ -227,7 +227,7 @@ impl<E: Event> Matcher<E> {
     #[inline]
     pub(super) fn clear_window(store: &mut Store<E>, key: &mut KeyState) {
         if !key.window().is_empty() {
-            store.chains.queues.clear(key.window_mut());
+            store.arena.queues.clear(key.window_mut());
         }
     }
 
@@ -244,13 +244,13 @@ impl<E: Event> Matcher<E> {
             if self.program.report_timeouts
                 && let Some(window) = self.program.window()
             {
-                let (chains, queue) = (&store.chains, key.window());
-                let (first, last) = (chains.queues.first(&queue), chains.queues.last(&queue));
+                let (arena, queue) = (&store.arena, key.window());
+                let (first, last) = (arena.queues.first(&queue), arena.queues.last(&queue));
                 let time = |event: Option<(u64, &E)>| event.map_or(deadline, |(_, one)| one.time());
                 sink(Outcome {
                     kind: OutcomeKind::Timeout,
                     program: &self.program,
-                    captures: Captures::queue(chains, queue, &window.stages),
+                    captures: Captures::queue(arena, queue, &window.stages),
                     start: time(first),
                     last: time(last),
                     at: deadline,
@@ -271,12 +271,12 @@ impl<E: Event> Matcher<E> {
         open: &mut Vec<Open<'a, E>>,
     ) {
         let Some(window) = self.program.window() else { return };
-        let (queues, mut rest) = (&store.chains.queues, key.window());
+        let (queues, mut rest) = (&store.arena.queues, key.window());
         for state in window.states[..rest.len as usize].iter().rev() {
             let Some((start_seq, start)) = queues.first(&rest) else { break };
             open.push(Open {
                 program: &self.program,
-                captures: Captures::queue(&store.chains, rest, &window.stages),
+                captures: Captures::queue(&store.arena, rest, &window.stages),
                 start_seq,
                 deadline: self.program.deadline_of(start.time().as_millis()),
                 states: [*state].into_iter().collect(),
@@ -286,12 +286,12 @@ impl<E: Event> Matcher<E> {
     }
 
     /// The partial matches of a key that are not written down as runs, whose chains are put into
-    /// `chains`. Their registers are those of what they follow.
+    /// `arena`. Their registers are those of what they follow.
     pub(in crate::exec) fn as_runs(
         &self,
         store: &Store<E>,
         key: &KeyState,
-        chains: &mut Chains<E>,
+        arena: &mut CaptureArena<E>,
     ) -> Vec<Run> {
         let mut open = Vec::new();
         self.counted(store, key, &mut open);
@@ -299,7 +299,7 @@ impl<E: Event> Matcher<E> {
         let registers = key
             .representative()
             .map_or(Registers::NOTHING, |representative| representative.registers);
-        open.iter().map(|open| Run { registers, ..run(open, chains) }).collect()
+        open.iter().map(|open| Run { registers, ..run(open, arena) }).collect()
     }
 
     /// Turns the events of a key's queue, and the suffixes of its representative, into runs.
@@ -308,22 +308,22 @@ impl<E: Event> Matcher<E> {
         if key.window().is_empty() {
             return;
         }
-        let mut chains = std::mem::replace(&mut store.chains, Chains::new());
+        let mut arena = std::mem::replace(&mut store.arena, CaptureArena::new());
         // Their queues are looked at while their chains are written.
-        std::mem::swap(&mut chains.queues, &mut store.chains.queues);
-        let runs = self.as_runs(store, key, &mut chains);
-        std::mem::swap(&mut chains.queues, &mut store.chains.queues);
-        store.chains = chains;
+        std::mem::swap(&mut arena.queues, &mut store.arena.queues);
+        let runs = self.as_runs(store, key, &mut arena);
+        std::mem::swap(&mut arena.queues, &mut store.arena.queues);
+        store.arena = arena;
         Self::clear_window(store, key);
         key.runs_mut().extend(runs);
     }
 }
 
 /// A partial match as a run with a chain of its own.
-fn run<E: Event>(open: &Open<'_, E>, chains: &mut Chains<E>) -> Run {
+fn run<E: Event>(open: &Open<'_, E>, arena: &mut CaptureArena<E>) -> Run {
     let (mut head, mut start, mut last) = (NIL, None, 0);
     for (stage, seq, event) in open.captures.numbered() {
-        head = chains.extend_with(event, seq, head, stage);
+        head = arena.extend_with(event, seq, head, stage);
         last = event.time().as_millis();
         start.get_or_insert(last);
     }

@@ -55,9 +55,9 @@ pub(super) type Starts = u32;
 /// The mark of a suffix's first event. Patterns with suffixes have no named groups.
 pub(super) const BEGINS: Starts = 1;
 
-/// Captured events and their chains.
+/// Captured events and the chains of nodes that refer to them.
 #[derive(Clone, Debug)]
-pub(super) struct Chains<E> {
+pub(super) struct CaptureArena<E> {
     nodes: Slab<Node<E>>,
     events: Slab<Stored<E>>,
     /// The number of nodes that contain their event.
@@ -77,9 +77,9 @@ struct Faults {
     too_large: AtomicU64,
 }
 
-impl<E> Chains<E> {
-    pub(super) fn new() -> Chains<E> {
-        Chains {
+impl<E> CaptureArena<E> {
+    pub(super) fn new() -> CaptureArena<E> {
+        CaptureArena {
             nodes: Slab::default(),
             events: Slab::default(),
             here: 0,
@@ -89,9 +89,9 @@ impl<E> Chains<E> {
         }
     }
 
-    /// Returns empty chains that share the counts of `other`.
-    pub(super) fn counting_with(other: &Chains<E>) -> Chains<E> {
-        Chains { faults: Arc::clone(&other.faults), ..Chains::new() }
+    /// Returns an empty arena that shares the counts of `other`.
+    pub(super) fn counting_with(other: &CaptureArena<E>) -> CaptureArena<E> {
+        CaptureArena { faults: Arc::clone(&other.faults), ..CaptureArena::new() }
     }
 
     /// Counts a division by zero.
@@ -170,8 +170,8 @@ impl<E> Chains<E> {
         self.add(Kept::Shared(event), previous, stage, starts)
     }
 
-    /// Makes a node behind `previous`, as [`extend`](Chains::extend) does, with a copy of an event
-    /// that no other node shares.
+    /// Makes a node behind `previous`, as [`extend`](CaptureArena::extend) does, with a copy of an
+    /// event that no other node shares.
     #[inline(always)]
     pub(super) fn extend_with(&mut self, event: &E, seq: u64, previous: u32, stage: StageId) -> u32
     where
@@ -180,7 +180,7 @@ impl<E> Chains<E> {
         self.extend_marked(event, seq, previous, stage, 0)
     }
 
-    /// Makes a node behind `previous`, as [`extend_with`](Chains::extend_with) does, with the
+    /// Makes a node behind `previous`, as [`extend_with`](CaptureArena::extend_with) does, with the
     /// groups that the event starts.
     #[inline(always)]
     pub(super) fn extend_marked(
@@ -346,7 +346,7 @@ impl<E> Chains<E> {
     }
 
     /// Returns the nodes of the chain that ends in `head`, from the last to the first.
-    pub(super) fn back(&self, head: u32) -> impl Iterator<Item = (u32, &Node<E>)> {
+    pub(super) fn iter_rev(&self, head: u32) -> impl Iterator<Item = (u32, &Node<E>)> {
         let mut next = head;
         std::iter::from_fn(move || {
             if next == NIL {
@@ -360,13 +360,14 @@ impl<E> Chains<E> {
     }
 
     /// Returns the nodes of the chain that ends in `head`, from the first to the last.
-    pub(super) fn forth(&self, head: u32) -> SmallVec<[u32; 16]> {
-        let mut ids: SmallVec<[u32; 16]> = self.back(head).map(|(id, _)| id).collect();
+    pub(super) fn iter(&self, head: u32) -> smallvec::IntoIter<[u32; 16]> {
+        let mut ids: SmallVec<[u32; 16]> = self.iter_rev(head).map(|(id, _)| id).collect();
         ids.reverse();
-        ids
+        ids.into_iter()
     }
 
-    /// Returns a key that decides [`Chains::compare`] for most pairs without a walk of the chains.
+    /// Returns a key that decides [`CaptureArena::compare`] for most pairs without a walk of the
+    /// chains.
     ///
     /// The key has the number of captured events, and the last seven events with their steps. Each
     /// event is its distance from the first in 11 bits and its step in 5 bits. Greater values are
@@ -377,7 +378,7 @@ impl<E> Chains<E> {
         const STEP: u64 = 31;
         let mut key = u128::from(u16::MAX - u16::try_from(self.depth(head)).unwrap_or(u16::MAX));
         let mut slots = 0;
-        for (_, node) in self.back(head).take(EVENTS) {
+        for (_, node) in self.iter_rev(head).take(EVENTS) {
             let distance = (self.event_of(node).0 - start_seq).min(DISTANCE);
             // A far event is distinguished by its distance alone, which the key does not have.
             let step = if distance < DISTANCE { (node.stage.index() as u64).min(STEP) } else { 0 };
@@ -397,7 +398,7 @@ impl<E> Chains<E> {
             return Ordering::Equal;
         }
         self.depth(b).cmp(&self.depth(a)).then_with(|| {
-            for ((i, x), (j, y)) in self.back(a).zip(self.back(b)) {
+            for ((i, x), (j, y)) in self.iter_rev(a).zip(self.iter_rev(b)) {
                 if i == j {
                     break;
                 }
@@ -430,34 +431,34 @@ mod tests {
     #[test]
     fn a_node_with_a_record_stays_small() {
         let record = Record::new(TypeId::new(0), Timestamp::from_millis(0), []);
-        let mut chains: Chains<Record> = Chains::new();
+        let mut arena: CaptureArena<Record> = CaptureArena::new();
         for seq in 0..4 {
-            chains.extend_with(&record, seq, NIL, StageId::new(0));
+            arena.extend_with(&record, seq, NIL, StageId::new(0));
         }
-        assert_eq!(chains.nodes.memory_usage(), 4 * 56);
+        assert_eq!(arena.nodes.memory_usage(), 4 * 56);
     }
 
     #[test]
     fn sort_keys_never_contradict_the_order() {
-        let mut chains: Chains<Record> = Chains::new();
+        let mut arena: CaptureArena<Record> = CaptureArena::new();
         let nothing = Record::new(TypeId::new(0), Timestamp::from_millis(0), []);
         let mut heads = Vec::new();
         // Chains of up to twelve events with gaps, far events and high steps.
         for seed in 0..200_u64 {
             let (mut head, mut seq) = (NIL, 0);
             for depth in 0..=seed % 12 {
-                let event = chains.keep(nothing.clone(), seq);
+                let event = arena.keep(nothing.clone(), seq);
                 let stage = StageId::new(((seed * 7 + depth * 3) % 40) as usize);
-                head = chains.link(event, head, stage, 0);
+                head = arena.link(event, head, stage, 0);
                 seq += 1 + (seed * 31 + depth * 17) % if seed % 5 == 0 { 3000 } else { 3 };
             }
             heads.push(head);
         }
         for &a in &heads {
             for &b in &heads {
-                let keys = chains.sort_key(a, 0).cmp(&chains.sort_key(b, 0));
+                let keys = arena.sort_key(a, 0).cmp(&arena.sort_key(b, 0));
                 if keys != Ordering::Equal {
-                    assert_eq!(keys, chains.compare(a, b));
+                    assert_eq!(keys, arena.compare(a, b));
                 }
             }
         }
