@@ -5,7 +5,7 @@
 mod suite;
 
 use kleene::stream::{Engine, Ignore};
-use kleene::{Event, Record};
+use kleene::{Event, Record, RuleSet};
 use suite::{WORKLOADS, Workload};
 
 const EVENTS: usize = 40_000;
@@ -89,4 +89,46 @@ fn nothing_is_allocated_for_events_that_no_rule_names() {
     let info = allocation_counter::measure(|| push(&mut engine, &events[1..]));
     assert!(events.len() > 100);
     assert_eq!(info.count_total, 0);
+}
+
+/// Rules that differ in constants, with a list that all of them read.
+fn many_rules(count: usize) -> String {
+    let mut text = String::from(
+        "event view { user: int, item: int, at: time }
+         event pay  { user: int, item: int, at: time }
+         list vips: int = [1, 2, 3, 5, 8, 13, 21]\n",
+    );
+    for item in 0..count {
+        let rule = "rule rN { key user match view[item == N and user in vips] as v -> \
+                    pay[item == v.item] within 1h emit { user, item: v.item, of: \"N\" } }\n";
+        text.push_str(&rule.replace('N', &item.to_string()));
+    }
+    text
+}
+
+#[test]
+fn memory_usage_of_a_rule_set_is_what_it_holds() {
+    for count in [1, 1000] {
+        let text = many_rules(count);
+        let mut rules = None;
+        let info = allocation_counter::measure(|| rules = RuleSet::parse(&text).ok());
+        let said = rules.expect("the rules are right").memory_usage();
+        let percent = 100 * said / usize::try_from(info.bytes_current).expect("it is positive");
+        println!("{count} rules: {said} of {} bytes", info.bytes_current);
+        assert!((50..120).contains(&percent), "{count} rules: {percent} %");
+    }
+}
+
+#[test]
+fn an_engine_compiles_no_rule_again() {
+    let text = many_rules(1000);
+    let mut rules = None;
+    let parsed = allocation_counter::measure(|| rules = RuleSet::parse(&text).ok());
+    let rules = rules.expect("the rules are right");
+    let built = allocation_counter::measure(|| {
+        let engine = Engine::<Record>::builder().rules(rules.clone()).build();
+        engine.expect("they fit");
+    });
+    println!("parsed {parsed:?}\nbuilt {built:?}");
+    assert!(10 * built.count_total < parsed.count_total);
 }

@@ -22,7 +22,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("explain", &["time", "value", "schema", "hir", "nfa"]),
     ("exec", &["util", "time", "value", "schema", "event", "hir", "nfa"]),
     ("pattern", &["util", "time", "diagnostic", "schema", "event", "hir", "nfa", "exec"]),
-    ("ruleset", &["diagnostic", "event", "hir", "nfa", "schema", "syntax", "util"]),
+    ("ruleset", &["diagnostic", "event", "hir", "nfa", "schema", "syntax", "util", "value"]),
     (
         "stream",
         &[

@@ -543,11 +543,10 @@ rule all   { match (open or sign){3}  within 10ms }
 
 /// The rules of one of two texts, with the types of both.
 fn part(whole: &RuleSet, names: &RuleSet) -> Engine<Record> {
-    let schema = std::sync::Arc::new(whole.schema().clone());
+    let schema = whole.schema().clone();
     let rules = whole.rules().iter().filter(|rule| names.rule(&rule.name).is_some());
-    let builder = rules.fold(Engine::builder(), |builder, rule| {
-        builder.rule(schema.clone(), std::sync::Arc::new(rule.clone()))
-    });
+    let builder =
+        rules.fold(Engine::builder(), |builder, rule| builder.rule(schema.clone(), rule.clone()));
     builder.build().expect("the rules fit")
 }
 

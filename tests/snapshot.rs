@@ -2,7 +2,6 @@
 //! and whenever it was; bytes that are no snapshot are refused.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use kleene::stream::{Builder, Ignore, Output, RestoreError, Verdict};
@@ -464,9 +463,9 @@ mod own_types {
 #[test]
 fn a_rule_whose_text_is_not_known_starts_anew() {
     let (rules, _) = with_payments(0..0);
-    let schema = Arc::new(rules.schema().clone());
+    let schema = rules.schema().clone();
     let alone = |rules: &RuleSet| {
-        let rule = Arc::new(rules.rule("twice").unwrap().clone());
+        let rule = rules.rule("twice").unwrap().clone();
         Engine::<Record>::builder().rule(schema.clone(), rule)
     };
     let mut engine = alone(&rules).build().unwrap();

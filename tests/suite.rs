@@ -233,7 +233,7 @@ fn by_engine(rules: &RuleSet, rule: &Rule, steps: &Steps) -> Vec<String> {
     }
 
     let mut engine = Engine::builder()
-        .rule(rules.schema().clone().into(), rule.clone().into())
+        .rule(rules.schema().clone(), rule.clone().into())
         .sorted()
         .build()
         .expect("the rule can be run");

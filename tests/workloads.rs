@@ -4,7 +4,6 @@
 #[path = "../benches/workloads/mod.rs"]
 mod suite;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use kleene::stream::Ignore;
@@ -55,8 +54,8 @@ fn many_rules_find_what_each_finds_alone() {
     let together = run(&mut workload.engine(rules.clone()), &events);
     let mut alone = Counts::default();
     for rule in rules.rules() {
-        let schema = Arc::new(rules.schema().clone());
-        let builder = Engine::builder().rule(schema, Arc::new(rule.clone()));
+        let schema = rules.schema().clone();
+        let builder = Engine::builder().rule(schema, rule.clone());
         let mut engine = builder.build().unwrap();
         engine.push_batch(&events, &mut Ignore).unwrap();
         engine.finish(&mut Ignore);

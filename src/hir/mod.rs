@@ -8,6 +8,7 @@ pub mod expr;
 pub mod functions;
 pub(crate) mod lower;
 mod rule;
+pub(crate) mod size;
 pub mod test_block;
 
 use std::fmt;

@@ -8,8 +8,9 @@
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
-use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
+use hashbrown::{DefaultHashBuilder, HashTable};
 
+use crate::hir::size::HeapSize;
 use crate::hir::{Length, Pattern, Sequence, Skip, SkipStrategy, Stage, StageId, Test};
 use crate::nfa::comparison::FieldComparison;
 use crate::nfa::comparison_table::ComparisonTable;
@@ -174,13 +175,33 @@ impl Automaton {
         self.reports_at_deadlines
     }
 
+    /// The heap size in bytes, with its own.
+    fn heap_size(&self) -> usize {
+        let parts = |guard: &Guard| match guard {
+            Guard::And(parts) | Guard::Or(parts) => size_of_val(&**parts),
+            _ => 0,
+        };
+        let mut outline = HeapSize::default();
+        outline.add_sequence(&self.outline.body);
+        size_of::<Automaton>()
+            + outline.bytes
+            + size_of_val(&*self.outline.conditions)
+            + size_of_val(&*self.guards)
+            + self.guards.iter().map(parts).sum::<usize>()
+            + size_of_val(&*self.states)
+            + size_of_val(&*self.edges)
+            + size_of_val(&*self.clock_ops)
+            + size_of_val(&*self.bounds)
+            + self.decisions.heap_size()
+    }
+
     /// The bit of a node that says that its event starts a repetition of the group with this alias.
     pub(crate) fn start_bit(&self, alias: StageId) -> Option<u32> {
         self.named.iter().zip(0..).find(|((of, _), _)| *of == alias).map(|(_, bit)| 1 << bit)
     }
 }
 
-/// The most edges that the automata of an engine have together: some 400 MB, and twenty times the
+/// The most edges that the automata of a set of rules have together: some 400 MB, and twenty times the
 /// most that a single one can have.
 const MAX_EDGES_TOGETHER: usize = 4_000_000;
 
@@ -190,6 +211,8 @@ pub(crate) struct Known {
     models: HashTable<Model>,
     /// How many edges their automata have together.
     edges: usize,
+    /// The heap size of all programs that were made known, in bytes. What they share counts once.
+    bytes: usize,
     hasher: DefaultHashBuilder,
 }
 
@@ -263,43 +286,63 @@ impl Known {
         }
     }
 
+    /// Returns a compiled program with the parts that an earlier one has in common with it, and makes
+    /// it known. So rules that were compiled apart share what rules of one set share.
+    pub(crate) fn unify(&mut self, program: Arc<Program>) -> Arc<Program> {
+        match self.find(&program.automaton.outline) {
+            None => {
+                self.add(&program);
+                program
+            }
+            Some(model) if Arc::ptr_eq(&model.automaton, &program.automaton) => program,
+            Some(model) => Arc::new(program.with_parts_of(model)),
+        }
+    }
+
+    /// The heap size of the programs that were made known, in bytes.
+    pub(crate) fn memory_usage(&self) -> usize {
+        self.bytes
+    }
+
     /// Makes a program known, if it is the first with its automaton.
     pub(super) fn add(&mut self, program: &Program) {
-        let Known { models, edges, hasher } = self;
+        let Known { models, edges, bytes, hasher } = self;
         let hash = |model: &Model| hasher.hash_one(&model.automaton.outline);
         let outline = &program.automaton.outline;
-        if models
-            .find(hasher.hash_one(outline), |model| model.automaton.outline == *outline)
-            .is_none()
-        {
+        let own = hasher.hash_one(outline);
+        let model = models.find(own, |model| model.automaton.outline == *outline);
+        *bytes += program.heap_size(model);
+        if model.is_none() {
             *edges += program.automaton.edges.len();
-            models.insert_unique(hasher.hash_one(outline), Model::of(program), hash);
+            models.insert_unique(own, Model::of(program), hash);
         }
     }
 }
 
-/// How large the automata of a set of rules are together, before they are built.
-#[derive(Debug, Default)]
-pub(crate) struct Sizes {
-    /// The outlines that were counted, by their hashes: patterns of one outline share an automaton.
-    seen: HashSet<u64>,
-    edges: usize,
-    hasher: DefaultHashBuilder,
-}
-
-impl Sizes {
-    /// Counts the automaton of a pattern, which has so many edges.
-    ///
-    /// # Errors
-    /// With this one they are too large together.
-    pub(crate) fn add(&mut self, pattern: &Pattern, edges: usize) -> Result<(), BuildError> {
-        if self.seen.insert(self.hasher.hash_one(Outline::of(pattern))) {
-            self.edges += edges;
-            if self.edges > MAX_EDGES_TOGETHER {
-                return Err(BuildError::new(Kind::TooLargeTogether));
+impl Program {
+    /// The heap size in bytes, with its own; without what is shared with the model.
+    fn heap_size(&self, model: Option<&Model>) -> usize {
+        fn own<T>(part: &Arc<[T]>, model: Option<&Arc<[T]>>) -> usize {
+            if model.is_some_and(|model| Arc::ptr_eq(part, model)) {
+                0
+            } else {
+                size_of_val(&**part)
             }
         }
-        Ok(())
+        let mut heap = HeapSize::default();
+        heap.add_conditions(&self.conditions);
+        heap.add_exprs(&self.lengths);
+        let automaton = if model.is_none() { self.automaton.heap_size() } else { 0 };
+        size_of::<Program>()
+            + automaton
+            + heap.bytes
+            + own(&self.stages, model.map(|model| &model.stages))
+            + own(&self.correlated, model.map(|model| &model.correlated))
+            + own(&self.registers, model.map(|model| &model.registers))
+            + own(&self.registers_by_step, model.map(|model| &model.registers_by_step))
+            + own(&self.comparisons, model.map(|model| &model.comparisons))
+            + own(&self.effects, model.map(|model| &model.effects))
+            + own(&self.comparison_tables, model.map(|model| &model.comparison_tables))
     }
 }
 

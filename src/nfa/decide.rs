@@ -88,6 +88,16 @@ impl Decisions {
         &self.nodes[node as usize]
     }
 
+    /// The heap size in bytes.
+    pub(super) fn heap_size(&self) -> usize {
+        let of_column = |column: &Column| size_of_val(&*column.roots);
+        size_of_val(&*self.by_type)
+            + size_of_val(&*self.columns)
+            + self.columns.iter().map(of_column).sum::<usize>()
+            + size_of_val(&*self.nodes)
+            + size_of_val(&*self.edges)
+    }
+
     /// How many nodes there are, each after those that it leads to.
     pub(crate) fn node_count(&self) -> u32 {
         u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)

@@ -45,7 +45,7 @@ pub use automaton::Automaton;
 pub use plan::Strategy;
 pub use program::{BuildError, Program};
 
-pub(crate) use automaton::{Known, Sizes};
+pub(crate) use automaton::Known;
 pub(crate) use comparison::{Comparison, FieldComparison, Operand};
 pub(crate) use decide::{Column, Decision, Decisions, waiting};
 pub(crate) use edge_effect::{EdgeEffect, RegisterUpdate};

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::hir::{Condition, ConditionId, Expr, ItemKind, Length, Pattern, Skip, Stage, StageId};
-use crate::nfa::automaton::{Automaton, Known, shared};
+use crate::nfa::automaton::{Automaton, Known, Model, shared};
 use crate::nfa::comparison::{FieldComparison, field_comparison};
 use crate::nfa::comparison_table::ComparisonTable;
 use crate::nfa::edge_effect::EdgeEffect;
@@ -209,6 +209,27 @@ impl Program {
             && program.registers.iter().any(Register::holds_values);
         known.add(&program);
         Ok(program)
+    }
+
+    /// Returns this program with the parts that it has in common with a model of the same automaton.
+    pub(super) fn with_parts_of(&self, model: &Model) -> Program {
+        fn part<T: PartialEq>(own: &Arc<[T]>, model: &Arc<[T]>) -> Arc<[T]> {
+            if own == model { model.clone() } else { own.clone() }
+        }
+        Program {
+            automaton: model.automaton.clone(),
+            stages: part(&self.stages, &model.stages),
+            correlated: part(&self.correlated, &model.correlated),
+            registers: part(&self.registers, &model.registers),
+            registers_by_step: part(&self.registers_by_step, &model.registers_by_step),
+            comparisons: part(&self.comparisons, &model.comparisons),
+            effects: part(&self.effects, &model.effects),
+            comparison_tables: part(&self.comparison_tables, &model.comparison_tables),
+            conditions: self.conditions.clone(),
+            lengths: self.lengths.clone(),
+            plan: self.plan.clone(),
+            reads_back: self.reads_back,
+        }
     }
 
     /// Whether all that runs keep beside their events is one value of one event.

@@ -8,10 +8,9 @@
 use hashbrown::HashMap;
 
 use crate::hir::{ConditionId, ItemKind, Pattern, Sequence, StageId, Test};
-use crate::nfa::flatten::{self, Flat};
-use crate::nfa::graph;
+use crate::nfa::automaton::Automaton;
 use crate::nfa::guard::{Guard, GuardId};
-use crate::nfa::program::{Action, BuildError, Edge, index_range};
+use crate::nfa::program::{Action, Edge, StateId};
 use crate::schema::TypeId;
 
 /// So many answers are tried for one transition; beyond, it counts as possible.
@@ -29,21 +28,16 @@ pub(crate) struct Reach {
     pub(crate) idle: Vec<StageId>,
     /// The first of these that no partial match captures either.
     pub(crate) first: Option<StageId>,
-    /// How many transitions the automaton has.
-    pub(crate) edges: usize,
 }
 
 /// Searches the automaton of a pattern. `types` are those of its stream; where they are not known, an
 /// event can have any other type.
-///
-/// # Errors
-/// As where the automaton is built: the pattern is too large, or makes no sense.
 pub(crate) fn reach(
     pattern: &Pattern,
+    automaton: &Automaton,
     types: Option<&[TypeId]>,
     excludes: &Excludes<'_>,
-) -> Result<Reach, BuildError> {
-    let flat = flatten::flatten(graph::build(pattern)?)?;
+) -> Reach {
     let mut named: Vec<TypeId> = pattern.conditions.iter().filter_map(|one| one.ty).collect();
     named.sort_unstable();
     named.dedup();
@@ -59,7 +53,7 @@ pub(crate) fn reach(
     }
     let mut search = Search {
         pattern,
-        flat: &flat,
+        automaton,
         kinds,
         excludes,
         known: HashMap::new(),
@@ -67,7 +61,7 @@ pub(crate) fn reach(
         has_begun: false,
     };
     let steps = search.steps();
-    Ok(search.outcome(&steps))
+    search.outcome(&steps)
 }
 
 /// A transition that an event can take: from where, to where, and what it captures as what.
@@ -92,7 +86,7 @@ type Answers = Vec<(ConditionId, bool)>;
 
 struct Search<'a> {
     pattern: &'a Pattern,
-    flat: &'a Flat,
+    automaton: &'a Automaton,
     /// The types that an event can have; one that no condition names where `None`.
     kinds: Vec<Option<TypeId>>,
     excludes: &'a Excludes<'a>,
@@ -130,7 +124,7 @@ impl Search<'_> {
             captured[stage.index()] = true;
         }
         // Back from the ends: each way into a state that leads to one.
-        let states = &self.flat.states;
+        let states = &self.automaton.states;
         let mut into: Vec<Vec<usize>> = vec![Vec::new(); states.len()];
         for (index, way) in ways.iter().enumerate() {
             if let Some(to) = way.to {
@@ -167,19 +161,19 @@ impl Search<'_> {
         let idle: Vec<StageId> =
             steps.iter().copied().filter(|stage| !useful[stage.index()]).collect();
         let first = idle.iter().copied().find(|stage| !captured[stage.index()]);
-        Reach { matches, idle, first, edges: self.flat.edges.len() }
+        Reach { matches, idle, first }
     }
 
     /// Every way that an event can take from a state that can be reached, and these states.
     fn forward(&mut self) -> (Vec<Way>, Vec<usize>) {
-        let flat = self.flat;
+        let automaton = self.automaton;
         let mut ways = Vec::new();
         // A partial match waits in a state, or begins in the start.
         let mut waits = Vec::new();
-        let mut is_reached = vec![false; flat.states.len()];
-        let mut open = vec![(flat.start, true)];
+        let mut is_reached = vec![false; automaton.states.len()];
+        let mut open = vec![(automaton.start.index(), true)];
         while let Some((state, begins)) = open.pop() {
-            let edges = &flat.edges[index_range(&flat.states[state].edges)];
+            let edges = automaton.edges(StateId::new(state));
             let stops: Vec<GuardId> = edges
                 .iter()
                 .filter(|edge| edge.action == Action::Stop)
@@ -214,7 +208,7 @@ impl Search<'_> {
         let goes_on = self.fits(&[edge.guard], stops);
         self.has_begun = false;
         let completes = match edge.action {
-            Action::Take { target, .. } => self.flat.states[target.index()]
+            Action::Take { target, .. } => self.automaton.states[target.index()]
                 .accept
                 .is_some_and(|accept| self.fits(&[edge.guard, accept], stops)),
             _ => goes_on && edge.action == Action::Complete,
@@ -303,7 +297,7 @@ impl Search<'_> {
                 (false, false) => Answer::True,
             }
         };
-        match &self.flat.guards[guard.index()] {
+        match &self.automaton.guards[guard.index()] {
             Guard::True => Answer::True,
             Guard::False => Answer::False,
             Guard::Not(inner) => match self.answer(*inner, ty, given) {

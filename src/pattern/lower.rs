@@ -10,7 +10,7 @@ use crate::hir::{
     self, Condition, ConditionId, Contiguity, Gap, Item, ItemKind, KeyPart, Length, Limit,
     LoopMode, Quantifier, Sequence, Skip, SkipStrategy, Stage, StageId, Without,
 };
-use crate::nfa::{self, BuildError, Reach, Refusal};
+use crate::nfa::{self, BuildError, Program, Reach, Refusal};
 use crate::pattern::Pattern;
 use crate::pattern::absences;
 use crate::pattern::draft::{
@@ -98,7 +98,7 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
     let hir =
         hir::Pattern { stages, conditions, body, lengths, within, skip, report_timeouts, repeats };
     let mut matcher = Matcher::new(&hir, host.clone()).map_err(|error| refused(&error))?;
-    check_reach(&hir, &types)?;
+    check_reach(&hir, matcher.program(), &types)?;
     if let Some(Limit { partials, policy }) = whole.limit {
         let limits = Limits { partial_matches_per_key: partials, policy, ..matcher.limits() };
         matcher = matcher.with_limits(limits);
@@ -118,10 +118,9 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
 
 /// Refuses a pattern with a step that no stream of events reaches. The conditions of closures are
 /// not known.
-fn check_reach(pattern: &hir::Pattern, types: &[TypeId]) -> Result<()> {
+fn check_reach(pattern: &hir::Pattern, program: &Program, types: &[TypeId]) -> Result<()> {
     let types = (!types.is_empty()).then_some(types);
-    let Reach { matches, idle, first, .. } =
-        nfa::reach(pattern, types, &|_, _, _| false).map_err(|error| refused(&error))?;
+    let Reach { matches, idle, first, .. } = nfa::reach(pattern, program, types, &|_, _, _| false);
     let Some(step) = first.or_else(|| idle.first().copied()) else {
         let message = "no stream of events matches the pattern: its steps exclude each other";
         return if matches {

@@ -89,9 +89,11 @@ use crate::event::Event;
 use crate::exec::{HostCondition, Matcher, Outcome};
 pub use crate::hir::LimitPolicy;
 use crate::hir::{self, KeyPart, Limit, Meta, Once, Rule, StageId, Suppress};
+use crate::nfa::Program;
 use crate::schema::{Schema, TypeId};
 
-/// A pattern that was checked and compiled. [`begin`](Pattern::begin) starts one.
+/// A pattern that was checked and compiled. [`begin`](Pattern::begin) starts one. Engines that run the
+/// pattern share its automaton.
 pub struct Pattern<E> {
     hir: hir::Pattern,
     host: Vec<HostCondition<E>>,
@@ -144,6 +146,11 @@ impl<E: Event> Pattern<E> {
     /// Returns the closures that [`hir`](Pattern::hir) refers to by number.
     pub fn host_conditions(&self) -> &[HostCondition<E>] {
         &self.host
+    }
+
+    /// Returns the compiled pattern, which the engines that run the pattern share.
+    pub(crate) fn program(&self) -> &Arc<Program> {
+        self.matcher.program()
     }
 
     /// Returns the schema of the pattern's types and fields.

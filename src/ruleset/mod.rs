@@ -2,8 +2,10 @@
 
 mod archive;
 mod cascade;
+pub(crate) mod compiled;
 mod files;
 mod reach;
+pub(crate) mod relink;
 mod screen;
 
 use std::fmt;
@@ -14,13 +16,15 @@ use hashbrown::HashMap;
 
 use self::archive::{LoadedFile, Origin};
 use self::cascade::Broken;
+use self::compiled::{CompiledRule, LinkedCache, LinkedRules};
 pub use self::files::FileLoader;
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span};
 use crate::event::Event;
 pub use crate::hir::functions::HostFunction;
 use crate::hir::lower::{self, HostParam};
 use crate::hir::{Rule, TestBlock};
-use crate::schema::{EventType, Schema};
+use crate::nfa::Known;
+use crate::schema::{EventType, Schema, TypeId};
 use crate::syntax::{self, ast};
 
 /// The maximum number of files that one rule set reads through `use`.
@@ -28,7 +32,11 @@ const MAX_FILES: usize = 1000;
 
 /// Rules that were checked together, with the event types that they declare.
 ///
-/// A rule set is immutable; cloning copies a pointer.
+/// A rule set is immutable; cloning copies a pointer. Parsing also compiles the rules: a rule that
+/// cannot run is a mistake of the text, with its place. All engines of a rule set share the automata,
+/// if their events are numbered by the set's own [schema](RuleSet::schema), as
+/// [`Record`](crate::Record)s are. For events of a Rust type with other numbers, the first engine
+/// compiles the rules for that type, and later engines over the type share these automata.
 ///
 /// ```
 /// let rules = kleene::RuleSet::parse(
@@ -44,8 +52,11 @@ pub struct RuleSet(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    schema: Schema,
-    rules: Vec<Rule>,
+    rules: Vec<Arc<Rule>>,
+    /// The rules with their automata, with the numbers of the set's own schema.
+    linked: Arc<LinkedRules>,
+    /// The same for events that have other numbers.
+    relinked: LinkedCache,
     tests: Vec<TestBlock>,
     by_name: HashMap<Arc<str>, usize>,
     warnings: Vec<Report>,
@@ -86,17 +97,17 @@ impl RuleSet {
     }
 
     /// Returns the event types that the rules declare.
-    pub fn schema(&self) -> &Schema {
-        &self.0.schema
+    pub fn schema(&self) -> &Arc<Schema> {
+        self.0.linked.schema()
     }
 
     /// Returns the rules in the order of the text.
-    pub fn rules(&self) -> &[Rule] {
+    pub fn rules(&self) -> &[Arc<Rule>] {
         &self.0.rules
     }
 
     /// Returns the rule with this name.
-    pub fn rule(&self, name: &str) -> Option<&Rule> {
+    pub fn rule(&self, name: &str) -> Option<&Arc<Rule>> {
         self.0.by_name.get(name).map(|index| &self.0.rules[*index])
     }
 
@@ -109,6 +120,28 @@ impl RuleSet {
     /// prints them.
     pub fn warnings(&self) -> &[Report] {
         &self.0.warnings
+    }
+
+    /// Returns the approximate heap size in bytes: the rules, their automata and their texts. Parts
+    /// that rules share count once. A regular expression counts with the length of its text only.
+    ///
+    /// Engines share this memory. [`Engine::memory_usage`](crate::Engine::memory_usage) does not
+    /// include it.
+    pub fn memory_usage(&self) -> usize {
+        let Inner { rules, linked, relinked, origin, .. } = &*self.0;
+        let texts = origin.sources.iter().map(|source| source.text.len());
+        let loaded = origin.loaded.iter().map(|file| file.text.len());
+        let types = self.schema().types().chain(origin.types.iter().map(|ty| (TypeId::new(0), ty)));
+        let of_type = |ty: &EventType| {
+            let names: usize = ty.fields.iter().map(|field| field.name.len()).sum();
+            size_of_val(ty) + ty.name.len() + size_of_val(&*ty.fields) + names
+        };
+        size_of_val(&**rules)
+            + linked.bytes()
+            + relinked.memory_usage()
+            + self.0.by_name.capacity() * size_of::<(Arc<str>, usize)>()
+            + types.map(|(_, ty)| of_type(ty)).sum::<usize>()
+            + texts.chain(loaded).sum::<usize>()
     }
 }
 
@@ -356,12 +389,12 @@ impl<'l> RuleSetBuilder<'l> {
             .into_iter()
             .map(|(source, diagnostic)| Report { source, diagnostic })
             .collect();
+        let mut known = Known::default();
+        let programs = reach::compile(&checked, &files, &mut known, &mut checks);
         if has_run {
             // A version that did not know this has run a rule that can never match: its file is
             // read all the same, so that the others go on.
             checks.retain(|report| !report.diagnostic.code.is_of_no_match());
-        } else {
-            reach::check(&checked, &files, &mut checks);
         }
         let checks = checks.into_iter();
         reports.extend(checks.filter(|report| !broken.explains(report)));
@@ -378,8 +411,15 @@ impl<'l> RuleSetBuilder<'l> {
         let by_name =
             checked.rules.iter().enumerate().map(|(i, rule)| (rule.name.clone(), i)).collect();
         let lower::Checked { schema, rules, tests, .. } = checked;
+        let rules: Vec<Arc<Rule>> = rules.into_iter().map(Arc::new).collect();
+        let compiled = rules.iter().zip(programs);
+        let compiled =
+            compiled.map(|(rule, program)| Ok(CompiledRule { rule: rule.clone(), program }));
+        let linked =
+            Arc::new(LinkedRules::new(Arc::new(schema), compiled.collect(), known.memory_usage()));
         let origin = Origin { sources, types, params, functions, loaded };
-        let inner = Inner { schema, rules, tests, by_name, warnings: reports, origin };
+        let relinked = LinkedCache::default();
+        let inner = Inner { rules, linked, relinked, tests, by_name, warnings: reports, origin };
         Ok(RuleSet(Arc::new(inner)))
     }
 }

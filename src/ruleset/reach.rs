@@ -1,45 +1,70 @@
-//! Patterns whose automaton has no way to its end, or to one of its steps, and those without one.
+//! The automata of the rules, and the patterns that have none, or one without a way to its end or to
+//! one of its steps.
+
+use std::sync::Arc;
 
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use crate::hir::lower::{Checked, Layout};
 use crate::hir::{
     Condition, ConditionId, Item, ItemKind, LoopMode, Quantifier, Rule, Sequence, StageId, Test,
 };
-use crate::nfa::{self, BuildError, Reach, Sizes};
+use crate::nfa::{self, BuildError, Known, Program, Reach};
 use crate::ruleset::Report;
 use crate::schema::Schema;
 use crate::syntax::ast;
 
-/// Searches the automaton of each rule.
-pub(super) fn check(checked: &Checked, files: &[(Source, ast::File)], reports: &mut Vec<Report>) {
+/// Compiles each rule and searches its automaton. Returns the programs of the rules before the first
+/// that is too large; reports say why one is missing.
+pub(super) fn compile(
+    checked: &Checked,
+    files: &[(Source, ast::File)],
+    known: &mut Known,
+    reports: &mut Vec<Report>,
+) -> Vec<Arc<Program>> {
+    let mut programs = Vec::with_capacity(checked.rules.len());
     // The size of what is to be built was refused.
     if reports.iter().any(|report| report.diagnostic.code == Code::LimitExceeded) {
-        return;
+        return programs;
     }
-    let mut sizes = Sizes::default();
     for rule in &checked.rules {
         let Some(layout) = checked.layouts.get(&rule.name) else { continue };
         let excludes =
             |ty, yes: &[_], no: &[_]| layout.exclude(&rule.pattern, &checked.schema, ty, (yes, no));
-        let reach = nfa::reach(&rule.pattern, Some(&rule.types), &excludes);
-        let sized = reach.and_then(|reach| {
-            sizes.add(&rule.pattern, reach.edges)?;
-            Ok(reach)
-        });
-        let (found, is_last) = match sized {
-            Ok(reach) => (unreachable(rule, layout, &checked.schema, &reach), false),
-            Err(error) if error.is_too_large() => (Some((layout.pattern, too_large(&error))), true),
-            // What has no sensible meaning was refused before.
-            Err(_) => (None, false),
+        let program = match Program::sharing(&rule.pattern, known) {
+            Ok(program) => program,
+            Err(error) => {
+                reports.push(report(layout.pattern, refused(&error), files));
+                if error.is_too_large() {
+                    return programs;
+                }
+                continue;
+            }
         };
-        if let Some(((file, span), mut diagnostic)) = found {
-            diagnostic.primary.span = span;
-            reports.push(Report { source: files[file].0.clone(), diagnostic });
+        let reach = nfa::reach(&rule.pattern, &program, Some(&rule.types), &excludes);
+        if let Some((site, diagnostic)) = unreachable(rule, layout, &checked.schema, &reach) {
+            reports.push(report(site, diagnostic, files));
         }
-        if is_last {
-            return;
-        }
+        programs.push(Arc::new(program));
     }
+    programs
+}
+
+fn report(
+    (file, span): (usize, Span),
+    mut diagnostic: Diagnostic,
+    files: &[(Source, ast::File)],
+) -> Report {
+    diagnostic.primary.span = span;
+    Report { source: files[file].0.clone(), diagnostic }
+}
+
+/// Returns the report of a pattern that has no automaton.
+fn refused(error: &BuildError) -> Diagnostic {
+    if error.is_too_large() {
+        return too_large(error);
+    }
+    let message = "this pattern cannot run";
+    Diagnostic::error(Code::Unsupported, Span::default(), message).label(error.to_string())
 }
 
 fn too_large(error: &BuildError) -> Diagnostic {

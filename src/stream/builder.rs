@@ -7,7 +7,6 @@ use std::time::Duration;
 use crate::event::{Event, Portable};
 use crate::exec::HostCondition;
 use crate::hir::Rule;
-use crate::nfa::Known;
 use crate::pattern::Pattern;
 use crate::ruleset::RuleSet;
 use crate::schema::Schema;
@@ -21,7 +20,7 @@ use crate::stream::keys::cold::entry::Codec;
 use crate::stream::keys::cold::{Cold, ColdStore};
 use crate::stream::limits::{Limits, Matching};
 use crate::stream::rule::runtime::RuleRuntime;
-use crate::stream::rule::spec::{RuleSpec, link};
+use crate::stream::rule::spec::{Preparation, RuleSpec, link};
 use crate::stream::shard::Shard;
 use crate::stream::shard::context::{ShardContext, divide};
 use crate::time::duration_to_millis;
@@ -86,6 +85,13 @@ impl<E: Event> Builder<E> {
         self
     }
 
+    /// Adds the rules of a rule set for which `choose` returns true.
+    #[must_use]
+    pub fn rules_where(mut self, rules: &RuleSet, mut choose: impl FnMut(&Rule) -> bool) -> Self {
+        self.rules.extend(RuleSpec::of(rules).filter(|spec| choose(&spec.rule)));
+        self
+    }
+
     /// Adds one checked rule. `schema` numbers its types and fields. [`Engine::replace_rules`]
     /// replaces the rule along with those that [`rules`](Builder::rules) adds.
     #[must_use]
@@ -100,7 +106,8 @@ impl<E: Event> Builder<E> {
         let rule = Arc::new(pattern.to_rule(name));
         let host = pattern.host_conditions().to_vec();
         let schema = pattern.schema().cloned();
-        self.rules.push(RuleSpec { rule, host, schema, is_text: false, text: None });
+        let program = Some(pattern.program().clone());
+        self.rules.push(RuleSpec { rule, host, schema, is_text: false, text: None, program });
         self
     }
 
@@ -108,7 +115,8 @@ impl<E: Event> Builder<E> {
     /// fields of the rule must have the numbers of the events' own schema.
     #[must_use]
     pub fn rule_with(mut self, rule: Arc<Rule>, host: Vec<HostCondition<E>>) -> Self {
-        self.rules.push(RuleSpec { rule, host, schema: None, is_text: false, text: None });
+        let (schema, text, program) = (None, None, None);
+        self.rules.push(RuleSpec { rule, host, schema, is_text: false, text, program });
         self
     }
 
@@ -250,7 +258,10 @@ impl<E: Event> Builder<E> {
     /// Builds the engine.
     ///
     /// # Errors
-    /// [`BuildError`] if a rule cannot be run or does not fit the events.
+    /// [`BuildError`] if a rule does not fit the events. The rules of a rule set and patterns are
+    /// compiled already and cannot fail for any other reason. A rule that the host made itself
+    /// ([`rule`](Builder::rule), [`rule_with`](Builder::rule_with)) is compiled here, and fails if it
+    /// has no automaton.
     pub fn build(mut self) -> Result<Engine<E>, BuildError> {
         let cold = self.cold.take();
         let (strategy, limits, matching) = (self.strategy, self.limits, self.matching);
@@ -308,9 +319,9 @@ impl<E: Event> Builder<E> {
         let first = self.rules.iter().find_map(|given| given.schema.clone());
         let schema = own.clone().or(first).unwrap_or_default();
         let mut rules = Vec::with_capacity(self.rules.len());
-        let mut known = Known::default();
+        let mut prepared = Preparation::default();
         for given in self.rules {
-            rules.push(given.start(&schema, own.is_some(), self.matching, &mut known)?);
+            rules.push(given.start(&schema, own.is_some(), self.matching, &mut prepared)?);
         }
         link(&mut rules)?;
         Ok((schema, rules))
@@ -390,5 +401,96 @@ impl<E: Event> Engine<E> {
     /// Returns a new [`Builder`].
     pub fn builder() -> Builder<E> {
         Builder::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Record;
+    use crate::nfa::Program;
+    use crate::time::Timestamp;
+
+    fn programs<E: Event>(engine: &Engine<E>) -> Vec<*const Program> {
+        let rules = engine.ingest().dispatcher.rules.iter();
+        rules.map(|rule| Arc::as_ptr(rule.matcher.program())).collect()
+    }
+
+    const RULES: &str = "event paid { order: int, at: time }
+        event sent { at: time, order: int }
+        rule one { key order match paid -> sent within 1h }
+        rule two { key order match paid -> not sent for 1h }";
+
+    #[cfg(feature = "derive")]
+    #[derive(Clone, crate::Event)]
+    #[expect(dead_code, reason = "only its numbers of types and fields count")]
+    enum Shop {
+        Sent { order: i64, at: Timestamp },
+        Paid { order: i64, at: Timestamp },
+    }
+
+    #[test]
+    fn engines_of_a_rule_set_share_its_automata() {
+        let rules = RuleSet::parse(RULES).expect("they are right");
+        let build = || Builder::<Record>::new().rules(rules.clone()).build().expect("they fit");
+        let compiled: Vec<_> = (0..2)
+            .filter_map(|number| {
+                Some(Arc::as_ptr(
+                    &rules.linked(rules.schema()).rule(number)?.as_ref().ok()?.program,
+                ))
+            })
+            .collect();
+        assert_eq!(compiled.len(), 2);
+        let (one, other) = (build(), build());
+        assert_eq!((programs(&one), programs(&other)), (compiled.clone(), compiled.clone()));
+        let shards = Builder::<Record>::new().rules(rules.clone()).shards(2).expect("they fit");
+        assert_eq!(shards.len(), 2);
+        let some = Builder::<Record>::new().rules_where(&rules, |rule| &*rule.name == "two");
+        assert_eq!(programs(&some.build().expect("it fits")), compiled[1..]);
+        // A replacement by the same rules compiles nothing, either.
+        let mut engine = build();
+        engine.replace_rules(&rules).expect("they fit");
+        assert_eq!(programs(&engine), compiled);
+    }
+
+    #[cfg(feature = "derive")]
+    #[test]
+    fn engines_over_a_rust_type_share_the_automata_of_that_type() {
+        let rules = RuleSet::parse(RULES).expect("they are right");
+        let build = || Builder::<Shop>::new().rules(rules.clone()).build().expect("they fit");
+        let before = rules.memory_usage();
+        let (one, other) = (build(), build());
+        assert_eq!(programs(&one), programs(&other));
+        assert!(rules.memory_usage() > before, "the set keeps what it has compiled");
+        let records = Builder::<Record>::new().rules(rules.clone()).build().expect("they fit");
+        assert_ne!(programs(&one), programs(&records));
+        // Types that the Rust type has declared have its numbers.
+        let text =
+            crate::diagnostic::Source::new("shop.cep", RULES.lines().skip(2).collect::<String>());
+        let own = RuleSet::builder().events::<Shop>().source(text).build().expect("they are right");
+        let before = own.memory_usage();
+        Builder::<Shop>::new().rules(own.clone()).build().expect("they fit");
+        assert_eq!(own.memory_usage(), before);
+    }
+
+    #[cfg(feature = "derive")]
+    #[test]
+    fn engines_of_a_pattern_share_its_automaton() {
+        let pattern = || {
+            let pattern = Pattern::<Shop>::begin("a").followed_by("b").key("order");
+            pattern.within(Duration::from_mins(1)).build().expect("it is right")
+        };
+        let (first, second) = (pattern(), pattern());
+        let build = || {
+            let builder = Builder::new().pattern("first", &first).pattern("second", &second);
+            builder.build().expect("they fit")
+        };
+        let (one, other) = (build(), build());
+        assert_eq!(programs(&one)[0], Arc::as_ptr(first.program()));
+        assert_eq!(programs(&one)[0], programs(&other)[0]);
+        // Patterns that were compiled apart share their automaton within an engine.
+        let rules = &one.ingest().dispatcher.rules;
+        let automaton = |rule: usize| Arc::as_ptr(rules[rule].matcher.program().automaton());
+        assert_eq!(automaton(0), automaton(1));
     }
 }

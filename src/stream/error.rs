@@ -5,8 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::nfa;
+use crate::ruleset::relink::Mismatch;
 use crate::time::Timestamp;
-use crate::value::{Kind, Value};
+use crate::value::Value;
 
 /// The engine has stopped: it takes neither this event nor any later one.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -117,38 +118,6 @@ impl Error for BuildError {
             BuildErrorKind::Mismatch(_)
             | BuildErrorKind::Schemas
             | BuildErrorKind::CannotBeMade => None,
-        }
-    }
-}
-
-/// The reason why a rule does not fit the events.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Mismatch {
-    MissingType { ty: Arc<str>, near: Option<Arc<str>> },
-    MissingField { ty: Arc<str>, field: Arc<str>, near: Option<Arc<str>> },
-    OtherKind { ty: Arc<str>, field: Arc<str>, rule: Kind, event: Kind },
-}
-
-impl fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let did_you_mean = |f: &mut fmt::Formatter<'_>, near: &Option<Arc<str>>| match near {
-            Some(near) => write!(f, ": did you mean `{near}`?"),
-            None => Ok(()),
-        };
-        match self {
-            Mismatch::MissingType { ty, near } => {
-                write!(f, "there is no event type `{ty}`, which its pattern names")?;
-                did_you_mean(f, near)
-            }
-            Mismatch::MissingField { ty, field, near } => {
-                write!(f, "the events' type `{ty}` has no field `{field}`, which the rule reads")?;
-                did_you_mean(f, near)
-            }
-            Mismatch::OtherKind { ty, field, rule, event } => write!(
-                f,
-                "the field `{field}` of `{ty}` is declared as {rule} in the rules, but is {event} \
-                 in the events"
-            ),
         }
     }
 }

@@ -166,12 +166,8 @@ impl Error for TestError {
 /// Fails if the rule cannot be run, is not one of `rules`, or stops because of its `limit ... fail`.
 pub fn run(rules: &RuleSet, test: &TestBlock) -> Result<Vec<Failure>, TestError> {
     let rule = rules.rule(&test.rule).ok_or_else(|| TestError(Cause::NoRule(test.rule.clone())))?;
-    let schema = Arc::new(rules.schema().clone());
     let together = with_feeders(rules, rule);
-    let mut builder = Engine::builder().sorted();
-    for rule in &together {
-        builder = builder.rule(schema.clone(), Arc::new((*rule).clone()));
-    }
+    let builder = Engine::builder().rules_where(rules, |rule| together.contains(&rule.name));
     let mut engine = builder.build().map_err(|error| TestError(Cause::Build(error)))?;
     let mut log = Log { rule: &test.rule, reported: Vec::new() };
     let mut claims = Claims::default();
@@ -211,8 +207,8 @@ pub fn run(rules: &RuleSet, test: &TestBlock) -> Result<Vec<Failure>, TestError>
     Ok(failures)
 }
 
-/// The rule and those that feed it, and those that feed these, in the order of the text.
-fn with_feeders<'r>(rules: &'r RuleSet, rule: &'r Rule) -> Vec<&'r Rule> {
+/// Returns the names of the rule, of those that feed it, and of those that feed these.
+fn with_feeders<'r>(rules: &'r RuleSet, rule: &'r Rule) -> HashSet<&'r Arc<str>> {
     let feeds = |rule: &'r Rule| {
         let emits = rule.emit.iter().chain(&rule.on_timeout);
         emits.filter_map(|emit| emit.feeds)
@@ -232,7 +228,7 @@ fn with_feeders<'r>(rules: &'r RuleSet, rule: &'r Rule) -> Vec<&'r Rule> {
             }
         }
     }
-    rules.rules().iter().filter(|rule| names.contains(&rule.name)).collect()
+    names
 }
 
 /// Whether no event of the time `now` is among the `steps` to come.

@@ -72,6 +72,7 @@ pub(super) fn rules_for<'a>(rules: &'a RuleSet, rule: &'a Rule) -> Vec<&'a Rule>
     let hides = hides(rule);
     let all = rules.rules().iter();
     all.filter(|other| wanted.contains(&*other.name) || hides && *other.name == *rule.name)
+        .map(|rule| &**rule)
         .collect()
 }
 
@@ -93,11 +94,8 @@ impl<E: Event> Shadow<E> {
         if needed.is_empty() {
             return None;
         }
-        let declared = Arc::new(rules.schema().clone());
-        let mut builder = Builder::new();
-        for rule in needed {
-            builder = builder.rule(declared.clone(), Arc::new(rule.clone()));
-        }
+        let is_needed = |rule: &Rule| needed.iter().any(|needed| needed.name == rule.name);
+        let mut builder = Builder::new().rules_where(rules, is_needed);
         if let Some(bound) = out_of_order {
             builder = builder.out_of_order(bound);
         }

@@ -147,8 +147,8 @@ pub(crate) fn load_and_note(
         }
     };
     Ok(Ok(Loaded {
-        schema: Arc::new(rules.schema().clone()),
-        rules: rules.rules().iter().cloned().map(Arc::new).collect(),
+        schema: rules.schema().clone(),
+        rules: rules.rules().to_vec(),
         warnings: reported(rules.warnings(), whole),
         set: rules,
     }))

@@ -25,7 +25,7 @@ use crate::exec::outcome::{Captures, Open, Outcome};
 use crate::exec::pool::RunPool;
 use crate::exec::registers::RegisterFile;
 use crate::hir::{ConditionId, LimitPolicy, Pattern, StageId};
-use crate::nfa::{BuildError, Decision, EdgeEffect, Known, Program, StateId, Strategy, Window};
+use crate::nfa::{BuildError, Decision, EdgeEffect, Program, StateId, Strategy, Window};
 use crate::time::Timestamp;
 
 use step::Step;
@@ -254,16 +254,12 @@ impl<E: Event> Matcher<E> {
         pattern: &Pattern,
         host: impl Into<Arc<[HostCondition<E>]>>,
     ) -> Result<Matcher<E>, BuildError> {
-        Matcher::sharing(pattern, host, &mut Known::default())
+        Ok(Matcher::of(Arc::new(Program::new(pattern)?), host))
     }
 
-    /// Compiles `pattern` and shares equal parts with the programs in `known`.
-    pub(crate) fn sharing(
-        pattern: &Pattern,
-        host: impl Into<Arc<[HostCondition<E>]>>,
-        known: &mut Known,
-    ) -> Result<Matcher<E>, BuildError> {
-        let program = Arc::new(Program::sharing(pattern, known)?);
+    /// Returns the matcher of a compiled pattern. `host` are the closures that its conditions refer
+    /// to by number.
+    pub(crate) fn of(program: Arc<Program>, host: impl Into<Arc<[HostCondition<E>]>>) -> Self {
         let (host, strategy) = (host.into(), program.strategy());
         let matcher = Matcher {
             program,
@@ -275,7 +271,7 @@ impl<E: Event> Matcher<E> {
             run_steps: 1,
             unchecked_runs: 0,
         };
-        Ok(matcher.decided())
+        matcher.decided()
     }
 
     /// Returns the same matcher with other limits.
@@ -363,7 +359,7 @@ impl<E: Event> Matcher<E> {
     }
 
     /// Returns the compiled pattern.
-    pub fn program(&self) -> &Program {
+    pub fn program(&self) -> &Arc<Program> {
         &self.program
     }
 

@@ -22,7 +22,7 @@ fn rules(text: &str) -> RuleSet {
 }
 
 fn rule(clauses: &str) -> Rule {
-    rules(&format!("rule r {{ {clauses} }}")).rules()[0].clone()
+    (*rules(&format!("rule r {{ {clauses} }}")).rules()[0]).clone()
 }
 
 /// A pattern in few letters: names, quantifiers, contiguities.

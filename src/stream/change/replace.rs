@@ -9,7 +9,6 @@ use hashbrown::{HashMap, HashSet};
 use crate::event::Event;
 use crate::exec::{Extent, KeyState, Migration};
 use crate::hir::{KeyPart, Rule};
-use crate::nfa::Known;
 use crate::ruleset::RuleSet;
 use crate::schema::{EventType, Field, Schema, TypeId};
 use crate::stream::dispatch::dispatcher::Dispatcher;
@@ -20,7 +19,7 @@ use crate::stream::keys::cold::Which;
 use crate::stream::keys::groups::Groups;
 use crate::stream::keys::table::{At, KeyTable};
 use crate::stream::rule::runtime::RuleRuntime;
-use crate::stream::rule::spec::{RuleSpec, check_events};
+use crate::stream::rule::spec::{Preparation, RuleSpec, check_events};
 use crate::stream::rule::sweeps::Sweeps;
 use crate::time::Timestamp;
 
@@ -186,7 +185,7 @@ impl<E: Event> Engine<E> {
     ///
     /// The call takes time in proportion to the partial matches of the rules that change.
     pub fn plan_replacement(&self, rules: &RuleSet) -> Replacement {
-        let declared = [Arc::new(rules.schema().clone())];
+        let declared = [rules.schema().clone()];
         let (ingest, rules) = (self.ingest(), RuleSpec::of(rules).collect());
         ingest.dispatcher.plan(&declared, rules, ingest.next_moment()).replacement
     }
@@ -240,7 +239,7 @@ impl<E: Event> Engine<E> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn replace_rules(&mut self, rules: &RuleSet) -> Result<Replacement, Refused> {
-        let declared = [Arc::new(rules.schema().clone())];
+        let declared = [rules.schema().clone()];
         let now = self.ingest().next_moment();
         let dispatcher = &mut self.ingest_mut().dispatcher;
         let replaced = dispatcher.replace_with(&declared, RuleSpec::of(rules).collect(), now);
@@ -436,7 +435,8 @@ impl<E: Event> Dispatcher<E> {
         }
         let mut replacement = Replacement::default();
         let mut planned = Vec::new();
-        let mut known = Known::of(self.rules.iter().map(|rule| rule.matcher.program()));
+        let running = self.rules.iter().map(|rule| &**rule.matcher.program());
+        let mut prepared = Preparation::beside(running);
         for given in rules {
             let rule = given.rule.clone();
             let old = by_name.get_mut(&*rule.name).and_then(Vec::pop);
@@ -451,7 +451,7 @@ impl<E: Event> Dispatcher<E> {
                 kept: 0,
                 dropped: 0,
             };
-            match given.start(&schema, true, self.matching, &mut known) {
+            match given.start(&schema, true, self.matching, &mut prepared) {
                 Ok(new) => {
                     let from = old.map_or(Origin::Nothing, |old| {
                         self.compare((old, &slots[old]), &new, (&retyped, now), &mut change)
@@ -508,8 +508,8 @@ impl<E: Event> Dispatcher<E> {
             (change.verdict, change.dropped) = (Verdict::Reset(reason), all);
             return Origin::Nothing;
         }
-        let from = (&before.pattern, old.matcher.program());
-        let to = (&after.pattern, new.matcher.program());
+        let from = (&before.pattern, &**old.matcher.program());
+        let to = (&after.pattern, &**new.matcher.program());
         let migration = Migration::new(from, to);
         let held = (&old.matcher, &old.store);
         let kept = |state| new.matcher.count_carried(&migration, held, state, now) as u64;

@@ -4,7 +4,6 @@ pub(in crate::stream) mod accounting;
 pub(in crate::stream) mod context;
 pub(in crate::stream) mod derived;
 pub(in crate::stream) mod emitter;
-pub(in crate::stream) mod relink;
 pub(in crate::stream) mod runtime;
 pub(in crate::stream) mod spec;
 pub(in crate::stream) mod suppress;

@@ -7,14 +7,15 @@ use hashbrown::HashSet;
 use crate::event::Event;
 use crate::exec::{self, HostCondition, Matcher};
 use crate::hir::Rule;
-use crate::nfa::Known;
+use crate::nfa::{Known, Program};
 use crate::ruleset::RuleSet;
+use crate::ruleset::compiled::{CompiledRule, LinkError, LinkedRules, same};
+use crate::ruleset::relink::{check_types, relink};
 use crate::schema::{Schema, TypeId};
 use crate::stream::error::{BuildError, BuildErrorKind as Kind};
 use crate::stream::limits::Matching;
 use crate::stream::output::id::FieldOrder;
 use crate::stream::output::matched::RuleInfo;
-use crate::stream::rule::relink::{check_types, relink};
 use crate::stream::rule::runtime::RuleRuntime;
 
 /// A rule that an engine is to run.
@@ -27,6 +28,8 @@ pub(in crate::stream) struct RuleSpec<E> {
     pub(in crate::stream) is_text: bool,
     /// The rule set of the rule, if there is one.
     pub(in crate::stream) text: Option<RuleSet>,
+    /// The automaton of the rule, if a pattern has compiled it.
+    pub(in crate::stream) program: Option<Arc<Program>>,
 }
 
 impl<E> RuleSpec<E> {
@@ -35,21 +38,65 @@ impl<E> RuleSpec<E> {
         rule: Arc<Rule>,
         text: Option<RuleSet>,
     ) -> RuleSpec<E> {
-        RuleSpec { rule, host: Vec::new(), schema: Some(schema), is_text: true, text }
+        RuleSpec {
+            rule,
+            host: Vec::new(),
+            schema: Some(schema),
+            is_text: true,
+            text,
+            program: None,
+        }
     }
 
     /// Returns all rules of a set.
     pub(in crate::stream) fn of(rules: &RuleSet) -> impl Iterator<Item = RuleSpec<E>> {
-        let schema = Arc::new(rules.schema().clone());
-        rules.rules().iter().map(move |rule| {
-            RuleSpec::text(schema.clone(), Arc::new(rule.clone()), Some(rules.clone()))
-        })
+        let text = |rule: &Arc<Rule>| {
+            RuleSpec::text(rules.schema().clone(), rule.clone(), Some(rules.clone()))
+        };
+        rules.rules().iter().map(text)
+    }
+}
+
+/// What the rules of one engine share while they are prepared.
+#[derive(Debug, Default)]
+pub(in crate::stream) struct Preparation {
+    known: Known,
+    /// The last rule set with its automata for the events.
+    linked: Option<(RuleSet, Arc<LinkedRules>)>,
+}
+
+impl Preparation {
+    /// Returns the preparation of rules that share parts with rules that run.
+    pub(in crate::stream) fn beside<'p>(running: impl Iterator<Item = &'p Program>) -> Preparation {
+        Preparation { known: Known::of(running), linked: None }
+    }
+
+    /// Returns a rule of a rule set with its automaton, for events that `schema` numbers.
+    fn linked(
+        &mut self,
+        (set, rule): (&RuleSet, &Rule),
+        schema: &Arc<Schema>,
+    ) -> Option<Result<CompiledRule, Kind>> {
+        let linked = match self.linked.take() {
+            Some((last, linked)) if last.is(set) => linked,
+            _ => set.linked(schema),
+        };
+        let found = linked.rule(set.rule_number(&rule.name)?).cloned();
+        self.linked = Some((set.clone(), linked));
+        let found = found?.map_err(|error| match error {
+            LinkError::Mismatch(mismatch) => Kind::Mismatch(mismatch),
+            LinkError::Pattern(error) => Kind::Pattern(error),
+        });
+        Some(found.map(|CompiledRule { rule, program }| CompiledRule {
+            rule,
+            program: self.known.unify(program),
+        }))
     }
 }
 
 impl<E: Event> RuleSpec<E> {
     /// Builds the runtime of the rule for events that `schema` numbers. With `may_relink`, the
-    /// rule's own numbers may differ. Equal parts of programs are shared through `known`.
+    /// rule's own numbers may differ. Automata that were compiled before are not compiled again.
     ///
     /// # Errors
     /// [`BuildError`] if the rule cannot be run or does not fit the events.
@@ -58,19 +105,14 @@ impl<E: Event> RuleSpec<E> {
         schema: &Arc<Schema>,
         may_relink: bool,
         matching: Matching,
-        known: &mut Known,
+        prepared: &mut Preparation,
     ) -> Result<RuleRuntime<E>, BuildError> {
-        let RuleSpec { rule, host, schema: declared, is_text, text } = self;
-        let fail = |kind| BuildError { rule: rule.name.clone(), kind };
-        let rule = match &declared {
-            Some(declared) if may_relink => {
-                Arc::new(relink(&rule, declared, schema).map_err(|e| fail(Kind::Mismatch(e)))?)
-            }
-            Some(declared) if !same(declared, schema) => return Err(fail(Kind::Schemas)),
-            _ => rule.clone(),
-        };
-        let matcher =
-            Matcher::sharing(&rule.pattern, host, known).map_err(|e| fail(Kind::Pattern(e)))?;
+        let name = self.rule.name.clone();
+        let fail = |kind| BuildError { rule: name.clone(), kind };
+        let CompiledRule { rule, program } =
+            self.compiled(schema, may_relink, prepared).map_err(fail)?;
+        let RuleSpec { host, schema: declared, is_text, text, .. } = self;
+        let matcher = Matcher::of(program, host);
         let Matching { per_key, general } = matching;
         let matcher = matcher.with_limits(rule.limit.map_or(per_key, |limit| exec::Limits {
             partial_matches_per_key: limit.partials,
@@ -84,11 +126,40 @@ impl<E: Event> RuleSpec<E> {
         let info = RuleInfo { rule, schema: schema.clone(), order };
         Ok(RuleRuntime::new(info, matcher, declared, is_text, text))
     }
-}
 
-/// True if two schemas number the same types in the same way.
-pub(in crate::stream) fn same(a: &Arc<Schema>, b: &Arc<Schema>) -> bool {
-    Arc::ptr_eq(a, b) || (a.len() == b.len() && a.types().eq(b.types()))
+    /// Returns the rule for events that `schema` numbers, with its automaton.
+    ///
+    /// # Errors
+    /// A rule that does not fit the events, or a host's own rule without an automaton.
+    fn compiled(
+        &self,
+        schema: &Arc<Schema>,
+        may_relink: bool,
+        prepared: &mut Preparation,
+    ) -> Result<CompiledRule, Kind> {
+        let is_linked = self.schema.as_ref().is_none_or(|declared| same(declared, schema));
+        if !is_linked && !may_relink {
+            return Err(Kind::Schemas);
+        }
+        if let Some(set) = &self.text
+            && let Some(compiled) = prepared.linked((set, &self.rule), schema)
+        {
+            return compiled;
+        }
+        let (rule, program) = match &self.schema {
+            Some(declared) if !is_linked => {
+                let relinked = relink(&self.rule, declared, schema).map_err(Kind::Mismatch)?;
+                (Arc::new(relinked), None)
+            }
+            _ => (self.rule.clone(), self.program.clone()),
+        };
+        let known = &mut prepared.known;
+        let program = match program {
+            Some(program) => known.unify(program),
+            None => Arc::new(Program::sharing(&rule.pattern, known).map_err(Kind::Pattern)?),
+        };
+        Ok(CompiledRule { rule, program })
+    }
 }
 
 /// Prepares the derived events that rules make for each other.

@@ -6,8 +6,8 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::event::{Event, Portable, bytes_of};
 use crate::exec::Image;
-use crate::nfa::Known;
 use crate::ruleset::RuleSet;
+use crate::ruleset::compiled::same;
 use crate::schema::{Schema, TypeId};
 use crate::stream::builder::Builder;
 use crate::stream::change::replace::{Replacement, RuleChange, Verdict, merge};
@@ -18,7 +18,7 @@ use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::keys::key::{Key, KeyRef};
 use crate::stream::keys::wire::SavedState;
 use crate::stream::rule::runtime::RuleRuntime;
-use crate::stream::rule::spec::{RuleSpec, check_events, same};
+use crate::stream::rule::spec::{Preparation, RuleSpec, check_events};
 use crate::stream::snapshot::RestoreError;
 use crate::stream::snapshot::saved::{Part, SavedEngine, SavedRule};
 use crate::time::Timestamp;
@@ -453,9 +453,9 @@ impl<E: Portable> Old<E> {
             let rules = before.chain(old).chain(after.into_iter().map(|(_, given)| given));
             (rules.collect(), Some(texts.into_iter().map(|(_, given)| given).collect()))
         };
-        let (mut started, mut known) = (Vec::new(), Known::default());
+        let (mut started, mut prepared) = (Vec::new(), Preparation::default());
         for given in rules {
-            started.push(given.start(&schema, true, matching, &mut known)?);
+            started.push(given.start(&schema, true, matching, &mut prepared)?);
         }
         let read: HashSet<TypeId> = started
             .iter()
@@ -518,22 +518,21 @@ impl<E: Portable> Saved<'_, E> {
     /// The rules from rule text as they were; `sets` have the functions of the host.
     fn old_texts(&self, sets: &[RuleSet], lost: &mut [Option<Lost>]) -> Vec<RuleSpec<E>> {
         let texts = self.chains.first().map_or(&[][..], |chain| &self.parts[chain[0]].texts);
-        let read: Vec<Option<(RuleSet, Arc<Schema>)>> = texts
+        let read: Vec<Option<RuleSet>> = texts
             .iter()
             .map(|bytes| {
                 let rules = RuleSet::from_origin(bytes, sets.iter(), E::schema().as_ref())?;
-                let schema = Arc::new(rules.schema().clone());
-                Some((rules, schema))
+                Some(rules)
             })
             .collect();
         let mut old = Vec::new();
         for (saved, lost) in self.rules.iter().zip(lost).filter(|(saved, _)| saved.is_text) {
             let text = saved.text.and_then(|text| read.get(text)?.as_ref());
-            let rule = text.and_then(|(rules, _)| rules.rule(&saved.name));
+            let rule = text.and_then(|rules| rules.rule(&saved.name));
             let rule = rule.filter(|rule| rule.version == saved.version);
-            if let (Some((rules, schema)), Some(rule)) = (text, rule) {
-                let rule = Arc::new(rule.clone());
-                old.push(RuleSpec::text(schema.clone(), rule, Some(rules.clone())));
+            if let (Some(rules), Some(rule)) = (text, rule) {
+                let schema = rules.schema().clone();
+                old.push(RuleSpec::text(schema, rule.clone(), Some(rules.clone())));
             } else {
                 let reason = String::from("the snapshot does not hold its text as it was");
                 *lost = Some(Lost { reason, partials: 0 });

@@ -159,8 +159,7 @@ impl<E: Event> Tracer<E> {
             name: rule.to_owned(),
             known: rules.rules().iter().map(|rule| rule.name.clone()).collect(),
         })?;
-        let schema = Arc::new(rules.schema().clone());
-        let builder = stream::Builder::new().rule(schema, Arc::new(found.clone()));
+        let builder = stream::Builder::new().rules_where(rules, |rule| rule.name == found.name);
         let mut tracer = Tracer::build(builder, key)?;
         tracer.rules = Some(rules.clone());
         tracer.cast_shadow(None);

@@ -22,7 +22,7 @@ struct Indexed {
 
 fn compiled(text: &str) -> (RuleSet, Vec<Program>) {
     let rules = RuleSet::parse(text).unwrap_or_else(|error| panic!("{error}"));
-    let program = |rule: &Rule| Program::new(&rule.pattern).expect("it can be compiled");
+    let program = |rule: &Arc<Rule>| Program::new(&rule.pattern).expect("it can be compiled");
     let programs = rules.rules().iter().map(program).collect();
     (rules, programs)
 }

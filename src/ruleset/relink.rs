@@ -3,13 +3,14 @@
 //! Rules are checked against the types that their file declares. Events of a derived Rust type have
 //! their own numbers of types and fields.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::diagnostic::nearest;
 use crate::hir::expr::{Aggregate, Captured, Expr, FieldRef, Set};
 use crate::hir::{Emit, KeyPart, Pattern, Rule, Stage, Suppress, Test};
 use crate::schema::{FieldId, Schema, TypeId};
-use crate::stream::error::Mismatch;
+use crate::value::Kind;
 
 /// Returns the rule with the numbers of `events` instead of those of `declared`. Types that
 /// `events` lacks get numbers that no event has.
@@ -191,5 +192,37 @@ impl Linker<'_> {
                 Expr::Record(fields.collect::<Result<_, Mismatch>>()?)
             }
         })
+    }
+}
+
+/// The reason why a rule does not fit the events.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Mismatch {
+    MissingType { ty: Arc<str>, near: Option<Arc<str>> },
+    MissingField { ty: Arc<str>, field: Arc<str>, near: Option<Arc<str>> },
+    OtherKind { ty: Arc<str>, field: Arc<str>, rule: Kind, event: Kind },
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let did_you_mean = |f: &mut fmt::Formatter<'_>, near: &Option<Arc<str>>| match near {
+            Some(near) => write!(f, ": did you mean `{near}`?"),
+            None => Ok(()),
+        };
+        match self {
+            Mismatch::MissingType { ty, near } => {
+                write!(f, "there is no event type `{ty}`, which its pattern names")?;
+                did_you_mean(f, near)
+            }
+            Mismatch::MissingField { ty, field, near } => {
+                write!(f, "the events' type `{ty}` has no field `{field}`, which the rule reads")?;
+                did_you_mean(f, near)
+            }
+            Mismatch::OtherKind { ty, field, rule, event } => write!(
+                f,
+                "the field `{field}` of `{ty}` is declared as {rule} in the rules, but is {event} \
+                 in the events"
+            ),
+        }
     }
 }
