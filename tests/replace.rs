@@ -648,7 +648,11 @@ fn steps(sequence: &Sequence, found: &mut Vec<(StageId, ConditionId)>) {
                 found.push((*stage, *condition));
             }
             ItemKind::Group { body, .. } => steps(body, found),
-            ItemKind::Ways { ways, .. } => ways.iter().for_each(|way| steps(way, found)),
+            ItemKind::Alternatives { branches, .. } => {
+                for branch in branches {
+                    steps(branch, found);
+                }
+            }
         }
     }
     found.extend(sequence.without.iter().map(|without| (without.stage, without.condition)));
@@ -668,7 +672,11 @@ fn untils(sequence: &Sequence, found: &mut Vec<ConditionId>) {
                 found.extend(quantifier.until);
                 untils(body, found);
             }
-            ItemKind::Ways { ways, .. } => ways.iter().for_each(|way| untils(way, found)),
+            ItemKind::Alternatives { branches, .. } => {
+                for branch in branches {
+                    untils(branch, found);
+                }
+            }
         }
     }
 }

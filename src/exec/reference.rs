@@ -139,21 +139,21 @@ struct Frame {
     turn: Turn,
     /// When the first event of this repetition was captured.
     begun: Option<Timestamp>,
-    /// Which way it is, in a group of ways.
-    way: Option<Way>,
+    /// Which branch it is, in alternatives.
+    branch: Option<Way>,
 }
 
-/// A way of a group of ways that is being matched.
+/// A branch of alternatives that is being matched.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 struct Way {
     number: usize,
-    /// True if another way had begun before it was waited for.
+    /// True if another branch had begun before it was waited for.
     later: bool,
     /// When its last event was captured.
     last: Option<Timestamp>,
 }
 
-/// Where one of several ways stands.
+/// Where one of several branches stands.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Standing {
     /// Nothing was captured on it.
@@ -176,7 +176,7 @@ impl Standing {
         }
     }
 
-    /// The same way, at another position.
+    /// The same branch, at another position.
     fn moved(&self, position: Position) -> Standing {
         match self {
             Standing::Begun(_) if position.wait == Wait::EndOfWay => Standing::Done,
@@ -213,9 +213,9 @@ enum Wait {
     NotNext,
     /// The end of time, while the last `not`s hold.
     Pending,
-    /// What several ways wait for.
-    Ways(Vec<Standing>),
-    /// Nothing: one of several ways is complete.
+    /// What several branches wait for.
+    Alternatives(Vec<Standing>),
+    /// Nothing: one of several branches is complete.
     EndOfWay,
     /// Nothing: the pattern is complete.
     End,
@@ -245,11 +245,11 @@ enum Guard {
     Meanwhile(usize, Length),
     /// An event that is not captured is none that a `without` around forbids from its sequence's
     /// first event on. All of them are asked, the pattern's own included, or those of the frames
-    /// from a depth on: the sequences around capture the event on another way.
+    /// from a depth on: the sequences around capture the event on another branch.
     KeptOut {
         from: Option<usize>,
     },
-    /// The guard as it is at another position: that of one of several ways.
+    /// The guard as it is at another position: that of one of several branches.
     At(Box<Position>, Box<Guard>),
     Not(Box<Guard>),
     All(Vec<Guard>),
@@ -283,10 +283,10 @@ type Moves = Rc<[(Guard, Move)]>;
 
 #[derive(Clone, Debug)]
 enum Move {
-    /// With where it is made: of several ways, on that one.
+    /// With where it is made: of several branches, on that one.
     Take(StageId, Position, Position),
     Ignore(Position),
-    /// As it is ignored, though it may fit: another way captures it.
+    /// As it is ignored, though it may fit: another branch captures it.
     Skip(Position),
     Proceed(Position),
     /// With where it is made, if what is waited for there stands behind the `not`.
@@ -724,7 +724,7 @@ impl<E: Event> Reference<E> {
         })
     }
 
-    /// The time of the event before: of the same way, where there are several.
+    /// The time of the event before: of the same branch, where there are several.
     fn event_before(
         &self,
         tree: &Tree<'_>,
@@ -732,7 +732,7 @@ impl<E: Event> Reference<E> {
         captures: &Captures,
     ) -> Option<Timestamp> {
         let last = captures.last().map(|&(_, event)| self.events[event].time())?;
-        Some(tree.last_of_way(position).map_or(last, |(_, last)| last))
+        Some(tree.last_of_branch(position).map_or(last, |(_, last)| last))
     }
 
     /// The time of the last event that was captured before the item of the pattern's sequence.
@@ -804,8 +804,8 @@ impl<E: Event> Reference<E> {
         eval::eval(expr, &View { candidate, captures, events: &self.events }).into_value()
     }
 
-    /// When all ways on from a position are closed by bounds of the same kind: that on the time
-    /// since the event before, or that of the same group. Of several ways that have to happen, it
+    /// When all branches from a position are closed by bounds of the same kind: that on the time
+    /// since the event before, or that of the same group. Of several branches that have to happen, it
     /// is enough that one of them is closed.
     fn shared_bound(
         &self,
@@ -815,9 +815,9 @@ impl<E: Event> Reference<E> {
         last: Timestamp,
     ) -> Option<Timestamp> {
         let all = self.shared_by_all(tree, position, captures, last);
-        let Wait::Ways(ways) = &position.wait else { return all };
-        let needed = ways.iter().filter_map(|way| match way {
-            Standing::Begun(here) if !tree.reaches_end_of_way(here) => {
+        let Wait::Alternatives(branches) = &position.wait else { return all };
+        let needed = branches.iter().filter_map(|branch| match branch {
+            Standing::Begun(here) if !tree.reaches_end_of_branch(here) => {
                 self.shared_bound(tree, here, captures, last)
             }
             _ => None,
@@ -835,7 +835,7 @@ impl<E: Event> Reference<E> {
         let mut shared: Option<BTreeMap<(Base, Option<LengthId>), Timestamp>> = None;
         for (position, gaps) in tree.ways_on(position) {
             let mut bounds = BTreeMap::new();
-            let (base, last) = match tree.last_of_way(&position) {
+            let (base, last) = match tree.last_of_branch(&position) {
                 Some((path, last)) => (Base::LastOfWay(path), last),
                 None => (Base::LastEvent, last),
             };
@@ -926,7 +926,7 @@ fn in_order(matches: &mut Vec<Captures>) {
     matches.dedup_by(|one, other| one.events == other.events);
 }
 
-/// A place in the tree: for each group around it its place and the number of the way in it.
+/// A place in the tree: for each group around it its place and the number of the branch in it.
 type Path = Vec<(usize, Option<usize>)>;
 
 /// What a bound on time starts from.
@@ -1022,9 +1022,11 @@ impl<'p> Tree<'p> {
     fn sequence(&self, frames: &[Frame]) -> &'p Sequence {
         let mut sequence = &self.pattern.body;
         for frame in frames {
-            match (&sequence.items[frame.index].kind, frame.way) {
+            match (&sequence.items[frame.index].kind, frame.branch) {
                 (ItemKind::Group { body, .. }, _) => sequence = body,
-                (ItemKind::Ways { ways, .. }, Some(way)) => sequence = &ways[way.number],
+                (ItemKind::Alternatives { branches, .. }, Some(branch)) => {
+                    sequence = &branches[branch.number];
+                }
                 _ => {}
             }
         }
@@ -1038,7 +1040,7 @@ impl<'p> Tree<'p> {
     /// The `until` of the innermost group: inside, nothing happens once it holds.
     fn group_until(&self, frames: &[Frame]) -> Option<ConditionId> {
         let (last, outer) = frames.split_last()?;
-        if last.way.is_some() {
+        if last.branch.is_some() {
             return self.group_until(outer);
         }
         quantifier(self.item(outer, last.index)).until
@@ -1053,18 +1055,18 @@ impl<'p> Tree<'p> {
         let wait = match &self.item(frames, index).kind {
             ItemKind::Group { .. } => {
                 let mut inside = frames.to_vec();
-                inside.push(Frame { index, turn, begun: None, way: None });
+                inside.push(Frame { index, turn, begun: None, branch: None });
                 return self.enter(&inside, 0);
             }
-            ItemKind::Ways { ways, .. } => {
-                let standing = ways.iter().enumerate().map(|(way, sequence)| {
+            ItemKind::Alternatives { branches, .. } => {
+                let standing = branches.iter().enumerate().map(|(branch, sequence)| {
                     if silence(sequence).is_some() {
                         Standing::Quiet
                     } else {
-                        Standing::Ready(self.enter_way(frames, index, way, false))
+                        Standing::Ready(self.enter_way(frames, index, branch, false))
                     }
                 });
-                Wait::Ways(standing.collect())
+                Wait::Alternatives(standing.collect())
             }
             ItemKind::Step { .. } => Wait::Step { turn, skipped: false },
             ItemKind::Not { .. } => Wait::NotNext,
@@ -1072,11 +1074,11 @@ impl<'p> Tree<'p> {
         Position::at(frames, index, wait)
     }
 
-    /// The first position of one of several ways.
+    /// The first position of one of several branches.
     fn enter_way(&self, frames: &[Frame], index: usize, number: usize, later: bool) -> Position {
         let mut inside = frames.to_vec();
-        let way = Some(Way { number, later, last: None });
-        inside.push(Frame { index, turn: FIRST, begun: None, way });
+        let branch = Some(Way { number, later, last: None });
+        inside.push(Frame { index, turn: FIRST, begun: None, branch });
         self.enter(&inside, 0)
     }
 
@@ -1092,20 +1094,20 @@ impl<'p> Tree<'p> {
             .collect()
     }
 
-    /// How many of several ways have to happen.
+    /// How many of several branches have to happen.
     fn count(&self, frames: &[Frame], index: usize) -> usize {
         match self.item(frames, index).kind {
-            ItemKind::Ways { count, .. } => count,
+            ItemKind::Alternatives { count, .. } => count,
             _ => 1,
         }
     }
 
-    /// The way around a position on which something was captured, where it is one of several that
+    /// The branch around a position on which something was captured, where it is one of several that
     /// have to happen; with the time of its last event.
-    fn last_of_way(&self, position: &Position) -> Option<(Path, Timestamp)> {
+    fn last_of_branch(&self, position: &Position) -> Option<(Path, Timestamp)> {
         let frames = &position.frames;
         (0..frames.len()).rev().find_map(|depth| {
-            let last = frames[depth].way?.last?;
+            let last = frames[depth].branch?.last?;
             (self.count(&frames[..depth], frames[depth].index) > 1)
                 .then(|| (path(&frames[..=depth]), last))
         })
@@ -1129,10 +1131,10 @@ impl<'p> Tree<'p> {
         own.into_iter().chain(of_groups).map(|without| without.condition)
     }
 
-    /// True if one of two places, inside of these groups, is on another of the ways that have to
+    /// True if one of two places, inside of these groups, is on another of the branches that have to
     /// happen beside each other.
     fn is_another_way(frames: &[Frame], others: &[Frame]) -> bool {
-        let number = |frame: &Frame| frame.way.map(|way| way.number);
+        let number = |frame: &Frame| frame.branch.map(|branch| branch.number);
         let mut both = frames.iter().zip(others);
         let differs = both.find(|(frame, other)| {
             (frame.index, frame.turn, number(frame)) != (other.index, other.turn, number(other))
@@ -1140,11 +1142,11 @@ impl<'p> Tree<'p> {
         differs.is_some_and(|(frame, other)| (frame.index, frame.turn) == (other.index, other.turn))
     }
 
-    /// The depth of the innermost way around a position that is one of several that have to happen.
-    fn depth_of_way(&self, frames: &[Frame]) -> Option<usize> {
+    /// The depth of the innermost branch around a position that is one of several that have to happen.
+    fn depth_of_branch(&self, frames: &[Frame]) -> Option<usize> {
         (0..frames.len()).rev().find(|&depth| {
             let frame = &frames[depth];
-            frame.way.is_some() && self.count(&frames[..depth], frame.index) > 1
+            frame.branch.is_some() && self.count(&frames[..depth], frame.index) > 1
         })
     }
 
@@ -1165,7 +1167,7 @@ impl<'p> Tree<'p> {
         let Some((group, outer)) = frames.split_last() else {
             return Position::at(&[], items.len(), Wait::End);
         };
-        if group.way.is_some() && self.count(outer, group.index) > 1 {
+        if group.branch.is_some() && self.count(outer, group.index) > 1 {
             return Position::at(outer, group.index, Wait::EndOfWay);
         }
         match self.next_turn(outer, group.index, group.turn) {
@@ -1200,7 +1202,9 @@ impl<'p> Tree<'p> {
     fn contiguity(&self, frames: &[Frame], index: usize, turn: Turn) -> Contiguity {
         let item = self.item(frames, index);
         match (turn, frames.split_last()) {
-            (FIRST, Some((Frame { way: Some(Way { later: true, .. }), .. }, _))) if index == 0 => {
+            (FIRST, Some((Frame { branch: Some(Way { later: true, .. }), .. }, _)))
+                if index == 0 =>
+            {
                 Contiguity::Relaxed
             }
             (FIRST, Some((group, outer))) if index == 0 => {
@@ -1216,7 +1220,7 @@ impl<'p> Tree<'p> {
     fn nots_before(&self, frames: &[Frame], index: usize) -> Vec<(StageId, Guard)> {
         let (mut nots, is_first) = self.own_nots_before(frames, index);
         if let (true, Some((group, outer))) = (is_first, frames.split_last())
-            && group.way.is_none()
+            && group.branch.is_none()
             && (group.turn == FIRST || self.sequence(frames).items.iter().all(may_be_empty))
         {
             nots.extend(self.nots_before(outer, group.index));
@@ -1254,7 +1258,7 @@ impl<'p> Tree<'p> {
             };
         }
         let (group, outer) = frames.split_last()?;
-        if group.way.is_some() && self.count(outer, group.index) > 1 {
+        if group.branch.is_some() && self.count(outer, group.index) > 1 {
             return None;
         }
         self.not_after(outer, group.index)
@@ -1407,10 +1411,10 @@ impl<'p> Tree<'p> {
         let Position { frames, index, wait, .. } = position;
         let mut moves = match wait {
             Wait::Step { turn, skipped } => self.step_moves(position, *turn, *skipped, time),
-            Wait::Ways(ways) => {
-                let mut moves = self.moves_of_ways(position, ways, time);
-                // Up to the first event of a way, what is before them all is asked for.
-                if ways.iter().all(|way| matches!(way, Standing::Ready(_))) {
+            Wait::Alternatives(branches) => {
+                let mut moves = self.moves_of_branches(position, branches, time);
+                // Up to the first event of a branch, what is before them all is asked for.
+                if branches.iter().all(|branch| matches!(branch, Standing::Ready(_))) {
                     for (stage, violated) in self.nots_before(frames, *index) {
                         moves.push((violated, Move::Stop(stage, Some(position.clone()))));
                     }
@@ -1450,10 +1454,10 @@ impl<'p> Tree<'p> {
         };
         for (guard, a_move) in &mut moves {
             let from = match a_move {
-                // Each of the ways has asked already.
-                Move::Ignore(_) if matches!(wait, Wait::Ways(_)) => continue,
+                // Each of the branches has asked already.
+                Move::Ignore(_) if matches!(wait, Wait::Alternatives(_)) => continue,
                 Move::Ignore(_) => None,
-                Move::Skip(_) => Some(self.depth_of_way(frames).unwrap_or(frames.len())),
+                Move::Skip(_) => Some(self.depth_of_branch(frames).unwrap_or(frames.len())),
                 // What is captured is no violation.
                 Move::Take(..) | Move::Proceed(_) | Move::Stop(..) => continue,
             };
@@ -1463,7 +1467,7 @@ impl<'p> Tree<'p> {
             && let Some(held_back) = self.held_back(position)
         {
             for (guard, a_move) in &mut moves {
-                // From other ways nothing is held back.
+                // From other branches nothing is held back.
                 if !matches!(a_move, Move::Skip(_)) {
                     *guard = guard.clone().and(Guard::not(held_back.clone()));
                 }
@@ -1502,8 +1506,8 @@ impl<'p> Tree<'p> {
         let mut begun = frames.clone();
         for frame in &mut begun {
             frame.begun.get_or_insert(time);
-            if let Some(way) = &mut frame.way {
-                way.last = Some(time);
+            if let Some(branch) = &mut frame.branch {
+                branch.last = Some(time);
             }
         }
         let taken = match self.next_turn(frames, index, turn) {
@@ -1581,8 +1585,8 @@ impl<'p> Tree<'p> {
     /// What can happen at a position where a repetition of a group starts: it may be left out.
     fn group_moves(&self, here: &Position, frames: &[Frame], moves: &mut Vec<(Guard, Move)>) {
         let Some((group, outer)) = frames.split_last() else { return };
-        // Of several ways together that is asked where they stand.
-        if group.way.is_some() {
+        // Of several branches together that is asked where they stand.
+        if group.branch.is_some() {
             return;
         }
         let until = self.group_until(outer);
@@ -1622,31 +1626,31 @@ impl<'p> Tree<'p> {
         }
     }
 
-    /// What can happen where several ways stand: one of them takes the event or goes on without it,
+    /// What can happen where several branches stand: one of them takes the event or goes on without it,
     /// or all of them ignore it.
-    fn moves_of_ways(
+    fn moves_of_branches(
         &self,
         position: &Position,
-        ways: &[Standing],
+        branches: &[Standing],
         time: Timestamp,
     ) -> Vec<(Guard, Move)> {
-        let mut moves = self.moves_of_silences(position, ways);
+        let mut moves = self.moves_of_silences(position, branches);
         let silences = moves.len();
-        for (number, standing) in ways.iter().enumerate() {
+        for (number, standing) in branches.iter().enumerate() {
             let Some(here) = standing.position() else { continue };
             for (guard, a_move) in self.moves(here, time).iter().cloned() {
                 let at = |guard| Guard::At(Box::new(here.clone()), Box::new(guard));
                 match a_move {
                     Move::Take(stage, target, origin) => {
-                        for (others, target) in self.take_on(position, ways, number, target) {
+                        for (others, target) in self.take_on(position, branches, number, target) {
                             let take = Move::Take(stage, target, origin.clone());
                             moves.push((at(guard.clone()).and(others), take));
                         }
                     }
                     Move::Proceed(target) => {
-                        let mut ways = ways.to_vec();
-                        ways[number] = standing.moved(target);
-                        moves.push((at(guard), Move::Proceed(self.with_ways(position, ways))));
+                        let mut branches = branches.to_vec();
+                        branches[number] = standing.moved(target);
+                        moves.push((at(guard), Move::Proceed(self.with_ways(position, branches))));
                     }
                     stop @ Move::Stop(..) => moves.push((at(guard), stop)),
                     Move::Ignore(_) | Move::Skip(_) => {}
@@ -1654,22 +1658,22 @@ impl<'p> Tree<'p> {
             }
         }
         let everyone: Vec<usize> =
-            (0..ways.len()).filter(|&number| ways[number].position().is_some()).collect();
-        // Each of the ways asks what must not come; where there is none, it is asked here.
+            (0..branches.len()).filter(|&number| branches[number].position().is_some()).collect();
+        // Each of the branches asks what must not come; where there is none, it is asked here.
         let alone =
             if everyone.is_empty() { Guard::KeptOut { from: None } } else { Guard::always() };
-        for (guard, ways) in self.pass_over(ways, &everyone, false) {
-            for (breaks, ways) in self.after_breaks(position, &ways) {
-                if self.is_possible(position, &ways) {
+        for (guard, branches) in self.pass_over(branches, &everyone, false) {
+            for (breaks, branches) in self.after_breaks(position, &branches) {
+                if self.is_possible(position, &branches) {
                     let guard = guard.clone().and(breaks).and(alone.clone());
-                    moves.push((guard, Move::Ignore(self.with_ways(position, ways))));
+                    moves.push((guard, Move::Ignore(self.with_ways(position, branches))));
                 }
             }
         }
-        for (guard, ways) in self.pass_over(ways, &everyone, true) {
-            moves.push((guard, Move::Skip(self.with_ways(position, ways))));
+        for (guard, branches) in self.pass_over(branches, &everyone, true) {
+            moves.push((guard, Move::Skip(self.with_ways(position, branches))));
         }
-        if let Some((_, time)) = self.silence_over_next(position, ways) {
+        if let Some((_, time)) = self.silence_over_next(position, branches) {
             // All of that is open as long as the silence goes on.
             for (guard, _) in &mut moves[silences..] {
                 *guard = guard.clone().and(Guard::Meanwhile(position.index, time));
@@ -1678,93 +1682,103 @@ impl<'p> Tree<'p> {
         moves
     }
 
-    /// What becomes of silences that are ways: one is over, or so many are broken that the others
+    /// What becomes of silences that are branches: one is over, or so many are broken that the others
     /// are not enough.
-    fn moves_of_silences(&self, position: &Position, ways: &[Standing]) -> Vec<(Guard, Move)> {
-        let Some((number, time)) = self.silence_over_next(position, ways) else {
+    fn moves_of_silences(&self, position: &Position, branches: &[Standing]) -> Vec<(Guard, Move)> {
+        let Some((number, time)) = self.silence_over_next(position, branches) else {
             return Vec::new();
         };
         let meanwhile = Guard::Meanwhile(position.index, time);
         let mut moves = Vec::new();
-        for (breaks, left) in self.after_breaks(position, ways) {
-            if let Some(broken) = (0..ways.len()).find(|&way| left[way] != ways[way])
+        for (breaks, left) in self.after_breaks(position, branches) {
+            if let Some(broken) =
+                (0..branches.len()).find(|&branch| left[branch] != branches[branch])
                 && !self.is_possible(position, &left)
                 && let Some((stage, ..)) = self.silence_of(position, broken)
             {
                 moves.push((meanwhile.clone().and(breaks), Move::Stop(stage, None)));
             }
         }
-        let over = self.with_ways(position, self.after_silence(position, ways, number));
+        let over = self.with_ways(position, self.after_silence(position, branches, number));
         if over.wait != Wait::End {
             moves.push((Guard::not(meanwhile), Move::Proceed(over)));
         }
         moves
     }
 
-    /// The silence that a way is: what must not come, and for how long.
+    /// The silence that a branch is: what must not come, and for how long.
     fn silence_of(
         &self,
         position: &Position,
-        way: usize,
+        branch: usize,
     ) -> Option<(StageId, ConditionId, Length)> {
         let item = self.item(&position.frames, position.index);
-        let ItemKind::Ways { ways, .. } = &item.kind else { return None };
-        silence(&ways[way])
+        let ItemKind::Alternatives { branches, .. } = &item.kind else { return None };
+        silence(&branches[branch])
     }
 
     /// Which of the silences that go on is over first, and how long it lasts.
-    fn silence_over_next(&self, position: &Position, ways: &[Standing]) -> Option<(usize, Length)> {
-        let going_on = (0..ways.len()).filter(|&way| ways[way] == Standing::Quiet);
-        let silences = going_on.filter_map(|way| Some((way, self.silence_of(position, way)?.2)));
-        silences.min_by_key(|(way, time)| (time.as_millis(), *way))
+    fn silence_over_next(
+        &self,
+        position: &Position,
+        branches: &[Standing],
+    ) -> Option<(usize, Length)> {
+        let going_on = (0..branches.len()).filter(|&branch| branches[branch] == Standing::Quiet);
+        let silences =
+            going_on.filter_map(|branch| Some((branch, self.silence_of(position, branch)?.2)));
+        silences.min_by_key(|(branch, time)| (time.as_millis(), *branch))
     }
 
-    /// Where the ways stand once the silence that is one of them is over.
+    /// Where the branches stand once the silence that is one of them is over.
     fn after_silence(
         &self,
         position: &Position,
-        ways: &[Standing],
+        branches: &[Standing],
         number: usize,
     ) -> Vec<Standing> {
-        let mut ways = ways.to_vec();
-        ways[number] = Standing::Done;
-        let begun = ways.iter().filter(|way| way.has_begun()).count();
+        let mut branches = branches.to_vec();
+        branches[number] = Standing::Done;
+        let begun = branches.iter().filter(|branch| branch.has_begun()).count();
         if begun == self.count(&position.frames, position.index) {
-            for way in &mut ways {
-                if matches!(way, Standing::Ready(_) | Standing::Quiet) {
-                    *way = Standing::Unneeded;
+            for branch in &mut branches {
+                if matches!(branch, Standing::Ready(_) | Standing::Quiet) {
+                    *branch = Standing::Unneeded;
                 }
             }
         }
-        ways
+        branches
     }
 
-    /// Where the ways stand once an event has broken some of the silences, or none, and when.
-    fn after_breaks(&self, position: &Position, ways: &[Standing]) -> Vec<(Guard, Vec<Standing>)> {
-        let mut found = vec![(Guard::always(), ways.to_vec())];
-        for way in (0..ways.len()).filter(|&way| ways[way] == Standing::Quiet) {
-            let Some((_, condition, _)) = self.silence_of(position, way) else { continue };
+    /// Where the branches stand once an event has broken some of the silences, or none, and when.
+    fn after_breaks(
+        &self,
+        position: &Position,
+        branches: &[Standing],
+    ) -> Vec<(Guard, Vec<Standing>)> {
+        let mut found = vec![(Guard::always(), branches.to_vec())];
+        for branch in (0..branches.len()).filter(|&branch| branches[branch] == Standing::Quiet) {
+            let Some((_, condition, _)) = self.silence_of(position, branch) else { continue };
             let breaks = Guard::Fits(condition);
-            for (guard, ways) in std::mem::take(&mut found) {
-                let mut broken = ways.clone();
-                broken[way] = Standing::Broken;
+            for (guard, branches) in std::mem::take(&mut found) {
+                let mut broken = branches.clone();
+                broken[branch] = Standing::Broken;
                 found.push((guard.clone().and(breaks.clone()), broken));
-                found.push((guard.and(Guard::not(breaks.clone())), ways));
+                found.push((guard.and(Guard::not(breaks.clone())), branches));
             }
         }
         found
     }
 
-    /// True if as many of the ways as have to can still happen.
-    fn is_possible(&self, position: &Position, ways: &[Standing]) -> bool {
-        let can = ways.iter().filter(|way| match way {
+    /// True if as many of the branches as have to can still happen.
+    fn is_possible(&self, position: &Position, branches: &[Standing]) -> bool {
+        let can = branches.iter().filter(|branch| match branch {
             Standing::Ready(_) | Standing::Begun(_) | Standing::Done | Standing::Quiet => true,
             Standing::Unneeded | Standing::Broken => false,
         });
         can.count() >= self.count(&position.frames, position.index)
     }
 
-    /// The index of a group of ways at the end that is complete when time passes, and how long
+    /// The index of alternatives at the end that is complete when time passes, and how long
     /// after the event before it.
     fn end_of_silence(&self, position: &Position) -> Option<(usize, Length)> {
         let moment = (position.clone(), Timestamp::MIN, self.undivided);
@@ -1779,8 +1793,8 @@ impl<'p> Tree<'p> {
             if !seen.insert(here.clone()) || here.wait == Wait::NotNext {
                 continue;
             }
-            if let Wait::Ways(ways) = &here.wait
-                && let Some(time) = self.silent_end(&here, ways)
+            if let Wait::Alternatives(branches) = &here.wait
+                && let Some(time) = self.silent_end(&here, branches)
             {
                 return Some((here.index, time));
             }
@@ -1793,23 +1807,23 @@ impl<'p> Tree<'p> {
         None
     }
 
-    fn silent_end(&self, position: &Position, ways: &[Standing]) -> Option<Length> {
-        let mut ways = ways.to_vec();
+    fn silent_end(&self, position: &Position, branches: &[Standing]) -> Option<Length> {
+        let mut branches = branches.to_vec();
         loop {
-            let (number, time) = self.silence_over_next(position, &ways)?;
-            ways = self.after_silence(position, &ways, number);
-            if self.with_ways(position, ways.clone()).wait == Wait::End {
+            let (number, time) = self.silence_over_next(position, &branches)?;
+            branches = self.after_silence(position, &branches, number);
+            if self.with_ways(position, branches.clone()).wait == Wait::End {
                 return Some(time);
             }
         }
     }
 
-    /// Where several ways stand once the event has been captured on one of them, which leads it to
+    /// Where several branches stand once the event has been captured on one of them, which leads it to
     /// `target`; with what the others ask for to skip it.
     fn take_on(
         &self,
         position: &Position,
-        ways: &[Standing],
+        branches: &[Standing],
         number: usize,
         target: Position,
     ) -> Vec<(Guard, Position)> {
@@ -1819,55 +1833,55 @@ impl<'p> Tree<'p> {
             return vec![(Guard::always(), target)];
         }
         let outer = target.frames[..frames.len()].to_vec();
-        let mut ways = ways.to_vec();
-        ways[number] = Standing::Begun(Position::at(&[], 0, Wait::End)).moved(target);
-        let begun = ways.iter().filter(|way| way.has_begun()).count();
-        for (other, way) in ways.iter_mut().enumerate() {
-            match way {
+        let mut branches = branches.to_vec();
+        branches[number] = Standing::Begun(Position::at(&[], 0, Wait::End)).moved(target);
+        let begun = branches.iter().filter(|branch| branch.has_begun()).count();
+        for (other, branch) in branches.iter_mut().enumerate() {
+            match branch {
                 Standing::Ready(_) | Standing::Quiet if begun == count => {
-                    *way = Standing::Unneeded;
+                    *branch = Standing::Unneeded;
                 }
                 Standing::Ready(_) => {
-                    *way = Standing::Ready(self.enter_way(&outer, *index, other, true));
+                    *branch = Standing::Ready(self.enter_way(&outer, *index, other, true));
                 }
                 _ => {}
             }
         }
-        let others: Vec<usize> = (0..ways.len())
-            .filter(|&other| other != number && matches!(ways[other], Standing::Begun(_)))
+        let others: Vec<usize> = (0..branches.len())
+            .filter(|&other| other != number && matches!(branches[other], Standing::Begun(_)))
             .collect();
-        let after = self.pass_over(&ways, &others, true).into_iter();
+        let after = self.pass_over(&branches, &others, true).into_iter();
         after
-            .flat_map(|(guard, ways)| {
-                let breaks = self.after_breaks(position, &ways).into_iter();
-                breaks.map(move |(breaks, ways)| (guard.clone().and(breaks), ways))
+            .flat_map(|(guard, branches)| {
+                let breaks = self.after_breaks(position, &branches).into_iter();
+                breaks.map(move |(breaks, branches)| (guard.clone().and(breaks), branches))
             })
-            .filter(|(_, ways)| self.is_possible(position, ways))
-            .map(|(guard, mut ways)| {
+            .filter(|(_, branches)| self.is_possible(position, branches))
+            .map(|(guard, mut branches)| {
                 // The groups around have begun for all of them.
-                for way in &mut ways {
-                    if let Standing::Begun(position) | Standing::Ready(position) = way {
+                for branch in &mut branches {
+                    if let Standing::Begun(position) | Standing::Ready(position) = branch {
                         position.frames[..outer.len()].clone_from_slice(&outer);
                     }
                 }
                 let frames = outer.clone();
                 let position = Position { frames, side: Side::Whole, ..position.clone() };
-                (guard, self.with_ways(&position, ways))
+                (guard, self.with_ways(&position, branches))
             })
             .collect()
     }
 
-    /// What `who` of several ways ask for to let an event pass, all of them, and where they stand
-    /// then. With `taken` the event is one that another way captures.
+    /// What `who` of several branches ask for to let an event pass, all of them, and where they stand
+    /// then. With `taken` the event is one that another branch captures.
     fn pass_over(
         &self,
-        ways: &[Standing],
+        branches: &[Standing],
         who: &[usize],
         taken: bool,
     ) -> Vec<(Guard, Vec<Standing>)> {
-        let mut found = vec![(Guard::always(), ways.to_vec())];
+        let mut found = vec![(Guard::always(), branches.to_vec())];
         for &number in who {
-            let Some(here) = ways[number].position() else { continue };
+            let Some(here) = branches[number].position() else { continue };
             let mut longer = Vec::new();
             for (guard, a_move) in &*self.moves(here, Timestamp::MIN) {
                 let target = match a_move {
@@ -1875,11 +1889,11 @@ impl<'p> Tree<'p> {
                     Move::Ignore(target) if !taken => target,
                     _ => continue,
                 };
-                for (others, ways) in &found {
-                    let mut ways = ways.clone();
-                    ways[number] = ways[number].moved(target.clone());
+                for (others, branches) in &found {
+                    let mut branches = branches.clone();
+                    branches[number] = branches[number].moved(target.clone());
                     let guard = Guard::At(Box::new(here.clone()), Box::new(guard.clone()));
-                    longer.push((others.clone().and(guard), ways));
+                    longer.push((others.clone().and(guard), branches));
                 }
             }
             found = longer;
@@ -1887,23 +1901,23 @@ impl<'p> Tree<'p> {
         found
     }
 
-    /// The position with the ways as they stand; behind them, if enough of them are done.
-    fn with_ways(&self, position: &Position, ways: Vec<Standing>) -> Position {
+    /// The position with the branches as they stand; behind them, if enough of them are done.
+    fn with_ways(&self, position: &Position, branches: Vec<Standing>) -> Position {
         let Position { frames, index, .. } = position;
-        let begun = ways.iter().filter(|way| way.has_begun()).count();
-        let open = ways.iter().any(|way| matches!(way, Standing::Begun(_)));
+        let begun = branches.iter().filter(|branch| branch.has_begun()).count();
+        let open = branches.iter().any(|branch| matches!(branch, Standing::Begun(_)));
         if begun == self.count(frames, *index) && !open {
             let without = self.left_behind(frames, *index);
             return Position { without, ..self.after(frames, *index) };
         }
-        Position { wait: Wait::Ways(ways), ..position.clone() }
+        Position { wait: Wait::Alternatives(branches), ..position.clone() }
     }
 
     /// True if the item is the first of a group's repetition that may be left out.
     fn starts_optional_group(&self, frames: &[Frame], index: usize) -> bool {
         let Some((group, outer)) = frames.split_last() else { return false };
         index == 0
-            && group.way.is_none_or(|way| !way.later)
+            && group.branch.is_none_or(|branch| !branch.later)
             && (Self::may_be_left_out(quantifier(self.item(outer, group.index)), group.turn)
                 || group.turn == FIRST && self.starts_optional_group(outer, group.index))
     }
@@ -1923,8 +1937,8 @@ impl<'p> Tree<'p> {
             return self.wanted_by(frames, last, reached);
         }
         let (group, outer) = frames.split_last()?;
-        // Where several ways are entered, they are held back together.
-        if group.way.is_some() {
+        // Where several branches are entered, they are held back together.
+        if group.branch.is_some() {
             return None;
         }
         let previous = match group.turn {
@@ -1953,8 +1967,8 @@ impl<'p> Tree<'p> {
             && !self.left_behind(frames, index).is_empty();
         let wants = is_greedy(quantifier) && quantifier.max != Some(quantifier.min) && !is_apart;
         match &item.kind {
-            // A loop at the end of one of several ways keeps nothing from what follows them all.
-            ItemKind::Not { .. } | ItemKind::Ways { .. } => None,
+            // A loop at the end of one of several branches keeps nothing from what follows them all.
+            ItemKind::Not { .. } | ItemKind::Alternatives { .. } => None,
             ItemKind::Step { condition, .. } => {
                 wants.then(|| Guard::Fits(*condition).unless(group_until))
             }
@@ -1965,7 +1979,7 @@ impl<'p> Tree<'p> {
                 }
                 if let Some(max) = quantifier.max {
                     let mut inside = frames.to_vec();
-                    inside.push(Frame { index, turn: Turn::Nth(max), begun: None, way: None });
+                    inside.push(Frame { index, turn: Turn::Nth(max), begun: None, branch: None });
                     wanted.extend(self.wanted_by(&inside, body.items.len() - 1, reached));
                 }
                 if wanted.is_empty() { None } else { Some(Guard::Any(wanted)) }
@@ -1982,11 +1996,11 @@ impl<'p> Tree<'p> {
         let own = self.item(&position.frames, position.index).gap;
         let mut gaps: Vec<Gap> = own.into_iter().collect();
         for (depth, frame) in position.frames.iter().enumerate().rev() {
-            // What bounds the first of several ways does not bound the others.
+            // What bounds the first of several branches does not bound the others.
             if frame.turn != FIRST || frame.begun.is_some() {
                 continue;
             }
-            if frame.way.is_some_and(|way| way.later) {
+            if frame.branch.is_some_and(|branch| branch.later) {
                 break;
             }
             gaps.extend(self.item(&position.frames[..depth], frame.index).gap);
@@ -2008,8 +2022,8 @@ impl<'p> Tree<'p> {
         })
     }
 
-    /// True if one of several ways can end here without another event.
-    fn reaches_end_of_way(&self, position: &Position) -> bool {
+    /// True if one of several branches can end here without another event.
+    fn reaches_end_of_branch(&self, position: &Position) -> bool {
         self.reaches_through(position, |_| true, |position| position.wait == Wait::EndOfWay)
     }
 
@@ -2137,7 +2151,9 @@ fn heads(sequence: &Sequence) -> Guard {
         match &item.kind {
             ItemKind::Step { condition, .. } => heads.push(Guard::Fits(*condition)),
             ItemKind::Group { body, .. } => heads.push(self::heads(body)),
-            ItemKind::Ways { ways, .. } => heads.extend(ways.iter().map(self::heads)),
+            ItemKind::Alternatives { branches, .. } => {
+                heads.extend(branches.iter().map(self::heads));
+            }
             ItemKind::Not { .. } => break,
         }
         if !quantifier(item).optional {
@@ -2299,15 +2315,17 @@ fn check_sequence(pattern: &Pattern, sequence: &Sequence, top: bool) -> Result<(
                     return refuse("a group that can be empty is repeated without bound".into());
                 }
             }
-            ItemKind::Ways { ways, count } => {
-                if *count == 0 || *count > ways.len() {
-                    return refuse("more ways have to happen than there are, or none".into());
+            ItemKind::Alternatives { branches, count } => {
+                if *count == 0 || *count > branches.len() {
+                    return refuse(
+                        "more alternatives have to happen than there are, or none".into(),
+                    );
                 }
                 check_silences(items, index, top)?;
-                for way in ways.iter().filter(|way| silence(way).is_none()) {
-                    check_sequence(pattern, way, false)?;
-                    if ends_with_not(way) || way.items.iter().all(may_be_empty) {
-                        return refuse("a way can be empty or ends with a `not`".into());
+                for branch in branches.iter().filter(|branch| silence(branch).is_none()) {
+                    check_sequence(pattern, branch, false)?;
+                    if ends_with_not(branch) || branch.items.iter().all(may_be_empty) {
+                        return refuse("an alternative can be empty or ends with a `not`".into());
                     }
                 }
             }
@@ -2321,25 +2339,29 @@ fn ends_with_not(sequence: &Sequence) -> bool {
     sequence.items.last().is_some_and(|last| match &last.kind {
         ItemKind::Not { .. } => true,
         ItemKind::Group { body, .. } => ends_with_not(body),
-        ItemKind::Step { .. } | ItemKind::Ways { .. } => false,
+        ItemKind::Step { .. } | ItemKind::Alternatives { .. } => false,
     })
 }
 
-/// Silences as ways begin with the event before their group, which has to be sure.
+/// Silences as branches begin with the event before their group, which has to be sure.
 fn check_silences(items: &[Item], index: usize, top: bool) -> Result<(), Refused> {
     let has_silence = |item: &Item| match &item.kind {
         ItemKind::Not { .. } => true,
-        ItemKind::Ways { ways, .. } => ways.iter().any(|way| silence(way).is_some()),
+        ItemKind::Alternatives { branches, .. } => {
+            branches.iter().any(|branch| silence(branch).is_some())
+        }
         _ => false,
     };
-    let ItemKind::Ways { ways, .. } = &items[index].kind else { return Ok(()) };
-    let silences: Vec<_> = ways.iter().filter(|way| silence(way).is_some()).collect();
+    let ItemKind::Alternatives { branches, .. } = &items[index].kind else { return Ok(()) };
+    let silences: Vec<_> = branches.iter().filter(|branch| silence(branch).is_some()).collect();
     if silences.is_empty() {
         return Ok(());
     }
     let refuse = |text: &str| Err(Refused(text.into()));
     if !top || index == 0 || has_silence(&items[index - 1]) || may_go_on(&items[index - 1]) {
-        return refuse("a silence that is one of several ways has no single event before it");
+        return refuse(
+            "a silence that is one of several alternatives has no single event before it",
+        );
     }
     let is_next = |item: &Item| item.contiguity == Contiguity::Next;
     let follows = items.get(index + 1);
@@ -2348,20 +2370,23 @@ fn check_silences(items: &[Item], index: usize, top: bool) -> Result<(), Refused
         || follows.is_some_and(|next| is_next(next) || has_silence(next))
         || follows.is_some() && items[index + 1..].iter().all(may_be_empty)
     {
-        return refuse("what surrounds a silence that is one of several ways does not go with it");
+        return refuse(
+            "what surrounds a silence that is one of several alternatives does not go with it",
+        );
     }
-    for way in &silences {
-        let not = &way.items[0];
-        if way.without.is_some()
+    for branch in &silences {
+        let not = &branch.items[0];
+        if branch.without.is_some()
             || is_next(not)
             || not.gap.is_some_and(|gap| gap.min != Length::ZERO)
         {
-            return refuse("a silence that is one of several ways says more than its time");
+            return refuse("a silence that is one of several alternatives says more than its time");
         }
     }
-    let is_read = |way: &&&Sequence| silence(way).is_some_and(|one| one.2.as_millis().is_none());
-    if silences.len() > 1 && silences.iter().any(|way| is_read(&way)) || silences.len() > 4 {
-        return refuse("there are too many silences in a group of ways");
+    let is_read =
+        |branch: &&&Sequence| silence(branch).is_some_and(|one| one.2.as_millis().is_none());
+    if silences.len() > 1 && silences.iter().any(|branch| is_read(&branch)) || silences.len() > 4 {
+        return refuse("there are too many silences in one group");
     }
     Ok(())
 }
@@ -2376,14 +2401,14 @@ fn may_go_on(item: &Item) -> bool {
         ItemKind::Group { body, quantifier, .. } => {
             quantifier.optional || quantifier.max != Some(quantifier.min) || body_may(body)
         }
-        ItemKind::Ways { ways, .. } => ways.iter().any(body_may),
+        ItemKind::Alternatives { branches, .. } => branches.iter().any(body_may),
         ItemKind::Not { .. } => true,
     }
 }
 
-/// What must not come and for how long, where a way is a silence.
-fn silence(way: &Sequence) -> Option<(StageId, ConditionId, Length)> {
-    match way.items.as_slice() {
+/// What must not come and for how long, where a branch is a silence.
+fn silence(branch: &Sequence) -> Option<(StageId, ConditionId, Length)> {
+    match branch.items.as_slice() {
         [Item { kind: ItemKind::Not { stage, condition }, gap, .. }] => {
             Some((*stage, *condition, (*gap)?.max?))
         }
@@ -2399,9 +2424,9 @@ fn steps_of(items: &[Item], steps: &mut BTreeSet<StageId>) {
                 steps.insert(*stage);
             }
             ItemKind::Group { body, .. } => steps_of(&body.items, steps),
-            ItemKind::Ways { ways, .. } => {
-                for way in ways {
-                    steps_of(&way.items, steps);
+            ItemKind::Alternatives { branches, .. } => {
+                for branch in branches {
+                    steps_of(&branch.items, steps);
                 }
             }
             ItemKind::Not { .. } => {}
@@ -2425,7 +2450,7 @@ fn may_be_empty(item: &Item) -> bool {
         ItemKind::Group { quantifier, body, .. } => {
             quantifier.optional || body.items.iter().all(may_be_empty)
         }
-        ItemKind::Not { .. } | ItemKind::Ways { .. } => false,
+        ItemKind::Not { .. } | ItemKind::Alternatives { .. } => false,
     }
 }
 
@@ -2446,12 +2471,12 @@ impl Position {
         match &self.wait {
             Wait::Step { turn, skipped } => *turn == FIRST && !skipped,
             Wait::NotNext | Wait::Pending => true,
-            Wait::Ways(ways) => ways.iter().all(|way| match way {
+            Wait::Alternatives(branches) => branches.iter().all(|branch| match branch {
                 Standing::Ready(position) => {
                     let here = &position.frames[self.frames.len()..];
                     let at_start = position.index == 0
-                        && here.iter().all(|frame| frame.way.is_some() || frame.index == 0)
-                        && here.iter().all(|frame| frame.way.is_none_or(|way| !way.later));
+                        && here.iter().all(|frame| frame.branch.is_some() || frame.index == 0)
+                        && here.iter().all(|frame| frame.branch.is_none_or(|branch| !branch.later));
                     at_start && position.is_entry()
                 }
                 Standing::Quiet => true,
@@ -2475,9 +2500,9 @@ fn has_time(sequence: &Sequence, not: StageId) -> bool {
             *stage == not && begins
         }
         ItemKind::Group { body, .. } => has_time(body, not),
-        // One that is a way by itself begins elsewhere.
-        ItemKind::Ways { ways, .. } => {
-            ways.iter().any(|way| silence(way).is_none() && has_time(way, not))
+        // One that is a branch by itself begins elsewhere.
+        ItemKind::Alternatives { branches, .. } => {
+            branches.iter().any(|branch| silence(branch).is_none() && has_time(branch, not))
         }
         ItemKind::Step { .. } => false,
     })
@@ -2502,7 +2527,7 @@ fn is_greedy(quantifier: &Quantifier) -> bool {
 fn quantifier(item: &Item) -> &Quantifier {
     match &item.kind {
         ItemKind::Step { quantifier, .. } | ItemKind::Group { quantifier, .. } => quantifier,
-        ItemKind::Not { .. } | ItemKind::Ways { .. } => &Quantifier::ONCE,
+        ItemKind::Not { .. } | ItemKind::Alternatives { .. } => &Quantifier::ONCE,
     }
 }
 
@@ -2525,5 +2550,5 @@ fn read_from(length: Length) -> Option<LengthId> {
 }
 
 fn path(frames: &[Frame]) -> Path {
-    frames.iter().map(|frame| (frame.index, frame.way.map(|way| way.number))).collect()
+    frames.iter().map(|frame| (frame.index, frame.branch.map(|branch| branch.number))).collect()
 }

@@ -37,7 +37,7 @@ pub enum Shape {
     Step,
     /// A state of the automaton.
     State,
-    /// Where ways part.
+    /// Where branches part.
     Fork,
     /// Where they meet again.
     Join,
@@ -197,18 +197,18 @@ impl Painter<'_> {
                 }
                 exits(inner, quantifier, from)
             }
-            ItemKind::Ways { ways, count } => {
+            ItemKind::Alternatives { branches, count } => {
                 let text = match *count {
                     1 => String::from("one of"),
-                    count if count == ways.len() => String::from("all of, in any order"),
+                    count if count == branches.len() => String::from("all of, in any order"),
                     count => format!("{count} of, in any order"),
                 };
                 let fork = self.node(vec![text], Shape::Fork);
                 self.connect(&from, fork, how);
                 let mut inner = Vec::new();
-                for way in ways {
+                for branch in branches {
                     let from = vec![Exit { node: fork, notes: Vec::new() }];
-                    inner.extend(self.sequence(way, from, None));
+                    inner.extend(self.sequence(branch, from, None));
                 }
                 let join = self.node(vec![String::from("done")], Shape::Join);
                 for exit in inner {

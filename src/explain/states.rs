@@ -15,11 +15,11 @@ const SHOWN: usize = 500;
 /// A state that can be waited in, with its number for people.
 struct Seen {
     state: StateId,
-    ways: Vec<Way>,
+    edges: Vec<OutEdge>,
 }
 
 /// What an event does there.
-struct Way {
+struct OutEdge {
     verb: String,
     guard: String,
     /// The number of the state that it leads to.
@@ -86,7 +86,7 @@ fn seen(of: &Explanation<'_>) -> (Vec<Seen>, usize) {
             .edges(state)
             .iter()
             .filter(|edge| !is_start || matches!(edge.action, Action::Take { .. } | Action::Stop));
-        let ways = edges.filter_map(|edge| {
+        let found = edges.filter_map(|edge| {
             let (verb, to) = match edge.action {
                 Action::Stop => (String::from("end"), To::End),
                 Action::Complete => (String::from("complete"), To::Match),
@@ -103,9 +103,9 @@ fn seen(of: &Explanation<'_>) -> (Vec<Seen>, usize) {
                     (format!("take as `{}`", of.words().stage(stage)), to)
                 }
             };
-            Some(Way { verb, guard: guard(of, edge.guard, 0), to })
+            Some(OutEdge { verb, guard: guard(of, edge.guard, 0), to })
         });
-        Seen { state, ways: ways.collect() }
+        Seen { state, edges: found.collect() }
     });
     (states.collect(), more)
 }
@@ -115,21 +115,21 @@ pub(super) fn text(of: &Explanation<'_>) -> String {
     let mut out = String::new();
     for (number, seen) in states.iter().enumerate() {
         let _ = writeln!(out, "S{number}{}", heading(of, seen.state));
-        for way in &seen.ways {
-            let to = match way.to {
+        for edge in &seen.edges {
+            let to = match edge.to {
                 To::State(to) => format!(" -> S{to}"),
                 To::Stays => String::new(),
                 To::Match => String::from(" -> match"),
                 To::End => String::from(" -> over"),
                 To::MatchAndState(to) => format!(" -> match, and on in S{to}"),
             };
-            let _ = writeln!(out, "    {}{to}: {}", way.verb, way.guard);
+            let _ = writeln!(out, "    {}{to}: {}", edge.verb, edge.guard);
         }
         for bound in of.program.bounds(seen.state) {
             let since = match bound.since {
                 Since::Last => "after the event before",
                 Since::Clock(_) if of.program.states[seen.state.index()].accepts_at_deadline => {
-                    "after the event before its ways"
+                    "after the event before its alternatives"
                 }
                 Since::Clock(_) => "after its group began",
             };
@@ -206,10 +206,10 @@ pub(super) fn picture(of: &Explanation<'_>) -> Picture {
     let found = picture.add(Node { lines: vec![String::from("match")], shape: Shape::Match });
     let over = picture.add(Node { lines: vec![String::from("over")], shape: Shape::End });
     for (number, seen) in states.iter().enumerate() {
-        for way in &seen.ways {
-            let label = format!("{}: {}", way.verb, way.guard);
+        for edge in &seen.edges {
+            let label = format!("{}: {}", edge.verb, edge.guard);
             let mut arc = |to: usize| picture.arcs.push(Arc::new(number, to, label.clone()));
-            match way.to {
+            match edge.to {
                 To::State(to) => arc(to),
                 To::Stays => arc(number),
                 To::Match => arc(found),

@@ -182,30 +182,30 @@ impl Steps<'_> {
                 self.step(depth, "these together:", &notes);
                 self.sequence(body, depth + 1, false, is_first);
             }
-            ItemKind::Ways { ways, count } => {
+            ItemKind::Alternatives { branches, count } => {
                 let head = match *count {
                     1 => String::from("one of:"),
-                    count if count == ways.len() => String::from("all of, in any order:"),
+                    count if count == branches.len() => String::from("all of, in any order:"),
                     count => format!("{count} of, in any order:"),
                 };
                 if !is_first {
                     notes.push(follows(item, &self.words));
                 }
                 self.step(depth, &head, &notes);
-                for way in ways {
+                for branch in branches {
                     if let [Item { kind: ItemKind::Not { condition, .. }, gap: Some(gap), .. }] =
-                        way.items.as_slice()
+                        branch.items.as_slice()
                     {
-                        self.silence(*condition, *gap, *count == ways.len(), depth + 1);
+                        self.silence(*condition, *gap, *count == branches.len(), depth + 1);
                         continue;
                     }
-                    self.sequence(way, depth + 1, false, is_first);
+                    self.sequence(branch, depth + 1, false, is_first);
                 }
             }
         }
     }
 
-    /// A way that is nothing but a `not` with a time.
+    /// A branch that is nothing but a `not` with a time.
     fn silence(&mut self, condition: ConditionId, gap: Gap, is_needed: bool, depth: usize) {
         let time = gap.max.map(|max| self.words.length(max)).unwrap_or_default();
         let else_ = if is_needed { "that is the end" } else { "it is left to the others" };
@@ -435,12 +435,13 @@ fn most_events(
                 let inner = most_events(body, words, times, loops);
                 add(inner.filter(|_| max.is_some()));
             }
-            ItemKind::Ways { ways, count } => {
+            ItemKind::Alternatives { branches, count } => {
                 // As many of them begin as have to happen.
-                let ways = ways.iter().map(|way| most_events(way, words, times, loops));
-                let mut ways: Vec<Option<usize>> = ways.collect();
-                ways.sort_unstable_by_key(|most| std::cmp::Reverse(most.unwrap_or(usize::MAX)));
-                ways.into_iter().take(*count).for_each(&mut add);
+                let branches =
+                    branches.iter().map(|branch| most_events(branch, words, times, loops));
+                let mut branches: Vec<Option<usize>> = branches.collect();
+                branches.sort_unstable_by_key(|most| std::cmp::Reverse(most.unwrap_or(usize::MAX)));
+                branches.into_iter().take(*count).for_each(&mut add);
             }
         }
     }
@@ -484,7 +485,7 @@ fn multiplies(sequence: &Sequence, words: &Words<'_>, skips: bool, notes: &mut V
             ItemKind::Step { stage, .. } => format!("`{}`", words.stage(*stage)),
             ItemKind::Not { .. } => continue,
             ItemKind::Group { .. } => String::from("a group"),
-            ItemKind::Ways { .. } => String::from("several ways"),
+            ItemKind::Alternatives { .. } => String::from("several alternatives"),
         };
         if index > 0 && item.contiguity == Contiguity::Any {
             notes.push(format!("`any` before {name}: one more partial match for each that fits"));
@@ -495,9 +496,9 @@ fn multiplies(sequence: &Sequence, words: &Words<'_>, skips: bool, notes: &mut V
                 multiplies(body, words, skips, notes);
                 Some(quantifier)
             }
-            ItemKind::Ways { ways, .. } => {
-                for way in ways {
-                    multiplies(way, words, skips, notes);
+            ItemKind::Alternatives { branches, .. } => {
+                for branch in branches {
+                    multiplies(branch, words, skips, notes);
                 }
                 None
             }

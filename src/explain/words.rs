@@ -259,12 +259,12 @@ impl<'a> Words<'a> {
     }
 
     /// Sequences beside each other: `a and b`, `a or b`, `2 of (a, b, c)`.
-    fn ways(&self, ways: &[Sequence], count: usize) -> String {
-        let ways: Vec<String> = ways.iter().map(|way| self.sequence(way)).collect();
+    fn branches(&self, branches: &[Sequence], count: usize) -> String {
+        let branches: Vec<String> = branches.iter().map(|branch| self.sequence(branch)).collect();
         match count {
-            1 => format!("({})", ways.join(" or ")),
-            count if count == ways.len() => format!("({})", ways.join(" and ")),
-            count => format!("{count} of ({})", ways.join(", ")),
+            1 => format!("({})", branches.join(" or ")),
+            count if count == branches.len() => format!("({})", branches.join(" and ")),
+            count => format!("{count} of ({})", branches.join(", ")),
         }
     }
 
@@ -290,12 +290,12 @@ impl<'a> Words<'a> {
                 let repeat = if repeats { " repeat" } else { "" };
                 format!("not {}{}{repeat}", self.step(*condition), bound.unwrap_or_default())
             }
-            ItemKind::Ways { ways, count } => self.ways(ways, *count),
+            ItemKind::Alternatives { branches, count } => self.branches(branches, *count),
             ItemKind::Group { body, quantifier, within, alias } => {
                 let inner = self.sequence(body);
-                // Ways bring brackets of their own.
+                // Alternatives bring brackets of their own.
                 let is_bracketed = body.items.len() == 1
-                    && matches!(body.items[0].kind, ItemKind::Ways { .. })
+                    && matches!(body.items[0].kind, ItemKind::Alternatives { .. })
                     && within.is_none()
                     && body.without.is_none();
                 let mut out = if is_bracketed {
@@ -359,8 +359,8 @@ impl<'a> Words<'a> {
                 ItemKind::Group { body, quantifier, .. } => {
                     search(body, stage, repeats || quantifier.max != Some(1))
                 }
-                ItemKind::Ways { ways, .. } => {
-                    ways.iter().find_map(|way| search(way, stage, repeats))
+                ItemKind::Alternatives { branches, .. } => {
+                    branches.iter().find_map(|branch| search(branch, stage, repeats))
                 }
                 _ => None,
             })

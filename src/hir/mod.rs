@@ -177,9 +177,9 @@ pub enum ItemKind {
     /// Several sequences of which so many have to happen, in any order: each event goes to one of
     /// them, no more of them are begun than have to happen, and none of them looks at what the
     /// others take. One is `or`, all of them is `and`.
-    Ways {
+    Alternatives {
         /// The sequences; none can be empty, and none ends with a `not`.
-        ways: Vec<Sequence>,
+        branches: Vec<Sequence>,
         /// How many of them have to happen.
         count: usize,
     },

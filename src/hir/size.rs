@@ -88,10 +88,10 @@ impl<'r> HeapSize<'r> {
             match &item.kind {
                 ItemKind::Step { .. } | ItemKind::Not { .. } => {}
                 ItemKind::Group { body, .. } => self.add_sequence(body),
-                ItemKind::Ways { ways, .. } => {
-                    self.bytes += size_of_val(&**ways);
-                    for way in ways {
-                        self.add_sequence(way);
+                ItemKind::Alternatives { branches, .. } => {
+                    self.bytes += size_of_val(&**branches);
+                    for branch in branches {
+                        self.add_sequence(branch);
                     }
                 }
             }

@@ -291,7 +291,7 @@ impl<'a> History<'a> {
                 word.push(END);
                 word.extend(&stops[state]);
                 word.push(END);
-                // Ways from what nothing reaches are no ways.
+                // Edges from unreachable states do not count.
                 let outside = self.into[state]
                     .iter()
                     .filter(|into| !inside(into) && component_of[into.from] != usize::MAX);

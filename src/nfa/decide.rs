@@ -51,9 +51,9 @@ pub(crate) enum Decision {
     Stay,
     /// The partial match is given up.
     Gone,
-    /// It has one way on: the edge of this number.
+    /// It has one branch: the edge of this number.
     One(u32),
-    /// Its ways on.
+    /// Its branches.
     Several(Range),
     /// The tree would be too large: ask edge by edge.
     Ask,

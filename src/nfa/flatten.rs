@@ -45,12 +45,12 @@ struct Found {
     path: Vec<StateId>,
     /// What is asked of the time since the event before, here and on the way.
     gaps: Vec<GuardId>,
-    /// Of a take on one of several ways: the repetitions of clocked groups that it takes part in.
+    /// Of a take on one of several branches: the repetitions of clocked groups that it takes part in.
     instances: Option<Vec<usize>>,
     /// Of a take: the clocks that it sets.
     marks: Vec<u32>,
-    /// The ways that it is on.
-    ways: Vec<(StateId, usize)>,
+    /// The branches that it is on.
+    branches: Vec<(StateId, usize)>,
 }
 
 impl Found {
@@ -65,7 +65,7 @@ impl Found {
         self.instances.as_deref().unwrap_or(all)
     }
 
-    /// Whether the way there does not leave a repetition of a group.
+    /// Whether the branch there does not leave a repetition of a group.
     fn stays_inside(&self, graph: &Graph, instance: usize) -> bool {
         self.path.iter().all(|state| graph.states[state.index()].instances.contains(&instance))
     }
@@ -81,11 +81,11 @@ impl Found {
             self.path.iter().flat_map(|state| &graph.states[state.index()].transitions);
         matches!(self.action, Action::Take { .. })
             && passed.any(|asked| {
-                // What another way takes comes in between.
-                let elsewhere = |(group, way): &(StateId, usize)| {
-                    self.ways.iter().any(|(of, other)| of == group && other != way)
+                // What another branch takes comes in between.
+                let elsewhere = |(group, branch): &(StateId, usize)| {
+                    self.branches.iter().any(|(of, other)| of == group && other != branch)
                 };
-                asked.target == stop && asked.is_behind && !asked.ways.iter().any(elsewhere)
+                asked.target == stop && asked.is_behind && !asked.branches.iter().any(elsewhere)
             })
     }
 }
@@ -193,7 +193,7 @@ fn resolve(graph: &mut Graph, state: StateId, flat: &mut Flat) -> Result<State, 
                 leave_groups(graph, &edge.path, target, first_op, &mut flat.clock_ops);
                 flat.clock_ops.extend(edge.marks.iter().copied().map(ClockOp::Set));
                 gap_bounds(graph, gaps, state, &mut edge_bounds);
-                // A partial match is out of time where every way on is.
+                // A partial match is out of time where every branch is.
                 bounds = Some(match bounds.take() {
                     None => edge_bounds,
                     Some(others) => common(&others, &edge_bounds),
@@ -232,11 +232,11 @@ fn resolve(graph: &mut Graph, state: StateId, flat: &mut Flat) -> Result<State, 
         }
     }
     let mut bounds = bounds.unwrap_or_default();
-    // Of several ways that have to go on, one that is out of time is enough. Each was laid out, and
+    // Of several branches that have to go on, one that is out of time is enough. Each was laid out, and
     // has been resolved, before they were put together.
-    for &way in &graph.states[state.index()].required {
-        let way = &flat.states[way.index()].bounds;
-        bounds.extend_from_slice(&flat.bounds[way.start as usize..way.end as usize]);
+    for &branch in &graph.states[state.index()].required {
+        let branch = &flat.states[branch.index()].bounds;
+        bounds.extend_from_slice(&flat.bounds[branch.start as usize..branch.end as usize]);
     }
     bounds.sort_unstable();
     bounds.dedup();
@@ -319,7 +319,7 @@ fn walk(
                 gaps: Vec::new(),
                 instances: None,
                 marks: Vec::new(),
-                ways: Vec::new(),
+                branches: Vec::new(),
             });
             return Ok(());
         }
@@ -365,8 +365,8 @@ fn walk(
             }
         };
         let gaps = gaps.iter().copied().chain(transition.gap).collect();
-        let Transition { instances, marks, ways, .. } = transition;
-        found.push(Found { action, guard, path: path.clone(), gaps, instances, marks, ways });
+        let Transition { instances, marks, branches, .. } = transition;
+        found.push(Found { action, guard, path: path.clone(), gaps, instances, marks, branches });
     }
     Ok(())
 }
@@ -391,7 +391,7 @@ fn gap_bounds(graph: &Graph, gaps: &[GuardId], waiting: StateId, bounds: &mut Ve
     }
 }
 
-/// The bounds that hold for both of two ways on: for each kind the later.
+/// The bounds that hold for both of two branches: for each kind the later.
 fn common(some: &[Bound], others: &[Bound]) -> Vec<Bound> {
     let mut result = Vec::new();
     for one in some {
@@ -435,9 +435,9 @@ fn range(start: usize, end: usize) -> Range {
 
 /// Whether two partial matches can come to hold the same events.
 ///
-/// Ways that go on beside each other do that, and so does a group that repeats: what is ignored
-/// between repetitions leads on in more than one way, and so do repetitions of content that can be
-/// left out. So does what can be left out in more than one way, and what is waited for beside a
+/// Branches that go on beside each other do that, and so does a group that repeats: what is ignored
+/// between repetitions leads on along several branches, and so do repetitions of content that can be
+/// left out. So does what can be left out along several paths, and what is waited for beside a
 /// silence or a `next not`.
 pub(super) fn may_duplicate(sequence: &Sequence, flat: &Flat) -> bool {
     let same_twice = |state: &State| {
@@ -462,7 +462,7 @@ fn repeats_group(sequence: &Sequence) -> bool {
         ItemKind::Group { body, quantifier, .. } => {
             quantifier.max != Some(1) || repeats_group(body)
         }
-        ItemKind::Ways { .. } => true,
+        ItemKind::Alternatives { .. } => true,
         _ => false,
     })
 }

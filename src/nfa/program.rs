@@ -307,7 +307,7 @@ pub(crate) enum Kind {
     LongestNotLast(Arc<str>),
     BadBound,
     BadCount,
-    EmptyWay,
+    EmptyAlternative,
     UnknownSkipTarget,
     TooLarge,
     TooLargeTogether,
@@ -352,7 +352,7 @@ impl fmt::Display for BuildError {
             ),
             Kind::MisplacedSilence(name) => write!(
                 f,
-                "`not {name}` is one of several ways, and no single event comes before them with \
+                "`not {name}` is one of several alternatives, and no single event comes before them with \
                  which its time begins, or what follows does not go with it"
             ),
             Kind::BadQuantifier(name) => write!(f, "`{name}` has a quantifier that allows nothing"),
@@ -365,9 +365,9 @@ impl fmt::Display for BuildError {
             Kind::BadBound => {
                 f.write_str("a bound on time is not positive, or its ends are swapped")
             }
-            Kind::BadCount => f.write_str("more ways have to happen than there are, or none"),
-            Kind::EmptyWay => {
-                f.write_str("a way of a group of ways can be empty or ends with a `not`")
+            Kind::BadCount => f.write_str("more alternatives have to happen than there are, or none"),
+            Kind::EmptyAlternative => {
+                f.write_str("an alternative can be empty or ends with a `not`")
             }
             Kind::UnknownSkipTarget => f.write_str("`skip to` names a step that does not exist"),
             Kind::TooLarge => f.write_str("the pattern is beyond the limits on size or nesting"),

@@ -65,7 +65,7 @@ pub(crate) fn reach(
 }
 
 /// A transition that an event can take: from where, to where, and what it captures as what.
-struct Way {
+struct EventEdge {
     from: usize,
     /// `None` if it completes the match without a state behind it.
     to: Option<usize>,
@@ -108,7 +108,7 @@ impl Search<'_> {
                 match &item.kind {
                     ItemKind::Step { stage, .. } => steps.push(*stage),
                     ItemKind::Group { body, .. } => open.push(body),
-                    ItemKind::Ways { ways, .. } => open.extend(ways),
+                    ItemKind::Alternatives { branches, .. } => open.extend(branches),
                     ItemKind::Not { .. } => {}
                 }
             }
@@ -118,16 +118,16 @@ impl Search<'_> {
     }
 
     fn outcome(&mut self, steps: &[StageId]) -> Reach {
-        let (ways, waits) = self.forward();
+        let (edges, waits) = self.forward();
         let mut captured = vec![false; self.pattern.stages.len()];
-        for stage in ways.iter().filter_map(|way| way.stage) {
+        for stage in edges.iter().filter_map(|edge| edge.stage) {
             captured[stage.index()] = true;
         }
-        // Back from the ends: each way into a state that leads to one.
+        // Back from the ends: each edge into a state that leads to one.
         let states = &self.automaton.states;
         let mut into: Vec<Vec<usize>> = vec![Vec::new(); states.len()];
-        for (index, way) in ways.iter().enumerate() {
-            if let Some(to) = way.to {
+        for (index, edge) in edges.iter().enumerate() {
+            if let Some(to) = edge.to {
                 into[to].push(index);
             }
         }
@@ -139,22 +139,22 @@ impl Search<'_> {
             open.push(state);
         }
         let mut matches = !open.is_empty();
-        for way in ways.iter().filter(|way| way.completes) {
+        for edge in edges.iter().filter(|edge| edge.completes) {
             matches = true;
-            if let Some(stage) = way.stage {
+            if let Some(stage) = edge.stage {
                 useful[stage.index()] = true;
             }
-            if !std::mem::replace(&mut leads[way.from], true) {
-                open.push(way.from);
+            if !std::mem::replace(&mut leads[edge.from], true) {
+                open.push(edge.from);
             }
         }
         while let Some(state) = open.pop() {
-            for way in into[state].iter().map(|index| &ways[*index]) {
-                if let Some(stage) = way.stage {
+            for edge in into[state].iter().map(|index| &edges[*index]) {
+                if let Some(stage) = edge.stage {
                     useful[stage.index()] = true;
                 }
-                if !std::mem::replace(&mut leads[way.from], true) {
-                    open.push(way.from);
+                if !std::mem::replace(&mut leads[edge.from], true) {
+                    open.push(edge.from);
                 }
             }
         }
@@ -164,10 +164,10 @@ impl Search<'_> {
         Reach { matches, idle, first }
     }
 
-    /// Every way that an event can take from a state that can be reached, and these states.
-    fn forward(&mut self) -> (Vec<Way>, Vec<usize>) {
+    /// Every edge that an event can take from a state that can be reached, and these states.
+    fn forward(&mut self) -> (Vec<EventEdge>, Vec<usize>) {
         let automaton = self.automaton;
-        let mut ways = Vec::new();
+        let mut passable = Vec::new();
         // A partial match waits in a state, or begins in the start.
         let mut waits = Vec::new();
         let mut is_reached = vec![false; automaton.states.len()];
@@ -180,21 +180,27 @@ impl Search<'_> {
                 .map(|edge| edge.guard)
                 .collect();
             for edge in edges {
-                let Some(way) = self.way(state, edge, &stops, begins) else { continue };
-                if let Some(to) = way.to
+                let Some(found) = self.event_edge(state, edge, &stops, begins) else { continue };
+                if let Some(to) = found.to
                     && !std::mem::replace(&mut is_reached[to], true)
                 {
                     waits.push(to);
                     open.push((to, false));
                 }
-                ways.push(way);
+                passable.push(found);
             }
         }
-        (ways, waits)
+        (passable, waits)
     }
 
     /// What an edge comes to, if an event can take it.
-    fn way(&mut self, from: usize, edge: &Edge, stops: &[GuardId], begins: bool) -> Option<Way> {
+    fn event_edge(
+        &mut self,
+        from: usize,
+        edge: &Edge,
+        stops: &[GuardId],
+        begins: bool,
+    ) -> Option<EventEdge> {
         let (to, stage) = match edge.action {
             Action::Stop => return None,
             Action::Take { stage, target } => (Some(target.index()), Some(stage)),
@@ -213,7 +219,7 @@ impl Search<'_> {
                 .is_some_and(|accept| self.fits(&[edge.guard, accept], stops)),
             _ => goes_on && edge.action == Action::Complete,
         };
-        goes_on.then_some(Way { from, to, stage, completes })
+        goes_on.then_some(EventEdge { from, to, stage, completes })
     }
 
     /// True if some event may fulfil the first guards and none of the others.

@@ -14,7 +14,7 @@ pub(crate) struct Register {
 }
 
 impl Register {
-    /// Whether it holds all values, which are copied where a partial match goes two ways.
+    /// Whether it holds all values, which are copied where a partial match goes along two branches.
     pub(super) fn holds_values(&self) -> bool {
         match &self.kind {
             RegisterKind::Aggregate(aggregate) => {

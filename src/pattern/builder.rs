@@ -116,8 +116,8 @@ impl<E: Event, V> PatternBuilder<E, V> {
     /// (`2 of (a, b, c)`).
     pub fn choose(mut self, count: usize) -> Self {
         let mut wrong = true;
-        if let DraftKind::Ways(ways, of @ DraftCount::One) = &mut self.item().kind
-            && (1..=ways.len()).contains(&count)
+        if let DraftKind::Alternatives(branches, of @ DraftCount::One) = &mut self.item().kind
+            && (1..=branches.len()).contains(&count)
         {
             *of = DraftCount::Some(count);
             wrong = false;
@@ -136,14 +136,20 @@ impl<E: Event, V> PatternBuilder<E, V> {
     }
 
     fn joined(mut self, other: Draft<E>, count: DraftCount) -> PatternBuilder<E> {
-        if let [DraftItem { kind: DraftKind::Ways(ways, of), times: None, optional: false, .. }] =
-            self.draft.items.as_mut_slice()
+        if let [
+            DraftItem {
+                kind: DraftKind::Alternatives(branches, of),
+                times: None,
+                optional: false,
+                ..
+            },
+        ] = self.draft.items.as_mut_slice()
             && *of == count
         {
-            ways.push(other);
+            branches.push(other);
             return PatternBuilder::new(self.draft);
         }
-        let kind = DraftKind::Ways(vec![self.draft, other], count);
+        let kind = DraftKind::Alternatives(vec![self.draft, other], count);
         PatternBuilder::new(Draft::new(DraftItem::new("", Contiguity::Relaxed, kind)))
     }
 }
@@ -526,7 +532,7 @@ impl<E, V> PatternBuilder<E, V> {
     fn set_type(&mut self, ty: OfType) {
         match &mut self.item().kind {
             DraftKind::Step(of) | DraftKind::Not(of) | DraftKind::Without(of) => of.ty = ty,
-            DraftKind::Group(_) | DraftKind::Ways(..) => {
+            DraftKind::Group(_) | DraftKind::Alternatives(..) => {
                 self.refuse_if(
                     true,
                     Kind::Misplaced,
@@ -541,7 +547,7 @@ impl<E, V> PatternBuilder<E, V> {
             DraftKind::Step(of) | DraftKind::Not(of) | DraftKind::Without(of) => {
                 of.tests.push(test);
             }
-            DraftKind::Group(_) | DraftKind::Ways(..) => self.refuse_if(
+            DraftKind::Group(_) | DraftKind::Alternatives(..) => self.refuse_if(
                 true,
                 Kind::Misplaced,
                 "the steps of a group have conditions, not itself",

@@ -76,7 +76,7 @@ pub(super) enum DraftKind<E> {
     Step(DraftCondition<E>),
     Not(DraftCondition<E>),
     Group(Draft<E>),
-    Ways(Vec<Draft<E>>, DraftCount),
+    Alternatives(Vec<Draft<E>>, DraftCount),
     /// The event that must not come between the first and the last event of the sequence. The item
     /// is the last of its sequence.
     Without(DraftCondition<E>),

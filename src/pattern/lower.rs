@@ -216,22 +216,27 @@ impl<E: Event> Lowering<'_, E> {
         Ok((self.sequence(items, depth)?, within))
     }
 
-    fn ways(&mut self, ways: Vec<Draft<E>>, count: DraftCount, depth: usize) -> Result<Item> {
+    fn branches(
+        &mut self,
+        branches: Vec<Draft<E>>,
+        count: DraftCount,
+        depth: usize,
+    ) -> Result<Item> {
         let count = match count {
             DraftCount::One => 1,
-            DraftCount::All => ways.len(),
+            DraftCount::All => branches.len(),
             DraftCount::Some(count) => count,
         };
-        let mut lowered = Vec::with_capacity(ways.len());
-        for way in ways {
-            let (sequence, within) = self.content(way, depth)?;
+        let mut lowered = Vec::with_capacity(branches.len());
+        for branch in branches {
+            let (sequence, within) = self.content(branch, depth)?;
             if within.is_some() {
                 let message = "`within` of one alternative: put what it bounds into a group";
                 return Err(PatternError::new(Kind::Misplaced, None, message));
             }
             lowered.push(sequence);
         }
-        let kind = ItemKind::Ways { ways: lowered, count };
+        let kind = ItemKind::Alternatives { branches: lowered, count };
         Ok(Item { contiguity: Contiguity::Relaxed, gap: None, kind })
     }
 
@@ -268,10 +273,12 @@ impl<E: Event> Lowering<'_, E> {
                 ));
             }
             // Between other steps, alternatives are a step of their own and not one of a group.
-            DraftKind::Ways(ways, count) if item.name.is_empty() && quantifier.is_once() => {
-                self.ways(ways, count, place.depth + 1)?.kind
+            DraftKind::Alternatives(branches, count)
+                if item.name.is_empty() && quantifier.is_once() =>
+            {
+                self.branches(branches, count, place.depth + 1)?.kind
             }
-            kind @ (DraftKind::Group(_) | DraftKind::Ways(..)) => {
+            kind @ (DraftKind::Group(_) | DraftKind::Alternatives(..)) => {
                 let alias = if item.name.is_empty() {
                     None
                 } else {
@@ -280,8 +287,8 @@ impl<E: Event> Lowering<'_, E> {
                 let depth = place.depth + 1;
                 let (body, within) = match kind {
                     DraftKind::Group(group) => self.content(group, depth)?,
-                    DraftKind::Ways(ways, count) => {
-                        let items = vec![self.ways(ways, count, depth)?];
+                    DraftKind::Alternatives(branches, count) => {
+                        let items = vec![self.branches(branches, count, depth)?];
                         (Sequence { items, without: None }, None)
                     }
                     _ => (Sequence::default(), None),
@@ -435,8 +442,8 @@ impl<E: Event> Lowering<'_, E> {
 /// Alternatives with a `not` among them, where a group says nothing more than that they are together.
 fn bare<E>(kind: DraftKind<E>, is_plain: bool) -> DraftKind<E> {
     let DraftKind::Group(mut group) = kind else { return kind };
-    let is_not = |way: &Draft<E>| {
-        matches!(way.items.as_slice(), [DraftItem { kind: DraftKind::Not(_), .. }])
+    let is_not = |branch: &Draft<E>| {
+        matches!(branch.items.as_slice(), [DraftItem { kind: DraftKind::Not(_), .. }])
     };
     let says_more = group.error.is_some()
         || group.within.is_some()
@@ -445,7 +452,9 @@ fn bare<E>(kind: DraftKind<E>, is_plain: bool) -> DraftKind<E> {
     let [only] = group.items.as_slice() else { return DraftKind::Group(group) };
     let is_once = only.name.is_empty() && only.times.is_none() && !only.optional;
     match &only.kind {
-        DraftKind::Ways(ways, _) if ways.iter().any(is_not) && is_once && !says_more => {
+        DraftKind::Alternatives(branches, _)
+            if branches.iter().any(is_not) && is_once && !says_more =>
+        {
             group.items.pop().map_or(DraftKind::Group(group), |only| only.kind)
         }
         _ => DraftKind::Group(group),
@@ -535,7 +544,7 @@ pub(super) fn can_be_empty(item: &Item) -> bool {
         ItemKind::Group { quantifier, body, .. } => {
             quantifier.optional || body.items.iter().all(can_be_empty)
         }
-        ItemKind::Ways { .. } => false,
+        ItemKind::Alternatives { .. } => false,
     }
 }
 
@@ -547,7 +556,7 @@ fn is_bounded(body: &Sequence) -> bool {
             ItemKind::Step { .. } => gap,
             ItemKind::Not { .. } => false,
             ItemKind::Group { body, within, .. } => gap || within.is_some() || is_bounded(body),
-            ItemKind::Ways { ways, .. } => gap || ways.iter().any(is_bounded),
+            ItemKind::Alternatives { branches, .. } => gap || branches.iter().any(is_bounded),
         }
     })
 }
@@ -565,7 +574,7 @@ fn refused(error: &BuildError) -> PatternError {
         Refusal::BadQuantifier(name) => (Kind::BadQuantifier, Some(name)),
         Refusal::UntilWithoutLoop(name) => (Kind::UntilWithoutLoop, Some(name)),
         Refusal::LongestNotLast(name) => (Kind::LongestNotLast, Some(name)),
-        Refusal::BadCount | Refusal::EmptyWay => (Kind::BadQuantifier, None),
+        Refusal::BadCount | Refusal::EmptyAlternative => (Kind::BadQuantifier, None),
         Refusal::BadBound => (Kind::BadBound, None),
         Refusal::UnknownSkipTarget => (Kind::UnknownSkipTarget, None),
         Refusal::TooLarge | Refusal::TooLargeTogether => (Kind::TooLarge, None),

@@ -189,7 +189,9 @@ fn begins_with(sequence: &Sequence) -> Vec<ConditionId> {
     match sequence.items.first().map(|item| &item.kind) {
         Some(ItemKind::Step { condition, .. }) => vec![*condition],
         Some(ItemKind::Group { body, .. }) => begins_with(body),
-        Some(ItemKind::Ways { ways, .. }) => ways.iter().flat_map(begins_with).collect(),
+        Some(ItemKind::Alternatives { branches, .. }) => {
+            branches.iter().flat_map(begins_with).collect()
+        }
         Some(ItemKind::Not { .. }) | None => Vec::new(),
     }
 }
@@ -234,8 +236,8 @@ impl<'p> Path<'p> {
                 ItemKind::Group { body, quantifier, .. } => {
                     (self.find(body, step), Some(quantifier))
                 }
-                ItemKind::Ways { ways, .. } => {
-                    (ways.iter().find_map(|way| self.find(way, step)), None)
+                ItemKind::Alternatives { branches, .. } => {
+                    (branches.iter().find_map(|branch| self.find(branch, step)), None)
                 }
             };
             if found.is_some() {

@@ -78,9 +78,9 @@ impl Roles {
                         self.until(quantifier, last);
                     }
                 }
-                ItemKind::Ways { ways, .. } => {
-                    for way in ways {
-                        self.sequence(way, repeats);
+                ItemKind::Alternatives { branches, .. } => {
+                    for branch in branches {
+                        self.sequence(branch, repeats);
                     }
                 }
             }
@@ -134,11 +134,11 @@ impl<E: Event> Judge<'_, E> {
         let mut misfits: Vec<(StageId, Option<Misfit>)> = Vec::new();
         for place in places {
             let scope = self.matcher.scope(self.store, place, event);
-            for way in &place.ways {
-                let Action::Take { stage, .. } = way.action else { continue };
+            for edge in &place.edges {
+                let Action::Take { stage, .. } = edge.action else { continue };
                 let mut reasons = Vec::new();
-                if !way.judged.holds {
-                    self.reasons(&way.judged, place, event, &scope, &mut reasons);
+                if !edge.judged.holds {
+                    self.reasons(&edge.judged, place, event, &scope, &mut reasons);
                 }
                 // What else has a say matters only where the step itself fits.
                 let is_own =
@@ -146,10 +146,10 @@ impl<E: Event> Judge<'_, E> {
                 if reasons.iter().any(is_own) {
                     reasons.retain(is_own);
                 }
-                let new = (!way.judged.holds).then(|| Misfit { step: self.name(stage), reasons });
+                let new = (!edge.judged.holds).then(|| Misfit { step: self.name(stage), reasons });
                 match misfits.iter_mut().find(|(of, _)| *of == stage) {
                     None => misfits.push((stage, new)),
-                    // Of several ways to one step, the one that was missed by least.
+                    // Of several branches to one step, the one that was missed by least.
                     Some((_, old)) => {
                         if let Some(before) = old
                             && new
@@ -269,14 +269,14 @@ impl<E: Event> Judge<'_, E> {
     pub(super) fn stopped_by(&self, places: &[&Place]) -> Vec<String> {
         let mut by = Vec::new();
         for place in places {
-            for way in place.ways.iter().filter(|way| way.action == Action::Stop) {
-                if way.judged.holds {
-                    self.holding(&way.judged, &mut by);
+            for edge in place.edges.iter().filter(|edge| edge.action == Action::Stop) {
+                if edge.judged.holds {
+                    self.holding(&edge.judged, &mut by);
                 }
             }
-            // `without` closes every way on.
-            if place.ways.iter().all(|way| !way.judged.holds) {
-                place.ways.iter().for_each(|way| self.closing(&way.judged, &mut by));
+            // `without` closes every branch.
+            if place.edges.iter().all(|edge| !edge.judged.holds) {
+                place.edges.iter().for_each(|edge| self.closing(&edge.judged, &mut by));
             }
         }
         by.sort_unstable();
@@ -399,7 +399,7 @@ impl Narrator<'_> {
         found
     }
 
-    /// How long nothing must come after the event before several ways, where a silence among them is
+    /// How long nothing must come after the event before several branches, where a silence among them is
     /// all that is waited for.
     fn quiet(&self, state: StateId) -> Option<Length> {
         let is_last = self.program.states[state.index()].accepts_at_deadline;

@@ -61,7 +61,7 @@ enum RandomKind {
     Not(RandomTest),
     Group(RandomGroup, RandomQuantifier),
     /// So many of these, taken around; at least 1.
-    Ways(Vec<Vec<RandomItem>>, usize),
+    Alternatives(Vec<Vec<RandomItem>>, usize),
 }
 
 #[derive(Clone, Debug)]
@@ -238,20 +238,22 @@ pub fn stream() -> impl Strategy<Value = Stream> {
     })
 }
 
-/// Patterns with silences among the ways of a group of ways.
+/// Patterns with silences among the branches of alternatives.
 pub fn with_silences() -> impl Strategy<Value = RandomPattern> {
-    let ways = vec(vec(item(1), 1..3), 0..3);
+    let branches = vec(vec(item(1), 1..3), 0..3);
     let silence = (test(), length(1..9));
     let silences = vec(silence, 1..3);
     let choices = (any::<usize>(), any::<usize>(), prop::bool::weighted(0.2));
-    (pattern(), ways, silences, choices).prop_map(|(pattern, ways, silences, (at, count, any))| {
-        pattern.with_silences(at, MixedWays { ways, silences, count, any })
-    })
+    (pattern(), branches, silences, choices).prop_map(
+        |(pattern, branches, silences, (at, count, any))| {
+            pattern.with_silences(at, MixedAlternatives { branches, silences, count, any })
+        },
+    )
 }
 
-/// A group of ways, some of which are silences: what must not come, and for how long.
-struct MixedWays {
-    ways: Vec<Vec<RandomItem>>,
+/// Alternatives, some of which are silences: what must not come, and for how long.
+struct MixedAlternatives {
+    branches: Vec<Vec<RandomItem>>,
     silences: Vec<(RandomTest, RandomLength)>,
     /// How many of them have to happen, taken around.
     count: usize,
@@ -260,9 +262,9 @@ struct MixedWays {
 }
 
 impl RandomPattern {
-    /// The pattern, repaired, with a group of ways behind the item `at`, taken around.
-    fn with_silences(self, at: usize, group: MixedWays) -> RandomPattern {
-        let MixedWays { mut ways, silences, count, any } = group;
+    /// The pattern, repaired, with alternatives behind the item `at`, taken around.
+    fn with_silences(self, at: usize, group: MixedAlternatives) -> RandomPattern {
+        let MixedAlternatives { mut branches, silences, count, any } = group;
         let mut pattern = self.repaired();
         pattern.silence = None;
         let at = 1 + at % pattern.items.len();
@@ -281,10 +283,10 @@ impl RandomPattern {
         if after.iter().all(may_be_empty) {
             require(&mut after);
         }
-        for way in &mut ways {
-            repair(way, false);
-            if way.iter().all(may_be_empty) {
-                require(way);
+        for branch in &mut branches {
+            repair(branch, false);
+            if branch.iter().all(may_be_empty) {
+                require(branch);
             }
         }
         let several = silences.len() > 1;
@@ -296,10 +298,10 @@ impl RandomPattern {
             let gap = Some((RandomLength::Millis(0), Some(time)));
             let not =
                 RandomItem { contiguity: Contiguity::Relaxed, gap, kind: RandomKind::Not(test) };
-            ways.insert((at + number) % (ways.len() + 1), vec![not]);
+            branches.insert((at + number) % (branches.len() + 1), vec![not]);
         }
         let contiguity = if any { Contiguity::Any } else { Contiguity::Relaxed };
-        let kind = RandomKind::Ways(ways, count);
+        let kind = RandomKind::Alternatives(branches, count);
         pattern.items.push(RandomItem { contiguity, gap: None, kind });
         pattern.items.append(&mut after);
         pattern
@@ -323,8 +325,8 @@ fn ends_here(item: &mut RandomItem) {
             fixed(quantifier);
             group.items.last_mut().into_iter().for_each(ends_here);
         }
-        RandomKind::Ways(ways, _) => {
-            ways.iter_mut().filter_map(|way| way.last_mut()).for_each(ends_here);
+        RandomKind::Alternatives(branches, _) => {
+            branches.iter_mut().filter_map(|branch| branch.last_mut()).for_each(ends_here);
         }
         RandomKind::Not(_) => {}
     }
@@ -345,9 +347,9 @@ fn item(depth: u32) -> BoxedStrategy<RandomItem> {
         );
         let group = (group, quantifier())
             .prop_map(|(group, quantifier)| RandomKind::Group(group, quantifier));
-        let ways = (vec(vec(item(depth - 1), 1..3), 1..4), any::<usize>())
-            .prop_map(|(ways, count)| RandomKind::Ways(ways, count));
-        prop_oneof![6 => step, 2 => not, 2 => group, 1 => ways].boxed()
+        let branches = (vec(vec(item(depth - 1), 1..3), 1..4), any::<usize>())
+            .prop_map(|(branches, count)| RandomKind::Alternatives(branches, count));
+        prop_oneof![6 => step, 2 => not, 2 => group, 1 => branches].boxed()
     };
     let gap = option::weighted(0.12, (length(0..3), option::weighted(0.8, length(0..5))));
     (contiguity(), gap, kind)
@@ -527,11 +529,11 @@ fn repair(items: &mut Vec<RandomItem>, top: bool) {
                     (before.gap, item.gap) = (None, None);
                 }
             }
-            RandomKind::Ways(ways, _) => {
-                for way in ways {
-                    repair(way, false);
-                    if way.iter().all(may_be_empty) {
-                        require(way);
+            RandomKind::Alternatives(branches, _) => {
+                for branch in branches {
+                    repair(branch, false);
+                    if branch.iter().all(may_be_empty) {
+                        require(branch);
                     }
                 }
             }
@@ -583,14 +585,14 @@ fn require(items: &mut [RandomItem]) {
             quantifier.optional = false;
             require(&mut group.items);
         }
-        Some(RandomKind::Not(_) | RandomKind::Ways(..)) | None => {}
+        Some(RandomKind::Not(_) | RandomKind::Alternatives(..)) | None => {}
     }
 }
 
 fn is_optional(item: &RandomItem) -> bool {
     match &item.kind {
         RandomKind::Step(_, quantifier) | RandomKind::Group(_, quantifier) => quantifier.optional,
-        RandomKind::Not(_) | RandomKind::Ways(..) => false,
+        RandomKind::Not(_) | RandomKind::Alternatives(..) => false,
     }
 }
 
@@ -609,12 +611,12 @@ fn count(items: &[RandomItem]) -> usize {
             let others = usize::from(group.without.is_some()) + usize::from(group.named);
             count(&group.items) + others
         }
-        RandomKind::Ways(ways, _) => ways.iter().map(|way| count(way)).sum(),
+        RandomKind::Alternatives(branches, _) => branches.iter().map(|branch| count(branch)).sum(),
     };
     items.iter().map(in_item).sum()
 }
 
-/// The number of steps with each repetition written out, and each state of ways beside each other.
+/// The number of steps with each repetition written out, and each state of branches beside each other.
 fn written_out(items: &[RandomItem]) -> usize {
     let times = |quantifier: &RandomQuantifier| {
         usize::try_from(quantifier.min + quantifier.more.unwrap_or(1)).unwrap_or(usize::MAX)
@@ -623,7 +625,9 @@ fn written_out(items: &[RandomItem]) -> usize {
         RandomKind::Step(_, quantifier) => times(quantifier),
         RandomKind::Not(_) => 1,
         RandomKind::Group(group, quantifier) => times(quantifier) * written_out(&group.items),
-        RandomKind::Ways(ways, _) => ways.iter().map(|way| 1 + written_out(way)).product(),
+        RandomKind::Alternatives(branches, _) => {
+            branches.iter().map(|branch| 1 + written_out(branch)).product()
+        }
     };
     items.iter().map(in_item).sum()
 }
@@ -718,10 +722,10 @@ impl Builder {
                 within: group.within.map(|within| self.length(within)),
                 alias: group.named.then(|| self.group_alias()),
             },
-            RandomKind::Ways(ways, count) => {
-                let count = count % ways.len() + 1;
-                let ways = ways.iter().map(|way| self.sequence(way, None)).collect();
-                ItemKind::Ways { ways, count }
+            RandomKind::Alternatives(branches, count) => {
+                let count = count % branches.len() + 1;
+                let branches = branches.iter().map(|branch| self.sequence(branch, None)).collect();
+                ItemKind::Alternatives { branches, count }
             }
         };
         let gap = item

@@ -48,7 +48,7 @@ fn has_bound(sequence: &Sequence) -> bool {
     sequence.items.iter().any(|item| {
         let inside = match &item.kind {
             ItemKind::Group { body, within, .. } => within.is_some() || has_bound(body),
-            ItemKind::Ways { ways, .. } => ways.iter().any(has_bound),
+            ItemKind::Alternatives { branches, .. } => branches.iter().any(has_bound),
             _ => false,
         };
         inside || item.gap.is_some_and(|gap| gap.max.is_some())
@@ -166,22 +166,22 @@ impl Printer<'_> {
                     let _ = write!(self.text, " as {name}");
                 }
             }
-            ItemKind::Ways { ways, count } => {
+            ItemKind::Alternatives { branches, count } => {
                 let joint = match *count {
-                    _ if ways.len() == 1 => ", ",
+                    _ if branches.len() == 1 => ", ",
                     1 => " or ",
-                    all if all == ways.len() => " and ",
+                    all if all == branches.len() => " and ",
                     _ => ", ",
                 };
                 if joint == ", " {
                     let _ = write!(self.text, "{count} of ");
                 }
                 self.text += "(";
-                for (number, way) in ways.iter().enumerate() {
+                for (number, branch) in branches.iter().enumerate() {
                     if number > 0 {
                         self.text += joint;
                     }
-                    self.sequence(way);
+                    self.sequence(branch);
                 }
                 self.text += ")";
             }

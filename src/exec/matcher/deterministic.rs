@@ -207,7 +207,7 @@ impl<'a, E: Event> Step<'a, E> {
     /// Advances a run by the tree of this root. Returns true if the run is still there afterwards.
     #[inline(always)]
     fn goes_on(&mut self, run: &mut Run, root: u32, event_epoch: u64) -> bool {
-        match self.way_of(run, root, event_epoch) {
+        match self.decision_of(run, root, event_epoch) {
             Decision::Stay => true,
             Decision::One(edge) => self.follow_edge(*edge, run, event_epoch),
             _ => {
@@ -220,7 +220,7 @@ impl<'a, E: Event> Step<'a, E> {
     /// Follows the tree of this root as far as it leads. A test of the order of numbers, the most
     /// common test, is evaluated once.
     #[inline(always)]
-    pub(super) fn way_of(&mut self, run: &Run, root: u32, event_epoch: u64) -> &'a Decision {
+    pub(super) fn decision_of(&mut self, run: &Run, root: u32, event_epoch: u64) -> &'a Decision {
         let program = self.program;
         let mut root = root;
         while let Some(Some(table)) = program.comparison_tables.get(root as usize) {

@@ -389,8 +389,8 @@ impl<E: Event> Matcher<E> {
             if prefilter == PrefilterOutcome::Counts {
                 return Some(true);
             }
-            let way = self.way_of_window(window, event, (false, prefilter), |_| None);
-            return way.map(|way| matches!(way, Decision::One(_)));
+            let decision = self.decision_of_window(window, event, (false, prefilter), |_| None);
+            return decision.map(|decision| matches!(decision, Decision::One(_)));
         }
         let decisions = &self.program.decisions;
         match decisions.of_start(decisions.column(event.type_id())) {

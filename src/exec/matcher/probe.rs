@@ -20,12 +20,12 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     run: Run,
-    pub(crate) ways: Vec<Way>,
+    pub(crate) edges: Vec<ProbedEdge>,
 }
 
 /// One possible effect of an event, and true if this event has it.
 #[derive(Clone, Debug)]
-pub(crate) struct Way {
+pub(crate) struct ProbedEdge {
     pub(crate) action: Action,
     pub(crate) judged: Judged,
 }
@@ -156,11 +156,11 @@ impl<E: Event> Step<'_, E> {
         // An epoch for this place: what was remembered of others does not count.
         self.store.scratch.epoch += 1;
         let epoch = self.store.scratch.epoch;
-        let ways = program.edges(run.state).iter();
-        let ways = ways
-            .filter(|edge| run.head != NIL || starts(edge.action))
-            .map(|edge| Way { action: edge.action, judged: self.judge(edge.guard, run, epoch) });
-        Place { run: *run, ways: ways.collect() }
+        let edges = program.edges(run.state).iter();
+        let edges = edges.filter(|edge| run.head != NIL || starts(edge.action)).map(|edge| {
+            ProbedEdge { action: edge.action, judged: self.judge(edge.guard, run, epoch) }
+        });
+        Place { run: *run, edges: edges.collect() }
     }
 
     fn judge(&mut self, guard: GuardId, run: &Run, epoch: u64) -> Judged {

@@ -222,7 +222,7 @@ impl<E: Event> Step<'_, E> {
             return None;
         };
         let root = self.column.roots[representative.state.index()];
-        match self.way_of(representative, root, event_epoch) {
+        match self.decision_of(representative, root, event_epoch) {
             Decision::Stay => return None,
             Decision::One(edge) => match self.program.effects[*edge as usize] {
                 EdgeEffect::Capture { stage, target, update } => {

@@ -197,7 +197,7 @@ impl<'a, E: Event> Step<'a, E> {
             Decision::Stay => return true,
             Decision::Gone => self.give_up(run),
             Decision::One(edge) => {
-                // The only way on: what the run holds goes with it.
+                // The only branch: what the run holds goes with it.
                 self.follow(&program.edges[*edge as usize], *run, event_epoch, next);
             }
             Decision::Several(edges) => {
@@ -271,14 +271,14 @@ impl<'a, E: Event> Step<'a, E> {
         Some(open)
     }
 
-    /// Takes all of several ways, or none.
+    /// Takes all of several branches, or none.
     fn branch(&mut self, run: &Run, open: &[u32], event_epoch: u64, next: &mut Vec<Run>) {
         let program = self.program;
         let settles = program.states[run.state.index()].settles;
         let before = (next.len(), self.store.scratch.completed.len());
         for (index, &edge) in open.iter().enumerate() {
             let edge = &program.edges[edge as usize];
-            // The last way takes over what the run holds, where nothing is asked of it after that.
+            // The last branch takes over what the run holds, where nothing is asked of it after that.
             if index + 1 == open.len() && !settles {
                 self.follow(edge, *run, event_epoch, next);
                 return;
@@ -357,7 +357,7 @@ impl<'a, E: Event> Step<'a, E> {
         next: &mut Vec<Run>,
     ) {
         let state = &self.program.states[target.index()];
-        // The way to the end is looked at with what was captured before this event.
+        // The path to the end is looked at with what was captured before this event.
         let accepted = state.accept.is_some_and(|guard| self.guard(guard, &run, event_epoch));
         if accepted && !state.live && self.program.ends_alone {
             // Most matches are reported before the next event: it need not be stored for them.
@@ -391,7 +391,7 @@ impl<'a, E: Event> Step<'a, E> {
         if run.deadline <= self.time {
             let waits_for_time = state.accepts_at_deadline && !state.settles;
             if self.program.lengths.is_empty() && !waits_for_time {
-                // Another way of several has waited too long for what it waits for there.
+                // Another of several branches has waited too long for what it waits for there.
                 self.give_up(&run);
                 return;
             }

@@ -42,10 +42,11 @@ impl<E: Event> Matcher<E> {
         let queue = key.window_mut();
         if prefilter != PrefilterOutcome::Counts {
             let begun = !queue.is_empty();
-            let way = self.way_of_window(window, event, (begun, prefilter), |condition| {
-                Some(Step::new(self, store, event, seq).holds(condition))
-            });
-            match way.unwrap_or(&Decision::Gone) {
+            let decision =
+                self.decision_of_window(window, event, (begun, prefilter), |condition| {
+                    Some(Step::new(self, store, event, seq).holds(condition))
+                });
+            match decision.unwrap_or(&Decision::Gone) {
                 Decision::One(_) => {}
                 Decision::Stay => return,
                 _ => return Self::clear_window(store, key),
@@ -63,12 +64,12 @@ impl<E: Event> Matcher<E> {
     /// state of a key.
     pub(crate) fn counts_all(&self, ty: TypeId, has_prefilter: bool) -> bool {
         let decisions = &self.program.decisions;
-        let way = match decisions.of_start(decisions.column(ty)) {
+        let decision = match decisions.of_start(decisions.column(ty)) {
             Decision::Condition { yes, .. } if has_prefilter => decisions.node(*yes),
-            way => way,
+            decision => decision,
         };
         // In all states it is the same.
-        self.counts() && matches!(way, Decision::One(_))
+        self.counts() && matches!(decision, Decision::One(_))
     }
 
     /// Adds an event that counts, where it completes nothing and nothing is over. Says whether it is the
@@ -143,7 +144,7 @@ impl<E: Event> Matcher<E> {
     /// conditions speak of the event alone; `other` answers those that do more than compare fields,
     /// each at most once. The event may have passed the [prefilter](crate::nfa::Program::prefilter).
     #[inline(always)]
-    pub(super) fn way_of_window<'a>(
+    pub(super) fn decision_of_window<'a>(
         &'a self,
         window: &Window,
         event: &E,

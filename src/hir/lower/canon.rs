@@ -267,10 +267,10 @@ impl<'a> Canon<'a> {
                     self.quantifier(quantifier);
                     self.debug((within, alias.map(StageId::index)));
                 }
-                ItemKind::Ways { ways, count } => {
+                ItemKind::Alternatives { branches, count } => {
                     self.debug(("of", count));
-                    for way in ways {
-                        self.sequence(way);
+                    for branch in branches {
+                        self.sequence(branch);
                     }
                 }
             }

@@ -131,16 +131,16 @@ impl<'a> Env<'a> {
     ) {
         const SHOWN: usize = 8;
         let name = |index: usize| &rules[index].name.node;
-        let mut ways: Vec<String> = Vec::new();
+        let mut links: Vec<String> = Vec::new();
         for (at, &(index, ty)) in circle.iter().enumerate() {
             let next = circle[(at + 1) % circle.len()].0;
-            ways.push(format!("`{}` feeds `{ty}` to `{}`", name(index), name(next)));
+            links.push(format!("`{}` feeds `{ty}` to `{}`", name(index), name(next)));
             refused.insert(index);
         }
-        let length = ways.len();
-        ways.truncate(SHOWN);
+        let length = links.len();
+        links.truncate(SHOWN);
         if length > SHOWN {
-            ways.push("...".to_owned());
+            links.push("...".to_owned());
         }
         let (first, ty) = circle[0];
         let message = match circle.as_slice() {
@@ -153,7 +153,7 @@ impl<'a> Env<'a> {
         };
         let from_all = circle.iter().any(|(index, _)| rules[*index].clauses.is_from_all());
         let diagnostic = Diagnostic::error(Code::CyclicFeed, feed.span, message)
-            .label(ways.join(", "))
+            .label(links.join(", "))
             .help(if from_all {
                 "`from *` sees every declared event type: name the types that are meant"
             } else {

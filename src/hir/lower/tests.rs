@@ -85,9 +85,10 @@ fn item(pattern: &Pattern, item: &Item, first: bool) -> String {
                 let _ = write!(out, " as {}", name(alias));
             }
         }
-        ItemKind::Ways { ways, count } => {
-            let ways: Vec<_> = ways.iter().map(|way| sequence(pattern, way)).collect();
-            let _ = write!(out, "{count} of ({})", ways.join(", "));
+        ItemKind::Alternatives { branches, count } => {
+            let branches: Vec<_> =
+                branches.iter().map(|branch| sequence(pattern, branch)).collect();
+            let _ = write!(out, "{count} of ({})", branches.join(", "));
         }
     }
     out

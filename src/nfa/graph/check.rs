@@ -93,15 +93,15 @@ fn check_sequence(
                     return error(Kind::LongestNotLast("(...)".into()));
                 }
             }
-            ItemKind::Ways { ways, count } => {
-                if *count == 0 || *count > ways.len() {
+            ItemKind::Alternatives { branches, count } => {
+                if *count == 0 || *count > branches.len() {
                     return error(Kind::BadCount);
                 }
                 check_silences(pattern, items, index, top)?;
-                for way in ways.iter().filter(|way| silence(way).is_none()) {
-                    check_sequence(pattern, way, false, depth + 1)?;
-                    if ends_with_not(way) || way.items.iter().all(is_nullable) {
-                        return error(Kind::EmptyWay);
+                for branch in branches.iter().filter(|branch| silence(branch).is_none()) {
+                    check_sequence(pattern, branch, false, depth + 1)?;
+                    if ends_with_not(branch) || branch.items.iter().all(is_nullable) {
+                        return error(Kind::EmptyAlternative);
                     }
                 }
             }
@@ -115,11 +115,11 @@ fn ends_with_not(sequence: &Sequence) -> bool {
     sequence.items.last().is_some_and(|last| match &last.kind {
         ItemKind::Not { .. } => true,
         ItemKind::Group { body, .. } => ends_with_not(body),
-        ItemKind::Step { .. } | ItemKind::Ways { .. } => false,
+        ItemKind::Step { .. } | ItemKind::Alternatives { .. } => false,
     })
 }
 
-/// Refuses silences as ways of `items[index]` where it is not sure when they begin, or what would
+/// Refuses silences as branches of `items[index]` where it is not sure when they begin, or what would
 /// come of them.
 fn check_silences(
     pattern: &Pattern,
@@ -153,9 +153,9 @@ fn check_silences(
     }
     let says_more = |gap: Gap| gap.min != Length::ZERO || is_bad_gap(gap);
     let bad = |item: &Item| is_next(item) || item.gap.is_some_and(says_more);
-    let ItemKind::Ways { ways, .. } = &item.kind else { return Ok(()) };
-    for way in ways.iter().filter(|way| silence(way).is_some()) {
-        if way.without.is_some() || way.items.iter().any(bad) {
+    let ItemKind::Alternatives { branches, .. } = &item.kind else { return Ok(()) };
+    for branch in branches.iter().filter(|branch| silence(branch).is_some()) {
+        if branch.without.is_some() || branch.items.iter().any(bad) {
             return Err(BuildError::new(Kind::MisplacedSilence(name)));
         }
     }
@@ -165,11 +165,15 @@ fn check_silences(
     Ok(())
 }
 
-/// The silences among the ways of an item.
+/// The silences among the branches of an item.
 fn silences(item: &Item) -> impl Iterator<Item = (StageId, Length)> {
-    let ways = if let ItemKind::Ways { ways, .. } = &item.kind { ways.as_slice() } else { &[] };
-    ways.iter().filter_map(|way| match way.items.first()?.kind {
-        ItemKind::Not { stage, .. } => Some((stage, silence(way)?)),
+    let branches = if let ItemKind::Alternatives { branches, .. } = &item.kind {
+        branches.as_slice()
+    } else {
+        &[]
+    };
+    branches.iter().filter_map(|branch| match branch.items.first()?.kind {
+        ItemKind::Not { stage, .. } => Some((stage, silence(branch)?)),
         _ => None,
     })
 }
@@ -180,7 +184,7 @@ fn can_go_on(item: &Item) -> bool {
     match &item.kind {
         ItemKind::Step { quantifier, .. } => quantifier.varies(),
         ItemKind::Group { quantifier, body, .. } => quantifier.varies() || at_end(body),
-        ItemKind::Ways { ways, .. } => ways.iter().any(at_end),
+        ItemKind::Alternatives { branches, .. } => branches.iter().any(at_end),
         // It looks at the event that comes next.
         ItemKind::Not { .. } => true,
     }
@@ -212,7 +216,7 @@ pub(super) fn is_optional(item: &Item) -> bool {
         ItemKind::Step { quantifier, .. } | ItemKind::Group { quantifier, .. } => {
             quantifier.optional
         }
-        ItemKind::Not { .. } | ItemKind::Ways { .. } => false,
+        ItemKind::Not { .. } | ItemKind::Alternatives { .. } => false,
     }
 }
 
@@ -223,7 +227,7 @@ pub(super) fn is_nullable(item: &Item) -> bool {
         ItemKind::Group { quantifier, body, .. } => {
             quantifier.optional || body.items.iter().all(is_nullable)
         }
-        // No way can be left out.
-        ItemKind::Not { .. } | ItemKind::Ways { .. } => false,
+        // No branch can be left out.
+        ItemKind::Not { .. } | ItemKind::Alternatives { .. } => false,
     }
 }

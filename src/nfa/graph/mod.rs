@@ -4,10 +4,10 @@
 //! Which transitions an item gets decides every question of contiguity, greediness and absence;
 //! the shapes are those of Flink CEP's compiler, since its answers are the specification.
 
+mod alternatives;
 mod check;
 mod quiet;
 mod silence;
-mod ways;
 
 use hashbrown::HashMap;
 
@@ -46,7 +46,7 @@ pub(super) struct RawState {
     pub(super) instances: Vec<usize>,
     /// Whether a `longest` loop that waits here is complete when it can grow no more.
     pub(super) settles: bool,
-    /// Of a group of ways: where those wait that have begun and have to go on.
+    /// Of alternatives: where those wait that have begun and have to go on.
     pub(super) required: Vec<StateId>,
     /// How long after its last event a partial match waits here at most.
     pub(super) closes: Option<Length>,
@@ -64,7 +64,7 @@ pub(super) enum Role {
     Stop,
     /// A `not` at the end: complete when time runs out, at the latest so long after the last event.
     Pending(Option<Length>),
-    /// Several ways at the end, of which none but silences are waited for: complete so long after
+    /// Several branches at the end, of which none but silences are waited for: complete so long after
     /// what the clock has.
     Quiet { time: Length, clock: u32 },
 }
@@ -87,17 +87,17 @@ pub(super) struct Transition {
     /// What of the guard speaks of the time since the event before.
     pub(super) gap: Option<GuardId>,
     /// Of an ignore: when the event may be skipped although it fits, because another way of a group
-    /// of ways takes it.
+    /// of alternatives takes it.
     pub(super) skip: GuardId,
-    /// Of a take on one of several ways: the repetitions of clocked groups that it takes part in.
+    /// Of a take on one of several branches: the repetitions of clocked groups that it takes part in.
     pub(super) instances: Option<Vec<usize>>,
     /// Of a take: the clocks that it sets to the event's time.
     pub(super) marks: Vec<u32>,
     /// Of one that leads to the stop of a `not`: whether what is taken where it stands comes behind
     /// that `not`, so that it is not between.
     pub(super) is_behind: bool,
-    /// The ways that it is on, outermost first: of each group of ways its end, and which way.
-    pub(super) ways: Vec<(StateId, usize)>,
+    /// The branches that it is on, outermost first: for each group of alternatives its end, and which branch.
+    pub(super) branches: Vec<(StateId, usize)>,
 }
 
 /// One repetition of a group whose time is bounded.
@@ -123,7 +123,7 @@ pub(super) fn build(pattern: &Pattern) -> Result<Graph, BuildError> {
         kept: HashMap::new(),
         clock_of: HashMap::new(),
         inside: Vec::new(),
-        way_clocks: Vec::new(),
+        branch_clocks: Vec::new(),
         before_groups: vec![Vec::new()],
         division: Division::default(),
         quiet_from: Vec::new(),
@@ -146,7 +146,7 @@ struct Context<'p> {
     following: Option<&'p Item>,
     /// Whether the sequence is the pattern's own, not a group's.
     top: bool,
-    /// The clock that has the time of the event captured last on this way of a group of ways.
+    /// The clock that has the time of the event captured last on this branch of alternatives.
     since: Option<u32>,
 }
 
@@ -204,7 +204,7 @@ impl<'p> Place<'p> {
             ItemKind::Step { quantifier, .. } | ItemKind::Group { quantifier, .. } => {
                 Some(quantifier)
             }
-            ItemKind::Not { .. } | ItemKind::Ways { .. } => None,
+            ItemKind::Not { .. } | ItemKind::Alternatives { .. } => None,
         }
     }
 
@@ -228,7 +228,7 @@ struct Waiting {
 #[derive(Clone, Copy, Debug)]
 struct Ignoring {
     guard: GuardId,
-    /// The same for an event that another way of a group of ways takes.
+    /// The same for an event that another of several branches takes.
     skip: GuardId,
 }
 
@@ -249,9 +249,9 @@ enum Clock {
     Item,
     /// When a sequence with `without` began.
     Without,
-    /// When the last event of a way came.
+    /// When the last event of a branch came.
     Way,
-    /// When the last event before a group of ways came.
+    /// When the last event before alternatives came.
     Quiet,
 }
 
@@ -276,13 +276,13 @@ struct Builder {
     clock_of: HashMap<(Clock, *const ()), u32>,
     /// The repetitions of clocked groups around what is laid out now.
     inside: Vec<usize>,
-    /// The clocks of the ways around it that have the time of their last event.
-    way_clocks: Vec<u32>,
+    /// The clocks of the branches around it that have the time of their last event.
+    branch_clocks: Vec<u32>,
     /// The `not`s before groups, by [`Group::nots`]; the first are none.
     before_groups: Vec<Vec<EarlierNot>>,
     /// What is known of silences behind loops.
     division: Division,
-    /// Where silences that are ways begin, with the clock that has the time.
+    /// Where silences that are branches begin, with the clock that has the time.
     quiet_from: Vec<(StateId, u32)>,
     /// True if the silence at the end is reported again and again.
     repeats: bool,
@@ -308,8 +308,8 @@ impl<'p> Builder {
                 ItemKind::Not { stage, condition } => {
                     next = self.absence(place, *stage, *condition, next)?;
                 }
-                ItemKind::Ways { ways, count } => {
-                    next = self.ways(place, ways, *count, next)?;
+                ItemKind::Alternatives { branches, count } => {
+                    next = self.branches(place, branches, *count, next)?;
                 }
                 ItemKind::Step { .. } | ItemKind::Group { .. } => next = self.item(place, next)?,
             }
@@ -756,7 +756,7 @@ impl<'p> Builder {
             ItemKind::Step { condition, .. } | ItemKind::Not { condition, .. } => {
                 self.extend(place, condition)
             }
-            ItemKind::Group { .. } | ItemKind::Ways { .. } => {
+            ItemKind::Group { .. } | ItemKind::Alternatives { .. } => {
                 let until = self.group_until(place);
                 let always = self.graph.guards.always();
                 self.unless(always, until)
@@ -803,10 +803,10 @@ impl<'p> Builder {
                 ItemKind::Group { body, quantifier, .. } => {
                     (self.head_guard(place, body), quantifier.optional)
                 }
-                ItemKind::Ways { ways, .. } => {
+                ItemKind::Alternatives { branches, .. } => {
                     let mut any = self.graph.guards.never();
-                    for way in ways {
-                        let head = self.head_guard(place, way);
+                    for branch in branches {
+                        let head = self.head_guard(place, branch);
                         any = self.graph.guards.or(any, head);
                     }
                     (any, false)
@@ -1034,7 +1034,7 @@ impl<'p> Builder {
             instances: None,
             marks: Vec::new(),
             is_behind: false,
-            ways: Vec::new(),
+            branches: Vec::new(),
         };
         self.graph.states[state.index()].transitions.push(transition);
     }
@@ -1049,7 +1049,7 @@ impl<'p> Builder {
     ) {
         self.add_in_gap(state, Verb::Take(place.stage()), target, guard, gap);
         if let Some(take) = self.graph.states[state.index()].transitions.last_mut() {
-            take.marks.clone_from(&self.way_clocks);
+            take.marks.clone_from(&self.branch_clocks);
         }
     }
 
@@ -1065,7 +1065,7 @@ impl Place<'_> {
     fn stage(&self) -> StageId {
         match self.item().kind {
             ItemKind::Step { stage, .. } | ItemKind::Not { stage, .. } => stage,
-            ItemKind::Group { .. } | ItemKind::Ways { .. } => {
+            ItemKind::Group { .. } | ItemKind::Alternatives { .. } => {
                 unreachable!("a group is laid out by its content")
             }
         }

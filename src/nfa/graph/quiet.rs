@@ -1,4 +1,4 @@
-//! A silence that is one way of a group of ways: `b and not c for 5s`, `b or not c for 5s`.
+//! A silence that is one of several alternatives: `b and not c for 5s`, `b or not c for 5s`.
 //!
 //! It begins with the event before the group, whose time a clock has, and it is over so long after
 //! it. Where a silence goes on, everything else is open only until then; from then on it is done,
@@ -7,13 +7,13 @@
 
 use hashbrown::HashSet;
 
-use super::ways::{Places, Standing, Ways};
+use super::alternatives::{Alternatives, Places, Standing};
 use super::{Builder, Clock, Place, Role, Verb};
 use crate::hir::{ItemKind, Length, Sequence, StageId};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::program::{BuildError, StateId};
 
-/// A way that is a silence.
+/// A branch that is a silence.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Quiet {
     /// What must not come.
@@ -25,14 +25,14 @@ pub(super) struct Quiet {
     pub(super) clock: u32,
 }
 
-/// What must not come and for how long, where a way is a silence.
-pub(super) fn silence(way: &Sequence) -> Option<Length> {
-    let [only] = way.items.as_slice() else { return None };
+/// What must not come and for how long, where a branch is a silence.
+pub(super) fn silence(branch: &Sequence) -> Option<Length> {
+    let [only] = branch.items.as_slice() else { return None };
     let ItemKind::Not { .. } = only.kind else { return None };
     only.gap?.max
 }
 
-impl Ways {
+impl Alternatives {
     /// The silence that is over first of those that go on.
     fn next_over(&self, places: &Places) -> Option<(usize, Quiet)> {
         let quiet = self.quiet.iter().enumerate().zip(places).filter_map(|((index, quiet), at)| {
@@ -42,7 +42,7 @@ impl Ways {
         quiet.min_by_key(|(index, quiet)| (quiet.time.as_millis(), *index))
     }
 
-    /// Where the ways stand when a silence is over.
+    /// Where the branches stand when a silence is over.
     fn after_silence(&self, places: &Places, index: usize) -> Places {
         let mut after = places.clone();
         after[index] = Standing::Done;
@@ -78,27 +78,29 @@ impl Ways {
 }
 
 impl<'p> Builder {
-    /// Those of the ways that are silences.
-    pub(super) fn quiet_ways(
+    /// Those of the branches that are silences.
+    pub(super) fn quiet_branches(
         &mut self,
         place: Place<'p>,
-        ways: &'p [Sequence],
+        branches: &'p [Sequence],
     ) -> Vec<Option<Quiet>> {
-        let of_way = |way: &'p Sequence| {
-            let time = silence(way)?;
-            let ItemKind::Not { stage, condition } = way.items.first()?.kind else { return None };
+        let of_branch = |branch: &'p Sequence| {
+            let time = silence(branch)?;
+            let ItemKind::Not { stage, condition } = branch.items.first()?.kind else {
+                return None;
+            };
             let violated = self.graph.guards.condition(condition);
             let clock = self.clock(Clock::Quiet, std::ptr::from_ref(place.item()).cast());
             Some(Quiet { stage, violated, time, clock })
         };
-        ways.iter().map(of_way).collect()
+        branches.iter().map(of_branch).collect()
     }
 
     /// Adds what becomes of the silences that go on, and gives when they still do: all else that can
     /// happen there is open only then.
     pub(super) fn combine_silences(
         &mut self,
-        group: &mut Ways,
+        group: &mut Alternatives,
         places: &Places,
         state: StateId,
     ) -> Result<GuardId, BuildError> {
@@ -126,8 +128,12 @@ impl<'p> Builder {
     }
 
     /// What an event does to the silences that go on: which of them it breaks, when, and where the
-    /// ways stand then. Without those of which too few ways are left.
-    pub(super) fn broken(&mut self, group: &Ways, places: Places) -> Vec<(GuardId, Places)> {
+    /// branches stand then. Without those of which too few branches are left.
+    pub(super) fn broken(
+        &mut self,
+        group: &Alternatives,
+        places: Places,
+    ) -> Vec<(GuardId, Places)> {
         let mut found = vec![(self.graph.guards.always(), places)];
         for (index, quiet) in group.quiet.iter().enumerate() {
             let Some(quiet) = quiet else { continue };
@@ -146,7 +152,7 @@ impl<'p> Builder {
         found
     }
 
-    /// Lets each event before a silence that is a way set its clock.
+    /// Lets each event before a silence that is a branch set its clock.
     pub(super) fn start_silences(&mut self) {
         for (start, clock) in std::mem::take(&mut self.quiet_from) {
             let entries = self.leading_to(start);
@@ -177,7 +183,7 @@ impl<'p> Builder {
     }
 }
 
-impl Ways {
+impl Alternatives {
     fn going_on(&self, places: &Places) -> Vec<Quiet> {
         let quiet = self.quiet.iter().zip(places);
         quiet
@@ -186,7 +192,7 @@ impl Ways {
             .collect()
     }
 
-    /// Whether enough of the ways are left.
+    /// Whether enough of the branches are left.
     fn can_happen(&self, places: &Places) -> bool {
         let has_broken = places.contains(&Standing::Broken);
         let begun = places.iter().filter(|place| place.has_begun()).count();
@@ -194,7 +200,7 @@ impl Ways {
     }
 }
 
-/// How many of the ways have happened or can still happen.
+/// How many of the branches have happened or can still happen.
 fn possible(places: &Places) -> usize {
     let is_out = |place: &&Standing| matches!(place, Standing::Broken | Standing::Unneeded);
     places.len() - places.iter().filter(is_out).count()

@@ -106,7 +106,7 @@ impl Builder {
         targets.filter(|target| self.division.timed.contains(target)).collect()
     }
 
-    /// True if the way from one state to the other goes over a silence.
+    /// True if the path from one state to the other goes over a silence.
     fn is_crossing(&self, from: StateId, to: StateId) -> bool {
         !self.asked(to).is_subset(&self.asked(from))
     }
@@ -119,7 +119,7 @@ impl Builder {
         })
     }
 
-    /// True if a way over a silence leads on from the state without an event.
+    /// True if a path over a silence leads on from the state without an event.
     fn crosses(&self, state: StateId) -> bool {
         let (mut open, mut seen) = (vec![state], HashSet::new());
         while let Some(state) = open.pop() {
@@ -355,6 +355,6 @@ fn ends_greedy(item: &Item) -> bool {
             body.items.last().is_some_and(ends_greedy)
         }
         ItemKind::Group { quantifier, .. } => is_greedy(quantifier),
-        ItemKind::Not { .. } | ItemKind::Ways { .. } => false,
+        ItemKind::Not { .. } | ItemKind::Alternatives { .. } => false,
     }
 }

@@ -24,7 +24,7 @@ struct Judged {
 struct Verdict {
     misfits: Vec<Misfit>,
     stopped_by: Vec<String>,
-    /// Whether there is a way on, or it is complete as it can grow no more.
+    /// Whether there is a branch, or it is complete as it can grow no more.
     goes_on: bool,
     /// Whether it is complete without the event.
     completes: bool,
@@ -188,8 +188,8 @@ impl<E: Event> Tracer<E> {
             by_captured.entry(captured).or_default().push(place);
         }
         let has = |places: &[&Place], of: &dyn Fn(Action) -> bool| {
-            let mut ways = places.iter().flat_map(|place| &place.ways);
-            ways.any(|way| way.judged.holds && of(way.action))
+            let mut edges = places.iter().flat_map(|place| &place.edges);
+            edges.any(|edge| edge.judged.holds && of(edge.action))
         };
         let of_one = |places: &[&Place]| Verdict {
             misfits: judge.misfits(places, event),

@@ -5,7 +5,7 @@ use kleene::hir::Contiguity;
 use kleene::hir::expr::{BinaryOp, Pick};
 
 use super::{
-    AGGREGATES, COMPARISONS, Chain, MixedWays, PICKS, RandomGroup, RandomItem, RandomKind,
+    AGGREGATES, COMPARISONS, Chain, MixedAlternatives, PICKS, RandomGroup, RandomItem, RandomKind,
     RandomLength, RandomPattern, RandomQuantifier, RandomSkip, RandomTest, Stream, TYPES,
 };
 use crate::convert;
@@ -87,12 +87,12 @@ impl Choices<'_> {
         Chain { first, lead, again, last, within, skip }.into()
     }
 
-    /// A pattern with silences among the ways of a group of ways.
+    /// A pattern with silences among the branches of alternatives.
     pub fn pattern_with_silences(&mut self) -> RandomPattern {
-        let [at, count, any, ways] = self.digits([4, 4, 4, 3]);
-        let ways = (0..ways).map(|_| self.list(2, |choices| choices.item(1))).collect();
+        let [at, count, any, branches] = self.digits([4, 4, 4, 3]);
+        let branches = (0..branches).map(|_| self.list(2, |choices| choices.item(1))).collect();
         let silences = self.list(2, |choices| (choices.test(1), choices.length(8)));
-        let group = MixedWays { ways, silences, count, any: any == 3 };
+        let group = MixedAlternatives { branches, silences, count, any: any == 3 };
         self.pattern().with_silences(at, group)
     }
 
@@ -134,8 +134,9 @@ impl Choices<'_> {
                 RandomKind::Group(group, self.quantifier())
             }
             _ => {
-                let way = |choices: &mut Self| choices.list(2, |choices| choices.item(depth - 1));
-                RandomKind::Ways(self.list(3, way), self.below(8))
+                let branch =
+                    |choices: &mut Self| choices.list(2, |choices| choices.item(depth - 1));
+                RandomKind::Alternatives(self.list(3, branch), self.below(8))
             }
         };
         let gap = self.some(8, |choices| match choices.length(3) {

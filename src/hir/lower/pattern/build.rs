@@ -118,13 +118,13 @@ impl<'a> RuleLowerer<'_, 'a> {
                 let alias = alias.map(StageId::new);
                 ItemKind::Group { body, quantifier, within: own, alias }
             }
-            PlanKind::Ways { ways, count } => {
-                let ways = ways.iter().map(|way| match way.silence() {
+            PlanKind::Alternatives { branches, count } => {
+                let branches = branches.iter().map(|branch| match branch.silence() {
                     Some(silence) => self.silence(&silence, from),
-                    None => self.sequence(way, within),
+                    None => self.sequence(branch, within),
                 });
-                let ways = ways.collect();
-                ItemKind::Ways { ways, count: *count }
+                let branches = branches.collect();
+                ItemKind::Alternatives { branches, count: *count }
             }
         };
         let contiguity =
@@ -132,7 +132,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         Item { contiguity, gap, kind }
     }
 
-    /// A way that is a silence. What says how long has been captured before the step `from`.
+    /// A branch that is a silence. What says how long has been captured before the step `from`.
     fn silence(&mut self, silence: &Silence<'_, 'a>, from: usize) -> Sequence {
         let stage = silence.stage;
         let condition = self.one_of(silence.steps, What::Step(stage));
@@ -147,8 +147,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         match plan.items.last().map(|item| &item.kind) {
             Some(PlanKind::Step { stage, .. } | PlanKind::Not { stage, .. }) => *stage,
             Some(PlanKind::Group { plan, .. }) => self.last_stage(plan),
-            Some(PlanKind::Ways { ways, .. }) => {
-                ways.last().map_or(self.steps.len() - 1, |way| self.last_stage(way))
+            Some(PlanKind::Alternatives { branches, .. }) => {
+                branches.last().map_or(self.steps.len() - 1, |branch| self.last_stage(branch))
             }
             None => self.steps.len() - 1,
         }
@@ -161,8 +161,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             PlanKind::Group { plan, .. } => {
                 plan.items.first().map_or(self.steps.len(), |item| self.first_stage(&item.kind))
             }
-            PlanKind::Ways { ways, .. } => {
-                let first = ways.first().and_then(|way| way.items.first());
+            PlanKind::Alternatives { branches, .. } => {
+                let first = branches.first().and_then(|branch| branch.items.first());
                 first.map_or(self.steps.len(), |item| self.first_stage(&item.kind))
             }
         }
@@ -406,8 +406,8 @@ fn common_type(plan: &Plan<'_>) -> Option<Takes> {
             first.filter(|_| steps.iter().all(|step| step.ty == first))
         }
         PlanKind::Group { plan, .. } => common_type(plan),
-        PlanKind::Ways { ways, .. } => {
-            let mut types = ways.iter().map(common_type);
+        PlanKind::Alternatives { branches, .. } => {
+            let mut types = branches.iter().map(common_type);
             let first = types.next().flatten()?;
             types.all(|ty| ty == Some(first)).then_some(first)
         }

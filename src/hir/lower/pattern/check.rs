@@ -62,16 +62,16 @@ impl<'a> RuleLowerer<'_, 'a> {
                     }
                 }
                 PlanKind::Group { plan, .. } => self.check_absences(plan, Scope::Group, within),
-                PlanKind::Ways { ways, .. } => {
+                PlanKind::Alternatives { branches, .. } => {
                     self.check_silences(items, index, top, within);
-                    for way in ways.iter().filter(|way| way.silence().is_none()) {
+                    for branch in branches.iter().filter(|branch| branch.silence().is_none()) {
                         if let [PlanItem { kind: PlanKind::Not { stage, .. }, span, .. }] =
-                            way.items.as_slice()
+                            branch.items.as_slice()
                         {
                             self.absence_without_time(*stage, *span);
                             continue;
                         }
-                        self.check_absences(way, Scope::Operand, within);
+                        self.check_absences(branch, Scope::Operand, within);
                     }
                 }
                 PlanKind::Step { .. } => {}
@@ -319,9 +319,9 @@ impl<'a> RuleLowerer<'_, 'a> {
                     self.check_longest(plan, false, within);
                     (quant, false)
                 }
-                PlanKind::Ways { ways, .. } => {
-                    for way in ways {
-                        self.check_longest(way, false, within);
+                PlanKind::Alternatives { branches, .. } => {
+                    for branch in branches {
+                        self.check_longest(branch, false, within);
                     }
                     continue;
                 }
@@ -394,9 +394,9 @@ impl<'a> RuleLowerer<'_, 'a> {
                 PlanKind::Group { plan, within, .. } => {
                     self.check_times(plan, item.span, within.and_then(Written::known));
                 }
-                PlanKind::Ways { ways, .. } => {
-                    for way in ways {
-                        self.check_times(way, item.span, None);
+                PlanKind::Alternatives { branches, .. } => {
+                    for branch in branches {
+                        self.check_times(branch, item.span, None);
                     }
                 }
                 PlanKind::Step { .. } | PlanKind::Not { .. } => {}
@@ -461,28 +461,28 @@ fn is_taken_by_loop(item: &PlanItem<'_>, ty: Takes) -> bool {
         PlanKind::Step { quant, .. } => is_loop(quant) && takes_all(item, ty),
         PlanKind::Group { plan, quant, within: None, .. } if plan.without.is_none() => {
             let [only] = plan.items.as_slice() else { return false };
-            let PlanKind::Ways { ways, count: 1 } = &only.kind else { return false };
+            let PlanKind::Alternatives { branches, count: 1 } = &only.kind else { return false };
             is_loop(quant)
-                && ways.iter().all(|way| {
-                    matches!(way.items.as_slice(), [PlanItem { kind: PlanKind::Step { quant, .. }, .. }] if !quant.can_repeat())
+                && branches.iter().all(|branch| {
+                    matches!(branch.items.as_slice(), [PlanItem { kind: PlanKind::Step { quant, .. }, .. }] if !quant.can_repeat())
                 })
-                && ways.iter().any(|way| takes_all(&way.items[0], ty))
+                && branches.iter().any(|branch| takes_all(&branch.items[0], ty))
         }
         _ => false,
     }
 }
 
-/// Whether one of the ways is a silence, and what would break it is one of the others.
-fn is_over_by_itself(ways: &[Plan<'_>]) -> bool {
+/// Whether one of the branches is a silence, and what would break it is one of the others.
+fn is_over_by_itself(branches: &[Plan<'_>]) -> bool {
     let is_taken = |ty: Takes| {
-        ways.iter().any(|way| match way.items.as_slice() {
+        branches.iter().any(|branch| match branch.items.as_slice() {
             [item @ PlanItem { kind: PlanKind::Step { quant, .. }, .. }] => {
                 !quant.can_repeat() && takes_all(item, ty)
             }
             _ => false,
         })
     };
-    let mut silences = ways.iter().filter_map(Plan::silence);
+    let mut silences = branches.iter().filter_map(Plan::silence);
     silences.any(|silence| silence.steps.iter().all(|step| step.ty.is_some_and(is_taken)))
 }
 
@@ -510,12 +510,12 @@ fn least_time(plan: &Plan<'_>) -> i64 {
             PlanKind::Group { plan, quant, .. } => {
                 least_time(plan).saturating_mul(i64::from(quant.quantifier.min))
             }
-            PlanKind::Ways { ways, count } => {
+            PlanKind::Alternatives { branches, count } => {
                 // They run beside each other.
-                let mut times: Vec<i64> = ways.iter().map(least_time_of_way).collect();
+                let mut times: Vec<i64> = branches.iter().map(least_time_of_branch).collect();
                 times.sort_unstable();
                 let least = times.get(count.saturating_sub(1)).copied().unwrap_or(0);
-                if ways.iter().any(|way| way.silence().is_some()) {
+                if branches.iter().any(|branch| branch.silence().is_some()) {
                     // What follows counts from the event before, beside the silence.
                     silence = least;
                     continue;
@@ -530,10 +530,10 @@ fn least_time(plan: &Plan<'_>) -> i64 {
     sum.saturating_add(silence)
 }
 
-fn least_time_of_way(way: &Plan<'_>) -> i64 {
-    match way.silence() {
+fn least_time_of_branch(branch: &Plan<'_>) -> i64 {
+    match branch.silence() {
         Some(silence) => silence.time.known().unwrap_or(0),
-        None => least_time(way),
+        None => least_time(branch),
     }
 }
 
@@ -555,7 +555,7 @@ fn has_bounded_wait(plan: &Plan<'_>) -> bool {
         has_bounded_gap(item)
             || match &item.kind {
                 PlanKind::Group { plan, within, .. } => within.is_some() || has_bounded_wait(plan),
-                PlanKind::Ways { ways, .. } => ways.iter().any(has_bounded_wait),
+                PlanKind::Alternatives { branches, .. } => branches.iter().any(has_bounded_wait),
                 PlanKind::Step { .. } | PlanKind::Not { .. } => false,
             }
     })
@@ -576,13 +576,13 @@ fn may_wait(plan: &Plan<'_>) -> bool {
                 || quant.can_repeat() && quant.quantifier.inner != Contiguity::Next
                 || within.is_none() && may_wait(plan)
         }
-        PlanKind::Ways { ways, count } => {
-            if *count == 1 && is_over_by_itself(ways) {
+        PlanKind::Alternatives { branches, count } => {
+            if *count == 1 && is_over_by_itself(branches) {
                 return false;
             }
             *count > 1
                 || index > 0 && item.arrow.contiguity != ast::Contiguity::Next
-                || ways.iter().any(may_wait)
+                || branches.iter().any(may_wait)
         }
     };
     // What must not have come before the first event waits for nothing.

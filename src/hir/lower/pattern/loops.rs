@@ -15,9 +15,9 @@ impl<'a> RuleLowerer<'_, 'a> {
                     self.warn_loops(plan, false, bounded || within.is_some());
                     quant
                 }
-                PlanKind::Ways { ways, .. } => {
-                    for way in ways {
-                        self.warn_loops(way, false, bounded);
+                PlanKind::Alternatives { branches, .. } => {
+                    for branch in branches {
+                        self.warn_loops(branch, false, bounded);
                     }
                     continue;
                 }
@@ -58,8 +58,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         let (quant, name) = match &last.kind {
             PlanKind::Step { stage, quant, .. } => (quant, self.steps[*stage].name.to_string()),
             PlanKind::Group { quant, .. } => (quant, "(...)".to_owned()),
-            PlanKind::Ways { ways, .. } => {
-                for last in ways.iter().filter_map(|way| way.items.last()) {
+            PlanKind::Alternatives { branches, .. } => {
+                for last in branches.iter().filter_map(|branch| branch.items.last()) {
                     self.warn_last_loop(last);
                 }
                 return;
@@ -140,7 +140,7 @@ fn has_single_events(plan: &Plan<'_>) -> bool {
     let [only] = plan.items.as_slice() else { return false };
     match &only.kind {
         PlanKind::Step { quant, .. } => !quant.can_repeat(),
-        PlanKind::Ways { ways, count: 1 } => ways.iter().all(has_single_events),
+        PlanKind::Alternatives { branches, count: 1 } => branches.iter().all(has_single_events),
         _ => false,
     }
 }

@@ -17,9 +17,9 @@ use crate::hir::{Contiguity, Length, LoopMode, Quantifier, Sequence};
 use crate::syntax::MAX_REPETITIONS;
 use crate::syntax::ast::{self, Arrow, Dur, Name, Part, Path, Spanned, Take, Unit, Until};
 
-/// The most ways of one `and`, `or` or `of`: what has happened so far is one of two to that power.
-const MAX_WAYS: usize = 12;
-/// The most places in which the ways of one group may stand together, about.
+/// The most branches of one `and`, `or` or `of`: what has happened so far is one of two to that power.
+const MAX_ALTERNATIVES: usize = 12;
+/// The most places in which the branches of one group may stand together, about.
 const MAX_COMBINED: u64 = 5_000;
 /// The most steps that a pattern may come to when its repetitions are written out.
 const MAX_STEPS: u64 = 30_000;
@@ -36,7 +36,7 @@ struct Plan<'a> {
     without: Option<(usize, Vec<Resolved<'a>>)>,
 }
 
-/// A way that is nothing but a `not` with a time: `not c for 5s`.
+/// A branch that is nothing but a `not` with a time: `not c for 5s`.
 struct Silence<'p, 'a> {
     item: &'p PlanItem<'a>,
     stage: usize,
@@ -80,8 +80,8 @@ enum PlanKind<'a> {
         within: Option<Written<'a>>,
         alias: Option<usize>,
     },
-    Ways {
-        ways: Vec<Plan<'a>>,
+    Alternatives {
+        branches: Vec<Plan<'a>>,
         count: usize,
     },
 }
@@ -211,21 +211,21 @@ impl<'a> RuleLowerer<'_, 'a> {
         times: u64,
         loops: &mut Vec<usize>,
     ) -> Option<Plan<'a>> {
-        let ways: Vec<Plan<'a>> =
+        let branches: Vec<Plan<'a>> =
             sequences.iter().map(|sequence| self.plan_sequence(sequence, times, loops)).collect();
-        if ways.len() > MAX_WAYS {
-            let message = format!("{} alternatives in one group", ways.len());
+        if branches.len() > MAX_ALTERNATIVES {
+            let message = format!("{} alternatives in one group", branches.len());
             self.report(
                 Diagnostic::error(Code::LimitExceeded, span, message)
-                    .label(format!("at most {MAX_WAYS} can be distinguished"))
+                    .label(format!("at most {MAX_ALTERNATIVES} can be distinguished"))
                     .help("say it by a condition: `x[kind in [\"a\", \"b\"]]`"),
             );
             return None;
         }
         let mut fine = true;
-        for (way, sequence) in ways.iter().zip(sequences) {
-            fine &= !way.items.is_empty();
-            if !way.items.is_empty() && way.items.iter().all(PlanItem::can_be_empty) {
+        for (branch, sequence) in branches.iter().zip(sequences) {
+            fine &= !branch.items.is_empty();
+            if !branch.items.is_empty() && branch.items.iter().all(PlanItem::can_be_empty) {
                 let message = "this alternative can be nothing at all";
                 self.report(
                     Diagnostic::error(Code::MatchesNothing, sequence.span, message)
@@ -235,7 +235,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 fine = false;
             }
         }
-        let places = combined(&ways, count).saturating_mul(times);
+        let places = combined(&branches, count).saturating_mul(times);
         if fine && places > MAX_COMBINED {
             let message = "too much can have happened of these alternatives at one time";
             self.report(
@@ -246,7 +246,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             return None;
         }
         let arrow = &sequences.first()?.parts.first()?.0;
-        let kind = PlanKind::Ways { ways, count };
+        let kind = PlanKind::Alternatives { branches, count };
         let items = vec![PlanItem { arrow, span, kind }];
         fine.then_some(Plan { items, without: None })
     }
@@ -420,7 +420,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
         }
         if plan.without.is_none()
-            && let [PlanItem { kind: PlanKind::Ways { .. }, .. }] = plan.items.as_slice()
+            && let [PlanItem { kind: PlanKind::Alternatives { .. }, .. }] = plan.items.as_slice()
             && let (None, None, None) = (outer.span, within, alias)
         {
             return plan.items.pop().map(|item| item.kind);
@@ -591,7 +591,7 @@ impl PlanItem<'_> {
                 let once = plan.items.iter().map(PlanItem::places).fold(0, u64::saturating_add);
                 once.saturating_mul(times(&quant.quantifier))
             }
-            PlanKind::Ways { ways, count } => combined(ways, *count),
+            PlanKind::Alternatives { branches, count } => combined(branches, *count),
         }
     }
 
@@ -601,25 +601,25 @@ impl PlanItem<'_> {
             PlanKind::Group { quant, plan, .. } => {
                 quant.quantifier.optional || plan.items.iter().all(PlanItem::can_be_empty)
             }
-            PlanKind::Not { .. } | PlanKind::Ways { .. } => false,
+            PlanKind::Not { .. } | PlanKind::Alternatives { .. } => false,
         }
     }
 }
 
-/// In how many combinations of places `count` of the ways can stand, about.
-fn combined(ways: &[Plan<'_>], count: usize) -> u64 {
-    // By how many ways have begun; the others wait for their first event.
+/// In how many combinations of places `count` of the branches can stand, about.
+fn combined(branches: &[Plan<'_>], count: usize) -> u64 {
+    // By how many branches have begun; the others wait for their first event.
     let mut by_begun = vec![0_u64; count + 1];
     by_begun[0] = 1;
-    for way in ways {
-        if way.silence().is_some() {
+    for branch in branches {
+        if branch.silence().is_some() {
             // It goes on, is over, or is broken.
             for places in &mut by_begun {
                 *places = places.saturating_mul(3);
             }
             continue;
         }
-        let places = way.items.iter().map(PlanItem::places).fold(0, u64::saturating_add);
+        let places = branch.items.iter().map(PlanItem::places).fold(0, u64::saturating_add);
         for begun in (1..=count).rev() {
             let more = by_begun[begun - 1].saturating_mul(places);
             by_begun[begun] = by_begun[begun].saturating_add(more);

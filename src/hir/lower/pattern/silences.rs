@@ -16,8 +16,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         top: bool,
         within: Option<i64>,
     ) {
-        let PlanKind::Ways { ways, count } = &items[index].kind else { return };
-        let silences: Vec<Silence<'_, 'a>> = ways.iter().filter_map(Plan::silence).collect();
+        let PlanKind::Alternatives { branches, count } = &items[index].kind else { return };
+        let silences: Vec<Silence<'_, 'a>> = branches.iter().filter_map(Plan::silence).collect();
         let Some(first) = silences.first() else { return };
         let name = |silence: &Silence<'_, 'a>| {
             let duration = Some((silence.time, silence.span));
@@ -94,8 +94,10 @@ impl Place<'_, '_> {
     fn bad_start(&self) -> Option<Diagnostic> {
         let not = self.not;
         let Some(before) = self.index.checked_sub(1).map(|index| &self.items[index]) else {
-            let PlanKind::Ways { ways, .. } = &self.items[self.index].kind else { return None };
-            let help = if ways.iter().any(|way| way.items.len() > 1) {
+            let PlanKind::Alternatives { branches, .. } = &self.items[self.index].kind else {
+                return None;
+            };
+            let help = if branches.iter().any(|branch| branch.items.len() > 1) {
                 format!(
                     "`and` and `or` join whole sequences: put what belongs together into \
                      parentheses, `x -> (y and {not})`"
@@ -193,7 +195,9 @@ fn too_many(silences: &[Silence<'_, '_>], span: Span) -> Option<Diagnostic> {
 fn is_absence(item: &PlanItem<'_>) -> bool {
     match &item.kind {
         PlanKind::Not { .. } => true,
-        PlanKind::Ways { ways, .. } => ways.iter().any(|way| way.silence().is_some()),
+        PlanKind::Alternatives { branches, .. } => {
+            branches.iter().any(|branch| branch.silence().is_some())
+        }
         PlanKind::Step { .. } | PlanKind::Group { .. } => false,
     }
 }
@@ -206,9 +210,9 @@ fn can_go_on(item: &PlanItem<'_>) -> bool {
             quant.quantifier.varies() || plan.items.last().is_some_and(can_go_on)
         }
         // Absences in it are reported for where it stands.
-        PlanKind::Ways { ways, .. } => {
-            let mut ways = ways.iter().filter(|way| way.silence().is_none());
-            ways.any(|way| way.items.last().is_some_and(can_go_on))
+        PlanKind::Alternatives { branches, .. } => {
+            let mut branches = branches.iter().filter(|branch| branch.silence().is_none());
+            branches.any(|branch| branch.items.last().is_some_and(can_go_on))
         }
         PlanKind::Not { .. } => true,
     }

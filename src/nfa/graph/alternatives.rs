@@ -1,10 +1,10 @@
-//! Groups of ways: `a or b`, `a and b`, `2 of (a, b, c)`.
+//! Alternatives: `a or b`, `a and b`, `2 of (a, b, c)`.
 //!
-//! Each way is laid out by itself; then the states of the ways that are under way at the same time
-//! are put together, as in a product of automata. An event goes to one way, and the others skip it
+//! Each branch is laid out by itself; then the states of the branches that are under way at the same time
+//! are put together, as in a product of automata. An event goes to one branch, and the others skip it
 //! as they would skip one that does not fit. It is ignored where all of them ignore it.
 //!
-//! A way can be a silence, `not x for 5s`: see [`quiet`](super::quiet).
+//! A branch can be a silence, `not x for 5s`: see [`quiet`](super::quiet).
 
 use hashbrown::HashMap;
 
@@ -14,13 +14,13 @@ use crate::hir::{Contiguity, Gap, ItemKind, Quantifier, Sequence};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::program::{BuildError, Kind, StateId};
 
-/// The most states of one group of ways.
+/// The maximum number of states of one group of alternatives.
 const MAX_COMBINED: usize = 30_000;
 
-/// Where each way stands.
+/// Where each branch stands.
 pub(super) type Places = Vec<Standing>;
 
-/// Where a way stands.
+/// Where a branch stands.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Standing {
     /// Its first event has not come; it waits here for it.
@@ -49,19 +49,19 @@ impl Standing {
     }
 }
 
-/// A group of ways while it is laid out.
-pub(super) struct Ways {
+/// Alternatives while it is laid out.
+pub(super) struct Alternatives {
     pub(super) count: usize,
-    /// The clock of each way's last event, if it has one, and that of what is around it.
+    /// The clock of each branch's last event, if it has one, and that of what is around it.
     clocks: Vec<Option<u32>>,
     since: Option<u32>,
-    /// Where each way waits for its first event once another way has begun.
+    /// Where each branch waits for its first event once another branch has begun.
     later: Vec<StateId>,
-    /// Where each way ends.
+    /// Where each branch ends.
     end: StateId,
     /// What follows the group.
     pub(super) sink: StateId,
-    /// The ways that are silences.
+    /// The branches that are silences.
     pub(super) quiet: Vec<Option<Quiet>>,
     /// Whether the group ends the pattern.
     pub(super) is_last: bool,
@@ -70,16 +70,16 @@ pub(super) struct Ways {
 }
 
 impl<'p> Builder {
-    /// Lays out a group of ways in front of `sink`.
-    pub(super) fn ways(
+    /// Lays out alternatives in front of `sink`.
+    pub(super) fn branches(
         &mut self,
         place: Place<'p>,
-        ways: &'p [Sequence],
+        branches: &'p [Sequence],
         count: usize,
         sink: StateId,
     ) -> Result<StateId, BuildError> {
         let end = self.state(Role::Normal)?;
-        // The gap is that of the first event, whichever way it goes.
+        // The gap is that of the first event, on whichever branch.
         let mut gap = Self::inherited_gap(place);
         let clocked = place.item().gap.is_some();
         if let Some(Gap { min, max }) = place.item().gap {
@@ -92,8 +92,8 @@ impl<'p> Builder {
         }
         let from = self.graph.states.len();
         let (mut first, mut later, mut clocks) = (Vec::new(), Vec::new(), Vec::new());
-        let quiet = self.quiet_ways(place, ways);
-        for (way, quiet) in ways.iter().zip(&quiet) {
+        let quiet = self.quiet_branches(place, branches);
+        for (branch, quiet) in branches.iter().zip(&quiet) {
             if quiet.is_some() {
                 // It has no states of its own.
                 first.push(end);
@@ -102,38 +102,38 @@ impl<'p> Builder {
                 continue;
             }
             let contiguity = Self::entry_contiguity(place);
-            let mut context = Self::context_of_way(place, contiguity, gap);
+            let mut context = Self::context_of_branch(place, contiguity, gap);
             if count == 1 {
-                let start = self.sequence(way, end, context)?;
+                let start = self.sequence(branch, end, context)?;
                 first.push(start);
                 later.push(start);
                 clocks.push(None);
                 continue;
             }
-            // The event before is that of this way, where that matters.
-            let own =
-                reads_time(way).then(|| self.clock(Clock::Way, std::ptr::from_ref(way).cast()));
+            // The event before is that of this branch, where that matters.
+            let own = reads_time(branch)
+                .then(|| self.clock(Clock::Way, std::ptr::from_ref(branch).cast()));
             context.since = own.or(context.since);
-            self.way_clocks.extend(own);
+            self.branch_clocks.extend(own);
             clocks.push(own);
             context.following = None;
-            first.push(self.sequence(way, end, context)?);
+            first.push(self.sequence(branch, end, context)?);
             context.group = context.group.map(|group| Group {
                 contiguity: Contiguity::Relaxed,
                 optional: false,
                 gap: None,
                 ..group
             });
-            later.push(self.sequence(way, end, context)?);
+            later.push(self.sequence(branch, end, context)?);
             if own.is_some() {
-                self.way_clocks.pop();
+                self.branch_clocks.pop();
             }
         }
         if count > 1 {
-            // What is before a silence of one way goes on beside the others.
+            // What is before a silence of one branch goes on beside the others.
             self.divide(from)?;
         }
-        let mut group = Ways {
+        let mut group = Alternatives {
             count,
             clocks,
             since: place.context.since,
@@ -157,7 +157,7 @@ impl<'p> Builder {
         while let Some((places, state)) = group.open.pop() {
             self.combine(&mut group, &places, state)?;
             if !places.iter().any(|place| place.has_begun()) {
-                // Up to the first event of a way, what is before them all is asked for.
+                // Up to the first event of a branch, what is before them all is asked for.
                 self.add_stops(place, state)?;
             }
         }
@@ -171,7 +171,7 @@ impl<'p> Builder {
         Ok(start)
     }
 
-    fn context_of_way(
+    fn context_of_branch(
         place: Place<'p>,
         contiguity: Contiguity,
         gap: Option<GuardId>,
@@ -184,10 +184,10 @@ impl<'p> Builder {
         Context { group: Some(group), following, top: false, since: place.context.since }
     }
 
-    /// The state in which the ways stand as `places` says.
+    /// The state in which the branches stand as `places` says.
     pub(super) fn combined(
         &mut self,
-        group: &mut Ways,
+        group: &mut Alternatives,
         places: Places,
     ) -> Result<StateId, BuildError> {
         let begun = places.iter().filter(|place| place.has_begun()).count();
@@ -198,7 +198,7 @@ impl<'p> Builder {
         if group.count == 1
             && let Some(state) = places.iter().find(|place| place.has_begun())
         {
-            // The only way that is left goes on by itself.
+            // The only branch that is left goes on by itself.
             return Ok(state.state().unwrap_or(group.sink));
         }
         if let Some(&state) = group.made.get(&places) {
@@ -243,7 +243,7 @@ impl<'p> Builder {
         Ok(state)
     }
 
-    /// Whether a way can end at `state` without another event.
+    /// Whether a branch can end at `state` without another event.
     fn can_end(&self, state: StateId, end: StateId) -> bool {
         let mut open = vec![state];
         let mut seen = Vec::new();
@@ -262,10 +262,10 @@ impl<'p> Builder {
         false
     }
 
-    /// Adds what can happen where the ways stand as `places` says.
+    /// Adds what can happen where the branches stand as `places` says.
     fn combine(
         &mut self,
-        group: &mut Ways,
+        group: &mut Alternatives,
         places: &Places,
         state: StateId,
     ) -> Result<(), BuildError> {
@@ -284,7 +284,7 @@ impl<'p> Builder {
                         let added = Transition { target, guard, ..transition };
                         self.graph.states[state.index()].transitions.push(added);
                     }
-                    // All ways ignore an event, or none does.
+                    // All branches ignore an event, or none does.
                     Verb::Ignore => {}
                 }
             }
@@ -305,12 +305,17 @@ impl<'p> Builder {
         Ok(())
     }
 
-    /// What can happen where a way stands.
-    fn transitions(&mut self, group: &Ways, place: Standing, index: usize) -> Vec<Transition> {
+    /// What can happen where a branch stands.
+    fn transitions(
+        &mut self,
+        group: &Alternatives,
+        place: Standing,
+        index: usize,
+    ) -> Vec<Transition> {
         let Some(here) = place.state() else { return Vec::new() };
         let mut transitions = self.graph.states[here.index()].transitions.clone();
         for transition in &mut transitions {
-            transition.ways.insert(0, (group.end, index));
+            transition.branches.insert(0, (group.end, index));
         }
         if let (Standing::Ready(_), Some(clock)) = (place, group.clocks[index]) {
             // What the clock says is of another repetition.
@@ -326,7 +331,7 @@ impl<'p> Builder {
 
     fn combine_proceed(
         &mut self,
-        group: &mut Ways,
+        group: &mut Alternatives,
         places: &Places,
         index: usize,
         transition: &Transition,
@@ -345,7 +350,7 @@ impl<'p> Builder {
 
     fn combine_take(
         &mut self,
-        group: &mut Ways,
+        group: &mut Alternatives,
         places: &Places,
         index: usize,
         state: StateId,
@@ -382,11 +387,11 @@ impl<'p> Builder {
         Ok(())
     }
 
-    /// The ways in which all of `who` skip one event: when, when where yet another way takes it,
+    /// How all of `who` skip one event: when, when where yet another branch takes it,
     /// and where they stand then.
     fn skips(
         &mut self,
-        group: &Ways,
+        group: &Alternatives,
         places: &Places,
         who: &[usize],
         guard_of: fn(&Transition) -> GuardId,
@@ -423,7 +428,7 @@ fn reads_time(sequence: &Sequence) -> bool {
         item.gap.is_some()
             || match &item.kind {
                 ItemKind::Group { body, .. } => reads_time(body),
-                ItemKind::Ways { ways, .. } => ways.iter().any(reads_time),
+                ItemKind::Alternatives { branches, .. } => branches.iter().any(reads_time),
                 ItemKind::Step { .. } | ItemKind::Not { .. } => false,
             }
     })
