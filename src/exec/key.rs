@@ -58,7 +58,7 @@ pub(super) struct Rest {
     /// Matches that wait for older partial matches (`ordered`), in the order of their reports.
     pub(super) completed: Vec<Completed>,
     /// The time of the last violation of a leading `not`, while it matters.
-    pub(super) broken: Option<i64>,
+    pub(super) last_violation: Option<i64>,
     /// The deadlines of all runs, the first of them last; empty if their order is not known.
     deadlines: Vec<i64>,
 }
@@ -314,20 +314,20 @@ impl KeyState {
     }
 
     #[inline]
-    pub(super) fn broken(&self) -> Option<i64> {
-        self.rest.as_ref()?.broken
+    pub(super) fn last_violation(&self) -> Option<i64> {
+        self.rest.as_ref()?.last_violation
     }
 
-    pub(super) fn set_broken(&mut self, broken: Option<i64>) {
-        if broken.is_some() || self.rest.is_some() {
-            self.rest.get_or_insert_default().broken = broken;
+    pub(super) fn set_last_violation(&mut self, last_violation: Option<i64>) {
+        if last_violation.is_some() || self.rest.is_some() {
+            self.rest.get_or_insert_default().last_violation = last_violation;
         }
     }
 
     /// True if nothing is open, so that the host may drop the state.
     #[inline(always)]
     pub fn is_idle(&self) -> bool {
-        self.run_count() == 0 && self.broken().is_none()
+        self.run_count() == 0 && self.last_violation().is_none()
     }
 
     /// Returns the number of open partial matches. A partial match with several branches counts

@@ -262,8 +262,8 @@ impl<E: Event> Matcher<E> {
                 new.file.release(run.registers);
             }
             // What must not have come before a match starts was judged as it was then.
-            if self.program().silence.is_none() {
-                key.set_broken(None);
+            if self.program().leading_not.is_none() {
+                key.set_last_violation(None);
             }
             if !migration.same_body {
                 for match_ in key.take_completed() {

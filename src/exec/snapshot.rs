@@ -26,7 +26,7 @@ pub(crate) struct Image<E> {
     /// The matches that wait for older partial matches, in their order: the last node of each.
     completed: Vec<u32>,
     /// When the event last came that must not have come before a match starts.
-    broken: Option<i64>,
+    last_violation: Option<i64>,
     form: Form,
 }
 
@@ -70,7 +70,7 @@ impl<E> Default for Image<E> {
             nodes: Vec::new(),
             runs: Vec::new(),
             completed: Vec::new(),
-            broken: None,
+            last_violation: None,
             form: Form::Runs,
         }
     }
@@ -97,9 +97,9 @@ impl<E> Image<E> {
 impl<E: Clone> Image<&E> {
     /// Removes the contents of the image and returns them with owned events.
     pub(crate) fn take_owned(&mut self) -> Image<E> {
-        let Image { events, nodes, runs, completed, broken, form } = std::mem::take(self);
+        let Image { events, nodes, runs, completed, last_violation, form } = std::mem::take(self);
         let events = events.into_iter().map(|(seq, event)| (seq, event.clone())).collect();
-        Image { events, nodes, runs, completed, broken, form }
+        Image { events, nodes, runs, completed, last_violation, form }
     }
 }
 
@@ -107,12 +107,12 @@ impl<E: Event> Matcher<E> {
     /// Fills `image` with the state of a key. The old contents of `image` are dropped.
     pub(crate) fn export<'s>(&self, store: &'s Store<E>, key: &KeyState, image: &mut Image<&'s E>) {
         let Store { arena, file, .. } = store;
-        let Image { events, nodes, runs, completed, broken, form } = image;
+        let Image { events, nodes, runs, completed, last_violation, form } = image;
         events.clear();
         nodes.clear();
         runs.clear();
         completed.clear();
-        *broken = key.broken();
+        *last_violation = key.last_violation();
         *form = match key.representative() {
             Some(_) => Form::SharedSuffix,
             None if key.window().len > 0 => Form::Counted,
@@ -201,7 +201,7 @@ impl<E: Event> Matcher<E> {
             }
         };
         let mut key = KeyState::default();
-        key.set_broken(image.broken);
+        key.set_last_violation(image.last_violation);
         for waiting in image.runs {
             let Completed { head, start_seq, start, last, .. } = place(waiting.head);
             arena.retain(head);
@@ -331,9 +331,9 @@ impl<E: Event> Image<&E> {
             Form::Counted => 2,
             Form::SharedSuffix => 4,
         };
-        out.push(u8::from(self.broken.is_some()) | form);
-        if let Some(broken) = self.broken {
-            put_i64(out, broken);
+        out.push(u8::from(self.last_violation.is_some()) | form);
+        if let Some(last_violation) = self.last_violation {
+            put_i64(out, last_violation);
         }
     }
 }
@@ -394,8 +394,8 @@ impl<E: Event> Image<E> {
             return None;
         }
         if flags & 1 != 0 {
-            program.silence?;
-            image.broken = Some(reader.i64()?);
+            program.leading_not?;
+            image.last_violation = Some(reader.i64()?);
         }
         Some(image)
     }

@@ -157,7 +157,7 @@ fn heading(of: &Explanation<'_>, state: StateId) -> String {
             facts.push(format!("{} after the last `{not}`", gap.unwrap_or_default()));
         }
     }
-    if place.settles {
+    if place.accepts_when_exhausted {
         facts.push(String::from("matches when it can grow no more"));
     } else if place.accepts_at_deadline {
         facts.push(String::from("matches when its time is over"));

@@ -18,7 +18,8 @@ use crate::nfa::decide::{self, Decisions};
 use crate::nfa::edge_effect::EdgeEffect;
 use crate::nfa::guard::Guard;
 use crate::nfa::program::{
-    Action, Bound, BuildError, ClockOp, Edge, Kind, Program, Silence, State, StateId, index_range,
+    Action, Bound, BuildError, ClockOp, Edge, Kind, LeadingNot, Program, State, StateId,
+    index_range,
 };
 use crate::nfa::registers::Register;
 use crate::nfa::{flatten, graph};
@@ -39,8 +40,8 @@ pub struct Automaton {
     /// The groups with an alias, each with its clock; a node has a bit for each.
     pub(crate) named: Box<[(StageId, u32)]>,
     pub(crate) start: StateId,
-    /// What must not have come before the first event.
-    pub(crate) silence: Option<Silence>,
+    /// The leading `not`.
+    pub(crate) leading_not: Option<LeadingNot>,
     /// The bound from first to last event, exclusive.
     pub(crate) within: Option<Length>,
     /// The same in milliseconds, where it is of a fixed length.
@@ -99,7 +100,8 @@ impl Automaton {
             edges: &flat.edges,
             start,
         });
-        let may_complete = |state: &State| state.accepts_at_deadline || state.settles;
+        let may_complete =
+            |state: &State| state.accepts_at_deadline || state.accepts_when_exhausted;
         let reports_at_deadlines =
             pattern.report_timeouts || pattern.skip.ordered || flat.states.iter().any(may_complete);
         Ok(Automaton {
@@ -111,7 +113,7 @@ impl Automaton {
             bounds: flat.bounds.into(),
             clocks: flat.clocks,
             start,
-            silence: Silence::of(pattern),
+            leading_not: LeadingNot::of(pattern),
             within: pattern.within,
             span: pattern.within.and_then(Length::as_millis),
             skip: pattern.skip.clone(),

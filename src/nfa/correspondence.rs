@@ -260,15 +260,16 @@ impl<'a> History<'a> {
             history.awaits[state].dedup();
         }
         // What must not have come before the first event was passed by all.
-        let silence = program.silence.as_ref().map(|silence| {
-            [words.text(&content.conditions[silence.condition.index()]), silence.millis]
-        });
-        history.classify(&stops, silence, words);
+        let leading_not = program
+            .leading_not
+            .as_ref()
+            .map(|not| [words.text(&content.conditions[not.condition.index()]), not.millis]);
+        history.classify(&stops, leading_not, words);
         history
     }
 
     /// Finds the classes, one component after the other, each after those that lead into it.
-    fn classify(&mut self, stops: &[Vec<i64>], silence: Option<[i64; 2]>, words: &mut Words) {
+    fn classify(&mut self, stops: &[Vec<i64>], leading_not: Option<[i64; 2]>, words: &mut Words) {
         let components = components(self.program);
         let mut component_of = vec![usize::MAX; self.class.len()];
         for (index, members) in components.iter().enumerate() {
@@ -287,7 +288,7 @@ impl<'a> History<'a> {
             for &state in members {
                 let is_start = state == self.program.start.index();
                 let mut word = vec![STATE, number(members.len()), i64::from(is_start)];
-                word.extend(silence.iter().filter(|_| is_start).flatten());
+                word.extend(leading_not.iter().filter(|_| is_start).flatten());
                 word.push(END);
                 word.extend(&stops[state]);
                 word.push(END);

@@ -266,15 +266,16 @@ impl Trees<'_> {
     }
 
     fn leaf(&mut self, open: &[u32]) -> Decision {
-        let settles = !self.begins && self.tables.states[self.state.index()].settles;
+        let accepts_when_exhausted =
+            !self.begins && self.tables.states[self.state.index()].accepts_when_exhausted;
         match *open {
-            [] if !settles => Decision::Gone,
+            [] if !accepts_when_exhausted => Decision::Gone,
             [one] => {
                 let edge = &self.tables.edges[one as usize];
                 let stays = edge.action == Action::Ignore { target: self.state };
                 if stays && edge.clocks.is_empty() {
                     Decision::Stay
-                } else if settles {
+                } else if accepts_when_exhausted {
                     self.several(open)
                 } else {
                     Decision::One(one)

@@ -150,7 +150,8 @@ fn let_steps_win(graph: &mut Graph, found: &mut [Found]) {
 
 fn resolve(graph: &mut Graph, state: StateId, flat: &mut Flat) -> Result<State, BuildError> {
     let mut found = Vec::new();
-    let mut reach = Reach { accept: graph.guards.never(), pending: None, settles: false };
+    let mut reach =
+        Reach { accept: graph.guards.never(), pending: None, accepts_when_exhausted: false };
     let always = graph.guards.always();
     walk(graph, &mut vec![state], &mut Vec::new(), always, &mut found, &mut reach)?;
     let never = graph.guards.never();
@@ -254,8 +255,8 @@ fn resolve(graph: &mut Graph, state: StateId, flat: &mut Flat) -> Result<State, 
         live: live && !matches!(raw.role, Role::Final | Role::Stop),
         edges,
         accept: (reach.accept != never).then_some(reach.accept),
-        accepts_at_deadline: reach.pending.is_some() || reach.settles,
-        settles: reach.settles,
+        accepts_at_deadline: reach.pending.is_some() || reach.accepts_when_exhausted,
+        accepts_when_exhausted: reach.accepts_when_exhausted,
         bounds: range(first_bound, flat.bounds.len()),
     })
 }
@@ -287,7 +288,7 @@ struct Reach {
     /// Whether it reaches a `not` at the end, and that one's own bound.
     pending: Option<Pending>,
     /// Whether it reaches a `longest` loop that has repeated often enough.
-    settles: bool,
+    accepts_when_exhausted: bool,
 }
 
 /// A `not` at the end.
@@ -337,7 +338,7 @@ fn walk(
             }
             _ => {}
         }
-        reach.settles |= graph.states[state.index()].settles;
+        reach.accepts_when_exhausted |= graph.states[state.index()].accepts_when_exhausted;
     }
     if found.len() > MAX_EDGES {
         return Err(BuildError::new(Kind::TooLarge));

@@ -19,7 +19,7 @@ impl Program {
             number(state.accept.map_or(0, |guard| guard.index() + 1));
             number(
                 usize::from(state.accepts_at_deadline)
-                    + 2 * usize::from(state.settles)
+                    + 2 * usize::from(state.accepts_when_exhausted)
                     + 4 * usize::from(state.live),
             );
             number(state.bounds.end as usize);
@@ -70,7 +70,7 @@ impl Program {
                 },
             });
         }
-        number(usize::from(self.silence.is_some()));
+        number(usize::from(self.leading_not.is_some()));
         number(usize::from(self.waits()));
         hash.finish()
     }

@@ -52,7 +52,7 @@ pub(crate) use edge_effect::{EdgeEffect, RegisterUpdate};
 pub(crate) use guard::{Guard, GuardId};
 pub(crate) use plan::Window;
 pub(crate) use prefilter::Prefilter;
-pub(crate) use program::{Action, ClockOp, Edge, Kind as Refusal, Silence, Since, StateId};
+pub(crate) use program::{Action, ClockOp, Edge, Kind as Refusal, LeadingNot, Since, StateId};
 pub(crate) use reach::{Reach, reach};
 pub(crate) use registers::{Register, RegisterKind};
 pub(crate) use shared_suffix::SharedSuffix;

@@ -113,7 +113,7 @@ impl Program {
         if !self.decisions.are_deterministic() {
             return Err("an event can lead a partial match along several branches");
         }
-        if self.states.iter().any(|state| state.settles) {
+        if self.states.iter().any(|state| state.accepts_when_exhausted) {
             return Err("a loop at its end is reported when it can grow no more");
         }
         if self.may_duplicate {
@@ -122,7 +122,7 @@ impl Program {
         if !self.ends_alone {
             return Err("its groups have names, or an event says how long a match may take");
         }
-        if self.silence.is_some() {
+        if self.leading_not.is_some() {
             return Err("it begins with a `not`");
         }
         if self.clocks > 0 || !self.bounds.is_empty() || !self.lengths.is_empty() {
@@ -143,7 +143,7 @@ impl Program {
             let (stage, target) = next;
             stages.push(stage);
             let state = &self.states[target.index()];
-            if state.settles || state.accepts_at_deadline {
+            if state.accepts_when_exhausted || state.accepts_at_deadline {
                 return None;
             }
             match state.accept {

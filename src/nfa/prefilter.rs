@@ -34,7 +34,7 @@ impl Prefilter {
 impl Program {
     /// Returns the prefilter of an event type; `None` if there are no such comparisons.
     pub(crate) fn prefilter(&self, ty: TypeId) -> Option<Prefilter> {
-        if self.silence.is_some() || self.waits() {
+        if self.leading_not.is_some() || self.waits() {
             return None;
         }
         let column = self.decisions.column(ty);

@@ -70,13 +70,13 @@ pub(crate) struct State {
     /// When an event that was taken on the way here completes the match: a guard over that event
     /// and what was captured before it.
     pub(crate) accept: Option<GuardId>,
-    /// Whether a partial match that waits here is complete when its time runs out.
+    /// True if a partial match that waits here is complete when its time runs out.
     pub(crate) accepts_at_deadline: bool,
-    /// Whether a partial match that waits here is complete when it can grow no more.
-    pub(crate) settles: bool,
+    /// True if a partial match that waits here is complete when it can grow no more.
+    pub(crate) accepts_when_exhausted: bool,
     /// What ends the wait, besides the pattern's own bound.
     pub(crate) bounds: Range,
-    /// Whether a partial match can wait here at all (it cannot where nothing leads on).
+    /// True if a partial match can wait here: an edge leads on.
     pub(crate) live: bool,
 }
 
@@ -136,7 +136,7 @@ pub(crate) struct Bound {
     pub(crate) since: Since,
     /// The clock that frees of the bound once it is set.
     pub(crate) unless_set: Option<u32>,
-    /// Whether it has still time at that moment.
+    /// True if the partial match still has time at that moment.
     pub(crate) included: bool,
     pub(crate) after: Length,
 }
@@ -150,23 +150,23 @@ pub(crate) enum Since {
     Clock(u32),
 }
 
-/// What must not have come for a time before a match starts.
+/// A leading `not`: what must not come for a time before a match starts.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Silence {
+pub(crate) struct LeadingNot {
     pub(crate) condition: ConditionId,
     pub(crate) millis: i64,
 }
 
-impl Silence {
-    pub(super) fn of(pattern: &Pattern) -> Option<Silence> {
+impl LeadingNot {
+    pub(super) fn of(pattern: &Pattern) -> Option<LeadingNot> {
         let first = pattern.body.items.first()?;
         let ItemKind::Not { condition, .. } = first.kind else { return None };
-        Some(Silence { condition, millis: first.gap?.max?.as_millis()? })
+        Some(LeadingNot { condition, millis: first.gap?.max?.as_millis()? })
     }
 
-    /// From when on it does not matter any more that it was broken.
-    pub(crate) fn ends(&self, broken: Option<i64>) -> i64 {
-        broken.map_or(i64::MAX, |broken| broken.saturating_add(self.millis))
+    /// Returns the time from which on the last violation no longer matters.
+    pub(crate) fn ends(&self, last_violation: Option<i64>) -> i64 {
+        last_violation.map_or(i64::MAX, |last_violation| last_violation.saturating_add(self.millis))
     }
 }
 

@@ -287,23 +287,23 @@ impl<E: Event> Judge<'_, E> {
     /// What must not come before a partial match starts, if `event` is that: what it is, and until
     /// when nothing starts then.
     pub(super) fn silences(&self, start: &Place, event: &E) -> Option<(String, Timestamp)> {
-        let silence = self.program.silence.as_ref()?;
+        let not = self.program.leading_not.as_ref()?;
         let scope = self.matcher.scope(self.store, start, event);
-        let is_it = self.of_condition(silence.condition, event, &scope).is_empty();
-        let until = event.time().plus_millis(silence.millis);
-        is_it.then(|| (self.words.step(silence.condition), until))
+        let is_it = self.of_condition(not.condition, event, &scope).is_empty();
+        let until = event.time().plus_millis(not.millis);
+        is_it.then(|| (self.words.step(not.condition), until))
     }
 
-    /// What keeps a partial match from starting now, as it came at `broken`: what it is, and until
+    /// What keeps a partial match from starting now, as it came at `last_violation`: what it is, and until
     /// when nothing starts.
     pub(super) fn silenced(
         &self,
-        broken: Option<Timestamp>,
+        last_violation: Option<Timestamp>,
         event: &E,
     ) -> Option<(String, Timestamp)> {
-        let silence = self.program.silence.as_ref()?;
-        let until = broken?.plus_millis(silence.millis);
-        (event.time() < until).then(|| (self.words.step(silence.condition), until))
+        let not = self.program.leading_not.as_ref()?;
+        let until = last_violation?.plus_millis(not.millis);
+        (event.time() < until).then(|| (self.words.step(not.condition), until))
     }
 
     /// The conditions that must not hold and do.
@@ -320,9 +320,9 @@ impl<E: Event> Judge<'_, E> {
         }
     }
 
-    /// Whether what waits there is complete once it can grow no more.
-    pub(super) fn settles(&self, place: &Place) -> bool {
-        self.program.states[place.state().index()].settles
+    /// True if a partial match that waits there is complete once it can grow no more.
+    pub(super) fn accepts_when_exhausted(&self, place: &Place) -> bool {
+        self.program.states[place.state().index()].accepts_when_exhausted
     }
 
     fn holding(&self, judged: &Judged, by: &mut Vec<ConditionId>) {

@@ -405,7 +405,7 @@ fn fate_text(effect: &Effect, at: Timestamp) -> String {
             let verb = if reported.is_some() { "matches" } else { "is complete" };
             format!("{number}{verb}: no {} came (`{bound}`)", quoted(not).join(" or "))
         }
-        Fate::Settled => format!("{number}matches: its last step can grow no more"),
+        Fate::Exhausted => format!("{number}matches: its last step can grow no more"),
         Fate::TurnCame => format!("{number}matches: no older partial match is left (`ordered`)"),
         Fate::TooLate { ended, matched } => {
             let by = span(at.millis_since(*ended));

@@ -194,7 +194,7 @@ pub enum Fate {
         bound: String,
     },
     /// Its loop can grow no more, and holds enough.
-    Settled,
+    Exhausted,
     /// It was complete and waited for older partial matches (`ordered`), which are gone now.
     TurnCame,
     /// The event would have fit, but the partial match had run out of time before.
@@ -243,7 +243,7 @@ impl Fate {
             Fate::Dropped { .. } => "dropped",
             Fate::RanOut { .. } => "ran out",
             Fate::Held { .. } => "held",
-            Fate::Settled => "settled",
+            Fate::Exhausted => "exhausted",
             Fate::TurnCame => "turn came",
             Fate::TooLate { .. } => "too late",
             Fate::Over { .. } => "over",

@@ -30,7 +30,7 @@ impl<E: Event> Matcher<E> {
             self.expire_shared_suffix(store, key, to, sink);
             return;
         }
-        if !self.program.reports_at_deadlines() && self.program.silence.is_none() {
+        if !self.program.reports_at_deadlines() && self.program.leading_not.is_none() {
             self.free(store, key, to);
             return;
         }
@@ -86,13 +86,13 @@ impl<E: Event> Matcher<E> {
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
         self.expire_window(store, key, deadline, sink);
-        if key.runs().is_empty() && key.completed().is_empty() && key.broken().is_none() {
+        if key.runs().is_empty() && key.completed().is_empty() && key.last_violation().is_none() {
             return;
         }
-        if let Some(silence) = &self.program.silence
-            && silence.ends(key.broken()) <= deadline.as_millis()
+        if let Some(not) = &self.program.leading_not
+            && not.ends(key.last_violation()) <= deadline.as_millis()
         {
-            key.set_broken(None);
+            key.set_last_violation(None);
         }
         store.scratch.expired.clear();
         let is_over = |run: &Run| run.deadline <= deadline.as_millis();

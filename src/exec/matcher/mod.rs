@@ -377,7 +377,7 @@ impl<E: Event> Matcher<E> {
     pub(crate) fn can_start(&self, event: &E) -> bool {
         let decisions = &self.program.decisions;
         let tree = decisions.of_start(decisions.column(event.type_id()));
-        *tree != Decision::Gone || self.program.silence.is_some()
+        *tree != Decision::Gone || self.program.leading_not.is_some()
     }
 
     /// True if an event leaves a partial match in a key without state; `None` if only the general
@@ -524,10 +524,10 @@ impl<E: Event> Matcher<E> {
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
         self.advance(store, key, Timestamp::MAX, sink);
-        key.set_broken(None);
+        key.set_last_violation(None);
         let mut last = i64::MIN;
         for run in key.runs() {
-            if self.program.states[run.state.index()].settles {
+            if self.program.states[run.state.index()].accepts_when_exhausted {
                 store.scratch.completed.push(completed(run));
                 store.arena.retain(run.head);
                 last = last.max(run.last);
@@ -555,8 +555,8 @@ impl<E: Event> Matcher<E> {
             [first, ..] if self.in_order() => first.deadline,
             _ => key.first_deadline(),
         };
-        let deadline = match &self.program.silence {
-            Some(silence) => deadline.min(silence.ends(key.broken())),
+        let deadline = match &self.program.leading_not {
+            Some(not) => deadline.min(not.ends(key.last_violation())),
             None => deadline,
         };
         (deadline < i64::MAX).then_some(Timestamp::from_millis(deadline))
@@ -570,12 +570,12 @@ impl<E: Event> Matcher<E> {
         } else {
             key.runs().iter().map(|run| run.deadline).max().unwrap_or(i64::MIN)
         };
-        let broken = match (&self.program.silence, key.broken()) {
-            (Some(silence), Some(broken)) => silence.ends(Some(broken)),
+        let last_violation = match (&self.program.leading_not, key.last_violation()) {
+            (Some(not), Some(last_violation)) => not.ends(Some(last_violation)),
             _ => i64::MIN,
         };
         let unwritten = key.newest().map_or(i64::MIN, |start| self.program.deadline_of(start));
-        let last = runs.max(broken).max(unwritten);
+        let last = runs.max(last_violation).max(unwritten);
         (last < i64::MAX).then_some(Timestamp::from_millis(last))
     }
 
@@ -613,7 +613,7 @@ impl<E: Event> Matcher<E> {
 
     /// Drops the state of a key in the store.
     pub fn clear(&self, store: &mut Store<E>, key: &mut KeyState) {
-        key.set_broken(None);
+        key.set_last_violation(None);
         Self::clear_runs(store, key);
         Self::clear_window(store, key);
         Self::clear_shared_suffix(store, key);

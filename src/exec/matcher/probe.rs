@@ -67,8 +67,8 @@ impl<E: Event> Matcher<E> {
     }
 
     /// Returns the time of the last violation of a leading `not`, while it matters.
-    pub(crate) fn broken(key: &KeyState) -> Option<Timestamp> {
-        key.broken().map(Timestamp::from_millis)
+    pub(crate) fn last_violation(key: &KeyState) -> Option<Timestamp> {
+        key.last_violation().map(Timestamp::from_millis)
     }
 
     /// Returns the scope of conditions on `event` in this state.

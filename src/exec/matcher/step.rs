@@ -12,7 +12,7 @@ use crate::exec::key::{Completed, KeyState, Run};
 use crate::exec::registers::{RegisterFile, Registers, UNSET};
 use crate::exec::times::Times;
 use crate::hir::{ConditionId, Length, StageId};
-use crate::nfa::{Action, ClockOp, Column, Decision, Edge, Program, Silence, StateId};
+use crate::nfa::{Action, ClockOp, Column, Decision, Edge, LeadingNot, Program, StateId};
 use crate::schema::FieldId;
 
 /// One event on its way through a key's runs.
@@ -87,7 +87,7 @@ impl<'a, E: Event> Step<'a, E> {
             key.runs_mut().truncate(kept);
             break;
         }
-        if self.program.silence.is_none() || self.is_silent(key, event_epoch) {
+        if self.program.leading_not.is_none() || self.is_silent(key, event_epoch) {
             self.start(event_epoch, &mut next);
         }
         if self.program.may_duplicate {
@@ -145,12 +145,13 @@ impl<'a, E: Event> Step<'a, E> {
     /// True if a match can start: what must not have come for so long has not. Remembers the event
     /// if it is one of those.
     fn is_silent(&mut self, key: &mut KeyState, event_epoch: u64) -> bool {
-        let Some(Silence { condition, millis }) = self.program.silence else { return true };
-        let silent = key.broken().is_none_or(|broken| self.time.saturating_sub(broken) >= millis);
+        let Some(LeadingNot { condition, millis }) = self.program.leading_not else { return true };
+        let silent =
+            key.last_violation().is_none_or(|last| self.time.saturating_sub(last) >= millis);
         self.store.scratch.epoch += 1;
         let nothing = self.nothing();
         if self.one_of(condition, &nothing, event_epoch) {
-            key.set_broken(Some(self.time));
+            key.set_last_violation(Some(self.time));
         }
         silent
     }
@@ -274,12 +275,12 @@ impl<'a, E: Event> Step<'a, E> {
     /// Takes all of several branches, or none.
     fn branch(&mut self, run: &Run, open: &[u32], event_epoch: u64, next: &mut Vec<Run>) {
         let program = self.program;
-        let settles = program.states[run.state.index()].settles;
+        let accepts_when_exhausted = program.states[run.state.index()].accepts_when_exhausted;
         let before = (next.len(), self.store.scratch.completed.len());
         for (index, &edge) in open.iter().enumerate() {
             let edge = &program.edges[edge as usize];
             // The last branch takes over what the run holds, where nothing is asked of it after that.
-            if index + 1 == open.len() && !settles {
+            if index + 1 == open.len() && !accepts_when_exhausted {
                 self.follow(edge, *run, event_epoch, next);
                 return;
             }
@@ -287,7 +288,7 @@ impl<'a, E: Event> Step<'a, E> {
             let registers = self.store.file.duplicate(run.registers);
             self.follow(edge, Run { registers, ..*run }, event_epoch, next);
         }
-        if settles && before == (next.len(), self.store.scratch.completed.len()) {
+        if accepts_when_exhausted && before == (next.len(), self.store.scratch.completed.len()) {
             self.complete(completed(run));
         }
         self.give_up(run);
@@ -389,7 +390,7 @@ impl<'a, E: Event> Step<'a, E> {
         }
         run.deadline = self.times(&run).deadline();
         if run.deadline <= self.time {
-            let waits_for_time = state.accepts_at_deadline && !state.settles;
+            let waits_for_time = state.accepts_at_deadline && !state.accepts_when_exhausted;
             if self.program.lengths.is_empty() && !waits_for_time {
                 // Another of several branches has waited too long for what it waits for there.
                 self.give_up(&run);

@@ -44,8 +44,8 @@ pub(super) struct RawState {
     pub(super) transitions: Vec<Transition>,
     /// The repetitions of clocked groups that the state is part of, outermost first.
     pub(super) instances: Vec<usize>,
-    /// Whether a `longest` loop that waits here is complete when it can grow no more.
-    pub(super) settles: bool,
+    /// True if a `longest` loop that waits here is complete when it can grow no more.
+    pub(super) accepts_when_exhausted: bool,
     /// Of alternatives: where those wait that have begun and have to go on.
     pub(super) required: Vec<StateId>,
     /// How long after its last event a partial match waits here at most.
@@ -464,7 +464,7 @@ impl<'p> Builder {
         for _ in min..max {
             next = self.single(place, next, proceed, again, false)?;
             if longest {
-                self.settle(next);
+                self.accept_when_exhausted(next);
             }
             self.add_stop_to_loop(place, next)?;
         }
@@ -480,7 +480,7 @@ impl<'p> Builder {
         let first = Waiting { take, ignore, optional: quantifier.optional, gap };
         let state = self.single(place, next, proceed, first, true)?;
         if Self::is_longest(place, quantifier) && quantifier.optional {
-            self.settle(state);
+            self.accept_when_exhausted(state);
         }
         Ok(state)
     }
@@ -516,7 +516,7 @@ impl<'p> Builder {
         let state = self.state(Role::Normal)?;
         let longest = Self::is_longest(place, quantifier);
         if longest {
-            self.graph.states[state.index()].settles = true;
+            self.graph.states[state.index()].accepts_when_exhausted = true;
         } else if is_greedy(quantifier) {
             if let Some(until) = until {
                 let copy = self.copy(sink)?;
@@ -536,7 +536,7 @@ impl<'p> Builder {
             // A state of its own without the way on, so that an ignored event does not make one
             // more copy of what waits behind the loop each time.
             let skipping = self.state(Role::Normal)?;
-            self.graph.states[skipping.index()].settles = longest;
+            self.graph.states[skipping.index()].accepts_when_exhausted = longest;
             self.add_take(place, skipping, state, take, None);
             self.add_ignore(skipping, skipping, ignore);
             self.add_ignore(state, skipping, ignore);
@@ -966,7 +966,7 @@ impl<'p> Builder {
 
     /// Makes one of a bounded `longest` loop's optional repetitions complete only when it can grow
     /// no more, instead of at once.
-    fn settle(&mut self, state: StateId) {
+    fn accept_when_exhausted(&mut self, state: StateId) {
         let mut waiting = vec![state];
         for transition in &self.graph.states[state.index()].transitions {
             if transition.verb == Verb::Ignore {
@@ -980,7 +980,7 @@ impl<'p> Builder {
                     || self.graph.states[transition.target.index()].role == Role::Stop
             });
             let raw = &mut self.graph.states[id.index()];
-            raw.settles = true;
+            raw.accepts_when_exhausted = true;
             raw.transitions = transitions;
         }
     }
@@ -1005,7 +1005,7 @@ impl<'p> Builder {
             role,
             transitions: Vec::new(),
             instances,
-            settles: false,
+            accepts_when_exhausted: false,
             required: Vec::new(),
             closes: None,
         });

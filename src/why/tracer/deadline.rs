@@ -133,7 +133,7 @@ impl<E: Event> Tracer<E> {
                     let (bound, _) = judge.bound(waiting, due.unwrap_or(deadline));
                     Fate::Held { not: judge.absent(waiting), bound }
                 } else if completes {
-                    Fate::Settled
+                    Fate::Exhausted
                 } else if let Some(due) = due {
                     Fate::RanOut {
                         bound: judge.bound(waiting, due).0,

@@ -195,7 +195,7 @@ impl<E: Event> Tracer<E> {
             misfits: judge.misfits(places, event),
             stopped_by: judge.stopped_by(places),
             goes_on: has(places, &|action| action != Action::Stop)
-                || places.iter().any(|place| judge.settles(place)),
+                || places.iter().any(|place| judge.accepts_when_exhausted(place)),
             takes: has(places, &|action| matches!(action, Action::Take { .. })),
             completes: has(places, &|action| action == Action::Complete),
         };
@@ -204,7 +204,7 @@ impl<E: Event> Tracer<E> {
         });
         let partials = partials.collect();
         let mut of_start = of_one(&[start]);
-        let silenced = judge.silenced(Matcher::<E>::broken(&self.state), event);
+        let silenced = judge.silenced(Matcher::<E>::last_violation(&self.state), event);
         let too_soon = silenced.filter(|_| of_start.takes);
         of_start.takes &= too_soon.is_none();
         Judged { partials, start: of_start, too_soon, silences: judge.silences(start, event) }
@@ -264,7 +264,7 @@ impl<E: Event> Tracer<E> {
             let fate = match (waiting.states.is_empty(), verdict.completes) {
                 (true, _) => Fate::TurnCame,
                 (_, true) => Fate::Completed,
-                _ => Fate::Settled,
+                _ => Fate::Exhausted,
             };
             let reported = Some(heard.reported);
             account.effects.push(Effect { reported, ..effect(Some(number), fate) });

@@ -72,8 +72,8 @@ impl<'a> When<'a> {
             }
         }
         // What breaks the silence is remembered, too.
-        if let Some(silence) = &program.silence {
-            ways.extend(reader.condition(silence.condition));
+        if let Some(not) = &program.leading_not {
+            ways.extend(reader.condition(not.condition));
         }
         When::of_ways(ways)
     }
