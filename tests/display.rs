@@ -79,8 +79,8 @@ fn shown() -> BTreeMap<&'static str, Vec<String>> {
         assert_eq!(format!("{error:?}"), error.to_string(), "`Debug` is what `Display` is");
     }
     show("PatternError", &Pattern::<Paid>::begin("a").followed_by("a").build().unwrap_err());
-    let misfit = Engine::<Paid>::builder().rules(done.clone()).build().unwrap_err();
-    show("BuildError", &misfit);
+    let mismatch = Engine::<Paid>::builder().rules(done.clone()).build().unwrap_err();
+    show("BuildError", &mismatch);
 
     // What an engine says.
     let mut engine = Engine::<Record>::builder().rules(done.clone()).build().unwrap();

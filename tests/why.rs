@@ -113,7 +113,7 @@ fn compare(rules: &RuleSet, test: &TestBlock, place: &str, late: Option<Duration
                 let is_explained = match &effect.fate {
                     Fate::Overflow => limited,
                     Fate::RanOut { bound, .. } => !bound.is_empty(),
-                    Fate::Broken(misfits) => !misfits.is_empty(),
+                    Fate::Broken(mismatches) => !mismatches.is_empty(),
                     Fate::Stopped { by, .. } => !by.is_empty(),
                     _ => true,
                 };

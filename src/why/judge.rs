@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 
-use super::story::{Awaited, Failed, Misfit, Reason, Then, Waits, progress, span};
+use super::story::{Awaited, Failed, Mismatch, Reason, Then, Waits, progress, span};
 use crate::event::Event;
 use crate::exec::{Captures, Judged, Matcher, Place, Store, Waiting};
 use crate::explain::Words;
@@ -130,8 +130,8 @@ impl<'a, E> Deref for Judge<'a, E> {
 
 impl<E: Event> Judge<'_, E> {
     /// Why `event` fits none of the steps that are open at these places, step by step.
-    pub(super) fn misfits(&self, places: &[&Place], event: &E) -> Vec<Misfit> {
-        let mut misfits: Vec<(StageId, Option<Misfit>)> = Vec::new();
+    pub(super) fn mismatches(&self, places: &[&Place], event: &E) -> Vec<Mismatch> {
+        let mut mismatches: Vec<(StageId, Option<Mismatch>)> = Vec::new();
         for place in places {
             let scope = self.matcher.scope(self.store, place, event);
             for edge in &place.edges {
@@ -146,9 +146,10 @@ impl<E: Event> Judge<'_, E> {
                 if reasons.iter().any(is_own) {
                     reasons.retain(is_own);
                 }
-                let new = (!edge.judged.holds).then(|| Misfit { step: self.name(stage), reasons });
-                match misfits.iter_mut().find(|(of, _)| *of == stage) {
-                    None => misfits.push((stage, new)),
+                let new =
+                    (!edge.judged.holds).then(|| Mismatch { step: self.name(stage), reasons });
+                match mismatches.iter_mut().find(|(of, _)| *of == stage) {
+                    None => mismatches.push((stage, new)),
                     // Of several branches to one step, the one that was missed by least.
                     Some((_, old)) => {
                         if let Some(before) = old
@@ -162,8 +163,8 @@ impl<E: Event> Judge<'_, E> {
                 }
             }
         }
-        misfits.sort_by_key(|(stage, _)| *stage);
-        misfits.into_iter().filter_map(|(_, misfit)| misfit).collect()
+        mismatches.sort_by_key(|(stage, _)| *stage);
+        mismatches.into_iter().filter_map(|(_, mismatch)| mismatch).collect()
     }
 
     /// Why a guard does not hold.

@@ -3,7 +3,9 @@
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use super::story::{Awaited, Cause, Effect, Entry, Fate, Misfit, Reason, Seen, Then, Waits, span};
+use super::story::{
+    Awaited, Cause, Effect, Entry, Fate, Mismatch, Reason, Seen, Then, Waits, span,
+};
 use super::tracer::{OpenPartial, Tracer};
 use crate::event::Event;
 use crate::explain::shown;
@@ -323,8 +325,8 @@ impl Effect {
 fn write_effect(f: &mut String, effect: &Effect, at: Timestamp) -> fmt::Result {
     writeln!(f, "    {}", fate_text(effect, at))?;
     let lines = match &effect.fate {
-        Fate::Skipped(misfits) | Fate::NotStarted(misfits) | Fate::Broken(misfits) => {
-            because(misfits)
+        Fate::Skipped(mismatches) | Fate::NotStarted(mismatches) | Fate::Broken(mismatches) => {
+            because(mismatches)
         }
         _ => Vec::new(),
     };
@@ -369,9 +371,9 @@ fn fate_text(effect: &Effect, at: Timestamp) -> String {
         Fate::Took { step, count, branch_of: Some(of) } => {
             format!("{number}branches off #{of}: {}", this_is(step, count.as_ref()))
         }
-        Fate::Skipped(misfits) => format!("{number}{}", skipped(misfits)),
-        Fate::NotStarted(misfits) if because(misfits).is_empty() => {
-            format!("starts nothing: a match starts with {}", awaited_steps(misfits))
+        Fate::Skipped(mismatches) => format!("{number}{}", skipped(mismatches)),
+        Fate::NotStarted(mismatches) if because(mismatches).is_empty() => {
+            format!("starts nothing: a match starts with {}", awaited_steps(mismatches))
         }
         Fate::NotStarted(_) => String::from("starts nothing"),
         Fate::TooSoon { not, until } => format!(
@@ -387,8 +389,8 @@ fn fate_text(effect: &Effect, at: Timestamp) -> String {
         Fate::Completed => {
             format!("{number}matches: the very next event is none that must not come")
         }
-        Fate::Broken(misfits) => {
-            format!("{number}ends: the very next event had to be {}", awaited_steps(misfits))
+        Fate::Broken(mismatches) => {
+            format!("{number}ends: the very next event had to be {}", awaited_steps(mismatches))
         }
         Fate::Stopped { by, left } => {
             let left = left.map(|left| format!(", {} before the time was over", span(left)));
@@ -431,11 +433,11 @@ fn fate_text(effect: &Effect, at: Timestamp) -> String {
 }
 
 /// What the skipping of an event is, behind the number of the partial match.
-fn skipped(misfits: &[Misfit]) -> String {
-    if misfits.is_empty() {
+fn skipped(mismatches: &[Mismatch]) -> String {
+    if mismatches.is_empty() {
         String::from("goes on without it as well")
-    } else if because(misfits).is_empty() {
-        format!("skips it and waits on for {}", awaited_steps(misfits))
+    } else if because(mismatches).is_empty() {
+        format!("skips it and waits on for {}", awaited_steps(mismatches))
     } else {
         String::from("skips it")
     }
@@ -457,8 +459,8 @@ fn over(number: &str, since: &str, by_other_key: bool) -> String {
 }
 
 /// The steps that an event does not fit.
-fn awaited_steps(misfits: &[Misfit]) -> String {
-    steps(misfits.iter().map(|misfit| &misfit.step))
+fn awaited_steps(mismatches: &[Mismatch]) -> String {
+    steps(mismatches.iter().map(|mismatch| &mismatch.step))
 }
 
 /// Each name in backticks.
@@ -475,12 +477,13 @@ fn in_brackets(count: Option<&String>) -> String {
 }
 
 /// Why an event fits no step, a line for each; steps of other types are not worth one.
-fn because(misfits: &[Misfit]) -> Vec<String> {
+fn because(mismatches: &[Mismatch]) -> Vec<String> {
     let mut lines = Vec::new();
-    for misfit in misfits.iter().filter(|misfit| !misfit.is_of_other_type()) {
-        for reason in misfit.reasons.iter().filter(|reason| !matches!(reason, Reason::Type { .. }))
+    for mismatch in mismatches.iter().filter(|mismatch| !mismatch.is_of_other_type()) {
+        for reason in
+            mismatch.reasons.iter().filter(|reason| !matches!(reason, Reason::Type { .. }))
         {
-            lines.push(format!("not `{}`, as {reason}", misfit.step));
+            lines.push(format!("not `{}`, as {reason}", mismatch.step));
         }
     }
     lines

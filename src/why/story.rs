@@ -118,7 +118,7 @@ pub enum Fate {
         count: Option<String>,
     },
     /// The event began nothing, for these reasons.
-    NotStarted(Vec<Misfit>),
+    NotStarted(Vec<Mismatch>),
     /// The event would have begun one, but what must not come before has come too short a time ago
     /// (a `not` that is first).
     #[non_exhaustive]
@@ -155,11 +155,11 @@ pub enum Fate {
         branch_of: Option<u64>,
     },
     /// It skipped the event, which fits none of the steps that it waits for.
-    Skipped(Vec<Misfit>),
+    Skipped(Vec<Mismatch>),
     /// It matched without the event: what must not come did not.
     Completed,
     /// The event had to fit and did not: `next` is broken.
-    Broken(Vec<Misfit>),
+    Broken(Vec<Mismatch>),
     /// What must not come came.
     #[non_exhaustive]
     Stopped {
@@ -257,14 +257,14 @@ impl Fate {
 /// A step that an event does not fit.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Misfit {
+pub struct Mismatch {
     /// The step.
     pub step: Arc<str>,
     /// Why not.
     pub reasons: Vec<Reason>,
 }
 
-impl Misfit {
+impl Mismatch {
     /// Whether the event is of another type, and no more is to be said.
     pub fn is_of_other_type(&self) -> bool {
         self.reasons.iter().all(|reason| matches!(reason, Reason::Type { .. }))

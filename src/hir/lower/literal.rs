@@ -53,7 +53,7 @@ pub(super) fn convert(value: Value, kind: Kind) -> Result<Value, Value> {
 }
 
 /// The constant does not fit its place.
-pub(super) fn misfit(value: &Value, kind: Kind, span: Span) -> Diagnostic {
+pub(super) fn mismatch(value: &Value, kind: Kind, span: Span) -> Diagnostic {
     match (value, kind) {
         (Value::String(text), Kind::IP) if text.contains('/') && parse_network(text).is_none() => {
             Diagnostic::error(Code::BadLiteral, span, format!("{value} is no network"))
@@ -140,7 +140,7 @@ impl<'a> Env<'a> {
             ast::ListSource::Inline(literals) => {
                 for literal in literals {
                     if let Err(value) = add_to_set(&mut set, plain(&literal.node), kind) {
-                        self.report(source, misfit(&value, kind, literal.span));
+                        self.report(source, mismatch(&value, kind, literal.span));
                     }
                 }
             }
@@ -228,7 +228,7 @@ impl<'a> Env<'a> {
         match convert(plain(&literal.node), kind) {
             Ok(value) => Some(value),
             Err(value) => {
-                self.report(source, misfit(&value, kind, literal.span));
+                self.report(source, mismatch(&value, kind, literal.span));
                 None
             }
         }

@@ -306,7 +306,7 @@ impl<'a> Env<'a> {
             if let (Value::String(_), Kind::IP | Kind::TIME) = (value, exact)
                 && let Err(value) = literal::convert(value.clone(), exact)
             {
-                let diagnostic = literal::misfit(&value, exact, span);
+                let diagnostic = literal::mismatch(&value, exact, span);
                 self.report(source, diagnostic.label(format!("`{}` is {exact}", name.node)));
             }
             return;
@@ -384,6 +384,6 @@ fn fit(value: Value, ty: &FieldType, span: Span) -> Result<Value, Diagnostic> {
             Ok(Value::List(items?.into()))
         }
         (value, ty) => literal::convert(value, ty.kind())
-            .map_err(|value| literal::misfit(&value, ty.kind(), span)),
+            .map_err(|value| literal::mismatch(&value, ty.kind(), span)),
     }
 }

@@ -20,7 +20,7 @@ pub enum Reason {
     },
     /// A rule made the event (`emit as`), and a value does not fit the declared type.
     #[non_exhaustive]
-    Misfit {
+    Mismatch {
         /// The rule.
         rule: Arc<str>,
         /// The event type and the field: `alert.user`.
@@ -39,7 +39,7 @@ impl fmt::Display for Reason {
             Reason::FieldOutOfRange { field } => {
                 write!(f, "`{field}` is beyond {}, the largest int of rules", i64::MAX)
             }
-            Reason::Misfit { rule, field, declared, found } => write!(
+            Reason::Mismatch { rule, field, declared, found } => write!(
                 f,
                 "what the rule `{rule}` feeds to others is not as declared: `{field}` is \
                  {declared}, not {found}"

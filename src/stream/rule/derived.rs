@@ -64,7 +64,7 @@ impl Feeder {
         schema: &Schema,
     ) -> Option<(E, Option<Reason>)> {
         let event = schema.ty(self.ty);
-        let mut misfit = None;
+        let mut mismatch = None;
         let values = event.fields.iter().zip(&self.fields).map(|(field, origin)| {
             let value = match origin {
                 Origin::Time => Value::Time(reported.end()),
@@ -76,8 +76,8 @@ impl Feeder {
                 Value::Int(int) if field.ty == FieldType::Float => Value::Float(int as f64),
                 other => other,
             };
-            if misfit.is_none() && !value.kind().is_subset_of(field.kind()) {
-                misfit = Some(Reason::Misfit {
+            if mismatch.is_none() && !value.kind().is_subset_of(field.kind()) {
+                mismatch = Some(Reason::Mismatch {
                     rule: reported.rule().name.clone(),
                     field: format!("{}.{}", event.name, field.name).into(),
                     declared: field.kind(),
@@ -89,7 +89,7 @@ impl Feeder {
         let values = values.collect();
         let extra = self.extra.iter().map(|(name, expr)| (name.clone(), reported.value(expr)));
         let made = E::make(self.ty, reported.end(), values, extra.collect())?;
-        Some((made, misfit))
+        Some((made, mismatch))
     }
 }
 

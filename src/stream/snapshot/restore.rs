@@ -486,12 +486,12 @@ fn places<E: Event>(
     let mut by_name = ByName::new(started.iter().map(|rule| &rule.info.rule.name));
     for (saved, lost) in saved.iter().zip(lost) {
         let place = by_name.first(&saved.name);
-        let misfit = place.and_then(|place| misfit(&started[place], saved));
-        let place = place.filter(|_| lost.is_none() && misfit.is_none());
+        let mismatch = place.and_then(|place| mismatch(&started[place], saved));
+        let place = place.filter(|_| lost.is_none() && mismatch.is_none());
         if place.is_some() {
             by_name.take(&saved.name);
         } else if lost.is_none() {
-            let reason = misfit.unwrap_or("it is there no more");
+            let reason = mismatch.unwrap_or("it is there no more");
             *lost = Some(Lost { reason: String::from(reason), partials: 0 });
         }
         places.push(place);
@@ -500,7 +500,7 @@ fn places<E: Event>(
 }
 
 /// Returns the reason why a rule cannot take over the saved state of its name.
-fn misfit<E: Event>(running: &RuleRuntime<E>, saved: &SavedRule) -> Option<&'static str> {
+fn mismatch<E: Event>(running: &RuleRuntime<E>, saved: &SavedRule) -> Option<&'static str> {
     let RuleRuntime { info, matcher, emitter, .. } = running;
     if info.rule.version != saved.version || running.is_text != saved.is_text {
         return Some("it is another one, and was not built from rule text");

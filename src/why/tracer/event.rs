@@ -8,7 +8,7 @@ use crate::hir::{LimitPolicy, SkipStrategy, StageId};
 use crate::nfa::Action;
 use crate::schema::TypeId;
 use crate::time::Timestamp;
-use crate::why::story::{Cause, Effect, Fate, Misfit, Seen, Then, Waits};
+use crate::why::story::{Cause, Effect, Fate, Mismatch, Seen, Then, Waits};
 
 /// What there is to say of an event before it changes anything.
 struct Judged {
@@ -22,7 +22,7 @@ struct Judged {
 
 /// What an event could do to one partial match.
 struct Verdict {
-    misfits: Vec<Misfit>,
+    mismatches: Vec<Mismatch>,
     stopped_by: Vec<String>,
     /// Whether there is a branch, or it is complete as it can grow no more.
     goes_on: bool,
@@ -78,16 +78,16 @@ impl Account {
 
     /// Notes why nothing began with the event, unless that was said of a partial match already.
     fn add_not_started(&mut self, start: Verdict) {
-        let is_said = |misfit: &Misfit| {
+        let is_said = |mismatch: &Mismatch| {
             self.effects.iter().any(|effect| match &effect.fate {
-                Fate::Skipped(said) | Fate::Broken(said) => said.contains(misfit),
+                Fate::Skipped(said) | Fate::Broken(said) => said.contains(mismatch),
                 _ => false,
             })
         };
-        let mut says = start.misfits.iter();
-        let says_more = says.any(|misfit| !misfit.is_of_other_type() && !is_said(misfit));
+        let mut says = start.mismatches.iter();
+        let says_more = says.any(|mismatch| !mismatch.is_of_other_type() && !is_said(mismatch));
         if !start.takes && (says_more || self.effects.is_empty()) {
-            self.effects.push(effect(None, Fate::NotStarted(start.misfits)));
+            self.effects.push(effect(None, Fate::NotStarted(start.mismatches)));
         }
     }
 }
@@ -192,7 +192,7 @@ impl<E: Event> Tracer<E> {
             edges.any(|edge| edge.judged.holds && of(edge.action))
         };
         let of_one = |places: &[&Place]| Verdict {
-            misfits: judge.misfits(places, event),
+            mismatches: judge.mismatches(places, event),
             stopped_by: judge.stopped_by(places),
             goes_on: has(places, &|action| action != Action::Stop)
                 || places.iter().any(|place| judge.accepts_when_exhausted(place)),
@@ -272,7 +272,7 @@ impl<E: Event> Tracer<E> {
             let fate = if same.states.is_empty() && !waiting.states.is_empty() {
                 Fate::Completed
             } else {
-                Fate::Skipped(verdict.misfits.clone())
+                Fate::Skipped(verdict.mismatches.clone())
             };
             let waits = Some(self.waits(same));
             account.effects.push(Effect { waits, ..effect(Some(number), fate) });
@@ -316,7 +316,7 @@ impl<E: Event> Tracer<E> {
 
     /// Returns how a partial match ended that is gone; `None` if it did not end by itself.
     fn end_of(&self, waiting: &Waiting, verdict: Verdict, now: Timestamp) -> Option<Fate> {
-        let Verdict { misfits, stopped_by, goes_on, .. } = verdict;
+        let Verdict { mismatches, stopped_by, goes_on, .. } = verdict;
         if !stopped_by.is_empty() {
             // Of an absence that would have been a match in the end.
             let is_pending = self.judge().then(&waiting.states) == Then::Match;
@@ -328,10 +328,10 @@ impl<E: Event> Tracer<E> {
             return None;
         }
         let repeats = self.matcher.program().repeat.is_some();
-        Some(if repeats && misfits.is_empty() {
+        Some(if repeats && mismatches.is_empty() {
             Fate::Stopped { by: self.judge().absent(waiting), left: None }
         } else {
-            Fate::Broken(misfits)
+            Fate::Broken(mismatches)
         })
     }
 

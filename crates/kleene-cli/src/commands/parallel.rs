@@ -299,7 +299,7 @@ enum Note {
     /// The event of the step came too late: its type and its time, and the watermark.
     Late(TypeId, Timestamp, Timestamp),
     /// A rule feeds others what does not fit.
-    Misfit(String),
+    Mismatch(String),
     /// A limit was reached.
     Limit(String),
     /// Not for users.
@@ -342,7 +342,7 @@ impl Sink<Record> for Page {
     fn rejected(&mut self, rejected: Rejected<'_, Record>) {
         let text = rejected.reason.to_string();
         self.notes.push(match rejected.reason {
-            Reason::Misfit { .. } => Note::Misfit(text),
+            Reason::Mismatch { .. } => Note::Mismatch(text),
             _ => Note::Reject(text),
         });
     }
@@ -431,7 +431,7 @@ impl Collector<Parsed, Page> for Printer {
                     }
                 });
             }
-            Note::Misfit(text) => self.outlets.report_misfit(&text),
+            Note::Mismatch(text) => self.outlets.report_mismatch(&text),
             Note::Limit(text) => self.at_event(reported.batch, reported.step, |outlets, place| {
                 outlets.report_limit(place.map_or(0, |place| place.line), &text);
             }),

@@ -587,7 +587,7 @@ pub(super) struct Outlets {
     /// Whether it was said that a limit was reached.
     reported_of_limit: bool,
     /// Whether it was said that a rule feeds others what does not fit.
-    reported_of_misfit: bool,
+    reported_of_mismatch: bool,
 }
 
 impl Outlets {
@@ -598,7 +598,7 @@ impl Outlets {
         progress: Progress,
         review: Review,
     ) -> Outlets {
-        let (is_quiet, reported_of_limit, reported_of_misfit) = (args.quiet, false, false);
+        let (is_quiet, reported_of_limit, reported_of_mismatch) = (args.quiet, false, false);
         let bound = args.events.out_of_order.unwrap_or_default().as_millis();
         let bound = i64::try_from(bound).unwrap_or(i64::MAX);
         let tally = Tally::default();
@@ -611,7 +611,7 @@ impl Outlets {
             bound,
             is_quiet,
             reported_of_limit,
-            reported_of_misfit,
+            reported_of_mismatch,
         }
     }
 
@@ -621,8 +621,8 @@ impl Outlets {
     }
 
     /// Says once that a rule feeds others what does not fit.
-    pub(super) fn report_misfit(&mut self, reason: &str) {
-        if !self.is_quiet && !std::mem::replace(&mut self.reported_of_misfit, true) {
+    pub(super) fn report_mismatch(&mut self, reason: &str) {
+        if !self.is_quiet && !std::mem::replace(&mut self.reported_of_mismatch, true) {
             self.progress.say(&format!("{reason}; the summary counts it as rejected"));
         }
     }
@@ -681,9 +681,9 @@ impl Sink<Record> for Printer<'_> {
     }
 
     fn rejected(&mut self, rejected: Rejected<'_, Record>) {
-        if let Reason::Misfit { .. } = rejected.reason {
+        if let Reason::Mismatch { .. } = rejected.reason {
             // A rule made it: the line that is read is not to blame.
-            self.outlets.report_misfit(&rejected.reason.to_string());
+            self.outlets.report_mismatch(&rejected.reason.to_string());
         } else if let Some(place) = self.place {
             self.outlets.reject(place, &rejected.reason.to_string());
         }

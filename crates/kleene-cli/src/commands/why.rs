@@ -217,13 +217,15 @@ fn of_effect(effect: &Effect, entry: &Entry) -> serde_json::Value {
         Fate::Started { step, .. } | Fate::Took { step, .. } => Some(&**step),
         _ => None,
     };
-    let misfits = match &effect.fate {
-        Fate::Skipped(misfits) | Fate::NotStarted(misfits) | Fate::Broken(misfits) => &misfits[..],
+    let mismatches = match &effect.fate {
+        Fate::Skipped(mismatches) | Fate::NotStarted(mismatches) | Fate::Broken(mismatches) => {
+            &mismatches[..]
+        }
         _ => &[],
     };
-    let misfits = misfits.iter().map(|misfit| {
-        let reasons: Vec<String> = misfit.reasons.iter().map(ToString::to_string).collect();
-        json!({ "step": &*misfit.step, "reasons": reasons })
+    let mismatches = mismatches.iter().map(|mismatch| {
+        let reasons: Vec<String> = mismatch.reasons.iter().map(ToString::to_string).collect();
+        json!({ "step": &*mismatch.step, "reasons": reasons })
     });
     let reported = effect.reported.as_ref().map(|reported| {
         json!({
@@ -239,7 +241,7 @@ fn of_effect(effect: &Effect, entry: &Entry) -> serde_json::Value {
         "partial": effect.partial,
         "fate": effect.fate.name(),
         "step": step,
-        "misfits": misfits.collect::<Vec<_>>(),
+        "mismatches": mismatches.collect::<Vec<_>>(),
         "reported": reported,
         "until": until.map(|until| until.to_string()),
         "text": effect.text(entry.at).trim(),

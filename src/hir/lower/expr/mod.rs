@@ -16,7 +16,7 @@ use crate::hir::eval::constant;
 use crate::hir::expr::{BinaryOp, Regex, Set};
 use crate::hir::functions::Callee;
 use crate::hir::lower::context::RuleLowerer;
-use crate::hir::lower::literal::{convert, misfit, plain};
+use crate::hir::lower::literal::{convert, mismatch, plain};
 use crate::hir::lower::terms::{Bound, Place, Typed, What};
 use crate::syntax::ast;
 use crate::syntax::ast::{Name, Spanned};
@@ -333,7 +333,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 true
             }
             Err(value) => {
-                self.report(misfit(&value, wanted, typed.span));
+                self.report(mismatch(&value, wanted, typed.span));
                 false
             }
         }

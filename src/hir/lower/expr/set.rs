@@ -7,7 +7,7 @@ use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::Expr;
 use crate::hir::expr::{BinaryOp, Set, ValueSet};
 use crate::hir::lower::context::RuleLowerer;
-use crate::hir::lower::literal::{add_to_set, misfit, plain};
+use crate::hir::lower::literal::{add_to_set, mismatch, plain};
 use crate::hir::lower::unknown;
 use crate::syntax::ast;
 use crate::syntax::ast::Spanned;
@@ -188,7 +188,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
         if wanted == Kind::IP || wanted == Kind::TIME {
             if let Err(constant) = add_to_set(set, constant, wanted) {
-                self.report(misfit(&constant, wanted, span));
+                self.report(mismatch(&constant, wanted, span));
                 return false;
             }
             return true;
