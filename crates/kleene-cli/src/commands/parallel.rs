@@ -22,6 +22,7 @@ use kleene_runner::{
 };
 
 use super::run::{Outlets, Stop, stopped, takeable};
+use crate::args::RunArgs;
 use crate::byte_budget::{ByteBudget, Permit};
 use crate::input::{Arrival, Block, Blocks, Cursor, Item, Parser, Place, TimeUnit};
 use crate::interrupt::Interrupt;
@@ -50,16 +51,16 @@ pub(super) struct Ran {
     pub(super) header: Vec<String>,
 }
 
-/// Moves events from the input through the shards until something ends it. So many threads parse.
+/// Moves events from the input through the shards until something ends it. As many threads parse.
 pub(super) fn run(
-    threads: usize,
+    args: &RunArgs,
     shards: Vec<Shard<Record>>,
     blocks: &Blocks,
     mut parser: Parser,
     outlets: Outlets,
     interrupt: &Interrupt,
-    end_of_time: bool,
 ) -> Result<Ran> {
+    let threads: usize = args.threads.into();
     let unit = outlets.review.unit();
     // What all parsers have to know comes first: the header of CSV.
     let (mut is_empty, mut stop, mut first) = (true, None, Vec::new());
@@ -115,7 +116,7 @@ pub(super) fn run(
     }
     let stop = stop.unwrap_or(Stop::CannotWrite);
     let ended = match (&stop, newest) {
-        (Stop::End, _) if end_of_time => crew.finish()?,
+        (Stop::End, _) if args.events.end_of_time => crew.finish()?,
         (Stop::End, Some(newest)) => {
             // The moment of the last event is over. Where this fails, to stop says why.
             let _ = crew.send(Parsed::end(newest));

@@ -1,0 +1,97 @@
+//! What a run refuses before it starts.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::args::RunArgs;
+use crate::guard::{self, Guard};
+use crate::rules::Loaded;
+use crate::state::Resumed;
+use crate::watch::Files;
+
+/// Fails where loaded rules are of no use for this run.
+pub(super) fn suits(args: &RunArgs, loaded: &Loaded) -> Result<()> {
+    if loaded.rules.is_empty() {
+        bail!("there is no rule to run");
+    }
+    loaded.refuse_unknown_type(args.events.event_type.as_deref())
+}
+
+/// Opening a file to write to it empties it, which must not happen to what is read.
+pub(super) fn refuse_same_files(args: &RunArgs, files: &Files) -> Result<()> {
+    let mut guard = Guard::default();
+    guard.reads(&args.events.input, "the input");
+    files.paths().for_each(|path| guard.reads(path, "a file of the rules"));
+    guard.writes(&args.output, "the output")?;
+    if let Some(rejects) = &args.rejects {
+        guard.writes(rejects, "the rejects")?;
+    }
+    let Some(state) = &args.state else { return Ok(()) };
+    for path in [Some(&args.output), args.rejects.as_ref()].into_iter().flatten() {
+        if path != Path::new("-") && guard::is_within(path, state) {
+            let (path, state) = (path.display(), state.display());
+            bail!("{path} is in {state}, which is for the state alone");
+        }
+    }
+    if args.spill.as_deref().is_some_and(|spill| guard::is_same_directory(spill, state)) {
+        bail!("--spill and --state need directories of their own, not both {}", state.display());
+    }
+    Ok(())
+}
+
+/// Results and rejects are JSON lines as they are: a name that promises another form would be wrong.
+pub(super) fn refuse_other_forms(args: &RunArgs) -> Result<()> {
+    for (option, path) in [("--output", Some(&args.output)), ("--rejects", args.rejects.as_ref())] {
+        let ending = path.and_then(|path| path.extension()).and_then(|ending| ending.to_str());
+        let Some((path, ending)) = path.zip(ending) else { continue };
+        let ending = ending.to_ascii_lowercase();
+        if ["csv", "tsv", "parquet", "xlsx", "gz", "zst"].contains(&&*ending) {
+            let advice = match &*ending {
+                "gz" | "zst" => "pack what comes out: `kleene run .. | gzip > found.jsonl.gz`",
+                _ => {
+                    "name it *.jsonl, and take columns out of it: \
+                     `jq -r '[.rule, .end, .emit.x] | @csv' found.jsonl`"
+                }
+            };
+            bail!(
+                "{option} {}: what is written is JSON lines, not {ending}; {advice}",
+                path.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A file ends; it does not fall silent.
+pub(super) fn refuse_silent_files(args: &RunArgs) -> Result<()> {
+    let Some(timeout) = args.idle_timeout else { return Ok(()) };
+    if timeout.is_zero() {
+        bail!("--idle-timeout: expected some time, such as 10s");
+    }
+    let input = &args.events.input;
+    if input != Path::new("-") && input.is_file() {
+        bail!(
+            "--idle-timeout is for live input: {name} is a file, which ends; `tail -f {name} | kleene \
+             run ..` reads what is added to it, and --end-of-time ends what is open with the file",
+            name = input.display()
+        );
+    }
+    Ok(())
+}
+
+/// Why a run with a state has nothing to do, if that is so.
+pub(super) fn nothing_new(args: &RunArgs, resumed: &Resumed) -> Option<String> {
+    if resumed.is_finished {
+        return Some(String::from(
+            "nothing new: the input was read to its end with --end-of-time, and everything was \
+             reported; remove the directory of the state to start anew",
+        ));
+    }
+    (resumed.is_at_end && !args.events.end_of_time).then(|| {
+        String::from(
+            "nothing new: the input was read to its end before, and has not grown; what is open is \
+             kept with the state",
+        )
+    })
+}

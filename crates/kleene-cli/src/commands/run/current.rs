@@ -1,0 +1,154 @@
+//! What runs now: the rules with their files, the clock, and the state that is kept.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+use kleene::stream::{Engine, Replacement, RuleChange, Verdict};
+use kleene::{Record, Timestamp};
+
+use super::checks::suits;
+use super::outlets::{Outlets, Printer};
+use super::stop::{Stop, stopped};
+use crate::args::RunArgs;
+use crate::idle::IdleClock;
+use crate::input::Feed;
+use crate::paths;
+use crate::progress::Progress;
+use crate::rules::{self, Loaded};
+use crate::state::{Moment, State};
+use crate::summary::{Counts, counted};
+use crate::watch::{Files, Watch};
+
+/// The rules that run now.
+pub(super) struct Current<'a> {
+    pub(super) args: &'a RunArgs,
+    pub(super) watch: Option<Watch>,
+    pub(super) loaded: Loaded,
+    pub(super) state: Option<State>,
+    pub(super) idle: Option<IdleClock>,
+    /// The time of the newest event.
+    pub(super) newest: Option<Timestamp>,
+    /// Whether events have come since the clock was looked at.
+    pub(super) has_come: bool,
+    /// Whether the input was read to its end.
+    pub(super) has_ended: bool,
+}
+
+impl Current<'_> {
+    /// Does what is due where the input ends, and says how the run ends.
+    pub(super) fn end(&mut self, engine: &mut Engine<Record>, outlets: &mut Outlets) -> Stop {
+        self.has_ended = true;
+        let mut sink = Printer { outlets, place: None };
+        if self.args.events.end_of_time {
+            engine.finish(&mut sink);
+        } else if let (Some(newest), None) = (self.newest, &self.state) {
+            // The moment of the last event is over. With a state it is not: the input may go on in it.
+            engine.advance(newest, &mut sink);
+        }
+        match engine.failure() {
+            Some(error) => Stop::Failed(stopped(error.clone())),
+            None => Stop::End,
+        }
+    }
+
+    /// Moves time on with the clock where no event comes for long.
+    pub(super) fn follow_clock(&mut self, engine: &mut Engine<Record>, outlets: &mut Outlets) {
+        let Some(idle) = &mut self.idle else { return };
+        let now = Instant::now();
+        if std::mem::take(&mut self.has_come)
+            && let Some(newest) = self.newest
+        {
+            idle.saw(newest, now);
+        }
+        if let Some(watermark) = idle.watermark(now) {
+            engine.advance(watermark, &mut Printer { outlets, place: None });
+        }
+    }
+
+    /// How long to wait for input.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        self.idle.as_ref().map(|idle| idle.wait(Instant::now()))
+    }
+
+    /// Reads the rules again if their files have changed, and goes on with them if they are right.
+    #[inline]
+    pub(super) fn follow(
+        &mut self,
+        feed: &mut Feed,
+        engine: &mut Engine<Record>,
+        outlets: &mut Outlets,
+    ) {
+        if let Some(watch) = &self.watch
+            && watch.has_changed()
+        {
+            let mut files = Files::default();
+            let read = paths::require_regular(&self.args.rules)
+                .and_then(|()| rules::load_and_note(self.args.given(), false, &mut files));
+            watch.was_read(files);
+            if let Err(reason) = self.replace(read, feed, engine, outlets) {
+                let text = format!("{reason:#}\nthe rules were not reloaded: the old ones go on");
+                outlets.progress.say(&text);
+            }
+        }
+    }
+
+    /// Keeps where the run is, if it is to be kept.
+    pub(super) fn keep(
+        &mut self,
+        feed: &Feed,
+        engine: &mut Engine<Record>,
+        outlets: &mut Outlets,
+        counts: &Counts,
+    ) -> Result<()> {
+        let Some(state) = &mut self.state else { return Ok(()) };
+        let (output, rejects) = (outlets.output.settle(), outlets.rejects.settle());
+        // What could not be written is reported as such; the checkpoint before it stays the newest.
+        if outlets.output.has_failed() || outlets.rejects.has_failed() {
+            return Ok(());
+        }
+        let (position, tally, has_ended) = (feed.position(), &outlets.tally, self.has_ended);
+        state.keep(&Moment { position, output, rejects, counts, tally, has_ended }, engine)
+    }
+
+    fn replace(
+        &mut self,
+        read: Result<Result<Loaded, rules::Refused>>,
+        feed: &mut Feed,
+        engine: &mut Engine<Record>,
+        outlets: &mut Outlets,
+    ) -> Result<()> {
+        let loaded = read?.map_err(|refused| anyhow!(refused.text))?;
+        suits(self.args, &loaded)?;
+        let replacement = engine.replace_rules(&loaded.set)?;
+        feed.renew(engine.schema(), &loaded.schema);
+        outlets.output.renew(engine.schema());
+        outlets.review.renew(engine.schema());
+        if !self.args.quiet {
+            // Those that were reported before stand elsewhere in the text now, but say the same.
+            let said = |loaded: &Loaded| -> Vec<String> {
+                let warnings = loaded.set.warnings().iter();
+                warnings.map(|warning| warning.diagnostic.message.clone()).collect()
+            };
+            if !loaded.warnings.is_empty() && said(&loaded) != said(&self.loaded) {
+                outlets.progress.say(&loaded.warnings);
+            }
+            report(&replacement, &outlets.progress);
+        }
+        self.loaded = loaded;
+        Ok(())
+    }
+}
+
+/// A line for each rule that is not as before, and one for the others.
+fn report(replacement: &Replacement, progress: &Progress) {
+    let (same, changed): (Vec<&RuleChange>, Vec<&RuleChange>) =
+        replacement.rules.iter().partition(|change| change.verdict == Verdict::Unchanged);
+    for change in changed {
+        let version = change.new_version;
+        let version = version.map_or(String::new(), |version| format!(", version {version:016x}"));
+        progress.say(&format!("reloaded {change}{version}"));
+    }
+    if !same.is_empty() {
+        progress.say(&format!("reloaded {}: unchanged", counted(same.len(), "rule")));
+    }
+}

@@ -1,0 +1,233 @@
+//! `kleene run`: events in, matches and timeouts out.
+
+mod checks;
+mod current;
+mod outlets;
+mod pump;
+mod start;
+mod stop;
+
+use std::io;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use kleene::Record;
+use kleene::hir::Rule;
+use kleene::stream::{Engine, RestoreError};
+
+use self::checks::{
+    nothing_new, refuse_other_forms, refuse_same_files, refuse_silent_files, suits,
+};
+use self::current::Current;
+pub(super) use self::outlets::{Outlets, takeable};
+use self::pump::pump;
+use self::start::{build, builder};
+pub(super) use self::stop::{Stop, stopped};
+use super::parallel::{self, Ran};
+use crate::Ending;
+use crate::args::RunArgs;
+use crate::idle::IdleClock;
+use crate::input::{self, Blocks, Opened, Parser};
+use crate::interrupt::Interrupt;
+use crate::output::Output;
+use crate::paths;
+use crate::progress::Progress;
+use crate::rejects::Rejects;
+use crate::review::{Facts, Review};
+use crate::rules::{self, Loaded};
+use crate::spill::Spill;
+use crate::state::State;
+use crate::summary::{Counts, grouped, summary};
+use crate::watch::{Files, Watch};
+
+/// Runs rules over an input.
+pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
+    if args.watch {
+        paths::require_regular(&args.rules)?;
+    }
+    let mut files = Files::default();
+    let loaded = match rules::load_and_note(args.given(), false, &mut files)? {
+        Ok(loaded) => loaded,
+        Err(refused) => {
+            crate::say(&refused.text);
+            return Ok(refused.ending);
+        }
+    };
+    if !args.quiet && !loaded.warnings.is_empty() {
+        crate::say(&loaded.warnings);
+    }
+    suits(args, &loaded)?;
+    refuse_same_files(args, &files)?;
+    refuse_other_forms(args)?;
+    refuse_silent_files(args)?;
+    let opened = args.state.as_deref().map(|path| State::open(path, args)).transpose()?;
+    let (state, resumed) = opened.map_or((None, None), |(state, from)| (Some(state), from));
+    if let Some(reason) = resumed.as_ref().and_then(|resumed| nothing_new(args, resumed)) {
+        crate::say(&reason);
+        return Ok(Ending::Fine);
+    }
+    let spill = args.spill.as_deref().map(Spill::create).transpose()?;
+    let engine = match build(args, &loaded, resumed.as_ref(), spill) {
+        Ok(engine) => engine,
+        Err(error) if matches!(error.downcast_ref(), Some(RestoreError::Cold(_))) => {
+            return Err(error);
+        }
+        Err(error) => {
+            crate::say(&format!("error: {error:#}"));
+            return Ok(Ending::WrongRules);
+        }
+    };
+    if !args.quiet && args.events.is_typed() {
+        crate::say("reading events from the terminal; Ctrl-D ends, --input reads a file");
+    }
+    let from = resumed.as_ref().map(|resumed| resumed.position).filter(|from| from.offset > 0);
+    let from = from.filter(|_| args.events.input != Path::new("-")).unwrap_or_default();
+    let opened = input::open_at(&args.events.input, from)?;
+    let kept = resumed.as_ref().map_or((None, None), |resumed| (resumed.output, resumed.rejects));
+    let time_field = args.events.reading().time_field;
+    let output = Output::open(&args.output, kept.0, engine.schema(), &time_field, args.brief)?;
+    let rejects = Rejects::open(args.rejects.as_deref(), kept.1, args.quiet)?;
+    // Results that go to the terminal say enough of the progress.
+    let shows_progress = !args.quiet && !output.is_terminal();
+    let progress = Progress::new(opened.size, opened.position.clone(), shows_progress);
+    let is_alone = args.watch || state.is_some() || args.spill.is_some();
+    let is_parallel = args.threads > 1 && !is_alone && args.idle_timeout.is_none();
+    let schema = if is_parallel { &loaded.schema } else { engine.schema() };
+    let review = Review::new(schema, args.events.time_unit);
+    let mut outlets = Outlets::new(args, output, rejects, progress, review);
+    if is_parallel {
+        return run_parallel(args, &loaded, opened, outlets);
+    }
+    let mut counts = Counts::default();
+    if let Some(resumed) = resumed {
+        outlets.review.is_of_a_part();
+        (counts, outlets.tally) = (resumed.counts, resumed.tally);
+    }
+    let start = Start { engine, opened, files, state, outlets, counts };
+    run_alone(args, loaded, start)
+}
+
+/// What a run on one thread starts with.
+struct Start {
+    engine: Engine<Record>,
+    opened: Opened,
+    files: Files,
+    state: Option<State>,
+    outlets: Outlets,
+    counts: Counts,
+}
+
+/// Runs rules on one thread.
+fn run_alone(args: &RunArgs, loaded: Loaded, start: Start) -> Result<Ending> {
+    let Start { mut engine, opened, files, state, mut outlets, mut counts } = start;
+    let started = Instant::now();
+    let interrupt = Interrupt::default();
+    let mut feed = args.events.start(opened, &loaded.schema)?;
+    feed.renew(engine.schema(), &loaded.schema);
+    interrupt.listen(feed.waker());
+    let watch = args.watch.then(|| Watch::start(&args.rules, files, feed.waker()));
+    let bound = args.events.out_of_order.unwrap_or_default();
+    let clock = |timeout| IdleClock::new(timeout, bound, engine.watermark());
+    let idle = args.idle_timeout.map(clock);
+    let mut current = Current {
+        args,
+        watch,
+        loaded,
+        state,
+        idle,
+        newest: None,
+        has_come: false,
+        has_ended: false,
+    };
+    let mut stop =
+        pump(&mut feed, &mut engine, &mut outlets, &mut counts, &interrupt, &mut current);
+    if matches!(stop, Stop::End) {
+        stop = current.end(&mut engine, &mut outlets);
+    }
+    if matches!(stop, Stop::End | Stop::Interrupted)
+        && let Err(error) = current.keep(&feed, &mut engine, &mut outlets, &counts)
+    {
+        stop = Stop::Failed(error);
+    }
+    let (is_empty, header) = (feed.is_empty(), feed.header());
+    let ran = Ran { stop, stats: engine.stats(), outlets, counts, is_empty, header };
+    conclude(args, &current.loaded, ran, started)
+}
+
+/// Runs rules on several threads.
+fn run_parallel(
+    args: &RunArgs,
+    loaded: &Loaded,
+    opened: Opened,
+    outlets: Outlets,
+) -> Result<Ending> {
+    let started = Instant::now();
+    let interrupt = Interrupt::default();
+    let shards = builder(args, loaded).shards(args.threads.into())?;
+    let blocks = Blocks::start(opened, args.events.form());
+    let parser = Parser::new(args.events.form(), &loaded.schema, args.events.reading());
+    interrupt.listen(blocks.waker());
+    let ran = parallel::run(args, shards, &blocks, parser, outlets, &interrupt)?;
+    conclude(args, loaded, ran, started)
+}
+
+/// Writes what is left, and says what came of a run.
+fn conclude(args: &RunArgs, loaded: &Loaded, ran: Ran, started: Instant) -> Result<Ending> {
+    let Ran { stop, stats, outlets, counts, is_empty, header } = ran;
+    let Outlets { mut output, mut rejects, progress, tally, review, .. } = outlets;
+    output.flush();
+    progress.clear();
+    if let Some(error) = output.failure() {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Ok(Ending::Fine);
+        }
+        return Err(error)
+            .with_context(|| format!("cannot write the output {}", args.output.display()));
+    }
+    rejects.finish()?;
+    if !args.quiet {
+        if matches!(stop, Stop::Interrupted) {
+            let partials = grouped(stats.partials);
+            crate::say(&if args.state.is_some() {
+                format!(
+                    "interrupted: this is what was found so far; {partials} partial matches are \
+                     kept with the state, and the same command goes on"
+                )
+            } else {
+                format!(
+                    "interrupted: this is what was found so far; {partials} partial matches are \
+                     still open and reported neither as matches nor as timeouts"
+                )
+            });
+        }
+        let open = match stop {
+            Stop::End if args.state.is_some() => "partial matches; the state keeps them",
+            Stop::End => "partial matches; --end-of-time ends them with the input",
+            _ => "partial matches",
+        };
+        let text = summary(&stats, &counts, open, started.elapsed(), args.brief);
+        let rules = tally.table(loaded.rules.iter().map(|rule| &rule.name));
+        crate::say(format!("{text}{rules}").trim_end());
+    }
+    let rules: Vec<&Rule> = loaded.rules.iter().map(|rule| &**rule).collect();
+    let findings = review.findings(&Facts {
+        args: &args.events,
+        loaded,
+        rules: &rules,
+        counts: &counts,
+        header: &header,
+        is_empty,
+        found: stats.matches + stats.timeouts + stats.suppressed,
+        keyless: stats.keyless,
+    });
+    if matches!(stop, Stop::End | Stop::Interrupted) {
+        findings.say(args.quiet);
+    }
+    match stop {
+        Stop::End if findings.unusable.is_some() => Ok(Ending::Unusable),
+        Stop::End | Stop::CannotWrite => Ok(Ending::Fine),
+        Stop::Interrupted => Ok(Ending::Interrupted),
+        Stop::CannotRead(error) | Stop::Failed(error) => Err(error),
+    }
+}

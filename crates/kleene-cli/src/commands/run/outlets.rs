@@ -1,0 +1,154 @@
+//! Where everything goes that a run has to report.
+
+use kleene::schema::TypeId;
+use kleene::stream::{Late, Match, Overflow, Reason, Rejected, Sink, Timeout};
+use kleene::value::{Value, ValueRef};
+use kleene::{Event as _, Record, Timestamp};
+
+use crate::args::RunArgs;
+use crate::input::Place;
+use crate::output::Output;
+use crate::progress::Progress;
+use crate::rejects::Rejects;
+use crate::review::Review;
+use crate::tally::Tally;
+
+/// Where everything goes that a run has to report.
+pub(in crate::commands) struct Outlets {
+    pub(in crate::commands) output: Output,
+    pub(super) rejects: Rejects,
+    pub(in crate::commands) progress: Progress,
+    pub(in crate::commands) review: Review,
+    pub(in crate::commands) tally: Tally,
+    /// How long events may be late, in milliseconds.
+    bound: i64,
+    is_quiet: bool,
+    /// Whether it was said that a limit was reached.
+    reported_of_limit: bool,
+    /// Whether it was said that a rule feeds others what does not fit.
+    reported_of_mismatch: bool,
+}
+
+impl Outlets {
+    pub(super) fn new(
+        args: &RunArgs,
+        output: Output,
+        rejects: Rejects,
+        progress: Progress,
+        review: Review,
+    ) -> Outlets {
+        let (is_quiet, reported_of_limit, reported_of_mismatch) = (args.quiet, false, false);
+        let bound = args.events.out_of_order.unwrap_or_default().as_millis();
+        let bound = i64::try_from(bound).unwrap_or(i64::MAX);
+        let tally = Tally::default();
+        Outlets {
+            output,
+            rejects,
+            progress,
+            review,
+            tally,
+            bound,
+            is_quiet,
+            reported_of_limit,
+            reported_of_mismatch,
+        }
+    }
+
+    /// Whether something could not be written.
+    pub(in crate::commands) fn has_failed(&self) -> bool {
+        self.output.has_failed() || self.rejects.has_failed()
+    }
+
+    /// Says once that a rule feeds others what does not fit.
+    pub(in crate::commands) fn report_mismatch(&mut self, reason: &str) {
+        if !self.is_quiet && !std::mem::replace(&mut self.reported_of_mismatch, true) {
+            self.progress.say(&format!("{reason}; the summary counts it as rejected"));
+        }
+    }
+
+    /// What is to be said of a limit.
+    pub(in crate::commands) fn limit_text(overflow: Overflow<'_>) -> String {
+        match overflow {
+            Overflow::Reorder { watermark, .. } => {
+                format!("too many events wait to be sorted: time was moved on to {watermark}")
+            }
+            other => other.to_string(),
+        }
+    }
+
+    /// Says once that a limit was reached, when the event of a line was taken.
+    pub(in crate::commands) fn report_limit(&mut self, line: u64, what: &str) {
+        if !self.is_quiet && !std::mem::replace(&mut self.reported_of_limit, true) {
+            let place = if line == 0 { String::new() } else { format!("line {line}: ") };
+            let text = format!("{place}limit reached: {what}; the summary counts how often");
+            self.progress.say(&text);
+        }
+    }
+
+    pub(in crate::commands) fn reject(&mut self, place: Place<'_>, reason: &str) {
+        self.review.rejected(&place, reason);
+        self.rejects.report(place, reason, &self.progress);
+    }
+
+    /// Reports an event of a type that came too late.
+    pub(in crate::commands) fn late(
+        &mut self,
+        place: Place<'_>,
+        ty: TypeId,
+        time: Timestamp,
+        mark: Timestamp,
+    ) {
+        self.review.late(ty, time, mark, self.bound);
+        self.rejects.report(place, &late_reason(time, mark), &self.progress);
+    }
+}
+
+/// What the engine reports while it takes the event at a place of the input.
+pub(super) struct Printer<'a> {
+    pub(super) outlets: &'a mut Outlets,
+    pub(super) place: Option<Place<'a>>,
+}
+
+impl Sink<Record> for Printer<'_> {
+    fn matched(&mut self, found: Match<'_, Record>) {
+        self.outlets.tally.matched(&found.rule().name);
+        self.outlets.output.matched(&found);
+    }
+
+    fn timed_out(&mut self, timeout: Timeout<'_, Record>) {
+        self.outlets.tally.timed_out(&timeout.rule().name);
+        self.outlets.output.timed_out(&timeout);
+    }
+
+    fn late(&mut self, late: Late<'_, Record>) {
+        let Some(place) = self.place else { return };
+        self.outlets.late(place, late.event.type_id(), late.event.time(), late.watermark);
+    }
+
+    fn rejected(&mut self, rejected: Rejected<'_, Record>) {
+        if let Reason::Mismatch { .. } = rejected.reason {
+            // A rule made it: the line that is read is not to blame.
+            self.outlets.report_mismatch(&rejected.reason.to_string());
+        } else if let Some(place) = self.place {
+            self.outlets.reject(place, &rejected.reason.to_string());
+        }
+    }
+
+    fn overflowed(&mut self, overflow: Overflow<'_>) {
+        if !self.outlets.reported_of_limit {
+            let line = self.place.map_or(0, |place| place.line);
+            self.outlets.report_limit(line, &Outlets::limit_text(overflow));
+        }
+    }
+}
+
+/// The time of an event, if it is one that events can have.
+pub(in crate::commands) fn takeable(event: &Record) -> Option<Timestamp> {
+    Some(event.time()).filter(|time| *time < Timestamp::MAX)
+}
+
+/// `late by 1h: ...`. An event is late if it is not after the watermark.
+fn late_reason(time: Timestamp, watermark: Timestamp) -> String {
+    let by = Value::Duration(watermark.millis_since(time).saturating_add(1));
+    format!("late by {by}: its time {} has passed already", ValueRef::Time(time))
+}

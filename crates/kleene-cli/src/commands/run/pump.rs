@@ -1,0 +1,92 @@
+//! From the input into the engine, until something ends it.
+
+use anyhow::{Result, anyhow};
+use kleene::Record;
+use kleene::stream::Engine;
+
+use super::current::Current;
+use super::outlets::{Outlets, Printer, takeable};
+use super::stop::{Stop, stopped};
+use crate::input::{Feed, Fill, Item};
+use crate::interrupt::Interrupt;
+use crate::state::State;
+use crate::summary::Counts;
+
+/// Moves events from the input into the engine until something ends it.
+pub(super) fn pump(
+    feed: &mut Feed,
+    engine: &mut Engine<Record>,
+    outlets: &mut Outlets,
+    counts: &mut Counts,
+    interrupt: &Interrupt,
+    current: &mut Current<'_>,
+) -> Stop {
+    loop {
+        current.follow(feed, engine, outlets);
+        if let Some(item) = feed.next_item() {
+            if let Err(stop) = take(item, engine, outlets, counts, current) {
+                return stop;
+            }
+            if current.state.as_mut().is_some_and(State::count)
+                && let Err(error) = current.keep(feed, engine, outlets, counts)
+            {
+                return Stop::Failed(error);
+            }
+            if interrupt.is_set() {
+                return Stop::Interrupted;
+            }
+            continue;
+        }
+        current.follow_clock(engine, outlets);
+        if let Some(error) = engine.failure() {
+            return Stop::Failed(stopped(error.clone()));
+        }
+        outlets.output.flush_if_live();
+        if outlets.has_failed() {
+            return Stop::CannotWrite;
+        }
+        if current.state.as_ref().is_some_and(State::is_time)
+            && let Err(error) = current.keep(feed, engine, outlets, counts)
+        {
+            return Stop::Failed(error);
+        }
+        let stats = engine.stats();
+        let events = stats.events + counts.unknown;
+        outlets.progress.update(events, stats.matches, stats.timeouts);
+        let fill = feed.fill_within(current.patience());
+        if interrupt.is_set() {
+            return Stop::Interrupted;
+        }
+        match fill {
+            Ok(Fill::More | Fill::Woken | Fill::TimedOut) => {}
+            Ok(Fill::End) => return Stop::End,
+            Err(error) => return Stop::unreadable(error),
+        }
+    }
+}
+
+/// Does what one line of the input asks for.
+fn take(
+    item: Item<'_>,
+    engine: &mut Engine<Record>,
+    outlets: &mut Outlets,
+    counts: &mut Counts,
+    current: &mut Current<'_>,
+) -> Result<(), Stop> {
+    match item {
+        Item::Event(event, place) => {
+            outlets.review.event(&event, &place);
+            current.newest = current.newest.max(takeable(&event));
+            current.has_come = true;
+            let mut sink = Printer { outlets, place: Some(place) };
+            engine.push(&event, &mut sink).map_err(|error| Stop::Failed(stopped(error)))?;
+        }
+        Item::Unknown(name) => counts.saw_unknown(name),
+        Item::Rejected(place, reason) => {
+            counts.rejected += 1;
+            outlets.reject(place, &reason);
+        }
+        Item::Unreadable(reason) => return Err(Stop::CannotRead(anyhow!(reason))),
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! The engine of a run.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use kleene::Record;
+use kleene::stream::{Builder, Engine, Verdict};
+
+use crate::args::{RunArgs, Strategy};
+use crate::input::Position;
+use crate::rules::Loaded;
+use crate::spill::Spill;
+use crate::state::Resumed;
+use crate::summary::grouped;
+
+/// The engine, new or as it was when the run ended before.
+pub(super) fn build(
+    args: &RunArgs,
+    loaded: &Loaded,
+    from: Option<&Resumed>,
+    spill: Option<Spill>,
+) -> Result<Engine<Record>> {
+    let builder = match spill {
+        Some(spill) => builder(args, loaded).cold_store(spill, args.keys_in_memory),
+        None => builder(args, loaded),
+    };
+    let Some(from) = from else { return Ok(builder.build()?) };
+    let (engine, replacement) = builder
+        .restore(&from.snapshots.iter().map(Vec::as_slice).collect::<Vec<_>>())
+        .context("the state cannot be gone on from (to start anew, remove its directory)")?;
+    if !args.quiet {
+        let Position { offset, line } = from.position;
+        let place = if args.events.input == Path::new("-") {
+            format!(
+                "standard input cannot be read again: it has to go on after its first {} bytes",
+                grouped(offset)
+            )
+        } else {
+            format!("going on at line {}", grouped(line))
+        };
+        let stats = engine.stats();
+        let (events, partials) = (grouped(stats.events), grouped(stats.partials));
+        crate::say(&format!(
+            "{place}, after {events} events and with {partials} partial matches open"
+        ));
+        for change in replacement.rules {
+            if change.verdict != Verdict::Unchanged {
+                crate::say(&format!("the rules are others than then: {change}"));
+            }
+        }
+    }
+    Ok(engine)
+}
+
+pub(super) fn builder(args: &RunArgs, loaded: &Loaded) -> Builder<Record> {
+    let builder = Engine::builder().rules(loaded.set.clone());
+    let builder = match args.strategy {
+        Strategy::Auto => builder,
+        Strategy::General => builder.general_strategy(),
+    };
+    let builder = match args.steps_per_event {
+        Some(steps) => builder.limit_steps_per_event(steps),
+        None => builder,
+    };
+    match args.events.out_of_order {
+        Some(bound) => builder.out_of_order(bound),
+        None => builder.sorted(),
+    }
+}

@@ -1,0 +1,29 @@
+//! Why a run ends.
+
+use std::io;
+
+use kleene::stream::PushError;
+
+/// Why the reading of events ended.
+pub(in crate::commands) enum Stop {
+    /// There are no more.
+    End,
+    /// Ctrl-C.
+    Interrupted,
+    /// Results cannot be written any more.
+    CannotWrite,
+    /// The input cannot be read any further.
+    CannotRead(anyhow::Error),
+    /// A limit says that this is to fail.
+    Failed(anyhow::Error),
+}
+
+impl Stop {
+    pub(in crate::commands) fn unreadable(error: io::Error) -> Stop {
+        Stop::CannotRead(anyhow::Error::new(error).context("cannot read on in the input"))
+    }
+}
+
+pub(in crate::commands) fn stopped(error: PushError) -> anyhow::Error {
+    anyhow::Error::new(error).context("the run was stopped; what was found before is reported")
+}

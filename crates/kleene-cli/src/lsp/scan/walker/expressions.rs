@@ -1,0 +1,195 @@
+//! Names in expressions, and everything that is no name.
+
+use kleene::syntax::{Token, TokenKind};
+
+use super::{OPERATORS, Walker};
+use crate::lsp::scan::{FieldScan, Kind, Role, Slot};
+
+impl Walker<'_> {
+    pub(super) fn in_expression(&mut self, token: Token, name: &str, is_word: bool, next: &str) {
+        let before = self.before;
+        let top = self.top();
+        if top.slot == Slot::RecordField {
+            name.clone_into(&mut top.last);
+            let is_short = next != ":";
+            match top.kind.clone() {
+                Kind::Given(given) => self.mark(token.span, Role::Given(given)),
+                Kind::Emit => {
+                    if let Some(rule) = self.current() {
+                        rule.emits.push((name.to_owned(), token.span));
+                    }
+                    if let Some(item) = self.emitted() {
+                        let (name, ty) = (name.to_owned(), String::new());
+                        item.fields.push(FieldScan { name, span: token.span, ty });
+                    }
+                    // `{ user }` is `{ user: user }`.
+                    if is_short {
+                        let names = vec![name.to_owned()];
+                        self.mark(token.span, Role::Path { names, candidate: None });
+                    }
+                }
+                _ => {}
+            }
+            self.top().slot = if is_short { Slot::Operator } else { Slot::Free };
+            return;
+        }
+        if before == "." {
+            return self.path(token, name);
+        }
+        if is_word && next == "(" && !OPERATORS.contains(&name) {
+            self.mark(token.span, Role::Function);
+            self.top().slot = Slot::Operand;
+        } else if is_word && OPERATORS.contains(&name) {
+            top.slot = match name {
+                "is" => Slot::Words(&["null", "not null"]),
+                "not" if before == "is" => Slot::Words(&["null"]),
+                _ => Slot::Operand,
+            };
+            self.mark(token.span, Role::Keyword);
+        } else if is_word && matches!(name, "null" | "true" | "false") {
+            top.slot = Slot::Operator;
+            self.mark(token.span, Role::Keyword);
+        } else {
+            self.path(token, name);
+        }
+    }
+
+    /// A name of a path.
+    pub(super) fn path(&mut self, token: Token, name: &str) {
+        let goes_on = self.before == ".";
+        let candidate = self.frames.iter().rev().find_map(|frame| match &frame.kind {
+            Kind::Condition(step) => Some(step.clone()),
+            Kind::KeyPaths => Some(frame.last.clone()),
+            _ => None,
+        });
+        let top = self.top();
+        if !goes_on {
+            top.path.clear();
+        }
+        top.path.push(name.to_owned());
+        let names = top.path.clone();
+        top.slot = if top.is_expression() { Slot::Operator } else { Slot::AfterStep };
+        if top.kind == Kind::RuleBody && top.head != "match" {
+            top.slot = Slot::Clause;
+        }
+        self.mark(token.span, Role::Path { names, candidate });
+    }
+
+    /// Numbers, texts and symbols.
+    pub(super) fn other(&mut self, token: Token, text: &str) {
+        let is_symbol = token.kind == TokenKind::Symbol;
+        if text == "$" && is_symbol {
+            self.top().slot = Slot::Param;
+            return;
+        }
+        if text == "." && is_symbol {
+            let top = self.top();
+            let path = if top.kind == Kind::Other { Vec::new() } else { top.path.clone() };
+            top.slot = Slot::Member(path);
+            return;
+        }
+        let is_file_end = {
+            let top = self.top();
+            top.kind == Kind::File && token.kind != TokenKind::Symbol
+        };
+        if is_file_end {
+            // `use "file"`, `param p: int = 5`, `list l: ip from "file"`
+            let top = self.top();
+            if top.head == "use"
+                && let Some(item) = self.scan.items.last_mut()
+            {
+                text.trim_matches('"').clone_into(&mut item.name);
+                item.name_span = token.span;
+                self.mark(token.span, Role::Used);
+            }
+            self.top().slot = Slot::Item;
+            return;
+        }
+        match self.top().kind {
+            Kind::File | Kind::EventBody { .. } => self.in_declaration(text),
+            _ => self.in_body(token, text),
+        }
+    }
+
+    /// A symbol of an item, or of the fields of an event.
+    fn in_declaration(&mut self, text: &str) {
+        let top = self.top();
+        match (&top.kind, text) {
+            (Kind::File, ":" | "<") => top.slot = Slot::Type,
+            (Kind::File, ">") => top.slot = Slot::Words(&["from"]),
+            (Kind::File, "=") => {
+                top.slot = match top.head.as_str() {
+                    "rule" => Slot::Rule,
+                    "define" => Slot::Step(false),
+                    _ => Slot::Free,
+                };
+            }
+            (Kind::EventBody { .. }, ":" | "<") => {
+                top.slot = Slot::Type;
+                if text == "<" {
+                    self.append_type("<");
+                }
+            }
+            (Kind::EventBody { .. }, ">" | "?") => self.append_type(text),
+            (Kind::EventBody { .. }, "=") => top.slot = Slot::Words(&["event time"]),
+            (Kind::EventBody { .. }, ",") => top.slot = Slot::Free,
+            (Kind::EventBody { .. }, "..") => {
+                if let Some(item) = self.scan.items.last_mut() {
+                    item.open = true;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A number, a text or a symbol inside of a rule or a test.
+    fn in_body(&mut self, token: Token, text: &str) {
+        let is_symbol = token.kind == TokenKind::Symbol;
+        let top = self.top();
+        match (&top.kind, text) {
+            (Kind::Emit | Kind::Meta | Kind::Given(_), ",") => top.slot = Slot::RecordField,
+            (Kind::Emit | Kind::Meta | Kind::Given(_), ":") if top.slot != Slot::Operator => {
+                top.slot = Slot::Operand;
+            }
+            (Kind::Arguments(_), ",") => top.slot = Slot::Argument,
+            (Kind::KeyPaths, ",") => top.slot = Slot::Event,
+            (Kind::KeyPaths, ":") => top.slot = Slot::Operand,
+            (Kind::RuleBody, ",") if top.head == "key" => top.slot = Slot::Key,
+            (Kind::RuleBody, ",") if top.head == "suppress" => top.slot = Slot::Key,
+            (Kind::RuleBody, ",") if top.head == "from" => top.slot = Slot::Event,
+            (Kind::RuleBody, ":" | "<") if top.head == "param" => top.slot = Slot::Type,
+            (Kind::RuleBody, "=") if top.head == "define" => top.slot = Slot::Step(false),
+            (Kind::RuleBody, "=") if top.head == "param" => top.slot = Slot::Free,
+            (Kind::TestBody, _) if token.kind == TokenKind::Duration => {
+                let is_event = top.head == "at";
+                top.slot = if is_event { Slot::Event } else { Slot::TestStep };
+            }
+            (Kind::Gap, "..") => top.slot = Slot::Duration,
+            _ if top.is_pattern() => match text {
+                "->" | "," => top.slot = Slot::Step(true),
+                _ if token.kind == TokenKind::Number => top.slot = Slot::Words(&["of"]),
+                _ => top.slot = Slot::AfterStep,
+            },
+            (Kind::RuleBody, _) if is_symbol && top.head == "having" => top.slot = Slot::Operand,
+            (Kind::RuleBody, _) if !is_symbol => {
+                top.slot = match top.head.as_str() {
+                    "suppress" => Slot::Words(&["by"]),
+                    "limit" => Slot::Words(&["partials"]),
+                    _ => Slot::Clause,
+                };
+            }
+            _ if top.is_expression() => {
+                let is_value = !is_symbol || text == "]" || text == ")";
+                top.slot = if is_value { Slot::Operator } else { Slot::Operand };
+            }
+            _ => {}
+        }
+    }
+
+    fn append_type(&mut self, text: &str) {
+        let field = self.scan.items.last_mut().and_then(|item| item.fields.last_mut());
+        if let Some(field) = field {
+            field.ty.push_str(text);
+        }
+    }
+}
