@@ -6,15 +6,20 @@
 //! or looks up null, or values that do not compare, is null; `not`, `and` and `or` are null where the
 //! unknown part decides. So `not (a == b)` is always `a != b`. A condition holds where it is true.
 
-use std::cmp::Ordering;
-use std::sync::Arc;
+mod arithmetic;
+mod relation;
+mod size;
 
 use smallvec::SmallVec;
 
+pub(crate) use self::arithmetic::arithmetic;
+use self::arithmetic::divides_by_zero;
+pub(crate) use self::relation::{Relation, float_of, has_item, list_has, order_of};
+pub(crate) use self::size::LARGEST;
+use self::size::bounded;
 use crate::hir::Expr;
 use crate::hir::expr::{Aggregate, BinaryOp, Captured, FieldRef, MatchFact, Set};
-use crate::time::Timestamp;
-use crate::value::{Kind, Value, ValueRef, int_part};
+use crate::value::{Value, ValueRef};
 
 /// What an expression can see; what there is none of is null.
 pub(crate) trait Scope {
@@ -51,14 +56,6 @@ pub(crate) trait Scope {
     /// Notes that something was too large to be made.
     fn too_large(&self) {}
 }
-
-/// The bytes of the largest text, list or record that an expression makes. What a rule makes can
-/// come back to it, as an event of another rule: without a bound, twice as large each time.
-pub(crate) const LARGEST: usize = 16 << 20;
-
-/// How deep the lists and records that an expression makes are nested at most: one that holds what
-/// was read from JSON (127 levels) twice over.
-const DEEPEST: u32 = 256;
 
 /// What an expression gives: borrowed where it can be.
 #[derive(Clone, Debug)]
@@ -251,197 +248,6 @@ fn compute<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Evaluated<'a> {
     })
 }
 
-/// The value, or null where it is too large to go on with.
-fn bounded<S: Scope>(value: Value, scope: &S) -> Value {
-    let mut bytes = LARGEST;
-    if fits(value.as_ref(), &mut bytes, DEEPEST) {
-        return value;
-    }
-    scope.too_large();
-    Value::Null
-}
-
-/// Whether a value takes no more than `bytes`, which are counted down, and is not deeper than that.
-/// Looks at no more of it.
-fn fits(value: ValueRef<'_>, bytes: &mut usize, depth: u32) -> bool {
-    let mut take = |size: usize| match bytes.checked_sub(size) {
-        Some(rest) => {
-            *bytes = rest;
-            true
-        }
-        None => false,
-    };
-    match value {
-        ValueRef::String(text) => take(text.len()),
-        ValueRef::List(items) => {
-            depth > 0
-                && take(size_of_val(items))
-                && items.iter().all(|item| fits(item.as_ref(), bytes, depth - 1))
-        }
-        ValueRef::Items(items) => {
-            depth > 0
-                && take(items.len().saturating_mul(size_of::<Value>()))
-                && (0..items.len()).all(|index| fits(items.get(index), bytes, depth - 1))
-        }
-        ValueRef::Record(fields) => {
-            depth > 0
-                && take(size_of_val(fields))
-                && fields.iter().all(|(_, value)| fits(value.as_ref(), bytes, depth - 1))
-        }
-        _ => true,
-    }
-}
-
-/// The float that an integer is, if no other integer is close to it.
-#[inline(always)]
-pub(crate) fn float_of(int: i64) -> Option<f64> {
-    const EXACT: u64 = 1 << 53;
-    #[expect(clippy::cast_precision_loss, reason = "there is none up to 2^53")]
-    (int.unsigned_abs() <= EXACT).then_some(int as f64)
-}
-
-/// The order of two values as a bit: less, equal, greater. 0 for what has none.
-#[inline(always)]
-pub(crate) fn order_of<T: Copy + PartialOrd>(a: T, b: T) -> u8 {
-    u8::from(a < b) | u8::from(a == b) << 1 | u8::from(a > b) << 2
-}
-
-/// An operator that gives a bool.
-///
-/// Its number has a bit for each order in which it holds: less, equal, greater.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Relation {
-    Lt = 0b001,
-    Eq = 0b010,
-    Le = 0b011,
-    Gt = 0b100,
-    Ne = 0b101,
-    Ge = 0b110,
-    Like = 0,
-}
-
-impl Relation {
-    #[inline]
-    pub(crate) fn of(op: BinaryOp) -> Option<Relation> {
-        Some(match op {
-            BinaryOp::Eq => Relation::Eq,
-            BinaryOp::Ne => Relation::Ne,
-            BinaryOp::Lt => Relation::Lt,
-            BinaryOp::Le => Relation::Le,
-            BinaryOp::Gt => Relation::Gt,
-            BinaryOp::Ge => Relation::Ge,
-            BinaryOp::Like => Relation::Like,
-            _ => return None,
-        })
-    }
-
-    /// The same with its sides swapped, where there is such.
-    pub(crate) fn flipped(self) -> Option<Relation> {
-        Some(match self {
-            Relation::Eq | Relation::Ne => self,
-            Relation::Lt => Relation::Gt,
-            Relation::Le => Relation::Ge,
-            Relation::Gt => Relation::Lt,
-            Relation::Ge => Relation::Le,
-            Relation::Like => return None,
-        })
-    }
-
-    #[inline(always)]
-    pub(crate) fn holds(self, a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
-        match (a, b) {
-            (ValueRef::Int(a), ValueRef::Int(b)) => self.of_ordered(a, b),
-            (ValueRef::Float(a), ValueRef::Float(b)) => self.of_ordered(a, b),
-            (ValueRef::Float(float), ValueRef::Int(int)) => match float_of(int) {
-                Some(int) => self.of_ordered(float, int),
-                None => self.of_other(a, b),
-            },
-            (ValueRef::String(a), ValueRef::String(b)) => match self {
-                Relation::Eq => a == b,
-                Relation::Ne => a != b,
-                Relation::Like => like(a, b),
-                Relation::Lt | Relation::Le | Relation::Gt | Relation::Ge => {
-                    self.of_ordered(a.cmp(b), Ordering::Equal)
-                }
-            },
-            _ => self.of_other(a, b),
-        }
-    }
-
-    /// True or false, or `None` where the values do not compare so: what is unknown.
-    pub(crate) fn truth(self, a: ValueRef<'_>, b: ValueRef<'_>) -> Option<bool> {
-        if self.holds(a, b) {
-            return Some(true);
-        }
-        let compares = match (a, b) {
-            (ValueRef::String(_), ValueRef::String(_)) => true,
-            _ if self == Relation::Like => false,
-            (ValueRef::List(_) | ValueRef::Items(_), ValueRef::List(_) | ValueRef::Items(_))
-            | (ValueRef::Record(_), ValueRef::Record(_)) => {
-                matches!(self, Relation::Eq | Relation::Ne)
-            }
-            _ => a.compare(b).is_some(),
-        };
-        compares.then_some(false)
-    }
-
-    /// Whether it holds between what has an order. NaN compares with nothing, not even under `!=`.
-    #[inline(always)]
-    pub(crate) fn of_ordered<T: Copy + PartialOrd>(self, a: T, b: T) -> bool {
-        self.holds_in(order_of(a, b))
-    }
-
-    /// Whether it holds between what is in this [order](order_of).
-    #[inline(always)]
-    pub(crate) fn holds_in(self, order: u8) -> bool {
-        self as u8 & order != 0
-    }
-
-    fn of_other(self, a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
-        match (a, b) {
-            // Lists and records have no order, but they are equal or not.
-            (ValueRef::List(_) | ValueRef::Items(_), ValueRef::List(_) | ValueRef::Items(_)) => {
-                match self {
-                    Relation::Eq => a.compare(b) == Some(Ordering::Equal),
-                    Relation::Ne => a.compare(b) != Some(Ordering::Equal),
-                    _ => false,
-                }
-            }
-            (ValueRef::Record(a), ValueRef::Record(b)) => match self {
-                Relation::Eq => a == b,
-                Relation::Ne => a != b,
-                _ => false,
-            },
-            _ => match a.compare(b) {
-                Some(ordering) => self.of_ordered(ordering, Ordering::Equal),
-                None => false,
-            },
-        }
-    }
-}
-
-/// Whether a list has an item that equals `value`: `value == a or value == b or ..`. So it is unknown
-/// where none does and one does not compare, as null does not.
-pub(crate) fn has_item<'i>(
-    mut items: impl Iterator<Item = ValueRef<'i>>,
-    value: ValueRef<'_>,
-) -> Option<bool> {
-    let mut found = Some(false);
-    let is_there = items.any(|item| {
-        let equal = Relation::Eq.truth(item, value);
-        if equal.is_none() {
-            found = None;
-        }
-        equal == Some(true)
-    });
-    if is_there { Some(true) } else { found }
-}
-
-/// The same for a value that may be a list; nothing is known of others.
-pub(crate) fn list_has(list: ValueRef<'_>, value: ValueRef<'_>) -> Option<bool> {
-    has_item(list.as_list()?.iter(), value)
-}
-
 fn contains<S: Scope>(set: &Set, value: ValueRef<'_>, scope: &S) -> Option<bool> {
     match set {
         Set::Values(values) => values.truth(value),
@@ -458,142 +264,15 @@ fn contains<S: Scope>(set: &Set, value: ValueRef<'_>, scope: &S) -> Option<bool>
     }
 }
 
-/// Whether `a op b` is null because `b` is zero.
-#[cold]
-fn divides_by_zero(op: BinaryOp, a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
-    let divides = Kind::NUMBER.or(Kind::DURATION);
-    let zero = match b {
-        ValueRef::Int(b) | ValueRef::Duration(b) => b == 0,
-        ValueRef::Float(b) => b == 0.0,
-        _ => false,
-    };
-    zero && matches!(op, BinaryOp::Div | BinaryOp::Rem) && a.kind().is_subset_of(divides)
-}
-
-/// `a op b` for an arithmetic operator. Integers stay integers except under `/`, which gives a
-/// float. Null where a result would overflow or be too large, is no number, or where the types don't
-/// go together.
-pub(crate) fn arithmetic(op: BinaryOp, a: ValueRef<'_>, b: ValueRef<'_>) -> Value {
-    use ValueRef::{Duration, Float, Int, String, Time};
-    match (a, b) {
-        (Int(a), Int(b)) => {
-            let result = match op {
-                BinaryOp::Add => a.checked_add(b),
-                BinaryOp::Sub => a.checked_sub(b),
-                BinaryOp::Mul => a.checked_mul(b),
-                BinaryOp::Rem => a.checked_rem(b),
-                _ => return float_arithmetic(op, Int(a).as_f64(), Int(b).as_f64()),
-            };
-            result.map_or(Value::Null, Value::Int)
-        }
-        (Int(_) | Float(_), Int(_) | Float(_)) => float_arithmetic(op, a.as_f64(), b.as_f64()),
-        (String(a), String(b)) if op == BinaryOp::Add => {
-            if a.len().saturating_add(b.len()) > LARGEST {
-                return Value::Null;
-            }
-            let mut text = std::string::String::with_capacity(a.len() + b.len());
-            text.push_str(a);
-            text.push_str(b);
-            Value::String(Arc::from(text))
-        }
-        (Time(a), Time(b)) if op == BinaryOp::Sub => {
-            a.as_millis().checked_sub(b.as_millis()).map_or(Value::Null, Value::Duration)
-        }
-        (Time(a), Duration(b)) => {
-            let result = match op {
-                BinaryOp::Add => a.as_millis().checked_add(b),
-                BinaryOp::Sub => a.as_millis().checked_sub(b),
-                _ => None,
-            };
-            result.map_or(Value::Null, |t| Value::Time(Timestamp::from_millis(t)))
-        }
-        (Duration(a), Time(b)) if op == BinaryOp::Add => a
-            .checked_add(b.as_millis())
-            .map_or(Value::Null, |t| Value::Time(Timestamp::from_millis(t))),
-        (Duration(a), Duration(b)) => {
-            let result = match op {
-                BinaryOp::Add => a.checked_add(b),
-                BinaryOp::Sub => a.checked_sub(b),
-                BinaryOp::Rem => a.checked_rem(b),
-                BinaryOp::Div => return float_arithmetic(op, Int(a).as_f64(), Int(b).as_f64()),
-                _ => None,
-            };
-            result.map_or(Value::Null, Value::Duration)
-        }
-        (Duration(a), Int(b)) => {
-            let result = match op {
-                BinaryOp::Mul => a.checked_mul(b),
-                BinaryOp::Div => a.checked_div(b),
-                _ => None,
-            };
-            result.map_or(Value::Null, Value::Duration)
-        }
-        (Duration(a), Float(b)) if matches!(op, BinaryOp::Mul | BinaryOp::Div) => {
-            match float_arithmetic(op, Int(a).as_f64(), Some(b)) {
-                Value::Float(millis) => to_int(millis).map_or(Value::Null, Value::Duration),
-                _ => Value::Null,
-            }
-        }
-        (Int(_) | Float(_), Duration(_)) if op == BinaryOp::Mul => arithmetic(op, b, a),
-        _ => Value::Null,
-    }
-}
-
-fn float_arithmetic(op: BinaryOp, a: Option<f64>, b: Option<f64>) -> Value {
-    let (Some(a), Some(b)) = (a, b) else { return Value::Null };
-    // Division by zero comes out infinite or as NaN.
-    let result = match op {
-        BinaryOp::Add => a + b,
-        BinaryOp::Sub => a - b,
-        BinaryOp::Mul => a * b,
-        BinaryOp::Div => a / b,
-        BinaryOp::Rem => a % b,
-        _ => f64::NAN,
-    };
-    if result.is_finite() { Value::Float(result) } else { Value::Null }
-}
-
-/// The nearest integer, where there is one.
-pub(crate) fn to_int(x: f64) -> Option<i64> {
-    int_part(x.round())
-}
-
-/// Whether `text` fits `pattern`, in which `*` stands for any text and `?` for any one character.
-fn like(text: &str, pattern: &str) -> bool {
-    let (mut text, mut pattern) = (text.chars(), pattern.chars());
-    // Behind the last `*`, and how much of the text it does not swallow.
-    let mut retry = None;
-    loop {
-        let before = text.clone();
-        match pattern.next() {
-            Some('*') => {
-                retry = Some((before.clone(), pattern.clone()));
-                text = before;
-                continue;
-            }
-            Some(wanted) => {
-                if let Some(found) = text.next()
-                    && (wanted == '?' || wanted == found)
-                {
-                    continue;
-                }
-            }
-            None if before.as_str().is_empty() => return true,
-            None => {}
-        }
-        let Some((rest, after_star)) = &mut retry else { return false };
-        if rest.next().is_none() {
-            return false;
-        }
-        (text, pattern) = (rest.clone(), after_star.clone());
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use super::size::DEEPEST;
     use super::*;
     use crate::hir::expr::{Regex, ValueSet};
     use crate::schema::FieldId;
+    use crate::time::Timestamp;
 
     /// A candidate event of these fields, and these registers.
     struct Fixed(Vec<Value>, Vec<Value>);
@@ -735,26 +414,6 @@ mod tests {
         ];
         for (a, op, b, expected) in cases {
             assert_eq!(binary(op, a, b).to_string(), expected, "{a} {} {b}", op.as_str());
-        }
-    }
-
-    #[test]
-    fn like_knows_stars_and_question_marks() {
-        for (text, pattern, expected) in [
-            ("cmd.exe", "*.exe", true),
-            ("cmd.exe.txt", "*.exe", false),
-            ("", "", true),
-            ("", "*", true),
-            ("a", "", false),
-            ("", "?", false),
-            ("a.exe.exe", "*.exe", true),
-            ("aXbXc", "a*X?", true),
-            ("aXbXc", "a*b*d", false),
-            ("stra\u{df}e", "stra?e", true),
-            ("*", "\u{2a}", true),
-            ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", "a*a*a*a*a*a*a*a*c", false),
-        ] {
-            assert_eq!(like(text, pattern), expected, "{text} like {pattern}");
         }
     }
 
