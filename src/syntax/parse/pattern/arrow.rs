@@ -1,0 +1,196 @@
+//! What stands between two steps: an arrow with its contiguity and its gap.
+
+use crate::diagnostic::{Code, Diagnostic, Span, nearest};
+use crate::syntax::ast::{Arrow, Contiguity, Gap};
+use crate::syntax::lex::TokenKind;
+use crate::syntax::parse::{Parsed, Parser, Reported};
+use crate::syntax::{ast, words};
+
+impl Parser<'_> {
+    /// The arrow that is looked at, or that is missing before another part; none if the sequence
+    /// ends here.
+    pub(super) fn arrow(&mut self) -> Parsed<Option<Arrow>> {
+        let start = self.peek().span;
+        match self.kind() {
+            TokenKind::Arrow => {}
+            TokenKind::FatArrow => self.spelled("->"),
+            TokenKind::OrOr if self.at_pipe() => {
+                let diagnostic = self.not_expected("`->` or the end of the pattern");
+                let help = words::joint_elsewhere(self.word_at(1)).unwrap_or(words::JOINED);
+                return self.fail(diagnostic.help(help));
+            }
+            _ if self.foreign_arrow() => return Ok(Some(Arrow::default())),
+            TokenKind::Minus if self.nth(1).kind == TokenKind::Gt => {
+                let place = start.to(self.nth(1).span);
+                let message = "an arrow is written without a space in it";
+                self.report(
+                    Diagnostic::error(Code::UnexpectedToken, place, message).help("write `->`"),
+                );
+                self.bump();
+            }
+            _ if self.arrow_is_missing() => {
+                let next = self.nth(1);
+                let foreign = words::joint_elsewhere(self.word());
+                if self.word_at(1) != "as"
+                    && !next.first_on_line
+                    && (foreign.is_some()
+                        || next.kind == TokenKind::Int
+                        || next.kind == TokenKind::Word
+                            && self.is(TokenKind::Word)
+                            && !words::CLAUSES.contains(&self.word_at(1)))
+                    && !self.is_word("not")
+                {
+                    // Words in a row: this is prose, and none of them may be a step.
+                    let diagnostic = self.not_expected("`->` or the end of the pattern");
+                    let timer = self.word_at(1) == "timer";
+                    let help = foreign
+                        .filter(|_| !timer)
+                        .or_else(|| {
+                            words::clause_elsewhere(if timer { "window" } else { self.word() })
+                        })
+                        .unwrap_or("steps are joined with `->`; `a{3}` is three times `a`");
+                    return self.fail(diagnostic.help(help));
+                }
+                let place = self.last_end().end;
+                let place = Span { start: place, end: place };
+                let help = format!("write `->` before {}", self.found());
+                self.report(
+                    Diagnostic::error(
+                        Code::UnexpectedToken,
+                        place,
+                        "missing `->` between two steps",
+                    )
+                    .help(help),
+                );
+                return Ok(Some(Arrow::default()));
+            }
+            TokenKind::Word if matches!(self.word(), "next" | "any") && !self.is_any_event() => {
+                // `a next b`, `a next -> b`
+                let word = self.word();
+                let diagnostic = self.not_expected("`->`");
+                self.report(diagnostic.help(format!("write `-> {word}`")));
+                let contiguity = self.contiguity();
+                if matches!(self.kind(), TokenKind::Arrow | TokenKind::FatArrow) {
+                    self.bump();
+                }
+                return Ok(Some(Arrow { contiguity, gap: None, span: Some(self.since(start)) }));
+            }
+            _ => return Ok(None),
+        }
+        self.bump();
+        let gap = if self.is(TokenKind::OpenBracket) && !self.at_bracketed_event() {
+            Some(self.gap()?)
+        } else {
+            None
+        };
+        let contiguity = self.contiguity();
+        Ok(Some(Arrow { contiguity, gap, span: Some(self.since(start)) }))
+    }
+
+    /// Whether another part stands here without arrow.
+    fn arrow_is_missing(&self) -> bool {
+        let token = self.peek();
+        let next = self.nth(1);
+        match token.kind {
+            TokenKind::OpenParen | TokenKind::Quoted => true,
+            _ if self.is_any_event() => true,
+            TokenKind::Int => self.word_at(1) == "of",
+            TokenKind::Word => {
+                let word = self.text_of(token);
+                if word == "not" {
+                    let begins = [TokenKind::Word, TokenKind::Quoted, TokenKind::OpenParen];
+                    return begins.contains(&next.kind);
+                }
+                let lower = word.to_ascii_lowercase();
+                if words::is_reserved(word)
+                    || matches!(lower.as_str(), "and" | "or" | "without" | "within")
+                {
+                    return false;
+                }
+                if !token.first_on_line {
+                    return true;
+                }
+                // On a line of its own it may be a clause that is misspelled.
+                if nearest(word, words::CLAUSES).is_some() {
+                    return false;
+                }
+                matches!(
+                    next.kind,
+                    TokenKind::OpenBracket
+                        | TokenKind::Arrow
+                        | TokenKind::FatArrow
+                        | TokenKind::Plus
+                        | TokenKind::Star
+                        | TokenKind::Question
+                        | TokenKind::CloseParen
+                ) || next.kind == TokenKind::Word && (next.first_on_line || self.word_at(1) == "as")
+            }
+            _ => false,
+        }
+    }
+
+    /// True at the wildcard `any event`. `event` is a word of the language, so that `any` before it
+    /// is not the word of an arrow: a type of that name stands in back-quotes.
+    pub(super) fn is_any_event(&self) -> bool {
+        self.is_word("any") && self.word_at(1) == "event" && !self.nth(1).first_on_line
+    }
+
+    fn contiguity(&mut self) -> Contiguity {
+        if self.is_any_event() {
+            return Contiguity::Relaxed;
+        }
+        if self.eat_word("next") {
+            Contiguity::Next
+        } else if self.eat_word("any") {
+            Contiguity::Any
+        } else {
+            Contiguity::Relaxed
+        }
+    }
+
+    /// `[ dur? .. dur? ]`
+    fn gap(&mut self) -> Parsed<Gap> {
+        let open = self.at;
+        let start = self.bump().span;
+        let gap = self.recover_in(open, |this| {
+            let expected = "a duration or `..`";
+            let min = if this.is(TokenKind::DotDot) { None } else { Some(this.dur(expected)?) };
+            if !this.is(TokenKind::DotDot) {
+                let diagnostic = this.not_expected("`..` between the ends of a gap");
+                let separator = matches!(this.kind(), TokenKind::Comma | TokenKind::Minus);
+                if separator && this.nth(1).kind != TokenKind::CloseBracket {
+                    this.report(diagnostic.help("write `..` here, as in `[1m..5m]`"));
+                    this.bump();
+                    let max = this.dur("a duration or `]`")?;
+                    this.close(open, "")?;
+                    return Ok((min, Some(max)));
+                }
+                let shown = min.as_ref().map_or(Span::default(), ast::Dur::span);
+                let shown = &this.text[shown.start as usize..shown.end as usize];
+                let alone = this.is(TokenKind::CloseBracket)
+                    && matches!(this.nth(1).kind, TokenKind::Arrow | TokenKind::FatArrow);
+                let help = if alone {
+                    "one of several event types is `(a or b)`; a gap is `->[..5m] b`".to_owned()
+                } else {
+                    format!("write `[..{shown}]` for at most, `[{shown}..]` for at least")
+                };
+                this.report(diagnostic.help(help));
+                if alone {
+                    // No step stands behind it: that is the same mistake.
+                    this.noticed = Some(this.at + 1);
+                }
+                return Err(Reported);
+            }
+            this.bump();
+            let max = if this.is(TokenKind::CloseBracket) {
+                None
+            } else {
+                Some(this.dur("a duration or `]`")?)
+            };
+            this.close(open, "")?;
+            Ok((min, max))
+        })?;
+        let (min, max) = gap.unwrap_or_default();
+        Ok(Gap { min, max, span: self.since(start) })
+    }
+}

@@ -1,0 +1,253 @@
+//! Steps and groups, and what must not come.
+
+use super::EXPECTED_STEP;
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::syntax::ast::{ANY_EVENT, Choice, Junction, Part, Spanned, Step, Take, Unit};
+use crate::syntax::lex::TokenKind;
+use crate::syntax::parse::{Parsed, Parser, Reported};
+use crate::syntax::{ast, words};
+
+const NO_GROUP: &str = "here stand single steps, joined by `or`: `not (a or b[v > 3])`";
+
+impl Parser<'_> {
+    pub(super) fn part(&mut self) -> Parsed<Part> {
+        let start = self.peek().span;
+        self.foreign_prefix()?;
+        if self.foreign_not() || self.eat_word("not") {
+            return self.negated(start);
+        }
+        let name = self.foreign_alias();
+        let mut take = self.take()?;
+        take.alias = take.alias.or(name);
+        Ok(Part::Take(Box::new(take)))
+    }
+
+    /// What follows a `not`.
+    fn negated(&mut self, start: Span) -> Parsed<Part> {
+        let what = self.choice(EXPECTED_STEP)?;
+        let duration = if self.eat_joint("for") {
+            Some(self.dur("a duration such as `10m`")?)
+        } else if matches!(self.kind(), TokenKind::Duration | TokenKind::Dollar) {
+            let shown = self.text_of(self.peek());
+            let shown =
+                if shown == "$" { format!("${}", self.word_at(1)) } else { shown.to_owned() };
+            let place = self.peek().span;
+            self.report(
+                Diagnostic::error(Code::UnexpectedToken, place, "missing `for`")
+                    .help(format!("write `not {} for {shown}`", what.name())),
+            );
+            Some(self.dur("a duration such as `10m`")?)
+        } else {
+            None
+        };
+        let quantified = matches!(
+            self.kind(),
+            TokenKind::OpenBrace | TokenKind::Plus | TokenKind::Star | TokenKind::Question
+        );
+        if quantified {
+            let diagnostic = self.not_expected("the end of the `not` step");
+            return self.fail(diagnostic.help("what must not come has no number"));
+        }
+        let word = self.peek().span;
+        let repeat = (duration.is_some() && self.eat_joint("repeat")).then_some(word);
+        Ok(Part::Not { what, duration, repeat, span: self.since(start) })
+    }
+
+    /// `unit quant? (until ...)? (as NAME)?`
+    fn take(&mut self) -> Parsed<Take> {
+        let start = self.peek().span;
+        let unit = self.unit()?;
+        let quant = self.quant()?;
+        self.end_anchor();
+        let until = self.until()?;
+        let alias = if self.eat_joint("as") { Some(self.name("a name")?) } else { None };
+        if alias.is_some() {
+            let what = match self.kind() {
+                TokenKind::OpenBrace | TokenKind::Plus | TokenKind::Star | TokenKind::Question => {
+                    Some("a quantifier")
+                }
+                _ if self.is_word("until") => Some("`until`"),
+                _ => None,
+            };
+            if let Some(what) = what {
+                let diagnostic = self.not_expected("`->` or the end of the step");
+                return self.fail(diagnostic.help(format!(
+                    "{what} stands before `as`: `login{{3}} until logout as fails`"
+                )));
+            }
+        }
+        if self.is_word("for") {
+            let diagnostic = self.not_expected("`->` or the end of the step");
+            return self.fail(diagnostic.help(
+                "only `not` steps have `for`; for a bound write `(a -> b within 10m)` or `a ->[..10m] b`",
+            ));
+        }
+        Ok(Take { unit, quant, until, alias, span: self.since(start) })
+    }
+
+    fn unit(&mut self) -> Parsed<Unit> {
+        if self.is(TokenKind::OpenParen) {
+            return self.nested(Self::group);
+        }
+        if self.is(TokenKind::Int) {
+            if self.word_at(1) != "of" {
+                let diagnostic = self.not_expected(EXPECTED_STEP);
+                let step = if self.word_at(1).is_empty() { "a" } else { self.word_at(1) };
+                let number = self.text_of(self.peek());
+                let help = format!(
+                    "`{step}{{{number}}}` is {number} times `{step}`; `2 of (a, b, c)` is any two of three"
+                );
+                return self.fail(diagnostic.help(help));
+            }
+            return self.nested(Self::of);
+        }
+        Ok(Unit::Step(self.step(EXPECTED_STEP)?))
+    }
+
+    /// `( body within dur )`
+    fn group(&mut self) -> Parsed<Unit> {
+        let open = self.at;
+        self.bump();
+        let inner = self.recover_in(open, |this| {
+            let body = this.body()?;
+            let within = this.group_within()?;
+            if this.is(TokenKind::Comma) {
+                let diagnostic = this.not_expected("`->`, `within` or `)`");
+                return this.fail(diagnostic.help(words::JOINED));
+            }
+            this.close(open, "`->`, `within`")?;
+            Ok((body, within))
+        })?;
+        let Some((body, within)) = inner else {
+            return Err(Reported);
+        };
+        Ok(Unit::Group(body, within))
+    }
+
+    fn group_within(&mut self) -> Parsed<Option<ast::Dur>> {
+        if !self.eat_joint("within") {
+            return Ok(None);
+        }
+        Ok(Some(self.dur("a duration such as `10m`")?))
+    }
+
+    /// `N of ( seq, seq, ... within dur )`
+    fn of(&mut self) -> Parsed<Unit> {
+        let token = self.bump();
+        self.bump();
+        let count = self.repetitions(token);
+        let open = self.at;
+        self.expect(TokenKind::OpenParen, "`(` and the steps to choose from")?;
+        let inner = self.recover_in(open, |this| {
+            let mut sequences = vec![this.sequence()?];
+            while this.eat(TokenKind::Comma) {
+                sequences.push(this.sequence()?);
+            }
+            if sequences.len() < 2 {
+                let diagnostic = this.not_expected("`,` and another step");
+                let help = "`of` chooses from two steps or more: `2 of (a, b, c)`";
+                return this.fail(diagnostic.help(help));
+            }
+            let within = this.group_within()?;
+            this.close(open, "`,`, `within`")?;
+            Ok((sequences, within))
+        })?;
+        let Some((sequences, within)) = inner else {
+            return Err(Reported);
+        };
+        Ok(Unit::Of(Spanned { node: count, span: token.span }, sequences, within))
+    }
+
+    /// `step`, or `( step (or step)* )`, behind `not`, `without` and `until`.
+    pub(super) fn choice(&mut self, expected: &str) -> Parsed<Choice> {
+        let start = self.peek().span;
+        if !self.is(TokenKind::OpenParen) {
+            let steps = vec![self.step(expected)?];
+            return Ok(Choice { steps, span: self.since(start) });
+        }
+        let open = self.at;
+        self.bump();
+        let inner = self.recover_in(open, |this| {
+            let mut steps = vec![this.step(EXPECTED_STEP)?];
+            while let Some(junction) = this.junction() {
+                if junction == Junction::And {
+                    let diagnostic = this.not_expected("`or` or `)`");
+                    return this.fail(diagnostic.help(NO_GROUP));
+                }
+                this.bump();
+                steps.push(this.step(EXPECTED_STEP)?);
+            }
+            if !this.is(TokenKind::CloseParen) {
+                let diagnostic = this.not_expected("`or` or `)`");
+                return this.fail(diagnostic.help(NO_GROUP));
+            }
+            this.close(open, "`or`")?;
+            Ok(steps)
+        })?;
+        let Some(steps) = inner else { return Err(Reported) };
+        Ok(Choice { steps, span: self.since(start) })
+    }
+
+    /// `NAME [ expr ]`, or `any event [ expr ]`
+    pub(in crate::syntax::parse) fn step(&mut self, expected: &str) -> Parsed<Step> {
+        let start = self.peek().span;
+        if self.is_any_event() {
+            self.bump();
+            self.bump();
+            let name = Spanned { node: ANY_EVENT.to_owned(), span: self.since(start) };
+            let condition = if self.is(TokenKind::OpenBracket) { self.condition()? } else { None };
+            return Ok(Step { name, wildcard: true, condition, span: self.since(start) });
+        }
+        if matches!(self.word(), "next" | "any") {
+            let word = self.word();
+            let diagnostic = self.not_expected(expected);
+            let help = format!("`{word}` stands after an arrow: `a -> {word} b`");
+            return self.fail(diagnostic.help(help));
+        }
+        if self.at_bracketed_event() {
+            return self.bracketed_event();
+        }
+        let name = self.name(expected)?;
+        if self.is(TokenKind::Dot) && self.nth(2).kind == TokenKind::OpenParen {
+            let diagnostic = self.not_expected("`->` or the end of the step");
+            let help = words::call_elsewhere(self.word_at(1));
+            return self.fail(diagnostic.help(help));
+        }
+        if self.is(TokenKind::Dot) && self.peek().span.start == self.last_end().end {
+            let diagnostic = self.not_expected("the end of the event type's name");
+            let rest = self.word_at(1);
+            let help =
+                format!("a name with a dot stands in back-quotes: `` `{}.{rest}` ``", name.node);
+            return self.fail(diagnostic.help(help));
+        }
+        let condition = if self.is(TokenKind::OpenBracket) {
+            self.condition()?
+        } else {
+            self.parentheses_behind(&name)?
+        };
+        Ok(Step { name, wildcard: false, condition, span: self.since(start) })
+    }
+
+    /// `[ expr ]`; none if something is wrong in it, which is reported.
+    pub(super) fn condition(&mut self) -> Parsed<Option<Spanned<ast::Expr>>> {
+        let open = self.at;
+        self.bump();
+        self.recover_in(open, |this| {
+            let expr = this.expr()?;
+            if this.is(TokenKind::Comma) {
+                let diagnostic = this.not_expected("`]` or an operator");
+                let listed = matches!(
+                    this.nth(1).kind,
+                    TokenKind::Int | TokenKind::Float | TokenKind::Str | TokenKind::Duration
+                );
+                return this.fail(diagnostic.help(if listed {
+                    "a list stands in square brackets: `x in [1, 2]`"
+                } else {
+                    "several conditions are joined with `and`"
+                }));
+            }
+            this.close_expr(open)?;
+            Ok(expr)
+        })
+    }
+}
