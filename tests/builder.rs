@@ -185,6 +185,12 @@ fn quantifiers_repeat_steps() {
     check(c(b().times(2)), "a b d b c", &["a=0 b=1,3 c=4"]);
     check(c(b().times(2).consecutive()), "a b d b c", &[]);
     check(c(b().times(2).allow_combinations()), "a b b b c", &["a=0 b=1,2 c=4", "a=0 b=1,3 c=4"]);
+    // As `b{1.. any}` in rule text, it leaves events that fit to the next step.
+    check(
+        b().one_or_more().allow_combinations().followed_by("d").of::<B>().skip_none(),
+        "a b b",
+        &["a=0 b=1 d=2"],
+    );
     check(c(b().times(1..=2)), "a b b c", &["a=0 b=1,2 c=3"]);
     check(c(b().times(1..=2).each()), "a b b c", &["a=0 b=1,2 c=3", "a=0 b=1 c=3"]);
     check(c(b().times(0..)), "a c a b c", &["a=0 c=1", "a=0 b=3 c=4", "a=2 b=3 c=4"]);
@@ -377,6 +383,22 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             Kind::BadQuantifier,
             name,
             "exclude each other",
+        ),
+        (
+            refused(b().one_or_more().allow_combinations().greedy().build()),
+            Kind::BadQuantifier,
+            name,
+            "a greedy loop does not",
+        ),
+        (
+            refused(
+                a().followed_by_group(Pattern::begin("x").of::<B>().optional())
+                    .times(2..=4)
+                    .build(),
+            ),
+            Kind::EmptyLoop,
+            none,
+            "can be empty",
         ),
         (
             refused(b().times(2).until(|b| b.v > 1).build()),

@@ -34,6 +34,10 @@ pub(crate) fn check(data: &[u8]) {
     }
     // A pattern that is refused holds little: most are made such that are not.
     let mut pattern = if repaired == 0 { pattern.repaired() } else { pattern }.build();
+    // No rule and no builder says such a pattern: what it means is nobody's promise.
+    if kleene::pattern::refused_shape(&pattern.0).is_some() {
+        return;
+    }
     pattern.0.report_timeouts = timeouts == 0;
     pattern.0.repeats = repeats == 1 && ends_with_silence(&pattern.0);
     let Ok(reference) = Reference::<Record>::new(&pattern.0, Vec::new()) else {

@@ -292,12 +292,13 @@ impl<E: Event, V> PatternBuilder<E, V> {
     }
 
     /// Allows a repetition to skip events that fit, so that every combination is a match
-    /// (`{3 any}`).
+    /// (`{3 any}`). Such a loop is an [`each`](Self::each) one.
     pub fn allow_combinations(self) -> Self {
         self.set_inner(Contiguity::Any)
     }
 
-    /// Makes the loop take every event that it can before the next step may. This is the default.
+    /// Makes the loop take every event that it can before the next step may. This is the default
+    /// without [`allow_combinations`](Self::allow_combinations), which does not go with it.
     pub fn greedy(self) -> Self {
         self.set_mode(LoopMode::Greedy)
     }

@@ -12,12 +12,12 @@ use crate::hir::{
 };
 use crate::nfa::{self, BuildError, Program, Reach, Refusal};
 use crate::pattern::Pattern;
-use crate::pattern::absences;
 use crate::pattern::draft::{
     Draft, DraftCondition, DraftCount, DraftItem, DraftKey, DraftKind, DraftSkip, DraftStream,
     Names, OfType, Test, Times, Whole,
 };
 use crate::pattern::error::{PatternError, PatternErrorKind as Kind};
+use crate::pattern::shapes;
 use crate::schema::{Schema, TypeId};
 use crate::time::duration_to_millis;
 use crate::util::fnv::Fnv;
@@ -198,7 +198,7 @@ impl<E: Event> Lowering<'_, E> {
             }
             None => None,
         };
-        absences::check(&lowered, depth == 0, &self.stages)?;
+        shapes::check(&lowered, depth == 0, &self.stages)?;
         Ok(Sequence { items: lowered, without })
     }
 
@@ -517,12 +517,21 @@ fn quantifier<E>(item: &DraftItem<E>) -> Result<Quantifier> {
         let what = format!("at most {MAX_TIMES} repetitions can be asked for");
         return Err(item.refuse(Kind::TooLarge, &what));
     }
+    let inner = item.inner.unwrap_or(Contiguity::Relaxed);
+    let mode = match (item.mode, inner) {
+        (Some(LoopMode::Greedy | LoopMode::Longest), Contiguity::Any) => {
+            return refuse("`allow_combinations` skips events that fit, a greedy loop does not");
+        }
+        (Some(mode), _) => mode,
+        (None, Contiguity::Any) => LoopMode::Each,
+        (None, _) => LoopMode::Greedy,
+    };
     Ok(Quantifier {
         min: min.max(1),
         max,
         optional: item.optional || min == 0,
-        inner: item.inner.unwrap_or(Contiguity::Relaxed),
-        mode: item.mode.unwrap_or(LoopMode::Greedy),
+        inner,
+        mode,
         until: None,
     })
 }

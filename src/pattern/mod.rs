@@ -70,12 +70,12 @@
 //! | `once`, `once per rule` | `.once()`, `.once_per_rule()` | - |
 //! | `limit 100 partials drop oldest` | `.limit_partials(100, LimitPolicy::DropOldest)` | - |
 
-mod absences;
 mod builder;
 mod captured;
 mod draft;
 mod error;
 mod lower;
+mod shapes;
 
 use std::fmt;
 use std::sync::Arc;
@@ -84,6 +84,8 @@ pub use builder::{AnyEvent, Only, PatternBuilder, View};
 pub use captured::Captured;
 pub use draft::Times;
 pub use error::{PatternError, PatternErrorKind};
+#[doc(hidden)]
+pub use shapes::refused_shape;
 
 use crate::event::Event;
 use crate::exec::{HostCondition, Matcher, Outcome};

@@ -731,7 +731,12 @@ impl Builder {
         let gap = item
             .gap
             .map(|(min, max)| Gap { min: self.length(min), max: max.map(|max| self.length(max)) });
-        Item { contiguity: item.contiguity, gap, kind }
+        // Neither rules nor the builder have an `any` before a `not`.
+        let contiguity = match (&kind, item.contiguity) {
+            (ItemKind::Not { .. }, Contiguity::Any) => Contiguity::Relaxed,
+            (_, contiguity) => contiguity,
+        };
+        Item { contiguity, gap, kind }
     }
 
     /// The name of a group, which captures nothing but is counted.
@@ -749,12 +754,14 @@ impl Builder {
     }
 
     fn quantifier(&mut self, quantifier: &RandomQuantifier) -> Quantifier {
+        // Neither rules nor the builder let a greedy loop skip events that fit.
+        let is_greedy = quantifier.greedy && quantifier.inner != Contiguity::Any;
         Quantifier {
             min: quantifier.min,
             max: quantifier.more.map(|more| quantifier.min + more),
             optional: quantifier.optional,
             inner: quantifier.inner,
-            mode: if quantifier.greedy { LoopMode::Greedy } else { LoopMode::Each },
+            mode: if is_greedy { LoopMode::Greedy } else { LoopMode::Each },
             until: quantifier.until.as_ref().map(|test| self.one_of(test)),
         }
     }

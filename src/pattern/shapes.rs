@@ -1,0 +1,78 @@
+//! The checks for shapes without a meaning, which rule text refuses, too: a misplaced `not` (E0407)
+//! and a repeated group that can be empty (E0408).
+
+use crate::hir::{Contiguity, Item, ItemKind, Pattern, Sequence, Stage, StageId};
+use crate::pattern::error::{PatternError, PatternErrorKind};
+use crate::pattern::lower::can_be_empty;
+
+const EMPTY_LOOP: &str = "a group that can be empty is repeated: let a step inside be required";
+
+/// Refuses each `not` of a sequence that reads no events or that depends on events that may not
+/// come, and each repeated group that can be empty. `is_whole` is true if the sequence is the whole
+/// pattern, not a group.
+pub(super) fn check(items: &[Item], is_whole: bool, stages: &[Stage]) -> Result<(), PatternError> {
+    if let Some((stage, what)) = misplaced_of(items, is_whole) {
+        let name = &stages[stage.index()].name;
+        let message = format!("`not {name}`: {what}");
+        return Err(PatternError::new(PatternErrorKind::MisplacedNot, Some(name), message));
+    }
+    if items.iter().any(is_empty_loop) {
+        return Err(PatternError::new(PatternErrorKind::EmptyLoop, None, EMPTY_LOOP.to_owned()));
+    }
+    Ok(())
+}
+
+/// Returns why rule text and the builder refuse a shape of the pattern, if they do.
+#[doc(hidden)]
+pub fn refused_shape(pattern: &Pattern) -> Option<&'static str> {
+    fn within(sequence: &Sequence, is_whole: bool) -> Option<&'static str> {
+        let own = misplaced_of(&sequence.items, is_whole).map(|(_, what)| what);
+        own.or_else(|| sequence.items.iter().find_map(below))
+    }
+    fn below(item: &Item) -> Option<&'static str> {
+        match &item.kind {
+            _ if is_empty_loop(item) => Some(EMPTY_LOOP),
+            ItemKind::Step { .. } | ItemKind::Not { .. } => None,
+            ItemKind::Group { body, .. } => within(body, false),
+            ItemKind::Alternatives { branches, .. } => {
+                branches.iter().find_map(|branch| within(branch, false))
+            }
+        }
+    }
+    within(&pattern.body, true)
+}
+
+fn is_empty_loop(item: &Item) -> bool {
+    let ItemKind::Group { body, quantifier, .. } = &item.kind else { return false };
+    quantifier.max != Some(1) && body.items.iter().all(can_be_empty)
+}
+
+/// Returns the first `not` of a sequence that is misplaced, and why.
+fn misplaced_of(items: &[Item], is_whole: bool) -> Option<(StageId, &'static str)> {
+    // A `not` that stands first is a silence before all, or one way of several.
+    items.iter().enumerate().skip(1).find_map(|(index, item)| {
+        let ItemKind::Not { stage, .. } = &item.kind else { return None };
+        let what = misplaced(item, &items[index + 1..], is_whole)?;
+        Some((*stage, what))
+    })
+}
+
+/// Returns the mistake of a `not`, given the items behind it.
+fn misplaced(item: &Item, rest: &[Item], is_whole: bool) -> Option<&'static str> {
+    match rest {
+        [] if !is_whole => Some("a group does not end with a `not`: put it behind the group"),
+        [] => None,
+        // What two times beside each other mean is refused with its own reason.
+        [last] if last.is_not() && (item.gap.is_some() || last.gap.is_some()) => None,
+        [last] if last.is_not() && is_whole && item.contiguity != Contiguity::Next => {
+            Some("only the last `not` of a pattern counts: say both in one, with one closure")
+        }
+        [last] if last.is_not() && is_whole => {
+            Some("only the last `not` of a pattern counts: put this one between two steps")
+        }
+        _ if rest.iter().all(can_be_empty) => {
+            Some("what follows it can be left out: let a step behind it be required")
+        }
+        _ => None,
+    }
+}
