@@ -8,7 +8,7 @@ use std::sync::atomic::{self, AtomicU64};
 use smallvec::SmallVec;
 
 use crate::event::{Event, bytes_of};
-use crate::exec::queues::Queues;
+use crate::exec::forms::Queues;
 use crate::hir::StageId;
 use crate::util::slab::Slab;
 

@@ -2,9 +2,11 @@
 
 use crate::event::Event;
 use crate::exec::captures::{CaptureArena, Starts};
-use crate::exec::key::{KeyState, Run};
-use crate::exec::matcher::{Matcher, Store, update_register};
+use crate::exec::forms::KeyState;
+use crate::exec::matcher::{Matcher, update_register};
 use crate::exec::registers::RegisterFile;
+use crate::exec::run::Run;
+use crate::exec::store::Store;
 use crate::exec::times::Times;
 use crate::hir::lower::Content;
 use crate::hir::{Length, Pattern, StageId};
@@ -245,7 +247,7 @@ impl<E: Event> Matcher<E> {
     ) -> Store<E> {
         let mut new = self.create_store();
         for key in keys {
-            old.write_out(&mut store, key);
+            old.convert_to_runs(&mut store, key);
             key.forget_deadlines();
             let Store { arena, file: held, .. } = &mut store;
             key.runs_mut().retain(|run| {

@@ -10,23 +10,30 @@
 mod aggregate;
 mod captures;
 mod distinct;
-mod key;
+mod forms;
+mod image;
 mod matcher;
 mod migrate;
 mod outcome;
 mod pool;
-mod queues;
 pub mod reference;
 mod registers;
+mod report;
+mod run;
 mod snapshot;
+mod store;
 mod times;
 
-pub(crate) use matcher::{FETCHES, Judged, Place, PrefilterOutcome};
+/// The number of steps in [`Matcher::prefetch`].
+pub(crate) const FETCHES: usize = 3;
+
+pub(crate) use matcher::{Arrival, Judged, Place, PrefilterOutcome};
 pub(crate) use outcome::{Waiting, field_of};
 
+pub(crate) use image::Image;
 pub(crate) use migrate::{Extent, Migration};
-pub(crate) use snapshot::Image;
 
-pub use key::KeyState;
-pub use matcher::{HostCondition, Limits, Matcher, Store};
+pub use forms::KeyState;
+pub use matcher::{HostCondition, Limits, Matcher};
 pub use outcome::{Captures, Open, Outcome, OutcomeKind};
+pub use store::Store;

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
 use crate::exec::captures::{CaptureArena, NIL};
-use crate::exec::key::Queue;
+use crate::exec::forms::Queue;
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact, Pick};
 use crate::hir::{Expr, StageId};

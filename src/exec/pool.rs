@@ -3,7 +3,7 @@
 //! A key with several partial matches keeps them in a list and returns the list when they are gone.
 //! If keys come and go at the same rate, no list is allocated.
 
-use crate::exec::key::{Run, Runs};
+use crate::exec::run::{Run, Runs};
 
 /// The number of list sizes in the pool: 2, 4, 8, up to 64 partial matches.
 const SIZES: usize = 6;

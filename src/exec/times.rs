@@ -2,9 +2,9 @@
 
 use crate::event::Event;
 use crate::exec::captures::CaptureArena;
-use crate::exec::key::Run;
 use crate::exec::outcome::Captures;
 use crate::exec::registers::{RegisterFile, UNSET};
+use crate::exec::run::Run;
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured};
 use crate::hir::{Expr, Length, LengthId};

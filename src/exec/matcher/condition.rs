@@ -1,12 +1,13 @@
 //! The test of an event against the conditions of a transition.
 
-use super::{HostCondition, Step, Store};
+use super::{HostCondition, Step};
 use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
 use crate::exec::captures::{CaptureArena, NIL};
-use crate::exec::key::Run;
 use crate::exec::outcome::{Captures, add_event, field_of};
 use crate::exec::registers::{RegisterFile, Registers, UNSET};
+use crate::exec::run::Run;
+use crate::exec::store::Store;
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured, FieldRef};
 use crate::hir::{ConditionId, Test};
@@ -14,7 +15,7 @@ use crate::nfa::{Comparison, FieldComparison, Guard, GuardId, Operand, Program, 
 use crate::value::{Value, ValueRef};
 
 impl<E: Event> Step<'_, E> {
-    pub(super) fn guard(&mut self, guard: GuardId, run: &Run, event_epoch: u64) -> bool {
+    pub(in crate::exec) fn guard(&mut self, guard: GuardId, run: &Run, event_epoch: u64) -> bool {
         match &self.program.guards[guard.index()] {
             Guard::True => true,
             Guard::False => false,
@@ -45,7 +46,7 @@ impl<E: Event> Step<'_, E> {
     }
 
     /// True if the event fulfils the condition, or one of several.
-    pub(super) fn one_of(&mut self, id: ConditionId, run: &Run, event_epoch: u64) -> bool {
+    pub(in crate::exec) fn one_of(&mut self, id: ConditionId, run: &Run, event_epoch: u64) -> bool {
         let program = self.program;
         match &program.conditions[id.index()].test {
             Test::OneOf(others) => {
@@ -55,7 +56,12 @@ impl<E: Event> Step<'_, E> {
         }
     }
 
-    pub(super) fn condition(&mut self, id: ConditionId, run: &Run, event_epoch: u64) -> bool {
+    pub(in crate::exec) fn condition(
+        &mut self,
+        id: ConditionId,
+        run: &Run,
+        event_epoch: u64,
+    ) -> bool {
         let condition = &self.program.conditions[id.index()];
         if condition.ty.is_some_and(|ty| ty != self.event.type_id()) {
             return false;
@@ -82,7 +88,7 @@ impl<E: Event> Step<'_, E> {
 
     /// True if a condition holds for an event of its type.
     #[inline(always)]
-    pub(super) fn test(&mut self, id: ConditionId, run: &Run, event_epoch: u64) -> bool {
+    pub(in crate::exec) fn test(&mut self, id: ConditionId, run: &Run, event_epoch: u64) -> bool {
         match &self.program.comparisons[id.index()] {
             FieldComparison::One(comparison) => self.compares(comparison, run),
             FieldComparison::All(all) => {
@@ -160,12 +166,12 @@ fn holds<E: Event>(test: &Test, host: &[HostCondition<E>], scope: &CandidateScop
 }
 
 /// A candidate event and what was captured before it.
-pub(super) struct CandidateScope<'a, E> {
-    pub(super) event: &'a E,
-    pub(super) captures: Captures<'a, E>,
-    pub(super) file: &'a RegisterFile,
-    pub(super) program: &'a Program,
-    pub(super) registers: Registers,
+pub(in crate::exec) struct CandidateScope<'a, E> {
+    pub(in crate::exec) event: &'a E,
+    pub(in crate::exec) captures: Captures<'a, E>,
+    pub(in crate::exec) file: &'a RegisterFile,
+    pub(in crate::exec) program: &'a Program,
+    pub(in crate::exec) registers: Registers,
 }
 
 impl<E: Event> Scope for CandidateScope<'_, E> {

@@ -7,10 +7,13 @@
 use smallvec::SmallVec;
 
 use super::condition::CandidateScope;
-use super::{Matcher, NIL, Run, Step, Store};
+use super::{Matcher, Step};
 use crate::event::Event;
-use crate::exec::key::KeyState;
+use crate::exec::captures::NIL;
+use crate::exec::forms::KeyState;
 use crate::exec::outcome::{Captures, Waiting};
+use crate::exec::run::Run;
+use crate::exec::store::Store;
 use crate::hir::StageId;
 use crate::hir::eval::Scope;
 use crate::nfa::{Action, Guard, GuardId, StateId};

@@ -5,35 +5,37 @@ use std::hash::BuildHasher as _;
 use hashbrown::hash_table::Entry;
 use smallvec::SmallVec;
 
-use super::{Matcher, Store, completed, update_register};
+use super::{Matcher, update_register};
 use crate::event::Event;
 use crate::exec::captures::{NIL, Starts};
-use crate::exec::key::{Completed, KeyState, Run};
+use crate::exec::forms::KeyState;
 use crate::exec::registers::{RegisterFile, Registers, UNSET};
+use crate::exec::run::{Completed, Run, completed};
+use crate::exec::store::Store;
 use crate::exec::times::Times;
 use crate::hir::{ConditionId, Length, StageId};
 use crate::nfa::{Action, ClockOp, Column, Decision, Edge, LeadingNot, Program, StateId};
 use crate::schema::FieldId;
 
 /// One event on its way through a key's runs.
-pub(super) struct Step<'a, E> {
-    pub(super) matcher: &'a Matcher<E>,
-    pub(super) program: &'a Program,
-    pub(super) store: &'a mut Store<E>,
-    pub(super) event: &'a E,
-    pub(super) seq: u64,
-    pub(super) time: i64,
+pub(in crate::exec) struct Step<'a, E> {
+    pub(in crate::exec) matcher: &'a Matcher<E>,
+    pub(in crate::exec) program: &'a Program,
+    pub(in crate::exec) store: &'a mut Store<E>,
+    pub(in crate::exec) event: &'a E,
+    pub(in crate::exec) seq: u64,
+    pub(in crate::exec) time: i64,
     /// Of the event's type among the program's decisions.
-    pub(super) column: &'a Column,
+    pub(in crate::exec) column: &'a Column,
     /// The event in the store, once something captured it.
-    pub(super) stored: u32,
+    pub(in crate::exec) stored: u32,
     /// The field that was read last, and its value, where they are asked for once for each run.
     word: (Option<FieldId>, Registers),
-    pub(super) overflow: usize,
+    pub(in crate::exec) overflow: usize,
 }
 
 impl<'a, E: Event> Step<'a, E> {
-    pub(super) fn new(
+    pub(in crate::exec) fn new(
         matcher: &'a Matcher<E>,
         store: &'a mut Store<E>,
         event: &'a E,
@@ -48,7 +50,7 @@ impl<'a, E: Event> Step<'a, E> {
 
     /// The value of a field as a word; [`Registers::NOTHING`] where it does not fit.
     #[inline(always)]
-    pub(super) fn word(&mut self, field: FieldId) -> Registers {
+    pub(in crate::exec) fn word(&mut self, field: FieldId) -> Registers {
         if self.word.0 != Some(field) {
             self.read_word(field);
         }
@@ -61,7 +63,7 @@ impl<'a, E: Event> Step<'a, E> {
         self.word = (Some(field), word.unwrap_or(Registers::NOTHING));
     }
 
-    pub(super) fn run(&mut self, key: &mut KeyState) {
+    pub(in crate::exec) fn run(&mut self, key: &mut KeyState) {
         // Conditions on the event alone are tested at most once: an epoch for the event, and one
         // for each run after it.
         self.store.scratch.epoch += 1;
@@ -109,7 +111,7 @@ impl<'a, E: Event> Step<'a, E> {
 
     /// Sees to the limits and to matches that have to wait, and gives up the event.
     #[inline(always)]
-    pub(super) fn end(&mut self, key: &mut KeyState) {
+    pub(in crate::exec) fn end(&mut self, key: &mut KeyState) {
         if key.runs().len() > self.matcher.unchecked_runs {
             self.cut(key);
         }
@@ -135,7 +137,7 @@ impl<'a, E: Event> Step<'a, E> {
 
     /// The event in the store.
     #[inline]
-    pub(super) fn store_event(&mut self) -> u32 {
+    pub(in crate::exec) fn store_event(&mut self) -> u32 {
         if self.stored == NIL {
             self.stored = self.store.arena.keep(self.event.clone(), self.seq);
         }
@@ -157,7 +159,7 @@ impl<'a, E: Event> Step<'a, E> {
     }
 
     /// What has captured nothing.
-    pub(super) fn nothing(&self) -> Run {
+    pub(in crate::exec) fn nothing(&self) -> Run {
         Run {
             state: self.program.start,
             head: NIL,
@@ -225,7 +227,7 @@ impl<'a, E: Event> Step<'a, E> {
 
     /// True if a condition on the event alone holds.
     #[inline(never)]
-    pub(super) fn holds(&mut self, condition: ConditionId) -> bool {
+    pub(in crate::exec) fn holds(&mut self, condition: ConditionId) -> bool {
         self.store.scratch.epoch += 1;
         let (nothing, event_epoch) = (self.nothing(), self.store.scratch.epoch);
         self.test(condition, &nothing, event_epoch)
@@ -233,7 +235,7 @@ impl<'a, E: Event> Step<'a, E> {
 
     /// Goes down a tree as far as it leads.
     #[inline(always)]
-    pub(super) fn decide(
+    pub(in crate::exec) fn decide(
         &mut self,
         tree: &'a Decision,
         run: &Run,
@@ -403,12 +405,12 @@ impl<'a, E: Event> Step<'a, E> {
     }
 
     /// A match with a reference of its own to its events.
-    pub(super) fn complete(&mut self, match_: Completed) {
+    pub(in crate::exec) fn complete(&mut self, match_: Completed) {
         self.store.arena.retain(match_.head);
         self.store.scratch.completed.push(match_);
     }
 
-    pub(super) fn give_up(&mut self, run: &Run) {
+    pub(in crate::exec) fn give_up(&mut self, run: &Run) {
         self.store.arena.release(run.head);
         self.store.file.release(run.registers);
     }
@@ -528,7 +530,7 @@ impl<'a, E: Event> Step<'a, E> {
     }
 
     #[inline]
-    pub(super) fn update_registers(&mut self, stage: StageId, run: &mut Run) {
+    pub(in crate::exec) fn update_registers(&mut self, stage: StageId, run: &mut Run) {
         let program = self.program;
         for &index in &program.registers_by_step[stage.index()] {
             let index = index as usize;
@@ -538,12 +540,12 @@ impl<'a, E: Event> Step<'a, E> {
         }
     }
 
-    pub(super) fn times<'t>(&'t self, run: &'t Run) -> Times<'t, E> {
+    pub(in crate::exec) fn times<'t>(&'t self, run: &'t Run) -> Times<'t, E> {
         let Store { arena, file, .. } = &*self.store;
         Times { program: self.program, arena, file, run }
     }
 
-    pub(super) fn millis(&self, length: Length, run: &Run) -> i64 {
+    pub(in crate::exec) fn millis(&self, length: Length, run: &Run) -> i64 {
         self.times(run).millis(length)
     }
 }

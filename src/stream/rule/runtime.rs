@@ -6,7 +6,9 @@ use hashbrown::HashSet;
 use smallvec::SmallVec;
 
 use crate::event::Event;
-use crate::exec::{FETCHES, KeyState, Matcher, Outcome, OutcomeKind, PrefilterOutcome, Store};
+use crate::exec::{
+    Arrival, FETCHES, KeyState, Matcher, Outcome, OutcomeKind, PrefilterOutcome, Store,
+};
 use crate::hir::{Length, LimitPolicy};
 use crate::nfa::Program;
 use crate::ruleset::RuleSet;
@@ -258,8 +260,8 @@ impl<E: Event> RuleRuntime<E> {
                 sink,
             );
         };
-        let dropped =
-            matcher.push_prefiltered(store, state, cx.event, cx.prefilter, cx.seq, &mut report);
+        let arrival = Arrival { event: cx.event, seq: cx.seq, prefilter: cx.prefilter };
+        let dropped = matcher.push_prefiltered(store, state, arrival, &mut report);
         if emitter.take_ended_key() {
             give_up(matcher, store, state, &mut cx.accounting.stats);
         }
@@ -292,14 +294,8 @@ impl<E: Event> RuleRuntime<E> {
                 sink,
             );
         };
-        let dropped = matcher.push_prefiltered(
-            store,
-            &mut state,
-            cx.event,
-            cx.prefilter,
-            cx.seq,
-            &mut report,
-        );
+        let arrival = Arrival { event: cx.event, seq: cx.seq, prefilter: cx.prefilter };
+        let dropped = matcher.push_prefiltered(store, &mut state, arrival, &mut report);
         if emitter.take_ended_key() {
             give_up(matcher, store, &mut state, &mut cx.accounting.stats);
         }

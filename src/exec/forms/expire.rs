@@ -4,11 +4,13 @@
 //! Each partial match is visited once. A jump of time can end many partial matches at different
 //! deadlines. A scan of all of them for each deadline would make the host wait.
 
-use super::report::is_same;
-use super::{Matcher, Scratch, Store, completed};
+use super::KeyState;
 use crate::event::Event;
-use crate::exec::key::{Completed, KeyState, Run};
+use crate::exec::matcher::Matcher;
 use crate::exec::outcome::{Captures, Outcome, OutcomeKind};
+use crate::exec::report::is_same;
+use crate::exec::run::{Completed, Run, completed};
+use crate::exec::store::{Scratch, Store};
 use crate::exec::times::Times;
 use crate::time::Timestamp;
 
@@ -16,35 +18,11 @@ use crate::time::Timestamp;
 const MANY: usize = 16;
 
 impl<E: Event> Matcher<E> {
-    /// Advances a key's time to `to`. Partial matches whose deadline is at or before `to` time out,
-    /// or match if their pattern ends with `not`. Deadlines are handled one after the other in the
-    /// order of time, so the length of an advance makes no difference.
-    pub fn advance(
-        &self,
-        store: &mut Store<E>,
-        key: &mut KeyState,
-        to: Timestamp,
-        sink: &mut impl FnMut(Outcome<'_, E>),
-    ) {
-        if key.representative().is_some() {
-            self.expire_shared_suffix(store, key, to, sink);
-            return;
-        }
-        if !self.program.reports_at_deadlines() && self.program.leading_not.is_none() {
-            self.free(store, key, to);
-            return;
-        }
-        while let Some(deadline) = self.deadline(key).filter(|&deadline| deadline <= to) {
-            self.expire(store, key, deadline, to, sink);
-        }
-    }
-
     /// Drops expired partial matches in one pass, if deadlines report nothing.
-    fn free(&self, store: &mut Store<E>, key: &mut KeyState, to: Timestamp) {
+    pub(super) fn free(&self, store: &mut Store<E>, key: &mut KeyState, to: Timestamp) {
         // The greatest deadline is none.
         let to = to.min(Timestamp::MAX.plus_millis(-1));
         if key.runs().is_empty() {
-            self.expire_window(store, key, to, &mut |_| {});
             return;
         }
         let Store { arena, file, scratch } = store;
@@ -77,7 +55,7 @@ impl<E: Event> Matcher<E> {
 
     /// Removes the runs with this deadline and reports their outputs. A repeating silence
     /// continues, unless time moves `to` its end.
-    fn expire(
+    pub(super) fn expire(
         &self,
         store: &mut Store<E>,
         key: &mut KeyState,
@@ -85,7 +63,6 @@ impl<E: Event> Matcher<E> {
         to: Timestamp,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
-        self.expire_window(store, key, deadline, sink);
         if key.runs().is_empty() && key.completed().is_empty() && key.last_violation().is_none() {
             return;
         }

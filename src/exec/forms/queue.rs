@@ -3,9 +3,10 @@
 use std::mem::offset_of;
 
 use crate::event::{Event, bytes_of};
-use crate::exec::captures::NIL;
-use crate::exec::key::Queue;
 use crate::util::{prefetch, prefetch_value};
+
+/// Stands for no chunk.
+const NIL: u32 = u32::MAX;
 
 /// The number of events in a chunk.
 const CHUNK: u32 = 4;
@@ -23,9 +24,46 @@ struct Chunk<E> {
 /// An event with its sequence number, or an empty entry.
 type Place<E> = Option<(E, u64)>;
 
+/// A queue of events in the chunks of a store.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::exec) struct Queue {
+    /// The chunks of its first and last event; [`NIL`] while it is empty.
+    pub(in crate::exec) first: u32,
+    pub(in crate::exec) last: u32,
+    pub(in crate::exec) len: u32,
+    /// The number of entries of the first chunk before the first event.
+    pub(in crate::exec) skipped: u32,
+    /// The deadline of the partial match that starts with the first event; `i64::MAX` if there is
+    /// none.
+    pub(in crate::exec) deadline: i64,
+    /// The time of the last event. When all events are over is then known without reading them.
+    pub(in crate::exec) newest: i64,
+}
+
+impl Default for Queue {
+    #[inline]
+    fn default() -> Queue {
+        Queue { first: NIL, last: NIL, len: 0, skipped: 0, deadline: i64::MAX, newest: i64::MIN }
+    }
+}
+
+impl Queue {
+    /// Returns the chunks at both ends, which may be one.
+    #[inline(always)]
+    pub(in crate::exec) fn ends(&self) -> impl Iterator<Item = u32> + use<> {
+        let first = Some(self.first).filter(|chunk| *chunk != self.last);
+        first.into_iter().chain(Some(self.last).filter(|chunk| *chunk != NIL))
+    }
+
+    #[inline]
+    pub(in crate::exec) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
 /// The queues of all keys.
 #[derive(Clone, Debug)]
-pub(super) struct Queues<E> {
+pub(in crate::exec) struct Queues<E> {
     /// Chunks of queues, and empty chunks of the free list. Writing an event into a chunk costs
     /// less than making one.
     chunks: Vec<Chunk<E>>,
@@ -45,7 +83,7 @@ impl<E> Default for Queues<E> {
 impl<E> Queues<E> {
     /// Adds an event at the end. The caller maintains the queue's deadline, here and below.
     #[inline(always)]
-    pub(super) fn append(&mut self, queue: &mut Queue, event: &E, seq: u64)
+    pub(in crate::exec) fn append(&mut self, queue: &mut Queue, event: &E, seq: u64)
     where
         E: Event,
     {
@@ -118,7 +156,7 @@ impl<E> Queues<E> {
 
     /// Drops the oldest event, if there is one.
     #[inline]
-    pub(super) fn pop(&mut self, queue: &mut Queue)
+    pub(in crate::exec) fn pop(&mut self, queue: &mut Queue)
     where
         E: Event,
     {
@@ -137,7 +175,7 @@ impl<E> Queues<E> {
     }
 
     /// Advances a copy of the queue past the oldest event; no event is dropped.
-    pub(super) fn skip(&self, queue: &mut Queue) {
+    pub(in crate::exec) fn skip(&self, queue: &mut Queue) {
         (queue.len, queue.skipped) = (queue.len.saturating_sub(1), queue.skipped + 1);
         if queue.is_empty() {
             *queue = Queue::default();
@@ -150,7 +188,7 @@ impl<E> Queues<E> {
     }
 
     /// Drops all events.
-    pub(super) fn clear(&mut self, queue: &mut Queue)
+    pub(in crate::exec) fn clear(&mut self, queue: &mut Queue)
     where
         E: Event,
     {
@@ -173,18 +211,18 @@ impl<E> Queues<E> {
 
     /// Returns the oldest event with its sequence number.
     #[inline]
-    pub(super) fn first(&self, queue: &Queue) -> Option<(u64, &E)> {
+    pub(in crate::exec) fn first(&self, queue: &Queue) -> Option<(u64, &E)> {
         self.at(queue.first, queue.skipped)
     }
 
     /// Returns the newest event with its sequence number.
     #[inline]
-    pub(super) fn last(&self, queue: &Queue) -> Option<(u64, &E)> {
+    pub(in crate::exec) fn last(&self, queue: &Queue) -> Option<(u64, &E)> {
         self.at(queue.last, (queue.skipped + queue.len).wrapping_sub(1) % CHUNK)
     }
 
     /// Returns the events with their sequence numbers, from the oldest on.
-    pub(super) fn iter(&self, queue: Queue) -> impl Iterator<Item = (u64, &E)> {
+    pub(in crate::exec) fn iter(&self, queue: Queue) -> impl Iterator<Item = (u64, &E)> {
         let mut rest = queue;
         std::iter::from_fn(move || {
             let first = self.first(&rest)?;
@@ -196,7 +234,7 @@ impl<E> Queues<E> {
     /// Prefetches the entry for the next event. An empty queue is not predictable, so there is no
     /// branch on it, and the prefetched address may be invalid.
     #[inline(always)]
-    pub(super) fn prefetch_free(&self, queue: &Queue) {
+    pub(in crate::exec) fn prefetch_free(&self, queue: &Queue) {
         let chunk = if queue.is_empty() { self.free } else { queue.last };
         let chunk = self.chunks.as_ptr().wrapping_add(chunk as usize);
         let places: *const Place<E> = chunk.wrapping_byte_add(offset_of!(Chunk<E>, events)).cast();
@@ -205,7 +243,7 @@ impl<E> Queues<E> {
 
     /// Prefetches both ends of a queue.
     #[inline(always)]
-    pub(super) fn prefetch(&self, queue: &Queue) {
+    pub(in crate::exec) fn prefetch(&self, queue: &Queue) {
         for chunk in queue.ends() {
             for place in &self.chunk(chunk).events {
                 prefetch(place);
@@ -216,7 +254,7 @@ impl<E> Queues<E> {
 
     /// Has fetched what those events own that will go, at the ends of a queue.
     #[inline(always)]
-    pub(super) fn prefetch_events(&self, queue: &Queue, goes: impl Fn(&E) -> bool)
+    pub(in crate::exec) fn prefetch_events(&self, queue: &Queue, goes: impl Fn(&E) -> bool)
     where
         E: Event,
     {
@@ -239,17 +277,17 @@ impl<E> Queues<E> {
     }
 
     /// Returns the number of events.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::exec) fn len(&self) -> usize {
         self.len
     }
 
     /// Returns the approximate size of the events in bytes.
     #[inline]
-    pub(super) fn bytes(&self) -> u64 {
+    pub(in crate::exec) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    pub(super) fn memory_usage(&self) -> usize {
+    pub(in crate::exec) fn memory_usage(&self) -> usize {
         self.chunks.capacity() * size_of::<Chunk<E>>()
     }
 }

@@ -8,11 +8,12 @@
 //!
 //! Which test holds it: `every_strategy_reports_the_same` in `tests/strategies.rs`.
 
-use super::{Step, completed};
+use super::KeyState;
 use crate::event::Event;
 use crate::exec::captures::NIL;
-use crate::exec::key::{Completed, KeyState, Run};
+use crate::exec::matcher::Step;
 use crate::exec::registers::Registers;
+use crate::exec::run::{Completed, Run, completed};
 use crate::hir::StageId;
 use crate::hir::eval::Relation;
 use crate::nfa::{
@@ -43,7 +44,7 @@ impl Asked {
 
 impl<'a, E: Event> Step<'a, E> {
     /// Matches an event in place, with the result of [`Step::run`].
-    pub(super) fn run_in_place(&mut self, key: &mut KeyState) {
+    pub(in crate::exec) fn run_in_place(&mut self, key: &mut KeyState) {
         self.store.scratch.epoch += 1;
         let event_epoch = self.store.scratch.epoch;
         self.store.scratch.steps += 1;
@@ -133,7 +134,7 @@ impl<'a, E: Event> Step<'a, E> {
 
     /// Returns the edge of the partial match that starts with the event, if one does.
     #[inline(always)]
-    pub(super) fn begins_with(&mut self, event_epoch: u64) -> Option<u32> {
+    pub(in crate::exec) fn begins_with(&mut self, event_epoch: u64) -> Option<u32> {
         match self.program.decisions.of_start(self.column) {
             Decision::Gone => None,
             Decision::One(edge) => Some(*edge),
@@ -146,7 +147,7 @@ impl<'a, E: Event> Step<'a, E> {
 
     /// Returns the partial match that starts with the event, if one does.
     #[inline(always)]
-    pub(super) fn first(&mut self, event_epoch: u64) -> Option<Run> {
+    pub(in crate::exec) fn first(&mut self, event_epoch: u64) -> Option<Run> {
         let edge = self.begins_with(event_epoch)?;
         let deadline = self.program.deadline_of(self.time);
         // What most begin with leaves one event and, perhaps, one value of it.
@@ -220,7 +221,12 @@ impl<'a, E: Event> Step<'a, E> {
     /// Follows the tree of this root as far as it leads. A test of the order of numbers, the most
     /// common test, is evaluated once.
     #[inline(always)]
-    pub(super) fn decision_of(&mut self, run: &Run, root: u32, event_epoch: u64) -> &'a Decision {
+    pub(in crate::exec) fn decision_of(
+        &mut self,
+        run: &Run,
+        root: u32,
+        event_epoch: u64,
+    ) -> &'a Decision {
         let program = self.program;
         let mut root = root;
         while let Some(Some(table)) = program.comparison_tables.get(root as usize) {
@@ -279,7 +285,12 @@ impl<'a, E: Event> Step<'a, E> {
 
     /// Updates registers for the captured event.
     #[inline(always)]
-    pub(super) fn update(&mut self, update: RegisterUpdate, stage: StageId, run: &mut Run) {
+    pub(in crate::exec) fn update(
+        &mut self,
+        update: RegisterUpdate,
+        stage: StageId,
+        run: &mut Run,
+    ) {
         match update {
             RegisterUpdate::Nothing => {}
             RegisterUpdate::First(_) if !self.store.file.is_untouched(run.registers, 0) => {}
@@ -304,7 +315,7 @@ impl<'a, E: Event> Step<'a, E> {
     }
 
     /// Completes a run with the event, which is not stored for it.
-    pub(super) fn ends(&mut self, stage: StageId, run: &mut Run) {
+    pub(in crate::exec) fn ends(&mut self, stage: StageId, run: &mut Run) {
         run.last = self.time;
         self.store.file.release(run.registers);
         let match_ = Completed { tail: Some(stage), ..completed(run) };

@@ -2,13 +2,15 @@
 
 use std::ops::Range;
 
-use super::{Matcher, Store};
 use crate::event::Event;
 use crate::exec::captures::CaptureArena;
-use crate::exec::key::{Completed, KeyState};
+use crate::exec::forms::KeyState;
+use crate::exec::matcher::Matcher;
 use crate::exec::outcome::{Captures, Outcome, OutcomeKind};
 use crate::exec::pool::RunPool;
 use crate::exec::registers::RegisterFile;
+use crate::exec::run::Completed;
+use crate::exec::store::Store;
 use crate::hir::{SkipStrategy, StageId};
 use crate::nfa::Program;
 use crate::time::Timestamp;

@@ -1,0 +1,361 @@
+//! The partial matches of one key.
+
+use super::{Form, FormKind, Queue};
+use crate::exec::pool::RunPool;
+use crate::exec::run::{Completed, Run, Runs};
+
+/// The partial matches of one key. A key's state is valid only with its [`Store`](crate::exec::Store).
+///
+/// The state takes a few machine words while the key has at most one partial match.
+#[derive(Clone, Debug, Default)]
+pub struct KeyState {
+    form: Form,
+    /// State that only few patterns need.
+    rest: Option<Box<Rest>>,
+}
+
+/// The number of runs up to which a key's runs are moved at once when the first of them go.
+const FEW: usize = 16;
+
+/// Removes the first `count` runs, and the runs that are gone already.
+fn move_up(gone: &mut u32, runs: &mut Runs, count: usize) {
+    runs.copy_within(count.., 0);
+    runs.truncate(runs.len() - count);
+    *gone = 0;
+}
+
+/// State of a key that only few patterns need.
+#[derive(Clone, Debug, Default)]
+pub(in crate::exec) struct Rest {
+    /// Matches that wait for older partial matches (`ordered`), in the order of their reports.
+    pub(in crate::exec) completed: Vec<Completed>,
+    /// The time of the last violation of a leading `not`, while it matters.
+    pub(in crate::exec) last_violation: Option<i64>,
+    /// The deadlines of all runs, the first of them last; empty if their order is not known.
+    deadlines: Vec<i64>,
+}
+
+impl Default for Form {
+    #[inline]
+    fn default() -> Form {
+        Form::Runs { gone: 0, runs: Runs::new() }
+    }
+}
+
+impl KeyState {
+    /// Returns the form of the key.
+    #[inline(always)]
+    pub(super) fn kind(&self) -> FormKind {
+        match &self.form {
+            Form::Runs { .. } => FormKind::Runs,
+            Form::Window(_) => FormKind::Window,
+            Form::SharedSuffix { .. } => FormKind::SharedSuffix,
+        }
+    }
+
+    /// Returns the deadlines of all runs, the first of them last, if their order is known.
+    #[inline]
+    pub(in crate::exec) fn deadlines(&self) -> Option<&[i64]> {
+        let deadlines = &self.rest.as_ref()?.deadlines;
+        // Removing runs by other means than their deadlines makes the list invalid.
+        (deadlines.len() == self.runs().len()).then_some(deadlines)
+    }
+
+    /// Returns the first deadline of the runs. Not inlined: it is not needed if runs are in the
+    /// order of their deadlines, which is the most common case.
+    #[inline(never)]
+    pub(in crate::exec) fn first_deadline(&self) -> i64 {
+        let first = match self.deadlines() {
+            Some(sorted) => sorted.last().copied(),
+            None => self.runs().iter().map(|run| run.deadline).min(),
+        };
+        first.unwrap_or(i64::MAX)
+    }
+
+    /// Sorts the deadlines of all runs. The order is valid until an event comes.
+    pub(in crate::exec) fn sort_deadlines(&mut self) {
+        let mut deadlines: Vec<i64> = self.runs().iter().map(|run| run.deadline).collect();
+        deadlines.sort_unstable_by_key(|deadline| std::cmp::Reverse(*deadline));
+        self.rest.get_or_insert_default().deadlines = deadlines;
+    }
+
+    /// Removes the deadlines up to `to`, and returns their number.
+    pub(in crate::exec) fn drop_deadlines(&mut self, to: i64) -> usize {
+        let Some(rest) = &mut self.rest else { return 0 };
+        let kept = rest.deadlines.partition_point(|deadline| *deadline > to);
+        let dropped = rest.deadlines.len() - kept;
+        rest.deadlines.truncate(kept);
+        if kept == 0 {
+            rest.deadlines = Vec::new();
+        }
+        dropped
+    }
+
+    /// Invalidates the order of deadlines, because runs change.
+    #[inline]
+    pub(in crate::exec) fn forget_deadlines(&mut self) {
+        if let Some(rest) = &mut self.rest {
+            rest.deadlines = Vec::new();
+        }
+    }
+
+    #[inline(always)]
+    pub(in crate::exec) fn runs(&self) -> &[Run] {
+        match &self.form {
+            Form::Runs { gone, runs } => &runs[*gone as usize..],
+            Form::Window(_) | Form::SharedSuffix { .. } => &[],
+        }
+    }
+
+    /// Returns the runs, to be changed in place.
+    #[inline]
+    pub(in crate::exec) fn runs_in_place(&mut self) -> &mut [Run] {
+        match &mut self.form {
+            Form::Runs { gone, runs } => &mut runs[*gone as usize..],
+            Form::Window(_) | Form::SharedSuffix { .. } => &mut [],
+        }
+    }
+
+    /// Removes the first `count` runs. With many runs, the time is in proportion to `count` on
+    /// average.
+    pub(in crate::exec) fn drop_first(&mut self, count: usize) {
+        let Form::Runs { gone, runs } = &mut self.form else { return };
+        let first = *gone as usize + count;
+        match u32::try_from(first) {
+            Ok(first) if runs.len() > FEW && 2 * first as usize <= runs.len() => *gone = first,
+            _ => move_up(gone, runs, first),
+        }
+    }
+
+    /// Removes all runs but the first `count`; `count` is at least one.
+    #[inline]
+    pub(in crate::exec) fn keep_first(&mut self, count: usize) {
+        let Form::Runs { gone, runs } = &mut self.form else { return };
+        runs.truncate(*gone as usize + count);
+    }
+
+    /// Removes all runs, and returns their list to the pool.
+    #[inline(always)]
+    pub(in crate::exec) fn clear_runs(&mut self, pool: &mut RunPool) {
+        let Form::Runs { gone, runs } = &mut self.form else { return };
+        *gone = 0;
+        runs.clear();
+        pool.take_back(runs);
+    }
+
+    /// Adds a run behind all others. The events of a window must have been removed before.
+    ///
+    /// Inlined, so that the run is written in place: a copy of freshly written memory waits for the
+    /// write.
+    #[inline(always)]
+    pub(in crate::exec) fn add_run(&mut self, run: Run, pool: &mut RunPool) {
+        let has_room =
+            matches!(&self.form, Form::Runs { runs, .. } if runs.len() < runs.capacity());
+        if !has_room {
+            self.make_room(pool);
+        }
+        if let Form::Runs { runs, .. } = &mut self.form {
+            runs.push(run);
+        }
+    }
+
+    #[inline(never)]
+    fn make_room(&mut self, pool: &mut RunPool) {
+        match &mut self.form {
+            Form::Runs { gone, runs } => {
+                if *gone as usize > runs.len() / 8 {
+                    let count = *gone as usize;
+                    move_up(gone, runs, count);
+                }
+                pool.make_room(runs, 1);
+            }
+            Form::Window(_) | Form::SharedSuffix { .. } => {
+                self.runs_mut();
+            }
+        }
+    }
+
+    /// Changes the form of the key. The state of the old form must have been removed before.
+    #[inline(always)]
+    fn change_to(&mut self, form: Form) {
+        debug_assert_eq!(self.run_count(), self.completed().len(), "a key has one form at a time");
+        self.form = form;
+    }
+
+    /// Returns the runs, to be changed. The state of a window or a representative must have been removed
+    /// before.
+    #[inline]
+    pub(in crate::exec) fn runs_mut(&mut self) -> &mut Runs {
+        if !matches!(self.form, Form::Runs { .. }) {
+            self.change_to(Form::default());
+        }
+        match &mut self.form {
+            Form::Runs { gone, runs } => {
+                if *gone > 0 {
+                    let count = *gone as usize;
+                    move_up(gone, runs, count);
+                }
+                runs
+            }
+            Form::Window(_) | Form::SharedSuffix { .. } => unreachable!("it was made runs above"),
+        }
+    }
+
+    #[inline]
+    pub(in crate::exec) fn window(&self) -> Queue {
+        self.queue().copied().unwrap_or_default()
+    }
+
+    /// Returns the window, if there is one.
+    #[inline(always)]
+    pub(in crate::exec) fn queue(&self) -> Option<&Queue> {
+        match &self.form {
+            Form::Window(window) => Some(window),
+            Form::Runs { .. } | Form::SharedSuffix { .. } => None,
+        }
+    }
+
+    /// Returns the window to be changed, if there is one.
+    #[inline(always)]
+    pub(in crate::exec) fn queue_mut(&mut self) -> Option<&mut Queue> {
+        match &mut self.form {
+            Form::Window(window) => Some(window),
+            Form::Runs { .. } | Form::SharedSuffix { .. } => None,
+        }
+    }
+
+    /// Returns the window to be changed, and makes one if there is none. There must be no runs.
+    #[inline]
+    pub(in crate::exec) fn window_mut(&mut self) -> &mut Queue {
+        if !matches!(self.form, Form::Window(_)) {
+            self.change_to(Form::Window(Queue::default()));
+        }
+        match &mut self.form {
+            Form::Window(window) => window,
+            Form::Runs { .. } | Form::SharedSuffix { .. } => {
+                unreachable!("it was made a window above")
+            }
+        }
+    }
+
+    /// Returns the representative.
+    #[inline(always)]
+    pub(in crate::exec) fn representative(&self) -> Option<&Run> {
+        match &self.form {
+            Form::SharedSuffix { representative, .. } => Some(representative),
+            Form::Runs { .. } | Form::Window(_) => None,
+        }
+    }
+
+    /// Returns the representative to be changed, the number of its suffixes, and the time at which
+    /// the last of them started.
+    #[inline(always)]
+    pub(in crate::exec) fn shared_suffix_mut(&mut self) -> Option<(&mut Run, &mut u32, &mut i64)> {
+        match &mut self.form {
+            Form::SharedSuffix { suffixes, newest, representative } => {
+                Some((representative, suffixes, newest))
+            }
+            Form::Runs { .. } | Form::Window(_) => None,
+        }
+    }
+
+    /// Returns the time at which the last suffix started.
+    #[inline]
+    pub(super) fn newest_suffix(&self) -> Option<i64> {
+        match &self.form {
+            Form::SharedSuffix { newest, .. } => Some(*newest),
+            Form::Runs { .. } | Form::Window(_) => None,
+        }
+    }
+
+    /// Sets the representative. There must be no other state, except a former representative that is
+    /// dropped.
+    #[inline(always)]
+    pub(in crate::exec) fn set_representative(
+        &mut self,
+        representative: Run,
+        suffixes: u32,
+        newest: i64,
+    ) {
+        debug_assert!(
+            self.runs().is_empty() && self.window().is_empty(),
+            "a key has runs or a representative"
+        );
+        self.form = Form::SharedSuffix { suffixes, newest, representative };
+    }
+
+    /// Removes the representative and its suffixes, and returns the representative.
+    #[inline(always)]
+    pub(in crate::exec) fn take_representative(&mut self) -> Option<Run> {
+        let representative = *self.representative()?;
+        self.form = Form::default();
+        Some(representative)
+    }
+
+    #[inline]
+    pub(in crate::exec) fn completed(&self) -> &[Completed] {
+        self.rest.as_ref().map_or(&[], |rest| &rest.completed)
+    }
+
+    pub(in crate::exec) fn completed_mut(&mut self) -> &mut Vec<Completed> {
+        &mut self.rest.get_or_insert_default().completed
+    }
+
+    /// Removes and returns the matches that wait.
+    pub(in crate::exec) fn take_completed(&mut self) -> Vec<Completed> {
+        self.rest.as_mut().map(|rest| std::mem::take(&mut rest.completed)).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(in crate::exec) fn last_violation(&self) -> Option<i64> {
+        self.rest.as_ref()?.last_violation
+    }
+
+    pub(in crate::exec) fn set_last_violation(&mut self, last_violation: Option<i64>) {
+        if last_violation.is_some() || self.rest.is_some() {
+            self.rest.get_or_insert_default().last_violation = last_violation;
+        }
+    }
+
+    /// True if nothing is open, so that the host may drop the state.
+    #[inline(always)]
+    pub fn is_idle(&self) -> bool {
+        self.run_count() == 0 && self.last_violation().is_none()
+    }
+
+    /// Returns the number of open partial matches. A partial match with several branches counts
+    /// once for each.
+    #[inline(always)]
+    pub fn run_count(&self) -> usize {
+        let open = match &self.form {
+            Form::Runs { gone, runs } => runs.len() - *gone as usize,
+            Form::Window(window) => window.len as usize,
+            Form::SharedSuffix { suffixes, .. } => 1 + *suffixes as usize,
+        };
+        open + self.completed().len()
+    }
+
+    /// Returns the heap size of the state in bytes, without its events in the store.
+    pub fn memory_usage(&self) -> usize {
+        let spilled = match &self.form {
+            Form::Runs { runs, .. } if runs.spilled() => runs.capacity(),
+            _ => 0,
+        };
+        spilled * size_of::<Run>()
+            + self.rest.as_ref().map_or(0, |rest| {
+                size_of::<Rest>()
+                    + rest.completed.capacity() * size_of::<Completed>()
+                    + rest.deadlines.capacity() * size_of::<i64>()
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_there_are_millions_of_stays_small() {
+        assert_eq!((size_of::<Run>(), size_of::<KeyState>()), (48, 72));
+    }
+}

@@ -1,0 +1,119 @@
+//! The store of a matcher: captured events, registers, and buffers that are reused.
+
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
+
+use crate::exec::captures::{CaptureArena, Starts};
+use crate::exec::pool::RunPool;
+use crate::exec::registers::RegisterFile;
+use crate::exec::run::{Completed, Run};
+use crate::hir::{ConditionId, StageId};
+use crate::nfa::StateId;
+
+/// The captured events of the partial matches of any number of keys, and scratch space.
+///
+/// A store belongs to one matcher. With another matcher, results are wrong.
+#[derive(Clone, Debug)]
+pub struct Store<E> {
+    pub(super) arena: CaptureArena<E>,
+    pub(super) file: RegisterFile,
+    pub(super) scratch: Scratch,
+}
+
+impl<E> Store<E> {
+    /// Marks the end of the stream: each repeating silence is reported once more, not for ever.
+    pub(crate) fn end(&mut self) {
+        self.scratch.ends = true;
+    }
+
+    /// Returns the number of silences that have ended at [`Limits::repetitions`] since the last
+    /// call.
+    pub(crate) fn take_cut_off(&mut self) -> u64 {
+        std::mem::take(&mut self.scratch.cut_off)
+    }
+
+    /// Returns the number of captured events.
+    pub fn event_count(&self) -> usize {
+        self.arena.len()
+    }
+
+    /// Returns the approximate size of the captured events and of the values that registers keep of
+    /// them, in bytes.
+    #[inline]
+    pub fn captured_bytes(&self) -> u64 {
+        self.arena.bytes() + self.file.bytes()
+    }
+
+    /// Returns the number of divisions by zero in expressions; the result is null. Each evaluation
+    /// of a condition, an aggregate's argument or an emit counts.
+    pub fn divisions_by_zero(&self) -> u64 {
+        self.arena.divisions_by_zero()
+    }
+
+    /// Returns the number of texts, lists and records that were too large; the result is null. Each
+    /// evaluation counts.
+    pub fn values_too_large(&self) -> u64 {
+        self.arena.values_too_large()
+    }
+
+    /// Returns the number of steps that matching has taken. A step is a partial match that was
+    /// tried against an event or a point in time, or one that was made. The number depends on the
+    /// strategy.
+    #[inline]
+    pub fn steps(&self) -> u64 {
+        self.scratch.steps
+    }
+
+    /// Returns the number of partial matches that the limit on steps has dropped since the last
+    /// call.
+    pub(crate) fn take_spent(&mut self) -> usize {
+        std::mem::take(&mut self.scratch.spent)
+    }
+
+    /// Records that the event with the number `seq` fulfils a condition, which then need not be
+    /// tested.
+    #[inline]
+    pub(crate) fn know(&mut self, seq: u64, condition: ConditionId) {
+        self.scratch.known = Some((seq, condition));
+    }
+
+    /// Returns the heap size in bytes, without heap that events own.
+    pub fn memory_usage(&self) -> usize {
+        let pool = self.scratch.pool.memory_usage();
+        self.arena.memory_usage() + self.file.memory_usage() + pool
+    }
+}
+
+/// Buffers that are reused from event to event. They carry no meaning between events.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scratch {
+    /// The runs that an event leaves behind.
+    pub(super) next: Vec<Run>,
+    pub(super) completed: Vec<Completed>,
+    /// For each condition, the epoch in which it was tested, times two, plus the answer.
+    pub(super) memo: Vec<u64>,
+    pub(super) epoch: u64,
+    /// The nodes that this event made, by what they say, where runs can meet.
+    pub(super) made: HashMap<(u32, StageId, Starts), u32>,
+    /// The runs that are left behind, where runs can meet, by their positions: those that stay
+    /// where they are, then those that do not.
+    pub(super) seen: HashTable<usize>,
+    pub(super) hasher: DefaultHashBuilder,
+    /// Silences that were reported and go on, each with whether its match was really reported.
+    pub(super) repeating: Vec<(Run, bool)>,
+    /// Silences that were reported so often that they end.
+    pub(super) cut_off: u64,
+    /// True if the stream ends: no silence is repeated any more.
+    pub(super) ends: bool,
+    /// Partial matches that ran out of time at one deadline.
+    pub(super) expired: Vec<Run>,
+    pub(super) states: Vec<StateId>,
+    /// The last nodes of what is complete at that deadline.
+    pub(super) heads: HashSet<u32>,
+    pub(super) pool: RunPool,
+    /// How many steps were taken in all.
+    pub(super) steps: u64,
+    /// How many runs gave way because an event would have taken too many.
+    pub(super) spent: usize,
+    /// Of the event of this number it is known that it fulfils the condition.
+    pub(super) known: Option<(u64, ConditionId)>,
+}
