@@ -13,9 +13,10 @@
 //! `tests/properties.rs`.
 
 use crate::hir::eval::{Relation, order_of};
+use crate::nfa::automaton::Automaton;
 use crate::nfa::comparison::{Comparison, FieldComparison, Operand};
 use crate::nfa::decide::Decision;
-use crate::nfa::program::Program;
+use crate::nfa::registers::{self, Register};
 use crate::schema::FieldId;
 
 /// The successors of a node of a decision tree, by the order of a field and the only register.
@@ -35,46 +36,47 @@ impl ComparisonTable {
     }
 }
 
-impl Program {
-    /// Returns by node of the decision trees its comparison table, if it has one; nothing unless runs
-    /// hold one value.
-    pub(super) fn comparison_tables(&self) -> Vec<Option<ComparisonTable>> {
-        if !self.has_one_value() {
-            return Vec::new();
-        }
-        let compares = |node: u32| -> Option<(FieldId, Relation, u32, u32)> {
-            let Decision::Condition { condition, yes, no } = self.decisions.node(node) else {
-                return None;
-            };
-            match &self.comparisons[condition.index()] {
-                FieldComparison::One(Comparison {
-                    field,
-                    relation,
-                    with: Operand::Register(_),
-                }) => Some((*field, *relation, *yes, *no)),
-                _ => None,
-            }
-        };
-        let table = |node: u32| {
-            let (field, ..) = compares(node)?;
-            let mut next = [node; 8];
-            for (order, next) in (0..).zip(&mut next) {
-                // Nodes come after those that they lead to.
-                while let Some((of, relation, yes, no)) = compares(*next)
-                    && of == field
-                {
-                    *next = if relation.holds_in(order) { yes } else { no };
-                }
-            }
-            Some(ComparisonTable { field, next })
-        };
-        (0..self.decisions.node_count()).map(table).collect()
+/// Returns by node of the decision trees its comparison table, if it has one; nothing unless runs hold
+/// one value.
+pub(super) fn comparison_tables(
+    automaton: &Automaton,
+    registers: &[Register],
+    comparisons: &[FieldComparison],
+) -> Vec<Option<ComparisonTable>> {
+    if !registers::is_one_value(automaton.clocks, registers) {
+        return Vec::new();
     }
+    let compares = |node: u32| -> Option<(FieldId, Relation, u32, u32)> {
+        let Decision::Condition { condition, yes, no } = automaton.decisions.node(node) else {
+            return None;
+        };
+        match &comparisons[condition.index()] {
+            FieldComparison::One(Comparison { field, relation, with: Operand::Register(_) }) => {
+                Some((*field, *relation, *yes, *no))
+            }
+            _ => None,
+        }
+    };
+    let table = |node: u32| {
+        let (field, ..) = compares(node)?;
+        let mut next = [node; 8];
+        for (order, next) in (0..).zip(&mut next) {
+            // Nodes come after those that they lead to.
+            while let Some((of, relation, yes, no)) = compares(*next)
+                && of == field
+            {
+                *next = if relation.holds_in(order) { yes } else { no };
+            }
+        }
+        Some(ComparisonTable { field, next })
+    };
+    (0..automaton.decisions.node_count()).map(table).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nfa::Program;
     use crate::ruleset::RuleSet;
 
     fn program(body: &str) -> Program {

@@ -22,7 +22,8 @@ use hashbrown::HashMap;
 use crate::hir::Length;
 use crate::hir::lower::Content;
 use crate::nfa::guard::Guard;
-use crate::nfa::program::{Action, ClockOp, Program, StateId};
+use crate::nfa::program::Program;
+use crate::nfa::states::{Action, ClockOp, StateId};
 
 /// The maximum number of states of a component that is compared. Partial matches that wait in a
 /// larger one, a loop over more steps, are not carried over.

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 
 use crate::hir::ConditionId;
 use crate::nfa::guard::{Guard, GuardId};
-use crate::nfa::program::{Action, Edge, Range, State, StateId, index_range};
+use crate::nfa::states::{Action, Edge, Range, State, StateId, index_range};
 use crate::schema::TypeId;
 
 /// The most tests in one tree; what needs more is tested transition by transition.

@@ -10,11 +10,12 @@
 //!
 //! Which test holds it: `every_strategy_reports_the_same` in `tests/strategies.rs`.
 
-use crate::hir::StageId;
 use crate::hir::expr::FieldRef;
+use crate::hir::{Stage, StageId};
+use crate::nfa::automaton::Automaton;
 use crate::nfa::guard::Guard;
-use crate::nfa::program::{Action, Program, StateId};
-use crate::nfa::registers::RegisterKind;
+use crate::nfa::registers::{self, Register, RegisterKind};
+use crate::nfa::states::{Action, StateId};
 use crate::schema::FieldId;
 
 /// The effect of an edge on a partial match.
@@ -42,53 +43,64 @@ pub(crate) enum RegisterUpdate {
     First(FieldId),
     /// The only register takes this field of the event.
     Last(FieldId),
-    /// The registers that [`Program::registers_by_step`] lists are updated one by one.
+    /// The registers that `Program::registers_by_step` lists are updated one by one.
     Many,
 }
 
-impl Program {
-    /// Returns the effects by edge.
-    pub(super) fn edge_effects(&self) -> Vec<EdgeEffect> {
-        let effects = self.edges.iter().map(|edge| match edge.action {
-            Action::Take { stage, target } => {
-                let state = &self.states[target.index()];
-                match state.accept.map(|guard| &self.guards[guard.index()]) {
-                    None | Some(Guard::False) if state.live => {
-                        EdgeEffect::Capture { stage, target, update: self.register_update(stage) }
-                    }
-                    Some(Guard::True) if !state.live => EdgeEffect::End { stage },
-                    _ => EdgeEffect::Ask { stage, target },
-                }
-            }
-            Action::Ignore { target } => EdgeEffect::Skip { target },
-            Action::Complete => EdgeEffect::Complete,
-            Action::Stop => EdgeEffect::Stop,
-        });
-        effects.collect()
-    }
-
-    /// Returns the effect of an event that is captured as `stage` on registers.
-    fn register_update(&self, stage: StageId) -> RegisterUpdate {
-        if self.registers_by_step[stage.index()].is_empty() {
+/// Returns the effects by edge of an automaton for a pattern with these steps and registers.
+pub(super) fn edge_effects(
+    automaton: &Automaton,
+    stages: &[Stage],
+    registers: &[Register],
+    registers_by_step: &[Box<[u32]>],
+) -> Vec<EdgeEffect> {
+    let update = |stage: StageId| {
+        if registers_by_step[stage.index()].is_empty() {
             return RegisterUpdate::Nothing;
         }
-        // The field of the one type that the step takes.
-        let declared = |field: &FieldRef| match field {
-            FieldRef::Declared(field) => Some(*field),
-            FieldRef::ByType(fields) => fields.iter().find_map(|(ty, field)| match field {
-                FieldRef::Declared(field) if self.stages[stage.index()].ty == Some(*ty) => {
-                    Some(*field)
+        register_update(&stages[stage.index()], automaton, registers)
+            .unwrap_or(RegisterUpdate::Many)
+    };
+    let effects = automaton.edges.iter().map(|edge| match edge.action {
+        Action::Take { stage, target } => {
+            let state = &automaton.states[target.index()];
+            match state.accept.map(|guard| &automaton.guards[guard.index()]) {
+                None | Some(Guard::False) if state.live => {
+                    EdgeEffect::Capture { stage, target, update: update(stage) }
                 }
-                _ => None,
-            }),
-            FieldRef::Dynamic(_) | FieldRef::Time => None,
-        };
-        let update = match &self.registers[0].kind {
-            _ if !self.has_one_value() => None,
-            RegisterKind::First(field) => declared(field).map(RegisterUpdate::First),
-            RegisterKind::Last(field) => declared(field).map(RegisterUpdate::Last),
-            RegisterKind::Aggregate(_) => None,
-        };
-        update.unwrap_or(RegisterUpdate::Many)
+                Some(Guard::True) if !state.live => EdgeEffect::End { stage },
+                _ => EdgeEffect::Ask { stage, target },
+            }
+        }
+        Action::Ignore { target } => EdgeEffect::Skip { target },
+        Action::Complete => EdgeEffect::Complete,
+        Action::Stop => EdgeEffect::Stop,
+    });
+    effects.collect()
+}
+
+/// Returns the effect of an event that is captured as a step on the only register; `None` if there
+/// are others, or if the register holds no field of the event.
+fn register_update(
+    stage: &Stage,
+    automaton: &Automaton,
+    registers: &[Register],
+) -> Option<RegisterUpdate> {
+    if !registers::is_one_value(automaton.clocks, registers) {
+        return None;
+    }
+    // The field of the one type that the step takes.
+    let declared = |field: &FieldRef| match field {
+        FieldRef::Declared(field) => Some(*field),
+        FieldRef::ByType(fields) => fields.iter().find_map(|(ty, field)| match field {
+            FieldRef::Declared(field) if stage.ty == Some(*ty) => Some(*field),
+            _ => None,
+        }),
+        FieldRef::Dynamic(_) | FieldRef::Time => None,
+    };
+    match &registers[0].kind {
+        RegisterKind::First(field) => declared(field).map(RegisterUpdate::First),
+        RegisterKind::Last(field) => declared(field).map(RegisterUpdate::Last),
+        RegisterKind::Aggregate(_) => None,
     }
 }

@@ -1,11 +1,10 @@
 //! A graph without its proceed transitions: what an event can do in each state, as a flat list.
 
 use crate::hir::{ItemKind, Length, Sequence, StageId};
+use crate::nfa::error::{BuildError, Kind};
 use crate::nfa::graph::{Graph, Instance, Role, Transition, Verb};
 use crate::nfa::guard::{Guard, GuardId};
-use crate::nfa::program::{
-    Action, Bound, BuildError, ClockOp, Edge, Kind, Range, Since, State, StateId,
-};
+use crate::nfa::states::{Action, Bound, ClockOp, Edge, Range, Since, State, StateId};
 
 /// The most edges that a program may have.
 const MAX_EDGES: usize = 200_000;

@@ -15,8 +15,8 @@
 //! * `edge_effect` finds the effect of each edge, for deterministic patterns.
 //! * `prefilter` finds what an event must fulfil to do anything, so that others cost one test.
 //!
-//! The result is an [`Automaton`], which patterns that differ in constants share, and a [`Program`] of
-//! one pattern around it. From it `plan` picks the strategy that the pattern is matched with;
+//! The result is an [`Automaton`], which patterns that differ in constants share (`cache`), and a
+//! [`Program`] of one pattern around it, which `compile` puts together. From it `plan` picks the strategy that the pattern is matched with;
 //! `shared_suffix` finds patterns in which one partial match stands for others.
 //!
 //! Before all that, `reach` says of a rule whether any stream of events can match it.
@@ -25,34 +25,41 @@
 //! automata that mean the same.
 
 mod automaton;
+mod cache;
 mod comparison;
 mod comparison_table;
+mod compile;
 pub(crate) mod correspondence;
 mod decide;
 mod edge_effect;
+mod error;
 mod flatten;
 mod graph;
 mod guard;
 mod layout;
+mod parts;
 mod plan;
 mod prefilter;
 mod program;
 mod reach;
 mod registers;
 mod shared_suffix;
+mod states;
 
 pub use automaton::Automaton;
+pub use error::BuildError;
 pub use plan::Strategy;
-pub use program::{BuildError, Program};
+pub use program::Program;
 
-pub(crate) use automaton::Known;
+pub(crate) use cache::CompileCache;
 pub(crate) use comparison::{Comparison, FieldComparison, Operand};
 pub(crate) use decide::{Column, Decision, Decisions, waiting};
 pub(crate) use edge_effect::{EdgeEffect, RegisterUpdate};
+pub(crate) use error::Kind as Refusal;
 pub(crate) use guard::{Guard, GuardId};
 pub(crate) use plan::Window;
 pub(crate) use prefilter::Prefilter;
-pub(crate) use program::{Action, ClockOp, Edge, Kind as Refusal, LeadingNot, Since, StateId};
 pub(crate) use reach::{Reach, reach};
 pub(crate) use registers::{Register, RegisterKind};
 pub(crate) use shared_suffix::SharedSuffix;
+pub(crate) use states::{Action, ClockOp, Edge, LeadingNot, Since, StateId};

@@ -5,8 +5,9 @@ use std::fmt;
 use crate::hir::{SkipStrategy, StageId};
 use crate::nfa::decide::Decision;
 use crate::nfa::guard::Guard;
-use crate::nfa::program::{Action, Program, StateId};
+use crate::nfa::parts::Parts;
 use crate::nfa::shared_suffix::SharedSuffix;
+use crate::nfa::states::{Action, StateId};
 
 /// How a pattern is matched. All strategies report the same; they differ in what an event costs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -62,43 +63,8 @@ pub(crate) struct Window {
     pub(crate) states: Box<[StateId]>,
 }
 
-impl Program {
-    /// The strategy that the shape of the automaton allows.
-    pub fn strategy(&self) -> Strategy {
-        match &self.plan {
-            Plan::General(_) => Strategy::General,
-            Plan::Deterministic => Strategy::Deterministic,
-            Plan::SharedSuffix(_) => Strategy::SharedSuffix,
-            Plan::Window(window) => Strategy::CountingWindow { count: window.stages.len() },
-        }
-    }
-
-    /// Why it is matched in the general way, in words; `None` where it is not.
-    pub fn why_general(&self) -> Option<&'static str> {
-        match self.plan {
-            Plan::General(reason) => Some(reason),
-            Plan::Deterministic | Plan::SharedSuffix(_) | Plan::Window(_) => None,
-        }
-    }
-
-    /// What a counting window needs, where the pattern is one.
-    #[inline]
-    pub(crate) fn window(&self) -> Option<&Window> {
-        match &self.plan {
-            Plan::Window(window) => Some(window),
-            Plan::General(_) | Plan::Deterministic | Plan::SharedSuffix(_) => None,
-        }
-    }
-
-    /// Returns the path of captures that partial matches share, if they do.
-    #[inline]
-    pub(crate) fn shared_suffix(&self) -> Option<&SharedSuffix> {
-        match &self.plan {
-            Plan::SharedSuffix(shared) => Some(shared),
-            Plan::General(_) | Plan::Deterministic | Plan::Window(_) => None,
-        }
-    }
-
+impl Parts<'_> {
+    /// Returns the strategy with what it needs.
     pub(super) fn plan(&self) -> Plan {
         if let Err(reason) = self.check_deterministic() {
             return Plan::General(reason);

@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use crate::hir::{ConditionId, ItemKind, Pattern, Sequence, StageId, Test};
 use crate::nfa::automaton::Automaton;
 use crate::nfa::guard::{Guard, GuardId};
-use crate::nfa::program::{Action, Edge, StateId};
+use crate::nfa::states::{Action, Edge, StateId};
 use crate::schema::TypeId;
 
 /// So many answers are tried for one transition; beyond, it counts as possible.

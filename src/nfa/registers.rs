@@ -191,3 +191,27 @@ impl Extractor<'_> {
         Expr::Register(*index)
     }
 }
+
+/// True if all that runs keep beside their events is one value of one event.
+pub(super) fn is_one_value(clocks: usize, registers: &[Register]) -> bool {
+    let is_value = |register: &Register| {
+        matches!(register.kind, RegisterKind::First(_) | RegisterKind::Last(_))
+    };
+    clocks == 0 && matches!(registers, [register] if is_value(register))
+}
+
+/// Returns by step the registers that its events update, in order: its own, and those of any step.
+pub(super) fn by_step(stages: usize, registers: &[Register]) -> Vec<Box<[u32]>> {
+    let of_any: Vec<u32> =
+        (0..).zip(registers).filter(|(_, one)| one.stage.is_none()).map(|(id, _)| id).collect();
+    let mut by_step = vec![of_any; stages];
+    for (id, register) in (0..).zip(registers) {
+        if let Some(stage) = register.stage {
+            by_step[stage.index()].push(id);
+        }
+    }
+    for of_stage in &mut by_step {
+        of_stage.sort_unstable();
+    }
+    by_step.into_iter().map(Vec::into_boxed_slice).collect()
+}

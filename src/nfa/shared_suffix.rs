@@ -17,8 +17,9 @@ use crate::hir::expr::Set;
 use crate::hir::{ConditionId, Expr, StageId, Test};
 use crate::nfa::decide::{Column, Decision};
 use crate::nfa::edge_effect::EdgeEffect;
-use crate::nfa::program::{Program, StateId};
+use crate::nfa::parts::Parts;
 use crate::nfa::registers::RegisterKind;
+use crate::nfa::states::StateId;
 
 /// The only path of captures through the automaton of a pattern.
 #[derive(Clone, Debug)]
@@ -59,7 +60,7 @@ enum SuffixEffect {
     Gone,
 }
 
-impl Program {
+impl Parts<'_> {
     /// Returns the path that all partial matches share, if later ones of this deterministic pattern
     /// are suffixes of the oldest one.
     pub(super) fn as_shared_suffix(&self) -> Option<SharedSuffix> {

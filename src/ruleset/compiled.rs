@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::hir::Rule;
 use crate::hir::size::HeapSize;
-use crate::nfa::{BuildError, Known, Program};
+use crate::nfa::{BuildError, CompileCache, Program};
 use crate::ruleset::RuleSet;
 use crate::ruleset::relink::{Mismatch, relink};
 use crate::schema::Schema;
@@ -73,7 +73,7 @@ impl RuleSet {
         let declared = &self.0.linked.schema;
         let own = self.0.linked.rules.iter().flatten();
         // Automata of the set fit where no type has another number.
-        let mut known = Known::of(own.map(|own| &*own.program));
+        let mut known = CompileCache::of(own.map(|own| &*own.program));
         let before = known.memory_usage();
         let mut link = |rule: &Arc<Rule>| {
             let rule = relink(rule, declared, schema).map_err(LinkError::Mismatch)?;

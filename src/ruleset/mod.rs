@@ -23,7 +23,7 @@ use crate::event::Event;
 pub use crate::hir::functions::HostFunction;
 use crate::hir::lower::{self, HostParam};
 use crate::hir::{Rule, TestBlock};
-use crate::nfa::Known;
+use crate::nfa::CompileCache;
 use crate::schema::{EventType, Schema, TypeId};
 use crate::syntax::{self, ast};
 
@@ -389,7 +389,7 @@ impl<'l> RuleSetBuilder<'l> {
             .into_iter()
             .map(|(source, diagnostic)| Report { source, diagnostic })
             .collect();
-        let mut known = Known::default();
+        let mut known = CompileCache::default();
         let programs = reach::compile(&checked, &files, &mut known, &mut checks);
         if has_run {
             // A version that did not know this has run a rule that can never match: its file is

@@ -8,7 +8,7 @@ use crate::hir::lower::{Checked, Layout};
 use crate::hir::{
     Condition, ConditionId, Item, ItemKind, LoopMode, Quantifier, Rule, Sequence, StageId, Test,
 };
-use crate::nfa::{self, BuildError, Known, Program, Reach};
+use crate::nfa::{self, BuildError, CompileCache, Program, Reach};
 use crate::ruleset::Report;
 use crate::schema::Schema;
 use crate::syntax::ast;
@@ -18,7 +18,7 @@ use crate::syntax::ast;
 pub(super) fn compile(
     checked: &Checked,
     files: &[(Source, ast::File)],
-    known: &mut Known,
+    known: &mut CompileCache,
     reports: &mut Vec<Report>,
 ) -> Vec<Arc<Program>> {
     let mut programs = Vec::with_capacity(checked.rules.len());

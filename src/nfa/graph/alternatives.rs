@@ -11,8 +11,9 @@ use hashbrown::HashMap;
 use super::quiet::Quiet;
 use super::{Builder, Clock, Context, Group, Place, RawState, Role, Transition, Verb};
 use crate::hir::{Contiguity, Gap, ItemKind, Quantifier, Sequence};
+use crate::nfa::error::{BuildError, Kind};
 use crate::nfa::guard::{Guard, GuardId};
-use crate::nfa::program::{BuildError, Kind, StateId};
+use crate::nfa::states::StateId;
 
 /// The maximum number of states of one group of alternatives.
 const MAX_COMBINED: usize = 30_000;

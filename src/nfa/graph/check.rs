@@ -4,8 +4,8 @@ use crate::hir::{
     Contiguity, Gap, Item, ItemKind, Length, LoopMode, MAX_SILENCES, Pattern, Quantifier, Sequence,
     SkipStrategy, StageId,
 };
+use crate::nfa::error::{BuildError, Kind};
 use crate::nfa::graph::quiet::silence;
-use crate::nfa::program::{BuildError, Kind};
 
 /// The deepest nesting of groups.
 const MAX_DEPTH: usize = 64;

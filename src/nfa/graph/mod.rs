@@ -15,10 +15,11 @@ use crate::hir::{
     ConditionId, Contiguity, Gap, Item, ItemKind, Length, LoopMode, Pattern, Quantifier, Sequence,
     StageId,
 };
+use crate::nfa::error::{BuildError, Kind};
 use crate::nfa::graph::check::is_nullable;
 use crate::nfa::graph::silence::Division;
 use crate::nfa::guard::{Guard, GuardId, Guards};
-use crate::nfa::program::{BuildError, Kind, StateId};
+use crate::nfa::states::StateId;
 
 /// The most states that a pattern may take.
 pub(super) const MAX_STATES: usize = 100_000;

@@ -10,8 +10,9 @@ use hashbrown::HashSet;
 use super::alternatives::{Alternatives, Places, Standing};
 use super::{Builder, Clock, Place, Role, Verb};
 use crate::hir::{ItemKind, Length, Sequence, StageId};
+use crate::nfa::error::BuildError;
 use crate::nfa::guard::{Guard, GuardId};
-use crate::nfa::program::{BuildError, StateId};
+use crate::nfa::states::StateId;
 
 /// A branch that is a silence.
 #[derive(Clone, Copy, Debug)]

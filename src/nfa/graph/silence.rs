@@ -13,8 +13,9 @@ use hashbrown::{HashMap, HashSet};
 
 use super::{Builder, RawState, Role, Transition, Verb, is_greedy};
 use crate::hir::{Item, ItemKind, Length};
+use crate::nfa::error::BuildError;
 use crate::nfa::guard::{Guard, GuardId};
-use crate::nfa::program::{BuildError, StateId};
+use crate::nfa::states::StateId;
 
 /// What is known of the states while they are divided.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use hashbrown::HashSet;
 use crate::event::Event;
 use crate::exec::{self, HostCondition, Matcher};
 use crate::hir::Rule;
-use crate::nfa::{Known, Program};
+use crate::nfa::{CompileCache, Program};
 use crate::ruleset::RuleSet;
 use crate::ruleset::compiled::{CompiledRule, LinkError, LinkedRules, same};
 use crate::ruleset::relink::{check_types, relink};
@@ -60,7 +60,7 @@ impl<E> RuleSpec<E> {
 /// What the rules of one engine share while they are prepared.
 #[derive(Debug, Default)]
 pub(in crate::stream) struct Preparation {
-    known: Known,
+    known: CompileCache,
     /// The last rule set with its automata for the events.
     linked: Option<(RuleSet, Arc<LinkedRules>)>,
 }
@@ -68,7 +68,7 @@ pub(in crate::stream) struct Preparation {
 impl Preparation {
     /// Returns the preparation of rules that share parts with rules that run.
     pub(in crate::stream) fn beside<'p>(running: impl Iterator<Item = &'p Program>) -> Preparation {
-        Preparation { known: Known::of(running), linked: None }
+        Preparation { known: CompileCache::of(running), linked: None }
     }
 
     /// Returns a rule of a rule set with its automaton, for events that `schema` numbers.

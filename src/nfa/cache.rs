@@ -1,0 +1,271 @@
+//! The cache of compiled patterns: patterns that differ in constants share one automaton.
+//!
+//! A thousand rules that are instances of one rule (`item == 1`, `item == 2`, ...) have one
+//! automaton: states and transitions depend on the outline of a pattern alone, which has types of
+//! events but no other conditions. So the tables that an event goes through are in the processor's
+//! cache whichever of the rules it is for, and are built once.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use crate::hir::size::HeapSize;
+use crate::hir::{Pattern, Stage};
+use crate::nfa::automaton::{Automaton, Outline};
+use crate::nfa::comparison::FieldComparison;
+use crate::nfa::comparison_table::ComparisonTable;
+use crate::nfa::edge_effect::EdgeEffect;
+use crate::nfa::error::{BuildError, Kind};
+use crate::nfa::program::Program;
+use crate::nfa::registers::Register;
+
+/// The most edges that the automata of a set of rules have together: some 400 MB, and twenty times the
+/// most that a single one can have.
+const MAX_EDGES_TOGETHER: usize = 4_000_000;
+
+/// The automata of the patterns that were compiled.
+#[derive(Debug, Default)]
+pub(crate) struct CompileCache {
+    models: HashTable<Model>,
+    /// The number of edges of all automata.
+    edges: usize,
+    /// The heap size of all programs that were made known, in bytes. What they share counts once.
+    bytes: usize,
+    hasher: DefaultHashBuilder,
+}
+
+/// The parts of the first program with its automaton. Later programs share the parts that are equal.
+#[derive(Clone, Debug)]
+pub(super) struct Model {
+    pub(super) automaton: Arc<Automaton>,
+    pub(super) stages: Arc<[Stage]>,
+    pub(super) correlated: Arc<[bool]>,
+    pub(super) registers: Arc<[Register]>,
+    pub(super) registers_by_step: Arc<[Box<[u32]>]>,
+    pub(super) comparisons: Arc<[FieldComparison]>,
+    pub(super) effects: Arc<[EdgeEffect]>,
+    pub(super) comparison_tables: Arc<[Option<ComparisonTable>]>,
+}
+
+impl Model {
+    fn of(program: &Program) -> Model {
+        let Program {
+            automaton,
+            stages,
+            correlated,
+            registers,
+            registers_by_step,
+            comparisons,
+            effects,
+            comparison_tables,
+            ..
+        } = program;
+        Model {
+            automaton: automaton.clone(),
+            stages: stages.clone(),
+            correlated: correlated.clone(),
+            registers: registers.clone(),
+            registers_by_step: registers_by_step.clone(),
+            comparisons: comparisons.clone(),
+            effects: effects.clone(),
+            comparison_tables: comparison_tables.clone(),
+        }
+    }
+}
+
+impl CompileCache {
+    /// Returns the cache of some programs.
+    pub(crate) fn of<'p>(programs: impl IntoIterator<Item = &'p Program>) -> CompileCache {
+        let mut known = CompileCache::default();
+        programs.into_iter().for_each(|program| known.add(program));
+        known
+    }
+
+    /// Returns the parts of the first program whose pattern has this outline.
+    fn find(&self, outline: &Outline) -> Option<&Model> {
+        let hash = self.hasher.hash_one(outline);
+        self.models.find(hash, |model| model.automaton.outline == *outline)
+    }
+
+    /// Returns the automaton of a pattern, which is built if there is none yet, and the parts of the
+    /// program that it was built for.
+    pub(super) fn automaton(
+        &self,
+        pattern: &Pattern,
+    ) -> Result<(Arc<Automaton>, Option<&Model>), BuildError> {
+        let outline = Outline::of(pattern);
+        if let Some(model) = self.find(&outline) {
+            Ok((model.automaton.clone(), Some(model)))
+        } else {
+            let automaton = Automaton::new(pattern, outline)?;
+            if self.edges + automaton.edges.len() > MAX_EDGES_TOGETHER {
+                return Err(BuildError::new(Kind::TooLargeTogether));
+            }
+            Ok((Arc::new(automaton), None))
+        }
+    }
+
+    /// Returns a compiled program with the parts that an earlier one has in common with it, and makes
+    /// it known. So rules that were compiled apart share what rules of one set share.
+    pub(crate) fn unify(&mut self, program: Arc<Program>) -> Arc<Program> {
+        match self.find(&program.automaton.outline) {
+            None => {
+                self.add(&program);
+                program
+            }
+            // Equal outlines have equal automata: this one has its parts already.
+            Some(model) if Arc::ptr_eq(&model.automaton, &program.automaton) => program,
+            Some(model) => Arc::new(program.with_parts_of(model)),
+        }
+    }
+
+    /// The heap size of the programs that were made known, in bytes.
+    pub(crate) fn memory_usage(&self) -> usize {
+        self.bytes
+    }
+
+    /// Makes a program known, if it is the first with its automaton.
+    pub(super) fn add(&mut self, program: &Program) {
+        let CompileCache { models, edges, bytes, hasher } = self;
+        let hash = |model: &Model| hasher.hash_one(&model.automaton.outline);
+        let outline = &program.automaton.outline;
+        let own = hasher.hash_one(outline);
+        let model = models.find(own, |model| model.automaton.outline == *outline);
+        *bytes += program.heap_size(model);
+        if model.is_none() {
+            *edges += program.automaton.edges.len();
+            models.insert_unique(own, Model::of(program), hash);
+        }
+    }
+}
+
+impl Program {
+    /// Returns this program with the parts that it has in common with a model of the same automaton.
+    pub(super) fn with_parts_of(&self, model: &Model) -> Program {
+        fn part<T: PartialEq>(own: &Arc<[T]>, model: &Arc<[T]>) -> Arc<[T]> {
+            if own == model { model.clone() } else { own.clone() }
+        }
+        Program {
+            automaton: model.automaton.clone(),
+            stages: part(&self.stages, &model.stages),
+            correlated: part(&self.correlated, &model.correlated),
+            registers: part(&self.registers, &model.registers),
+            registers_by_step: part(&self.registers_by_step, &model.registers_by_step),
+            comparisons: part(&self.comparisons, &model.comparisons),
+            effects: part(&self.effects, &model.effects),
+            comparison_tables: part(&self.comparison_tables, &model.comparison_tables),
+            conditions: self.conditions.clone(),
+            lengths: self.lengths.clone(),
+            plan: self.plan.clone(),
+            reads_back: self.reads_back,
+        }
+    }
+
+    /// The heap size in bytes, with its own; without what is shared with the model.
+    fn heap_size(&self, model: Option<&Model>) -> usize {
+        // A part at the same address is shared, and counted with the model.
+        fn own<T>(part: &Arc<[T]>, model: Option<&Arc<[T]>>) -> usize {
+            if model.is_some_and(|model| Arc::ptr_eq(part, model)) {
+                0
+            } else {
+                size_of_val(&**part)
+            }
+        }
+        let mut heap = HeapSize::default();
+        heap.add_conditions(&self.conditions);
+        heap.add_exprs(&self.lengths);
+        let automaton = if model.is_none() { self.automaton.heap_size() } else { 0 };
+        size_of::<Program>()
+            + automaton
+            + heap.bytes
+            + own(&self.stages, model.map(|model| &model.stages))
+            + own(&self.correlated, model.map(|model| &model.correlated))
+            + own(&self.registers, model.map(|model| &model.registers))
+            + own(&self.registers_by_step, model.map(|model| &model.registers_by_step))
+            + own(&self.comparisons, model.map(|model| &model.comparisons))
+            + own(&self.effects, model.map(|model| &model.effects))
+            + own(&self.comparison_tables, model.map(|model| &model.comparison_tables))
+    }
+}
+
+/// Returns the part of another program if it is equal, else a new one.
+pub(super) fn shared<T: PartialEq>(own: Vec<T>, others: Option<&Arc<[T]>>) -> Arc<[T]> {
+    match others {
+        Some(others) if **others == *own => others.clone(),
+        _ => own.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::ruleset::RuleSet;
+
+    fn programs(bodies: &[&str]) -> Vec<Program> {
+        let types = "event a { at: time, n: int }\n event b { at: time, n: int }\n";
+        let rules =
+            (0..).zip(bodies).map(|(number, body)| format!("rule r{number} {{ {body} }}\n"));
+        let rules = RuleSet::parse(&rules.fold(types.to_owned(), |text, rule| text + &rule));
+        let rules = rules.unwrap_or_else(|error| panic!("{error}"));
+        let mut known = CompileCache::default();
+        let patterns = rules.rules().iter().map(|rule| &rule.pattern);
+        patterns
+            .map(|pattern| Program::sharing(pattern, &mut known).expect("it is right"))
+            .collect()
+    }
+
+    #[test]
+    fn automata_that_are_too_large_together_are_refused() {
+        let text = "event a { k: int, at: time }\n\
+                    rule r { key k  match a -> a  within 1m }\n\
+                    rule s { key k  match a -> a -> a  within 1m }";
+        let rules = RuleSet::parse(text).unwrap();
+        let patterns: Vec<&Pattern> = rules.rules().iter().map(|rule| &rule.pattern).collect();
+        let mut known = CompileCache::default();
+        Program::sharing(patterns[0], &mut known).unwrap();
+        assert!(known.edges > 0);
+        known.edges = MAX_EDGES_TOGETHER;
+        let refused = Program::sharing(patterns[1], &mut known).unwrap_err();
+        assert!(refused.is_too_large(), "{refused}");
+        assert!(refused.to_string().contains("4 million"), "{refused}");
+        // What is the same as before adds nothing.
+        Program::sharing(patterns[0], &mut known).unwrap();
+    }
+
+    #[test]
+    fn rules_that_differ_in_constants_share_an_automaton() {
+        let of = |body: &str| format!("match {body} within 1h");
+        let first = of("a[n % 3 == 0] as x -> b[n == x.n]");
+        let programs = programs(&[
+            &first,
+            &of("a[n % 3 == 1] as x -> b[n == x.n]"),
+            &of("a[n > 7 and n < 9] as y -> b[n == 2]"),
+            // These do not have the same ways on.
+            &of("a as x -> b[n == x.n]"),
+            &of("b[n % 3 == 0] as x -> b[n == x.n]"),
+            &of("a[n % 3 == 0] as x -> next b[n == x.n]"),
+            &first.replace("1h", "2h"),
+            &format!("{first} skip none"),
+            &format!("{first} on timeout emit {{ n: 1 }}"),
+        ]);
+        let same = |a: usize, b: usize| Arc::ptr_eq(&programs[a].automaton, &programs[b].automaton);
+        assert!(same(0, 1) && same(0, 2));
+        for other in 3..programs.len() {
+            assert!((0..other).all(|one| !same(one, other)), "rule {other}");
+        }
+        // The rest is shared where it is the same.
+        let [one, two, three, ..] = &programs[..] else { unreachable!() };
+        assert!(
+            Arc::ptr_eq(&one.stages, &two.stages)
+                && Arc::ptr_eq(&one.registers_by_step, &two.registers_by_step)
+        );
+        assert!(Arc::ptr_eq(&one.registers, &two.registers));
+        assert!(!Arc::ptr_eq(&one.stages, &three.stages));
+        assert_eq!((&*three.stages[0].name, three.registers.len()), ("y", 0));
+        assert_eq!(one.layout(), two.layout());
+        // What each asks is its own.
+        assert_ne!(format!("{:?}", one.conditions), format!("{:?}", two.conditions));
+    }
+}

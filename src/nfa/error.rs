@@ -1,0 +1,99 @@
+//! Why a pattern cannot be compiled.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Why a pattern has no automaton.
+///
+/// Rule text and the builder check patterns before they get here and say it with a place; this is
+/// for patterns that a host makes itself.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BuildError(Kind);
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    Empty,
+    EmptyLoop,
+    UnboundedNot(Arc<str>),
+    MisplacedNot(Arc<str>),
+    NotAfterOptional(Arc<str>),
+    SilenceBesideNot(Arc<str>),
+    MisplacedSilence(Arc<str>),
+    BadQuantifier(Arc<str>),
+    UntilWithoutLoop(Arc<str>),
+    LongestNotLast(Arc<str>),
+    BadBound,
+    BadCount,
+    EmptyAlternative,
+    UnknownSkipTarget,
+    TooLarge,
+    TooLargeTogether,
+}
+
+impl BuildError {
+    pub(crate) fn new(kind: Kind) -> BuildError {
+        BuildError(kind)
+    }
+
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.0
+    }
+
+    /// True if the pattern, alone or with those before it, is beyond the limits on size or nesting.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self.0, Kind::TooLarge | Kind::TooLargeTogether)
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Empty => f.write_str("the pattern has no steps"),
+            Kind::EmptyLoop => f.write_str("a group that can be empty is repeated"),
+            Kind::UnboundedNot(name) => {
+                write!(f, "`not {name}` ends the pattern, but no `within` bounds it")
+            }
+            Kind::MisplacedNot(name) => write!(
+                f,
+                "`not {name}` cannot start a pattern or group, end a group, or come just before a \
+                 last `next not`"
+            ),
+            Kind::NotAfterOptional(name) => write!(
+                f,
+                "`not {name}` comes after steps that can all be left out, so that it would have \
+                 nothing to follow"
+            ),
+            Kind::SilenceBesideNot(name) => write!(
+                f,
+                "`not {name}` stands beside another `not`, and one of the two has a time of its own"
+            ),
+            Kind::MisplacedSilence(name) => write!(
+                f,
+                "`not {name}` is one of several alternatives, and no single event comes before them with \
+                 which its time begins, or what follows does not go with it"
+            ),
+            Kind::BadQuantifier(name) => write!(f, "`{name}` has a quantifier that allows nothing"),
+            Kind::UntilWithoutLoop(name) => {
+                write!(f, "`{name}` has an `until`, but no unbounded loop")
+            }
+            Kind::LongestNotLast(name) => {
+                write!(f, "`{name}` is `longest`, but not the last step of the pattern")
+            }
+            Kind::BadBound => {
+                f.write_str("a bound on time is not positive, or its ends are swapped")
+            }
+            Kind::BadCount => f.write_str("more alternatives have to happen than there are, or none"),
+            Kind::EmptyAlternative => {
+                f.write_str("an alternative can be empty or ends with a `not`")
+            }
+            Kind::UnknownSkipTarget => f.write_str("`skip to` names a step that does not exist"),
+            Kind::TooLarge => f.write_str("the pattern is beyond the limits on size or nesting"),
+            Kind::TooLargeTogether => f.write_str(
+                "with the patterns of the rules before it, the pattern is beyond the limit on size: \
+                 4 million transitions in all",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}

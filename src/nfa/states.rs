@@ -1,0 +1,125 @@
+//! The tables of an automaton: states, edges, clock operations and bounds.
+
+use crate::hir::{ConditionId, ItemKind, Length, Pattern, StageId};
+use crate::nfa::guard::GuardId;
+use crate::util::ids::define_id;
+
+define_id! {
+    /// A state of an automaton.
+    pub(crate) StateId
+}
+
+/// A range of one of the automaton's tables.
+pub(crate) type Range = std::ops::Range<u32>;
+
+pub(super) fn index_range(range: &Range) -> std::ops::Range<usize> {
+    range.start as usize..range.end as usize
+}
+
+/// Where a partial match waits.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    /// What an event can do here: stops first, then takes and ignores.
+    pub(crate) edges: Range,
+    /// When an event that was taken on the way here completes the match: a guard over that event
+    /// and what was captured before it.
+    pub(crate) accept: Option<GuardId>,
+    /// True if a partial match that waits here is complete when its time runs out.
+    pub(crate) accepts_at_deadline: bool,
+    /// True if a partial match that waits here is complete when it can grow no more.
+    pub(crate) accepts_when_exhausted: bool,
+    /// What ends the wait, besides the pattern's own bound.
+    pub(crate) bounds: Range,
+    /// True if a partial match can wait here: an edge leads on.
+    pub(crate) live: bool,
+}
+
+/// What an event can do to a partial match that waits in a state.
+#[derive(Clone, Debug)]
+pub(crate) struct Edge {
+    pub(crate) guard: GuardId,
+    pub(crate) action: Action,
+    /// What happens to the clocks.
+    pub(crate) clocks: Range,
+}
+
+/// The effect of an edge.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Action {
+    /// The partial match is given up.
+    Stop,
+    /// The event is captured as `stage`.
+    Take { stage: StageId, target: StateId },
+    /// The event is skipped.
+    Ignore { target: StateId },
+    /// The event is skipped and completes the match without being part of it.
+    Complete,
+}
+
+/// What an edge does to a group's clock, which holds the time of a repetition's first event.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum ClockOp {
+    /// To the event's time.
+    Set(u32),
+    /// To the event's time unless it is set.
+    SetIfUnset(u32),
+    /// To nothing: the repetition ends.
+    Unset(u32),
+    /// To nothing: a repetition starts and ends with this event.
+    Pass(u32),
+    /// To nothing: the repetition has ended before this event.
+    Clear(u32),
+}
+
+impl ClockOp {
+    /// Which clock.
+    pub(crate) fn clock(self) -> u32 {
+        match self {
+            ClockOp::Set(clock)
+            | ClockOp::SetIfUnset(clock)
+            | ClockOp::Unset(clock)
+            | ClockOp::Pass(clock)
+            | ClockOp::Clear(clock) => clock,
+        }
+    }
+}
+
+/// When a partial match that waits in a state runs out of time: so long after `since`.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Bound {
+    pub(crate) since: Since,
+    /// The clock that frees of the bound once it is set.
+    pub(crate) unless_set: Option<u32>,
+    /// True if the partial match still has time at that moment.
+    pub(crate) included: bool,
+    pub(crate) after: Length,
+}
+
+/// What a bound starts from.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Since {
+    /// The event captured last.
+    Last,
+    /// A clock; there is no bound while it is not set.
+    Clock(u32),
+}
+
+/// A leading `not`: what must not come for a time before a match starts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LeadingNot {
+    pub(crate) condition: ConditionId,
+    pub(crate) millis: i64,
+}
+
+impl LeadingNot {
+    pub(super) fn of(pattern: &Pattern) -> Option<LeadingNot> {
+        let first = pattern.body.items.first()?;
+        let ItemKind::Not { condition, .. } = first.kind else { return None };
+        Some(LeadingNot { condition, millis: first.gap?.max?.as_millis()? })
+    }
+
+    /// Returns the time from which on the last violation no longer matters.
+    pub(crate) fn ends(&self, last_violation: Option<i64>) -> i64 {
+        last_violation.map_or(i64::MAX, |last_violation| last_violation.saturating_add(self.millis))
+    }
+}
