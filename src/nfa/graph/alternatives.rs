@@ -83,8 +83,9 @@ impl<'p> Builder {
         // The gap is that of the first event, on whichever branch.
         let mut gap = Self::inherited_gap(place);
         let clocked = place.item().gap.is_some();
+        let node = self.nodes.item(place);
         if let Some(Gap { min, max }) = place.item().gap {
-            let clock = self.clock(Clock::Item, std::ptr::from_ref(place.item()).cast());
+            let clock = self.clock(Clock::Item, node);
             self.enter(clock, None);
             let since = place.context.since;
             let own = Guard::Gap { min, max, unless_set: Some(clock), since };
@@ -94,7 +95,7 @@ impl<'p> Builder {
         let from = self.graph.states.len();
         let (mut first, mut later, mut clocks) = (Vec::new(), Vec::new(), Vec::new());
         let quiet = self.quiet_branches(place, branches);
-        for (branch, quiet) in branches.iter().zip(&quiet) {
+        for (number, (branch, quiet)) in branches.iter().zip(&quiet).enumerate() {
             if quiet.is_some() {
                 // It has no states of its own.
                 first.push(end);
@@ -103,7 +104,7 @@ impl<'p> Builder {
                 continue;
             }
             let contiguity = Self::entry_contiguity(place);
-            let mut context = Self::context_of_branch(place, contiguity, gap);
+            let mut context = self.context_of_branch(place, number, contiguity, gap);
             if count == 1 {
                 let start = self.sequence(branch, end, context)?;
                 first.push(start);
@@ -112,8 +113,7 @@ impl<'p> Builder {
                 continue;
             }
             // The event before is that of this branch, where that matters.
-            let own = reads_time(branch)
-                .then(|| self.clock(Clock::Way, std::ptr::from_ref(branch).cast()));
+            let own = reads_time(branch).then(|| self.clock(Clock::Branch, context.node));
             context.since = own.or(context.since);
             self.branch_clocks.extend(own);
             clocks.push(own);
@@ -172,8 +172,11 @@ impl<'p> Builder {
         Ok(start)
     }
 
+    /// Returns what surrounds the branch of this number.
     fn context_of_branch(
+        &mut self,
         place: Place<'p>,
+        number: usize,
         contiguity: Contiguity,
         gap: Option<GuardId>,
     ) -> Context<'p> {
@@ -182,7 +185,9 @@ impl<'p> Builder {
         let optional = place.heads_optional_group();
         let group = Group { contiguity, quantifier, optional, gap, nots: 0 };
         let following = place.following();
-        Context { group: Some(group), following, top: false, since: place.context.since }
+        let item = self.nodes.item(place);
+        let node = self.nodes.child(item, number);
+        Context { node, group: Some(group), following, top: false, since: place.context.since }
     }
 
     /// The state in which the branches stand as `places` says.

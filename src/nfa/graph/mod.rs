@@ -123,6 +123,7 @@ pub(super) fn build(pattern: &Pattern) -> Result<Graph, BuildError> {
         originals: HashMap::new(),
         kept: HashMap::new(),
         clock_of: HashMap::new(),
+        nodes: Nodes::default(),
         inside: Vec::new(),
         branch_clocks: Vec::new(),
         before_groups: vec![Vec::new()],
@@ -131,7 +132,7 @@ pub(super) fn build(pattern: &Pattern) -> Result<Graph, BuildError> {
         repeats: pattern.repeats,
     };
     let end = builder.state(Role::Final)?;
-    let context = Context { group: None, following: None, top: true, since: None };
+    let context = Context { node: NodeId(0), group: None, following: None, top: true, since: None };
     let start = builder.sequence(&pattern.body, end, context)?;
     builder.divide(0)?;
     builder.start_silences();
@@ -142,6 +143,8 @@ pub(super) fn build(pattern: &Pattern) -> Result<Graph, BuildError> {
 /// What surrounds the items of a sequence.
 #[derive(Clone, Copy, Debug)]
 struct Context<'p> {
+    /// The sequence.
+    node: NodeId,
     group: Option<Group<'p>>,
     /// The item that comes after the sequence.
     following: Option<&'p Item>,
@@ -243,6 +246,28 @@ enum Repetition {
     Optional,
 }
 
+/// A sequence or item of a pattern.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+struct NodeId(usize);
+
+/// The nodes of a pattern, by their parents. A node that is laid out more than once has one id, so
+/// that all its copies share their clocks.
+#[derive(Debug, Default)]
+struct Nodes(HashMap<(NodeId, usize), NodeId>);
+
+impl Nodes {
+    /// Returns a child of a node by its index: an item of a sequence, or a sequence of an item.
+    fn child(&mut self, parent: NodeId, index: usize) -> NodeId {
+        // The root has the id 0, and no parent.
+        let next = NodeId(self.0.len() + 1);
+        *self.0.entry((parent, index)).or_insert(next)
+    }
+
+    fn item(&mut self, place: Place<'_>) -> NodeId {
+        self.child(place.context.node, place.index)
+    }
+}
+
 /// What a clock is for.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 enum Clock {
@@ -251,7 +276,7 @@ enum Clock {
     /// When a sequence with `without` began.
     Without,
     /// When the last event of a branch came.
-    Way,
+    Branch,
     /// When the last event before alternatives came.
     Quiet,
 }
@@ -273,8 +298,9 @@ struct Builder {
     originals: HashMap<StateId, StateId>,
     /// What greedy loops keep from the states behind them.
     kept: HashMap<StateId, Vec<GuardId>>,
-    /// The clocks by what they are for and its place in the pattern.
-    clock_of: HashMap<(Clock, *const ()), u32>,
+    /// The clocks by purpose and node.
+    clock_of: HashMap<(Clock, NodeId), u32>,
+    nodes: Nodes,
     /// The repetitions of clocked groups around what is laid out now.
     inside: Vec<usize>,
     /// The clocks of the branches around it that have the time of their last event.
@@ -299,7 +325,7 @@ impl<'p> Builder {
     ) -> Result<StateId, BuildError> {
         let from = self.graph.states.len();
         if sequence.without.is_some() {
-            let clock = self.clock(Clock::Without, std::ptr::from_ref(sequence).cast());
+            let clock = self.clock(Clock::Without, context.node);
             self.enter(clock, None);
         }
         let mut next = sink;
@@ -346,7 +372,7 @@ impl<'p> Builder {
         }
     }
 
-    fn clock(&mut self, what: Clock, of: *const ()) -> u32 {
+    fn clock(&mut self, what: Clock, of: NodeId) -> u32 {
         let clocks = &mut self.graph.clocks;
         *self.clock_of.entry((what, of)).or_insert_with(|| {
             *clocks += 1;
@@ -643,7 +669,8 @@ impl<'p> Builder {
         let can_start = first || body.items.iter().all(is_nullable);
         let mut gap = if can_start { Self::inherited_gap(place) } else { None };
         if clocked {
-            let clock = self.clock(Clock::Item, std::ptr::from_ref(place.item()).cast());
+            let node = self.nodes.item(place);
+            let clock = self.clock(Clock::Item, node);
             if let Some(alias) = alias
                 && self.graph.named.iter().all(|(known, _)| *known != alias)
             {
@@ -670,7 +697,9 @@ impl<'p> Builder {
         self.before_groups.push(nots);
         let nots = self.before_groups.len() - 1;
         let group = Group { contiguity, quantifier, optional, gap, nots };
+        let item = self.nodes.item(place);
         let context = Context {
+            node: self.nodes.child(item, 0),
             group: Some(group),
             following: place.following(),
             top: false,

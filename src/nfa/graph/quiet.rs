@@ -85,13 +85,14 @@ impl<'p> Builder {
         place: Place<'p>,
         branches: &'p [Sequence],
     ) -> Vec<Option<Quiet>> {
+        let node = self.nodes.item(place);
         let of_branch = |branch: &'p Sequence| {
             let time = silence(branch)?;
             let ItemKind::Not { stage, condition } = branch.items.first()?.kind else {
                 return None;
             };
             let violated = self.graph.guards.condition(condition);
-            let clock = self.clock(Clock::Quiet, std::ptr::from_ref(place.item()).cast());
+            let clock = self.clock(Clock::Quiet, node);
             Some(Quiet { stage, violated, time, clock })
         };
         branches.iter().map(of_branch).collect()
