@@ -33,9 +33,7 @@ impl<'a> Clauses<'a> {
         for clause in clauses {
             let word = match &clause.node {
                 Clause::Param(param) => {
-                    self.params.retain(|(_, other)| {
-                        other.name != param.name || std::ptr::eq(*other, param)
-                    });
+                    self.params.retain(|(_, other)| other.name != param.name);
                     self.params.push((source, param));
                     continue;
                 }

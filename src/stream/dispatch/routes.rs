@@ -152,7 +152,8 @@ impl Routes {
         let mut routes: Vec<Route> = Vec::new();
         routes.resize_with(schema.len(), Route::default);
         let mut places = HashMap::new();
-        // The rules of one file share a schema.
+        // The rules of one file share a schema: its types are marked once. Marking them again would
+        // change nothing, so that an address decides nothing here.
         let mut last: Option<&Schema> = None;
         for (index, running) in (0..).zip(rules) {
             let declared = running.declared.as_deref().unwrap_or(schema);

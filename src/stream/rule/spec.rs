@@ -120,6 +120,7 @@ impl<E: Event> RuleSpec<E> {
             ..per_key
         }));
         let matcher = if general { matcher.generalized() } else { matcher };
+        // A shared schema has the same order; comparing the fields would say so, too.
         let order = declared.as_ref().filter(|declared| !Arc::ptr_eq(declared, schema));
         let order = order.and_then(|declared| FieldOrder::new(declared, schema));
         let order = order.filter(|_| E::schema().is_none()).map(Arc::new);

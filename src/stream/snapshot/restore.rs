@@ -421,6 +421,7 @@ impl<E: Portable> Old<E> {
         let own = E::schema().map(Arc::new);
         let mut declared: Vec<Arc<Schema>> =
             given.iter().filter_map(|given| given.schema.clone()).collect();
+        // Only to keep the list short: a schema that comes twice is read twice.
         declared.dedup_by(|a, b| Arc::ptr_eq(a, b));
         let is_same = {
             let texts = saved.rules.iter().filter(|rule| rule.is_text);

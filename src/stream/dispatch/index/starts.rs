@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 
+use super::SameExpr;
 use crate::hir::eval;
 use crate::hir::expr::{BinaryOp, Set, normal};
 use crate::hir::functions::Callee;
@@ -86,12 +87,12 @@ impl<'a> When<'a> {
         let [clause] = &way[..] else { return None };
         let [atom] = &clause[..] else { return None };
         // Addresses are looked up in one form, in which more are equal.
-        let Atom::Equal(of, Value::Int(_) | Value::String(_)) = atom else { return None };
-        let of: &Expr = of;
+        let Atom::Equal(of, known @ (Value::Int(_) | Value::String(_))) = atom else { return None };
         let same = |test: &Test| match test {
-            Test::Expr(Expr::Binary(BinaryOp::Eq, a, b)) => {
-                let (a, b): (&Expr, &Expr) = (a, b);
-                std::ptr::eq(a, of) || std::ptr::eq(b, of)
+            Test::Expr(expr @ Expr::Binary(BinaryOp::Eq, ..)) => {
+                let own = self::clause(expr);
+                matches!(own.as_deref(), Some([Atom::Equal(other, value)])
+                    if SameExpr(other) == SameExpr(of) && *value == *known)
             }
             _ => false,
         };
