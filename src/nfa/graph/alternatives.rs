@@ -8,10 +8,11 @@
 
 use hashbrown::HashMap;
 
-use super::quiet::Quiet;
-use super::{Builder, Clock, Context, Group, Place, RawState, Role, Transition, Verb};
 use crate::hir::{Contiguity, Gap, ItemKind, Quantifier, Sequence};
 use crate::nfa::error::{BuildError, Kind};
+use crate::nfa::graph::builder::{Builder, Clock, Context, Group, Place};
+use crate::nfa::graph::quiet::Quiet;
+use crate::nfa::graph::raw::{RawState, Role, Transition, Verb};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::StateId;
 

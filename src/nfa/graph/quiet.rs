@@ -7,10 +7,11 @@
 
 use hashbrown::HashSet;
 
-use super::alternatives::{Alternatives, Places, Standing};
-use super::{Builder, Clock, Place, Role, Verb};
 use crate::hir::{ItemKind, Length, Sequence, StageId};
 use crate::nfa::error::BuildError;
+use crate::nfa::graph::alternatives::{Alternatives, Places, Standing};
+use crate::nfa::graph::builder::{Builder, Clock, Place};
+use crate::nfa::graph::raw::{Role, Verb};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::StateId;
 

@@ -11,9 +11,10 @@
 
 use hashbrown::{HashMap, HashSet};
 
-use super::{Builder, RawState, Role, Transition, Verb, is_greedy};
 use crate::hir::{Item, ItemKind, Length};
 use crate::nfa::error::BuildError;
+use crate::nfa::graph::builder::{Builder, is_greedy};
+use crate::nfa::graph::raw::{RawState, Role, Transition, Verb};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::StateId;
 

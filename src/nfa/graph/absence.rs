@@ -1,0 +1,198 @@
+//! `not` between steps and at the end: stop transitions of the states around it.
+
+use crate::hir::{ConditionId, Contiguity, Gap, ItemKind, StageId};
+use crate::nfa::error::BuildError;
+use crate::nfa::graph::builder::{Builder, EarlierNot, Place, has_time};
+use crate::nfa::graph::check::is_nullable;
+use crate::nfa::graph::raw::{Role, Verb};
+use crate::nfa::guard::{Guard, GuardId};
+use crate::nfa::states::StateId;
+
+impl<'p> Builder {
+    pub(super) fn absence(
+        &mut self,
+        place: Place<'p>,
+        stage: StageId,
+        condition: ConditionId,
+        next: StateId,
+    ) -> Result<StateId, BuildError> {
+        if place.is_start() {
+            // The matcher knows when such an event came last, and starts nothing too soon after it.
+            return Ok(next);
+        }
+        let violated = self.extend(place, condition);
+        let respected = self.graph.guards.not(violated);
+        let next_role = self.graph.states[next.index()].role;
+        if place.item().contiguity == Contiguity::Next {
+            // Of the very next event only; a gap bounds when that one comes.
+            let state = self.state(Role::NextNot)?;
+            let gap = self.gap_guard(place);
+            let respected = gap.map_or(respected, |gap| self.graph.guards.and(respected, gap));
+            if next_role == Role::Final {
+                self.add_in_gap(state, Verb::Ignore, next, respected, gap);
+            } else {
+                self.add_in_gap(state, Verb::Proceed, next, respected, gap);
+            }
+            let stop = self.stop(stage)?;
+            self.set_timed(stop);
+            self.add(state, Verb::Proceed, stop, violated);
+            return Ok(state);
+        }
+        match next_role {
+            Role::Final if place.context.top => {
+                let bound = place.item().gap.and_then(|gap| gap.max);
+                let state = self.state(Role::Pending(bound))?;
+                let stop = self.stop(stage)?;
+                if let Some(time) = bound {
+                    self.set_timed(stop);
+                    if let Some(before) = place.previous() {
+                        self.set_closing(state, before.item(), time);
+                    }
+                }
+                self.add(state, Verb::Proceed, stop, violated);
+                self.add(state, Verb::Ignore, state, respected);
+                Ok(state)
+            }
+            Role::Pending(_) if place.context.top => {
+                // A second one at the end joins the first.
+                let stop = self.stop(stage)?;
+                self.add(next, Verb::Proceed, stop, violated);
+                for transition in &mut self.graph.states[next.index()].transitions {
+                    if transition.verb == Verb::Ignore {
+                        transition.guard = self.graph.guards.and(transition.guard, respected);
+                    }
+                }
+                Ok(next)
+            }
+            // Between two steps: it becomes stop transitions of the states around it.
+            _ => Ok(next),
+        }
+    }
+
+    /// The `not`s whose absence is still asked for where `place` waits: those right before it, those
+    /// before optional items before it, and those before the group that it is the first of.
+    pub(super) fn earlier_nots(&mut self, place: Place<'p>) -> Vec<EarlierNot> {
+        let mut nots = Vec::new();
+        let mut here = place;
+        while let Some(previous) = here.previous() {
+            match previous.item().kind {
+                ItemKind::Not { stage, condition } => {
+                    if previous.item().contiguity != Contiguity::Next && !previous.is_start() {
+                        let violated = self.violation(previous, place, condition);
+                        let timed = has_time(previous.item());
+                        nots.push(EarlierNot { stage, violated, timed });
+                    }
+                }
+                _ if is_nullable(previous.item()) => {}
+                _ => return nots,
+            }
+            here = previous;
+        }
+        if let Some(group) = place.context.group {
+            nots.extend_from_slice(&self.before_groups[group.nots]);
+        }
+        nots
+    }
+
+    /// When an event violates a `not` before `place`.
+    pub(super) fn violation(
+        &mut self,
+        not: Place<'p>,
+        place: Place<'p>,
+        condition: ConditionId,
+    ) -> GuardId {
+        let violated = self.extend(place, condition);
+        self.in_time(violated, not.item().gap, place.context.since)
+    }
+
+    /// A `not` with its own time is violated only within it.
+    pub(super) fn in_time(
+        &mut self,
+        violated: GuardId,
+        time: Option<Gap>,
+        since: Option<u32>,
+    ) -> GuardId {
+        let Some(than) = time.and_then(|time| time.max) else { return violated };
+        let sooner = self.graph.guards.leaf(Guard::Sooner { than, since });
+        self.graph.guards.and(violated, sooner)
+    }
+
+    pub(super) fn add_stops(&mut self, place: Place<'p>, state: StateId) -> Result<(), BuildError> {
+        for EarlierNot { stage, violated, timed } in self.earlier_nots(place) {
+            let stop = self.stop(stage)?;
+            if timed {
+                self.set_timed(stop);
+            }
+            let asked = &self.graph.states[state.index()].transitions;
+            if asked.iter().any(|known| (known.target, known.guard) == (stop, violated)) {
+                continue;
+            }
+            self.add(state, Verb::Proceed, stop, violated);
+            if let Some(added) = self.graph.states[state.index()].transitions.last_mut() {
+                added.is_behind = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// A loop right before a `not` already respects it while it repeats; one that has its own time
+    /// begins with the last event.
+    pub(super) fn add_stop_to_loop(
+        &mut self,
+        place: Place<'p>,
+        state: StateId,
+    ) -> Result<(), BuildError> {
+        let Some(following) = place.following() else { return Ok(()) };
+        if let ItemKind::Not { stage, condition } = following.kind
+            && following.contiguity != Contiguity::Next
+            && !has_time(following)
+        {
+            let violated = self.extend(place, condition);
+            let stop = self.stop(stage)?;
+            self.add(state, Verb::Proceed, stop, violated);
+        }
+        Ok(())
+    }
+
+    /// `state` for the way on which an optional item's event was taken: a copy that no longer
+    /// respects the nots before the item. The state itself where there are none.
+    pub(super) fn without_earlier_nots(
+        &mut self,
+        place: Place<'p>,
+        state: StateId,
+    ) -> Result<StateId, BuildError> {
+        let nots = self.earlier_nots(place);
+        if nots.is_empty() || !place.is_optional() {
+            return Ok(state);
+        }
+        let stops: Vec<StateId> =
+            nots.iter().filter_map(|not| self.stops.get(&not.stage).copied()).collect();
+        self.copy_without(state, &stops)
+    }
+
+    pub(super) fn copy_without(
+        &mut self,
+        state: StateId,
+        stops: &[StateId],
+    ) -> Result<StateId, BuildError> {
+        let copy = self.copy(state)?;
+        if copy == state {
+            return Ok(state);
+        }
+        let transitions = std::mem::take(&mut self.graph.states[copy.index()].transitions);
+        let mut kept = Vec::with_capacity(transitions.len());
+        for mut transition in transitions {
+            if transition.verb == Verb::Proceed && transition.target != copy {
+                if stops.contains(&transition.target) {
+                    continue;
+                }
+                if self.graph.states[transition.target.index()].role != Role::Stop {
+                    transition.target = self.copy_without(transition.target, stops)?;
+                }
+            }
+            kept.push(transition);
+        }
+        self.graph.states[copy.index()].transitions = kept;
+        Ok(copy)
+    }
+}

@@ -1,0 +1,317 @@
+//! What all parts of the construction share: the builder with its states and transitions, and an item
+//! with what surrounds it.
+
+use hashbrown::HashMap;
+
+use crate::hir::{Contiguity, Item, ItemKind, Length, LoopMode, Quantifier, StageId};
+use crate::nfa::error::{BuildError, Kind};
+use crate::nfa::graph::raw::{Graph, Instance, RawState, Role, Transition, Verb};
+use crate::nfa::graph::silence::Division;
+use crate::nfa::guard::GuardId;
+use crate::nfa::states::StateId;
+
+/// The most states that a pattern may take.
+pub(super) const MAX_STATES: usize = 100_000;
+
+/// What surrounds the items of a sequence.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context<'p> {
+    /// The sequence.
+    pub(super) node: NodeId,
+    pub(super) group: Option<Group<'p>>,
+    /// The item that comes after the sequence.
+    pub(super) following: Option<&'p Item>,
+    /// Whether the sequence is the pattern's own, not a group's.
+    pub(super) top: bool,
+    /// The clock that has the time of the event captured last on this branch of alternatives.
+    pub(super) since: Option<u32>,
+}
+
+/// The group whose items are laid out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Group<'p> {
+    /// How this repetition follows what is before it.
+    pub(super) contiguity: Contiguity,
+    pub(super) quantifier: &'p Quantifier,
+    /// Whether this repetition may be left out together with the group.
+    pub(super) optional: bool,
+    /// What must hold of the time for the group's first event, true once it was taken.
+    pub(super) gap: Option<GuardId>,
+    /// The number of the `not`s before the group, whose absence is asked for up to its first event.
+    pub(super) nots: usize,
+}
+
+/// An item with its place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'p> {
+    pub(super) items: &'p [Item],
+    pub(super) index: usize,
+    pub(super) context: Context<'p>,
+}
+
+impl<'p> Place<'p> {
+    pub(super) fn item(&self) -> &'p Item {
+        &self.items[self.index]
+    }
+
+    pub(super) fn previous(&self) -> Option<Place<'p>> {
+        (self.index > 0).then(|| Place { index: self.index - 1, ..*self })
+    }
+
+    pub(super) fn following(&self) -> Option<&'p Item> {
+        self.items.get(self.index + 1).or(self.context.following)
+    }
+
+    /// The group that the item is the first of.
+    pub(super) fn head_of(&self) -> Option<Group<'p>> {
+        if self.index == 0 { self.context.group } else { None }
+    }
+
+    pub(super) fn heads_optional_group(&self) -> bool {
+        self.head_of().is_some_and(|group| group.optional)
+    }
+
+    /// Whether it is the pattern's first item.
+    pub(super) fn is_start(&self) -> bool {
+        self.context.top && self.index == 0
+    }
+
+    pub(super) fn quantifier(&self) -> Option<&'p Quantifier> {
+        match &self.item().kind {
+            ItemKind::Step { quantifier, .. } | ItemKind::Group { quantifier, .. } => {
+                Some(quantifier)
+            }
+            ItemKind::Not { .. } | ItemKind::Alternatives { .. } => None,
+        }
+    }
+
+    pub(super) fn is_optional(&self) -> bool {
+        self.quantifier().is_some_and(|quantifier| quantifier.optional)
+    }
+}
+
+impl Place<'_> {
+    pub(super) fn stage(&self) -> StageId {
+        match self.item().kind {
+            ItemKind::Step { stage, .. } | ItemKind::Not { stage, .. } => stage,
+            ItemKind::Group { .. } | ItemKind::Alternatives { .. } => {
+                unreachable!("a group is laid out by its content")
+            }
+        }
+    }
+}
+
+/// The guards of a step where it waits for an event.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting {
+    pub(super) take: GuardId,
+    /// `None` where nothing may be skipped.
+    pub(super) ignore: Option<Ignoring>,
+    pub(super) optional: bool,
+    /// What of `take` speaks of the time since the event before.
+    pub(super) gap: Option<GuardId>,
+}
+
+/// When an event is skipped.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ignoring {
+    pub(super) guard: GuardId,
+    /// The same for an event that another of several branches takes.
+    pub(super) skip: GuardId,
+}
+
+/// Which repetition of a group.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Repetition {
+    First,
+    /// A later one without which the group is not complete.
+    Needed,
+    /// A later one that may be left out.
+    Optional,
+}
+
+/// A sequence or item of a pattern.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) struct NodeId(pub(super) usize);
+
+/// The nodes of a pattern, by their parents. A node that is laid out more than once has one id, so
+/// that all its copies share their clocks.
+#[derive(Debug, Default)]
+pub(super) struct Nodes(HashMap<(NodeId, usize), NodeId>);
+
+impl Nodes {
+    /// Returns a child of a node by its index: an item of a sequence, or a sequence of an item.
+    pub(super) fn child(&mut self, parent: NodeId, index: usize) -> NodeId {
+        // The root has the id 0, and no parent.
+        let next = NodeId(self.0.len() + 1);
+        *self.0.entry((parent, index)).or_insert(next)
+    }
+
+    pub(super) fn item(&mut self, place: Place<'_>) -> NodeId {
+        self.child(place.context.node, place.index)
+    }
+}
+
+/// What a clock is for.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) enum Clock {
+    /// When the repetition of an item began.
+    Item,
+    /// When a sequence with `without` began.
+    Without,
+    /// When the last event of a branch came.
+    Branch,
+    /// When the last event before alternatives came.
+    Quiet,
+}
+
+/// A `not` whose absence is asked for where an item behind it is waited for.
+#[derive(Clone, Copy)]
+pub(super) struct EarlierNot {
+    pub(super) stage: StageId,
+    pub(super) violated: GuardId,
+    /// Whether it has a time of its own.
+    pub(super) timed: bool,
+}
+
+pub(super) struct Builder {
+    pub(super) graph: Graph,
+    /// The stop state of each `not`.
+    pub(super) stops: HashMap<StageId, StateId>,
+    /// For a greedy loop with `until`: what followed it before it was made to wait for the loop.
+    pub(super) originals: HashMap<StateId, StateId>,
+    /// What greedy loops keep from the states behind them.
+    pub(super) kept: HashMap<StateId, Vec<GuardId>>,
+    /// The clocks by purpose and node.
+    pub(super) clock_of: HashMap<(Clock, NodeId), u32>,
+    pub(super) nodes: Nodes,
+    /// The repetitions of clocked groups around what is laid out now.
+    pub(super) inside: Vec<usize>,
+    /// The clocks of the branches around it that have the time of their last event.
+    pub(super) branch_clocks: Vec<u32>,
+    /// The `not`s before groups, by [`Group::nots`]; the first are none.
+    pub(super) before_groups: Vec<Vec<EarlierNot>>,
+    /// What is known of silences behind loops.
+    pub(super) division: Division,
+    /// Where silences that are branches begin, with the clock that has the time.
+    pub(super) quiet_from: Vec<(StateId, u32)>,
+    /// True if the silence at the end is reported again and again.
+    pub(super) repeats: bool,
+}
+
+impl<'p> Builder {
+    pub(super) fn clock(&mut self, what: Clock, of: NodeId) -> u32 {
+        let clocks = &mut self.graph.clocks;
+        *self.clock_of.entry((what, of)).or_insert_with(|| {
+            *clocks += 1;
+            u32::try_from(*clocks - 1).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// What is laid out from here on is part of one repetition of what has the clock.
+    pub(super) fn enter(&mut self, clock: u32, within: Option<Length>) {
+        self.inside.push(self.graph.instances.len());
+        self.graph.instances.push(Instance { clock, within });
+    }
+
+    pub(super) fn stop(&mut self, not: StageId) -> Result<StateId, BuildError> {
+        if let Some(&stop) = self.stops.get(&not) {
+            return Ok(stop);
+        }
+        let stop = self.state(Role::Stop)?;
+        self.stops.insert(not, stop);
+        Ok(stop)
+    }
+
+    pub(super) fn state(&mut self, role: Role) -> Result<StateId, BuildError> {
+        if self.graph.states.len() >= MAX_STATES {
+            return Err(BuildError::new(Kind::TooLarge));
+        }
+        let id = StateId::new(self.graph.states.len());
+        // The end, the stops and the joints between repetitions are outside of their group.
+        let instances = self.inside.clone();
+        self.graph.states.push(RawState {
+            role,
+            transitions: Vec::new(),
+            instances,
+            accepts_when_exhausted: false,
+            required: Vec::new(),
+            closes: None,
+        });
+        Ok(id)
+    }
+
+    /// A state with the same transitions. The end needs none, and the joint of a group that is
+    /// being laid out has none yet: behind it is a new repetition, where all holds again.
+    pub(super) fn copy(&mut self, state: StateId) -> Result<StateId, BuildError> {
+        if self.graph.states[state.index()].transitions.is_empty() {
+            return Ok(state);
+        }
+        let copy = self.state(self.graph.states[state.index()].role)?;
+        let mut raw = self.graph.states[state.index()].clone();
+        for transition in &mut raw.transitions {
+            if transition.target == state {
+                transition.target = copy;
+            }
+        }
+        self.graph.states[copy.index()] = raw;
+        Ok(copy)
+    }
+
+    pub(super) fn add(&mut self, state: StateId, verb: Verb, target: StateId, guard: GuardId) {
+        self.add_in_gap(state, verb, target, guard, None);
+    }
+
+    pub(super) fn add_in_gap(
+        &mut self,
+        state: StateId,
+        verb: Verb,
+        target: StateId,
+        guard: GuardId,
+        gap: Option<GuardId>,
+    ) {
+        let skip = self.graph.guards.always();
+        let transition = Transition {
+            verb,
+            target,
+            guard,
+            gap,
+            skip,
+            instances: None,
+            marks: Vec::new(),
+            is_behind: false,
+            branches: Vec::new(),
+        };
+        self.graph.states[state.index()].transitions.push(transition);
+    }
+
+    pub(super) fn add_take(
+        &mut self,
+        place: Place<'p>,
+        state: StateId,
+        target: StateId,
+        guard: GuardId,
+        gap: Option<GuardId>,
+    ) {
+        self.add_in_gap(state, Verb::Take(place.stage()), target, guard, gap);
+        if let Some(take) = self.graph.states[state.index()].transitions.last_mut() {
+            take.marks.clone_from(&self.branch_clocks);
+        }
+    }
+
+    pub(super) fn add_ignore(&mut self, state: StateId, target: StateId, ignore: Ignoring) {
+        self.add(state, Verb::Ignore, target, ignore.guard);
+        if let Some(added) = self.graph.states[state.index()].transitions.last_mut() {
+            added.skip = ignore.skip;
+        }
+    }
+}
+
+/// True if a `not` has a time of its own.
+pub(super) fn has_time(item: &Item) -> bool {
+    item.gap.is_some_and(|gap| gap.max.is_some())
+}
+
+pub(super) fn is_greedy(quantifier: &Quantifier) -> bool {
+    matches!(quantifier.mode, LoopMode::Greedy | LoopMode::Longest)
+}

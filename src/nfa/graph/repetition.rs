@@ -1,0 +1,326 @@
+//! Steps and groups with their quantifiers: needed, optional and unbounded repetitions.
+
+use crate::hir::{Gap, ItemKind, LoopMode, Quantifier, Sequence};
+use crate::nfa::error::{BuildError, Kind};
+use crate::nfa::graph::builder::{
+    Builder, Clock, Context, Group, Place, Repetition, Waiting, is_greedy,
+};
+use crate::nfa::graph::check::is_nullable;
+use crate::nfa::graph::raw::{Role, Verb};
+use crate::nfa::guard::{Guard, GuardId};
+use crate::nfa::states::StateId;
+
+/// The most groups with an alias, one bit of a node each.
+const MAX_NAMED_GROUPS: usize = 32;
+
+impl<'p> Builder {
+    /// Lays out a step or group with its quantifier.
+    pub(super) fn item(&mut self, place: Place<'p>, sink: StateId) -> Result<StateId, BuildError> {
+        let quantifier = place.quantifier().expect("it is a step or a group");
+        let first = if quantifier.is_unbounded() {
+            let after_loop = self.without_earlier_nots(place, sink)?;
+            let looping = self.unbounded(place, quantifier, after_loop)?;
+            self.repeated(place, quantifier, looping, sink)?
+        } else {
+            self.repeated(place, quantifier, sink, sink)?
+        };
+        self.add_stops(place, first)?;
+        Ok(first)
+    }
+
+    /// The needed repetitions, and the optional ones of a bounded loop, in front of `sink`; what
+    /// may be left out proceeds to `proceed`.
+    pub(super) fn repeated(
+        &mut self,
+        place: Place<'p>,
+        quantifier: &'p Quantifier,
+        sink: StateId,
+        proceed: StateId,
+    ) -> Result<StateId, BuildError> {
+        let until = quantifier.until.map(|until| self.graph.guards.condition(until));
+        let is_step = matches!(place.item().kind, ItemKind::Step { .. });
+        let until = if is_step { until } else { None };
+        let step_take = self.take_guard(place);
+        let take = self.unless(step_take, until);
+        let inner_ignore = self.ignoring(place, quantifier.inner, until);
+        let min = quantifier.min;
+        let max = quantifier.max.unwrap_or(min);
+        let longest = Self::is_longest(place, quantifier) && !quantifier.is_unbounded();
+        // What a group wants is seen to where its first repetition is laid out.
+        if is_step && is_greedy(quantifier) && min != max {
+            if until.is_some() {
+                let copy = self.copy(sink)?;
+                self.originals.insert(sink, copy);
+            }
+            self.make_wait(sink, take);
+        }
+        let mut next = sink;
+        let again = Waiting { take, ignore: inner_ignore, optional: true, gap: None };
+        for _ in min..max {
+            next = self.single(place, next, proceed, again, false)?;
+            if longest {
+                self.accept_when_exhausted(next);
+            }
+            self.add_stop_to_loop(place, next)?;
+        }
+        let again = Waiting { optional: false, ..again };
+        for _ in 1..min {
+            next = self.single(place, next, proceed, again, false)?;
+            self.add_stop_to_loop(place, next)?;
+        }
+        // The first repetition is what a gap speaks of, and its ignore does not look at `until`.
+        let gap = self.gap_guard(place);
+        let take = gap.map_or(take, |gap| self.graph.guards.and(take, gap));
+        let ignore = self.first_ignoring(place, gap);
+        let first = Waiting { take, ignore, optional: quantifier.optional, gap };
+        let state = self.single(place, next, proceed, first, true)?;
+        if Self::is_longest(place, quantifier) && quantifier.optional {
+            self.accept_when_exhausted(state);
+        }
+        Ok(state)
+    }
+
+    /// The state of a loop without upper bound, after its needed repetitions.
+    pub(super) fn unbounded(
+        &mut self,
+        place: Place<'p>,
+        quantifier: &'p Quantifier,
+        sink: StateId,
+    ) -> Result<StateId, BuildError> {
+        if let ItemKind::Group { body, .. } = &place.item().kind {
+            let joint = self.state(Role::Normal)?;
+            if is_greedy(quantifier) {
+                if quantifier.until.is_some() {
+                    let copy = self.copy(sink)?;
+                    self.originals.insert(sink, copy);
+                }
+                let head = self.head_guard(place, body);
+                self.make_wait(sink, head);
+            }
+            let always = self.proceed_guard(place);
+            let head = self.group_body(place, quantifier, body, joint, Repetition::Optional)?;
+            self.leave(head, sink, quantifier, always);
+            self.add(joint, Verb::Proceed, head, always);
+            return Ok(head);
+        }
+        let until = quantifier.until.map(|until| self.graph.guards.condition(until));
+        let ignore = self.ignoring(place, quantifier.inner, until);
+        let step_take = self.take_guard(place);
+        let take = self.unless(step_take, until);
+        let always = self.proceed_guard(place);
+        let state = self.state(Role::Normal)?;
+        let longest = Self::is_longest(place, quantifier);
+        if longest {
+            self.graph.states[state.index()].accepts_when_exhausted = true;
+        } else if is_greedy(quantifier) {
+            if let Some(until) = until {
+                let copy = self.copy(sink)?;
+                self.originals.insert(sink, copy);
+                let ended = self.graph.guards.and(always, until);
+                self.add(state, Verb::Proceed, copy, ended);
+            }
+            let open = self.unless(always, until);
+            self.add(state, Verb::Proceed, sink, open);
+            self.make_wait(sink, step_take);
+        } else {
+            self.add(state, Verb::Proceed, sink, always);
+        }
+        self.add_take(place, state, state, take, None);
+        self.add_stop_to_loop(place, state)?;
+        if let Some(ignore) = ignore {
+            // A state of its own without the way on, so that an ignored event does not make one
+            // more copy of what waits behind the loop each time.
+            let skipping = self.state(Role::Normal)?;
+            self.graph.states[skipping.index()].accepts_when_exhausted = longest;
+            self.add_take(place, skipping, state, take, None);
+            self.add_ignore(skipping, skipping, ignore);
+            self.add_ignore(state, skipping, ignore);
+            self.add_stop_to_loop(place, skipping)?;
+        }
+        Ok(state)
+    }
+
+    /// One repetition of a step or group.
+    pub(super) fn single(
+        &mut self,
+        place: Place<'p>,
+        sink: StateId,
+        proceed: StateId,
+        waiting: Waiting,
+        first: bool,
+    ) -> Result<StateId, BuildError> {
+        if let ItemKind::Group { body, quantifier, .. } = &place.item().kind {
+            if first && is_greedy(quantifier) && quantifier.max.is_some_and(|m| m != quantifier.min)
+            {
+                let head = self.head_guard(place, body);
+                self.make_wait(proceed, head);
+            }
+            let always = self.proceed_guard(place);
+            let repetition = match (first, waiting.optional) {
+                (true, _) => Repetition::First,
+                (false, true) => Repetition::Optional,
+                (false, false) => Repetition::Needed,
+            };
+            // Where all of it can be left out, what is taken in it says that something was.
+            let can_be_empty = body.items.iter().all(is_nullable);
+            let target = if can_be_empty { sink } else { self.without_earlier_nots(place, sink)? };
+            let head = self.group_body(place, quantifier, body, target, repetition)?;
+            if target != sink {
+                // A greedy loop at the group's end keeps what it could take from what follows, also
+                // where the group is left out: with a `not` before the group as without.
+                for loop_take in self.kept.get(&target).cloned().unwrap_or_default() {
+                    self.make_wait(sink, loop_take);
+                }
+            }
+            if waiting.optional {
+                self.leave(head, proceed, quantifier, always);
+            }
+            return Ok(head);
+        }
+        let quantifier = place.quantifier().expect("it is a step");
+        let state = self.state(Role::Normal)?;
+        // Once the event is taken, the nots before an optional step no longer hold.
+        let target = self.without_earlier_nots(place, sink)?;
+        self.add_take(place, state, target, waiting.take, waiting.gap);
+        if waiting.optional {
+            let always = self.proceed_guard(place);
+            self.leave(state, proceed, quantifier, always);
+        }
+        if let Some(ignore) = waiting.ignore {
+            if waiting.optional || place.heads_optional_group() {
+                let skipping = self.state(Role::Normal)?;
+                self.add_take(place, skipping, target, waiting.take, waiting.gap);
+                self.add_ignore(skipping, skipping, ignore);
+                if first {
+                    self.add_stops(place, skipping)?;
+                } else {
+                    self.add_stop_to_loop(place, skipping)?;
+                }
+                self.add_ignore(state, skipping, ignore);
+            } else {
+                self.add_ignore(state, state, ignore);
+            }
+        }
+        Ok(state)
+    }
+
+    /// Lets a repetition that may be left out be left out. Once its `until` has come, a greedy loop
+    /// holds nothing back from what follows.
+    pub(super) fn leave(
+        &mut self,
+        state: StateId,
+        to: StateId,
+        quantifier: &Quantifier,
+        when: GuardId,
+    ) {
+        match quantifier.until {
+            Some(until) if is_greedy(quantifier) => {
+                let until = self.graph.guards.condition(until);
+                let original = self.originals.get(&to).copied().unwrap_or(to);
+                let ended = self.graph.guards.and(when, until);
+                self.add(state, Verb::Proceed, original, ended);
+                let open = self.unless(when, Some(until));
+                self.add(state, Verb::Proceed, to, open);
+            }
+            _ => self.add(state, Verb::Proceed, to, when),
+        }
+    }
+
+    pub(super) fn group_body(
+        &mut self,
+        place: Place<'p>,
+        quantifier: &'p Quantifier,
+        body: &'p Sequence,
+        sink: StateId,
+        repetition: Repetition,
+    ) -> Result<StateId, BuildError> {
+        let first = repetition == Repetition::First;
+        let ItemKind::Group { within, alias, .. } = place.item().kind else {
+            unreachable!("only groups have a body")
+        };
+        let clocked = within.is_some() || place.item().gap.is_some() || alias.is_some();
+        // Where a repetition can be empty, the first event can be in the next one.
+        let can_start = first || body.items.iter().all(is_nullable);
+        let mut gap = if can_start { Self::inherited_gap(place) } else { None };
+        if clocked {
+            let node = self.nodes.item(place);
+            let clock = self.clock(Clock::Item, node);
+            if let Some(alias) = alias
+                && self.graph.named.iter().all(|(known, _)| *known != alias)
+            {
+                self.graph.named.push((alias, clock));
+                if self.graph.named.len() > MAX_NAMED_GROUPS {
+                    return Err(BuildError::new(Kind::TooLarge));
+                }
+            }
+            self.enter(clock, within);
+            if let (Some(Gap { min, max }), true) = (place.item().gap, first) {
+                let since = place.context.since;
+                let own = Guard::Gap { min, max, unless_set: Some(clock), since };
+                let own = self.graph.guards.leaf(own);
+                gap = self.both(gap, Some(own));
+            }
+        }
+        let contiguity = if first { Self::entry_contiguity(place) } else { quantifier.inner };
+        let optional = match repetition {
+            Repetition::First => quantifier.optional || place.heads_optional_group(),
+            Repetition::Needed => false,
+            Repetition::Optional => true,
+        };
+        let nots = if can_start { self.earlier_nots(place) } else { Vec::new() };
+        self.before_groups.push(nots);
+        let nots = self.before_groups.len() - 1;
+        let group = Group { contiguity, quantifier, optional, gap, nots };
+        let item = self.nodes.item(place);
+        let context = Context {
+            node: self.nodes.child(item, 0),
+            group: Some(group),
+            following: place.following(),
+            top: false,
+            since: place.context.since,
+        };
+        let head = self.sequence(body, sink, context)?;
+        if clocked {
+            self.inside.pop();
+        }
+        Ok(head)
+    }
+
+    /// Makes a greedy loop's successor wait: nothing leaves `state` with an event that the loop
+    /// can take.
+    pub(super) fn make_wait(&mut self, state: StateId, loop_take: GuardId) {
+        self.kept.entry(state).or_default().push(loop_take);
+        let free = self.graph.guards.not(loop_take);
+        for transition in &mut self.graph.states[state.index()].transitions {
+            transition.guard = self.graph.guards.and(transition.guard, free);
+        }
+    }
+
+    pub(super) fn is_longest(place: Place<'p>, quantifier: &Quantifier) -> bool {
+        quantifier.mode == LoopMode::Longest
+            && place.context.top
+            && place.index + 1 == place.items.len()
+            && matches!(place.item().kind, ItemKind::Step { .. })
+    }
+
+    /// Makes one of a bounded `longest` loop's optional repetitions complete only when it can grow
+    /// no more, instead of at once.
+    pub(super) fn accept_when_exhausted(&mut self, state: StateId) {
+        let mut waiting = vec![state];
+        for transition in &self.graph.states[state.index()].transitions {
+            if transition.verb == Verb::Ignore {
+                waiting.push(transition.target);
+            }
+        }
+        for id in waiting {
+            let mut transitions = std::mem::take(&mut self.graph.states[id.index()].transitions);
+            transitions.retain(|transition| {
+                transition.verb != Verb::Proceed
+                    || self.graph.states[transition.target.index()].role == Role::Stop
+            });
+            let raw = &mut self.graph.states[id.index()];
+            raw.accepts_when_exhausted = true;
+            raw.transitions = transitions;
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The guards with which an item waits: what it takes, what it skips, and when.
+
+use crate::hir::{ConditionId, Contiguity, Gap, ItemKind, Sequence};
+use crate::nfa::graph::builder::{Builder, Ignoring, Place};
+use crate::nfa::graph::check::is_nullable;
+use crate::nfa::guard::{Guard, GuardId};
+
+impl<'p> Builder {
+    /// The contiguity with which an item's first event follows the event before. The first item of
+    /// a group follows it as the group does.
+    pub(super) fn entry_contiguity(place: Place<'p>) -> Contiguity {
+        place.head_of().map_or(place.item().contiguity, |group| group.contiguity)
+    }
+
+    /// What must hold of the time for the item's first event.
+    pub(super) fn gap_guard(&mut self, place: Place<'p>) -> Option<GuardId> {
+        let own = place.item().gap.map(|Gap { min, max }| {
+            let since = place.context.since;
+            self.graph.guards.leaf(Guard::Gap { min, max, unless_set: None, since })
+        });
+        self.both(own, Self::inherited_gap(place))
+    }
+
+    pub(super) fn both(&mut self, a: Option<GuardId>, b: Option<GuardId>) -> Option<GuardId> {
+        match (a, b) {
+            (Some(a), Some(b)) => Some(self.graph.guards.and(a, b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// The bound of the group around `place`, where the group's first event can be this item's.
+    pub(super) fn inherited_gap(place: Place<'p>) -> Option<GuardId> {
+        let gap = place.context.group?.gap?;
+        place.items[..place.index].iter().all(is_nullable).then_some(gap)
+    }
+
+    /// As [`Builder::ignoring`] for an item's first event: one that fits but comes outside of
+    /// the gap does not fit.
+    pub(super) fn first_ignoring(
+        &mut self,
+        place: Place<'p>,
+        gap: Option<GuardId>,
+    ) -> Option<Ignoring> {
+        let contiguity = Self::entry_contiguity(place);
+        let ignore = self.ignoring(place, contiguity, None)?;
+        let Some(gap) = gap else { return Some(ignore) };
+        let outside = self.graph.guards.not(gap);
+        let until = self.group_until(place);
+        let outside = self.unless(outside, until);
+        Some(Ignoring { guard: self.graph.guards.or(ignore.guard, outside), ..ignore })
+    }
+
+    /// When a step skips events as `contiguity` says, but none that fulfils `until`.
+    pub(super) fn ignoring(
+        &mut self,
+        place: Place<'p>,
+        contiguity: Contiguity,
+        until: Option<GuardId>,
+    ) -> Option<Ignoring> {
+        let guard = self.ignore_guard(place, contiguity)?;
+        let skip = self.ignore_guard(place, Contiguity::Any)?;
+        Some(Ignoring { guard: self.unless(guard, until), skip: self.unless(skip, until) })
+    }
+
+    pub(super) fn ignore_guard(
+        &mut self,
+        place: Place<'p>,
+        contiguity: Contiguity,
+    ) -> Option<GuardId> {
+        let guard = match contiguity {
+            Contiguity::Next => return None,
+            Contiguity::Relaxed => {
+                let fits = match place.item().kind {
+                    ItemKind::Step { condition, .. } => self.graph.guards.condition(condition),
+                    // A group's first step decides, not the group.
+                    _ => self.graph.guards.always(),
+                };
+                self.graph.guards.not(fits)
+            }
+            Contiguity::Any => self.graph.guards.always(),
+        };
+        let until = self.group_until(place);
+        Some(self.unless(guard, until))
+    }
+
+    pub(super) fn take_guard(&mut self, place: Place<'p>) -> GuardId {
+        match place.item().kind {
+            ItemKind::Step { condition, .. } | ItemKind::Not { condition, .. } => {
+                self.extend(place, condition)
+            }
+            ItemKind::Group { .. } | ItemKind::Alternatives { .. } => {
+                let until = self.group_until(place);
+                let always = self.graph.guards.always();
+                self.unless(always, until)
+            }
+        }
+    }
+
+    /// `condition`, and not the `until` of the group around it.
+    pub(super) fn extend(&mut self, place: Place<'p>, condition: ConditionId) -> GuardId {
+        let guard = self.graph.guards.condition(condition);
+        let until = self.group_until(place);
+        self.unless(guard, until)
+    }
+
+    pub(super) fn proceed_guard(&mut self, place: Place<'p>) -> GuardId {
+        let until = self.group_until(place);
+        let always = self.graph.guards.always();
+        self.unless(always, until)
+    }
+
+    pub(super) fn group_until(&mut self, place: Place<'p>) -> Option<GuardId> {
+        let until = place.context.group?.quantifier.until?;
+        Some(self.graph.guards.condition(until))
+    }
+
+    pub(super) fn unless(&mut self, guard: GuardId, until: Option<GuardId>) -> GuardId {
+        match until {
+            Some(until) => {
+                let not_until = self.graph.guards.not(until);
+                self.graph.guards.and(not_until, guard)
+            }
+            None => guard,
+        }
+    }
+
+    /// When an event can start the group: what a greedy loop of groups wants.
+    pub(super) fn head_guard(&mut self, place: Place<'p>, body: &'p Sequence) -> GuardId {
+        let mut guard = self.graph.guards.never();
+        for item in &body.items {
+            let (head, optional) = match &item.kind {
+                ItemKind::Step { condition, quantifier, .. } => {
+                    (self.extend(place, *condition), quantifier.optional)
+                }
+                ItemKind::Group { body, quantifier, .. } => {
+                    (self.head_guard(place, body), quantifier.optional)
+                }
+                ItemKind::Alternatives { branches, .. } => {
+                    let mut any = self.graph.guards.never();
+                    for branch in branches {
+                        let head = self.head_guard(place, branch);
+                        any = self.graph.guards.or(any, head);
+                    }
+                    (any, false)
+                }
+                ItemKind::Not { .. } => break,
+            };
+            guard = self.graph.guards.or(guard, head);
+            if !optional {
+                break;
+            }
+        }
+        guard
+    }
+}
