@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use kleene::stream::{Builder, Engine, Ignore};
+use kleene::stream::{Engine, EngineBuilder, Ignore};
 use kleene::{Record, RuleSet, Timestamp, Value};
 
 /// Orders that wait for their payment.
@@ -20,7 +20,7 @@ event paid    { order: string, at: time }
 rule unpaid   { key order  match created -> paid within 30d  on timeout emit { order } }
 ";
 
-fn builder(rules: &RuleSet) -> Builder<Record> {
+fn builder(rules: &RuleSet) -> EngineBuilder<Record> {
     Engine::builder().rules(rules.clone())
 }
 

@@ -2,12 +2,12 @@
 //!
 //! A rule says what to look for: `a -> b+ -> not c for 10m`. An [`Engine`] reads events in whatever
 //! order real sources give them, keeps one small state for each key, and reports every match, and
-//! every partial match that ran out of time. It is to streams of events what a regular expression is
-//! to text.
+//! every partial match that ran out of time. It is to streams of events what a regular expression
+//! is to text.
 //!
 //! ```
 //! use std::time::Duration;
-//! use kleene::{Engine, Event, RuleSet, Timestamp, stream::on_match};
+//! use kleene::{Engine, Event, RuleSet, Timestamp, on_match};
 //!
 //! const RULES: &str = r#"
 //!     event order_created { order: int, customer: string, amount: float, at: time }
@@ -69,36 +69,36 @@
 //!
 //! # Events
 //!
-//! `#[derive(Event)]` makes a struct, or an enum of structs, an [`Event`]: rules see its fields, which
-//! are read without allocation and may borrow. A `Vec` is a list, a map from names to values is read
-//! as `labels.env`, and a `u64` beyond `int` rejects the event. Events whose types are known at run time only are
-//! [`Record`]s. Anything else can implement the trait.
+//! `#[derive(Event)]` makes a struct, or an enum of structs, an [`Event`]: rules see its fields,
+//! which are read without allocation and may borrow. A `Vec` is a list, a map from names to values
+//! is read as `labels.env`, and a `u64` beyond `int` rejects the event. Events whose types are
+//! known at run time only are [`Record`]s. Anything else can implement the trait.
 //!
-//! Time is event time, a [`Timestamp`] in milliseconds that comes with each event; the library has no
-//! clock, no threads, and does no I/O but the rule files that it is asked for. The engine's
+//! Time is event time, a [`Timestamp`] in milliseconds that comes with each event; the library has
+//! no clock, no threads, and does no I/O but the rule files that it is asked for. The engine's
 //! [watermark](stream) says how far time has come.
 //!
 //! # Results
 //!
 //! They go to a [`Sink`] as borrowed views: matches, timeouts, events that came too late or do not
-//! fit, limits that were reached. `Vec<Output>` is a sink that keeps everything. The same events give
-//! the same results in the same order, whatever the batches, and after a restart.
+//! fit, limits that were reached. `Vec<Output>` is a sink that keeps everything. The same events
+//! give the same results in the same order, whatever the batches, and after a restart.
 //!
 //! # Limits
 //!
 //! Whatever input can grow has a bound that is reported when it is reached: buffered events
 //! and their bytes, partial matches as a whole and for one key, bytes of captured events, steps for
-//! one event, repeated reports of a silence, what `suppress` remembers ([`stream::Builder`]), the size
-//! of patterns, nesting and repetitions. No input makes the library panic.
+//! one event, repeated reports of a silence, what `suppress` remembers ([`stream::EngineBuilder`]),
+//! the size of patterns, nesting and repetitions. No input makes the library panic.
 //!
 //! # Features
 //!
-//! * `derive` (on by default): `#[derive(Event)]` and `#[derive(Fields)]`; `#[derive(Portable)]` and
-//!   `#[derive(PortableField)]` for events that snapshots hold.
+//! * `derive` (on by default): `#[derive(Event)]` and `#[derive(Fields)]`; `#[derive(Portable)]`
+//!   and `#[derive(PortableField)]` for events that snapshots hold.
 //! * `tz` (on by default): time zones by name (`"Europe/Berlin"`), from tables that are built in.
 //!   Without it there are offsets.
-//! * `serde`: [`Value`] and [`Timestamp`] serialise and deserialise, events serialise by the names of
-//!   a schema.
+//! * `serde`: [`Value`] and [`Timestamp`] serialise and deserialise, events serialise by the names
+//!   of a schema.
 
 // So that code that the derives write finds the crate from within, too.
 extern crate self as kleene;
@@ -125,7 +125,7 @@ pub use event::{Event, Record};
 pub use kleene_derive::{Event, Fields, Portable, PortableField};
 pub use pattern::Pattern;
 pub use ruleset::RuleSet;
-pub use stream::{Engine, Match, Output, Sink, Timeout};
+pub use stream::{Engine, EngineBuilder, Match, Output, Sink, Timeout, on_match};
 pub use time::Timestamp;
 pub use value::{Value, ValueRef};
 

@@ -3,7 +3,7 @@
 
 use kleene::exec::reference::Reference;
 use kleene::schema::TypeId;
-use kleene::stream::{Builder, Output};
+use kleene::stream::{EngineBuilder, Output};
 use kleene::{Engine, Event as _, Record, RuleSet, Timestamp, Value};
 use proptest::prelude::*;
 
@@ -59,7 +59,7 @@ fn found(outputs: &[Output<Record>]) -> Vec<Vec<i64>> {
 }
 
 fn pushed(
-    builder: &dyn Fn() -> Builder<Record>,
+    builder: &dyn Fn() -> EngineBuilder<Record>,
     events: &[Record],
     restored: bool,
 ) -> Vec<Vec<i64>> {

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use kleene::schema::TypeId;
-use kleene::stream::{Builder, Engine, Ignore, Match, Output, Sink};
+use kleene::stream::{Engine, EngineBuilder, Ignore, Match, Output, Sink};
 use kleene::{Event, Record, RuleSet, Timestamp, Value};
 use kleene_test::steps::Dice;
 use proptest::prelude::*;
@@ -27,7 +27,7 @@ const FAILING: &str = r"
     rule few { key k match a -> any a -> b within 1s skip none limit 5 partials fail }
 ";
 
-fn builder(text: &str, bound: u64) -> Builder<Record> {
+fn builder(text: &str, bound: u64) -> EngineBuilder<Record> {
     let rules = RuleSet::parse(text).unwrap_or_else(|error| panic!("{error}"));
     Engine::builder().rules(rules).out_of_order(Duration::from_millis(bound)).limit_buffered(12)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kleene::schema::TypeId;
-use kleene::stream::{Builder, Output};
+use kleene::stream::{EngineBuilder, Output};
 use kleene::{Engine, Event, Record, RuleSet, Timestamp, Value};
 use proptest::prelude::*;
 
@@ -11,7 +11,7 @@ fn rules(text: &str) -> RuleSet {
     RuleSet::parse(text).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn builder(text: &str) -> Builder<Record> {
+fn builder(text: &str) -> EngineBuilder<Record> {
     Engine::builder().rules(rules(text))
 }
 
@@ -264,7 +264,7 @@ fn what_partial_matches_share_counts_once() {
 fn events_that_count_are_limited_under_every_strategy() {
     let text = holding("match a{4} within 1m");
     let long = "x".repeat(1000);
-    let limits: [fn(Builder<Record>) -> Builder<Record>; 2] =
+    let limits: [fn(EngineBuilder<Record>) -> EngineBuilder<Record>; 2] =
         [|builder| builder.limit_partials(7), |builder| builder.limit_captured_bytes(9000)];
     // So fast that nothing runs out of time, and so that two events of a key never do.
     for (limit, pace, least) in [(limits[0], 1, 6), (limits[1], 1, 6), (limits[0], 7000, 1)] {

@@ -1,5 +1,5 @@
-//! An engine that keeps idle keys elsewhere reports what one reports that has them all in memory, in
-//! every kind of rule, with snapshots, restarts and other rules in between; and it stops where
+//! An engine that keeps idle keys elsewhere reports what one reports that has them all in memory,
+//! in every kind of rule, with snapshots, restarts and other rules in between; and it stops where
 //! what keeps them fails.
 
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kleene::stream::{Builder, ColdError, ColdStore, Ignore, Output, RestoreError};
+use kleene::stream::{ColdError, ColdStore, EngineBuilder, Ignore, Output, RestoreError};
 use kleene::{Engine, Record, RuleSet, Timestamp, Value};
 use kleene_test::files::rule_files;
 use kleene_test::random;
@@ -75,12 +75,12 @@ fn files(folder: &str) -> Vec<PathBuf> {
     rule_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
 }
 
-fn builder(rules: &RuleSet, lateness: i64) -> Builder<Record> {
+fn builder(rules: &RuleSet, lateness: i64) -> EngineBuilder<Record> {
     let builder = Engine::builder().rules(rules.clone());
     builder.out_of_order(Duration::from_millis(lateness.unsigned_abs()))
 }
 
-fn cold(rules: &RuleSet, lateness: i64, keys: u64) -> Builder<Record> {
+fn cold(rules: &RuleSet, lateness: i64, keys: u64) -> EngineBuilder<Record> {
     builder(rules, lateness).cold_store(Shelf::default(), keys)
 }
 

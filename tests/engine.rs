@@ -1,5 +1,5 @@
-//! The engine around the matcher: order, keys, watermarks, deadlines, sources. The rules are made by
-//! hand, so that nothing here depends on the language.
+//! The engine around the matcher: order, keys, watermarks, deadlines, sources. The rules are made
+//! by hand, so that nothing here depends on the language.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use kleene::hir::{
     Quantifier, Rule, Sequence, Skip, SkipStrategy, Stage, StageId, Test,
 };
 use kleene::schema::{EventType, Field, FieldId, FieldType, Schema, TypeId};
-use kleene::stream::{Builder, Engine, Ignore, Output, Reason, SourceId};
+use kleene::stream::{Engine, EngineBuilder, Ignore, Output, Reason, SourceId};
 use kleene::{Event, Record, Timestamp, Value};
 use proptest::prelude::*;
 
@@ -147,7 +147,7 @@ fn all_rules() -> Vec<Rule> {
     vec![any_key(), paid(), unpaid(), burst()]
 }
 
-fn builder(rules: &[Rule]) -> Builder<Record> {
+fn builder(rules: &[Rule]) -> EngineBuilder<Record> {
     let schema = schema();
     rules.iter().fold(Engine::builder(), |builder, rule| {
         builder.rule(schema.clone(), Arc::new(rule.clone()))

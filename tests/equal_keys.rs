@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use kleene::stream::{Builder, Output};
+use kleene::stream::{EngineBuilder, Output};
 use kleene::{Engine, Record, RuleSet, Timestamp, Value};
 use kleene_test::shelf::Shelf;
 use kleene_test::steps::Dice;
@@ -35,7 +35,7 @@ fn rules() -> RuleSet {
     RuleSet::parse(RULES).unwrap_or_else(|error| panic!("{error:#}"))
 }
 
-fn builder(rules: &RuleSet) -> Builder<Record> {
+fn builder(rules: &RuleSet) -> EngineBuilder<Record> {
     Engine::builder().rules(rules.clone()).sorted()
 }
 
@@ -91,7 +91,7 @@ fn line(output: &Output<Record>) -> String {
 /// What an engine reports that is snapshotted and restored before each event for which `restarts`.
 fn reported(
     events: &[Record],
-    new: &dyn Fn() -> Builder<Record>,
+    new: &dyn Fn() -> EngineBuilder<Record>,
     mut restarts: impl FnMut() -> bool,
 ) -> Vec<String> {
     let mut engine = new().build().expect("the rules are fine");

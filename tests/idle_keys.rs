@@ -1,7 +1,7 @@
-//! Keys for which nothing is held, and which come again: where they are is left to them for a while,
-//! which nobody can report from looking at them.
+//! Keys for which nothing is held, and which come again: where they are is left to them for a
+//! while, which nobody can report from looking at them.
 
-use kleene::stream::{Builder, Ignore, Output, Partial};
+use kleene::stream::{EngineBuilder, Ignore, Output, Partial};
 use kleene::{Engine, Record, RuleSet, Timestamp, Value};
 use kleene_test::steps::Dice;
 
@@ -27,7 +27,7 @@ fn rules(text: &[&str]) -> RuleSet {
     RuleSet::parse(&text.concat()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn builder(rules: &RuleSet) -> Builder<Record> {
+fn builder(rules: &RuleSet) -> EngineBuilder<Record> {
     Engine::builder().rules(rules.clone()).sorted()
 }
 

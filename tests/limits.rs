@@ -81,7 +81,7 @@ fn every_limit_that_can_be_set_stands_in_the_table() {
     assert!(limits.len() >= 6, "{limits:?}");
     let setters = names_after("src/stream/builder.rs", "pub fn limit_");
     assert!(setters.len() >= 7, "{setters:?}");
-    limits.extend(setters.iter().map(|name| format!("Builder::limit_{name}")));
+    limits.extend(setters.iter().map(|name| format!("EngineBuilder::limit_{name}")));
     limits
         .extend(["Limits::partial_matches_per_key", "Limits::steps_per_event"].map(str::to_owned));
     limits.extend(

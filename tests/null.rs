@@ -24,7 +24,7 @@ fn matches(rules: &str, events: &[Fields<'_>]) -> Vec<usize> {
         Record::from_fields(rules.schema(), ty, fields).unwrap()
     };
     let records: Vec<Record> = (0..).zip(events).map(record).collect();
-    let run = |builder: kleene::stream::Builder<Record>| {
+    let run = |builder: kleene::stream::EngineBuilder<Record>| {
         let mut engine = builder.rules(rules.clone()).sorted().build().unwrap();
         let mut outputs: Vec<Output<Record>> = Vec::new();
         engine.push_batch(&records, &mut outputs).unwrap();
@@ -265,7 +265,8 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     /// A condition holds exactly where three-valued logic says that it is true, its negation where
-    /// that says that it is false: as the first step, behind another one, and as what must not come.
+    /// that says that it is false: as the first step, behind another one, and as what must not
+    /// come.
     #[test]
     fn conditions_hold_where_three_valued_logic_is_true(
         cond in cond(),

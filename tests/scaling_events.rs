@@ -8,12 +8,12 @@
 use std::time::{Duration, Instant};
 
 use kleene::schema::TypeId;
-use kleene::stream::{Builder, Ignore, Output};
+use kleene::stream::{EngineBuilder, Ignore, Output};
 use kleene::{Engine, Record, RuleSet, Timestamp, Value};
 
 const EVENTS: &str = "event a { ts: time, k: int, v: int }\nevent b { ts: time, k: int, v: int }\n";
 
-fn builder(rule: &str) -> Builder<Record> {
+fn builder(rule: &str) -> EngineBuilder<Record> {
     let text = format!("{EVENTS}rule r {{ key k  {rule} }}");
     let rules = RuleSet::parse(&text).unwrap_or_else(|error| panic!("{text}\n{error}"));
     Engine::builder().rules(rules)
@@ -52,7 +52,7 @@ fn takes_in_proportion(what: &str, n: i64, run: impl Fn(i64)) {
 }
 
 /// The engine after `n` events of type `a`, a millisecond apart.
-fn after(builder: Builder<Record>, n: i64, key: impl Fn(i64) -> i64) -> Engine<Record> {
+fn after(builder: EngineBuilder<Record>, n: i64, key: impl Fn(i64) -> i64) -> Engine<Record> {
     let mut engine = builder.build().expect("it fits");
     for at in 0..n {
         engine.push(&event(0, at, key(at), at), &mut Ignore).expect("it fits");

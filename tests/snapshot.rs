@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kleene::stream::{Builder, Ignore, Output, RestoreError, Verdict};
+use kleene::stream::{EngineBuilder, Ignore, Output, RestoreError, Verdict};
 use kleene::{Engine, Record, RuleSet, Timestamp, Value};
 use kleene_test::files::rule_files;
 use kleene_test::random;
@@ -22,7 +22,7 @@ fn load(file: &Path) -> RuleSet {
     RuleSet::from_path(file).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn builder(rules: &RuleSet, lateness: i64) -> Builder<Record> {
+fn builder(rules: &RuleSet, lateness: i64) -> EngineBuilder<Record> {
     let builder = Engine::builder().rules(rules.clone());
     builder.out_of_order(Duration::from_millis(lateness.unsigned_abs()))
 }
@@ -187,7 +187,8 @@ fn what_a_fuzzer_calls_holds_for_some_bytes() {
 }
 
 /// `testdata/snapshots` has what versions wrote: for each a rule file, the snapshot, and what an
-/// engine that is made of it reports at the end of time. `KLEENE_TEST_UPDATE=1` writes what is missing.
+/// engine that is made of it reports at the end of time. `KLEENE_TEST_UPDATE=1` writes what is
+/// missing.
 #[test]
 fn what_older_versions_wrote_is_read() {
     let files = files("testdata/snapshots");

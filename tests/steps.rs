@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use kleene::exec::Limits;
 use kleene::schema::TypeId;
-use kleene::stream::{Builder, Output};
+use kleene::stream::{EngineBuilder, Output};
 use kleene::{Engine, Event as _, Record, RuleSet, Timestamp, Value};
 use kleene_test::files::rule_files;
 use kleene_test::random;
@@ -42,7 +42,7 @@ fn line(output: &Output<Record>) -> String {
     }
 }
 
-fn reported(builder: Builder<Record>, events: &[Record]) -> (Vec<String>, Engine<Record>) {
+fn reported(builder: EngineBuilder<Record>, events: &[Record]) -> (Vec<String>, Engine<Record>) {
     let mut engine = builder.build().expect("it fits");
     let mut outputs = Vec::new();
     for event in events {
@@ -87,9 +87,9 @@ fn what_is_read_again_counts() {
     for (condition, expected) in [
         // A sum is no step: twelve partial matches take their own steps alone.
         ("sum(x.v) >= 0", 12),
-        // The newest seven have captured 1, 2 ... 7 events, which are 28 steps more; eight would take
-        // 8 x 8 + 36. A look-up is no step, but where a partial match can go two ways its list may
-        // have to be copied.
+        // The newest seven have captured 1, 2 ... 7 events, which are 28 steps more; eight would
+        // take 8 x 8 + 36. A look-up is no step, but where a partial match can go two ways its list
+        // may have to be copied.
         ("v not in distinct(x.v)", 7),
         ("v not in collect(x.v)", 7),
         ("len(distinct(x.v)) < 99", 7),
@@ -153,7 +153,7 @@ fn agree(rules: &RuleSet, budget: usize, steps: &[Step], dice: &mut Dice) -> Res
         let builder = Engine::builder().rules(rules.clone());
         Some(builder.out_of_order(Duration::from_secs(2)).limit_steps_per_event(budget))
     };
-    let general = || plain().map(Builder::general_strategy);
+    let general = || plain().map(EngineBuilder::general_strategy);
     let cold = || plain().map(|builder| builder.cold_store(Shelf::default(), 1));
     they_go_on_alike(plain, general, steps, |_| false)?;
     they_go_on_alike(plain, plain, steps, |_| dice.below(3) == 0)?;

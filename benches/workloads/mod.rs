@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use kleene::schema::{FieldType, Schema};
-use kleene::stream::{Builder, Engine, Ignore};
+use kleene::stream::{Engine, EngineBuilder, Ignore};
 use kleene::{Event, Record, RuleSet, Timestamp, Value};
 
 /// What a run over a workload found.
@@ -23,8 +23,8 @@ pub struct Counts {
     pub timeouts: u64,
 }
 
-/// Counts what a workload's rules find in events, with state machines by hand; the number is that of
-/// W8's rules.
+/// Counts what a workload's rules find in events, with state machines by hand; the number is that
+/// of W8's rules.
 pub type Baseline = fn(&[Record], usize) -> Counts;
 
 /// One of the workloads.
@@ -153,7 +153,7 @@ impl Workload {
 
     /// The start of an engine for these rules. W7 is there to show what becomes of many partial
     /// matches: it gets more than the usual limit allows.
-    pub fn builder(&self, rules: RuleSet) -> Builder<Record> {
+    pub fn builder(&self, rules: RuleSet) -> EngineBuilder<Record> {
         let builder = Engine::builder().rules(rules);
         if self.id == "W7" {
             builder.limit_partials_per_key(1 << 26).limit_steps_per_event(1 << 26)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kleene::stream::Builder;
+use kleene::stream::EngineBuilder;
 use kleene::{Event as _, Record, Timestamp};
 use kleene_test::random::Choices;
 use kleene_test::restore::{Step, they_go_on_alike};
@@ -38,7 +38,7 @@ pub(crate) fn check(data: &[u8]) {
         restores += usize::from(says_so);
         says_so
     };
-    let plain = || -> Option<Builder<Record>> {
+    let plain = || -> Option<EngineBuilder<Record>> {
         let builder = made::engine_with(&pattern.0, true, clause);
         let builder = builder.limit_partials_per_key(MOST_PARTIALS);
         Some(builder.out_of_order(Duration::from_millis(lateness as u64)))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kleene::hir::expr::FieldRef;
 use kleene::hir::{Emit, KeyPart, Limit, LimitPolicy, Meta, Once, Pattern, Rule, Suppress};
 use kleene::schema::FieldId;
-use kleene::stream::Builder;
+use kleene::stream::EngineBuilder;
 use kleene::{Engine, Record};
 use kleene_test::convert;
 
@@ -14,13 +14,17 @@ pub(crate) const LONGEST: usize = 96;
 
 /// An engine in the making that runs `pattern`, for each `v` alone if it `has_key`.
 #[allow(dead_code, reason = "not all targets are without clauses")]
-pub(crate) fn engine(pattern: &Pattern, has_key: bool) -> Builder<Record> {
+pub(crate) fn engine(pattern: &Pattern, has_key: bool) -> EngineBuilder<Record> {
     with(rule(pattern, has_key))
 }
 
 /// As `engine`, with a clause of that number among `CLAUSES`.
 #[allow(dead_code, reason = "not all targets have clauses")]
-pub(crate) fn engine_with(pattern: &Pattern, has_key: bool, clause: usize) -> Builder<Record> {
+pub(crate) fn engine_with(
+    pattern: &Pattern,
+    has_key: bool,
+    clause: usize,
+) -> EngineBuilder<Record> {
     let mut rule = rule(pattern, has_key);
     let limit = |partials, policy| Some(Limit { partials, policy });
     match clause {
@@ -40,12 +44,16 @@ pub(crate) const CLAUSES: usize = 6;
 
 /// One more rule.
 #[allow(dead_code, reason = "most targets have one rule")]
-pub(crate) fn and(builder: Builder<Record>, pattern: &Pattern, has_key: bool) -> Builder<Record> {
+pub(crate) fn and(
+    builder: EngineBuilder<Record>,
+    pattern: &Pattern,
+    has_key: bool,
+) -> EngineBuilder<Record> {
     let rule = Rule { name: "other".into(), ..rule(pattern, has_key) };
     builder.rule(Arc::new(convert::schema()), Arc::new(rule))
 }
 
-fn with(rule: Rule) -> Builder<Record> {
+fn with(rule: Rule) -> EngineBuilder<Record> {
     Engine::builder().rule(Arc::new(convert::schema()), Arc::new(rule))
 }
 

@@ -26,7 +26,7 @@ use crate::stream::shard::context::{ShardContext, divide};
 use crate::time::duration_to_millis;
 
 /// Configures an [`Engine`].
-pub struct Builder<E: Event> {
+pub struct EngineBuilder<E: Event> {
     pub(in crate::stream) rules: Vec<RuleSpec<E>>,
     pub(in crate::stream) strategy: Strategy,
     pub(in crate::stream) limits: Limits,
@@ -36,10 +36,10 @@ pub struct Builder<E: Event> {
     pub(in crate::stream) cold: Option<Box<Cold<E>>>,
 }
 
-impl<E: Event> fmt::Debug for Builder<E> {
+impl<E: Event> fmt::Debug for EngineBuilder<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rules: Vec<_> = self.rules.iter().map(|given| &given.rule.name).collect();
-        f.debug_struct("Builder")
+        f.debug_struct("EngineBuilder")
             .field("rules", &rules)
             .field("strategy", &self.strategy)
             .field("limits", &(self.limits, self.matching))
@@ -47,16 +47,16 @@ impl<E: Event> fmt::Debug for Builder<E> {
     }
 }
 
-impl<E: Event> Default for Builder<E> {
+impl<E: Event> Default for EngineBuilder<E> {
     fn default() -> Self {
-        Builder::new()
+        EngineBuilder::new()
     }
 }
 
-impl<E: Event> Builder<E> {
+impl<E: Event> EngineBuilder<E> {
     /// Returns a builder without rules, for events in time order.
-    pub fn new() -> Builder<E> {
-        Builder {
+    pub fn new() -> EngineBuilder<E> {
+        EngineBuilder {
             rules: Vec::new(),
             strategy: Strategy::Sorted,
             limits: Limits {
@@ -75,9 +75,9 @@ impl<E: Event> Builder<E> {
     /// Adds the rules of a rule set.
     ///
     /// If the events have a schema of their own (a derived Rust type), the rules are linked to it
-    /// by the names of types and fields. [`build`](Builder::build) then fails if the events lack a
-    /// type that a pattern names, lack a field that a rule reads, or declare the field with another
-    /// type.
+    /// by the names of types and fields. [`build`](EngineBuilder::build) then fails if the events
+    /// lack a type that a pattern names, lack a field that a rule reads, or declare the field with
+    /// another type.
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "a handle that is cheap to clone")]
     pub fn rules(mut self, rules: RuleSet) -> Self {
@@ -93,7 +93,7 @@ impl<E: Event> Builder<E> {
     }
 
     /// Adds one checked rule. `schema` numbers its types and fields. [`Engine::replace_rules`]
-    /// replaces the rule along with those that [`rules`](Builder::rules) adds.
+    /// replaces the rule along with those that [`rules`](EngineBuilder::rules) adds.
     #[must_use]
     pub fn rule(mut self, schema: Arc<Schema>, rule: Arc<Rule>) -> Self {
         self.rules.push(RuleSpec::text(schema, rule, None));
@@ -163,9 +163,9 @@ impl<E: Event> Builder<E> {
     /// Limits the size of the reorder buffer in bytes, by
     /// [`Event::heap_size`](crate::Event::heap_size); 4 GiB by default.
     ///
-    /// Above the limit, the watermark advances as for [`limit_buffered`](Builder::limit_buffered),
-    /// event by event, until the rest fits. The same limit applies to waiting events that rules
-    /// made (`emit as`).
+    /// Above the limit, the watermark advances as for
+    /// [`limit_buffered`](EngineBuilder::limit_buffered), event by event, until the rest fits. The
+    /// same limit applies to waiting events that rules made (`emit as`).
     #[must_use]
     pub fn limit_buffered_bytes(mut self, bytes: u64) -> Self {
         self.limits.buffered_bytes = bytes;
@@ -260,8 +260,8 @@ impl<E: Event> Builder<E> {
     /// # Errors
     /// [`BuildError`] if a rule does not fit the events. The rules of a rule set and patterns are
     /// compiled already and cannot fail for any other reason. A rule that the host made itself
-    /// ([`rule`](Builder::rule), [`rule_with`](Builder::rule_with)) is compiled here, and fails if it
-    /// has no automaton.
+    /// ([`rule`](EngineBuilder::rule), [`rule_with`](EngineBuilder::rule_with)) is compiled here,
+    /// and fails if it has no automaton.
     pub fn build(mut self) -> Result<Engine<E>, BuildError> {
         let cold = self.cold.take();
         let (strategy, limits, matching) = (self.strategy, self.limits, self.matching);
@@ -275,16 +275,16 @@ impl<E: Event> Builder<E> {
     /// Builds up to `of` engines that divide the work by keys; see [`Shard`].
     ///
     /// The number is lower if more shards would be of no use. It is one if a rule's `limit ...
-    /// fail` may stop the engine, or if there is a [cold store](Builder::cold_store).
+    /// fail` may stop the engine, or if there is a [cold store](EngineBuilder::cold_store).
     ///
-    /// The limits over all keys ([`limit_partials`](Builder::limit_partials),
-    /// [`limit_captured_bytes`](Builder::limit_captured_bytes) and
-    /// [`limit_suppressed`](Builder::limit_suppressed)) are divided among the shards. If a shard
-    /// reaches one of them, the overflow is reported and the results may differ from those of one
-    /// engine.
+    /// The limits over all keys ([`limit_partials`](EngineBuilder::limit_partials),
+    /// [`limit_captured_bytes`](EngineBuilder::limit_captured_bytes) and
+    /// [`limit_suppressed`](EngineBuilder::limit_suppressed)) are divided among the shards. If a
+    /// shard reaches one of them, the overflow is reported and the results may differ from those of
+    /// one engine.
     ///
     /// # Errors
-    /// [`BuildError`] as for [`build`](Builder::build).
+    /// [`BuildError`] as for [`build`](EngineBuilder::build).
     pub fn shards(mut self, of: usize) -> Result<Vec<Shard<E>>, BuildError> {
         let mut cold = self.cold.take();
         let of = if cold.is_some() { 1 } else { of };
@@ -328,18 +328,19 @@ impl<E: Event> Builder<E> {
     }
 }
 
-impl<E: Portable> Builder<E> {
+impl<E: Portable> EngineBuilder<E> {
     /// Moves the state of idle keys to `store`, so that about `keys_in_memory` keys stay in memory.
     /// Keys are counted as in [`Stats::keys`](crate::stream::Stats::keys).
     ///
     /// Results and their order are the same as without a store.
-    /// [`limit_captured_bytes`](Builder::limit_captured_bytes) covers only the keys in memory; the
-    /// other limits cover all keys.
+    /// [`limit_captured_bytes`](EngineBuilder::limit_captured_bytes) covers only the keys in
+    /// memory; the other limits cover all keys.
     ///
     /// Each key in the store takes 13 to 25 bytes of memory, and 38 bytes while the index doubles
     /// its size. Operations over all keys ([`Engine::partials`](crate::Engine::partials), a
     /// [replacement](crate::Engine::replace_rules) of rules) load all keys into memory. A snapshot
-    /// holds the bytes of all keys in memory. [`shards`](Builder::shards) builds one engine only.
+    /// holds the bytes of all keys in memory. [`shards`](EngineBuilder::shards) builds one engine
+    /// only.
     ///
     /// If the store fails, the engine stops: see [`Engine::failure`](crate::Engine::failure). No
     /// state is lost silently.
@@ -398,9 +399,9 @@ impl<E: Portable> Builder<E> {
 }
 
 impl<E: Event> Engine<E> {
-    /// Returns a new [`Builder`].
-    pub fn builder() -> Builder<E> {
-        Builder::new()
+    /// Returns a new [`EngineBuilder`].
+    pub fn builder() -> EngineBuilder<E> {
+        EngineBuilder::new()
     }
 }
 
@@ -432,7 +433,8 @@ mod tests {
     #[test]
     fn engines_of_a_rule_set_share_its_automata() {
         let rules = RuleSet::parse(RULES).expect("they are right");
-        let build = || Builder::<Record>::new().rules(rules.clone()).build().expect("they fit");
+        let build =
+            || EngineBuilder::<Record>::new().rules(rules.clone()).build().expect("they fit");
         let compiled: Vec<_> = (0..2)
             .filter_map(|number| {
                 Some(Arc::as_ptr(
@@ -443,9 +445,10 @@ mod tests {
         assert_eq!(compiled.len(), 2);
         let (one, other) = (build(), build());
         assert_eq!((programs(&one), programs(&other)), (compiled.clone(), compiled.clone()));
-        let shards = Builder::<Record>::new().rules(rules.clone()).shards(2).expect("they fit");
+        let shards =
+            EngineBuilder::<Record>::new().rules(rules.clone()).shards(2).expect("they fit");
         assert_eq!(shards.len(), 2);
-        let some = Builder::<Record>::new().rules_where(&rules, |rule| &*rule.name == "two");
+        let some = EngineBuilder::<Record>::new().rules_where(&rules, |rule| &*rule.name == "two");
         assert_eq!(programs(&some.build().expect("it fits")), compiled[1..]);
         // A replacement by the same rules compiles nothing, either.
         let mut engine = build();
@@ -457,19 +460,20 @@ mod tests {
     #[test]
     fn engines_over_a_rust_type_share_the_automata_of_that_type() {
         let rules = RuleSet::parse(RULES).expect("they are right");
-        let build = || Builder::<Shop>::new().rules(rules.clone()).build().expect("they fit");
+        let build = || EngineBuilder::<Shop>::new().rules(rules.clone()).build().expect("they fit");
         let before = rules.memory_usage();
         let (one, other) = (build(), build());
         assert_eq!(programs(&one), programs(&other));
         assert!(rules.memory_usage() > before, "the set keeps what it has compiled");
-        let records = Builder::<Record>::new().rules(rules.clone()).build().expect("they fit");
+        let records =
+            EngineBuilder::<Record>::new().rules(rules.clone()).build().expect("they fit");
         assert_ne!(programs(&one), programs(&records));
         // Types that the Rust type has declared have its numbers.
         let text =
             crate::diagnostic::Source::new("shop.cep", RULES.lines().skip(2).collect::<String>());
         let own = RuleSet::builder().events::<Shop>().source(text).build().expect("they are right");
         let before = own.memory_usage();
-        Builder::<Shop>::new().rules(own.clone()).build().expect("they fit");
+        EngineBuilder::<Shop>::new().rules(own.clone()).build().expect("they fit");
         assert_eq!(own.memory_usage(), before);
     }
 
@@ -482,7 +486,7 @@ mod tests {
         };
         let (first, second) = (pattern(), pattern());
         let build = || {
-            let builder = Builder::new().pattern("first", &first).pattern("second", &second);
+            let builder = EngineBuilder::new().pattern("first", &first).pattern("second", &second);
             builder.build().expect("they fit")
         };
         let (one, other) = (build(), build());

@@ -151,9 +151,9 @@ impl<E: Event> Engine<E> {
     /// Advances the watermark of the only source: no event at or before `to` will come any more.
     ///
     /// The watermark adds to what the builder's strategy derives from the events. An engine that
-    /// was built with [`watermarks_from_source`](crate::stream::Builder::watermarks_from_source)
-    /// moves by these calls alone. Time never goes back: a watermark before the current one changes
-    /// nothing.
+    /// was built with
+    /// [`watermarks_from_source`](crate::stream::EngineBuilder::watermarks_from_source) moves by
+    /// these calls alone. Time never goes back: a watermark before the current one changes nothing.
     pub fn advance<S: Sink<E> + ?Sized>(&mut self, to: Timestamp, sink: &mut S) {
         let source = self.ingest.main_source();
         self.advance_source(source, to, sink);

@@ -89,7 +89,7 @@ mod shard;
 mod snapshot;
 mod stats;
 
-pub use builder::Builder;
+pub use builder::EngineBuilder;
 pub use change::replace::{Refused, Replacement, RuleChange, Verdict};
 pub use engine::Engine;
 pub use error::{BuildError, PushError};

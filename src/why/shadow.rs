@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::hir::{Emit, Once, Rule};
 use crate::ruleset::RuleSet;
 use crate::schema::{Schema, TypeId};
-use crate::stream::{Builder, Engine, Feeder, Match, PushError, Sink, Timeout};
+use crate::stream::{Engine, EngineBuilder, Feeder, Match, PushError, Sink, Timeout};
 use crate::time::Timestamp;
 
 /// The rules that have something to say about one rule, as an engine.
@@ -95,7 +95,7 @@ impl<E: Event> Shadow<E> {
             return None;
         }
         let is_needed = |rule: &Rule| needed.iter().any(|needed| needed.name == rule.name);
-        let mut builder = Builder::new().rules_where(rules, is_needed);
+        let mut builder = EngineBuilder::new().rules_where(rules, is_needed);
         if let Some(bound) = out_of_order {
             builder = builder.out_of_order(bound);
         }

@@ -17,7 +17,8 @@ use crate::error::{Panicked, ReplaceError, Stopped};
 use crate::merge::{Collector, Reported};
 use crate::pipeline::{Config, Ended, Pipeline};
 
-/// Takes events one by one, as an [`Engine`](kleene::Engine) does, and reports what one engine would.
+/// Takes events one by one, as an [`Engine`](kleene::Engine) does, and reports what one engine
+/// would.
 ///
 /// Sources are to be made on all shards, in the same order, before they are given to it
 /// ([`Shard::source`]).
@@ -83,7 +84,8 @@ where
     E: Event + Send + Sync + 'static,
     F: FnMut(Output<E>) + Send + 'static,
 {
-    /// Starts a thread for each shard, and one that calls `reported` with each thing that is reported.
+    /// Starts a thread for each shard, and one that calls `reported` with each thing that is
+    /// reported.
     ///
     /// # Errors
     /// If no more threads can be started.
@@ -145,14 +147,14 @@ where
     }
 
     /// Returns what the numbers of event types and fields mean, as for
-    /// [`Engine::schema`](kleene::Engine::schema). Make [`Record`](kleene::Record)s with these after
-    /// rules were [replaced](Runner::replace_rules) or restored.
+    /// [`Engine::schema`](kleene::Engine::schema). Make [`Record`](kleene::Record)s with these
+    /// after rules were [replaced](Runner::replace_rules) or restored.
     pub fn schema(&self) -> &Arc<Schema> {
         self.pipeline.schema()
     }
 
-    /// The counts of all shards together, after all that was pushed. Waits until what comes of it is
-    /// reported.
+    /// The counts of all shards together, after all that was pushed. Waits until what comes of it
+    /// is reported.
     ///
     /// # Errors
     /// As for [`push`](Runner::push).
@@ -163,16 +165,18 @@ where
 
     /// Replaces the rules that came from rule text, between the event that was pushed last and the
     /// next one, in all shards or in none. The report is that of
-    /// [`Engine::replace_rules`](kleene::Engine::replace_rules) on one engine: its counts are of all
-    /// shards together.
+    /// [`Engine::replace_rules`](kleene::Engine::replace_rules) on one engine: its counts are of
+    /// all shards together.
     ///
     /// It waits until what comes of the events before is reported. So a listener must not wait for
     /// the thread that calls it. The new rules are divided between the threads that there are: as
     /// many as there were shards at the start. Where only one shard is of use to them, the other
-    /// threads wait. It takes time in proportion to what is open, and for a moment twice its memory.
+    /// threads wait. It takes time in proportion to what is open, and for a moment twice its
+    /// memory.
     ///
     /// # Errors
-    /// If a rule cannot be run over these events; then the old rules go on. Or if a thread has ended.
+    /// If a rule cannot be run over these events; then the old rules go on. Or if a thread has
+    /// ended.
     ///
     /// ```
     /// use std::sync::mpsc;
@@ -215,8 +219,8 @@ where
         self.pipeline.replace_rules(rules)
     }
 
-    /// Waits until what comes of all that was pushed is reported, and ends the threads. What is open
-    /// is not reported: a [snapshot](Runner::snapshot) that was taken before has it.
+    /// Waits until what comes of all that was pushed is reported, and ends the threads. What is
+    /// open is not reported: a [snapshot](Runner::snapshot) that was taken before has it.
     ///
     /// # Errors
     /// If a thread has panicked.
@@ -251,9 +255,9 @@ where
     /// shard. Results of the events before are reported before it returns, and results of later
     /// events are not. So a listener must not wait for the thread that calls it.
     ///
-    /// [`Builder::restore_shards`](kleene::stream::Builder::restore_shards) makes shards for a new
-    /// runner of all parts together, any number of them, and
-    /// [`Builder::restore`](kleene::stream::Builder::restore) one engine.
+    /// [`EngineBuilder::restore_shards`](kleene::stream::EngineBuilder::restore_shards) makes
+    /// shards for a new runner of all parts together, any number of them, and
+    /// [`EngineBuilder::restore`](kleene::stream::EngineBuilder::restore) one engine.
     ///
     /// # Errors
     /// As for [`push`](Runner::push).

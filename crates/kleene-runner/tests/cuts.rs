@@ -1,5 +1,5 @@
-//! Snapshots, restarts and other rules in the middle of a stream: the output and the counts are those
-//! of one engine that goes on.
+//! Snapshots, restarts and other rules in the middle of a stream: the output and the counts are
+//! those of one engine that goes on.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use kleene::schema::TypeId;
-use kleene::stream::{Builder, Output, Replacement, Shard, Stats, Verdict};
+use kleene::stream::{EngineBuilder, Output, Replacement, Shard, Stats, Verdict};
 use kleene::{Engine, Record, RuleSet, Timestamp, Value};
 use kleene_runner::{Config, ReplaceError, Runner, Stopped};
 
@@ -114,7 +114,7 @@ fn variant(number: usize) -> RuleSet {
     RuleSet::parse(&format!("{EVENTS}{}", VARIANTS[number].concat())).unwrap()
 }
 
-fn builder(variant_number: usize) -> Builder<Record> {
+fn builder(variant_number: usize) -> EngineBuilder<Record> {
     Engine::builder().rules(variant(variant_number)).out_of_order(Duration::from_secs(2))
 }
 

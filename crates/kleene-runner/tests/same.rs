@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use kleene::hir::expr::FieldRef;
 use kleene::schema::{FieldId, TypeId};
-use kleene::stream::{Builder, Output, Stats};
+use kleene::stream::{EngineBuilder, Output, Stats};
 use kleene::testing::{TEST_START, TestStep};
 use kleene::{Engine, Event as _, Record, RuleSet, Timestamp, Value};
 use kleene_runner::{Config, Runner};
@@ -38,7 +38,10 @@ enum Step {
 }
 
 /// What one engine reports.
-fn one(builder: Builder<Record>, steps: &[Step]) -> (Vec<Output<Record>>, Stats, Option<String>) {
+fn one(
+    builder: EngineBuilder<Record>,
+    steps: &[Step],
+) -> (Vec<Output<Record>>, Stats, Option<String>) {
     let mut engine = builder.build().expect("the rules can be run");
     let mut reported: Vec<Output<Record>> = Vec::new();
     for step in steps {
@@ -57,7 +60,7 @@ fn one(builder: Builder<Record>, steps: &[Step]) -> (Vec<Output<Record>>, Stats,
 
 /// What so many shards report, and how many there really were.
 fn several(
-    builder: Builder<Record>,
+    builder: EngineBuilder<Record>,
     of: usize,
     config: Config,
     steps: &[Step],
@@ -83,7 +86,7 @@ fn several(
 }
 
 /// Compares one engine with several, and gives the number of outputs and of shards.
-fn compare(make: &dyn Fn() -> Builder<Record>, steps: &[Step], name: &str) -> (usize, usize) {
+fn compare(make: &dyn Fn() -> EngineBuilder<Record>, steps: &[Step], name: &str) -> (usize, usize) {
     let (reported, stats, failure) = one(make(), steps);
     let mut most = 0;
     for (of, batch) in [(1, 1000), (2, 7), (2, 1000), (3, 64), (5, 1)] {

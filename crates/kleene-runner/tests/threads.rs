@@ -25,7 +25,7 @@ fn hit(number: i64) -> Hit {
 }
 
 /// Every hit is a match; that of `bad` panics.
-fn hits(bad: i64) -> kleene::stream::Builder<Hit> {
+fn hits(bad: i64) -> kleene::stream::EngineBuilder<Hit> {
     let pattern = Pattern::<Hit>::begin("hit")
         .when(move |hit| {
             assert!(hit.at.as_millis() != bad, "a condition that panics");

@@ -6,7 +6,7 @@ use std::iter;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use kleene::stream::{Builder, Ignore, Output, RuleChange, Verdict};
+use kleene::stream::{EngineBuilder, Ignore, Output, RuleChange, Verdict};
 use kleene::{Engine, Record, RuleSet, Timestamp, Value};
 
 /// What goes into an engine.
@@ -22,26 +22,28 @@ pub enum Step {
 const MOST_PARTIALS: u64 = 1500;
 
 /// Runs `steps` through an engine, and through one that is snapshot and restored before each step
-/// for which `restore_at` says so, and at the end: once from a whole snapshot, once from one with the
-/// changes that were kept after each other step since. Gives how much was reported.
+/// for which `restore_at` says so, and at the end: once from a whole snapshot, once from one with
+/// the changes that were kept after each other step since. Gives how much was reported.
 ///
 /// # Errors
 /// What is different: in what is reported, in what is counted, or in a second snapshot.
 pub fn restoring_changes_nothing(
-    builder: impl Fn() -> Option<Builder<Record>>,
+    builder: impl Fn() -> Option<EngineBuilder<Record>>,
     steps: &[Step],
     restore_at: impl FnMut(usize) -> bool,
 ) -> Result<usize, String> {
     they_go_on_alike(&builder, &builder, steps, restore_at)
 }
 
-/// The same where the engine that is restored is built in another way that is to make no difference.
+/// The same where the engine that is restored is built in another way that is to make no
+/// difference.
 ///
 /// # Errors
-/// What is different: in what is reported, in what is counted, in what is open, or in a second snapshot.
+/// What is different: in what is reported, in what is counted, in what is open, or in a second
+/// snapshot.
 pub fn they_go_on_alike(
-    plain: impl Fn() -> Option<Builder<Record>>,
-    builder: impl Fn() -> Option<Builder<Record>>,
+    plain: impl Fn() -> Option<EngineBuilder<Record>>,
+    builder: impl Fn() -> Option<EngineBuilder<Record>>,
     steps: &[Step],
     mut restore_at: impl FnMut(usize) -> bool,
 ) -> Result<usize, String> {
@@ -87,7 +89,7 @@ pub fn they_go_on_alike(
 fn from_parts(
     engine: &mut Engine<Record>,
     parts: &mut Vec<Vec<u8>>,
-    builder: Builder<Record>,
+    builder: EngineBuilder<Record>,
 ) -> Result<Engine<Record>, String> {
     parts.extend(engine.snapshot_changes());
     let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
@@ -109,7 +111,10 @@ fn same_counts(one: &Engine<Record>, other: &Engine<Record>) -> Result<(), Strin
 }
 
 /// The engine that the snapshot of another one makes.
-fn again(engine: &Engine<Record>, builder: Builder<Record>) -> Result<Engine<Record>, String> {
+fn again(
+    engine: &Engine<Record>,
+    builder: EngineBuilder<Record>,
+) -> Result<Engine<Record>, String> {
     let bytes = engine.snapshot();
     let (restored, replacement) =
         builder.restore(&[&bytes]).map_err(|error| format!("not restored: {error}"))?;
@@ -167,7 +172,11 @@ fn open(engine: &Engine<Record>) -> String {
 /// Tries to restore any bytes; then goes on with what it got, if it got something.
 ///
 /// Nothing is promised but that it does not panic: bytes whose checksum holds may be a snapshot.
-pub fn any_bytes_are_taken_or_refused(builder: Builder<Record>, bytes: &[u8], steps: &[Step]) {
+pub fn any_bytes_are_taken_or_refused(
+    builder: EngineBuilder<Record>,
+    bytes: &[u8],
+    steps: &[Step],
+) {
     let Ok((mut engine, _)) = builder.restore(&[bytes]) else { return };
     for step in steps {
         match step {
@@ -240,7 +249,7 @@ impl Subject {
     }
 
     /// The first rule doubles what it holds with each event.
-    fn builder(&self) -> Builder<Record> {
+    fn builder(&self) -> EngineBuilder<Record> {
         let builder = Engine::builder().rules(self.rules.clone()).limit_partials_per_key(100);
         builder.out_of_order(Duration::from_millis(3))
     }
@@ -276,8 +285,9 @@ const MOST_STEPS: usize = 24;
 /// How often an engine is restored for one input before its end: each time its rules are compiled.
 const MOST_RESTORES: usize = 1;
 
-/// What a fuzzer calls with any bytes: restoring anywhere changes nothing, and what is no snapshot is
-/// refused or does no harm. The first byte says which rules it is about, and what happens to them.
+/// What a fuzzer calls with any bytes: restoring anywhere changes nothing, and what is no snapshot
+/// is refused or does no harm. The first byte says which rules it is about, and what happens to
+/// them.
 ///
 /// # Panics
 /// If a restored engine goes on in another way than one that was never stopped.

@@ -192,7 +192,7 @@ impl<E: Event> Engine<E> {
 
     /// Replaces the rules that came from rule text by `rules`, between two events. Time, sources
     /// and buffered events stay. Rules that the host built in Rust
-    /// ([`Builder::pattern`](crate::stream::Builder::pattern)) stay, too.
+    /// ([`EngineBuilder::pattern`](crate::stream::EngineBuilder::pattern)) stay, too.
     ///
     /// A rule is identified by its name. A rule with the same [version](Rule::version) has the same
     /// meaning and continues with all of its state. In an edited rule, a partial match continues if

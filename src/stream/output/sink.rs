@@ -99,8 +99,8 @@ pub enum Overflow<'a> {
         dropped: usize,
     },
     /// The next event of a key would have taken more matching steps than [one event
-    /// may](crate::stream::Builder::limit_steps_per_event). The oldest partial matches of the key
-    /// were dropped.
+    /// may](crate::stream::EngineBuilder::limit_steps_per_event). The oldest partial matches of the
+    /// key were dropped.
     #[non_exhaustive]
     Steps {
         /// The rule of the partial matches.
@@ -125,7 +125,7 @@ pub enum Overflow<'a> {
         rule: &'a Rule,
     },
     /// Repeating silences were reported so often that they ended
-    /// ([`limit_repetitions`](crate::stream::Builder::limit_repetitions)).
+    /// ([`limit_repetitions`](crate::stream::EngineBuilder::limit_repetitions)).
     #[non_exhaustive]
     Repetitions {
         /// The rule of the silences.

@@ -44,7 +44,7 @@ use crate::stream::stats::Stats;
 use crate::time::Timestamp;
 
 /// One of several engines that divide the keys of the same rules, built by
-/// [`Builder::shards`](crate::stream::Builder::shards).
+/// [`EngineBuilder::shards`](crate::stream::EngineBuilder::shards).
 ///
 /// Push the same events, watermarks and sources to all shards in the same order. Counts and reports
 /// that do not depend on keys (late events, the reorder buffer, events of unknown types) come from

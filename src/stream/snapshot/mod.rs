@@ -1,4 +1,4 @@
-//! Snapshots: the state of an engine as bytes ([`Engine::snapshot`], [`Builder::restore`]).
+//! Snapshots: the state of an engine as bytes ([`Engine::snapshot`], [`EngineBuilder::restore`]).
 //!
 //! `docs/format.md` describes the bytes. The format is in terms of rules, keys and events, not of
 //! the layout in memory, so that a version with another layout can read it. Reading trusts no byte:
@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use crate::event::Portable;
 use crate::hir::Rule;
-use crate::stream::builder::Builder;
+use crate::stream::builder::EngineBuilder;
 use crate::stream::change::replace::{Refused, Replacement};
 use crate::stream::change::reshard;
 use crate::stream::dispatch::dispatcher::Dispatcher;
@@ -30,7 +30,7 @@ use crate::value::Value;
 impl<E: Portable> Engine<E> {
     /// Returns the state of the engine as bytes: partial matches with their captured events,
     /// buffered events, deadlines, watermarks and sources, suppressed keys, and counts. An engine
-    /// that [`Builder::restore`] makes of the bytes continues as this engine does.
+    /// that [`EngineBuilder::restore`] makes of the bytes continues as this engine does.
     ///
     /// Limits and the watermark strategy are not part of the snapshot; the builder sets them. Keys
     /// in a [cold store](crate::stream::ColdStore) are part of the snapshot. If the store has
@@ -81,7 +81,8 @@ impl<E: Portable> Engine<E> {
     }
 
     /// Returns the changes since the last [`snapshot_base`](Engine::snapshot_base) or
-    /// `snapshot_changes`. [Restore](Builder::restore) the changes after all of these snapshots.
+    /// `snapshot_changes`. [Restore](EngineBuilder::restore) the changes after all of these
+    /// snapshots.
     ///
     /// The call takes time and bytes in proportion to the keys with an event or a deadline since
     /// then. Buffered events and suppressed keys are written as a whole.
@@ -128,7 +129,7 @@ impl<E: Portable> Engine<E> {
 
     /// Returns `count` snapshots that each hold a part of the keys and together hold the state of
     /// the engine. `shard` maps a rule and a key to a snapshot; the result is taken modulo `count`.
-    /// [`Builder::restore`] makes an engine of each snapshot alone or of all of them.
+    /// [`EngineBuilder::restore`] makes an engine of each snapshot alone or of all of them.
     ///
     /// Counts go to the first snapshot. A buffered event goes to each snapshot that has a rule and
     /// a key for it. Push to each restored engine only the later events of its own keys.
@@ -147,7 +148,7 @@ impl<E: Portable> Engine<E> {
     }
 }
 
-impl<E: Portable> Builder<E> {
+impl<E: Portable> EngineBuilder<E> {
     /// Builds the engine of a snapshot, with the rules and limits of this builder.
     ///
     /// `parts` is one snapshot, or [several with parts of the keys](Engine::snapshot_shards), each
@@ -169,8 +170,8 @@ impl<E: Portable> Builder<E> {
 }
 
 impl<E: Portable> Shard<E> {
-    /// Returns the state of the shard as bytes. [`Builder::restore`] makes one engine of the bytes
-    /// of all shards, and [`Builder::restore_shards`] any number of shards.
+    /// Returns the state of the shard as bytes. [`EngineBuilder::restore`] makes one engine of the
+    /// bytes of all shards, and [`EngineBuilder::restore_shards`] any number of shards.
     ///
     /// Take the snapshots of all shards after the same calls. `all` are the counts of one engine at
     /// this moment: the sum of [`Shard::stats`] with the peak that the host follows
@@ -184,14 +185,14 @@ impl<E: Portable> Shard<E> {
     }
 }
 
-impl<E: Portable> Builder<E> {
-    /// Builds up to `of` shards of a snapshot, as [`restore`](Builder::restore) builds one engine.
-    /// The snapshot may be of one engine, or of any number of [shards](Shard::snapshot).
+impl<E: Portable> EngineBuilder<E> {
+    /// Builds up to `of` shards of a snapshot, as [`restore`](EngineBuilder::restore) builds one
+    /// engine. The snapshot may be of one engine, or of any number of [shards](Shard::snapshot).
     ///
     /// The call takes for a moment twice the memory of the open partial matches.
     ///
     /// # Errors
-    /// [`RestoreError`] as for [`restore`](Builder::restore).
+    /// [`RestoreError`] as for [`restore`](EngineBuilder::restore).
     ///
     /// ```
     /// use kleene::stream::{Ignore, Shard, Stats};

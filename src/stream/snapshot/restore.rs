@@ -9,7 +9,7 @@ use crate::exec::Image;
 use crate::ruleset::RuleSet;
 use crate::ruleset::compiled::same;
 use crate::schema::{Schema, TypeId};
-use crate::stream::builder::Builder;
+use crate::stream::builder::EngineBuilder;
 use crate::stream::change::replace::{Replacement, RuleChange, Verdict, merge};
 use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::engine::Engine;
@@ -24,7 +24,7 @@ use crate::stream::snapshot::saved::{Part, SavedEngine, SavedRule};
 use crate::time::Timestamp;
 
 pub(super) fn restore<E: Portable>(
-    builder: Builder<E>,
+    builder: EngineBuilder<E>,
     parts: &[&[u8]],
 ) -> Result<(Engine<E>, Replacement), RestoreError> {
     let saved = Saved::read(parts)?;
@@ -416,8 +416,8 @@ struct Old<E: Event> {
 }
 
 impl<E: Portable> Old<E> {
-    fn build(builder: Builder<E>, saved: &Saved<'_, E>) -> Result<Old<E>, RestoreError> {
-        let Builder { rules: given, strategy, limits, matching, indexed, cold } = builder;
+    fn build(builder: EngineBuilder<E>, saved: &Saved<'_, E>) -> Result<Old<E>, RestoreError> {
+        let EngineBuilder { rules: given, strategy, limits, matching, indexed, cold } = builder;
         let own = E::schema().map(Arc::new);
         let mut declared: Vec<Arc<Schema>> =
             given.iter().filter_map(|given| given.schema.clone()).collect();

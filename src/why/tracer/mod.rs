@@ -1,5 +1,5 @@
-//! Follows one key of one rule through a stream: `event` says what an event did, `deadline` what time
-//! did.
+//! Follows one key of one rule through a stream: `event` says what an event did, `deadline` what
+//! time did.
 
 mod deadline;
 mod error;
@@ -159,7 +159,8 @@ impl<E: Event> Tracer<E> {
             name: rule.to_owned(),
             known: rules.rules().iter().map(|rule| rule.name.clone()).collect(),
         })?;
-        let builder = stream::Builder::new().rules_where(rules, |rule| rule.name == found.name);
+        let builder =
+            stream::EngineBuilder::new().rules_where(rules, |rule| rule.name == found.name);
         let mut tracer = Tracer::build(builder, key)?;
         tracer.rules = Some(rules.clone());
         tracer.cast_shadow(None);
@@ -174,11 +175,11 @@ impl<E: Event> Tracer<E> {
         pattern: &Pattern<E>,
         key: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<Tracer<E>, TraceError> {
-        Tracer::build(stream::Builder::new().pattern("pattern", pattern), key)
+        Tracer::build(stream::EngineBuilder::new().pattern("pattern", pattern), key)
     }
 
     fn build(
-        builder: stream::Builder<E>,
+        builder: stream::EngineBuilder<E>,
         key: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<Tracer<E>, TraceError> {
         let engine = builder.build().map_err(TraceError::Build)?;
@@ -224,8 +225,8 @@ impl<E: Event> Tracer<E> {
     }
 
     /// Events come at most `bound` later than a newer one, as for
-    /// [`Builder::out_of_order`](crate::stream::Builder::out_of_order). To be said before the first
-    /// event.
+    /// [`EngineBuilder::out_of_order`](crate::stream::EngineBuilder::out_of_order). To be said
+    /// before the first event.
     #[must_use]
     pub fn out_of_order(mut self, bound: Duration) -> Self {
         self.strategy = Strategy::OutOfOrder(duration_to_millis(bound));
@@ -358,8 +359,8 @@ impl<E: Event> Tracer<E> {
         self.add(at, cause, Vec::new());
     }
 
-    /// Ends the input, but not time: events that wait are released, time moves to the newest one, and
-    /// what is open stays open. Nothing can be pushed any more.
+    /// Ends the input, but not time: events that wait are released, time moves to the newest one,
+    /// and what is open stays open. Nothing can be pushed any more.
     pub fn end_input(&mut self) {
         if self.finished {
             return;
@@ -371,8 +372,8 @@ impl<E: Event> Tracer<E> {
         self.finished = true;
     }
 
-    /// Ends the input, as [`Engine::finish`](crate::Engine::finish) does: time moves to its end. What
-    /// was open before it stays to be reported.
+    /// Ends the input, as [`Engine::finish`](crate::Engine::finish) does: time moves to its end.
+    /// What was open before it stays to be reported.
     pub fn finish(&mut self) {
         if self.finished {
             return;
@@ -498,7 +499,8 @@ impl<E: Event> Tracer<E> {
         self.open.clone()
     }
 
-    /// Runs `step` on the key and gives what it reported, and how many partial matches it did not start.
+    /// Runs `step` on the key and gives what it reported, and how many partial matches it did not
+    /// start.
     fn collect(
         &mut self,
         step: impl FnOnce(

@@ -29,7 +29,7 @@ use entry::{Codec, ColdKey, Scratch};
 use index::Index;
 
 /// A store of numbered entries for an [`Engine`](crate::Engine) whose state does not fit into
-/// memory; see [`Builder::cold_store`](crate::stream::Builder::cold_store).
+/// memory; see [`EngineBuilder::cold_store`](crate::stream::EngineBuilder::cold_store).
 ///
 /// The store is scratch space. It is empty when an engine gets it, no one reads it after the engine
 /// is gone, and snapshots contain its entries. It need not survive a crash.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use kleene::Record;
-use kleene::stream::{Builder, Engine, Verdict};
+use kleene::stream::{EngineBuilder, Engine, Verdict};
 
 use crate::args::{RunArgs, Strategy};
 use crate::input::Position;
@@ -52,7 +52,7 @@ pub(super) fn build(
     Ok(engine)
 }
 
-pub(super) fn builder(args: &RunArgs, loaded: &Loaded) -> Builder<Record> {
+pub(super) fn builder(args: &RunArgs, loaded: &Loaded) -> EngineBuilder<Record> {
     let builder = Engine::builder().rules(loaded.set.clone());
     let builder = match args.strategy {
         Strategy::Auto => builder,
