@@ -43,7 +43,8 @@ impl Sink<ShopEvent> for Print {
     }
 
     fn timed_out(&mut self, timeout: Timeout<'_, ShopEvent>) {
-        println!("{}: {} has not paid {}", timeout.end(), name(&timeout), key(&timeout));
+        let found = timeout.as_match();
+        println!("{}: {} has not paid {}", timeout.end(), name(found), key(found));
     }
 
     fn late(&mut self, late: Late<'_, ShopEvent>) {

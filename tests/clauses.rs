@@ -35,7 +35,7 @@ fn brief(outputs: &[Output<Record>]) -> String {
         Output::Timeout(expired) => {
             format!("{}?@{}", expired.found.rule, expired.found.end.as_millis())
         }
-        Output::Overflowed { what, .. } => format!("!{what}"),
+        Output::Overflowed(what) => format!("!{what}"),
         other => format!("{other:?}"),
     };
     outputs.iter().map(one).collect::<Vec<_>>().join(" ")

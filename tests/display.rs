@@ -39,7 +39,7 @@ struct Overflows(Vec<String>);
 impl kleene::stream::Sink<Record> for Overflows {
     fn matched(&mut self, _: kleene::stream::Match<'_, Record>) {}
 
-    fn overflowed(&mut self, overflow: kleene::stream::Overflow<'_>) {
+    fn overflowed(&mut self, overflow: kleene::stream::Overflow) {
         self.0.push(overflow.to_string());
     }
 }
@@ -116,7 +116,7 @@ fn shown() -> BTreeMap<&'static str, Vec<String>> {
     for time in 1..3 {
         engine.push(&event(&full, "paid", at(time)), &mut overflows).unwrap();
     }
-    overflows.0.iter().for_each(|overflow| show("Overflow<'_>", overflow));
+    overflows.0.iter().for_each(|overflow| show("Overflow", overflow));
 
     // What happened, and why.
     show("TraceError", &Tracer::<Record>::new(&done, "dne", ["7"]).unwrap_err());

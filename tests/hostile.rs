@@ -74,7 +74,7 @@ fn a_watermark_that_stalls_fills_the_buffer_to_its_limit_and_is_reported() {
     }
     // Backwards does nothing.
     engine.advance(Timestamp::from_millis(5), &mut outputs);
-    let overflows = outputs.iter().filter(|output| matches!(output, Output::Overflowed { .. }));
+    let overflows = outputs.iter().filter(|output| matches!(output, Output::Overflowed(_)));
     assert_eq!(overflows.count(), 900);
     assert_eq!(engine.stats().overflowed, 900);
     assert_eq!(engine.stats().partials, 900);

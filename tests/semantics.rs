@@ -85,7 +85,7 @@ fn run(example: &Example<'_>) -> Vec<(String, Timestamp)> {
     }
     engine.finish(&mut reported);
     // What gives way is shown by its absence.
-    reported.retain(|output| !matches!(output, Output::Suppressed(_) | Output::Overflowed { .. }));
+    reported.retain(|output| !matches!(output, Output::Suppressed(_) | Output::Overflowed(_)));
     reported
         .into_iter()
         .map(|output| match output {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use kleene::exec::Limits;
 use kleene::schema::TypeId;
-use kleene::stream::{EngineBuilder, Output};
+use kleene::stream::{EngineBuilder, Output, Overflow};
 use kleene::{Engine, Event as _, Record, RuleSet, Timestamp, Value};
 use kleene_test::files::rule_files;
 use kleene_test::random;
@@ -37,7 +37,7 @@ fn line(output: &Output<Record>) -> String {
             let times = found.events.iter().map(|(_, event)| event.time().as_millis());
             format!("{:?}", times.collect::<Vec<_>>())
         }
-        Output::Overflowed { what, .. } => format!("!{what}"),
+        Output::Overflowed(what) => format!("!{what}"),
         other => format!("{other:?}"),
     }
 }
@@ -144,7 +144,7 @@ fn the_default_is_a_hundred_times_what_rules_need() {
 }
 
 fn is_of_steps(output: &Output<Record>) -> bool {
-    matches!(output, Output::Overflowed { what, .. } if what.contains("too many steps"))
+    matches!(output, Output::Overflowed(Overflow::Steps { .. }))
 }
 
 /// The forms in which a budget must say the same: two strategies, restored, kept elsewhere.

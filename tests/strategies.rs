@@ -216,7 +216,7 @@ fn open(engine: &Engine<Record>) -> String {
     let mut open = String::new();
     for partial in engine.partials("r") {
         let events: Vec<_> = partial.events().collect();
-        let (awaits, deadline) = (partial.awaits(), partial.deadline());
+        let (awaits, deadline) = (partial.awaits().collect::<Vec<_>>(), partial.deadline());
         let _ = writeln!(open, "{events:?} {awaits:?} {deadline:?}");
     }
     open

@@ -228,7 +228,7 @@ fn by_engine(rules: &RuleSet, rule: &Rule, steps: &Steps) -> Vec<String> {
         }
 
         fn timed_out(&mut self, timeout: Timeout<'_, Record>) {
-            self.add(&timeout, false);
+            self.add(timeout.as_match(), false);
         }
     }
 

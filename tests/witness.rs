@@ -322,7 +322,11 @@ impl Search<'_> {
             steps.dedup();
             let since =
                 captures.latest().map(|event| (node.at - event.time().as_millis()).min(4000));
-            format!("{last:?} {count} {steps:?} {:?} {since:?} {:?}", open.awaits(), left(open))
+            format!(
+                "{last:?} {count} {steps:?} {:?} {since:?} {:?}",
+                open.awaits().collect::<Vec<_>>(),
+                left(open)
+            )
         });
         open.collect()
     }

@@ -94,7 +94,7 @@ fn of_same(outputs: &[Output<Record>]) -> Vec<&Output<Record>> {
     let is_of_same = |output: &&Output<Record>| match output {
         Output::Match(found) => &*found.rule == "same",
         Output::Timeout(timeout) => &*timeout.found.rule == "same",
-        Output::Overflowed { what, .. } => what.contains("same"),
+        Output::Overflowed(what) => what.to_string().contains("same"),
         _ => false,
     };
     outputs.iter().filter(is_of_same).collect()

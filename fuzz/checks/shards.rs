@@ -147,7 +147,7 @@ impl Sink<Record> for Positioned {
         self.add(|outputs| outputs.rejected(rejected));
     }
 
-    fn overflowed(&mut self, overflow: Overflow<'_>) {
+    fn overflowed(&mut self, overflow: Overflow) {
         self.add(|outputs| outputs.overflowed(overflow));
     }
 

@@ -394,7 +394,7 @@ impl<'a, E> Outcome<'a, E> {
 
     /// Returns the steps that would have advanced a partial match, each once, in the order of the
     /// pattern. Empty for a match.
-    pub fn awaits(&self) -> Vec<StageId> {
+    pub fn awaits(&self) -> impl Iterator<Item = StageId> + use<E> {
         awaits(self.program, self.states)
     }
 }
@@ -450,7 +450,7 @@ impl<E> fmt::Debug for Open<'_, E> {
         f.debug_struct("Open")
             .field("captures", &self.captures)
             .field("deadline", &self.deadline())
-            .field("awaits", &self.awaits())
+            .field("awaits", &self.awaits().collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }
@@ -484,7 +484,7 @@ impl<'a, E> Open<'a, E> {
 
     /// Returns the steps that would advance the partial match, each once, in the order of the
     /// pattern.
-    pub fn awaits(&self) -> Vec<StageId> {
+    pub fn awaits(&self) -> impl Iterator<Item = StageId> + use<E> {
         awaits(self.program, &self.states)
     }
 }
@@ -502,11 +502,12 @@ pub(crate) struct Waiting {
     pub(crate) deadline: Option<Timestamp>,
 }
 
-fn awaits(program: &Program, states: &[StateId]) -> Vec<StageId> {
-    let mut stages: Vec<StageId> = states.iter().flat_map(|&state| program.awaits(state)).collect();
+fn awaits(program: &Program, states: &[StateId]) -> impl Iterator<Item = StageId> + use<> {
+    let mut stages: SmallVec<[StageId; 8]> =
+        states.iter().flat_map(|&state| program.awaits(state)).collect();
     stages.sort_unstable();
     stages.dedup();
-    stages
+    stages.into_iter()
 }
 
 impl<E: Event> Open<'_, E> {
@@ -579,7 +580,7 @@ impl<E: Event> Scope for OutcomeScope<'_, E> {
             MatchFact::Start => Value::Time(self.outcome.start),
             MatchFact::End => Value::Time(self.outcome.at),
             MatchFact::Step => self.outcome.reached().map_or(Value::Null, name),
-            MatchFact::Awaits => Value::List(self.outcome.awaits().into_iter().map(name).collect()),
+            MatchFact::Awaits => Value::List(self.outcome.awaits().map(name).collect()),
             MatchFact::Id => (self.id)().into(),
             MatchFact::Repetition => match self.outcome.repetition {
                 0 => Value::Null,

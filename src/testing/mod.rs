@@ -255,7 +255,7 @@ impl Sink<Record> for Log<'_> {
     }
 
     fn timed_out(&mut self, timeout: Timeout<'_, Record>) {
-        self.add(&timeout, true);
+        self.add(timeout.as_match(), true);
     }
 }
 
@@ -439,7 +439,7 @@ fn open(engine: &Engine<Record>, schema: &Schema, rule: &str, now: Timestamp) ->
         .map(|partial| Open {
             key: partial.key().map(|(name, value)| (name.clone(), value.clone())).collect(),
             events: partial.events().map(|(step, event)| captured(step, event)).collect(),
-            awaits: partial.awaits().into_iter().cloned().collect(),
+            awaits: partial.awaits().cloned().collect(),
             deadline: partial.deadline(),
             is_complete: partial.is_complete(),
             waits: why::waits_of(&partial),

@@ -165,6 +165,6 @@ impl<E: Event> Sink<E> for Heard<E> {
     }
 
     fn timed_out(&mut self, timeout: Timeout<'_, E>) {
-        self.hear(&timeout, timeout.rule().on_timeout.as_ref());
+        self.hear(timeout.as_match(), timeout.rule().on_timeout.as_ref());
     }
 }

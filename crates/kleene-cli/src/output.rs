@@ -265,9 +265,9 @@ impl Shapes {
     /// Adds the line of a timeout.
     pub(crate) fn timed_out(&self, line: &mut Vec<u8>, timeout: &Timeout<'_, Record>) {
         if self.is_brief {
-            return write_brief(line, "timeout  ", timeout);
+            return write_brief(line, "timeout  ", timeout.as_match());
         }
-        self.write(line, "timeout", timeout, Some(timeout));
+        self.write(line, "timeout", timeout.as_match(), Some(timeout));
     }
 
     fn write(

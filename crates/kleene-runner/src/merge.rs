@@ -115,7 +115,7 @@ impl<E: Event, P: Sink<E>> Sink<E> for Tagging<'_, P> {
         self.tag().rejected(rejected);
     }
 
-    fn overflowed(&mut self, overflow: Overflow<'_>) {
+    fn overflowed(&mut self, overflow: Overflow) {
         self.tag().overflowed(overflow);
     }
 

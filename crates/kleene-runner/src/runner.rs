@@ -344,7 +344,7 @@ impl<E: Event> Sink<E> for Page<E> {
         self.add(|all| all.rejected(rejected));
     }
 
-    fn overflowed(&mut self, overflow: Overflow<'_>) {
+    fn overflowed(&mut self, overflow: Overflow) {
         self.add(|all| Sink::<E>::overflowed(all, overflow));
     }
 }

@@ -158,7 +158,7 @@ fn open(engine: &Engine<Record>) -> String {
         for partial in engine.partials(&rule.name) {
             let (key, events): (Vec<_>, Vec<_>) =
                 (partial.key().collect(), partial.events().collect());
-            let (awaits, deadline) = (partial.awaits(), partial.deadline());
+            let (awaits, deadline) = (partial.awaits().collect::<Vec<_>>(), partial.deadline());
             lines.push(format!("{} {key:?} {events:?} {awaits:?} {deadline:?}", rule.name));
         }
         lines.sort_unstable();

@@ -1,7 +1,6 @@
 //! Matches, timeouts and partial matches: borrowed views and their owned forms.
 
 use std::fmt;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::event::Event;
@@ -10,6 +9,7 @@ use crate::hir::{Emit, Expr, Rule, StageId};
 use crate::schema::Schema;
 use crate::stream::output::id::{self, FieldOrder, MatchId};
 use crate::stream::output::reason::Reason;
+use crate::stream::output::sink::Overflow;
 use crate::time::Timestamp;
 use crate::util::fnv::Fnv;
 use crate::value::Value;
@@ -108,7 +108,7 @@ impl<'a, E: Event> Match<'a, E> {
         events.map(move |(stage, event)| (&stages[stage.index()].name, event))
     }
 
-    /// Returns the record that the rule emits; null if the rule has no `emit`.
+    /// Makes the record that the rule emits; null if the rule has no `emit`.
     pub fn emit(&self) -> Value {
         let rule = &self.info.rule;
         match self.outcome.kind() {
@@ -159,8 +159,7 @@ impl<'a, E: Event> Match<'a, E> {
     }
 }
 
-/// A partial match that ran out of time, as a sink receives it. A timeout dereferences to a
-/// [`Match`]: `emit` gives the record of `on timeout emit`, and `end` the deadline that passed.
+/// A partial match that ran out of time, as a sink receives it.
 pub struct Timeout<'a, E>(Match<'a, E>);
 
 impl<E> Clone for Timeout<'_, E> {
@@ -177,17 +176,55 @@ impl<E: Event> fmt::Debug for Timeout<'_, E> {
     }
 }
 
-impl<'a, E> Deref for Timeout<'a, E> {
-    type Target = Match<'a, E>;
-
-    fn deref(&self) -> &Match<'a, E> {
-        &self.0
-    }
-}
-
 impl<'a, E: Event> Timeout<'a, E> {
     pub(crate) fn new(reported: Match<'a, E>) -> Self {
         Timeout(reported)
+    }
+
+    /// Returns what a timeout shares with a match, for code that reports both.
+    /// [`emit`](Match::emit) gives the record of `on timeout emit`.
+    pub fn as_match(&self) -> &Match<'a, E> {
+        &self.0
+    }
+
+    /// Returns the rule with its name, version and documentation.
+    pub fn rule(&self) -> &'a Rule {
+        self.0.rule()
+    }
+
+    /// Returns the stable id. A replay gives the same id.
+    pub fn id(&self) -> MatchId {
+        self.0.id()
+    }
+
+    /// Returns the names and values of the key.
+    pub fn key(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a Value)> + use<'a, E> {
+        self.0.key()
+    }
+
+    /// Returns the time of the first captured event.
+    pub fn start(&self) -> Timestamp {
+        self.0.start()
+    }
+
+    /// Returns the time of the last captured event.
+    pub fn last(&self) -> Timestamp {
+        self.0.last()
+    }
+
+    /// Returns the deadline that passed, in event time.
+    pub fn end(&self) -> Timestamp {
+        self.0.end()
+    }
+
+    /// Returns the captured events in the order of capture, each with the name of its step.
+    pub fn events(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a E)> + use<'a, E> {
+        self.0.events()
+    }
+
+    /// Makes the record of `on timeout emit`; null if the rule has none.
+    pub fn emit(&self) -> Value {
+        self.0.emit()
     }
 
     /// Returns the name of the step that was captured last.
@@ -197,8 +234,9 @@ impl<'a, E: Event> Timeout<'a, E> {
 
     /// Returns the names of the steps that would have advanced the partial match, in the order of
     /// the pattern.
-    pub fn awaits(&self) -> Vec<&'a Arc<str>> {
-        self.0.outcome.awaits().into_iter().map(|stage| self.0.stage_name(stage)).collect()
+    pub fn awaits(&self) -> impl Iterator<Item = &'a Arc<str>> + use<'a, E> {
+        let found = self.0;
+        found.outcome.awaits().map(move |stage| found.stage_name(stage))
     }
 
     /// Returns an owned copy.
@@ -206,7 +244,7 @@ impl<'a, E: Event> Timeout<'a, E> {
         OwnedTimeout {
             found: self.0.to_owned(),
             reached: self.reached().cloned(),
-            awaits: self.awaits().into_iter().cloned().collect(),
+            awaits: self.awaits().cloned().collect(),
         }
     }
 }
@@ -258,9 +296,9 @@ impl<'a, E: Event> Partial<'a, E> {
     /// Returns the names of the steps that would advance the partial match, in the order of the
     /// pattern. Empty if the partial match only waits for time to pass or [is
     /// complete](Partial::is_complete).
-    pub fn awaits(&self) -> Vec<&'a Arc<str>> {
+    pub fn awaits(&self) -> impl Iterator<Item = &'a Arc<str>> + use<'a, E> {
         let stages = &self.info.rule.pattern.stages;
-        self.open.awaits().into_iter().map(|stage| &stages[stage.index()].name).collect()
+        self.open.awaits().map(|stage| &stages[stage.index()].name)
     }
 
     /// Returns the time at which the partial match times out, or at which it matches if its pattern
@@ -304,11 +342,7 @@ pub enum Output<E> {
         reason: Reason,
     },
     /// A limit was reached.
-    #[non_exhaustive]
-    Overflowed {
-        /// The message of the [`Overflow`](crate::stream::Overflow).
-        what: String,
-    },
+    Overflowed(Overflow),
 }
 
 /// A match, owned.

@@ -1,9 +1,9 @@
 //! The sink: the receiver of an engine's outputs.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::event::Event;
-use crate::hir::Rule;
 use crate::stream::output::matched::{Match, Output, Timeout};
 use crate::stream::output::order::Position;
 use crate::stream::output::reason::Reason;
@@ -46,7 +46,7 @@ pub trait Sink<E: Event> {
     }
 
     /// Receives a limit that was reached, with what was dropped or changed.
-    fn overflowed(&mut self, overflow: Overflow<'_>) {
+    fn overflowed(&mut self, overflow: Overflow) {
         let _ = overflow;
     }
 
@@ -77,10 +77,10 @@ pub struct Rejected<'a, E> {
     pub reason: Reason,
 }
 
-/// A limit that was reached.
-#[derive(Clone, Copy, Debug)]
+/// A limit that was reached. `Display` says it in a sentence.
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Overflow<'a> {
+pub enum Overflow {
     /// The reorder buffer was full. The engine released the oldest events before the watermark
     /// reached them, and advanced the watermark to their time.
     #[non_exhaustive]
@@ -89,12 +89,12 @@ pub enum Overflow<'a> {
         watermark: Timestamp,
     },
     /// There were too many partial matches. At the limit of one key, the newest or the oldest
-    /// partial matches are dropped, as [`Rule::limit`] says. At the limit of the engine, all
+    /// partial matches are dropped, as [`Rule::limit`](crate::hir::Rule::limit) says. At the limit of the engine, all
     /// partial matches of the key that exceeded the limit are dropped.
     #[non_exhaustive]
     Partials {
-        /// The rule of the partial matches.
-        rule: &'a Rule,
+        /// The name of the rule of the partial matches.
+        rule: Arc<str>,
         /// The number of partial matches that were dropped or not started.
         dropped: usize,
     },
@@ -103,8 +103,8 @@ pub enum Overflow<'a> {
     /// key were dropped.
     #[non_exhaustive]
     Steps {
-        /// The rule of the partial matches.
-        rule: &'a Rule,
+        /// The name of the rule of the partial matches.
+        rule: Arc<str>,
         /// The number of partial matches that were dropped.
         dropped: usize,
     },
@@ -112,8 +112,8 @@ pub enum Overflow<'a> {
     /// the key that exceeded the limit were dropped.
     #[non_exhaustive]
     Captured {
-        /// The rule of the partial matches.
-        rule: &'a Rule,
+        /// The name of the rule of the partial matches.
+        rule: Arc<str>,
         /// The number of partial matches that were dropped.
         dropped: usize,
     },
@@ -121,71 +121,71 @@ pub enum Overflow<'a> {
     /// later matches of its key will be reported, too.
     #[non_exhaustive]
     Suppressed {
-        /// The rule.
-        rule: &'a Rule,
+        /// The name of the rule.
+        rule: Arc<str>,
+        /// True if the rule has `once`, false if it has `suppress`.
+        by_once: bool,
     },
     /// Repeating silences were reported so often that they ended
     /// ([`limit_repetitions`](crate::stream::EngineBuilder::limit_repetitions)).
     #[non_exhaustive]
     Repetitions {
-        /// The rule of the silences.
-        rule: &'a Rule,
+        /// The name of the rule of the silences.
+        rule: Arc<str>,
         /// The number of silences that ended.
         silences: u64,
     },
     /// Too many events that rules made (`emit as`) were waiting. One event was dropped.
     #[non_exhaustive]
     Derived {
-        /// The rule of the dropped event.
-        rule: &'a Rule,
+        /// The name of the rule of the dropped event.
+        rule: Arc<str>,
     },
 }
 
-impl fmt::Display for Overflow<'_> {
+impl fmt::Display for Overflow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Overflow::Reorder { watermark } => {
                 write!(f, "the reorder buffer is full: time was moved on to {watermark}")
             }
-            Overflow::Partials { rule, dropped } => write!(
-                f,
-                "too many partial matches: {dropped} of the rule `{}` were dropped",
-                rule.name
-            ),
+            Overflow::Partials { rule, dropped } => {
+                write!(f, "too many partial matches: {dropped} of the rule `{}` were dropped", rule)
+            }
             Overflow::Steps { rule, dropped } => write!(
                 f,
                 "an event would take too many steps: {dropped} of the oldest partial matches of the \
                  rule `{}` were dropped",
-                rule.name
+                rule
             ),
             Overflow::Captured { rule, dropped } => write!(
                 f,
                 "captured events take too much memory: {dropped} partial matches of the rule `{}` \
                  were dropped",
-                rule.name
+                rule
             ),
-            Overflow::Suppressed { rule } if rule.once.is_some() => write!(
+            Overflow::Suppressed { rule, by_once: true } => write!(
                 f,
                 "`once` of the rule `{}` remembers too many keys: a match was reported without ending \
                  its key",
-                rule.name
+                rule
             ),
-            Overflow::Suppressed { rule } => write!(
+            Overflow::Suppressed { rule, by_once: false } => write!(
                 f,
                 "`suppress` of the rule `{}` remembers too many keys: a match was reported without \
                  silencing others",
-                rule.name
+                rule
             ),
             Overflow::Repetitions { rule, silences } => write!(
                 f,
                 "a silence has lasted too long: {silences} of the rule `{}` will not be repeated any \
                  more (`repeat`)",
-                rule.name
+                rule
             ),
             Overflow::Derived { rule } => write!(
                 f,
                 "too many events that rules made wait: one of the rule `{}` was dropped",
-                rule.name
+                rule
             ),
         }
     }
@@ -216,8 +216,8 @@ impl<E: Event> Sink<E> for Vec<Output<E>> {
         self.push(Output::Rejected { event: rejected.event.clone(), reason: rejected.reason });
     }
 
-    fn overflowed(&mut self, overflow: Overflow<'_>) {
-        self.push(Output::Overflowed { what: overflow.to_string() });
+    fn overflowed(&mut self, overflow: Overflow) {
+        self.push(Output::Overflowed(overflow));
     }
 }
 

@@ -109,7 +109,7 @@ impl Emitter {
         let Some(suppression) = &mut self.suppression else { return };
         if !suppression.mark_over(once, found, accounting.limits.suppressed) {
             accounting.stats.overflowed += 1;
-            sink.overflowed(Overflow::Suppressed { rule: found.rule() });
+            sink.overflowed(not_remembered(found.rule()));
             return;
         }
         self.has_ended_key = true;
@@ -170,6 +170,10 @@ impl Emitter {
     }
 }
 
+fn not_remembered(rule: &Rule) -> Overflow {
+    Overflow::Suppressed { rule: rule.name.clone(), by_once: rule.once.is_some() }
+}
+
 fn is_suppressed<E: Event, S: Sink<E> + ?Sized>(
     suppression: &mut SuppressionTable,
     found: Match<'_, E>,
@@ -186,7 +190,7 @@ fn is_suppressed<E: Event, S: Sink<E> + ?Sized>(
         }
         Verdict::NotRemembered => {
             accounting.stats.overflowed += 1;
-            sink.overflowed(Overflow::Suppressed { rule: found.rule() });
+            sink.overflowed(not_remembered(found.rule()));
         }
     }
     verdict == Verdict::Suppressed
@@ -206,7 +210,7 @@ fn feed<E: Event, S: Sink<E> + ?Sized>(
             let Limits { buffered, buffered_bytes, .. } = accounting.limits;
             if accounting.derived.len() >= buffered || bytes > buffered_bytes {
                 accounting.stats.overflowed += 1;
-                sink.overflowed(Overflow::Derived { rule: reported.rule() });
+                sink.overflowed(Overflow::Derived { rule: reported.rule().name.clone() });
                 return;
             }
             accounting.stats.derived += 1;

@@ -364,7 +364,7 @@ impl<E: Event> RuleRuntime<E> {
         if spent > 0 {
             accounting.stats.overflowed += 1;
             accounting.set_position_of_event(sink);
-            sink.overflowed(Overflow::Steps { rule: &info.rule, dropped: spent });
+            sink.overflowed(Overflow::Steps { rule: info.rule.name.clone(), dropped: spent });
         }
         let dropped = dropped.saturating_sub(spent);
         if dropped == 0 {
@@ -372,7 +372,7 @@ impl<E: Event> RuleRuntime<E> {
         }
         accounting.stats.overflowed += 1;
         accounting.set_position_of_event(sink);
-        sink.overflowed(Overflow::Partials { rule: &info.rule, dropped });
+        sink.overflowed(Overflow::Partials { rule: info.rule.name.clone(), dropped });
         let limits = matcher.limits();
         if limits.policy == LimitPolicy::Fail {
             let names = info.rule.key.iter().map(|part| part.name.clone());
@@ -575,7 +575,7 @@ impl<E: Event> RuleRuntime<E> {
         if held.state.is_idle() {
             return;
         }
-        let rule = &*self.info.rule;
+        let rule = self.info.rule.name.clone();
         let dropped = held.state.run_count();
         let overflow = if accounting.stats.captured_bytes > accounting.limits.captured_bytes {
             Overflow::Captured { rule, dropped }
@@ -605,7 +605,10 @@ impl<E: Event> RuleRuntime<E> {
         let cut_off = self.store.take_cut_off();
         if cut_off > 0 {
             accounting.stats.overflowed += cut_off;
-            sink.overflowed(Overflow::Repetitions { rule: &self.info.rule, silences: cut_off });
+            sink.overflowed(Overflow::Repetitions {
+                rule: self.info.rule.name.clone(),
+                silences: cut_off,
+            });
         }
     }
 

@@ -67,7 +67,7 @@ impl Outlets {
     }
 
     /// What is to be said of a limit.
-    pub(in crate::commands) fn limit_text(overflow: Overflow<'_>) -> String {
+    pub(in crate::commands) fn limit_text(overflow: Overflow) -> String {
         match overflow {
             Overflow::Reorder { watermark, .. } => {
                 format!("too many events wait to be sorted: time was moved on to {watermark}")
@@ -134,7 +134,7 @@ impl Sink<Record> for Printer<'_> {
         }
     }
 
-    fn overflowed(&mut self, overflow: Overflow<'_>) {
+    fn overflowed(&mut self, overflow: Overflow) {
         if !self.outlets.reported_of_limit {
             let line = self.place.map_or(0, |place| place.line);
             self.outlets.report_limit(line, &Outlets::limit_text(overflow));
