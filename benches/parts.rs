@@ -69,7 +69,7 @@ fn pushed(
             &make,
             |engine| {
                 engine.push_batch(events, &mut Ignore).expect("it is not finished");
-                engine.finish(&mut Ignore);
+                engine.finish(&mut Ignore).expect("no limit fails");
                 assert_eq!(engine.stats().matches, matches);
                 assert_eq!(engine.stats().late, 0);
             },
@@ -226,7 +226,9 @@ fn timers(criterion: &mut Criterion) {
             },
             |engine| {
                 for at in 0..EVENTS + 10_000 {
-                    engine.advance(Timestamp::from_millis(at), &mut Ignore);
+                    engine
+                        .advance(Timestamp::from_millis(at), &mut Ignore)
+                        .expect("no limit fails");
                 }
                 assert_eq!(engine.stats().partials, 0);
             },

@@ -54,7 +54,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 None => break,
             },
             // No event for a while: the clock moves time on, here to a moment that is made up.
-            () = tokio::time::sleep(Duration::from_millis(200)) => outputs.advance(minute(20)),
+            () = tokio::time::sleep(Duration::from_millis(200)) => outputs.advance(minute(20))?,
         }
     }
     assert_eq!(unpaid, [1.into(), 3.into()]);

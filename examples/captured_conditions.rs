@@ -7,7 +7,7 @@
 
 use std::error::Error;
 
-use kleene::stream::on_match;
+use kleene::on_match;
 use kleene::{Engine, Event, Pattern, Timestamp};
 
 #[derive(Clone, Debug, Event)]
@@ -55,6 +55,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         let at = Timestamp::from_millis(minute * 60_000);
         engine.push(&Tick { symbol, price, at }, &mut print)?;
     }
-    engine.finish(&mut print);
+    engine.finish(&mut print)?;
     Ok(())
 }

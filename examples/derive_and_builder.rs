@@ -98,7 +98,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for event in &events {
         engine.push(event, &mut Print)?;
     }
-    engine.finish(&mut Print);
+    engine.finish(&mut Print)?;
     println!("{:?}", engine.stats());
     Ok(())
 }

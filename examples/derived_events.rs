@@ -7,7 +7,7 @@
 
 use std::error::Error;
 
-use kleene::stream::on_match;
+use kleene::on_match;
 use kleene::{Engine, Record, RuleSet, Timestamp, Value};
 
 const RULES: &str = r#"
@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     engine.push_batch(&events, &mut sink)?;
     // Nothing else comes: time alone brings the timeouts, and what the other rule makes of them.
-    engine.advance(minute(200), &mut sink);
+    engine.advance(minute(200), &mut sink)?;
     let stats = engine.stats();
     println!("{} timeouts, {} of them events to other rules", stats.timeouts, stats.derived);
     Ok(())

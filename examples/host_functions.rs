@@ -78,7 +78,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut engine = Engine::builder().rules(rules.clone()).sorted().build()?;
     let mut reported: Vec<Output<Record>> = Vec::new();
     engine.push_batch(&events, &mut reported)?;
-    engine.finish(&mut reported);
+    engine.finish(&mut reported)?;
     for output in reported {
         if let Output::Match(found) = output {
             println!("{} {} {}", found.end, found.rule, found.emit);

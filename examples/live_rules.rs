@@ -7,7 +7,7 @@
 
 use std::error::Error;
 
-use kleene::stream::on_match;
+use kleene::on_match;
 use kleene::{Engine, Record, RuleSet, Timestamp};
 
 /// The rules with a condition of the second step, and a deadline.
@@ -51,6 +51,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let fields = [("order", 2.into()), ("items", 1.into()), at(3)];
     let event = Record::from_fields(engine.schema(), "packed", fields)?;
     engine.push(&event, &mut sink)?;
-    engine.finish(&mut sink);
+    engine.finish(&mut sink)?;
     Ok(())
 }

@@ -96,7 +96,7 @@ fn run<E: Event>(rules: &RuleSet, events: &[E]) -> Result<(), Box<dyn Error>> {
         Engine::builder().rules(rules.clone()).out_of_order(Duration::from_secs(5)).build()?;
     let mut reported: Vec<Output<E>> = Vec::new(); // a sink that keeps everything
     engine.push_batch(events, &mut reported)?;
-    engine.finish(&mut reported);
+    engine.finish(&mut reported)?;
     for output in reported {
         if let Output::Match(found) = output {
             println!("{} {} {}", found.end, found.rule, found.emit);

@@ -91,7 +91,7 @@ fn measure(options: &Options) -> Result<String, String> {
         let mut engine: Engine<Record> = builder.build().map_err(|error| error.to_string())?;
         let start = Instant::now();
         engine.push_batch(&events, &mut Ignore).map_err(|error| error.to_string())?;
-        engine.finish(&mut Ignore);
+        engine.finish(&mut Ignore).expect("no limit fails");
         let seconds = start.elapsed().as_secs_f64();
         stats = engine.stats();
         ("engine", Counts { matches: stats.matches, timeouts: stats.timeouts }, seconds)

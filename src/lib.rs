@@ -51,7 +51,7 @@
 //!     for event in &events {
 //!         engine.push(event, &mut sink)?;
 //!     }
-//!     engine.finish(&mut sink); // the end of time: what is open is reported
+//!     engine.finish(&mut sink)?; // the end of time: what is open is reported
 //!     assert_eq!(reported, [r#"unpaid_order { customer: "Bob", due: 1970-01-01T00:11:02Z }"#]);
 //!     Ok(())
 //! }

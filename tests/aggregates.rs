@@ -71,7 +71,7 @@ fn pushed(
         }
         engine.push(event, &mut outputs).expect("it fits");
     }
-    engine.finish(&mut outputs);
+    engine.finish(&mut outputs).expect("no limit fails");
     found(&outputs)
 }
 

@@ -90,8 +90,8 @@ proptest! {
             }
             prop_assert_eq!(batch.snapshot(), one.snapshot());
         }
-        one.finish(&mut by_one);
-        batch.finish(&mut by_batch);
+        one.finish(&mut by_one).unwrap();
+        batch.finish(&mut by_batch).unwrap();
         prop_assert_eq!(by_batch, by_one);
         prop_assert_eq!(batch.stats(), one.stats());
     }
@@ -234,7 +234,7 @@ fn what_waits_is_there_after_a_sink_has_panicked() {
     assert!(buffered > 5, "{buffered}");
     drop(events);
     let mut reported = Vec::new();
-    engine.finish(&mut reported);
+    engine.finish(&mut reported).unwrap();
     assert!(
         reported.iter().filter(|reported| matches!(reported, Output::Match(_))).count() > 5,
         "{reported:?}"

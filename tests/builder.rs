@@ -865,7 +865,7 @@ fn suppress_once_and_limits_are_said_with_the_words_of_rule_text() {
         for event in events(text) {
             engine.push(&event, &mut sink).expect("no limit fails");
         }
-        engine.finish(&mut sink);
+        engine.finish(&mut sink).unwrap();
         (reported, engine.stats().suppressed, engine.stats().overflowed)
     };
     let hour = Duration::from_hours(1);

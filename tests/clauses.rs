@@ -49,7 +49,7 @@ fn what_is_suppressed_is_counted_and_reported_as_such() {
     for time in [0, 5, 9, 10, 25] {
         engine.push(&event(&rules, "a", time, 1, 0), &mut out).unwrap();
     }
-    engine.finish(&mut out);
+    engine.finish(&mut out).unwrap();
     assert_eq!(brief(&out), "r@0 -r@5 -r@9 r@10 r@25");
     let stats = engine.stats();
     assert_eq!((stats.matches, stats.suppressed, stats.overflowed), (3, 2, 0));
@@ -67,7 +67,7 @@ fn what_having_filters_is_counted_and_starts_no_suppress() {
     {
         engine.push(&event(&rules, ty, time, 1, value), &mut out).unwrap();
     }
-    engine.finish(&mut out);
+    engine.finish(&mut out).unwrap();
     // The match that is filtered has used up its events: b@2 finds no `a`.
     assert_eq!(brief(&out), "~r@1 r@4 -r@6");
     let stats = engine.stats();
@@ -110,7 +110,7 @@ fn a_key_that_is_over_keeps_nothing_but_its_mark() {
     // The key 1 is over: a@0 ended without a word, a@4 began nothing.
     let stats = engine.stats();
     assert_eq!((stats.matches, stats.ended, stats.partials, stats.keys), (1, 1, 1, 1));
-    engine.finish(&mut out);
+    engine.finish(&mut out).unwrap();
     assert_eq!(brief(&out), "r@3 r?@1002");
 }
 
@@ -129,7 +129,7 @@ fn a_rule_that_is_over_drops_what_all_keys_have_open() {
     assert_eq!((stats.matches, stats.ended), (1, 9), "those of 1 to 9 ms were open: {stats:?}");
     // Of the other rule, nothing was dropped.
     assert_eq!((stats.partials, stats.keys), (100, 100));
-    engine.finish(&mut out);
+    engine.finish(&mut out).unwrap();
     assert_eq!(brief(&out), "r@10");
 }
 
@@ -187,7 +187,7 @@ fn a_silence_is_repeated_so_often_and_reports_what_is_beyond() {
     let mut out = Vec::new();
     engine.push(&event(&rules, "a", 0, 1, 0), &mut out).unwrap();
     // A year passes at once.
-    engine.advance(Timestamp::from_millis(365 * 86_400_000), &mut out);
+    engine.advance(Timestamp::from_millis(365 * 86_400_000), &mut out).unwrap();
     assert_eq!(
         brief(&out),
         "r@1000 r@2000 r@3000 !a silence has lasted too long: 1 of the rule `r` will not be repeated \
@@ -202,7 +202,7 @@ fn a_year_of_silence_is_bounded_by_default() {
     let rules = rules("rule r { key k  match a -> not b for 1s repeat }");
     let mut engine = engine(&rules);
     engine.push(&event(&rules, "a", 0, 1, 0), &mut Ignore).unwrap();
-    engine.advance(Timestamp::from_millis(365 * 86_400_000), &mut Ignore);
+    engine.advance(Timestamp::from_millis(365 * 86_400_000), &mut Ignore).unwrap();
     let stats = engine.stats();
     assert_eq!((stats.matches, stats.overflowed, stats.partials), (100_000, 1, 0));
 }
@@ -213,7 +213,7 @@ fn each_report_of_a_silence_has_an_id_of_its_own() {
     let mut engine = engine(&rules);
     let mut out = Vec::new();
     engine.push(&event(&rules, "a", 0, 1, 0), &mut out).unwrap();
-    engine.advance(Timestamp::from_millis(22), &mut out);
+    engine.advance(Timestamp::from_millis(22), &mut out).unwrap();
     assert_eq!(brief(&out), "r@5 -r@10 r@15 -r@20");
     let ids: std::collections::HashSet<_> = out
         .iter()
@@ -224,7 +224,7 @@ fn each_report_of_a_silence_has_an_id_of_its_own() {
         .collect();
     assert_eq!(ids.len(), 4);
     // At the end of the stream it is reported once more.
-    engine.finish(&mut out);
+    engine.finish(&mut out).unwrap();
     assert_eq!(brief(&out), "r@5 -r@10 r@15 -r@20 r@25");
 }
 
@@ -245,11 +245,11 @@ fn a_silence_goes_on_repeating_after_a_snapshot_and_an_edit() {
         let mut engine = engine(&before);
         let mut out = Vec::new();
         engine.push(&event(&before, "a", 0, 1, 1), &mut out).unwrap();
-        engine.advance(Timestamp::from_millis(12), &mut out);
+        engine.advance(Timestamp::from_millis(12), &mut out).unwrap();
         let bytes = engine.snapshot();
         let (mut engine, _) = Engine::builder().rules(before.clone()).restore(&[&bytes]).unwrap();
         engine.replace_rules(&after).unwrap();
-        engine.advance(Timestamp::from_millis(25), &mut out);
+        engine.advance(Timestamp::from_millis(25), &mut out).unwrap();
         assert_eq!(brief(&out), reported);
     }
 }
@@ -261,9 +261,9 @@ fn what_is_over_is_not_kept() {
     for key in 0..10_000 {
         engine.push(&event(&rules, "a", 0, key, 0), &mut Ignore).unwrap();
     }
-    engine.advance(Timestamp::from_millis(9), &mut Ignore);
+    engine.advance(Timestamp::from_millis(9), &mut Ignore).unwrap();
     let before = engine.memory_usage();
-    engine.advance(Timestamp::from_millis(10), &mut Ignore);
+    engine.advance(Timestamp::from_millis(10), &mut Ignore).unwrap();
     assert!(engine.memory_usage() < before / 2, "{before}, then {}", engine.memory_usage());
 }
 
@@ -305,8 +305,9 @@ fn a_limit_that_fails_stops_the_engine_for_good() {
     assert_eq!(push(3, 7), Err(message.to_owned()));
     assert_eq!(engine.failure().and_then(PushError::rule), Some("r"));
     let reported = out.len();
-    engine.advance(Timestamp::from_millis(5000), &mut out);
-    engine.finish(&mut out);
+    let advanced = engine.advance(Timestamp::from_millis(5000), &mut out);
+    assert_eq!(advanced.map_err(|error| error.to_string()), Err(message.to_owned()));
+    assert!(engine.finish(&mut out).is_err());
     assert_eq!(out.len(), reported, "nothing is reported after it");
     assert_eq!((engine.stats().events, engine.stats().overflowed), (4, 1));
 }
@@ -320,8 +321,8 @@ fn a_failure_that_a_watermark_runs_into_is_to_be_seen() {
         engine.push(&event(&rules, "a", time, 1, 0), &mut Ignore).unwrap();
     }
     assert!(engine.failure().is_none());
-    engine.advance(Timestamp::from_millis(2), &mut Ignore);
-    assert!(engine.failure().is_some());
+    let failed = engine.advance(Timestamp::from_millis(2), &mut Ignore).unwrap_err();
+    assert_eq!(engine.failure(), Some(&failed));
     assert!(engine.push(&event(&rules, "a", 2000, 1, 0), &mut Ignore).is_err());
 }
 
@@ -342,10 +343,10 @@ fn deadlines_and_derived_events_come_in_the_order_of_time() {
         engine.push(&event(&rules, "a", time, 1, 0), &mut out).unwrap();
     }
     assert_eq!(brief(&out), "unpaid?@10 unpaid?@12 two@12");
-    engine.advance(Timestamp::from_millis(16), &mut out);
+    engine.advance(Timestamp::from_millis(16), &mut out).unwrap();
     assert_eq!(brief(&out), "unpaid?@10 unpaid?@12 two@12");
     // One step of time brings the rest, each at its own moment.
-    engine.advance(Timestamp::from_millis(1000), &mut out);
+    engine.advance(Timestamp::from_millis(1000), &mut out).unwrap();
     assert_eq!(brief(&out), "unpaid?@10 unpaid?@12 two@12 silence@17 unpaid?@23");
     let stats = engine.stats();
     assert_eq!((stats.events, stats.derived, stats.matches, stats.timeouts), (3, 4, 2, 3));
@@ -365,7 +366,7 @@ fn a_derived_event_waits_until_its_moment_is_over() {
     assert_eq!((brief(&out).as_str(), engine.stats().buffered), ("seen@5", 1));
     engine.push(&event(&rules, "a", 5, 2, 0), &mut out).unwrap();
     assert_eq!((brief(&out).as_str(), engine.stats().buffered), ("seen@5 seen@5", 2));
-    engine.advance(Timestamp::from_millis(5), &mut out);
+    engine.advance(Timestamp::from_millis(5), &mut out).unwrap();
     assert_eq!(brief(&out), "seen@5 seen@5 both@5 both@5");
     assert_eq!(engine.stats().buffered, 0);
     engine.push(&event(&rules, "a", 6, 1, 0), &mut out).unwrap();
@@ -380,7 +381,7 @@ fn the_end_of_the_stream_brings_what_follows_from_it() {
     engine
         .push_batch(&[event(&rules, "a", 0, 1, 0), event(&rules, "a", 0, 1, 0)], &mut out)
         .unwrap();
-    engine.finish(&mut out);
+    engine.finish(&mut out).unwrap();
     assert_eq!(brief(&out), "unpaid?@10 unpaid?@10 two@10 silence@15");
 }
 
@@ -404,7 +405,7 @@ fn what_is_not_as_declared_is_rejected_and_reported() {
         let event = Record::from_fields(rules.schema(), "open", fields).unwrap();
         engine.push(&event, &mut out).unwrap();
     }
-    engine.finish(&mut out);
+    engine.finish(&mut out).unwrap();
     let rejected: Vec<String> = out
         .iter()
         .filter_map(|output| match output {
@@ -437,7 +438,7 @@ fn so_many_derived_events_wait_at_most() {
     for key in 0..3 {
         engine.push(&event(&rules, "a", 5, key, 0), &mut out).unwrap();
     }
-    engine.finish(&mut out);
+    engine.finish(&mut out).unwrap();
     assert_eq!(
         brief(&out),
         "seen@5 seen@5 seen@5 !too many events that rules made wait: one of the rule `seen` was \
@@ -469,7 +470,7 @@ fn rules_that_feed_others_can_be_replaced_while_events_wait() {
     engine.replace_rules(&text("7ms")).unwrap();
     // What was made and what is kept quiet go on.
     engine.push(&event(&rules, "a", 2, 1, 0), &mut out).unwrap();
-    engine.finish(&mut out);
+    engine.finish(&mut out).unwrap();
     assert_eq!(brief(&out), "often@1 -often@2 after@8");
 }
 
@@ -489,7 +490,7 @@ fn what_a_rule_feeds_can_have_other_fields_after_a_replacement() {
     engine.replace_rules(&after).unwrap();
     engine.push(&event(&before, "a", 2, 1, 6), &mut out).unwrap();
     engine.push(&event(&before, "a", 3, 1, 7), &mut out).unwrap();
-    engine.finish(&mut out);
+    engine.finish(&mut out).unwrap();
     assert_eq!(brief(&out), "seen@1 seen@2 after@2 seen@3");
     let Output::Match(found) = &out[2] else { panic!("{out:?}") };
     // What waited was made by the rule before.
@@ -589,7 +590,7 @@ proptest! {
             for event in &events.0 {
                 engine.push(event, &mut out).expect("it has not ended");
             }
-            engine.finish(&mut out);
+            engine.finish(&mut out).unwrap();
             let lines = out.iter().filter_map(|output| match output {
                 Output::Match(found) => Some((true, found)),
                 Output::Timeout(expired) => Some((false, &expired.found)),
@@ -646,7 +647,7 @@ proptest! {
             for event in &events {
                 engine.push(event, &mut out).expect("it has not ended");
             }
-            engine.advance(Timestamp::from_millis(horizon(&events) + PERIODS), &mut out);
+            engine.advance(Timestamp::from_millis(horizon(&events) + PERIODS), &mut out).unwrap();
             out.iter().filter_map(|output| match output {
                 Output::Match(found) => Some(format!("{:?} {:?}", found.end, found.events)),
                 _ => None,
@@ -681,7 +682,7 @@ proptest! {
         let mut whole = engine(&rules);
         let mut expected = Vec::new();
         whole.push_batch(events.iter().map(|(event, _)| event), &mut expected).unwrap();
-        whole.finish(&mut expected);
+        whole.finish(&mut expected).unwrap();
 
         let builder = Engine::builder().rules(rules.clone()).watermarks_from_source();
         let mut stepping = builder.build().unwrap();
@@ -690,10 +691,10 @@ proptest! {
             stepping.push(event, &mut found).unwrap();
             if *advances {
                 let before = event.time().plus_millis(-1);
-                stepping.advance(before, &mut found);
+                stepping.advance(before, &mut found).unwrap();
             }
         }
-        stepping.finish(&mut found);
+        stepping.finish(&mut found).unwrap();
         prop_assert_eq!(brief(&found), brief(&expected));
         let (a, b) = (stepping.stats(), whole.stats());
         prop_assert_eq!((a.matches, a.suppressed, a.overflowed), (b.matches, b.suppressed, b.overflowed));
@@ -709,7 +710,7 @@ proptest! {
         });
         let mut found = Vec::new();
         late.push_batch(shuffled, &mut found).unwrap();
-        late.finish(&mut found);
+        late.finish(&mut found).unwrap();
         prop_assert_eq!(brief(&found), brief(&expected));
     }
 }
@@ -737,7 +738,7 @@ proptest! {
         let mut out = Vec::new();
         let mut first = part(&whole, &feeders);
         first.push_batch(&events, &mut out).unwrap();
-        first.finish(&mut out);
+        first.finish(&mut out).unwrap();
         let mut stream = events.clone();
         for output in &out {
             let found = match output {
@@ -756,12 +757,12 @@ proptest! {
         let mut expected = Vec::new();
         let mut second = part(&whole, &rules(&format!("{declared}{READERS}")));
         second.push_batch(&stream, &mut expected).unwrap();
-        second.finish(&mut expected);
+        second.finish(&mut expected).unwrap();
 
         let mut together = engine(&whole);
         let mut found = Vec::new();
         together.push_batch(&events, &mut found).unwrap();
-        together.finish(&mut found);
+        together.finish(&mut found).unwrap();
         prop_assert_eq!(together.stats().derived, (stream.len() - events.len()) as u64);
         let is_reader = |output: &Output<Record>| match output {
             Output::Match(found) => feeders.rule(&found.rule).is_none(),
@@ -802,7 +803,7 @@ proptest! {
         let run = |rules: &RuleSet| {
             let (mut engine, mut out) = (engine(rules), Vec::new());
             engine.push_batch(&events, &mut out).unwrap();
-            engine.finish(&mut out);
+            engine.finish(&mut out).unwrap();
             out
         };
         let mut last: Vec<(String, i64)> = Vec::new();
@@ -862,7 +863,7 @@ proptest! {
         }
         let (mut engine, mut out) = (engine(&rules), Vec::new());
         engine.push_batch(&events, &mut out).unwrap();
-        engine.finish(&mut out);
+        engine.finish(&mut out).unwrap();
         let reported = out.iter().filter_map(|output| match output {
             Output::Match(found) => Some((found.start.as_millis(), found.end.as_millis())),
             _ => None,

@@ -170,8 +170,8 @@ proptest! {
                 return Ok(());
             }
         }
-        plain.finish(&mut expected);
-        cold.finish(&mut reported);
+        plain.finish(&mut expected).unwrap();
+        cold.finish(&mut reported).unwrap();
         prop_assert_eq!(reported, expected);
     }
 }
@@ -239,7 +239,7 @@ fn deadlines_come_back_in_order_with_few_keys_in_memory_at_a_time() {
             engine.push(&order(&rules, "created", id * 7919 % 20_000, id / 10), reported).unwrap();
         }
         // Now all the others run out of time.
-        engine.advance(Timestamp::from_millis(1000 * 86_400), reported);
+        engine.advance(Timestamp::from_millis(1000 * 86_400), reported).unwrap();
     }
     assert_eq!((reported.len(), reported == expected), (20_000, true));
     // Rules without `within` hold the rest.
@@ -270,7 +270,7 @@ fn what_is_forgotten_together_is_not_brought_back_together() {
                     engine.push(&order(&rules, "paid", id, second), &mut Ignore).unwrap();
                 }
             }
-            engine.advance(Timestamp::from_millis(1000 * 86_400), &mut Ignore);
+            engine.advance(Timestamp::from_millis(1000 * 86_400), &mut Ignore).unwrap();
         }
         let mut stats = cold.stats();
         stats.cold = 0;
@@ -313,7 +313,7 @@ fn what_waits_for_the_end_is_reported_in_order_with_few_keys_brought_back() {
         }
         assert_eq!(reported.len(), 0);
         before_the_end = brought.load(Ordering::Relaxed);
-        engine.finish(reported);
+        engine.finish(reported).unwrap();
     }
     assert_eq!((reported.len(), reported == expected), (30, true));
     assert!(brought.load(Ordering::Relaxed) - before_the_end <= 30);
@@ -374,10 +374,10 @@ fn what_keeps_keys_may_fail() {
     damaged(&engine);
     let mut engine = filled();
     let mut reported: Vec<Output<Record>> = Vec::new();
-    engine.advance(Timestamp::from_millis(1_000_000_000), &mut reported);
+    assert!(engine.advance(Timestamp::from_millis(1_000_000_000), &mut reported).is_err());
     damaged(&engine);
     let mut engine = filled();
-    engine.finish(&mut reported);
+    assert!(engine.finish(&mut reported).is_err());
     damaged(&engine);
     let mut engine = filled();
     let bytes = engine.snapshot();
@@ -406,7 +406,6 @@ fn what_keeps_keys_may_fail() {
         engine.push(&created(id), &mut Ignore).unwrap();
     }
     shelf.with(|content| content.entries.pop_first());
-    engine.finish(&mut reported);
-    let error = engine.failure().expect("it has stopped").to_string();
+    let error = engine.finish(&mut reported).unwrap_err().to_string();
     assert_eq!(error, "the store of idle keys has failed: it has lost an entry");
 }

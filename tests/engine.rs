@@ -163,7 +163,7 @@ type Outputs = Vec<Output<Record>>;
 fn run(mut engine: Engine<Record>, events: &[Record]) -> Outputs {
     let mut out = Outputs::new();
     engine.push_batch(events, &mut out).expect("not finished");
-    engine.finish(&mut out);
+    engine.finish(&mut out).expect("no limit fails");
     out
 }
 
@@ -213,7 +213,7 @@ fn a_silent_keys_deadline_fires_when_the_watermark_reaches_it() {
         (90, ""),
         (113, "!paid@113[103]a>b"),
     ] {
-        engine.advance(Timestamp::from_millis(watermark), &mut out);
+        engine.advance(Timestamp::from_millis(watermark), &mut out).unwrap();
         assert_eq!(take(&mut out), reported, "at {watermark}");
     }
     assert_eq!(engine.stats().keys, 0);
@@ -271,7 +271,7 @@ fn late_events_are_reported_and_counted_and_seen_by_no_rule() {
     engine.push(&event(A, 99, 1, 0), &mut out).unwrap();
     assert_eq!(take(&mut out), "late@99");
     assert_eq!(engine.watermark(), Timestamp::from_millis(99));
-    engine.finish(&mut out);
+    engine.finish(&mut out).unwrap();
     assert_eq!(take(&mut out), "!paid@110[100]a>b !paid@110[100]a>b");
     assert_eq!((engine.stats().late, engine.stats().events), (1, 4));
 }
@@ -304,15 +304,15 @@ fn the_slowest_source_holds_time_back_until_it_is_idle() {
     assert_eq!(take(&mut out), "");
     engine.push_from(b, &event(B, 105, 1, 0), &mut out).unwrap();
     assert_eq!(take(&mut out), "");
-    engine.advance_source(b, Timestamp::from_millis(106), &mut out);
+    engine.advance_source(b, Timestamp::from_millis(106), &mut out).unwrap();
     assert_eq!(take(&mut out), "paid@105[100,105]");
-    engine.set_idle(b, &mut out);
+    engine.set_idle(b, &mut out).unwrap();
     assert_eq!(engine.watermark(), Timestamp::from_millis(119));
     // A source that is back may find that time has gone on without it.
     engine.push_from(b, &event(B, 119, 1, 0), &mut out).unwrap();
     engine.push_from(b, &event(B, 121, 1, 0), &mut out).unwrap();
     assert_eq!(take(&mut out), "late@119");
-    engine.finish(&mut out);
+    engine.finish(&mut out).unwrap();
     assert_eq!(take(&mut out), "paid@121[120,121]");
 }
 
@@ -324,13 +324,13 @@ fn the_end_of_time_releases_and_reports_everything_and_is_the_end() {
         engine.push(&event(ty, time, 1, 0), &mut out).unwrap();
     }
     assert_eq!((take(&mut out).as_str(), engine.stats().buffered), ("", 4));
-    engine.finish(&mut out);
+    engine.finish(&mut out).unwrap();
     assert_eq!(take(&mut out), "burst@22[20,21,22] unpaid@36[30] !paid@40[30]a>b");
     let stats = engine.stats();
     assert_eq!((stats.buffered, stats.partials, stats.keys), (0, 0, 0));
     assert_eq!((stats.matches, stats.timeouts, stats.peak_partials), (2, 1, 3));
     assert!(engine.push(&event(A, 50, 1, 0), &mut out).is_err());
-    engine.finish(&mut out);
+    engine.finish(&mut out).unwrap();
     assert_eq!(take(&mut out), "");
 }
 
@@ -360,7 +360,7 @@ fn a_full_buffer_moves_time_on_and_says_so() {
         engine.push(&event(ty, time, 1, 0), &mut out).unwrap();
     }
     assert_eq!(engine.stats().overflowed, 1);
-    engine.finish(&mut out);
+    engine.finish(&mut out).unwrap();
     let reported = take(&mut out);
     assert!(reported.starts_with("Overflowed"), "{reported}");
     assert!(reported.ends_with("late@9 paid@15[10,15]"), "{reported}");
@@ -521,7 +521,7 @@ mod derived {
             .unwrap();
         assert_eq!(engine.stats().keyless, 1);
         engine.push(&Shop::B(B { at: Timestamp::from_millis(4000), k: 2 }), &mut out).unwrap();
-        engine.finish(&mut out);
+        engine.finish(&mut out).unwrap();
         let [Output::Match(found)] = &out[..] else { panic!("{out:?}") };
         assert_eq!(found.emit.to_string(), "{ k: 3, n: 3, due: 1970-01-01T00:00:08Z, all: 3 }");
     }
@@ -606,11 +606,11 @@ proptest! {
             if mark {
                 // Anything before the next event is true.
                 let time = event.time().plus_millis(-1 - back);
-                engine.advance(time, &mut reported);
+                engine.advance(time, &mut reported).unwrap();
             }
             engine.push(event, &mut reported).unwrap();
         }
-        engine.finish(&mut reported);
+        engine.finish(&mut reported).unwrap();
         prop_assert_eq!(reported, run(sorted(), &events));
     }
 
@@ -649,7 +649,7 @@ proptest! {
                 arrivals.push(event.clone());
             }
         }
-        engine.finish(&mut reported);
+        engine.finish(&mut reported).unwrap();
         arrivals.sort_by_key(Event::time);
         prop_assert_eq!(reported, run(sorted(), &arrivals));
     }
@@ -675,4 +675,17 @@ proptest! {
 /// All rules over sorted events.
 fn sorted() -> Engine<Record> {
     engine(&all_rules())
+}
+
+#[test]
+fn a_finished_engine_takes_nothing_more() {
+    let mut engine = builder(&[paid()]).build().unwrap();
+    let mut out = Outputs::new();
+    engine.finish(&mut out).unwrap();
+    engine.finish(&mut out).unwrap();
+    let source = engine.source("late");
+    assert!(engine.push(&event(A, 1, 1, 0), &mut out).is_err());
+    assert!(engine.advance(Timestamp::from_millis(5), &mut out).is_err());
+    assert!(engine.set_idle(source, &mut out).is_err());
+    assert_eq!((out.len(), engine.failure()), (0, None));
 }

@@ -103,7 +103,7 @@ fn reported(
         }
         engine.push(event, &mut reported).expect("no limit fails");
     }
-    engine.finish(&mut reported);
+    engine.finish(&mut reported).expect("no limit fails");
     reported.iter().map(line).collect()
 }
 

@@ -29,7 +29,7 @@ fn divisions(rule: &str, numbers: &[i64]) -> (u64, u64) {
     let mut reported: Vec<Output<Record>> = Vec::new();
     engine.push_batch(&events(&rules, numbers), &mut reported).unwrap();
     let before = engine.stats().divided_by_zero;
-    engine.finish(&mut reported);
+    engine.finish(&mut reported).unwrap();
     let stats = engine.stats();
     assert!(before <= stats.divided_by_zero);
     (stats.divided_by_zero, stats.matches)

@@ -76,7 +76,7 @@ fn run(rules: &RuleSet) -> Vec<String> {
     let mut engine = Engine::builder().rules(rules.clone()).sorted().build().unwrap();
     let mut reported: Vec<Output<Record>> = Vec::new();
     engine.push_batch(&logins(rules), &mut reported).unwrap();
-    engine.finish(&mut reported);
+    engine.finish(&mut reported).unwrap();
     let emits = reported.into_iter().filter_map(|output| match output {
         Output::Match(found) => Some(found.emit.to_string()),
         _ => None,
@@ -158,7 +158,7 @@ fn a_condition_calls_them_once_for_an_event() {
         let mut reported: Vec<Output<Record>> = Vec::new();
         calls.store(0, Ordering::Relaxed);
         engine.push_batch(&events, &mut reported).unwrap();
-        engine.finish(&mut reported);
+        engine.finish(&mut reported).unwrap();
         assert_eq!(calls.load(Ordering::Relaxed), events.len(), "{body}");
     }
 }

@@ -56,7 +56,7 @@ fn clocks_that_jump_make_events_late_or_rejected_and_nothing_else() {
     for (ty, at) in times {
         engine.push(&event(ty, at, "k", 1, 1.0), &mut outputs).unwrap();
     }
-    engine.finish(&mut outputs);
+    engine.finish(&mut outputs).unwrap();
     // The order at 1000 runs out; the pairs of the day after and of the end of time are found.
     assert_eq!(reported(&outputs), (2, 1, 3, 2));
     assert_eq!(engine.stats().events, 11);
@@ -73,12 +73,12 @@ fn a_watermark_that_stalls_fills_the_buffer_to_its_limit_and_is_reported() {
         assert!(engine.stats().buffered <= 100);
     }
     // Backwards does nothing.
-    engine.advance(Timestamp::from_millis(5), &mut outputs);
+    engine.advance(Timestamp::from_millis(5), &mut outputs).unwrap();
     let overflows = outputs.iter().filter(|output| matches!(output, Output::Overflowed(_)));
     assert_eq!(overflows.count(), 900);
     assert_eq!(engine.stats().overflowed, 900);
     assert_eq!(engine.stats().partials, 900);
-    engine.finish(&mut outputs);
+    engine.finish(&mut outputs).unwrap();
     assert_eq!(engine.stats().timeouts, 1000, "no event is lost");
 }
 
@@ -93,7 +93,7 @@ fn an_idle_source_holds_the_others_up_until_it_is_said_to_be_idle() {
             .unwrap();
     }
     assert_eq!((engine.stats().matches, engine.stats().buffered), (0, 100));
-    engine.set_idle(other, &mut Ignore);
+    engine.set_idle(other, &mut Ignore).unwrap();
     assert!(engine.stats().matches > 0 && engine.stats().buffered <= 1);
 }
 
@@ -106,7 +106,7 @@ fn keys_of_a_megabyte_are_keys() {
         let at = i64::try_from(at).unwrap();
         engine.push(&event(ty, at, &keys[key], 1, 1.0), &mut outputs).unwrap();
     }
-    engine.finish(&mut outputs);
+    engine.finish(&mut outputs).unwrap();
     assert_eq!(reported(&outputs), (2, 0, 0, 0));
     assert_eq!(engine.stats().keys, 0);
 }
@@ -129,7 +129,7 @@ fn numbers_at_the_edges_are_numbers_or_null() {
             at += 20_000;
         }
     }
-    engine.finish(&mut outputs);
+    engine.finish(&mut outputs).unwrap();
     assert_eq!(reported(&outputs).0, pushed);
     for output in &outputs {
         let Output::Match(found) = output else { panic!("{output:?}") };
@@ -175,7 +175,7 @@ fn ten_thousand_fields_are_read_by_number() {
         let event = Record::new(kleene::schema::TypeId::new(0), time, values.collect::<Vec<_>>());
         engine.push(&event, &mut Ignore).unwrap();
     }
-    engine.finish(&mut Ignore);
+    engine.finish(&mut Ignore).unwrap();
     assert_eq!(engine.stats().matches, 1);
 }
 

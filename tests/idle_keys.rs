@@ -79,8 +79,8 @@ fn all_is_reported_and_counted_as_where_no_slot_is_left() {
             };
             assert_eq!(open(&one), open(&other));
         }
-        one.finish(&mut by_one);
-        other.finish(&mut by_other);
+        one.finish(&mut by_one).unwrap();
+        other.finish(&mut by_other).unwrap();
         assert_eq!(one.stats(), other.stats());
         assert_eq!(format!("{by_one:?}"), format!("{by_other:?}"));
         matches += one.stats().matches;

@@ -19,7 +19,7 @@ fn matching(text: &str, events: &[(i64, &str, Option<f64>)]) -> Vec<String> {
     let mut engine = Engine::builder().rules(rules.clone()).sorted().build().unwrap();
     let mut outputs: Vec<Output<Record>> = Vec::new();
     engine.push_batch(&records, &mut outputs).unwrap();
-    engine.finish(&mut outputs);
+    engine.finish(&mut outputs).unwrap();
     let mut names: Vec<String> = outputs
         .iter()
         .filter_map(|output| match output {

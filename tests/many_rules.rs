@@ -199,7 +199,7 @@ fn run(rules: &RuleSet, events: &[Record], indexed: bool) -> (Vec<String>, Stats
     let mut engine = engine(rules, indexed);
     let mut reported = Vec::new();
     push(&mut engine, events, &mut reported);
-    engine.finish(&mut reported);
+    engine.finish(&mut reported).expect("no limit fails");
     (shown(&reported), counted(&engine))
 }
 
@@ -238,7 +238,7 @@ proptest! {
         let mut many = Engine::builder().rules(all.clone()).build().expect("they can be run");
         let mut reported = Vec::new();
         push(&mut many, &events, &mut reported);
-        many.finish(&mut reported);
+        many.finish(&mut reported).unwrap();
         // Alone or among others a rule may notice sooner that time has passed; by then both have.
         let later = Timestamp::from_millis(1_000_000_000);
         let mut keys = 0;
@@ -254,9 +254,9 @@ proptest! {
             let mut engine = Engine::builder().rules(rules(&single)).build().expect("it can be run");
             let mut alone = Vec::new();
             push(&mut engine, &events, &mut alone);
-            engine.advance(later, &mut alone);
+            engine.advance(later, &mut alone).unwrap();
             keys += engine.stats().keys;
-            engine.finish(&mut alone);
+            engine.finish(&mut alone).unwrap();
             let of_rule = |output: &&Output<Record>| match output {
                 Output::Match(found) => found.rule == rule.name,
                 Output::Timeout(timeout) => timeout.found.rule == rule.name,
@@ -268,7 +268,7 @@ proptest! {
         }
         let mut again = Engine::builder().rules(all).build().expect("they can be run");
         push(&mut again, &events, &mut Vec::new());
-        again.advance(later, &mut Vec::new());
+        again.advance(later, &mut Vec::new()).unwrap();
         prop_assert_eq!(again.stats().keys, keys);
     }
 
@@ -302,7 +302,7 @@ proptest! {
             });
             let open = (counted(&engine), verdicts);
             push(&mut engine, second, &mut reported);
-            engine.finish(&mut reported);
+            engine.finish(&mut reported).unwrap();
             (shown(&reported), open, counted(&engine))
         };
         prop_assert_eq!(outcome(true), outcome(false));
@@ -326,7 +326,7 @@ fn a_slot_is_left_as_soon_as_no_rule_holds_anything() {
     push(&mut engine, &events[2..3], &mut reported);
     assert_eq!(engine.stats().keys, 40);
     push(&mut engine, &events[3..], &mut reported);
-    engine.finish(&mut reported);
+    engine.finish(&mut reported).unwrap();
     assert_eq!((engine.stats().keys, engine.stats().matches), (0, 40));
 }
 
@@ -383,7 +383,7 @@ fn partial_matches_go_on_where_rules_get_other_neighbours() {
             push(&mut engine, &events[3..], &mut reported);
             assert_eq!(reported.len(), 3 + both, "{before} then {after}");
             assert_eq!(engine.stats().keys, 0);
-            engine.finish(&mut reported);
+            engine.finish(&mut reported).unwrap();
             assert_eq!(reported.len(), 3 + both);
         }
     }

@@ -28,7 +28,7 @@ fn matches(rules: &str, events: &[Fields<'_>]) -> Vec<usize> {
         let mut engine = builder.rules(rules.clone()).sorted().build().unwrap();
         let mut outputs: Vec<Output<Record>> = Vec::new();
         engine.push_batch(&records, &mut outputs).unwrap();
-        engine.finish(&mut outputs);
+        engine.finish(&mut outputs).unwrap();
         let of_rule = |rule: &std::sync::Arc<kleene::hir::Rule>| {
             let is_it = |output: &&Output<Record>| match output {
                 Output::Match(found) => found.rule == rule.name,

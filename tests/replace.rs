@@ -314,7 +314,7 @@ fn deadlines_that_events_say_are_read_from_them() {
         let deadline = engine.partials("r")[0].deadline();
         assert_eq!(deadline, Some(Timestamp::from_millis(1000 * ends)), "{length}");
     }
-    engine.advance(Timestamp::from_millis(9000), &mut reported);
+    engine.advance(Timestamp::from_millis(9000), &mut reported).unwrap();
     assert_eq!(shown(&reported), ["match o1 @6"]);
 }
 
@@ -470,11 +470,11 @@ fn what_was_over_stays_over() {
         ["within 20s", "within 20s  on timeout emit { n: a.n }", "", "within 8s  emit { n: a.n }"];
     for clauses in new {
         let (mut engine, mut reported) = seen(&rule("match a -> b  within 8s"), "a1");
-        engine.advance(Timestamp::from_millis(8500), &mut reported);
+        engine.advance(Timestamp::from_millis(8500), &mut reported).unwrap();
         assert_eq!(engine.stats().partials, 1);
         engine.replace_rules(&rule(&format!("match a -> b  {clauses}"))).expect("it can be run");
         push(&mut engine, 10, "b2", &mut reported);
-        engine.finish(&mut reported);
+        engine.finish(&mut reported).unwrap();
         assert_eq!(shown(&reported), [""; 0], "{clauses}");
     }
 }
@@ -527,7 +527,7 @@ fn event_types_may_change() {
     make(&mut engine, "a", vec![at(6), k()]);
     make(&mut engine, "z", vec![at(7), k()]);
     make(&mut engine, "b", vec![at(9), k(), ("extra", Value::Int(3))]);
-    engine.finish(&mut reported);
+    engine.finish(&mut reported).unwrap();
     let emitted: Vec<_> = reported
         .iter()
         .map(|reported| match reported {
@@ -762,8 +762,8 @@ proptest! {
                 break;
             }
         }
-        plain.finish(&mut expected);
-        live.finish(&mut reported);
+        plain.finish(&mut expected).unwrap();
+        live.finish(&mut reported).unwrap();
         prop_assert_eq!(without_version(&reported), without_version(&expected));
         let counts = |engine: &Engine<Record>| (engine.stats().partials, engine.stats().keys);
         prop_assert_eq!(counts(&live), counts(&plain));
@@ -803,8 +803,8 @@ proptest! {
                 break;
             }
         }
-        from_start.finish(&mut expected);
-        live.finish(&mut reported);
+        from_start.finish(&mut expected).unwrap();
+        live.finish(&mut reported).unwrap();
         let (expected, reported) = (without_version(&expected), without_version(&reported));
         if all_kept {
             prop_assert_eq!(reported, expected);
@@ -859,8 +859,8 @@ proptest! {
                 break;
             }
         }
-        plain.finish(&mut expected);
-        live.finish(&mut reported);
+        plain.finish(&mut expected).unwrap();
+        live.finish(&mut reported).unwrap();
         for name in ["a", "b"] {
             let of_rule = |reported: &[Output<Record>]| -> Vec<Output<Record>> {
                 let of_rule = reported.iter().filter(|reported| match reported {
@@ -949,7 +949,7 @@ proptest! {
             prop_assert!(found.end >= last, "{:?}", without_version(&reported));
             last = found.end;
         }
-        live.finish(&mut reported);
+        live.finish(&mut reported).unwrap();
         prop_assert_eq!((live.stats().partials, live.stats().keys), (0, 0));
     }
 }

@@ -167,7 +167,7 @@ fn many_partial_matches_of_a_key_end_at_once() {
                 let builder = if general { builder.general_strategy() } else { builder };
                 let mut engine = after(builder, n, |_| 1);
                 let before = engine.steps();
-                engine.advance(Timestamp::from_millis(100_000_000), &mut Ignore);
+                engine.advance(Timestamp::from_millis(100_000_000), &mut Ignore).unwrap();
                 let stats = engine.stats();
                 let reported = (stats.partials, stats.matches, stats.timeouts);
                 let expected = (n * matches, n * timeouts);
@@ -189,7 +189,7 @@ fn many_keys_end_at_once() {
             let mut engine = after(builder(rule), n, |at| at);
             assert_eq!(engine.stats().keys, n.unsigned_abs());
             let before = engine.steps();
-            engine.advance(Timestamp::from_millis(100_000_000), &mut Ignore);
+            engine.advance(Timestamp::from_millis(100_000_000), &mut Ignore).unwrap();
             let stats = engine.stats();
             let expected = (0, (n * matches).unsigned_abs(), (n * timeouts).unsigned_abs());
             assert_eq!((stats.keys, stats.matches, stats.timeouts), expected, "{rule}");
@@ -197,7 +197,7 @@ fn many_keys_end_at_once() {
         });
         takes_in_proportion(rule, 500, |n| {
             let mut engine = after(builder(rule), n, |at| at);
-            engine.advance(Timestamp::from_millis(100_000_000), &mut Ignore);
+            engine.advance(Timestamp::from_millis(100_000_000), &mut Ignore).unwrap();
         });
     }
 }
@@ -222,7 +222,7 @@ fn what_ends_at_once_is_what_ends_one_by_one() {
                     engine.push(&event(0, at, 1, at), &mut reported).expect("it fits");
                 }
                 for at in moments.chain([8_000_000]) {
-                    engine.advance(Timestamp::from_millis(at), &mut reported);
+                    engine.advance(Timestamp::from_millis(at), &mut reported).unwrap();
                 }
                 reported
             };

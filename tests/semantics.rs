@@ -83,7 +83,7 @@ fn run(example: &Example<'_>) -> Vec<(String, Timestamp)> {
     for (position, text) in example.events.iter().enumerate() {
         engine.push(&event(text, position, &rules), &mut reported).expect("it is not finished");
     }
-    engine.finish(&mut reported);
+    engine.finish(&mut reported).expect("no limit fails");
     // What gives way is shown by its absence.
     reported.retain(|output| !matches!(output, Output::Suppressed(_) | Output::Overflowed(_)));
     reported

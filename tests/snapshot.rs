@@ -108,8 +108,8 @@ proptest! {
             live.push(event, &mut expected).expect("it has not ended");
             restored.push(event, &mut reported).expect("it has not ended");
         }
-        live.finish(&mut expected);
-        restored.finish(&mut reported);
+        live.finish(&mut expected).unwrap();
+        restored.finish(&mut reported).unwrap();
         prop_assert_eq!(reported, expected);
     }
 
@@ -202,12 +202,12 @@ fn what_older_versions_wrote_is_read() {
             for step in steps_of_tests(&rules) {
                 match step {
                     Step::Push(event) => engine.push(&event, &mut Ignore).unwrap(),
-                    Step::Advance(to) => engine.advance(to, &mut Ignore),
+                    Step::Advance(to) => engine.advance(to, &mut Ignore).unwrap(),
                 }
             }
             std::fs::write(&snapshot, engine.snapshot()).unwrap();
             let mut reported = Vec::new();
-            engine.finish(&mut reported);
+            engine.finish(&mut reported).unwrap();
             std::fs::write(file.with_extension("outputs"), shown(&reported)).unwrap();
         }
         let bytes = std::fs::read(&snapshot).unwrap();
@@ -222,7 +222,7 @@ fn what_older_versions_wrote_is_read() {
         }
         assert!(engine.stats().buffered > 0 && engine.stats().derived > 0);
         let mut reported = Vec::new();
-        engine.finish(&mut reported);
+        engine.finish(&mut reported).unwrap();
         let expected = std::fs::read_to_string(file.with_extension("outputs")).unwrap();
         assert_eq!(shown(&reported), expected, "{}", file.display());
     }
@@ -292,21 +292,21 @@ fn shards_are_engines_of_their_own_and_one_together() {
         merged.push(&event, &mut reported).unwrap();
         alone[usize::try_from(order % 3).unwrap()].push(&event, &mut apart).unwrap();
     }
-    whole.finish(&mut expected);
-    merged.finish(&mut reported);
+    whole.finish(&mut expected).unwrap();
+    merged.finish(&mut reported).unwrap();
     assert_eq!(reported, expected);
     assert!(expected.len() > 50, "{}", expected.len());
     // Engines of their own, brought to one time, are one again.
     let snapshots: Vec<Vec<u8>> = alone
         .iter_mut()
         .map(|engine| {
-            engine.advance(Timestamp::from_millis(5_020_000), &mut apart);
+            engine.advance(Timestamp::from_millis(5_020_000), &mut apart).unwrap();
             engine.snapshot()
         })
         .collect();
     let parts: Vec<&[u8]> = snapshots.iter().map(Vec::as_slice).collect();
     let (mut engine, _) = builder(&rules, 5000).restore(&parts).unwrap();
-    engine.finish(&mut apart);
+    engine.finish(&mut apart).unwrap();
     let ids = |reported: &[Output<Record>]| {
         let mut ids: Vec<_> = reported
             .iter()
@@ -341,8 +341,8 @@ fn changes_follow_a_base_and_are_as_big_as_what_changed() {
     assert_eq!(refused(&[refs[1]]), RestoreError::Unfounded(0));
     assert_eq!(refused(&[refs[0], refs[2]]), RestoreError::Unfounded(1));
     let (mut expected, mut reported) = (Vec::new(), Vec::new());
-    engine.finish(&mut expected);
-    restored.finish(&mut reported);
+    engine.finish(&mut expected).unwrap();
+    restored.finish(&mut reported).unwrap();
     assert_eq!(reported, expected);
     assert!(engine.snapshot_changes().is_none(), "the end of time needs another base");
 }

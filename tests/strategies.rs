@@ -122,7 +122,7 @@ fn reported(workload: &Workload, rules: &RuleSet, general: bool, seed: u64) -> V
     let mut engine: Engine<Record> = builder.build().expect("the rules fit");
     let mut reported: Vec<Output<Record>> = Vec::new();
     engine.push_batch(&events, &mut reported).expect("no limit is reached");
-    engine.finish(&mut reported);
+    engine.finish(&mut reported).expect("no limit fails");
     reported.iter().map(|output| format!("{output:?}")).collect()
 }
 
@@ -153,7 +153,7 @@ fn limits_count_the_same() {
             let mut engine: Engine<Record> = builder.build().expect("the rules fit");
             let mut reported: Vec<Output<Record>> = Vec::new();
             engine.push_batch(&events, &mut reported).expect("the newest give way");
-            engine.finish(&mut reported);
+            engine.finish(&mut reported).unwrap();
             (format!("{reported:?}"), engine.stats())
         });
         assert_eq!(single.0, general.0, "{limit}");
@@ -201,7 +201,7 @@ fn keys_with_many_partial_matches_report_the_same() {
                 engine.push_batch(some, &mut reported).expect("there is no limit");
                 open.push((engine.stats().partials, engine.stats().peak_partials));
             }
-            engine.finish(&mut reported);
+            engine.finish(&mut reported).unwrap();
             (format!("{reported:?}"), engine.stats(), open)
         });
         assert!(single.1.peak_partials > 30, "{body}: {:?}", single.1);
@@ -270,7 +270,7 @@ fn suffixes_go_on_when_their_representative_is_gone() {
             assert_eq!(reported, expected, "{body}: event {number}");
             // Deadlines that report nothing are noticed late.
             for engine in [&mut shared, &mut general] {
-                engine.advance(event.time(), &mut reported);
+                engine.advance(event.time(), &mut reported).unwrap();
             }
             // Who shares events with whom is not the same.
             let stats = [&shared, &general].map(|engine| {

@@ -242,7 +242,7 @@ fn by_engine(rules: &RuleSet, rule: &Rule, steps: &Steps) -> Vec<String> {
         let mut lines = Lines(Vec::new());
         match event {
             Some(event) => engine.push(event, &mut lines).expect("it is not finished"),
-            None => engine.advance(*at, &mut lines),
+            None => engine.advance(*at, &mut lines).expect("it is not finished"),
         }
         lines.0.sort();
         all.extend(lines.0);

@@ -55,10 +55,10 @@ fn compare(rules: &RuleSet, test: &TestBlock, place: &str, late: Option<Duration
                     return 0;
                 }
             }
-            Input::Advance(to) => engine.advance(*to, &mut reported),
+            Input::Advance(to) => engine.advance(*to, &mut reported).expect("no limit fails"),
         }
     }
-    engine.finish(&mut reported);
+    engine.finish(&mut reported).expect("no limit fails");
     let found = reported.iter().filter_map(|output| match output {
         Output::Match(found) => Some(("match", found)),
         Output::Suppressed(found) => Some(("suppressed", found)),

@@ -385,7 +385,7 @@ fn engine_matches(rules: &RuleSet, events: &[Record]) -> bool {
         Engine::builder().rules(rules.clone()).sorted().build().expect("it is accepted");
     let mut outputs: Vec<Output<Record>> = Vec::new();
     engine.push_batch(events, &mut outputs).expect("nothing fails");
-    engine.finish(&mut outputs);
+    engine.finish(&mut outputs).expect("no limit fails");
     outputs.iter().any(|output| matches!(output, Output::Match(_)))
 }
 

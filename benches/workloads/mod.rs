@@ -197,7 +197,7 @@ pub fn read(path: &Path, schema: &Schema) -> Result<Vec<Record>, String> {
 /// If the engine was finished before.
 pub fn run(engine: &mut Engine<Record>, events: &[Record]) -> Counts {
     engine.push_batch(events, &mut Ignore).expect("a new engine takes events");
-    engine.finish(&mut Ignore);
+    engine.finish(&mut Ignore).expect("no limit fails");
     let stats = engine.stats();
     Counts { matches: stats.matches, timeouts: stats.timeouts }
 }

@@ -110,7 +110,7 @@ fn by_engine(indexed: bool, pattern: &Built, events: &[Record], expected: &Expec
     for event in &events[..expected.with_event.len()] {
         engine.push(event, &mut outputs).expect("it is not finished");
     }
-    engine.finish(&mut outputs);
+    let _ = engine.finish(&mut outputs);
     let expected: Vec<Line> = expected
         .with_event
         .iter()

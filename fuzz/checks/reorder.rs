@@ -45,7 +45,7 @@ pub(crate) fn check(data: &[u8]) {
     let Ok(mut engine) = builder().build() else { return };
     let mut expected = Vec::new();
     engine.push_batch(&sorted, &mut expected).expect("it is not finished");
-    engine.finish(&mut expected);
+    let _ = engine.finish(&mut expected);
 
     let late = builder().out_of_order(Duration::from_millis(BOUND as u64));
     let mut engine = late.build().expect("it was built before");
@@ -58,9 +58,9 @@ pub(crate) fn check(data: &[u8]) {
         rest = others;
         // A watermark that says nothing new.
         let passed = batch.last().map_or(0, |event| event.time().as_millis());
-        engine.advance(Timestamp::from_millis(passed - 2 * millis(BOUND)), &mut reported);
+        let _ = engine.advance(Timestamp::from_millis(passed - 2 * millis(BOUND)), &mut reported);
     }
-    engine.finish(&mut reported);
+    let _ = engine.finish(&mut reported);
     assert_eq!(reported, expected, "{pattern:?} over {stream:?} as {arriving:?}");
     assert_eq!(engine.stats().late, 0);
 }

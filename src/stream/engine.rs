@@ -129,23 +129,25 @@ impl<E: Event> Engine<E> {
     /// Returns the error that stopped the engine: a rule with `limit ... fail` had too many partial
     /// matches, or a [cold store](crate::stream::ColdStore) failed. `None` if the engine has not
     /// failed.
-    ///
-    /// [`advance`](Engine::advance) and [`finish`](Engine::finish) return no error; check `failure`
-    /// after them.
     pub fn failure(&self) -> Option<&PushError> {
         self.ingest.dispatcher.failure()
     }
 
     /// Advances the watermark of `source`: no event at or before `to` will come from it any more.
+    ///
+    /// # Errors
+    /// [`PushError`] as for [`push`](Engine::push). Time then stands still.
     pub fn advance_source<S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
         to: Timestamp,
         sink: &mut S,
-    ) {
+    ) -> Result<(), PushError> {
+        self.ingest.check_open()?;
         // The end of time is what `finish` means.
         self.ingest.progress.advance(source, to.min(Timestamp::MAX.plus_millis(-1)));
         self.ingest.release_reached(&mut Lent::nothing(), sink);
+        self.ingest.so_far()
     }
 
     /// Advances the watermark of the only source: no event at or before `to` will come any more.
@@ -154,25 +156,46 @@ impl<E: Event> Engine<E> {
     /// was built with
     /// [`watermarks_from_source`](crate::stream::EngineBuilder::watermarks_from_source) moves by
     /// these calls alone. Time never goes back: a watermark before the current one changes nothing.
-    pub fn advance<S: Sink<E> + ?Sized>(&mut self, to: Timestamp, sink: &mut S) {
+    ///
+    /// # Errors
+    /// [`PushError`] as for [`push`](Engine::push). Time then stands still.
+    pub fn advance<S: Sink<E> + ?Sized>(
+        &mut self,
+        to: Timestamp,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
         let source = self.ingest.main_source();
-        self.advance_source(source, to, sink);
+        self.advance_source(source, to, sink)
     }
 
     /// Marks `source` as idle: the other sources do not wait for it until its next event or
     /// watermark. An event of the source that is then behind the engine's watermark is late.
-    pub fn set_idle<S: Sink<E> + ?Sized>(&mut self, source: SourceId, sink: &mut S) {
+    ///
+    /// # Errors
+    /// [`PushError`] as for [`push`](Engine::push). Time then stands still.
+    pub fn set_idle<S: Sink<E> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
+        self.ingest.check_open()?;
         self.ingest.progress.set_idle(source);
         self.ingest.release_reached(&mut Lent::nothing(), sink);
+        self.ingest.so_far()
     }
 
     /// Ends the stream: releases all buffered events, fires all deadlines and reports their
-    /// outputs. Every later push fails.
-    pub fn finish<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
+    /// outputs. Every later push fails. A second `finish` does nothing.
+    ///
+    /// # Errors
+    /// [`PushError`] if a rule's `limit ... fail` or a cold store has stopped the engine, now or
+    /// before. The outputs after that moment are missing.
+    pub fn finish<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) -> Result<(), PushError> {
         if !self.ingest.finished {
             self.base = None;
             self.ingest.finish(sink);
         }
+        self.ingest.so_far()
     }
 
     /// True if [`finish`](Engine::finish) was called.

@@ -35,7 +35,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use kleene::stream::on_match;
+//! use kleene::on_match;
 //! use kleene::{Engine, Event, Pattern, Timestamp};
 //!
 //! #[derive(Clone, Event)]
@@ -69,7 +69,7 @@
 //!     let at = Timestamp::from_millis(1000 * second);
 //!     engine.push(&Login { user: user.into(), ok, at }, &mut sink)?;
 //! }
-//! engine.finish(&mut sink);
+//! engine.finish(&mut sink)?;
 //! assert_eq!(users, ["\"ann\""]);
 //! # Ok(())
 //! # }

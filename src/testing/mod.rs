@@ -182,14 +182,13 @@ pub fn run(rules: &RuleSet, test: &TestBlock) -> Result<Vec<Failure>, TestError>
             }
             TestStep::Advance(to) => {
                 now = *to;
-                engine.advance(*to, &mut log);
-                if let Some(error) = engine.failure() {
-                    return Err(TestError(Cause::Stopped(error.clone())));
-                }
+                engine.advance(*to, &mut log).map_err(|error| TestError(Cause::Stopped(error)))?;
             }
             TestStep::Expect(expected) => {
                 if together.len() > 1 && is_over(now, &test.steps[index..]) {
-                    engine.advance(now, &mut log);
+                    engine
+                        .advance(now, &mut log)
+                        .map_err(|error| TestError(Cause::Stopped(error)))?;
                 }
                 let fitting: Vec<usize> = log.fitting(expected).collect();
                 let holds = if expected.no { fitting.is_empty() } else { claims.claim(fitting) };

@@ -115,11 +115,12 @@ impl<E: Event> Shadow<E> {
     }
 
     pub(super) fn advance(&mut self, to: Timestamp) {
-        self.engine.advance(to, &mut self.heard);
+        // A shadow that has stopped says nothing more; the tracer goes on.
+        let _ = self.engine.advance(to, &mut self.heard);
     }
 
     pub(super) fn finish(&mut self) {
-        self.engine.finish(&mut self.heard);
+        let _ = self.engine.finish(&mut self.heard);
     }
 }
 

@@ -41,12 +41,11 @@ impl<E: Event> Step<'_, E> {
         sink: &mut impl Sink<E>,
     ) -> Result<(), PushError> {
         match self {
-            Step::Event(event) => return shard.push(event, sink),
-            Step::EventFrom(source, event) => return shard.push_from(source, event, sink),
+            Step::Event(event) => shard.push(event, sink),
+            Step::EventFrom(source, event) => shard.push_from(source, event, sink),
             Step::Advance(to) => shard.advance(to, sink),
             Step::AdvanceSource(source, to) => shard.advance_source(source, to, sink),
             Step::Idle(source) => shard.set_idle(source, sink),
         }
-        shard.failure().map_or(Ok(()), |failure| Err(failure.clone()))
     }
 }

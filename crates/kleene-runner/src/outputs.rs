@@ -93,10 +93,14 @@ impl<S, E: Event> Outputs<S, E> {
 
     /// Moves time on to `to`, as [`Engine::advance`] does: a silence ends although no event comes. The
     /// outputs of it are the next ones.
-    pub fn advance(&mut self, to: Timestamp) {
+    ///
+    /// # Errors
+    /// [`PushError`] if the engine has stopped or is finished.
+    pub fn advance(&mut self, to: Timestamp) -> Result<(), PushError> {
         let mut outputs = Vec::new();
-        self.engine.advance(to, &mut outputs);
+        let advanced = self.engine.advance(to, &mut outputs);
         self.ready.extend(outputs);
+        advanced
     }
 
     /// Gives the engine back, with what is still open in it. Outputs that were not polled yet are lost.
@@ -130,10 +134,8 @@ impl<S: Stream<Item = E>, E: Event> Stream for Outputs<S, E> {
                     let _ = this.engine.push(&event, &mut outputs);
                 }
                 Poll::Ready(None) => {
-                    this.is_over = true;
-                    if this.ends_time {
-                        this.engine.finish(&mut outputs);
-                    }
+                    // As above.
+                    this.is_over = !this.ends_time || this.engine.finish(&mut outputs).is_ok();
                 }
             }
             this.ready.extend(outputs);

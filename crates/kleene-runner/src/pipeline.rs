@@ -196,7 +196,8 @@ fn work<E: Event, B: Batch<E>, P: Sink<E>>(
             }
             Message::Finish => {
                 if let Some(shard) = shard {
-                    shard.finish(&mut sink);
+                    // The part says with which failure.
+                    let _ = shard.finish(&mut sink);
                 }
                 None
             }

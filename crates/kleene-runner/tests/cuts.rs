@@ -194,7 +194,7 @@ impl Pair {
         match cut {
             Cut::Advance => {
                 let to = self.engine.watermark().plus_millis(5000);
-                self.engine.advance(to, &mut self.expected);
+                self.engine.advance(to, &mut self.expected).unwrap();
                 self.runner.advance(to).unwrap();
                 0
             }
@@ -239,7 +239,7 @@ impl Pair {
     }
 
     fn finish(mut self, name: &str) -> usize {
-        self.engine.finish(&mut self.expected);
+        self.engine.finish(&mut self.expected).unwrap();
         let (runner, _) = start(builder(5).shards(1).unwrap(), 1);
         let ended = std::mem::replace(&mut self.runner, runner).finish().unwrap();
         self.compare(ended.stats, name)
@@ -319,7 +319,7 @@ fn events_of_fed_rules_are_not_mixed_up_with_those_of_divided_rules() {
             engine.push(&hit(n), &mut expected).unwrap();
             runner.push(hit(n)).unwrap();
         }
-        engine.finish(&mut expected);
+        engine.finish(&mut expected).unwrap();
         drop(runner.finish().unwrap().collector);
         let reported: Vec<_> = reported.iter().chain(later.iter()).collect();
         assert!(reported == expected, "{of} shards, then {then}:\n{reported:?}\n{expected:?}");
@@ -389,13 +389,13 @@ fn sources_and_events_that_wait_go_on_in_other_shards() {
         let source = ids[random.below(3)];
         let event = order_event(index, &mut random);
         if random.below(60) == 0 {
-            engine.set_idle(source, &mut expected);
+            engine.set_idle(source, &mut expected).unwrap();
             runner.set_idle(source).unwrap();
         }
         engine.push_from(source, &event, &mut expected).unwrap();
         runner.push_from(source, event).unwrap();
     }
-    engine.finish(&mut expected);
+    engine.finish(&mut expected).unwrap();
     let ended = runner.finish().unwrap();
     assert_eq!(ended.stats, engine.stats());
     drop(ended.collector);

@@ -48,12 +48,12 @@ fn one(
         match step {
             Step::Event(event) if engine.push(event, &mut reported).is_err() => break,
             Step::Event(_) => {}
-            Step::Advance(to) => engine.advance(*to, &mut reported),
+            Step::Advance(to) => drop(engine.advance(*to, &mut reported)),
         }
     }
     // A limit may have stopped it.
     if engine.failure().is_none() {
-        engine.finish(&mut reported);
+        let _ = engine.finish(&mut reported);
     }
     (reported, engine.stats(), engine.failure().map(ToString::to_string))
 }
@@ -315,17 +315,17 @@ fn several_sources_have_their_own_watermarks() {
         let Step::Event(event) = step else { continue };
         let source = ids[index % 3];
         if index % 500 == 100 {
-            engine.set_idle(source, &mut expected);
+            engine.set_idle(source, &mut expected).unwrap();
             runner.set_idle(source).unwrap();
         } else if index % 50 == 7 {
-            engine.advance_source(source, event.time(), &mut expected);
+            engine.advance_source(source, event.time(), &mut expected).unwrap();
             runner.advance_source(source, event.time()).unwrap();
         } else {
             engine.push_from(source, event, &mut expected).unwrap();
             runner.push_from(source, event.clone()).unwrap();
         }
     }
-    engine.finish(&mut expected);
+    engine.finish(&mut expected).unwrap();
     let ended = runner.finish().unwrap();
     drop(ended.collector);
     assert_eq!(reported.iter().collect::<Vec<_>>(), expected);

@@ -42,7 +42,7 @@ fn the_outputs_are_those_of_the_engine_alone() {
         }
         let mut outputs = Outputs::new(engine(&rules), futures::stream::iter(events(&rules)));
         if ends {
-            alone.finish(&mut expected);
+            alone.finish(&mut expected).unwrap();
             outputs = outputs.end_of_time();
         }
         let found: Vec<_> =
@@ -61,7 +61,7 @@ fn it_waits_for_events_and_time_can_be_moved_on_meanwhile() {
     assert!(outputs.next().now_or_never().is_none(), "no event, no output");
     sender.unbounded_send(event(&rules, "created", 1, 0)).unwrap();
     assert!(outputs.next().now_or_never().is_none(), "nothing is reported yet");
-    outputs.advance(Timestamp::from_millis(61 * 60_000));
+    outputs.advance(Timestamp::from_millis(61 * 60_000)).unwrap();
     let output = outputs.next().now_or_never();
     assert!(matches!(&output, Some(Some(Ok(Output::Timeout(_))))), "{output:?}");
     drop(sender);

@@ -103,6 +103,13 @@ impl<E: Event> Ingest<E> {
         self.dispatcher.accounting.stats.events += events as u64;
     }
 
+    /// Fails if the engine has stopped or the stream is finished.
+    #[cold]
+    pub(in crate::stream) fn check_open(&self) -> Result<(), PushError> {
+        self.so_far()?;
+        if self.finished { Err(PushError(Failure::Finished)) } else { Ok(()) }
+    }
+
     /// Ingests an event while other events are lent.
     #[inline(always)]
     pub(in crate::stream) fn ingest<S: Sink<E> + ?Sized>(
@@ -114,12 +121,7 @@ impl<E: Event> Ingest<E> {
         sink: &mut S,
     ) -> Result<(), PushError> {
         if self.finished || self.dispatcher.accounting.failure.is_some() {
-            return Err(self
-                .dispatcher
-                .accounting
-                .failure
-                .clone()
-                .unwrap_or(PushError(Failure::Finished)));
+            return self.check_open();
         }
         self.count_arrivals(1);
         let time = event.time();

@@ -150,42 +150,36 @@ impl fmt::Display for Overflow {
                 write!(f, "the reorder buffer is full: time was moved on to {watermark}")
             }
             Overflow::Partials { rule, dropped } => {
-                write!(f, "too many partial matches: {dropped} of the rule `{}` were dropped", rule)
+                write!(f, "too many partial matches: {dropped} of the rule `{rule}` were dropped")
             }
             Overflow::Steps { rule, dropped } => write!(
                 f,
                 "an event would take too many steps: {dropped} of the oldest partial matches of the \
-                 rule `{}` were dropped",
-                rule
+                 rule `{rule}` were dropped"
             ),
             Overflow::Captured { rule, dropped } => write!(
                 f,
-                "captured events take too much memory: {dropped} partial matches of the rule `{}` \
-                 were dropped",
-                rule
+                "captured events take too much memory: {dropped} partial matches of the rule `{rule}` \
+                 were dropped"
             ),
             Overflow::Suppressed { rule, by_once: true } => write!(
                 f,
-                "`once` of the rule `{}` remembers too many keys: a match was reported without ending \
-                 its key",
-                rule
+                "`once` of the rule `{rule}` remembers too many keys: a match was reported without ending \
+                 its key"
             ),
             Overflow::Suppressed { rule, by_once: false } => write!(
                 f,
-                "`suppress` of the rule `{}` remembers too many keys: a match was reported without \
-                 silencing others",
-                rule
+                "`suppress` of the rule `{rule}` remembers too many keys: a match was reported without \
+                 silencing others"
             ),
             Overflow::Repetitions { rule, silences } => write!(
                 f,
-                "a silence has lasted too long: {silences} of the rule `{}` will not be repeated any \
-                 more (`repeat`)",
-                rule
+                "a silence has lasted too long: {silences} of the rule `{rule}` will not be repeated any \
+                 more (`repeat`)"
             ),
             Overflow::Derived { rule } => write!(
                 f,
-                "too many events that rules made wait: one of the rule `{}` was dropped",
-                rule
+                "too many events that rules made wait: one of the rule `{rule}` was dropped"
             ),
         }
     }

@@ -109,28 +109,48 @@ impl<E: Event> Shard<E> {
     }
 
     /// Advances the watermark of the only source, as [`Engine::advance`] does.
-    pub fn advance<S: Sink<E> + ?Sized>(&mut self, to: Timestamp, sink: &mut S) {
-        self.0.advance(to, sink);
+    ///
+    /// # Errors
+    /// [`PushError`] as for [`Engine::advance`].
+    pub fn advance<S: Sink<E> + ?Sized>(
+        &mut self,
+        to: Timestamp,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
+        self.0.advance(to, sink)
     }
 
     /// Advances the watermark of one of several sources, as [`Engine::advance_source`] does.
+    ///
+    /// # Errors
+    /// [`PushError`] as for [`Engine::advance`].
     pub fn advance_source<S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
         to: Timestamp,
         sink: &mut S,
-    ) {
-        self.0.advance_source(source, to, sink);
+    ) -> Result<(), PushError> {
+        self.0.advance_source(source, to, sink)
     }
 
     /// Marks `source` as idle, as [`Engine::set_idle`] does.
-    pub fn set_idle<S: Sink<E> + ?Sized>(&mut self, source: SourceId, sink: &mut S) {
-        self.0.set_idle(source, sink);
+    ///
+    /// # Errors
+    /// [`PushError`] as for [`Engine::set_idle`].
+    pub fn set_idle<S: Sink<E> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
+        self.0.set_idle(source, sink)
     }
 
     /// Ends the stream, as [`Engine::finish`] does.
-    pub fn finish<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
-        self.0.finish(sink);
+    ///
+    /// # Errors
+    /// [`PushError`] as for [`Engine::finish`].
+    pub fn finish<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) -> Result<(), PushError> {
+        self.0.finish(sink)
     }
 
     /// Returns the error that stopped the shard, as [`Engine::failure`] does.

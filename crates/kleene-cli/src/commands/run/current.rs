@@ -39,16 +39,15 @@ impl Current<'_> {
     pub(super) fn end(&mut self, engine: &mut Engine<Record>, outlets: &mut Outlets) -> Stop {
         self.has_ended = true;
         let mut sink = Printer { outlets, place: None };
-        if self.args.events.end_of_time {
-            engine.finish(&mut sink);
+        let ended = if self.args.events.end_of_time {
+            engine.finish(&mut sink)
         } else if let (Some(newest), None) = (self.newest, &self.state) {
             // The moment of the last event is over. With a state it is not: the input may go on in it.
-            engine.advance(newest, &mut sink);
-        }
-        match engine.failure() {
-            Some(error) => Stop::Failed(stopped(error.clone())),
-            None => Stop::End,
-        }
+            engine.advance(newest, &mut sink)
+        } else {
+            Ok(())
+        };
+        ended.map_or_else(|error| Stop::Failed(stopped(error)), |()| Stop::End)
     }
 
     /// Moves time on with the clock where no event comes for long.
@@ -61,7 +60,8 @@ impl Current<'_> {
             idle.saw(newest, now);
         }
         if let Some(watermark) = idle.watermark(now) {
-            engine.advance(watermark, &mut Printer { outlets, place: None });
+            // The next event fails in the same way.
+            let _ = engine.advance(watermark, &mut Printer { outlets, place: None });
         }
     }
 

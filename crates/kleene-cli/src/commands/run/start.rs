@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use kleene::Record;
-use kleene::stream::{EngineBuilder, Engine, Verdict};
+use kleene::stream::{Engine, EngineBuilder, Verdict};
 
 use crate::args::{RunArgs, Strategy};
 use crate::input::Position;
