@@ -99,6 +99,7 @@
 //!   Without it there are offsets.
 //! * `serde`: [`Value`] and [`Timestamp`] serialise and deserialise, events serialise by the names
 //!   of a schema.
+//! * `reference`: `exec::reference`, the naive matcher that tests hold the matcher against.
 
 // So that code that the derives write finds the crate from within, too.
 extern crate self as kleene;

@@ -1,4 +1,5 @@
-//! An image of a key's state: events, nodes and runs by their numbers, whatever the form is in memory.
+//! An image of a key's state: events, nodes and runs by their numbers, whatever the form is in
+//! memory.
 
 use hashbrown::HashMap;
 
@@ -64,8 +65,8 @@ impl<E> Default for Image<E> {
 }
 
 impl<E> Image<E> {
-    /// Returns the number of partial matches, as [`KeyState::run_count`](super::KeyState::run_count)
-    /// does.
+    /// Returns the number of partial matches, as
+    /// [`KeyState::run_count`](super::KeyState::run_count) does.
     pub(crate) fn run_count(&self) -> usize {
         self.form.count(self)
     }

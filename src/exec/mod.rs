@@ -16,6 +16,7 @@ mod matcher;
 mod migrate;
 mod outcome;
 mod pool;
+#[cfg(feature = "reference")]
 pub mod reference;
 mod registers;
 mod report;

@@ -168,7 +168,8 @@ pub(super) fn is_same<E>(program: &Program, arena: &CaptureArena<E>, a: u32, b: 
     a == b || !program.named.is_empty() && arena.compare(a, b).is_eq()
 }
 
-/// Sorts matches by their start; [`CaptureArena::compare`] decides between those that start together.
+/// Sorts matches by their start; [`CaptureArena::compare`] decides between those that start
+/// together.
 fn in_order<E>(arena: &CaptureArena<E>, matches: &mut Vec<Completed>) {
     let compare = |a: &Completed, b: &Completed| {
         a.start_seq.cmp(&b.start_seq).then_with(|| arena.compare(a.head, b.head))

@@ -4,7 +4,8 @@ use super::{Form, FormKind, Queue};
 use crate::exec::pool::RunPool;
 use crate::exec::run::{Completed, Run, Runs};
 
-/// The partial matches of one key. A key's state is valid only with its [`Store`](crate::exec::Store).
+/// The partial matches of one key. A key's state is valid only with its
+/// [`Store`](crate::exec::Store).
 ///
 /// The state takes a few machine words while the key has at most one partial match.
 #[derive(Clone, Debug, Default)]
@@ -182,8 +183,8 @@ impl KeyState {
         self.form = form;
     }
 
-    /// Returns the runs, to be changed. The state of a window or a representative must have been removed
-    /// before.
+    /// Returns the runs, to be changed. The state of a window or a representative must have been
+    /// removed before.
     #[inline]
     pub(in crate::exec) fn runs_mut(&mut self) -> &mut Runs {
         if !matches!(self.form, Form::Runs { .. }) {
@@ -268,8 +269,8 @@ impl KeyState {
         }
     }
 
-    /// Sets the representative. There must be no other state, except a former representative that is
-    /// dropped.
+    /// Sets the representative. There must be no other state, except a former representative that
+    /// is dropped.
     #[inline(always)]
     pub(in crate::exec) fn set_representative(
         &mut self,

@@ -10,11 +10,11 @@
 //! | window | the last events, in a queue | `window`, `queue` |
 //! | shared suffix | the oldest run, with marks where others start | `shared_suffix` |
 //!
-//! The strategy of the [plan](crate::nfa::Strategy) picks the form of a key. There is one exception:
-//! a key whose runs were carried over from another rule keeps runs until they are gone.
+//! The strategy of the [plan](crate::nfa::Strategy) picks the form of a key. There is one
+//! exception: a key whose runs were carried over from another rule keeps runs until they are gone.
 //!
-//! The choice is one branch for each event of a key, and every form is called directly: there are no
-//! function pointers and no boxes.
+//! The choice is one branch for each event of a key, and every form is called directly: there are
+//! no function pointers and no boxes.
 
 mod deterministic;
 mod expire;

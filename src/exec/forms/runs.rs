@@ -8,7 +8,7 @@
 //! What it saves: nothing. It is the general way, and the other forms are held against it.
 //!
 //! Which test holds it: `tests/conformance.rs` against Flink CEP, and `tests/properties.rs` against
-//! the [reference](crate::exec::reference).
+//! the reference matcher.
 
 use super::{FormContract, FormImage, KeyState};
 use crate::event::Event;

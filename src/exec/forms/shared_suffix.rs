@@ -282,8 +282,9 @@ impl<E: Event> Matcher<E> {
 }
 
 impl<E: Event> Step<'_, E> {
-    /// Advances a key's representative, or starts one if there is none afterwards. If the event completes
-    /// the representative, returns the step that captures the event; the caller then reports the match.
+    /// Advances a key's representative, or starts one if there is none afterwards. If the event
+    /// completes the representative, returns the step that captures the event; the caller then
+    /// reports the match.
     #[inline(always)]
     fn advance_shared_suffix(&mut self, key: &mut KeyState) -> Option<StageId> {
         self.store.scratch.epoch += 1;

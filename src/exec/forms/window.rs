@@ -234,8 +234,8 @@ impl<E: Event> Matcher<E> {
         self.form() == FormKind::Window && matches!(decision, Decision::One(_))
     }
 
-    /// Adds an event that counts, if it completes nothing and nothing is over. Returns true if it is
-    /// the first, which is added only if it `may_begin`; `None` if it was not added, and nothing
+    /// Adds an event that counts, if it completes nothing and nothing is over. Returns true if it
+    /// is the first, which is added only if it `may_begin`; `None` if it was not added, and nothing
     /// else was done.
     #[inline(always)]
     pub(crate) fn count_on(
@@ -304,7 +304,8 @@ impl<E: Event> Matcher<E> {
 
     /// What the event does to partial matches that a counting window holds, if one has `begun`. Its
     /// conditions speak of the event alone; `other` answers those that do more than compare fields,
-    /// each at most once. The event may have passed the [prefilter](crate::nfa::Program::prefilter).
+    /// each at most once. The event may have passed the
+    /// [prefilter](crate::nfa::Program::prefilter).
     #[inline(always)]
     fn decision_of_window<'a>(
         &'a self,

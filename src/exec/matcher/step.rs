@@ -281,7 +281,8 @@ impl<'a, E: Event> Step<'a, E> {
         let before = (next.len(), self.store.scratch.completed.len());
         for (index, &edge) in open.iter().enumerate() {
             let edge = &program.edges[edge as usize];
-            // The last branch takes over what the run holds, where nothing is asked of it after that.
+            // The last branch takes over what the run holds, where nothing is asked of it after
+            // that.
             if index + 1 == open.len() && !accepts_when_exhausted {
                 self.follow(edge, *run, event_epoch, next);
                 return;

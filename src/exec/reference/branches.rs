@@ -1,0 +1,181 @@
+//! What can happen where several ways stand.
+
+use super::guard::{Guard, Move};
+use super::position::{Position, Side, Standing, Wait, Way};
+use super::tree::Tree;
+use crate::time::Timestamp;
+
+/// What becomes of an event that branches let pass.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Passed {
+    /// No branch captures it.
+    Ignored,
+    /// Another branch captures it.
+    Captured,
+}
+
+impl Tree<'_> {
+    /// What can happen where several branches stand: one of them takes the event or goes on without
+    /// it, or all of them ignore it.
+    pub(super) fn moves_of_branches(
+        &self,
+        position: &Position,
+        branches: &[Standing],
+        time: Timestamp,
+    ) -> Vec<(Guard, Move)> {
+        let mut moves = self.moves_of_silences(position, branches);
+        let silences = moves.len();
+        for (number, standing) in branches.iter().enumerate() {
+            let Some(here) = standing.position() else { continue };
+            for (guard, a_move) in self.moves(here, time).iter().cloned() {
+                let at = |guard| Guard::At(Box::new(here.clone()), Box::new(guard));
+                match a_move {
+                    Move::Take(stage, target, origin) => {
+                        for (others, target) in self.take_on(position, branches, number, target) {
+                            let take = Move::Take(stage, target, origin.clone());
+                            moves.push((at(guard.clone()).and(others), take));
+                        }
+                    }
+                    Move::Proceed(target) => {
+                        let mut branches = branches.to_vec();
+                        branches[number] = standing.moved(target);
+                        moves.push((at(guard), Move::Proceed(self.with_ways(position, branches))));
+                    }
+                    stop @ Move::Stop(..) => moves.push((at(guard), stop)),
+                    Move::Ignore(_) | Move::Skip(_) => {}
+                }
+            }
+        }
+        let everyone: Vec<usize> =
+            (0..branches.len()).filter(|&number| branches[number].position().is_some()).collect();
+        // Each of the branches asks what must not come; where there is none, it is asked here.
+        let alone =
+            if everyone.is_empty() { Guard::KeptOut { from: None } } else { Guard::always() };
+        for (guard, branches) in self.pass_over(branches, &everyone, Passed::Ignored) {
+            for (breaks, branches) in self.after_breaks(position, &branches) {
+                if self.is_possible(position, &branches) {
+                    let guard = guard.clone().and(breaks).and(alone.clone());
+                    moves.push((guard, Move::Ignore(self.with_ways(position, branches))));
+                }
+            }
+        }
+        for (guard, branches) in self.pass_over(branches, &everyone, Passed::Captured) {
+            moves.push((guard, Move::Skip(self.with_ways(position, branches))));
+        }
+        if let Some((_, time)) = self.silence_over_next(position, branches) {
+            // All of that is open as long as the silence goes on.
+            for (guard, _) in &mut moves[silences..] {
+                *guard = guard.clone().and(Guard::Meanwhile(position.index, time));
+            }
+        }
+        moves
+    }
+
+    /// True if as many of the branches as have to can still happen.
+    pub(super) fn is_possible(&self, position: &Position, branches: &[Standing]) -> bool {
+        let can = branches.iter().filter(|branch| match branch {
+            Standing::Ready(_) | Standing::Begun(_) | Standing::Done | Standing::Quiet => true,
+            Standing::Unneeded | Standing::Broken => false,
+        });
+        can.count() >= self.count(&position.frames, position.index)
+    }
+
+    /// Where several branches stand once the event has been captured on one of them, which leads it
+    /// to `target`; with what the others ask for to skip it.
+    fn take_on(
+        &self,
+        position: &Position,
+        branches: &[Standing],
+        number: usize,
+        target: Position,
+    ) -> Vec<(Guard, Position)> {
+        let Position { frames, index, .. } = position;
+        let count = self.count(frames, *index);
+        if count == 1 {
+            return vec![(Guard::always(), target)];
+        }
+        let outer = target.frames[..frames.len()].to_vec();
+        let mut branches = branches.to_vec();
+        branches[number] = Standing::Begun(Position::at(&[], 0, Wait::End)).moved(target);
+        let begun = branches.iter().filter(|branch| branch.has_begun()).count();
+        for (other, branch) in branches.iter_mut().enumerate() {
+            match branch {
+                Standing::Ready(_) | Standing::Quiet if begun == count => {
+                    *branch = Standing::Unneeded;
+                }
+                Standing::Ready(_) => {
+                    *branch = Standing::Ready(self.enter_branch(
+                        &outer,
+                        *index,
+                        Way { number: other, later: true, last: None },
+                    ));
+                }
+                _ => {}
+            }
+        }
+        let others: Vec<usize> = (0..branches.len())
+            .filter(|&other| other != number && matches!(branches[other], Standing::Begun(_)))
+            .collect();
+        let after = self.pass_over(&branches, &others, Passed::Captured).into_iter();
+        after
+            .flat_map(|(guard, branches)| {
+                let breaks = self.after_breaks(position, &branches).into_iter();
+                breaks.map(move |(breaks, branches)| (guard.clone().and(breaks), branches))
+            })
+            .filter(|(_, branches)| self.is_possible(position, branches))
+            .map(|(guard, mut branches)| {
+                // The groups around have begun for all of them.
+                for branch in &mut branches {
+                    if let Standing::Begun(position) | Standing::Ready(position) = branch {
+                        position.frames[..outer.len()].clone_from_slice(&outer);
+                    }
+                }
+                let frames = outer.clone();
+                let position = Position { frames, side: Side::Whole, ..position.clone() };
+                (guard, self.with_ways(&position, branches))
+            })
+            .collect()
+    }
+
+    /// What `who` of several branches ask for to let an event pass, all of them, and where they
+    /// stand then. The event is `passed`.
+    fn pass_over(
+        &self,
+        branches: &[Standing],
+        who: &[usize],
+        passed: Passed,
+    ) -> Vec<(Guard, Vec<Standing>)> {
+        let mut found = vec![(Guard::always(), branches.to_vec())];
+        for &number in who {
+            let Some(here) = branches[number].position() else { continue };
+            let mut longer = Vec::new();
+            for (guard, a_move) in &*self.moves(here, Timestamp::MIN) {
+                let target = match a_move {
+                    Move::Skip(target) if passed == Passed::Captured => target,
+                    Move::Ignore(target) if passed == Passed::Ignored => target,
+                    _ => continue,
+                };
+                for (others, branches) in &found {
+                    let mut branches = branches.clone();
+                    branches[number] = branches[number].moved(target.clone());
+                    let guard = Guard::At(Box::new(here.clone()), Box::new(guard.clone()));
+                    longer.push((others.clone().and(guard), branches));
+                }
+            }
+            found = longer;
+        }
+        found
+    }
+
+    /// The position with the branches as they stand; behind them, if enough of them are done.
+    pub(super) fn with_ways(&self, position: &Position, branches: Vec<Standing>) -> Position {
+        let Position { frames, index, .. } = position;
+        let begun = branches.iter().filter(|branch| branch.has_begun()).count();
+        let open = branches.iter().any(|branch| matches!(branch, Standing::Begun(_)));
+        if begun == self.count(frames, *index) && !open {
+            let without = self.left_behind(frames, *index);
+            return Position { without, ..self.after(frames, *index) };
+        }
+        Position { wait: Wait::Alternatives(branches), ..position.clone() }
+    }
+}

@@ -1,0 +1,259 @@
+//! An event meets a partial match: which moves are open, and what becomes of the match.
+
+use std::collections::BTreeSet;
+
+use super::Reference;
+use super::guard::{Asked, Guard, Move};
+use super::partial::{Captures, Partial};
+use super::position::{Position, Wait};
+use super::tree::Tree;
+use super::view::View;
+use crate::event::Event;
+use crate::hir::{ConditionId, Length, StageId, Test, eval};
+use crate::time::Timestamp;
+
+/// What an event makes of one partial match.
+#[derive(Default)]
+pub(super) struct Outcome {
+    pub(super) partials: Vec<Partial>,
+    pub(super) matches: Vec<Captures>,
+    /// True if a move was left to make.
+    survives: bool,
+}
+
+impl<E: Event> Reference<E> {
+    /// All that the event does to one partial match.
+    pub(super) fn meet(&self, tree: &Tree<'_>, partial: &Partial, now: usize) -> Outcome {
+        let (moves, violated) = self.open_moves(tree, partial, now);
+        let mut outcome = Outcome::default();
+        for (a_move, asked) in moves {
+            let is_behind = |not: &StageId| match &a_move {
+                Move::Take(.., origin) => asked.iter().any(|(stage, frames)| {
+                    stage == not && !Tree::is_another_way(frames, &origin.frames)
+                }),
+                _ => false,
+            };
+            if violated.iter().all(is_behind) {
+                self.make(tree, partial, a_move, now, &mut outcome);
+                outcome.survives = true;
+            }
+        }
+        let ends = outcome.partials.is_empty() && outcome.matches.is_empty();
+        let stopped = !violated.is_empty() && !outcome.survives;
+        if ends && !stopped && !partial.captures.is_empty() && tree.settles(&partial.position) {
+            outcome.matches.push(partial.captures.clone());
+        }
+        outcome
+    }
+
+    /// The moves that are open for a partial match, other than proceeds, with the `not`s on the way
+    /// to each; and the `not`s that are violated.
+    fn open_moves(
+        &self,
+        tree: &Tree<'_>,
+        partial: &Partial,
+        now: usize,
+    ) -> (Vec<(Move, Asked)>, BTreeSet<StageId>) {
+        let time = self.events[now].time();
+        let (mut found, mut violated) = (Vec::new(), BTreeSet::new());
+        let mut open = vec![(partial.position.clone(), Asked::new())];
+        let mut seen = BTreeSet::new();
+        while let Some((position, mut asked)) = open.pop() {
+            let moves = tree.moves(&position, time);
+            asked.extend(moves.iter().filter_map(|(_, a_move)| match a_move {
+                Move::Stop(stage, Some(behind)) => Some((*stage, behind.frames.clone())),
+                _ => None,
+            }));
+            if !seen.insert((position.clone(), asked.clone())) {
+                continue;
+            }
+            for (guard, a_move) in &*moves {
+                if !self.holds(tree, guard, &position, &partial.captures, now) {
+                    continue;
+                }
+                match a_move {
+                    Move::Stop(stage, _) => {
+                        violated.insert(*stage);
+                    }
+                    Move::Proceed(target) => open.push((target.clone(), asked.clone())),
+                    Move::Skip(_) => {}
+                    other => found.push((other.clone(), asked.clone())),
+                }
+            }
+        }
+        (found, violated)
+    }
+
+    /// What becomes of a partial match by one move.
+    fn make(
+        &self,
+        tree: &Tree<'_>,
+        partial: &Partial,
+        a_move: Move,
+        now: usize,
+        outcome: &mut Outcome,
+    ) {
+        let time = self.events[now].time();
+        match a_move {
+            Move::Stop(..) | Move::Skip(_) | Move::Proceed(_) => {}
+            Move::Ignore(target) if target.wait == Wait::End => {
+                outcome.matches.push(partial.captures.clone());
+            }
+            Move::Ignore(target) => {
+                let waits = Partial {
+                    captures: partial.captures.clone(),
+                    position: target,
+                    reported: partial.reported,
+                };
+                // It may be too late for all that could be waited for there.
+                if self.deadline(tree, &waits).is_none_or(|deadline| deadline > time) {
+                    outcome.partials.push(waits);
+                }
+            }
+            Move::Take(stage, target, origin) => {
+                let mut captures = partial.captures.clone();
+                captures.events.push((stage, now));
+                captures.rounds.extend(tree.begun_rounds(&origin));
+                // Its own event can say that it comes too late.
+                let is_read = matches!(self.pattern.within, Some(Length::Read(_)));
+                let late = is_read && self.whole_deadline(&captures).is_some_and(|end| end <= time);
+                if !late && self.ends_after(tree, &target, &partial.captures, now) {
+                    outcome.matches.push(captures.clone());
+                }
+                if late || tree.is_live(&target) {
+                    let waits = Partial { captures, position: target, reported: None };
+                    let over = self.pattern.lengths.is_empty()
+                        && !tree.is_pending(&waits.position)
+                        && tree.end_of_silence(&waits.position).is_none()
+                        && self.deadline(tree, &waits).is_some_and(|end| end <= time);
+                    if !over {
+                        outcome.partials.push(waits);
+                    }
+                }
+            }
+        }
+    }
+
+    /// True if the end can be reached from `position` without a further event, as seen with the
+    /// event that led there and what was captured before it.
+    fn ends_after(
+        &self,
+        tree: &Tree<'_>,
+        position: &Position,
+        before: &Captures,
+        now: usize,
+    ) -> bool {
+        let time = self.events[now].time();
+        let mut open = vec![position.clone()];
+        let mut seen = BTreeSet::new();
+        while let Some(position) = open.pop() {
+            if position.wait == Wait::End {
+                return true;
+            }
+            if !seen.insert(position.clone()) {
+                continue;
+            }
+            for (guard, a_move) in &*tree.moves(&position, time) {
+                if let Move::Proceed(target) = a_move
+                    && self.holds(tree, guard, &position, before, now)
+                {
+                    open.push(target.clone());
+                }
+            }
+        }
+        false
+    }
+
+    fn holds(
+        &self,
+        tree: &Tree<'_>,
+        guard: &Guard,
+        position: &Position,
+        captures: &Captures,
+        now: usize,
+    ) -> bool {
+        let holds = |guard: &Guard| self.holds(tree, guard, position, captures, now);
+        match guard {
+            Guard::Fits(condition) => self.fits(*condition, captures, now),
+            Guard::InGap => self.in_gap(tree, position, captures, now),
+            Guard::InGroups => {
+                let time = self.events[now].time();
+                let mut groups = tree.running_groups(position);
+                groups.all(|group| time < self.end_of(&group, captures))
+            }
+            Guard::Sooner(than) => {
+                let Some(last) = self.event_before(tree, position, captures) else { return true };
+                let passed = self.events[now].time().millis_since(last);
+                passed < self.millis(*than, captures)
+            }
+            Guard::Meanwhile(index, time) => {
+                let Some(begun) = self.time_before(*index, captures) else { return true };
+                let passed = self.events[now].time().millis_since(begun);
+                passed < self.millis(*time, captures)
+            }
+            Guard::KeptOut { from } => {
+                let mut asked = tree.kept_out(position, !captures.is_empty(), *from);
+                asked.all(|condition| !self.fits(condition, captures, now))
+            }
+            Guard::At(position, guard) => self.holds(tree, guard, position, captures, now),
+            Guard::Not(inner) => !holds(inner),
+            Guard::All(all) => all.iter().all(holds),
+            Guard::Any(any) => any.iter().any(holds),
+        }
+    }
+
+    pub(super) fn fits(&self, condition: ConditionId, captures: &Captures, now: usize) -> bool {
+        let condition = &self.pattern.conditions[condition.index()];
+        let event = &self.events[now];
+        if condition.ty.is_some_and(|ty| ty != event.type_id()) {
+            return false;
+        }
+        self.passes(&condition.test, event, captures)
+    }
+
+    fn passes(&self, test: &Test, event: &E, captures: &Captures) -> bool {
+        match test {
+            Test::True => true,
+            Test::Expr(expr) => {
+                eval::test(expr, &View { candidate: event, captures, events: &self.events })
+            }
+            Test::Host { index, .. } => {
+                let seen: Vec<_> =
+                    captures.iter().map(|&(stage, event)| (stage, &self.events[event])).collect();
+                self.host.get(*index).is_some_and(|test| test(event, &seen))
+            }
+            Test::All(tests) => tests.iter().all(|test| self.passes(test, event, captures)),
+            Test::OneOf(of) => of.iter().any(|one| {
+                let one = &self.pattern.conditions[one.index()];
+                one.ty.is_none_or(|ty| ty == event.type_id())
+                    && self.passes(&one.test, event, captures)
+            }),
+        }
+    }
+
+    fn in_gap(
+        &self,
+        tree: &Tree<'_>,
+        position: &Position,
+        captures: &Captures,
+        now: usize,
+    ) -> bool {
+        let Some(last) = self.event_before(tree, position, captures) else { return true };
+        let passed = self.events[now].time().millis_since(last);
+        tree.gaps(position).iter().all(|gap| {
+            passed >= self.millis(gap.min, captures)
+                && gap.max.is_none_or(|max| passed <= self.millis(max, captures))
+        })
+    }
+
+    /// The time of the event before: of the same branch, where there are several.
+    fn event_before(
+        &self,
+        tree: &Tree<'_>,
+        position: &Position,
+        captures: &Captures,
+    ) -> Option<Timestamp> {
+        let last = captures.last().map(|&(_, event)| self.events[event].time())?;
+        Some(tree.last_of_branch(position).map_or(last, |(_, last)| last))
+    }
+}

@@ -1,0 +1,175 @@
+//! Positions: where in the pattern's tree a partial match waits.
+
+use std::collections::BTreeSet;
+
+use crate::hir::StageId;
+use crate::time::Timestamp;
+
+/// Where in the pattern a partial match waits.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) struct Position {
+    /// The groups around it, outermost first.
+    pub(super) frames: Vec<Frame>,
+    /// The item, in the innermost group's sequence.
+    pub(super) index: usize,
+    pub(super) wait: Wait,
+    /// The nots that are not asked for here though they stand before: an optional step behind them
+    /// has captured an event.
+    pub(super) without: BTreeSet<StageId>,
+    /// How the position was reached, where that decides whether a greedy loop before it holds its
+    /// events back from it.
+    pub(super) reached: Reached,
+    pub(super) side: Side,
+}
+
+/// What is waited for at a position from which a silence, a `not` with a time of its own, can be
+/// proceeded to: the silence begins with the last event, and its violation ends it alone.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) enum Side {
+    /// There is no such silence, or nothing to wait for before it.
+    Whole,
+    /// What comes before the silence.
+    Before,
+    /// The silence and what comes behind it.
+    Behind,
+}
+
+/// A group that is being matched.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) struct Frame {
+    /// The group's place in its sequence.
+    pub(super) index: usize,
+    pub(super) turn: Turn,
+    /// When the first event of this repetition was captured.
+    pub(super) begun: Option<Timestamp>,
+    /// Which branch it is, in alternatives.
+    pub(super) branch: Option<Way>,
+}
+
+/// A branch of alternatives that is being matched.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) struct Way {
+    pub(super) number: usize,
+    /// True if another branch had begun before it was waited for.
+    pub(super) later: bool,
+    /// When its last event was captured.
+    pub(super) last: Option<Timestamp>,
+}
+
+/// Where one of several branches stands.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) enum Standing {
+    /// Nothing was captured on it.
+    Ready(Position),
+    Begun(Position),
+    Done,
+    /// So many others have begun that it is not needed.
+    Unneeded,
+    /// It is a silence that began with the event before the group, and goes on.
+    Quiet,
+    /// It is a silence that was broken.
+    Broken,
+}
+
+impl Standing {
+    pub(super) fn position(&self) -> Option<&Position> {
+        match self {
+            Standing::Ready(position) | Standing::Begun(position) => Some(position),
+            Standing::Done | Standing::Unneeded | Standing::Quiet | Standing::Broken => None,
+        }
+    }
+
+    /// The same branch, at another position.
+    pub(super) fn moved(&self, position: Position) -> Standing {
+        match self {
+            Standing::Begun(_) if position.wait == Wait::EndOfWay => Standing::Done,
+            Standing::Begun(_) => Standing::Begun(position),
+            _ => Standing::Ready(position),
+        }
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        matches!(self, Standing::Begun(_) | Standing::Done)
+    }
+}
+
+/// Which repetition of an item.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) enum Turn {
+    /// The n-th, from 1.
+    Nth(u32),
+    /// Any further one of a loop without upper bound, once the least number has been reached.
+    Further,
+}
+
+pub(super) const FIRST: Turn = Turn::Nth(1);
+
+/// What is waited for at a position.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) enum Wait {
+    /// An event of the step. With `skipped`, an event has been ignored here before, and what may
+    /// follow the step is waited for by another partial match.
+    Step { turn: Turn, skipped: bool },
+    /// Nothing: a repetition of the endless group is complete, the next one may start.
+    Joint,
+    /// One event that is not that of the `next not`.
+    NotNext,
+    /// The end of time, while the last `not`s hold.
+    Pending,
+    /// What several branches wait for.
+    Alternatives(Vec<Standing>),
+    /// Nothing: one of several branches is complete.
+    EndOfWay,
+    /// Nothing: the pattern is complete.
+    End,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) enum Reached {
+    /// As it is usual.
+    Plainly,
+    /// From a greedy loop at the moment when its `until` came: the loop holds nothing back.
+    AfterUntil,
+    /// From an endless optional loop that has captured something.
+    FromLoop,
+}
+
+/// A place in the tree: for each group around it its place and the number of the branch in it.
+pub(super) type Path = Vec<(usize, Option<usize>)>;
+
+impl Position {
+    pub(super) fn at(frames: &[Frame], index: usize, wait: Wait) -> Position {
+        Position {
+            frames: frames.to_vec(),
+            index,
+            wait,
+            without: BTreeSet::new(),
+            reached: Reached::Plainly,
+            side: Side::Whole,
+        }
+    }
+
+    /// True if the position is the first one of what follows something.
+    pub(super) fn is_entry(&self) -> bool {
+        match &self.wait {
+            Wait::Step { turn, skipped } => *turn == FIRST && !skipped,
+            Wait::NotNext | Wait::Pending => true,
+            Wait::Alternatives(branches) => branches.iter().all(|branch| match branch {
+                Standing::Ready(position) => {
+                    let here = &position.frames[self.frames.len()..];
+                    let at_start = position.index == 0
+                        && here.iter().all(|frame| frame.branch.is_some() || frame.index == 0)
+                        && here.iter().all(|frame| frame.branch.is_none_or(|branch| !branch.later));
+                    at_start && position.is_entry()
+                }
+                Standing::Quiet => true,
+                _ => false,
+            }),
+            Wait::Joint | Wait::EndOfWay | Wait::End => false,
+        }
+    }
+}
+
+pub(super) fn path(frames: &[Frame]) -> Path {
+    frames.iter().map(|frame| (frame.index, frame.branch.map(|branch| branch.number))).collect()
+}

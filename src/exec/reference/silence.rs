@@ -1,0 +1,176 @@
+//! Silences: `not`s with a time of their own, alone and as one of several ways.
+
+use std::collections::BTreeSet;
+
+use super::guard::{Guard, Move};
+use super::items::{has_time, silence};
+use super::position::{Position, Side, Standing, Wait};
+use super::tree::Tree;
+use crate::hir::{ConditionId, ItemKind, Length, StageId};
+use crate::time::Timestamp;
+
+impl Tree<'_> {
+    /// True if a `not` of the pattern has a time of its own.
+    pub(super) fn has_silence(&self) -> bool {
+        (0..self.pattern.stages.len()).any(|not| has_time(&self.pattern.body, StageId::new(not)))
+    }
+
+    pub(super) fn leads_over_silence(&self, position: &Position) -> bool {
+        let whole = Position { side: Side::Whole, ..position.clone() };
+        let moment = (whole.clone(), Timestamp::MIN, self.undivided);
+        self.known.ask(&self.known.over_silence, moment, || {
+            self.walk(&whole, |here| {
+                let moves = self.whole_moves(here, Timestamp::MIN);
+                let mut targets = moves.iter().filter_map(|(_, a_move)| match a_move {
+                    Move::Proceed(target) => Some(target),
+                    _ => None,
+                });
+                targets.any(|target| self.begins_silence(here, target))
+            })
+        })
+    }
+
+    /// True if a silence is asked for at `to` that is not asked for at `from`.
+    pub(super) fn begins_silence(&self, from: &Position, to: &Position) -> bool {
+        let asked = |position: &Position| -> BTreeSet<StageId> {
+            let moves = self.whole_moves(position, Timestamp::MIN);
+            let stops = moves.iter().filter_map(|(_, a_move)| match a_move {
+                Move::Stop(stage, _) if has_time(&self.pattern.body, *stage) => Some(*stage),
+                _ => None,
+            });
+            stops.collect()
+        };
+        !asked(to).is_subset(&asked(from))
+    }
+
+    /// What becomes of silences that are branches: one is over, or so many are broken that the
+    /// others are not enough.
+    pub(super) fn moves_of_silences(
+        &self,
+        position: &Position,
+        branches: &[Standing],
+    ) -> Vec<(Guard, Move)> {
+        let Some((number, time)) = self.silence_over_next(position, branches) else {
+            return Vec::new();
+        };
+        let meanwhile = Guard::Meanwhile(position.index, time);
+        let mut moves = Vec::new();
+        for (breaks, left) in self.after_breaks(position, branches) {
+            if let Some(broken) =
+                (0..branches.len()).find(|&branch| left[branch] != branches[branch])
+                && !self.is_possible(position, &left)
+                && let Some((stage, ..)) = self.silence_of(position, broken)
+            {
+                moves.push((meanwhile.clone().and(breaks), Move::Stop(stage, None)));
+            }
+        }
+        let over = self.with_ways(position, self.after_silence(position, branches, number));
+        if over.wait != Wait::End {
+            moves.push((Guard::not(meanwhile), Move::Proceed(over)));
+        }
+        moves
+    }
+
+    /// The silence that a branch is: what must not come, and for how long.
+    fn silence_of(
+        &self,
+        position: &Position,
+        branch: usize,
+    ) -> Option<(StageId, ConditionId, Length)> {
+        let item = self.item(&position.frames, position.index);
+        let ItemKind::Alternatives { branches, .. } = &item.kind else { return None };
+        silence(&branches[branch])
+    }
+
+    /// Which of the silences that go on is over first, and how long it lasts.
+    pub(super) fn silence_over_next(
+        &self,
+        position: &Position,
+        branches: &[Standing],
+    ) -> Option<(usize, Length)> {
+        let going_on = (0..branches.len()).filter(|&branch| branches[branch] == Standing::Quiet);
+        let silences =
+            going_on.filter_map(|branch| Some((branch, self.silence_of(position, branch)?.2)));
+        silences.min_by_key(|(branch, time)| (time.as_millis(), *branch))
+    }
+
+    /// Where the branches stand once the silence that is one of them is over.
+    fn after_silence(
+        &self,
+        position: &Position,
+        branches: &[Standing],
+        number: usize,
+    ) -> Vec<Standing> {
+        let mut branches = branches.to_vec();
+        branches[number] = Standing::Done;
+        let begun = branches.iter().filter(|branch| branch.has_begun()).count();
+        if begun == self.count(&position.frames, position.index) {
+            for branch in &mut branches {
+                if matches!(branch, Standing::Ready(_) | Standing::Quiet) {
+                    *branch = Standing::Unneeded;
+                }
+            }
+        }
+        branches
+    }
+
+    /// Where the branches stand once an event has broken some of the silences, or none, and when.
+    pub(super) fn after_breaks(
+        &self,
+        position: &Position,
+        branches: &[Standing],
+    ) -> Vec<(Guard, Vec<Standing>)> {
+        let mut found = vec![(Guard::always(), branches.to_vec())];
+        for branch in (0..branches.len()).filter(|&branch| branches[branch] == Standing::Quiet) {
+            let Some((_, condition, _)) = self.silence_of(position, branch) else { continue };
+            let breaks = Guard::Fits(condition);
+            for (guard, branches) in std::mem::take(&mut found) {
+                let mut broken = branches.clone();
+                broken[branch] = Standing::Broken;
+                found.push((guard.clone().and(breaks.clone()), broken));
+                found.push((guard.and(Guard::not(breaks.clone())), branches));
+            }
+        }
+        found
+    }
+
+    /// The index of alternatives at the end that is complete when time passes, and how long
+    /// after the event before it.
+    pub(super) fn end_of_silence(&self, position: &Position) -> Option<(usize, Length)> {
+        let moment = (position.clone(), Timestamp::MIN, self.undivided);
+        let known = &self.known.end_of_silence;
+        self.known.ask(known, moment, || self.find_end_of_silence(position))
+    }
+
+    fn find_end_of_silence(&self, position: &Position) -> Option<(usize, Length)> {
+        let mut open = vec![position.clone()];
+        let mut seen = BTreeSet::new();
+        while let Some(here) = open.pop() {
+            if !seen.insert(here.clone()) || here.wait == Wait::NotNext {
+                continue;
+            }
+            if let Wait::Alternatives(branches) = &here.wait
+                && let Some(time) = self.silent_end(&here, branches)
+            {
+                return Some((here.index, time));
+            }
+            for (_, a_move) in &*self.moves(&here, Timestamp::MIN) {
+                if let Move::Proceed(target) = a_move {
+                    open.push(target.clone());
+                }
+            }
+        }
+        None
+    }
+
+    fn silent_end(&self, position: &Position, branches: &[Standing]) -> Option<Length> {
+        let mut branches = branches.to_vec();
+        loop {
+            let (number, time) = self.silence_over_next(position, &branches)?;
+            branches = self.after_silence(position, &branches, number);
+            if self.with_ways(position, branches.clone()).wait == Wait::End {
+                return Some(time);
+            }
+        }
+    }
+}

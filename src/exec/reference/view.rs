@@ -1,0 +1,83 @@
+//! What a condition sees of the candidate event and of captured events.
+
+use super::partial::Captures;
+use crate::event::Event;
+use crate::exec::aggregate::Accumulator;
+use crate::hir::StageId;
+use crate::hir::eval::{self, Scope};
+use crate::hir::expr::{Aggregate, AggregateOp, Captured, FieldRef, MatchFact, Pick};
+use crate::value::{Value, ValueRef};
+
+/// What a condition sees.
+pub(super) struct View<'a, E> {
+    pub(super) candidate: &'a E,
+    pub(super) captures: &'a Captures,
+    pub(super) events: &'a [E],
+}
+
+impl<'a, E: Event> View<'a, E> {
+    fn of(&self, stage: Option<StageId>) -> Vec<&'a E> {
+        let wanted = self.captures.iter().filter(|(s, _)| stage.is_none_or(|stage| *s == stage));
+        wanted.map(|&(_, event)| &self.events[event]).collect()
+    }
+}
+
+impl<E: Event> Scope for View<'_, E> {
+    fn field(&self, field: &FieldRef) -> ValueRef<'_> {
+        read(self.candidate, field)
+    }
+
+    fn captured(&self, captured: &Captured) -> Value {
+        let events = self.of(captured.stage);
+        let event = match captured.pick {
+            Pick::First => events.first(),
+            Pick::Last => events.last(),
+            Pick::Nth(n) => events.get(n as usize),
+            Pick::FromEnd(n) => events.len().checked_sub(n as usize).and_then(|i| events.get(i)),
+        };
+        event.map_or(Value::Null, |event| read(*event, &captured.field).to_value())
+    }
+
+    fn aggregate(&self, aggregate: &Aggregate) -> Value {
+        let mut accumulator = Accumulator::new(aggregate.op);
+        // Of a group only its rounds can be asked for.
+        let rounds = self.captures.rounds.iter().filter(|alias| **alias == aggregate.stage);
+        for _ in rounds.filter(|_| aggregate.op == AggregateOp::Count) {
+            accumulator.add(ValueRef::Bool(true));
+        }
+        for event in self.of(Some(aggregate.stage)) {
+            match &aggregate.arg {
+                None => accumulator.add(ValueRef::Bool(true)),
+                Some(arg) => {
+                    let inner = View { candidate: event, ..*self };
+                    accumulator.add(eval::eval(arg, &inner).as_ref());
+                }
+            }
+        }
+        accumulator.value()
+    }
+
+    fn register(&self, _index: usize) -> ValueRef<'_> {
+        ValueRef::Null
+    }
+
+    fn key(&self, _index: usize) -> ValueRef<'_> {
+        ValueRef::Null
+    }
+
+    fn fact(&self, _fact: MatchFact) -> Value {
+        Value::Null
+    }
+}
+
+pub(super) fn read<'a, E: Event>(event: &'a E, field: &FieldRef) -> ValueRef<'a> {
+    match field {
+        FieldRef::Declared(id) => event.field(*id),
+        FieldRef::Dynamic(path) => event.dynamic_field(path),
+        FieldRef::Time => ValueRef::Time(event.time()),
+        FieldRef::ByType(fields) => fields
+            .iter()
+            .find(|(ty, _)| *ty == event.type_id())
+            .map_or(ValueRef::Null, |(_, field)| read(event, field)),
+    }
+}
