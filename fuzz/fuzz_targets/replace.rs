@@ -2,6 +2,10 @@
 
 #![no_main]
 
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[path = "../checks/replace.rs"]
 mod check;
 #[path = "../checks/made.rs"]
