@@ -12,10 +12,10 @@ use kleene_test::random::{Built, Choices};
 use super::made;
 
 /// Where combinations explode, the rest of the stream is left out: the reference is slow.
-const MOST_PARTIALS: usize = 40;
+const MOST_PARTIALS: usize = 16;
 
 /// How much the reference works out before the rest of the stream is left out.
-const MOST_EFFORT: usize = 1000;
+const MOST_EFFORT: usize = 300;
 
 /// Patterns that are larger are left out: their automata take long to build.
 const MOST_STEPS: usize = 24;
