@@ -46,7 +46,12 @@ pub(crate) fn corresponding_states(old: Side<'_>, new: Side<'_>) -> Vec<Option<S
         taken: vec![false; new.program.states.len()],
     };
     // States that are reached by the same ways are reached at once, so that their order pairs them.
-    found.pair(&histories, |history, state| Some(vec![history.class[state]]), |_, _| true, true);
+    found.pair(
+        &histories,
+        |history, state| Some(vec![history.class[state]]),
+        |_, _| true,
+        Several::InOrder,
+    );
     let waits = |history: &History<'_>, state: usize| history.last_taken(state);
     // Where nothing may be skipped, nothing must have been.
     let strict = |history: &History<'_>, state: usize| !history.skips[state];
@@ -59,15 +64,15 @@ pub(crate) fn corresponding_states(old: Side<'_>, new: Side<'_>) -> Vec<Option<S
             word.extend([END, number(state)]);
             Some(word)
         };
-        found.pair(&histories, numbered, as_strict, false);
+        found.pair(&histories, numbered, as_strict, Several::Skip);
     }
-    found.pair(&histories, waits, as_strict, false);
+    found.pair(&histories, waits, as_strict, Several::Skip);
     let waits_for = |history: &History<'_>, state: usize| {
         let mut word = history.last_taken(state)?;
         word.extend(&history.awaits[state]);
         Some(word)
     };
-    found.pair(&histories, waits_for, as_strict, false);
+    found.pair(&histories, waits_for, as_strict, Several::Skip);
     found.target
 }
 
@@ -94,6 +99,15 @@ pub(crate) fn can_wait(program: &Program) -> Vec<bool> {
     waits
 }
 
+/// What becomes of several states with the same word.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Several {
+    /// They are paired in their order.
+    InOrder,
+    /// They are not paired.
+    Skip,
+}
+
 /// The pairs that were found.
 struct Matching {
     target: Vec<Option<StateId>>,
@@ -102,13 +116,13 @@ struct Matching {
 
 impl Matching {
     /// Pairs the states that have no partner yet and for which `word` says the same; where there are
-    /// several, by their order if `by_order` says so, else not at all.
+    /// several, as `several` says.
     fn pair<'a>(
         &mut self,
         histories: &(History<'a>, History<'a>),
         word: impl Fn(&History<'a>, usize) -> Option<Vec<i64>>,
         fits: impl Fn(usize, usize) -> bool,
-        by_order: bool,
+        several: Several,
     ) {
         let mut groups: BTreeMap<Vec<i64>, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
         for state in 0..self.target.len() {
@@ -128,7 +142,7 @@ impl Matching {
             }
         }
         for (from, to) in groups.values() {
-            if from.len() != to.len() || (from.len() > 1 && !by_order) {
+            if from.len() != to.len() || (from.len() > 1 && several == Several::Skip) {
                 continue;
             }
             for (&from, &to) in from.iter().zip(to) {

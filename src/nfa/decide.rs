@@ -159,14 +159,14 @@ pub(super) fn decide(tables: &Tables<'_>) -> Decisions {
         waiting.all(|state| roots[state.index()] == Decisions::STAY)
     };
     let columns = (0..width).map(|column| {
-        let mut root = |state, begins| {
+        let mut root = |state, phase| {
             trees.ty = types.get(column).copied();
-            (trees.state, trees.begins, trees.tests) = (state, begins, 0);
+            (trees.state, trees.begins, trees.tests) = (state, phase == RunPhase::Begins, 0);
             trees.tree(&mut Vec::new())
         };
         let states = (0..tables.states.len()).map(StateId::new);
-        let roots: Box<[u32]> = states.map(|state| root(state, false)).collect();
-        let begins = root(tables.start, true);
+        let roots: Box<[u32]> = states.map(|state| root(state, RunPhase::Waits)).collect();
+        let begins = root(tables.start, RunPhase::Begins);
         let is_still = is_still(&roots);
         Column { roots, begins, is_still }
     });
@@ -199,6 +199,22 @@ enum Known {
     False,
     /// Once this one is known, more is.
     Ask(GuardId),
+}
+
+/// The value of one guard that decides `and` or `or`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Decisive {
+    True,
+    False,
+}
+
+/// The runs that a tree is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum RunPhase {
+    /// A run that begins with the event.
+    Begins,
+    /// A run that waits for the event.
+    Waits,
 }
 
 struct Trees<'a> {
@@ -306,8 +322,8 @@ impl Trees<'_> {
                 Known::False => Known::True,
                 ask @ Known::Ask(_) => ask,
             },
-            Guard::And(parts) => self.look_at_all(parts, known, false),
-            Guard::Or(parts) => self.look_at_all(parts, known, true),
+            Guard::And(parts) => self.look_at_all(parts, known, Decisive::False),
+            Guard::Or(parts) => self.look_at_all(parts, known, Decisive::True),
             Guard::Condition(condition) => {
                 let (ty, is_always) = self.tables.conditions[condition.index()];
                 if ty.is_some() && ty != self.ty {
@@ -324,18 +340,21 @@ impl Trees<'_> {
         }
     }
 
-    /// What is known of several: one that is `decisive` is enough to know all.
+    /// What is known of several guards: one that is `decisive` is enough to know all.
     fn look_at_all(
         &mut self,
         parts: &[GuardId],
         known: &[(GuardId, bool)],
-        decisive: bool,
+        decisive: Decisive,
     ) -> Known {
-        let mut all = if decisive { Known::False } else { Known::True };
+        let mut all = match decisive {
+            Decisive::True => Known::False,
+            Decisive::False => Known::True,
+        };
         for &part in parts {
             match self.look(part, known) {
-                Known::True if decisive => return Known::True,
-                Known::False if !decisive => return Known::False,
+                Known::True if decisive == Decisive::True => return Known::True,
+                Known::False if decisive == Decisive::False => return Known::False,
                 ask @ Known::Ask(_) if !matches!(all, Known::Ask(_)) => all = ask,
                 _ => {}
             }

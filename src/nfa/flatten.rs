@@ -147,6 +147,7 @@ fn let_steps_win(graph: &mut Graph, found: &mut [Found]) {
     }
 }
 
+/// Returns a state with its edges and bounds, which it adds to the tables.
 fn resolve(graph: &mut Graph, state: StateId, flat: &mut Flat) -> Result<State, BuildError> {
     let mut found = Vec::new();
     let mut reach =
@@ -167,56 +168,14 @@ fn resolve(graph: &mut Graph, state: StateId, flat: &mut Flat) -> Result<State, 
     let mut bounds: Option<Vec<Bound>> = None;
     for edge in found {
         let first_op = flat.clock_ops.len();
-        let Found { guard, gaps, .. } = &edge;
-        let mut edge_bounds = Vec::new();
-        match edge.action {
-            Action::Take { target, .. } => {
-                for &instance in edge.taking(graph) {
-                    let Instance { clock, within } = graph.instances[instance];
-                    let same = edge.stays_inside(graph, instance);
-                    if same && let Some(within) = within {
-                        edge_bounds.push(Bound {
-                            since: Since::Clock(clock),
-                            unless_set: None,
-                            after: within,
-                            included: false,
-                        });
-                    }
-                    let stays = graph.states[target.index()].instances.contains(&instance);
-                    flat.clock_ops.push(match (same, stays) {
-                        (true, true) => ClockOp::SetIfUnset(clock),
-                        (true, false) => ClockOp::Unset(clock),
-                        (false, true) => ClockOp::Set(clock),
-                        (false, false) => ClockOp::Pass(clock),
-                    });
-                }
-                leave_groups(graph, &edge.path, target, first_op, &mut flat.clock_ops);
-                flat.clock_ops.extend(edge.marks.iter().copied().map(ClockOp::Set));
-                gap_bounds(graph, gaps, state, &mut edge_bounds);
-                // A partial match is out of time where every branch is.
-                bounds = Some(match bounds.take() {
-                    None => edge_bounds,
-                    Some(others) => common(&others, &edge_bounds),
-                });
-            }
-            Action::Ignore { target } => {
-                for &instance in &graph.states[target.index()].instances {
-                    if !edge.stays_inside(graph, instance) {
-                        flat.clock_ops.push(ClockOp::Unset(graph.instances[instance].clock));
-                    }
-                }
-                leave_groups(graph, &edge.path, target, first_op, &mut flat.clock_ops);
-            }
-            Action::Complete => {
-                gap_bounds(graph, gaps, state, &mut edge_bounds);
-                bounds = Some(match bounds.take() {
-                    None => edge_bounds,
-                    Some(others) => common(&others, &edge_bounds),
-                });
-            }
-            Action::Stop => {}
+        if let Some(edge_bounds) = add_clock_ops(graph, &edge, state, &mut flat.clock_ops) {
+            // A partial match is out of time where every branch is.
+            bounds = Some(match bounds.take() {
+                None => edge_bounds,
+                Some(others) => common(&others, &edge_bounds),
+            });
         }
-        let guard = *guard;
+        let guard = edge.guard;
         if guard == never {
             flat.clock_ops.truncate(first_op);
             continue;
@@ -258,6 +217,56 @@ fn resolve(graph: &mut Graph, state: StateId, flat: &mut Flat) -> Result<State, 
         accepts_when_exhausted: reach.accepts_when_exhausted,
         bounds: range(first_bound, flat.bounds.len()),
     })
+}
+
+/// Adds what an edge from `state` does to clocks. Returns the bounds within which an event must come
+/// for it; `None` for an edge that needs no event to be in time.
+fn add_clock_ops(
+    graph: &Graph,
+    edge: &Found,
+    state: StateId,
+    operations: &mut Vec<ClockOp>,
+) -> Option<Vec<Bound>> {
+    let first = operations.len();
+    let mut bounds = Vec::new();
+    match edge.action {
+        Action::Take { target, .. } => {
+            for &instance in edge.taking(graph) {
+                let Instance { clock, within } = graph.instances[instance];
+                let same = edge.stays_inside(graph, instance);
+                if same && let Some(within) = within {
+                    bounds.push(Bound {
+                        since: Since::Clock(clock),
+                        unless_set: None,
+                        after: within,
+                        included: false,
+                    });
+                }
+                let stays = graph.states[target.index()].instances.contains(&instance);
+                operations.push(match (same, stays) {
+                    (true, true) => ClockOp::SetIfUnset(clock),
+                    (true, false) => ClockOp::Unset(clock),
+                    (false, true) => ClockOp::Set(clock),
+                    (false, false) => ClockOp::Pass(clock),
+                });
+            }
+            leave_groups(graph, &edge.path, target, first, operations);
+            operations.extend(edge.marks.iter().copied().map(ClockOp::Set));
+        }
+        Action::Ignore { target } => {
+            for &instance in &graph.states[target.index()].instances {
+                if !edge.stays_inside(graph, instance) {
+                    operations.push(ClockOp::Unset(graph.instances[instance].clock));
+                }
+            }
+            leave_groups(graph, &edge.path, target, first, operations);
+            return None;
+        }
+        Action::Complete => {}
+        Action::Stop => return None,
+    }
+    gap_bounds(graph, &edge.gaps, state, &mut bounds);
+    Some(bounds)
 }
 
 /// Clears the clocks of the groups that are left on the way over `path` to `target`, as far as the

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::hir::{SkipStrategy, StageId};
-use crate::nfa::decide::Decision;
+use crate::nfa::decide::{Decision, RunPhase};
 use crate::nfa::guard::Guard;
 use crate::nfa::parts::Parts;
 use crate::nfa::shared_suffix::SharedSuffix;
@@ -104,7 +104,7 @@ impl Parts<'_> {
             return None;
         }
         let (mut stages, mut states) = (Vec::new(), Vec::new());
-        let mut next = self.take_of(self.start, true)?;
+        let mut next = self.take_of(self.start, RunPhase::Begins)?;
         loop {
             let (stage, target) = next;
             stages.push(stage);
@@ -122,19 +122,21 @@ impl Parts<'_> {
                 return None;
             }
             states.push(target);
-            next = self.take_of(target, false)?;
+            next = self.take_of(target, RunPhase::Waits)?;
         }
         for column in self.decisions.columns() {
             let start = self.decisions.of_start(column);
             // It asks of the event alone.
-            if !self.is_alike(start, start, false) {
+            if !self.is_alike(start, start, RunPhase::Waits) {
                 return None;
             }
             let mut reference = None;
             for &state in &states {
                 let tree = self.decisions.of(state, column);
                 let reference = *reference.get_or_insert(tree);
-                if !self.is_alike(start, tree, true) || !self.is_alike(reference, tree, false) {
+                if !self.is_alike(start, tree, RunPhase::Begins)
+                    || !self.is_alike(reference, tree, RunPhase::Waits)
+                {
                     return None;
                 }
             }
@@ -147,11 +149,11 @@ impl Parts<'_> {
         Some(Window { stages: stages.into(), states: states.into() })
     }
 
-    /// The one thing that can be taken in a state, if there is just one.
-    fn take_of(&self, state: StateId, begins: bool) -> Option<(StageId, StateId)> {
+    /// Returns the only capture in a state, if there is just one.
+    fn take_of(&self, state: StateId, phase: RunPhase) -> Option<(StageId, StateId)> {
         let mut takes = self.edges(state).iter().filter_map(|edge| match edge.action {
             Action::Take { stage, target } if edge.clocks.is_empty() => Some(Ok((stage, target))),
-            Action::Ignore { target } if begins || target == state => None,
+            Action::Ignore { target } if phase == RunPhase::Begins || target == state => None,
             _ => Some(Err(())),
         });
         match (takes.next(), takes.next()) {
@@ -160,9 +162,9 @@ impl Parts<'_> {
         }
     }
 
-    /// Whether two trees ask the same and take in the same cases. What they do elsewhere is the same,
-    /// too, except that nothing stays where nothing has begun.
-    fn is_alike(&self, one: &Decision, other: &Decision, begins: bool) -> bool {
+    /// True if two trees test the same conditions and take in the same cases. What they do elsewhere
+    /// is the same, too, except that nothing stays if the first tree is that of a run that begins.
+    fn is_alike(&self, one: &Decision, other: &Decision, phase: RunPhase) -> bool {
         use Decision::{Condition, Gone, One, Stay};
         match (one, other) {
             (One(a), One(b)) => {
@@ -171,15 +173,15 @@ impl Parts<'_> {
                 takes(a) && takes(b)
             }
             (Stay, Stay) | (Gone, Gone) => true,
-            (Gone, Stay) => begins,
+            (Gone, Stay) => phase == RunPhase::Begins,
             (
                 Condition { condition: a, yes: yes_a, no: no_a },
                 Condition { condition: b, yes: yes_b, no: no_b },
             ) => {
                 let node = |node: &u32| self.decisions.node(*node);
                 a == b
-                    && self.is_alike(node(yes_a), node(yes_b), begins)
-                    && self.is_alike(node(no_a), node(no_b), begins)
+                    && self.is_alike(node(yes_a), node(yes_b), phase)
+                    && self.is_alike(node(no_a), node(no_b), phase)
             }
             _ => false,
         }

@@ -81,6 +81,13 @@ enum Answer {
     Open(Option<ConditionId>),
 }
 
+/// How guards are joined.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Joined {
+    And,
+    Or,
+}
+
 /// Conditions, each with whether it holds.
 type Answers = Vec<(ConditionId, bool)>;
 
@@ -284,7 +291,8 @@ impl Search<'_> {
 
     /// What the type and the answers that are given say of a guard.
     fn answer(&self, guard: GuardId, ty: Option<TypeId>, given: &[(ConditionId, bool)]) -> Answer {
-        let all = |parts: &[GuardId], decisive: bool| {
+        let all = |parts: &[GuardId], joined: Joined| {
+            let decisive = joined == Joined::Or;
             let (mut open, mut ask) = (false, None);
             for part in parts {
                 match self.answer(*part, ty, given) {
@@ -311,8 +319,8 @@ impl Search<'_> {
                 Answer::False => Answer::True,
                 open @ Answer::Open(_) => open,
             },
-            Guard::And(parts) => all(parts, false),
-            Guard::Or(parts) => all(parts, true),
+            Guard::And(parts) => all(parts, Joined::And),
+            Guard::Or(parts) => all(parts, Joined::Or),
             Guard::Condition(id) => {
                 let condition = &self.pattern.conditions[id.index()];
                 if condition.ty.is_some() && condition.ty != ty {

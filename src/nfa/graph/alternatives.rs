@@ -71,6 +71,17 @@ pub(super) struct Alternatives {
     open: Vec<(Places, StateId)>,
 }
 
+/// The branches of alternatives, each laid out by itself.
+#[derive(Debug, Default)]
+struct LaidOut {
+    /// The first state of each branch.
+    first: Vec<StateId>,
+    /// The first state of each branch once another branch has begun.
+    later: Vec<StateId>,
+    /// The clock of each branch's last event, if it has one.
+    clocks: Vec<Option<u32>>,
+}
+
 impl<'p> Builder {
     /// Lays out alternatives in front of `sink`.
     pub(super) fn branches(
@@ -93,10 +104,59 @@ impl<'p> Builder {
             let own = self.graph.guards.leaf(own);
             gap = self.both(gap, Some(own));
         }
-        let from = self.graph.states.len();
-        let (mut first, mut later, mut clocks) = (Vec::new(), Vec::new(), Vec::new());
         let quiet = self.quiet_branches(place, branches);
-        for (number, (branch, quiet)) in branches.iter().zip(&quiet).enumerate() {
+        let laid_out = self.lay_out_branches((place, gap), (branches, &quiet), count, end)?;
+        let LaidOut { first, later, clocks } = laid_out;
+        let mut group = Alternatives {
+            count,
+            clocks,
+            since: place.context.since,
+            later,
+            end,
+            sink,
+            is_last: self.graph.states[sink.index()].role == Role::Final,
+            quiet,
+            made: HashMap::new(),
+            open: Vec::new(),
+        };
+        let start = first.into_iter().zip(&group.quiet).map(|(state, quiet)| match quiet {
+            Some(_) => Standing::Quiet,
+            None => Standing::Ready(state),
+        });
+        let start = start.collect();
+        let start = self.combined(&mut group, start)?;
+        if let Some(clock) = group.quiet.iter().flatten().map(|quiet| quiet.clock).next() {
+            self.quiet_from.push((start, clock));
+        }
+        while let Some((places, state)) = group.open.pop() {
+            self.combine(&mut group, &places, state)?;
+            if !places.iter().any(|place| place.has_begun()) {
+                // Up to the first event of a branch, what is before them all is asked for.
+                self.add_stops(place, state)?;
+            }
+        }
+        if clocked {
+            self.inside.pop();
+        }
+        if count == 1 {
+            let always = self.graph.guards.always();
+            self.add(end, Verb::Proceed, sink, always);
+        }
+        Ok(start)
+    }
+
+    /// Lays out each branch by itself in front of `end`.
+    fn lay_out_branches(
+        &mut self,
+        (place, gap): (Place<'p>, Option<GuardId>),
+        (branches, quiet): (&'p [Sequence], &[Option<Quiet>]),
+        count: usize,
+        end: StateId,
+    ) -> Result<LaidOut, BuildError> {
+        let from = self.graph.states.len();
+        let mut laid_out = LaidOut::default();
+        let LaidOut { first, later, clocks } = &mut laid_out;
+        for (number, (branch, quiet)) in branches.iter().zip(quiet).enumerate() {
             if quiet.is_some() {
                 // It has no states of its own.
                 first.push(end);
@@ -135,42 +195,7 @@ impl<'p> Builder {
             // What is before a silence of one branch goes on beside the others.
             self.divide(from)?;
         }
-        let mut group = Alternatives {
-            count,
-            clocks,
-            since: place.context.since,
-            later,
-            end,
-            sink,
-            is_last: self.graph.states[sink.index()].role == Role::Final,
-            quiet,
-            made: HashMap::new(),
-            open: Vec::new(),
-        };
-        let start = first.into_iter().zip(&group.quiet).map(|(state, quiet)| match quiet {
-            Some(_) => Standing::Quiet,
-            None => Standing::Ready(state),
-        });
-        let start = start.collect();
-        let start = self.combined(&mut group, start)?;
-        if let Some(clock) = group.quiet.iter().flatten().map(|quiet| quiet.clock).next() {
-            self.quiet_from.push((start, clock));
-        }
-        while let Some((places, state)) = group.open.pop() {
-            self.combine(&mut group, &places, state)?;
-            if !places.iter().any(|place| place.has_begun()) {
-                // Up to the first event of a branch, what is before them all is asked for.
-                self.add_stops(place, state)?;
-            }
-        }
-        if clocked {
-            self.inside.pop();
-        }
-        if count == 1 {
-            let always = self.graph.guards.always();
-            self.add(end, Verb::Proceed, sink, always);
-        }
-        Ok(start)
+        Ok(laid_out)
     }
 
     /// Returns what surrounds the branch of this number.

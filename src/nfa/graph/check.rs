@@ -1,5 +1,7 @@
 //! What a pattern must not be, where rule text and the builder have not seen to it.
 
+use std::sync::Arc;
+
 use crate::hir::{
     Contiguity, Gap, Item, ItemKind, Length, LoopMode, MAX_SILENCES, Pattern, Quantifier, Sequence,
     SkipStrategy, StageId,
@@ -10,13 +12,22 @@ use crate::nfa::graph::quiet::silence;
 /// The deepest nesting of groups.
 const MAX_DEPTH: usize = 64;
 
+/// What a sequence is part of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Nesting {
+    /// The sequence is the pattern's own.
+    Pattern,
+    /// The sequence is that of a group, or a branch.
+    Group,
+}
+
 /// Refuses what has no sensible meaning.
 pub(super) fn check(pattern: &Pattern) -> Result<(), BuildError> {
     let within = pattern.within.and_then(Length::as_millis);
     if within.is_some_and(|within| within <= 0) {
         return Err(BuildError::new(Kind::BadBound));
     }
-    check_sequence(pattern, &pattern.body, true, 0)?;
+    check_sequence(pattern, &pattern.body, 0)?;
     if let SkipStrategy::ToFirst(stage) | SkipStrategy::ToLast(stage) = pattern.skip.strategy {
         // A `not` captures nothing, so that skipping to it drops nothing.
         if stage.index() >= pattern.stages.len() {
@@ -26,13 +37,9 @@ pub(super) fn check(pattern: &Pattern) -> Result<(), BuildError> {
     Ok(())
 }
 
-fn check_sequence(
-    pattern: &Pattern,
-    sequence: &Sequence,
-    top: bool,
-    depth: usize,
-) -> Result<(), BuildError> {
+fn check_sequence(pattern: &Pattern, sequence: &Sequence, depth: usize) -> Result<(), BuildError> {
     let items = &sequence.items;
+    let nesting = if depth == 0 { Nesting::Pattern } else { Nesting::Group };
     let error = |kind| Err(BuildError::new(kind));
     if depth > MAX_DEPTH {
         return error(Kind::TooLarge);
@@ -47,36 +54,12 @@ fn check_sequence(
         }
         match &item.kind {
             ItemKind::Not { stage, .. } => {
-                let name = pattern.stages[stage.index()].name.clone();
-                // A `next not` may end a group: it looks at the event that comes after the group.
-                let timed = is_silence(item);
-                let beside = items.get(index + 1).filter(|next| next.is_not());
-                if beside.is_some_and(|next| timed || is_silence(next)) {
-                    return error(Kind::SilenceBesideNot(name));
-                }
-                if index == 0 {
-                    // What must not have come before the first event needs its time.
-                    if top && timed && !last && item.contiguity != Contiguity::Next {
-                        continue;
-                    }
-                    return error(Kind::MisplacedNot(name));
-                }
-                if last && !top && item.contiguity != Contiguity::Next {
-                    return error(Kind::MisplacedNot(name));
-                }
-                let before = &items[..index];
-                if before.last().is_some_and(is_optional) || before.iter().all(is_nullable) {
-                    return error(Kind::NotAfterOptional(name));
-                }
-                let bounded = pattern.within.is_some() || timed;
-                if last && item.contiguity != Contiguity::Next && !bounded {
-                    return error(Kind::UnboundedNot(name));
-                }
+                check_not(pattern, items, index, *stage, nesting)?;
             }
             ItemKind::Step { stage, quantifier, .. } => {
                 let name = &pattern.stages[stage.index()].name;
                 check_quantifier(quantifier, name)?;
-                if quantifier.mode == LoopMode::Longest && !(top && last) {
+                if quantifier.mode == LoopMode::Longest && !(nesting == Nesting::Pattern && last) {
                     return error(Kind::LongestNotLast(name.clone()));
                 }
             }
@@ -85,7 +68,7 @@ fn check_sequence(
                 if within.and_then(Length::as_millis).is_some_and(|within| within <= 0) {
                     return error(Kind::BadBound);
                 }
-                check_sequence(pattern, body, false, depth + 1)?;
+                check_sequence(pattern, body, depth + 1)?;
                 if quantifier.is_unbounded() && body.items.iter().all(is_nullable) {
                     return error(Kind::EmptyLoop);
                 }
@@ -97,15 +80,56 @@ fn check_sequence(
                 if *count == 0 || *count > branches.len() {
                     return error(Kind::BadCount);
                 }
-                check_silences(pattern, items, index, top)?;
+                check_silences(pattern, items, index, nesting)?;
                 for branch in branches.iter().filter(|branch| silence(branch).is_none()) {
-                    check_sequence(pattern, branch, false, depth + 1)?;
+                    check_sequence(pattern, branch, depth + 1)?;
                     if ends_with_not(branch) || branch.items.iter().all(is_nullable) {
                         return error(Kind::EmptyAlternative);
                     }
                 }
             }
         }
+    }
+    Ok(())
+}
+
+/// Refuses a `not` that has no meaning at `items[index]`.
+fn check_not(
+    pattern: &Pattern,
+    items: &[Item],
+    index: usize,
+    stage: StageId,
+    nesting: Nesting,
+) -> Result<(), BuildError> {
+    let item = &items[index];
+    let last = index + 1 == items.len();
+    // A `next not` may end a group: it looks at the event that comes after the group.
+    let is_next = item.contiguity == Contiguity::Next;
+    let error = |kind: fn(Arc<str>) -> Kind| {
+        Err(BuildError::new(kind(pattern.stages[stage.index()].name.clone())))
+    };
+    let timed = is_silence(item);
+    let beside = items.get(index + 1).filter(|next| next.is_not());
+    if beside.is_some_and(|next| timed || is_silence(next)) {
+        return error(Kind::SilenceBesideNot);
+    }
+    if index == 0 {
+        // A leading `not` needs a time of its own.
+        if nesting == Nesting::Pattern && timed && !last && !is_next {
+            return Ok(());
+        }
+        return error(Kind::MisplacedNot);
+    }
+    if last && nesting == Nesting::Group && !is_next {
+        return error(Kind::MisplacedNot);
+    }
+    let before = &items[..index];
+    if before.last().is_some_and(is_optional) || before.iter().all(is_nullable) {
+        return error(Kind::NotAfterOptional);
+    }
+    let bounded = pattern.within.is_some() || timed;
+    if last && !is_next && !bounded {
+        return error(Kind::UnboundedNot);
     }
     Ok(())
 }
@@ -125,7 +149,7 @@ fn check_silences(
     pattern: &Pattern,
     items: &[Item],
     index: usize,
-    top: bool,
+    nesting: Nesting,
 ) -> Result<(), BuildError> {
     let item = &items[index];
     let silences: Vec<(StageId, Length)> = silences(item).collect();
@@ -141,7 +165,7 @@ fn check_silences(
     let has_end = silences.iter().all(|(_, time)| time.as_millis().is_some());
     let begins = before.last().is_some_and(|before| !can_go_on(before));
     let can_be_last = after.is_empty() || !after.iter().all(is_nullable);
-    if !top
+    if nesting == Nesting::Group
         || !begins
         || !can_be_last
         || is_next(item)
@@ -201,7 +225,7 @@ fn is_bad_gap(gap: Gap) -> bool {
     min.is_some_and(|min| min < 0) || max.is_some_and(|max| max < min.unwrap_or(0))
 }
 
-fn check_quantifier(quantifier: &Quantifier, name: &std::sync::Arc<str>) -> Result<(), BuildError> {
+fn check_quantifier(quantifier: &Quantifier, name: &Arc<str>) -> Result<(), BuildError> {
     if quantifier.min == 0 || quantifier.max.is_some_and(|max| max < quantifier.min) {
         return Err(BuildError::new(Kind::BadQuantifier(name.clone())));
     }

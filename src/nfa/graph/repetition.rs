@@ -57,7 +57,7 @@ impl<'p> Builder {
         let mut next = sink;
         let again = Waiting { take, ignore: inner_ignore, optional: true, gap: None };
         for _ in min..max {
-            next = self.single(place, next, proceed, again, false)?;
+            next = self.single(place, next, proceed, again, Repetition::Optional)?;
             if longest {
                 self.accept_when_exhausted(next);
             }
@@ -65,7 +65,7 @@ impl<'p> Builder {
         }
         let again = Waiting { optional: false, ..again };
         for _ in 1..min {
-            next = self.single(place, next, proceed, again, false)?;
+            next = self.single(place, next, proceed, again, Repetition::Needed)?;
             self.add_stop_to_loop(place, next)?;
         }
         // The first repetition is what a gap speaks of, and its ignore does not look at `until`.
@@ -73,7 +73,7 @@ impl<'p> Builder {
         let take = gap.map_or(take, |gap| self.graph.guards.and(take, gap));
         let ignore = self.first_ignoring(place, gap);
         let first = Waiting { take, ignore, optional: quantifier.optional, gap };
-        let state = self.single(place, next, proceed, first, true)?;
+        let state = self.single(place, next, proceed, first, Repetition::First)?;
         if Self::is_longest(place, quantifier) && quantifier.optional {
             self.accept_when_exhausted(state);
         }
@@ -147,8 +147,9 @@ impl<'p> Builder {
         sink: StateId,
         proceed: StateId,
         waiting: Waiting,
-        first: bool,
+        repetition: Repetition,
     ) -> Result<StateId, BuildError> {
+        let first = repetition == Repetition::First;
         if let ItemKind::Group { body, quantifier, .. } = &place.item().kind {
             if first && is_greedy(quantifier) && quantifier.max.is_some_and(|m| m != quantifier.min)
             {
@@ -156,11 +157,6 @@ impl<'p> Builder {
                 self.make_wait(proceed, head);
             }
             let always = self.proceed_guard(place);
-            let repetition = match (first, waiting.optional) {
-                (true, _) => Repetition::First,
-                (false, true) => Repetition::Optional,
-                (false, false) => Repetition::Needed,
-            };
             // Where all of it can be left out, what is taken in it says that something was.
             let can_be_empty = body.items.iter().all(is_nullable);
             let target = if can_be_empty { sink } else { self.without_earlier_nots(place, sink)? };
