@@ -105,6 +105,7 @@
 extern crate self as kleene;
 
 pub mod diagnostic;
+mod error;
 pub mod event;
 pub mod exec;
 pub mod explain;
@@ -121,6 +122,7 @@ mod util;
 pub mod value;
 pub mod why;
 
+pub use error::Error;
 pub use event::{Event, Record};
 #[cfg(feature = "derive")]
 pub use kleene_derive::{Event, Fields, Portable, PortableField};

@@ -61,6 +61,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "testing",
         &["time", "diagnostic", "value", "schema", "event", "hir", "ruleset", "stream", "why"],
     ),
+    (
+        "error",
+        &["time", "diagnostic", "value", "event", "pattern", "ruleset", "stream", "why", "testing"],
+    ),
 ];
 
 /// The folders and files in `src/stream/`, from the bottom up: each may use those above it in this

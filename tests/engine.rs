@@ -689,3 +689,28 @@ fn a_finished_engine_takes_nothing_more() {
     assert!(engine.set_idle(source, &mut out).is_err());
     assert_eq!((out.len(), engine.failure()), (0, None));
 }
+
+#[test]
+fn owned_events_and_asked_for_outputs_are_the_same_as_pushed() {
+    let times = [(A, 10), (B, 15), (A, 12), (B, 40), (A, 41), (B, 20), (B, 45)];
+    let events: Vec<_> = times.iter().map(|&(ty, time)| event(ty, time, 1, 0)).collect();
+    for bound in [None, Some(Duration::from_millis(10))] {
+        let engine = || {
+            let builder = builder(&[paid()]);
+            match bound {
+                Some(bound) => builder.out_of_order(bound).build().unwrap(),
+                None => builder.build().unwrap(),
+            }
+        };
+        let (mut pushed, mut given, mut asked) = (engine(), engine(), engine());
+        let (mut one, mut two) = (Outputs::new(), Outputs::new());
+        for event in &events {
+            pushed.push(event, &mut one).unwrap();
+            given.push_owned(event.clone(), &mut two).unwrap();
+        }
+        assert!(!one.is_empty());
+        assert_eq!((&one, pushed.stats()), (&two, given.stats()));
+        let three: Outputs = asked.outputs(&events).collect::<Result<_, _>>().unwrap();
+        assert_eq!((&one, pushed.stats()), (&three, asked.stats()));
+    }
+}

@@ -11,7 +11,7 @@ use crate::stream::error::PushError;
 use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::ingest::reorder::Lent;
 use crate::stream::ingest::watermark::SourceId;
-use crate::stream::output::matched::{Partial, RuleInfo};
+use crate::stream::output::matched::{Output, Partial, RuleInfo};
 use crate::stream::output::sink::Sink;
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::stats::Stats;
@@ -101,6 +101,55 @@ impl<E: Event> Engine<E> {
         } else {
             self.ingest.ingest_lent(source, events.into_iter(), sink)
         }
+    }
+
+    /// Pushes an event that the engine may keep, with the same result as [`push`](Engine::push). An
+    /// event that waits in the reorder buffer is then not cloned.
+    ///
+    /// # Errors
+    /// [`PushError`] as for [`push`](Engine::push).
+    pub fn push_owned<S: Sink<E> + ?Sized>(
+        &mut self,
+        event: E,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
+        let source = self.ingest.main_source();
+        self.ingest.ingest_owned(source, event, sink)
+    }
+
+    /// Returns an iterator over the outputs of these events, for a host that asks for outputs instead
+    /// of passing a sink.
+    ///
+    /// The iterator pushes an event when it has no output left of the event before. An error is the
+    /// last item. Events that the iterator has not reached when it is dropped are not pushed.
+    ///
+    /// ```
+    /// use kleene::stream::Output;
+    /// use kleene::{Engine, Event, RuleSet, Timestamp};
+    ///
+    /// #[derive(Clone, Event)]
+    /// struct Login { user: String, ok: bool, at: Timestamp }
+    ///
+    /// let rules = RuleSet::parse(
+    ///     "event login { user: string, ok: bool, at: time }
+    ///      rule guessed { key user  match login[not ok]{2} -> login[ok]  within 1m  emit { user } }",
+    /// )?;
+    /// let mut engine = Engine::builder().rules(rules).build()?;
+    /// let login = |ok, second: i64| {
+    ///     Login { user: "ann".into(), ok, at: Timestamp::from_millis(1000 * second) }
+    /// };
+    /// let logins = [login(false, 1), login(false, 2), login(true, 3)];
+    /// let outputs: Vec<Output<Login>> = engine.outputs(&logins).collect::<Result<_, _>>()?;
+    /// assert!(matches!(&outputs[..], [Output::Match(found)] if &*found.rule == "guessed"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn outputs<'a, I>(&mut self, events: I) -> Outputs<'_, E, I::IntoIter>
+    where
+        I: IntoIterator<Item = &'a E>,
+        E: 'a,
+    {
+        let (ready, failure, is_over) = (Vec::new(), None, false);
+        Outputs { engine: self, events: events.into_iter(), ready, failure, is_over }
     }
 
     /// Returns the source with this name. A new name makes a new source.
@@ -258,5 +307,46 @@ impl<E: Event> Engine<E> {
     /// included.
     pub fn memory_usage(&self) -> usize {
         self.ingest.memory_usage()
+    }
+}
+
+/// The iterator of [`Engine::outputs`].
+#[must_use = "nothing is pushed before the iterator is asked for an output"]
+pub struct Outputs<'e, E: Event, I> {
+    engine: &'e mut Engine<E>,
+    events: I,
+    /// The outputs of the last event, in reverse order once they are given out.
+    ready: Vec<Output<E>>,
+    failure: Option<PushError>,
+    /// True after a failure.
+    is_over: bool,
+}
+
+impl<E: Event, I> fmt::Debug for Outputs<'_, E, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outputs").field("ready", &self.ready.len()).finish_non_exhaustive()
+    }
+}
+
+impl<'a, E: Event + 'a, I: Iterator<Item = &'a E>> Iterator for Outputs<'_, E, I> {
+    type Item = Result<Output<E>, PushError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(output) = self.ready.pop() {
+                return Some(Ok(output));
+            }
+            if let Some(failure) = self.failure.take() {
+                self.is_over = true;
+                return Some(Err(failure));
+            }
+            if self.is_over {
+                return None;
+            }
+            let event = self.events.next()?;
+            // The outputs before a failure come first.
+            self.failure = self.engine.push(event, &mut self.ready).err();
+            self.ready.reverse();
+        }
     }
 }

@@ -91,7 +91,7 @@ mod stats;
 
 pub use builder::EngineBuilder;
 pub use change::replace::{Refused, Replacement, RuleChange, Verdict};
-pub use engine::Engine;
+pub use engine::{Engine, Outputs};
 pub use error::{BuildError, PushError};
 pub use ingest::watermark::SourceId;
 pub use keys::cold::{ColdError, ColdStore};

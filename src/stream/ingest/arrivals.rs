@@ -12,6 +12,40 @@ use crate::stream::output::sink::{Late, Overflow, Rejected, Sink};
 use crate::stream::stats::Stats;
 use crate::time::Timestamp;
 
+/// An event as it arrives: borrowed, or owned so that the reorder buffer need not clone it.
+pub(in crate::stream) trait Arrival<E> {
+    fn event(&self) -> &E;
+
+    fn into_event(self) -> E;
+}
+
+impl<E: Event> Arrival<E> for &E {
+    #[inline(always)]
+    fn event(&self) -> &E {
+        self
+    }
+
+    #[inline(always)]
+    fn into_event(self) -> E {
+        E::clone(self)
+    }
+}
+
+/// An event that the engine may keep.
+pub(in crate::stream) struct Owned<E>(pub(in crate::stream) E);
+
+impl<E> Arrival<E> for Owned<E> {
+    #[inline(always)]
+    fn event(&self) -> &E {
+        &self.0
+    }
+
+    #[inline(always)]
+    fn into_event(self) -> E {
+        self.0
+    }
+}
+
 /// The watermark, the events that wait for it, and the dispatcher that gets them.
 ///
 /// The dispatcher is the first field, at the address of the whole. Inlined code then needs one
@@ -112,14 +146,15 @@ impl<E: Event> Ingest<E> {
 
     /// Ingests an event while other events are lent.
     #[inline(always)]
-    pub(in crate::stream) fn ingest<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn ingest<A: Arrival<E>, S: Sink<E> + ?Sized>(
         &mut self,
         source: SourceId,
-        event: &E,
+        arrival: A,
         hint: KeyHint,
         lent: &mut Lent<'_, E>,
         sink: &mut S,
     ) -> Result<(), PushError> {
+        let event = arrival.event();
         if self.finished || self.dispatcher.accounting.failure.is_some() {
             return self.check_open();
         }
@@ -149,22 +184,23 @@ impl<E: Event> Ingest<E> {
             }
             return self.so_far();
         }
-        self.buffer_event(event, named, lent, sink)
+        self.buffer_event(arrival, named, lent, sink)
     }
 
     /// Adds an event to the reorder buffer.
     #[inline(never)]
-    fn buffer_event<S: Sink<E> + ?Sized>(
+    fn buffer_event<A: Arrival<E>, S: Sink<E> + ?Sized>(
         &mut self,
-        event: &E,
+        arrival: A,
         named: bool,
         lent: &mut Lent<'_, E>,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        self.newest = self.newest.max(event.time());
+        let time = arrival.event().time();
+        self.newest = self.newest.max(time);
         if named {
-            self.buffer_bytes += bytes_of(event);
-            self.buffer.add(event.time(), event.clone());
+            self.buffer_bytes += bytes_of(arrival.event());
+            self.buffer.add(time, arrival.into_event());
         }
         self.release_reached(lent, sink);
         while !self.has_room(self.buffer.len(), self.buffer_bytes)

@@ -16,7 +16,7 @@
 use crate::event::Event;
 use crate::stream::dispatch::prefetch::{EventGroup, GroupHints, KeyHint};
 use crate::stream::error::PushError;
-use crate::stream::ingest::arrivals::Ingest;
+use crate::stream::ingest::arrivals::{Ingest, Owned};
 use crate::stream::ingest::reorder::Lent;
 use crate::stream::ingest::watermark::SourceId;
 use crate::stream::output::sink::Sink;
@@ -39,6 +39,22 @@ impl<E: Event> Ingest<E> {
         } else {
             self.ingest(source, event, KeyHint::NOTHING, &mut Lent::nothing(), sink)
         }
+    }
+
+    /// Ingests an event that the reorder buffer may keep.
+    ///
+    /// # Errors
+    /// [`PushError`] as for [`ingest_one`](Ingest::ingest_one).
+    pub(in crate::stream) fn ingest_owned<S: Sink<E> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        event: E,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
+        if self.is_direct() {
+            return self.ingest_next::<true, S>(source, &event, KeyHint::NOTHING, sink);
+        }
+        self.ingest(source, Owned(event), KeyHint::NOTHING, &mut Lent::nothing(), sink)
     }
 
     /// Ingests events with the result of one [`push_from`](crate::Engine::push_from) for each.
