@@ -41,7 +41,7 @@ pub(super) fn text(of: &Explanation<'_>) -> String {
         }],
     );
     let mut steps = Steps { words, lines: Vec::new(), number: 0 };
-    steps.sequence(&rule.pattern.body, 0, true, true);
+    steps.sequence(&rule.pattern.body, 0, Level::Whole);
     section(&mut out, "Steps", steps.lines);
     section(&mut out, "Time", time(of));
     section(&mut out, "Then", [then(of)]);
@@ -83,6 +83,25 @@ fn section(out: &mut String, title: &str, lines: impl IntoIterator<Item = String
     }
 }
 
+/// Whether a sequence is the pattern itself or a part of it.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Level {
+    Whole,
+    /// A part, and whether its first step begins a match.
+    Part {
+        begins: bool,
+    },
+}
+
+/// Where an item is in the pattern.
+#[derive(Clone, Copy)]
+struct Position {
+    /// True if the item begins a match.
+    is_first: bool,
+    /// True if the item is the last one of the pattern itself.
+    is_last: bool,
+}
+
 struct Steps<'a> {
     words: Words<'a>,
     lines: Vec<String>,
@@ -104,27 +123,29 @@ impl Steps<'_> {
         }
     }
 
-    /// `is_whole` where it is the pattern's own, `begins` where its first step begins a match.
-    fn sequence(&mut self, sequence: &Sequence, depth: usize, is_whole: bool, begins: bool) {
-        let mut begins = begins;
+    /// Writes the steps of a sequence.
+    fn sequence(&mut self, sequence: &Sequence, depth: usize, level: Level) {
+        let mut begins = !matches!(level, Level::Part { begins: false });
         if let Some(without) = &sequence.without {
             let stages = &self.words.pattern.stages;
             let ty = stages[without.stage.index()].ty;
             let is_step = stages.iter().any(|stage| !stage.negated && stage.ty == ty);
             let other = if is_step { "other " } else { "" };
             let without = self.words.step(without.condition);
-            let from = if is_whole { "all the time" } else { "meanwhile" };
+            let from = if level == Level::Whole { "all the time" } else { "meanwhile" };
             let line = format!("{from}: no {other}`{without}` from the first event to the last");
             self.line(depth, &line);
         }
         for (index, item) in sequence.items.iter().enumerate() {
             let is_last = index + 1 == sequence.items.len();
-            self.item(item, depth, begins, is_whole && is_last);
+            let is_last = is_last && level == Level::Whole;
+            self.item(item, depth, Position { is_first: begins, is_last });
             begins &= item.is_not();
         }
     }
 
-    fn item(&mut self, item: &Item, depth: usize, is_first: bool, is_last: bool) {
+    fn item(&mut self, item: &Item, depth: usize, position: Position) {
+        let Position { is_first, is_last } = position;
         let mut notes = Vec::new();
         match &item.kind {
             ItemKind::Step { stage, condition, quantifier } => {
@@ -169,7 +190,7 @@ impl Steps<'_> {
             ItemKind::Group { body, quantifier, within, .. } => {
                 let is_plain = quantifier.is_once() && within.is_none() && body.without.is_none();
                 if is_plain && (is_first || item.contiguity == Contiguity::Relaxed) {
-                    return self.sequence(body, depth, false, is_first);
+                    return self.sequence(body, depth, Level::Part { begins: is_first });
                 }
                 if !is_first {
                     notes.push(follows(item, &self.words));
@@ -180,7 +201,7 @@ impl Steps<'_> {
                     notes.push(format!("each time in less than {within} from its first event on"));
                 }
                 self.step(depth, "these together:", &notes);
-                self.sequence(body, depth + 1, false, is_first);
+                self.sequence(body, depth + 1, Level::Part { begins: is_first });
             }
             ItemKind::Alternatives { branches, count } => {
                 let head = match *count {
@@ -199,7 +220,7 @@ impl Steps<'_> {
                         self.silence(*condition, *gap, *count == branches.len(), depth + 1);
                         continue;
                     }
-                    self.sequence(branch, depth + 1, false, is_first);
+                    self.sequence(branch, depth + 1, Level::Part { begins: is_first });
                 }
             }
         }

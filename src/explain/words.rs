@@ -2,6 +2,7 @@
 //! they are known.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, BinaryOp, Captured, FieldRef, MatchFact, Pick, Set, ValueSet};
@@ -447,6 +448,18 @@ fn strength(op: BinaryOp) -> u8 {
     }
 }
 
+/// A fact of a match, as rules spell it.
+fn fact_name(fact: MatchFact) -> &'static str {
+    match fact {
+        MatchFact::Start => "match.start",
+        MatchFact::End => "match.end",
+        MatchFact::Step => "match.step",
+        MatchFact::Awaits => "match.awaits",
+        MatchFact::Id => "match.id",
+        MatchFact::Repetition => "match.repetition",
+    }
+}
+
 struct Writer<'a, 'k> {
     words: Words<'a>,
     candidate: Option<TypeId>,
@@ -484,14 +497,7 @@ impl Writer<'_, '_> {
             }
             Expr::Register(_) => self.out.push_str("a captured value"),
             Expr::Key(_) => self.out.push_str("the key"),
-            Expr::Match(fact) => self.out.push_str(match fact {
-                MatchFact::Start => "match.start",
-                MatchFact::End => "match.end",
-                MatchFact::Step => "match.step",
-                MatchFact::Awaits => "match.awaits",
-                MatchFact::Id => "match.id",
-                MatchFact::Repetition => "match.repetition",
-            }),
+            Expr::Match(fact) => self.out.push_str(fact_name(*fact)),
             Expr::Not(x) => match &**x {
                 Expr::In(value, set) => self.membership(value, set, "not in"),
                 Expr::IsNull(value) => {
@@ -523,15 +529,7 @@ impl Writer<'_, '_> {
                 self.expr(x, 5);
                 let _ = write!(self.out, " ~ {:?}", regex.0.as_str());
             }
-            Expr::If(parts) => {
-                let [condition, then, otherwise] = &**parts;
-                self.out.push_str("if ");
-                self.expr(condition, 0);
-                self.out.push_str(" then ");
-                self.expr(then, 0);
-                self.out.push_str(" else ");
-                self.expr(otherwise, 0);
-            }
+            Expr::If(parts) => self.conditional(parts),
             Expr::Call(function, args) => {
                 let _ = write!(self.out, "{}(", function.name());
                 self.list(args);
@@ -542,17 +540,28 @@ impl Writer<'_, '_> {
                 self.list(items);
                 self.out.push(']');
             }
-            Expr::Record(fields) => {
-                self.out.push_str("{ ");
-                for (index, (name, value)) in fields.iter().enumerate() {
-                    self.out.push_str(if index > 0 { ", " } else { "" });
-                    let _ = write!(self.out, "{name}: ");
-                    self.expr(value, 0);
-                }
-                self.out.push_str(" }");
-            }
+            Expr::Record(fields) => self.record(fields),
         }
         self.out.push_str(if wrap { ")" } else { "" });
+    }
+
+    fn conditional(&mut self, [condition, then, otherwise]: &[Expr; 3]) {
+        self.out.push_str("if ");
+        self.expr(condition, 0);
+        self.out.push_str(" then ");
+        self.expr(then, 0);
+        self.out.push_str(" else ");
+        self.expr(otherwise, 0);
+    }
+
+    fn record(&mut self, fields: &[(Arc<str>, Expr)]) {
+        self.out.push_str("{ ");
+        for (index, (name, value)) in fields.iter().enumerate() {
+            self.out.push_str(if index > 0 { ", " } else { "" });
+            let _ = write!(self.out, "{name}: ");
+            self.expr(value, 0);
+        }
+        self.out.push_str(" }");
     }
 
     fn aggregate(&mut self, aggregate: &Aggregate) {

@@ -29,6 +29,7 @@ const MAX_DEPTH: usize = 64;
 
 type Result<T> = std::result::Result<T, PatternError>;
 
+#[expect(clippy::too_many_lines, reason = "one step after the other, each as the builder has it")]
 pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
     let Draft { items, within, whole, error } = draft;
     if let Some(error) = error {

@@ -250,22 +250,29 @@ struct Entry {
 
 impl Sink<Record> for Log<'_> {
     fn matched(&mut self, found: Match<'_, Record>) {
-        self.add(&found, false);
+        self.add(&found, OutputKind::Match);
     }
 
     fn timed_out(&mut self, timeout: Timeout<'_, Record>) {
-        self.add(timeout.as_match(), true);
+        self.add(timeout.as_match(), OutputKind::Timeout);
     }
 }
 
+/// Which kind of output was reported.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum OutputKind {
+    Match,
+    Timeout,
+}
+
 impl Log<'_> {
-    fn add(&mut self, reported: &Match<'_, Record>, is_timeout: bool) {
+    fn add(&mut self, reported: &Match<'_, Record>, kind: OutputKind) {
         if *reported.rule().name != *self.rule {
             return;
         }
         let key = reported.key().map(|(name, value)| (name.clone(), value.clone()));
         self.reported.push(Entry {
-            is_timeout,
+            is_timeout: kind == OutputKind::Timeout,
             at: reported.end(),
             key: key.collect(),
             emit: reported.emit(),

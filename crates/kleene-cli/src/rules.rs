@@ -84,20 +84,33 @@ pub(crate) struct Given<'a> {
     pub(crate) allowed: &'a [PathBuf],
 }
 
+/// How much of what is wrong is printed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Listing {
+    /// As much as fits on a screen.
+    Screen,
+    /// All of it.
+    Whole,
+}
+
 /// Loads rule files as one set. Fails if files cannot be found.
 pub(crate) fn load(given: Given<'_>) -> Result<Result<Loaded, Refused>> {
-    load_and_note(given, false, &mut Files::default())
+    load_and_note(given, Listing::Screen, &mut Files::default())
 }
 
-/// The same; if `whole`, all that is wrong is printed, not what fits on a screen.
-pub(crate) fn load_and_report(given: Given<'_>, whole: bool) -> Result<Result<Loaded, Refused>> {
-    load_and_note(given, whole, &mut Files::default())
+/// Loads rule files as one set, and prints what is wrong as `listing` says.
+pub(crate) fn load_and_report(
+    given: Given<'_>,
+    listing: Listing,
+) -> Result<Result<Loaded, Refused>> {
+    load_and_note(given, listing, &mut Files::default())
 }
 
-/// The same, and notes each file before it is read: those of the paths, and those that they name.
+/// Loads rule files as one set, and notes each file before it is read: those of the paths, and those
+/// that they name.
 pub(crate) fn load_and_note(
     given: Given<'_>,
-    whole: bool,
+    listing: Listing,
     files: &mut Files,
 ) -> Result<Result<Loaded, Refused>> {
     let Given { paths, params, allowed } = given;
@@ -134,7 +147,7 @@ pub(crate) fn load_and_note(
             let ending = if is_usage { Ending::WrongUsage } else { Ending::WrongRules };
             let (errors, warnings) =
                 (counted(errors.len(), "error"), counted(warnings.len(), "warning"));
-            let reported = reported(error.diagnostics(), whole);
+            let reported = reported(error.diagnostics(), listing);
             let hint = match paths.iter().find(|path| is_named_as_data(path)) {
                 Some(path) => format!(
                     "\nhint: a file of events is given with `--input`: `kleene run RULES --input {}`",
@@ -149,7 +162,7 @@ pub(crate) fn load_and_note(
     Ok(Ok(Loaded {
         schema: rules.schema().clone(),
         rules: rules.rules().to_vec(),
-        warnings: reported(rules.warnings(), whole),
+        warnings: reported(rules.warnings(), listing),
         set: rules,
     }))
 }
@@ -161,13 +174,16 @@ fn is_named_as_data(path: &Path) -> bool {
 }
 
 /// Reports as they are printed, and how to learn more about them.
-fn reported(reports: &[Report], whole: bool) -> String {
+fn reported(reports: &[Report], listing: Listing) -> String {
     let is_error = |report: &&Report| report.diagnostic.severity == Severity::Error;
     let Some(first) = reports.iter().find(is_error).or(reports.first()) else {
         return String::new();
     };
     let listed = Reports(reports);
-    let listed = if whole { format!("{listed:#}") } else { listed.to_string() };
+    let listed = match listing {
+        Listing::Screen => listed.to_string(),
+        Listing::Whole => format!("{listed:#}"),
+    };
     format!("{listed}\n\nFor more about a code, try `kleene explain {}`.", first.diagnostic.code)
 }
 

@@ -65,7 +65,7 @@ impl Watch {
         files: Files,
         wake: impl Fn() + Send + 'static,
     ) -> Watch {
-        let has_changed = AtomicBool::new(false);
+        let has_changed = AtomicBool::default();
         let shared =
             Arc::new(Shared { has_changed, given: given.to_owned(), known: Mutex::new(files) });
         let weak = Arc::downgrade(&shared);

@@ -30,7 +30,7 @@ where
     /// # Errors
     /// If a thread has ended; to [finish](Pipeline::finish) says why.
     pub fn stats(&mut self) -> Result<Stats, Stopped> {
-        self.cut(false, |_| Box::new(|_| {}))
+        self.cut(Next::SameShards, |_| Box::new(|_| {}))
     }
 
     /// Replaces the rules of all shards, between two batches, as
@@ -43,7 +43,7 @@ where
     pub fn replace_rules(&mut self, rules: &RuleSet) -> Result<Replacement, ReplaceError> {
         let all = self.stats()?;
         let (sender, taken) = mpsc::channel();
-        self.cut(false, |index| {
+        self.cut(Next::SameShards, |index| {
             let sender = sender.clone();
             Box::new(move |shard: &mut Option<Shard<E>>| {
                 // Fails if the host has panicked.
@@ -57,7 +57,7 @@ where
             self.schema = first.schema().clone();
         }
         let mut shards = shards.into_iter();
-        self.cut(true, |_| {
+        self.cut(Next::NewShards, |_| {
             let new = shards.next();
             Box::new(move |shard| *shard = new)
         })?;
@@ -65,14 +65,14 @@ where
     }
 
     /// Gives all threads something to do between two batches, and waits until all before it is
-    /// reported. Gives the counts at that moment. `is_new` says that other shards go on.
+    /// reported. Gives the counts at that moment.
     fn cut(
         &mut self,
-        is_new: bool,
+        next: Next,
         mut action: impl FnMut(usize) -> Action<E>,
     ) -> Result<Stats, Stopped> {
         let (done, stats) = mpsc::channel();
-        let mut cut = Some(Cut { done, is_new });
+        let mut cut = Some(Cut { done, is_new: next == Next::NewShards });
         for (index, lane) in self.lanes.iter().enumerate() {
             lane.send(Message::Cut(action(index), cut.take())).map_err(|_| Stopped)?;
         }
@@ -93,7 +93,7 @@ where
     pub fn snapshot(&mut self) -> Result<Vec<Vec<u8>>, Stopped> {
         let all = self.stats()?;
         let (sender, parts) = mpsc::channel();
-        self.cut(false, |index| {
+        self.cut(Next::SameShards, |index| {
             let sender = sender.clone();
             Box::new(move |shard: &mut Option<Shard<E>>| {
                 let bytes = shard.as_ref().map(|shard| shard.snapshot(&all));
@@ -104,6 +104,13 @@ where
         drop(sender);
         Ok(in_order(&parts))
     }
+}
+
+/// Which shards go on behind a cut.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Next {
+    SameShards,
+    NewShards,
 }
 
 /// What threads have sent, by their numbers.

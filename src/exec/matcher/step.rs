@@ -351,6 +351,10 @@ impl<'a, E: Event> Step<'a, E> {
         }
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what a step has at hand, without a struct on the way of each event"
+    )]
     fn take(
         &mut self,
         edge: &Edge,

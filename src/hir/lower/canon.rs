@@ -394,15 +394,7 @@ impl<'a> Canon<'a> {
             Expr::In(x, set) => {
                 self.word("in");
                 self.expr(x);
-                match &**set {
-                    Set::Values(values) => self.values(values),
-                    Set::Range(low, high) => {
-                        self.word("range");
-                        self.expr(low);
-                        self.expr(high);
-                    }
-                    Set::Expr(list) => self.expr(list),
-                }
+                self.set(set);
             }
             Expr::IsNull(x) => {
                 self.word("null");
@@ -417,17 +409,7 @@ impl<'a> Canon<'a> {
                 self.exprs(&**parts);
             }
             Expr::Call(function, args) => {
-                match function {
-                    // The zone is among the arguments.
-                    Callee::BuiltIn(function) | Callee::InZone(function, _) => {
-                        self.word(function.name);
-                    }
-                    Callee::Host(function) => {
-                        let (params, required) = (function.params(), function.required());
-                        let result = function.result();
-                        self.debug(("host", function.name(), params, required, result));
-                    }
-                }
+                self.callee(function);
                 self.exprs(args);
             }
             Expr::List(items) => {
@@ -443,6 +425,32 @@ impl<'a> Canon<'a> {
             }
         }
         self.word(")");
+    }
+
+    fn set(&mut self, set: &Set) {
+        match set {
+            Set::Values(values) => self.values(values),
+            Set::Range(low, high) => {
+                self.word("range");
+                self.expr(low);
+                self.expr(high);
+            }
+            Set::Expr(list) => self.expr(list),
+        }
+    }
+
+    fn callee(&mut self, function: &Callee) {
+        match function {
+            // The zone is among the arguments.
+            Callee::BuiltIn(function) | Callee::InZone(function, _) => {
+                self.word(function.name);
+            }
+            Callee::Host(function) => {
+                let (params, required) = (function.params(), function.required());
+                let result = function.result();
+                self.debug(("host", function.name(), params, required, result));
+            }
+        }
     }
 
     fn exprs(&mut self, exprs: &[Expr]) {

@@ -14,6 +14,21 @@ use crate::syntax::ast::{self, FieldDecl, Name, Spanned};
 /// the largest in the field, has some 2,000.
 const MAX_FIELDS: usize = 16_384;
 
+/// The fields of an event type, those of nested records included.
+#[derive(Default)]
+struct FlatFields {
+    fields: Vec<Field>,
+    /// Those that can be the event time.
+    times: Vec<TimeField>,
+}
+
+/// The record around a field: its name with a dot, and whether it may be missing.
+#[derive(Clone, Copy)]
+struct Outer<'a> {
+    prefix: &'a str,
+    optional: bool,
+}
+
 /// A field that may be the event time.
 struct TimeField {
     id: FieldId,
@@ -69,9 +84,9 @@ impl<'a> Env<'a> {
     }
 
     fn declare_event(&mut self, source: usize, decl: &'a ast::EventDecl) {
-        let mut fields = Vec::new();
-        let mut times = Vec::new();
-        self.flatten(source, &decl.fields, "", false, &mut fields, &mut times);
+        let mut flat = FlatFields::default();
+        self.flatten(source, &decl.fields, Outer { prefix: "", optional: false }, &mut flat);
+        let FlatFields { mut fields, mut times } = flat;
         if fields.len() > MAX_FIELDS {
             let message = format!("`{}` has {} fields", decl.name.node, fields.len());
             let diagnostic = Diagnostic::error(Code::LimitExceeded, decl.name.span, message)
@@ -125,11 +140,10 @@ impl<'a> Env<'a> {
         &mut self,
         source: usize,
         decls: &[FieldDecl],
-        prefix: &str,
-        optional: bool,
-        fields: &mut Vec<Field>,
-        times: &mut Vec<TimeField>,
+        outer: Outer<'_>,
+        flat: &mut FlatFields,
     ) {
+        let prefix = outer.prefix;
         let mut firsts: HashMap<&str, Span> = HashMap::new();
         for decl in decls {
             if let Some(first) = firsts.insert(&decl.name.node, decl.name.span) {
@@ -141,7 +155,7 @@ impl<'a> Env<'a> {
                 continue;
             }
             let name: Arc<str> = format!("{prefix}{}", decl.name.node).into();
-            let optional = optional || decl.optional;
+            let optional = outer.optional || decl.optional;
             if decl.event_time && decl.ty.node != ast::Type::Time {
                 let message = "the event time is a field of type `time`";
                 let diagnostic = Diagnostic::error(Code::BadEvent, decl.ty.span, message)
@@ -149,19 +163,20 @@ impl<'a> Env<'a> {
                 self.report(source, diagnostic);
             }
             if let ast::Type::Record(inner) = &decl.ty.node {
-                self.flatten(source, inner, &format!("{name}."), optional, fields, times);
+                let outer = Outer { prefix: &format!("{name}."), optional };
+                self.flatten(source, inner, outer, flat);
                 continue;
             }
             let Some(ty) = self.field_type(source, &decl.ty) else { continue };
             if ty == FieldType::Time && (prefix.is_empty() || decl.event_time) {
-                times.push(TimeField {
-                    id: FieldId::new(fields.len()),
+                flat.times.push(TimeField {
+                    id: FieldId::new(flat.fields.len()),
                     span: decl.name.span,
                     marked: decl.event_time,
                     optional,
                 });
             }
-            fields.push(Field { name, ty, optional });
+            flat.fields.push(Field { name, ty, optional });
         }
     }
 

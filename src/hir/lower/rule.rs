@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::clauses::{Clauses, Gathered};
 use super::context::RuleLowerer;
 use super::names::{self, Defines};
-use super::pattern::Written;
+use super::pattern::{Planned, Written};
 use super::terms::{Place, What};
 use super::{Env, Layout, Param, canon};
 use crate::diagnostic::{Code, Diagnostic, nearest};
-use crate::hir::{Expr, Meta, Pattern, Rule, Stage};
+use crate::hir::{Emit, Expr, Meta, Pattern, Rule, Stage};
 use crate::schema::TypeId;
 use crate::syntax::ast::{self, Clause, Name, Spanned};
 use crate::value::{Kind, Value};
@@ -76,6 +76,84 @@ impl<'a> RuleLowerer<'_, 'a> {
     fn lower(&mut self, name: &'a Name, clauses: &Clauses<'a>) -> Option<Rule> {
         let get = |word: &str| clauses.by_word.get(word).copied();
         let errors = self.env.errors;
+        let planned = self.lay_out(name, clauses);
+        let types = self.types(get("from"));
+        let (types, key) = self.key(name, get("key"), get("match").is_some(), types, get("from"));
+        self.stream.clone_from(&types);
+        self.check_wildcard(get("from"), errors);
+        let body =
+            planned.map(|(source, planned)| self.at(source, |lowerer| lowerer.build(&planned)));
+        self.warn_of_doubts(&key);
+        let skip = self.skip(get("skip"));
+        let emit = get("emit").and_then(|(source, clause)| match &clause.node {
+            Clause::Emit(emit) => Some(self.at(source, |lowerer| lowerer.emit(emit, What::Emit))),
+            _ => None,
+        });
+        let on_timeout = self.on_timeout(clauses, body.is_some());
+        let having = get("having").and_then(|(source, clause)| match &clause.node {
+            Clause::Having(condition) => {
+                Some(self.at(source, |lowerer| lowerer.having(condition, emit.as_ref())))
+            }
+            _ => None,
+        });
+        let suppress = get("suppress").and_then(|(source, clause)| match &clause.node {
+            Clause::Suppress(dur, by) => {
+                self.at(source, |lowerer| lowerer.suppress(dur, by, emit.as_ref()))
+            }
+            _ => None,
+        });
+        let once = get("once").and_then(|(_, clause)| match clause.node {
+            Clause::Once(once) => Some(once),
+            _ => None,
+        });
+        self.check_once(clauses);
+        self.check_ordered_repeat(clauses);
+        let limit = get("limit").and_then(|(source, clause)| match &clause.node {
+            Clause::Limit(number, policy) => {
+                self.at(source, |lowerer| lowerer.limit(number, *policy))
+            }
+            _ => None,
+        });
+        let meta = self.meta(clauses);
+        let (body, within) = body?;
+        let stages = self.steps.iter().map(|step| Stage {
+            name: step.name.clone(),
+            ty: step.one_type(),
+            negated: step.negated,
+        });
+        let pattern = Pattern {
+            stages: stages.collect(),
+            conditions: std::mem::take(&mut self.conditions),
+            lengths: std::mem::take(&mut self.lengths),
+            body,
+            within,
+            skip,
+            report_timeouts: on_timeout.is_some(),
+            repeats: self.repeats,
+        };
+        let name: Arc<str> = name.node.as_str().into();
+        let mut rule = Rule {
+            name,
+            meta,
+            types,
+            key,
+            pattern,
+            emit,
+            on_timeout,
+            having,
+            suppress,
+            once,
+            limit,
+            version: 0,
+        };
+        rule.version = canon::version(&rule, &self.env.schema);
+        Some(rule)
+    }
+
+    /// Lays out the steps of `match`. Returns the plan with its file.
+    fn lay_out(&mut self, name: &'a Name, clauses: &Clauses<'a>) -> Option<(usize, Planned<'a>)> {
+        let get = |word: &str| clauses.by_word.get(word).copied();
+        let errors = self.env.errors;
         let mut within = None;
         if let Some((source, clause)) = get("within")
             && let Clause::Within(dur) = &clause.node
@@ -105,21 +183,15 @@ impl<'a> RuleLowerer<'_, 'a> {
                     .help("say what it looks for: `match order_created -> order_paid`"),
             );
         }
-        let types = self.types(get("from"));
-        let (types, key) = self.key(name, get("key"), get("match").is_some(), types, get("from"));
-        self.stream.clone_from(&types);
-        self.check_wildcard(get("from"), errors);
-        let body =
-            planned.map(|(source, planned)| self.at(source, |lowerer| lowerer.build(&planned)));
-        self.warn_of_doubts(&key);
-        let skip = self.skip(get("skip"));
-        let emit = get("emit").and_then(|(source, clause)| match &clause.node {
-            Clause::Emit(emit) => Some(self.at(source, |lowerer| lowerer.emit(emit, What::Emit))),
-            _ => None,
-        });
+        planned
+    }
+
+    /// Lowers `on timeout`, and warns of partial matches that wait for ever.
+    fn on_timeout(&mut self, clauses: &Clauses<'a>, has_body: bool) -> Option<Emit> {
+        let get = |word: &str| clauses.by_word.get(word).copied();
         let on_timeout = get("on timeout").and_then(|(source, clause)| {
             let Clause::OnTimeout(emit) = &clause.node else { return None };
-            if get("within").is_none() && body.is_some() && !self.bounded_waits {
+            if get("within").is_none() && has_body && !self.bounded_waits {
                 // That it waits for ever is said with it.
                 self.waits_forever = None;
                 let message = "without `within` nothing times out";
@@ -139,69 +211,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                     .help("say how long a match may take: `within 1h`"),
             );
         }
-        let having = get("having").and_then(|(source, clause)| match &clause.node {
-            Clause::Having(condition) => {
-                Some(self.at(source, |lowerer| lowerer.having(condition, emit.as_ref())))
-            }
-            _ => None,
-        });
-        let suppress = get("suppress").and_then(|(source, clause)| match &clause.node {
-            Clause::Suppress(dur, by) => {
-                self.at(source, |lowerer| lowerer.suppress(dur, by, emit.as_ref()))
-            }
-            _ => None,
-        });
-        let once = get("once").and_then(|(_, clause)| match clause.node {
-            Clause::Once(once) => Some(once),
-            _ => None,
-        });
-        self.check_once(clauses);
-        self.check_ordered_repeat(clauses);
-        let limit = get("limit").and_then(|(source, clause)| match &clause.node {
-            Clause::Limit(number, policy) => {
-                self.at(source, |lowerer| lowerer.limit(number, *policy))
-            }
-            _ => None,
-        });
-        let meta = self.meta(clauses);
-        let (body, within) = body?;
-        let report_timeouts = on_timeout.is_some();
-        let stages = self
-            .steps
-            .iter()
-            .map(|step| Stage {
-                name: step.name.clone(),
-                ty: step.one_type(),
-                negated: step.negated,
-            })
-            .collect();
-        let pattern = Pattern {
-            stages,
-            conditions: std::mem::take(&mut self.conditions),
-            lengths: std::mem::take(&mut self.lengths),
-            body,
-            within,
-            skip,
-            report_timeouts,
-            repeats: self.repeats,
-        };
-        let name: Arc<str> = name.node.as_str().into();
-        let mut rule = Rule {
-            name,
-            meta,
-            types,
-            key,
-            pattern,
-            emit,
-            on_timeout,
-            having,
-            suppress,
-            once,
-            limit,
-            version: 0,
-        };
-        rule.version = canon::version(&rule, &self.env.schema);
-        Some(rule)
+        on_timeout
     }
 
     /// The types of the rule's stream.

@@ -241,11 +241,11 @@ impl<'a> Env<'a> {
             if let Some(rule) = rule {
                 self.check_output(source, rule, emit, timeout, name);
             }
-            if let Some((value, span)) = self.constant(source, name, value.as_ref()) {
+            if let Some(constant) = self.constant(source, name, value.as_ref()) {
                 if let Some(rule) = rule {
-                    self.check_value(source, rule, timeout, name, &value, span);
+                    self.check_value(source, rule, timeout, name, &constant);
                 }
-                expected.push((name.node.as_str().into(), value));
+                expected.push((name.node.as_str().into(), constant.0));
             }
         }
         expected
@@ -286,9 +286,9 @@ impl<'a> Env<'a> {
         rule: &Rule,
         timeout: bool,
         name: &Name,
-        value: &Value,
-        span: Span,
+        (value, span): &(Value, Span),
     ) {
+        let span = *span;
         let Some(types) = self.outputs.get(&rule.name) else { return };
         let emitted = if timeout { &types.timeout } else { &types.emit };
         let mut known = emitted.iter().chain(&types.key);

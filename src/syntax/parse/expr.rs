@@ -5,6 +5,7 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use super::super::ast::{BinaryOp, Expr, Literal, Name, Path, PathPart, Spanned};
 use super::super::lex::TokenKind;
 use super::super::{MAX_NESTING, words};
+use super::item::Sign;
 use super::{Parsed, Parser, too_deep};
 
 const EXPECTED: &str = "a value";
@@ -324,7 +325,7 @@ impl Parser<'_> {
             let literal = matches!(next, TokenKind::Int | TokenKind::Float | TokenKind::Duration);
             self.bump();
             if literal {
-                let literal = self.plain_literal(true)?.unwrap_or(Literal::Null);
+                let literal = self.plain_literal(Sign::Minus)?.unwrap_or(Literal::Null);
                 return self.grow(self.since(start), Expr::Literal(literal), 0);
             }
             return self.nested(|this| {
@@ -389,7 +390,7 @@ impl Parser<'_> {
                     self.bump();
                     return self.grow(token.span, Expr::Literal(Literal::Null), 0);
                 }
-                if let Some(literal) = self.plain_literal(false)? {
+                if let Some(literal) = self.plain_literal(Sign::Plus)? {
                     return self.grow(token.span, Expr::Literal(literal), 0);
                 }
                 if self.nth(1).kind == TokenKind::OpenParen && !words::is_operator(word) {
@@ -409,7 +410,7 @@ impl Parser<'_> {
                 self.fail(diagnostic.help(format!("write `0.{digits}`")))
             }
             _ => {
-                if let Some(literal) = self.plain_literal(false)? {
+                if let Some(literal) = self.plain_literal(Sign::Plus)? {
                     return self.grow(token.span, Expr::Literal(literal), 0);
                 }
                 self.unexpected(EXPECTED)
@@ -491,7 +492,8 @@ impl Parser<'_> {
                     let help = "write `x[0]` for the first, `x[-1]` for the last";
                     return self.fail(diagnostic.help(help));
                 }
-                let Some(Literal::Int(index)) = self.plain_literal(negative)? else {
+                let Some(Literal::Int(index)) = self.plain_literal(Sign::minus_if(negative))?
+                else {
                     return self.unexpected("a number as index");
                 };
                 self.close(open, "")?;

@@ -15,6 +15,19 @@ const EXPECTED_ITEM: &str = "`event`, `list`, `param`, `define`, `rule`, `test` 
 
 const RULE: &str = "a rule is written `rule name { key user  match a -> b  within 5m }`";
 
+/// What stands before a number.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) enum Sign {
+    Plus,
+    Minus,
+}
+
+impl Sign {
+    pub(super) fn minus_if(is_negative: bool) -> Sign {
+        if is_negative { Sign::Minus } else { Sign::Plus }
+    }
+}
+
 impl Parser<'_> {
     pub(super) fn file(&mut self) -> File {
         let mut file = File::default();
@@ -346,7 +359,7 @@ impl Parser<'_> {
         if negative {
             self.bump();
         }
-        let literal = self.plain_literal(negative)?;
+        let literal = self.plain_literal(Sign::minus_if(negative))?;
         let Some(node) = literal else {
             let diagnostic = self.not_expected("a literal");
             let word = self.word();
@@ -363,12 +376,12 @@ impl Parser<'_> {
         Ok(Spanned { node, span: self.since(start) })
     }
 
-    /// The literal that is looked at, behind a minus where `negative`; none if it is no literal.
-    pub(super) fn plain_literal(&mut self, negative: bool) -> Parsed<Option<Literal>> {
+    /// The literal that is looked at, behind `sign`; none if it is no literal.
+    pub(super) fn plain_literal(&mut self, sign: Sign) -> Parsed<Option<Literal>> {
         let token = self.peek();
         let text = self.text_of(token);
         let signed = |magnitude: u64| {
-            if negative {
+            if sign == Sign::Minus {
                 0i64.checked_sub_unsigned(magnitude)
             } else {
                 i64::try_from(magnitude).ok()
@@ -401,7 +414,7 @@ impl Parser<'_> {
             }
             TokenKind::Float => {
                 let value = lex::float(text).unwrap_or(0.0);
-                Literal::Float(if negative { -value } else { value })
+                Literal::Float(if sign == Sign::Minus { -value } else { value })
             }
             TokenKind::Str => Literal::String(self.string_text(token)),
             TokenKind::Word => match text {
@@ -573,7 +586,7 @@ impl Parser<'_> {
     /// A duration as written, in milliseconds.
     pub(super) fn duration_literal(&mut self, expected: &str) -> Parsed<i64> {
         if self.is(TokenKind::Duration) {
-            let Some(Literal::Duration(millis)) = self.plain_literal(false)? else {
+            let Some(Literal::Duration(millis)) = self.plain_literal(Sign::Plus)? else {
                 return Err(Reported);
             };
             return Ok(millis);

@@ -6,12 +6,13 @@ use anyhow::Result;
 
 use crate::Ending;
 use crate::args::CheckArgs;
-use crate::rules;
+use crate::rules::{self, Listing};
 use crate::summary::counted;
 
 /// Checks rules and prints all that is to be said of them.
 pub(crate) fn check(args: &CheckArgs) -> Result<Ending> {
-    let loaded = match rules::load_and_report(args.given(), args.all)? {
+    let listing = if args.all { Listing::Whole } else { Listing::Screen };
+    let loaded = match rules::load_and_report(args.given(), listing)? {
         Ok(loaded) => loaded,
         Err(refused) => {
             crate::say(&refused.text);

@@ -10,7 +10,7 @@ use kleene::testing::{self, Failure, TestBlock};
 use crate::Ending;
 use crate::args::TestArgs;
 use crate::guard::Guard;
-use crate::rules;
+use crate::rules::{self, Listing};
 use crate::watch::Files;
 
 /// A test and what became of it.
@@ -23,7 +23,7 @@ struct Ran<'a> {
 /// Runs the tests and prints how they went.
 pub(crate) fn test(args: &TestArgs) -> Result<Ending> {
     let mut files = Files::default();
-    let loaded = match rules::load_and_note(args.given(), false, &mut files)? {
+    let loaded = match rules::load_and_note(args.given(), Listing::Screen, &mut files)? {
         Ok(loaded) => loaded,
         Err(refused) => {
             crate::say(&refused.text);

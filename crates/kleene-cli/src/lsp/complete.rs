@@ -8,7 +8,7 @@ use kleene::syntax::{TokenKind, is_name, tokens};
 
 use super::names::Set;
 use super::position::Lines;
-use super::scan::{Given, ItemKind, Kind, RuleScan, Slot, scan};
+use super::scan::{End, Given, ItemKind, Kind, LocalKind, RuleScan, Slot, scan};
 use super::words;
 
 /// The words that start an item.
@@ -66,66 +66,7 @@ pub(super) fn complete(set: &Set, at: usize) -> Vec<CompletionItem> {
     let range =
         Range { start: lines.position(start), end: lines.position(at + usize::from(is_closed)) };
     let mut offer = Offer { set, rule, range, is_quoted, items: Vec::new() };
-    match &end.slot {
-        Slot::Item | Slot::Free | Slot::Clause => {}
-        Slot::Words(words) => offer.words(words),
-        Slot::Type => offer.words(TYPES),
-        Slot::Rule => offer.declared(ItemKind::Rule, CompletionItemKind::Class),
-        Slot::Event => {
-            offer.declared(ItemKind::Event, CompletionItemKind::Struct);
-            if *kind == Kind::RuleBody && end.last == "from" {
-                offer.words(&["*"]);
-            }
-        }
-        Slot::Key => offer.key_fields(),
-        Slot::Step(_) => {
-            offer.steps();
-            if end.last == "->" {
-                offer.words(&["next", "any"]);
-            }
-            offer.words(&["not", "any event"]);
-        }
-        Slot::AfterStep => {
-            offer.words(&["->", "as", "until", "and", "or", "without", "for", "repeat"]);
-            if matches!(kind, Kind::Group(_)) {
-                offer.words(&["within"]);
-            }
-        }
-        Slot::StepName => offer.captured(),
-        Slot::Duration => {
-            offer.params();
-            offer.captured();
-        }
-        Slot::Operand => {
-            offer.operand(candidate, &end.kinds);
-            if end.last == "in" {
-                offer.declared(ItemKind::List, CompletionItemKind::Enum);
-            }
-        }
-        Slot::Operator => {
-            if !matches!(kind, Kind::Given(_)) {
-                offer.words(&["and", "or", "in", "not in", "is null", "is not null", "like"]);
-                offer.words(&["then", "else"]);
-            }
-        }
-        Slot::RecordField => match kind {
-            Kind::Given(given) => offer.given(given),
-            Kind::Emit => offer.key(),
-            _ => {}
-        },
-        Slot::Argument => {
-            if let Kind::Arguments(base) = kind {
-                offer.arguments(base);
-            }
-        }
-        Slot::Member(names) => {
-            for member in set.members(rule, candidate, names) {
-                offer.add(&member.name, CompletionItemKind::Field, &member.detail, 0);
-            }
-        }
-        Slot::Param => offer.params_by_name(),
-        Slot::TestStep => offer.words(TEST_STEPS),
-    }
+    offer.slot(&end, kind, candidate);
     // A new line may start something else. Behind a dot or a dollar nothing does.
     let is_inside = matches!(end.slot, Slot::Member(_) | Slot::Param);
     match kind {
@@ -184,6 +125,70 @@ struct Offer<'s> {
 }
 
 impl Offer<'_> {
+    /// Offers what the place itself asks for, inside of brackets of `kind`.
+    fn slot(&mut self, end: &End, kind: &Kind, candidate: Option<&str>) {
+        match &end.slot {
+            Slot::Item | Slot::Free | Slot::Clause => {}
+            Slot::Words(words) => self.words(words),
+            Slot::Type => self.words(TYPES),
+            Slot::Rule => self.declared(ItemKind::Rule, CompletionItemKind::Class),
+            Slot::Event => {
+                self.declared(ItemKind::Event, CompletionItemKind::Struct);
+                if *kind == Kind::RuleBody && end.last == "from" {
+                    self.words(&["*"]);
+                }
+            }
+            Slot::Key => self.key_fields(),
+            Slot::Step(_) => {
+                self.steps();
+                if end.last == "->" {
+                    self.words(&["next", "any"]);
+                }
+                self.words(&["not", "any event"]);
+            }
+            Slot::AfterStep => {
+                self.words(&["->", "as", "until", "and", "or", "without", "for", "repeat"]);
+                if matches!(kind, Kind::Group(_)) {
+                    self.words(&["within"]);
+                }
+            }
+            Slot::StepName => self.captured(),
+            Slot::Duration => {
+                self.params();
+                self.captured();
+            }
+            Slot::Operand => {
+                self.operand(candidate, &end.kinds);
+                if end.last == "in" {
+                    self.declared(ItemKind::List, CompletionItemKind::Enum);
+                }
+            }
+            Slot::Operator => {
+                if !matches!(kind, Kind::Given(_)) {
+                    self.words(&["and", "or", "in", "not in", "is null", "is not null", "like"]);
+                    self.words(&["then", "else"]);
+                }
+            }
+            Slot::RecordField => match kind {
+                Kind::Given(given) => self.given(given),
+                Kind::Emit => self.key(),
+                _ => {}
+            },
+            Slot::Argument => {
+                if let Kind::Arguments(base) = kind {
+                    self.arguments(base);
+                }
+            }
+            Slot::Member(names) => {
+                for member in self.set.members(self.rule, candidate, names) {
+                    self.add(&member.name, CompletionItemKind::Field, &member.detail, 0);
+                }
+            }
+            Slot::Param => self.params_by_name(),
+            Slot::TestStep => self.words(TEST_STEPS),
+        }
+    }
+
     /// Adds something once; `rank` sorts.
     fn add(&mut self, label: &str, kind: CompletionItemKind, detail: &str, rank: u8) {
         if label.is_empty() || self.items.iter().any(|item| item.label == label) {
@@ -266,7 +271,7 @@ impl Offer<'_> {
     /// What can stand as a step.
     fn steps(&mut self) {
         for (_, rule) in self.set.with_bases(self.rule) {
-            for local in rule.locals.iter().filter(|local| !local.is_param) {
+            for local in rule.locals.iter().filter(|local| local.kind == LocalKind::Define) {
                 let detail = format!("define of {}", local.detail);
                 self.add(&local.name, CompletionItemKind::Struct, &detail, 1);
             }
@@ -293,7 +298,7 @@ impl Offer<'_> {
     fn each_param(&mut self, sign: &str) {
         let mut params: Vec<(String, String)> = Vec::new();
         for (_, rule) in self.set.with_bases(self.rule) {
-            let locals = rule.locals.iter().filter(|local| local.is_param);
+            let locals = rule.locals.iter().filter(|local| local.kind == LocalKind::Param);
             params.extend(locals.map(|local| (local.name.clone(), local.detail.clone())));
         }
         let items = self.set.items(ItemKind::Param);
@@ -398,7 +403,7 @@ impl Offer<'_> {
         let set = self.set;
         let Some((_, rule)) = set.rule_named(base) else { return };
         for (_, rule) in set.with_bases(Some(rule)) {
-            for local in rule.locals.iter().filter(|local| local.is_param) {
+            for local in rule.locals.iter().filter(|local| local.kind == LocalKind::Param) {
                 self.add(&local.name, CompletionItemKind::Field, &local.detail, 0);
             }
         }

@@ -5,7 +5,8 @@ use kleene::hir::functions;
 
 use super::documents::plain;
 use super::scan::{
-    AliasScan, FieldScan, Given, ItemKind, ItemScan, LocalScan, Mark, Role, RuleScan, Scan,
+    AliasScan, FieldScan, Given, ItemKind, ItemScan, LocalKind, LocalScan, Mark, Role, RuleScan,
+    Scan,
 };
 use super::words;
 
@@ -96,11 +97,11 @@ impl Set {
         &'s self,
         rule: Option<&'s RuleScan>,
         name: &str,
-        is_param: bool,
+        kind: LocalKind,
     ) -> Option<(usize, &'s LocalScan)> {
         self.with_bases(rule).find_map(|(file, rule)| {
             let mut locals = rule.locals.iter();
-            let local = locals.find(|local| local.name == name && local.is_param == is_param);
+            let local = locals.find(|local| local.name == name && local.kind == kind);
             local.map(|local| (file, local))
         })
     }
@@ -113,7 +114,8 @@ impl Set {
     ) -> Option<(usize, &'s ItemScan)> {
         let mut name = step;
         for _ in 0..MAX_CHAIN {
-            let local = self.local(rule, name, false).map(|(_, local)| local.detail.as_str());
+            let local =
+                self.local(rule, name, LocalKind::Define).map(|(_, local)| local.detail.as_str());
             let define = || self.item(ItemKind::Define, name).map(|(_, item)| item.detail.as_str());
             match local.or_else(define) {
                 Some(next) if next != name => name = next,
@@ -195,11 +197,11 @@ impl Set {
                 let item = own.scan.items.get(*item)?;
                 Some(Self::field(0, item, item.fields.get(*field)?))
             }
-            Role::Local => {
-                self.of_local(rule, name, true).or_else(|| self.of_local(rule, name, false))
-            }
+            Role::Local => self
+                .of_local(rule, name, LocalKind::Param)
+                .or_else(|| self.of_local(rule, name, LocalKind::Define)),
             Role::Step => self
-                .of_local(rule, name, false)
+                .of_local(rule, name, LocalKind::Define)
                 .or_else(|| self.of_item(ItemKind::Define, name))
                 .or_else(|| self.of_item(ItemKind::Event, name)),
             Role::Event => self.of_item(ItemKind::Event, name),
@@ -210,9 +212,9 @@ impl Set {
             }
             Role::StepName => self.captured_as(rule?, name),
             Role::Path { names, candidate } => self.path(rule, candidate.as_deref(), names),
-            Role::Param => {
-                self.of_local(rule, name, true).or_else(|| self.of_item(ItemKind::Param, name))
-            }
+            Role::Param => self
+                .of_local(rule, name, LocalKind::Param)
+                .or_else(|| self.of_item(ItemKind::Param, name)),
             Role::Used => self.used(text.trim_matches('"')),
             Role::Function => function(name),
             Role::Key => Some(self.key(rule?, name)),
@@ -432,10 +434,14 @@ impl Set {
         self.declared(file, item)
     }
 
-    fn of_local(&self, rule: Option<&RuleScan>, name: &str, is_param: bool) -> Option<Meaning> {
-        let (file, local) = self.local(rule, name, is_param)?;
+    fn of_local(&self, rule: Option<&RuleScan>, name: &str, kind: LocalKind) -> Option<Meaning> {
+        let (file, local) = self.local(rule, name, kind)?;
         let mut meaning = self.of(file, local.span, local.name_span);
-        meaning.code = format!("{} {}", if is_param { "param" } else { "define" }, meaning.code);
+        let word = match kind {
+            LocalKind::Param => "param",
+            LocalKind::Define => "define",
+        };
+        meaning.code = format!("{word} {}", meaning.code);
         Some(meaning)
     }
 

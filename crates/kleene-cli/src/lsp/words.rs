@@ -29,91 +29,111 @@ pub(super) const CALLS: [(&str, &str, &str); 11] = [
     ("stddev", "stddev(step.field)", "The standard deviation of a field; null over none."),
 ];
 
-/// What a word of the language is for, in a sentence or two.
+/// What each word of the language is for, in a sentence or two.
+const WORDS: &[(&str, &str)] = &[
+    (
+        "event",
+        "Declares an event type with its fields: `event login { user: string, at: time }`. `..` at the end allows further fields.",
+    ),
+    ("list", "Declares a list for `in`: `list office: ip from \"office.txt\"`, or `= [...]`."),
+    ("param", "Declares a parameter, used as `$name`; its value can be given from outside."),
+    ("define", "Gives a step with its condition a name: `define up = tick[price > prev.price]`."),
+    (
+        "rule",
+        "A rule: what to look for (`match`), in the stream of which key, within which time, and what to report (`emit`).",
+    ),
+    (
+        "test",
+        "A test of a rule: events at times, and what has to be reported. `kleene test` runs it.",
+    ),
+    ("use", "Takes in the declarations of another file."),
+    ("about", "What a match means, in a sentence."),
+    ("severity", "How bad a match is: any word."),
+    ("tags", "Words to find the rule by."),
+    ("meta", "Free values about the rule; they change no result."),
+    (
+        "from",
+        "The event types of the rule's stream, which `next` counts; without it, those that the rule names. `from *` is every declared type.",
+    ),
+    ("key", "The partition key: the rule sees one stream for each of its values."),
+    (
+        "match",
+        "The pattern: steps joined with `->` (then), `-> next` (directly then) or `-> any` (then, in every way).",
+    ),
+    (
+        "within",
+        "The bound from the first event to the last; an event exactly so long after the first is too late.",
+    ),
+    (
+        "skip",
+        "What a match drops: `past last` (the default), `none`, `to next`, `to first X`, `to last X`.",
+    ),
+    ("emit", "The record that a match reports."),
+    (
+        "on",
+        "`on timeout emit {...}` reports what partial matches that run out of time had captured.",
+    ),
+    (
+        "timeout",
+        "`on timeout emit {...}` reports what partial matches that run out of time had captured.",
+    ),
+    (
+        "having",
+        "A match is reported only if this holds. A bare name is an emitted field; the match has used up its events either way.",
+    ),
+    ("suppress", "After a match, further ones of the same key are not reported for so long."),
+    (
+        "once",
+        "After its first match a key is over: nothing of it is reported any more. `once per rule`: the rule is over for all keys.",
+    ),
+    ("per", "`once per rule`: after its first match the rule is over for all keys."),
+    ("limit", "The most partial matches of a key, and what gives way."),
+    ("next", "The very next event of the stream: nothing may come between."),
+    (
+        "any",
+        "Behind an arrow: every later event that fits, one match each. `any event`: an event of any type of the rule's stream.",
+    ),
+    ("without", "No such event from the first event of the match to the last."),
+    (
+        "not",
+        "Before a step: no such event there. `not (a or b)`: neither. `not x for 10m` at the end: none for so long. In a condition: the opposite.",
+    ),
+    ("for", "How long something must not come."),
+    (
+        "repeat",
+        "Behind the last `not x for 5m`: the silence is reported again each five minutes while it lasts.",
+    ),
+    ("until", "What ends a loop; it is not part of it."),
+    ("as", "Names what a step captured."),
+    ("and", "Between steps: both, in any order. In a condition: both hold."),
+    ("or", "Between steps: either. In a condition: one of them holds."),
+    ("of", "`2 of (a, b, c)`: any two, in any order."),
+    ("prev", "The event that this partial match captured last."),
+    ("greedy", "The loop takes what it can before the next step may; the default."),
+    ("each", "A match for each length of the loop."),
+    ("longest", "Reported when the loop can grow no more; for the last step."),
+    ("in", "In a list, a range `a..b`, or a network such as \"10.0.0.0/8\"."),
+    ("like", "Text with `*` for anything: `file like \"*.exe\"`."),
+    ("is", "`is null`, `is not null`: a comparison with null is null."),
+    ("if", "`if condition then a else b`"),
+    ("then", "`if condition then a else b`"),
+    ("else", "`if condition then a else b`"),
+    (
+        "ordered",
+        "A match waits while an older partial match lives, so that the leftmost comes first.",
+    ),
+    ("expect", "What has to be reported, or `no match`: judged where it stands."),
+    ("advance", "Moves event time, without an event."),
+    ("bool", "`true` or `false`"),
+    ("int", "A whole number of 64 bits."),
+    ("float", "A number with a fraction."),
+    ("string", "Text."),
+    ("time", "A moment, in milliseconds."),
+    ("duration", "A span of time: `250ms`, `5s`, `1h30m`, `7d`, `2w`."),
+    ("ip", "An IP address, of version 4 or 6."),
+];
+
+/// Returns what a word of the language is for.
 pub(super) fn about(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "event" => {
-            "Declares an event type with its fields: `event login { user: string, at: time }`. `..` at the end allows further fields."
-        }
-        "list" => "Declares a list for `in`: `list office: ip from \"office.txt\"`, or `= [...]`.",
-        "param" => "Declares a parameter, used as `$name`; its value can be given from outside.",
-        "define" => {
-            "Gives a step with its condition a name: `define up = tick[price > prev.price]`."
-        }
-        "rule" => {
-            "A rule: what to look for (`match`), in the stream of which key, within which time, and what to report (`emit`)."
-        }
-        "test" => {
-            "A test of a rule: events at times, and what has to be reported. `kleene test` runs it."
-        }
-        "use" => "Takes in the declarations of another file.",
-        "about" => "What a match means, in a sentence.",
-        "severity" => "How bad a match is: any word.",
-        "tags" => "Words to find the rule by.",
-        "meta" => "Free values about the rule; they change no result.",
-        "from" => {
-            "The event types of the rule's stream, which `next` counts; without it, those that the rule names. `from *` is every declared type."
-        }
-        "key" => "The partition key: the rule sees one stream for each of its values.",
-        "match" => {
-            "The pattern: steps joined with `->` (then), `-> next` (directly then) or `-> any` (then, in every way)."
-        }
-        "within" => {
-            "The bound from the first event to the last; an event exactly so long after the first is too late."
-        }
-        "skip" => {
-            "What a match drops: `past last` (the default), `none`, `to next`, `to first X`, `to last X`."
-        }
-        "emit" => "The record that a match reports.",
-        "on" | "timeout" => {
-            "`on timeout emit {...}` reports what partial matches that run out of time had captured."
-        }
-        "having" => {
-            "A match is reported only if this holds. A bare name is an emitted field; the match has used up its events either way."
-        }
-        "suppress" => "After a match, further ones of the same key are not reported for so long.",
-        "once" => {
-            "After its first match a key is over: nothing of it is reported any more. `once per rule`: the rule is over for all keys."
-        }
-        "per" => "`once per rule`: after its first match the rule is over for all keys.",
-        "limit" => "The most partial matches of a key, and what gives way.",
-        "next" => "The very next event of the stream: nothing may come between.",
-        "any" => {
-            "Behind an arrow: every later event that fits, one match each. `any event`: an event of any type of the rule's stream."
-        }
-        "without" => "No such event from the first event of the match to the last.",
-        "not" => {
-            "Before a step: no such event there. `not (a or b)`: neither. `not x for 10m` at the end: none for so long. In a condition: the opposite."
-        }
-        "for" => "How long something must not come.",
-        "repeat" => {
-            "Behind the last `not x for 5m`: the silence is reported again each five minutes while it lasts."
-        }
-        "until" => "What ends a loop; it is not part of it.",
-        "as" => "Names what a step captured.",
-        "and" => "Between steps: both, in any order. In a condition: both hold.",
-        "or" => "Between steps: either. In a condition: one of them holds.",
-        "of" => "`2 of (a, b, c)`: any two, in any order.",
-        "prev" => "The event that this partial match captured last.",
-        "greedy" => "The loop takes what it can before the next step may; the default.",
-        "each" => "A match for each length of the loop.",
-        "longest" => "Reported when the loop can grow no more; for the last step.",
-        "in" => "In a list, a range `a..b`, or a network such as \"10.0.0.0/8\".",
-        "like" => "Text with `*` for anything: `file like \"*.exe\"`.",
-        "is" => "`is null`, `is not null`: a comparison with null is null.",
-        "if" | "then" | "else" => "`if condition then a else b`",
-        "ordered" => {
-            "A match waits while an older partial match lives, so that the leftmost comes first."
-        }
-        "expect" => "What has to be reported, or `no match`: judged where it stands.",
-        "advance" => "Moves event time, without an event.",
-        "bool" => "`true` or `false`",
-        "int" => "A whole number of 64 bits.",
-        "float" => "A number with a fraction.",
-        "string" => "Text.",
-        "time" => "A moment, in milliseconds.",
-        "duration" => "A span of time: `250ms`, `5s`, `1h30m`, `7d`, `2w`.",
-        "ip" => "An IP address, of version 4 or 6.",
-        _ => return None,
-    })
+    WORDS.iter().find(|(known, _)| *known == word).map(|(_, about)| *about)
 }

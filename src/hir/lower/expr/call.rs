@@ -156,6 +156,21 @@ impl<'a> RuleLowerer<'_, 'a> {
         refused(span)
     }
 
+    /// Reports an aggregate that needs a field of a step and has none.
+    fn report_no_field(&mut self, step: usize, spelled: &str, span: Span) {
+        let step_name = &self.steps[step].name;
+        let message = if self.steps[step].group {
+            format!("`{step_name}` is a group: only `count({step_name})` goes with it")
+        } else {
+            format!("`{spelled}` of which field?")
+        };
+        let diagnostic = Diagnostic::error(Code::NotAllowedHere, span, message);
+        self.report(match self.fields_of(step) {
+            Some(fields) => diagnostic.help(format!("fields are {fields}")),
+            None => diagnostic,
+        });
+    }
+
     pub(super) fn aggregate(
         &mut self,
         op: AggregateOp,
@@ -206,22 +221,12 @@ impl<'a> RuleLowerer<'_, 'a> {
             return refused(span);
         }
         let stage = StageId::new(step);
-        let step_name = self.steps[step].name.clone();
         if whole && op == AggregateOp::Count {
             let aggregate = Aggregate { op, stage, arg: None };
             return Typed { expr: Expr::Aggregate(Box::new(aggregate)), kind: Kind::INT, span };
         }
         if whole || self.steps[step].group {
-            let message = if self.steps[step].group {
-                format!("`{step_name}` is a group: only `count({step_name})` goes with it")
-            } else {
-                format!("`{spelled}` of which field?")
-            };
-            let diagnostic = Diagnostic::error(Code::NotAllowedHere, arg.span, message);
-            self.report(match self.fields_of(step) {
-                Some(fields) => diagnostic.help(format!("fields are {fields}")),
-                None => diagnostic,
-            });
+            self.report_no_field(step, spelled, arg.span);
             return refused(span);
         }
         let pick = match op {
@@ -241,18 +246,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             return refused(span);
         }
         let arg_kind = non_null(typed.kind);
-        let (wanted, kind) = match op {
-            AggregateOp::Count => (Kind::ANY, Kind::INT),
-            AggregateOp::Sum => (Kind::NUMBER.or(Kind::DURATION), arg_kind),
-            AggregateOp::Avg => {
-                let kind = if arg_kind == Kind::DURATION { arg_kind } else { Kind::FLOAT };
-                (Kind::NUMBER.or(Kind::DURATION), kind)
-            }
-            AggregateOp::Min | AggregateOp::Max => (COMPARABLE, arg_kind),
-            AggregateOp::Stddev => (Kind::NUMBER, Kind::FLOAT),
-            AggregateOp::Distinct | AggregateOp::Collect => (Kind::ANY, Kind::LIST),
-            AggregateOp::First | AggregateOp::Last => (Kind::ANY, arg_kind),
-        };
+        let (wanted, kind) = aggregate_kinds(op, arg_kind);
         if !self.expect(&typed, wanted, &format!("`{spelled}`")) {
             return refused(span);
         }
@@ -336,4 +330,20 @@ fn foreign_function(name: &str) -> Option<&'static str> {
         "ifnull" | "nvl" | "isnull" | "is_null" => "write `coalesce(a, b)`, or ask `a is null`",
         _ => return None,
     })
+}
+
+/// Returns the types that an aggregate takes, and the types of its result beside null.
+fn aggregate_kinds(op: AggregateOp, arg_kind: Kind) -> (Kind, Kind) {
+    match op {
+        AggregateOp::Count => (Kind::ANY, Kind::INT),
+        AggregateOp::Sum => (Kind::NUMBER.or(Kind::DURATION), arg_kind),
+        AggregateOp::Avg => {
+            let kind = if arg_kind == Kind::DURATION { arg_kind } else { Kind::FLOAT };
+            (Kind::NUMBER.or(Kind::DURATION), kind)
+        }
+        AggregateOp::Min | AggregateOp::Max => (COMPARABLE, arg_kind),
+        AggregateOp::Stddev => (Kind::NUMBER, Kind::FLOAT),
+        AggregateOp::Distinct | AggregateOp::Collect => (Kind::ANY, Kind::LIST),
+        AggregateOp::First | AggregateOp::Last => (Kind::ANY, arg_kind),
+    }
 }

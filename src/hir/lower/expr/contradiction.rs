@@ -219,6 +219,11 @@ fn contradict(mut open: Vec<(&Expr, bool)>, ty: TypeId, schema: &Schema) -> bool
     if !said.is_disjoint(&denied) {
         return true;
     }
+    any_exclude_each_other(&facts)
+}
+
+/// True if two facts of one field exclude each other.
+fn any_exclude_each_other(facts: &[(String, Fact<'_>)]) -> bool {
     let mut pairs = facts
         .iter()
         .enumerate()

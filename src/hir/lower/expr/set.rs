@@ -55,60 +55,8 @@ impl<'a> RuleLowerer<'_, 'a> {
     ) -> Option<Set> {
         let failed = value.kind.is_never();
         match &set.node {
-            ast::Expr::Range(low, high) => {
-                let mut low = self.expr(low, place);
-                let mut high = self.expr(high, place);
-                for end in [&mut low, &mut high] {
-                    if end.kind.is_never() || failed {
-                        return None;
-                    }
-                    if !self.coerce(end, value.kind) {
-                        return None;
-                    }
-                    if !compare(value.kind, end.kind) && !non_null(value.kind).is_never() {
-                        let message = format!(
-                            "{} does not compare with {}",
-                            non_null(value.kind),
-                            non_null(end.kind)
-                        );
-                        self.report(Diagnostic::error(Code::TypeMismatch, end.span, message));
-                        return None;
-                    }
-                }
-                if let (Expr::Literal(low), Expr::Literal(high)) = (&low.expr, &high.expr)
-                    && low.as_ref().compare(high.as_ref()).is_none_or(std::cmp::Ordering::is_gt)
-                {
-                    let message = format!("the range {low}..{high} is empty");
-                    self.report(
-                        Diagnostic::warning(Code::AlwaysFalse, set.span, message)
-                            .help("the lesser end comes first"),
-                    );
-                }
-                Some(Set::Range(low.expr, high.expr))
-            }
-            ast::Expr::List(items) => {
-                let items: Vec<_> = items.iter().map(|item| self.expr(item, place)).collect();
-                if failed || items.iter().any(|item| item.kind.is_never()) {
-                    return None;
-                }
-                let constant = items.iter().all(|item| matches!(item.expr, Expr::Literal(_)));
-                if !constant {
-                    for item in &items {
-                        self.expect_element(value, item.kind, item.span);
-                    }
-                    return Some(Set::Expr(Expr::List(
-                        items.into_iter().map(|item| item.expr).collect(),
-                    )));
-                }
-                let mut values = ValueSet::default();
-                let mut fine = true;
-                for item in items {
-                    if let Expr::Literal(constant) = item.expr {
-                        fine &= self.add_element(&mut values, value, constant, item.span);
-                    }
-                }
-                fine.then(|| Set::Values(Arc::new(values)))
-            }
+            ast::Expr::Range(low, high) => self.range(value, (low, high), set.span, place),
+            ast::Expr::List(items) => self.listed(value, items, place),
             ast::Expr::Path(path)
                 if path.rest.is_empty() && self.is_list_name(&path.root.node, place) =>
             {
@@ -155,6 +103,75 @@ impl<'a> RuleLowerer<'_, 'a> {
                 Some(Set::Expr(list.expr))
             }
         }
+    }
+
+    /// The set of a range; `None` where something was refused.
+    fn range(
+        &mut self,
+        value: &Typed,
+        (low, high): (&'a Spanned<ast::Expr>, &'a Spanned<ast::Expr>),
+        span: Span,
+        place: Place,
+    ) -> Option<Set> {
+        let failed = value.kind.is_never();
+        let mut low = self.expr(low, place);
+        let mut high = self.expr(high, place);
+        for end in [&mut low, &mut high] {
+            if end.kind.is_never() || failed {
+                return None;
+            }
+            if !self.coerce(end, value.kind) {
+                return None;
+            }
+            if !compare(value.kind, end.kind) && !non_null(value.kind).is_never() {
+                let message = format!(
+                    "{} does not compare with {}",
+                    non_null(value.kind),
+                    non_null(end.kind)
+                );
+                self.report(Diagnostic::error(Code::TypeMismatch, end.span, message));
+                return None;
+            }
+        }
+        if let (Expr::Literal(low), Expr::Literal(high)) = (&low.expr, &high.expr)
+            && low.as_ref().compare(high.as_ref()).is_none_or(std::cmp::Ordering::is_gt)
+        {
+            let message = format!("the range {low}..{high} is empty");
+            self.report(
+                Diagnostic::warning(Code::AlwaysFalse, span, message)
+                    .help("the lesser end comes first"),
+            );
+        }
+        Some(Set::Range(low.expr, high.expr))
+    }
+
+    /// The set of a list that is written out; `None` where something was refused.
+    fn listed(
+        &mut self,
+        value: &Typed,
+        items: &'a [Spanned<ast::Expr>],
+        place: Place,
+    ) -> Option<Set> {
+        let failed = value.kind.is_never();
+        let items: Vec<_> = items.iter().map(|item| self.expr(item, place)).collect();
+        if failed || items.iter().any(|item| item.kind.is_never()) {
+            return None;
+        }
+        let constant = items.iter().all(|item| matches!(item.expr, Expr::Literal(_)));
+        if !constant {
+            for item in &items {
+                self.expect_element(value, item.kind, item.span);
+            }
+            return Some(Set::Expr(Expr::List(items.into_iter().map(|item| item.expr).collect())));
+        }
+        let mut values = ValueSet::default();
+        let mut fine = true;
+        for item in items {
+            if let Expr::Literal(constant) = item.expr {
+                fine &= self.add_element(&mut values, value, constant, item.span);
+            }
+        }
+        fine.then(|| Set::Values(Arc::new(values)))
     }
 
     pub(super) fn expect_element(&mut self, value: &Typed, kind: Kind, span: Span) -> bool {

@@ -1,5 +1,6 @@
 //! What a pattern as a whole must not be, and what it may not be meant to be.
 
+use super::loops::Level;
 use super::{Plan, PlanItem, PlanKind, Quant, Written};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::context::RuleLowerer;
@@ -310,18 +311,18 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
     }
 
-    pub(super) fn check_longest(&mut self, plan: &Plan<'a>, top: bool, within: Option<i64>) {
+    pub(super) fn check_longest(&mut self, plan: &Plan<'a>, level: Level, within: Option<i64>) {
         for (index, item) in plan.items.iter().enumerate() {
-            let last = top && index + 1 == plan.items.len();
+            let last = level == Level::Whole && index + 1 == plan.items.len();
             let (quant, is_step) = match &item.kind {
                 PlanKind::Step { quant, .. } => (quant, true),
                 PlanKind::Group { plan, quant, .. } => {
-                    self.check_longest(plan, false, within);
+                    self.check_longest(plan, Level::Part, within);
                     (quant, false)
                 }
                 PlanKind::Alternatives { branches, .. } => {
                     for branch in branches {
-                        self.check_longest(branch, false, within);
+                        self.check_longest(branch, Level::Part, within);
                     }
                     continue;
                 }
@@ -335,7 +336,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 && quant.quantifier.max.is_none()
                 && within.is_none();
             if !last {
-                let (message, help) = if top {
+                let (message, help) = if level == Level::Whole {
                     (
                         "`longest` is for the last step of a pattern",
                         "between steps a loop is `greedy` already: leave the word out",

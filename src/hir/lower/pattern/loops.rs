@@ -5,19 +5,26 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::{Contiguity, LoopMode, Quantifier};
 
+/// Whether a plan is that of the whole pattern or of a part of it.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) enum Level {
+    Whole,
+    Part,
+}
+
 impl<'a> RuleLowerer<'_, 'a> {
     /// Warns of loops whose partial matches grow with each event.
-    pub(super) fn warn_loops(&mut self, plan: &Plan<'a>, top: bool, bounded: bool) {
+    pub(super) fn warn_loops(&mut self, plan: &Plan<'a>, level: Level, bounded: bool) {
         for (index, item) in plan.items.iter().enumerate() {
             let quant = match &item.kind {
                 PlanKind::Step { quant, .. } => quant,
                 PlanKind::Group { plan, quant, within, .. } => {
-                    self.warn_loops(plan, false, bounded || within.is_some());
+                    self.warn_loops(plan, Level::Part, bounded || within.is_some());
                     quant
                 }
                 PlanKind::Alternatives { branches, .. } => {
                     for branch in branches {
-                        self.warn_loops(branch, false, bounded);
+                        self.warn_loops(branch, Level::Part, bounded);
                     }
                     continue;
                 }
@@ -26,7 +33,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             let Quantifier { mode, inner, max: None, .. } = quant.quantifier else { continue };
             let (None, Some(span)) = (&quant.until, quant.span) else { continue };
             let doubles = inner == Contiguity::Any;
-            let last = top && index + 1 == plan.items.len();
+            let last = level == Level::Whole && index + 1 == plan.items.len();
             if mode != LoopMode::Each || inner == Contiguity::Next {
                 continue;
             }

@@ -8,6 +8,7 @@ mod repeats;
 mod silences;
 
 use self::check::Scope;
+use self::loops::Level;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::Site;
 use crate::hir::lower::context::RuleLowerer;
@@ -149,13 +150,13 @@ impl<'a> RuleLowerer<'_, 'a> {
             );
         }
         self.check_absences(&plan, Scope::Pattern, within);
-        self.check_longest(&plan, true, within);
+        self.check_longest(&plan, Level::Whole, within);
         if let Some(last) = plan.items.last() {
             self.warn_last_loop(last);
         }
         if self.env.errors == errors {
             self.warn_optional_end(&plan, None);
-            self.warn_loops(&plan, true, within.is_some());
+            self.warn_loops(&plan, Level::Whole, within.is_some());
             self.note_waits(&plan, body.span, within);
             self.check_times(&plan, body.span, within);
         }

@@ -14,7 +14,7 @@ use crate::idle::IdleClock;
 use crate::input::Feed;
 use crate::paths;
 use crate::progress::Progress;
-use crate::rules::{self, Loaded};
+use crate::rules::{self, Listing, Loaded};
 use crate::state::{Moment, State};
 use crate::summary::{Counts, counted};
 use crate::watch::{Files, Watch};
@@ -82,8 +82,9 @@ impl Current<'_> {
             && watch.has_changed()
         {
             let mut files = Files::default();
-            let read = paths::require_regular(&self.args.rules)
-                .and_then(|()| rules::load_and_note(self.args.given(), false, &mut files));
+            let read = paths::require_regular(&self.args.rules).and_then(|()| {
+                rules::load_and_note(self.args.given(), Listing::Screen, &mut files)
+            });
             watch.was_read(files);
             if let Err(reason) = self.replace(read, feed, engine, outlets) {
                 let text = format!("{reason:#}\nthe rules were not reloaded: the old ones go on");

@@ -35,7 +35,7 @@ use crate::paths;
 use crate::progress::Progress;
 use crate::rejects::Rejects;
 use crate::review::{Facts, Review};
-use crate::rules::{self, Loaded};
+use crate::rules::{self, Listing, Loaded};
 use crate::spill::Spill;
 use crate::state::State;
 use crate::summary::{Counts, grouped, summary};
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
         paths::require_regular(&args.rules)?;
     }
     let mut files = Files::default();
-    let loaded = match rules::load_and_note(args.given(), false, &mut files)? {
+    let loaded = match rules::load_and_note(args.given(), Listing::Screen, &mut files)? {
         Ok(loaded) => loaded,
         Err(refused) => {
             crate::say(&refused.text);

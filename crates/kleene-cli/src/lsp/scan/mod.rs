@@ -155,10 +155,17 @@ pub(super) struct AliasScan {
     pub(super) steps: (usize, usize),
 }
 
+/// What a name inside of a rule was declared as.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum LocalKind {
+    Param,
+    Define,
+}
+
 /// A parameter or define in a rule.
 #[derive(Clone, Debug)]
 pub(super) struct LocalScan {
-    pub(super) is_param: bool,
+    pub(super) kind: LocalKind,
     pub(super) name: String,
     pub(super) name_span: Span,
     /// All of it.

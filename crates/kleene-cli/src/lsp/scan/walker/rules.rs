@@ -3,7 +3,7 @@
 use kleene::syntax::Token;
 
 use super::{CLAUSES, OPERATORS, Walker};
-use crate::lsp::scan::{ItemKind, ItemScan, Kind, LocalScan, Role, Slot};
+use crate::lsp::scan::{ItemKind, ItemScan, Kind, LocalKind, LocalScan, Role, Slot};
 
 impl Walker<'_> {
     pub(super) fn in_rule(&mut self, token: Token, name: &str, is_word: bool) {
@@ -93,7 +93,8 @@ impl Walker<'_> {
                 };
                 self.mark(token.span, Role::Keyword);
             }
-            "param" | "define" => self.local(token, name, head == "param"),
+            "param" => self.local(token, name, LocalKind::Param),
+            "define" => self.local(token, name, LocalKind::Define),
             "severity" => {
                 name.clone_into(&mut top.last);
                 top.slot = Slot::Clause;
@@ -158,7 +159,7 @@ impl Walker<'_> {
     }
 
     /// A name in a `param` or `define` of a rule.
-    fn local(&mut self, token: Token, name: &str, is_param: bool) {
+    fn local(&mut self, token: Token, name: &str, kind: LocalKind) {
         let before = self.before;
         let top = self.top();
         if top.last.is_empty() {
@@ -167,7 +168,7 @@ impl Walker<'_> {
             self.mark(token.span, Role::Local);
             if let Some(rule) = self.current() {
                 rule.locals.push(LocalScan {
-                    is_param,
+                    kind,
                     name: name.to_owned(),
                     name_span: token.span,
                     span: token.span,
@@ -178,10 +179,13 @@ impl Walker<'_> {
         }
         if before == ":" || before == "<" || before == "=" {
             top.slot = Slot::Clause;
-            if !is_param {
+            if kind == LocalKind::Define {
                 name.clone_into(&mut top.last);
             }
-            let role = if is_param { Role::Keyword } else { Role::Step };
+            let role = match kind {
+                LocalKind::Param => Role::Keyword,
+                LocalKind::Define => Role::Step,
+            };
             self.mark(token.span, role);
             if let Some(local) = self.current().and_then(|rule| rule.locals.last_mut())
                 && local.detail.is_empty()
