@@ -189,7 +189,7 @@ impl Code {
         first.split_once(": ").map_or(first, |(_, title)| title)
     }
 
-    /// Whether it refuses a pattern that has a meaning, but no match.
+    /// True if it refuses a pattern that has a meaning, but no match.
     pub(crate) const fn is_of_no_match(self) -> bool {
         matches!(self, Code::ImpossibleStep | Code::ImpossibleTimes | Code::Unreachable)
     }

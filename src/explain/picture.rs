@@ -57,7 +57,7 @@ pub struct Arc {
     pub to: usize,
     /// What is written on it; may be empty.
     pub label: String,
-    /// Whether it is dashed: it takes no event.
+    /// True if it is dashed: it takes no event.
     pub is_dashed: bool,
 }
 

@@ -64,7 +64,7 @@ pub(super) fn count(of: &Explanation<'_>) -> usize {
     reach(of).len()
 }
 
-/// Whether nothing bounds some wait.
+/// True if nothing bounds some wait.
 pub(super) fn can_wait_for_ever(of: &Explanation<'_>) -> bool {
     let program = &of.program;
     program.within.is_none()

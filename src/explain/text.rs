@@ -83,7 +83,7 @@ fn section(out: &mut String, title: &str, lines: impl IntoIterator<Item = String
     }
 }
 
-/// Whether a sequence is the pattern itself or a part of it.
+/// What a sequence is: the pattern itself or a part of it.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Level {
     Whole,

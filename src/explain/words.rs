@@ -90,7 +90,7 @@ impl<'a> Words<'a> {
         self.step_with(id, &|_| None)
     }
 
-    /// The same with the values that are known.
+    /// A condition as a step, with the values that are known.
     pub(crate) fn step_with(&self, id: ConditionId, known: Known<'_>) -> String {
         let Some(condition) = self.condition(id) else { return String::from("an event") };
         if let Test::OneOf(others) = &condition.test {
@@ -350,7 +350,7 @@ impl<'a> Words<'a> {
         format!("`skip {skip}` drops {what}")
     }
 
-    /// Whether a match can hold several events of this step.
+    /// True if a match can hold several events of this step.
     pub(crate) fn is_many(&self, stage: StageId) -> bool {
         fn search(sequence: &Sequence, stage: StageId, repeats: bool) -> Option<bool> {
             sequence.items.iter().find_map(|item| match &item.kind {
@@ -370,7 +370,7 @@ impl<'a> Words<'a> {
     }
 }
 
-/// Whether both sides of a comparison are what has a value of its own.
+/// True if both sides of a comparison are what has a value of its own.
 fn is_leaf_pair(expr: &Expr) -> bool {
     let is_leaf =
         |expr: &Expr| matches!(expr, Expr::Field(_) | Expr::Captured(_) | Expr::Aggregate(_));
@@ -642,7 +642,7 @@ impl Writer<'_, '_> {
     }
 }
 
-/// Whether `not` before it has a form of its own.
+/// True if `not` before it has a form of its own.
 fn is_negated_form(expr: &Expr) -> bool {
     matches!(expr, Expr::In(..) | Expr::IsNull(_))
 }
@@ -667,7 +667,7 @@ fn field_name(field: &FieldRef, ty: Option<TypeId>, schema: &Schema) -> String {
     }
 }
 
-/// Whether a value is one that a person has written as `text`: text without quotes, a number in any
+/// True if a value is one that a person has written as `text`: text without quotes, a number in any
 /// of its forms.
 pub(crate) fn is_written(value: ValueRef<'_>, text: &str) -> bool {
     match value {

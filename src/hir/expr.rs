@@ -224,7 +224,7 @@ impl ValueSet {
         (is_other && is_address).then_some(false)
     }
 
-    /// Whether `value` is one of the constants, or an address in one of the networks.
+    /// True if `value` is one of the constants, or an address in one of the networks.
     pub fn contains(&self, value: ValueRef<'_>) -> bool {
         if value.is_null() {
             return false;
@@ -249,7 +249,7 @@ pub(crate) fn normal(value: ValueRef<'_>) -> ValueRef<'_> {
     }
 }
 
-/// Whether `ip` shares the first `prefix` bits with `network`.
+/// True if `ip` shares the first `prefix` bits with `network`.
 pub(crate) fn in_network(ip: IpAddr, network: IpAddr, prefix: u8) -> bool {
     match (ip.to_canonical(), network) {
         (IpAddr::V4(ip), IpAddr::V4(network)) => {

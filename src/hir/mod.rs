@@ -53,7 +53,7 @@ pub struct Pattern {
     pub within: Option<Length>,
     /// What a match drops.
     pub skip: Skip,
-    /// Whether partial matches that run out of time are reported.
+    /// True if partial matches that run out of time are reported.
     pub report_timeouts: bool,
     /// True if the last item, a `not` with a time of its own, is reported again each time that its
     /// time has passed, as long as what must not come does not.
@@ -67,7 +67,7 @@ pub struct Stage {
     pub name: Arc<str>,
     /// The event type, where the step takes only one (in rule text all do but `any event` and `not (a or b)`).
     pub ty: Option<TypeId>,
-    /// Whether it is a `not` step, which captures nothing.
+    /// True if it is a `not` step, which captures nothing.
     pub negated: bool,
 }
 
@@ -91,7 +91,7 @@ pub enum Test {
     Host {
         /// Its number.
         index: usize,
-        /// Whether it looks at captured events.
+        /// True if it looks at captured events.
         correlated: bool,
     },
     /// One of these conditions of the pattern holds, none of which is of this kind itself. The
@@ -204,7 +204,7 @@ pub struct Quantifier {
     pub min: u32,
     /// At most so often; without bound where `None`.
     pub max: Option<u32>,
-    /// Whether it may be left out altogether.
+    /// True if it may be left out altogether.
     pub optional: bool,
     /// How repetitions follow each other.
     pub inner: Contiguity,
@@ -225,7 +225,7 @@ impl Quantifier {
         until: None,
     };
 
-    /// Whether the item occurs exactly once.
+    /// True if the item occurs exactly once.
     pub fn is_once(&self) -> bool {
         self.min == 1 && self.max == Some(1) && !self.optional
     }
@@ -235,7 +235,7 @@ impl Quantifier {
         self.optional || self.max != Some(self.min)
     }
 
-    /// Whether it can repeat without bound.
+    /// True if it can repeat without bound.
     pub fn is_unbounded(&self) -> bool {
         self.max.is_none()
     }
@@ -309,7 +309,7 @@ impl fmt::Display for Length {
 pub struct Skip {
     /// What is dropped.
     pub strategy: SkipStrategy,
-    /// Whether a match waits while an older partial match lives, so that the leftmost wins.
+    /// True if a match waits while an older partial match lives, so that the leftmost wins.
     pub ordered: bool,
 }
 

@@ -54,7 +54,7 @@ pub enum TestStep {
 /// `expect no? (match | timeout) record? (at DURATION)?`
 #[derive(Clone, Debug)]
 pub struct Expectation {
-    /// Whether it is expected not to be reported.
+    /// True if it is expected not to be reported.
     pub no: bool,
     /// A timeout rather than a match.
     pub timeout: bool,

@@ -74,7 +74,7 @@ pub struct EventDecl {
     pub name: Name,
     /// Its fields.
     pub fields: Vec<FieldDecl>,
-    /// Whether `..` allows undeclared fields.
+    /// True if `..` allows undeclared fields.
     pub open: bool,
 }
 
@@ -85,9 +85,9 @@ pub struct FieldDecl {
     pub name: Name,
     /// Its type.
     pub ty: Spanned<Type>,
-    /// Whether it is followed by `?`.
+    /// True if it is followed by `?`.
     pub optional: bool,
-    /// Whether it is marked `= event time`.
+    /// True if it is marked `= event time`.
     pub event_time: bool,
 }
 
@@ -238,7 +238,7 @@ pub struct KeyPart {
 pub struct Skip {
     /// What is dropped after a match.
     pub strategy: SkipStrategy,
-    /// Whether a match waits for older partial matches.
+    /// True if a match waits for older partial matches.
     pub ordered: bool,
 }
 
@@ -570,7 +570,7 @@ pub enum TestStep {
     Advance(Spanned<i64>),
     /// `expect no? (match | timeout) record? (at DURATION)?`
     Expect {
-        /// Whether it is expected not to come.
+        /// True if it is expected not to come.
         no: bool,
         /// A timeout rather than a match.
         timeout: bool,
@@ -701,7 +701,7 @@ pub enum Expr {
     Binary(BinaryOp, Box<Spanned<Expr>>, Box<Spanned<Expr>>),
     /// `x in set`, `x not in set`: the set is a list, a named list, a range or a CIDR text
     In {
-        /// Whether it is `not in`.
+        /// True if it is `not in`.
         negated: bool,
         /// What is looked for.
         value: Box<Spanned<Expr>>,
@@ -712,7 +712,7 @@ pub enum Expr {
     Range(Box<Spanned<Expr>>, Box<Spanned<Expr>>),
     /// `x is null`, `x is not null`
     IsNull {
-        /// Whether it is `is not null`.
+        /// True if it is `is not null`.
         negated: bool,
         /// What is asked about.
         value: Box<Spanned<Expr>>,

@@ -34,11 +34,11 @@ pub(super) enum MarkKind {
     Comma,
     /// A line break, which takes the place of so many blanks of the flat text.
     Break {
-        /// Whether it breaks in any case.
+        /// True if it breaks in any case.
         hard: bool,
         blanks: usize,
         edge: Edge,
-        /// Whether a blank line belongs here, wanted or not.
+        /// True if a blank line belongs here, wanted or not.
         apart: bool,
     },
 }
@@ -61,9 +61,9 @@ pub(super) struct Flat {
 #[derive(Debug)]
 pub(super) struct Comment {
     pub(super) text: String,
-    /// Whether something else stands before it on its line.
+    /// True if something else stands before it on its line.
     pub(super) trailing: bool,
-    /// Whether a blank line stands before it.
+    /// True if a blank line stands before it.
     pub(super) blank: bool,
 }
 
@@ -71,7 +71,7 @@ pub(super) struct Comment {
 #[derive(Debug, Default)]
 pub(super) struct Trivia {
     pub(super) comments: Vec<Comment>,
-    /// Whether a blank line stands before what follows.
+    /// True if a blank line stands before what follows.
     pub(super) blank: bool,
 }
 
@@ -169,7 +169,7 @@ fn forced(marks: &[Mark], trivia: &BTreeMap<usize, Trivia>) -> Vec<bool> {
     forced
 }
 
-/// Whether what begins at the mark `begin`, and what sticks to its end, fits into the line.
+/// True if what begins at the mark `begin`, and what sticks to its end, fits into the line.
 fn fits(flat: &Flat, begin: usize, end: usize, column: usize) -> bool {
     let start = flat.marks[begin].at;
     let mut commas = 0;

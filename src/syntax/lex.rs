@@ -79,7 +79,7 @@ pub(super) enum TokenKind {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Token {
     pub(super) kind: TokenKind,
-    /// Whether nothing but blanks stands before it on its line.
+    /// True if nothing but blanks stands before it on its line.
     pub(super) first_on_line: bool,
     pub(super) span: Span,
 }

@@ -28,7 +28,7 @@ pub use print::print;
 pub use tokens::{Token, TokenKind, tokens};
 pub use words::reserved_words;
 
-/// Whether `text` is a name that can be written as it is, without back-quotes, wherever a name can
+/// True if `text` is a name that can be written as it is, without back-quotes, wherever a name can
 /// stand.
 pub fn is_name(text: &str) -> bool {
     words::is_word(text) && !words::is_reserved(text)

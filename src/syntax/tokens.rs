@@ -29,7 +29,7 @@ pub struct Token {
     pub kind: TokenKind,
     /// Where it stands.
     pub span: Span,
-    /// Whether nothing but blanks stands before it on its line.
+    /// True if nothing but blanks stands before it on its line.
     pub first_on_line: bool,
 }
 

@@ -36,7 +36,7 @@ pub fn reserved_words() -> impl Iterator<Item = &'static str> {
     ITEMS.iter().chain(clauses).chain(&JOINTS).chain(&OPERATORS).copied()
 }
 
-/// Whether `word` needs back-quotes as the name of an event type, a rule, a step.
+/// True if `word` needs back-quotes as the name of an event type, a rule, a step.
 ///
 /// Words that start an item or a clause, join parts of a pattern or belong to expressions do. The
 /// names of types and the words that only mean something in one place (`first`, `at`, `fail`) do
@@ -45,13 +45,13 @@ pub(super) fn is_reserved(word: &str) -> bool {
     reserved_words().any(|reserved| reserved == word)
 }
 
-/// Whether `word` means something inside an expression. Any other word may start a path there:
+/// True if `word` means something inside an expression. Any other word may start a path there:
 /// `[severity > 3]` is about the field `severity`.
 pub(super) fn is_operator(word: &str) -> bool {
     OPERATORS.contains(&word)
 }
 
-/// Whether `text` is a name that needs no back-quotes to be read as one word.
+/// True if `text` is a name that needs no back-quotes to be read as one word.
 pub(super) fn is_word(text: &str) -> bool {
     let mut bytes = text.bytes();
     bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
@@ -79,7 +79,7 @@ pub(super) fn clause_elsewhere(word: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether a sentence of another language begins with `word`: what stands behind it on the line is
+/// True if a sentence of another language begins with `word`: what stands behind it on the line is
 /// no clause of this one.
 pub(super) fn starts_sentence(word: &str) -> bool {
     let lower = word.to_ascii_lowercase();
@@ -97,7 +97,7 @@ pub(super) fn starts_sentence(word: &str) -> bool {
     )
 }
 
-/// Whether names that are listed surely end before `word`, though no comma is there.
+/// True if names that are listed surely end before `word`, though no comma is there.
 pub(super) fn ends_names(word: &str) -> bool {
     let lower = word.to_ascii_lowercase();
     matches!(
@@ -157,7 +157,7 @@ pub(super) fn joint_elsewhere(word: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether people begin a file of rules with `word` where an item is expected.
+/// True if people begin a file of rules with `word` where an item is expected.
 pub(super) fn starts_rule_elsewhere(word: &str) -> bool {
     let lower = word.to_ascii_lowercase();
     clause_elsewhere(word).is_some()

@@ -85,9 +85,9 @@ pub struct Reported {
     pub emit: Value,
     /// The fields in which it differs from what is expected, each with the value that it has.
     pub differs: Vec<Difference>,
-    /// Whether it was reported at another time than expected.
+    /// True if it was reported at another time than expected.
     pub at_another_time: bool,
-    /// Whether an earlier expectation speaks of it.
+    /// True if an earlier expectation speaks of it.
     pub is_taken: bool,
 }
 
@@ -113,7 +113,7 @@ pub struct Open {
     pub awaits: Vec<Arc<str>>,
     /// When it runs out of time, or matches where a `not` is last.
     pub deadline: Option<Timestamp>,
-    /// Whether it was complete and waited for older ones.
+    /// True if it was complete and waited for older ones.
     pub is_complete: bool,
     /// What it waited for, in full.
     pub waits: Waits,
@@ -230,7 +230,7 @@ fn with_feeders<'r>(rules: &'r RuleSet, rule: &'r Rule) -> HashSet<&'r Arc<str>>
     names
 }
 
-/// Whether no event of the time `now` is among the `steps` to come.
+/// True if no event of the time `now` is among the `steps` to come.
 fn is_over(now: Timestamp, steps: &[TestStep]) -> bool {
     !steps.iter().any(|step| matches!(step, TestStep::Event { at, .. } if *at <= now))
 }
@@ -351,7 +351,7 @@ impl Entry {
     }
 }
 
-/// Whether a value is the one that a test names.
+/// True if a value is the one that a test names.
 fn fits(expected: ValueRef<'_>, found: ValueRef<'_>) -> bool {
     match (expected, found) {
         (ValueRef::Null, ValueRef::Null) => true,
@@ -383,7 +383,7 @@ struct Claims {
 }
 
 impl Claims {
-    /// Whether `fitting` holds one for a further expectation, perhaps after others have changed to
+    /// True if `fitting` holds one for a further expectation, perhaps after others have changed to
     /// one that fits them as well: the search for an augmenting path of a bipartite matching.
     fn claim(&mut self, fitting: Vec<usize>) -> bool {
         let new = self.fitting.len();

@@ -52,17 +52,17 @@ impl Kind {
         Kind(self.0 & !other.0)
     }
 
-    /// Whether the sets share a type.
+    /// True if the sets share a type.
     pub const fn intersects(self, other: Kind) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// Whether every type of this set is in `other`.
+    /// True if every type of this set is in `other`.
     pub const fn is_subset_of(self, other: Kind) -> bool {
         self.0 & !other.0 == 0
     }
 
-    /// Whether the set is empty.
+    /// True if the set is empty.
     pub const fn is_never(self) -> bool {
         self.0 == 0
     }

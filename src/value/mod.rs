@@ -80,7 +80,7 @@ pub enum ValueRef<'a> {
 }
 
 impl Value {
-    /// The same value, borrowed.
+    /// Returns the value, borrowed.
     #[inline(always)]
     pub fn as_ref(&self) -> ValueRef<'_> {
         match self {
@@ -97,7 +97,7 @@ impl Value {
         }
     }
 
-    /// Whether this is [`Value::Null`].
+    /// True if this is [`Value::Null`].
     pub fn is_null(&self) -> bool {
         matches!(self, Value::Null)
     }
@@ -139,7 +139,7 @@ impl Value {
 }
 
 impl ValueRef<'_> {
-    /// The same value, owned.
+    /// Returns the value, owned.
     #[inline]
     pub fn to_value(self) -> Value {
         match self {
@@ -175,7 +175,7 @@ impl ValueRef<'_> {
         }
     }
 
-    /// Whether this is [`ValueRef::Null`].
+    /// True if this is [`ValueRef::Null`].
     #[inline]
     pub fn is_null(self) -> bool {
         matches!(self, ValueRef::Null)

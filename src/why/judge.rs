@@ -548,7 +548,7 @@ impl Narrator<'_> {
         Some(progress(count, quantifier.min, quantifier.max))
     }
 
-    /// The same as a number.
+    /// Returns the count as a number.
     fn have(&self, stage: StageId, captured: &[(StageId, u64)]) -> Option<(u32, &Quantifier)> {
         let (_, quantifier) = self.roles.steps.get(&stage)?;
         if quantifier.max == Some(1) {

@@ -23,7 +23,7 @@ pub(super) struct Wanted {
     /// Others that occurred, in the order of their appearance, as long as this one has not.
     others: Vec<String>,
     known: HashSet<String>,
-    /// Whether there were more than are remembered.
+    /// True if there were more than are remembered.
     pub(super) more: bool,
     pub(super) occurred: bool,
 }
@@ -143,7 +143,7 @@ impl Wanted {
         (whose, values)
     }
 
-    /// Whether these are the values of the key.
+    /// True if these are the values of the key.
     fn is(&self, values: &[Value]) -> bool {
         is_key(&self.parts, values)
     }
@@ -186,7 +186,7 @@ impl Wanted {
     }
 }
 
-/// Whether these are the values that were written as `parts`.
+/// True if these are the values that were written as `parts`.
 pub(super) fn is_key(parts: &[String], values: &[Value]) -> bool {
     values.len() == parts.len()
         && values.iter().zip(parts).all(|(value, text)| is_written(value.as_ref(), text))

@@ -515,7 +515,7 @@ fn steps<'a>(names: impl IntoIterator<Item = &'a Arc<str>>) -> String {
 }
 
 impl Waits {
-    /// The same in a line for people; `time` writes times.
+    /// Returns what is awaited in a line for people; `time` writes times.
     pub fn text(&self, time: impl Fn(Timestamp) -> String) -> String {
         let waits = self;
         if waits.is_complete {
@@ -592,7 +592,7 @@ fn moment(at: Timestamp) -> String {
     at.to_string().replacen('T', " ", 1).trim_end_matches('Z').to_owned()
 }
 
-/// The same without the date where that is the one of `near`.
+/// Spells a time without its date where that is the one of `near`.
 fn clock(at: Timestamp, near: Timestamp) -> String {
     let (text, near) = (moment(at), moment(near));
     match (text.split_once(' '), near.split_once(' ')) {

@@ -20,7 +20,7 @@ pub struct Entry {
     pub effects: Vec<Effect>,
     /// How many more effects there were, where not all are kept.
     pub more: usize,
-    /// Whether it came with the end of the input, which moves time to its end.
+    /// True if it came with the end of the input, which moves time to its end.
     pub at_end: bool,
 }
 
@@ -93,9 +93,9 @@ pub struct Effect {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Reported {
-    /// Whether it is a timeout.
+    /// True if it is a timeout.
     pub is_timeout: bool,
-    /// Whether it was not reported after all, as another was reported before (`suppress`).
+    /// True if it was not reported after all, as another was reported before (`suppress`).
     pub is_suppressed: bool,
     /// True if it was not reported, as the condition of `having` does not hold.
     pub is_filtered: bool,
@@ -202,7 +202,7 @@ pub enum Fate {
     TooLate {
         /// When it ran out, or matched because the event had not come.
         ended: Timestamp,
-        /// Whether it matched.
+        /// True if it matched.
         matched: bool,
     },
     /// Nothing becomes of the event: the key, or the rule for all keys, is over (`once`).
@@ -265,7 +265,7 @@ pub struct Mismatch {
 }
 
 impl Mismatch {
-    /// Whether the event is of another type, and no more is to be said.
+    /// True if the event is of another type, and no more is to be said.
     pub fn is_of_other_type(&self) -> bool {
         self.reasons.iter().all(|reason| matches!(reason, Reason::Type { .. }))
     }
@@ -305,7 +305,7 @@ impl fmt::Display for Reason {
 pub struct Waits {
     /// The steps that would move it on.
     pub steps: Vec<Awaited>,
-    /// Whether the very next event has to be one of them, or completes it where there are none.
+    /// True if the very next event has to be one of them, or completes it where there are none.
     pub very_next: bool,
     /// What must not come meanwhile, as steps with the values that are known.
     pub forbidden: Vec<String>,
@@ -315,7 +315,7 @@ pub struct Waits {
     pub bound: Option<String>,
     /// What happens then.
     pub then: Then,
-    /// Whether it is complete, and waits for older partial matches (`ordered`).
+    /// True if it is complete, and waits for older partial matches (`ordered`).
     pub is_complete: bool,
 }
 
@@ -329,7 +329,7 @@ pub struct Awaited {
     pub needs: String,
     /// How often the step has come already, if it repeats: `2 of 3`.
     pub count: Option<String>,
-    /// The same as a number; 0 if it has not come, or does not repeat.
+    /// How often the step has come, as a number; 0 if it has not come, or does not repeat.
     pub have: u32,
 }
 

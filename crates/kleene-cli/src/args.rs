@@ -385,7 +385,7 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "FIELD", default_value = "type")]
     pub(crate) type_field: String,
 
-    /// The type of every event, where no field reports
+    /// The type of every event, where no field holds it
     #[arg(long = "type", value_name = "NAME", conflicts_with = "type_field")]
     pub(crate) event_type: Option<String>,
 
@@ -448,7 +448,7 @@ impl InputArgs {
         Form { format: self.format(), delimiter, max_line: self.max_line }
     }
 
-    /// Whether someone has to type the events.
+    /// True if someone has to type the events.
     pub(crate) fn is_typed(&self) -> bool {
         self.input == Path::new("-") && io::stdin().is_terminal()
     }
@@ -590,7 +590,7 @@ pub(crate) struct InferArgs {
     #[arg(long, value_name = "FIELD", default_value = "type")]
     pub(crate) type_field: String,
 
-    /// The type of every event, where no field reports
+    /// The type of every event, where no field holds it
     #[arg(long = "type", value_name = "NAME", conflicts_with = "type_field")]
     pub(crate) event_type: Option<String>,
 

@@ -42,7 +42,7 @@ pub(crate) fn sync_data(file: &File) -> io::Result<()> {
     file.sync_data()
 }
 
-/// The same of a file that is new.
+/// Brings what was written to a new file to the disk, with its length.
 pub(crate) fn sync_all(file: &File) -> io::Result<()> {
     before("fsync")?;
     file.sync_all()

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// The exit code of a run that was interrupted, as shells know it: 128 + SIGINT.
 pub(crate) const EXIT_CODE: u8 = 130;
 
-/// Whether the user wants the run to end.
+/// True if the user wants the run to end.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Whether Ctrl-C was pressed.
+    /// True if Ctrl-C was pressed.
     pub(crate) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

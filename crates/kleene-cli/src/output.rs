@@ -20,9 +20,9 @@ pub(crate) struct Output {
     file: Option<File>,
     /// The directory that has its name, until that is for good.
     directory: Option<PathBuf>,
-    /// Whether someone may be waiting to read.
+    /// True if someone may be waiting to read.
     is_live: bool,
-    /// Whether it goes to the terminal.
+    /// True if it goes to the terminal.
     is_terminal: bool,
     /// What writing failed with; nothing is written after that.
     failure: Option<io::Error>,
@@ -45,7 +45,7 @@ pub(crate) struct Shapes {
 /// How the events of a type are written.
 struct Shape {
     name: Arc<str>,
-    /// Whether a declared field of that name stands for the type already.
+    /// True if a declared field of that name stands for the type already.
     has_type_field: bool,
     /// The name under which the event's time is written first.
     time_name: Arc<str>,
@@ -218,12 +218,12 @@ impl Output {
         self.failure.take()
     }
 
-    /// Whether it goes to the terminal.
+    /// True if it goes to the terminal.
     pub(crate) fn is_terminal(&self) -> bool {
         self.is_terminal
     }
 
-    /// Whether writing failed.
+    /// True if writing failed.
     pub(crate) fn has_failed(&self) -> bool {
         self.failure.is_some()
     }

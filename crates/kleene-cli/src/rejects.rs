@@ -103,7 +103,7 @@ impl Rejects {
         }
     }
 
-    /// Whether writing failed.
+    /// True if writing failed.
     pub(crate) fn has_failed(&self) -> bool {
         self.failure.is_some()
     }

@@ -167,7 +167,7 @@ pub(crate) fn load_and_note(
     }))
 }
 
-/// Whether a file that should hold rules is called as files of events are.
+/// True if a file that should hold rules is called as files of events are.
 fn is_named_as_data(path: &Path) -> bool {
     let endings = ["csv", "json", "jsonl", "log", "ndjson", "tsv"];
     path.extension().is_some_and(|found| endings.iter().any(|ending| found == *ending))
@@ -187,7 +187,7 @@ fn reported(reports: &[Report], listing: Listing) -> String {
     format!("{listed}\n\nFor more about a code, try `kleene explain {}`.", first.diagnostic.code)
 }
 
-/// Whether the rules themselves are without blame.
+/// True if the rules themselves are without blame.
 fn is_about_usage(report: &Report) -> bool {
     let is_whole_file = report.source.text.is_empty();
     match report.diagnostic.code {

@@ -36,7 +36,7 @@ impl Files {
         self.0.keys().map(PathBuf::as_path)
     }
 
-    /// The same files as they are now, and those that `given` speaks of.
+    /// Returns the files as they are now, and those that `given` speaks of.
     fn now(&self, given: &[PathBuf]) -> Files {
         let mut files = Files::default();
         self.0.keys().for_each(|path| files.note(path));
@@ -73,7 +73,7 @@ impl Watch {
         Watch(shared)
     }
 
-    /// Whether files have changed since they were read.
+    /// True if files have changed since they were read.
     pub(crate) fn has_changed(&self) -> bool {
         self.0.has_changed.load(Ordering::Relaxed)
     }

@@ -44,7 +44,7 @@ pub(crate) struct Time {
     pub(crate) index: Option<usize>,
 }
 
-/// Whether fields are those of an event, which has a time, or of a part of one.
+/// What the fields belong to: an event, which has a time, or a part of one.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Role {
     Event,

@@ -48,7 +48,7 @@ impl Feed {
         }
     }
 
-    /// The same where the input was read before: `opened` is at the place from which on it has not,
+    /// Reads on in an input that was read before: `opened` is at the position up to which it was read,
     /// and `beginning` is the same input from its start, for the header of CSV.
     ///
     /// # Errors
@@ -104,7 +104,7 @@ impl Feed {
         self.blocks.waker()
     }
 
-    /// Whether nothing at all was in the input so far.
+    /// True if nothing at all was in the input so far.
     pub fn is_empty(&self) -> bool {
         self.is_empty
     }

@@ -7,7 +7,7 @@ use flate2::bufread::GzDecoder;
 
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// Whether these are the first bytes of what gzip has packed.
+/// True if these are the first bytes of what gzip has packed.
 pub(crate) fn is_gzip(start: &[u8]) -> bool {
     start.starts_with(&MAGIC)
 }

@@ -19,7 +19,7 @@ pub struct Reading {
     pub fixed_type: Option<String>,
     /// The field that holds the event time where the type declares none, or where it is missing.
     pub time_field: String,
-    /// Whether `time_field` comes before the declared one.
+    /// True if `time_field` comes before the declared one.
     pub prefers_time_field: bool,
     /// What epoch numbers count.
     pub unit: TimeUnit,
@@ -65,14 +65,14 @@ pub(crate) struct Layouts {
 pub(crate) struct Layout {
     id: TypeId,
     name: Arc<str>,
-    /// Whether events of this type are wanted.
+    /// True if events of this type are wanted.
     is_declared: bool,
     pub(crate) fields: Vec<Field>,
     /// The fields that must not be null.
     required: Vec<usize>,
     /// The declared field that holds the event time.
     time: Option<usize>,
-    /// Whether undeclared fields are kept.
+    /// True if undeclared fields are kept.
     pub(crate) open: bool,
     pub(crate) root: Node,
 }
@@ -95,7 +95,7 @@ pub(crate) struct Node {
 #[derive(Clone, Debug)]
 struct Key {
     name: Arc<str>,
-    /// Whether JSON can only spell it as it is, or with escapes that nobody needs.
+    /// True if JSON can only spell it as it is, or with escapes that nobody needs.
     is_plain: bool,
     entry: Entry,
     /// The key that came after this one last time.
@@ -216,7 +216,7 @@ impl Layout {
 }
 
 impl Node {
-    /// Whether a declared field is in it, and not only the type or the time.
+    /// True if a declared field is in it, and not only the type or the time.
     pub(crate) fn holds_fields(&self) -> bool {
         self.keys.iter().any(|Key { entry, .. }| {
             entry.field.is_some() || entry.child.as_deref().is_some_and(Node::holds_fields)

@@ -53,7 +53,7 @@ impl Parser {
         Parser { kind, max_line: form.max_line }
     }
 
-    /// Whether it has seen all that later blocks depend on: the header, in CSV.
+    /// True if it has seen all that later blocks depend on: the header, in CSV.
     pub fn is_ready(&self) -> bool {
         !matches!(self.kind, Kind::Header(..))
     }

@@ -79,7 +79,7 @@ impl RawFeed {
         }
     }
 
-    /// Whether nothing at all was in the input so far.
+    /// True if nothing at all was in the input so far.
     pub fn is_empty(&self) -> bool {
         self.is_empty
     }

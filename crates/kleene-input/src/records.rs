@@ -54,7 +54,7 @@ impl Cursor {
 pub(crate) struct Line<'a> {
     pub(crate) number: u64,
     pub(crate) text: &'a str,
-    /// Whether there is a quote in it; only reported for records.
+    /// True if there is a quote in it; only reported for records.
     pub(crate) has_quotes: bool,
 }
 

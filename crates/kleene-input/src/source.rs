@@ -20,7 +20,7 @@ const WAITING: usize = 4;
 /// An input that is open.
 pub struct Opened {
     reader: Box<dyn Read + Send>,
-    /// Whether waiting for more costs nothing, as more is there.
+    /// True if waiting for more costs nothing, as more is there.
     is_file: bool,
     /// Where it starts.
     start: Position,
@@ -105,11 +105,11 @@ pub fn open(path: &Path) -> io::Result<Opened> {
     open_at(path, Position::default())
 }
 
-/// The same from a place on to which it was read before. What is packed is unpacked up to there;
-/// standard input is taken as it comes.
+/// Opens an input at the position up to which it was read before. A packed file is unpacked up to
+/// there; standard input is taken as it comes.
 ///
 /// # Errors
-/// The same, and that the file ends before that place.
+/// As [`open`], and if the file ends before that position.
 pub fn open_at(path: &Path, start: Position) -> io::Result<Opened> {
     let name = path.display();
     let wrap = |what: &str, error: &io::Error| {

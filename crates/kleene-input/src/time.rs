@@ -39,7 +39,8 @@ pub(crate) fn time_from_int(number: i64, unit: TimeUnit) -> Result<Timestamp, St
     }
 }
 
-/// The same for a number with a fraction; what is below a millisecond is cut off.
+/// The moment that a number with a fraction stands for, if it is in the years 0 to 9999. What is below
+/// a millisecond is cut off.
 pub(crate) fn time_from_float(number: f64, unit: TimeUnit) -> Result<Timestamp, String> {
     let millis = match unit {
         TimeUnit::S => number * 1e3,

@@ -8,7 +8,7 @@ pub trait Batch<E>: Send + Sync + 'static {
     /// How many steps there are.
     fn len(&self) -> usize;
 
-    /// Whether there are none.
+    /// True if there are none.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -17,7 +17,7 @@ pub trait Batch<E>: Send + Sync + 'static {
     fn step(&self, number: usize) -> Option<Step<'_, E>>;
 }
 
-/// One thing that an engine is reported. See the methods of [`kleene::Engine`] for what each means.
+/// One thing that an engine is given. See the methods of [`kleene::Engine`] for what each means.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Step<'a, E> {

@@ -33,14 +33,14 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The same with other [`waiting`](Config::waiting).
+    /// Returns the configuration with another [`waiting`](Config::waiting).
     #[must_use]
     pub fn waiting(mut self, batches: usize) -> Config {
         self.waiting = batches;
         self
     }
 
-    /// The same with another [`batch`](Config::batch).
+    /// Returns the configuration with another [`batch`](Config::batch).
     #[must_use]
     pub fn batch(mut self, events: usize) -> Config {
         self.batch = events;

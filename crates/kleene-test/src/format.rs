@@ -76,10 +76,10 @@ pub struct CaseStage {
     pub group: Option<Vec<CaseStage>>,
     /// How often: at least, at most.
     pub times: Option<(i64, Option<i64>)>,
-    /// Whether it may be left out.
+    /// True if it may be left out.
     #[serde(default)]
     pub optional: bool,
-    /// Whether it keeps events from what follows.
+    /// True if it keeps events from what follows.
     #[serde(default)]
     pub greedy: bool,
     /// How repetitions follow each other.

@@ -9,7 +9,7 @@ use crate::format::{CaseCondition, CasePattern, CaseStage};
 pub struct Rule {
     /// A name for reports.
     pub name: &'static str,
-    /// Whether a pattern has the shape.
+    /// True if a pattern has the shape.
     pub applies: fn(&CasePattern) -> bool,
 }
 
@@ -94,7 +94,7 @@ fn next_not_after_loop(stages: &[CaseStage]) -> bool {
     })
 }
 
-/// Whether a stage or group can take more where it may be complete.
+/// True if a stage or group can take more where it may be complete.
 fn can_go_on(stage: &CaseStage) -> bool {
     varies(stage) || stage.group.as_ref().is_some_and(|group| group.last().is_some_and(can_go_on))
 }
@@ -107,7 +107,7 @@ fn heads(stage: &CaseStage) -> Vec<&CaseStage> {
     first.flat_map(heads).collect()
 }
 
-/// Whether one event can fulfil the conditions of both.
+/// True if one event can fulfil the conditions of both.
 fn may_both(one: &CaseStage, other: &CaseStage) -> bool {
     let can = |stage: &CaseStage, ty: &str, v: i64| {
         stage.condition.as_ref().is_none_or(|condition| may_hold(condition, ty, v) != Some(false))
@@ -193,7 +193,7 @@ fn bounds_gap(stage: &CaseStage) -> bool {
     stage.within_kind.as_deref() == Some(PREVIOUS)
 }
 
-/// Whether the stage can occur in more than one number.
+/// True if the stage can occur in more than one number.
 fn varies(stage: &CaseStage) -> bool {
     stage.optional || matches!(stage.times, Some((min, max)) if Some(min) != max)
 }
@@ -204,12 +204,12 @@ fn may_be_empty(stage: &CaseStage) -> bool {
         || stage.group.as_ref().is_some_and(|group| group.iter().all(may_be_empty))
 }
 
-/// Whether a stage, in groups too, is as `is` says.
+/// True if a stage, in groups too, is as `is` says.
 fn any(stages: &[CaseStage], is: &dyn Fn(&CaseStage) -> bool) -> bool {
     stages.iter().any(|stage| is(stage) || any(stage.group.as_deref().unwrap_or_default(), is))
 }
 
-/// Whether a sequence, in groups too, is as `is` says.
+/// True if a sequence, in groups too, is as `is` says.
 fn any_run(stages: &[CaseStage], is: &dyn Fn(&[CaseStage]) -> bool) -> bool {
     is(stages) || stages.iter().any(|stage| any_run(stage.group.as_deref().unwrap_or_default(), is))
 }

@@ -257,7 +257,7 @@ struct MixedAlternatives {
     silences: Vec<(RandomTest, RandomLength)>,
     /// How many of them have to happen, taken around.
     count: usize,
-    /// Whether the group follows the event before it with `any`.
+    /// True if the group follows the event before it with `any`.
     any: bool,
 }
 

@@ -95,7 +95,7 @@ pub(crate) fn to_int(x: f64) -> Option<i64> {
     int_part(x.round())
 }
 
-/// Whether `a op b` is null because `b` is zero.
+/// True if `a op b` is null because `b` is zero.
 #[cold]
 pub(super) fn divides_by_zero(op: BinaryOp, a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
     let divides = Kind::NUMBER.or(Kind::DURATION);

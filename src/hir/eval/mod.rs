@@ -39,7 +39,7 @@ pub(crate) trait Scope {
     fn register(&self, _: usize) -> ValueRef<'_> {
         ValueRef::Null
     }
-    /// Whether the list in a register has an item that equals `value`, as [`list_has`] says.
+    /// Returns [`list_has`] of the list in a register and `value`.
     fn register_has(&self, index: usize, value: ValueRef<'_>) -> Option<bool> {
         list_has(self.register(index), value)
     }

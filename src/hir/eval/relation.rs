@@ -48,7 +48,7 @@ impl Relation {
         })
     }
 
-    /// The same with its sides swapped, where there is such.
+    /// Returns the relation with its sides swapped, where there is one.
     pub(crate) fn flipped(self) -> Option<Relation> {
         Some(match self {
             Relation::Eq | Relation::Ne => self,
@@ -98,13 +98,13 @@ impl Relation {
         compares.then_some(false)
     }
 
-    /// Whether it holds between what has an order. NaN compares with nothing, not even under `!=`.
+    /// True if it holds between what has an order. NaN compares with nothing, not even under `!=`.
     #[inline(always)]
     pub(crate) fn of_ordered<T: Copy + PartialOrd>(self, a: T, b: T) -> bool {
         self.holds_in(order_of(a, b))
     }
 
-    /// Whether it holds between what is in this [order](order_of).
+    /// True if it holds between what is in this [order](order_of).
     #[inline(always)]
     pub(crate) fn holds_in(self, order: u8) -> bool {
         self as u8 & order != 0
@@ -133,8 +133,8 @@ impl Relation {
     }
 }
 
-/// Whether a list has an item that equals `value`: `value == a or value == b or ..`. So it is unknown
-/// where none does and one does not compare, as null does not.
+/// Returns true if a list has an item that equals `value`: `value == a or value == b or ..`. `None` if
+/// none does and one does not compare, as null does not.
 pub(crate) fn has_item<'i>(
     mut items: impl Iterator<Item = ValueRef<'i>>,
     value: ValueRef<'_>,
@@ -150,12 +150,12 @@ pub(crate) fn has_item<'i>(
     if is_there { Some(true) } else { found }
 }
 
-/// The same for a value that may be a list; nothing is known of others.
+/// Returns [`has_item`] of a value that may be a list; `None` for others.
 pub(crate) fn list_has(list: ValueRef<'_>, value: ValueRef<'_>) -> Option<bool> {
     has_item(list.as_list()?.iter(), value)
 }
 
-/// Whether `text` fits `pattern`, in which `*` stands for any text and `?` for any one character.
+/// True if `text` fits `pattern`, in which `*` stands for any text and `?` for any one character.
 fn like(text: &str, pattern: &str) -> bool {
     let (mut text, mut pattern) = (text.chars(), pattern.chars());
     // Behind the last `*`, and how much of the text it does not swallow.

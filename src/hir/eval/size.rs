@@ -21,7 +21,7 @@ pub(super) fn bounded<S: Scope>(value: Value, scope: &S) -> Value {
     Value::Null
 }
 
-/// Whether a value takes no more than `bytes`, which are counted down, and is not deeper than that.
+/// True if a value takes no more than `bytes`, which are counted down, and is not deeper than that.
 /// Looks at no more of it.
 fn fits(value: ValueRef<'_>, bytes: &mut usize, depth: u32) -> bool {
     let mut take = |size: usize| match bytes.checked_sub(size) {

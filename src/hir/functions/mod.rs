@@ -99,7 +99,7 @@ pub struct Function {
     pub params: &'static [(&'static str, Kind)],
     /// How many of the parameters, from the front, are required.
     pub required: usize,
-    /// Whether the last parameter can be given any number of times.
+    /// True if the last parameter can be given any number of times.
     pub variadic: bool,
     /// The types of its result; [`Kind::ANY`] stands for those of its arguments.
     pub result: Kind,

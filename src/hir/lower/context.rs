@@ -35,11 +35,11 @@ pub(super) struct RuleLowerer<'e, 'a> {
     pub(super) steps_written_out: u64,
     /// How many repeated groups there are.
     pub(super) loop_count: usize,
-    /// Whether the rule has `skip none`.
+    /// True if the rule has `skip none`.
     pub(super) keeps_all: bool,
     /// Where a pattern stands whose partial matches can wait for ever.
     pub(super) waits_forever: Option<(usize, Span)>,
-    /// Whether a gap bounds some wait.
+    /// True if a gap bounds some wait.
     pub(super) bounded_waits: bool,
     pub(super) used_defines: BTreeSet<&'a str>,
     pub(super) used_params: BTreeSet<&'a str>,

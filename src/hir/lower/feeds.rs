@@ -25,7 +25,7 @@ pub(super) struct Fed {
     waits: usize,
     /// The records that were, with their places.
     records: Vec<(Site, Vec<FedField>)>,
-    /// Whether a rule that feeds it was refused.
+    /// True if a rule that feeds it was refused.
     is_broken: bool,
 }
 
@@ -509,7 +509,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 }
 
-/// Whether an emitted value is the time of the match.
+/// True if an emitted value is the time of the match.
 fn is_end(expr: &Expr) -> bool {
     matches!(expr, Expr::Match(MatchFact::End))
 }

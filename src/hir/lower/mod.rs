@@ -142,7 +142,7 @@ pub(crate) fn check(
 struct List {
     set: Arc<ValueSet>,
     kind: Kind,
-    /// Whether all of it could be read.
+    /// True if all of it could be read.
     known: bool,
 }
 
@@ -233,7 +233,7 @@ impl<'a> Env<'a> {
         }
     }
 
-    /// Whether there are so many errors that no more are looked for.
+    /// True if there are so many errors that no more are looked for.
     fn has_too_many_errors(&self) -> bool {
         self.errors > MAX_ERRORS
     }
@@ -305,7 +305,7 @@ impl<'a> Env<'a> {
         }
     }
 
-    /// Whether a define's name is free of event types; reports if not.
+    /// True if a define's name is free of event types; reports if not.
     fn is_no_event(&mut self, source: usize, name: &Name) -> bool {
         if self.schema.type_id(&name.node).is_none() && self.fed_at(&name.node).is_none() {
             return true;

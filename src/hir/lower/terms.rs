@@ -63,15 +63,15 @@ pub(super) struct Doubt {
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct StepInfo {
     pub(super) name: Arc<str>,
-    /// Whether someone chose the name with `as`.
+    /// True if someone chose the name with `as`.
     pub(super) explicit: bool,
     pub(super) site: Site,
     /// `None` for groups, and where the type was refused.
     pub(super) ty: Option<Takes>,
     pub(super) negated: bool,
-    /// Whether this is the alias of a group.
+    /// True if this is the alias of a group.
     pub(super) group: bool,
-    /// Whether a match can hold several events of it.
+    /// True if a match can hold several events of it.
     pub(super) many: bool,
     /// The repeated groups around it.
     pub(super) loops: Vec<usize>,
@@ -89,7 +89,7 @@ impl StepInfo {
 pub(super) struct FedField {
     pub(super) name: Arc<str>,
     pub(super) kind: Kind,
-    /// Whether it is `match.end`, which is the event's time.
+    /// True if it is `match.end`, which is the event's time.
     pub(super) is_end: bool,
 }
 

@@ -22,7 +22,7 @@ type Fields = [(Name, Option<Spanned<Expr>>)];
 #[derive(Clone, Copy)]
 struct Now {
     time: Timestamp,
-    /// Whether no event can come at `time` any more.
+    /// True if no event can come at `time` any more.
     passed: bool,
     span: Span,
 }

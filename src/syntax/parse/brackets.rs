@@ -109,7 +109,7 @@ impl Finder<'_> {
         }
     }
 
-    /// Whether the brace at `i` opens the body of a rule or test.
+    /// True if the brace at `i` opens the body of a rule or test.
     fn opens_body(&self, i: usize) -> bool {
         let back = |n: usize| i.checked_sub(n).map(|i| self.tokens[i]);
         back(1).is_some_and(|token| token.kind == TokenKind::CloseParen)
@@ -137,7 +137,7 @@ fn at(tokens: &[Token], i: usize) -> Token {
     tokens[i.min(tokens.len() - 1)]
 }
 
-/// Whether an item plainly starts at `i`, whatever is open there: `rule NAME {`.
+/// True if an item plainly starts at `i`, whatever is open there: `rule NAME {`.
 pub(super) fn starts_item(text: &str, tokens: &[Token], i: usize) -> bool {
     let next = at(tokens, i + 1).kind;
     let behind = at(tokens, i + 2).kind;
@@ -151,7 +151,7 @@ pub(super) fn starts_item(text: &str, tokens: &[Token], i: usize) -> bool {
     }
 }
 
-/// Whether a clause plainly starts at `i`: no expression has two operands side by side.
+/// True if a clause plainly starts at `i`: no expression has two operands side by side.
 /// `within` does not count in brackets, where it belongs to a group.
 pub(super) fn starts_clause(text: &str, tokens: &[Token], i: usize) -> bool {
     let next = at(tokens, i + 1);
@@ -176,7 +176,7 @@ pub(super) fn starts_clause(text: &str, tokens: &[Token], i: usize) -> bool {
     }
 }
 
-/// Whether a clause or a step of a test plainly starts at `i`, though brackets are open.
+/// True if a clause or a step of a test plainly starts at `i`, though brackets are open.
 fn starts_line(text: &str, tokens: &[Token], i: usize) -> bool {
     let next = at(tokens, i + 1);
     match word(text, at(tokens, i)) {

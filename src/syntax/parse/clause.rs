@@ -65,7 +65,7 @@ impl Parser<'_> {
         clauses
     }
 
-    /// Whether a clause starts here, as far as can be seen in the middle of something wrong.
+    /// True if a clause starts here, as far as can be seen in the middle of something wrong.
     pub(super) fn at_clause(&self) -> bool {
         words::CLAUSES.contains(&self.word())
             && (self.peek().first_on_line
@@ -278,7 +278,7 @@ impl Parser<'_> {
         Ok(names)
     }
 
-    /// Whether a comma and one more name follow; a comma that is missing is reported.
+    /// True if a comma and one more name follow; a comma that is missing is reported.
     fn another_name(&mut self) -> bool {
         if self.clause_behind_comma() {
             return false;
@@ -655,7 +655,7 @@ fn head(clause: &Clause) -> &'static str {
     }
 }
 
-/// Whether a rule may have several such clauses.
+/// True if a rule may have several such clauses.
 fn repeats(clause: &Clause) -> bool {
     matches!(clause, Clause::Param(_) | Clause::Define(_))
 }

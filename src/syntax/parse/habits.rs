@@ -258,7 +258,7 @@ impl Parser<'_> {
         })
     }
 
-    /// Whether values are compared, and no steps joined, in the bracket at the index `open`.
+    /// True if values are compared, and no steps joined, in the bracket at the index `open`.
     fn compares_in(&self, open: usize) -> bool {
         let Some(close) = self.brackets.partner(open) else { return false };
         let inside = &self.tokens[open..close];
@@ -363,7 +363,7 @@ impl Parser<'_> {
         })
     }
 
-    /// Whether a comma is looked at that stands between two clauses.
+    /// True if a comma is looked at that stands between two clauses.
     pub(super) fn clause_behind_comma(&self) -> bool {
         self.is(TokenKind::Comma)
             && words::CLAUSES.contains(&self.word_at(1))
@@ -371,7 +371,7 @@ impl Parser<'_> {
                 || starts_clause(self.text, self.tokens, self.at + 1))
     }
 
-    /// Whether a clause of another language starts on this line.
+    /// True if a clause of another language starts on this line.
     pub(super) fn at_foreign_clause(&self) -> bool {
         let next = self.nth(1);
         self.peek().first_on_line

@@ -57,7 +57,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Whether an item starts here.
+    /// True if an item starts here.
     pub(super) fn at_item(&self) -> bool {
         let token = self.peek();
         if token.kind != TokenKind::Word || !words::ITEMS.contains(&self.word()) {
@@ -489,7 +489,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Whether a step of a test plainly starts here.
+    /// True if a step of a test plainly starts here.
     pub(super) fn at_test_step(&self) -> bool {
         match self.word() {
             "at" => self.nth(1).kind == TokenKind::Duration,

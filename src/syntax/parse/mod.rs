@@ -87,9 +87,9 @@ struct Parser<'s> {
     noticed: Option<usize>,
     /// How often something was wrong, reported or not: each may mean a long way to where it ends.
     mistakes: usize,
-    /// Whether a `;` was reported; they come in dozens.
+    /// True if a `;` was reported; they come in dozens.
     reported_semicolon: bool,
-    /// The same for a `:` behind the word of a clause.
+    /// True if a `:` behind the word of a clause was reported.
     reported_colon: bool,
     /// After a sentence of another language: go on with the next line.
     to_next_line: bool,
@@ -265,7 +265,7 @@ impl<'s> Parser<'s> {
         self.brackets.partner(self.at).is_none().then_some(opener)
     }
 
-    /// Whether what is looked at belongs to something else, mostly on another line.
+    /// True if what is looked at belongs to something else, mostly on another line.
     fn something_else_follows(&self) -> bool {
         let token = self.peek();
         let breaks_off = token.first_on_line

@@ -105,7 +105,7 @@ impl Printer {
         });
     }
 
-    /// The same; `item` reports whether a comma may stand behind it if it is the last one.
+    /// Prints a list as `list` does. `item` returns true if a comma may stand behind the last one.
     fn list_with<T>(
         &mut self,
         brackets: (&str, &str),

@@ -16,7 +16,7 @@ struct Judged {
     start: Verdict,
     /// What came too short a time before one could start, and from when on one can.
     too_soon: Option<(String, Timestamp)>,
-    /// The same, if the event is what must not come before.
+    /// What the event keeps from starting, and until when, if it is what must not come before.
     silences: Option<(String, Timestamp)>,
 }
 
@@ -24,11 +24,11 @@ struct Judged {
 struct Verdict {
     mismatches: Vec<Mismatch>,
     stopped_by: Vec<String>,
-    /// Whether there is a branch, or it is complete as it can grow no more.
+    /// True if there is a branch, or it is complete as it can grow no more.
     goes_on: bool,
-    /// Whether it is complete without the event.
+    /// True if it is complete without the event.
     completes: bool,
-    /// Whether it is taken.
+    /// True if it is taken.
     takes: bool,
 }
 

@@ -167,7 +167,7 @@ impl<E: Event> Tracer<E> {
         Ok(tracer)
     }
 
-    /// The same for a pattern that was built in Rust.
+    /// Follows a key of a pattern that was built in Rust.
     ///
     /// # Errors
     /// As [`new`](Tracer::new).
@@ -450,7 +450,7 @@ impl<E: Event> Tracer<E> {
         self.newest
     }
 
-    /// Whether the last entries are kept, not the first.
+    /// True if the last entries are kept, not the first.
     pub(super) fn keeps_last(&self) -> bool {
         matches!(self.keep, Keep::Last(_))
     }

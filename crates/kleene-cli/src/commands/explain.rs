@@ -34,7 +34,7 @@ pub(crate) fn explain(args: &ExplainArgs) -> Result<Ending> {
     rule(args)
 }
 
-/// Whether an option is given that makes sense for rules only.
+/// True if an option is given that makes sense for rules only.
 fn is_about_rules(args: &ExplainArgs) -> bool {
     args.rule.is_some() || args.states || args.dot || args.mermaid || args.svg
 }

@@ -45,7 +45,7 @@ pub(super) struct Ran {
     pub(super) stats: Stats,
     pub(super) outlets: Outlets,
     pub(super) counts: Counts,
-    /// Whether nothing at all was in the input.
+    /// True if nothing at all was in the input.
     pub(super) is_empty: bool,
     /// The names of the columns, in CSV.
     pub(super) header: Vec<String>,

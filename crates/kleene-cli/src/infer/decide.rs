@@ -39,7 +39,7 @@ struct Decider<'s, 'w> {
     events: u64,
     times: Vec<Time<'s>>,
     notes: Vec<String>,
-    /// Whether something is left to `..`.
+    /// True if something is left to `..`.
     open: bool,
 }
 
@@ -61,7 +61,7 @@ pub(super) fn decide(name: &str, seen: &Seen, wishes: &Wishes) -> Decided {
     Decided { decl, notes: decider.notes }
 }
 
-/// Whether a name can be written, if need be in back-quotes.
+/// True if a name can be written, if need be in back-quotes.
 pub(super) fn is_nameable(name: &str) -> bool {
     !name.is_empty() && !name.contains(|c: char| c == '`' || c.is_control())
 }
@@ -329,7 +329,7 @@ fn mixed(seen: &Seen) -> Option<String> {
     (reported.len() > 1).then(|| reported.join(", "))
 }
 
-/// Whether these numbers and texts are moments: all of them fit, and where numbers are among them,
+/// True if these numbers and texts are moments: all of them fit, and where numbers are among them,
 /// the name has to speak of time.
 fn is_moment(seen: &Seen, name: &str, unit: TimeUnit) -> bool {
     let numbers = [Shape::Int, Shape::Float, Shape::Digits];

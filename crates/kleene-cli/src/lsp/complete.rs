@@ -119,7 +119,7 @@ struct Offer<'s> {
     rule: Option<&'s RuleScan>,
     /// What is replaced.
     range: Range,
-    /// Whether it starts with a back-quote.
+    /// True if it starts with a back-quote.
     is_quoted: bool,
     items: Vec<CompletionItem>,
 }

@@ -149,7 +149,7 @@ impl Documents {
     }
 }
 
-/// Whether the first file names what no file declares, or no file declares anything.
+/// True if the first file names what no file declares, or no file declares anything.
 fn needs_more(set: &Set, at: Option<usize>) -> bool {
     let Some(own) = set.files.first() else { return false };
     let items =

@@ -61,7 +61,7 @@ fn capabilities() -> ServerCapabilities {
 struct Server<'c> {
     connection: &'c Connection,
     documents: Documents,
-    /// Whether something changed since diagnostics were reported.
+    /// True if something changed since diagnostics were reported.
     is_changed: bool,
 }
 

@@ -136,7 +136,7 @@ impl Directory {
         self.path.join(format!("checkpoint-{number:010}"))
     }
 
-    /// Whether the next checkpoint may hold changes only.
+    /// True if the next checkpoint may hold changes only.
     pub(super) fn can_follow(&self) -> bool {
         self.last.is_some_and(|last| {
             last.following < FOLLOWING && last.following_bytes < last.whole_bytes / 2

@@ -54,9 +54,9 @@ pub(crate) struct Resumed {
     pub(crate) counts: Counts,
     /// How often each rule has found something.
     pub(crate) tally: Tally,
-    /// Whether the input was read to its end, and everything was reported (`--end-of-time`).
+    /// True if the input was read to its end, and everything was reported (`--end-of-time`).
     pub(crate) is_finished: bool,
-    /// Whether the input is a file that was read to its end, and has not grown.
+    /// True if the input is a file that was read to its end, and has not grown.
     pub(crate) is_at_end: bool,
 }
 
@@ -67,7 +67,7 @@ pub(crate) struct Moment<'a> {
     pub(crate) rejects: Option<u64>,
     pub(crate) counts: &'a Counts,
     pub(crate) tally: &'a Tally,
-    /// Whether the input was read to its end.
+    /// True if the input was read to its end.
     pub(crate) has_ended: bool,
 }
 
@@ -131,7 +131,7 @@ impl State {
         matches!(self.every, Every::Events(every) if self.events >= every)
     }
 
-    /// The same where there is time to look at a clock.
+    /// True if the time for a checkpoint has come. Looks at a clock.
     pub(crate) fn is_time(&self) -> bool {
         matches!(self.every, Every::Time(every) if self.last.elapsed() >= every)
     }
@@ -269,7 +269,7 @@ impl Input {
         Ok(Some(Input { file, is_packed }))
     }
 
-    /// what distinguishes the input from others: how long it is, how it starts, and what is before
+    /// Returns what distinguishes the input from others: how long it is, how it starts, and what is before
     /// `position`.
     fn probe(&self, position: Position) -> Result<Value> {
         let length = self.file.metadata()?.len();

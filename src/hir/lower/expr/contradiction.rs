@@ -278,7 +278,7 @@ fn of_whole(fact: Fact<'_>) -> Fact<'_> {
     }
 }
 
-/// Whether no value fulfils both.
+/// True if no value fulfils both.
 fn exclude_each_other(a: Fact<'_>, b: Fact<'_>) -> bool {
     let is_short = |set: &ValueSet| set.networks.is_empty() && set.values.len() <= MAX_ITEMS;
     match (a, b) {
@@ -309,7 +309,7 @@ fn exclude_each_other(a: Fact<'_>, b: Fact<'_>) -> bool {
     }
 }
 
-/// Whether no value compares so with both.
+/// True if no value compares so with both.
 fn excludes(a: (BinaryOp, ValueRef<'_>), b: (BinaryOp, ValueRef<'_>)) -> bool {
     use BinaryOp::{Eq, Ge, Gt, Le, Lt, Ne};
     let Some(ordering) = a.1.compare(b.1) else { return false };

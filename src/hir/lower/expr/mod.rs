@@ -48,7 +48,7 @@ fn non_null(kind: Kind) -> Kind {
     kind.without(Kind::NULL)
 }
 
-/// Whether values of these types ever compare.
+/// True if values of these types ever compare.
 fn compare(a: Kind, b: Kind) -> bool {
     let (a, b) = (non_null(a), non_null(b));
     a.intersects(b) || a.intersects(Kind::NUMBER) && b.intersects(Kind::NUMBER)

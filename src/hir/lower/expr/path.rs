@@ -174,7 +174,7 @@ impl RuleLowerer<'_, '_> {
         refused(span)
     }
 
-    /// Whether a name is that of nested fields.
+    /// True if a name is that of nested fields.
     pub(super) fn is_record(&self, of: Takes, name: &str) -> bool {
         self.fields_in_common(of)
             .into_iter()
@@ -273,7 +273,7 @@ impl RuleLowerer<'_, '_> {
         self.report(diagnostic);
     }
 
-    /// Whether an expression at `place` can see what step `index` captured.
+    /// True if an expression at `place` can see what step `index` captured.
     pub(super) fn sees(&self, place: Place, index: usize) -> bool {
         let step = &self.steps[index];
         match place.what {

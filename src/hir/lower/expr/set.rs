@@ -244,13 +244,13 @@ impl<'a> RuleLowerer<'_, 'a> {
         Some(Set::Values(Arc::new(set)))
     }
 
-    /// Whether a bare name behind `in` is a declared list: a field of that name comes first.
+    /// True if a bare name behind `in` is a declared list: a field of that name comes first.
     pub(super) fn is_list_name(&self, name: &str, place: Place) -> bool {
         let is_field = self.has_field(place.candidate, name);
         self.env.lists.contains_key(name) && !is_field
     }
 
-    /// Whether a bare name is neither a field nor a part of the key.
+    /// True if a bare name is neither a field nor a part of the key.
     pub(super) fn means_nothing(&self, name: &str, place: Place) -> bool {
         let is_field = place.candidate.is_some_and(|of| self.field_of(of, name).is_some());
         !is_field && !self.key.iter().any(|(key, _)| **key == *name)

@@ -452,7 +452,7 @@ fn joined_not(name: &str, timed: &str) -> String {
     )
 }
 
-/// Whether each event of the type is one more repetition of a greedy loop of single events.
+/// True if each event of the type is one more repetition of a greedy loop of single events.
 fn is_taken_by_loop(item: &PlanItem<'_>, ty: Takes) -> bool {
     let is_loop = |quant: &Quant<'_>| {
         let Quantifier { min, max, mode, .. } = &quant.quantifier;
@@ -473,7 +473,7 @@ fn is_taken_by_loop(item: &PlanItem<'_>, ty: Takes) -> bool {
     }
 }
 
-/// Whether one of the branches is a silence, and what would break it is one of the others.
+/// True if one of the branches is a silence, and what would break it is one of the others.
 fn is_over_by_itself(branches: &[Plan<'_>]) -> bool {
     let is_taken = |ty: Takes| {
         branches.iter().any(|branch| match branch.items.as_slice() {
@@ -487,7 +487,7 @@ fn is_over_by_itself(branches: &[Plan<'_>]) -> bool {
     silences.any(|silence| silence.steps.iter().all(|step| step.ty.is_some_and(is_taken)))
 }
 
-/// Whether the item is a step that each event of the type fits.
+/// True if the item is a step that each event of the type fits.
 fn takes_all(item: &PlanItem<'_>, ty: Takes) -> bool {
     let PlanKind::Step { step, .. } = &item.kind else { return false };
     let fits = matches!(step.ty, Some(takes) if takes == Takes::Stream || takes == ty);
@@ -550,7 +550,7 @@ fn has_bounded_gap(item: &PlanItem<'_>) -> bool {
     item.arrow.gap.as_ref().is_some_and(|gap| gap.max.is_some())
 }
 
-/// Whether something but the rule's `within` lets a partial match run out of time.
+/// True if something but the rule's `within` lets a partial match run out of time.
 fn has_bounded_wait(plan: &Plan<'_>) -> bool {
     plan.items.iter().any(|item| {
         has_bounded_gap(item)
@@ -562,7 +562,7 @@ fn has_bounded_wait(plan: &Plan<'_>) -> bool {
     })
 }
 
-/// Whether a partial match can wait for an event that need not be the next.
+/// True if a partial match can wait for an event that need not be the next.
 fn may_wait(plan: &Plan<'_>) -> bool {
     let waits = |(index, item): (usize, &PlanItem<'_>)| match &item.kind {
         PlanKind::Step { quant, .. } => {

@@ -5,7 +5,7 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::{Contiguity, LoopMode, Quantifier};
 
-/// Whether a plan is that of the whole pattern or of a part of it.
+/// What a plan is of: the whole pattern or a part of it.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(super) enum Level {
     Whole,
@@ -142,7 +142,7 @@ fn greedy_loop<'q>(item: &'q PlanItem<'_>) -> Option<(Span, &'q Quantifier)> {
         .then_some((quant.span.unwrap_or(item.span), &quant.quantifier))
 }
 
-/// Whether a group is one event, or one of several.
+/// True if a group is one event, or one of several.
 fn has_single_events(plan: &Plan<'_>) -> bool {
     let [only] = plan.items.as_slice() else { return false };
     match &only.kind {

@@ -191,7 +191,7 @@ fn too_many(silences: &[Silence<'_, '_>], span: Span) -> Option<Diagnostic> {
     })
 }
 
-/// Whether the item is or has an absence with a time, or is a `not`.
+/// True if the item is or has an absence with a time, or is a `not`.
 fn is_absence(item: &PlanItem<'_>) -> bool {
     match &item.kind {
         PlanKind::Not { .. } => true,
@@ -202,7 +202,7 @@ fn is_absence(item: &PlanItem<'_>) -> bool {
     }
 }
 
-/// Whether the item can take more events where what follows it is waited for.
+/// True if the item can take more events where what follows it is waited for.
 fn can_go_on(item: &PlanItem<'_>) -> bool {
     match &item.kind {
         PlanKind::Step { quant, .. } => quant.quantifier.varies(),

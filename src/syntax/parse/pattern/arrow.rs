@@ -87,7 +87,7 @@ impl Parser<'_> {
         Ok(Some(Arrow { contiguity, gap, span: Some(self.since(start)) }))
     }
 
-    /// Whether another part stands here without arrow.
+    /// True if another part stands here without arrow.
     fn arrow_is_missing(&self) -> bool {
         let token = self.peek();
         let next = self.nth(1);

@@ -28,9 +28,9 @@ pub(super) struct Current<'a> {
     pub(super) idle: Option<IdleClock>,
     /// The time of the newest event.
     pub(super) newest: Option<Timestamp>,
-    /// Whether events have come since the clock was looked at.
+    /// True if events have come since the clock was looked at.
     pub(super) has_come: bool,
-    /// Whether the input was read to its end.
+    /// True if the input was read to its end.
     pub(super) has_ended: bool,
 }
 

@@ -23,9 +23,9 @@ pub(in crate::commands) struct Outlets {
     /// How long events may be late, in milliseconds.
     bound: i64,
     is_quiet: bool,
-    /// Whether it was said that a limit was reached.
+    /// True if it was said that a limit was reached.
     reported_of_limit: bool,
-    /// Whether it was said that a rule feeds others what does not fit.
+    /// True if it was said that a rule feeds others what does not fit.
     reported_of_mismatch: bool,
 }
 
@@ -54,7 +54,7 @@ impl Outlets {
         }
     }
 
-    /// Whether something could not be written.
+    /// True if something could not be written.
     pub(in crate::commands) fn has_failed(&self) -> bool {
         self.output.has_failed() || self.rejects.has_failed()
     }

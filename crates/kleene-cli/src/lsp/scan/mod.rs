@@ -84,7 +84,7 @@ pub(super) struct ItemScan {
     pub(super) span: Span,
     /// The fields of an event type, nested ones dotted.
     pub(super) fields: Vec<FieldScan>,
-    /// Whether `..` allows an event type further fields.
+    /// True if `..` allows an event type further fields.
     pub(super) open: bool,
     /// The type of a list or parameter; the step of a define.
     pub(super) detail: String,
@@ -140,9 +140,9 @@ pub(super) struct StepScan {
     /// The event type or define.
     pub(super) name: String,
     pub(super) span: Span,
-    /// Whether it must not come.
+    /// True if it must not come.
     pub(super) negated: bool,
-    /// Whether it has a name of its own.
+    /// True if it has a name of its own.
     pub(super) renamed: bool,
 }
 

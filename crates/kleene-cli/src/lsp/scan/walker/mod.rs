@@ -43,7 +43,7 @@ struct Frame {
     unit: (usize, usize),
     /// What the last name was, where that matters later.
     last: String,
-    /// Whether the next step must not come.
+    /// True if the next step must not come.
     negated: bool,
     /// Of a group behind `not`, `without` or `until`: none of its steps is captured.
     all_negated: bool,
@@ -180,7 +180,7 @@ impl<'t> Walker<'t> {
         }
     }
 
-    /// Whether an item starts here, whatever brackets are open.
+    /// True if an item starts here, whatever brackets are open.
     fn starts_item(token: Token, text: &str, next: &str) -> bool {
         let is_name = next.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '`');
         token.first_on_line
