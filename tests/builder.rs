@@ -354,7 +354,7 @@ fn the_rule_of_a_pattern_has_its_stream_and_its_key() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table of cases")]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
     let b = || a().followed_by("b").of::<B>();
     let group = || Pattern::begin_group(Pattern::<Ev>::begin("x").optional());
@@ -671,7 +671,7 @@ fn random_streams(count: usize) -> Vec<Vec<Ev>> {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table of cases")]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn the_builder_and_rule_text_say_the_same() {
     let b = || a().followed_by("b").of::<B>();
     let c = |before: PatternBuilder<Ev, Only<B>>| before.followed_by("c").of::<C>();

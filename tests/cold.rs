@@ -320,7 +320,6 @@ fn what_waits_for_the_end_is_reported_in_order_with_few_keys_brought_back() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn what_keeps_keys_may_fail() {
     let rules = orders();
     let make = |most: Option<usize>| {

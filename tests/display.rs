@@ -45,7 +45,7 @@ impl kleene::stream::Sink<Record> for Overflows {
 }
 
 /// Texts by the name of their type, as it is written where `Display` is implemented.
-#[expect(clippy::too_many_lines, reason = "a table of cases")]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn shown() -> BTreeMap<&'static str, Vec<String>> {
     let mut all: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
     let mut show = |name, text: &dyn Display| {

@@ -84,10 +84,6 @@ struct LaidOut {
 
 impl<'p> Builder {
     /// Lays out alternatives in front of `sink`.
-    #[expect(
-        clippy::too_many_lines,
-        reason = "the states of all combinations are laid out together"
-    )]
     pub(super) fn branches(
         &mut self,
         place: Place<'p>,

@@ -348,7 +348,7 @@ fn definitions_are_found() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table of cases")]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn what_can_come_is_offered() {
     let events = "event a { x: int, `my field`: string, geo: { lat: float }, at: time }\n\
                   event b { x: int, y: string }\nlist l: int = [1]\nparam p: int = 1\n";

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::too_many_lines, reason = "a table of cases")]
+    #[allow(clippy::too_many_lines, reason = "a table of cases")]
     fn what_cannot_be_an_event_is_refused_where_it_stands() {
         let cases: &[(Expand, &str, Expected)] = &[
             (event, "struct A { x: i64 }", &[("`A` has no event time: mark a field", "A")]),

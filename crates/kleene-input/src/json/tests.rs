@@ -62,7 +62,7 @@ fn read(parser: &mut JsonParser, line: &str) -> String {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table of cases")]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn lines_become_events_or_reasons() {
     let cases = [
         (
