@@ -6,7 +6,7 @@
 //!
 //! | form | what is stored | files |
 //! |---|---|---|
-//! | runs | a run for each partial match | `runs`, with `deterministic` (in place) and `expire` |
+//! | runs | a run for each partial match | `runs`; `general` and `deterministic` (in place) advance them, `expire` is what time does |
 //! | window | the last events, in a queue | `window`, `queue` |
 //! | shared suffix | the oldest run, with marks where others start | `shared_suffix` |
 //!
@@ -18,6 +18,7 @@
 
 mod deterministic;
 mod expire;
+mod general;
 mod key;
 mod kind;
 mod queue;

@@ -1,7 +1,8 @@
 //! The form of runs: a run through the automaton for each partial match.
 //!
-//! When it applies: any pattern. The general strategy advances runs by `Step::run`; the
-//! deterministic strategy advances them in place, by [`deterministic`](super::deterministic).
+//! When it applies: any pattern. The general strategy advances runs by
+//! [`general`](super::general), the deterministic strategy advances them in place by
+//! [`deterministic`](super::deterministic).
 //!
 //! Why it is right: a run is what the semantics call a partial match, or one of its branches.
 //!

@@ -1,20 +1,15 @@
-//! The general strategy: one event advances the partial matches of a key.
-
-use std::hash::BuildHasher as _;
-
-use hashbrown::hash_table::Entry;
-use smallvec::SmallVec;
+//! One event on its way through a key's runs: what the forms of state share.
 
 use super::{Matcher, update_register};
 use crate::event::Event;
-use crate::exec::captures::{NIL, Starts};
+use crate::exec::captures::NIL;
 use crate::exec::forms::KeyState;
-use crate::exec::registers::{RegisterFile, Registers, UNSET};
-use crate::exec::run::{Completed, Run, completed};
+use crate::exec::registers::Registers;
+use crate::exec::run::{Completed, Run};
 use crate::exec::store::Store;
 use crate::exec::times::Times;
 use crate::hir::{ConditionId, Length, StageId};
-use crate::nfa::{Action, ClockOp, Column, Decision, Edge, LeadingNot, Program, StateId};
+use crate::nfa::{Column, Decision, Program};
 use crate::schema::FieldId;
 
 /// One event on its way through a key's runs.
@@ -63,52 +58,6 @@ impl<'a, E: Event> Step<'a, E> {
         self.word = (Some(field), word.unwrap_or(Registers::NOTHING));
     }
 
-    pub(in crate::exec) fn run(&mut self, key: &mut KeyState) {
-        // Conditions on the event alone are tested at most once: an epoch for the event, and one
-        // for each run after it.
-        self.store.scratch.epoch += 1;
-        let event_epoch = self.store.scratch.epoch;
-        self.store.scratch.steps += 1 + key.runs().len() as u64;
-        key.forget_deadlines();
-        let mut next = std::mem::take(&mut self.store.scratch.next);
-        next.clear();
-        // Runs stay where they are until the first that does not.
-        let mut kept = 0;
-        while kept < key.runs().len() && next.is_empty() {
-            let run = key.runs()[kept];
-            if self.advance_run(&run, event_epoch, &mut next) {
-                kept += 1;
-                continue;
-            }
-            for i in kept + 1..key.runs().len() {
-                let run = key.runs()[i];
-                if self.advance_run(&run, event_epoch, &mut next) {
-                    next.push(run);
-                }
-            }
-            key.runs_mut().truncate(kept);
-            break;
-        }
-        if self.program.leading_not.is_none() || self.is_silent(key, event_epoch) {
-            self.start(event_epoch, &mut next);
-        }
-        if self.program.may_duplicate {
-            self.merge_equal(key, &mut next);
-        }
-        self.store.scratch.steps += next.len() as u64;
-        let runs = key.runs_mut();
-        self.store.scratch.pool.make_room(runs, next.len());
-        runs.extend_from_slice(&next);
-        self.store.scratch.pool.take_back(runs);
-        next.clear();
-        self.store.scratch.next = next;
-        self.end(key);
-        let Store { arena, scratch, .. } = &mut *self.store;
-        for (_, node) in scratch.made.drain() {
-            arena.release(node);
-        }
-    }
-
     /// Sees to the limits and to matches that have to wait, and gives up the event.
     #[inline(always)]
     pub(in crate::exec) fn end(&mut self, key: &mut KeyState) {
@@ -144,20 +93,6 @@ impl<'a, E: Event> Step<'a, E> {
         self.stored
     }
 
-    /// True if a match can start: what must not have come for so long has not. Remembers the event
-    /// if it is one of those.
-    fn is_silent(&mut self, key: &mut KeyState, event_epoch: u64) -> bool {
-        let Some(LeadingNot { condition, millis }) = self.program.leading_not else { return true };
-        let silent =
-            key.last_violation().is_none_or(|last| self.time.saturating_sub(last) >= millis);
-        self.store.scratch.epoch += 1;
-        let nothing = self.nothing();
-        if self.one_of(condition, &nothing, event_epoch) {
-            key.set_last_violation(Some(self.time));
-        }
-        silent
-    }
-
     /// What has captured nothing.
     pub(in crate::exec) fn nothing(&self) -> Run {
         Run {
@@ -188,41 +123,6 @@ impl<'a, E: Event> Step<'a, E> {
             }
             key.drop_first(oldest);
         }
-    }
-
-    /// Moves one run. Says whether it stays as it is; if not, what becomes of it is in `next`, and
-    /// its hold on the store is given up.
-    #[inline]
-    fn advance_run(&mut self, run: &Run, event_epoch: u64, next: &mut Vec<Run>) -> bool {
-        let program = self.program;
-        let tree = program.decisions.of(run.state, self.column);
-        match self.decide(tree, run, event_epoch) {
-            Decision::Stay => return true,
-            Decision::Gone => self.give_up(run),
-            Decision::One(edge) => {
-                // The only branch: what the run holds goes with it.
-                self.follow(&program.edges[*edge as usize], *run, event_epoch, next);
-            }
-            Decision::Several(edges) => {
-                self.branch(run, program.decisions.edges(edges), event_epoch, next);
-            }
-            _ => {
-                let Some(open) = self.ask(run, event_epoch) else {
-                    self.give_up(run);
-                    return false;
-                };
-                if let [edge] = &open[..]
-                    && let Edge { action: Action::Ignore { target }, clocks, .. } =
-                        &program.edges[*edge as usize]
-                    && *target == run.state
-                    && clocks.is_empty()
-                {
-                    return true;
-                }
-                self.branch(run, &open, event_epoch, next);
-            }
-        }
-        false
     }
 
     /// True if a condition on the event alone holds.
@@ -258,157 +158,6 @@ impl<'a, E: Event> Step<'a, E> {
         }
     }
 
-    /// The edges that are open, guard by guard; none where there is a stop among them.
-    #[cold]
-    fn ask(&mut self, run: &Run, event_epoch: u64) -> Option<SmallVec<[u32; 8]>> {
-        let mut open = SmallVec::new();
-        for index in self.program.states[run.state.index()].edges.clone() {
-            let edge = &self.program.edges[index as usize];
-            if self.guard(edge.guard, run, event_epoch) {
-                if edge.action == Action::Stop {
-                    return None;
-                }
-                open.push(index);
-            }
-        }
-        Some(open)
-    }
-
-    /// Takes all of several branches, or none.
-    fn branch(&mut self, run: &Run, open: &[u32], event_epoch: u64, next: &mut Vec<Run>) {
-        let program = self.program;
-        let accepts_when_exhausted = program.states[run.state.index()].accepts_when_exhausted;
-        let before = (next.len(), self.store.scratch.completed.len());
-        for (index, &edge) in open.iter().enumerate() {
-            let edge = &program.edges[edge as usize];
-            // The last branch takes over what the run holds, where nothing is asked of it after
-            // that.
-            if index + 1 == open.len() && !accepts_when_exhausted {
-                self.follow(edge, *run, event_epoch, next);
-                return;
-            }
-            self.store.arena.retain(run.head);
-            let registers = self.store.file.duplicate(run.registers);
-            self.follow(edge, Run { registers, ..*run }, event_epoch, next);
-        }
-        if accepts_when_exhausted && before == (next.len(), self.store.scratch.completed.len()) {
-            self.complete(completed(run));
-        }
-        self.give_up(run);
-    }
-
-    fn start(&mut self, event_epoch: u64, next: &mut Vec<Run>) {
-        let program = self.program;
-        let tree = program.decisions.of_start(self.column);
-        if *tree == Decision::Gone {
-            return;
-        }
-        let nothing = self.nothing();
-        let mut begin = |step: &mut Self, edge: u32| {
-            let registers = step.store.file.create();
-            let run = Run { registers, ..nothing };
-            step.follow(&program.edges[edge as usize], run, event_epoch, next);
-        };
-        match self.decide(tree, &nothing, event_epoch) {
-            Decision::One(edge) => begin(self, *edge),
-            Decision::Several(edges) => {
-                program.decisions.edges(edges).iter().for_each(|&edge| begin(self, edge));
-            }
-            Decision::Ask => {
-                for edge in self.ask(&nothing, event_epoch).unwrap_or_default() {
-                    let action = program.edges[edge as usize].action;
-                    if matches!(action, Action::Take { .. }) {
-                        begin(self, edge);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Takes `edge`; the run's hold on the store goes over to what becomes of it.
-    fn follow(&mut self, edge: &Edge, run: Run, event_epoch: u64, next: &mut Vec<Run>) {
-        match edge.action {
-            Action::Stop => self.give_up(&run),
-            Action::Complete => {
-                self.store.file.release(run.registers);
-                self.store.scratch.completed.push(completed(&run));
-            }
-            Action::Ignore { target } => {
-                let mut run = Run { state: target, ..run };
-                self.set_clocks(edge, &run);
-                run.deadline = self.times(&run).deadline_after(self.time);
-                if run.deadline <= self.time {
-                    // What it would wait for there is too late already.
-                    self.give_up(&run);
-                } else {
-                    next.push(run);
-                }
-            }
-            Action::Take { stage, target } => {
-                self.take(edge, stage, target, run, event_epoch, next);
-            }
-        }
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what a step has at hand, without a struct on the way of each event"
-    )]
-    fn take(
-        &mut self,
-        edge: &Edge,
-        stage: StageId,
-        target: StateId,
-        run: Run,
-        event_epoch: u64,
-        next: &mut Vec<Run>,
-    ) {
-        let state = &self.program.states[target.index()];
-        // The path to the end is looked at with what was captured before this event.
-        let accepted = state.accept.is_some_and(|guard| self.guard(guard, &run, event_epoch));
-        if accepted && !state.live && self.program.ends_alone {
-            // Most matches are reported before the next event: it need not be stored for them.
-            self.store.file.release(run.registers);
-            let run = Run { last: self.time, ..run };
-            let match_ = Completed { tail: Some(stage), ..completed(&run) };
-            self.store.scratch.completed.push(match_);
-            return;
-        }
-        let head = self.link(edge, &run, stage);
-        self.store.arena.release(run.head);
-        let mut run = Run { state: target, head, last: self.time, ..run };
-        // Where an event says how long a match may take, it may say that it comes too late itself.
-        let read = matches!(self.program.within, Some(Length::Read(_)));
-        if read {
-            self.update_registers(stage, &mut run);
-        }
-        let in_time = !read || self.times(&run).whole_deadline() > self.time;
-        if accepted && in_time {
-            self.complete(completed(&run));
-        }
-        if !state.live && in_time {
-            self.give_up(&run);
-            return;
-        }
-        self.set_clocks(edge, &run);
-        if !read {
-            self.update_registers(stage, &mut run);
-        }
-        run.deadline = self.times(&run).deadline();
-        if run.deadline <= self.time {
-            let waits_for_time = state.accepts_at_deadline && !state.accepts_when_exhausted;
-            if self.program.lengths.is_empty() && !waits_for_time {
-                // Another of several branches has waited too long for what it waits for there.
-                self.give_up(&run);
-                return;
-            }
-            // An event says that it is over already, or a `not` holds for no time at all.
-            run.deadline = self.time;
-        }
-        next.push(run);
-    }
-
     /// A match with a reference of its own to its events.
     pub(in crate::exec) fn complete(&mut self, match_: Completed) {
         self.store.arena.retain(match_.head);
@@ -418,120 +167,6 @@ impl<'a, E: Event> Step<'a, E> {
     pub(in crate::exec) fn give_up(&mut self, run: &Run) {
         self.store.arena.release(run.head);
         self.store.file.release(run.registers);
-    }
-
-    /// The node of this event behind what `run` has captured, with a reference for the caller.
-    fn link(&mut self, edge: &Edge, run: &Run, stage: StageId) -> u32 {
-        let previous = run.head;
-        let starts = self.starts(edge, run);
-        let stored = self.store_event();
-        let Store { arena, scratch, .. } = &mut *self.store;
-        if !self.program.may_duplicate {
-            return arena.link(stored, previous, stage, starts);
-        }
-        // Equal captures get the same node, so that equal runs can be found.
-        match scratch.made.entry((previous, stage, starts)) {
-            hashbrown::hash_map::Entry::Occupied(made) => {
-                arena.retain(*made.get());
-                *made.get()
-            }
-            hashbrown::hash_map::Entry::Vacant(place) => {
-                // What is remembered here lives as long as it can be found.
-                let node = *place.insert(arena.link(stored, previous, stage, starts));
-                arena.retain(node);
-                node
-            }
-        }
-    }
-
-    /// The named groups of which a take of `edge` starts a repetition.
-    fn starts(&self, edge: &Edge, run: &Run) -> Starts {
-        let mut starts = 0;
-        if self.program.named.is_empty() {
-            return starts;
-        }
-        let times = self.store.file.times(run.registers);
-        for op in self.program.clock_ops(edge) {
-            let clock = match *op {
-                ClockOp::Set(clock) | ClockOp::Pass(clock) => clock,
-                ClockOp::SetIfUnset(clock) | ClockOp::Unset(clock)
-                    if times[clock as usize] == UNSET =>
-                {
-                    clock
-                }
-                ClockOp::SetIfUnset(_) | ClockOp::Unset(_) | ClockOp::Clear(_) => continue,
-            };
-            for ((_, named), bit) in self.program.named.iter().zip(0..) {
-                if *named == clock {
-                    starts |= 1 << bit;
-                }
-            }
-        }
-        starts
-    }
-
-    /// Of runs that wait in the same state with the same events, keeps the first.
-    fn merge_equal(&mut self, key: &KeyState, next: &mut Vec<Run>) {
-        if next.is_empty() || key.runs().len() + next.len() == 1 {
-            return;
-        }
-        let Store { arena, file, scratch } = &mut *self.store;
-        let (seen, hasher) = (&mut scratch.seen, &scratch.hasher);
-        seen.clear();
-        let stay = key.runs().len();
-        let identity = |run: &Run, file: &RegisterFile| {
-            hasher.hash_one((run.state, run.head, file.times(run.registers)))
-        };
-        // A run is remembered by its position, those in `next` after those that stay.
-        for (position, run) in key.runs().iter().enumerate() {
-            let rehash = |position: &usize| identity(&key.runs()[*position], file);
-            seen.insert_unique(identity(run, file), position, rehash);
-        }
-        let mut kept = 0;
-        for index in 0..next.len() {
-            let run = next[index];
-            let at = |position: usize| match position.checked_sub(stay) {
-                Some(of_next) => &next[of_next],
-                None => &key.runs()[position],
-            };
-            let is_same = |position: &usize| {
-                let other = at(*position);
-                (other.state, other.head) == (run.state, run.head)
-                    && file.times(other.registers) == file.times(run.registers)
-            };
-            let rehash = |position: &usize| identity(at(*position), file);
-            match seen.entry(identity(&run, file), is_same, rehash) {
-                Entry::Vacant(place) => {
-                    place.insert(stay + kept);
-                    next[kept] = run;
-                    kept += 1;
-                }
-                Entry::Occupied(_) => {
-                    arena.release(run.head);
-                    file.release(run.registers);
-                }
-            }
-        }
-        next.truncate(kept);
-    }
-
-    fn set_clocks(&mut self, edge: &Edge, run: &Run) {
-        if edge.clocks.is_empty() {
-            return;
-        }
-        let times = self.store.file.times_mut(run.registers);
-        for op in self.program.clock_ops(edge) {
-            match *op {
-                ClockOp::Set(clock) => times[clock as usize] = self.time,
-                ClockOp::SetIfUnset(clock) if times[clock as usize] == UNSET => {
-                    times[clock as usize] = self.time;
-                }
-                ClockOp::SetIfUnset(_) => {}
-                ClockOp::Unset(clock) | ClockOp::Pass(clock) | ClockOp::Clear(clock) => {
-                    times[clock as usize] = UNSET;
-                }
-            }
-        }
     }
 
     #[inline]
