@@ -28,7 +28,7 @@ pub(super) struct Node<E> {
     /// representative, [`BEGINS`] where a suffix starts.
     pub(super) starts: Starts,
     /// How many events the chain holds, this one included. What is never 0 leaves a mark for the
-    /// free places of the slab, so that a node with a [`Record`](crate::Record) is seven words.
+    /// free entries of the slab, so that a node with a [`Record`](crate::Record) is seven words.
     depth: NonZeroU32,
     refs: u32,
 }

@@ -28,7 +28,7 @@ mod times;
 /// The number of steps in [`Matcher::prefetch`].
 pub(crate) const FETCHES: usize = 3;
 
-pub(crate) use matcher::{Arrival, Judged, Place, PrefilterOutcome};
+pub(crate) use matcher::{Arrival, Judged, PrefilterOutcome, ProbedRun};
 pub(crate) use outcome::{Waiting, field_of};
 
 pub(crate) use image::Image;

@@ -38,7 +38,7 @@ impl RunPool {
     #[inline(never)]
     fn enlarge(&mut self, runs: &mut Runs, wanted: usize) {
         let wanted = wanted.next_power_of_two();
-        let Some(mut list) = self.lists.get_mut(place(wanted)).and_then(Vec::pop) else {
+        let Some(mut list) = self.lists.get_mut(index_of(wanted)).and_then(Vec::pop) else {
             runs.reserve_exact(wanted - runs.len());
             return;
         };
@@ -68,7 +68,7 @@ impl RunPool {
         let mut list = runs.into_vec();
         list.clear();
         if list.capacity().is_power_of_two()
-            && let Some(lists) = self.lists.get_mut(place(list.capacity()))
+            && let Some(lists) = self.lists.get_mut(index_of(list.capacity()))
             && lists.len() < MOST
         {
             lists.push(list);
@@ -85,8 +85,9 @@ impl RunPool {
     }
 }
 
-/// Where lists of this size are, a power of two from 2 on; beyond the last where none are kept.
-fn place(size: usize) -> usize {
+/// Returns the index of the lists of this size, a power of two from 2 on; beyond the last index if
+/// no such lists are kept.
+fn index_of(size: usize) -> usize {
     (size.ilog2() as usize).wrapping_sub(1)
 }
 

@@ -357,7 +357,7 @@ impl RegisterFile {
     fn set_in_row(&mut self, registers: Registers, register: usize, value: ValueRef<'_>) {
         self.change(registers, register, |cell| {
             cell.state = RegisterState::Set;
-            // Most are numbers, which take the place of numbers.
+            // Most are numbers, which replace numbers.
             match (&mut cell.value, value) {
                 (Value::Int(last), ValueRef::Int(new)) => *last = new,
                 (Value::Float(last), ValueRef::Float(new)) => *last = new,

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::story::{Awaited, Failed, Mismatch, Reason, Then, Waits, progress, span};
 use crate::event::Event;
-use crate::exec::{Captures, Judged, Matcher, Place, Store, Waiting};
+use crate::exec::{Captures, Judged, Matcher, ProbedRun, Store, Waiting};
 use crate::explain::Words;
 use crate::hir::eval::Scope;
 use crate::hir::{
@@ -129,16 +129,16 @@ impl<'a, E> Deref for Judge<'a, E> {
 }
 
 impl<E: Event> Judge<'_, E> {
-    /// Why `event` fits none of the steps that are open at these places, step by step.
-    pub(super) fn mismatches(&self, places: &[&Place], event: &E) -> Vec<Mismatch> {
+    /// Why `event` fits none of the steps that are open at these runs, step by step.
+    pub(super) fn mismatches(&self, runs: &[&ProbedRun], event: &E) -> Vec<Mismatch> {
         let mut mismatches: Vec<(StageId, Option<Mismatch>)> = Vec::new();
-        for place in places {
-            let scope = self.matcher.scope(self.store, place, event);
-            for edge in &place.edges {
+        for run in runs {
+            let scope = self.matcher.scope(self.store, run, event);
+            for edge in &run.edges {
                 let Action::Take { stage, .. } = edge.action else { continue };
                 let mut reasons = Vec::new();
                 if !edge.judged.holds {
-                    self.reasons(&edge.judged, place, event, &scope, &mut reasons);
+                    self.reasons(&edge.judged, run, event, &scope, &mut reasons);
                 }
                 // What else has a say matters only where the step itself fits.
                 let is_own =
@@ -171,7 +171,7 @@ impl<E: Event> Judge<'_, E> {
     fn reasons<S: Scope>(
         &self,
         judged: &Judged,
-        place: &Place,
+        run: &ProbedRun,
         event: &E,
         scope: &S,
         reasons: &mut Vec<Reason>,
@@ -196,11 +196,11 @@ impl<E: Event> Judge<'_, E> {
             }
             Guard::And(_) | Guard::Or(_) => {
                 for part in judged.parts.iter().filter(|part| !part.holds) {
-                    self.reasons(part, place, event, scope, reasons);
+                    self.reasons(part, run, event, scope, reasons);
                 }
             }
             Guard::Gap { min, max, since, .. } => {
-                let after = event.time().millis_since(place.last());
+                let after = event.time().millis_since(run.last());
                 let allowed = match (*min, *max) {
                     (min, None) => format!("at least {}", self.words.length(min)),
                     (Length::ZERO, Some(max)) => format!("at most {}", self.words.length(max)),
@@ -267,17 +267,17 @@ impl<E: Event> Judge<'_, E> {
     }
 
     /// What an event did that must not have come: the steps with `not` that it fits.
-    pub(super) fn stopped_by(&self, places: &[&Place]) -> Vec<String> {
+    pub(super) fn stopped_by(&self, runs: &[&ProbedRun]) -> Vec<String> {
         let mut by = Vec::new();
-        for place in places {
-            for edge in place.edges.iter().filter(|edge| edge.action == Action::Stop) {
+        for run in runs {
+            for edge in run.edges.iter().filter(|edge| edge.action == Action::Stop) {
                 if edge.judged.holds {
                     self.holding(&edge.judged, &mut by);
                 }
             }
             // `without` closes every branch.
-            if place.edges.iter().all(|edge| !edge.judged.holds) {
-                place.edges.iter().for_each(|edge| self.closing(&edge.judged, &mut by));
+            if run.edges.iter().all(|edge| !edge.judged.holds) {
+                run.edges.iter().for_each(|edge| self.closing(&edge.judged, &mut by));
             }
         }
         by.sort_unstable();
@@ -287,7 +287,7 @@ impl<E: Event> Judge<'_, E> {
 
     /// What must not come before a partial match starts, if `event` is that: what it is, and until
     /// when nothing starts then.
-    pub(super) fn silences(&self, start: &Place, event: &E) -> Option<(String, Timestamp)> {
+    pub(super) fn silences(&self, start: &ProbedRun, event: &E) -> Option<(String, Timestamp)> {
         let not = self.program.leading_not.as_ref()?;
         let scope = self.matcher.scope(self.store, start, event);
         let is_it = self.of_condition(not.condition, event, &scope).is_empty();
@@ -322,8 +322,8 @@ impl<E: Event> Judge<'_, E> {
     }
 
     /// True if a partial match that waits there is complete once it can grow no more.
-    pub(super) fn accepts_when_exhausted(&self, place: &Place) -> bool {
-        self.program.states[place.state().index()].accepts_when_exhausted
+    pub(super) fn accepts_when_exhausted(&self, run: &ProbedRun) -> bool {
+        self.program.states[run.state().index()].accepts_when_exhausted
     }
 
     fn holding(&self, judged: &Judged, by: &mut Vec<ConditionId>) {

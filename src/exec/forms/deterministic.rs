@@ -103,8 +103,8 @@ impl<'a, E: Event> Step<'a, E> {
                 if is_won_by_first
                     && let [Completed { tail: Some(_), .. }] = self.store.scratch.completed[..]
                 {
-                    for place in (0..kept).chain(index..count) {
-                        self.give_up(&runs[place]);
+                    for position in (0..kept).chain(index..count) {
+                        self.give_up(&runs[position]);
                     }
                     key.clear_runs(&mut self.store.scratch.pool);
                     return true;

@@ -175,8 +175,8 @@ impl<E: Event> Matcher<E> {
         let program = &*self.program;
         let Store { arena, scratch, .. } = store;
         let Scratch { expired, completed, states, heads, .. } = scratch;
-        // A partial match can wait in several places; it is one all the same, and it is no timeout
-        // if one of the places completes it.
+        // A partial match can wait in several states; it is one all the same, and it is no timeout
+        // if one of the states completes it.
         if program.report_timeouts {
             expired.sort_by(|a, b| {
                 a.start_seq.cmp(&b.start_seq).then_with(|| arena.compare(a.head, b.head))

@@ -16,13 +16,13 @@ const CHUNK: u32 = 4;
 /// keeps it.
 #[derive(Clone, Debug)]
 struct Chunk<E> {
-    events: [Place<E>; CHUNK as usize],
+    events: [Slot<E>; CHUNK as usize],
     /// The next chunk of the queue or of the free list; [`NIL`] for the last.
     next: u32,
 }
 
 /// An event with its sequence number, or an empty entry.
-type Place<E> = Option<(E, u64)>;
+type Slot<E> = Option<(E, u64)>;
 
 /// A queue of events in the chunks of a store.
 #[derive(Clone, Copy, Debug)]
@@ -87,15 +87,15 @@ impl<E> Queues<E> {
     where
         E: Event,
     {
-        let mut place = (queue.skipped + queue.len) % CHUNK;
+        let mut index = (queue.skipped + queue.len) % CHUNK;
         let is_one = queue.first == queue.last;
-        if queue.len == 0 || if is_one { queue.len == CHUNK } else { place == 0 } {
+        if queue.len == 0 || if is_one { queue.len == CHUNK } else { index == 0 } {
             self.enlarge(queue);
-            place = 0;
+            index = 0;
         }
-        let place = &mut self.chunk_mut(queue.last).events[place as usize];
-        // A free place has nothing to drop; the copy is made where it stays.
-        std::mem::forget(place.replace((event.clone(), seq)));
+        let slot = &mut self.chunk_mut(queue.last).events[index as usize];
+        // A free slot has nothing to drop; the copy is made where it stays.
+        std::mem::forget(slot.replace((event.clone(), seq)));
         queue.len += 1;
         self.len += 1;
         self.bytes += bytes_of(event);
@@ -197,8 +197,8 @@ impl<E> Queues<E> {
             let (chunk, mut bytes) = (next, 0);
             let Chunk { events, next: behind } = self.chunk_mut(chunk);
             next = *behind;
-            for place in events {
-                if let Some((event, _)) = place.take() {
+            for slot in events {
+                if let Some((event, _)) = slot.take() {
                     bytes += bytes_of(&event);
                 }
             }
@@ -237,16 +237,16 @@ impl<E> Queues<E> {
     pub(in crate::exec) fn prefetch_free(&self, queue: &Queue) {
         let chunk = if queue.is_empty() { self.free } else { queue.last };
         let chunk = self.chunks.as_ptr().wrapping_add(chunk as usize);
-        let places: *const Place<E> = chunk.wrapping_byte_add(offset_of!(Chunk<E>, events)).cast();
-        prefetch_value(places.wrapping_add(((queue.skipped + queue.len) % CHUNK) as usize));
+        let slots: *const Slot<E> = chunk.wrapping_byte_add(offset_of!(Chunk<E>, events)).cast();
+        prefetch_value(slots.wrapping_add(((queue.skipped + queue.len) % CHUNK) as usize));
     }
 
     /// Prefetches both ends of a queue.
     #[inline(always)]
     pub(in crate::exec) fn prefetch(&self, queue: &Queue) {
         for chunk in queue.ends() {
-            for place in &self.chunk(chunk).events {
-                prefetch(place);
+            for slot in &self.chunk(chunk).events {
+                prefetch(slot);
             }
             prefetch(&self.chunk(chunk).next);
         }
@@ -268,11 +268,11 @@ impl<E> Queues<E> {
     }
 
     #[inline]
-    fn at(&self, chunk: u32, place: u32) -> Option<(u64, &E)> {
+    fn at(&self, chunk: u32, index: u32) -> Option<(u64, &E)> {
         if chunk == NIL {
             return None;
         }
-        let event = self.chunk(chunk).events[place as usize].as_ref();
+        let event = self.chunk(chunk).events[index as usize].as_ref();
         event.map(|(event, seq)| (*seq, event))
     }
 

@@ -22,7 +22,7 @@ use crate::hir::{LimitPolicy, Pattern};
 use crate::nfa::{BuildError, Decision, Program, Strategy};
 
 pub(super) use condition::update_register;
-pub(crate) use probe::{Judged, Place};
+pub(crate) use probe::{Judged, ProbedRun};
 pub(super) use step::Step;
 
 /// What the prefilter says of an event that is pushed.

@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 
 /// A partial match in one state, with all possible effects of an event there.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct ProbedRun {
     run: Run,
     pub(crate) edges: Vec<ProbedEdge>,
 }
@@ -41,7 +41,7 @@ pub(crate) struct Judged {
     pub(crate) parts: Vec<Judged>,
 }
 
-impl Place {
+impl ProbedRun {
     /// The state in which it waits.
     pub(crate) fn state(&self) -> StateId {
         self.run.state
@@ -62,11 +62,11 @@ impl<E: Event> Matcher<E> {
         key: &KeyState,
         event: &E,
         seq: u64,
-    ) -> (Vec<Place>, Place) {
+    ) -> (Vec<ProbedRun>, ProbedRun) {
         let mut step = Step::new(self, store, event, seq);
-        let places = key.runs().iter().map(|run| step.place(run)).collect();
+        let runs = key.runs().iter().map(|run| step.probe_run(run)).collect();
         let nothing = step.nothing();
-        (places, step.place(&nothing))
+        (runs, step.probe_run(&nothing))
     }
 
     /// Returns the time of the last violation of a leading `not`, while it matters.
@@ -78,15 +78,15 @@ impl<E: Event> Matcher<E> {
     pub(crate) fn scope<'a>(
         &'a self,
         store: &'a Store<E>,
-        place: &Place,
+        probed: &ProbedRun,
         event: &'a E,
     ) -> impl Scope + use<'a, E> {
         CandidateScope {
             event,
-            captures: Captures::new(&store.arena, place.run.head),
+            captures: Captures::new(&store.arena, probed.run.head),
             file: &store.file,
             program: &self.program,
-            registers: place.run.registers,
+            registers: probed.run.registers,
         }
     }
 
@@ -102,9 +102,9 @@ impl<E: Event> Matcher<E> {
         Some(Captures::new(&store.arena, head))
     }
 
-    /// Returns the captured events of a place, by their sequence numbers.
-    pub(crate) fn captured(store: &Store<E>, place: &Place) -> Vec<(StageId, u64)> {
-        numbers(store, place.run.head)
+    /// Returns the captured events of a probed run, by their sequence numbers.
+    pub(crate) fn captured(store: &Store<E>, probed: &ProbedRun) -> Vec<(StageId, u64)> {
+        numbers(store, probed.run.head)
     }
 
     /// Returns the partial matches of a key by their captured events. A partial match in several
@@ -112,10 +112,10 @@ impl<E: Event> Matcher<E> {
     pub(crate) fn waiting(store: &Store<E>, key: &KeyState) -> Vec<Waiting> {
         let mut all: Vec<Waiting> = Vec::new();
         let mut by_captured = hashbrown::HashMap::new();
-        let mut add = |head: u32, start: i64, last: i64, place: Option<(StateId, i64)>| {
+        let mut add = |head: u32, start: i64, last: i64, waits: Option<(StateId, i64)>| {
             let captured = numbers(store, head);
             let index =
-                *by_captured.entry((captured.clone(), place.is_some())).or_insert_with(|| {
+                *by_captured.entry((captured.clone(), waits.is_some())).or_insert_with(|| {
                     all.push(Waiting {
                         captured,
                         states: SmallVec::new(),
@@ -125,7 +125,7 @@ impl<E: Event> Matcher<E> {
                     });
                     all.len() - 1
                 });
-            if let Some((state, deadline)) = place {
+            if let Some((state, deadline)) = waits {
                 let waiting = &mut all[index];
                 if !waiting.states.contains(&state) {
                     waiting.states.push(state);
@@ -154,16 +154,16 @@ fn numbers<E: Event>(store: &Store<E>, head: u32) -> Vec<(StageId, u64)> {
 }
 
 impl<E: Event> Step<'_, E> {
-    fn place(&mut self, run: &Run) -> Place {
+    fn probe_run(&mut self, run: &Run) -> ProbedRun {
         let program = self.program;
-        // An epoch for this place: what was remembered of others does not count.
+        // An epoch for this run: what was remembered of others does not count.
         self.store.scratch.epoch += 1;
         let epoch = self.store.scratch.epoch;
         let edges = program.edges(run.state).iter();
         let edges = edges.filter(|edge| run.head != NIL || starts(edge.action)).map(|edge| {
             ProbedEdge { action: edge.action, judged: self.judge(edge.guard, run, epoch) }
         });
-        Place { run: *run, edges: edges.collect() }
+        ProbedRun { run: *run, edges: edges.collect() }
     }
 
     fn judge(&mut self, guard: GuardId, run: &Run, epoch: u64) -> Judged {

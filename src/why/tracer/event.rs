@@ -3,7 +3,7 @@
 use super::deadline::Until;
 use super::{Arrived, Heard, MAX_PARTIALS, Over, Tracer, effect};
 use crate::event::Event;
-use crate::exec::{Matcher, Place, Waiting};
+use crate::exec::{Matcher, ProbedRun, Waiting};
 use crate::hir::{LimitPolicy, SkipStrategy, StageId};
 use crate::nfa::Action;
 use crate::schema::TypeId;
@@ -144,8 +144,8 @@ impl<E: Event> Tracer<E> {
         let seq = self.seq;
         self.seq += 1;
         let before = self.waiting();
-        let (places, start) = self.matcher.probe(&mut self.store, &self.state, event, seq);
-        let judged = self.judged(&before, &places, &start, event);
+        let (runs, start) = self.matcher.probe(&mut self.store, &self.state, event, seq);
+        let judged = self.judged(&before, &runs, &start, event);
         let (reported, dropped) = self.collect(|matcher, store, state, sink| {
             matcher.push(store, state, event, seq, &mut |outcome| sink(outcome))
         });
@@ -177,27 +177,27 @@ impl<E: Event> Tracer<E> {
     fn judged(
         &self,
         before: &[(u64, Waiting)],
-        places: &[Place],
-        start: &Place,
+        runs: &[ProbedRun],
+        start: &ProbedRun,
         event: &E,
     ) -> Judged {
         let judge = self.judge();
-        let mut by_captured: hashbrown::HashMap<_, Vec<&Place>> = hashbrown::HashMap::new();
-        for place in places {
-            let captured = Matcher::captured(&self.store, place);
-            by_captured.entry(captured).or_default().push(place);
+        let mut by_captured: hashbrown::HashMap<_, Vec<&ProbedRun>> = hashbrown::HashMap::new();
+        for run in runs {
+            let captured = Matcher::captured(&self.store, run);
+            by_captured.entry(captured).or_default().push(run);
         }
-        let has = |places: &[&Place], of: &dyn Fn(Action) -> bool| {
-            let mut edges = places.iter().flat_map(|place| &place.edges);
+        let has = |runs: &[&ProbedRun], of: &dyn Fn(Action) -> bool| {
+            let mut edges = runs.iter().flat_map(|run| &run.edges);
             edges.any(|edge| edge.judged.holds && of(edge.action))
         };
-        let of_one = |places: &[&Place]| Verdict {
-            mismatches: judge.mismatches(places, event),
-            stopped_by: judge.stopped_by(places),
-            goes_on: has(places, &|action| action != Action::Stop)
-                || places.iter().any(|place| judge.accepts_when_exhausted(place)),
-            takes: has(places, &|action| matches!(action, Action::Take { .. })),
-            completes: has(places, &|action| action == Action::Complete),
+        let of_one = |runs: &[&ProbedRun]| Verdict {
+            mismatches: judge.mismatches(runs, event),
+            stopped_by: judge.stopped_by(runs),
+            goes_on: has(runs, &|action| action != Action::Stop)
+                || runs.iter().any(|run| judge.accepts_when_exhausted(run)),
+            takes: has(runs, &|action| matches!(action, Action::Take { .. })),
+            completes: has(runs, &|action| action == Action::Complete),
         };
         let partials = before.iter().map(|(_, waiting)| {
             of_one(by_captured.get(&waiting.captured).map_or(&[], Vec::as_slice))
