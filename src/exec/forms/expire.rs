@@ -1,8 +1,17 @@
 //! Expiry: partial matches whose deadline passes time out, or match if their pattern ends with
 //! `not`.
 //!
-//! Each partial match is visited once. A jump of time can end many partial matches at different
-//! deadlines. A scan of all of them for each deadline would make the host wait.
+//! When it applies: keys in the form of runs, at an event or a deadline.
+//!
+//! Why it is right: deadlines are handled in the order of time. If runs have deadlines in the order
+//! of their starts, those that are over are the first. Otherwise the deadlines of a key are sorted,
+//! and the order is valid until an event changes the key.
+//!
+//! What it saves: each partial match is visited once. A jump of time can end many partial matches
+//! at different deadlines, and a scan of all of them for each deadline would make the host wait.
+//!
+//! Which test holds it: `many_partial_matches_of_a_key_end_at_once` and
+//! `what_ends_at_once_is_what_ends_one_by_one` in `tests/scaling_events.rs`.
 
 use super::KeyState;
 use crate::event::Event;

@@ -5,7 +5,9 @@
 //! Why it is right: each event in the queue is the start of a partial match that holds the event
 //! and all events after it. Matches and timeouts are views of the queue.
 //!
-//! What it saves: the runs of the general strategy are never stored.
+//! What it saves: the runs of the general strategy are never stored, so that an event costs the
+//! same however many are counted. `Matcher::count_on` is a short path for an event that only goes
+//! to the end of the queue: W3 takes 0.93 of the time with it, W4 0.97 (docs/performance.md).
 //!
 //! Which test holds it: `every_strategy_reports_the_same` in `tests/strategies.rs`.
 
