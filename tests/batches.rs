@@ -90,8 +90,7 @@ proptest! {
             }
             prop_assert_eq!(batch.snapshot(), one.snapshot());
         }
-        one.finish(&mut by_one).unwrap();
-        batch.finish(&mut by_batch).unwrap();
+        prop_assert_eq!(one.finish(&mut by_one), batch.finish(&mut by_batch));
         prop_assert_eq!(by_batch, by_one);
         prop_assert_eq!(batch.stats(), one.stats());
     }
