@@ -115,15 +115,14 @@ impl<E: Clone> Image<&E> {
 }
 
 impl<'s, E: Event> Image<&'s E> {
-    /// Adds runs and complete matches with the nodes and events that they refer to. `is_alone` if
-    /// there is one chain only, in which nothing comes twice.
+    /// Adds runs and complete matches with the nodes and events that they refer to.
     pub(super) fn add_runs(
         &mut self,
         program: &Program,
         Store { arena, file, .. }: &'s Store<E>,
         (written, complete): (&[Run], &[Completed]),
-        is_alone: bool,
     ) {
+        let is_alone = written.len() + complete.len() == 1;
         let Image { events, nodes, runs, completed, .. } = self;
         let mut exporter = Exporter { arena, events, nodes, known: Default::default(), is_alone };
         for run in written {

@@ -184,8 +184,7 @@ impl<E: Event> FormContract<E> for RunsForm {
         key: &KeyState,
         image: &mut Image<&'s E>,
     ) {
-        let is_alone = key.run_count() == 1;
-        image.add_runs(&matcher.program, store, (key.runs(), key.completed()), is_alone);
+        image.add_runs(&matcher.program, store, (key.runs(), key.completed()));
     }
 
     fn import(_matcher: &Matcher<E>, store: &mut Store<E>, image: Image<E>) -> KeyState {

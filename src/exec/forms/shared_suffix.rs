@@ -166,7 +166,7 @@ impl<E: Event> FormContract<E> for SharedSuffixForm {
         image: &mut Image<&'s E>,
     ) {
         let runs = key.representative().map_or(&[][..], std::slice::from_ref);
-        image.add_runs(&matcher.program, store, (runs, key.completed()), true);
+        image.add_runs(&matcher.program, store, (runs, key.completed()));
     }
 
     fn import(_matcher: &Matcher<E>, store: &mut Store<E>, image: Image<E>) -> KeyState {
