@@ -693,6 +693,11 @@ fn edited(pattern: &Pattern, condition: ConditionId, wider: bool) -> Pattern {
         Expr::Binary(op, Box::new(field), Box::new(value))
     };
     let binary = |op, a, b| Test::Expr(Expr::Binary(op, Box::new(a), Box::new(b)));
+    // Of several that a `not` names, the first is edited.
+    let condition = match &pattern.conditions[condition.index()].test {
+        Test::OneOf(parts) => parts[0],
+        _ => condition,
+    };
     let test = &mut pattern.conditions[condition.index()].test;
     *test = match test.clone() {
         Test::Expr(old) if wider => binary(BinaryOp::Or, old, is_new(BinaryOp::Eq)),

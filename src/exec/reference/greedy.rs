@@ -21,14 +21,14 @@ impl Tree<'_> {
         if position.reached == Reached::AfterUntil {
             return None;
         }
-        self.held_back_before(&position.frames, position.index, position.reached)
+        self.held_back_before(&position.frames, position.index)
     }
 
-    fn held_back_before(&self, frames: &[Frame], index: usize, reached: Reached) -> Option<Guard> {
+    fn held_back_before(&self, frames: &[Frame], index: usize) -> Option<Guard> {
         if index > 0 {
             let items = &self.sequence(frames).items;
             let last = (0..index).rev().find(|&before| !forbids(&items[before]))?;
-            return self.wanted_by(frames, last, reached);
+            return self.wanted_by(frames, last);
         }
         let (group, outer) = frames.split_last()?;
         // Where several branches are entered, they are held back together.
@@ -36,7 +36,7 @@ impl Tree<'_> {
             return None;
         }
         let previous = match group.turn {
-            FIRST => return self.held_back_before(outer, group.index, reached),
+            FIRST => return self.held_back_before(outer, group.index),
             Turn::Nth(n) => Turn::Nth(n - 1),
             Turn::Further => Turn::Nth(quantifier(self.item(outer, group.index)).min),
         };
@@ -45,21 +45,16 @@ impl Tree<'_> {
             frame.turn = previous;
         }
         let last = self.sequence(&inside).items.len() - 1;
-        self.wanted_by(&inside, last, reached)
+        self.wanted_by(&inside, last)
     }
 
     /// What the item wants to keep from what directly follows it, if it is or ends with a greedy
     /// loop.
-    fn wanted_by(&self, frames: &[Frame], index: usize, reached: Reached) -> Option<Guard> {
+    fn wanted_by(&self, frames: &[Frame], index: usize) -> Option<Guard> {
         let item = self.item(frames, index);
         let quantifier = quantifier(item);
         let group_until = self.group_until(frames);
-        // An endless optional loop after a not holds events back from what follows it only where
-        // it has been entered.
-        let is_apart = quantifier.is_unbounded()
-            && reached != Reached::FromLoop
-            && !self.left_behind(frames, index).is_empty();
-        let wants = is_greedy(quantifier) && quantifier.max != Some(quantifier.min) && !is_apart;
+        let wants = is_greedy(quantifier) && quantifier.max != Some(quantifier.min);
         match &item.kind {
             // A loop at the end of one of several branches keeps nothing from what follows them
             // all.
@@ -75,7 +70,7 @@ impl Tree<'_> {
                 if let Some(max) = quantifier.max {
                     let mut inside = frames.to_vec();
                     inside.push(Frame { index, turn: Turn::Nth(max), begun: None, branch: None });
-                    wanted.extend(self.wanted_by(&inside, body.items.len() - 1, reached));
+                    wanted.extend(self.wanted_by(&inside, body.items.len() - 1));
                 }
                 if wanted.is_empty() { None } else { Some(Guard::Any(wanted)) }
             }

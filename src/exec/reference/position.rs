@@ -130,8 +130,6 @@ pub(super) enum Reached {
     Plainly,
     /// From a greedy loop at the moment when its `until` came: the loop holds nothing back.
     AfterUntil,
-    /// From an endless optional loop that has captured something.
-    FromLoop,
 }
 
 /// A place in the tree: for each group around it its place and the number of the branch in it.

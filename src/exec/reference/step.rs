@@ -104,9 +104,6 @@ impl Tree<'_> {
         let mut next = self.after(frames, index);
         if turn == Turn::Further {
             next.without = self.left_behind(frames, index);
-            if !next.without.is_empty() {
-                next.reached = Reached::FromLoop;
-            }
         }
         match until {
             Some(until) if is_greedy(quantifier(self.item(frames, index))) => {

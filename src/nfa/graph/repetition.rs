@@ -19,7 +19,20 @@ impl<'p> Builder {
         let quantifier = place.quantifier().expect("it is a step or a group");
         let first = if quantifier.is_unbounded() {
             let after_loop = self.without_earlier_nots(place, sink)?;
+            let earlier = self.kept.get(&after_loop).map_or(0, Vec::len);
             let looping = self.unbounded(place, quantifier, after_loop)?;
+            if after_loop != sink && quantifier.optional {
+                // A greedy loop keeps what it could take from what follows, also where it is left
+                // out: with a `not` before it as without.
+                if quantifier.until.is_some() && is_greedy(quantifier) {
+                    let copy = self.copy(sink)?;
+                    self.originals.insert(sink, copy);
+                }
+                let kept = self.kept.get(&after_loop).cloned().unwrap_or_default();
+                for loop_take in kept.into_iter().skip(earlier) {
+                    self.make_wait(sink, loop_take);
+                }
+            }
             self.repeated(place, quantifier, looping, sink)?
         } else {
             self.repeated(place, quantifier, sink, sink)?
