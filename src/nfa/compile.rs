@@ -12,6 +12,9 @@ use crate::nfa::{comparison_table, edge_effect};
 
 impl Program {
     /// Compiles `pattern`.
+    ///
+    /// # Errors
+    /// [`BuildError`] if the pattern has no automaton: it is malformed or too large.
     pub fn new(pattern: &Pattern) -> Result<Program, BuildError> {
         Program::sharing(pattern, &mut CompileCache::default())
     }

@@ -163,7 +163,9 @@ impl Error for TestError {
 /// Runs a test of `rules` and gives the expectations that do not hold, in the order of the text: the
 /// test passes if there are none.
 ///
-/// Fails if the rule cannot be run, is not one of `rules`, or stops because of its `limit ... fail`.
+/// # Errors
+/// [`TestError`] if the rule cannot be run, is not one of `rules`, or stops because of its
+/// `limit ... fail`.
 pub fn run(rules: &RuleSet, test: &TestBlock) -> Result<Vec<Failure>, TestError> {
     let rule = rules.rule(&test.rule).ok_or_else(|| TestError(Cause::NoRule(test.rule.clone())))?;
     let together = with_feeders(rules, rule);
