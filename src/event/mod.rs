@@ -254,6 +254,20 @@ impl<E: Event> Event for &E {
 /// An event whose type is known at run time: values in the order of a [`Schema`]'s fields.
 ///
 /// Making a record takes a single allocation. Cloning copies three words.
+///
+/// ```
+/// use kleene::{Event as _, Record, RuleSet, Timestamp, Value};
+///
+/// let rules = RuleSet::parse("event paid { order: int, at: time }")?;
+/// let at = Timestamp::from_millis(1000);
+/// let by_name = Record::from_fields(rules.schema(), "paid", [("order", 7.into()), ("at", at.into())])?;
+///
+/// // By number, where many events of a type are made.
+/// let paid = rules.schema().type_id("paid").unwrap();
+/// let by_number = Record::new(paid, at, [Value::Int(7), Value::Time(at)]);
+/// assert_eq!((&by_number, by_number.time()), (&by_name, at));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq)]
 pub struct Record {
     /// The declared fields, followed by one record with the undeclared fields, if there are any.

@@ -96,6 +96,28 @@ use crate::schema::{Schema, TypeId};
 
 /// A pattern that was checked and compiled. [`begin`](Pattern::begin) starts one. Engines that run the
 /// pattern share its automaton.
+///
+/// ```
+/// use kleene::stream::Ignore;
+/// use kleene::{Engine, Event, Pattern, Timestamp};
+///
+/// #[derive(Clone, Event)]
+/// struct Login { user: String, ok: bool, at: Timestamp }
+///
+/// let guessed = Pattern::<Login>::begin("fail")
+///     .when(|login| !login.ok)
+///     .next("hit")
+///     .when(|login| login.ok)
+///     .key("user")
+///     .build()?;
+/// let mut engine = Engine::builder().pattern("guessed", &guessed).build()?;
+/// for (second, ok) in [(1, false), (2, true)] {
+///     let at = Timestamp::from_millis(1000 * second);
+///     engine.push(&Login { user: "ann".into(), ok, at }, &mut Ignore)?;
+/// }
+/// assert_eq!(engine.stats().matches, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Pattern<E> {
     hir: hir::Pattern,
     host: Vec<HostCondition<E>>,

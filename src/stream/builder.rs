@@ -26,6 +26,31 @@ use crate::stream::shard::context::{ShardContext, divide};
 use crate::time::duration_to_millis;
 
 /// Configures an [`Engine`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use kleene::stream::Ignore;
+/// use kleene::{Engine, Record, RuleSet, Timestamp};
+///
+/// let rules = RuleSet::parse("event paid { at: time } rule twice { match paid{2} }")?;
+/// let paid = |second: i64| {
+///     let at = Timestamp::from_millis(1000 * second);
+///     Record::from_fields(rules.schema(), "paid", [("at", at.into())])
+/// };
+/// let mut engine = Engine::builder()
+///     .rules(rules.clone())
+///     .out_of_order(Duration::from_secs(5))
+///     .limit_partials(1_000_000)
+///     .build()?;
+/// for second in [10, 7, 3] {
+///     engine.push(&paid(second)?, &mut Ignore)?;
+/// }
+/// engine.finish(&mut Ignore)?;
+/// // Seven seconds behind is more than five.
+/// assert_eq!((engine.stats().events, engine.stats().late, engine.stats().matches), (3, 1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct EngineBuilder<E: Event> {
     pub(in crate::stream) rules: Vec<RuleSpec<E>>,
     pub(in crate::stream) strategy: Strategy,

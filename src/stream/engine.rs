@@ -18,6 +18,28 @@ use crate::stream::stats::Stats;
 use crate::time::Timestamp;
 
 /// Runs rules over a stream of events. The [module](crate::stream) documents its guarantees.
+///
+/// ```
+/// use kleene::{Engine, Event, RuleSet, Timestamp, on_match};
+///
+/// #[derive(Clone, Event)]
+/// struct Login { user: String, ok: bool, at: Timestamp }
+///
+/// let rules = RuleSet::parse(
+///     "event login { user: string, ok: bool, at: time }
+///      rule guessed { key user  match login[not ok]{2} -> login[ok]  within 1m }",
+/// )?;
+/// let mut engine = Engine::builder().rules(rules).build()?;
+/// let mut found = Vec::new();
+/// let mut sink = on_match(|guessed| found.push(guessed.end()));
+/// for (second, ok) in [(1, false), (2, false), (3, true)] {
+///     let at = Timestamp::from_millis(1000 * second);
+///     engine.push(&Login { user: "ann".into(), ok, at }, &mut sink)?;
+/// }
+/// engine.finish(&mut sink)?; // no event comes any more: what waits for time is reported
+/// assert_eq!(found, [Timestamp::from_millis(3000)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[repr(C)] // As for `Ingest`.
 pub struct Engine<E: Event> {
     ingest: Ingest<E>,

@@ -90,6 +90,31 @@ const SEVERAL_WAYS: usize = 8;
 ///
 /// A matcher is immutable and cheap to clone. The changing state is in the [`Store`] and the
 /// [`KeyState`] that the caller passes in.
+///
+/// ```
+/// use kleene::{Event, Pattern, Timestamp};
+///
+/// #[derive(Clone, Event)]
+/// struct Login { ok: bool, at: Timestamp }
+///
+/// let pattern = Pattern::<Login>::begin("fail")
+///     .when(|login| !login.ok)
+///     .next("hit")
+///     .when(|login| login.ok)
+///     .build()?;
+/// let matcher = pattern.matcher();
+/// let mut store = matcher.create_store(); // for all keys
+/// let mut state = Default::default(); // of one key
+/// let mut found = Vec::new();
+/// for (seq, ok) in [(0, false), (1, true)] {
+///     let login = Login { ok, at: Timestamp::from_millis(1000 * seq) };
+///     matcher.push(&mut store, &mut state, &login, seq.unsigned_abs(), &mut |outcome| {
+///         found.push(outcome.at());
+///     });
+/// }
+/// assert_eq!(found, [Timestamp::from_millis(1000)]);
+/// # Ok::<(), kleene::pattern::PatternError>(())
+/// ```
 pub struct Matcher<E> {
     pub(super) program: Arc<Program>,
     pub(super) host: Arc<[HostCondition<E>]>,

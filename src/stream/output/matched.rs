@@ -26,6 +26,29 @@ pub(crate) struct RuleInfo {
 }
 
 /// A match, as a sink receives it.
+///
+/// ```
+/// use kleene::{Engine, Record, RuleSet, Timestamp, on_match};
+///
+/// let rules = RuleSet::parse(
+///     "event paid { user: string, at: time }
+///      rule twice { key user  match paid as one -> paid as two  emit { user, took: two.at - one.at } }",
+/// )?;
+/// let mut engine = Engine::builder().rules(rules.clone()).build()?;
+/// let mut found = Vec::new();
+/// let mut sink = on_match(|twice| {
+///     let steps: Vec<&str> = twice.events().map(|(step, _)| &**step).collect();
+///     found.push((twice.rule().name.to_string(), steps.join(" "), twice.emit().to_string()));
+/// });
+/// for second in [1, 3] {
+///     let fields = [("user", "ann".into()), ("at", Timestamp::from_millis(1000 * second).into())];
+///     engine.push(&Record::from_fields(rules.schema(), "paid", fields)?, &mut sink)?;
+/// }
+/// let (rule, steps, record) = &found[0];
+/// assert_eq!((rule.as_str(), steps.as_str()), ("twice", "one two"));
+/// assert_eq!(record, r#"{ user: "ann", took: 2s }"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Match<'a, E> {
     info: &'a RuleInfo,
     key: &'a [Value],
@@ -160,6 +183,35 @@ impl<'a, E: Event> Match<'a, E> {
 }
 
 /// A partial match that ran out of time, as a sink receives it.
+///
+/// ```
+/// use kleene::{Engine, Event, Match, Record, RuleSet, Sink, Timeout, Timestamp};
+///
+/// #[derive(Default)]
+/// struct Unsent(Vec<String>);
+///
+/// impl<E: Event> Sink<E> for Unsent {
+///     fn matched(&mut self, _: Match<'_, E>) {}
+///
+///     fn timed_out(&mut self, timeout: Timeout<'_, E>) {
+///         let awaits: Vec<&str> = timeout.awaits().map(|step| &**step).collect();
+///         self.0.push(format!("{} waited for {}", timeout.rule().name, awaits.join(", ")));
+///     }
+/// }
+///
+/// let rules = RuleSet::parse(
+///     "event paid { at: time }
+///      event sent { at: time }
+///      rule done  { match paid -> sent  within 2d  on timeout emit { since: paid.at } }",
+/// )?;
+/// let mut engine = Engine::builder().rules(rules.clone()).build()?;
+/// let mut unsent = Unsent::default();
+/// let fields = [("at", Timestamp::from_millis(0).into())];
+/// engine.push(&Record::from_fields(rules.schema(), "paid", fields)?, &mut unsent)?;
+/// engine.advance(Timestamp::from_millis(3 * 24 * 3_600_000), &mut unsent)?;
+/// assert_eq!(unsent.0, ["done waited for sent"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Timeout<'a, E>(Match<'a, E>);
 
 impl<E> Clone for Timeout<'_, E> {

@@ -14,6 +14,35 @@ use crate::time::Timestamp;
 ///
 /// `Vec<Output<E>>` is a sink that keeps everything, [`Ignore`] keeps nothing, and [`on_match`]
 /// makes a sink of a closure.
+///
+/// ```
+/// use kleene::stream::Late;
+/// use kleene::{Engine, Event, Match, Record, RuleSet, Sink, Timestamp};
+///
+/// #[derive(Default)]
+/// struct Count { matches: usize, late: usize }
+///
+/// impl<E: Event> Sink<E> for Count {
+///     fn matched(&mut self, _: Match<'_, E>) {
+///         self.matches += 1;
+///     }
+///
+///     fn late(&mut self, _: Late<'_, E>) {
+///         self.late += 1;
+///     }
+/// }
+///
+/// let rules = RuleSet::parse("event paid { at: time } rule twice { match paid{2} }")?;
+/// let mut engine = Engine::builder().rules(rules.clone()).build()?;
+/// let mut count = Count::default();
+/// for second in [1, 3, 2] {
+///     let at = Timestamp::from_millis(1000 * second);
+///     let paid = Record::from_fields(rules.schema(), "paid", [("at", at.into())])?;
+///     engine.push(&paid, &mut count)?;
+/// }
+/// assert_eq!((count.matches, count.late), (1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Sink<E: Event> {
     /// Receives a match.
     fn matched(&mut self, found: Match<'_, E>);

@@ -164,6 +164,31 @@ impl<E: Portable> EngineBuilder<E> {
     /// # Errors
     /// [`RestoreError`] if bytes are no snapshot or were damaged, if parts do not belong together,
     /// if a rule cannot be run over these events, or if a cold store fails.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use kleene::stream::{Ignore, Verdict};
+    /// use kleene::{Engine, Record, RuleSet, Timestamp};
+    ///
+    /// let rules = RuleSet::parse("event paid { at: time } rule twice { match paid{2} }")?;
+    /// let paid = |second: i64| {
+    ///     let at = Timestamp::from_millis(1000 * second);
+    ///     Record::from_fields(rules.schema(), "paid", [("at", at.into())])
+    /// };
+    /// // Limits and the watermark strategy are the builder's: they are not in the bytes.
+    /// let builder = || Engine::builder().rules(rules.clone()).out_of_order(Duration::from_secs(5));
+    /// let mut engine = builder().build()?;
+    /// engine.push(&paid(1)?, &mut Ignore)?;
+    /// let bytes = engine.snapshot();
+    ///
+    /// let (mut restored, replacement) = builder().restore(&[&bytes])?;
+    /// assert_eq!(replacement.rule("twice").unwrap().verdict, Verdict::Unchanged);
+    /// restored.push(&paid(2)?, &mut Ignore)?;
+    /// restored.finish(&mut Ignore)?;
+    /// assert_eq!(restored.stats().matches, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn restore(self, parts: &[&[u8]]) -> Result<(Engine<E>, Replacement), RestoreError> {
         restore::restore(self, parts)
     }
