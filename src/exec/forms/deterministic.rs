@@ -21,7 +21,7 @@
 use super::KeyState;
 use crate::event::Event;
 use crate::exec::captures::NIL;
-use crate::exec::matcher::Step;
+use crate::exec::matcher::Walk;
 use crate::exec::registers::Registers;
 use crate::exec::run::{Completed, Run, completed};
 use crate::hir::StageId;
@@ -52,8 +52,8 @@ impl Asked {
     }
 }
 
-impl<'a, E: Event> Step<'a, E> {
-    /// Matches an event in place, with the result of [`Step::run`].
+impl<'a, E: Event> Walk<'a, E> {
+    /// Matches an event in place, with the result of [`Walk::run`].
     pub(in crate::exec) fn run_in_place(&mut self, key: &mut KeyState) {
         self.store.scratch.epoch += 1;
         let event_epoch = self.store.scratch.epoch;
@@ -165,7 +165,7 @@ impl<'a, E: Event> Step<'a, E> {
             && let Some(registers) = self.first_registers(update)
         {
             let head = self.store.arena.extend_with(self.event, self.seq, NIL, stage);
-            let Step { time: start, seq: start_seq, .. } = *self;
+            let Walk { time: start, seq: start_seq, .. } = *self;
             return Some(Run {
                 state: target,
                 head,

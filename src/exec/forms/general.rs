@@ -19,14 +19,14 @@ use smallvec::SmallVec;
 use super::KeyState;
 use crate::event::Event;
 use crate::exec::captures::Starts;
-use crate::exec::matcher::Step;
+use crate::exec::matcher::Walk;
 use crate::exec::registers::{RegisterFile, UNSET};
 use crate::exec::run::{Completed, Run, completed};
 use crate::exec::store::Store;
 use crate::hir::{Length, StageId};
 use crate::nfa::{Action, ClockOp, Decision, Edge, LeadingNot, StateId};
 
-impl<E: Event> Step<'_, E> {
+impl<E: Event> Walk<'_, E> {
     pub(super) fn run(&mut self, key: &mut KeyState) {
         // Conditions on the event alone are tested at most once: an epoch for the event, and one
         // for each run after it.
@@ -168,10 +168,10 @@ impl<E: Event> Step<'_, E> {
             return;
         }
         let nothing = self.nothing();
-        let mut begin = |step: &mut Self, edge: u32| {
-            let registers = step.store.file.create();
+        let mut begin = |walk: &mut Self, edge: u32| {
+            let registers = walk.store.file.create();
             let run = Run { registers, ..nothing };
-            step.follow(&program.edges[edge as usize], run, event_epoch, next);
+            walk.follow(&program.edges[edge as usize], run, event_epoch, next);
         };
         match self.decide(tree, &nothing, event_epoch) {
             Decision::One(edge) => begin(self, *edge),

@@ -15,7 +15,7 @@ use super::{FormContract, FormImage, KeyState};
 use crate::event::Event;
 use crate::exec::captures::CaptureArena;
 use crate::exec::image::Image;
-use crate::exec::matcher::{Arrival, Matcher, PrefilterOutcome, Step};
+use crate::exec::matcher::{Arrival, Matcher, PrefilterOutcome, Walk};
 use crate::exec::outcome::{Captures, Open, Outcome};
 use crate::exec::run::{Completed, Run, completed};
 use crate::exec::store::Store;
@@ -48,13 +48,13 @@ impl<E: Event> FormContract<E> for RunsForm {
         if is_due {
             Self::advance(matcher, store, key, time, sink);
         }
-        let mut step = Step::new(matcher, store, event, seq);
+        let mut walk = Walk::new(matcher, store, event, seq);
         if in_place {
-            step.run_in_place(key);
+            walk.run_in_place(key);
         } else {
-            step.run(key);
+            walk.run(key);
         }
-        let overflow = step.overflow;
+        let overflow = walk.overflow;
         if store.scratch.completed.is_empty() && !matcher.program.waits() {
             return overflow;
         }

@@ -20,7 +20,7 @@ use crate::exec::captures::{BEGINS, CaptureArena, NIL};
 use crate::exec::forms::runs::{RunsForm, prefetch_runs};
 use crate::exec::forms::window::run_of;
 use crate::exec::image::Image;
-use crate::exec::matcher::{Arrival, Matcher, PrefilterOutcome, Step};
+use crate::exec::matcher::{Arrival, Matcher, PrefilterOutcome, Walk};
 use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
 use crate::exec::run::Run;
 use crate::exec::store::Store;
@@ -62,7 +62,7 @@ impl<E: Event> FormContract<E> for SharedSuffixForm {
             Self::into_runs(matcher, store, key);
             return RunsForm::push(matcher, store, key, arrival, sink);
         }
-        if let Some(stage) = Step::new(matcher, store, event, seq).advance_shared_suffix(key) {
+        if let Some(stage) = Walk::new(matcher, store, event, seq).advance_shared_suffix(key) {
             matcher.report_at_once(store, key, (stage, seq, event), sink);
         }
         0
@@ -282,7 +282,7 @@ impl<E: Event> Matcher<E> {
     }
 }
 
-impl<E: Event> Step<'_, E> {
+impl<E: Event> Walk<'_, E> {
     /// Advances a key's representative, or starts one if there is none afterwards. If the event
     /// completes the representative, returns the step that captures the event; the caller then
     /// reports the match.
@@ -302,7 +302,7 @@ impl<E: Event> Step<'_, E> {
             Decision::One(edge) => match self.program.effects[*edge as usize] {
                 EdgeEffect::Capture { stage, target, update } => {
                     let begins = u32::from(self.begins_with(event_epoch).is_some());
-                    let Step { event, seq, time, .. } = *self;
+                    let Walk { event, seq, time, .. } = *self;
                     let arena = &mut self.store.arena;
                     representative.head = arena.extend_marked(
                         event,

@@ -16,7 +16,7 @@ use crate::event::Event;
 use crate::exec::captures::{CaptureArena, NIL};
 use crate::exec::forms::runs::RunsForm;
 use crate::exec::image::{Image, ImageNode, ImageRun, number};
-use crate::exec::matcher::{Arrival, Matcher, PrefilterOutcome, Step};
+use crate::exec::matcher::{Arrival, Matcher, PrefilterOutcome, Walk};
 use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
 use crate::exec::registers::Registers;
 use crate::exec::run::Run;
@@ -49,7 +49,7 @@ impl<E: Event> FormContract<E> for WindowForm {
             let begun = !queue.is_empty();
             let decision =
                 matcher.decision_of_window(window, event, (begun, prefilter), |condition| {
-                    Some(Step::new(matcher, store, event, seq).holds(condition))
+                    Some(Walk::new(matcher, store, event, seq).holds(condition))
                 });
             match decision.unwrap_or(&Decision::Gone) {
                 Decision::One(_) => {}

@@ -1,6 +1,6 @@
 //! The test of an event against the conditions of a transition.
 
-use super::{HostCondition, Step};
+use super::{HostCondition, Walk};
 use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
 use crate::exec::captures::{CaptureArena, NIL};
@@ -14,7 +14,7 @@ use crate::hir::{ConditionId, Test};
 use crate::nfa::{Comparison, FieldComparison, Guard, GuardId, Operand, Program, RegisterKind};
 use crate::value::{Value, ValueRef};
 
-impl<E: Event> Step<'_, E> {
+impl<E: Event> Walk<'_, E> {
     pub(in crate::exec) fn guard(&mut self, guard: GuardId, run: &Run, event_epoch: u64) -> bool {
         match &self.program.guards[guard.index()] {
             Guard::True => true,

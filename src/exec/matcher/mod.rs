@@ -1,12 +1,12 @@
 //! The matcher: a compiled pattern, and the effect of one event on a run.
 //!
-//! `step` is one event on its way through a key's runs, `condition` tests the event, and `probe`
+//! `walk` is one event on its way through a key's runs, `condition` tests the event, and `probe`
 //! says what the event would do. [`forms`](super::forms) holds a key's partial matches and pushes
 //! events to them.
 
 mod condition;
 mod probe;
-mod step;
+mod walk;
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::nfa::{BuildError, Decision, Program, Strategy};
 
 pub(super) use condition::update_register;
 pub(crate) use probe::{Judged, ProbedRun};
-pub(super) use step::Step;
+pub(super) use walk::Walk;
 
 /// What the prefilter says of an event that is pushed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

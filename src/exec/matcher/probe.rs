@@ -7,7 +7,7 @@
 use smallvec::SmallVec;
 
 use super::condition::CandidateScope;
-use super::{Matcher, Step};
+use super::{Matcher, Walk};
 use crate::event::Event;
 use crate::exec::captures::NIL;
 use crate::exec::forms::KeyState;
@@ -63,10 +63,10 @@ impl<E: Event> Matcher<E> {
         event: &E,
         seq: u64,
     ) -> (Vec<ProbedRun>, ProbedRun) {
-        let mut step = Step::new(self, store, event, seq);
-        let runs = key.runs().iter().map(|run| step.probe_run(run)).collect();
-        let nothing = step.nothing();
-        (runs, step.probe_run(&nothing))
+        let mut walk = Walk::new(self, store, event, seq);
+        let runs = key.runs().iter().map(|run| walk.probe_run(run)).collect();
+        let nothing = walk.nothing();
+        (runs, walk.probe_run(&nothing))
     }
 
     /// Returns the time of the last violation of a leading `not`, while it matters.
@@ -153,7 +153,7 @@ fn numbers<E: Event>(store: &Store<E>, head: u32) -> Vec<(StageId, u64)> {
     captures.numbered().map(|(stage, seq, _)| (stage, seq)).collect()
 }
 
-impl<E: Event> Step<'_, E> {
+impl<E: Event> Walk<'_, E> {
     fn probe_run(&mut self, run: &Run) -> ProbedRun {
         let program = self.program;
         // An epoch for this run: what was remembered of others does not count.

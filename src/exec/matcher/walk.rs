@@ -13,7 +13,7 @@ use crate::nfa::{Column, Decision, Program};
 use crate::schema::FieldId;
 
 /// One event on its way through a key's runs.
-pub(in crate::exec) struct Step<'a, E> {
+pub(in crate::exec) struct Walk<'a, E> {
     pub(in crate::exec) matcher: &'a Matcher<E>,
     pub(in crate::exec) program: &'a Program,
     pub(in crate::exec) store: &'a mut Store<E>,
@@ -29,18 +29,18 @@ pub(in crate::exec) struct Step<'a, E> {
     pub(in crate::exec) overflow: usize,
 }
 
-impl<'a, E: Event> Step<'a, E> {
+impl<'a, E: Event> Walk<'a, E> {
     pub(in crate::exec) fn new(
         matcher: &'a Matcher<E>,
         store: &'a mut Store<E>,
         event: &'a E,
         seq: u64,
-    ) -> Step<'a, E> {
+    ) -> Walk<'a, E> {
         let program = &*matcher.program;
         let column = program.decisions.column(event.type_id());
         let time = event.time().as_millis();
         let (stored, overflow, word) = (NIL, 0, (None, Registers::NOTHING));
-        Step { matcher, program, store, event, seq, time, column, stored, word, overflow }
+        Walk { matcher, program, store, event, seq, time, column, stored, word, overflow }
     }
 
     /// The value of a field as a word; [`Registers::NOTHING`] where it does not fit.
