@@ -174,9 +174,9 @@ fn reported(engine: &dyn Engine, pattern: &Pattern, events: &[Record]) -> Found 
     let mut session = engine.start(pattern).expect("the checker has accepted it");
     let matches =
         run(&mut *session, events).into_iter().flatten().filter(|reported| reported.is_match);
-    let name = |stage: kleene::hir::StageId| pattern.stages[stage.index()].name.to_string();
-    let named = |captures: &[(kleene::hir::StageId, usize)]| {
-        captures.iter().map(|(stage, event)| (name(*stage), *event)).collect()
+    let name = |step: kleene::hir::StepId| pattern.steps[step.index()].name.to_string();
+    let named = |captures: &[(kleene::hir::StepId, usize)]| {
+        captures.iter().map(|(step, event)| (name(*step), *event)).collect()
     };
     matches.map(|reported| (named(&reported.captures), reported.at.as_millis())).collect()
 }

@@ -90,7 +90,7 @@ const FLAGS: &[(&str, &[&str])] = &[
     ("src/nfa/reach.rs", &["of_answer"]),
     ("src/nfa/shared_suffix.rs", &["only_capture"]),
     ("src/pattern/builder.rs", &["refuse_if"]),
-    ("src/pattern/lower.rs", &["stage"]),
+    ("src/pattern/lower.rs", &["step"]),
     ("src/pattern/shapes.rs", &["within"]),
     ("src/stream/change/replace.rs", &["start"]),
     ("src/stream/dispatch/deliver.rs", &["dispatch_due"]),

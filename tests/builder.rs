@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use kleene::exec::{KeyState, Matcher, Outcome, OutcomeKind};
-use kleene::hir::StageId;
+use kleene::hir::StepId;
 use kleene::pattern::{LimitPolicy, Only, PatternBuilder, PatternErrorKind as Kind};
 use kleene::schema::{EventType, Field, FieldType, Schema, TypeId};
 use kleene::stream::on_match;
@@ -64,7 +64,7 @@ fn run<E: Event>(pattern: &Pattern<E>, events: &[E]) -> Vec<String> {
 
 fn run_matcher<E: Event>(
     matcher: &Matcher<E>,
-    name: &dyn Fn(StageId) -> String,
+    name: &dyn Fn(StepId) -> String,
     events: &[E],
 ) -> Vec<String> {
     let (mut store, mut key) = (matcher.create_store(), KeyState::default());
@@ -78,7 +78,7 @@ fn run_matcher<E: Event>(
     reported
 }
 
-fn report<E: Event>(name: &dyn Fn(StageId) -> String, outcome: &Outcome<'_, E>) -> String {
+fn report<E: Event>(name: &dyn Fn(StepId) -> String, outcome: &Outcome<'_, E>) -> String {
     let mut steps: Vec<(String, Vec<String>)> = Vec::new();
     for (step, seq, _) in outcome.captures().numbered() {
         let name = name(step);
@@ -844,7 +844,7 @@ fn the_builder_and_rule_text_say_the_same() {
         let rules = RuleSet::parse(&file).unwrap_or_else(|error| panic!("{text}: {error}"));
         let parsed = &rules.rules()[0].pattern;
         let matcher = Matcher::new(parsed, []).unwrap();
-        let name = |step: StageId| parsed.stages[step.index()].name.to_string();
+        let name = |step: StepId| parsed.steps[step.index()].name.to_string();
         let mut reported = 0;
         for stream in &streams {
             let expected = run_matcher(&matcher, &name, stream);

@@ -9,7 +9,7 @@ use kleene::RuleSet;
 use kleene::hir::expr::{Captured, Expr, FieldRef, MatchFact, Pick};
 use kleene::hir::{
     Condition, ConditionId, Contiguity, Emit, Gap, Item, ItemKind, KeyPart, Length, Meta, Pattern,
-    Quantifier, Rule, Sequence, Skip, SkipStrategy, Stage, StageId, Test,
+    Quantifier, Rule, Sequence, Skip, SkipStrategy, Step, StepId, Test,
 };
 use kleene::schema::{EventType, Field, FieldId, FieldType, Schema, TypeId};
 use kleene::stream::{Engine, EngineBuilder, Ignore, Output, Reason, SourceId};
@@ -42,7 +42,7 @@ fn event(ty: usize, time: i64, key: i64, number: i64) -> Record {
 
 fn step(ty: usize, contiguity: Contiguity, times: u32) -> Item {
     let kind = ItemKind::Step {
-        stage: StageId::new(ty),
+        step: StepId::new(ty),
         condition: ConditionId::new(ty),
         quantifier: Quantifier {
             min: times,
@@ -56,7 +56,7 @@ fn step(ty: usize, contiguity: Contiguity, times: u32) -> Item {
 
 /// `-> not x for T`
 fn not_for(ty: usize, bound: i64) -> Item {
-    let kind = ItemKind::Not { stage: StageId::new(ty), condition: ConditionId::new(ty) };
+    let kind = ItemKind::Not { step: StepId::new(ty), condition: ConditionId::new(ty) };
     let gap = Some(Gap { min: Length::Millis(bound), max: Some(Length::Millis(bound)) });
     Item { contiguity: Contiguity::Relaxed, gap, kind }
 }
@@ -64,11 +64,11 @@ fn not_for(ty: usize, bound: i64) -> Item {
 /// A rule over `items`, in which the step of each type is named like it.
 fn rule(name: &str, items: Vec<Item>, within: Option<i64>, skip: SkipStrategy) -> Rule {
     let negated = |ty| {
-        items.iter().any(
-            |item| matches!(item.kind, ItemKind::Not { stage, .. } if stage == StageId::new(ty)),
-        )
+        items
+            .iter()
+            .any(|item| matches!(item.kind, ItemKind::Not { step, .. } if step == StepId::new(ty)))
     };
-    let stage = |(ty, name): (usize, &str)| Stage {
+    let step = |(ty, name): (usize, &str)| Step {
         name: name.into(),
         ty: Some(TypeId::new(ty)),
         negated: negated(ty),
@@ -76,7 +76,7 @@ fn rule(name: &str, items: Vec<Item>, within: Option<i64>, skip: SkipStrategy) -
     let condition = |ty| Condition { ty: Some(TypeId::new(ty)), test: Test::True };
     let fields = (0..3).map(|ty| (TypeId::new(ty), FieldRef::Declared(FieldId::new(0))));
     let started = Captured {
-        stage: Some(StageId::new(A)),
+        step: Some(StepId::new(A)),
         pick: Pick::First,
         field: FieldRef::Declared(FieldId::new(1)),
     };
@@ -86,7 +86,7 @@ fn rule(name: &str, items: Vec<Item>, within: Option<i64>, skip: SkipStrategy) -
         types: (0..3).map(TypeId::new).collect(),
         key: vec![KeyPart { name: "k".into(), fields: fields.collect() }],
         pattern: Pattern {
-            stages: ["a", "b", "c"].into_iter().enumerate().map(stage).collect(),
+            steps: ["a", "b", "c"].into_iter().enumerate().map(step).collect(),
             conditions: (0..3).map(condition).collect(),
             body: Sequence { items, without: None },
             lengths: Vec::new(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kleene::hir::expr::{BinaryOp, FieldRef};
-use kleene::hir::{ConditionId, Expr, ItemKind, Pattern, Sequence, SkipStrategy, StageId, Test};
+use kleene::hir::{ConditionId, Expr, ItemKind, Pattern, Sequence, SkipStrategy, StepId, Test};
 use kleene::schema::FieldId;
 use kleene::stream::{Engine, Output, Replacement, RuleChange, Verdict};
 use kleene::{Event as _, Record, RuleSet, Timestamp, Value};
@@ -641,11 +641,11 @@ fn without_version(reported: &[Output<Record>]) -> Vec<String> {
 }
 
 /// The steps of a pattern with their conditions.
-fn steps(sequence: &Sequence, found: &mut Vec<(StageId, ConditionId)>) {
+fn steps(sequence: &Sequence, found: &mut Vec<(StepId, ConditionId)>) {
     for item in &sequence.items {
         match &item.kind {
-            ItemKind::Step { stage, condition, .. } | ItemKind::Not { stage, condition } => {
-                found.push((*stage, *condition));
+            ItemKind::Step { step, condition, .. } | ItemKind::Not { step, condition } => {
+                found.push((*step, *condition));
             }
             ItemKind::Group { body, .. } => steps(body, found),
             ItemKind::Alternatives { branches, .. } => {
@@ -655,7 +655,7 @@ fn steps(sequence: &Sequence, found: &mut Vec<(StageId, ConditionId)>) {
             }
         }
     }
-    found.extend(sequence.without.iter().map(|without| (without.stage, without.condition)));
+    found.extend(sequence.without.iter().map(|without| (without.step, without.condition)));
 }
 
 /// The conditions of `until`, and of the loops of one step that they end.
@@ -885,7 +885,7 @@ proptest! {
         events in random::stream(),
         moment in 0..13_usize,
     ) {
-        let Some(ItemKind::Step { stage, condition, .. }) =
+        let Some(ItemKind::Step { step, condition, .. }) =
             pattern.0.body.items.last().map(|item| &item.kind)
         else {
             return Ok(());
@@ -909,7 +909,7 @@ proptest! {
                 return Ok(());
             }
         }
-        let name = &pattern.0.stages[stage.index()].name;
+        let name = &pattern.0.steps[step.index()].name;
         let not_reached = |engine: &Engine<Record>| -> Vec<String> {
             let partials = engine.partials("r");
             let before = partials.iter().filter(|partial| {

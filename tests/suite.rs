@@ -284,8 +284,8 @@ fn by_key(matcher: &dyn Matcher, rule: &Rule, steps: &Steps) -> Result<Vec<Strin
         let mut lines: Vec<String> = reported
             .iter()
             .map(|(key, reported)| {
-                let events = reported.captures.iter().map(|(stage, event)| {
-                    (&*rule.pattern.stages[stage.index()].name, &keys[key].events[*event])
+                let events = reported.captures.iter().map(|(step, event)| {
+                    (&*rule.pattern.steps[step.index()].name, &keys[key].events[*event])
                 });
                 line(reported.is_match, reported.at, key, events)
             })

@@ -313,11 +313,11 @@ impl Search<'_> {
             let captures = open.captures();
             // Of each step the last event: others may be compared with it.
             let mut last: Vec<(usize, &Value)> = Vec::new();
-            for (stage, event) in captures.iter() {
-                last.retain(|(known, _)| *known != stage.index());
-                last.push((stage.index(), &event.values()[0]));
+            for (step, event) in captures.iter() {
+                last.retain(|(known, _)| *known != step.index());
+                last.push((step.index(), &event.values()[0]));
             }
-            let mut steps: Vec<usize> = captures.iter().map(|(stage, _)| stage.index()).collect();
+            let mut steps: Vec<usize> = captures.iter().map(|(step, _)| step.index()).collect();
             let count = progress(open);
             steps.dedup();
             let since =
@@ -373,8 +373,8 @@ impl Search<'_> {
 /// How far a partial match has come: how many events its steps have, of a step five at most.
 fn progress(open: &Open<'_, Record>) -> usize {
     let mut counts: HashMap<usize, usize> = HashMap::new();
-    for (stage, _) in open.captures().iter() {
-        *counts.entry(stage.index()).or_default() += 1;
+    for (step, _) in open.captures().iter() {
+        *counts.entry(step.index()).or_default() += 1;
     }
     counts.values().map(|count| (*count).min(5)).sum()
 }

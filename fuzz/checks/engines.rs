@@ -122,8 +122,8 @@ fn by_engine(indexed: bool, pattern: &Built, events: &[Record], expected: &Expec
 }
 
 fn line(pattern: &Built, reported: &Reported, events: &[Record]) -> Line {
-    let captures = reported.captures.iter().map(|(stage, number)| {
-        (pattern.0.stages[stage.index()].name.clone(), events[*number].clone())
+    let captures = reported.captures.iter().map(|(step, number)| {
+        (pattern.0.steps[step.index()].name.clone(), events[*number].clone())
     });
     (reported.is_match, reported.at, captures.collect())
 }

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::event::{Event, bytes_of};
 use crate::exec::forms::Queues;
-use crate::hir::StageId;
+use crate::hir::StepId;
 use crate::util::slab::Slab;
 
 /// Stands for no node.
@@ -23,7 +23,7 @@ pub(super) const NIL: u32 = u32::MAX;
 pub(super) struct Node<E> {
     event: Kept<E>,
     pub(super) previous: u32,
-    pub(super) stage: StageId,
+    pub(super) step: StepId,
     /// The named groups of which the event starts a repetition, a bit for each; in the chain of a
     /// representative, [`BEGINS`] where a suffix starts.
     pub(super) starts: Starts,
@@ -145,15 +145,9 @@ impl<E> CaptureArena<E> {
     }
 
     /// Makes a node for `event` behind `previous`, with one reference for the caller.
-    pub(super) fn link(
-        &mut self,
-        event: u32,
-        previous: u32,
-        stage: StageId,
-        starts: Starts,
-    ) -> u32 {
+    pub(super) fn link(&mut self, event: u32, previous: u32, step: StepId, starts: Starts) -> u32 {
         self.retain(previous);
-        self.extend(event, previous, stage, starts)
+        self.extend(event, previous, step, starts)
     }
 
     /// Makes a node behind `previous`, whose reference moves to the new node, with one reference
@@ -163,21 +157,21 @@ impl<E> CaptureArena<E> {
         &mut self,
         event: u32,
         previous: u32,
-        stage: StageId,
+        step: StepId,
         starts: Starts,
     ) -> u32 {
         self.events.get_mut(event).refs += 1;
-        self.add(Kept::Shared(event), previous, stage, starts)
+        self.add(Kept::Shared(event), previous, step, starts)
     }
 
     /// Makes a node behind `previous`, as [`extend`](CaptureArena::extend) does, with a copy of an
     /// event that no other node shares.
     #[inline(always)]
-    pub(super) fn extend_with(&mut self, event: &E, seq: u64, previous: u32, stage: StageId) -> u32
+    pub(super) fn extend_with(&mut self, event: &E, seq: u64, previous: u32, step: StepId) -> u32
     where
         E: Event,
     {
-        self.extend_marked(event, seq, previous, stage, 0)
+        self.extend_marked(event, seq, previous, step, 0)
     }
 
     /// Makes a node behind `previous`, as [`extend_with`](CaptureArena::extend_with) does, with the
@@ -188,7 +182,7 @@ impl<E> CaptureArena<E> {
         event: &E,
         seq: u64,
         previous: u32,
-        stage: StageId,
+        step: StepId,
         starts: Starts,
     ) -> u32
     where
@@ -197,16 +191,16 @@ impl<E> CaptureArena<E> {
         let depth = self.depth_behind(previous);
         let node = self.nodes.insert_with(|| {
             let event = Kept::Here(event.clone(), seq);
-            Node { event, previous, stage, starts, depth, refs: 1 }
+            Node { event, previous, step, starts, depth, refs: 1 }
         });
         self.here += 1;
         self.bytes += bytes_of(event);
         node
     }
 
-    fn add(&mut self, event: Kept<E>, previous: u32, stage: StageId, starts: Starts) -> u32 {
+    fn add(&mut self, event: Kept<E>, previous: u32, step: StepId, starts: Starts) -> u32 {
         let depth = self.depth_behind(previous);
-        self.nodes.insert(Node { event, previous, stage, starts, depth, refs: 1 })
+        self.nodes.insert(Node { event, previous, step, starts, depth, refs: 1 })
     }
 
     /// Returns the depth of a node behind `previous`.
@@ -307,18 +301,18 @@ impl<E> CaptureArena<E> {
     /// Renumbers the steps and group starts of all nodes.
     pub(super) fn renumber(
         &mut self,
-        stage: impl Fn(StageId) -> StageId,
+        step: impl Fn(StepId) -> StepId,
         starts: impl Fn(Starts) -> Starts,
     ) {
         for node in self.nodes.values_mut() {
-            node.stage = stage(node.stage);
+            node.step = step(node.step);
             node.starts = starts(node.starts);
         }
     }
 
-    /// Drops all but the last `len` events of a chain; `len` is at least one. `stage` gives the new
+    /// Drops all but the last `len` events of a chain; `len` is at least one. `step` gives the new
     /// step of an event by the number of events before it. No other chain may share the nodes.
-    pub(super) fn keep_last(&mut self, head: u32, len: u32, stage: impl Fn(usize) -> StageId)
+    pub(super) fn keep_last(&mut self, head: u32, len: u32, step: impl Fn(usize) -> StepId)
     where
         E: Event,
     {
@@ -327,7 +321,7 @@ impl<E> CaptureArena<E> {
             let node = self.nodes.get_mut(next);
             debug_assert_eq!(node.refs, 1, "it is of one chain");
             node.depth = NonZeroU32::new(depth).unwrap_or(NonZeroU32::MIN);
-            node.stage = stage(depth as usize - 1);
+            node.step = step(depth as usize - 1);
             next = node.previous;
             if depth == 1 {
                 (node.previous, node.starts) = (NIL, 0);
@@ -381,7 +375,7 @@ impl<E> CaptureArena<E> {
         for (_, node) in self.iter_rev(head).take(EVENTS) {
             let distance = (self.event_of(node).0 - start_seq).min(DISTANCE);
             // A far event is distinguished by its distance alone, which the key does not have.
-            let step = if distance < DISTANCE { (node.stage.index() as u64).min(STEP) } else { 0 };
+            let step = if distance < DISTANCE { (node.step.index() as u64).min(STEP) } else { 0 };
             key = key << 16 | u128::from(distance << 5 | step);
             slots += 1;
             if distance == DISTANCE || step == STEP {
@@ -403,7 +397,7 @@ impl<E> CaptureArena<E> {
                     break;
                 }
                 let seq = |node: &Node<E>| self.event_of(node).0;
-                let order = seq(x).cmp(&seq(y)).then(x.stage.cmp(&y.stage));
+                let order = seq(x).cmp(&seq(y)).then(x.step.cmp(&y.step));
                 if order != Ordering::Equal {
                     return order;
                 }
@@ -433,7 +427,7 @@ mod tests {
         let record = Record::new(TypeId::new(0), Timestamp::from_millis(0), []);
         let mut arena: CaptureArena<Record> = CaptureArena::new();
         for seq in 0..4 {
-            arena.extend_with(&record, seq, NIL, StageId::new(0));
+            arena.extend_with(&record, seq, NIL, StepId::new(0));
         }
         assert_eq!(arena.nodes.memory_usage(), 4 * 56);
     }
@@ -448,8 +442,8 @@ mod tests {
             let (mut head, mut seq) = (NIL, 0);
             for depth in 0..=seed % 12 {
                 let event = arena.keep(nothing.clone(), seq);
-                let stage = StageId::new(((seed * 7 + depth * 3) % 40) as usize);
-                head = arena.link(event, head, stage, 0);
+                let step = StepId::new(((seed * 7 + depth * 3) % 40) as usize);
+                head = arena.link(event, head, step, 0);
                 seq += 1 + (seed * 31 + depth * 17) % if seed % 5 == 0 { 3000 } else { 3 };
             }
             heads.push(head);

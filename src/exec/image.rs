@@ -9,7 +9,7 @@ use crate::exec::forms::{FormKind, KeyState};
 use crate::exec::registers::RegisterState;
 use crate::exec::run::{Completed, Run};
 use crate::exec::store::Store;
-use crate::hir::StageId;
+use crate::hir::StepId;
 use crate::nfa::{Program, StateId};
 use crate::value::Value;
 
@@ -36,7 +36,7 @@ pub(super) struct ImageNode {
     pub(super) event: u32,
     /// The index of the node before, plus one; 0 for the first node.
     pub(super) previous: u32,
-    pub(super) stage: StageId,
+    pub(super) step: StepId,
     pub(super) starts: Starts,
 }
 
@@ -158,7 +158,7 @@ impl<E: Event> Image<E> {
                 Some(previous) => (nodes[previous as usize], firsts[previous as usize]),
                 None => (NIL, node.event),
             };
-            nodes.push(arena.link(events[node.event as usize], previous, node.stage, node.starts));
+            nodes.push(arena.link(events[node.event as usize], previous, node.step, node.starts));
             firsts.push(first);
         }
         let match_of = |head: u32| {
@@ -228,8 +228,8 @@ impl<E> Exporter<'_, '_, E> {
                 break;
             }
             // Until all of them are there, `previous` holds what the node is called in the store.
-            let (stage, starts) = (node.stage, node.starts);
-            self.nodes.push(ImageNode { event: 0, previous: id, stage, starts });
+            let (step, starts) = (node.step, node.starts);
+            self.nodes.push(ImageNode { event: 0, previous: id, step, starts });
         }
         self.nodes[from..].reverse();
         for index in from..self.nodes.len() {

@@ -9,7 +9,7 @@ use crate::exec::run::Run;
 use crate::exec::store::Store;
 use crate::exec::times::Times;
 use crate::hir::lower::Content;
-use crate::hir::{Length, Pattern, StageId};
+use crate::hir::{Length, Pattern, StepId};
 use crate::nfa::correspondence::{self, Side};
 use crate::nfa::{Program, RegisterKind, StateId};
 use crate::time::Timestamp;
@@ -22,7 +22,7 @@ pub(crate) struct Migration {
     /// By old state: the new state; `None` if partial matches in the old state are dropped.
     states: Vec<Option<StateId>>,
     /// By old step: the new one of the same name.
-    steps: Vec<Option<StageId>>,
+    steps: Vec<Option<StepId>>,
     /// By new clock: the old clock with the same time.
     clocks: Vec<Option<u32>>,
     /// By new register: the old register with the same content.
@@ -76,7 +76,7 @@ impl Migration {
             states = (0..states.len()).map(|state| Some(StateId::new(state))).collect();
         }
         let position = |wanted: &String| contents.1.steps.iter().position(|step| step == wanted);
-        let steps = contents.0.steps.iter().map(|step| position(step).map(StageId::new));
+        let steps = contents.0.steps.iter().map(|step| position(step).map(StepId::new));
         // Clocks have the same name if they are as far from the last.
         let same_clock = |clock: u32, of: &Program, other: &Program| {
             let from_last = u32::try_from(of.clocks).ok()?.checked_sub(clock)?;
@@ -126,7 +126,7 @@ impl Migration {
             return None;
         }
         if self.steps.contains(&None)
-            && arena.iter_rev(run.head).any(|(_, node)| self.steps[node.stage.index()].is_none())
+            && arena.iter_rev(run.head).any(|(_, node)| self.steps[node.step.index()].is_none())
         {
             return None;
         }
@@ -143,8 +143,8 @@ impl Migration {
             }
             // No condition asked for it before: what was captured says it.
             for id in arena.iter(run.head) {
-                let stage = self.steps[arena.node(id).stage.index()];
-                if register.stage.is_none() || register.stage == stage {
+                let step = self.steps[arena.node(id).step.index()];
+                if register.step.is_none() || register.step == step {
                     let event = arena.event(id).1;
                     update_register(&register.kind, (file, &mut registers), index, event, arena);
                 }
@@ -196,12 +196,12 @@ impl Migration {
 
 /// Describes the registers of a program in words that mean the same in any program.
 fn registers(program: &Program, content: &Content) -> Vec<String> {
-    let step = |stage: Option<StageId>| stage.map(|stage| content.steps[stage.index()].as_str());
+    let step = |step: Option<StepId>| step.map(|step| content.steps[step.index()].as_str());
     let registers = program.registers.iter().map(|register| match &register.kind {
-        RegisterKind::First(field) => format!("first {field:?} {:?}", step(register.stage)),
-        RegisterKind::Last(field) => format!("last {field:?} {:?}", step(register.stage)),
+        RegisterKind::First(field) => format!("first {field:?} {:?}", step(register.step)),
+        RegisterKind::Last(field) => format!("last {field:?} {:?}", step(register.step)),
         RegisterKind::Aggregate(aggregate) => {
-            let of = step(Some(aggregate.stage));
+            let of = step(Some(aggregate.step));
             format!("{:?} {of:?} {:?}", aggregate.op, aggregate.arg)
         }
     });
@@ -273,7 +273,7 @@ impl<E: Event> Matcher<E> {
                 }
             }
         }
-        let step = |stage: StageId| migration.steps[stage.index()].unwrap_or(stage);
+        let step = |step: StepId| migration.steps[step.index()].unwrap_or(step);
         store.arena.renumber(step, |starts| migration.starts(starts));
         new.arena = store.arena;
         new

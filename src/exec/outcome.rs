@@ -10,7 +10,7 @@ use crate::exec::captures::{CaptureArena, NIL};
 use crate::exec::forms::Queue;
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact, Pick};
-use crate::hir::{Expr, StageId};
+use crate::hir::{Expr, StepId};
 use crate::nfa::{Program, SharedSuffix, StateId};
 use crate::time::Timestamp;
 use crate::value::{Value, ValueRef};
@@ -29,14 +29,14 @@ enum Held<'a> {
     /// In the chain that ends with this node.
     Chain(u32),
     /// In this queue, captured as these steps.
-    Queue(Queue, &'a [StageId]),
+    Queue(Queue, &'a [StepId]),
     /// The last events, of the given number, of the chain that ends with this node, captured as
     /// these steps.
     Suffix(u32, u32, &'a SharedSuffix),
 }
 
 /// A captured event: the step, the event's number, the event.
-type Item<'a, E> = (StageId, u64, &'a E);
+type Item<'a, E> = (StepId, u64, &'a E);
 
 impl<E> Clone for Captures<'_, E> {
     fn clone(&self) -> Self {
@@ -48,7 +48,7 @@ impl<E> Copy for Captures<'_, E> {}
 
 impl<E> fmt::Debug for Captures<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.numbered().map(|(stage, seq, _)| (stage, seq))).finish()
+        f.debug_list().entries(self.numbered().map(|(step, seq, _)| (step, seq))).finish()
     }
 }
 
@@ -58,13 +58,13 @@ impl<'a, E> Captures<'a, E> {
         Captures { arena, held: Held::Chain(head), tail: None }
     }
 
-    /// Returns the events of a queue, captured as `stages`.
+    /// Returns the events of a queue, captured as `steps`.
     pub(super) fn queue(
         arena: &'a CaptureArena<E>,
         queue: Queue,
-        stages: &'a [StageId],
+        steps: &'a [StepId],
     ) -> Captures<'a, E> {
-        Captures { arena, held: Held::Queue(queue, stages), tail: None }
+        Captures { arena, held: Held::Queue(queue, steps), tail: None }
     }
 
     /// Returns the last `len` events of the chain that ends with `head`, for a partial match that
@@ -79,8 +79,8 @@ impl<'a, E> Captures<'a, E> {
 
     /// Returns these events and one more.
     #[inline]
-    pub(super) fn and(self, stage: StageId, seq: u64, event: &'a E) -> Captures<'a, E> {
-        Captures { tail: Some((stage, seq, event)), ..self }
+    pub(super) fn and(self, step: StepId, seq: u64, event: &'a E) -> Captures<'a, E> {
+        Captures { tail: Some((step, seq, event)), ..self }
     }
 
     /// Returns the number of captured events.
@@ -99,12 +99,12 @@ impl<'a, E> Captures<'a, E> {
     }
 
     /// Returns every event with its step.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (StageId, &'a E)> + use<'a, E> {
-        self.numbered().map(|(stage, _, event)| (stage, event))
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (StepId, &'a E)> + use<'a, E> {
+        self.numbered().map(|(step, _, event)| (step, event))
     }
 
     /// Returns every event with its step and sequence number.
-    pub fn numbered(&self) -> impl ExactSizeIterator<Item = (StageId, u64, &'a E)> + use<'a, E> {
+    pub fn numbered(&self) -> impl ExactSizeIterator<Item = (StepId, u64, &'a E)> + use<'a, E> {
         let mut items = match self.held {
             Held::Chain(_) => self.chained().collect(),
             Held::Queue(..) | Held::Suffix(..) => self.viewed(),
@@ -124,7 +124,7 @@ impl<'a, E> Captures<'a, E> {
         };
         arena.iter_rev(head).map(move |(_, node)| {
             let (seq, event) = arena.event_of(node);
-            (node.stage, seq, event)
+            (node.step, seq, event)
         })
     }
 
@@ -133,9 +133,9 @@ impl<'a, E> Captures<'a, E> {
         let arena = self.arena;
         match self.held {
             Held::Chain(_) => SmallVec::new(),
-            Held::Queue(queue, stages) => {
-                let events = stages.iter().zip(arena.queues.iter(queue));
-                events.map(|(stage, (seq, event))| (*stage, seq, event)).collect()
+            Held::Queue(queue, steps) => {
+                let events = steps.iter().zip(arena.queues.iter(queue));
+                events.map(|(step, (seq, event))| (*step, seq, event)).collect()
             }
             Held::Suffix(head, len, shared) => {
                 let nodes = arena.iter_rev(head).take(len as usize);
@@ -143,7 +143,7 @@ impl<'a, E> Captures<'a, E> {
                     .zip((0..len as usize).rev())
                     .map(|((_, node), before)| {
                         let (seq, event) = arena.event_of(node);
-                        (shared.stage(before), seq, event)
+                        (shared.step(before), seq, event)
                     })
                     .collect();
                 events.reverse();
@@ -153,18 +153,18 @@ impl<'a, E> Captures<'a, E> {
     }
 
     /// Returns the events of one step.
-    pub fn of(&self, stage: StageId) -> impl Iterator<Item = &'a E> + use<'a, E> {
-        self.iter().filter(move |(of, _)| *of == stage).map(|(_, event)| event)
+    pub fn of(&self, step: StepId) -> impl Iterator<Item = &'a E> + use<'a, E> {
+        self.iter().filter(move |(of, _)| *of == step).map(|(_, event)| event)
     }
 
     /// Returns the first event of a step.
-    pub fn first(&self, stage: StageId) -> Option<&'a E> {
-        self.first_of(stage).map(|(.., event)| event)
+    pub fn first(&self, step: StepId) -> Option<&'a E> {
+        self.first_of(step).map(|(.., event)| event)
     }
 
     /// Returns the last event of a step.
-    pub fn last(&self, stage: StageId) -> Option<&'a E> {
-        self.last_of(stage).map(|(.., event)| event)
+    pub fn last(&self, step: StepId) -> Option<&'a E> {
+        self.last_of(step).map(|(.., event)| event)
     }
 
     /// Returns the event that was captured last in any step.
@@ -172,12 +172,12 @@ impl<'a, E> Captures<'a, E> {
         self.latest_first().next().map(|(.., event)| event)
     }
 
-    pub(super) fn first_of(&self, stage: StageId) -> Option<Item<'a, E>> {
-        self.latest_first().filter(|(of, ..)| *of == stage).last()
+    pub(super) fn first_of(&self, step: StepId) -> Option<Item<'a, E>> {
+        self.latest_first().filter(|(of, ..)| *of == step).last()
     }
 
-    pub(super) fn last_of(&self, stage: StageId) -> Option<Item<'a, E>> {
-        self.latest_first().find(|(of, ..)| *of == stage)
+    pub(super) fn last_of(&self, step: StepId) -> Option<Item<'a, E>> {
+        self.latest_first().find(|(of, ..)| *of == step)
     }
 
     pub(super) fn latest_first(&self) -> impl Iterator<Item = Item<'a, E>> + use<'a, E> {
@@ -198,19 +198,19 @@ impl<'a, E: Event> Captures<'a, E> {
 
     /// Returns the field that `captured` refers to; null if there is no such event.
     pub(crate) fn field(&self, captured: &Captured) -> ValueRef<'a> {
-        let event = match (captured.stage, captured.pick) {
+        let event = match (captured.step, captured.pick) {
             (None, Pick::First) => self.iter().next().map(|(_, event)| event),
             (None, Pick::Last) => self.latest(),
             (None, Pick::Nth(n)) => self.iter().nth(n as usize).map(|(_, event)| event),
             (None, Pick::FromEnd(n)) => {
                 self.latest_first().nth((n as usize).wrapping_sub(1)).map(|(.., event)| event)
             }
-            (Some(stage), Pick::First) => self.first(stage),
-            (Some(stage), Pick::Last) => self.last(stage),
-            (Some(stage), Pick::Nth(n)) => self.of(stage).nth(n as usize),
-            (Some(stage), Pick::FromEnd(n)) => self
+            (Some(step), Pick::First) => self.first(step),
+            (Some(step), Pick::Last) => self.last(step),
+            (Some(step), Pick::Nth(n)) => self.of(step).nth(n as usize),
+            (Some(step), Pick::FromEnd(n)) => self
                 .latest_first()
-                .filter(|(of, ..)| *of == stage)
+                .filter(|(of, ..)| *of == step)
                 .nth((n as usize).wrapping_sub(1))
                 .map(|(.., event)| event),
         };
@@ -229,14 +229,14 @@ impl<'a, E: Event> Captures<'a, E> {
     /// Returns the aggregate over the captured events. For a group with an alias, only the
     /// repetitions count.
     pub(crate) fn aggregate(&self, aggregate: &Aggregate, program: &Program) -> Value {
-        if let Some(bit) = program.start_bit(aggregate.stage) {
+        if let Some(bit) = program.start_bit(aggregate.step) {
             let Held::Chain(head) = self.held else { return Value::Int(0) };
             let nodes = self.arena.iter_rev(head);
             let count = nodes.filter(|(_, node)| node.starts & bit != 0).count();
             return Value::Int(i64::try_from(count).unwrap_or(i64::MAX));
         }
         let mut accumulator = Accumulator::new(aggregate.op);
-        for event in self.of(aggregate.stage) {
+        for event in self.of(aggregate.step) {
             add_event(&mut accumulator, aggregate, event, self.arena);
         }
         if accumulator.is_too_large() {
@@ -388,13 +388,13 @@ impl<'a, E> Outcome<'a, E> {
     }
 
     /// Returns the step that was captured last.
-    pub fn reached(&self) -> Option<StageId> {
-        self.captures.latest_first().next().map(|(stage, ..)| stage)
+    pub fn reached(&self) -> Option<StepId> {
+        self.captures.latest_first().next().map(|(step, ..)| step)
     }
 
     /// Returns the steps that would have advanced a partial match, each once, in the order of the
     /// pattern. Empty for a match.
-    pub fn awaits(&self) -> impl Iterator<Item = StageId> + use<E> {
+    pub fn awaits(&self) -> impl Iterator<Item = StepId> + use<E> {
         awaits(self.program, self.states)
     }
 }
@@ -417,9 +417,9 @@ impl<E: Event> Outcome<'_, E> {
         // Only chains know of repetitions of groups.
         let starts = from.map(|id| self.captures.arena.node(id).starts);
         let starts = starts.chain(std::iter::repeat(0));
-        for ((stage, seq, event), starts) in self.captures.numbered().zip(starts) {
+        for ((step, seq, event), starts) in self.captures.numbered().zip(starts) {
             let event = arena.keep(event.clone(), seq);
-            head = arena.link(event, head, stage, starts);
+            head = arena.link(event, head, step, starts);
         }
         HeldOutcome {
             arena,
@@ -484,7 +484,7 @@ impl<'a, E> Open<'a, E> {
 
     /// Returns the steps that would advance the partial match, each once, in the order of the
     /// pattern.
-    pub fn awaits(&self) -> impl Iterator<Item = StageId> + use<E> {
+    pub fn awaits(&self) -> impl Iterator<Item = StepId> + use<E> {
         awaits(self.program, &self.states)
     }
 }
@@ -493,7 +493,7 @@ impl<'a, E> Open<'a, E> {
 #[derive(Clone, Debug)]
 pub(crate) struct Waiting {
     /// The captured events by their numbers, with their steps.
-    pub(crate) captured: Vec<(StageId, u64)>,
+    pub(crate) captured: Vec<(StepId, u64)>,
     /// Where it waits; nowhere if it is complete and waits to be reported.
     pub(crate) states: SmallVec<[StateId; 2]>,
     /// The times of its first event and of its last.
@@ -502,12 +502,12 @@ pub(crate) struct Waiting {
     pub(crate) deadline: Option<Timestamp>,
 }
 
-fn awaits(program: &Program, states: &[StateId]) -> impl Iterator<Item = StageId> + use<> {
-    let mut stages: SmallVec<[StageId; 8]> =
+fn awaits(program: &Program, states: &[StateId]) -> impl Iterator<Item = StepId> + use<> {
+    let mut steps: SmallVec<[StepId; 8]> =
         states.iter().flat_map(|&state| program.awaits(state)).collect();
-    stages.sort_unstable();
-    stages.dedup();
-    stages.into_iter()
+    steps.sort_unstable();
+    steps.dedup();
+    steps.into_iter()
 }
 
 impl<E: Event> Open<'_, E> {
@@ -515,7 +515,7 @@ impl<E: Event> Open<'_, E> {
     pub(crate) fn waiting(&self) -> Waiting {
         let time = |event: Option<&E>| event.map_or(Timestamp::MIN, Event::time);
         Waiting {
-            captured: self.captures.numbered().map(|(stage, seq, _)| (stage, seq)).collect(),
+            captured: self.captures.numbered().map(|(step, seq, _)| (step, seq)).collect(),
             states: self.states.clone(),
             start: time(self.captures.iter().next().map(|(_, event)| event)),
             last: time(self.captures.latest()),
@@ -573,9 +573,8 @@ impl<E: Event> Scope for OutcomeScope<'_, E> {
         self.key.get(index).map_or(ValueRef::Null, Value::as_ref)
     }
     fn fact(&self, fact: MatchFact) -> Value {
-        let name = |stage: StageId| {
-            Value::String(self.outcome.program.stages()[stage.index()].name.clone())
-        };
+        let name =
+            |step: StepId| Value::String(self.outcome.program.steps()[step.index()].name.clone());
         match fact {
             MatchFact::Start => Value::Time(self.outcome.start),
             MatchFact::End => Value::Time(self.outcome.at),

@@ -11,7 +11,7 @@ use crate::exec::pool::RunPool;
 use crate::exec::registers::RegisterFile;
 use crate::exec::run::Completed;
 use crate::exec::store::Store;
-use crate::hir::{SkipStrategy, StageId};
+use crate::hir::{SkipStrategy, StepId};
 use crate::nfa::Program;
 use crate::time::Timestamp;
 
@@ -23,13 +23,13 @@ impl<E: Event> Matcher<E> {
         &self,
         store: &mut Store<E>,
         key: &mut KeyState,
-        (stage, seq, event): (StageId, u64, &E),
+        (step, seq, event): (StepId, u64, &E),
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
         let program = &*self.program;
         let Store { arena, file, scratch } = store;
         let Some(match_) = scratch.completed.pop() else { return };
-        let captures = Captures::new(arena, match_.head).and(stage, seq, event);
+        let captures = Captures::new(arena, match_.head).and(step, seq, event);
         sink(Outcome {
             kind: OutcomeKind::Match,
             program,
@@ -199,7 +199,7 @@ fn dropped_starts<E>(
         SkipStrategy::None => None,
         SkipStrategy::PastLast => captures.latest_first().next().map(|(_, seq, _)| 0..seq + 1),
         SkipStrategy::ToNext => Some(start_seq..start_seq + 1),
-        SkipStrategy::ToFirst(stage) => captures.first_of(*stage).map(|(_, seq, _)| 0..seq),
-        SkipStrategy::ToLast(stage) => captures.last_of(*stage).map(|(_, seq, _)| 0..seq),
+        SkipStrategy::ToFirst(step) => captures.first_of(*step).map(|(_, seq, _)| 0..seq),
+        SkipStrategy::ToLast(step) => captures.last_of(*step).map(|(_, seq, _)| 0..seq),
     }
 }

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::exec::registers::Registers;
-use crate::hir::StageId;
+use crate::hir::StepId;
 use crate::nfa::StateId;
 
 /// Partial matches in the order of their first events.
@@ -32,7 +32,7 @@ pub(super) struct Completed {
     /// The node of the last captured event.
     pub(super) head: u32,
     /// The step that has captured the current event, if that event is not in the store.
-    pub(super) tail: Option<StageId>,
+    pub(super) tail: Option<StepId>,
     pub(super) start_seq: u64,
     pub(super) start: i64,
     pub(super) last: i64,

@@ -5,7 +5,7 @@ use crate::exec::aggregate::Accumulator;
 use crate::exec::forms::FormKind;
 use crate::exec::image::{Image, ImageNode, ImageRun, number};
 use crate::exec::registers::{RegisterState, UNSET};
-use crate::hir::StageId;
+use crate::hir::StepId;
 use crate::nfa::{Program, Register, RegisterKind, StateId};
 use crate::util::wire::{Reader, put_i64, put_len, put_u64};
 use crate::value::Value;
@@ -16,7 +16,7 @@ impl<E: Event> Image<&E> {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         put_len(out, self.nodes.len());
         for (index, node) in (0..).zip(&self.nodes) {
-            put_len(out, node.stage.index());
+            put_len(out, node.step.index());
             put_u64(out, u64::from(node.event));
             // Most nodes are behind the one before them.
             put_u64(out, if node.previous == 0 { 0 } else { index + 1 - u64::from(node.previous) });
@@ -67,7 +67,7 @@ impl<E: Event> Image<E> {
     ) -> Option<Image<E>> {
         let mut image = Image { events, ..Image::default() };
         for index in 0..reader.count()? {
-            let stage = reader.u32()? as usize;
+            let step = reader.u32()? as usize;
             let event = reader.u32()?;
             let back = usize::try_from(reader.u64()?).ok()?;
             let starts = reader.u32()?;
@@ -78,11 +78,11 @@ impl<E: Event> Image<E> {
                 Some(previous) => image.events[image.nodes[previous].event as usize].0 < *seq,
                 None => back == 0,
             };
-            if !follows || stage >= program.stages.len() {
+            if !follows || step >= program.steps.len() {
                 return None;
             }
-            let stage = StageId::new(stage);
-            image.nodes.push(ImageNode { event, previous: number(previous), stage, starts });
+            let step = StepId::new(step);
+            image.nodes.push(ImageNode { event, previous: number(previous), step, starts });
         }
         for _ in 0..reader.count()? {
             let run = image.read_run(reader, program)?;

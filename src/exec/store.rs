@@ -6,7 +6,7 @@ use crate::exec::captures::{CaptureArena, Starts};
 use crate::exec::pool::RunPool;
 use crate::exec::registers::RegisterFile;
 use crate::exec::run::{Completed, Run};
-use crate::hir::{ConditionId, StageId};
+use crate::hir::{ConditionId, StepId};
 use crate::nfa::StateId;
 
 /// The captured events of the partial matches of any number of keys, and scratch space.
@@ -93,7 +93,7 @@ pub(super) struct Scratch {
     pub(super) memo: Vec<u64>,
     pub(super) epoch: u64,
     /// The nodes that this event made, by what they say, where runs can meet.
-    pub(super) made: HashMap<(u32, StageId, Starts), u32>,
+    pub(super) made: HashMap<(u32, StepId, Starts), u32>,
     /// The runs that are left behind, where runs can meet, by their positions: those that stay
     /// where they are, then those that do not.
     pub(super) seen: HashTable<usize>,

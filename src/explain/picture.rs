@@ -84,7 +84,7 @@ impl Picture {
         facts.extend(rule.pattern.within.map(|within| format!("within {}", words.length(within))));
         facts.push(format!("skip {}", of.words().skip()));
         if let Some(without) = &rule.pattern.body.without {
-            facts.push(format!("without {}", of.words().step(without.condition)));
+            facts.push(format!("without {}", of.words().step_text(without.condition)));
         }
         let title = vec![rule.name.to_string(), facts.join(", ")];
         Picture { title, nodes: Vec::new(), arcs: Vec::new() }
@@ -153,7 +153,7 @@ impl Painter<'_> {
                 let bound = item.gap.and_then(|gap| gap.max);
                 let bound = bound.map(|max| format!(" for {}", self.words.length(max)));
                 let next = if item.contiguity == Contiguity::Next { "next is " } else { "" };
-                let step = self.words.step(*condition);
+                let step = self.words.step_text(*condition);
                 let note = format!("{next}no {step}{}", bound.unwrap_or_default());
                 from.into_iter()
                     .map(|mut exit| {
@@ -162,11 +162,11 @@ impl Painter<'_> {
                     })
                     .collect()
             }
-            ItemKind::Step { stage, condition, quantifier } => {
-                let (name, step) = (self.words.stage(*stage), self.words.step(*condition));
+            ItemKind::Step { step, condition, quantifier } => {
+                let (name, text) = (self.words.step(*step), self.words.step_text(*condition));
                 let mut lines = vec![name.to_owned()];
-                if step != name {
-                    lines.push(step);
+                if text != name {
+                    lines.push(text);
                 }
                 let node = self.node(lines, Shape::Step);
                 self.connect(&from, node, how);
@@ -185,7 +185,7 @@ impl Painter<'_> {
                 }
                 label.extend(within.map(|within| format!("within {}", self.words.length(within))));
                 if let Some(without) = &body.without {
-                    label.push(format!("without {}", self.words.step(without.condition)));
+                    label.push(format!("without {}", self.words.step_text(without.condition)));
                 }
                 if quantifier.max == Some(1) {
                     for exit in &mut inner {
@@ -265,7 +265,7 @@ impl Painter<'_> {
             LoopMode::Each | LoopMode::Greedy => {}
         }
         if let Some(until) = quantifier.until {
-            label.push(format!("until {}", self.words.step(until)));
+            label.push(format!("until {}", self.words.step_text(until)));
         }
         label.join(", ")
     }

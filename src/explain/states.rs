@@ -92,7 +92,7 @@ fn seen(of: &Explanation<'_>) -> (Vec<Seen>, usize) {
                 Action::Complete => (String::from("complete"), To::Match),
                 Action::Ignore { target } if target == state => (String::from("skip"), To::Stays),
                 Action::Ignore { target } => (String::from("skip"), To::State(number(target)?)),
-                Action::Take { stage, target } => {
+                Action::Take { step, target } => {
                     let aim = &program.states[target.index()];
                     let to = match (aim.accept.is_some(), aim.live.then(|| number(target))) {
                         (true, Some(Some(number))) => To::MatchAndState(number),
@@ -100,7 +100,7 @@ fn seen(of: &Explanation<'_>) -> (Vec<Seen>, usize) {
                         (false, Some(number)) => To::State(number?),
                         (false, None) => To::End,
                     };
-                    (format!("take as `{}`", of.words().stage(stage)), to)
+                    (format!("take as `{}`", of.words().step(step)), to)
                 }
             };
             Some(OutEdge { verb, guard: guard(of, edge.guard, 0), to })
@@ -152,7 +152,7 @@ fn heading(of: &Explanation<'_>, state: StateId) -> String {
         facts.push(String::from("the start"));
         let first = of.rule.pattern.body.items.first();
         if let Some(ItemKind::Not { condition, .. }) = first.map(|item| &item.kind) {
-            let not = of.words().step(*condition);
+            let not = of.words().step_text(*condition);
             let gap = first.and_then(|item| item.gap?.max).map(|max| of.words().length(max));
             facts.push(format!("{} after the last `{not}`", gap.unwrap_or_default()));
         }
@@ -171,7 +171,7 @@ fn guard(of: &Explanation<'_>, id: GuardId, depth: usize) -> String {
     match &of.program.guards[id.index()] {
         Guard::True => String::from("any event"),
         Guard::False => String::from("no event"),
-        Guard::Condition(condition) => words.step(*condition),
+        Guard::Condition(condition) => words.step_text(*condition),
         Guard::Gap { min, max, .. } => span(Gap { min: *min, max: *max }, &words),
         Guard::Sooner { than, .. } => format!("less than {} later", words.length(*than)),
         Guard::Within { within, .. } => format!("within {}", words.length(*within)),

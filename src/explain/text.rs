@@ -127,11 +127,11 @@ impl Steps<'_> {
     fn sequence(&mut self, sequence: &Sequence, depth: usize, level: Level) {
         let mut begins = !matches!(level, Level::Part { begins: false });
         if let Some(without) = &sequence.without {
-            let stages = &self.words.pattern.stages;
-            let ty = stages[without.stage.index()].ty;
-            let is_step = stages.iter().any(|stage| !stage.negated && stage.ty == ty);
+            let steps = &self.words.pattern.steps;
+            let ty = steps[without.step.index()].ty;
+            let is_step = steps.iter().any(|step| !step.negated && step.ty == ty);
             let other = if is_step { "other " } else { "" };
-            let without = self.words.step(without.condition);
+            let without = self.words.step_text(without.condition);
             let from = if level == Level::Whole { "all the time" } else { "meanwhile" };
             let line = format!("{from}: no {other}`{without}` from the first event to the last");
             self.line(depth, &line);
@@ -148,10 +148,10 @@ impl Steps<'_> {
         let Position { is_first, is_last } = position;
         let mut notes = Vec::new();
         match &item.kind {
-            ItemKind::Step { stage, condition, quantifier } => {
-                let (name, step) = (self.words.stage(*stage), self.words.step(*condition));
+            ItemKind::Step { step, condition, quantifier } => {
+                let (name, text) = (self.words.step(*step), self.words.step_text(*condition));
                 let head =
-                    if name == step { format!("`{name}`") } else { format!("`{name}`: {step}") };
+                    if name == text { format!("`{name}`") } else { format!("`{name}`: {text}") };
                 if is_first {
                     notes.push(String::from("each event that fits begins a partial match"));
                 } else {
@@ -162,7 +162,7 @@ impl Steps<'_> {
             }
             ItemKind::Not { condition, .. } => {
                 let bound = item.gap.and_then(|gap| gap.max).map(|max| self.words.length(max));
-                let step = self.words.step(*condition);
+                let step = self.words.step_text(*condition);
                 let span = bound.as_ref().map(|bound| format!(" for {bound}")).unwrap_or_default();
                 let next = if item.contiguity == Contiguity::Next { " right after" } else { "" };
                 notes.push(match (is_first, is_last, &bound) {
@@ -232,7 +232,7 @@ impl Steps<'_> {
         let else_ = if is_needed { "that is the end" } else { "it is left to the others" };
         let note =
             format!("done {time} after the event before these; if one comes sooner, {else_}");
-        let head = format!("no `{}` for {time}", self.words.step(condition));
+        let head = format!("no `{}` for {time}", self.words.step_text(condition));
         self.step(depth, &head, &[note]);
     }
 
@@ -263,7 +263,7 @@ impl Steps<'_> {
             }
         }
         if let Some(until) = quantifier.until {
-            notes.push(format!("until `{}` comes", self.words.step(until)));
+            notes.push(format!("until `{}` comes", self.words.step_text(until)));
         }
         notes
     }
@@ -440,10 +440,10 @@ fn most_events(
     for item in &sequence.items {
         match &item.kind {
             ItemKind::Not { .. } => {}
-            ItemKind::Step { stage, quantifier, .. } => {
+            ItemKind::Step { step, quantifier, .. } => {
                 let max = bound(quantifier);
                 if max.is_none() {
-                    loops.push(format!("`{}`", words.stage(*stage)));
+                    loops.push(format!("`{}`", words.step(*step)));
                 }
                 add(max.map(|max| max.saturating_mul(times)));
             }
@@ -488,10 +488,10 @@ fn costs(of: &Explanation<'_>) -> Vec<String> {
     }
     let mut items = rule.pattern.body.items.iter();
     let first = items.find(|item| !item.is_not());
-    if let Some(ItemKind::Step { stage, quantifier, .. }) = first.map(|item| &item.kind)
+    if let Some(ItemKind::Step { step, quantifier, .. }) = first.map(|item| &item.kind)
         && quantifier.max != Some(1)
     {
-        let name = of.words().stage(*stage);
+        let name = of.words().step(*step);
         notes.push(format!("each `{name}` also begins a partial match of its own"));
     }
     if notes.is_empty() {
@@ -503,7 +503,7 @@ fn costs(of: &Explanation<'_>) -> Vec<String> {
 fn multiplies(sequence: &Sequence, words: &Words<'_>, skips: bool, notes: &mut Vec<String>) {
     for (index, item) in sequence.items.iter().enumerate() {
         let name = match &item.kind {
-            ItemKind::Step { stage, .. } => format!("`{}`", words.stage(*stage)),
+            ItemKind::Step { step, .. } => format!("`{}`", words.step(*step)),
             ItemKind::Not { .. } => continue,
             ItemKind::Group { .. } => String::from("a group"),
             ItemKind::Alternatives { .. } => String::from("several alternatives"),

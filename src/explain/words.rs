@@ -8,7 +8,7 @@ use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, BinaryOp, Captured, FieldRef, MatchFact, Pick, Set, ValueSet};
 use crate::hir::{
     Condition, ConditionId, Contiguity, Expr, Item, ItemKind, Length, LoopMode, Pattern,
-    Quantifier, Sequence, SkipStrategy, StageId, Test,
+    Quantifier, Sequence, SkipStrategy, StepId, Test,
 };
 use crate::schema::{Schema, TypeId};
 use crate::time::format_millis;
@@ -41,8 +41,8 @@ pub struct Failed {
 
 impl<'a> Words<'a> {
     /// What a step is called.
-    pub(crate) fn stage(&self, stage: StageId) -> &'a str {
-        self.pattern.stages.get(stage.index()).map_or("?", |stage| &*stage.name)
+    pub(crate) fn step(&self, step: StepId) -> &'a str {
+        self.pattern.steps.get(step.index()).map_or("?", |step| &*step.name)
     }
 
     /// What an event type is called.
@@ -86,15 +86,15 @@ impl<'a> Words<'a> {
     }
 
     /// A condition as a step: `login[not ok]`.
-    pub(crate) fn step(&self, id: ConditionId) -> String {
-        self.step_with(id, &|_| None)
+    pub(crate) fn step_text(&self, id: ConditionId) -> String {
+        self.step_text_with(id, &|_| None)
     }
 
     /// A condition as a step, with the values that are known.
-    pub(crate) fn step_with(&self, id: ConditionId, known: Known<'_>) -> String {
+    pub(crate) fn step_text_with(&self, id: ConditionId, known: Known<'_>) -> String {
         let Some(condition) = self.condition(id) else { return String::from("an event") };
         if let Test::OneOf(others) = &condition.test {
-            let others: Vec<_> = others.iter().map(|id| self.step_with(*id, known)).collect();
+            let others: Vec<_> = others.iter().map(|id| self.step_text_with(*id, known)).collect();
             return format!("({})", others.join(" or "));
         }
         let ty = self.ty(condition.ty);
@@ -254,7 +254,7 @@ impl<'a> Words<'a> {
             out.push_str(&self.item(item));
         }
         if let Some(without) = &sequence.without {
-            let _ = write!(out, " without {}", self.step(without.condition));
+            let _ = write!(out, " without {}", self.step_text(without.condition));
         }
         out
     }
@@ -271,12 +271,12 @@ impl<'a> Words<'a> {
 
     fn item(&self, item: &Item) -> String {
         match &item.kind {
-            ItemKind::Step { stage, condition, quantifier } => {
-                let step = self.step(*condition);
-                let mut out = format!("{step}{}", quantity(quantifier));
+            ItemKind::Step { step, condition, quantifier } => {
+                let text = self.step_text(*condition);
+                let mut out = format!("{text}{}", quantity(quantifier));
                 out.push_str(&self.until(quantifier));
                 let ty = self.condition(*condition).and_then(|condition| condition.ty);
-                let name = self.stage(*stage);
+                let name = self.step(*step);
                 if name != self.ty(ty) {
                     let _ = write!(out, " as {name}");
                 }
@@ -289,7 +289,7 @@ impl<'a> Words<'a> {
                 let repeats =
                     self.pattern.repeats && last.is_some_and(|last| std::ptr::eq(last, item));
                 let repeat = if repeats { " repeat" } else { "" };
-                format!("not {}{}{repeat}", self.step(*condition), bound.unwrap_or_default())
+                format!("not {}{}{repeat}", self.step_text(*condition), bound.unwrap_or_default())
             }
             ItemKind::Alternatives { branches, count } => self.branches(branches, *count),
             ItemKind::Group { body, quantifier, within, alias } => {
@@ -307,7 +307,7 @@ impl<'a> Words<'a> {
                 };
                 let _ = write!(out, "{}{}", quantity(quantifier), self.until(quantifier));
                 if let Some(alias) = alias {
-                    let _ = write!(out, " as {}", self.stage(*alias));
+                    let _ = write!(out, " as {}", self.step(*alias));
                 }
                 out
             }
@@ -315,7 +315,7 @@ impl<'a> Words<'a> {
     }
 
     fn until(&self, quantifier: &Quantifier) -> String {
-        let until = quantifier.until.map(|until| format!(" until {}", self.step(until)));
+        let until = quantifier.until.map(|until| format!(" until {}", self.step_text(until)));
         until.unwrap_or_default()
     }
 
@@ -327,8 +327,8 @@ impl<'a> Words<'a> {
             SkipStrategy::None => String::from("none"),
             SkipStrategy::PastLast => String::from("past last"),
             SkipStrategy::ToNext => String::from("to next"),
-            SkipStrategy::ToFirst(stage) => format!("to first {}", self.stage(*stage)),
-            SkipStrategy::ToLast(stage) => format!("to last {}", self.stage(*stage)),
+            SkipStrategy::ToFirst(step) => format!("to first {}", self.step(*step)),
+            SkipStrategy::ToLast(step) => format!("to last {}", self.step(*step)),
         };
         format!("{strategy}{ordered}")
     }
@@ -340,33 +340,33 @@ impl<'a> Words<'a> {
             SkipStrategy::None => String::from("nothing"),
             SkipStrategy::PastLast => String::from("what began before its end"),
             SkipStrategy::ToNext => String::from("what began with the same event"),
-            SkipStrategy::ToFirst(stage) => {
-                format!("what began before its first `{}`", self.stage(*stage))
+            SkipStrategy::ToFirst(step) => {
+                format!("what began before its first `{}`", self.step(*step))
             }
-            SkipStrategy::ToLast(stage) => {
-                format!("what began before its last `{}`", self.stage(*stage))
+            SkipStrategy::ToLast(step) => {
+                format!("what began before its last `{}`", self.step(*step))
             }
         };
         format!("`skip {skip}` drops {what}")
     }
 
     /// True if a match can hold several events of this step.
-    pub(crate) fn is_many(&self, stage: StageId) -> bool {
-        fn search(sequence: &Sequence, stage: StageId, repeats: bool) -> Option<bool> {
+    pub(crate) fn is_many(&self, step: StepId) -> bool {
+        fn search(sequence: &Sequence, step: StepId, repeats: bool) -> Option<bool> {
             sequence.items.iter().find_map(|item| match &item.kind {
-                ItemKind::Step { stage: of, quantifier, .. } if *of == stage => {
+                ItemKind::Step { step: of, quantifier, .. } if *of == step => {
                     Some(repeats || quantifier.max != Some(1))
                 }
                 ItemKind::Group { body, quantifier, .. } => {
-                    search(body, stage, repeats || quantifier.max != Some(1))
+                    search(body, step, repeats || quantifier.max != Some(1))
                 }
                 ItemKind::Alternatives { branches, .. } => {
-                    branches.iter().find_map(|branch| search(branch, stage, repeats))
+                    branches.iter().find_map(|branch| search(branch, step, repeats))
                 }
                 _ => None,
             })
         }
-        search(&self.pattern.body, stage, false).unwrap_or(false)
+        search(&self.pattern.body, step, false).unwrap_or(false)
     }
 }
 
@@ -565,13 +565,13 @@ impl Writer<'_, '_> {
     }
 
     fn aggregate(&mut self, aggregate: &Aggregate) {
-        let name = self.words.stage(aggregate.stage);
+        let name = self.words.step(aggregate.step);
         let _ = write!(self.out, "{}(", aggregate.op.name());
         match &aggregate.arg {
             None => self.out.push_str(name),
             Some(arg) => {
-                let stages = &self.words.pattern.stages;
-                let ty = stages.get(aggregate.stage.index()).and_then(|of| of.ty);
+                let steps = &self.words.pattern.steps;
+                let ty = steps.get(aggregate.step.index()).and_then(|of| of.ty);
                 let outside = (std::mem::replace(&mut self.candidate, ty), self.of.replace(name));
                 self.expr(arg, 0);
                 (self.candidate, self.of) = outside;
@@ -623,15 +623,15 @@ impl Writer<'_, '_> {
     }
 
     fn captured(&mut self, captured: &Captured) {
-        let stages = &self.words.pattern.stages;
-        let ty = captured.stage.and_then(|stage| stages.get(stage.index())?.ty);
+        let steps = &self.words.pattern.steps;
+        let ty = captured.step.and_then(|step| steps.get(step.index())?.ty);
         let field = field_name(&captured.field, ty, self.words.schema);
-        let Some(stage) = captured.stage else {
+        let Some(step) = captured.step else {
             let _ = write!(self.out, "prev.{field}");
             return;
         };
-        let name = self.words.stage(stage);
-        let many = self.words.is_many(stage);
+        let name = self.words.step(step);
+        let many = self.words.is_many(step);
         let _ = match captured.pick {
             Pick::First if many => write!(self.out, "first({name}.{field})"),
             Pick::Last if many => write!(self.out, "last({name}.{field})"),

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::hir::StageId;
+use crate::hir::StepId;
 use crate::schema::{FieldId, TypeId};
 pub use crate::syntax::ast::BinaryOp;
 use crate::value::{Kind, Same, Value, ValueRef, equal_int};
@@ -68,7 +68,7 @@ pub enum FieldRef {
 #[derive(Clone, Debug)]
 pub struct Captured {
     /// Whose event: a step's, or `None` for `prev`, the event captured last in this partial match.
-    pub stage: Option<StageId>,
+    pub step: Option<StepId>,
     /// Which of the step's events.
     pub pick: Pick,
     /// Which field.
@@ -94,7 +94,7 @@ pub struct Aggregate {
     /// Which one.
     pub op: AggregateOp,
     /// Over whose events.
-    pub stage: StageId,
+    pub step: StepId,
     /// What is aggregated, evaluated with each captured event as the candidate; `None` for `count`
     /// of the events themselves.
     pub arg: Option<Expr>,

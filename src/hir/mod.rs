@@ -25,7 +25,7 @@ use crate::value::Value;
 
 define_id! {
     /// A step of a [`Pattern`]: what a captured event was captured as.
-    pub StageId
+    pub StepId
 }
 define_id! {
     /// A condition of a [`Pattern`].
@@ -39,8 +39,8 @@ define_id! {
 /// A pattern of events of one key.
 #[derive(Clone, Debug)]
 pub struct Pattern {
-    /// The steps by [`StageId`], negated ones included, in the order of the text.
-    pub stages: Vec<Stage>,
+    /// The steps by [`StepId`], negated ones included, in the order of the text.
+    pub steps: Vec<Step>,
     /// The conditions by [`ConditionId`].
     pub conditions: Vec<Condition>,
     /// What has to happen.
@@ -62,7 +62,7 @@ pub struct Pattern {
 
 /// A step's name and the event type that it takes.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Stage {
+pub struct Step {
     /// The alias, or the type's or define's name. Unique within the pattern unless never referred to.
     pub name: Arc<str>,
     /// The event type, where the step takes only one (in rule text all do but `any event` and `not (a or b)`).
@@ -115,7 +115,7 @@ pub struct Sequence {
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Without {
     /// Its name, for explanations; nothing is captured.
-    pub stage: StageId,
+    pub step: StepId,
     /// What must not come.
     pub condition: ConditionId,
 }
@@ -145,7 +145,7 @@ pub enum ItemKind {
     /// An event, perhaps repeated.
     Step {
         /// What it is captured as.
-        stage: StageId,
+        step: StepId,
         /// What it has to fulfil.
         condition: ConditionId,
         /// How often.
@@ -159,7 +159,7 @@ pub enum ItemKind {
     /// item after it has to be at least as long.
     Not {
         /// Its name, for explanations; nothing is captured.
-        stage: StageId,
+        step: StepId,
         /// What must not come.
         condition: ConditionId,
     },
@@ -172,7 +172,7 @@ pub enum ItemKind {
         /// The bound of one repetition from its first event to its last, exclusive as the pattern's.
         within: Option<Length>,
         /// The alias; counts repetitions.
-        alias: Option<StageId>,
+        alias: Option<StepId>,
     },
     /// Several sequences of which so many have to happen, in any order: each event goes to one of
     /// them, no more of them are begun than have to happen, and none of them looks at what the
@@ -324,8 +324,8 @@ pub enum SkipStrategy {
     PastLast,
     /// Those that started with the match's first event.
     ToNext,
-    /// Those that started before the match's first event of this stage.
-    ToFirst(StageId),
-    /// Those that started before the match's last event of this stage.
-    ToLast(StageId),
+    /// Those that started before the match's first event of this step.
+    ToFirst(StepId),
+    /// Those that started before the match's last event of this step.
+    ToLast(StepId),
 }

@@ -28,8 +28,8 @@ impl<'r> HeapSize<'r> {
     fn add_rule(&mut self, rule: &'r Rule) {
         let pattern = &rule.pattern;
         self.bytes += size_of::<Rule>() + rule.name.len() + size_of_val(&*rule.types);
-        self.bytes += size_of_val(&*pattern.stages);
-        self.bytes += pattern.stages.iter().map(|stage| stage.name.len()).sum::<usize>();
+        self.bytes += size_of_val(&*pattern.steps);
+        self.bytes += pattern.steps.iter().map(|step| step.name.len()).sum::<usize>();
         for part in &rule.key {
             self.bytes += size_of_val(part) + part.name.len() + size_of_val(&*part.fields);
         }

@@ -1,7 +1,7 @@
 //! The automaton of a pattern: the same for all patterns that differ in names and constants.
 
 use crate::hir::size::HeapSize;
-use crate::hir::{Length, Pattern, Sequence, Skip, SkipStrategy, StageId, Test};
+use crate::hir::{Length, Pattern, Sequence, Skip, SkipStrategy, StepId, Test};
 use crate::nfa::decide::{self, Decisions};
 use crate::nfa::error::BuildError;
 use crate::nfa::guard::Guard;
@@ -22,7 +22,7 @@ pub struct Automaton {
     /// How many group clocks a run has.
     pub(crate) clocks: usize,
     /// The groups with an alias, each with its clock; a node has a bit for each.
-    pub(crate) named: Box<[(StageId, u32)]>,
+    pub(crate) named: Box<[(StepId, u32)]>,
     pub(crate) start: StateId,
     /// The leading `not`.
     pub(crate) leading_not: Option<LeadingNot>,
@@ -48,7 +48,7 @@ pub struct Automaton {
 #[derive(Debug, Eq, Hash, PartialEq)]
 pub(super) struct Outline {
     body: Sequence,
-    stages: usize,
+    steps: usize,
     /// By condition: the type that fits, and whether any event of it does.
     conditions: Box<[(Option<TypeId>, bool)]>,
     within: Option<Length>,
@@ -62,7 +62,7 @@ impl Outline {
         let conditions = pattern.conditions.iter();
         Outline {
             body: pattern.body.clone(),
-            stages: pattern.stages.len(),
+            steps: pattern.steps.len(),
             conditions: conditions.map(|one| (one.ty, matches!(one.test, Test::True))).collect(),
             within: pattern.within,
             skip: pattern.skip.clone(),
@@ -131,9 +131,9 @@ impl Automaton {
     }
 
     /// The steps that would move a partial match on from `state`, in the order of the pattern.
-    pub(crate) fn awaits(&self, state: StateId) -> impl Iterator<Item = StageId> + '_ {
+    pub(crate) fn awaits(&self, state: StateId) -> impl Iterator<Item = StepId> + '_ {
         self.edges(state).iter().filter_map(|edge| match edge.action {
-            Action::Take { stage, .. } => Some(stage),
+            Action::Take { step, .. } => Some(step),
             _ => None,
         })
     }
@@ -182,7 +182,7 @@ impl Automaton {
     }
 
     /// The bit of a node that says that its event starts a repetition of the group with this alias.
-    pub(crate) fn start_bit(&self, alias: StageId) -> Option<u32> {
+    pub(crate) fn start_bit(&self, alias: StepId) -> Option<u32> {
         self.named.iter().zip(0..).find(|((of, _), _)| *of == alias).map(|(_, bit)| 1 << bit)
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::hir::size::HeapSize;
-use crate::hir::{Pattern, Stage};
+use crate::hir::{Pattern, Step};
 use crate::nfa::automaton::{Automaton, Outline};
 use crate::nfa::comparison::FieldComparison;
 use crate::nfa::comparison_table::ComparisonTable;
@@ -39,7 +39,7 @@ pub(crate) struct CompileCache {
 #[derive(Clone, Debug)]
 pub(super) struct Model {
     pub(super) automaton: Arc<Automaton>,
-    pub(super) stages: Arc<[Stage]>,
+    pub(super) steps: Arc<[Step]>,
     pub(super) correlated: Arc<[bool]>,
     pub(super) registers: Arc<[Register]>,
     pub(super) registers_by_step: Arc<[Box<[u32]>]>,
@@ -52,7 +52,7 @@ impl Model {
     fn of(program: &Program) -> Model {
         let Program {
             automaton,
-            stages,
+            steps,
             correlated,
             registers,
             registers_by_step,
@@ -63,7 +63,7 @@ impl Model {
         } = program;
         Model {
             automaton: automaton.clone(),
-            stages: stages.clone(),
+            steps: steps.clone(),
             correlated: correlated.clone(),
             registers: registers.clone(),
             registers_by_step: registers_by_step.clone(),
@@ -148,7 +148,7 @@ impl Program {
         }
         Program {
             automaton: model.automaton.clone(),
-            stages: part(&self.stages, &model.stages),
+            steps: part(&self.steps, &model.steps),
             correlated: part(&self.correlated, &model.correlated),
             registers: part(&self.registers, &model.registers),
             registers_by_step: part(&self.registers_by_step, &model.registers_by_step),
@@ -179,7 +179,7 @@ impl Program {
         size_of::<Program>()
             + automaton
             + heap.bytes
-            + own(&self.stages, model.map(|model| &model.stages))
+            + own(&self.steps, model.map(|model| &model.steps))
             + own(&self.correlated, model.map(|model| &model.correlated))
             + own(&self.registers, model.map(|model| &model.registers))
             + own(&self.registers_by_step, model.map(|model| &model.registers_by_step))
@@ -258,12 +258,12 @@ mod tests {
         // The rest is shared where it is the same.
         let [one, two, three, ..] = &programs[..] else { unreachable!() };
         assert!(
-            Arc::ptr_eq(&one.stages, &two.stages)
+            Arc::ptr_eq(&one.steps, &two.steps)
                 && Arc::ptr_eq(&one.registers_by_step, &two.registers_by_step)
         );
         assert!(Arc::ptr_eq(&one.registers, &two.registers));
-        assert!(!Arc::ptr_eq(&one.stages, &three.stages));
-        assert_eq!((&*three.stages[0].name, three.registers.len()), ("y", 0));
+        assert!(!Arc::ptr_eq(&one.steps, &three.steps));
+        assert_eq!((&*three.steps[0].name, three.registers.len()), ("y", 0));
         assert_eq!(one.layout(), two.layout());
         // What each asks is its own.
         assert_ne!(format!("{:?}", one.conditions), format!("{:?}", two.conditions));

@@ -29,11 +29,11 @@ impl Program {
         let Pattern { conditions, lengths, .. } = pattern;
         let extracted = registers::extract(conditions, lengths, &automaton.named);
         let registers = &extracted.registers;
-        let by_step = registers::by_step(pattern.stages.len(), registers);
+        let by_step = registers::by_step(pattern.steps.len(), registers);
         let comparison = |condition| field_comparison(condition, registers);
         let comparisons: Vec<FieldComparison> =
             extracted.conditions.iter().map(comparison).collect();
-        let effects = edge_effect::edge_effects(&automaton, &pattern.stages, registers, &by_step);
+        let effects = edge_effect::edge_effects(&automaton, &pattern.steps, registers, &by_step);
         let tables = comparison_table::comparison_tables(&automaton, registers, &comparisons);
         let parts = Parts {
             automaton: &automaton,
@@ -49,7 +49,7 @@ impl Program {
             matches!(plan, Plan::General(_)) && registers.iter().any(Register::holds_values);
         let program = Program {
             automaton,
-            stages: shared(pattern.stages.clone(), model.map(|model| &model.stages)),
+            steps: shared(pattern.steps.clone(), model.map(|model| &model.steps)),
             conditions: extracted.conditions.into(),
             correlated: shared(extracted.correlated, model.map(|model| &model.correlated)),
             registers: shared(extracted.registers, model.map(|model| &model.registers)),

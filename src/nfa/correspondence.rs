@@ -253,9 +253,9 @@ impl<'a> History<'a> {
                         history.shape[state].push(-2);
                         continue;
                     }
-                    Action::Take { stage, target } => {
-                        history.awaits[state].push(steps[stage.index()]);
-                        word.extend([1, steps[stage.index()]]);
+                    Action::Take { step, target } => {
+                        history.awaits[state].push(steps[step.index()]);
+                        word.extend([1, steps[step.index()]]);
                         (target, true)
                     }
                     Action::Ignore { target } => {

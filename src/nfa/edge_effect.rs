@@ -11,7 +11,7 @@
 //! Which test holds it: `every_strategy_reports_the_same` in `tests/strategies.rs`.
 
 use crate::hir::expr::FieldRef;
-use crate::hir::{Stage, StageId};
+use crate::hir::{Step, StepId};
 use crate::nfa::automaton::Automaton;
 use crate::nfa::guard::Guard;
 use crate::nfa::registers::{self, Register, RegisterKind};
@@ -22,11 +22,11 @@ use crate::schema::FieldId;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum EdgeEffect {
     /// The event is captured, and the partial match waits on.
-    Capture { stage: StageId, target: StateId, update: RegisterUpdate },
+    Capture { step: StepId, target: StateId, update: RegisterUpdate },
     /// The event is captured and the match is complete.
-    End { stage: StageId },
+    End { step: StepId },
     /// The event is captured; the target state's guards decide what becomes of the partial match.
-    Ask { stage: StageId, target: StateId },
+    Ask { step: StepId, target: StateId },
     /// The event is skipped.
     Skip { target: StateId },
     /// The event is skipped and completes the match.
@@ -50,26 +50,25 @@ pub(crate) enum RegisterUpdate {
 /// Returns the effects by edge of an automaton for a pattern with these steps and registers.
 pub(super) fn edge_effects(
     automaton: &Automaton,
-    stages: &[Stage],
+    steps: &[Step],
     registers: &[Register],
     registers_by_step: &[Box<[u32]>],
 ) -> Vec<EdgeEffect> {
-    let update = |stage: StageId| {
-        if registers_by_step[stage.index()].is_empty() {
+    let update = |step: StepId| {
+        if registers_by_step[step.index()].is_empty() {
             return RegisterUpdate::Nothing;
         }
-        register_update(&stages[stage.index()], automaton, registers)
-            .unwrap_or(RegisterUpdate::Many)
+        register_update(&steps[step.index()], automaton, registers).unwrap_or(RegisterUpdate::Many)
     };
     let effects = automaton.edges.iter().map(|edge| match edge.action {
-        Action::Take { stage, target } => {
+        Action::Take { step, target } => {
             let state = &automaton.states[target.index()];
             match state.accept.map(|guard| &automaton.guards[guard.index()]) {
                 None | Some(Guard::False) if state.live => {
-                    EdgeEffect::Capture { stage, target, update: update(stage) }
+                    EdgeEffect::Capture { step, target, update: update(step) }
                 }
-                Some(Guard::True) if !state.live => EdgeEffect::End { stage },
-                _ => EdgeEffect::Ask { stage, target },
+                Some(Guard::True) if !state.live => EdgeEffect::End { step },
+                _ => EdgeEffect::Ask { step, target },
             }
         }
         Action::Ignore { target } => EdgeEffect::Skip { target },
@@ -82,7 +81,7 @@ pub(super) fn edge_effects(
 /// Returns the effect of an event that is captured as a step on the only register; `None` if there
 /// are others, or if the register holds no field of the event.
 fn register_update(
-    stage: &Stage,
+    step: &Step,
     automaton: &Automaton,
     registers: &[Register],
 ) -> Option<RegisterUpdate> {
@@ -93,7 +92,7 @@ fn register_update(
     let declared = |field: &FieldRef| match field {
         FieldRef::Declared(field) => Some(*field),
         FieldRef::ByType(fields) => fields.iter().find_map(|(ty, field)| match field {
-            FieldRef::Declared(field) if stage.ty == Some(*ty) => Some(*field),
+            FieldRef::Declared(field) if step.ty == Some(*ty) => Some(*field),
             _ => None,
         }),
         FieldRef::Dynamic(_) | FieldRef::Time => None,

@@ -1,6 +1,6 @@
 //! A graph without its proceed transitions: what an event can do in each state, as a flat list.
 
-use crate::hir::{ItemKind, Length, Sequence, StageId};
+use crate::hir::{ItemKind, Length, Sequence, StepId};
 use crate::nfa::error::{BuildError, Kind};
 use crate::nfa::graph::{Graph, Instance, Role, Transition, Verb};
 use crate::nfa::guard::{Guard, GuardId};
@@ -18,7 +18,7 @@ pub(super) struct Flat {
     pub(super) clock_ops: Vec<ClockOp>,
     pub(super) bounds: Vec<Bound>,
     pub(super) clocks: usize,
-    pub(super) named: Vec<(StageId, u32)>,
+    pub(super) named: Vec<(StepId, u32)>,
     pub(super) start: usize,
 }
 
@@ -355,7 +355,7 @@ fn walk(
         let transition = graph.states[state.index()].transitions[index].clone();
         let guard = graph.guards.and(guard, transition.guard);
         let action = match transition.verb {
-            Verb::Take(stage) => Action::Take { stage, target: transition.target },
+            Verb::Take(step) => Action::Take { step, target: transition.target },
             Verb::Ignore if graph.states[transition.target.index()].role == Role::Final => {
                 Action::Complete
             }
@@ -451,10 +451,10 @@ fn range(start: usize, end: usize) -> Range {
 pub(super) fn may_duplicate(sequence: &Sequence, flat: &Flat) -> bool {
     let same_twice = |state: &State| {
         let edges = &flat.edges[state.edges.start as usize..state.edges.end as usize];
-        let mut steps: Vec<(Option<StageId>, Option<StateId>)> = edges
+        let mut steps: Vec<(Option<StepId>, Option<StateId>)> = edges
             .iter()
             .filter_map(|edge| match edge.action {
-                Action::Take { stage, .. } => Some((Some(stage), None)),
+                Action::Take { step, .. } => Some((Some(step), None)),
                 Action::Ignore { target } => Some((None, Some(target))),
                 Action::Complete => Some((None, None)),
                 Action::Stop => None,

@@ -26,13 +26,13 @@ impl Program {
         }
         for edge in &self.edges {
             number(edge.guard.index());
-            let (kind, stage, target) = match edge.action {
+            let (kind, step, target) = match edge.action {
                 Action::Stop => (0, 0, 0),
-                Action::Take { stage, target } => (1, stage.index(), target.index()),
+                Action::Take { step, target } => (1, step.index(), target.index()),
                 Action::Ignore { target } => (2, 0, target.index()),
                 Action::Complete => (3, 0, 0),
             };
-            [kind, stage, target, edge.clocks.end as usize].into_iter().for_each(&mut number);
+            [kind, step, target, edge.clocks.end as usize].into_iter().for_each(&mut number);
         }
         for op in &self.clock_ops {
             let kind = match op {
@@ -46,13 +46,13 @@ impl Program {
             number(op.clock() as usize);
         }
         number(self.clocks);
-        for (stage, clock) in &self.named {
-            number(stage.index());
+        for (step, clock) in &self.named {
+            number(step.index());
             number(optional(Some(*clock)));
         }
         number(self.registers.len());
         for register in self.registers.iter() {
-            number(register.stage.map_or(0, |stage| stage.index() + 1));
+            number(register.step.map_or(0, |step| step.index() + 1));
             number(match &register.kind {
                 RegisterKind::First(_) => 0,
                 RegisterKind::Last(_) => 1,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::hir::{SkipStrategy, StageId};
+use crate::hir::{SkipStrategy, StepId};
 use crate::nfa::decide::{Decision, RunPhase};
 use crate::nfa::guard::Guard;
 use crate::nfa::parts::Parts;
@@ -58,7 +58,7 @@ pub(crate) enum Plan {
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
     /// What the events of a match are captured as, in order.
-    pub(crate) stages: Box<[StageId]>,
+    pub(crate) steps: Box<[StepId]>,
     /// Where a partial match waits that has captured one event, two, and so on.
     pub(crate) states: Box<[StateId]>,
 }
@@ -103,11 +103,11 @@ impl Parts<'_> {
         if !no_past || self.waits() {
             return None;
         }
-        let (mut stages, mut states) = (Vec::new(), Vec::new());
+        let (mut steps, mut states) = (Vec::new(), Vec::new());
         let mut next = self.take_of(self.start, RunPhase::Begins)?;
         loop {
-            let (stage, target) = next;
-            stages.push(stage);
+            let (step, target) = next;
+            steps.push(step);
             let state = &self.states[target.index()];
             if state.accepts_when_exhausted || state.accepts_at_deadline {
                 return None;
@@ -142,17 +142,17 @@ impl Parts<'_> {
             }
         }
         if matches!(self.skip.strategy, SkipStrategy::ToFirst(_) | SkipStrategy::ToLast(_))
-            && stages.iter().any(|stage| *stage != stages[0])
+            && steps.iter().any(|step| *step != steps[0])
         {
             return None;
         }
-        Some(Window { stages: stages.into(), states: states.into() })
+        Some(Window { steps: steps.into(), states: states.into() })
     }
 
     /// Returns the only capture in a state, if there is just one.
-    fn take_of(&self, state: StateId, phase: RunPhase) -> Option<(StageId, StateId)> {
+    fn take_of(&self, state: StateId, phase: RunPhase) -> Option<(StepId, StateId)> {
         let mut takes = self.edges(state).iter().filter_map(|edge| match edge.action {
-            Action::Take { stage, target } if edge.clocks.is_empty() => Some(Ok((stage, target))),
+            Action::Take { step, target } if edge.clocks.is_empty() => Some(Ok((step, target))),
             Action::Ignore { target } if phase == RunPhase::Begins || target == state => None,
             _ => Some(Err(())),
         });

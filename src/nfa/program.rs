@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::hir::{Condition, Expr, Length, Skip, Stage};
+use crate::hir::{Condition, Expr, Length, Skip, Step};
 use crate::nfa::automaton::Automaton;
 use crate::nfa::comparison::FieldComparison;
 use crate::nfa::comparison_table::ComparisonTable;
@@ -19,7 +19,7 @@ use crate::nfa::shared_suffix::SharedSuffix;
 pub struct Program {
     pub(crate) automaton: Arc<Automaton>,
     /// The pattern's steps, by id.
-    pub(crate) stages: Arc<[Stage]>,
+    pub(crate) steps: Arc<[Step]>,
     /// The pattern's conditions with registers in the place of captured events, by id.
     pub(crate) conditions: Box<[Condition]>,
     /// Which conditions look at captured events, by id.
@@ -68,9 +68,9 @@ impl Program {
         self.states.len()
     }
 
-    /// The pattern's steps, by [`StageId`](crate::hir::StageId).
-    pub fn stages(&self) -> &[Stage] {
-        &self.stages
+    /// The pattern's steps, by [`StepId`](crate::hir::StepId).
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
     }
 
     /// What a match drops.
@@ -89,7 +89,7 @@ impl Program {
             Plan::General(_) => Strategy::General,
             Plan::Deterministic => Strategy::Deterministic,
             Plan::SharedSuffix(_) => Strategy::SharedSuffix,
-            Plan::Window(window) => Strategy::CountingWindow { count: window.stages.len() },
+            Plan::Window(window) => Strategy::CountingWindow { count: window.steps.len() },
         }
     }
 

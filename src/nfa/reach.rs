@@ -7,7 +7,7 @@
 
 use hashbrown::HashMap;
 
-use crate::hir::{ConditionId, ItemKind, Pattern, Sequence, StageId, Test};
+use crate::hir::{ConditionId, ItemKind, Pattern, Sequence, StepId, Test};
 use crate::nfa::automaton::Automaton;
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::{Action, Edge, StateId};
@@ -25,9 +25,9 @@ pub(crate) struct Reach {
     /// True if some stream may match.
     pub(crate) matches: bool,
     /// The steps that no match captures, in the order of the pattern.
-    pub(crate) idle: Vec<StageId>,
+    pub(crate) idle: Vec<StepId>,
     /// The first of these that no partial match captures either.
-    pub(crate) first: Option<StageId>,
+    pub(crate) first: Option<StepId>,
 }
 
 /// Searches the automaton of a pattern. `types` are those of its stream; where they are not known, an
@@ -69,7 +69,7 @@ struct EventEdge {
     from: usize,
     /// `None` if it completes the match without a state behind it.
     to: Option<usize>,
-    stage: Option<StageId>,
+    step: Option<StepId>,
     completes: bool,
 }
 
@@ -107,13 +107,13 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// The steps that capture events, in order.
-    fn steps(&self) -> Vec<StageId> {
+    fn steps(&self) -> Vec<StepId> {
         let mut steps = Vec::new();
         let mut open: Vec<&Sequence> = vec![&self.pattern.body];
         while let Some(sequence) = open.pop() {
             for item in &sequence.items {
                 match &item.kind {
-                    ItemKind::Step { stage, .. } => steps.push(*stage),
+                    ItemKind::Step { step, .. } => steps.push(*step),
                     ItemKind::Group { body, .. } => open.push(body),
                     ItemKind::Alternatives { branches, .. } => open.extend(branches),
                     ItemKind::Not { .. } => {}
@@ -124,11 +124,11 @@ impl Search<'_> {
         steps
     }
 
-    fn outcome(&mut self, steps: &[StageId]) -> Reach {
+    fn outcome(&mut self, steps: &[StepId]) -> Reach {
         let (edges, waits) = self.forward();
-        let mut captured = vec![false; self.pattern.stages.len()];
-        for stage in edges.iter().filter_map(|edge| edge.stage) {
-            captured[stage.index()] = true;
+        let mut captured = vec![false; self.pattern.steps.len()];
+        for step in edges.iter().filter_map(|edge| edge.step) {
+            captured[step.index()] = true;
         }
         // Back from the ends: each edge into a state that leads to one.
         let states = &self.automaton.states;
@@ -139,7 +139,7 @@ impl Search<'_> {
             }
         }
         let mut leads = vec![false; states.len()];
-        let mut useful = vec![false; self.pattern.stages.len()];
+        let mut useful = vec![false; self.pattern.steps.len()];
         let mut open: Vec<usize> = Vec::new();
         for state in waits.iter().copied().filter(|state| states[*state].accepts_at_deadline) {
             leads[state] = true;
@@ -148,8 +148,8 @@ impl Search<'_> {
         let mut matches = !open.is_empty();
         for edge in edges.iter().filter(|edge| edge.completes) {
             matches = true;
-            if let Some(stage) = edge.stage {
-                useful[stage.index()] = true;
+            if let Some(step) = edge.step {
+                useful[step.index()] = true;
             }
             if !std::mem::replace(&mut leads[edge.from], true) {
                 open.push(edge.from);
@@ -157,17 +157,17 @@ impl Search<'_> {
         }
         while let Some(state) = open.pop() {
             for edge in into[state].iter().map(|index| &edges[*index]) {
-                if let Some(stage) = edge.stage {
-                    useful[stage.index()] = true;
+                if let Some(step) = edge.step {
+                    useful[step.index()] = true;
                 }
                 if !std::mem::replace(&mut leads[edge.from], true) {
                     open.push(edge.from);
                 }
             }
         }
-        let idle: Vec<StageId> =
-            steps.iter().copied().filter(|stage| !useful[stage.index()]).collect();
-        let first = idle.iter().copied().find(|stage| !captured[stage.index()]);
+        let idle: Vec<StepId> =
+            steps.iter().copied().filter(|step| !useful[step.index()]).collect();
+        let first = idle.iter().copied().find(|step| !captured[step.index()]);
         Reach { matches, idle, first }
     }
 
@@ -208,9 +208,9 @@ impl Search<'_> {
         stops: &[GuardId],
         begins: bool,
     ) -> Option<EventEdge> {
-        let (to, stage) = match edge.action {
+        let (to, step) = match edge.action {
             Action::Stop => return None,
-            Action::Take { stage, target } => (Some(target.index()), Some(stage)),
+            Action::Take { step, target } => (Some(target.index()), Some(step)),
             Action::Ignore { .. } | Action::Complete if begins => return None,
             // It leads nowhere else.
             Action::Ignore { target } if target.index() == from => return None,
@@ -226,7 +226,7 @@ impl Search<'_> {
                 .is_some_and(|accept| self.fits(&[edge.guard, accept], stops)),
             _ => goes_on && edge.action == Action::Complete,
         };
-        goes_on.then_some(EventEdge { from, to, stage, completes })
+        goes_on.then_some(EventEdge { from, to, step, completes })
     }
 
     /// True if some event may fulfil the first guards and none of the others.

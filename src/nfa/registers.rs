@@ -3,13 +3,13 @@
 use hashbrown::HashMap;
 
 use crate::hir::expr::{Aggregate, AggregateOp, Captured, FieldRef, Pick, Set};
-use crate::hir::{Condition, Expr, StageId, Test};
+use crate::hir::{Condition, Expr, StepId, Test};
 
 /// A value that a run keeps for later conditions.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Register {
     /// Whose events change it; `None`: all.
-    pub(crate) stage: Option<StageId>,
+    pub(crate) step: Option<StepId>,
     pub(crate) kind: RegisterKind,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Extracted {
 pub(super) fn extract(
     conditions: &[Condition],
     lengths: &[Expr],
-    named: &[(StageId, u32)],
+    named: &[(StepId, u32)],
 ) -> Extracted {
     let mut extractor = Extractor {
         registers: Vec::new(),
@@ -79,7 +79,7 @@ struct Extractor<'a> {
     by_text: HashMap<String, usize>,
     correlated: bool,
     reads_back: bool,
-    named: &'a [(StageId, u32)],
+    named: &'a [(StepId, u32)],
 }
 
 impl PartialEq for RegisterKind {
@@ -110,7 +110,7 @@ impl Extractor<'_> {
     fn expr(&mut self, expr: &Expr) -> Expr {
         match expr {
             Expr::Captured(captured) => self.captured(captured),
-            Expr::Aggregate(of) if self.named.iter().any(|(alias, _)| *alias == of.stage) => {
+            Expr::Aggregate(of) if self.named.iter().any(|(alias, _)| *alias == of.step) => {
                 (self.correlated, self.reads_back) = (true, true);
                 expr.clone()
             }
@@ -163,14 +163,14 @@ impl Extractor<'_> {
 
     fn aggregate(&mut self, aggregate: &Aggregate) -> Expr {
         let kind = RegisterKind::Aggregate(Box::new(aggregate.clone()));
-        self.register(Some(aggregate.stage), kind)
+        self.register(Some(aggregate.step), kind)
     }
 
     fn captured(&mut self, captured: &Captured) -> Expr {
         let field = captured.field.clone();
         match captured.pick {
-            Pick::First => self.register(captured.stage, RegisterKind::First(field)),
-            Pick::Last => self.register(captured.stage, RegisterKind::Last(field)),
+            Pick::First => self.register(captured.step, RegisterKind::First(field)),
+            Pick::Last => self.register(captured.step, RegisterKind::Last(field)),
             // Rare: read from the chain of captures when it is asked for.
             Pick::Nth(_) | Pick::FromEnd(_) => {
                 (self.correlated, self.reads_back) = (true, true);
@@ -180,9 +180,9 @@ impl Extractor<'_> {
     }
 
     /// The register that holds this, a new one unless another condition asks for the same.
-    fn register(&mut self, stage: Option<StageId>, kind: RegisterKind) -> Expr {
+    fn register(&mut self, step: Option<StepId>, kind: RegisterKind) -> Expr {
         self.correlated = true;
-        let register = Register { stage, kind };
+        let register = Register { step, kind };
         let registers = &mut self.registers;
         let index = self.by_text.entry(format!("{register:?}")).or_insert_with(|| {
             registers.push(register);
@@ -201,17 +201,17 @@ pub(super) fn is_one_value(clocks: usize, registers: &[Register]) -> bool {
 }
 
 /// Returns by step the registers that its events update, in order: its own, and those of any step.
-pub(super) fn by_step(stages: usize, registers: &[Register]) -> Vec<Box<[u32]>> {
+pub(super) fn by_step(steps: usize, registers: &[Register]) -> Vec<Box<[u32]>> {
     let of_any: Vec<u32> =
-        (0..).zip(registers).filter(|(_, one)| one.stage.is_none()).map(|(id, _)| id).collect();
-    let mut by_step = vec![of_any; stages];
+        (0..).zip(registers).filter(|(_, one)| one.step.is_none()).map(|(id, _)| id).collect();
+    let mut by_step = vec![of_any; steps];
     for (id, register) in (0..).zip(registers) {
-        if let Some(stage) = register.stage {
-            by_step[stage.index()].push(id);
+        if let Some(step) = register.step {
+            by_step[step.index()].push(id);
         }
     }
-    for of_stage in &mut by_step {
-        of_stage.sort_unstable();
+    for of_step in &mut by_step {
+        of_step.sort_unstable();
     }
     by_step.into_iter().map(Vec::into_boxed_slice).collect()
 }

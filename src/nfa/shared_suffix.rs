@@ -14,7 +14,7 @@
 //! Which test holds it: `shared_suffixes_report_what_the_reference_reports` in `tests/properties.rs`.
 
 use crate::hir::expr::Set;
-use crate::hir::{ConditionId, Expr, StageId, Test};
+use crate::hir::{ConditionId, Expr, StepId, Test};
 use crate::nfa::decide::{Column, Decision};
 use crate::nfa::edge_effect::EdgeEffect;
 use crate::nfa::parts::Parts;
@@ -26,7 +26,7 @@ use crate::nfa::states::StateId;
 pub(crate) struct SharedSuffix {
     /// By the number of events captured before it: the step of an event; the last entry is for all
     /// later events.
-    stages: Box<[StageId]>,
+    steps: Box<[StepId]>,
     /// By the number of captured events, less one: the state in which a partial match waits; the last
     /// entry is for all greater numbers.
     states: Box<[StateId]>,
@@ -35,8 +35,8 @@ pub(crate) struct SharedSuffix {
 impl SharedSuffix {
     /// Returns the step of an event, by the number of events `before` it.
     #[inline]
-    pub(crate) fn stage(&self, before: usize) -> StageId {
-        self.stages[before.min(self.stages.len() - 1)]
+    pub(crate) fn step(&self, before: usize) -> StepId {
+        self.steps[before.min(self.steps.len() - 1)]
     }
 
     /// Returns the state in which a partial match waits that has captured `events`, at least one.
@@ -90,13 +90,13 @@ impl Parts<'_> {
     /// Returns the states that capture after capture leads to, if there is only one path; the path ends
     /// in a loop.
     fn only_path(&self) -> Option<SharedSuffix> {
-        let (mut stages, mut states) = (Vec::new(), Vec::new());
+        let (mut steps, mut states) = (Vec::new(), Vec::new());
         let begins = self.decisions.columns().iter().map(|column| column.begins);
         let mut next = self.only_capture(begins, false)?;
         loop {
-            stages.push(next.0);
+            steps.push(next.0);
             if states.last() == Some(&next.1) {
-                return Some(SharedSuffix { stages: stages.into(), states: states.into() });
+                return Some(SharedSuffix { steps: steps.into(), states: states.into() });
             }
             if states.contains(&next.1) {
                 return None;
@@ -113,7 +113,7 @@ impl Parts<'_> {
         &self,
         trees: impl Iterator<Item = u32>,
         may_end: bool,
-    ) -> Option<(StageId, StateId)> {
+    ) -> Option<(StepId, StateId)> {
         let mut captured = None;
         let mut open: Vec<u32> = trees.collect();
         while let Some(tree) = open.pop() {
@@ -123,8 +123,8 @@ impl Parts<'_> {
                     open.extend([yes, no]);
                 }
                 Decision::One(edge) => match self.effects[edge as usize] {
-                    EdgeEffect::Capture { stage, target, .. } => {
-                        if *captured.get_or_insert((stage, target)) != (stage, target) {
+                    EdgeEffect::Capture { step, target, .. } => {
+                        if *captured.get_or_insert((step, target)) != (step, target) {
                             return None;
                         }
                     }
@@ -155,9 +155,8 @@ impl Parts<'_> {
     /// True if registers hold values of the last event alone.
     fn holds_last_values(&self, shared: &SharedSuffix) -> bool {
         self.registers.iter().zip(0..).all(|(register, index)| {
-            let is_updated =
-                |stage: &StageId| self.registers_by_step[stage.index()].contains(&index);
-            matches!(register.kind, RegisterKind::Last(_)) && shared.stages.iter().all(is_updated)
+            let is_updated = |step: &StepId| self.registers_by_step[step.index()].contains(&index);
+            matches!(register.kind, RegisterKind::Last(_)) && shared.steps.iter().all(is_updated)
         })
     }
 

@@ -1,6 +1,6 @@
 //! The tables of an automaton: states, edges, clock operations and bounds.
 
-use crate::hir::{ConditionId, ItemKind, Length, Pattern, StageId};
+use crate::hir::{ConditionId, ItemKind, Length, Pattern, StepId};
 use crate::nfa::guard::GuardId;
 use crate::util::ids::define_id;
 
@@ -48,8 +48,8 @@ pub(crate) struct Edge {
 pub(crate) enum Action {
     /// The partial match is given up.
     Stop,
-    /// The event is captured as `stage`.
-    Take { stage: StageId, target: StateId },
+    /// The event is captured as `step`.
+    Take { step: StepId, target: StateId },
     /// The event is skipped.
     Ignore { target: StateId },
     /// The event is skipped and completes the match without being part of it.

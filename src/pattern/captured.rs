@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::event::AsVariant;
 use crate::exec::Captures;
-use crate::hir::StageId;
+use crate::hir::StepId;
 
 /// The events that a partial match has captured before the candidate event, by the names of their
 /// steps.
@@ -24,13 +24,13 @@ impl<'a, E> Captured<'a, E> {
     /// Returns every event with the name of its step, in the order of capture.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'a str, &'a E)> + use<'a, E> {
         let names = self.names;
-        self.captures.iter().map(move |(stage, event)| (&*names[stage.index()], event))
+        self.captures.iter().map(move |(step, event)| (&*names[step.index()], event))
     }
 
     /// Returns the events of a step; none if no step has this name.
     pub fn of(&self, step: &str) -> impl Iterator<Item = &'a E> + use<'a, E> {
         let captures = self.captures;
-        self.stage(step).into_iter().flat_map(move |stage| captures.of(stage))
+        self.step(step).into_iter().flat_map(move |step| captures.of(step))
     }
 
     /// Returns the number of events that a step has captured.
@@ -40,12 +40,12 @@ impl<'a, E> Captured<'a, E> {
 
     /// Returns the first event of a step.
     pub fn first(&self, step: &str) -> Option<&'a E> {
-        self.captures.first(self.stage(step)?)
+        self.captures.first(self.step(step)?)
     }
 
     /// Returns the last event of a step.
     pub fn last(&self, step: &str) -> Option<&'a E> {
-        self.captures.last(self.stage(step)?)
+        self.captures.last(self.step(step)?)
     }
 
     /// Returns the event that was captured last in any step: `prev` in rule text.
@@ -85,7 +85,7 @@ impl<'a, E> Captured<'a, E> {
         self.latest()?.as_variant()
     }
 
-    fn stage(&self, step: &str) -> Option<StageId> {
-        self.names.iter().position(|name| **name == *step).map(StageId::new)
+    fn step(&self, name: &str) -> Option<StepId> {
+        self.names.iter().position(|other| **other == *name).map(StepId::new)
     }
 }

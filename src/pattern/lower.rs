@@ -8,7 +8,7 @@ use crate::exec::{HostCondition, Limits, Matcher};
 use crate::hir::expr::FieldRef;
 use crate::hir::{
     self, Condition, ConditionId, Contiguity, Gap, Item, ItemKind, KeyPart, Length, Limit,
-    LoopMode, Quantifier, Sequence, Skip, SkipStrategy, Stage, StageId, Without,
+    LoopMode, Quantifier, Sequence, Skip, SkipStrategy, Step, StepId, Without,
 };
 use crate::nfa::{self, BuildError, Program, Reach, Refusal};
 use crate::pattern::Pattern;
@@ -44,7 +44,7 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
     };
     let mut lowering = Lowering::<E> {
         schema: schema.as_deref(),
-        stages: Vec::new(),
+        steps: Vec::new(),
         conditions: Vec::new(),
         tests: Vec::new(),
         named: Vec::new(),
@@ -74,9 +74,9 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
     let types = lowering.types(whole.stream.as_ref())?;
     let key = whole.key.iter().map(|key| lowering.key(key, &types)).collect::<Result<Vec<_>>>()?;
     let skip = lowering.skip(&whole)?;
-    let Lowering { stages, conditions, tests, .. } = lowering;
+    let Lowering { steps, conditions, tests, .. } = lowering;
 
-    let names: Names = stages.iter().map(|stage| stage.name.clone()).collect();
+    let names: Names = steps.iter().map(|step| step.name.clone()).collect();
     let host: Vec<HostCondition<E>> = tests
         .into_iter()
         .map(|test| match test {
@@ -97,7 +97,7 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
     }
     let (lengths, within) = (Vec::new(), within.map(Length::Millis));
     let hir =
-        hir::Pattern { stages, conditions, body, lengths, within, skip, report_timeouts, repeats };
+        hir::Pattern { steps, conditions, body, lengths, within, skip, report_timeouts, repeats };
     let mut matcher = Matcher::new(&hir, host.clone()).map_err(|error| refused(&error))?;
     check_reach(&hir, matcher.program(), &types)?;
     if let Some(Limit { partials, policy }) = whole.limit {
@@ -130,7 +130,7 @@ fn check_reach(pattern: &hir::Pattern, program: &Program, types: &[TypeId]) -> R
             Err(PatternError::new(Kind::MatchesNothing, None, message))
         };
     };
-    let name = &pattern.stages[step.index()].name;
+    let name = &pattern.steps[step.index()].name;
     let message = format!(
         "no match can hold `{name}`: a greedy loop before it takes all events that could be it (say \
          `each`), or what must not come forbids them"
@@ -140,7 +140,7 @@ fn check_reach(pattern: &hir::Pattern, program: &Program, types: &[TypeId]) -> R
 
 struct Lowering<'s, E> {
     schema: Option<&'s Schema>,
-    stages: Vec<Stage>,
+    steps: Vec<Step>,
     conditions: Vec<Condition>,
     /// The closures by number.
     tests: Vec<Test<E>>,
@@ -194,12 +194,12 @@ impl<E: Event> Lowering<'_, E> {
         let without = match without {
             Some((name, condition)) => {
                 let ty = self.resolve(&condition.ty, Some(&name))?;
-                let stage = self.stage(name, ty, true)?;
-                Some(Without { stage, condition: self.condition(condition.tests, ty) })
+                let step = self.step(name, ty, true)?;
+                Some(Without { step, condition: self.condition(condition.tests, ty) })
             }
             None => None,
         };
-        shapes::check(&lowered, depth == 0, &self.stages)?;
+        shapes::check(&lowered, depth == 0, &self.steps)?;
         Ok(Sequence { items: lowered, without })
     }
 
@@ -255,15 +255,15 @@ impl<E: Event> Lowering<'_, E> {
         let kind = match bare(item.kind, is_plain) {
             DraftKind::Step(condition) => {
                 let ty = self.resolve(&condition.ty, Some(&item.name))?;
-                let stage = self.stage(item.name, ty, false)?;
+                let step = self.step(item.name, ty, false)?;
                 let condition = self.condition(condition.tests, ty);
                 let quantifier = self.with_until(quantifier, until)?;
-                ItemKind::Step { stage, condition, quantifier }
+                ItemKind::Step { step, condition, quantifier }
             }
             DraftKind::Not(condition) => {
                 let ty = self.resolve(&condition.ty, Some(&item.name))?;
-                let stage = self.stage(item.name, ty, true)?;
-                ItemKind::Not { stage, condition: self.condition(condition.tests, ty) }
+                let step = self.step(item.name, ty, true)?;
+                ItemKind::Not { step, condition: self.condition(condition.tests, ty) }
             }
             DraftKind::Without(_) => {
                 let what = "nothing can follow it in the same sequence";
@@ -283,7 +283,7 @@ impl<E: Event> Lowering<'_, E> {
                 let alias = if item.name.is_empty() {
                     None
                 } else {
-                    Some(self.stage(item.name, None, false)?)
+                    Some(self.step(item.name, None, false)?)
                 };
                 let depth = place.depth + 1;
                 let (body, within) = match kind {
@@ -312,16 +312,16 @@ impl<E: Event> Lowering<'_, E> {
         Ok(Quantifier { until: Some(self.condition(until.tests, ty)), ..quantifier })
     }
 
-    fn stage(&mut self, name: Arc<str>, ty: Option<TypeId>, negated: bool) -> Result<StageId> {
+    fn step(&mut self, name: Arc<str>, ty: Option<TypeId>, negated: bool) -> Result<StepId> {
         if name.is_empty() {
             return Err(PatternError::new(Kind::BadName, None, "a step needs a name"));
         }
-        if self.stages.iter().any(|stage| stage.name == name) {
+        if self.steps.iter().any(|step| step.name == name) {
             let message = format!("two steps are called `{name}`: give each its own name");
             return Err(PatternError::new(Kind::BadName, Some(&name), message));
         }
-        self.stages.push(Stage { name, ty, negated });
-        Ok(StageId::new(self.stages.len() - 1))
+        self.steps.push(Step { name, ty, negated });
+        Ok(StepId::new(self.steps.len() - 1))
     }
 
     fn condition(&mut self, tests: Vec<Test<E>>, ty: Option<TypeId>) -> ConditionId {
@@ -419,10 +419,10 @@ impl<E: Event> Lowering<'_, E> {
 
     fn skip(&self, whole: &Whole) -> Result<Skip> {
         let target = |name: &Arc<str>| {
-            let captures = || self.stages.iter().filter(|stage| !stage.negated);
-            let found = self.stages.iter().position(|stage| stage.name == *name && !stage.negated);
-            found.map(StageId::new).ok_or_else(|| {
-                let near = nearest(name, captures().map(|stage| &*stage.name));
+            let captures = || self.steps.iter().filter(|step| !step.negated);
+            let found = self.steps.iter().position(|step| step.name == *name && !step.negated);
+            found.map(StepId::new).ok_or_else(|| {
+                let near = nearest(name, captures().map(|step| &*step.name));
                 let help =
                     near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
                 let message = format!("no step `{name}` captures events to skip to{help}");

@@ -90,7 +90,7 @@ pub use shapes::refused_shape;
 use crate::event::Event;
 use crate::exec::{HostCondition, Matcher, Outcome};
 pub use crate::hir::LimitPolicy;
-use crate::hir::{self, KeyPart, Limit, Meta, Once, Rule, StageId, Suppress};
+use crate::hir::{self, KeyPart, Limit, Meta, Once, Rule, StepId, Suppress};
 use crate::nfa::Program;
 use crate::schema::{Schema, TypeId};
 
@@ -158,7 +158,7 @@ impl<E: Event> Pattern<E> {
     }
 
     /// Returns the name of a step.
-    pub fn step_name(&self, step: StageId) -> &str {
+    pub fn step_name(&self, step: StepId) -> &str {
         &self.names[step.index()]
     }
 

@@ -1,7 +1,7 @@
 //! The checks for shapes without a meaning, which rule text refuses, too: a misplaced `not` (E0407)
 //! and a repeated group that can be empty (E0408).
 
-use crate::hir::{Contiguity, Item, ItemKind, Pattern, Sequence, Stage, StageId};
+use crate::hir::{Contiguity, Item, ItemKind, Pattern, Sequence, Step, StepId};
 use crate::pattern::error::{PatternError, PatternErrorKind};
 use crate::pattern::lower::can_be_empty;
 
@@ -10,9 +10,9 @@ const EMPTY_LOOP: &str = "a group that can be empty is repeated: let a step insi
 /// Refuses each `not` of a sequence that reads no events or that depends on events that may not
 /// come, and each repeated group that can be empty. `is_whole` is true if the sequence is the whole
 /// pattern, not a group.
-pub(super) fn check(items: &[Item], is_whole: bool, stages: &[Stage]) -> Result<(), PatternError> {
-    if let Some((stage, what)) = misplaced_of(items, is_whole) {
-        let name = &stages[stage.index()].name;
+pub(super) fn check(items: &[Item], is_whole: bool, steps: &[Step]) -> Result<(), PatternError> {
+    if let Some((step, what)) = misplaced_of(items, is_whole) {
+        let name = &steps[step.index()].name;
         let message = format!("`not {name}`: {what}");
         return Err(PatternError::new(PatternErrorKind::MisplacedNot, Some(name), message));
     }
@@ -48,12 +48,12 @@ fn is_empty_loop(item: &Item) -> bool {
 }
 
 /// Returns the first `not` of a sequence that is misplaced, and why.
-fn misplaced_of(items: &[Item], is_whole: bool) -> Option<(StageId, &'static str)> {
+fn misplaced_of(items: &[Item], is_whole: bool) -> Option<(StepId, &'static str)> {
     // A `not` that stands first is a silence before all, or one way of several.
     items.iter().enumerate().skip(1).find_map(|(index, item)| {
-        let ItemKind::Not { stage, .. } = &item.kind else { return None };
+        let ItemKind::Not { step, .. } = &item.kind else { return None };
         let what = misplaced(item, &items[index + 1..], is_whole)?;
-        Some((*stage, what))
+        Some((*step, what))
     })
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use crate::hir::lower::{Checked, Layout};
 use crate::hir::{
-    Condition, ConditionId, Item, ItemKind, LoopMode, Quantifier, Rule, Sequence, StageId, Test,
+    Condition, ConditionId, Item, ItemKind, LoopMode, Quantifier, Rule, Sequence, StepId, Test,
 };
 use crate::nfa::{self, BuildError, CompileCache, Program, Reach};
 use crate::ruleset::Report;
@@ -92,7 +92,7 @@ fn unreachable(
     if reason.is_none() && reach.first.is_none() && !reach.matches {
         return Some(nothing());
     }
-    let name = &rule.pattern.stages[step.index()].name;
+    let name = &rule.pattern.steps[step.index()].name;
     let message = if reach.matches {
         format!("no match can hold this `{name}`")
     } else if reach.first.is_some() {
@@ -144,17 +144,17 @@ enum Reason {
 }
 
 /// The nearest loop or `not` before a step that leaves it no event, else an `until` around it.
-fn reason(rule: &Rule, layout: &Layout, schema: &Schema, step: StageId) -> Option<Reason> {
+fn reason(rule: &Rule, layout: &Layout, schema: &Schema, step: StepId) -> Option<Reason> {
     let mut path = Path::default();
     let condition = path.find(&rule.pattern.body, step)?;
     let covers = |other: ConditionId| covers(rule, layout, schema, other, condition);
-    let name = |stage: StageId| rule.pattern.stages[stage.index()].name.to_string();
+    let name = |step: StepId| rule.pattern.steps[step.index()].name.to_string();
     let nearest = path.before.iter().rev().find_map(|item| match &item.kind {
-        ItemKind::Not { stage, condition } if covers(*condition) => Some(Reason::Not(name(*stage))),
-        ItemKind::Step { stage, condition, quantifier }
+        ItemKind::Not { step, condition } if covers(*condition) => Some(Reason::Not(name(*step))),
+        ItemKind::Step { step, condition, quantifier }
             if is_greedy(quantifier) && covers(*condition) =>
         {
-            Some(Reason::Loop(name(*stage)))
+            Some(Reason::Loop(name(*step)))
         }
         ItemKind::Group { body, quantifier, alias, .. }
             if is_greedy(quantifier) && begins_with(body).into_iter().any(covers) =>
@@ -168,9 +168,9 @@ fn reason(rule: &Rule, layout: &Layout, schema: &Schema, step: StageId) -> Optio
         path.before.windows(2).find_map(|items| match (&items[0].kind, &items[1].kind) {
             (
                 ItemKind::Step { condition: of, quantifier, .. },
-                ItemKind::Not { stage, condition },
+                ItemKind::Not { step, condition },
             ) if quantifier.min > 1 && self::covers(rule, layout, schema, *condition, *of) => {
-                Some(Reason::LoopNot(name(*stage)))
+                Some(Reason::LoopNot(name(*step)))
             }
             _ => None,
         })
@@ -225,12 +225,12 @@ struct Path<'p> {
 
 impl<'p> Path<'p> {
     /// Finds the condition of a step.
-    fn find(&mut self, sequence: &'p Sequence, step: StageId) -> Option<ConditionId> {
+    fn find(&mut self, sequence: &'p Sequence, step: StepId) -> Option<ConditionId> {
         for item in &sequence.items {
             let count = self.before.len();
             let (found, quantifier) = match &item.kind {
-                ItemKind::Step { stage, condition, quantifier } => {
-                    ((*stage == step).then_some(*condition), Some(quantifier))
+                ItemKind::Step { step: of, condition, quantifier } => {
+                    ((*of == step).then_some(*condition), Some(quantifier))
                 }
                 ItemKind::Not { .. } => (None, None),
                 ItemKind::Group { body, quantifier, .. } => {

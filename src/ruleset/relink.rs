@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::nearest;
 use crate::hir::expr::{Aggregate, Captured, Expr, FieldRef, Set};
-use crate::hir::{Emit, KeyPart, Pattern, Rule, Stage, Suppress, Test};
+use crate::hir::{Emit, KeyPart, Pattern, Rule, Step, Suppress, Test};
 use crate::schema::{FieldId, Schema, TypeId};
 use crate::value::Kind;
 
@@ -22,19 +22,19 @@ pub(crate) fn relink(rule: &Rule, declared: &Schema, events: &Schema) -> Result<
     let pattern = &rule.pattern;
     let mut types: Vec<TypeId> = rule.types.iter().map(|ty| linker.ty(*ty)).collect();
     types.sort_unstable();
-    let stages = &pattern.stages;
+    let steps = &pattern.steps;
     let conditions = pattern.conditions.iter().map(|condition| {
         let test = match &condition.test {
-            Test::Expr(expr) => Test::Expr(linker.expr(expr, condition.ty, stages)?),
+            Test::Expr(expr) => Test::Expr(linker.expr(expr, condition.ty, steps)?),
             other => other.clone(),
         };
         Ok(crate::hir::Condition { ty: condition.ty.map(|ty| linker.ty(ty)), test })
     });
     let relinked = Pattern {
         conditions: conditions.collect::<Result<_, Mismatch>>()?,
-        stages: stages
+        steps: steps
             .iter()
-            .map(|stage| Stage { ty: stage.ty.map(|ty| linker.ty(ty)), ..stage.clone() })
+            .map(|step| Step { ty: step.ty.map(|ty| linker.ty(ty)), ..step.clone() })
             .collect(),
         ..pattern.clone()
     };
@@ -48,12 +48,12 @@ pub(crate) fn relink(rule: &Rule, declared: &Schema, events: &Schema) -> Result<
         let fields = emit
             .fields
             .iter()
-            .map(|(name, expr)| Ok((name.clone(), linker.expr(expr, None, stages)?)));
+            .map(|(name, expr)| Ok((name.clone(), linker.expr(expr, None, steps)?)));
         let feeds = emit.feeds.map(|ty| linker.ty(ty));
         Ok(Emit { fields: fields.collect::<Result<_, Mismatch>>()?, feeds })
     };
     let suppress = |suppress: &Suppress| -> Result<Suppress, Mismatch> {
-        let expr = |expr: &Expr| linker.expr(expr, None, stages);
+        let expr = |expr: &Expr| linker.expr(expr, None, steps);
         let by =
             suppress.by.as_ref().map(|by| by.iter().map(expr).collect::<Result<_, Mismatch>>());
         Ok(Suppress { duration: expr(&suppress.duration)?, by: by.transpose()? })
@@ -64,7 +64,7 @@ pub(crate) fn relink(rule: &Rule, declared: &Schema, events: &Schema) -> Result<
         pattern: relinked,
         emit: rule.emit.as_ref().map(emit).transpose()?,
         on_timeout: rule.on_timeout.as_ref().map(emit).transpose()?,
-        having: rule.having.as_ref().map(|having| linker.expr(having, None, stages)).transpose()?,
+        having: rule.having.as_ref().map(|having| linker.expr(having, None, steps)).transpose()?,
         suppress: rule.suppress.as_ref().map(suppress).transpose()?,
         ..rule.clone()
     })
@@ -78,7 +78,7 @@ pub(crate) fn relink(rule: &Rule, declared: &Schema, events: &Schema) -> Result<
 /// [`Mismatch`] if a type is missing.
 pub(crate) fn check_types(rule: &Rule, declared: &Schema, events: &Schema) -> Result<(), Mismatch> {
     let pattern = &rule.pattern;
-    let steps = pattern.stages.iter().filter_map(|stage| stage.ty);
+    let steps = pattern.steps.iter().filter_map(|step| step.ty);
     let mut named = steps.chain(pattern.conditions.iter().filter_map(|condition| condition.ty));
     let Some(missing) = named.find(|ty| ty.index() >= events.len()) else { return Ok(()) };
     let number = missing.index() - events.len();
@@ -149,23 +149,23 @@ impl Linker<'_> {
         &self,
         expr: &Expr,
         candidate: Option<TypeId>,
-        stages: &[Stage],
+        steps: &[Step],
     ) -> Result<Expr, Mismatch> {
-        let walk = |inner: &Expr| self.expr(inner, candidate, stages);
+        let walk = |inner: &Expr| self.expr(inner, candidate, steps);
         let boxed = |inner: &Expr| walk(inner).map(Box::new);
         let all = |inner: &[Expr]| inner.iter().map(walk).collect::<Result<Vec<_>, Mismatch>>();
         Ok(match expr {
             Expr::Literal(_) | Expr::Register(_) | Expr::Key(_) | Expr::Match(_) => expr.clone(),
             Expr::Field(field) => Expr::Field(self.field(field, candidate)?),
             Expr::Captured(captured) => {
-                let ty = captured.stage.and_then(|stage| stages[stage.index()].ty);
+                let ty = captured.step.and_then(|step| steps[step.index()].ty);
                 let field = self.field(&captured.field, ty)?;
                 Expr::Captured(Captured { field, ..captured.clone() })
             }
             Expr::Aggregate(aggregate) => {
-                let ty = stages[aggregate.stage.index()].ty;
+                let ty = steps[aggregate.step.index()].ty;
                 let arg = aggregate.arg.as_ref();
-                let arg = arg.map(|arg| self.expr(arg, ty, stages)).transpose()?;
+                let arg = arg.map(|arg| self.expr(arg, ty, steps)).transpose()?;
                 Expr::Aggregate(Box::new(Aggregate { arg, ..(**aggregate).clone() }))
             }
             Expr::Not(inner) => Expr::Not(boxed(inner)?),

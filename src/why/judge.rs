@@ -12,7 +12,7 @@ use crate::exec::{Captures, Judged, Matcher, ProbedRun, Store, Waiting};
 use crate::explain::Words;
 use crate::hir::eval::Scope;
 use crate::hir::{
-    ConditionId, Expr, ItemKind, Length, Pattern, Quantifier, Sequence, StageId, Test,
+    ConditionId, Expr, ItemKind, Length, Pattern, Quantifier, Sequence, StepId, Test,
 };
 use crate::nfa::{Action, Edge, Guard, GuardId, Program, Since, StateId};
 use crate::schema::TypeId;
@@ -21,19 +21,19 @@ use crate::time::Timestamp;
 /// What a condition is asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Role {
-    Step(StageId),
-    Until(StageId),
-    Not(StageId),
-    Without(StageId),
+    Step(StepId),
+    Until(StepId),
+    Not(StepId),
+    Without(StepId),
 }
 
 /// What a pattern's conditions and steps are for.
 #[derive(Debug)]
 pub(super) struct Roles {
     conditions: HashMap<ConditionId, SmallVec<[Role; 1]>>,
-    steps: HashMap<StageId, (ConditionId, Quantifier)>,
+    steps: HashMap<StepId, (ConditionId, Quantifier)>,
     /// The steps in groups that repeat.
-    repeated: HashSet<StageId>,
+    repeated: HashSet<StepId>,
 }
 
 impl Roles {
@@ -55,23 +55,23 @@ impl Roles {
 
     fn sequence(&mut self, sequence: &Sequence, repeats: bool) {
         if let Some(without) = &sequence.without {
-            self.add(without.condition, Role::Without(without.stage));
+            self.add(without.condition, Role::Without(without.step));
         }
         for item in &sequence.items {
             match &item.kind {
-                ItemKind::Step { stage, condition, quantifier } => {
-                    self.add(*condition, Role::Step(*stage));
-                    self.steps.insert(*stage, (*condition, quantifier.clone()));
+                ItemKind::Step { step, condition, quantifier } => {
+                    self.add(*condition, Role::Step(*step));
+                    self.steps.insert(*step, (*condition, quantifier.clone()));
                     if repeats {
-                        self.repeated.insert(*stage);
+                        self.repeated.insert(*step);
                     }
-                    self.until(quantifier, *stage);
+                    self.until(quantifier, *step);
                 }
-                ItemKind::Not { stage, condition } => self.add(*condition, Role::Not(*stage)),
+                ItemKind::Not { step, condition } => self.add(*condition, Role::Not(*step)),
                 ItemKind::Group { body, quantifier, .. } => {
                     self.sequence(body, repeats || quantifier.max != Some(1));
                     let last = body.items.last().and_then(|item| match &item.kind {
-                        ItemKind::Step { stage, .. } => Some(*stage),
+                        ItemKind::Step { step, .. } => Some(*step),
                         _ => None,
                     });
                     if let Some(last) = last {
@@ -87,9 +87,9 @@ impl Roles {
         }
     }
 
-    fn until(&mut self, quantifier: &Quantifier, stage: StageId) {
+    fn until(&mut self, quantifier: &Quantifier, step: StepId) {
         if let Some(until) = quantifier.until {
-            self.add(until, Role::Until(stage));
+            self.add(until, Role::Until(step));
         }
     }
 
@@ -131,11 +131,11 @@ impl<'a, E> Deref for Judge<'a, E> {
 impl<E: Event> Judge<'_, E> {
     /// Why `event` fits none of the steps that are open at these runs, step by step.
     pub(super) fn mismatches(&self, runs: &[&ProbedRun], event: &E) -> Vec<Mismatch> {
-        let mut mismatches: Vec<(StageId, Option<Mismatch>)> = Vec::new();
+        let mut mismatches: Vec<(StepId, Option<Mismatch>)> = Vec::new();
         for run in runs {
             let scope = self.matcher.scope(self.store, run, event);
             for edge in &run.edges {
-                let Action::Take { stage, .. } = edge.action else { continue };
+                let Action::Take { step, .. } = edge.action else { continue };
                 let mut reasons = Vec::new();
                 if !edge.judged.holds {
                     self.reasons(&edge.judged, run, event, &scope, &mut reasons);
@@ -146,10 +146,9 @@ impl<E: Event> Judge<'_, E> {
                 if reasons.iter().any(is_own) {
                     reasons.retain(is_own);
                 }
-                let new =
-                    (!edge.judged.holds).then(|| Mismatch { step: self.name(stage), reasons });
-                match mismatches.iter_mut().find(|(of, _)| *of == stage) {
-                    None => mismatches.push((stage, new)),
+                let new = (!edge.judged.holds).then(|| Mismatch { step: self.name(step), reasons });
+                match mismatches.iter_mut().find(|(of, _)| *of == step) {
+                    None => mismatches.push((step, new)),
                     // Of several branches to one step, the one that was missed by least.
                     Some((_, old)) => {
                         if let Some(before) = old
@@ -163,7 +162,7 @@ impl<E: Event> Judge<'_, E> {
                 }
             }
         }
-        mismatches.sort_by_key(|(stage, _)| *stage);
+        mismatches.sort_by_key(|(step, _)| *step);
         mismatches.into_iter().filter_map(|(_, mismatch)| mismatch).collect()
     }
 
@@ -282,7 +281,7 @@ impl<E: Event> Judge<'_, E> {
         }
         by.sort_unstable();
         by.dedup();
-        by.into_iter().map(|id| self.words.step(id)).collect()
+        by.into_iter().map(|id| self.words.step_text(id)).collect()
     }
 
     /// What must not come before a partial match starts, if `event` is that: what it is, and until
@@ -292,7 +291,7 @@ impl<E: Event> Judge<'_, E> {
         let scope = self.matcher.scope(self.store, start, event);
         let is_it = self.of_condition(not.condition, event, &scope).is_empty();
         let until = event.time().plus_millis(not.millis);
-        is_it.then(|| (self.words.step(not.condition), until))
+        is_it.then(|| (self.words.step_text(not.condition), until))
     }
 
     /// What keeps a partial match from starting now, as it came at `last_violation`: what it is, and until
@@ -304,7 +303,7 @@ impl<E: Event> Judge<'_, E> {
     ) -> Option<(String, Timestamp)> {
         let not = self.program.leading_not.as_ref()?;
         let until = last_violation?.plus_millis(not.millis);
-        (event.time() < until).then(|| (self.words.step(not.condition), until))
+        (event.time() < until).then(|| (self.words.step_text(not.condition), until))
     }
 
     /// The conditions that must not hold and do.
@@ -340,21 +339,21 @@ impl<E: Event> Judge<'_, E> {
 }
 
 impl Narrator<'_> {
-    fn name(&self, stage: StageId) -> Arc<str> {
-        self.words.stage(stage).into()
+    fn name(&self, step: StepId) -> Arc<str> {
+        self.words.step(step).into()
     }
 
     /// Why an event that fulfils the condition cannot be taken.
     fn taken_otherwise(&self, id: ConditionId) -> String {
         match self.roles.of(id) {
-            [Role::Until(stage), ..] => {
-                format!("it ends the loop `{}` (`until`)", self.words.stage(*stage))
+            [Role::Until(step), ..] => {
+                format!("it ends the loop `{}` (`until`)", self.words.step(*step))
             }
-            [Role::Not(stage) | Role::Without(stage), ..] => {
-                format!("it is a `{}`, which must not come", self.words.stage(*stage))
+            [Role::Not(step) | Role::Without(step), ..] => {
+                format!("it is a `{}`, which must not come", self.words.step(*step))
             }
-            [Role::Step(stage), ..] => {
-                format!("it fits `{}`, which comes first", self.words.stage(*stage))
+            [Role::Step(step), ..] => {
+                format!("it fits `{}`, which comes first", self.words.step(*step))
             }
             [] => String::from("another step comes first"),
         }
@@ -425,7 +424,7 @@ impl Narrator<'_> {
     pub(super) fn types_of_interest(&self, waiting: &Waiting) -> Vec<TypeId> {
         let states = waiting.states.iter();
         let awaited = states.flat_map(|state| self.program.awaits(*state));
-        let awaited = awaited.filter_map(|stage| self.roles.steps.get(&stage)).map(|(id, _)| *id);
+        let awaited = awaited.filter_map(|step| self.roles.steps.get(&step)).map(|(id, _)| *id);
         let ids = awaited.chain(self.forbidden(&waiting.states));
         let mut types: Vec<TypeId> = ids.filter_map(|id| self.words.condition(id)?.ty).collect();
         types.sort_unstable();
@@ -440,20 +439,20 @@ impl Narrator<'_> {
         captures: Option<Captures<'_, E>>,
     ) -> Waits {
         let known = |expr: &Expr| captures?.known(expr, self.program);
-        let mut stages: Vec<StageId> =
+        let mut steps: Vec<StepId> =
             waiting.states.iter().flat_map(|state| self.program.awaits(*state)).collect();
-        stages.sort_unstable();
-        stages.dedup();
-        let steps = stages.iter().map(|stage| {
-            let condition = self.roles.steps.get(stage).map(|(condition, _)| *condition);
+        steps.sort_unstable();
+        steps.dedup();
+        let awaited = steps.iter().map(|step| {
+            let condition = self.roles.steps.get(step).map(|(condition, _)| *condition);
             Awaited {
-                step: self.name(*stage),
+                step: self.name(*step),
                 needs: condition.map_or_else(
                     || String::from("an event"),
-                    |condition| self.words.step_with(condition, &known),
+                    |condition| self.words.step_text_with(condition, &known),
                 ),
-                count: self.count(*stage, &waiting.captured),
-                have: self.have(*stage, &waiting.captured).map_or(0, |(have, _)| have),
+                count: self.count(*step, &waiting.captured),
+                have: self.have(*step, &waiting.captured).map_or(0, |(have, _)| have),
             }
         });
         let may_skip = |state: &StateId| {
@@ -464,13 +463,13 @@ impl Narrator<'_> {
             let mut edges = self.program.edges(*state).iter();
             edges.any(|edge| edge.action == Action::Complete)
         };
-        let looks = !stages.is_empty() || waiting.states.iter().any(completes);
+        let looks = !steps.is_empty() || waiting.states.iter().any(completes);
         let forbidden = self.forbidden(&waiting.states);
         let bound = waiting.deadline.map(|deadline| self.bound(waiting, deadline));
         Waits {
             very_next: looks && !waiting.states.iter().any(may_skip),
-            steps: steps.collect(),
-            forbidden: forbidden.iter().map(|id| self.words.step_with(*id, &known)).collect(),
+            steps: awaited.collect(),
+            forbidden: forbidden.iter().map(|id| self.words.step_text_with(*id, &known)).collect(),
             until: bound.as_ref().map(|(_, until)| *until),
             bound: bound.map(|(bound, _)| bound),
             then: self.then(&waiting.states),
@@ -501,7 +500,7 @@ impl Narrator<'_> {
                 _ => None,
             }));
         }
-        absent.into_iter().map(|id| self.words.step(id)).collect()
+        absent.into_iter().map(|id| self.words.step_text(id)).collect()
     }
 
     /// What bounds a partial match in time, as the rule says it, and the last moment that counts.
@@ -543,19 +542,19 @@ impl Narrator<'_> {
     }
 
     /// How far the loop of a step has come, if it is one.
-    pub(super) fn count(&self, stage: StageId, captured: &[(StageId, u64)]) -> Option<String> {
-        let (count, quantifier) = self.have(stage, captured)?;
+    pub(super) fn count(&self, step: StepId, captured: &[(StepId, u64)]) -> Option<String> {
+        let (count, quantifier) = self.have(step, captured)?;
         Some(progress(count, quantifier.min, quantifier.max))
     }
 
     /// Returns the count as a number.
-    fn have(&self, stage: StageId, captured: &[(StageId, u64)]) -> Option<(u32, &Quantifier)> {
-        let (_, quantifier) = self.roles.steps.get(&stage)?;
+    fn have(&self, step: StepId, captured: &[(StepId, u64)]) -> Option<(u32, &Quantifier)> {
+        let (_, quantifier) = self.roles.steps.get(&step)?;
         if quantifier.max == Some(1) {
             return None;
         }
-        let is_it = |(of, _): &&(StageId, u64)| *of == stage;
-        let count = if self.roles.repeated.contains(&stage) {
+        let is_it = |(of, _): &&(StepId, u64)| *of == step;
+        let count = if self.roles.repeated.contains(&step) {
             // Of this repetition of the group, as far as can be seen.
             captured.iter().rev().take_while(is_it).count()
         } else {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use kleene::hir::expr::{Aggregate, AggregateOp, BinaryOp, FieldRef};
 use kleene::hir::{
     Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LoopMode, Pattern,
-    Quantifier, Sequence, Skip, SkipStrategy, Stage, StageId, Test,
+    Quantifier, Sequence, Skip, SkipStrategy, Step, StepId, Test,
 };
 use kleene::schema::{EventType, Field, FieldId, FieldType, Schema, TypeId};
 use kleene::{Record, Timestamp, Value};
@@ -71,7 +71,7 @@ pub fn events(case: &Case) -> Vec<Record> {
 /// If it says what a pattern cannot say.
 pub fn pattern(case: &CasePattern) -> Result<Pattern, Inexpressible> {
     let mut converter =
-        Converter { ids: BTreeMap::new(), stages: Vec::new(), conditions: Vec::new() };
+        Converter { ids: BTreeMap::new(), steps: Vec::new(), conditions: Vec::new() };
     converter.name(&case.stages)?;
     let mut body = converter.sequence(&case.stages, None)?;
     plainly(&mut body);
@@ -85,7 +85,7 @@ pub fn pattern(case: &CasePattern) -> Result<Pattern, Inexpressible> {
         (other, _) => return no(format!("unknown skip strategy {other}")),
     };
     Ok(Pattern {
-        stages: converter.stages,
+        steps: converter.steps,
         conditions: converter.conditions,
         body,
         lengths: Vec::new(),
@@ -111,8 +111,8 @@ pub(crate) fn within(case: &CasePattern) -> Result<Option<i64>, Inexpressible> {
 pub(crate) const PREVIOUS: &str = "previous_current";
 
 struct Converter {
-    ids: BTreeMap<String, StageId>,
-    stages: Vec<Stage>,
+    ids: BTreeMap<String, StepId>,
+    steps: Vec<Step>,
     conditions: Vec<Condition>,
 }
 
@@ -120,12 +120,12 @@ impl Converter {
     fn name(&mut self, stages: &[CaseStage]) -> Result<(), Inexpressible> {
         for stage in stages {
             if let Some(name) = &stage.name {
-                let id = StageId::new(self.stages.len());
+                let id = StepId::new(self.steps.len());
                 if self.ids.insert(name.clone(), id).is_some() {
                     return no(format!("two stages are named {name}"));
                 }
                 let negated = is_negated(stage);
-                self.stages.push(Stage {
+                self.steps.push(Step {
                     name: name.as_str().into(),
                     ty: Some(event_type()),
                     negated,
@@ -136,7 +136,7 @@ impl Converter {
         Ok(())
     }
 
-    fn skip_target(&self, name: &str) -> Result<StageId, Inexpressible> {
+    fn skip_target(&self, name: &str) -> Result<StepId, Inexpressible> {
         match self.ids.get(name) {
             Some(id) => Ok(*id),
             None => no(format!("no stage is named {name}")),
@@ -201,7 +201,7 @@ impl Converter {
                 (Some("not_next"), Some(bound)) => Some(gap_of(bound - 1)),
                 _ => None,
             };
-            return Ok(Item { contiguity, gap, kind: ItemKind::Not { stage: step, condition } });
+            return Ok(Item { contiguity, gap, kind: ItemKind::Not { step, condition } });
         }
         let gap = bound.map(|bound| gap_of(bound - 1));
         let quantifier = self.quantifier(stage)?;
@@ -212,7 +212,7 @@ impl Converter {
             }
             (None, Some(step), Some(condition)) => {
                 let condition = self.condition(condition)?;
-                ItemKind::Step { stage: step, condition, quantifier }
+                ItemKind::Step { step, condition, quantifier }
             }
             _ => return no("a stage is neither a single one nor a group"),
         };
@@ -279,7 +279,7 @@ impl Converter {
             CaseCondition::Aggregate { op, agg, of } => {
                 let aggregate = Aggregate {
                     op: aggregate(agg)?,
-                    stage: self.skip_target(of)?,
+                    step: self.skip_target(of)?,
                     arg: (agg != "count").then(|| field(1)),
                 };
                 Expr::Binary(
@@ -351,8 +351,8 @@ fn aggregate(name: &str) -> Result<AggregateOp, Inexpressible> {
 }
 
 /// The name of a step of a pattern.
-pub fn stage_name(pattern: &Pattern, stage: StageId) -> Arc<str> {
-    pattern.stages.get(stage.index()).map_or_else(|| "?".into(), |stage| stage.name.clone())
+pub fn step_name(pattern: &Pattern, step: StepId) -> Arc<str> {
+    pattern.steps.get(step.index()).map_or_else(|| "?".into(), |step| step.name.clone())
 }
 
 /// Up to so many milliseconds.

@@ -135,11 +135,7 @@ fn report(outcome: &Outcome<'_, Record>) -> Reported {
     let number = |seq: u64| usize::try_from(seq).unwrap_or(usize::MAX);
     Reported {
         is_match: outcome.kind() == OutcomeKind::Match,
-        captures: outcome
-            .captures()
-            .numbered()
-            .map(|(stage, seq, _)| (stage, number(seq)))
-            .collect(),
+        captures: outcome.captures().numbered().map(|(step, seq, _)| (step, number(seq))).collect(),
         at: outcome.at(),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use kleene::exec::reference::Reported;
-use kleene::hir::{Pattern, StageId};
+use kleene::hir::{Pattern, StepId};
 
 use crate::convert;
 use crate::engine::{self, Engine};
@@ -35,7 +35,7 @@ pub enum Odd {
     Failed(String),
 }
 
-/// What was captured, by stage, in the order in which stages first captured something.
+/// What was captured, by step, in the order in which steps first captured something.
 type Captured = BTreeMap<String, Vec<usize>>;
 
 /// What was reported in a step: matches, and timeouts with their time.
@@ -84,9 +84,9 @@ fn compare(engine: &dyn Engine, case: &Case) -> Result<Option<String>, String> {
     let mut difference = String::new();
     for (number, (reported, recorded)) in reported.iter().zip(&case.steps).enumerate() {
         let (matches, timeouts) = split(&pattern, reported)?;
-        let wanted_matches: BTreeSet<_> = recorded.matches.iter().map(by_stage).collect();
+        let wanted_matches: BTreeSet<_> = recorded.matches.iter().map(by_step).collect();
         let wanted_timeouts: BTreeSet<_> =
-            recorded.timeouts.iter().map(|t| (t.at, by_stage(&t.partial))).collect();
+            recorded.timeouts.iter().map(|t| (t.at, by_step(&t.partial))).collect();
         let mut note = |sign: char, what: &str, captured: &Captured| {
             let _ = writeln!(difference, "  step {number}: {sign} {what} {}", show(captured));
         };
@@ -126,16 +126,16 @@ fn split(pattern: &Pattern, reported: &[Reported]) -> Result<Reports, String> {
     Ok(split)
 }
 
-fn captured(pattern: &Pattern, captures: &[(StageId, usize)]) -> Captured {
+fn captured(pattern: &Pattern, captures: &[(StepId, usize)]) -> Captured {
     let mut captured = Captured::new();
-    for &(stage, event) in captures {
-        let name = convert::stage_name(pattern, stage).to_string();
+    for &(step, event) in captures {
+        let name = convert::step_name(pattern, step).to_string();
         captured.entry(name).or_default().push(event);
     }
     captured
 }
 
-fn by_stage(recorded: &Match) -> Captured {
+fn by_step(recorded: &Match) -> Captured {
     recorded.iter().cloned().collect()
 }
 

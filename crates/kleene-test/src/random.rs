@@ -10,7 +10,7 @@ use std::fmt;
 use kleene::hir::expr::{Aggregate, AggregateOp, BinaryOp, Captured, FieldRef, Pick};
 use kleene::hir::{
     Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LengthId, LoopMode,
-    Pattern, Quantifier, Sequence, Skip, SkipStrategy, Stage, StageId, Test, Without,
+    Pattern, Quantifier, Sequence, Skip, SkipStrategy, Step, StepId, Test, Without,
 };
 use kleene::schema::FieldId;
 use kleene::{Event as _, Record, Value};
@@ -449,11 +449,11 @@ impl RandomPattern {
     /// The pattern as it is, which may be one that is refused.
     pub fn build(&self) -> Built {
         let negated = usize::from(self.silence.is_some()) + usize::from(self.without.is_some());
-        let steps = count(&self.items) + negated;
-        let mut builder = Builder { steps, stages: vec![], conditions: vec![], lengths: vec![] };
+        let count = count(&self.items) + negated;
+        let mut builder = Builder { count, steps: vec![], conditions: vec![], lengths: vec![] };
         let silence = self.silence.as_ref().map(|(test, time)| {
-            let stage = builder.stage(true);
-            let kind = ItemKind::Not { stage, condition: builder.one_of(test) };
+            let step = builder.step(true);
+            let kind = ItemKind::Not { step, condition: builder.one_of(test) };
             let gap = Some(Gap { min: Length::ZERO, max: Some(Length::Millis(*time)) });
             Item { contiguity: Contiguity::Relaxed, gap, kind }
         });
@@ -465,7 +465,7 @@ impl RandomPattern {
         {
             quantifier.mode = LoopMode::Longest;
         }
-        let step = |number: usize| StageId::new(number % builder.steps.max(1));
+        let step = |number: usize| StepId::new(number % builder.count.max(1));
         let strategy = match self.skip {
             RandomSkip::None => SkipStrategy::None,
             RandomSkip::PastLast => SkipStrategy::PastLast,
@@ -476,11 +476,11 @@ impl RandomPattern {
         let within = self.within.map(|within| builder.length(within));
         for condition in &mut builder.conditions {
             if let Test::Expr(expr) = &mut condition.test {
-                count_rounds(expr, &builder.stages);
+                count_rounds(expr, &builder.steps);
             }
         }
         Built(Pattern {
-            stages: builder.stages,
+            steps: builder.steps,
             conditions: builder.conditions,
             lengths: builder.lengths,
             body,
@@ -633,16 +633,16 @@ fn written_out(items: &[RandomItem]) -> usize {
 }
 
 /// Of a group only its rounds can be asked for.
-fn count_rounds(expr: &mut Expr, stages: &[Stage]) {
+fn count_rounds(expr: &mut Expr, steps: &[Step]) {
     match expr {
-        Expr::Aggregate(of) if stages[of.stage.index()].ty.is_none() => {
+        Expr::Aggregate(of) if steps[of.step.index()].ty.is_none() => {
             (of.op, of.arg) = (AggregateOp::Count, None);
         }
         Expr::Binary(_, a, b) => {
-            count_rounds(a, stages);
-            count_rounds(b, stages);
+            count_rounds(a, steps);
+            count_rounds(b, steps);
         }
-        Expr::Not(inner) => count_rounds(inner, stages),
+        Expr::Not(inner) => count_rounds(inner, steps),
         _ => {}
     }
 }
@@ -657,8 +657,8 @@ fn longer(one: Length, other: Length) -> Length {
 }
 
 struct Builder {
-    steps: usize,
-    stages: Vec<Stage>,
+    count: usize,
+    steps: Vec<Step>,
     conditions: Vec<Condition>,
     lengths: Vec<Expr>,
 }
@@ -668,10 +668,10 @@ impl Builder {
         match length {
             RandomLength::Millis(millis) => Length::Millis(millis),
             RandomLength::Read(number, last) => {
-                let stage = Some(StageId::new(number % self.steps.max(1)));
+                let step = Some(StepId::new(number % self.count.max(1)));
                 let pick = if last { Pick::Last } else { Pick::First };
                 let field = FieldRef::Declared(FieldId::new(1));
-                self.lengths.push(Expr::Captured(Captured { stage, pick, field }));
+                self.lengths.push(Expr::Captured(Captured { step, pick, field }));
                 Length::Read(LengthId::new(self.lengths.len() - 1))
             }
         }
@@ -699,8 +699,8 @@ impl Builder {
             lowered.push(item);
         }
         let without = without.map(|test| {
-            let stage = self.stage(true);
-            Without { stage, condition: self.one_of(test) }
+            let step = self.step(true);
+            Without { step, condition: self.one_of(test) }
         });
         Sequence { items: lowered, without }
     }
@@ -708,13 +708,13 @@ impl Builder {
     fn item(&mut self, item: &RandomItem) -> Item {
         let kind = match &item.kind {
             RandomKind::Step(test, quantifier) => {
-                let stage = self.stage(false);
+                let step = self.step(false);
                 let condition = self.condition(test);
-                ItemKind::Step { stage, condition, quantifier: self.quantifier(quantifier) }
+                ItemKind::Step { step, condition, quantifier: self.quantifier(quantifier) }
             }
             RandomKind::Not(test) => {
-                let stage = self.stage(true);
-                ItemKind::Not { stage, condition: self.one_of(test) }
+                let step = self.step(true);
+                ItemKind::Not { step, condition: self.one_of(test) }
             }
             RandomKind::Group(group, quantifier) => ItemKind::Group {
                 body: self.sequence(&group.items, group.without.as_ref()),
@@ -740,16 +740,16 @@ impl Builder {
     }
 
     /// The name of a group, which captures nothing but is counted.
-    fn group_alias(&mut self) -> StageId {
-        let alias = self.stage(false);
-        self.stages[alias.index()].ty = None;
+    fn group_alias(&mut self) -> StepId {
+        let alias = self.step(false);
+        self.steps[alias.index()].ty = None;
         alias
     }
 
-    fn stage(&mut self, negated: bool) -> StageId {
-        let id = StageId::new(self.stages.len());
-        let name = format!("s{}", self.stages.len()).into();
-        self.stages.push(Stage { name, ty: Some(convert::event_type()), negated });
+    fn step(&mut self, negated: bool) -> StepId {
+        let id = StepId::new(self.steps.len());
+        let name = format!("s{}", self.steps.len()).into();
+        self.steps.push(Step { name, ty: Some(convert::event_type()), negated });
         id
     }
 
@@ -787,7 +787,7 @@ impl Builder {
     fn expr(&self, test: &RandomTest) -> Expr {
         let field = |index| Expr::Field(FieldRef::Declared(FieldId::new(index)));
         let binary = |op, a, b| Expr::Binary(op, Box::new(a), Box::new(b));
-        let step = |number: usize| StageId::new(number % self.steps.max(1));
+        let step = |number: usize| StepId::new(number % self.count.max(1));
         match test {
             RandomTest::Always => Expr::Literal(Value::Bool(true)),
             RandomTest::Type(ty) => {
@@ -796,12 +796,12 @@ impl Builder {
             RandomTest::Compare(op, v) => binary(*op, field(1), Expr::Literal(Value::from(*v))),
             RandomTest::Aggregate(op, aggregate, number) => {
                 let arg = (*aggregate != AggregateOp::Count).then(|| field(1));
-                let aggregate = Aggregate { op: *aggregate, stage: step(*number), arg };
+                let aggregate = Aggregate { op: *aggregate, step: step(*number), arg };
                 binary(*op, field(1), Expr::Aggregate(Box::new(aggregate)))
             }
             RandomTest::Captured(op, number, pick) => {
                 let field_ref = FieldRef::Declared(FieldId::new(1));
-                let captured = Captured { stage: number.map(step), pick: *pick, field: field_ref };
+                let captured = Captured { step: number.map(step), pick: *pick, field: field_ref };
                 binary(*op, field(1), Expr::Captured(captured))
             }
             RandomTest::Not(a) => Expr::Not(Box::new(self.expr(a))),

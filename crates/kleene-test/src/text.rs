@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use kleene::hir::expr::{BinaryOp, Captured, FieldRef, Pick};
 use kleene::hir::{
     ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LoopMode, Pattern, Quantifier,
-    Sequence, SkipStrategy, StageId, Test,
+    Sequence, SkipStrategy, StepId, Test,
 };
 
 /// A pattern in words.
@@ -57,13 +57,13 @@ fn has_bound(sequence: &Sequence) -> bool {
 
 /// What a pattern's matches drop, in words.
 pub fn skip(pattern: &Pattern) -> String {
-    let name = |stage: StageId| &pattern.stages[stage.index()].name;
+    let name = |step: StepId| &pattern.steps[step.index()].name;
     let mut text = match pattern.skip.strategy {
         SkipStrategy::None => return "none".into(),
         SkipStrategy::PastLast => "past last".to_owned(),
         SkipStrategy::ToNext => "to next".to_owned(),
-        SkipStrategy::ToFirst(stage) => format!("to first {}", name(stage)),
-        SkipStrategy::ToLast(stage) => format!("to last {}", name(stage)),
+        SkipStrategy::ToFirst(step) => format!("to first {}", name(step)),
+        SkipStrategy::ToLast(step) => format!("to last {}", name(step)),
     };
     if pattern.skip.ordered {
         text += " ordered";
@@ -143,10 +143,10 @@ impl Printer<'_> {
                     Some(_) => self.problem("a gap before a not"),
                 }
             }
-            ItemKind::Step { stage, condition, quantifier } => {
+            ItemKind::Step { step, condition, quantifier } => {
                 self.step(*condition);
                 self.quantifier(quantifier);
-                let name = &self.pattern.stages[stage.index()].name;
+                let name = &self.pattern.steps[step.index()].name;
                 let _ = write!(self.text, " as {name}");
             }
             ItemKind::Group { body, quantifier, within, alias } => {
@@ -162,7 +162,7 @@ impl Printer<'_> {
                 self.text += ")";
                 self.quantifier(quantifier);
                 if let Some(alias) = alias {
-                    let name = &self.pattern.stages[alias.index()].name;
+                    let name = &self.pattern.steps[alias.index()].name;
                     let _ = write!(self.text, " as {name}");
                 }
             }
@@ -284,8 +284,8 @@ impl Printer<'_> {
             Expr::Captured(captured) => self.captured(captured),
             Expr::Aggregate(aggregate) => {
                 let name = aggregate.op.name();
-                let stage = self.stage(aggregate.stage);
-                let _ = write!(self.text, "{name}({stage}");
+                let step = self.captured_step(aggregate.step);
+                let _ = write!(self.text, "{name}({step}");
                 if let Some(arg) = &aggregate.arg {
                     self.text += ".";
                     self.expr(arg);
@@ -297,11 +297,11 @@ impl Printer<'_> {
     }
 
     fn captured(&mut self, captured: &Captured) {
-        let of = match captured.stage {
-            Some(stage) => self.stage(stage),
+        let of = match captured.step {
+            Some(step) => self.captured_step(step),
             None => "prev".to_owned(),
         };
-        match (captured.stage, captured.pick) {
+        match (captured.step, captured.pick) {
             (None, Pick::Last) => self.text += &of,
             (None, _) => {
                 self.problem("an event by number, whatever the step");
@@ -330,12 +330,12 @@ impl Printer<'_> {
         self.field(&captured.field);
     }
 
-    fn stage(&mut self, stage: StageId) -> String {
-        let stage = &self.pattern.stages[stage.index()];
-        if stage.negated {
+    fn captured_step(&mut self, step: StepId) -> String {
+        let step = &self.pattern.steps[step.index()];
+        if step.negated {
             self.problems.push("a condition on what a not captured".into());
         }
-        stage.name.to_string()
+        step.name.to_string()
     }
 
     fn field(&mut self, field: &FieldRef) {

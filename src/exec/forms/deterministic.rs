@@ -24,7 +24,7 @@ use crate::exec::captures::NIL;
 use crate::exec::matcher::Walk;
 use crate::exec::registers::Registers;
 use crate::exec::run::{Completed, Run, completed};
-use crate::hir::StageId;
+use crate::hir::StepId;
 use crate::hir::eval::Relation;
 use crate::nfa::{
     Comparison, Decision, Decisions, EdgeEffect, FieldComparison, Operand, RegisterUpdate, StateId,
@@ -161,10 +161,10 @@ impl<'a, E: Event> Walk<'a, E> {
         let edge = self.begins_with(event_epoch)?;
         let deadline = self.program.deadline_of(self.time);
         // What most begin with leaves one event and, perhaps, one value of it.
-        if let EdgeEffect::Capture { stage, target, update } = self.program.effects[edge as usize]
+        if let EdgeEffect::Capture { step, target, update } = self.program.effects[edge as usize]
             && let Some(registers) = self.first_registers(update)
         {
-            let head = self.store.arena.extend_with(self.event, self.seq, NIL, stage);
+            let head = self.store.arena.extend_with(self.event, self.seq, NIL, step);
             let Walk { time: start, seq: start_seq, .. } = *self;
             return Some(Run {
                 state: target,
@@ -262,21 +262,21 @@ impl<'a, E: Event> Walk<'a, E> {
     fn follow_edge(&mut self, edge: u32, run: &mut Run, event_epoch: u64) -> bool {
         let effect = &self.program.effects[edge as usize];
         // What most come to needs no table of jumps.
-        if let EdgeEffect::Capture { stage, target, update } = *effect {
+        if let EdgeEffect::Capture { step, target, update } = *effect {
             (run.state, run.last) = (target, self.time);
-            self.capture(stage, run);
+            self.capture(step, run);
             if !matches!(update, RegisterUpdate::Nothing) {
-                self.update(update, stage, run);
+                self.update(update, step, run);
             }
             return true;
         }
         match *effect {
             EdgeEffect::Capture { .. } => true,
-            EdgeEffect::End { stage } => {
-                self.ends(stage, run);
+            EdgeEffect::End { step } => {
+                self.ends(step, run);
                 false
             }
-            EdgeEffect::Ask { stage, target } => self.asks(stage, target, run, event_epoch),
+            EdgeEffect::Ask { step, target } => self.asks(step, target, run, event_epoch),
             EdgeEffect::Skip { target } => {
                 run.state = target;
                 true
@@ -295,12 +295,7 @@ impl<'a, E: Event> Walk<'a, E> {
 
     /// Updates registers for the captured event.
     #[inline(always)]
-    pub(in crate::exec) fn update(
-        &mut self,
-        update: RegisterUpdate,
-        stage: StageId,
-        run: &mut Run,
-    ) {
+    pub(in crate::exec) fn update(&mut self, update: RegisterUpdate, step: StepId, run: &mut Run) {
         match update {
             RegisterUpdate::Nothing => {}
             RegisterUpdate::First(_) if !self.store.file.is_untouched(run.registers, 0) => {}
@@ -313,40 +308,40 @@ impl<'a, E: Event> Walk<'a, E> {
                     file.set_word(&mut run.registers, word);
                 }
             }
-            RegisterUpdate::Many => self.update_registers(stage, run),
+            RegisterUpdate::Many => self.update_registers(step, run),
         }
     }
 
     /// Captures the event for a run.
     #[inline(always)]
-    fn capture(&mut self, stage: StageId, run: &mut Run) {
+    fn capture(&mut self, step: StepId, run: &mut Run) {
         let arena = &mut self.store.arena;
-        run.head = arena.extend_with(self.event, self.seq, run.head, stage);
+        run.head = arena.extend_with(self.event, self.seq, run.head, step);
     }
 
     /// Completes a run with the event, which is not stored for it.
-    pub(in crate::exec) fn ends(&mut self, stage: StageId, run: &mut Run) {
+    pub(in crate::exec) fn ends(&mut self, step: StepId, run: &mut Run) {
         run.last = self.time;
         self.store.file.release(run.registers);
-        let match_ = Completed { tail: Some(stage), ..completed(run) };
+        let match_ = Completed { tail: Some(step), ..completed(run) };
         self.store.scratch.completed.push(match_);
     }
 
     /// Captures the event, and asks the state to which it leads what becomes of the run.
-    fn asks(&mut self, stage: StageId, target: StateId, run: &mut Run, event_epoch: u64) -> bool {
+    fn asks(&mut self, step: StepId, target: StateId, run: &mut Run, event_epoch: u64) -> bool {
         let state = &self.program.states[target.index()];
         let accepted = state.accept.is_some_and(|guard| self.guard(guard, run, event_epoch));
         if accepted && !state.live {
-            self.ends(stage, run);
+            self.ends(step, run);
             return false;
         }
         (run.state, run.last) = (target, self.time);
-        self.capture(stage, run);
+        self.capture(step, run);
         if accepted {
             self.complete(completed(run));
         }
         if state.live {
-            self.update_registers(stage, run);
+            self.update_registers(step, run);
         } else {
             self.give_up(run);
         }

@@ -23,7 +23,7 @@ use crate::exec::matcher::Walk;
 use crate::exec::registers::{RegisterFile, UNSET};
 use crate::exec::run::{Completed, Run, completed};
 use crate::exec::store::Store;
-use crate::hir::{Length, StageId};
+use crate::hir::{Length, StepId};
 use crate::nfa::{Action, ClockOp, Decision, Edge, LeadingNot, StateId};
 
 impl<E: Event> Walk<'_, E> {
@@ -209,8 +209,8 @@ impl<E: Event> Walk<'_, E> {
                     next.push(run);
                 }
             }
-            Action::Take { stage, target } => {
-                self.take(edge, (stage, target), run, event_epoch, next);
+            Action::Take { step, target } => {
+                self.take(edge, (step, target), run, event_epoch, next);
             }
         }
     }
@@ -218,7 +218,7 @@ impl<E: Event> Walk<'_, E> {
     fn take(
         &mut self,
         edge: &Edge,
-        (stage, target): (StageId, StateId),
+        (step, target): (StepId, StateId),
         run: Run,
         event_epoch: u64,
         next: &mut Vec<Run>,
@@ -230,17 +230,17 @@ impl<E: Event> Walk<'_, E> {
             // Most matches are reported before the next event: it need not be stored for them.
             self.store.file.release(run.registers);
             let run = Run { last: self.time, ..run };
-            let match_ = Completed { tail: Some(stage), ..completed(&run) };
+            let match_ = Completed { tail: Some(step), ..completed(&run) };
             self.store.scratch.completed.push(match_);
             return;
         }
-        let head = self.link(edge, &run, stage);
+        let head = self.link(edge, &run, step);
         self.store.arena.release(run.head);
         let mut run = Run { state: target, head, last: self.time, ..run };
         // Where an event says how long a match may take, it may say that it comes too late itself.
         let read = matches!(self.program.within, Some(Length::Read(_)));
         if read {
-            self.update_registers(stage, &mut run);
+            self.update_registers(step, &mut run);
         }
         let in_time = !read || self.times(&run).whole_deadline() > self.time;
         if accepted && in_time {
@@ -252,7 +252,7 @@ impl<E: Event> Walk<'_, E> {
         }
         self.set_clocks(edge, &run);
         if !read {
-            self.update_registers(stage, &mut run);
+            self.update_registers(step, &mut run);
         }
         run.deadline = self.times(&run).deadline();
         if run.deadline <= self.time {
@@ -269,23 +269,23 @@ impl<E: Event> Walk<'_, E> {
     }
 
     /// The node of this event behind what `run` has captured, with a reference for the caller.
-    fn link(&mut self, edge: &Edge, run: &Run, stage: StageId) -> u32 {
+    fn link(&mut self, edge: &Edge, run: &Run, step: StepId) -> u32 {
         let previous = run.head;
         let starts = self.starts(edge, run);
         let stored = self.store_event();
         let Store { arena, scratch, .. } = &mut *self.store;
         if !self.program.may_duplicate {
-            return arena.link(stored, previous, stage, starts);
+            return arena.link(stored, previous, step, starts);
         }
         // Equal captures get the same node, so that equal runs can be found.
-        match scratch.made.entry((previous, stage, starts)) {
+        match scratch.made.entry((previous, step, starts)) {
             hashbrown::hash_map::Entry::Occupied(made) => {
                 arena.retain(*made.get());
                 *made.get()
             }
             hashbrown::hash_map::Entry::Vacant(entry) => {
                 // What is remembered here lives as long as it can be found.
-                let node = *entry.insert(arena.link(stored, previous, stage, starts));
+                let node = *entry.insert(arena.link(stored, previous, step, starts));
                 arena.retain(node);
                 node
             }

@@ -58,8 +58,8 @@ impl<E: Event> FormContract<E> for RunsForm {
         if store.scratch.completed.is_empty() && !matcher.program.waits() {
             return overflow;
         }
-        if let [Completed { tail: Some(stage), .. }] = store.scratch.completed[..] {
-            matcher.report_at_once(store, key, (stage, seq, event), sink);
+        if let [Completed { tail: Some(step), .. }] = store.scratch.completed[..] {
+            matcher.report_at_once(store, key, (step, seq, event), sink);
             return overflow;
         }
         if !store.scratch.completed.is_empty() || !key.completed().is_empty() {

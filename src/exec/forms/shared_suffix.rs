@@ -24,7 +24,7 @@ use crate::exec::matcher::{Arrival, Matcher, PrefilterOutcome, Walk};
 use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
 use crate::exec::run::Run;
 use crate::exec::store::Store;
-use crate::hir::StageId;
+use crate::hir::StepId;
 use crate::nfa::{Decision, EdgeEffect, Program};
 use crate::time::Timestamp;
 
@@ -62,8 +62,8 @@ impl<E: Event> FormContract<E> for SharedSuffixForm {
             Self::into_runs(matcher, store, key);
             return RunsForm::push(matcher, store, key, arrival, sink);
         }
-        if let Some(stage) = Walk::new(matcher, store, event, seq).advance_shared_suffix(key) {
-            matcher.report_at_once(store, key, (stage, seq, event), sink);
+        if let Some(step) = Walk::new(matcher, store, event, seq).advance_shared_suffix(key) {
+            matcher.report_at_once(store, key, (step, seq, event), sink);
         }
         0
     }
@@ -113,7 +113,7 @@ impl<E: Event> FormContract<E> for SharedSuffixForm {
             Self::clear(store, key);
             return;
         };
-        store.arena.keep_last(representative.head, len, |before| shared.stage(before));
+        store.arena.keep_last(representative.head, len, |before| shared.step(before));
         let (state, deadline) = (shared.state(len as usize), program.deadline_of(start));
         set_members(key, Run { state, start_seq, start, deadline, ..representative }, rest);
     }
@@ -196,7 +196,7 @@ impl<E: Event> FormContract<E> for SharedSuffixForm {
             {
                 let (seq, event) = arena.event(node);
                 let event = event.clone();
-                head = arena.extend_with(&event, seq, head, shared.stage(before));
+                head = arena.extend_with(&event, seq, head, shared.step(before));
             }
             runs.push(Run {
                 state: shared.state(len as usize),
@@ -233,10 +233,10 @@ impl FormImage for SharedSuffixForm {
     fn fits<T: Event>(image: &Image<T>, program: &Program) -> bool {
         let Some(shared) = program.shared_suffix() else { return false };
         let ([run], [(_, first), ..]) = (&image.runs[..], &image.events[..]) else { return false };
-        let mut stages = image.nodes.iter().map(|node| node.stage).enumerate();
+        let mut steps = image.nodes.iter().map(|node| node.step).enumerate();
         image.starts_below(u64::from(BEGINS) + 1)
             && image.state_of_chain().is_some_and(|state| state == shared.state(image.nodes.len()))
-            && stages.all(|(before, stage)| stage == shared.stage(before))
+            && steps.all(|(before, step)| step == shared.step(before))
             && run.deadline == program.deadline_of(first.time().as_millis())
             && image.nodes[0].starts == 0
     }
@@ -287,7 +287,7 @@ impl<E: Event> Walk<'_, E> {
     /// completes the representative, returns the step that captures the event; the caller then
     /// reports the match.
     #[inline(always)]
-    fn advance_shared_suffix(&mut self, key: &mut KeyState) -> Option<StageId> {
+    fn advance_shared_suffix(&mut self, key: &mut KeyState) -> Option<StepId> {
         self.store.scratch.epoch += 1;
         let event_epoch = self.store.scratch.epoch;
         let Some((representative, suffixes, newest)) = key.shared_suffix_mut() else {
@@ -300,29 +300,24 @@ impl<E: Event> Walk<'_, E> {
         match self.decision_of(representative, root, event_epoch) {
             Decision::Stay => return None,
             Decision::One(edge) => match self.program.effects[*edge as usize] {
-                EdgeEffect::Capture { stage, target, update } => {
+                EdgeEffect::Capture { step, target, update } => {
                     let begins = u32::from(self.begins_with(event_epoch).is_some());
                     let Walk { event, seq, time, .. } = *self;
                     let arena = &mut self.store.arena;
-                    representative.head = arena.extend_marked(
-                        event,
-                        seq,
-                        representative.head,
-                        stage,
-                        begins * BEGINS,
-                    );
+                    representative.head =
+                        arena.extend_marked(event, seq, representative.head, step, begins * BEGINS);
                     (representative.state, representative.last) = (target, time);
-                    self.update(update, stage, representative);
+                    self.update(update, step, representative);
                     *suffixes += begins;
                     if begins > 0 {
                         *newest = time;
                     }
                     return None;
                 }
-                EdgeEffect::End { stage } => {
-                    self.ends(stage, representative);
+                EdgeEffect::End { step } => {
+                    self.ends(step, representative);
                     key.take_representative();
-                    return Some(stage);
+                    return Some(step);
                 }
                 _ => {}
             },

@@ -60,7 +60,7 @@ impl<E: Event> FormContract<E> for WindowForm {
                 }
             }
         }
-        if queue.len as usize + 1 < window.stages.len() {
+        if queue.len as usize + 1 < window.steps.len() {
             matcher.append(store, queue, event, seq);
         } else {
             matcher.count_last(window, store, key, (event, seq), sink);
@@ -71,7 +71,7 @@ impl<E: Event> FormContract<E> for WindowForm {
     #[inline]
     fn begins(matcher: &Matcher<E>, event: &E, prefilter: PrefilterOutcome) -> Option<bool> {
         // One event alone would be a match at once.
-        let Some(window) = matcher.program.window().filter(|window| window.stages.len() > 1) else {
+        let Some(window) = matcher.program.window().filter(|window| window.steps.len() > 1) else {
             return RunsForm::begins(matcher, event, prefilter);
         };
         if prefilter == PrefilterOutcome::Counts {
@@ -158,9 +158,9 @@ impl<E: Event> FormContract<E> for WindowForm {
         image: &mut Image<&'s E>,
     ) {
         let (Some(window), queue) = (matcher.program.window(), key.window()) else { return };
-        for (event, stage) in store.arena.queues.iter(queue).zip(&window.stages) {
+        for (event, step) in store.arena.queues.iter(queue).zip(&window.steps) {
             let index = number(image.events.len());
-            image.nodes.push(ImageNode { event: index, previous: index, stage: *stage, starts: 0 });
+            image.nodes.push(ImageNode { event: index, previous: index, step: *step, starts: 0 });
             image.events.push(event);
         }
         image.runs.push(ImageRun {
@@ -271,14 +271,14 @@ impl<E: Event> Matcher<E> {
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
         let program = &*self.program;
-        let (last, stages) = (window.stages[window.stages.len() - 1], &*window.stages);
+        let (last, steps) = (window.steps[window.steps.len() - 1], &*window.steps);
         let queue = key.window();
         let start = store.arena.queues.first(&queue);
         let (start_seq, start) = start.map_or((seq, event.time()), |(seq, one)| (seq, one.time()));
         sink(Outcome {
             kind: OutcomeKind::Match,
             program,
-            captures: Captures::queue(&store.arena, queue, stages).and(last, seq, event),
+            captures: Captures::queue(&store.arena, queue, steps).and(last, seq, event),
             start,
             last: event.time(),
             at: event.time(),
@@ -290,14 +290,14 @@ impl<E: Event> Matcher<E> {
             SkipStrategy::PastLast => <WindowForm as FormContract<E>>::clear(store, key),
             // The match's own start is the oldest: nothing started before it.
             SkipStrategy::None | SkipStrategy::ToNext | SkipStrategy::ToFirst(_) => {
-                if stages.len() > 1 {
+                if steps.len() > 1 {
                     self.append(store, key.window_mut(), event, seq);
                     self.pop(store, key);
                 }
             }
             SkipStrategy::ToLast(_) => {
                 <WindowForm as FormContract<E>>::clear(store, key);
-                if stages.len() > 1 {
+                if steps.len() > 1 {
                     self.append(store, key.window_mut(), event, seq);
                 }
             }
@@ -378,7 +378,7 @@ impl<E: Event> Matcher<E> {
             sink(Outcome {
                 kind: OutcomeKind::Timeout,
                 program: &self.program,
-                captures: Captures::queue(arena, queue, &window.stages),
+                captures: Captures::queue(arena, queue, &window.steps),
                 start: time(first),
                 last: time(last),
                 at: deadline,
@@ -398,7 +398,7 @@ impl<E: Event> Matcher<E> {
             let Some((start_seq, start)) = queues.first(&rest) else { break };
             open.push(Open {
                 program: &self.program,
-                captures: Captures::queue(&store.arena, rest, &window.stages),
+                captures: Captures::queue(&store.arena, rest, &window.steps),
                 start_seq,
                 deadline: self.program.deadline_of(start.time().as_millis()),
                 states: [*state].into_iter().collect(),
@@ -415,8 +415,8 @@ pub(super) fn run_of<E: Event>(
     arena: &mut CaptureArena<E>,
 ) -> Run {
     let (mut head, mut start, mut last) = (NIL, None, 0);
-    for (stage, seq, event) in open.captures.numbered() {
-        head = arena.extend_with(event, seq, head, stage);
+    for (step, seq, event) in open.captures.numbered() {
+        head = arena.extend_with(event, seq, head, step);
         last = event.time().as_millis();
         start.get_or_insert(last);
     }

@@ -14,7 +14,7 @@ use crate::exec::forms::KeyState;
 use crate::exec::outcome::{Captures, Waiting};
 use crate::exec::run::Run;
 use crate::exec::store::Store;
-use crate::hir::StageId;
+use crate::hir::StepId;
 use crate::hir::eval::Scope;
 use crate::nfa::{Action, Guard, GuardId, StateId};
 use crate::time::Timestamp;
@@ -94,7 +94,7 @@ impl<E: Event> Matcher<E> {
     pub(crate) fn captures_of<'a>(
         store: &'a Store<E>,
         key: &KeyState,
-        captured: &[(StageId, u64)],
+        captured: &[(StepId, u64)],
     ) -> Option<Captures<'a, E>> {
         let runs = key.runs().iter().map(|run| run.head);
         let mut heads = runs.chain(key.completed().iter().map(|match_| match_.head));
@@ -103,7 +103,7 @@ impl<E: Event> Matcher<E> {
     }
 
     /// Returns the captured events of a probed run, by their sequence numbers.
-    pub(crate) fn captured(store: &Store<E>, probed: &ProbedRun) -> Vec<(StageId, u64)> {
+    pub(crate) fn captured(store: &Store<E>, probed: &ProbedRun) -> Vec<(StepId, u64)> {
         numbers(store, probed.run.head)
     }
 
@@ -148,9 +148,9 @@ impl<E: Event> Matcher<E> {
 }
 
 /// Returns the events of the chain that ends in `head`.
-fn numbers<E: Event>(store: &Store<E>, head: u32) -> Vec<(StageId, u64)> {
+fn numbers<E: Event>(store: &Store<E>, head: u32) -> Vec<(StepId, u64)> {
     let captures = Captures::new(&store.arena, head);
-    captures.numbered().map(|(stage, seq, _)| (stage, seq)).collect()
+    captures.numbered().map(|(step, seq, _)| (step, seq)).collect()
 }
 
 impl<E: Event> Walk<'_, E> {

@@ -8,7 +8,7 @@ use crate::exec::registers::Registers;
 use crate::exec::run::{Completed, Run};
 use crate::exec::store::Store;
 use crate::exec::times::Times;
-use crate::hir::{ConditionId, Length, StageId};
+use crate::hir::{ConditionId, Length, StepId};
 use crate::nfa::{Column, Decision, Program};
 use crate::schema::FieldId;
 
@@ -77,9 +77,9 @@ impl<'a, E: Event> Walk<'a, E> {
     fn store_tails(&mut self) {
         for index in 0..self.store.scratch.completed.len() {
             let match_ = self.store.scratch.completed[index];
-            let Some(stage) = match_.tail else { continue };
+            let Some(step) = match_.tail else { continue };
             let stored = self.store_event();
-            let head = self.store.arena.extend(stored, match_.head, stage, 0);
+            let head = self.store.arena.extend(stored, match_.head, step, 0);
             self.store.scratch.completed[index] = Completed { head, tail: None, ..match_ };
         }
     }
@@ -170,9 +170,9 @@ impl<'a, E: Event> Walk<'a, E> {
     }
 
     #[inline]
-    pub(in crate::exec) fn update_registers(&mut self, stage: StageId, run: &mut Run) {
+    pub(in crate::exec) fn update_registers(&mut self, step: StepId, run: &mut Run) {
         let program = self.program;
-        for &index in &program.registers_by_step[stage.index()] {
+        for &index in &program.registers_by_step[step.index()] {
             let index = index as usize;
             let Store { arena, file, .. } = &mut *self.store;
             let kind = &program.registers[index].kind;

@@ -30,9 +30,9 @@ impl Tree<'_> {
             for (guard, a_move) in self.moves(here, time).iter().cloned() {
                 let at = |guard| Guard::At(Box::new(here.clone()), Box::new(guard));
                 match a_move {
-                    Move::Take(stage, target, origin) => {
+                    Move::Take(step, target, origin) => {
                         for (others, target) in self.take_on(position, branches, number, target) {
-                            let take = Move::Take(stage, target, origin.clone());
+                            let take = Move::Take(step, target, origin.clone());
                             moves.push((at(guard.clone()).and(others), take));
                         }
                     }

@@ -4,7 +4,7 @@ use super::Refused;
 use super::items::{forbids, may_be_empty, quantifier, silence};
 use crate::hir::{
     Contiguity, Gap, Item, ItemKind, Length, LoopMode, Pattern, Quantifier, Sequence, SkipStrategy,
-    StageId,
+    StepId,
 };
 
 /// Where a sequence stands.
@@ -22,8 +22,8 @@ pub(super) fn check(pattern: &Pattern) -> Result<(), Refused> {
         return Err(Refused("`within` is not positive".into()));
     }
     check_sequence(pattern, &pattern.body, Level::Top)?;
-    if let SkipStrategy::ToFirst(stage) | SkipStrategy::ToLast(stage) = pattern.skip.strategy
-        && stage.index() >= pattern.stages.len()
+    if let SkipStrategy::ToFirst(step) | SkipStrategy::ToLast(step) = pattern.skip.strategy
+        && step.index() >= pattern.steps.len()
     {
         return Err(Refused("there is no step of the name to skip to".into()));
     }
@@ -33,7 +33,7 @@ pub(super) fn check(pattern: &Pattern) -> Result<(), Refused> {
 fn check_sequence(pattern: &Pattern, sequence: &Sequence, level: Level) -> Result<(), Refused> {
     let items = &sequence.items;
     let refuse = |text: String| Err(Refused(text));
-    let name_of = |stage: StageId| &pattern.stages[stage.index()].name;
+    let name_of = |step: StepId| &pattern.steps[step.index()].name;
     if items.is_empty() {
         return refuse("a sequence has no steps".into());
     }
@@ -48,9 +48,9 @@ fn check_sequence(pattern: &Pattern, sequence: &Sequence, level: Level) -> Resul
             return refuse("the ends of a gap are negative or swapped".into());
         }
         match &item.kind {
-            ItemKind::Not { stage, .. } => check_not(pattern, items, index, (*stage, level))?,
-            ItemKind::Step { stage, quantifier, .. } => {
-                let name = name_of(*stage);
+            ItemKind::Not { step, .. } => check_not(pattern, items, index, (*step, level))?,
+            ItemKind::Step { step, quantifier, .. } => {
+                let name = name_of(*step);
                 check_quantifier(quantifier, name)?;
                 if quantifier.mode == LoopMode::Longest && !(level == Level::Top && last) {
                     return refuse(format!("`{name}` is `longest` but not last"));
@@ -92,10 +92,10 @@ fn check_not(
     pattern: &Pattern,
     items: &[Item],
     index: usize,
-    (stage, level): (StageId, Level),
+    (step, level): (StepId, Level),
 ) -> Result<(), Refused> {
     let refuse = |text: String| Err(Refused(text));
-    let name = &pattern.stages[stage.index()].name;
+    let name = &pattern.steps[step.index()].name;
     let (item, last) = (&items[index], index + 1 == items.len());
     let timed = item.gap.is_some_and(|gap| gap.max.is_some());
     if let Some(next) = items.get(index + 1)

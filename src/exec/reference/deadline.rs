@@ -10,7 +10,7 @@ use super::tree::{Running, Tree};
 use super::view::View;
 use crate::event::Event;
 use crate::hir::expr::{Captured, Pick};
-use crate::hir::{Expr, Length, LengthId, StageId, eval};
+use crate::hir::{Expr, Length, LengthId, StepId, eval};
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -41,13 +41,13 @@ impl<E: Event> Reference<E> {
     pub(super) fn time_before(&self, index: usize, captures: &Captures) -> Option<Timestamp> {
         let mut before = BTreeSet::new();
         steps_of(&self.pattern.body.items[..index], &mut before);
-        let last = captures.iter().rev().find(|(stage, _)| before.contains(stage));
+        let last = captures.iter().rev().find(|(step, _)| before.contains(step));
         last.map(|&(_, event)| self.events[event].time())
     }
 
     /// When a partial match runs out of time.
     pub(super) fn deadline(&self, tree: &Tree<'_>, partial: &Partial) -> Option<Timestamp> {
-        let time_of = |capture: Option<&(StageId, usize)>| {
+        let time_of = |capture: Option<&(StepId, usize)>| {
             capture.map(|&(_, event)| self.events[event].time())
         };
         let last = time_of(partial.captures.last())?;
@@ -74,8 +74,8 @@ impl<E: Event> Reference<E> {
         let &(_, first) = captures.first()?;
         if let Length::Read(id) = within {
             let known = match &self.pattern.lengths[id.index()] {
-                Expr::Captured(Captured { stage, pick: Pick::First | Pick::Last, .. }) => {
-                    captures.iter().any(|(of, _)| stage.is_none_or(|stage| stage == *of))
+                Expr::Captured(Captured { step, pick: Pick::First | Pick::Last, .. }) => {
+                    captures.iter().any(|(of, _)| step.is_none_or(|step| step == *of))
                 }
                 length => !self.read(length, captures).is_null(),
             };

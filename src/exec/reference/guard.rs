@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::items::quantifier;
 use super::position::{Frame, Position};
-use crate::hir::{ConditionId, Item, ItemKind, Length, Sequence, StageId};
+use crate::hir::{ConditionId, Item, ItemKind, Length, Sequence, StepId};
 
 /// When a move is open.
 #[derive(Clone, Debug)]
@@ -60,18 +60,18 @@ pub(super) type Moves = Rc<[(Guard, Move)]>;
 #[derive(Clone, Debug)]
 pub(super) enum Move {
     /// With where it is made: of several branches, on that one.
-    Take(StageId, Position, Position),
+    Take(StepId, Position, Position),
     Ignore(Position),
     /// As it is ignored, though it may fit: another branch captures it.
     Skip(Position),
     Proceed(Position),
     /// With where it is made, if what is waited for there stands behind the `not`.
-    Stop(StageId, Option<Position>),
+    Stop(StepId, Option<Position>),
 }
 
 /// The `not`s that have been asked for on the way to where a move is made, by what stands behind
 /// them: each with the groups around that.
-pub(super) type Asked = BTreeSet<(StageId, Vec<Frame>)>;
+pub(super) type Asked = BTreeSet<(StepId, Vec<Frame>)>;
 
 /// What can start a sequence.
 pub(super) fn heads(sequence: &Sequence) -> Guard {

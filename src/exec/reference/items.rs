@@ -3,25 +3,25 @@
 use std::collections::BTreeSet;
 
 use crate::hir::{
-    ConditionId, Contiguity, Item, ItemKind, Length, LoopMode, Quantifier, Sequence, StageId,
+    ConditionId, Contiguity, Item, ItemKind, Length, LoopMode, Quantifier, Sequence, StepId,
 };
 
 /// What must not come and for how long, where a branch is a silence.
-pub(super) fn silence(branch: &Sequence) -> Option<(StageId, ConditionId, Length)> {
+pub(super) fn silence(branch: &Sequence) -> Option<(StepId, ConditionId, Length)> {
     match branch.items.as_slice() {
-        [Item { kind: ItemKind::Not { stage, condition }, gap, .. }] => {
-            Some((*stage, *condition, (*gap)?.max?))
+        [Item { kind: ItemKind::Not { step, condition }, gap, .. }] => {
+            Some((*step, *condition, (*gap)?.max?))
         }
         _ => None,
     }
 }
 
 /// The steps that the items capture events as.
-pub(super) fn steps_of(items: &[Item], steps: &mut BTreeSet<StageId>) {
+pub(super) fn steps_of(items: &[Item], steps: &mut BTreeSet<StepId>) {
     for item in items {
         match &item.kind {
-            ItemKind::Step { stage, .. } => {
-                steps.insert(*stage);
+            ItemKind::Step { step, .. } => {
+                steps.insert(*step);
             }
             ItemKind::Group { body, .. } => steps_of(&body.items, steps),
             ItemKind::Alternatives { branches, .. } => {
@@ -49,12 +49,12 @@ pub(super) fn forbids(item: &Item) -> bool {
     item.is_not() && item.contiguity != Contiguity::Next
 }
 
-/// True if the stage is that of a `not` with a time of its own.
-pub(super) fn has_time(sequence: &Sequence, not: StageId) -> bool {
+/// True if the step is that of a `not` with a time of its own.
+pub(super) fn has_time(sequence: &Sequence, not: StepId) -> bool {
     sequence.items.iter().any(|item| match &item.kind {
-        ItemKind::Not { stage, .. } => {
+        ItemKind::Not { step, .. } => {
             let begins = !forbids(item) || item.gap.is_some_and(|gap| gap.max.is_some());
-            *stage == not && begins
+            *step == not && begins
         }
         ItemKind::Group { body, .. } => has_time(body, not),
         // One that is a branch by itself begins elsewhere.

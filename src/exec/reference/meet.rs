@@ -9,7 +9,7 @@ use super::position::{Position, Wait};
 use super::tree::Tree;
 use super::view::View;
 use crate::event::Event;
-use crate::hir::{ConditionId, Length, StageId, Test, eval};
+use crate::hir::{ConditionId, Length, StepId, Test, eval};
 use crate::time::Timestamp;
 
 /// What an event makes of one partial match.
@@ -27,9 +27,9 @@ impl<E: Event> Reference<E> {
         let (moves, violated) = self.open_moves(tree, partial, now);
         let mut outcome = Outcome::default();
         for (a_move, asked) in moves {
-            let is_behind = |not: &StageId| match &a_move {
-                Move::Take(.., origin) => asked.iter().any(|(stage, frames)| {
-                    stage == not && !Tree::is_another_way(frames, &origin.frames)
+            let is_behind = |not: &StepId| match &a_move {
+                Move::Take(.., origin) => asked.iter().any(|(step, frames)| {
+                    step == not && !Tree::is_another_way(frames, &origin.frames)
                 }),
                 _ => false,
             };
@@ -53,7 +53,7 @@ impl<E: Event> Reference<E> {
         tree: &Tree<'_>,
         partial: &Partial,
         now: usize,
-    ) -> (Vec<(Move, Asked)>, BTreeSet<StageId>) {
+    ) -> (Vec<(Move, Asked)>, BTreeSet<StepId>) {
         let time = self.events[now].time();
         let (mut found, mut violated) = (Vec::new(), BTreeSet::new());
         let mut open = vec![(partial.position.clone(), Asked::new())];
@@ -61,7 +61,7 @@ impl<E: Event> Reference<E> {
         while let Some((position, mut asked)) = open.pop() {
             let moves = tree.moves(&position, time);
             asked.extend(moves.iter().filter_map(|(_, a_move)| match a_move {
-                Move::Stop(stage, Some(behind)) => Some((*stage, behind.frames.clone())),
+                Move::Stop(step, Some(behind)) => Some((*step, behind.frames.clone())),
                 _ => None,
             }));
             if !seen.insert((position.clone(), asked.clone())) {
@@ -72,8 +72,8 @@ impl<E: Event> Reference<E> {
                     continue;
                 }
                 match a_move {
-                    Move::Stop(stage, _) => {
-                        violated.insert(*stage);
+                    Move::Stop(step, _) => {
+                        violated.insert(*step);
                     }
                     Move::Proceed(target) => open.push((target.clone(), asked.clone())),
                     Move::Skip(_) => {}
@@ -110,9 +110,9 @@ impl<E: Event> Reference<E> {
                     outcome.partials.push(waits);
                 }
             }
-            Move::Take(stage, target, origin) => {
+            Move::Take(step, target, origin) => {
                 let mut captures = partial.captures.clone();
-                captures.events.push((stage, now));
+                captures.events.push((step, now));
                 captures.rounds.extend(tree.begun_rounds(&origin));
                 // Its own event can say that it comes too late.
                 let is_read = matches!(self.pattern.within, Some(Length::Read(_)));
@@ -219,7 +219,7 @@ impl<E: Event> Reference<E> {
             }
             Test::Host { index, .. } => {
                 let seen: Vec<_> =
-                    captures.iter().map(|&(stage, event)| (stage, &self.events[event])).collect();
+                    captures.iter().map(|&(step, event)| (step, &self.events[event])).collect();
                 self.host.get(*index).is_some_and(|test| test(event, &seen))
             }
             Test::All(tests) => tests.iter().all(|test| self.passes(test, event, captures)),

@@ -40,7 +40,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::event::Event;
-use crate::hir::{Gap, ItemKind, Pattern, SkipStrategy, StageId};
+use crate::hir::{Gap, ItemKind, Pattern, SkipStrategy, StepId};
 use crate::time::Timestamp;
 use check::check;
 use items::{forbids, takes_what_it_can};
@@ -49,7 +49,7 @@ use partial::{Captures, Partial, in_order, start_of};
 use tree::Tree;
 
 /// A condition that the host tests, from the candidate event and the captured events.
-pub type HostCondition<E> = Box<dyn Fn(&E, &[(StageId, &E)]) -> bool>;
+pub type HostCondition<E> = Box<dyn Fn(&E, &[(StepId, &E)]) -> bool>;
 
 /// A match or a timeout.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -58,7 +58,7 @@ pub struct Reported {
     pub is_match: bool,
     /// The captured events in their order: the step, and the index of the event among the pushed
     /// events, from 0.
-    pub captures: Vec<(StageId, usize)>,
+    pub captures: Vec<(StepId, usize)>,
     /// The time of the event that completed the match, or the deadline that passed.
     pub at: Timestamp,
 }
@@ -284,13 +284,13 @@ impl<E: Event> Reference<E> {
 
     /// True if the match drops what started with the event `start`.
     fn skips(&self, captures: &Captures, start: usize) -> bool {
-        let of = |stage: StageId| captures.iter().filter(move |(s, _)| *s == stage).map(|c| c.1);
+        let of = |step: StepId| captures.iter().filter(move |(s, _)| *s == step).map(|c| c.1);
         match self.pattern.skip.strategy {
             SkipStrategy::None => false,
             SkipStrategy::PastLast => captures.last().is_some_and(|&(_, last)| start <= last),
             SkipStrategy::ToNext => start == start_of(captures),
-            SkipStrategy::ToFirst(stage) => of(stage).next().is_some_and(|first| start < first),
-            SkipStrategy::ToLast(stage) => of(stage).next_back().is_some_and(|last| start < last),
+            SkipStrategy::ToFirst(step) => of(step).next().is_some_and(|first| start < first),
+            SkipStrategy::ToLast(step) => of(step).next_back().is_some_and(|last| start < last),
         }
     }
 }

@@ -20,9 +20,9 @@ impl Tree<'_> {
         let mut moves = Vec::new();
         for (guard, a_move) in self.sided_moves(position, time) {
             match a_move {
-                Move::Take(stage, target, origin) => {
+                Move::Take(step, target, origin) => {
                     for target in self.sides(target) {
-                        moves.push((guard.clone(), Move::Take(stage, target, origin.clone())));
+                        moves.push((guard.clone(), Move::Take(step, target, origin.clone())));
                     }
                 }
                 other => moves.push((guard, other)),
@@ -111,8 +111,8 @@ impl Tree<'_> {
                 let mut moves = self.moves_of_branches(position, branches, time);
                 // Up to the first event of a branch, what is before them all is asked for.
                 if branches.iter().all(|branch| matches!(branch, Standing::Ready(_))) {
-                    for (stage, violated) in self.nots_before(frames, *index) {
-                        moves.push((violated, Move::Stop(stage, Some(position.clone()))));
+                    for (step, violated) in self.nots_before(frames, *index) {
+                        moves.push((violated, Move::Stop(step, Some(position.clone()))));
                     }
                 }
                 if position.is_entry() && *index == 0 {
@@ -126,20 +126,20 @@ impl Tree<'_> {
             }
             Wait::NotNext => {
                 let item = self.item(frames, *index);
-                let ItemKind::Not { stage, condition } = item.kind else { return Vec::new() };
+                let ItemKind::Not { step, condition } = item.kind else { return Vec::new() };
                 let violated = Guard::Fits(condition).unless(self.group_until(frames));
                 let next = self.after(frames, *index);
                 let is_end = next.wait == Wait::End;
                 let on = if is_end { Move::Ignore(next) } else { Move::Proceed(next) };
                 let respected = Guard::not(violated.clone()).and(Guard::InGap);
-                vec![(respected, on), (violated, Move::Stop(stage, None))]
+                vec![(respected, on), (violated, Move::Stop(step, None))]
             }
             Wait::Pending => {
                 let mut moves = Vec::new();
                 let mut respected = Vec::new();
                 for item in &self.sequence(frames).items[*index..] {
-                    if let ItemKind::Not { stage, condition } = item.kind {
-                        moves.push((Guard::Fits(condition), Move::Stop(stage, None)));
+                    if let ItemKind::Not { step, condition } = item.kind {
+                        moves.push((Guard::Fits(condition), Move::Stop(step, None)));
                         respected.push(Guard::not(Guard::Fits(condition)));
                     }
                 }
@@ -171,7 +171,7 @@ impl Tree<'_> {
         }
         // A copy that does without some nots goes on to copies that do without them.
         moves.retain(
-            |(_, a_move)| !matches!(a_move, Move::Stop(stage, _) if position.without.contains(stage)),
+            |(_, a_move)| !matches!(a_move, Move::Stop(step, _) if position.without.contains(step)),
         );
         for (_, a_move) in &mut moves {
             if let Move::Proceed(target) = a_move {

@@ -4,19 +4,19 @@ use std::cmp::Reverse;
 use std::ops::Deref;
 
 use super::position::Position;
-use crate::hir::StageId;
+use crate::hir::StepId;
 use crate::time::Timestamp;
 
 /// What a partial match has captured: steps and numbers of events.
 #[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Captures {
-    pub(super) events: Vec<(StageId, usize)>,
+    pub(super) events: Vec<(StepId, usize)>,
     /// A group's alias for each of its repetitions that has begun.
-    pub(super) rounds: Vec<StageId>,
+    pub(super) rounds: Vec<StepId>,
 }
 
 impl Deref for Captures {
-    type Target = [(StageId, usize)];
+    type Target = [(StepId, usize)];
 
     fn deref(&self) -> &Self::Target {
         &self.events
@@ -41,8 +41,7 @@ pub(super) fn start_of(captures: &Captures) -> usize {
 /// the same event, the earlier step. Each is reported once.
 pub(super) fn in_order(matches: &mut Vec<Captures>) {
     let key = |captures: &Captures| {
-        let backwards: Vec<_> =
-            captures.iter().rev().map(|&(stage, event)| (event, stage)).collect();
+        let backwards: Vec<_> = captures.iter().rev().map(|&(step, event)| (event, step)).collect();
         (start_of(captures), Reverse(captures.len()), backwards)
     };
     matches.sort_by_key(key);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::hir::StageId;
+use crate::hir::StepId;
 use crate::time::Timestamp;
 
 /// Where in the pattern a partial match waits.
@@ -15,7 +15,7 @@ pub(super) struct Position {
     pub(super) wait: Wait,
     /// The nots that are not asked for here though they stand before: an optional step behind them
     /// has captured an event.
-    pub(super) without: BTreeSet<StageId>,
+    pub(super) without: BTreeSet<StepId>,
     /// How the position was reached, where that decides whether a greedy loop before it holds its
     /// events back from it.
     pub(super) reached: Reached,

@@ -6,13 +6,13 @@ use super::guard::{Guard, Move};
 use super::items::{has_time, silence};
 use super::position::{Position, Side, Standing, Wait};
 use super::tree::Tree;
-use crate::hir::{ConditionId, ItemKind, Length, StageId};
+use crate::hir::{ConditionId, ItemKind, Length, StepId};
 use crate::time::Timestamp;
 
 impl Tree<'_> {
     /// True if a `not` of the pattern has a time of its own.
     pub(super) fn has_silence(&self) -> bool {
-        (0..self.pattern.stages.len()).any(|not| has_time(&self.pattern.body, StageId::new(not)))
+        (0..self.pattern.steps.len()).any(|not| has_time(&self.pattern.body, StepId::new(not)))
     }
 
     pub(super) fn leads_over_silence(&self, position: &Position) -> bool {
@@ -32,10 +32,10 @@ impl Tree<'_> {
 
     /// True if a silence is asked for at `to` that is not asked for at `from`.
     pub(super) fn begins_silence(&self, from: &Position, to: &Position) -> bool {
-        let asked = |position: &Position| -> BTreeSet<StageId> {
+        let asked = |position: &Position| -> BTreeSet<StepId> {
             let moves = self.whole_moves(position, Timestamp::MIN);
             let stops = moves.iter().filter_map(|(_, a_move)| match a_move {
-                Move::Stop(stage, _) if has_time(&self.pattern.body, *stage) => Some(*stage),
+                Move::Stop(step, _) if has_time(&self.pattern.body, *step) => Some(*step),
                 _ => None,
             });
             stops.collect()
@@ -59,9 +59,9 @@ impl Tree<'_> {
             if let Some(broken) =
                 (0..branches.len()).find(|&branch| left[branch] != branches[branch])
                 && !self.is_possible(position, &left)
-                && let Some((stage, ..)) = self.silence_of(position, broken)
+                && let Some((step, ..)) = self.silence_of(position, broken)
             {
-                moves.push((meanwhile.clone().and(breaks), Move::Stop(stage, None)));
+                moves.push((meanwhile.clone().and(breaks), Move::Stop(step, None)));
             }
         }
         let over = self.with_ways(position, self.after_silence(position, branches, number));
@@ -76,7 +76,7 @@ impl Tree<'_> {
         &self,
         position: &Position,
         branch: usize,
-    ) -> Option<(StageId, ConditionId, Length)> {
+    ) -> Option<(StepId, ConditionId, Length)> {
         let item = self.item(&position.frames, position.index);
         let ItemKind::Alternatives { branches, .. } = &item.kind else { return None };
         silence(&branches[branch])

@@ -17,7 +17,7 @@ impl Tree<'_> {
     ) -> Vec<(Guard, Move)> {
         let Position { frames, index, .. } = position;
         let index = *index;
-        let ItemKind::Step { stage, condition, quantifier } = &self.item(frames, index).kind else {
+        let ItemKind::Step { step, condition, quantifier } = &self.item(frames, index).kind else {
             return Vec::new();
         };
         let mut moves = Vec::new();
@@ -26,7 +26,7 @@ impl Tree<'_> {
 
         let take = fits.clone().and(Guard::InGroups).unless(group_until).unless(quantifier.until);
         let taken = self.after_take(position, turn, time);
-        moves.push((take, Move::Take(*stage, taken, position.clone())));
+        moves.push((take, Move::Take(*step, taken, position.clone())));
 
         let optional = Self::may_be_left_out(quantifier, turn);
         if optional && !skipped && !self.is_settled(position) {
@@ -56,11 +56,11 @@ impl Tree<'_> {
             self.nots_before(frames, index)
         } else {
             let after = self.not_after(frames, index).into_iter();
-            after.map(|(stage, violated)| (stage, violated.unless(group_until))).collect()
+            after.map(|(step, violated)| (step, violated.unless(group_until))).collect()
         };
-        for (stage, violated) in nots {
+        for (step, violated) in nots {
             let behind = is_behind.then(|| position.clone());
-            moves.push((violated, Move::Stop(stage, behind)));
+            moves.push((violated, Move::Stop(step, behind)));
         }
         if turn == FIRST && index == 0 && !skipped {
             self.group_moves(position, frames, &mut moves);
@@ -138,13 +138,13 @@ impl Tree<'_> {
             FIRST => self.nots_before(outer, group.index),
             Turn::Nth(_) => {
                 let after = self.not_after(outer, group.index).into_iter();
-                after.map(|(stage, violated)| (stage, violated.unless(until))).collect()
+                after.map(|(step, violated)| (step, violated.unless(until))).collect()
             }
             Turn::Further => Vec::new(),
         };
-        for (stage, violated) in nots {
+        for (step, violated) in nots {
             let behind = (group.turn == FIRST).then(|| here.clone());
-            moves.push((violated, Move::Stop(stage, behind)));
+            moves.push((violated, Move::Stop(step, behind)));
         }
         if group.turn == FIRST && group.index == 0 {
             self.group_moves(here, outer, moves);

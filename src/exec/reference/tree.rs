@@ -4,7 +4,7 @@ use super::items::{forbids, quantifier, silence};
 use super::known::Known;
 use super::position::{FIRST, Frame, Path, Position, Standing, Turn, Wait, Way, path};
 use crate::hir::{
-    ConditionId, Contiguity, Item, ItemKind, Length, Pattern, Quantifier, Sequence, StageId,
+    ConditionId, Contiguity, Item, ItemKind, Length, Pattern, Quantifier, Sequence, StepId,
 };
 use crate::time::Timestamp;
 
@@ -103,7 +103,7 @@ impl<'p> Tree<'p> {
     }
 
     /// The aliases of the groups of which an event that is taken at a position begins a repetition.
-    pub(super) fn begun_rounds(&self, position: &Position) -> Vec<StageId> {
+    pub(super) fn begun_rounds(&self, position: &Position) -> Vec<StepId> {
         let frames = &position.frames;
         let begun = frames.iter().enumerate().filter(|(_, frame)| frame.begun.is_none());
         begun

@@ -3,7 +3,7 @@
 use super::partial::Captures;
 use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
-use crate::hir::StageId;
+use crate::hir::StepId;
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, AggregateOp, Captured, FieldRef, MatchFact, Pick};
 use crate::value::{Value, ValueRef};
@@ -16,8 +16,8 @@ pub(super) struct View<'a, E> {
 }
 
 impl<'a, E: Event> View<'a, E> {
-    fn of(&self, stage: Option<StageId>) -> Vec<&'a E> {
-        let wanted = self.captures.iter().filter(|(s, _)| stage.is_none_or(|stage| *s == stage));
+    fn of(&self, step: Option<StepId>) -> Vec<&'a E> {
+        let wanted = self.captures.iter().filter(|(s, _)| step.is_none_or(|step| *s == step));
         wanted.map(|&(_, event)| &self.events[event]).collect()
     }
 }
@@ -28,7 +28,7 @@ impl<E: Event> Scope for View<'_, E> {
     }
 
     fn captured(&self, captured: &Captured) -> Value {
-        let events = self.of(captured.stage);
+        let events = self.of(captured.step);
         let event = match captured.pick {
             Pick::First => events.first(),
             Pick::Last => events.last(),
@@ -41,11 +41,11 @@ impl<E: Event> Scope for View<'_, E> {
     fn aggregate(&self, aggregate: &Aggregate) -> Value {
         let mut accumulator = Accumulator::new(aggregate.op);
         // Of a group only its rounds can be asked for.
-        let rounds = self.captures.rounds.iter().filter(|alias| **alias == aggregate.stage);
+        let rounds = self.captures.rounds.iter().filter(|alias| **alias == aggregate.step);
         for _ in rounds.filter(|_| aggregate.op == AggregateOp::Count) {
             accumulator.add(ValueRef::Bool(true));
         }
-        for event in self.of(Some(aggregate.stage)) {
+        for event in self.of(Some(aggregate.step)) {
             match &aggregate.arg {
                 None => accumulator.add(ValueRef::Bool(true)),
                 Some(arg) => {

@@ -10,7 +10,7 @@ use crate::hir::expr::{Captured, FieldRef, Pick, Set, ValueSet};
 use crate::hir::functions::Callee;
 use crate::hir::{
     Condition, ConditionId, Emit, Expr, Item, ItemKind, Limit, Pattern, Quantifier, Rule, Sequence,
-    SkipStrategy, StageId, Suppress, Test,
+    SkipStrategy, StepId, Suppress, Test,
 };
 use crate::schema::{Schema, TypeId};
 use crate::time::format_millis_in_days;
@@ -19,21 +19,21 @@ use crate::value::Value;
 
 /// The hash of what `rule` means; [`Rule::version`] itself is not looked at.
 pub(super) fn version(rule: &Rule, schema: &Schema) -> u64 {
-    let stages: Vec<_> = rule.pattern.stages.iter().map(|stage| stage.ty).collect();
-    let mut canon = Canon::new(Some(schema), &stages);
+    let types: Vec<_> = rule.pattern.steps.iter().map(|step| step.ty).collect();
+    let mut canon = Canon::new(Some(schema), &types);
     canon.rule(rule, schema);
     let mut hash = Fnv::new();
     hash.write_str(&canon.out);
     hash.finish()
 }
 
-/// What a condition means; `stages` are the types of the pattern's steps.
+/// What a condition means; `types` are those of the pattern's steps.
 pub(super) fn condition(
     condition: &Condition,
     schema: &Schema,
-    stages: &[Option<TypeId>],
+    types: &[Option<TypeId>],
 ) -> String {
-    let mut canon = Canon::new(Some(schema), stages);
+    let mut canon = Canon::new(Some(schema), types);
     canon.condition(condition);
     canon.out
 }
@@ -69,15 +69,15 @@ pub(crate) struct Content {
 
 impl Content {
     pub(crate) fn new(pattern: &Pattern) -> Content {
-        let mut steps: Vec<String> = Vec::with_capacity(pattern.stages.len());
+        let mut steps: Vec<String> = Vec::with_capacity(pattern.steps.len());
         let mut seen: HashMap<&str, usize> = HashMap::new();
-        for stage in &pattern.stages {
-            let count = seen.entry(&stage.name).or_default();
+        for step in &pattern.steps {
+            let count = seen.entry(&step.name).or_default();
             *count += 1;
-            steps.push(format!("{:?} {count}", stage.name));
+            steps.push(format!("{:?} {count}", step.name));
         }
-        let types: Vec<_> = pattern.stages.iter().map(|stage| stage.ty).collect();
-        let mut canon = Canon { steps: &steps, ..Canon::new(None, &types) };
+        let types: Vec<_> = pattern.steps.iter().map(|step| step.ty).collect();
+        let mut canon = Canon { names: &steps, ..Canon::new(None, &types) };
         let mut conditions: Vec<String> = Vec::with_capacity(pattern.conditions.len());
         for condition in &pattern.conditions {
             canon.condition(condition);
@@ -106,8 +106,8 @@ struct Canon<'a> {
     /// The names of types and fields; where there is none, their numbers stand for them.
     schema: Option<&'a Schema>,
     /// The names of the steps; where there are none, their numbers stand for them.
-    steps: &'a [String],
-    stages: &'a [Option<TypeId>],
+    names: &'a [String],
+    types: &'a [Option<TypeId>],
     /// The type of the event whose fields a bare name means.
     candidate: Option<TypeId>,
     out: String,
@@ -115,23 +115,23 @@ struct Canon<'a> {
 
 /// A step in a text; by number it looks as the number alone.
 #[derive(Clone, Copy)]
-enum Step<'a> {
+enum StepLabel<'a> {
     Name(&'a str),
     Number(usize),
 }
 
-impl fmt::Debug for Step<'_> {
+impl fmt::Debug for StepLabel<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Step::Name(name) => f.write_str(name),
-            Step::Number(number) => number.fmt(f),
+            StepLabel::Name(name) => f.write_str(name),
+            StepLabel::Number(number) => number.fmt(f),
         }
     }
 }
 
 impl<'a> Canon<'a> {
-    fn new(schema: Option<&'a Schema>, stages: &'a [Option<TypeId>]) -> Canon<'a> {
-        Canon { schema, steps: &[], stages, candidate: None, out: String::new() }
+    fn new(schema: Option<&'a Schema>, types: &'a [Option<TypeId>]) -> Canon<'a> {
+        Canon { schema, names: &[], types, candidate: None, out: String::new() }
     }
 
     fn word(&mut self, text: &str) {
@@ -145,10 +145,10 @@ impl<'a> Canon<'a> {
     }
 
     /// What stands for a step.
-    fn step(&self, stage: StageId) -> Step<'a> {
-        match self.steps.get(stage.index()) {
-            Some(name) => Step::Name(name),
-            None => Step::Number(stage.index()),
+    fn label(&self, step: StepId) -> StepLabel<'a> {
+        match self.names.get(step.index()) {
+            Some(name) => StepLabel::Name(name),
+            None => StepLabel::Number(step.index()),
         }
     }
 
@@ -224,11 +224,11 @@ impl<'a> Canon<'a> {
     }
 
     fn pattern(&mut self, pattern: &Pattern) {
-        let Pattern { stages, conditions, lengths, body, within, skip, report_timeouts, repeats } =
+        let Pattern { steps, conditions, lengths, body, within, skip, report_timeouts, repeats } =
             pattern;
-        for stage in stages {
-            self.debug((&stage.name, stage.negated));
-            self.ty(stage.ty);
+        for step in steps {
+            self.debug((&step.name, step.negated));
+            self.ty(step.ty);
         }
         for condition in conditions {
             self.condition(condition);
@@ -245,8 +245,8 @@ impl<'a> Canon<'a> {
             SkipStrategy::None => self.word("none"),
             SkipStrategy::PastLast => self.word("past last"),
             SkipStrategy::ToNext => self.word("to next"),
-            SkipStrategy::ToFirst(stage) => self.debug(("to first", stage.index())),
-            SkipStrategy::ToLast(stage) => self.debug(("to last", stage.index())),
+            SkipStrategy::ToFirst(step) => self.debug(("to first", step.index())),
+            SkipStrategy::ToLast(step) => self.debug(("to last", step.index())),
         }
     }
 
@@ -255,17 +255,17 @@ impl<'a> Canon<'a> {
         for Item { contiguity, gap, kind } in &sequence.items {
             self.debug((contiguity, gap.map(|gap| (gap.min, gap.max))));
             match kind {
-                ItemKind::Step { stage, condition, quantifier } => {
-                    self.debug((stage.index(), condition.index()));
+                ItemKind::Step { step, condition, quantifier } => {
+                    self.debug((step.index(), condition.index()));
                     self.quantifier(quantifier);
                 }
-                ItemKind::Not { stage, condition } => {
-                    self.debug(("not", stage.index(), condition.index()));
+                ItemKind::Not { step, condition } => {
+                    self.debug(("not", step.index(), condition.index()));
                 }
                 ItemKind::Group { body, quantifier, within, alias } => {
                     self.sequence(body);
                     self.quantifier(quantifier);
-                    self.debug((within, alias.map(StageId::index)));
+                    self.debug((within, alias.map(StepId::index)));
                 }
                 ItemKind::Alternatives { branches, count } => {
                     self.debug(("of", count));
@@ -276,7 +276,7 @@ impl<'a> Canon<'a> {
             }
         }
         if let Some(without) = &sequence.without {
-            self.debug(("without", without.stage.index(), without.condition.index()));
+            self.debug(("without", without.step.index(), without.condition.index()));
         }
         self.word(")");
     }
@@ -345,8 +345,8 @@ impl<'a> Canon<'a> {
         }
     }
 
-    fn stage_type(&self, stage: StageId) -> Option<TypeId> {
-        self.stages.get(stage.index()).copied().flatten()
+    fn step_type(&self, step: StepId) -> Option<TypeId> {
+        self.types.get(step.index()).copied().flatten()
     }
 
     fn expr(&mut self, expr: &Expr) {
@@ -356,19 +356,19 @@ impl<'a> Canon<'a> {
                 self.word(&literal(value));
             }
             Expr::Field(field) => self.field(self.candidate, field),
-            Expr::Captured(Captured { stage, pick, field }) => {
-                self.debug(("captured", stage.map(|stage| self.step(stage))));
+            Expr::Captured(Captured { step, pick, field }) => {
+                self.debug(("captured", step.map(|step| self.label(step))));
                 match pick {
                     Pick::First => self.word("first"),
                     Pick::Last => self.word("last"),
                     Pick::Nth(n) => self.debug(n),
                     Pick::FromEnd(n) => self.debug(("end", n)),
                 }
-                self.field(stage.and_then(|stage| self.stage_type(stage)), field);
+                self.field(step.and_then(|step| self.step_type(step)), field);
             }
             Expr::Aggregate(aggregate) => {
-                self.debug((aggregate.op, self.step(aggregate.stage)));
-                let each = self.stage_type(aggregate.stage);
+                self.debug((aggregate.op, self.label(aggregate.step)));
+                let each = self.step_type(aggregate.step);
                 let outside = std::mem::replace(&mut self.candidate, each);
                 if let Some(arg) = &aggregate.arg {
                     self.expr(arg);

@@ -21,7 +21,7 @@ pub(super) struct RuleLowerer<'e, 'a> {
     pub(super) source: usize,
     pub(super) params: BTreeMap<&'a str, Param>,
     pub(super) defines: Defines<'a>,
-    /// The steps of the pattern, by their stages' indices.
+    /// The steps of the pattern, by index.
     pub(super) steps: Vec<StepInfo>,
     /// The parts of the key with their types.
     pub(super) key: Vec<(Arc<str>, Kind)>,

@@ -76,7 +76,7 @@ pub(crate) struct Checked {
 pub(crate) struct Layout {
     /// The `match` clause.
     pub(crate) pattern: (usize, Span),
-    /// The steps, by [`StageId`](crate::hir::StageId).
+    /// The steps, by [`StepId`](crate::hir::StepId).
     pub(crate) steps: Vec<(usize, Span)>,
     /// By condition: whether it is the same whatever parameters and lists say.
     fixed: Vec<bool>,

@@ -10,7 +10,7 @@ use super::pattern::{Planned, Written};
 use super::terms::{Place, What};
 use super::{Env, Layout, Param, canon};
 use crate::diagnostic::{Code, Diagnostic, nearest};
-use crate::hir::{Emit, Expr, Meta, Pattern, Rule, Stage};
+use crate::hir::{Emit, Expr, Meta, Pattern, Rule, Step};
 use crate::schema::TypeId;
 use crate::syntax::ast::{self, Clause, Name, Spanned};
 use crate::value::{Kind, Value};
@@ -116,13 +116,13 @@ impl<'a> RuleLowerer<'_, 'a> {
         });
         let meta = self.meta(clauses);
         let (body, within) = body?;
-        let stages = self.steps.iter().map(|step| Stage {
+        let steps = self.steps.iter().map(|step| Step {
             name: step.name.clone(),
             ty: step.one_type(),
             negated: step.negated,
         });
         let pattern = Pattern {
-            stages: stages.collect(),
+            steps: steps.collect(),
             conditions: std::mem::take(&mut self.conditions),
             lengths: std::mem::take(&mut self.lengths),
             body,

@@ -3,7 +3,7 @@
 use super::context::RuleLowerer;
 use super::names;
 use crate::diagnostic::{Code, Diagnostic, nearest};
-use crate::hir::{Skip, SkipStrategy, StageId};
+use crate::hir::{Skip, SkipStrategy, StepId};
 use crate::syntax::ast::{self, Clause, Name, Spanned};
 
 impl<'a> RuleLowerer<'_, 'a> {
@@ -11,8 +11,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         let Some((source, clause)) = skip else { return Skip::default() };
         let Clause::Skip(skip) = &clause.node else { return Skip::default() };
         let mut target = |name: &Name| {
-            let stage = self.at(source, |lowerer| lowerer.skip_target(name));
-            stage.map_or(StageId::new(0), StageId::new)
+            let step = self.at(source, |lowerer| lowerer.skip_target(name));
+            step.map_or(StepId::new(0), StepId::new)
         };
         let strategy = match &skip.strategy {
             ast::SkipStrategy::None => SkipStrategy::None,

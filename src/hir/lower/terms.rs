@@ -59,7 +59,7 @@ pub(super) struct Doubt {
     pub(super) field: FieldRef,
 }
 
-/// What is known of a step while its rule is checked; the index is that of its stage.
+/// What is known of a step while its rule is checked; the index is that of its step.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct StepInfo {
     pub(super) name: Arc<str>,

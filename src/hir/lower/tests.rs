@@ -33,8 +33,8 @@ fn summary(pattern: &Pattern) -> String {
     }
     match &pattern.skip.strategy {
         SkipStrategy::PastLast => {}
-        SkipStrategy::ToFirst(stage) => {
-            let _ = write!(out, " skip to first {}", pattern.stages[stage.index()].name);
+        SkipStrategy::ToFirst(step) => {
+            let _ = write!(out, " skip to first {}", pattern.steps[step.index()].name);
         }
         other => {
             let _ = write!(out, " skip {other:?}");
@@ -51,7 +51,7 @@ fn sequence(pattern: &Pattern, body: &Sequence) -> String {
     let without = body
         .without
         .as_ref()
-        .map(|without| format!("without {}", pattern.stages[without.stage.index()].name));
+        .map(|without| format!("without {}", pattern.steps[without.step.index()].name));
     items.chain(without).collect::<Vec<_>>().join(" ")
 }
 
@@ -67,13 +67,13 @@ fn item(pattern: &Pattern, item: &Item, first: bool) -> String {
     if let Some(gap) = item.gap {
         let _ = write!(out, "[{}..{}] ", length(gap.min), gap.max.map_or(String::new(), length));
     }
-    let name = |stage: &crate::hir::StageId| pattern.stages[stage.index()].name.clone();
+    let name = |step: &crate::hir::StepId| pattern.steps[step.index()].name.clone();
     match &item.kind {
-        ItemKind::Step { stage, quantifier, .. } => {
-            let _ = write!(out, "{}{}", name(stage), quant(quantifier));
+        ItemKind::Step { step, quantifier, .. } => {
+            let _ = write!(out, "{}{}", name(step), quant(quantifier));
         }
-        ItemKind::Not { stage, .. } => {
-            let _ = write!(out, "not {}", name(stage));
+        ItemKind::Not { step, .. } => {
+            let _ = write!(out, "not {}", name(step));
         }
         ItemKind::Group { body, quantifier, within, alias } => {
             let _ = write!(out, "({}", sequence(pattern, body));
@@ -172,10 +172,10 @@ fn last_condition(text: &str) -> String {
     let rules = rules(&format!("list names: string = [\"x\", \"y\"]\nparam p: int = 7\n{text}"));
     let pattern = &rules.rules()[0].pattern;
     let condition = pattern.conditions.last().unwrap();
-    let stages: Vec<_> = pattern.stages.iter().map(|stage| stage.ty).collect();
+    let steps: Vec<_> = pattern.steps.iter().map(|step| step.ty).collect();
     let text = match &condition.test {
         Test::True => "true".to_owned(),
-        _ => canon::condition(condition, rules.schema(), &stages),
+        _ => canon::condition(condition, rules.schema(), &steps),
     };
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "(").replace(" )", ")")
 }
@@ -241,7 +241,7 @@ fn defines_add_their_conditions_from_the_inside_out() {
         last_condition(text),
         r#""a" (and (and (> ("v") (int 10)) (> ("v") (int 100))) (== ("k") (int 1)))"#
     );
-    assert_eq!(&*rules(text).rules()[0].pattern.stages[1].name, "huge");
+    assert_eq!(&*rules(text).rules()[0].pattern.steps[1].name, "huge");
 }
 
 fn depth(expr: &Expr) -> usize {

@@ -1,6 +1,6 @@
 //! `not` between steps and at the end: stop transitions of the states around it.
 
-use crate::hir::{ConditionId, Contiguity, Gap, ItemKind, StageId};
+use crate::hir::{ConditionId, Contiguity, Gap, ItemKind, StepId};
 use crate::nfa::error::BuildError;
 use crate::nfa::graph::builder::{Builder, EarlierNot, Place, has_time};
 use crate::nfa::graph::check::is_nullable;
@@ -12,7 +12,7 @@ impl<'p> Builder {
     pub(super) fn absence(
         &mut self,
         place: Place<'p>,
-        stage: StageId,
+        step: StepId,
         condition: ConditionId,
         next: StateId,
     ) -> Result<StateId, BuildError> {
@@ -33,7 +33,7 @@ impl<'p> Builder {
             } else {
                 self.add_in_gap(state, Verb::Proceed, next, respected, gap);
             }
-            let stop = self.stop(stage)?;
+            let stop = self.stop(step)?;
             self.set_timed(stop);
             self.add(state, Verb::Proceed, stop, violated);
             return Ok(state);
@@ -42,7 +42,7 @@ impl<'p> Builder {
             Role::Final if place.context.top => {
                 let bound = place.item().gap.and_then(|gap| gap.max);
                 let state = self.state(Role::Pending(bound))?;
-                let stop = self.stop(stage)?;
+                let stop = self.stop(step)?;
                 if let Some(time) = bound {
                     self.set_timed(stop);
                     if let Some(before) = place.previous() {
@@ -55,7 +55,7 @@ impl<'p> Builder {
             }
             Role::Pending(_) if place.context.top => {
                 // A second one at the end joins the first.
-                let stop = self.stop(stage)?;
+                let stop = self.stop(step)?;
                 self.add(next, Verb::Proceed, stop, violated);
                 for transition in &mut self.graph.states[next.index()].transitions {
                     if transition.verb == Verb::Ignore {
@@ -76,11 +76,11 @@ impl<'p> Builder {
         let mut here = place;
         while let Some(previous) = here.previous() {
             match previous.item().kind {
-                ItemKind::Not { stage, condition } => {
+                ItemKind::Not { step, condition } => {
                     if previous.item().contiguity != Contiguity::Next && !previous.is_start() {
                         let violated = self.violation(previous, place, condition);
                         let timed = has_time(previous.item());
-                        nots.push(EarlierNot { stage, violated, timed });
+                        nots.push(EarlierNot { step, violated, timed });
                     }
                 }
                 _ if is_nullable(previous.item()) => {}
@@ -118,8 +118,8 @@ impl<'p> Builder {
     }
 
     pub(super) fn add_stops(&mut self, place: Place<'p>, state: StateId) -> Result<(), BuildError> {
-        for EarlierNot { stage, violated, timed } in self.earlier_nots(place) {
-            let stop = self.stop(stage)?;
+        for EarlierNot { step, violated, timed } in self.earlier_nots(place) {
+            let stop = self.stop(step)?;
             if timed {
                 self.set_timed(stop);
             }
@@ -143,12 +143,12 @@ impl<'p> Builder {
         state: StateId,
     ) -> Result<(), BuildError> {
         let Some(following) = place.following() else { return Ok(()) };
-        if let ItemKind::Not { stage, condition } = following.kind
+        if let ItemKind::Not { step, condition } = following.kind
             && following.contiguity != Contiguity::Next
             && !has_time(following)
         {
             let violated = self.extend(place, condition);
-            let stop = self.stop(stage)?;
+            let stop = self.stop(step)?;
             self.add(state, Verb::Proceed, stop, violated);
         }
         Ok(())
@@ -166,7 +166,7 @@ impl<'p> Builder {
             return Ok(state);
         }
         let stops: Vec<StateId> =
-            nots.iter().filter_map(|not| self.stops.get(&not.stage).copied()).collect();
+            nots.iter().filter_map(|not| self.stops.get(&not.step).copied()).collect();
         self.copy_without(state, &stops)
     }
 

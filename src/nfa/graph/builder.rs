@@ -3,7 +3,7 @@
 
 use hashbrown::HashMap;
 
-use crate::hir::{Contiguity, Item, ItemKind, Length, LoopMode, Quantifier, StageId};
+use crate::hir::{Contiguity, Item, ItemKind, Length, LoopMode, Quantifier, StepId};
 use crate::nfa::error::{BuildError, Kind};
 use crate::nfa::graph::raw::{Graph, Instance, RawState, Role, Transition, Verb};
 use crate::nfa::graph::silence::Division;
@@ -91,9 +91,9 @@ impl<'p> Place<'p> {
 }
 
 impl Place<'_> {
-    pub(super) fn stage(&self) -> StageId {
+    pub(super) fn step(&self) -> StepId {
         match self.item().kind {
-            ItemKind::Step { stage, .. } | ItemKind::Not { stage, .. } => stage,
+            ItemKind::Step { step, .. } | ItemKind::Not { step, .. } => step,
             ItemKind::Group { .. } | ItemKind::Alternatives { .. } => {
                 unreachable!("a group is laid out by its content")
             }
@@ -168,7 +168,7 @@ pub(super) enum Clock {
 /// A `not` whose absence is asked for where an item behind it is waited for.
 #[derive(Clone, Copy)]
 pub(super) struct EarlierNot {
-    pub(super) stage: StageId,
+    pub(super) step: StepId,
     pub(super) violated: GuardId,
     /// Whether it has a time of its own.
     pub(super) timed: bool,
@@ -177,7 +177,7 @@ pub(super) struct EarlierNot {
 pub(super) struct Builder {
     pub(super) graph: Graph,
     /// The stop state of each `not`.
-    pub(super) stops: HashMap<StageId, StateId>,
+    pub(super) stops: HashMap<StepId, StateId>,
     /// For a greedy loop with `until`: what followed it before it was made to wait for the loop.
     pub(super) originals: HashMap<StateId, StateId>,
     /// What greedy loops keep from the states behind them.
@@ -214,7 +214,7 @@ impl<'p> Builder {
         self.graph.instances.push(Instance { clock, within });
     }
 
-    pub(super) fn stop(&mut self, not: StageId) -> Result<StateId, BuildError> {
+    pub(super) fn stop(&mut self, not: StepId) -> Result<StateId, BuildError> {
         if let Some(&stop) = self.stops.get(&not) {
             return Ok(stop);
         }
@@ -293,7 +293,7 @@ impl<'p> Builder {
         guard: GuardId,
         gap: Option<GuardId>,
     ) {
-        self.add_in_gap(state, Verb::Take(place.stage()), target, guard, gap);
+        self.add_in_gap(state, Verb::Take(place.step()), target, guard, gap);
         if let Some(take) = self.graph.states[state.index()].transitions.last_mut() {
             take.marks.clone_from(&self.branch_clocks);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::hir::{
     Contiguity, Gap, Item, ItemKind, Length, LoopMode, MAX_SILENCES, Pattern, Quantifier, Sequence,
-    SkipStrategy, StageId,
+    SkipStrategy, StepId,
 };
 use crate::nfa::error::{BuildError, Kind};
 use crate::nfa::graph::quiet::silence;
@@ -28,9 +28,9 @@ pub(super) fn check(pattern: &Pattern) -> Result<(), BuildError> {
         return Err(BuildError::new(Kind::BadBound));
     }
     check_sequence(pattern, &pattern.body, 0)?;
-    if let SkipStrategy::ToFirst(stage) | SkipStrategy::ToLast(stage) = pattern.skip.strategy {
+    if let SkipStrategy::ToFirst(step) | SkipStrategy::ToLast(step) = pattern.skip.strategy {
         // A `not` captures nothing, so that skipping to it drops nothing.
-        if stage.index() >= pattern.stages.len() {
+        if step.index() >= pattern.steps.len() {
             return Err(BuildError::new(Kind::UnknownSkipTarget));
         }
     }
@@ -53,11 +53,11 @@ fn check_sequence(pattern: &Pattern, sequence: &Sequence, depth: usize) -> Resul
             return error(Kind::BadBound);
         }
         match &item.kind {
-            ItemKind::Not { stage, .. } => {
-                check_not(pattern, items, index, *stage, nesting)?;
+            ItemKind::Not { step, .. } => {
+                check_not(pattern, items, index, *step, nesting)?;
             }
-            ItemKind::Step { stage, quantifier, .. } => {
-                let name = &pattern.stages[stage.index()].name;
+            ItemKind::Step { step, quantifier, .. } => {
+                let name = &pattern.steps[step.index()].name;
                 check_quantifier(quantifier, name)?;
                 if quantifier.mode == LoopMode::Longest && !(nesting == Nesting::Pattern && last) {
                     return error(Kind::LongestNotLast(name.clone()));
@@ -98,7 +98,7 @@ fn check_not(
     pattern: &Pattern,
     items: &[Item],
     index: usize,
-    stage: StageId,
+    step: StepId,
     nesting: Nesting,
 ) -> Result<(), BuildError> {
     let item = &items[index];
@@ -106,7 +106,7 @@ fn check_not(
     // A `next not` may end a group: it looks at the event that comes after the group.
     let is_next = item.contiguity == Contiguity::Next;
     let error = |kind: fn(Arc<str>) -> Kind| {
-        Err(BuildError::new(kind(pattern.stages[stage.index()].name.clone())))
+        Err(BuildError::new(kind(pattern.steps[step.index()].name.clone())))
     };
     let timed = is_silence(item);
     let beside = items.get(index + 1).filter(|next| next.is_not());
@@ -152,9 +152,9 @@ fn check_silences(
     nesting: Nesting,
 ) -> Result<(), BuildError> {
     let item = &items[index];
-    let silences: Vec<(StageId, Length)> = silences(item).collect();
-    let Some(&(stage, _)) = silences.first() else { return Ok(()) };
-    let name = pattern.stages[stage.index()].name.clone();
+    let silences: Vec<(StepId, Length)> = silences(item).collect();
+    let Some(&(step, _)) = silences.first() else { return Ok(()) };
+    let name = pattern.steps[step.index()].name.clone();
     let beside = |item: &Item| item.is_not() || self::silences(item).next().is_some();
     let (before, after) = items.split_at(index);
     let after = &after[1..];
@@ -190,14 +190,14 @@ fn check_silences(
 }
 
 /// The silences among the branches of an item.
-fn silences(item: &Item) -> impl Iterator<Item = (StageId, Length)> {
+fn silences(item: &Item) -> impl Iterator<Item = (StepId, Length)> {
     let branches = if let ItemKind::Alternatives { branches, .. } = &item.kind {
         branches.as_slice()
     } else {
         &[]
     };
     branches.iter().filter_map(|branch| match branch.items.first()?.kind {
-        ItemKind::Not { stage, .. } => Some((stage, silence(branch)?)),
+        ItemKind::Not { step, .. } => Some((step, silence(branch)?)),
         _ => None,
     })
 }

@@ -7,7 +7,7 @@
 
 use hashbrown::HashSet;
 
-use crate::hir::{ItemKind, Length, Sequence, StageId};
+use crate::hir::{ItemKind, Length, Sequence, StepId};
 use crate::nfa::error::BuildError;
 use crate::nfa::graph::alternatives::{Alternatives, Places, Standing};
 use crate::nfa::graph::builder::{Builder, Clock, Place};
@@ -19,7 +19,7 @@ use crate::nfa::states::StateId;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Quiet {
     /// What must not come.
-    stage: StageId,
+    step: StepId,
     /// When an event is such a one.
     violated: GuardId,
     time: Length,
@@ -89,12 +89,12 @@ impl<'p> Builder {
         let node = self.nodes.item(place);
         let of_branch = |branch: &'p Sequence| {
             let time = silence(branch)?;
-            let ItemKind::Not { stage, condition } = branch.items.first()?.kind else {
+            let ItemKind::Not { step, condition } = branch.items.first()?.kind else {
                 return None;
             };
             let violated = self.graph.guards.condition(condition);
             let clock = self.clock(Clock::Quiet, node);
-            Some(Quiet { stage, violated, time, clock })
+            Some(Quiet { step, violated, time, clock })
         };
         branches.iter().map(of_branch).collect()
     }
@@ -124,7 +124,7 @@ impl<'p> Builder {
             for quiet in &broken {
                 violated = self.graph.guards.and(violated, quiet.violated);
             }
-            let stop = self.stop(broken[0].stage)?;
+            let stop = self.stop(broken[0].step)?;
             self.add(state, Verb::Proceed, stop, violated);
         }
         Ok(goes_on)

@@ -1,6 +1,6 @@
 //! The graph of a pattern: states with take, ignore and proceed transitions.
 
-use crate::hir::{Length, StageId};
+use crate::hir::{Length, StepId};
 use crate::nfa::guard::{GuardId, Guards};
 use crate::nfa::states::StateId;
 
@@ -14,7 +14,7 @@ pub(in crate::nfa) struct Graph {
     pub(in crate::nfa) instances: Vec<Instance>,
     pub(in crate::nfa) clocks: usize,
     /// The named groups, each with its clock.
-    pub(in crate::nfa) named: Vec<(StageId, u32)>,
+    pub(in crate::nfa) named: Vec<(StepId, u32)>,
 }
 
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub(in crate::nfa) struct RawState {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::nfa) enum Role {
-    /// Waits for an event of a stage, or is a joint between repetitions.
+    /// Waits for an event of a step, or is a joint between repetitions.
     Normal,
     /// Looks whether the very next event violates a `next not`.
     NextNot,
@@ -50,8 +50,8 @@ pub(in crate::nfa) enum Role {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::nfa) enum Verb {
-    /// Captures the event as the stage.
-    Take(StageId),
+    /// Captures the event as the step.
+    Take(StepId),
     /// Skips it.
     Ignore,
     /// Goes on to the target with the same event.

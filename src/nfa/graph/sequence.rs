@@ -24,8 +24,8 @@ impl<'p> Builder {
         for index in (0..sequence.items.len()).rev() {
             let place = Place { items: &sequence.items, index, context };
             match &place.item().kind {
-                ItemKind::Not { stage, condition } => {
-                    next = self.absence(place, *stage, *condition, next)?;
+                ItemKind::Not { step, condition } => {
+                    next = self.absence(place, *step, *condition, next)?;
                 }
                 ItemKind::Alternatives { branches, count } => {
                     next = self.branches(place, branches, *count, next)?;

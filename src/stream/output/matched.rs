@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::event::Event;
 use crate::exec::{Open, Outcome, OutcomeKind};
-use crate::hir::{Emit, Expr, Rule, StageId};
+use crate::hir::{Emit, Expr, Rule, StepId};
 use crate::schema::Schema;
 use crate::stream::output::id::{self, FieldOrder, MatchId};
 use crate::stream::output::reason::Reason;
@@ -96,8 +96,8 @@ impl<'a, E: Event> Match<'a, E> {
         for value in self.key {
             id::write_value(&mut hash, value.as_ref());
         }
-        for (stage, event) in self.outcome.captures().iter() {
-            hash.write(&(stage.index() as u64).to_le_bytes());
+        for (step, event) in self.outcome.captures().iter() {
+            hash.write(&(step.index() as u64).to_le_bytes());
             id::write_event(&mut hash, event, &self.info.schema, self.info.order.as_deref());
         }
         MatchId(hash.finish())
@@ -126,9 +126,9 @@ impl<'a, E: Event> Match<'a, E> {
 
     /// Returns the captured events in the order of capture, each with the name of its step.
     pub fn events(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a E)> + use<'a, E> {
-        let stages = &self.info.rule.pattern.stages;
+        let steps = &self.info.rule.pattern.steps;
         let events = self.outcome.captures().iter();
-        events.map(move |(stage, event)| (&stages[stage.index()].name, event))
+        events.map(move |(step, event)| (&steps[step.index()].name, event))
     }
 
     /// Makes the record that the rule emits; null if the rule has no `emit`.
@@ -177,8 +177,8 @@ impl<'a, E: Event> Match<'a, E> {
         self.key
     }
 
-    fn stage_name(&self, stage: StageId) -> &'a Arc<str> {
-        &self.info.rule.pattern.stages[stage.index()].name
+    fn step_name(&self, step: StepId) -> &'a Arc<str> {
+        &self.info.rule.pattern.steps[step.index()].name
     }
 }
 
@@ -281,14 +281,14 @@ impl<'a, E: Event> Timeout<'a, E> {
 
     /// Returns the name of the step that was captured last.
     pub fn reached(&self) -> Option<&'a Arc<str>> {
-        self.0.outcome.reached().map(|stage| self.0.stage_name(stage))
+        self.0.outcome.reached().map(|step| self.0.step_name(step))
     }
 
     /// Returns the names of the steps that would have advanced the partial match, in the order of
     /// the pattern.
     pub fn awaits(&self) -> impl Iterator<Item = &'a Arc<str>> + use<'a, E> {
         let found = self.0;
-        found.outcome.awaits().map(move |stage| found.stage_name(stage))
+        found.outcome.awaits().map(move |step| found.step_name(step))
     }
 
     /// Returns an owned copy.
@@ -340,17 +340,17 @@ impl<'a, E: Event> Partial<'a, E> {
 
     /// Returns the captured events in the order of capture, each with the name of its step.
     pub fn events(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a E)> + use<'a, E> {
-        let stages = &self.info.rule.pattern.stages;
+        let steps = &self.info.rule.pattern.steps;
         let events = self.open.captures().iter();
-        events.map(move |(stage, event)| (&stages[stage.index()].name, event))
+        events.map(move |(step, event)| (&steps[step.index()].name, event))
     }
 
     /// Returns the names of the steps that would advance the partial match, in the order of the
     /// pattern. Empty if the partial match only waits for time to pass or [is
     /// complete](Partial::is_complete).
     pub fn awaits(&self) -> impl Iterator<Item = &'a Arc<str>> + use<'a, E> {
-        let stages = &self.info.rule.pattern.stages;
-        self.open.awaits().map(|stage| &stages[stage.index()].name)
+        let steps = &self.info.rule.pattern.steps;
+        self.open.awaits().map(|step| &steps[step.index()].name)
     }
 
     /// Returns the time at which the partial match times out, or at which it matches if its pattern

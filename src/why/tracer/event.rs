@@ -4,7 +4,7 @@ use super::deadline::Until;
 use super::{Arrived, Heard, MAX_PARTIALS, Over, Tracer, effect};
 use crate::event::Event;
 use crate::exec::{Matcher, ProbedRun, Waiting};
-use crate::hir::{LimitPolicy, SkipStrategy, StageId};
+use crate::hir::{LimitPolicy, SkipStrategy, StepId};
 use crate::nfa::Action;
 use crate::schema::TypeId;
 use crate::time::Timestamp;
@@ -49,30 +49,30 @@ struct Account {
     /// Those that neither went on nor ended by themselves. What dropped them is known at the end.
     gone: Vec<u64>,
     /// The matches that were reported, with their numbers.
-    winners: Vec<(u64, Vec<(StageId, u64)>)>,
+    winners: Vec<(u64, Vec<(StepId, u64)>)>,
 }
 
 impl Account {
     /// Removes and returns the partial matches whose captured events are as `is_wanted` says.
-    fn take_after(&mut self, is_wanted: impl Fn(&[(StageId, u64)], u64) -> bool) -> Vec<Waiting> {
+    fn take_after(&mut self, is_wanted: impl Fn(&[(StepId, u64)], u64) -> bool) -> Vec<Waiting> {
         let seq = self.seq;
         self.after.extract_if(.., |after| is_wanted(&after.captured, seq)).collect()
     }
 
     /// Removes and returns the outcomes whose captured events are as `is_wanted` says.
-    fn take_reported(&mut self, is_wanted: impl Fn(&[(StageId, u64)], u64) -> bool) -> Vec<Heard> {
+    fn take_reported(&mut self, is_wanted: impl Fn(&[(StepId, u64)], u64) -> bool) -> Vec<Heard> {
         let seq = self.seq;
         self.reported.extract_if(.., |heard| is_wanted(&heard.captured, seq)).collect()
     }
 
     /// Removes and returns the partial match that has still captured the same.
-    fn take_same(&mut self, captured: &[(StageId, u64)]) -> Option<Waiting> {
+    fn take_same(&mut self, captured: &[(StepId, u64)]) -> Option<Waiting> {
         let at = self.after.iter().position(|after| after.captured == captured)?;
         Some(self.after.remove(at))
     }
 
     /// Removes and returns the partial matches that took the event after `captured`.
-    fn take_grown(&mut self, captured: &[(StageId, u64)]) -> Vec<Waiting> {
+    fn take_grown(&mut self, captured: &[(StepId, u64)]) -> Vec<Waiting> {
         self.take_after(|after, seq| is_next(after, seq, captured))
     }
 
@@ -93,7 +93,7 @@ impl Account {
 }
 
 /// True if `captured` is `before` and the event with the number `seq`.
-fn is_next(captured: &[(StageId, u64)], seq: u64, before: &[(StageId, u64)]) -> bool {
+fn is_next(captured: &[(StepId, u64)], seq: u64, before: &[(StepId, u64)]) -> bool {
     captured.split_last().is_some_and(|((_, last), rest)| *last == seq && rest == before)
 }
 
@@ -337,7 +337,7 @@ impl<E: Event> Tracer<E> {
 
     /// Notes the partial matches and matches that begin with the event.
     fn account_for_starts(&mut self, account: &mut Account) {
-        let is_new = |captured: &[(StageId, u64)], seq: u64| matches!(captured, [(_, first)] if *first == seq);
+        let is_new = |captured: &[(StepId, u64)], seq: u64| matches!(captured, [(_, first)] if *first == seq);
         let mut reported = account.take_reported(is_new);
         for new in account.take_after(is_new) {
             let at = reported.iter().position(|heard| heard.captured == new.captured);
@@ -352,7 +352,7 @@ impl<E: Event> Tracer<E> {
     fn start(
         &mut self,
         account: &mut Account,
-        captured: &[(StageId, u64)],
+        captured: &[(StepId, u64)],
         heard: Option<Heard>,
         new: Option<Waiting>,
     ) {
@@ -420,18 +420,18 @@ impl<E: Event> Tracer<E> {
         &self,
         number: u64,
         branch_of: Option<u64>,
-        captured: &[(StageId, u64)],
+        captured: &[(StepId, u64)],
         reported: Option<Heard>,
         waiting: Option<&Waiting>,
     ) -> Effect {
         let judge = self.judge();
-        let stage = captured.last().map(|(stage, _)| *stage);
+        let step = captured.last().map(|(step, _)| *step);
         let waits = waiting.map(|waiting| self.waits(waiting));
         Effect {
             partial: Some(number),
             fate: Fate::Took {
-                step: stage.map_or("?", |stage| judge.words.stage(stage)).into(),
-                count: stage.and_then(|stage| judge.count(stage, captured)),
+                step: step.map_or("?", |step| judge.words.step(step)).into(),
+                count: step.and_then(|step| judge.count(step, captured)),
                 branch_of,
             },
             reported: reported.map(|reported| reported.reported),

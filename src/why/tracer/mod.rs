@@ -19,7 +19,7 @@ use super::story::{Cause, Effect, Entry, Fate, Reported, Seen, Waits};
 use crate::event::Event;
 use crate::exec::{KeyState, Limits, Matcher, Outcome, OutcomeKind, Store, Waiting};
 use crate::explain::Words;
-use crate::hir::{Rule, StageId};
+use crate::hir::{Rule, StepId};
 use crate::pattern::Pattern;
 use crate::ruleset::RuleSet;
 use crate::schema::FieldId;
@@ -416,8 +416,8 @@ impl<E: Event> Tracer<E> {
         let open = self.open.iter().map(|(number, waiting)| {
             let captures = Matcher::captures_of(&self.store, &self.state, &waiting.captured);
             let mut taken: Vec<Arc<str>> = Vec::new();
-            for (stage, _) in &waiting.captured {
-                let name = judge.words.stage(*stage);
+            for (step, _) in &waiting.captured {
+                let name = judge.words.step(*step);
                 if taken.last().is_none_or(|last| **last != *name) {
                     taken.push(name.into());
                 }
@@ -513,7 +513,7 @@ impl<E: Event> Tracer<E> {
         let Tracer { info, matcher, store, state, key, counts, shadow, over, .. } = self;
         let mut reported = Vec::new();
         let mut report = |outcome: Outcome<'_, E>| {
-            let captured = outcome.captures().numbered().map(|(stage, seq, _)| (stage, seq));
+            let captured = outcome.captures().numbered().map(|(step, seq, _)| (step, seq));
             let is_timeout = outcome.kind() == OutcomeKind::Timeout;
             if over.is_some() {
                 return;
@@ -606,7 +606,7 @@ fn shortened(mut effects: Vec<Effect>) -> (Vec<Effect>, usize) {
 
 /// An outcome that was reported, by what it has captured.
 struct Heard {
-    captured: Vec<(StageId, u64)>,
+    captured: Vec<(StepId, u64)>,
     reported: Reported,
 }
 

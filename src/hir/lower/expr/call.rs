@@ -10,7 +10,7 @@ use crate::hir::functions::net::parse_network;
 use crate::hir::functions::{self, Callee, Zone, time_text};
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::{names, unknown};
-use crate::hir::{Expr, StageId};
+use crate::hir::{Expr, StepId};
 use crate::syntax::ast;
 use crate::syntax::ast::{Name, Path, Spanned};
 use crate::value::{Kind, Value};
@@ -220,9 +220,9 @@ impl<'a> RuleLowerer<'_, 'a> {
         if !self.expect_visible(place, step, span) {
             return refused(span);
         }
-        let stage = StageId::new(step);
+        let id = StepId::new(step);
         if whole && op == AggregateOp::Count {
-            let aggregate = Aggregate { op, stage, arg: None };
+            let aggregate = Aggregate { op, step: id, arg: None };
             return Typed { expr: Expr::Aggregate(Box::new(aggregate)), kind: Kind::INT, span };
         }
         if whole || self.steps[step].group {
@@ -250,7 +250,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         if !self.expect(&typed, wanted, &format!("`{spelled}`")) {
             return refused(span);
         }
-        let aggregate = Aggregate { op, stage, arg: Some(typed.expr) };
+        let aggregate = Aggregate { op, step: id, arg: Some(typed.expr) };
         let kind = kind.or(Kind::NULL);
         Typed { expr: Expr::Aggregate(Box::new(aggregate)), kind, span }
     }

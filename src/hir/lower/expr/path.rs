@@ -10,7 +10,7 @@ use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::names;
 use crate::hir::lower::names::{Takes, listed};
 use crate::hir::lower::unknown;
-use crate::hir::{Expr, StageId};
+use crate::hir::{Expr, StepId};
 use crate::syntax::ast::{Path, PathPart};
 use crate::value::{Kind, Value};
 
@@ -358,7 +358,7 @@ impl RuleLowerer<'_, '_> {
             }
             None => Pick::Last,
         };
-        let captured = Captured { stage: Some(StageId::new(index)), pick, field };
+        let captured = Captured { step: Some(StepId::new(index)), pick, field };
         let expr = Expr::Captured(captured);
         element(Typed { expr, kind: kind.or(Kind::NULL), span }, element_index)
     }
@@ -430,7 +430,7 @@ impl RuleLowerer<'_, '_> {
         let typed = match bound {
             Bound::Each(_) => Typed { expr: Expr::Field(field), kind, span },
             Bound::Pick(_, pick) => {
-                let captured = Captured { stage: Some(StageId::new(step)), pick, field };
+                let captured = Captured { step: Some(StepId::new(step)), pick, field };
                 Typed { expr: Expr::Captured(captured), kind: kind.or(Kind::NULL), span }
             }
         };
@@ -489,7 +489,7 @@ impl RuleLowerer<'_, '_> {
             return refused(span);
         }
         let field = FieldRef::ByType(Arc::from(fields));
-        let captured = Captured { stage: None, pick: Pick::Last, field };
+        let captured = Captured { step: None, pick: Pick::Last, field };
         element(Typed { expr: Expr::Captured(captured), kind, span }, index)
     }
 

@@ -9,7 +9,7 @@ use crate::hir::lower::names::{Resolved, Takes};
 use crate::hir::lower::terms::{Place, What};
 use crate::hir::{
     Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LengthId, Quantifier,
-    Sequence, StageId, Test, Without,
+    Sequence, StepId, Test, Without,
 };
 use crate::syntax::ast;
 use crate::syntax::ast::{Dur, Spanned};
@@ -43,9 +43,9 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
             items.push(lowered);
         }
-        let without = plan.without.as_ref().map(|(stage, steps)| Without {
-            stage: StageId::new(*stage),
-            condition: self.one_of(steps, What::Step(*stage)),
+        let without = plan.without.as_ref().map(|(step, steps)| Without {
+            step: StepId::new(*step),
+            condition: self.one_of(steps, What::Step(*step)),
         });
         Sequence { items, without }
     }
@@ -77,23 +77,23 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 
     pub(super) fn item(&mut self, item: &PlanItem<'a>, first: bool, within: Option<i64>) -> Item {
-        let from = self.first_stage(&item.kind);
+        let from = self.first_step(&item.kind);
         let mut gap = item.arrow.gap.as_ref().and_then(|gap| self.gap(gap, from, within));
         let kind = match &item.kind {
-            PlanKind::Step { stage, step, quant } => {
-                let condition = self.step_condition(step, What::Step(*stage));
-                let until = self.until(quant.until.as_ref(), *stage, step.ty);
+            PlanKind::Step { step, resolved, quant } => {
+                let condition = self.step_condition(resolved, What::Step(*step));
+                let until = self.until(quant.until.as_ref(), *step, resolved.ty);
                 let quantifier = Quantifier { until, ..quant.quantifier.clone() };
-                ItemKind::Step { stage: StageId::new(*stage), condition, quantifier }
+                ItemKind::Step { step: StepId::new(*step), condition, quantifier }
             }
-            PlanKind::Not { stage, steps, duration } => {
+            PlanKind::Not { step, steps, duration } => {
                 // That nothing can say how long a first one holds is reported already.
                 let duration = duration.filter(|(time, _)| !first || time.known().is_some());
                 gap = duration.and_then(|(time, _)| {
-                    Some(Gap { min: Length::ZERO, max: Some(self.length(time, *stage)?) })
+                    Some(Gap { min: Length::ZERO, max: Some(self.length(time, *step)?) })
                 });
-                let condition = self.one_of(steps, What::Step(*stage));
-                ItemKind::Not { stage: StageId::new(*stage), condition }
+                let condition = self.one_of(steps, What::Step(*step));
+                ItemKind::Not { step: StepId::new(*step), condition }
             }
             PlanKind::Group { plan, quant, within: own, alias } => {
                 let known = own.and_then(Written::known);
@@ -112,10 +112,10 @@ impl<'a> RuleLowerer<'_, 'a> {
                 let body = self.sequence(plan, known.or(within));
                 let own = own.and_then(|own| self.length(own, from + 1));
                 let ty = common_type(plan);
-                let last = self.last_stage(plan);
+                let last = self.last_step(plan);
                 let until = self.until(quant.until.as_ref(), last, ty);
                 let quantifier = Quantifier { until, ..quant.quantifier.clone() };
-                let alias = alias.map(StageId::new);
+                let alias = alias.map(StepId::new);
                 ItemKind::Group { body, quantifier, within: own, alias }
             }
             PlanKind::Alternatives { branches, count } => {
@@ -134,36 +134,36 @@ impl<'a> RuleLowerer<'_, 'a> {
 
     /// A branch that is a silence. What says how long has been captured before the step `from`.
     fn silence(&mut self, silence: &Silence<'_, 'a>, from: usize) -> Sequence {
-        let stage = silence.stage;
-        let condition = self.one_of(silence.steps, What::Step(stage));
+        let step = silence.step;
+        let condition = self.one_of(silence.steps, What::Step(step));
         let time = self.length(silence.time, from);
         let gap = time.map(|time| Gap { min: Length::ZERO, max: Some(time) });
-        let kind = ItemKind::Not { stage: StageId::new(stage), condition };
+        let kind = ItemKind::Not { step: StepId::new(step), condition };
         let item = Item { contiguity: Contiguity::Relaxed, gap, kind };
         Sequence { items: vec![item], without: None }
     }
 
-    pub(super) fn last_stage(&self, plan: &Plan<'a>) -> usize {
+    pub(super) fn last_step(&self, plan: &Plan<'a>) -> usize {
         match plan.items.last().map(|item| &item.kind) {
-            Some(PlanKind::Step { stage, .. } | PlanKind::Not { stage, .. }) => *stage,
-            Some(PlanKind::Group { plan, .. }) => self.last_stage(plan),
+            Some(PlanKind::Step { step, .. } | PlanKind::Not { step, .. }) => *step,
+            Some(PlanKind::Group { plan, .. }) => self.last_step(plan),
             Some(PlanKind::Alternatives { branches, .. }) => {
-                branches.last().map_or(self.steps.len() - 1, |branch| self.last_stage(branch))
+                branches.last().map_or(self.steps.len() - 1, |branch| self.last_step(branch))
             }
             None => self.steps.len() - 1,
         }
     }
 
     /// The first of the steps that an item has.
-    fn first_stage(&self, kind: &PlanKind<'a>) -> usize {
+    fn first_step(&self, kind: &PlanKind<'a>) -> usize {
         match kind {
-            PlanKind::Step { stage, .. } | PlanKind::Not { stage, .. } => *stage,
+            PlanKind::Step { step, .. } | PlanKind::Not { step, .. } => *step,
             PlanKind::Group { plan, .. } => {
-                plan.items.first().map_or(self.steps.len(), |item| self.first_stage(&item.kind))
+                plan.items.first().map_or(self.steps.len(), |item| self.first_step(&item.kind))
             }
             PlanKind::Alternatives { branches, .. } => {
                 let first = branches.first().and_then(|branch| branch.items.first());
-                first.map_or(self.steps.len(), |item| self.first_stage(&item.kind))
+                first.map_or(self.steps.len(), |item| self.first_step(&item.kind))
             }
         }
     }
@@ -400,7 +400,7 @@ impl<'a> RuleLowerer<'_, 'a> {
 /// The type that all steps of a group have.
 fn common_type(plan: &Plan<'_>) -> Option<Takes> {
     let mut types = plan.items.iter().map(|item| match &item.kind {
-        PlanKind::Step { step, .. } => step.ty,
+        PlanKind::Step { resolved, .. } => resolved.ty,
         PlanKind::Not { steps, .. } => {
             let first = steps.first()?.ty;
             first.filter(|_| steps.iter().all(|step| step.ty == first))

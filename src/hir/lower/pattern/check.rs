@@ -43,9 +43,9 @@ impl<'a> RuleLowerer<'_, 'a> {
         let items = &plan.items;
         for (index, item) in items.iter().enumerate() {
             match &item.kind {
-                PlanKind::Not { stage, duration, .. } => {
+                PlanKind::Not { step, duration, .. } => {
                     let name = self.written_not(item.span, *duration);
-                    let name = name.unwrap_or_else(|| self.steps[*stage].name.to_string());
+                    let name = name.unwrap_or_else(|| self.steps[*step].name.to_string());
                     let misplaced = Self::silence_beside_not(items, index)
                         .or_else(|| Self::misplaced_not(items, index, &name, scope));
                     let diagnostic = misplaced.or_else(|| {
@@ -66,10 +66,10 @@ impl<'a> RuleLowerer<'_, 'a> {
                 PlanKind::Alternatives { branches, .. } => {
                     self.check_silences(items, index, top, within);
                     for branch in branches.iter().filter(|branch| branch.silence().is_none()) {
-                        if let [PlanItem { kind: PlanKind::Not { stage, .. }, span, .. }] =
+                        if let [PlanItem { kind: PlanKind::Not { step, .. }, span, .. }] =
                             branch.items.as_slice()
                         {
-                            self.absence_without_time(*stage, *span);
+                            self.absence_without_time(*step, *span);
                             continue;
                         }
                         self.check_absences(branch, Scope::Operand, within);
@@ -489,9 +489,9 @@ fn is_over_by_itself(branches: &[Plan<'_>]) -> bool {
 
 /// True if the item is a step that each event of the type fits.
 fn takes_all(item: &PlanItem<'_>, ty: Takes) -> bool {
-    let PlanKind::Step { step, .. } = &item.kind else { return false };
-    let fits = matches!(step.ty, Some(takes) if takes == Takes::Stream || takes == ty);
-    fits && step.conditions.is_empty()
+    let PlanKind::Step { resolved, .. } = &item.kind else { return false };
+    let fits = matches!(resolved.ty, Some(takes) if takes == Takes::Stream || takes == ty);
+    fits && resolved.conditions.is_empty()
 }
 
 /// The time that passes at least from a plan's first event to its end: gaps and silences before what

@@ -63,7 +63,7 @@ impl<'a> RuleLowerer<'_, 'a> {
 
     pub(super) fn warn_last_loop(&mut self, last: &PlanItem<'a>) {
         let (quant, name) = match &last.kind {
-            PlanKind::Step { stage, quant, .. } => (quant, self.steps[*stage].name.to_string()),
+            PlanKind::Step { step, quant, .. } => (quant, self.steps[*step].name.to_string()),
             PlanKind::Group { quant, .. } => (quant, "(...)".to_owned()),
             PlanKind::Alternatives { branches, .. } => {
                 for last in branches.iter().filter_map(|branch| branch.items.last()) {

@@ -40,7 +40,7 @@ struct Plan<'a> {
 /// A branch that is nothing but a `not` with a time: `not c for 5s`.
 struct Silence<'p, 'a> {
     item: &'p PlanItem<'a>,
-    stage: usize,
+    step: usize,
     steps: &'p [Resolved<'a>],
     time: Written<'a>,
     /// Where the time stands.
@@ -50,10 +50,10 @@ struct Silence<'p, 'a> {
 impl<'a> Plan<'a> {
     fn silence(&self) -> Option<Silence<'_, 'a>> {
         let [item] = self.items.as_slice() else { return None };
-        let PlanKind::Not { stage, steps, duration: Some((time, span)) } = &item.kind else {
+        let PlanKind::Not { step, steps, duration: Some((time, span)) } = &item.kind else {
             return None;
         };
-        Some(Silence { item, stage: *stage, steps, time: *time, span: *span })
+        Some(Silence { item, step: *step, steps, time: *time, span: *span })
     }
 }
 
@@ -65,13 +65,13 @@ struct PlanItem<'a> {
 
 enum PlanKind<'a> {
     Step {
-        stage: usize,
-        step: Resolved<'a>,
+        step: usize,
+        resolved: Resolved<'a>,
         quant: Quant<'a>,
     },
     /// None of these steps.
     Not {
-        stage: usize,
+        step: usize,
         steps: Vec<Resolved<'a>>,
         duration: Option<(Written<'a>, Span)>,
     },
@@ -266,8 +266,8 @@ impl<'a> RuleLowerer<'_, 'a> {
                     let duration = duration.as_ref().map(|duration| {
                         (self.written(duration).unwrap_or(Written::Millis(0)), duration.span())
                     });
-                    let (stage, steps) = self.negated(what, loops);
-                    let kind = PlanKind::Not { stage, steps, duration };
+                    let (step, steps) = self.negated(what, loops);
+                    let kind = PlanKind::Not { step, steps, duration };
                     items.push(PlanItem { arrow, span: *span, kind });
                 }
                 Part::Take(take) => {
@@ -300,9 +300,9 @@ impl<'a> RuleLowerer<'_, 'a> {
                 let resolved = self.resolve(step);
                 let many = quant.can_repeat();
                 let name = take.alias.as_ref().unwrap_or(&step.name);
-                let stage = self.add_step(&name.node, name.span, resolved.ty, loops, many);
-                self.steps[stage].explicit = take.alias.is_some();
-                Some(PlanKind::Step { stage, step: resolved, quant })
+                let step = self.add_step(&name.node, name.span, resolved.ty, loops, many);
+                self.steps[step].explicit = take.alias.is_some();
+                Some(PlanKind::Step { step, resolved, quant })
             }
             Unit::Group(body, bound) => {
                 let within = bound.as_ref().and_then(|bound| self.bound(bound));
@@ -369,18 +369,18 @@ impl<'a> RuleLowerer<'_, 'a> {
         let alias = take.alias.as_ref();
         let single = match plan.items.as_slice() {
             _ if plan.without.is_some() => None,
-            [PlanItem { kind: PlanKind::Step { stage, quant, .. }, .. }] => {
-                Some((*stage, quant.clone()))
+            [PlanItem { kind: PlanKind::Step { step, quant, .. }, .. }] => {
+                Some((*step, quant.clone()))
             }
             _ => None,
         };
-        if let Some((stage, inner)) = &single {
-            let named = self.steps[*stage].explicit;
+        if let Some((step, inner)) = &single {
+            let named = self.steps[*step].explicit;
             if let Some(span) = within_span
                 && inner.quantifier.max == Some(1)
             {
                 let message = "this `within` bounds a single event";
-                let name = self.steps[*stage].name.clone();
+                let name = self.steps[*step].name.clone();
                 self.report(
                     Diagnostic::error(Code::BadBound, span, message)
                         .help(format!("put the repetition inside: `({name}{{3}} within 5s)`")),
@@ -404,19 +404,19 @@ impl<'a> RuleLowerer<'_, 'a> {
             };
             if let Some(merged) = merged {
                 if let Some(alias) = alias {
-                    self.rename(*stage, alias);
+                    self.rename(*step, alias);
                 }
-                self.steps[*stage].many |= merged.can_repeat();
+                self.steps[*step].many |= merged.can_repeat();
                 let item = plan.items.pop()?;
-                let PlanKind::Step { stage, step, .. } = item.kind else { return None };
-                return Some(PlanKind::Step { stage, step, quant: merged });
+                let PlanKind::Step { step, resolved, .. } = item.kind else { return None };
+                return Some(PlanKind::Step { step, resolved, quant: merged });
             }
             // `(x{3..} within 5s) as fails` names the events, not the one round.
             if let Some(alias) = alias
                 && !named
                 && outer.span.is_none()
             {
-                self.rename(*stage, alias);
+                self.rename(*step, alias);
                 return Some(PlanKind::Group { plan, quant: outer, within, alias: None });
             }
         }
@@ -443,23 +443,23 @@ impl<'a> RuleLowerer<'_, 'a> {
         Some(PlanKind::Group { plan, quant: outer, within, alias })
     }
 
-    fn rename(&mut self, stage: usize, alias: &Name) {
-        let step = &mut self.steps[stage];
-        step.name = alias.node.as_str().into();
-        step.explicit = true;
-        step.site = Site { source: self.source, span: alias.span };
+    fn rename(&mut self, step: usize, alias: &Name) {
+        let info = &mut self.steps[step];
+        info.name = alias.node.as_str().into();
+        info.explicit = true;
+        info.site = Site { source: self.source, span: alias.span };
     }
 
-    /// What must not come; its stage captures nothing.
+    /// What must not come; its step captures nothing.
     fn negated(&mut self, what: &'a ast::Choice, loops: &[usize]) -> (usize, Vec<Resolved<'a>>) {
         let steps: Vec<Resolved<'a>> = what.steps.iter().map(|step| self.resolve(step)).collect();
         let ty = if let [one] = steps.as_slice() { one.ty } else { None };
-        let stage = self.add_step(&what.name(), what.span, ty, loops, false);
+        let step = self.add_step(&what.name(), what.span, ty, loops, false);
         if let [one] = what.steps.as_slice() {
-            self.steps[stage].site.span = one.name.span;
+            self.steps[step].site.span = one.name.span;
         }
-        self.steps[stage].negated = true;
-        (stage, steps)
+        self.steps[step].negated = true;
+        (step, steps)
     }
 
     fn resolve(&mut self, step: &'a ast::Step) -> Resolved<'a> {

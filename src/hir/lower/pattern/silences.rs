@@ -22,7 +22,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let name = |silence: &Silence<'_, 'a>| {
             let duration = Some((silence.time, silence.span));
             let name = self.written_not(silence.item.span, duration);
-            name.unwrap_or_else(|| self.steps[silence.stage].name.to_string())
+            name.unwrap_or_else(|| self.steps[silence.step].name.to_string())
         };
         let text = &self.env.sources[self.source].text;
         let time = text.get(first.span.start as usize..first.span.end as usize).unwrap_or("5m");
@@ -45,9 +45,9 @@ impl<'a> RuleLowerer<'_, 'a> {
 
 impl RuleLowerer<'_, '_> {
     /// Refuses `b and not c`: nothing says up to when the `c` must not come.
-    pub(super) fn absence_without_time(&mut self, stage: usize, span: Span) {
+    pub(super) fn absence_without_time(&mut self, step: usize, span: Span) {
         let name = self.written_not(span, None);
-        let name = name.unwrap_or_else(|| self.steps[stage].name.to_string());
+        let name = name.unwrap_or_else(|| self.steps[step].name.to_string());
         let message = "an absence as an operand needs its time";
         self.report(
             Diagnostic::error(Code::MisplacedSilence, span, message)

@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 
 use crate::hir::expr::{BinaryOp, FieldRef, Set};
-use crate::hir::{ConditionId, Expr, StageId, Test};
+use crate::hir::{ConditionId, Expr, StepId, Test};
 use crate::nfa::{Action, Decision, Guard, GuardId, Program, RegisterKind, waiting};
 use crate::schema::{FieldId, TypeId};
 use crate::stream::dispatch::index::starts::{Atom, Clause, Reader, Way, When, test};
@@ -89,13 +89,13 @@ impl<'a> Finder<'a> {
         let (
             RegisterKind::First(FieldRef::Declared(of))
             | RegisterKind::Last(FieldRef::Declared(of)),
-            Some(stage),
-        ) = (&register.kind, register.stage)
+            Some(step),
+        ) = (&register.kind, register.step)
         else {
             return Vec::new();
         };
         let mut way = Way::default();
-        for condition in asked(program, stage) {
+        for condition in asked(program, step) {
             let condition = &program.conditions[condition.index()];
             if condition.ty.is_some() && !asks_list(&condition.test) {
                 way.is_closed = false;
@@ -108,12 +108,12 @@ impl<'a> Finder<'a> {
     }
 }
 
-/// Returns the conditions that every event captured as `stage` fulfils.
-fn asked(program: &Program, stage: StageId) -> Vec<ConditionId> {
+/// Returns the conditions that every event captured as `step` fulfils.
+fn asked(program: &Program, step: StepId) -> Vec<ConditionId> {
     let takes = program
         .edges
         .iter()
-        .filter(|edge| matches!(edge.action, Action::Take { stage: taken, .. } if taken == stage));
+        .filter(|edge| matches!(edge.action, Action::Take { step: taken, .. } if taken == step));
     let needed = |guard: GuardId| match &program.guards[guard.index()] {
         Guard::Condition(condition) => vec![*condition],
         Guard::And(parts) => {
