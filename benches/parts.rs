@@ -265,7 +265,7 @@ fn emit(criterion: &mut Criterion) {
     reported("key", |found| found.key().len() == 1);
     reported("captured_events", |found| found.events().all(|(_, event)| event.values().len() == 5));
     reported("id", |found| black_box(found.id()) == found.id());
-    reported("emit", |found| black_box(found.emit()) != Value::Null);
+    reported("emit", |found| black_box(found.to_record()) != Value::Null);
     reported("all_of_it_owned", |found| black_box(found.to_owned()).events.len() == 1);
     group.finish();
 }

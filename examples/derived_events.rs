@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut engine = Engine::builder().rules(rules.clone()).build()?;
     let mut sink = on_match(|found| {
-        println!("{} {} {}", found.end(), found.rule().name, found.emit());
+        println!("{} {} {}", found.end(), found.rule().name, found.to_record());
     });
     engine.push_batch(&events, &mut sink)?;
     // Nothing else comes: time alone brings the timeouts, and what the other rule makes of them.

@@ -29,7 +29,7 @@ fn rules(packed: &str, deadline: &str) -> Result<RuleSet, Box<dyn Error>> {
 fn main() -> Result<(), Box<dyn Error>> {
     let mut engine: Engine<Record> = Engine::builder().rules(rules("", "2d")?).build()?;
     let mut sink = on_match(|found| {
-        println!("{:016x} {} {}", found.rule().version, found.rule().name, found.emit());
+        println!("{:016x} {} {}", found.rule().version, found.rule().name, found.to_record());
     });
     // Events are made with the engine's numbers, which stay what they are when rules change.
     let at = |hour: i64| ("at", Timestamp::from_millis(hour * 3_600_000).into());

@@ -47,7 +47,7 @@
 //!     ];
 //!
 //!     let mut reported = Vec::new();
-//!     let mut sink = on_match(|found| reported.push(format!("{} {}", found.rule().name, found.emit())));
+//!     let mut sink = on_match(|found| reported.push(format!("{} {}", found.rule().name, found.to_record())));
 //!     for event in &events {
 //!         engine.push(event, &mut sink)?;
 //!     }

@@ -211,7 +211,7 @@ fn memory_holds_as_many_keys_as_it_may() {
     }
     assert_eq!((engine.stats().matches, engine.stats().cold), (10_000, 0));
     assert!(shelf.with(|content| content.entries.is_empty()));
-    assert_eq!(engine.partials("unpaid").len(), 0);
+    assert_eq!(engine.collect_partials("unpaid").len(), 0);
 }
 
 #[test]
@@ -341,7 +341,7 @@ fn what_keeps_keys_may_fail() {
     let text = "the store of idle keys has failed: it cannot write: there is no space left";
     assert_eq!((error.to_string().as_str(), error.rule()), (text, None));
     assert_eq!(engine.failure(), Some(&error));
-    assert_eq!(engine.partials("either").len(), usize::try_from(taken).unwrap());
+    assert_eq!(engine.collect_partials("either").len(), usize::try_from(taken).unwrap());
     assert_eq!(engine.push(&created(0), &mut Ignore), Err(error));
     assert!(engine.snapshot().is_empty(), "it would miss an event");
 

@@ -75,7 +75,7 @@ fn all_is_reported_and_counted_as_where_no_slot_is_left() {
             assert_eq!(one.stats(), other.stats(), "seed {seed}, step {step}");
             let open = |engine: &Engine<Record>| -> Vec<Vec<Value>> {
                 let key = |open: &Partial<'_, Record>| open.key().map(|it| it.1.clone()).collect();
-                engine.partials("turn").iter().map(key).collect()
+                engine.collect_partials("turn").iter().map(key).collect()
             };
             assert_eq!(open(&one), open(&other));
         }
@@ -96,7 +96,7 @@ fn a_key_without_anything_open_is_in_no_snapshot() {
         assert_eq!(turn(&mut engine, &rules, 1000 + 10 * k, k).len(), 1);
     }
     engine.push(&tick(&rules, 2000, 77, 1), &mut Ignore).unwrap();
-    assert_eq!((engine.stats().keys, engine.partials("turn").len()), (1, 1));
+    assert_eq!((engine.stats().keys, engine.collect_partials("turn").len()), (1, 1));
     let (restored, _) = builder(&rules).restore(&[&engine.snapshot()]).unwrap();
     assert_eq!(restored.stats(), engine.stats());
     assert_eq!(restored.snapshot(), engine.snapshot());

@@ -311,7 +311,7 @@ fn deadlines_that_events_say_are_read_from_them() {
     for (length, ends) in [("o.sla", 4), ("o.more", 6), ("5s", 5), ("o.more", 6)] {
         let done = engine.replace_rules(&with(length)).unwrap();
         assert_eq!((&done.rules[0].verdict, done.rules[0].kept), (&Verdict::Kept, 1), "{length}");
-        let deadline = engine.partials("r")[0].deadline();
+        let deadline = engine.collect_partials("r")[0].deadline();
         assert_eq!(deadline, Some(Timestamp::from_millis(1000 * ends)), "{length}");
     }
     engine.advance(Timestamp::from_millis(9000), &mut reported).unwrap();
@@ -911,7 +911,7 @@ proptest! {
         }
         let name = &pattern.0.steps[step.index()].name;
         let not_reached = |engine: &Engine<Record>| -> Vec<String> {
-            let partials = engine.partials("r");
+            let partials = engine.collect_partials("r");
             let before = partials.iter().filter(|partial| {
                 !partial.is_complete() && partial.events().all(|(step, _)| step != name)
             });

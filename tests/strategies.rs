@@ -214,7 +214,7 @@ fn keys_with_many_partial_matches_report_the_same() {
 /// What is open of the only rule, as text.
 fn open(engine: &Engine<Record>) -> String {
     let mut open = String::new();
-    for partial in engine.partials("r") {
+    for partial in engine.collect_partials("r") {
         let events: Vec<_> = partial.events().collect();
         let (awaits, deadline) = (partial.awaits().collect::<Vec<_>>(), partial.deadline());
         let _ = writeln!(open, "{events:?} {awaits:?} {deadline:?}");

@@ -362,7 +362,7 @@ impl<E: Portable> EngineBuilder<E> {
     /// memory; the other limits cover all keys.
     ///
     /// Each key in the store takes 13 to 25 bytes of memory, and 38 bytes while the index doubles
-    /// its size. Operations over all keys ([`Engine::partials`](crate::Engine::partials), a
+    /// its size. Operations over all keys ([`Engine::collect_partials`](crate::Engine::collect_partials), a
     /// [replacement](crate::Engine::replace_rules) of rules) load all keys into memory. A snapshot
     /// holds the bytes of all keys in memory. [`shards`](EngineBuilder::shards) builds one engine
     /// only.

@@ -294,14 +294,14 @@ impl<E: Event> Engine<E> {
         self.ingest.dispatcher.rules.iter().map(|rule| &rule.info.rule)
     }
 
-    /// Returns the open partial matches of the rule with this name, ordered by first event. A rule
+    /// Collects the open partial matches of the rule with this name, ordered by first event. A rule
     /// that reports no timeouts may list partial matches for a while after their deadline.
     ///
     /// The call is meant for inspection: its time is in proportion to the open partial matches.
     /// Keys in a [cold store](crate::stream::ColdStore) are read into memory and stay there until
     /// one of them changes. If the store cannot be read, its keys are missing from the result and
     /// the engine [stops](Engine::failure).
-    pub fn partials(&self, rule: &str) -> Vec<Partial<'_, E>> {
+    pub fn collect_partials(&self, rule: &str) -> Vec<Partial<'_, E>> {
         self.ingest.dispatcher.partials(rule)
     }
 

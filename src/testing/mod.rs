@@ -277,7 +277,7 @@ impl Log<'_> {
             is_timeout: kind == OutputKind::Timeout,
             at: reported.end(),
             key: key.collect(),
-            emit: reported.emit(),
+            emit: reported.to_record(),
         });
     }
 
@@ -441,7 +441,7 @@ fn open(engine: &Engine<Record>, schema: &Schema, rule: &str, now: Timestamp) ->
         let fields = fields.filter(|(_, value)| !value.is_null()).collect();
         Captured { step: step.clone(), at: event.time(), fields }
     };
-    let partials = engine.partials(rule).into_iter();
+    let partials = engine.collect_partials(rule).into_iter();
     partials
         .filter(|partial| partial.deadline().is_none_or(|deadline| deadline > now))
         .map(|partial| Open {

@@ -43,7 +43,7 @@ use crate::event::Event;
 use crate::explain::Words;
 use crate::stream::Partial;
 
-/// What a partial match that an engine [shows](crate::Engine::partials) waits for.
+/// What a partial match that an engine [shows](crate::Engine::collect_partials) waits for.
 pub fn waits_of<E: Event>(partial: &Partial<'_, E>) -> Waits {
     let (info, open) = partial.parts();
     let pattern = &info.rule.pattern;

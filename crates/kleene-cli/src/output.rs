@@ -310,7 +310,7 @@ impl Shapes {
         line.extend_from_slice(b",\"events\":");
         self.write_events(line, found);
         line.extend_from_slice(b",\"emit\":");
-        match found.emit() {
+        match found.to_record() {
             Value::Null => line.extend_from_slice(b"{}"),
             emit => write_value(line, emit.as_ref()),
         }
@@ -406,15 +406,11 @@ fn write_members(
 fn write_brief(line: &mut Vec<u8>, kind: &str, found: &Match<'_, Record>) {
     // Writing to memory does not fail.
     let _ = write!(line, "{}  {}  {kind}", ValueRef::Time(found.end()), found.rule().name);
-    match found.emit() {
-        Value::Record(fields) if !fields.is_empty() => {
-            for (name, value) in fields.iter() {
-                write_pair(line, name, value.as_ref());
-            }
-        }
-        _ => found.key().for_each(|(name, value)| {
-            write_pair(line, name, value.as_ref());
-        }),
+    let fields = found.emit();
+    if fields.len() > 0 {
+        fields.for_each(|(name, value)| write_pair(line, name, value.as_ref()));
+    } else {
+        found.key().for_each(|(name, value)| write_pair(line, name, value.as_ref()));
     }
     line.truncate(line.trim_ascii_end().len());
     line.push(b'\n');

@@ -157,7 +157,7 @@ fn open(engine: &Engine<Record>) -> String {
     let mut open = String::new();
     for rule in engine.rules() {
         let mut lines = Vec::new();
-        for partial in engine.partials(&rule.name) {
+        for partial in engine.collect_partials(&rule.name) {
             let (key, events): (Vec<_>, Vec<_>) =
                 (partial.key().collect(), partial.events().collect());
             let (awaits, deadline) = (partial.awaits().collect::<Vec<_>>(), partial.deadline());

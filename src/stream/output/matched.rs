@@ -38,7 +38,7 @@ pub(crate) struct RuleInfo {
 /// let mut found = Vec::new();
 /// let mut sink = on_match(|twice| {
 ///     let steps: Vec<&str> = twice.events().map(|(step, _)| &**step).collect();
-///     found.push((twice.rule().name.to_string(), steps.join(" "), twice.emit().to_string()));
+///     found.push((twice.rule().name.to_string(), steps.join(" "), twice.to_record().to_string()));
 /// });
 /// for second in [1, 3] {
 ///     let fields = [("user", "ann".into()), ("at", Timestamp::from_millis(1000 * second).into())];
@@ -131,13 +131,20 @@ impl<'a, E: Event> Match<'a, E> {
         events.map(move |(step, event)| (&steps[step.index()].name, event))
     }
 
+    /// Returns the names and values of the fields that the rule emits; none if the rule has no
+    /// `emit`. A value is computed when the iterator comes to it.
+    pub fn emit(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, Value)> + use<'a, E> {
+        let found = *self;
+        let fields = self.emitted().map_or(&[][..], |emit| &emit.fields);
+        fields.iter().map(move |(name, expr)| (name, found.value(expr)))
+    }
+
     /// Makes the record that the rule emits; null if the rule has no `emit`.
-    pub fn emit(&self) -> Value {
-        let rule = &self.info.rule;
-        match self.outcome.kind() {
-            OutcomeKind::Match => self.evaluate(rule.emit.as_ref()),
-            OutcomeKind::Timeout => self.evaluate(rule.on_timeout.as_ref()),
+    pub fn to_record(&self) -> Value {
+        if self.emitted().is_none() {
+            return Value::Null;
         }
+        Value::Record(self.emit().map(|(name, value)| (name.clone(), value)).collect())
     }
 
     /// Returns an owned copy.
@@ -152,7 +159,7 @@ impl<'a, E: Event> Match<'a, E> {
             last: self.last(),
             end: self.end(),
             events: self.events().map(|(name, event)| (name.clone(), event.clone())).collect(),
-            emit: self.emit(),
+            emit: self.to_record(),
         }
     }
 
@@ -161,10 +168,13 @@ impl<'a, E: Event> Match<'a, E> {
         self.outcome.start_seq()
     }
 
-    fn evaluate(&self, emit: Option<&Emit>) -> Value {
-        let Some(emit) = emit else { return Value::Null };
-        let fields = emit.fields.iter();
-        Value::Record(fields.map(|(name, expr)| (name.clone(), self.value(expr))).collect())
+    /// Returns the clause that says what is emitted.
+    fn emitted(&self) -> Option<&'a Emit> {
+        let rule: &'a Rule = &self.info.rule;
+        match self.outcome.kind() {
+            OutcomeKind::Match => rule.emit.as_ref(),
+            OutcomeKind::Timeout => rule.on_timeout.as_ref(),
+        }
     }
 
     /// Evaluates an expression with the names that an `emit` can use.
@@ -234,7 +244,7 @@ impl<'a, E: Event> Timeout<'a, E> {
     }
 
     /// Returns what a timeout shares with a match, for code that reports both.
-    /// [`emit`](Match::emit) gives the record of `on timeout emit`.
+    /// [`emit`](Match::emit) gives the fields of `on timeout emit`.
     pub fn as_match(&self) -> &Match<'a, E> {
         &self.0
     }
@@ -274,9 +284,15 @@ impl<'a, E: Event> Timeout<'a, E> {
         self.0.events()
     }
 
-    /// Makes the record of `on timeout emit`; null if the rule has none.
-    pub fn emit(&self) -> Value {
+    /// Returns the names and values of the fields of `on timeout emit`; none if the rule has no such
+    /// clause. A value is computed when the iterator comes to it.
+    pub fn emit(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, Value)> + use<'a, E> {
         self.0.emit()
+    }
+
+    /// Makes the record of `on timeout emit`; null if the rule has none.
+    pub fn to_record(&self) -> Value {
+        self.0.to_record()
     }
 
     /// Returns the name of the step that was captured last.
@@ -301,7 +317,7 @@ impl<'a, E: Event> Timeout<'a, E> {
     }
 }
 
-/// An open partial match, as [`Engine::partials`](crate::Engine::partials) lists it.
+/// An open partial match, as [`Engine::partials`](crate::Engine::collect_partials) lists it.
 pub struct Partial<'a, E> {
     info: &'a RuleInfo,
     key: &'a [Value],

@@ -543,7 +543,7 @@ impl<E: Event> Tracer<E> {
                     is_suppressed,
                     is_filtered,
                     at: outcome.at(),
-                    emit: Match::new(info, key, outcome).emit(),
+                    emit: Match::new(info, key, outcome).to_record(),
                 },
             });
         };
