@@ -293,7 +293,7 @@ impl<E: Event> EngineBuilder<E> {
         let indexed = self.indexed;
         let (schema, rules) = self.start()?;
         let mut dispatcher = Dispatcher::new(schema, rules, indexed, limits, matching);
-        dispatcher.cold = cold;
+        dispatcher.set_cold(cold);
         Ok(Engine::new(Ingest::new(dispatcher, strategy)))
     }
 
@@ -328,10 +328,10 @@ impl<E: Event> EngineBuilder<E> {
         let make = |(index, rules): (u32, Vec<RuleRuntime<E>>)| {
             let schema = schema.clone();
             let mut dispatcher = Dispatcher::new(schema, rules, indexed, limits, matching);
-            dispatcher.cold = cold.take();
+            dispatcher.set_cold(cold.take());
             if of > 1 {
                 let share = ShardContext::new(index, of, placements.clone(), whole);
-                dispatcher.accounting.share = Some(Box::new(share));
+                dispatcher.set_share(share);
             }
             Shard::from(Engine::new(Ingest::new(dispatcher, strategy)))
         };

@@ -285,6 +285,7 @@ impl<E: Event> Dispatcher<E> {
         self.account();
         self.schema = schema;
         self.routes = Routes::new(&self.schema, &self.rules, &self.groups, self.routes.indexed);
+        self.choose_delivery();
         Ok(replacement)
     }
 

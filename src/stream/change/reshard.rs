@@ -106,7 +106,7 @@ pub(in crate::stream) fn split<E: Event>(engine: Engine<E>, of: usize) -> Vec<Sh
             shard.take_waiting(whole);
             let mut share = ShardContext::new(index, of, placements.clone(), limits);
             share.set_released(dispatcher.released);
-            shard.dispatcher.accounting.share = Some(Box::new(share));
+            shard.dispatcher.set_share(share);
             shard
         })
         .collect();
@@ -184,6 +184,7 @@ impl<E: Event> Ingest<E> {
         let mut dispatcher = Dispatcher::new(schema, rules, indexed, limits, old.matching);
         dispatcher.released = released;
         dispatcher.accounting.failure.clone_from(&old.accounting.failure);
+        dispatcher.choose_delivery();
         let mut ingest = Ingest::new(dispatcher, self.progress.strategy());
         ingest.progress = self.progress.clone();
         ingest.main = self.main;

@@ -18,6 +18,7 @@ use crate::stream::output::sink::Sink;
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::rule::timers::{Timer, Timers};
+use crate::stream::shard::context::ShardContext;
 use crate::time::Timestamp;
 
 /// The number of released events between two removals of suppressions that are over.
@@ -25,6 +26,15 @@ const FORGET_EVERY: u64 = 1024;
 
 /// The number of released events between two checks for outdated timers.
 const PRUNE_EVERY: u64 = 16;
+
+/// How events reach the rules.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Delivery {
+    /// Delivery can neither fail nor be observed: no cold store, no shard, no `limit .. fail`.
+    Direct,
+    /// Each event is checked for a failure, for its shard, and for keys in the cold store.
+    Observed,
+}
 
 /// The rules, their state by key, and the routes of events. Events reach the dispatcher in the
 /// order of time.
@@ -35,6 +45,7 @@ pub(in crate::stream) struct Dispatcher<E: Event> {
     /// The state of rules, by key.
     pub(in crate::stream) groups: Groups,
     pub(in crate::stream) routes: Routes,
+    delivery: Delivery,
     pub(in crate::stream) timers: Timers,
     /// The number of released events.
     pub(in crate::stream) released: u64,
@@ -63,11 +74,12 @@ impl<E: Event> Dispatcher<E> {
             rule.group = groups.join(&rule.info.rule);
         }
         let routes = Routes::new(&schema, &rules, &groups, indexed);
-        Dispatcher {
+        let mut dispatcher = Dispatcher {
             schema,
             rules,
             groups,
             routes,
+            delivery: Delivery::Observed,
             timers: Timers::new(),
             released: 0,
             matching,
@@ -76,7 +88,31 @@ impl<E: Event> Dispatcher<E> {
             wake: Timestamp::MAX,
             due: Vec::new(),
             found: Vec::new(),
-        }
+        };
+        dispatcher.choose_delivery();
+        dispatcher
+    }
+
+    /// Gives the engine a cold store, or none.
+    pub(in crate::stream) fn set_cold(&mut self, cold: Option<Box<Cold<E>>>) {
+        self.cold = cold;
+        self.choose_delivery();
+    }
+
+    /// Makes the engine one shard of several.
+    pub(in crate::stream) fn set_share(&mut self, share: ShardContext) {
+        self.accounting.share = Some(Box::new(share));
+        self.choose_delivery();
+    }
+
+    /// Chooses how events reach the rules. Called when the engine is built, restored or changed; a
+    /// failure between two changes comes from observed delivery only.
+    pub(in crate::stream) fn choose_delivery(&mut self) {
+        let is_direct = self.cold.is_none()
+            && self.accounting.share.is_none()
+            && self.accounting.failure.is_none()
+            && !self.routes.can_fail;
+        self.delivery = if is_direct { Delivery::Direct } else { Delivery::Observed };
     }
 
     /// Returns the error that stopped the engine.
@@ -190,14 +226,10 @@ impl<E: Event> Dispatcher<E> {
         }
     }
 
-    /// True if delivery can neither fail nor be observed: no cold store, no shard, no
-    /// `limit .. fail`.
+    /// True if delivery can neither fail nor be observed.
     #[inline]
     pub(in crate::stream) fn delivers_directly(&self) -> bool {
-        self.cold.is_none()
-            && self.accounting.share.is_none()
-            && self.accounting.failure.is_none()
-            && !self.routes.can_fail
+        self.delivery == Delivery::Direct
     }
 
     /// True if keys are worth looking up before their turn. With `limit .. fail` never: no event

@@ -4,6 +4,7 @@ use crate::event::{Event, bytes_of};
 use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::dispatch::prefetch::{EventGroup, KeyHint, NextHints};
 use crate::stream::error::{Failure, PushError};
+use crate::stream::ingest::path::{Path, Paths};
 use crate::stream::ingest::reorder::{Lent, Reorder};
 use crate::stream::ingest::watermark::{Progress, SourceId, Strategy};
 use crate::stream::keys::GROUP_SIZE;
@@ -64,6 +65,7 @@ pub(in crate::stream) struct Ingest<E: Event> {
     /// The source of events that are pushed without one.
     pub(in crate::stream) main: Option<SourceId>,
     pub(in crate::stream) finished: bool,
+    pub(super) paths: Paths,
 }
 
 impl<E: Event> Ingest<E> {
@@ -77,6 +79,7 @@ impl<E: Event> Ingest<E> {
             newest: Timestamp::MIN,
             main: None,
             finished: false,
+            paths: Paths::default(),
         }
     }
 
@@ -177,6 +180,7 @@ impl<E: Event> Ingest<E> {
         if self.progress.is_sorted() && self.buffer.len() == 0 {
             // The event is after the watermark, and no other source holds time up.
             self.watermark = time.plus_millis(-1);
+            self.paths.count(Path::Observed, 1);
             if named {
                 self.dispatcher.dispatch(event, hint, sink);
             } else if self.dispatcher.is_due(time) {
@@ -196,6 +200,7 @@ impl<E: Event> Ingest<E> {
         lent: &mut Lent<'_, E>,
         sink: &mut S,
     ) -> Result<(), PushError> {
+        self.paths.count(Path::Buffered, 1);
         let time = arrival.event().time();
         self.newest = self.newest.max(time);
         if named {

@@ -17,6 +17,7 @@ use crate::event::Event;
 use crate::stream::dispatch::prefetch::{EventGroup, GroupHints, KeyHint};
 use crate::stream::error::PushError;
 use crate::stream::ingest::arrivals::{Ingest, Owned};
+use crate::stream::ingest::path::Path;
 use crate::stream::ingest::reorder::Lent;
 use crate::stream::ingest::watermark::SourceId;
 use crate::stream::output::sink::Sink;
@@ -184,6 +185,7 @@ impl<E: Event> Ingest<E> {
         sink: &mut S,
     ) {
         let Some(last) = few.events().last().map(|last| E::time(last)) else { return };
+        self.paths.count(Path::Classified, few.events().len());
         let (first, mut taken) = (self.dispatcher.released, 0);
         for place in seen.wanted.iter() {
             let event = few.at(place);
@@ -240,6 +242,7 @@ impl<E: Event> Ingest<E> {
         sink: &mut S,
     ) {
         let time = event.time();
+        self.paths.count(Path::Direct, 1);
         self.arrive(source, time, 1);
         if self.dispatcher.is_named(event) {
             self.dispatcher.dispatch_direct(event, hint, sink);

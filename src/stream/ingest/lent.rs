@@ -14,6 +14,7 @@ use crate::event::{Event, bytes_of};
 use crate::stream::dispatch::prefetch::KeyHint;
 use crate::stream::error::PushError;
 use crate::stream::ingest::arrivals::Ingest;
+use crate::stream::ingest::path::Path;
 use crate::stream::ingest::reorder::Lent;
 use crate::stream::ingest::watermark::SourceId;
 use crate::stream::output::sink::Sink;
@@ -78,6 +79,7 @@ impl<E: Event> Ingest<E> {
                 waiting = 0;
             }
             ingest.count_arrivals(1);
+            ingest.paths.count(Path::Lent, 1);
             let named = ingest.dispatcher.is_named(event);
             ingest.progress.observe(source, time);
             ingest.newest = ingest.newest.max(time);

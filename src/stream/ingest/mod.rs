@@ -3,5 +3,6 @@
 pub(in crate::stream) mod arrivals;
 mod in_order;
 mod lent;
+mod path;
 pub(in crate::stream) mod reorder;
 pub(in crate::stream) mod watermark;

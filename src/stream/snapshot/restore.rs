@@ -229,6 +229,7 @@ impl<'a, E: Portable> Saved<'a, E> {
                 .for_each(|(one, all)| *all += *one);
             if saved.failure.is_some() {
                 ingest.dispatcher.accounting.failure.clone_from(&saved.failure);
+                ingest.dispatcher.choose_delivery();
             }
         }
         // By time; what was numbered by several engines, by part and then by its number there.
@@ -471,7 +472,7 @@ impl<E: Portable> Old<E> {
         }
         let places = places(&started, &saved.rules, &mut lost);
         let mut dispatcher = Dispatcher::new(schema, started, indexed, limits, matching);
-        dispatcher.cold = cold;
+        dispatcher.set_cold(cold);
         let engine = Ingest::new(dispatcher, strategy);
         Ok(Old { engine, places, lost, declared, new_texts })
     }
