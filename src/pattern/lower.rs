@@ -170,9 +170,9 @@ impl<E: Event> Lowering<'_, E> {
         // How long a `not` before the item holds: it comes no sooner.
         let mut silence = 0;
         for (index, item) in items.into_iter().enumerate() {
-            let place = Place { first: index == 0, depth };
+            let position = ItemPosition { first: index == 0, depth };
             let label = item.label();
-            let mut item = self.item(item, place)?;
+            let mut item = self.item(item, position)?;
             let own = item.gap.and_then(|gap| gap.max).and_then(Length::as_millis);
             match &item.kind {
                 ItemKind::Not { .. } if index > 0 => silence = silence.max(own.unwrap_or(0)),
@@ -241,15 +241,15 @@ impl<E: Event> Lowering<'_, E> {
         Ok(Item { contiguity: Contiguity::Relaxed, gap: None, kind })
     }
 
-    fn item(&mut self, mut item: DraftItem<E>, place: Place) -> Result<Item> {
-        check_place(&item, place)?;
+    fn item(&mut self, mut item: DraftItem<E>, position: ItemPosition) -> Result<Item> {
+        check_position(&item, position)?;
         let until = item.until.take();
         let quantifier = quantifier(&item)?;
         if until.is_some() && quantifier.max.is_some() {
             let what = "`until` needs a loop without upper bound, such as `times(3..)`";
             return Err(item.refuse(Kind::UntilWithoutLoop, what));
         }
-        let contiguity = if place.first { Contiguity::Relaxed } else { item.contiguity };
+        let contiguity = if position.first { Contiguity::Relaxed } else { item.contiguity };
         let gap = item.gap;
         let is_plain = item.name.is_empty() && quantifier.is_once();
         let kind = match bare(item.kind, is_plain) {
@@ -277,7 +277,7 @@ impl<E: Event> Lowering<'_, E> {
             DraftKind::Alternatives(branches, count)
                 if item.name.is_empty() && quantifier.is_once() =>
             {
-                self.branches(branches, count, place.depth + 1)?.kind
+                self.branches(branches, count, position.depth + 1)?.kind
             }
             kind @ (DraftKind::Group(_) | DraftKind::Alternatives(..)) => {
                 let alias = if item.name.is_empty() {
@@ -285,7 +285,7 @@ impl<E: Event> Lowering<'_, E> {
                 } else {
                     Some(self.step(item.name, None, false)?)
                 };
-                let depth = place.depth + 1;
+                let depth = position.depth + 1;
                 let (body, within) = match kind {
                     DraftKind::Group(group) => self.content(group, depth)?,
                     DraftKind::Alternatives(branches, count) => {
@@ -469,13 +469,13 @@ fn ends_in_silence(item: &Item) -> bool {
 
 /// The position of an item.
 #[derive(Clone, Copy)]
-struct Place {
+struct ItemPosition {
     first: bool,
     depth: usize,
 }
 
 /// Refuses settings that do not fit the position or the kind of an item.
-fn check_place<E>(item: &DraftItem<E>, place: Place) -> Result<()> {
+fn check_position<E>(item: &DraftItem<E>, position: ItemPosition) -> Result<()> {
     let is_not = matches!(item.kind, DraftKind::Not(_));
     if is_not {
         if item.times.is_some() || item.optional || item.until.is_some() {
@@ -489,7 +489,7 @@ fn check_place<E>(item: &DraftItem<E>, place: Place) -> Result<()> {
             let what = "a `not` has no gap: use `lasting`";
             return Err(item.refuse(Kind::MisplacedNot, what));
         }
-    } else if place.first && item.gap.is_some() {
+    } else if position.first && item.gap.is_some() {
         let what = "nothing comes before it from which the gap could run";
         return Err(item.refuse(Kind::BadBound, what));
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::disk::{self, Written};
-use crate::input::Place;
+use crate::input::Origin;
 use crate::output::{directory_of, open_from, write_text};
 use crate::progress::Progress;
 
@@ -44,25 +44,25 @@ impl Rejects {
     }
 
     /// Reports one.
-    pub(crate) fn report(&mut self, place: Place<'_>, reason: &str, progress: &Progress) {
+    pub(crate) fn report(&mut self, origin: Origin<'_>, reason: &str, progress: &Progress) {
         if let Some((_, file)) = &mut self.file {
             if self.failure.is_none() {
                 self.line.clear();
                 let line = &mut self.line;
                 line.extend_from_slice(b"{\"line\":");
                 // Writing to memory does not fail.
-                let _ = write!(line, "{}", place.line);
+                let _ = write!(line, "{}", origin.line);
                 line.extend_from_slice(b",\"reason\":");
                 write_text(line, reason);
                 line.extend_from_slice(b",\"input\":");
-                write_text(line, &shortened(place.text));
+                write_text(line, &shortened(origin.text));
                 line.extend_from_slice(b"}\n");
                 self.failure = file.write_all(line).err();
             }
         } else if !self.is_quiet {
             self.reported += 1;
             if self.reported <= SHOWN {
-                progress.say(&format!("line {}: {reason}", place.line));
+                progress.say(&format!("line {}: {reason}", origin.line));
             } else if self.reported == SHOWN + 1 {
                 progress
                     .say("further rejects are only counted; use --rejects FILE to see them all");

@@ -32,7 +32,7 @@ pub use feed::{Feed, Fill};
 pub use layout::Reading;
 pub use parser::{Item, Parser};
 pub use raw::{MAX_DEPTH, Raw, RawFeed, RawItem, fields_of_line, list as list_from_cell};
-pub use records::{Cursor, Place};
+pub use records::{Cursor, Origin};
 pub use source::{Arrival, Blocks, Opened, Position, is_packed, open, open_at};
 pub use time::{TimeUnit, duration_from_text};
 
@@ -203,14 +203,14 @@ mod tests {
             let (mut events, mut rejected, mut last) = (0, 0, 0);
             loop {
                 let line = match feed.next_item() {
-                    Some(Item::Event(_, place)) => {
+                    Some(Item::Event(_, origin)) => {
                         events += 1;
-                        place.line
+                        origin.line
                     }
-                    Some(Item::Rejected(place, reason)) => {
+                    Some(Item::Rejected(origin, reason)) => {
                         assert!(!reason.is_empty() && !reason.contains('\n'), "{reason}");
                         rejected += 1;
-                        place.line
+                        origin.line
                     }
                     Some(Item::Unreadable(reason)) => panic!("{reason}"),
                     Some(Item::Unknown(_)) => continue,

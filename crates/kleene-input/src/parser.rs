@@ -7,7 +7,7 @@ use crate::block::Block;
 use crate::csv::{Cells, CsvParser};
 use crate::json::JsonParser;
 use crate::layout::{Layouts, Reading};
-use crate::records::{Cursor, Place, next_line, next_record};
+use crate::records::{Cursor, Origin, next_line, next_record};
 use crate::{Form, unreadable_header};
 
 /// Reads the blocks of an input as events.
@@ -33,11 +33,11 @@ enum Kind {
 #[derive(Debug)]
 pub enum Item<'a> {
     /// An event of a declared type.
-    Event(Record, Place<'a>),
+    Event(Record, Origin<'a>),
     /// An event of a type with this name, which no rule file declares.
     Unknown(&'a str),
     /// Something that is no event, and why.
-    Rejected(Place<'a>, String),
+    Rejected(Origin<'a>, String),
     /// No event can be read from this input, and why.
     Unreadable(String),
 }
@@ -110,25 +110,25 @@ impl Parser {
                 let line = match next_line(block, cursor, self.max_line)? {
                     Ok(line) if line.text.trim_ascii().is_empty() => continue,
                     Ok(line) => line,
-                    Err((place, reason)) => return Some(Item::Rejected(place, reason)),
+                    Err((origin, reason)) => return Some(Item::Rejected(origin, reason)),
                 };
                 return Some(match parser.parse(line.text) {
-                    Ok(Some(event)) => Item::Event(event, line.place()),
+                    Ok(Some(event)) => Item::Event(event, line.origin()),
                     Ok(None) => Item::Unknown(parser.unknown()),
-                    Err(reason) => Item::Rejected(line.place(), reason),
+                    Err(reason) => Item::Rejected(line.origin(), reason),
                 });
             },
             Kind::Csv(parser, cells, delimiter) => loop {
                 let record = match next_record(block, cursor, *delimiter, self.max_line)? {
                     Ok(record) if record.text.is_empty() => continue,
                     Ok(record) => record,
-                    Err((place, reason)) => return Some(Item::Rejected(place, reason)),
+                    Err((origin, reason)) => return Some(Item::Rejected(origin, reason)),
                 };
                 let row = cells.split(record.text, record.has_quotes, *delimiter);
                 return Some(match parser.parse(&row) {
-                    Ok(Some(event)) => Item::Event(event, record.place()),
+                    Ok(Some(event)) => Item::Event(event, record.origin()),
                     Ok(None) => Item::Unknown(parser.unknown()),
-                    Err(reason) => Item::Rejected(record.place(), reason),
+                    Err(reason) => Item::Rejected(record.origin(), reason),
                 });
             },
         }

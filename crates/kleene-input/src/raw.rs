@@ -118,7 +118,7 @@ impl RawFeed {
                     Ok(fields) => RawItem::Event(fields),
                     Err(reason) => RawItem::Rejected(line.number, reason),
                 },
-                Err((place, reason)) => RawItem::Rejected(place.line, reason),
+                Err((origin, reason)) => RawItem::Rejected(origin.line, reason),
             });
         }
     }
@@ -129,8 +129,8 @@ impl RawFeed {
             let record = match next_record(&self.block, &mut self.cursor, delimiter, limit)? {
                 Ok(record) if record.text.is_empty() => continue,
                 Ok(record) => record,
-                Err((place, reason)) if self.header.is_some() => {
-                    return Some(RawItem::Rejected(place.line, reason));
+                Err((origin, reason)) if self.header.is_some() => {
+                    return Some(RawItem::Rejected(origin.line, reason));
                 }
                 Err((_, reason)) => {
                     return Some(RawItem::Unreadable(unreadable_header(&reason)));

@@ -9,9 +9,9 @@ use crate::{not_utf8, too_long};
 /// How much of a line that is too long is kept for messages.
 const KEPT: usize = 256;
 
-/// Where in the input something is.
+/// The line of the input that an event or an error comes from.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct Origin<'a> {
     /// The line, from 1.
     pub line: u64,
     /// What is there; the start of it if it is too long.
@@ -59,13 +59,13 @@ pub(crate) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    pub(crate) fn place(&self) -> Place<'a> {
-        Place { line: self.number, text: self.text.as_bytes() }
+    pub(crate) fn origin(&self) -> Origin<'a> {
+        Origin { line: self.number, text: self.text.as_bytes() }
     }
 }
 
 /// A line of which nothing can be read, and why.
-pub(crate) type Bad<'a> = (Place<'a>, String);
+pub(crate) type Bad<'a> = (Origin<'a>, String);
 
 /// The next line of JSON lines.
 pub(crate) fn next_line<'a>(
@@ -110,7 +110,7 @@ pub(crate) fn next_record<'a>(
         Reach::Waiting => whole(block, cursor, bytes.len(), 1, true),
         Reach::Bad(length, reason) => {
             let text = &bytes[..length.min(limit)];
-            Err((Place { line: cursor.advance(block, length, 1), text }, reason))
+            Err((Origin { line: cursor.advance(block, length, 1), text }, reason))
         }
     })
 }
@@ -122,7 +122,7 @@ fn rest<'a>(block: &'a Block, cursor: &mut Cursor) -> Option<Result<&'a [u8], Ba
         Content::Bytes(bytes) => bytes,
         Content::Bad(text, reason) if cursor.lines == 0 => {
             let line = cursor.advance(block, text.len(), 1);
-            return Some(Err((Place { line, text }, reason.clone())));
+            return Some(Err((Origin { line, text }, reason.clone())));
         }
         Content::Bad(..) => return None,
     };
@@ -142,7 +142,7 @@ fn line<'a>(
     if length > limit {
         let text = &bytes[..length.min(KEPT)];
         let line = cursor.advance(block, next, 1);
-        return Err((Place { line, text }, too_long(length as u64)));
+        return Err((Origin { line, text }, too_long(length as u64)));
     }
     whole(block, cursor, next, 1, false)
 }
@@ -169,7 +169,7 @@ fn whole<'a>(
             let text = text.strip_suffix(b"\r").unwrap_or(text);
             match str::from_utf8(text) {
                 Ok(text) => text,
-                Err(error) => return Err((Place { line, text }, not_utf8(&error))),
+                Err(error) => return Err((Origin { line, text }, not_utf8(&error))),
             }
         }
     };

@@ -4,7 +4,7 @@ use hashbrown::HashMap;
 
 use super::clauses::Clauses;
 use super::context::RuleLowerer;
-use super::terms::{Place, Typed, What};
+use super::terms::{ExprContext, Typed, What};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::{Emit, Expr, Limit, LimitPolicy, Once, Suppress};
 use crate::syntax::ast::{self, Clause, Name, Spanned};
@@ -12,7 +12,7 @@ use crate::value::{Kind, Value};
 
 impl<'a> RuleLowerer<'_, 'a> {
     pub(super) fn emit(&mut self, emit: &'a ast::Emit, what: What) -> Emit {
-        let place = Place { candidate: None, what, bound: None };
+        let context = ExprContext { candidate: None, what, bound: None };
         let mut fields: Vec<(&'a Name, Typed)> = Vec::new();
         let mut firsts: HashMap<&str, Span> = HashMap::new();
         for (name, value) in &emit.fields {
@@ -24,7 +24,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 self.report(diagnostic);
             }
             let typed = match value {
-                Some(value) => self.expr(value, place),
+                Some(value) => self.expr(value, context),
                 None => self.bare_name(name),
             };
             let types = if what == What::Timeout {
@@ -60,8 +60,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             .zip(kinds)
             .map(|((name, expr), kind)| (name.clone(), expr.clone(), kind))
             .collect();
-        let place = Place { candidate: None, what: What::Emit, bound: None };
-        let typed = self.condition(condition, place);
+        let context = ExprContext { candidate: None, what: What::Emit, bound: None };
+        let typed = self.condition(condition, context);
         self.emitted.clear();
         typed.expr
     }
@@ -73,8 +73,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         emit: Option<&Emit>,
     ) -> Option<Suppress> {
         let duration = if let ast::Dur::Path(path) = dur {
-            let place = Place { candidate: None, what: What::Emit, bound: None };
-            let typed = self.path(path, place);
+            let context = ExprContext { candidate: None, what: What::Emit, bound: None };
+            let typed = self.path(path, context);
             if !self.expect(&typed, Kind::DURATION, "`suppress`") {
                 return None;
             }

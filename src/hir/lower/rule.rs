@@ -7,7 +7,7 @@ use super::clauses::{Clauses, Gathered};
 use super::context::RuleLowerer;
 use super::names::{self, Defines};
 use super::pattern::{Planned, Written};
-use super::terms::{Place, What};
+use super::terms::{ExprContext, What};
 use super::{Env, Layout, Param, canon};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::hir::{Emit, Expr, Meta, Pattern, Rule, Step};
@@ -277,9 +277,9 @@ impl<'a> RuleLowerer<'_, 'a> {
         if let Some((source, clause)) = of("meta")
             && let Clause::Meta(fields) = &clause.node
         {
-            let place = Place { candidate: None, what: What::Constant, bound: None };
+            let context = ExprContext { candidate: None, what: What::Constant, bound: None };
             for (name, value) in fields {
-                let typed = self.at(source, |lowerer| lowerer.expr(value, place));
+                let typed = self.at(source, |lowerer| lowerer.expr(value, context));
                 if let Expr::Literal(value) = typed.expr {
                     meta.values.push((name.node.as_str().into(), value));
                 } else {

@@ -18,9 +18,9 @@ pub(super) struct Typed {
     pub(super) span: Span,
 }
 
-/// Where an expression stands, which says what its names mean.
+/// The context of an expression: it gives names their meaning.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct ExprContext {
     /// The types that the event which is looked at can have, if there is one.
     pub(super) candidate: Option<Takes>,
     pub(super) what: What,

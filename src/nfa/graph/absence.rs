@@ -2,7 +2,7 @@
 
 use crate::hir::{ConditionId, Contiguity, Gap, ItemKind, StepId};
 use crate::nfa::error::BuildError;
-use crate::nfa::graph::builder::{Builder, EarlierNot, Place, has_time};
+use crate::nfa::graph::builder::{Builder, EarlierNot, ItemCursor, has_time};
 use crate::nfa::graph::check::is_nullable;
 use crate::nfa::graph::raw::{Role, Verb};
 use crate::nfa::guard::{Guard, GuardId};
@@ -11,22 +11,22 @@ use crate::nfa::states::StateId;
 impl<'p> Builder {
     pub(super) fn absence(
         &mut self,
-        place: Place<'p>,
+        cursor: ItemCursor<'p>,
         step: StepId,
         condition: ConditionId,
         next: StateId,
     ) -> Result<StateId, BuildError> {
-        if place.is_start() {
+        if cursor.is_start() {
             // The matcher knows when such an event came last, and starts nothing too soon after it.
             return Ok(next);
         }
-        let violated = self.extend(place, condition);
+        let violated = self.extend(cursor, condition);
         let respected = self.graph.guards.not(violated);
         let next_role = self.graph.states[next.index()].role;
-        if place.item().contiguity == Contiguity::Next {
+        if cursor.item().contiguity == Contiguity::Next {
             // Of the very next event only; a gap bounds when that one comes.
             let state = self.state(Role::NextNot)?;
-            let gap = self.gap_guard(place);
+            let gap = self.gap_guard(cursor);
             let respected = gap.map_or(respected, |gap| self.graph.guards.and(respected, gap));
             if next_role == Role::Final {
                 self.add_in_gap(state, Verb::Ignore, next, respected, gap);
@@ -39,13 +39,13 @@ impl<'p> Builder {
             return Ok(state);
         }
         match next_role {
-            Role::Final if place.context.top => {
-                let bound = place.item().gap.and_then(|gap| gap.max);
+            Role::Final if cursor.context.top => {
+                let bound = cursor.item().gap.and_then(|gap| gap.max);
                 let state = self.state(Role::Pending(bound))?;
                 let stop = self.stop(step)?;
                 if let Some(time) = bound {
                     self.set_timed(stop);
-                    if let Some(before) = place.previous() {
+                    if let Some(before) = cursor.previous() {
                         self.set_closing(state, before.item(), time);
                     }
                 }
@@ -53,7 +53,7 @@ impl<'p> Builder {
                 self.add(state, Verb::Ignore, state, respected);
                 Ok(state)
             }
-            Role::Pending(_) if place.context.top => {
+            Role::Pending(_) if cursor.context.top => {
                 // A second one at the end joins the first.
                 let stop = self.stop(step)?;
                 self.add(next, Verb::Proceed, stop, violated);
@@ -69,16 +69,16 @@ impl<'p> Builder {
         }
     }
 
-    /// The `not`s whose absence is still asked for where `place` waits: those right before it, those
+    /// The `not`s whose absence is still asked for where `cursor` waits: those right before it, those
     /// before optional items before it, and those before the group that it is the first of.
-    pub(super) fn earlier_nots(&mut self, place: Place<'p>) -> Vec<EarlierNot> {
+    pub(super) fn earlier_nots(&mut self, cursor: ItemCursor<'p>) -> Vec<EarlierNot> {
         let mut nots = Vec::new();
-        let mut here = place;
+        let mut here = cursor;
         while let Some(previous) = here.previous() {
             match previous.item().kind {
                 ItemKind::Not { step, condition } => {
                     if previous.item().contiguity != Contiguity::Next && !previous.is_start() {
-                        let violated = self.violation(previous, place, condition);
+                        let violated = self.violation(previous, cursor, condition);
                         let timed = has_time(previous.item());
                         nots.push(EarlierNot { step, violated, timed });
                     }
@@ -88,21 +88,21 @@ impl<'p> Builder {
             }
             here = previous;
         }
-        if let Some(group) = place.context.group {
+        if let Some(group) = cursor.context.group {
             nots.extend_from_slice(&self.before_groups[group.nots]);
         }
         nots
     }
 
-    /// When an event violates a `not` before `place`.
+    /// When an event violates a `not` before `cursor`.
     pub(super) fn violation(
         &mut self,
-        not: Place<'p>,
-        place: Place<'p>,
+        not: ItemCursor<'p>,
+        cursor: ItemCursor<'p>,
         condition: ConditionId,
     ) -> GuardId {
-        let violated = self.extend(place, condition);
-        self.in_time(violated, not.item().gap, place.context.since)
+        let violated = self.extend(cursor, condition);
+        self.in_time(violated, not.item().gap, cursor.context.since)
     }
 
     /// A `not` with its own time is violated only within it.
@@ -117,8 +117,12 @@ impl<'p> Builder {
         self.graph.guards.and(violated, sooner)
     }
 
-    pub(super) fn add_stops(&mut self, place: Place<'p>, state: StateId) -> Result<(), BuildError> {
-        for EarlierNot { step, violated, timed } in self.earlier_nots(place) {
+    pub(super) fn add_stops(
+        &mut self,
+        cursor: ItemCursor<'p>,
+        state: StateId,
+    ) -> Result<(), BuildError> {
+        for EarlierNot { step, violated, timed } in self.earlier_nots(cursor) {
             let stop = self.stop(step)?;
             if timed {
                 self.set_timed(stop);
@@ -139,15 +143,15 @@ impl<'p> Builder {
     /// begins with the last event.
     pub(super) fn add_stop_to_loop(
         &mut self,
-        place: Place<'p>,
+        cursor: ItemCursor<'p>,
         state: StateId,
     ) -> Result<(), BuildError> {
-        let Some(following) = place.following() else { return Ok(()) };
+        let Some(following) = cursor.following() else { return Ok(()) };
         if let ItemKind::Not { step, condition } = following.kind
             && following.contiguity != Contiguity::Next
             && !has_time(following)
         {
-            let violated = self.extend(place, condition);
+            let violated = self.extend(cursor, condition);
             let stop = self.stop(step)?;
             self.add(state, Verb::Proceed, stop, violated);
         }
@@ -158,11 +162,11 @@ impl<'p> Builder {
     /// respects the nots before the item. The state itself where there are none.
     pub(super) fn without_earlier_nots(
         &mut self,
-        place: Place<'p>,
+        cursor: ItemCursor<'p>,
         state: StateId,
     ) -> Result<StateId, BuildError> {
-        let nots = self.earlier_nots(place);
-        if nots.is_empty() || !place.is_optional() {
+        let nots = self.earlier_nots(cursor);
+        if nots.is_empty() || !cursor.is_optional() {
             return Ok(state);
         }
         let stops: Vec<StateId> =

@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 
 use crate::hir::{Contiguity, Gap, ItemKind, Quantifier, Sequence};
 use crate::nfa::error::{BuildError, Kind};
-use crate::nfa::graph::builder::{Builder, Clock, Context, Group, Place};
+use crate::nfa::graph::builder::{Builder, Clock, Context, Group, ItemCursor};
 use crate::nfa::graph::quiet::Quiet;
 use crate::nfa::graph::raw::{RawState, Role, Transition, Verb};
 use crate::nfa::guard::{Guard, GuardId};
@@ -86,31 +86,31 @@ impl<'p> Builder {
     /// Lays out alternatives in front of `sink`.
     pub(super) fn branches(
         &mut self,
-        place: Place<'p>,
+        cursor: ItemCursor<'p>,
         branches: &'p [Sequence],
         count: usize,
         sink: StateId,
     ) -> Result<StateId, BuildError> {
         let end = self.state(Role::Normal)?;
         // The gap is that of the first event, on whichever branch.
-        let mut gap = Self::inherited_gap(place);
-        let clocked = place.item().gap.is_some();
-        let node = self.nodes.item(place);
-        if let Some(Gap { min, max }) = place.item().gap {
+        let mut gap = Self::inherited_gap(cursor);
+        let clocked = cursor.item().gap.is_some();
+        let node = self.nodes.item(cursor);
+        if let Some(Gap { min, max }) = cursor.item().gap {
             let clock = self.clock(Clock::Item, node);
             self.enter(clock, None);
-            let since = place.context.since;
+            let since = cursor.context.since;
             let own = Guard::Gap { min, max, unless_set: Some(clock), since };
             let own = self.graph.guards.leaf(own);
             gap = self.both(gap, Some(own));
         }
-        let quiet = self.quiet_branches(place, branches);
-        let laid_out = self.lay_out_branches((place, gap), (branches, &quiet), count, end)?;
+        let quiet = self.quiet_branches(cursor, branches);
+        let laid_out = self.lay_out_branches((cursor, gap), (branches, &quiet), count, end)?;
         let LaidOut { first, later, clocks } = laid_out;
         let mut group = Alternatives {
             count,
             clocks,
-            since: place.context.since,
+            since: cursor.context.since,
             later,
             end,
             sink,
@@ -130,9 +130,9 @@ impl<'p> Builder {
         }
         while let Some((places, state)) = group.open.pop() {
             self.combine(&mut group, &places, state)?;
-            if !places.iter().any(|place| place.has_begun()) {
+            if !places.iter().any(|cursor| cursor.has_begun()) {
                 // Up to the first event of a branch, what is before them all is asked for.
-                self.add_stops(place, state)?;
+                self.add_stops(cursor, state)?;
             }
         }
         if clocked {
@@ -148,7 +148,7 @@ impl<'p> Builder {
     /// Lays out each branch by itself in front of `end`.
     fn lay_out_branches(
         &mut self,
-        (place, gap): (Place<'p>, Option<GuardId>),
+        (cursor, gap): (ItemCursor<'p>, Option<GuardId>),
         (branches, quiet): (&'p [Sequence], &[Option<Quiet>]),
         count: usize,
         end: StateId,
@@ -164,8 +164,8 @@ impl<'p> Builder {
                 clocks.push(None);
                 continue;
             }
-            let contiguity = Self::entry_contiguity(place);
-            let mut context = self.context_of_branch(place, number, contiguity, gap);
+            let contiguity = Self::entry_contiguity(cursor);
+            let mut context = self.context_of_branch(cursor, number, contiguity, gap);
             if count == 1 {
                 let start = self.sequence(branch, end, context)?;
                 first.push(start);
@@ -201,19 +201,19 @@ impl<'p> Builder {
     /// Returns what surrounds the branch of this number.
     fn context_of_branch(
         &mut self,
-        place: Place<'p>,
+        cursor: ItemCursor<'p>,
         number: usize,
         contiguity: Contiguity,
         gap: Option<GuardId>,
     ) -> Context<'p> {
-        let around = place.context.group;
+        let around = cursor.context.group;
         let quantifier = around.map_or(&Quantifier::ONCE, |group| group.quantifier);
-        let optional = place.heads_optional_group();
+        let optional = cursor.heads_optional_group();
         let group = Group { contiguity, quantifier, optional, gap, nots: 0 };
-        let following = place.following();
-        let item = self.nodes.item(place);
+        let following = cursor.following();
+        let item = self.nodes.item(cursor);
         let node = self.nodes.child(item, number);
-        Context { node, group: Some(group), following, top: false, since: place.context.since }
+        Context { node, group: Some(group), following, top: false, since: cursor.context.since }
     }
 
     /// The state in which the branches stand as `places` says.
@@ -222,13 +222,13 @@ impl<'p> Builder {
         group: &mut Alternatives,
         places: Places,
     ) -> Result<StateId, BuildError> {
-        let begun = places.iter().filter(|place| place.has_begun()).count();
-        let open = places.iter().filter(|place| matches!(place, Standing::Begun(_))).count();
+        let begun = places.iter().filter(|cursor| cursor.has_begun()).count();
+        let open = places.iter().filter(|cursor| matches!(cursor, Standing::Begun(_))).count();
         if begun == group.count && open == 0 {
             return Ok(group.sink);
         }
         if group.count == 1
-            && let Some(state) = places.iter().find(|place| place.has_begun())
+            && let Some(state) = places.iter().find(|cursor| cursor.has_begun())
         {
             // The only branch that is left goes on by itself.
             return Ok(state.state().unwrap_or(group.sink));
@@ -241,7 +241,7 @@ impl<'p> Builder {
         }
         let parts: Vec<&RawState> = places
             .iter()
-            .filter_map(|place| place.state())
+            .filter_map(|cursor| cursor.state())
             .map(|state| &self.graph.states[state.index()])
             .collect();
         let waits_for_one = parts.iter().any(|part| part.role == Role::NextNot);
@@ -261,7 +261,7 @@ impl<'p> Builder {
         let state = self.state(role)?;
         let required = places
             .iter()
-            .filter_map(|place| match place {
+            .filter_map(|cursor| match cursor {
                 Standing::Begun(state) => Some(*state),
                 _ => None,
             })
@@ -302,8 +302,8 @@ impl<'p> Builder {
         state: StateId,
     ) -> Result<(), BuildError> {
         let meanwhile = self.combine_silences(group, places, state)?;
-        for (index, place) in places.iter().enumerate() {
-            for transition in self.transitions(group, *place, index) {
+        for (index, cursor) in places.iter().enumerate() {
+            for transition in self.transitions(group, *cursor, index) {
                 match transition.verb {
                     Verb::Take(_) => {
                         let guard = self.graph.guards.and(transition.guard, meanwhile);
@@ -341,15 +341,15 @@ impl<'p> Builder {
     fn transitions(
         &mut self,
         group: &Alternatives,
-        place: Standing,
+        cursor: Standing,
         index: usize,
     ) -> Vec<Transition> {
-        let Some(here) = place.state() else { return Vec::new() };
+        let Some(here) = cursor.state() else { return Vec::new() };
         let mut transitions = self.graph.states[here.index()].transitions.clone();
         for transition in &mut transitions {
             transition.branches.insert(0, (group.end, index));
         }
-        if let (Standing::Ready(_), Some(clock)) = (place, group.clocks[index]) {
+        if let (Standing::Ready(_), Some(clock)) = (cursor, group.clocks[index]) {
             // What the clock says is of another repetition.
             let guards = &mut self.graph.guards;
             for transition in &mut transitions {
@@ -392,13 +392,13 @@ impl<'p> Builder {
         let mut after = places.clone();
         after[index] =
             if take.target == group.end { Standing::Done } else { Standing::Begun(take.target) };
-        let begun = after.iter().filter(|place| place.has_begun()).count();
-        for (other, place) in after.iter_mut().enumerate() {
-            match place {
+        let begun = after.iter().filter(|cursor| cursor.has_begun()).count();
+        for (other, cursor) in after.iter_mut().enumerate() {
+            match cursor {
                 Standing::Ready(_) | Standing::Quiet if begun == group.count => {
-                    *place = Standing::Unneeded;
+                    *cursor = Standing::Unneeded;
                 }
-                Standing::Ready(_) => *place = Standing::Ready(group.later[other]),
+                Standing::Ready(_) => *cursor = Standing::Ready(group.later[other]),
                 _ => {}
             }
         }

@@ -41,21 +41,21 @@ pub(super) struct Group<'p> {
     pub(super) nots: usize,
 }
 
-/// An item with its place.
+/// One item of a sequence: the sequence, the index and the context.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'p> {
+pub(super) struct ItemCursor<'p> {
     pub(super) items: &'p [Item],
     pub(super) index: usize,
     pub(super) context: Context<'p>,
 }
 
-impl<'p> Place<'p> {
+impl<'p> ItemCursor<'p> {
     pub(super) fn item(&self) -> &'p Item {
         &self.items[self.index]
     }
 
-    pub(super) fn previous(&self) -> Option<Place<'p>> {
-        (self.index > 0).then(|| Place { index: self.index - 1, ..*self })
+    pub(super) fn previous(&self) -> Option<ItemCursor<'p>> {
+        (self.index > 0).then(|| ItemCursor { index: self.index - 1, ..*self })
     }
 
     pub(super) fn following(&self) -> Option<&'p Item> {
@@ -90,7 +90,7 @@ impl<'p> Place<'p> {
     }
 }
 
-impl Place<'_> {
+impl ItemCursor<'_> {
     pub(super) fn step(&self) -> StepId {
         match self.item().kind {
             ItemKind::Step { step, .. } | ItemKind::Not { step, .. } => step,
@@ -147,8 +147,8 @@ impl Nodes {
         *self.0.entry((parent, index)).or_insert(next)
     }
 
-    pub(super) fn item(&mut self, place: Place<'_>) -> NodeId {
-        self.child(place.context.node, place.index)
+    pub(super) fn item(&mut self, cursor: ItemCursor<'_>) -> NodeId {
+        self.child(cursor.context.node, cursor.index)
     }
 }
 
@@ -287,13 +287,13 @@ impl<'p> Builder {
 
     pub(super) fn add_take(
         &mut self,
-        place: Place<'p>,
+        cursor: ItemCursor<'p>,
         state: StateId,
         target: StateId,
         guard: GuardId,
         gap: Option<GuardId>,
     ) {
-        self.add_in_gap(state, Verb::Take(place.step()), target, guard, gap);
+        self.add_in_gap(state, Verb::Take(cursor.step()), target, guard, gap);
         if let Some(take) = self.graph.states[state.index()].transitions.last_mut() {
             take.marks.clone_from(&self.branch_clocks);
         }

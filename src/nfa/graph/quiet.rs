@@ -10,7 +10,7 @@ use hashbrown::HashSet;
 use crate::hir::{ItemKind, Length, Sequence, StepId};
 use crate::nfa::error::BuildError;
 use crate::nfa::graph::alternatives::{Alternatives, Places, Standing};
-use crate::nfa::graph::builder::{Builder, Clock, Place};
+use crate::nfa::graph::builder::{Builder, Clock, ItemCursor};
 use crate::nfa::graph::raw::{Role, Verb};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::StateId;
@@ -48,10 +48,10 @@ impl Alternatives {
     fn after_silence(&self, places: &Places, index: usize) -> Places {
         let mut after = places.clone();
         after[index] = Standing::Done;
-        if after.iter().filter(|place| place.has_begun()).count() == self.count {
-            for place in &mut after {
-                if matches!(place, Standing::Ready(_) | Standing::Quiet) {
-                    *place = Standing::Unneeded;
+        if after.iter().filter(|cursor| cursor.has_begun()).count() == self.count {
+            for cursor in &mut after {
+                if matches!(cursor, Standing::Ready(_) | Standing::Quiet) {
+                    *cursor = Standing::Unneeded;
                 }
             }
         }
@@ -63,8 +63,8 @@ impl Alternatives {
         let mut places = places.clone();
         let mut last = None;
         loop {
-            let begun = places.iter().filter(|place| place.has_begun()).count();
-            let open = places.iter().any(|place| matches!(place, Standing::Begun(_)));
+            let begun = places.iter().filter(|cursor| cursor.has_begun()).count();
+            let open = places.iter().any(|cursor| matches!(cursor, Standing::Begun(_)));
             if !self.is_last || open {
                 return None;
             }
@@ -83,10 +83,10 @@ impl<'p> Builder {
     /// Those of the branches that are silences.
     pub(super) fn quiet_branches(
         &mut self,
-        place: Place<'p>,
+        cursor: ItemCursor<'p>,
         branches: &'p [Sequence],
     ) -> Vec<Option<Quiet>> {
-        let node = self.nodes.item(place);
+        let node = self.nodes.item(cursor);
         let of_branch = |branch: &'p Sequence| {
             let time = silence(branch)?;
             let ItemKind::Not { step, condition } = branch.items.first()?.kind else {
@@ -190,7 +190,7 @@ impl Alternatives {
     fn going_on(&self, places: &Places) -> Vec<Quiet> {
         let quiet = self.quiet.iter().zip(places);
         quiet
-            .filter(|(_, place)| **place == Standing::Quiet)
+            .filter(|(_, cursor)| **cursor == Standing::Quiet)
             .filter_map(|(quiet, _)| *quiet)
             .collect()
     }
@@ -198,14 +198,14 @@ impl Alternatives {
     /// Whether enough of the branches are left.
     fn can_happen(&self, places: &Places) -> bool {
         let has_broken = places.contains(&Standing::Broken);
-        let begun = places.iter().filter(|place| place.has_begun()).count();
+        let begun = places.iter().filter(|cursor| cursor.has_begun()).count();
         !has_broken || begun == self.count || possible(places) >= self.count
     }
 }
 
 /// How many of the branches have happened or can still happen.
 fn possible(places: &Places) -> usize {
-    let is_out = |place: &&Standing| matches!(place, Standing::Broken | Standing::Unneeded);
+    let is_out = |cursor: &&Standing| matches!(cursor, Standing::Broken | Standing::Unneeded);
     places.len() - places.iter().filter(is_out).count()
 }
 

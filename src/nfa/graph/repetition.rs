@@ -3,7 +3,7 @@
 use crate::hir::{Gap, ItemKind, LoopMode, Quantifier, Sequence};
 use crate::nfa::error::{BuildError, Kind};
 use crate::nfa::graph::builder::{
-    Builder, Clock, Context, Group, Place, Repetition, Waiting, is_greedy,
+    Builder, Clock, Context, Group, ItemCursor, Repetition, Waiting, is_greedy,
 };
 use crate::nfa::graph::check::is_nullable;
 use crate::nfa::graph::raw::{Role, Verb};
@@ -15,12 +15,16 @@ const MAX_NAMED_GROUPS: usize = 32;
 
 impl<'p> Builder {
     /// Lays out a step or group with its quantifier.
-    pub(super) fn item(&mut self, place: Place<'p>, sink: StateId) -> Result<StateId, BuildError> {
-        let quantifier = place.quantifier().expect("it is a step or a group");
+    pub(super) fn item(
+        &mut self,
+        cursor: ItemCursor<'p>,
+        sink: StateId,
+    ) -> Result<StateId, BuildError> {
+        let quantifier = cursor.quantifier().expect("it is a step or a group");
         let first = if quantifier.is_unbounded() {
-            let after_loop = self.without_earlier_nots(place, sink)?;
+            let after_loop = self.without_earlier_nots(cursor, sink)?;
             let earlier = self.kept.get(&after_loop).map_or(0, Vec::len);
-            let looping = self.unbounded(place, quantifier, after_loop)?;
+            let looping = self.unbounded(cursor, quantifier, after_loop)?;
             if after_loop != sink && quantifier.optional {
                 // A greedy loop keeps what it could take from what follows, also where it is left
                 // out: with a `not` before it as without.
@@ -33,11 +37,11 @@ impl<'p> Builder {
                     self.make_wait(sink, loop_take);
                 }
             }
-            self.repeated(place, quantifier, looping, sink)?
+            self.repeated(cursor, quantifier, looping, sink)?
         } else {
-            self.repeated(place, quantifier, sink, sink)?
+            self.repeated(cursor, quantifier, sink, sink)?
         };
-        self.add_stops(place, first)?;
+        self.add_stops(cursor, first)?;
         Ok(first)
     }
 
@@ -45,20 +49,20 @@ impl<'p> Builder {
     /// may be left out proceeds to `proceed`.
     pub(super) fn repeated(
         &mut self,
-        place: Place<'p>,
+        cursor: ItemCursor<'p>,
         quantifier: &'p Quantifier,
         sink: StateId,
         proceed: StateId,
     ) -> Result<StateId, BuildError> {
         let until = quantifier.until.map(|until| self.graph.guards.condition(until));
-        let is_step = matches!(place.item().kind, ItemKind::Step { .. });
+        let is_step = matches!(cursor.item().kind, ItemKind::Step { .. });
         let until = if is_step { until } else { None };
-        let step_take = self.take_guard(place);
+        let step_take = self.take_guard(cursor);
         let take = self.unless(step_take, until);
-        let inner_ignore = self.ignoring(place, quantifier.inner, until);
+        let inner_ignore = self.ignoring(cursor, quantifier.inner, until);
         let min = quantifier.min;
         let max = quantifier.max.unwrap_or(min);
-        let longest = Self::is_longest(place, quantifier) && !quantifier.is_unbounded();
+        let longest = Self::is_longest(cursor, quantifier) && !quantifier.is_unbounded();
         // What a group wants is seen to where its first repetition is laid out.
         if is_step && is_greedy(quantifier) && min != max {
             if until.is_some() {
@@ -70,24 +74,24 @@ impl<'p> Builder {
         let mut next = sink;
         let again = Waiting { take, ignore: inner_ignore, optional: true, gap: None };
         for _ in min..max {
-            next = self.single(place, next, proceed, again, Repetition::Optional)?;
+            next = self.single(cursor, next, proceed, again, Repetition::Optional)?;
             if longest {
                 self.accept_when_exhausted(next);
             }
-            self.add_stop_to_loop(place, next)?;
+            self.add_stop_to_loop(cursor, next)?;
         }
         let again = Waiting { optional: false, ..again };
         for _ in 1..min {
-            next = self.single(place, next, proceed, again, Repetition::Needed)?;
-            self.add_stop_to_loop(place, next)?;
+            next = self.single(cursor, next, proceed, again, Repetition::Needed)?;
+            self.add_stop_to_loop(cursor, next)?;
         }
         // The first repetition is what a gap speaks of, and its ignore does not look at `until`.
-        let gap = self.gap_guard(place);
+        let gap = self.gap_guard(cursor);
         let take = gap.map_or(take, |gap| self.graph.guards.and(take, gap));
-        let ignore = self.first_ignoring(place, gap);
+        let ignore = self.first_ignoring(cursor, gap);
         let first = Waiting { take, ignore, optional: quantifier.optional, gap };
-        let state = self.single(place, next, proceed, first, Repetition::First)?;
-        if Self::is_longest(place, quantifier) && quantifier.optional {
+        let state = self.single(cursor, next, proceed, first, Repetition::First)?;
+        if Self::is_longest(cursor, quantifier) && quantifier.optional {
             self.accept_when_exhausted(state);
         }
         Ok(state)
@@ -96,33 +100,33 @@ impl<'p> Builder {
     /// The state of a loop without upper bound, after its needed repetitions.
     pub(super) fn unbounded(
         &mut self,
-        place: Place<'p>,
+        cursor: ItemCursor<'p>,
         quantifier: &'p Quantifier,
         sink: StateId,
     ) -> Result<StateId, BuildError> {
-        if let ItemKind::Group { body, .. } = &place.item().kind {
+        if let ItemKind::Group { body, .. } = &cursor.item().kind {
             let joint = self.state(Role::Normal)?;
             if is_greedy(quantifier) {
                 if quantifier.until.is_some() {
                     let copy = self.copy(sink)?;
                     self.originals.insert(sink, copy);
                 }
-                let head = self.head_guard(place, body);
+                let head = self.head_guard(cursor, body);
                 self.make_wait(sink, head);
             }
-            let always = self.proceed_guard(place);
-            let head = self.group_body(place, quantifier, body, joint, Repetition::Optional)?;
+            let always = self.proceed_guard(cursor);
+            let head = self.group_body(cursor, quantifier, body, joint, Repetition::Optional)?;
             self.leave(head, sink, quantifier, always);
             self.add(joint, Verb::Proceed, head, always);
             return Ok(head);
         }
         let until = quantifier.until.map(|until| self.graph.guards.condition(until));
-        let ignore = self.ignoring(place, quantifier.inner, until);
-        let step_take = self.take_guard(place);
+        let ignore = self.ignoring(cursor, quantifier.inner, until);
+        let step_take = self.take_guard(cursor);
         let take = self.unless(step_take, until);
-        let always = self.proceed_guard(place);
+        let always = self.proceed_guard(cursor);
         let state = self.state(Role::Normal)?;
-        let longest = Self::is_longest(place, quantifier);
+        let longest = Self::is_longest(cursor, quantifier);
         if longest {
             self.graph.states[state.index()].accepts_when_exhausted = true;
         } else if is_greedy(quantifier) {
@@ -138,17 +142,17 @@ impl<'p> Builder {
         } else {
             self.add(state, Verb::Proceed, sink, always);
         }
-        self.add_take(place, state, state, take, None);
-        self.add_stop_to_loop(place, state)?;
+        self.add_take(cursor, state, state, take, None);
+        self.add_stop_to_loop(cursor, state)?;
         if let Some(ignore) = ignore {
             // A state of its own without the way on, so that an ignored event does not make one
             // more copy of what waits behind the loop each time.
             let skipping = self.state(Role::Normal)?;
             self.graph.states[skipping.index()].accepts_when_exhausted = longest;
-            self.add_take(place, skipping, state, take, None);
+            self.add_take(cursor, skipping, state, take, None);
             self.add_ignore(skipping, skipping, ignore);
             self.add_ignore(state, skipping, ignore);
-            self.add_stop_to_loop(place, skipping)?;
+            self.add_stop_to_loop(cursor, skipping)?;
         }
         Ok(state)
     }
@@ -156,24 +160,24 @@ impl<'p> Builder {
     /// One repetition of a step or group.
     pub(super) fn single(
         &mut self,
-        place: Place<'p>,
+        cursor: ItemCursor<'p>,
         sink: StateId,
         proceed: StateId,
         waiting: Waiting,
         repetition: Repetition,
     ) -> Result<StateId, BuildError> {
         let first = repetition == Repetition::First;
-        if let ItemKind::Group { body, quantifier, .. } = &place.item().kind {
+        if let ItemKind::Group { body, quantifier, .. } = &cursor.item().kind {
             if first && is_greedy(quantifier) && quantifier.max.is_some_and(|m| m != quantifier.min)
             {
-                let head = self.head_guard(place, body);
+                let head = self.head_guard(cursor, body);
                 self.make_wait(proceed, head);
             }
-            let always = self.proceed_guard(place);
+            let always = self.proceed_guard(cursor);
             // Where all of it can be left out, what is taken in it says that something was.
             let can_be_empty = body.items.iter().all(is_nullable);
-            let target = if can_be_empty { sink } else { self.without_earlier_nots(place, sink)? };
-            let head = self.group_body(place, quantifier, body, target, repetition)?;
+            let target = if can_be_empty { sink } else { self.without_earlier_nots(cursor, sink)? };
+            let head = self.group_body(cursor, quantifier, body, target, repetition)?;
             if target != sink {
                 // A greedy loop at the group's end keeps what it could take from what follows, also
                 // where the group is left out: with a `not` before the group as without.
@@ -186,24 +190,24 @@ impl<'p> Builder {
             }
             return Ok(head);
         }
-        let quantifier = place.quantifier().expect("it is a step");
+        let quantifier = cursor.quantifier().expect("it is a step");
         let state = self.state(Role::Normal)?;
         // Once the event is taken, the nots before an optional step no longer hold.
-        let target = self.without_earlier_nots(place, sink)?;
-        self.add_take(place, state, target, waiting.take, waiting.gap);
+        let target = self.without_earlier_nots(cursor, sink)?;
+        self.add_take(cursor, state, target, waiting.take, waiting.gap);
         if waiting.optional {
-            let always = self.proceed_guard(place);
+            let always = self.proceed_guard(cursor);
             self.leave(state, proceed, quantifier, always);
         }
         if let Some(ignore) = waiting.ignore {
-            if waiting.optional || place.heads_optional_group() {
+            if waiting.optional || cursor.heads_optional_group() {
                 let skipping = self.state(Role::Normal)?;
-                self.add_take(place, skipping, target, waiting.take, waiting.gap);
+                self.add_take(cursor, skipping, target, waiting.take, waiting.gap);
                 self.add_ignore(skipping, skipping, ignore);
                 if first {
-                    self.add_stops(place, skipping)?;
+                    self.add_stops(cursor, skipping)?;
                 } else {
-                    self.add_stop_to_loop(place, skipping)?;
+                    self.add_stop_to_loop(cursor, skipping)?;
                 }
                 self.add_ignore(state, skipping, ignore);
             } else {
@@ -237,22 +241,22 @@ impl<'p> Builder {
 
     pub(super) fn group_body(
         &mut self,
-        place: Place<'p>,
+        cursor: ItemCursor<'p>,
         quantifier: &'p Quantifier,
         body: &'p Sequence,
         sink: StateId,
         repetition: Repetition,
     ) -> Result<StateId, BuildError> {
         let first = repetition == Repetition::First;
-        let ItemKind::Group { within, alias, .. } = place.item().kind else {
+        let ItemKind::Group { within, alias, .. } = cursor.item().kind else {
             unreachable!("only groups have a body")
         };
-        let clocked = within.is_some() || place.item().gap.is_some() || alias.is_some();
+        let clocked = within.is_some() || cursor.item().gap.is_some() || alias.is_some();
         // Where a repetition can be empty, the first event can be in the next one.
         let can_start = first || body.items.iter().all(is_nullable);
-        let mut gap = if can_start { Self::inherited_gap(place) } else { None };
+        let mut gap = if can_start { Self::inherited_gap(cursor) } else { None };
         if clocked {
-            let node = self.nodes.item(place);
+            let node = self.nodes.item(cursor);
             let clock = self.clock(Clock::Item, node);
             if let Some(alias) = alias
                 && self.graph.named.iter().all(|(known, _)| *known != alias)
@@ -263,30 +267,30 @@ impl<'p> Builder {
                 }
             }
             self.enter(clock, within);
-            if let (Some(Gap { min, max }), true) = (place.item().gap, first) {
-                let since = place.context.since;
+            if let (Some(Gap { min, max }), true) = (cursor.item().gap, first) {
+                let since = cursor.context.since;
                 let own = Guard::Gap { min, max, unless_set: Some(clock), since };
                 let own = self.graph.guards.leaf(own);
                 gap = self.both(gap, Some(own));
             }
         }
-        let contiguity = if first { Self::entry_contiguity(place) } else { quantifier.inner };
+        let contiguity = if first { Self::entry_contiguity(cursor) } else { quantifier.inner };
         let optional = match repetition {
-            Repetition::First => quantifier.optional || place.heads_optional_group(),
+            Repetition::First => quantifier.optional || cursor.heads_optional_group(),
             Repetition::Needed => false,
             Repetition::Optional => true,
         };
-        let nots = if can_start { self.earlier_nots(place) } else { Vec::new() };
+        let nots = if can_start { self.earlier_nots(cursor) } else { Vec::new() };
         self.before_groups.push(nots);
         let nots = self.before_groups.len() - 1;
         let group = Group { contiguity, quantifier, optional, gap, nots };
-        let item = self.nodes.item(place);
+        let item = self.nodes.item(cursor);
         let context = Context {
             node: self.nodes.child(item, 0),
             group: Some(group),
-            following: place.following(),
+            following: cursor.following(),
             top: false,
-            since: place.context.since,
+            since: cursor.context.since,
         };
         let head = self.sequence(body, sink, context)?;
         if clocked {
@@ -305,11 +309,11 @@ impl<'p> Builder {
         }
     }
 
-    pub(super) fn is_longest(place: Place<'p>, quantifier: &Quantifier) -> bool {
+    pub(super) fn is_longest(cursor: ItemCursor<'p>, quantifier: &Quantifier) -> bool {
         quantifier.mode == LoopMode::Longest
-            && place.context.top
-            && place.index + 1 == place.items.len()
-            && matches!(place.item().kind, ItemKind::Step { .. })
+            && cursor.context.top
+            && cursor.index + 1 == cursor.items.len()
+            && matches!(cursor.item().kind, ItemKind::Step { .. })
     }
 
     /// Makes one of a bounded `longest` loop's optional repetitions complete only when it can grow

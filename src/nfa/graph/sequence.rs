@@ -2,7 +2,7 @@
 
 use crate::hir::{ConditionId, ItemKind, Sequence};
 use crate::nfa::error::BuildError;
-use crate::nfa::graph::builder::{Builder, Clock, Context, Place};
+use crate::nfa::graph::builder::{Builder, Clock, Context, ItemCursor};
 use crate::nfa::graph::raw::{Graph, Verb};
 use crate::nfa::guard::Guard;
 use crate::nfa::states::StateId;
@@ -22,15 +22,15 @@ impl<'p> Builder {
         }
         let mut next = sink;
         for index in (0..sequence.items.len()).rev() {
-            let place = Place { items: &sequence.items, index, context };
-            match &place.item().kind {
+            let cursor = ItemCursor { items: &sequence.items, index, context };
+            match &cursor.item().kind {
                 ItemKind::Not { step, condition } => {
-                    next = self.absence(place, *step, *condition, next)?;
+                    next = self.absence(cursor, *step, *condition, next)?;
                 }
                 ItemKind::Alternatives { branches, count } => {
-                    next = self.branches(place, branches, *count, next)?;
+                    next = self.branches(cursor, branches, *count, next)?;
                 }
-                ItemKind::Step { .. } | ItemKind::Group { .. } => next = self.item(place, next)?,
+                ItemKind::Step { .. } | ItemKind::Group { .. } => next = self.item(cursor, next)?,
             }
         }
         if let Some(without) = &sequence.without

@@ -1,24 +1,24 @@
 //! The guards with which an item waits: what it takes, what it skips, and when.
 
 use crate::hir::{ConditionId, Contiguity, Gap, ItemKind, Sequence};
-use crate::nfa::graph::builder::{Builder, Ignoring, Place};
+use crate::nfa::graph::builder::{Builder, Ignoring, ItemCursor};
 use crate::nfa::graph::check::is_nullable;
 use crate::nfa::guard::{Guard, GuardId};
 
 impl<'p> Builder {
     /// The contiguity with which an item's first event follows the event before. The first item of
     /// a group follows it as the group does.
-    pub(super) fn entry_contiguity(place: Place<'p>) -> Contiguity {
-        place.head_of().map_or(place.item().contiguity, |group| group.contiguity)
+    pub(super) fn entry_contiguity(cursor: ItemCursor<'p>) -> Contiguity {
+        cursor.head_of().map_or(cursor.item().contiguity, |group| group.contiguity)
     }
 
     /// What must hold of the time for the item's first event.
-    pub(super) fn gap_guard(&mut self, place: Place<'p>) -> Option<GuardId> {
-        let own = place.item().gap.map(|Gap { min, max }| {
-            let since = place.context.since;
+    pub(super) fn gap_guard(&mut self, cursor: ItemCursor<'p>) -> Option<GuardId> {
+        let own = cursor.item().gap.map(|Gap { min, max }| {
+            let since = cursor.context.since;
             self.graph.guards.leaf(Guard::Gap { min, max, unless_set: None, since })
         });
-        self.both(own, Self::inherited_gap(place))
+        self.both(own, Self::inherited_gap(cursor))
     }
 
     pub(super) fn both(&mut self, a: Option<GuardId>, b: Option<GuardId>) -> Option<GuardId> {
@@ -28,24 +28,24 @@ impl<'p> Builder {
         }
     }
 
-    /// The bound of the group around `place`, where the group's first event can be this item's.
-    pub(super) fn inherited_gap(place: Place<'p>) -> Option<GuardId> {
-        let gap = place.context.group?.gap?;
-        place.items[..place.index].iter().all(is_nullable).then_some(gap)
+    /// The bound of the group around `cursor`, where the group's first event can be this item's.
+    pub(super) fn inherited_gap(cursor: ItemCursor<'p>) -> Option<GuardId> {
+        let gap = cursor.context.group?.gap?;
+        cursor.items[..cursor.index].iter().all(is_nullable).then_some(gap)
     }
 
     /// As [`Builder::ignoring`] for an item's first event: one that fits but comes outside of
     /// the gap does not fit.
     pub(super) fn first_ignoring(
         &mut self,
-        place: Place<'p>,
+        cursor: ItemCursor<'p>,
         gap: Option<GuardId>,
     ) -> Option<Ignoring> {
-        let contiguity = Self::entry_contiguity(place);
-        let ignore = self.ignoring(place, contiguity, None)?;
+        let contiguity = Self::entry_contiguity(cursor);
+        let ignore = self.ignoring(cursor, contiguity, None)?;
         let Some(gap) = gap else { return Some(ignore) };
         let outside = self.graph.guards.not(gap);
-        let until = self.group_until(place);
+        let until = self.group_until(cursor);
         let outside = self.unless(outside, until);
         Some(Ignoring { guard: self.graph.guards.or(ignore.guard, outside), ..ignore })
     }
@@ -53,24 +53,24 @@ impl<'p> Builder {
     /// When a step skips events as `contiguity` says, but none that fulfils `until`.
     pub(super) fn ignoring(
         &mut self,
-        place: Place<'p>,
+        cursor: ItemCursor<'p>,
         contiguity: Contiguity,
         until: Option<GuardId>,
     ) -> Option<Ignoring> {
-        let guard = self.ignore_guard(place, contiguity)?;
-        let skip = self.ignore_guard(place, Contiguity::Any)?;
+        let guard = self.ignore_guard(cursor, contiguity)?;
+        let skip = self.ignore_guard(cursor, Contiguity::Any)?;
         Some(Ignoring { guard: self.unless(guard, until), skip: self.unless(skip, until) })
     }
 
     pub(super) fn ignore_guard(
         &mut self,
-        place: Place<'p>,
+        cursor: ItemCursor<'p>,
         contiguity: Contiguity,
     ) -> Option<GuardId> {
         let guard = match contiguity {
             Contiguity::Next => return None,
             Contiguity::Relaxed => {
-                let fits = match place.item().kind {
+                let fits = match cursor.item().kind {
                     ItemKind::Step { condition, .. } => self.graph.guards.condition(condition),
                     // A group's first step decides, not the group.
                     _ => self.graph.guards.always(),
@@ -79,17 +79,17 @@ impl<'p> Builder {
             }
             Contiguity::Any => self.graph.guards.always(),
         };
-        let until = self.group_until(place);
+        let until = self.group_until(cursor);
         Some(self.unless(guard, until))
     }
 
-    pub(super) fn take_guard(&mut self, place: Place<'p>) -> GuardId {
-        match place.item().kind {
+    pub(super) fn take_guard(&mut self, cursor: ItemCursor<'p>) -> GuardId {
+        match cursor.item().kind {
             ItemKind::Step { condition, .. } | ItemKind::Not { condition, .. } => {
-                self.extend(place, condition)
+                self.extend(cursor, condition)
             }
             ItemKind::Group { .. } | ItemKind::Alternatives { .. } => {
-                let until = self.group_until(place);
+                let until = self.group_until(cursor);
                 let always = self.graph.guards.always();
                 self.unless(always, until)
             }
@@ -97,20 +97,20 @@ impl<'p> Builder {
     }
 
     /// `condition`, and not the `until` of the group around it.
-    pub(super) fn extend(&mut self, place: Place<'p>, condition: ConditionId) -> GuardId {
+    pub(super) fn extend(&mut self, cursor: ItemCursor<'p>, condition: ConditionId) -> GuardId {
         let guard = self.graph.guards.condition(condition);
-        let until = self.group_until(place);
+        let until = self.group_until(cursor);
         self.unless(guard, until)
     }
 
-    pub(super) fn proceed_guard(&mut self, place: Place<'p>) -> GuardId {
-        let until = self.group_until(place);
+    pub(super) fn proceed_guard(&mut self, cursor: ItemCursor<'p>) -> GuardId {
+        let until = self.group_until(cursor);
         let always = self.graph.guards.always();
         self.unless(always, until)
     }
 
-    pub(super) fn group_until(&mut self, place: Place<'p>) -> Option<GuardId> {
-        let until = place.context.group?.quantifier.until?;
+    pub(super) fn group_until(&mut self, cursor: ItemCursor<'p>) -> Option<GuardId> {
+        let until = cursor.context.group?.quantifier.until?;
         Some(self.graph.guards.condition(until))
     }
 
@@ -125,20 +125,20 @@ impl<'p> Builder {
     }
 
     /// When an event can start the group: what a greedy loop of groups wants.
-    pub(super) fn head_guard(&mut self, place: Place<'p>, body: &'p Sequence) -> GuardId {
+    pub(super) fn head_guard(&mut self, cursor: ItemCursor<'p>, body: &'p Sequence) -> GuardId {
         let mut guard = self.graph.guards.never();
         for item in &body.items {
             let (head, optional) = match &item.kind {
                 ItemKind::Step { condition, quantifier, .. } => {
-                    (self.extend(place, *condition), quantifier.optional)
+                    (self.extend(cursor, *condition), quantifier.optional)
                 }
                 ItemKind::Group { body, quantifier, .. } => {
-                    (self.head_guard(place, body), quantifier.optional)
+                    (self.head_guard(cursor, body), quantifier.optional)
                 }
                 ItemKind::Alternatives { branches, .. } => {
                     let mut any = self.graph.guards.never();
                     for branch in branches {
-                        let head = self.head_guard(place, branch);
+                        let head = self.head_guard(cursor, branch);
                         any = self.graph.guards.or(any, head);
                     }
                     (any, false)

@@ -24,7 +24,7 @@ use kleene_runner::{
 use super::run::{Outlets, Stop, stopped, takeable};
 use crate::args::RunArgs;
 use crate::byte_budget::{ByteBudget, Permit};
-use crate::input::{Arrival, Block, Blocks, Cursor, Item, Parser, Place, TimeUnit};
+use crate::input::{Arrival, Block, Blocks, Cursor, Item, Origin, Parser, TimeUnit};
 use crate::interrupt::Interrupt;
 use crate::output::Shapes;
 use crate::review::Seen;
@@ -227,8 +227,8 @@ impl Parsed {
         loop {
             let start = cursor;
             entries.push(match parser.next_item(&block, &mut cursor) {
-                Some(Item::Event(event, place)) => {
-                    seen.event(&event, &place, unit);
+                Some(Item::Event(event, origin)) => {
+                    seen.event(&event, &origin, unit);
                     newest = newest.max(takeable(&event));
                     Entry::Event(event, start)
                 }
@@ -357,7 +357,7 @@ impl Sink<Record> for Page {
 struct Printer {
     outlets: Outlets,
     counts: Counts,
-    /// Says once more what is at a place.
+    /// Parses a line once more where its text is needed.
     parser: Parser,
     /// The entry of the block that is looked at next.
     next: usize,
@@ -373,9 +373,9 @@ impl Printer {
                 Entry::Rejected(start) => {
                     let mut cursor = *start;
                     let item = self.parser.next_item(&parsed.block, &mut cursor);
-                    if let Some(Item::Rejected(place, reason)) = item {
+                    if let Some(Item::Rejected(origin, reason)) = item {
                         self.counts.rejected += 1;
-                        self.outlets.reject(place, &reason);
+                        self.outlets.reject(origin, &reason);
                     }
                 }
             }
@@ -383,18 +383,19 @@ impl Printer {
         self.next = end;
     }
 
-    /// Calls `report` with the place of an event.
+    /// Calls `report` with the origin of an event.
     fn at_event(
         &mut self,
         batch: Option<&Parsed>,
         step: usize,
-        report: impl FnOnce(&mut Outlets, Option<Place<'_>>),
+        report: impl FnOnce(&mut Outlets, Option<Origin<'_>>),
     ) {
         let entry = batch.and_then(|parsed| Some((parsed, parsed.entries.get(step)?)));
         if let Some((parsed, Entry::Event(_, start))) = entry {
             let mut cursor = *start;
-            if let Some(Item::Event(_, place)) = self.parser.next_item(&parsed.block, &mut cursor) {
-                report(&mut self.outlets, Some(place));
+            if let Some(Item::Event(_, origin)) = self.parser.next_item(&parsed.block, &mut cursor)
+            {
+                report(&mut self.outlets, Some(origin));
                 return;
             }
         }
@@ -419,22 +420,22 @@ impl Collector<Parsed, Page> for Printer {
         match std::mem::replace(note, Note::Nothing) {
             Note::Line(_) | Note::Nothing => {}
             Note::Reject(reason) => {
-                self.at_event(reported.batch, reported.step, |outlets, place| {
-                    if let Some(place) = place {
-                        outlets.reject(place, &reason);
+                self.at_event(reported.batch, reported.step, |outlets, origin| {
+                    if let Some(origin) = origin {
+                        outlets.reject(origin, &reason);
                     }
                 });
             }
             Note::Late(ty, time, watermark) => {
-                self.at_event(reported.batch, reported.step, |outlets, place| {
-                    if let Some(place) = place {
-                        outlets.late(place, ty, time, watermark);
+                self.at_event(reported.batch, reported.step, |outlets, origin| {
+                    if let Some(origin) = origin {
+                        outlets.late(origin, ty, time, watermark);
                     }
                 });
             }
             Note::Mismatch(text) => self.outlets.report_mismatch(&text),
-            Note::Limit(text) => self.at_event(reported.batch, reported.step, |outlets, place| {
-                outlets.report_limit(place.map_or(0, |place| place.line), &text);
+            Note::Limit(text) => self.at_event(reported.batch, reported.step, |outlets, origin| {
+                outlets.report_limit(origin.map_or(0, |origin| origin.line), &text);
             }),
         }
     }

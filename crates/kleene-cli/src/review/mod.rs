@@ -15,7 +15,7 @@ use kleene::schema::{Schema, TypeId};
 use kleene::{Event as _, Record, Timestamp};
 
 use crate::args::InputArgs;
-use crate::input::{Place, TimeUnit};
+use crate::input::{Origin, TimeUnit};
 use crate::rules::Loaded;
 use crate::summary::Counts;
 use reasons::Reasons;
@@ -106,17 +106,17 @@ impl Findings {
 impl Seen {
     /// Takes in an event, which is on a line. Times count in `unit`.
     #[inline]
-    pub(crate) fn event(&mut self, event: &Record, place: &Place<'_>, unit: TimeUnit) {
+    pub(crate) fn event(&mut self, event: &Record, origin: &Origin<'_>, unit: TimeUnit) {
         let (ty, time) = (event.type_id().index(), event.time());
         match self.of_type.get_mut(ty) {
             Some(count) => *count += 1,
             None => self.add_type(ty),
         }
         if self.newest.is_none_or(|(newest, _)| newest < time) {
-            self.newest = Some((time, place.line));
+            self.newest = Some((time, origin.line));
         }
         if !(YEAR_1971..YEAR_2100).contains(&time.as_millis()) {
-            self.odd_time(time, place, unit);
+            self.odd_time(time, origin, unit);
         }
     }
 
@@ -127,7 +127,7 @@ impl Seen {
     }
 
     #[cold]
-    fn odd_time(&mut self, time: Timestamp, place: &Place<'_>, unit: TimeUnit) {
+    fn odd_time(&mut self, time: Timestamp, origin: &Origin<'_>, unit: TimeUnit) {
         let millis = time.as_millis();
         // What was written, without the digits below a millisecond.
         let (number, written) = match unit {
@@ -142,9 +142,9 @@ impl Seen {
         self.misdated += 1;
         if self.first_misdated.is_none() {
             // `"1970-01-20T20:15:57Z"` is no number in another unit.
-            let text = String::from_utf8_lossy(place.text);
+            let text = String::from_utf8_lossy(origin.text);
             let likely = likely.filter(|_| text.contains(&written.to_string()));
-            self.first_misdated = Some(Misdated { line: place.line, time, likely });
+            self.first_misdated = Some(Misdated { line: origin.line, time, likely });
         }
     }
 
@@ -197,8 +197,8 @@ impl Review {
 
     /// Takes in an event, whatever becomes of it.
     #[inline]
-    pub(crate) fn event(&mut self, event: &Record, place: &Place<'_>) {
-        self.seen.event(event, place, self.unit);
+    pub(crate) fn event(&mut self, event: &Record, origin: &Origin<'_>) {
+        self.seen.event(event, origin, self.unit);
     }
 
     /// Takes in what was seen of a block.
@@ -207,8 +207,8 @@ impl Review {
     }
 
     /// Takes in a line that is no event.
-    pub(crate) fn rejected(&mut self, place: &Place<'_>, reason: &str) {
-        self.reasons.add(place, reason);
+    pub(crate) fn rejected(&mut self, origin: &Origin<'_>, reason: &str) {
+        self.reasons.add(origin, reason);
     }
 
     /// Takes in an event of a type that came too late. `bound` is that of `--out-of-order`.

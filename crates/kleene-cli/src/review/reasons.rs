@@ -1,6 +1,6 @@
 //! Reasons of rejects, those that differ only in what was found counted as one.
 
-use crate::input::Place;
+use crate::input::Origin;
 
 /// The maximum number of kinds that are distinguished.
 const KINDS: usize = 50;
@@ -28,7 +28,7 @@ pub(super) struct Kind {
 }
 
 impl Reasons {
-    pub(super) fn add(&mut self, place: &Place<'_>, reason: &str) {
+    pub(super) fn add(&mut self, origin: &Origin<'_>, reason: &str) {
         self.count += 1;
         let stem = stem(reason);
         let known = match self.kinds.iter().position(|kind| kind.stem == stem) {
@@ -43,7 +43,7 @@ impl Reasons {
         let kind = &mut self.kinds[known];
         kind.count += 1;
         if kind.samples.len() < SAMPLES {
-            kind.samples.push((place.line, super::sample(place.text)));
+            kind.samples.push((origin.line, super::sample(origin.text)));
         }
     }
 
@@ -101,7 +101,7 @@ mod tests {
         .into_iter()
         .enumerate()
         {
-            reasons.add(&Place { line: line as u64 + 1, text: b"{}" }, reason);
+            reasons.add(&Origin { line: line as u64 + 1, text: b"{}" }, reason);
         }
         let top: Vec<(u64, u64)> =
             reasons.top().iter().map(|kind| (kind.count, kind.first_line())).collect();

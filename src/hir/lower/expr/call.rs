@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::path::Found;
-use super::{Bound, COMPARABLE, Place, Typed, compare, fold, non_null, refused};
+use super::{Bound, COMPARABLE, ExprContext, Typed, compare, fold, non_null, refused};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::{Aggregate, AggregateOp, Pick};
 use crate::hir::functions::net::parse_network;
@@ -21,21 +21,21 @@ impl<'a> RuleLowerer<'_, 'a> {
         name: &'a Name,
         args: &'a [Spanned<ast::Expr>],
         span: Span,
-        place: Place,
+        context: ExprContext,
     ) -> Typed {
         let aggregate = AggregateOp::ALL.into_iter().find(|op| op.name() == name.node);
         if let Some(op) = aggregate {
             let of_values = matches!(op, AggregateOp::Min | AggregateOp::Max) && args.len() != 1;
             if !of_values {
-                return self.aggregate(op, name, args, span, place);
+                return self.aggregate(op, name, args, span, context);
             }
         }
         if name.node == "matches" {
             let [text, pattern] = args else {
                 return self.wrong_count(name, "matches(text, regex)", args.len(), span);
             };
-            let text = self.expr(text, place);
-            let pattern = self.expr(pattern, place);
+            let text = self.expr(text, context);
+            let pattern = self.expr(pattern, context);
             if text.kind.is_never() || pattern.kind.is_never() {
                 return refused(span);
             }
@@ -50,7 +50,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
             self.report(diagnostic);
             for arg in args {
-                self.expr(arg, place);
+                self.expr(arg, context);
             }
             return refused(span);
         };
@@ -61,7 +61,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let mut typed = Vec::with_capacity(args.len());
         let mut fine = true;
         for (i, arg) in args.iter().enumerate() {
-            let mut arg = self.expr(arg, place);
+            let mut arg = self.expr(arg, context);
             let Some((param, wanted)) = function.param(i) else { break };
             let what = format!("`{param}` of `{}`", function.name());
             fine &= !arg.kind.is_never()
@@ -177,7 +177,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         name: &Name,
         args: &'a [Spanned<ast::Expr>],
         span: Span,
-        place: Place,
+        context: ExprContext,
     ) -> Typed {
         let spelled = name.node.as_str();
         let [arg] = args else {
@@ -185,7 +185,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             let signature = format!("{spelled}({of})");
             return self.wrong_count(name, &signature, args.len(), span);
         };
-        if place.bound.is_some() {
+        if context.bound.is_some() {
             let message = "an aggregate inside of an aggregate";
             self.report(Diagnostic::error(Code::NotAllowedHere, span, message));
             return refused(span);
@@ -207,7 +207,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         steps.dedup();
         let step = match steps.as_slice() {
             [step] => *step,
-            [] => return self.aggregate_of_nothing(op, spelled, arg, place),
+            [] => return self.aggregate_of_nothing(op, spelled, arg, context),
             _ => {
                 let message = format!("`{spelled}` is over the events of one step");
                 self.report(
@@ -217,7 +217,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 return refused(span);
             }
         };
-        if !self.expect_visible(place, step, span) {
+        if !self.expect_visible(context, step, span) {
             return refused(span);
         }
         let id = StepId::new(step);
@@ -236,11 +236,14 @@ impl<'a> RuleLowerer<'_, 'a> {
         };
         if let Some(pick) = pick {
             let bound = Some(Bound::Pick(step, pick));
-            let typed = self.expr(arg, Place { bound, ..place });
+            let typed = self.expr(arg, ExprContext { bound, ..context });
             return Typed { span, ..typed };
         }
-        let each =
-            Place { candidate: self.steps[step].ty, bound: Some(Bound::Each(step)), ..place };
+        let each = ExprContext {
+            candidate: self.steps[step].ty,
+            bound: Some(Bound::Each(step)),
+            ..context
+        };
         let typed = self.expr(arg, each);
         if typed.kind.is_never() {
             return refused(span);
@@ -261,13 +264,13 @@ impl<'a> RuleLowerer<'_, 'a> {
         op: AggregateOp,
         spelled: &str,
         arg: &'a Spanned<ast::Expr>,
-        place: Place,
+        context: ExprContext,
     ) -> Typed {
         if let ast::Expr::Path(path) = &arg.node
             && !path.rest.is_empty()
         {
             // The root is no step: say so.
-            return self.path(path, place);
+            return self.path(path, context);
         }
         let mut help = format!("write `{spelled}(step.field)`");
         if let ast::Expr::Path(path) = &arg.node {

@@ -17,7 +17,7 @@ use crate::hir::expr::{BinaryOp, Regex, Set};
 use crate::hir::functions::Callee;
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::literal::{convert, mismatch, plain};
-use crate::hir::lower::terms::{Bound, Place, Typed, What};
+use crate::hir::lower::terms::{Bound, ExprContext, Typed, What};
 use crate::syntax::ast;
 use crate::syntax::ast::{Name, Spanned};
 use crate::value::{Kind, Value};
@@ -59,9 +59,9 @@ impl<'a> RuleLowerer<'_, 'a> {
     pub(in crate::hir::lower) fn condition(
         &mut self,
         expr: &'a Spanned<ast::Expr>,
-        place: Place,
+        context: ExprContext,
     ) -> Typed {
-        let typed = self.expr(expr, place);
+        let typed = self.expr(expr, context);
         self.expect_bool(&typed, "a condition");
         typed
     }
@@ -84,7 +84,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     pub(in crate::hir::lower) fn expr(
         &mut self,
         expr: &'a Spanned<ast::Expr>,
-        place: Place,
+        context: ExprContext,
     ) -> Typed {
         let span = expr.span;
         if self.env.has_too_many_errors() {
@@ -92,31 +92,31 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
         let (result, kind) = match &expr.node {
             ast::Expr::Literal(value) => return literal(plain(value), span),
-            ast::Expr::Path(path) => return self.path(path, place),
+            ast::Expr::Path(path) => return self.path(path, context),
             ast::Expr::Param(name) => return self.param(name),
-            ast::Expr::Call(name, args) => return self.call(name, args, span, place),
+            ast::Expr::Call(name, args) => return self.call(name, args, span, context),
             ast::Expr::In { negated, value, set } => {
-                let Some(found) = self.membership(value, set, place, span) else {
+                let Some(found) = self.membership(value, set, context, span) else {
                     return refused(span);
                 };
                 let Typed { expr, kind, .. } = found;
                 (if *negated { Expr::Not(Box::new(expr)) } else { expr }, kind)
             }
             ast::Expr::Binary(op @ (BinaryOp::And | BinaryOp::Or), ..) => {
-                return self.junction(*op, expr, place);
+                return self.junction(*op, expr, context);
             }
-            ast::Expr::Binary(op, a, b) => return self.binary(*op, a, b, span, place),
+            ast::Expr::Binary(op, a, b) => return self.binary(*op, a, b, span, context),
             ast::Expr::List(items) => {
-                let items: Vec<_> = items.iter().map(|i| self.expr(i, place).expr).collect();
+                let items: Vec<_> = items.iter().map(|i| self.expr(i, context).expr).collect();
                 (Expr::List(items), Kind::LIST)
             }
             ast::Expr::Not(x) => {
-                let x = self.expr(x, place);
+                let x = self.expr(x, context);
                 self.expect_bool(&x, "what `not` negates");
                 (Expr::Not(Box::new(x.expr)), truth_of(x.kind))
             }
             ast::Expr::Neg(x) => {
-                let x = self.expr(x, place);
+                let x = self.expr(x, context);
                 let signed = Kind::NUMBER.or(Kind::DURATION);
                 if !self.expect(&x, signed, "`-`") {
                     return refused(span);
@@ -124,7 +124,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 (Expr::Neg(Box::new(x.expr)), x.kind.and(signed.or(Kind::NULL)))
             }
             ast::Expr::IsNull { negated, value } => {
-                let asked = Expr::IsNull(Box::new(self.expr(value, place).expr));
+                let asked = Expr::IsNull(Box::new(self.expr(value, context).expr));
                 (if *negated { Expr::Not(Box::new(asked)) } else { asked }, Kind::BOOL)
             }
             ast::Expr::Range(..) => {
@@ -137,9 +137,9 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
             ast::Expr::If(parts) => {
                 let [condition, then, otherwise] = &**parts;
-                let condition = self.condition(condition, place);
-                let then = self.expr(then, place);
-                let otherwise = self.expr(otherwise, place);
+                let condition = self.condition(condition, context);
+                let then = self.expr(then, context);
+                let otherwise = self.expr(otherwise, context);
                 let kind = then.kind.or(otherwise.kind);
                 (Expr::If(Box::new([condition.expr, then.expr, otherwise.expr])), kind)
             }
@@ -148,7 +148,12 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 
     /// `a and b and c`: a long chain becomes a balanced tree, so that its depth stays small.
-    fn junction(&mut self, op: BinaryOp, expr: &'a Spanned<ast::Expr>, place: Place) -> Typed {
+    fn junction(
+        &mut self,
+        op: BinaryOp,
+        expr: &'a Spanned<ast::Expr>,
+        context: ExprContext,
+    ) -> Typed {
         let mut operands = Vec::new();
         let mut open = vec![expr];
         while let Some(next) = open.pop() {
@@ -163,7 +168,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let mut failed = false;
         let mut nullable = false;
         for operand in operands {
-            let typed = self.expr(operand, place);
+            let typed = self.expr(operand, context);
             nullable |= typed.kind.intersects(Kind::NULL);
             self.expect_bool(&typed, &format!("what stands beside `{}`", op.as_str()));
             failed |= typed.kind.is_never();
@@ -193,10 +198,10 @@ impl<'a> RuleLowerer<'_, 'a> {
         left: &'a Spanned<ast::Expr>,
         right: &'a Spanned<ast::Expr>,
         span: Span,
-        place: Place,
+        context: ExprContext,
     ) -> Typed {
-        let mut a = self.expr(left, place);
-        let mut b = self.expr(right, place);
+        let mut a = self.expr(left, context);
+        let mut b = self.expr(right, context);
         if a.kind.is_never() || b.kind.is_never() {
             return refused(span);
         }

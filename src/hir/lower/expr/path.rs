@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Bound, Place, Typed, What, non_null, refused};
+use super::{Bound, ExprContext, Typed, What, non_null, refused};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::{Captured, FieldRef, MatchFact, Pick};
 use crate::hir::functions::{self, Callee};
@@ -31,28 +31,28 @@ pub(super) enum Found {
 }
 
 impl RuleLowerer<'_, '_> {
-    pub(in crate::hir::lower) fn path(&mut self, path: &Path, place: Place) -> Typed {
+    pub(in crate::hir::lower) fn path(&mut self, path: &Path, context: ExprContext) -> Typed {
         let root = path.root.node.as_str();
         let span = path.span;
-        if place.what == What::Constant {
+        if context.what == What::Constant {
             return self.not_constant(root, span);
         }
         if root == "prev" && !path.rest.is_empty() {
-            return self.prev(path, place);
+            return self.prev(path, context);
         }
         if root == "match" && !path.rest.is_empty() {
-            return self.fact(path, place);
+            return self.fact(path, context);
         }
-        if let Some(bound) = place.bound {
-            return self.bound_path(path, bound, place);
+        if let Some(bound) = context.bound {
+            return self.bound_path(path, bound, context);
         }
         let dotted = dotted_field(path);
-        let field = match (&dotted, place.candidate) {
+        let field = match (&dotted, context.candidate) {
             (Some((dotted, _)), Some(of)) => self.field_of(of, dotted),
             _ => None,
         };
         if path.rest.is_empty() {
-            return match (field, place.candidate) {
+            return match (field, context.candidate) {
                 (Some((field, kind)), _) => Typed { expr: Expr::Field(field), kind, span },
                 (None, Some(ty)) => self.no_such_field(ty, path),
                 (None, None) => self.bare_in_emit(path),
@@ -67,7 +67,7 @@ impl RuleLowerer<'_, '_> {
             }
         };
         // `order[order.total > 5]` is about the nested field; a dynamic field gives way to a step.
-        let own = matches!((step, place.what), (Some(step), What::Step(own)) if step == own);
+        let own = matches!((step, context.what), (Some(step), What::Step(own)) if step == own);
         let declared = field.as_ref().is_some_and(|(field, _)| !is_dynamic(field));
         match (field, step) {
             (Some(_), Some(_)) if !own && declared => {
@@ -82,11 +82,11 @@ impl RuleLowerer<'_, '_> {
                 let index = dotted.and_then(|(_, index)| index);
                 element(Typed { expr: Expr::Field(field), kind, span }, index)
             }
-            (_, Some(_)) if own && place.candidate.is_some_and(|ty| self.is_record(ty, root)) => {
-                self.unknown_path(path, place)
+            (_, Some(_)) if own && context.candidate.is_some_and(|ty| self.is_record(ty, root)) => {
+                self.unknown_path(path, context)
             }
-            (_, Some(step)) => self.captured(path, step, place),
-            (_, None) => self.unknown_path(path, place),
+            (_, Some(step)) => self.captured(path, step, context),
+            (_, None) => self.unknown_path(path, context),
         }
     }
 
@@ -194,7 +194,7 @@ impl RuleLowerer<'_, '_> {
         (!names.is_empty()).then(|| listed(names.iter().map(String::as_str)))
     }
 
-    pub(super) fn unknown_path(&mut self, path: &Path, place: Place) -> Typed {
+    pub(super) fn unknown_path(&mut self, path: &Path, context: ExprContext) -> Typed {
         let root = &path.root.node;
         let negated = self.steps.iter().find(|step| step.negated && *step.name == **root);
         if let Some(step) = negated {
@@ -209,14 +209,14 @@ impl RuleLowerer<'_, '_> {
             return refused(path.span);
         }
         // A nested field of the candidate, misspelled, rather than a step.
-        if let (Some((dotted, _)), Some(of)) = (dotted_field(path), place.candidate)
+        if let (Some((dotted, _)), Some(of)) = (dotted_field(path), context.candidate)
             && self.is_record(of, root)
         {
             let diagnostic = self.no_field_of(of, &dotted, path.span);
             self.env.report_if(self.source, diagnostic);
             return refused(path.span);
         }
-        if let Some(of) = place.candidate
+        if let Some(of) = context.candidate
             && let Some((field, kind)) = self.field_of(of, root)
             && !is_dynamic(&field)
         {
@@ -273,10 +273,10 @@ impl RuleLowerer<'_, '_> {
         self.report(diagnostic);
     }
 
-    /// True if an expression at `place` can see what step `index` captured.
-    pub(super) fn sees(&self, place: Place, index: usize) -> bool {
+    /// True if an expression at `context` can see what step `index` captured.
+    pub(super) fn sees(&self, context: ExprContext, index: usize) -> bool {
         let step = &self.steps[index];
-        match place.what {
+        match context.what {
             What::Emit | What::Timeout => true,
             What::Constant => false,
             What::Until(last) => index <= last,
@@ -289,13 +289,18 @@ impl RuleLowerer<'_, '_> {
         }
     }
 
-    /// Reports if an expression at `place` can't see step `index` yet.
-    pub(super) fn expect_visible(&mut self, place: Place, index: usize, span: Span) -> bool {
-        if self.sees(place, index) {
+    /// Reports if an expression at `context` can't see step `index` yet.
+    pub(super) fn expect_visible(
+        &mut self,
+        context: ExprContext,
+        index: usize,
+        span: Span,
+    ) -> bool {
+        if self.sees(context, index) {
             return true;
         }
         let name = self.steps[index].name.clone();
-        let own = place.what == What::Step(index);
+        let own = context.what == What::Step(index);
         let message = if own {
             format!("`{name}` is not captured yet when its own condition is tested")
         } else {
@@ -312,9 +317,9 @@ impl RuleLowerer<'_, '_> {
     }
 
     /// `step.field`, `step[0].field`
-    pub(super) fn captured(&mut self, path: &Path, index: usize, place: Place) -> Typed {
+    pub(super) fn captured(&mut self, path: &Path, index: usize, context: ExprContext) -> Typed {
         let span = path.span;
-        if !self.expect_visible(place, index, span) {
+        if !self.expect_visible(context, index, span) {
             return refused(span);
         }
         let (pick, rest) = match path.rest.split_first() {
@@ -343,7 +348,7 @@ impl RuleLowerer<'_, '_> {
                 return refused(span);
             }
             // There is no word for which one: it is the one captured last.
-            None if self.steps[index].many && !matches!(place.what, What::Length(_)) => {
+            None if self.steps[index].many && !matches!(context.what, What::Length(_)) => {
                 let spelled = rest_text(rest);
                 let message = format!("`{name}` can hold several events");
                 self.report(
@@ -400,14 +405,14 @@ impl RuleLowerer<'_, '_> {
     }
 
     /// Inside of an aggregate.
-    pub(super) fn bound_path(&mut self, path: &Path, bound: Bound, place: Place) -> Typed {
+    pub(super) fn bound_path(&mut self, path: &Path, bound: Bound, context: ExprContext) -> Typed {
         let span = path.span;
         let (Bound::Each(step) | Bound::Pick(step, _)) = bound;
         let name = self.steps[step].name.clone();
         let Some(ty) = self.steps[step].ty else { return refused(span) };
         if *path.root.node != *name || path.rest.is_empty() {
             if let Bound::Pick(..) = bound {
-                return self.path(path, Place { bound: None, ..place });
+                return self.path(path, ExprContext { bound: None, ..context });
             }
             let message = "inside of an aggregate stand fields of one step and constants only";
             self.report(
@@ -438,10 +443,10 @@ impl RuleLowerer<'_, '_> {
     }
 
     /// `prev.field`: of the event captured last, whichever step's it is.
-    pub(super) fn prev(&mut self, path: &Path, place: Place) -> Typed {
+    pub(super) fn prev(&mut self, path: &Path, context: ExprContext) -> Typed {
         let span = path.span;
-        if matches!(place.what, What::Emit | What::Timeout | What::Constant)
-            || matches!(place.bound, Some(Bound::Each(_)))
+        if matches!(context.what, What::Emit | What::Timeout | What::Constant)
+            || matches!(context.bound, Some(Bound::Each(_)))
         {
             let message = "`prev` is the event captured before the one that a condition tests";
             self.report(
@@ -458,7 +463,7 @@ impl RuleLowerer<'_, '_> {
             return refused(span);
         };
         let visible: Vec<_> = (0..self.steps.len())
-            .filter(|index| self.sees(place, *index))
+            .filter(|index| self.sees(context, *index))
             .filter(|index| !self.steps[*index].negated && !self.steps[*index].group)
             .collect();
         if visible.is_empty() {
@@ -494,7 +499,7 @@ impl RuleLowerer<'_, '_> {
     }
 
     /// `match.step` and its like.
-    pub(super) fn fact(&mut self, path: &Path, place: Place) -> Typed {
+    pub(super) fn fact(&mut self, path: &Path, context: ExprContext) -> Typed {
         let span = path.span;
         let name = match path.rest.as_slice() {
             [PathPart::Field(name)] => name.node.as_str(),
@@ -510,7 +515,7 @@ impl RuleLowerer<'_, '_> {
             self.report(Diagnostic::error(Code::UnknownField, span, message).help(help));
             return refused(span);
         };
-        if *fact == MatchFact::Repetition && !(self.repeats && matches!(place.what, What::Emit)) {
+        if *fact == MatchFact::Repetition && !(self.repeats && matches!(context.what, What::Emit)) {
             let message = "only a match of a silence that repeats has a number";
             self.report(
                 Diagnostic::error(Code::NotAllowedHere, span, message)
@@ -518,7 +523,7 @@ impl RuleLowerer<'_, '_> {
             );
             return refused(span);
         }
-        match place.what {
+        match context.what {
             What::Timeout => {}
             What::Emit if *fact != MatchFact::Awaits => {}
             What::Emit => {

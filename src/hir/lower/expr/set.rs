@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Place, Typed, UNSURE, compare, fold, non_null, truth_of};
+use super::{ExprContext, Typed, UNSURE, compare, fold, non_null, truth_of};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::Expr;
 use crate::hir::expr::{BinaryOp, Set, ValueSet};
@@ -18,13 +18,13 @@ impl<'a> RuleLowerer<'_, 'a> {
         &mut self,
         value: &'a Spanned<ast::Expr>,
         set: &'a Spanned<ast::Expr>,
-        place: Place,
+        context: ExprContext,
         span: Span,
     ) -> Option<Typed> {
-        let value = self.expr(value, place);
+        let value = self.expr(value, context);
         let is_null = |item: &Spanned<ast::Expr>| matches!(&item.node, ast::Expr::Literal(value) if plain(value).is_null());
         let has_null = matches!(&set.node, ast::Expr::List(items) if items.iter().any(is_null));
-        let set = self.set(&value, set, place)?;
+        let set = self.set(&value, set, context)?;
         if let Set::Values(values) = &set
             && values.values.is_empty()
             && values.networks.is_empty()
@@ -51,14 +51,14 @@ impl<'a> RuleLowerer<'_, 'a> {
         &mut self,
         value: &Typed,
         set: &'a Spanned<ast::Expr>,
-        place: Place,
+        context: ExprContext,
     ) -> Option<Set> {
         let failed = value.kind.is_never();
         match &set.node {
-            ast::Expr::Range(low, high) => self.range(value, (low, high), set.span, place),
-            ast::Expr::List(items) => self.listed(value, items, place),
+            ast::Expr::Range(low, high) => self.range(value, (low, high), set.span, context),
+            ast::Expr::List(items) => self.listed(value, items, context),
             ast::Expr::Path(path)
-                if path.rest.is_empty() && self.is_list_name(&path.root.node, place) =>
+                if path.rest.is_empty() && self.is_list_name(&path.root.node, context) =>
             {
                 let list = &self.env.lists[path.root.node.as_str()];
                 let (set, kind, known) = (Arc::clone(&list.set), list.kind, list.known);
@@ -68,13 +68,13 @@ impl<'a> RuleLowerer<'_, 'a> {
                 Some(Set::Values(set))
             }
             ast::Expr::Call(name, args) if name.node == "cidr" && args.len() == 1 => {
-                let network = self.expr(&args[0], place);
+                let network = self.expr(&args[0], context);
                 self.network(value, &network)
             }
             _ => {
                 if let ast::Expr::Path(path) = &set.node
                     && path.rest.is_empty()
-                    && self.means_nothing(&path.root.node, place)
+                    && self.means_nothing(&path.root.node, context)
                 {
                     let near = nearest(&path.root.node, self.env.lists.keys().copied());
                     let mut diagnostic = unknown(Code::UnknownList, "list", &path.root, near);
@@ -85,7 +85,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                     self.report(diagnostic);
                     return None;
                 }
-                let list = self.expr(set, place);
+                let list = self.expr(set, context);
                 if failed || list.kind.is_never() {
                     return None;
                 }
@@ -111,11 +111,11 @@ impl<'a> RuleLowerer<'_, 'a> {
         value: &Typed,
         (low, high): (&'a Spanned<ast::Expr>, &'a Spanned<ast::Expr>),
         span: Span,
-        place: Place,
+        context: ExprContext,
     ) -> Option<Set> {
         let failed = value.kind.is_never();
-        let mut low = self.expr(low, place);
-        let mut high = self.expr(high, place);
+        let mut low = self.expr(low, context);
+        let mut high = self.expr(high, context);
         for end in [&mut low, &mut high] {
             if end.kind.is_never() || failed {
                 return None;
@@ -150,10 +150,10 @@ impl<'a> RuleLowerer<'_, 'a> {
         &mut self,
         value: &Typed,
         items: &'a [Spanned<ast::Expr>],
-        place: Place,
+        context: ExprContext,
     ) -> Option<Set> {
         let failed = value.kind.is_never();
-        let items: Vec<_> = items.iter().map(|item| self.expr(item, place)).collect();
+        let items: Vec<_> = items.iter().map(|item| self.expr(item, context)).collect();
         if failed || items.iter().any(|item| item.kind.is_never()) {
             return None;
         }
@@ -245,14 +245,14 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 
     /// True if a bare name behind `in` is a declared list: a field of that name comes first.
-    pub(super) fn is_list_name(&self, name: &str, place: Place) -> bool {
-        let is_field = self.has_field(place.candidate, name);
+    pub(super) fn is_list_name(&self, name: &str, context: ExprContext) -> bool {
+        let is_field = self.has_field(context.candidate, name);
         self.env.lists.contains_key(name) && !is_field
     }
 
     /// True if a bare name is neither a field nor a part of the key.
-    pub(super) fn means_nothing(&self, name: &str, place: Place) -> bool {
-        let is_field = place.candidate.is_some_and(|of| self.field_of(of, name).is_some());
+    pub(super) fn means_nothing(&self, name: &str, context: ExprContext) -> bool {
+        let is_field = context.candidate.is_some_and(|of| self.field_of(of, name).is_some());
         !is_field && !self.key.iter().any(|(key, _)| **key == *name)
     }
 }

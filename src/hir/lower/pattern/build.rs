@@ -6,7 +6,7 @@ use crate::hir::expr::BinaryOp;
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::expr::contradiction;
 use crate::hir::lower::names::{Resolved, Takes};
-use crate::hir::lower::terms::{Place, What};
+use crate::hir::lower::terms::{ExprContext, What};
 use crate::hir::{
     Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LengthId, Quantifier,
     Sequence, StepId, Test, Without,
@@ -219,8 +219,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             );
             return None;
         }
-        let place = Place { candidate: None, what: What::Length(from), bound: None };
-        let typed = self.path(path, place);
+        let context = ExprContext { candidate: None, what: What::Length(from), bound: None };
+        let typed = self.path(path, context);
         if typed.kind.is_never() {
             return None;
         }
@@ -344,8 +344,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         let errors = self.env.errors;
         for (source, condition) in &step.conditions {
             self.source = *source;
-            let place = Place { candidate: Some(of), what, bound: None };
-            let typed = self.condition(condition, place);
+            let context = ExprContext { candidate: Some(of), what, bound: None };
+            let typed = self.condition(condition, context);
             if typed.kind.is_never() {
                 continue;
             }

@@ -27,9 +27,9 @@ impl<'a> RuleLowerer<'_, 'a> {
         let text = &self.env.sources[self.source].text;
         let time = text.get(first.span.start as usize..first.span.end as usize).unwrap_or("5m");
         let not = format!("not {} for {time}", name(first));
-        let place = Place { items, index, not: &not, span: first.item.span, joins: *count };
-        let refused = if top { place.bad_start() } else { Some(place.not_alone()) };
-        let refused = refused.or_else(|| place.bad_surroundings());
+        let operands = Operands { items, index, not: &not, span: first.item.span, joins: *count };
+        let refused = if top { operands.bad_start() } else { Some(operands.not_alone()) };
+        let refused = refused.or_else(|| operands.bad_surroundings());
         let refused = refused.or_else(|| too_many(&silences, items[index].span));
         let refused = refused.or_else(|| {
             silences.iter().find_map(|silence| {
@@ -61,8 +61,8 @@ impl RuleLowerer<'_, '_> {
     }
 }
 
-/// Where operands with an absence stand.
-struct Place<'p, 'a> {
+/// Operands with an absence, and the items around them.
+struct Operands<'p, 'a> {
     items: &'p [PlanItem<'a>],
     index: usize,
     /// The first absence as it is written, and where.
@@ -72,7 +72,7 @@ struct Place<'p, 'a> {
     joins: usize,
 }
 
-impl Place<'_, '_> {
+impl Operands<'_, '_> {
     fn refuse(&self, message: &str, label: &str, help: String) -> Diagnostic {
         Diagnostic::error(Code::MisplacedSilence, self.span, message).label(label).help(help)
     }

@@ -38,7 +38,7 @@ impl Current<'_> {
     /// Does what is due where the input ends, and says how the run ends.
     pub(super) fn end(&mut self, engine: &mut Engine<Record>, outlets: &mut Outlets) -> Stop {
         self.has_ended = true;
-        let mut sink = Printer { outlets, place: None };
+        let mut sink = Printer { outlets, origin: None };
         let ended = if self.args.events.end_of_time {
             engine.finish(&mut sink)
         } else if let (Some(newest), None) = (self.newest, &self.state) {
@@ -61,7 +61,7 @@ impl Current<'_> {
         }
         if let Some(watermark) = idle.watermark(now) {
             // The next event fails in the same way.
-            let _ = engine.advance(watermark, &mut Printer { outlets, place: None });
+            let _ = engine.advance(watermark, &mut Printer { outlets, origin: None });
         }
     }
 

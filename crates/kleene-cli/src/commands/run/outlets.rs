@@ -6,7 +6,7 @@ use kleene::value::{Value, ValueRef};
 use kleene::{Event as _, Record, Timestamp};
 
 use crate::args::RunArgs;
-use crate::input::Place;
+use crate::input::Origin;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::rejects::Rejects;
@@ -79,34 +79,34 @@ impl Outlets {
     /// Says once that a limit was reached, when the event of a line was taken.
     pub(in crate::commands) fn report_limit(&mut self, line: u64, what: &str) {
         if !self.is_quiet && !std::mem::replace(&mut self.reported_of_limit, true) {
-            let place = if line == 0 { String::new() } else { format!("line {line}: ") };
-            let text = format!("{place}limit reached: {what}; the summary counts how often");
+            let origin = if line == 0 { String::new() } else { format!("line {line}: ") };
+            let text = format!("{origin}limit reached: {what}; the summary counts how often");
             self.progress.say(&text);
         }
     }
 
-    pub(in crate::commands) fn reject(&mut self, place: Place<'_>, reason: &str) {
-        self.review.rejected(&place, reason);
-        self.rejects.report(place, reason, &self.progress);
+    pub(in crate::commands) fn reject(&mut self, origin: Origin<'_>, reason: &str) {
+        self.review.rejected(&origin, reason);
+        self.rejects.report(origin, reason, &self.progress);
     }
 
     /// Reports an event of a type that came too late.
     pub(in crate::commands) fn late(
         &mut self,
-        place: Place<'_>,
+        origin: Origin<'_>,
         ty: TypeId,
         time: Timestamp,
         mark: Timestamp,
     ) {
         self.review.late(ty, time, mark, self.bound);
-        self.rejects.report(place, &late_reason(time, mark), &self.progress);
+        self.rejects.report(origin, &late_reason(time, mark), &self.progress);
     }
 }
 
-/// What the engine reports while it takes the event at a place of the input.
+/// What the engine reports while it takes the event of one line.
 pub(super) struct Printer<'a> {
     pub(super) outlets: &'a mut Outlets,
-    pub(super) place: Option<Place<'a>>,
+    pub(super) origin: Option<Origin<'a>>,
 }
 
 impl Sink<Record> for Printer<'_> {
@@ -121,22 +121,22 @@ impl Sink<Record> for Printer<'_> {
     }
 
     fn late(&mut self, late: Late<'_, Record>) {
-        let Some(place) = self.place else { return };
-        self.outlets.late(place, late.event.type_id(), late.event.time(), late.watermark);
+        let Some(origin) = self.origin else { return };
+        self.outlets.late(origin, late.event.type_id(), late.event.time(), late.watermark);
     }
 
     fn rejected(&mut self, rejected: Rejected<'_, Record>) {
         if let Reason::Mismatch { .. } = rejected.reason {
             // A rule made it: the line that is read is not to blame.
             self.outlets.report_mismatch(&rejected.reason.to_string());
-        } else if let Some(place) = self.place {
-            self.outlets.reject(place, &rejected.reason.to_string());
+        } else if let Some(origin) = self.origin {
+            self.outlets.reject(origin, &rejected.reason.to_string());
         }
     }
 
     fn overflowed(&mut self, overflow: Overflow) {
         if !self.outlets.reported_of_limit {
-            let line = self.place.map_or(0, |place| place.line);
+            let line = self.origin.map_or(0, |origin| origin.line);
             self.outlets.report_limit(line, &Outlets::limit_text(overflow));
         }
     }

@@ -74,17 +74,17 @@ fn take(
     current: &mut Current<'_>,
 ) -> Result<(), Stop> {
     match item {
-        Item::Event(event, place) => {
-            outlets.review.event(&event, &place);
+        Item::Event(event, origin) => {
+            outlets.review.event(&event, &origin);
             current.newest = current.newest.max(takeable(&event));
             current.has_come = true;
-            let mut sink = Printer { outlets, place: Some(place) };
+            let mut sink = Printer { outlets, origin: Some(origin) };
             engine.push(&event, &mut sink).map_err(|error| Stop::Failed(stopped(error)))?;
         }
         Item::Unknown(name) => counts.saw_unknown(name),
-        Item::Rejected(place, reason) => {
+        Item::Rejected(origin, reason) => {
             counts.rejected += 1;
-            outlets.reject(place, &reason);
+            outlets.reject(origin, &reason);
         }
         Item::Unreadable(reason) => return Err(Stop::CannotRead(anyhow!(reason))),
     }

@@ -30,7 +30,7 @@ pub(super) fn build(
         .context("the state cannot be gone on from (to start anew, remove its directory)")?;
     if !args.quiet {
         let Position { offset, line } = from.position;
-        let place = if args.events.input == Path::new("-") {
+        let origin = if args.events.input == Path::new("-") {
             format!(
                 "standard input cannot be read again: it has to go on after its first {} bytes",
                 grouped(offset)
@@ -41,7 +41,7 @@ pub(super) fn build(
         let stats = engine.stats();
         let (events, partials) = (grouped(stats.events), grouped(stats.partials));
         crate::say(&format!(
-            "{place}, after {events} events and with {partials} partial matches open"
+            "{origin}, after {events} events and with {partials} partial matches open"
         ));
         for change in replacement.rules {
             if change.verdict != Verdict::Unchanged {
