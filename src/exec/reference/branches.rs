@@ -1,7 +1,7 @@
 //! What can happen where several ways stand.
 
 use super::guard::{Guard, Move};
-use super::position::{Position, Side, Standing, Wait, Way};
+use super::position::{Position, Side, Standing, Wait, CurrentBranch};
 use super::tree::Tree;
 use crate::time::Timestamp;
 
@@ -107,7 +107,7 @@ impl Tree<'_> {
                     *branch = Standing::Ready(self.enter_branch(
                         &outer,
                         *index,
-                        Way { number: other, later: true, last: None },
+                        CurrentBranch { number: other, later: true, last: None },
                     ));
                 }
                 _ => {}

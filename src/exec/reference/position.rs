@@ -43,12 +43,12 @@ pub(super) struct Frame {
     /// When the first event of this repetition was captured.
     pub(super) begun: Option<Timestamp>,
     /// Which branch it is, in alternatives.
-    pub(super) branch: Option<Way>,
+    pub(super) branch: Option<CurrentBranch>,
 }
 
 /// A branch of alternatives that is being matched.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(super) struct Way {
+pub(super) struct CurrentBranch {
     pub(super) number: usize,
     /// True if another branch had begun before it was waited for.
     pub(super) later: bool,

@@ -2,7 +2,7 @@
 
 use super::items::{forbids, quantifier, silence};
 use super::known::Known;
-use super::position::{FIRST, Frame, Path, Position, Standing, Turn, Wait, Way, path};
+use super::position::{FIRST, Frame, Path, Position, Standing, Turn, Wait, CurrentBranch, path};
 use crate::hir::{
     ConditionId, Contiguity, Item, ItemKind, Length, Pattern, Quantifier, Sequence, StepId,
 };
@@ -83,7 +83,7 @@ impl<'p> Tree<'p> {
                         Standing::Ready(self.enter_branch(
                             frames,
                             index,
-                            Way { number: branch, later: false, last: None },
+                            CurrentBranch { number: branch, later: false, last: None },
                         ))
                     }
                 });
@@ -96,7 +96,7 @@ impl<'p> Tree<'p> {
     }
 
     /// The first position of one of several branches.
-    pub(super) fn enter_branch(&self, frames: &[Frame], index: usize, branch: Way) -> Position {
+    pub(super) fn enter_branch(&self, frames: &[Frame], index: usize, branch: CurrentBranch) -> Position {
         let mut inside = frames.to_vec();
         inside.push(Frame { index, turn: FIRST, begun: None, branch: Some(branch) });
         self.enter(&inside, 0)
@@ -223,7 +223,7 @@ impl<'p> Tree<'p> {
     pub(super) fn contiguity(&self, frames: &[Frame], index: usize, turn: Turn) -> Contiguity {
         let item = self.item(frames, index);
         match (turn, frames.split_last()) {
-            (FIRST, Some((Frame { branch: Some(Way { later: true, .. }), .. }, _)))
+            (FIRST, Some((Frame { branch: Some(CurrentBranch { later: true, .. }), .. }, _)))
                 if index == 0 =>
             {
                 Contiguity::Relaxed

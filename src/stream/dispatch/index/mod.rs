@@ -82,8 +82,8 @@ impl Index {
         let mut known = Vec::new();
         rules.retain(|subscription| match when(subscription.0) {
             When::Always => true,
-            When::If(ways) => {
-                known.push((*subscription, ways));
+            When::If(alternatives) => {
+                known.push((*subscription, alternatives));
                 false
             }
         });
@@ -91,13 +91,13 @@ impl Index {
             return None;
         }
         let mut survey = Survey::default();
-        for atom in known.iter().flat_map(|(_, ways)| ways.iter().flatten().flatten()) {
+        for atom in known.iter().flat_map(|(_, alternatives)| alternatives.iter().flatten().flatten()) {
             survey.add(atom);
         }
         let mut drafts: Vec<Draft> = Vec::new();
-        for (subscription, ways) in &known {
-            for way in ways {
-                let best = way.iter().min_by_key(|clause| survey.expected(clause));
+        for (subscription, alternatives) in &known {
+            for alternative in alternatives {
+                let best = alternative.iter().min_by_key(|clause| survey.expected(clause));
                 for atom in best.into_iter().flatten() {
                     let column = survey.column(atom.expr());
                     drafts.resize_with(drafts.len().max(column + 1), Draft::default);

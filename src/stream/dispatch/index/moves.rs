@@ -12,11 +12,11 @@ use crate::hir::expr::{BinaryOp, FieldRef, Set};
 use crate::hir::{ConditionId, Expr, StepId, Test};
 use crate::nfa::{Action, Decision, Guard, GuardId, Program, RegisterKind, waiting};
 use crate::schema::{FieldId, TypeId};
-use crate::stream::dispatch::index::starts::{Atom, Clause, Reader, Way, When, test};
+use crate::stream::dispatch::index::starts::{Atom, Clause, Reader, Alternative, When, test};
 use crate::value::Value;
 
 /// The maximum number of alternatives that are distinguished.
-const MAX_WAYS: usize = 64;
+const MAX_ALTERNATIVES: usize = 64;
 
 impl<'a> When<'a> {
     /// Returns the condition on events of type `ty` that can advance or end a partial match of a
@@ -26,27 +26,27 @@ impl<'a> When<'a> {
             return When::If(Vec::new());
         }
         let decisions = &program.decisions;
-        let mut finder = Finder { reader: Reader { program, ty }, ways: Vec::new() };
+        let mut finder = Finder { reader: Reader { program, ty }, alternatives: Vec::new() };
         for state in waiting(&program.states, &program.edges, program.start) {
             let tree = decisions.of(state, decisions.column(ty));
-            if finder.walk(tree, Way::default()).is_none() {
+            if finder.walk(tree, Alternative::default()).is_none() {
                 return When::Always;
             }
         }
-        When::of_ways(finder.ways)
+        When::of_alternatives(finder.alternatives)
     }
 }
 
 /// Finds the alternatives through decision trees.
 struct Finder<'a> {
     reader: Reader<'a>,
-    ways: Vec<Way<'a>>,
+    alternatives: Vec<Alternative<'a>>,
 }
 
 impl<'a> Finder<'a> {
-    /// Goes through a tree to which one comes by `way`. `None` where there is too much to report, or
+    /// Goes through a tree to which one comes by `alternative`. `None` where there is too much to report, or
     /// something else is to be seen than what moves on.
-    fn walk(&mut self, tree: &Decision, way: Way<'a>) -> Option<()> {
+    fn walk(&mut self, tree: &Decision, alternative: Alternative<'a>) -> Option<()> {
         let decisions = &self.reader.program.decisions;
         match *tree {
             Decision::Stay => {}
@@ -55,22 +55,22 @@ impl<'a> Finder<'a> {
                     if holds.is_closed {
                         return None;
                     }
-                    let mut way = way.clone();
-                    way.clauses.extend(holds.clauses.iter().cloned());
-                    way.clauses.extend(self.implied(condition));
-                    self.walk(decisions.node(yes), way)?;
+                    let mut alternative = alternative.clone();
+                    alternative.clauses.extend(holds.clauses.iter().cloned());
+                    alternative.clauses.extend(self.implied(condition));
+                    self.walk(decisions.node(yes), alternative)?;
                 }
-                self.walk(decisions.node(no), way)?;
+                self.walk(decisions.node(no), alternative)?;
             }
             Decision::Time { yes, no, .. } => {
-                self.walk(decisions.node(yes), way.clone())?;
-                self.walk(decisions.node(no), way)?;
+                self.walk(decisions.node(yes), alternative.clone())?;
+                self.walk(decisions.node(no), alternative)?;
             }
             Decision::Gone | Decision::One(_) | Decision::Several(_) | Decision::Ask => {
-                self.ways.push(way);
+                self.alternatives.push(alternative);
             }
         }
-        (self.ways.len() <= MAX_WAYS).then_some(())
+        (self.alternatives.len() <= MAX_ALTERNATIVES).then_some(())
     }
 
     /// Returns the conditions that hold for an event that fulfils a condition because it equals a
@@ -94,17 +94,17 @@ impl<'a> Finder<'a> {
         else {
             return Vec::new();
         };
-        let mut way = Way::default();
+        let mut alternative = Alternative::default();
         for condition in asked(program, step) {
             let condition = &program.conditions[condition.index()];
             if condition.ty.is_some() && !asks_list(&condition.test) {
-                way.is_closed = false;
-                test(&condition.test, &mut way);
+                alternative.is_closed = false;
+                test(&condition.test, &mut alternative);
             }
         }
         let carry =
             |clause: Clause<'a>| clause.into_iter().map(|one| carry(one, *of, field)).collect();
-        way.clauses.into_iter().filter_map(carry).collect()
+        alternative.clauses.into_iter().filter_map(carry).collect()
     }
 }
 

@@ -17,7 +17,7 @@ use crate::schema::TypeId;
 use crate::value::Value;
 
 /// The maximum number of alternatives that are distinguished.
-const MAX_WAYS: usize = 16;
+const MAX_ALTERNATIVES: usize = 16;
 
 /// The maximum number of values of a list that are looked up one by one.
 const MAX_ATOMS: usize = 1000;
@@ -54,37 +54,37 @@ impl Atom<'_> {
 
 impl<'a> When<'a> {
     /// Returns the condition of these alternatives.
-    pub(super) fn of_ways(ways: Vec<Way<'a>>) -> When<'a> {
-        if ways.iter().any(|way| way.clauses.is_empty()) {
+    pub(super) fn of_alternatives(alternatives: Vec<Alternative<'a>>) -> When<'a> {
+        if alternatives.iter().any(|alternative| alternative.clauses.is_empty()) {
             return When::Always;
         }
-        When::If(ways.into_iter().map(|way| way.clauses).collect())
+        When::If(alternatives.into_iter().map(|alternative| alternative.clauses).collect())
     }
 
     /// Returns the condition on events of type `ty` that can start a rule.
     pub(in crate::stream) fn starts(program: &'a Program, ty: TypeId) -> When<'a> {
         let reader = Reader { program, ty };
-        let mut ways = Vec::new();
+        let mut alternatives = Vec::new();
         for edge in program.edges(program.start) {
             match edge.action {
-                Action::Take { .. } => ways.extend(reader.guard(edge.guard)),
+                Action::Take { .. } => alternatives.extend(reader.guard(edge.guard)),
                 Action::Stop if reader.may_divide(edge.guard) => return When::Always,
                 _ => {}
             }
         }
         // What breaks the silence is remembered, too.
         if let Some(not) = &program.leading_not {
-            ways.extend(reader.condition(not.condition));
+            alternatives.extend(reader.condition(not.condition));
         }
-        When::of_ways(ways)
+        When::of_alternatives(alternatives)
     }
 
     /// The condition of `program` that an event of type `ty` fulfils where the rule is looked up for
     /// it, if just that is looked up: it need not be tested again.
     pub(in crate::stream) fn answered(&self, program: &Program, ty: TypeId) -> Option<ConditionId> {
-        let When::If(ways) = self else { return None };
-        let [way] = &ways[..] else { return None };
-        let [clause] = &way[..] else { return None };
+        let When::If(alternatives) = self else { return None };
+        let [alternative] = &alternatives[..] else { return None };
+        let [clause] = &alternative[..] else { return None };
         let [atom] = &clause[..] else { return None };
         // Addresses are looked up in one form, in which more are equal.
         let Atom::Equal(of, known @ (Value::Int(_) | Value::String(_))) = atom else { return None };
@@ -105,7 +105,7 @@ impl<'a> When<'a> {
 
 /// An alternative: its known necessary conditions.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Way<'a> {
+pub(super) struct Alternative<'a> {
     pub(super) clauses: Vec<Clause<'a>>,
     /// True if nothing is derived from the conditions that follow.
     pub(super) is_closed: bool,
@@ -118,28 +118,28 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Returns the alternatives in which a guard is open before any event was captured.
-    fn guard(&self, guard: GuardId) -> Vec<Way<'a>> {
+    fn guard(&self, guard: GuardId) -> Vec<Alternative<'a>> {
         match &self.program.guards[guard.index()] {
             Guard::False => Vec::new(),
             Guard::Condition(condition) => self.condition(*condition),
             Guard::Or(parts) => parts.iter().flat_map(|part| self.guard(*part)).collect(),
             Guard::And(parts) => {
-                let mut ways = vec![Way::default()];
+                let mut alternatives = vec![Alternative::default()];
                 for part in parts {
-                    ways = and(ways, &self.guard(*part));
+                    alternatives = and(alternatives, &self.guard(*part));
                 }
-                ways
+                alternatives
             }
             Guard::Not(inner) => {
-                vec![Way { clauses: Vec::new(), is_closed: self.may_divide(*inner) }]
+                vec![Alternative { clauses: Vec::new(), is_closed: self.may_divide(*inner) }]
             }
             // True, or all about what was captured before.
-            _ => vec![Way::default()],
+            _ => vec![Alternative::default()],
         }
     }
 
     /// Returns the alternatives in which a condition holds.
-    pub(super) fn condition(&self, id: ConditionId) -> Vec<Way<'a>> {
+    pub(super) fn condition(&self, id: ConditionId) -> Vec<Alternative<'a>> {
         let condition = &self.program.conditions[id.index()];
         if let Test::OneOf(others) = &condition.test {
             return others.iter().flat_map(|other| self.condition(*other)).collect();
@@ -147,17 +147,17 @@ impl<'a> Reader<'a> {
         if condition.ty.is_some_and(|ty| ty != self.ty) {
             return Vec::new();
         }
-        let mut way = Way::default();
-        test(&condition.test, &mut way);
-        vec![way]
+        let mut alternative = Alternative::default();
+        test(&condition.test, &mut alternative);
+        vec![alternative]
     }
 
     fn may_divide(&self, guard: GuardId) -> bool {
         match &self.program.guards[guard.index()] {
             Guard::Condition(id) => {
-                let mut way = Way::default();
-                test(&self.program.conditions[id.index()].test, &mut way);
-                way.is_closed
+                let mut alternative = Alternative::default();
+                test(&self.program.conditions[id.index()].test, &mut alternative);
+                alternative.is_closed
             }
             Guard::Not(inner) => self.may_divide(*inner),
             Guard::And(parts) | Guard::Or(parts) => parts.iter().any(|part| self.may_divide(*part)),
@@ -166,49 +166,49 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Returns the alternatives in which one of `ways` and one of `parts` hold.
-fn and<'a>(ways: Vec<Way<'a>>, parts: &[Way<'a>]) -> Vec<Way<'a>> {
-    let is_small = ways.len() * parts.len() <= MAX_WAYS;
+/// Returns the alternatives in which one of `alternatives` and one of `parts` hold.
+fn and<'a>(alternatives: Vec<Alternative<'a>>, parts: &[Alternative<'a>]) -> Vec<Alternative<'a>> {
+    let is_small = alternatives.len() * parts.len() <= MAX_ALTERNATIVES;
     let mut both = Vec::new();
-    for mut way in ways {
-        if way.is_closed {
-            both.push(way);
+    for mut alternative in alternatives {
+        if alternative.is_closed {
+            both.push(alternative);
         } else if is_small {
             for part in parts {
-                let clauses = way.clauses.iter().chain(&part.clauses).cloned().collect();
-                both.push(Way { clauses, is_closed: part.is_closed });
+                let clauses = alternative.clauses.iter().chain(&part.clauses).cloned().collect();
+                both.push(Alternative { clauses, is_closed: part.is_closed });
             }
         } else {
-            way.is_closed = true;
-            both.push(way);
+            alternative.is_closed = true;
+            both.push(alternative);
         }
     }
     both
 }
 
 /// Adds the necessary conditions of a test.
-pub(super) fn test<'a>(of: &'a Test, way: &mut Way<'a>) {
+pub(super) fn test<'a>(of: &'a Test, alternative: &mut Alternative<'a>) {
     match of {
         // Each of several conditions is a way of its own.
         Test::True | Test::OneOf(_) => {}
-        Test::Expr(expr) => conjunction(expr, way),
+        Test::Expr(expr) => conjunction(expr, alternative),
         // What a closure of the host does is its own business.
-        Test::Host { .. } => way.is_closed = true,
-        Test::All(tests) => tests.iter().for_each(|part| test(part, way)),
+        Test::Host { .. } => alternative.is_closed = true,
+        Test::All(tests) => tests.iter().for_each(|part| test(part, alternative)),
     }
 }
 
-fn conjunction<'a>(expr: &'a Expr, way: &mut Way<'a>) {
-    if way.is_closed {
+fn conjunction<'a>(expr: &'a Expr, alternative: &mut Alternative<'a>) {
+    if alternative.is_closed {
         return;
     }
     match expr {
         Expr::Binary(BinaryOp::And, a, b) => {
-            conjunction(a, way);
-            conjunction(b, way);
+            conjunction(a, alternative);
+            conjunction(b, alternative);
         }
-        _ if may_divide(expr) => way.is_closed = true,
-        _ => way.clauses.extend(clause(expr)),
+        _ if may_divide(expr) => alternative.is_closed = true,
+        _ => alternative.clauses.extend(clause(expr)),
     }
 }
 
