@@ -142,7 +142,7 @@ fn shown() -> BTreeMap<&'static str, Vec<String>> {
     for entry in tracer.entries() {
         show("Entry", entry);
         if let Cause::Event(seen) = &entry.cause {
-            show("Seen", seen);
+            show("ShownEvent", seen);
         }
     }
     all

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kleene::exec::reference::{Reference, Reported};
+use kleene::exec::reference::{Reference, ReferenceOutput};
 use kleene::hir::{Contiguity, ItemKind, Length, Pattern};
 use kleene::stream::Output;
 use kleene::{Event as _, Record, Timestamp};
@@ -64,8 +64,8 @@ fn ends_with_silence(pattern: &Pattern) -> bool {
 
 /// What the reference reports: with each event that it looks at, and at the end.
 struct Expected {
-    with_event: Vec<Vec<Reported>>,
-    at_end: Vec<Reported>,
+    with_event: Vec<Vec<ReferenceOutput>>,
+    at_end: Vec<ReferenceOutput>,
 }
 
 impl Expected {
@@ -121,7 +121,7 @@ fn by_engine(indexed: bool, pattern: &Built, events: &[Record], expected: &Expec
     assert_eq!(lines(&outputs), expected, "{pattern:?}: the engine");
 }
 
-fn line(pattern: &Built, reported: &Reported, events: &[Record]) -> Line {
+fn line(pattern: &Built, reported: &ReferenceOutput, events: &[Record]) -> Line {
     let captures = reported.captures.iter().map(|(step, number)| {
         (pattern.0.steps[step.index()].name.clone(), events[*number].clone())
     });

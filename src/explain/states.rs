@@ -12,8 +12,8 @@ use crate::nfa::{Action, Guard, GuardId, Since, StateId};
 /// How many states a listing or a picture has at most.
 const SHOWN: usize = 500;
 
-/// A state that can be waited in, with its number for people.
-struct Seen {
+/// A state that a partial match can wait in, with its number for people.
+struct NumberedState {
     state: StateId,
     edges: Vec<OutEdge>,
 }
@@ -74,7 +74,7 @@ pub(super) fn can_wait_for_ever(of: &Explanation<'_>) -> bool {
         })
 }
 
-fn seen(of: &Explanation<'_>) -> (Vec<Seen>, usize) {
+fn seen(of: &Explanation<'_>) -> (Vec<NumberedState>, usize) {
     let program = &of.program;
     let mut order = reach(of);
     let more = order.len().saturating_sub(SHOWN);
@@ -105,7 +105,7 @@ fn seen(of: &Explanation<'_>) -> (Vec<Seen>, usize) {
             };
             Some(OutEdge { verb, guard: guard(of, edge.guard, 0), to })
         });
-        Seen { state, edges: found.collect() }
+        NumberedState { state, edges: found.collect() }
     });
     (states.collect(), more)
 }

@@ -62,7 +62,7 @@ pub struct Failure {
     pub now: Timestamp,
     /// What was reported up to there of the same kind, the nearest first: what fits although it should
     /// not, where `expect no` fails.
-    pub reported: Vec<Reported>,
+    pub reported: Vec<ActualOutput>,
     /// The partial matches that were open there.
     pub open: Vec<Open>,
 }
@@ -76,7 +76,7 @@ impl Failure {
 
 /// A match or timeout that was reported.
 #[derive(Clone, Debug)]
-pub struct Reported {
+pub struct ActualOutput {
     /// When it was reported.
     pub at: Timestamp,
     /// The key.
@@ -297,11 +297,11 @@ impl Log<'_> {
     }
 
     /// What the failure of an expectation shows.
-    fn instead(&self, expected: &Expectation, claims: &Claims) -> Vec<Reported> {
-        let mut reported: Vec<Reported> = self
+    fn instead(&self, expected: &Expectation, claims: &Claims) -> Vec<ActualOutput> {
+        let mut reported: Vec<ActualOutput> = self
             .of_kind(expected)
             .filter(|(_, reported)| !expected.no || reported.fits(expected))
-            .map(|(index, reported)| Reported {
+            .map(|(index, reported)| ActualOutput {
                 at: reported.at,
                 key: reported.key.clone(),
                 emit: reported.emit.clone(),

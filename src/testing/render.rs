@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use super::{Captured, Failure, Open, Reported, TEST_START, TestBlock};
+use super::{ActualOutput, Captured, Failure, Open, TEST_START, TestBlock};
 use crate::time::{Timestamp, format_millis};
 use crate::value::{Value, ValueRef};
 
@@ -51,7 +51,7 @@ impl Failure {
             return format!("a {kind} was reported that was not expected");
         }
         let is_taken =
-            |reported: &Reported| reported.differs.is_empty() && !reported.at_another_time;
+            |reported: &ActualOutput| reported.differs.is_empty() && !reported.at_another_time;
         if self.reported.first().is_some_and(is_taken) {
             return format!(
                 "a further {kind} was expected, and only that of an earlier line was reported"
@@ -60,7 +60,7 @@ impl Failure {
         format!("a {kind} was expected that was not reported")
     }
 
-    fn render_reported(&self, out: &mut String, reported: &Reported, kind: &str) {
+    fn render_reported(&self, out: &mut String, reported: &ActualOutput, kind: &str) {
         let record = match &reported.emit {
             Value::Null => Fields(&reported.key).to_string(),
             emit => emit.to_string(),

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use super::story::{
-    Awaited, Cause, Effect, Entry, Fate, Mismatch, Reason, Seen, Then, Waits, span,
+    Awaited, Cause, Effect, Entry, Fate, Mismatch, Reason, ShownEvent, Then, Waits, span,
 };
 use super::tracer::{OpenPartial, Tracer};
 use crate::event::Event;
@@ -571,7 +571,7 @@ impl Waits {
     }
 }
 
-impl fmt::Display for Seen {
+impl fmt::Display for ShownEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.ty)?;
         if !self.fields.is_empty() {

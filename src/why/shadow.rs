@@ -18,11 +18,11 @@ use crate::time::Timestamp;
 /// The rules that have something to say about one rule, as an engine.
 pub(super) struct Shadow<E: Event> {
     engine: Engine<E>,
-    pub(super) heard: Heard<E>,
+    pub(super) heard: ShadowReports<E>,
 }
 
-/// What the engine reported that matters.
-pub(super) struct Heard<E> {
+/// The reports of the engine that matter for the key.
+pub(super) struct ShadowReports<E> {
     /// The rule, with the events' numbers, and what they mean.
     rule: Arc<Rule>,
     schema: Arc<Schema>,
@@ -99,7 +99,7 @@ impl<E: Event> Shadow<E> {
         if let Some(bound) = out_of_order {
             builder = builder.out_of_order(bound);
         }
-        let heard = Heard {
+        let heard = ShadowReports {
             rule: rule.clone(),
             schema: schema.clone(),
             parts: parts.to_vec(),
@@ -124,7 +124,7 @@ impl<E: Event> Shadow<E> {
     }
 }
 
-impl<E: Event> Heard<E> {
+impl<E: Event> ShadowReports<E> {
     fn hear(&mut self, reported: &Match<'_, E>, emit: Option<&Emit>) {
         let Some(emit) = emit else { return };
         if emit.feeds.is_none_or(|ty| self.rule.types.binary_search(&ty).is_err()) {
@@ -143,7 +143,7 @@ impl<E: Event> Heard<E> {
     }
 }
 
-impl<E: Event> Sink<E> for Heard<E> {
+impl<E: Event> Sink<E> for ShadowReports<E> {
     fn matched(&mut self, found: Match<'_, E>) {
         if self.is_ours(&found) {
             self.verdicts.push_back(MatchFate::Reported);

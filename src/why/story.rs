@@ -29,19 +29,19 @@ pub struct Entry {
 #[non_exhaustive]
 pub enum Cause {
     /// An event of the key that the rule saw.
-    Event(Seen),
+    Event(ShownEvent),
     /// An event of the key, of a type that the rule does not see.
-    Unseen(Seen),
+    Unseen(ShownEvent),
     /// An event of the key that came when its time was over.
     #[non_exhaustive]
     Late {
         /// The event.
-        event: Seen,
+        event: ShownEvent,
         /// How far time had come.
         watermark: Timestamp,
     },
     /// An event of the key that cannot be taken, as its time is out of range.
-    Rejected(Seen),
+    Rejected(ShownEvent),
     /// Input that could not be read as an event, and may have been one of the key.
     #[non_exhaustive]
     Unreadable {
@@ -64,7 +64,7 @@ pub enum Cause {
 /// An event as it is shown.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Seen {
+pub struct ShownEvent {
     /// Its line in the input, from 1, if the host has said it.
     pub line: Option<u64>,
     /// The rule that made it, if one did (`emit as`).

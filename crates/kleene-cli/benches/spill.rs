@@ -209,15 +209,15 @@ fn in_memory(keys: u64) -> u64 {
     keys / 50
 }
 
-/// Counts what it is reported, and hashes it in its order.
+/// Counts and hashes the outputs in their order.
 #[derive(Default)]
-struct Reported {
+struct OutputHash {
     matches: u64,
     timeouts: u64,
     hash: u64,
 }
 
-impl Reported {
+impl OutputHash {
     fn add(&mut self, reported: &str) {
         for byte in reported.bytes() {
             self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
@@ -225,7 +225,7 @@ impl Reported {
     }
 }
 
-impl Sink<Record> for Reported {
+impl Sink<Record> for OutputHash {
     fn matched(&mut self, found: Match<'_, Record>) {
         self.matches += 1;
         self.add(&found.id().to_string());
@@ -259,7 +259,7 @@ fn measure(kind: &str, keys: u64, directory: Option<&Path>) -> Result<()> {
         }
         None => builder.build()?,
     };
-    let mut reported = Reported::default();
+    let mut reported = OutputHash::default();
     let mut out = std::io::stdout().lock();
     let size = || match &file {
         Some(file) => {

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use kleene::schema::Schema;
 
 use crate::input::{self, Feed, Form, Format, Opened, Reading, TimeUnit, duration_from_text};
-use crate::rules::Given;
+use crate::rules::RuleArgs;
 
 /// Finds patterns of events over time in files and streams.
 #[derive(Debug, Parser)]
@@ -282,8 +282,8 @@ pub(crate) struct RunArgs {
 
 impl RunArgs {
     /// The rules.
-    pub(crate) fn given(&self) -> Given<'_> {
-        Given { paths: &self.rules, params: &self.params, allowed: &self.allow_path }
+    pub(crate) fn rule_args(&self) -> RuleArgs<'_> {
+        RuleArgs { paths: &self.rules, params: &self.params, allowed: &self.allow_path }
     }
 }
 
@@ -357,8 +357,8 @@ pub(crate) struct WhyArgs {
 
 impl WhyArgs {
     /// The rules.
-    pub(crate) fn given(&self) -> Given<'_> {
-        Given { paths: &self.rules, params: &self.params, allowed: &self.allow_path }
+    pub(crate) fn rule_args(&self) -> RuleArgs<'_> {
+        RuleArgs { paths: &self.rules, params: &self.params, allowed: &self.allow_path }
     }
 }
 
@@ -477,8 +477,8 @@ pub(crate) struct CheckArgs {
 
 impl CheckArgs {
     /// The rules.
-    pub(crate) fn given(&self) -> Given<'_> {
-        Given { paths: &self.rules, params: &[], allowed: &self.allow_path }
+    pub(crate) fn rule_args(&self) -> RuleArgs<'_> {
+        RuleArgs { paths: &self.rules, params: &[], allowed: &self.allow_path }
     }
 }
 
@@ -505,8 +505,8 @@ pub(crate) struct TestArgs {
 
 impl TestArgs {
     /// The rules.
-    pub(crate) fn given(&self) -> Given<'_> {
-        Given { paths: &self.rules, params: &[], allowed: &self.allow_path }
+    pub(crate) fn rule_args(&self) -> RuleArgs<'_> {
+        RuleArgs { paths: &self.rules, params: &[], allowed: &self.allow_path }
     }
 }
 
@@ -566,8 +566,8 @@ pub(crate) struct ExplainArgs {
 
 impl ExplainArgs {
     /// The rules.
-    pub(crate) fn given(&self) -> Given<'_> {
-        Given { paths: &self.subjects, params: &self.params, allowed: &self.allow_path }
+    pub(crate) fn rule_args(&self) -> RuleArgs<'_> {
+        RuleArgs { paths: &self.subjects, params: &self.params, allowed: &self.allow_path }
     }
 }
 

@@ -73,9 +73,9 @@ pub(crate) struct Refused {
     pub(crate) ending: Ending,
 }
 
-/// Rules as a command line gives them.
+/// The arguments of a command line that name rules.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Given<'a> {
+pub(crate) struct RuleArgs<'a> {
     /// Rule files and directories with such.
     pub(crate) paths: &'a [PathBuf],
     /// Parameters, as `name=value`.
@@ -94,13 +94,13 @@ pub(crate) enum Listing {
 }
 
 /// Loads rule files as one set. Fails if files cannot be found.
-pub(crate) fn load(given: Given<'_>) -> Result<Result<Loaded, Refused>> {
+pub(crate) fn load(given: RuleArgs<'_>) -> Result<Result<Loaded, Refused>> {
     load_and_note(given, Listing::Screen, &mut Files::default())
 }
 
 /// Loads rule files as one set, and prints what is wrong as `listing` says.
 pub(crate) fn load_and_report(
-    given: Given<'_>,
+    given: RuleArgs<'_>,
     listing: Listing,
 ) -> Result<Result<Loaded, Refused>> {
     load_and_note(given, listing, &mut Files::default())
@@ -109,11 +109,11 @@ pub(crate) fn load_and_report(
 /// Loads rule files as one set, and notes each file before it is read: those of the paths, and those
 /// that they name.
 pub(crate) fn load_and_note(
-    given: Given<'_>,
+    given: RuleArgs<'_>,
     listing: Listing,
     files: &mut Files,
 ) -> Result<Result<Loaded, Refused>> {
-    let Given { paths, params, allowed } = given;
+    let RuleArgs { paths, params, allowed } = given;
     // Where one is missing, too.
     paths.iter().filter(|path| !path.is_dir()).for_each(|path| files.note(path));
     let mut reachable = FileLoader::default();

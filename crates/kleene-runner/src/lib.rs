@@ -65,7 +65,7 @@ mod runner;
 
 pub use batch::{Batch, Step};
 pub use error::{Panicked, ReplaceError, Stopped};
-pub use merge::{Collector, Reported};
+pub use merge::{Collector, ReportedStep};
 pub use order::{Inlet, Outlet, in_order};
 #[cfg(feature = "futures")]
 pub use outputs::Outputs;

@@ -13,20 +13,20 @@ use kleene::stream::{Late, Match, Overflow, Position, PushError, Rejected, Sink,
 /// [`reported`](Collector::reported) means the next thing that is on the page.
 pub trait Collector<B, P>: Send + 'static {
     /// What comes next is the next on `page`.
-    fn reported(&mut self, reported: Reported<'_, B>, page: &mut P);
+    fn reported(&mut self, reported: ReportedStep<'_, B>, page: &mut P);
 
     /// All of a batch was reported; there is none where it was the end of time. To break ends the run:
     /// nothing more is reported, and [`Pipeline::send`](crate::Pipeline::send) fails soon.
-    fn done(&mut self, reported: Reported<'_, B>, stats: &Stats) -> ControlFlow<()> {
+    fn done(&mut self, reported: ReportedStep<'_, B>, stats: &Stats) -> ControlFlow<()> {
         let _ = (reported, stats);
         ControlFlow::Continue(())
     }
 }
 
-/// Which step reported something.
+/// The step of a batch that reported something.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Reported<'a, B> {
+pub struct ReportedStep<'a, B> {
     /// The batch; `None` at the end of time.
     pub batch: Option<&'a B>,
     /// The number of the step in the batch. When all was reported, the number of steps that were taken:
@@ -171,7 +171,7 @@ pub(crate) fn merge<B, P, C: Collector<B, P>>(
             let _ = done.send(merged.stats);
             continue;
         }
-        let reported = Reported { batch, step: parts[0].steps };
+        let reported = ReportedStep { batch, step: parts[0].steps };
         let goes_on = merged.collector.done(reported, &merged.stats);
         if goes_on.is_break() || merged.failure.is_some() {
             return merged;
@@ -199,7 +199,7 @@ fn report<B, P, C: Collector<B, P>>(
             && until.is_none_or(|until| tag <= until)
         {
             next[shard] += 1;
-            let reported = Reported { batch, step: tag.step as usize };
+            let reported = ReportedStep { batch, step: tag.step as usize };
             collector.reported(reported, &mut parts[shard].page);
         }
     }

@@ -14,7 +14,7 @@ use kleene::{Event, RuleSet, Timestamp};
 
 use crate::batch::{Batch, Step};
 use crate::error::{Panicked, ReplaceError, Stopped};
-use crate::merge::{Collector, Reported};
+use crate::merge::{Collector, ReportedStep};
 use crate::pipeline::{Config, Ended, Pipeline};
 
 /// Takes events one by one, as an [`Engine`](kleene::Engine) does, and reports what one engine
@@ -72,7 +72,7 @@ impl<B, E, F> Collector<B, Page<E>> for Callback<F>
 where
     F: FnMut(Output<E>) + Send + 'static,
 {
-    fn reported(&mut self, _: Reported<'_, B>, page: &mut Page<E>) {
+    fn reported(&mut self, _: ReportedStep<'_, B>, page: &mut Page<E>) {
         if let Some(output) = page.0.pop_front() {
             (self.0)(output);
         }

@@ -140,10 +140,10 @@ enum Cut {
     Count,
 }
 
-type Reported = Receiver<Output<Record>>;
+type Outputs = Receiver<Output<Record>>;
 type Listener = Box<dyn FnMut(Output<Record>) + Send>;
 
-fn start(shards: Vec<Shard<Record>>, batch: usize) -> (Runner<Record, Listener>, Reported) {
+fn start(shards: Vec<Shard<Record>>, batch: usize) -> (Runner<Record, Listener>, Outputs) {
     let (sender, reported) = mpsc::channel();
     let listener: Listener = Box::new(move |output| sender.send(output).unwrap());
     let config = Config::default().batch(batch).waiting(2);
@@ -155,7 +155,7 @@ struct Pair {
     engine: Engine<Record>,
     expected: Vec<Output<Record>>,
     runner: Runner<Record, Listener>,
-    reported: Reported,
+    reported: Outputs,
     variant: usize,
     batch: usize,
 }

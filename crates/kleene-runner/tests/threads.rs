@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use kleene::stream::{Match, Output, Sink, Stats};
 use kleene::{Engine, Event, Pattern, Timestamp};
 use kleene_runner::{
-    Batch, Collector, Config, Pipeline, Reported, Runner, Step, Stopped, in_order,
+    Batch, Collector, Config, Pipeline, ReportedStep, Runner, Step, Stopped, in_order,
 };
 
 #[derive(Clone, Debug, Event, PartialEq)]
@@ -138,14 +138,14 @@ impl Sink<Hit> for Times {
 struct Until(usize, Vec<(usize, i64)>);
 
 impl Collector<Range, Times> for Until {
-    fn reported(&mut self, reported: Reported<'_, Range>, page: &mut Times) {
+    fn reported(&mut self, reported: ReportedStep<'_, Range>, page: &mut Times) {
         let end = page.0.pop_front().expect("it was reported");
         let batch = reported.batch.expect("nothing is reported at the end");
         assert_eq!(batch.0.start + i64::try_from(reported.step).unwrap(), end);
         self.1.push((reported.step, end));
     }
 
-    fn done(&mut self, reported: Reported<'_, Range>, stats: &Stats) -> ControlFlow<()> {
+    fn done(&mut self, reported: ReportedStep<'_, Range>, stats: &Stats) -> ControlFlow<()> {
         if let Some(batch) = reported.batch {
             assert_eq!(reported.step, batch.len());
             assert_eq!(stats.matches, self.1.len() as u64);

@@ -1,7 +1,7 @@
 //! Engines behind one trait.
 
 use kleene::diagnostic::Severity;
-use kleene::exec::reference::{Reference, Reported};
+use kleene::exec::reference::{Reference, ReferenceOutput};
 use kleene::exec::{KeyState, Matcher, Outcome, OutcomeKind, Store};
 use kleene::hir::Pattern;
 use kleene::{Event as _, Record, RuleSet, Timestamp};
@@ -23,11 +23,11 @@ pub trait Engine {
 /// A matcher at work.
 pub trait Session {
     /// Moves time.
-    fn advance(&mut self, to: Timestamp) -> Vec<Reported>;
+    fn advance(&mut self, to: Timestamp) -> Vec<ReferenceOutput>;
     /// Takes the next event.
-    fn push(&mut self, event: &Record) -> Vec<Reported>;
+    fn push(&mut self, event: &Record) -> Vec<ReferenceOutput>;
     /// Ends the stream.
-    fn finish(&mut self) -> Vec<Reported>;
+    fn finish(&mut self) -> Vec<ReferenceOutput>;
 }
 
 /// [`Reference`].
@@ -46,15 +46,15 @@ impl Engine for ReferenceEngine {
 }
 
 impl Session for Reference<Record> {
-    fn advance(&mut self, to: Timestamp) -> Vec<Reported> {
+    fn advance(&mut self, to: Timestamp) -> Vec<ReferenceOutput> {
         self.advance(to)
     }
 
-    fn push(&mut self, event: &Record) -> Vec<Reported> {
+    fn push(&mut self, event: &Record) -> Vec<ReferenceOutput> {
         self.push(event.clone())
     }
 
-    fn finish(&mut self) -> Vec<Reported> {
+    fn finish(&mut self) -> Vec<ReferenceOutput> {
         self.finish()
     }
 }
@@ -108,14 +108,14 @@ impl MatcherSession {
 }
 
 impl Session for MatcherSession {
-    fn advance(&mut self, to: Timestamp) -> Vec<Reported> {
+    fn advance(&mut self, to: Timestamp) -> Vec<ReferenceOutput> {
         let mut reported = Vec::new();
         let Self { matcher, store, key, .. } = self;
         matcher.advance(store, key, to, &mut |outcome| reported.push(report(&outcome)));
         reported
     }
 
-    fn push(&mut self, event: &Record) -> Vec<Reported> {
+    fn push(&mut self, event: &Record) -> Vec<ReferenceOutput> {
         let mut reported = Vec::new();
         let Self { matcher, store, key, seq } = self;
         matcher.push(store, key, event, *seq, &mut |outcome| reported.push(report(&outcome)));
@@ -123,7 +123,7 @@ impl Session for MatcherSession {
         reported
     }
 
-    fn finish(&mut self) -> Vec<Reported> {
+    fn finish(&mut self) -> Vec<ReferenceOutput> {
         let mut reported = Vec::new();
         let Self { matcher, store, key, .. } = self;
         matcher.finish(store, key, &mut |outcome| reported.push(report(&outcome)));
@@ -131,9 +131,9 @@ impl Session for MatcherSession {
     }
 }
 
-fn report(outcome: &Outcome<'_, Record>) -> Reported {
+fn report(outcome: &Outcome<'_, Record>) -> ReferenceOutput {
     let number = |seq: u64| usize::try_from(seq).unwrap_or(usize::MAX);
-    Reported {
+    ReferenceOutput {
         is_match: outcome.kind() == OutcomeKind::Match,
         captures: outcome.captures().numbered().map(|(step, seq, _)| (step, number(seq))).collect(),
         at: outcome.at(),
@@ -142,7 +142,7 @@ fn report(outcome: &Outcome<'_, Record>) -> Reported {
 
 /// What a session reports `events`, by step: the events of one time are a step, and the end of time
 /// is the last one.
-pub fn run(session: &mut dyn Session, events: &[Record]) -> Vec<Vec<Reported>> {
+pub fn run(session: &mut dyn Session, events: &[Record]) -> Vec<Vec<ReferenceOutput>> {
     let mut steps = Vec::new();
     for same_time in events.chunk_by(|a, b| a.time() == b.time()) {
         let mut reported = session.advance(same_time[0].time());

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use kleene::exec::reference::Reported;
+use kleene::exec::reference::ReferenceOutput;
 use kleene::hir::{Pattern, StepId};
 
 use crate::convert;
@@ -109,7 +109,7 @@ fn compare(engine: &dyn Engine, case: &Case) -> Result<Option<String>, String> {
     Ok(if difference.is_empty() { None } else { Some(difference) })
 }
 
-fn split(pattern: &Pattern, reported: &[Reported]) -> Result<Reports, String> {
+fn split(pattern: &Pattern, reported: &[ReferenceOutput]) -> Result<Reports, String> {
     let mut split = Reports::default();
     for one in reported {
         let captured = captured(pattern, &one.captures);

@@ -133,9 +133,9 @@ fn again(
     Ok(restored)
 }
 
-type Reported<'a> = (&'a Engine<Record>, &'a Vec<Output<Record>>);
+type EngineOutputs<'a> = (&'a Engine<Record>, &'a Vec<Output<Record>>);
 
-fn compare(plain: Reported<'_>, restored: Reported<'_>) -> Result<(), String> {
+fn compare(plain: EngineOutputs<'_>, restored: EngineOutputs<'_>) -> Result<(), String> {
     let mut different = String::new();
     if plain.1 != restored.1 {
         let _ = write!(different, "reported {:#?}, restored {:#?}", plain.1, restored.1);

@@ -1,7 +1,7 @@
 //! What can happen where several ways stand.
 
 use super::guard::{Guard, Move};
-use super::position::{Position, Side, Standing, Wait, CurrentBranch};
+use super::position::{CurrentBranch, Position, Side, Standing, Wait};
 use super::tree::Tree;
 use crate::time::Timestamp;
 

@@ -53,7 +53,7 @@ pub type HostCondition<E> = Box<dyn Fn(&E, &[(StepId, &E)]) -> bool>;
 
 /// A match or a timeout.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Reported {
+pub struct ReferenceOutput {
     /// True for a match, false for a timeout.
     pub is_match: bool,
     /// The captured events in their order: the step, and the index of the event among the pushed
@@ -109,7 +109,7 @@ impl<E: Event> Reference<E> {
 
     /// Matches the next event and returns its outputs. Its time must not be before that of the
     /// event before, and [`advance`](Reference::advance) must have been called for its time.
-    pub fn push(&mut self, event: E) -> Vec<Reported> {
+    pub fn push(&mut self, event: E) -> Vec<ReferenceOutput> {
         let now = self.events.len();
         let at = event.time();
         self.events.push(event);
@@ -153,7 +153,7 @@ impl<E: Event> Reference<E> {
 
     /// Advances time to `to` and returns the outputs of the deadlines up to `to`, one deadline
     /// after the other.
-    pub fn advance(&mut self, to: Timestamp) -> Vec<Reported> {
+    pub fn advance(&mut self, to: Timestamp) -> Vec<ReferenceOutput> {
         let (pattern, known) = (Rc::clone(&self.pattern), Rc::clone(&self.known));
         let tree = Tree::new(&pattern, &known);
         let mut reported = Vec::new();
@@ -191,7 +191,7 @@ impl<E: Event> Reference<E> {
                 .retain(|captures| !matches.iter().any(|other| other.events == captures.events));
             if self.pattern.report_timeouts {
                 in_order(&mut timeouts);
-                reported.extend(timeouts.into_iter().map(|captures| Reported {
+                reported.extend(timeouts.into_iter().map(|captures| ReferenceOutput {
                     is_match: false,
                     captures: captures.events,
                     at,
@@ -216,7 +216,7 @@ impl<E: Event> Reference<E> {
 
     /// Ends the stream and returns the remaining outputs: those of deadlines, of matches that wait
     /// for older partial matches, and of unbounded `longest` loops.
-    pub fn finish(&mut self) -> Vec<Reported> {
+    pub fn finish(&mut self) -> Vec<ReferenceOutput> {
         let mut reported = self.advance(Timestamp::MAX);
         let (pattern, known) = (Rc::clone(&self.pattern), Rc::clone(&self.known));
         let tree = Tree::new(&pattern, &known);
@@ -261,7 +261,7 @@ impl<E: Event> Reference<E> {
     }
 
     /// Reports what has been completed, as far as the skip strategy allows.
-    fn report(&mut self, mut matches: Vec<Captures>, at: Timestamp) -> Vec<Reported> {
+    fn report(&mut self, mut matches: Vec<Captures>, at: Timestamp) -> Vec<ReferenceOutput> {
         let ordered = self.pattern.skip.ordered && self.pattern.skip.strategy != SkipStrategy::None;
         matches.append(&mut self.waiting);
         in_order(&mut matches);
@@ -276,7 +276,7 @@ impl<E: Event> Reference<E> {
             let mut partials = std::mem::take(&mut self.partials);
             partials.retain(|partial| !self.skips(&captures, start_of(&partial.captures)));
             self.partials = partials;
-            reported.push(Reported { is_match: true, captures: captures.events, at });
+            reported.push(ReferenceOutput { is_match: true, captures: captures.events, at });
         }
         self.waiting = matches;
         reported

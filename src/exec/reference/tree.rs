@@ -2,7 +2,7 @@
 
 use super::items::{forbids, quantifier, silence};
 use super::known::Known;
-use super::position::{FIRST, Frame, Path, Position, Standing, Turn, Wait, CurrentBranch, path};
+use super::position::{CurrentBranch, FIRST, Frame, Path, Position, Standing, Turn, Wait, path};
 use crate::hir::{
     ConditionId, Contiguity, Item, ItemKind, Length, Pattern, Quantifier, Sequence, StepId,
 };
@@ -96,7 +96,12 @@ impl<'p> Tree<'p> {
     }
 
     /// The first position of one of several branches.
-    pub(super) fn enter_branch(&self, frames: &[Frame], index: usize, branch: CurrentBranch) -> Position {
+    pub(super) fn enter_branch(
+        &self,
+        frames: &[Frame],
+        index: usize,
+        branch: CurrentBranch,
+    ) -> Position {
         let mut inside = frames.to_vec();
         inside.push(Frame { index, turn: FIRST, begun: None, branch: Some(branch) });
         self.enter(&inside, 0)

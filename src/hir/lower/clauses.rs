@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::literal::Given;
+use super::literal::Argument;
 use super::names::listed;
 use super::{Env, unknown};
 use crate::diagnostic::{Code, Diagnostic, nearest};
@@ -16,7 +16,7 @@ pub(super) struct Gathered<'a> {
     pub(super) source: usize,
     pub(super) name: &'a Name,
     pub(super) clauses: Clauses<'a>,
-    pub(super) args: Vec<(&'a str, Given<'a>)>,
+    pub(super) args: Vec<(&'a str, Argument<'a>)>,
 }
 
 /// The clauses of a rule, each with its file.
@@ -111,7 +111,7 @@ impl<'a> Env<'a> {
         decl: &'a ast::Instance,
         path: &mut Vec<&'a str>,
         clauses: &mut Clauses<'a>,
-        args: &mut Vec<(&'a str, Given<'a>)>,
+        args: &mut Vec<(&'a str, Argument<'a>)>,
     ) -> Option<()> {
         let base = decl.base.node.as_str();
         path.push(&decl.name.node);

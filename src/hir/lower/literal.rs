@@ -115,7 +115,7 @@ fn read(text: &str, kind: Kind) -> Option<Value> {
 }
 
 /// The value that an instance gives a parameter, with its file.
-pub(super) type Given<'v> = (usize, &'v Spanned<Literal>);
+pub(super) type Argument<'v> = (usize, &'v Spanned<Literal>);
 
 impl<'a> Env<'a> {
     pub(super) fn declare_list(
@@ -200,7 +200,7 @@ impl<'a> Env<'a> {
         source: usize,
         param: &ast::ParamDecl,
         rule: Option<&str>,
-        given: Option<Given<'_>>,
+        given: Option<Argument<'_>>,
     ) -> Option<Param> {
         let kind = declared_kind(&param.ty.node);
         if kind == Kind::LIST || kind == Kind::RECORD {

@@ -36,7 +36,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use self::feeds::Fed;
-use self::reported::Reported;
+use self::reported::FileDiagnostics;
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span, nearest};
 use crate::hir::expr::{AggregateOp, ValueSet};
 use crate::hir::functions::{Callee, FUNCTIONS, HostFunction};
@@ -181,7 +181,7 @@ struct Env<'a> {
     /// The names by which the host could give parameters; kept only if it gives any.
     host_names: BTreeSet<String>,
     sources: Vec<Source>,
-    reported: Reported,
+    reported: FileDiagnostics,
     /// What the rules report.
     outputs: BTreeMap<Arc<str>, OutputTypes>,
     /// Where the patterns of the rules stand.
@@ -224,7 +224,7 @@ impl<'a> Env<'a> {
             host_used: vec![false; host.len()],
             host_names: BTreeSet::new(),
             sources: files.iter().map(|(source, _)| source.clone()).collect(),
-            reported: Reported::default(),
+            reported: FileDiagnostics::default(),
             outputs: BTreeMap::new(),
             layouts: BTreeMap::new(),
             steps: 0,

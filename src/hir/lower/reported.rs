@@ -11,16 +11,16 @@ use crate::syntax::MAX_DIAGNOSTICS;
 /// order of the text.
 const MAX_KEPT: usize = 4 * MAX_DIAGNOSTICS;
 
-/// What is reported of files, by their numbers.
+/// The diagnostics of all files, by the numbers of the files.
 #[derive(Default)]
-pub(super) struct Reported {
+pub(super) struct FileDiagnostics {
     seen: HashSet<(usize, Code, Span, String)>,
     kept: Vec<(usize, Diagnostic)>,
     /// How many errors and warnings of each file there were.
     counts: BTreeMap<(usize, Severity), usize>,
 }
 
-impl Reported {
+impl FileDiagnostics {
     /// Takes a diagnostic, unless it was reported before.
     pub(super) fn add(&mut self, source: usize, diagnostic: Diagnostic) {
         let count = self.counts.entry((source, diagnostic.severity)).or_default();
@@ -38,7 +38,7 @@ impl Reported {
     /// All of it in the order of the files and their text; of a file with very much, errors before
     /// warnings, and a last one that says so.
     pub(super) fn into_sorted(self) -> Vec<(usize, Diagnostic)> {
-        let Reported { mut kept, counts, seen: _ } = self;
+        let FileDiagnostics { mut kept, counts, seen: _ } = self;
         kept.sort_by_key(|(source, diagnostic)| (*source, diagnostic.primary.span));
         let mut reported = Vec::with_capacity(kept.len());
         for of_file in kept.chunk_by(|a, b| a.0 == b.0) {
@@ -79,7 +79,7 @@ mod tests {
 
     /// The numbers of errors and warnings that are kept of these, and what says that there were more.
     fn reported(errors: usize, warnings: usize) -> (usize, usize, Option<Severity>) {
-        let mut reported = Reported::default();
+        let mut reported = FileDiagnostics::default();
         for number in 0..errors.max(warnings) {
             let span = Span::new(number, number + 1);
             for (wanted, diagnostic) in [

@@ -8,7 +8,7 @@ use super::super::ast::{
 use super::super::lex::{self, TokenKind};
 use super::super::words;
 use super::brackets::starts_clause;
-use super::{Parsed, Parser, Reported};
+use super::{AlreadyReported, Parsed, Parser};
 
 const BOUND_OF_PART: &str =
     "the pattern ended before this; a bound on a part of it is written `(a within 5m) -> b`";
@@ -115,7 +115,7 @@ impl Parser<'_> {
         self.report(diagnostic.help(BOUND_OF_PART));
         self.bump();
         self.body()?;
-        Err(Reported)
+        Err(AlreadyReported)
     }
 
     /// A word that starts no clause. If one is near, it is read as that.
@@ -265,7 +265,7 @@ impl Parser<'_> {
             return self.name(EXPECTED);
         }
         // Quotes or not, it is plain what is meant.
-        let Err(Reported) = self.name(EXPECTED) else { return Err(Reported) };
+        let Err(AlreadyReported) = self.name(EXPECTED) else { return Err(AlreadyReported) };
         let token = self.bump();
         Ok(Spanned { node: self.string_text(token), span: token.span })
     }

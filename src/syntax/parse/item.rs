@@ -9,7 +9,7 @@ use super::super::ast::{
 use super::super::lex::{self, TokenKind};
 use super::super::words;
 use super::brackets::starts_item;
-use super::{Parsed, Parser, Reported};
+use super::{AlreadyReported, Parsed, Parser};
 
 const EXPECTED_ITEM: &str = "`event`, `list`, `param`, `define`, `rule`, `test` or `use`";
 
@@ -39,7 +39,7 @@ impl Parser<'_> {
             self.nesting = 0;
             match self.item() {
                 Ok(item) => file.items.push(item),
-                Err(Reported) => self.skip_to_item(start),
+                Err(AlreadyReported) => self.skip_to_item(start),
             }
         }
         file
@@ -454,7 +454,7 @@ impl Parser<'_> {
             self.nesting = 0;
             match self.test_step() {
                 Ok(step) => steps.push(Spanned { node: step, span: self.since(start) }),
-                Err(Reported) => {
+                Err(AlreadyReported) => {
                     self.skip_in_body(index, open, depth, |this| {
                         this.peek().first_on_line && words::TEST_STEPS.contains(&this.word())
                             || this.at_test_step()
@@ -587,7 +587,7 @@ impl Parser<'_> {
     pub(super) fn duration_literal(&mut self, expected: &str) -> Parsed<i64> {
         if self.is(TokenKind::Duration) {
             let Some(Literal::Duration(millis)) = self.plain_literal(Sign::Plus)? else {
-                return Err(Reported);
+                return Err(AlreadyReported);
             };
             return Ok(millis);
         }

@@ -1,7 +1,7 @@
 //! Tokens to the tree: a recursive descent by hand, because the messages matter most.
 //!
-//! A function that cannot go on reports why and returns [`Reported`]; whoever knows a place to go
-//! on from (the end of a bracket, the next clause, the next item) catches it there. Where it is
+//! A function that cannot go on reports why and returns [`AlreadyReported`]; whoever knows a place
+//! to go on from (the end of a bracket, the next clause, the next item) catches it there. Where it is
 //! plain what was meant (`&&`, a missing arrow), it is reported and taken as that.
 
 mod brackets;
@@ -70,9 +70,9 @@ pub fn parse_literal(text: &str) -> Option<Literal> {
 const MAX_MISTAKES: usize = 4 * MAX_DIAGNOSTICS;
 
 /// A mistake that has been reported.
-struct Reported;
+struct AlreadyReported;
 
-type Parsed<T> = Result<T, Reported>;
+type Parsed<T> = Result<T, AlreadyReported>;
 
 struct Parser<'s> {
     text: &'s str,
@@ -294,7 +294,7 @@ impl<'s> Parser<'s> {
     /// Reports a mistake noticed at the token that is looked at, and gives up.
     fn fail<T>(&mut self, diagnostic: Diagnostic) -> Parsed<T> {
         self.report(diagnostic);
-        Err(Reported)
+        Err(AlreadyReported)
     }
 
     /// Reports a mistake noticed at the token that is looked at.
@@ -378,7 +378,7 @@ impl<'s> Parser<'s> {
                 self.jump(closer + 1);
                 Ok(None)
             }
-            _ => Err(Reported),
+            _ => Err(AlreadyReported),
         }
     }
 
@@ -443,7 +443,7 @@ impl<'s> Parser<'s> {
     /// `open` has one.
     fn skip_to_comma(&mut self, open: usize) -> Parsed<()> {
         let Some(closer) = self.brackets.partner(open).filter(|closer| *closer >= self.at) else {
-            return Err(Reported);
+            return Err(AlreadyReported);
         };
         let depth = self.brackets.depth(open) + 1;
         while self.at < closer

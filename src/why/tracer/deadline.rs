@@ -1,6 +1,6 @@
 //! What passing time does to the partial matches of the key.
 
-use super::{Arrived, Heard, Tracer};
+use super::{Arrived, ReportedOutcome, Tracer};
 use crate::event::Event;
 use crate::exec::{Matcher, Waiting};
 use crate::schema::TypeId;
@@ -99,7 +99,7 @@ impl<E: Event> Tracer<E> {
     pub(super) fn after_time(
         &mut self,
         before: &[(u64, Waiting)],
-        reported: &[Heard],
+        reported: &[ReportedOutcome],
         deadline: Timestamp,
     ) -> Vec<Effect> {
         let after = Matcher::waiting(&self.store, &self.state);

@@ -1,14 +1,14 @@
 //! What an event of the key does: to each partial match, and as the start of one.
 
 use super::deadline::Until;
-use super::{Arrived, Heard, MAX_PARTIALS, Over, Tracer, effect};
+use super::{Arrived, MAX_PARTIALS, Over, ReportedOutcome, Tracer, effect};
 use crate::event::Event;
 use crate::exec::{Matcher, ProbedRun, Waiting};
 use crate::hir::{LimitPolicy, SkipStrategy, StepId};
 use crate::nfa::Action;
 use crate::schema::TypeId;
 use crate::time::Timestamp;
-use crate::why::story::{Cause, Effect, Fate, Mismatch, Seen, Then, Waits};
+use crate::why::story::{Cause, Effect, Fate, Mismatch, ShownEvent, Then, Waits};
 
 /// What there is to say of an event before it changes anything.
 struct Judged {
@@ -40,7 +40,7 @@ struct Account {
     /// The partial matches after the event of which nothing was said yet.
     after: Vec<Waiting>,
     /// The outcomes of which nothing was said yet.
-    reported: Vec<Heard>,
+    reported: Vec<ReportedOutcome>,
     /// True if a partial match was refused for want of room.
     overflow: bool,
     /// The partial matches that are open now, with their numbers.
@@ -60,7 +60,10 @@ impl Account {
     }
 
     /// Removes and returns the outcomes whose captured events are as `is_wanted` says.
-    fn take_reported(&mut self, is_wanted: impl Fn(&[(StepId, u64)], u64) -> bool) -> Vec<Heard> {
+    fn take_reported(
+        &mut self,
+        is_wanted: impl Fn(&[(StepId, u64)], u64) -> bool,
+    ) -> Vec<ReportedOutcome> {
         let seq = self.seq;
         self.reported.extract_if(.., |heard| is_wanted(&heard.captured, seq)).collect()
     }
@@ -126,7 +129,7 @@ impl<E: Event> Tracer<E> {
     pub(super) fn take(&mut self, arrived: &Arrived<E>) {
         let Arrived { event, line, is_seen, made_by } = arrived;
         let time = event.time();
-        let seen = Seen { made_by: made_by.clone(), ..self.seen(event, *line) };
+        let seen = ShownEvent { made_by: made_by.clone(), ..self.seen(event, *line) };
         if !is_seen {
             self.add(time, Cause::Unseen(seen), Vec::new());
             return;
@@ -294,7 +297,7 @@ impl<E: Event> Tracer<E> {
         account: &mut Account,
         numbers: &mut Numbers,
         grown: Vec<Waiting>,
-        mut matched: Vec<Heard>,
+        mut matched: Vec<ReportedOutcome>,
     ) {
         for grown in grown {
             let (name, branch_of) = numbers.next(&mut self.counts.partials);
@@ -353,7 +356,7 @@ impl<E: Event> Tracer<E> {
         &mut self,
         account: &mut Account,
         captured: &[(StepId, u64)],
-        heard: Option<Heard>,
+        heard: Option<ReportedOutcome>,
         new: Option<Waiting>,
     ) {
         self.counts.partials += 1;
@@ -421,7 +424,7 @@ impl<E: Event> Tracer<E> {
         number: u64,
         branch_of: Option<u64>,
         captured: &[(StepId, u64)],
-        reported: Option<Heard>,
+        reported: Option<ReportedOutcome>,
         waiting: Option<&Waiting>,
     ) -> Effect {
         let judge = self.judge();

@@ -15,7 +15,7 @@ pub use self::error::TraceError;
 use super::judge::{Judge, Narrator, Roles};
 use super::keys::{self, Wanted, Whose};
 use super::shadow::{MatchFate, Shadow, hides};
-use super::story::{Cause, Effect, Entry, Fate, Reported, Seen, Waits};
+use super::story::{Cause, Effect, Entry, Fate, Reported, ShownEvent, Waits};
 use crate::event::Event;
 use crate::exec::{KeyState, Limits, Matcher, Outcome, OutcomeKind, Store, Waiting};
 use crate::explain::Words;
@@ -509,7 +509,7 @@ impl<E: Event> Tracer<E> {
             &mut KeyState,
             &mut dyn FnMut(Outcome<'_, E>),
         ) -> usize,
-    ) -> (Vec<Heard>, usize) {
+    ) -> (Vec<ReportedOutcome>, usize) {
         let Tracer { info, matcher, store, state, key, counts, shadow, over, .. } = self;
         let mut reported = Vec::new();
         let mut report = |outcome: Outcome<'_, E>| {
@@ -536,7 +536,7 @@ impl<E: Event> Tracer<E> {
             counts.suppressed += u64::from(is_suppressed);
             counts.filtered += u64::from(is_filtered);
             counts.matches += u64::from(!is_timeout && !is_suppressed && !is_filtered);
-            reported.push(Heard {
+            reported.push(ReportedOutcome {
                 captured: captured.collect(),
                 reported: Reported {
                     is_timeout,
@@ -554,13 +554,13 @@ impl<E: Event> Tracer<E> {
         (reported, dropped)
     }
 
-    fn seen(&self, event: &E, line: Option<u64>) -> Seen {
+    fn seen(&self, event: &E, line: Option<u64>) -> ShownEvent {
         let ty = event.type_id();
         let schema = &self.info.schema;
         if ty.index() >= schema.len() {
             let name = event.describe().unwrap_or("event");
             let (ty, fields) = (name.into(), Vec::new());
-            return Seen { line, made_by: None, ty, fields };
+            return ShownEvent { line, made_by: None, ty, fields };
         }
         let ty = schema.ty(ty);
         let is_key = |name: &str| self.info.rule.key.iter().any(|part| *part.name == *name);
@@ -571,7 +571,7 @@ impl<E: Event> Tracer<E> {
             .map(|(index, field)| (field.name.clone(), event.field(FieldId::new(index)).to_value()))
             .filter(|(_, value)| !value.is_null());
         let (ty, fields) = (ty.name.clone(), fields.take(SHOWN_FIELDS).collect());
-        Seen { line, made_by: None, ty, fields }
+        ShownEvent { line, made_by: None, ty, fields }
     }
 
     fn add(&mut self, at: Timestamp, cause: Cause, effects: Vec<Effect>) {
@@ -605,7 +605,7 @@ fn shortened(mut effects: Vec<Effect>) -> (Vec<Effect>, usize) {
 }
 
 /// An outcome that was reported, by what it has captured.
-struct Heard {
+struct ReportedOutcome {
     captured: Vec<(StepId, u64)>,
     reported: Reported,
 }

@@ -12,7 +12,7 @@ use crate::summary::counted;
 /// Checks rules and prints all that is to be said of them.
 pub(crate) fn check(args: &CheckArgs) -> Result<Ending> {
     let listing = if args.all { Listing::Whole } else { Listing::Screen };
-    let loaded = match rules::load_and_report(args.given(), listing)? {
+    let loaded = match rules::load_and_report(args.rule_args(), listing)? {
         Ok(loaded) => loaded,
         Err(refused) => {
             crate::say(&refused.text);

@@ -40,7 +40,7 @@ fn is_about_rules(args: &ExplainArgs) -> bool {
 }
 
 fn rule(args: &ExplainArgs) -> Result<Ending> {
-    let loaded = match rules::load(args.given())? {
+    let loaded = match rules::load(args.rule_args())? {
         Ok(loaded) => loaded,
         Err(refused) => {
             crate::say(&refused.text);

@@ -18,7 +18,7 @@ use kleene::schema::TypeId;
 use kleene::stream::{Late, Match, Overflow, Reason, Rejected, Shard, Sink, Stats, Timeout};
 use kleene::{Event as _, Record, Timestamp};
 use kleene_runner::{
-    Batch, Collector, Config, Outlet, Panicked, Pipeline, Reported, Step, in_order,
+    Batch, Collector, Config, Outlet, Panicked, Pipeline, ReportedStep, Step, in_order,
 };
 
 use super::run::{Outlets, Stop, stopped, takeable};
@@ -27,7 +27,7 @@ use crate::byte_budget::{ByteBudget, Permit};
 use crate::input::{Arrival, Block, Blocks, Cursor, Item, Origin, Parser, TimeUnit};
 use crate::interrupt::Interrupt;
 use crate::output::Shapes;
-use crate::review::Seen;
+use crate::review::EventCounts;
 use crate::summary::Counts;
 use crate::tally::Tally;
 
@@ -39,8 +39,8 @@ const WAITING: usize = 2;
 const IN_FLIGHT: usize = 8 << 20;
 const IN_FLIGHT_PER_THREAD: usize = 1 << 20;
 
-/// What a run has come to.
-pub(super) struct Ran {
+/// The results of a run over a whole input.
+pub(super) struct Finished {
     pub(super) stop: Stop,
     pub(super) stats: Stats,
     pub(super) outlets: Outlets,
@@ -59,7 +59,7 @@ pub(super) fn run(
     mut parser: Parser,
     outlets: Outlets,
     interrupt: &Interrupt,
-) -> Result<Ran> {
+) -> Result<Finished> {
     let threads: usize = args.threads.into();
     let unit = outlets.review.unit();
     // What all parsers have to know comes first: the header of CSV.
@@ -127,7 +127,7 @@ pub(super) fn run(
     let header = parser.header();
     let Printer { outlets, counts, .. } = ended.collector;
     let stop = ended.failure.map_or(stop, |failure| Stop::Failed(stopped(failure)));
-    Ok(Ran { stop, stats: ended.stats, outlets, counts, is_empty, header })
+    Ok(Finished { stop, stats: ended.stats, outlets, counts, is_empty, header })
 }
 
 type Crew = Pipeline<Record, Parsed, Printer>;
@@ -173,7 +173,7 @@ struct Parsed {
     /// The names of the types that are not declared.
     unknown: Vec<String>,
     /// What was seen of its events.
-    seen: Seen,
+    seen: EventCounts,
     /// Why nothing can be read from this input.
     unreadable: Option<String>,
     /// Where the entries go when all is reported.
@@ -215,7 +215,7 @@ impl Parsed {
         mut entries: Vec<Entry>,
         home: Sender<Vec<Entry>>,
     ) -> Parsed {
-        let (mut unknown, mut unreadable, mut seen) = (Vec::new(), None, Seen::default());
+        let (mut unknown, mut unreadable, mut seen) = (Vec::new(), None, EventCounts::default());
         let (mut newest, permit) = (None, None);
         let mut names: HashMap<String, usize> = HashMap::new();
         let mut cursor = Cursor::default();
@@ -258,7 +258,7 @@ impl Parsed {
             entries: vec![Entry::Advance(newest)],
             newest: None,
             unknown: Vec::new(),
-            seen: Seen::default(),
+            seen: EventCounts::default(),
             unreadable: None,
             home: mpsc::channel().0,
             permit: None,
@@ -404,7 +404,7 @@ impl Printer {
 }
 
 impl Collector<Parsed, Page> for Printer {
-    fn reported(&mut self, reported: Reported<'_, Parsed>, page: &mut Page) {
+    fn reported(&mut self, reported: ReportedStep<'_, Parsed>, page: &mut Page) {
         let Some(note) = page.notes.get_mut(page.reported) else { return };
         page.reported += 1;
         // All of the page at once, with the first of it.
@@ -440,7 +440,7 @@ impl Collector<Parsed, Page> for Printer {
         }
     }
 
-    fn done(&mut self, reported: Reported<'_, Parsed>, stats: &Stats) -> ControlFlow<()> {
+    fn done(&mut self, reported: ReportedStep<'_, Parsed>, stats: &Stats) -> ControlFlow<()> {
         if let Some(parsed) = reported.batch {
             self.pass_to(parsed, reported.step);
             self.outlets.review.merge(&parsed.seen);

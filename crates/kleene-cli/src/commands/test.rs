@@ -14,7 +14,7 @@ use crate::rules::{self, Listing};
 use crate::watch::Files;
 
 /// A test and what became of it.
-struct Ran<'a> {
+struct TestRun<'a> {
     test: &'a TestBlock,
     /// Its failures, each in one line and in full; it passed if there are none.
     failures: Vec<(String, String)>,
@@ -23,7 +23,7 @@ struct Ran<'a> {
 /// Runs the tests and prints how they went.
 pub(crate) fn test(args: &TestArgs) -> Result<Ending> {
     let mut files = Files::default();
-    let loaded = match rules::load_and_note(args.given(), Listing::Screen, &mut files)? {
+    let loaded = match rules::load_and_note(args.rule_args(), Listing::Screen, &mut files)? {
         Ok(loaded) => loaded,
         Err(refused) => {
             crate::say(&refused.text);
@@ -41,22 +41,22 @@ pub(crate) fn test(args: &TestArgs) -> Result<Ending> {
     }
     let is_wanted = |name: &str| args.only.is_empty() || args.only.iter().any(|only| only == name);
     let tests = loaded.set.tests().iter().filter(|test| is_wanted(&test.rule));
-    let ran: Vec<Ran<'_>> = tests
+    let ran: Vec<TestRun<'_>> = tests
         .map(|test| {
             let failures = match testing::run(&loaded.set, test) {
                 Ok(failures) => failures.iter().map(|failure| reported(failure, test)).collect(),
                 Err(error) => vec![(error.to_string(), format!("{error}\n"))],
             };
-            Ran { test, failures }
+            TestRun { test, failures }
         })
         .collect();
 
     let mut text = String::new();
-    for Ran { test, failures } in &ran {
+    for TestRun { test, failures } in &ran {
         let word = if failures.is_empty() { "ok    " } else { "FAILED" };
         let _ = writeln!(text, "{word} {} {}:{}", test.rule, test.source.name, test.line());
     }
-    for Ran { test, failures } in &ran {
+    for TestRun { test, failures } in &ran {
         for (_, failure) in failures {
             let _ = write!(text, "\n{}: {failure}", test.rule);
         }
@@ -86,8 +86,8 @@ fn reported(failure: &Failure, test: &TestBlock) -> (String, String) {
 }
 
 /// The report as continuous integration reads it: a suite for each file, a case for each test.
-fn junit(ran: &[Ran<'_>]) -> String {
-    let failed = |ran: &[Ran<'_>]| ran.iter().filter(|ran| !ran.failures.is_empty()).count();
+fn junit(ran: &[TestRun<'_>]) -> String {
+    let failed = |ran: &[TestRun<'_>]| ran.iter().filter(|ran| !ran.failures.is_empty()).count();
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let _ = writeln!(out, "<testsuites tests=\"{}\" failures=\"{}\">", ran.len(), failed(ran));
     for of_file in ran.chunk_by(|a, b| a.test.source.name == b.test.source.name) {
@@ -97,7 +97,7 @@ fn junit(ran: &[Ran<'_>]) -> String {
             out,
             "  <testsuite name=\"{file}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"0\">"
         );
-        for Ran { test, failures } in of_file {
+        for TestRun { test, failures } in of_file {
             let (rule, line) = (escaped(&test.rule), test.line());
             let _ = write!(
                 out,

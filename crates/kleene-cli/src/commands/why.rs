@@ -22,7 +22,7 @@ const OPEN_SHOWN: usize = 100;
 
 /// Follows a key of a rule through an input and prints its story.
 pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
-    let loaded = match rules::load(args.given())? {
+    let loaded = match rules::load(args.rule_args())? {
         Ok(loaded) => loaded,
         Err(refused) => {
             crate::say(&refused.text);

@@ -3,7 +3,7 @@
 use kleene::diagnostic::Span;
 use kleene::syntax::ast::{EventDecl, FieldDecl, Spanned, Type};
 
-use super::seen::{MAX_FIELDS, MAX_NAME, Seen, Shape};
+use super::seen::{MAX_FIELDS, MAX_NAME, Observation, Shape};
 use crate::input::{MAX_DEPTH, TimeUnit};
 use crate::summary::grouped;
 
@@ -27,7 +27,7 @@ pub(super) struct Decided {
 struct Time<'s> {
     /// The names on the way to it.
     path: Vec<&'s str>,
-    seen: &'s Seen,
+    seen: &'s Observation,
     /// In how many events it is missing or null.
     missing: u64,
 }
@@ -44,7 +44,7 @@ struct Decider<'s, 'w> {
 }
 
 /// The declaration of the type `name`.
-pub(super) fn decide(name: &str, seen: &Seen, wishes: &Wishes) -> Decided {
+pub(super) fn decide(name: &str, seen: &Observation, wishes: &Wishes) -> Decided {
     let events = seen.count(Shape::Object);
     let mut decider = Decider { wishes, events, times: Vec::new(), notes: Vec::new(), open: false };
     let mut fields = decider.fields(seen, &[]);
@@ -77,7 +77,7 @@ fn spanned<T>(node: T) -> Spanned<T> {
 
 impl<'s> Decider<'s, '_> {
     /// The declarations of what is in an object.
-    fn fields(&mut self, object: &'s Seen, path: &[&'s str]) -> Vec<FieldDecl> {
+    fn fields(&mut self, object: &'s Observation, path: &[&'s str]) -> Vec<FieldDecl> {
         let mut fields = Vec::new();
         for (name, seen) in &object.fields {
             let path: Vec<&str> = path.iter().copied().chain([&**name]).collect();
@@ -133,7 +133,7 @@ impl<'s> Decider<'s, '_> {
     }
 
     /// The type of a field, or why it has none.
-    fn ty(&mut self, seen: &'s Seen, path: &[&'s str]) -> Result<Type, String> {
+    fn ty(&mut self, seen: &'s Observation, path: &[&'s str]) -> Result<Type, String> {
         if seen.count(Shape::Deep) > 0 {
             return Err(format!("it nests more than {MAX_DEPTH} levels deep"));
         }
@@ -245,14 +245,14 @@ fn events(count: u64) -> String {
 }
 
 /// An object that is used as a table: many names, each of them seldom.
-fn has_free_names(seen: &Seen) -> bool {
+fn has_free_names(seen: &Observation) -> bool {
     const MANY: usize = 64;
     let given: u64 = seen.fields.iter().map(|(_, field)| field.given).sum();
     seen.fields.len() > MANY && given < seen.count(Shape::Object) * (seen.fields.len() as u64) / 4
 }
 
 /// The type of values that are no objects.
-fn plain(seen: &Seen, name: &str, unit: TimeUnit) -> Result<Type, String> {
+fn plain(seen: &Observation, name: &str, unit: TimeUnit) -> Result<Type, String> {
     let has = |shape| seen.count(shape) > 0;
     let shapes: Vec<Shape> =
         KINDS.iter().map(|(shape, _)| *shape).filter(|shape| has(*shape)).collect();
@@ -282,7 +282,7 @@ fn plain(seen: &Seen, name: &str, unit: TimeUnit) -> Result<Type, String> {
     })
 }
 
-fn list(seen: &Seen, name: &str, unit: TimeUnit) -> Result<Type, String> {
+fn list(seen: &Observation, name: &str, unit: TimeUnit) -> Result<Type, String> {
     let Some(element) = &seen.element else { return Err(String::from("it is always empty")) };
     if element.count(Shape::Object) > 0 || element.count(Shape::Deep) > 0 {
         return Err(String::from("it is a list of objects"));
@@ -314,7 +314,7 @@ const KINDS: [(Shape, &str); 11] = [
 ];
 
 /// `int in 7, string in 3`, where there are several.
-fn mixed(seen: &Seen) -> Option<String> {
+fn mixed(seen: &Observation) -> Option<String> {
     let mut counts: Vec<(&str, u64)> = Vec::new();
     for (shape, name) in KINDS {
         let count = seen.count(shape);
@@ -331,13 +331,13 @@ fn mixed(seen: &Seen) -> Option<String> {
 
 /// True if these numbers and texts are moments: all of them fit, and where numbers are among them,
 /// the name has to speak of time.
-fn is_moment(seen: &Seen, name: &str, unit: TimeUnit) -> bool {
+fn is_moment(seen: &Observation, name: &str, unit: TimeUnit) -> bool {
     let numbers = [Shape::Int, Shape::Float, Shape::Digits];
     let numbers: u64 = numbers.iter().map(|shape| seen.count(*shape)).sum();
     numbers == 0 || name_rank(name) > 0 && seen.epochs[index(unit)] == numbers
 }
 
-/// The place of a unit in [`Seen::epochs`].
+/// The place of a unit in [`Observation::epochs`].
 pub(super) fn index(unit: TimeUnit) -> usize {
     match unit {
         TimeUnit::S => 0,

@@ -12,7 +12,7 @@ use kleene::syntax::{format, print};
 
 pub(crate) use self::decide::name_rank;
 use self::decide::{Wishes, decide, index, is_nameable, shown};
-use self::seen::{MAX_NAME, Scope, Seen, Shape};
+use self::seen::{MAX_NAME, Observation, Scope, Shape};
 use crate::input::{Raw, TimeUnit};
 use crate::summary::{counted, grouped};
 
@@ -42,7 +42,7 @@ pub(crate) struct Wanted {
 pub(crate) struct Sample {
     wanted: Wanted,
     scope: Scope,
-    types: Vec<(Box<str>, Seen)>,
+    types: Vec<(Box<str>, Observation)>,
     by_name: HashMap<Box<str>, usize>,
     /// Events of types beyond [`MAX_TYPES`].
     beyond: u64,
@@ -102,7 +102,7 @@ impl Sample {
             }
             None => {
                 self.by_name.insert(name.as_str().into(), self.types.len());
-                self.types.push((name.into(), Seen::default()));
+                self.types.push((name.into(), Observation::default()));
                 self.types.len() - 1
             }
         };
@@ -183,7 +183,7 @@ impl Sample {
             return unit;
         }
         let mut counts = [0; 4];
-        let mut waiting: Vec<(&str, &Seen)> =
+        let mut waiting: Vec<(&str, &Observation)> =
             self.types.iter().map(|(name, seen)| (&**name, seen)).collect();
         while let Some((name, seen)) = waiting.pop() {
             if name_rank(name) > 0 {

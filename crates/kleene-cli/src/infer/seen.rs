@@ -51,9 +51,9 @@ pub(super) enum Shape {
 /// How many shapes there are.
 const SHAPES: usize = Shape::Deep as usize + 1;
 
-/// What was seen of a field, of an event type, or of a list's elements.
+/// The shapes and counts of a field, of an event type, or of a list's elements.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct Observation {
     shapes: [u64; SHAPES],
     /// How many of its values are cells of CSV, in which a text may be anything.
     pub(super) cells: u64,
@@ -70,9 +70,9 @@ pub(super) struct Seen {
     /// Values that are numbers or moments, by how they follow each other.
     pub(super) order: Order,
     /// What is in it where it is a list.
-    pub(super) element: Option<Box<Seen>>,
+    pub(super) element: Option<Box<Observation>>,
     /// What is in it where it is an object, in the order of the input.
-    pub(super) fields: Vec<(Box<str>, Seen)>,
+    pub(super) fields: Vec<(Box<str>, Observation)>,
     by_name: HashMap<Box<str>, usize>,
     /// How often a field was left out, as there are too many or its name is too long.
     pub(super) left_out: u64,
@@ -102,7 +102,7 @@ impl Order {
     }
 }
 
-impl Seen {
+impl Observation {
     /// How many values had this shape.
     pub(super) fn count(&self, shape: Shape) -> u64 {
         self.shapes[shape as usize]
@@ -174,7 +174,7 @@ impl Seen {
     }
 
     /// The field of this name; `None` if there are too many.
-    fn field(&mut self, name: &str, scope: &mut Scope) -> Option<&mut Seen> {
+    fn field(&mut self, name: &str, scope: &mut Scope) -> Option<&mut Observation> {
         if let Some(index) = self.by_name.get(name) {
             return self.fields.get_mut(*index).map(|(_, seen)| seen);
         }
@@ -184,7 +184,7 @@ impl Seen {
         }
         scope.room -= 1;
         self.by_name.insert(name.into(), self.fields.len());
-        self.fields.push((name.into(), Seen::default()));
+        self.fields.push((name.into(), Observation::default()));
         self.fields.last_mut().map(|(_, seen)| seen)
     }
 

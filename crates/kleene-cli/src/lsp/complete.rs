@@ -8,7 +8,7 @@ use kleene::syntax::{TokenKind, is_name, tokens};
 
 use super::names::Set;
 use super::position::Lines;
-use super::scan::{End, Given, ItemKind, Kind, LocalKind, RuleScan, Slot, scan};
+use super::scan::{End, ItemKind, Kind, LocalKind, RecordOf, RuleScan, Slot, scan};
 use super::words;
 
 /// The words that start an item.
@@ -164,13 +164,13 @@ impl Offer<'_> {
                 }
             }
             Slot::Operator => {
-                if !matches!(kind, Kind::Given(_)) {
+                if !matches!(kind, Kind::Record(_)) {
                     self.words(&["and", "or", "in", "not in", "is null", "is not null", "like"]);
                     self.words(&["then", "else"]);
                 }
             }
             Slot::RecordField => match kind {
-                Kind::Given(given) => self.given(given),
+                Kind::Record(given) => self.given(given),
                 Kind::Emit => self.key(),
                 _ => {}
             },
@@ -361,7 +361,7 @@ impl Offer<'_> {
             self.words(&["match"]);
         }
         // Constants are all that a test and a `meta` hold.
-        if kinds.iter().any(|kind| matches!(kind, Kind::Given(_) | Kind::Meta)) {
+        if kinds.iter().any(|kind| matches!(kind, Kind::Record(_) | Kind::Meta)) {
             return self.words(&["null", "true", "false"]);
         }
         self.captured();
@@ -378,16 +378,16 @@ impl Offer<'_> {
     }
 
     /// The fields of a record in a test.
-    fn given(&mut self, given: &Given) {
+    fn given(&mut self, given: &RecordOf) {
         let set = self.set;
         match given {
-            Given::Event(name) => {
+            RecordOf::Event(name) => {
                 let Some((_, event)) = set.item(ItemKind::Event, name) else { return };
                 for field in event.fields.iter().filter(|field| !field.name.contains('.')) {
                     self.add(&field.name, CompletionItemKind::Field, &field.ty, 0);
                 }
             }
-            Given::Rule(name) => {
+            RecordOf::Rule(name) => {
                 let Some((_, rule)) = set.rule_named(name) else { return };
                 for (_, rule) in set.with_bases(Some(rule)) {
                     let reported = if rule.emits.is_empty() { &rule.key } else { &rule.emits };

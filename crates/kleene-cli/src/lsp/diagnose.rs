@@ -1,7 +1,7 @@
 //! What is wrong with a document, as `kleene check` reports it.
 
 use gen_lsp_types::{Diagnostic, DiagnosticRelatedInformation, DiagnosticSeverity, Location, Uri};
-use kleene::diagnostic::{Diagnostic as Reported, Severity, Source, Span};
+use kleene::diagnostic::{Diagnostic as LibraryDiagnostic, Severity, Source, Span};
 use kleene::ruleset::{Report, RuleSet};
 
 use super::documents::Documents;
@@ -49,7 +49,7 @@ fn check(documents: &Documents, source: &Source, beside: Vec<Source>) -> Vec<Rep
     }
 }
 
-fn converted(reported: &Reported, lines: &Lines<'_>, uri: &Uri) -> Diagnostic {
+fn converted(reported: &LibraryDiagnostic, lines: &Lines<'_>, uri: &Uri) -> Diagnostic {
     let mut message = reported.message.clone();
     if !reported.primary.text.is_empty() {
         message = format!("{message}: {}", reported.primary.text);

@@ -5,7 +5,7 @@ use kleene::hir::functions;
 
 use super::documents::plain;
 use super::scan::{
-    AliasScan, FieldScan, Given, ItemKind, ItemScan, LocalKind, LocalScan, Mark, Role, RuleScan,
+    AliasScan, FieldScan, ItemKind, ItemScan, LocalKind, LocalScan, Mark, RecordOf, Role, RuleScan,
     Scan,
 };
 use super::words;
@@ -228,12 +228,12 @@ impl Set {
                 })?;
                 Some(self.of(file, local.span, local.name_span))
             }
-            Role::Given(Given::Event(event)) => {
+            Role::Record(RecordOf::Event(event)) => {
                 let (file, item) = self.item(ItemKind::Event, event)?;
                 let names = [name.to_owned()];
                 Self::field_at(file, item, &names).or_else(|| Self::undeclared(file, item, &names))
             }
-            Role::Given(Given::Rule(rule)) => {
+            Role::Record(RecordOf::Rule(rule)) => {
                 let (file, rule) = self.rule_named(rule)?;
                 let mut rules = std::iter::successors(Some((file, rule)), |(_, rule)| {
                     self.rule_named(rule.base.as_deref()?)

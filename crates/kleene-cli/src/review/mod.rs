@@ -32,7 +32,7 @@ const SAMPLE: usize = 4096;
 pub(crate) struct Review {
     schema: Arc<Schema>,
     unit: TimeUnit,
-    seen: Seen,
+    seen: EventCounts,
     /// Events of each type that came too late.
     late_of_type: Vec<u64>,
     /// How much older than the newest event a late event was at most, in milliseconds.
@@ -42,9 +42,9 @@ pub(crate) struct Review {
     is_partial: bool,
 }
 
-/// What was seen of events that could be read: of all of an input, or of a block of it.
+/// Counts of the events that could be read, of a whole input or of a block.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct EventCounts {
     /// Events by the number of their type.
     of_type: Vec<u64>,
     /// The newest time, and its line.
@@ -103,7 +103,7 @@ impl Findings {
     }
 }
 
-impl Seen {
+impl EventCounts {
     /// Takes in an event, which is on a line. Times count in `unit`.
     #[inline]
     pub(crate) fn event(&mut self, event: &Record, origin: &Origin<'_>, unit: TimeUnit) {
@@ -149,7 +149,7 @@ impl Seen {
     }
 
     /// Takes in what was seen behind it.
-    pub(crate) fn merge(&mut self, later: &Seen) {
+    pub(crate) fn merge(&mut self, later: &EventCounts) {
         if self.of_type.len() < later.of_type.len() {
             self.of_type.resize(later.of_type.len(), 0);
         }
@@ -172,7 +172,7 @@ impl Review {
         Review {
             schema: schema.clone(),
             unit,
-            seen: Seen::default(),
+            seen: EventCounts::default(),
             late_of_type: Vec::new(),
             most_late: 0,
             reasons: Reasons::default(),
@@ -202,7 +202,7 @@ impl Review {
     }
 
     /// Takes in what was seen of a block.
-    pub(crate) fn merge(&mut self, later: &Seen) {
+    pub(crate) fn merge(&mut self, later: &EventCounts) {
         self.seen.merge(later);
     }
 

@@ -9,9 +9,9 @@ use tempfile::TempDir;
 /// A directory with the files of one test.
 pub(crate) struct Dir(TempDir);
 
-/// What a run of the program gave.
+/// The exit code and output of one run of the program.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct Exit {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -49,12 +49,12 @@ impl Dir {
     }
 
     /// Runs the program with arguments that are split at spaces, without input.
-    pub(crate) fn run(&self, args: &str) -> Ran {
-        Ran::from(self.command(args).output().unwrap())
+    pub(crate) fn run(&self, args: &str) -> Exit {
+        Exit::from(self.command(args).output().unwrap())
     }
 
     /// The same with `input` on standard input.
-    pub(crate) fn run_with(&self, args: &str, input: &[u8]) -> Ran {
+    pub(crate) fn run_with(&self, args: &str, input: &[u8]) -> Exit {
         let mut command = self.command(args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -66,22 +66,22 @@ impl Dir {
         });
         let output = child.wait_with_output().unwrap();
         writer.join().unwrap();
-        Ran::from(output)
+        Exit::from(output)
     }
 
     /// Runs the program, reads the first line of its output, which is given, and closes the pipe.
-    pub(crate) fn close_after_a_line(&self, args: &str) -> (String, Ran) {
+    pub(crate) fn close_after_a_line(&self, args: &str) -> (String, Exit) {
         let mut command = self.command(args);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        (line, Ran::from(child.wait_with_output().unwrap()))
+        (line, Exit::from(child.wait_with_output().unwrap()))
     }
 }
 
-impl From<Output> for Ran {
-    fn from(output: Output) -> Ran {
-        Ran {
+impl From<Output> for Exit {
+    fn from(output: Output) -> Exit {
+        Exit {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
@@ -89,7 +89,7 @@ impl From<Output> for Ran {
     }
 }
 
-impl Ran {
+impl Exit {
     /// The results, parsed.
     pub(crate) fn results(&self) -> Vec<serde_json::Value> {
         self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()

@@ -14,7 +14,7 @@ use kleene_test::files::rule_files;
 use kleene_test::restore::Step;
 use kleene_test::steps::{Dice, made_up, steps_of_tests};
 
-use super::common::{Dir, Ran};
+use super::common::{Dir, Exit};
 
 /// How late events may be, in milliseconds.
 const BOUND: i64 = 5000;
@@ -91,10 +91,10 @@ fn shuffled(lines: &[(i64, String)]) -> String {
     text(&lines)
 }
 
-fn run(dir: &Dir, rules: &Path, args: &str) -> Ran {
+fn run(dir: &Dir, rules: &Path, args: &str) -> Exit {
     let mut command = dir.command("run");
     command.arg(rules).args(args.split_whitespace());
-    Ran::from(command.args(["--out-of-order", "5s", "--quiet"]).output().unwrap())
+    Exit::from(command.args(["--out-of-order", "5s", "--quiet"]).output().unwrap())
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn however_events_are_matched_the_output_is_the_same() {
             continue;
         }
         results += plain.stdout.lines().count();
-        let same = |ran: &Ran, output: &str, how: &str| {
+        let same = |ran: &Exit, output: &str, how: &str| {
             assert_eq!(ran.code, Some(0), "{} {how}: {}", file.display(), ran.stderr);
             let differs = plain.stdout.lines().zip(output.lines()).find(|(a, b)| a != b);
             assert_eq!(differs, None, "{} {how}", file.display());

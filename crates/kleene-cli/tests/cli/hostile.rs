@@ -1,7 +1,7 @@
 //! Input and places that want to break something: each broken line costs that line, and what cannot
 //! be written is said.
 
-use crate::common::{Dir, Ran};
+use crate::common::{Dir, Exit};
 
 const RULES: &[u8] = b"event a { ts: time, k: string, n: int?, x: float? }\n\
     rule twice { key k match a as one -> a as two within 10s emit { k, n: one.n + two.n, x: two.x } }\n";
@@ -10,7 +10,7 @@ fn line(at: u64, rest: &str) -> String {
     format!("{{\"type\":\"a\",\"ts\":{at}{rest}}}\n")
 }
 
-fn run(input: &str) -> Ran {
+fn run(input: &str) -> Exit {
     let dir = Dir::new(&[("r.cep", RULES), ("in.jsonl", input.as_bytes())]);
     dir.run("run r.cep -i in.jsonl")
 }
@@ -73,7 +73,7 @@ fn a_disk_that_is_full_is_reported() {
     let input: String = (1..2000).map(|at| line(at, ",\"k\":\"k\",\"n\":1")).collect();
     let dir = Dir::new(&[("r.cep", RULES), ("in.jsonl", input.as_bytes())]);
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let ran = Ran::from(dir.command("run r.cep -i in.jsonl").stdout(full).output().unwrap());
+    let ran = Exit::from(dir.command("run r.cep -i in.jsonl").stdout(full).output().unwrap());
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     assert!(ran.stderr.contains("No space left"), "{}", ran.stderr);
 }

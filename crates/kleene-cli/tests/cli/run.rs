@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::Stdio;
 
-use crate::common::{Dir, Ran};
+use crate::common::{Dir, Exit};
 use serde_json::json;
 
 const SHOP: &str = "
@@ -42,7 +42,7 @@ fn with_line(line: &[u8]) -> Vec<u8> {
 }
 
 /// Whether the orders were seen: one match, and two timeouts.
-fn assert_orders_seen(ran: &Ran) {
+fn assert_orders_seen(ran: &Exit) {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!((ran.count("matches"), ran.count("timeouts")), (1, 2), "{}", ran.stderr);
     assert_eq!(ran.results().len(), 3);
@@ -556,7 +556,7 @@ fn ctrl_c_ends_with_what_was_found_so_far() {
     stdout.read_to_string(&mut text).unwrap();
     let mut stderr = String::new();
     child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    let ran = Ran { code: child.wait().unwrap().code(), stdout: text, stderr };
+    let ran = Exit { code: child.wait().unwrap().code(), stdout: text, stderr };
     // The input is still open: nothing but the signal has ended it.
     drop(stdin);
     assert_eq!(ran.code, Some(130));
@@ -824,7 +824,7 @@ fn a_silence_on_a_pipe_is_reported_with_the_clock() {
     drop(stdin);
     let mut stderr = String::new();
     child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    let ran = Ran { code: child.wait().unwrap().code(), stdout: line, stderr };
+    let ran = Exit { code: child.wait().unwrap().code(), stdout: line, stderr };
     assert_eq!((ran.code, ran.count("late"), ran.count("matches")), (Some(0), 1, 1));
     assert_eq!(ran.count("still open"), 1, "{}", ran.stderr);
     assert!(ran.stderr.contains("line 2: late by"), "{}", ran.stderr);

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::Stdio;
 use std::time::Duration;
 
-use super::common::{Dir, Ran};
+use super::common::{Dir, Exit};
 
 const RULES: &str = "event paid { id: int, ts: time }
 event sent { id: int, ts: time }
@@ -30,7 +30,7 @@ fn dir() -> Dir {
 }
 
 /// Ends a run with Ctrl-C when it has read what is there and waits for more.
-fn interrupted(dir: &Dir, input: &str) -> Ran {
+fn interrupted(dir: &Dir, input: &str) -> Exit {
     let mut command = dir.command(&RUN.replace("-i in.csv", "--format csv"));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -42,7 +42,7 @@ fn interrupted(dir: &Dir, input: &str) -> Ran {
     }
     let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(kill.unwrap().success());
-    let ran = Ran::from(child.wait_with_output().unwrap());
+    let ran = Exit::from(child.wait_with_output().unwrap());
     drop(stdin);
     ran
 }
@@ -317,7 +317,7 @@ fn where_the_disk_is_full_the_checkpoints_before_are_good() {
     let sent = (0..200).map(|id| format!("sent,{id},900000,y\n"));
     let text = paid.chain(sent).collect::<Vec<_>>().concat();
     dir.write("in.csv", format!("type,id,ts,note\n{text}").as_bytes());
-    let ran = Ran::from(command.output().unwrap());
+    let ran = Exit::from(command.output().unwrap());
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     assert!(ran.stderr.contains("the checkpoints before it are as they were"), "{}", ran.stderr);
     let names = std::fs::read_dir(dir.path("state")).unwrap();

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::Stdio;
 
-use crate::common::{Dir, Ran};
+use crate::common::{Dir, Exit};
 
 /// What can be divided by keys and what cannot, with all that can be reported.
 const SHOP: &str = "
@@ -66,7 +66,7 @@ fn lines(count: u64, csv: bool) -> Vec<u8> {
 }
 
 /// Standard error without what depends on the clock.
-fn said(ran: &Ran) -> String {
+fn said(ran: &Exit) -> String {
     let lines = ran.stderr.lines().map(|line| {
         let is_speed = line.starts_with("events  ");
         if is_speed {
@@ -79,7 +79,7 @@ fn said(ran: &Ran) -> String {
 }
 
 /// Runs with one thread, with several, and without special strategies; gives what one said.
-fn compare(dir: &Dir, args: &str) -> Ran {
+fn compare(dir: &Dir, args: &str) -> Exit {
     let one = dir.run(args);
     let rejects = args.contains("--rejects").then(|| dir.read("rejects.jsonl"));
     for way in ["--threads 2", "--threads 3", "--strategy general"] {
@@ -228,7 +228,7 @@ fn results_come_at_once_and_ctrl_c_ends_the_run() {
     stdout.read_to_string(&mut text).unwrap();
     let mut stderr = String::new();
     child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    let ran = Ran { code: child.wait().unwrap().code(), stdout: text, stderr };
+    let ran = Exit { code: child.wait().unwrap().code(), stdout: text, stderr };
     drop(stdin);
     assert_eq!((ran.code, ran.count("matches")), (Some(130), 2), "{}", ran.stderr);
     assert_eq!((ran.results().len(), ran.count("suppressed")), (2, 2), "{}", ran.stderr);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::common::{Dir, Ran};
+use crate::common::{Dir, Exit};
 
 const SHOP: &str = "
 event created { order_id: string, amount: float?, ts: time }
@@ -26,7 +26,7 @@ fn shop(input: &str) -> Dir {
 }
 
 /// The options that the program suggests, in the order in which it does.
-fn suggested(ran: &Ran) -> Vec<String> {
+fn suggested(ran: &Exit) -> Vec<String> {
     let quoted = ran.stderr.split('`').skip(1).step_by(2);
     let options = quoted.filter(|text| text.starts_with("--"));
     // No shell takes the quotes away here.
@@ -34,7 +34,7 @@ fn suggested(ran: &Ran) -> Vec<String> {
 }
 
 /// The run says that nothing could be used, alike with `--quiet`, with threads, and in `kleene why`.
-fn assert_unusable(dir: &Dir, args: &str) -> Ran {
+fn assert_unusable(dir: &Dir, args: &str) -> Exit {
     let loud = dir.run(&format!("run shop.cep {args}"));
     assert_eq!((loud.code, &*loud.stdout), (Some(3), ""), "{}", loud.stderr);
     let ran = dir.run(&format!("run shop.cep {args} --quiet"));

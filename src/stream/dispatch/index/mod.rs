@@ -91,7 +91,9 @@ impl Index {
             return None;
         }
         let mut survey = Survey::default();
-        for atom in known.iter().flat_map(|(_, alternatives)| alternatives.iter().flatten().flatten()) {
+        for atom in
+            known.iter().flat_map(|(_, alternatives)| alternatives.iter().flatten().flatten())
+        {
             survey.add(atom);
         }
         let mut drafts: Vec<Draft> = Vec::new();

@@ -12,7 +12,7 @@ use crate::hir::expr::{BinaryOp, FieldRef, Set};
 use crate::hir::{ConditionId, Expr, StepId, Test};
 use crate::nfa::{Action, Decision, Guard, GuardId, Program, RegisterKind, waiting};
 use crate::schema::{FieldId, TypeId};
-use crate::stream::dispatch::index::starts::{Atom, Clause, Reader, Alternative, When, test};
+use crate::stream::dispatch::index::starts::{Alternative, Atom, Clause, Reader, When, test};
 use crate::value::Value;
 
 /// The maximum number of alternatives that are distinguished.
@@ -44,7 +44,8 @@ struct Finder<'a> {
 }
 
 impl<'a> Finder<'a> {
-    /// Goes through a tree to which one comes by `alternative`. `None` where there is too much to report, or
+    /// Collects the alternatives of a tree below the conditions of `alternative`. `None` where there
+    /// is too much to report, or
     /// something else is to be seen than what moves on.
     fn walk(&mut self, tree: &Decision, alternative: Alternative<'a>) -> Option<()> {
         let decisions = &self.reader.program.decisions;

@@ -3,7 +3,7 @@
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::syntax::ast::{Arrow, Contiguity, Gap};
 use crate::syntax::lex::TokenKind;
-use crate::syntax::parse::{Parsed, Parser, Reported};
+use crate::syntax::parse::{AlreadyReported, Parsed, Parser};
 use crate::syntax::{ast, words};
 
 impl Parser<'_> {
@@ -179,7 +179,7 @@ impl Parser<'_> {
                     // No step stands behind it: that is the same mistake.
                     this.noticed = Some(this.at + 1);
                 }
-                return Err(Reported);
+                return Err(AlreadyReported);
             }
             this.bump();
             let max = if this.is(TokenKind::CloseBracket) {

@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use super::super::ast::{Arrow, Body, Junction, Sequence};
 use super::super::lex::TokenKind;
 use super::super::words;
-use super::{Parsed, Parser, Reported};
+use super::{AlreadyReported, Parsed, Parser};
 
 pub(super) const EXPECTED_STEP: &str = "a step such as `login` or `login[not ok]`";
 
@@ -100,18 +100,18 @@ impl Parser<'_> {
             } else {
                 failed = true;
                 if !self.skip_to_arrow(depth) {
-                    return Err(Reported);
+                    return Err(AlreadyReported);
                 }
             }
             arrow = loop {
                 match self.arrow() {
                     Ok(Some(arrow)) => break arrow,
-                    Ok(None) if failed => return Err(Reported),
+                    Ok(None) if failed => return Err(AlreadyReported),
                     Ok(None) => return Ok(Sequence { parts, span: self.since(start) }),
-                    Err(Reported) => {
+                    Err(AlreadyReported) => {
                         failed = true;
                         if !self.skip_to_arrow(depth) {
-                            return Err(Reported);
+                            return Err(AlreadyReported);
                         }
                     }
                 }

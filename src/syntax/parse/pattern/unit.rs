@@ -4,7 +4,7 @@ use super::EXPECTED_STEP;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::syntax::ast::{ANY_EVENT, Choice, Junction, Part, Spanned, Step, Take, Unit};
 use crate::syntax::lex::TokenKind;
-use crate::syntax::parse::{Parsed, Parser, Reported};
+use crate::syntax::parse::{AlreadyReported, Parsed, Parser};
 use crate::syntax::{ast, words};
 
 const NO_GROUP: &str = "here stand single steps, joined by `or`: `not (a or b[v > 3])`";
@@ -119,7 +119,7 @@ impl Parser<'_> {
             Ok((body, within))
         })?;
         let Some((body, within)) = inner else {
-            return Err(Reported);
+            return Err(AlreadyReported);
         };
         Ok(Unit::Group(body, within))
     }
@@ -153,7 +153,7 @@ impl Parser<'_> {
             Ok((sequences, within))
         })?;
         let Some((sequences, within)) = inner else {
-            return Err(Reported);
+            return Err(AlreadyReported);
         };
         Ok(Unit::Of(Spanned { node: count, span: token.span }, sequences, within))
     }
@@ -184,7 +184,7 @@ impl Parser<'_> {
             this.close(open, "`or`")?;
             Ok(steps)
         })?;
-        let Some(steps) = inner else { return Err(Reported) };
+        let Some(steps) = inner else { return Err(AlreadyReported) };
         Ok(Choice { steps, span: self.since(start) })
     }
 

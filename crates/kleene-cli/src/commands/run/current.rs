@@ -83,7 +83,7 @@ impl Current<'_> {
         {
             let mut files = Files::default();
             let read = paths::require_regular(&self.args.rules).and_then(|()| {
-                rules::load_and_note(self.args.given(), Listing::Screen, &mut files)
+                rules::load_and_note(self.args.rule_args(), Listing::Screen, &mut files)
             });
             watch.was_read(files);
             if let Err(reason) = self.replace(read, feed, engine, outlets) {

@@ -24,7 +24,7 @@ pub(super) use self::outlets::{Outlets, takeable};
 use self::pump::pump;
 use self::start::{build, builder};
 pub(super) use self::stop::{Stop, stopped};
-use super::parallel::{self, Ran};
+use super::parallel::{self, Finished};
 use crate::Ending;
 use crate::args::RunArgs;
 use crate::idle::IdleClock;
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
         paths::require_regular(&args.rules)?;
     }
     let mut files = Files::default();
-    let loaded = match rules::load_and_note(args.given(), Listing::Screen, &mut files)? {
+    let loaded = match rules::load_and_note(args.rule_args(), Listing::Screen, &mut files)? {
         Ok(loaded) => loaded,
         Err(refused) => {
             crate::say(&refused.text);
@@ -151,7 +151,7 @@ fn run_alone(args: &RunArgs, loaded: Loaded, start: Start) -> Result<Ending> {
         stop = Stop::Failed(error);
     }
     let (is_empty, header) = (feed.is_empty(), feed.header());
-    let ran = Ran { stop, stats: engine.stats(), outlets, counts, is_empty, header };
+    let ran = Finished { stop, stats: engine.stats(), outlets, counts, is_empty, header };
     conclude(args, &current.loaded, ran, started)
 }
 
@@ -173,8 +173,8 @@ fn run_parallel(
 }
 
 /// Writes what is left, and says what came of a run.
-fn conclude(args: &RunArgs, loaded: &Loaded, ran: Ran, started: Instant) -> Result<Ending> {
-    let Ran { stop, stats, outlets, counts, is_empty, header } = ran;
+fn conclude(args: &RunArgs, loaded: &Loaded, ran: Finished, started: Instant) -> Result<Ending> {
+    let Finished { stop, stats, outlets, counts, is_empty, header } = ran;
     let Outlets { mut output, mut rejects, progress, tally, review, .. } = outlets;
     output.flush();
     progress.clear();

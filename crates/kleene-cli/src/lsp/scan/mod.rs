@@ -61,12 +61,12 @@ pub(super) enum Role {
     /// A parameter in an instance of the rule of this name.
     Argument(String),
     /// A field in a record of a test: of an event type, or of what a rule reports.
-    Given(Given),
+    Record(RecordOf),
 }
 
 /// Whose fields a record of a test holds.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Given {
+pub(super) enum RecordOf {
     /// An event type's.
     Event(String),
     /// Those that a rule emits.
@@ -245,7 +245,7 @@ pub(super) enum Kind {
     /// `{ }` behind a part of the key.
     KeyPaths,
     /// `{ }` in a test.
-    Given(Given),
+    Record(RecordOf),
     /// `( )` of an instance of the rule of this name.
     Arguments(String),
     /// Something else.

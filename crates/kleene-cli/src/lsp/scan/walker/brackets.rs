@@ -1,7 +1,7 @@
 //! Brackets: what is inside of them, by what stands before.
 
 use super::{Frame, MAX_FRAMES, OPERATORS, Walker};
-use crate::lsp::scan::{Given, Kind, Slot};
+use crate::lsp::scan::{Kind, RecordOf, Slot};
 
 /// The words of a quantifier.
 const LOOP_WORDS: &[&str] = &["next", "any", "greedy", "each", "longest"];
@@ -27,11 +27,11 @@ impl Walker<'_> {
                 (Kind::RuleBody, "meta") => (Kind::Meta, Slot::RecordField),
                 (Kind::RuleBody, "key") => (Kind::KeyPaths, Slot::Event),
                 (Kind::TestBody, "at") => {
-                    (Kind::Given(Given::Event(top.last.clone())), Slot::RecordField)
+                    (Kind::Record(RecordOf::Event(top.last.clone())), Slot::RecordField)
                 }
                 (Kind::TestBody, "expect") => {
                     let rule = self.scan.items.last().map(|item| item.name.clone());
-                    (Kind::Given(Given::Rule(rule.unwrap_or_default())), Slot::RecordField)
+                    (Kind::Record(RecordOf::Rule(rule.unwrap_or_default())), Slot::RecordField)
                 }
                 _ if top.is_pattern() => (Kind::Quant, Slot::Words(LOOP_WORDS)),
                 _ => (Kind::Other, Slot::Free),

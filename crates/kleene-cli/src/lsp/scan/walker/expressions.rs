@@ -13,7 +13,7 @@ impl Walker<'_> {
             name.clone_into(&mut top.last);
             let is_short = next != ":";
             match top.kind.clone() {
-                Kind::Given(given) => self.mark(token.span, Role::Given(given)),
+                Kind::Record(given) => self.mark(token.span, Role::Record(given)),
                 Kind::Emit => {
                     if let Some(rule) = self.current() {
                         rule.emits.push((name.to_owned(), token.span));
@@ -147,8 +147,8 @@ impl Walker<'_> {
         let is_symbol = token.kind == TokenKind::Symbol;
         let top = self.top();
         match (&top.kind, text) {
-            (Kind::Emit | Kind::Meta | Kind::Given(_), ",") => top.slot = Slot::RecordField,
-            (Kind::Emit | Kind::Meta | Kind::Given(_), ":") if top.slot != Slot::Operator => {
+            (Kind::Emit | Kind::Meta | Kind::Record(_), ",") => top.slot = Slot::RecordField,
+            (Kind::Emit | Kind::Meta | Kind::Record(_), ":") if top.slot != Slot::Operator => {
                 top.slot = Slot::Operand;
             }
             (Kind::Arguments(_), ",") => top.slot = Slot::Argument,

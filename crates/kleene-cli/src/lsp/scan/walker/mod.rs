@@ -67,7 +67,7 @@ impl Frame {
     fn is_expression(&self) -> bool {
         match self.kind {
             Kind::Condition(_) | Kind::Index | Kind::Inner => true,
-            Kind::Emit | Kind::Meta | Kind::Given(_) => self.slot != Slot::RecordField,
+            Kind::Emit | Kind::Meta | Kind::Record(_) => self.slot != Slot::RecordField,
             _ => false,
         }
     }
@@ -258,7 +258,7 @@ impl<'t> Walker<'t> {
             | Kind::Inner
             | Kind::Emit
             | Kind::Meta
-            | Kind::Given(_) => self.in_expression(token, name, is_word, next),
+            | Kind::Record(_) => self.in_expression(token, name, is_word, next),
             Kind::Other => {}
         }
     }
