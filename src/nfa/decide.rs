@@ -1,4 +1,4 @@
-//! What an event can do in each state, decided by its type and by as few tests as possible.
+//! Decision trees: the edges that an event can take in each state, by its type and few tests.
 //!
 //! The transitions of a state share conditions: `a -> b` takes what is a `b` and skips what is not.
 //! Here their guards are worked out together, for each event type, into a tree that asks each
@@ -36,16 +36,16 @@ pub(crate) struct Column {
     pub(crate) roots: Box<[u32]>,
     /// For a partial match that begins with the event.
     pub(crate) begins: u32,
-    /// Whether partial matches stay as they are wherever they wait.
+    /// True if every partial match stays as it is, in every state.
     pub(crate) is_still: bool,
 }
 
 /// A node of a tree.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Decision {
-    /// Whether the condition holds for the event, which is of its type.
+    /// Tests the condition on the event, whose type is that of the condition.
     Condition { condition: ConditionId, yes: u32, no: u32 },
-    /// Whether a guard on time holds.
+    /// Tests a guard on time.
     Time { guard: GuardId, yes: u32, no: u32 },
     /// The partial match stays as it is.
     Stay,
@@ -98,7 +98,7 @@ impl Decisions {
             + size_of_val(&*self.edges)
     }
 
-    /// How many nodes there are, each after those that it leads to.
+    /// The number of nodes. Each node comes after those that it leads to.
     pub(crate) fn node_count(&self) -> u32 {
         u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)
     }
@@ -120,7 +120,7 @@ impl Decisions {
     }
 }
 
-/// What trees are made of.
+/// The tables of the automaton that trees are built from.
 pub(super) struct Tables<'a> {
     /// The types that fit, and whether all events of them do.
     pub(super) conditions: &'a [(Option<TypeId>, bool)],
@@ -179,7 +179,8 @@ pub(super) fn decide(tables: &Tables<'_>) -> Decisions {
     }
 }
 
-/// Where a partial match can wait. Where the start leads back to itself, nothing has begun.
+/// Returns the states that a partial match can wait in. Where the start leads back to itself,
+/// nothing has begun.
 pub(crate) fn waiting<'a>(
     states: &'a [State],
     edges: &'a [Edge],
@@ -193,7 +194,7 @@ pub(crate) fn waiting<'a>(
     all().filter(move |state| states[state.index()].live && (starts_anew || *state != start))
 }
 
-/// What is known of a guard.
+/// The knowledge of a guard.
 enum Known {
     True,
     False,
@@ -222,13 +223,13 @@ struct Trees<'a> {
     /// The event's type; one that no condition names where `None`.
     ty: Option<TypeId>,
     state: StateId,
-    /// Whether the event would be the first.
+    /// True if the event would be the first.
     begins: bool,
     nodes: Vec<Decision>,
     ids: HashMap<Decision, u32>,
     edges: Vec<u32>,
     lists: HashMap<Box<[u32]>, Range>,
-    /// How many tests the tree has so far.
+    /// The number of tests in the tree so far.
     tests: usize,
     work: usize,
 }
@@ -311,7 +312,7 @@ impl Trees<'_> {
         Decision::Several(range.clone())
     }
 
-    /// What the type and the answers say of a guard.
+    /// Returns what the type and the answers say of a guard.
     fn look(&mut self, guard: GuardId, known: &[(GuardId, bool)]) -> Known {
         self.work += 1;
         match &self.tables.guards[guard.index()] {
@@ -340,7 +341,7 @@ impl Trees<'_> {
         }
     }
 
-    /// What is known of several guards: one that is `decisive` is enough to know all.
+    /// Returns the knowledge of several guards together. One `decisive` guard decides all.
     fn look_at_all(
         &mut self,
         parts: &[GuardId],

@@ -42,7 +42,7 @@ struct Found {
     guard: GuardId,
     /// The states from the one that waits to the one that the transition leaves.
     path: Vec<StateId>,
-    /// What is asked of the time since the event before, here and on the way.
+    /// The guards on the time since the previous event, here and on the path.
     gaps: Vec<GuardId>,
     /// Of a take on one of several branches: the repetitions of clocked groups that it takes part in.
     instances: Option<Vec<usize>>,
@@ -64,7 +64,7 @@ impl Found {
         self.instances.as_deref().unwrap_or(all)
     }
 
-    /// Whether the branch there does not leave a repetition of a group.
+    /// True if the path stays inside one repetition of a group.
     fn stays_inside(&self, graph: &Graph, instance: usize) -> bool {
         self.path.iter().all(|state| graph.states[state.index()].instances.contains(&instance))
     }
@@ -74,7 +74,7 @@ impl Found {
         (self.action == Action::Stop).then(|| self.leaving())
     }
 
-    /// Whether it takes what is waited for behind the `not` of a stop.
+    /// True if the edge takes the step behind the `not` of a stop.
     fn is_behind(&self, graph: &Graph, stop: StateId) -> bool {
         let mut passed =
             self.path.iter().flat_map(|state| &graph.states[state.index()].transitions);
@@ -289,13 +289,13 @@ fn leave_groups(
     }
 }
 
-/// What a state reaches over proceeds alone.
+/// The ends that a state reaches without an event.
 struct Reach {
-    /// When it reaches the end.
+    /// The guard under which the state reaches the end.
     accept: GuardId,
-    /// Whether it reaches a `not` at the end, and that one's own bound.
+    /// The `not` at the end that the state reaches, with its own bound.
     pending: Option<Pending>,
-    /// Whether it reaches a `longest` loop that has repeated often enough.
+    /// True if the state reaches a `longest` loop that has repeated often enough.
     accepts_when_exhausted: bool,
 }
 
@@ -442,7 +442,7 @@ fn range(start: usize, end: usize) -> Range {
     id(start)..id(end)
 }
 
-/// Whether two partial matches can come to hold the same events.
+/// Returns true if two partial matches can come to hold the same events.
 ///
 /// Branches that go on beside each other do that, and so does a group that repeats: what is ignored
 /// between repetitions leads on along several branches, and so do repetitions of content that can be

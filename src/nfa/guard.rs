@@ -173,7 +173,7 @@ impl Guards {
         }
     }
 
-    /// Whether an event could fulfil the guard, as far as types of events and times say.
+    /// Returns false if types and times show that no event fulfils the guard.
     pub(crate) fn may_hold(&self, guard: GuardId) -> bool {
         let is_over = match self.get(guard) {
             Guard::And(parts) => parts.iter().any(|&part| match *self.get(part) {
@@ -187,7 +187,7 @@ impl Guards {
         !is_over && self.types(guard).is_none_or(|types| !types.is_empty())
     }
 
-    /// Whether the guard asks that so long has passed since the event before.
+    /// Returns true if the guard asks for at least this time since the previous event.
     fn is_later(&self, guard: GuardId, than: Length, of: Option<u32>) -> bool {
         match *self.get(guard) {
             Guard::Gap { min, unless_set: None, since, .. } if since == of => {

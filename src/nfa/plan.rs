@@ -9,7 +9,7 @@ use crate::nfa::parts::Parts;
 use crate::nfa::shared_suffix::SharedSuffix;
 use crate::nfa::states::{Action, StateId};
 
-/// How a pattern is matched. All strategies report the same; they differ in what an event costs.
+/// The strategy that matches a pattern. Results are identical; the cost of an event differs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Strategy {
@@ -28,7 +28,7 @@ pub enum Strategy {
     /// After the counting sets of Turonova et al., "Regex Matching with Counting-Set Automata",
     /// OOPSLA 2020.
     CountingWindow {
-        /// How many events make a match.
+        /// The number of events of a match.
         count: usize,
     },
 }
@@ -54,12 +54,12 @@ pub(crate) enum Plan {
     Window(Window),
 }
 
-/// What a counting window needs to know.
+/// The steps and states of a counting window.
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
-    /// What the events of a match are captured as, in order.
+    /// The step of each event of a match, in order.
     pub(crate) steps: Box<[StepId]>,
-    /// Where a partial match waits that has captured one event, two, and so on.
+    /// The state of a partial match with one captured event, with two, and so on.
     pub(crate) states: Box<[StateId]>,
 }
 

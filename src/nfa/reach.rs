@@ -19,7 +19,7 @@ const MAX_TRIES: usize = 200;
 /// Says whether no event of a type fulfils the first conditions and none of the others.
 pub(crate) type Excludes<'a> = dyn Fn(TypeId, &[ConditionId], &[ConditionId]) -> bool + 'a;
 
-/// What a search came to.
+/// The result of a search.
 #[derive(Debug)]
 pub(crate) struct Reach {
     /// True if some stream may match.
@@ -73,7 +73,7 @@ struct EventEdge {
     completes: bool,
 }
 
-/// What is known of a guard.
+/// The truth of a guard, as far as the answers decide it.
 enum Answer {
     True,
     False,
@@ -81,7 +81,7 @@ enum Answer {
     Open(Option<ConditionId>),
 }
 
-/// How guards are joined.
+/// The operator that joins guards.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Joined {
     And,
@@ -99,7 +99,7 @@ struct Search<'a> {
     excludes: &'a Excludes<'a>,
     /// Which conditions exclude each other, as far as it was asked.
     known: HashMap<(Option<TypeId>, Answers), bool>,
-    /// How many answers were tried for the transition that is looked at.
+    /// The number of answers tried for the current transition.
     tries: usize,
     /// True while the event is looked at that decides a last `next not`: all that has clocks has begun.
     has_begun: bool,
@@ -200,7 +200,7 @@ impl Search<'_> {
         (passable, waits)
     }
 
-    /// What an edge comes to, if an event can take it.
+    /// Returns the edge for the search, if an event can take it.
     fn event_edge(
         &mut self,
         from: usize,
@@ -289,7 +289,7 @@ impl Search<'_> {
         })
     }
 
-    /// What the type and the answers that are given say of a guard.
+    /// Returns the truth of a guard for this type and these answers.
     fn answer(&self, guard: GuardId, ty: Option<TypeId>, given: &[(ConditionId, bool)]) -> Answer {
         let all = |parts: &[GuardId], joined: Joined| {
             let decisive = joined == Joined::Or;

@@ -9,7 +9,7 @@
 //! None of them is complete before the representative, whose match drops them. Registers hold values
 //! of the last event alone, so that all have the same registers.
 //!
-//! What it saves: see `src/exec/matcher/shared_suffix.rs`, the strategy itself.
+//! What it saves: see `src/exec/forms/shared_suffix.rs`, the strategy itself.
 //!
 //! Which test holds it: `shared_suffixes_report_what_the_reference_reports` in `tests/properties.rs`.
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// The exit code of a run that was interrupted, as shells know it: 128 + SIGINT.
 pub(crate) const EXIT_CODE: u8 = 130;
 
-/// True if the user wants the run to end.
+/// The wish of the user that the run ends.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
