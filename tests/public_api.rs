@@ -1,7 +1,8 @@
 //! The library's public items, read from its sources, are those of `tests/public_api.txt`: a change
 //! of the API shows in review. `KLEENE_TEST_UPDATE=1 cargo test --test public_api` writes the list.
 //!
-//! Code that macros make (ids, derives) is not in the list.
+//! Code that macros make (ids, derives) is not in the list, and no item that is `#[doc(hidden)]`:
+//! these are for Kleene's own crates.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -47,7 +48,7 @@ impl Modules {
         let mut names = Vec::new();
         for item in self.0.get(module).into_iter().flatten() {
             let Item::Use(item) = item else { continue };
-            let is_public = matches!(item.vis, Visibility::Public(_));
+            let is_public = matches!(item.vis, Visibility::Public(_)) && !is_hidden(&item.attrs);
             add_names(&item.tree, &mut Vec::new(), &mut |name, path| {
                 names.push((name, self.absolute(module, path), is_public));
             });
@@ -90,6 +91,10 @@ fn at(module: &[String], name: &str) -> Place {
 
 fn is_test(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|one| one.to_token_stream().to_string().contains("test"))
+}
+
+fn is_hidden(attributes: &[syn::Attribute]) -> bool {
+    attributes.iter().any(|one| one.to_token_stream().to_string().contains("doc (hidden)"))
 }
 
 fn add_names(tree: &UseTree, path: &mut Place, found: &mut dyn FnMut(String, &[String])) {
@@ -174,6 +179,7 @@ impl List {
         for item in &all.0[module] {
             if let Item::Mod(inner) = item
                 && matches!(inner.vis, Visibility::Public(_))
+                && !is_hidden(&inner.attrs)
             {
                 let name = inner.ident.to_string();
                 let path = format!("{path}::{name}");
@@ -186,13 +192,13 @@ impl List {
 
     /// Adds an item of a module: any public one, or that of a name, as which it is re-exported.
     fn add_item(&mut self, module: &Place, item: &Item, path: &str, only: Option<(&str, &str)>) {
-        let (visibility, ident) = match item {
-            Item::Struct(one) => (&one.vis, &one.ident),
-            Item::Enum(one) => (&one.vis, &one.ident),
-            Item::Trait(one) => (&one.vis, &one.ident),
-            Item::Type(one) => (&one.vis, &one.ident),
-            Item::Const(one) => (&one.vis, &one.ident),
-            Item::Fn(one) => (&one.vis, &one.sig.ident),
+        let (attributes, visibility, ident) = match item {
+            Item::Struct(one) => (&one.attrs, &one.vis, &one.ident),
+            Item::Enum(one) => (&one.attrs, &one.vis, &one.ident),
+            Item::Trait(one) => (&one.attrs, &one.vis, &one.ident),
+            Item::Type(one) => (&one.attrs, &one.vis, &one.ident),
+            Item::Const(one) => (&one.attrs, &one.vis, &one.ident),
+            Item::Fn(one) => (&one.attrs, &one.vis, &one.sig.ident),
             _ => return,
         };
         let own = ident.to_string();
@@ -201,7 +207,7 @@ impl List {
             None => &own,
             Some(_) => return,
         };
-        if !matches!(visibility, Visibility::Public(_)) {
+        if !matches!(visibility, Visibility::Public(_)) || is_hidden(attributes) {
             return;
         }
         let path = format!("{path}::{name}");
@@ -214,9 +220,9 @@ impl List {
         match item {
             Item::Struct(one) => {
                 lines.push(format!("struct {path}{}", text(&one.generics)));
-                for field in
-                    one.fields.iter().filter(|one| matches!(one.vis, Visibility::Public(_)))
-                {
+                for field in one.fields.iter().filter(|one| {
+                    matches!(one.vis, Visibility::Public(_)) && !is_hidden(&one.attrs)
+                }) {
                     let name = field.ident.as_ref().map_or(String::from("0"), ToString::to_string);
                     lines.push(format!("field {path}.{name}: {}", text(&field.ty)));
                 }
@@ -237,6 +243,7 @@ impl List {
                 lines.push(format!("trait {path}{}: {above}", text(&one.generics)));
                 for item in &one.items {
                     match item {
+                        TraitItem::Fn(one) if is_hidden(&one.attrs) => {}
                         TraitItem::Fn(one) => lines.push(format!("in {path}: {}", text(&one.sig))),
                         TraitItem::Const(one) => {
                             let (name, ty) = (&one.ident, text(&one.ty));
@@ -278,7 +285,10 @@ impl List {
                 }
                 for item in &block.items {
                     let line = match item {
-                        ImplItem::Fn(one) if matches!(one.vis, Visibility::Public(_)) => {
+                        ImplItem::Fn(one)
+                            if matches!(one.vis, Visibility::Public(_))
+                                && !is_hidden(&one.attrs) =>
+                        {
                             text(&one.sig)
                         }
                         ImplItem::Const(one) if matches!(one.vis, Visibility::Public(_)) => {

@@ -67,6 +67,7 @@ impl Source {
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
 pub enum Severity {
     /// The rules run, but perhaps not as meant.
     Warning,
@@ -85,6 +86,7 @@ impl fmt::Display for Severity {
 
 /// A place with a few words about it.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct Label {
     /// The place.
     pub span: Span,
@@ -94,6 +96,7 @@ pub struct Label {
 
 /// One error or warning.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct Diagnostic {
     /// Its stable code.
     pub code: Code,
@@ -184,6 +187,7 @@ pub(crate) fn nearest<'a>(
 
 /// The Levenshtein distance with adjacent transpositions, ignoring case. For the crates of this
 /// repository only.
+#[doc(hidden)]
 #[doc(hidden)]
 pub fn edit_distance(a: &str, b: &str) -> usize {
     let a: Vec<char> = a.chars().flat_map(char::to_lowercase).take(64).collect();

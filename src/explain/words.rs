@@ -32,6 +32,7 @@ type Known<'k> = &'k dyn Fn(&Expr) -> Option<Value>;
 
 /// A part of a condition that does not hold.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Failed {
     /// The part as the rule spells it, parameters with their values: `amount > 100`.
     pub condition: String,

@@ -2,9 +2,14 @@
 //!
 //! Both front ends end here: rule text (through [`syntax`](crate::syntax)) and the builder. A
 //! [`Pattern`] is the smallest form that the automaton and the reference matcher are built from.
+//!
+//! The parts of a pattern are for Kleene's own crates and are not in the documentation: they change
+//! with the matcher. A [`Rule`] says what a host needs to know of a rule.
 
 pub(crate) mod eval;
+#[doc(hidden)]
 pub mod expr;
+#[doc(hidden)]
 pub mod functions;
 pub(crate) mod lower;
 mod rule;
@@ -14,8 +19,11 @@ pub mod test_block;
 use std::fmt;
 use std::sync::Arc;
 
+#[doc(hidden)]
 pub use expr::Expr;
-pub use rule::{Emit, KeyPart, Limit, LimitPolicy, Meta, Once, Rule, Suppress};
+#[doc(hidden)]
+pub use rule::{Emit, Suppress};
+pub use rule::{KeyPart, Limit, LimitPolicy, Meta, Once, Rule};
 pub use test_block::TestBlock;
 
 use crate::schema::TypeId;
@@ -38,6 +46,7 @@ define_id! {
 
 /// A pattern of events of one key.
 #[derive(Clone, Debug)]
+#[doc(hidden)]
 pub struct Pattern {
     /// The steps by [`StepId`], negated ones included, in the order of the text.
     pub steps: Vec<Step>,
@@ -62,6 +71,7 @@ pub struct Pattern {
 
 /// A step's name and the event type that it takes.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[doc(hidden)]
 pub struct Step {
     /// The alias, or the type's or define's name. Unique within the pattern unless never referred to.
     pub name: Arc<str>,
@@ -73,6 +83,7 @@ pub struct Step {
 
 /// A condition on a candidate event, and perhaps on what this partial match has captured.
 #[derive(Clone, Debug)]
+#[doc(hidden)]
 pub struct Condition {
     /// The event type that fits, or any.
     pub ty: Option<TypeId>,
@@ -82,6 +93,7 @@ pub struct Condition {
 
 /// What a condition tests beside the event type.
 #[derive(Clone, Debug)]
+#[doc(hidden)]
 pub enum Test {
     /// Nothing.
     True,
@@ -103,6 +115,7 @@ pub enum Test {
 
 /// Items that follow each other.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+#[doc(hidden)]
 pub struct Sequence {
     /// The items, in order; never empty in a checked pattern.
     pub items: Vec<Item>,
@@ -113,6 +126,7 @@ pub struct Sequence {
 
 /// What must not come while something is matched.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[doc(hidden)]
 pub struct Without {
     /// Its name, for explanations; nothing is captured.
     pub step: StepId,
@@ -122,6 +136,7 @@ pub struct Without {
 
 /// One item of a sequence.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[doc(hidden)]
 pub struct Item {
     /// How it follows the item before; of no meaning for the first of a pattern. For the first item
     /// of a group the group's own contiguity counts.
@@ -141,6 +156,7 @@ impl Item {
 
 /// What an item of a sequence is.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[doc(hidden)]
 pub enum ItemKind {
     /// An event, perhaps repeated.
     Step {
@@ -187,6 +203,7 @@ pub enum ItemKind {
 
 /// How one event follows another.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[doc(hidden)]
 pub enum Contiguity {
     /// The very next event of the key's stream (Flink's `next`, `consecutive`).
     Next,
@@ -199,6 +216,7 @@ pub enum Contiguity {
 
 /// How often an item occurs.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[doc(hidden)]
 pub struct Quantifier {
     /// At least so often, if it occurs at all; at least 1.
     pub min: u32,
@@ -246,6 +264,7 @@ pub(crate) const MAX_SILENCES: usize = 4;
 
 /// How greedy a loop is.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[doc(hidden)]
 pub enum LoopMode {
     /// An event that the loop can take is never left to the next item (Flink's `greedy()`).
     Greedy,
@@ -258,6 +277,7 @@ pub enum LoopMode {
 
 /// A bound on the time between two events, both ends included.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[doc(hidden)]
 pub struct Gap {
     /// At least so long.
     pub min: Length,
@@ -267,6 +287,7 @@ pub struct Gap {
 
 /// A length of time.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[doc(hidden)]
 pub enum Length {
     /// So many milliseconds.
     Millis(i64),
@@ -306,6 +327,7 @@ impl fmt::Display for Length {
 
 /// What a match drops, and whether matches wait for older partial matches.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+#[doc(hidden)]
 pub struct Skip {
     /// What is dropped.
     pub strategy: SkipStrategy,
@@ -316,6 +338,7 @@ pub struct Skip {
 /// What a match drops: partial matches, and other matches that are complete but not reported, by the
 /// event that they start with.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+#[doc(hidden)]
 pub enum SkipStrategy {
     /// Nothing.
     None,

@@ -20,14 +20,19 @@ pub struct Rule {
     /// The partition key; empty where the rule has one stream for all events.
     pub key: Vec<KeyPart>,
     /// What it looks for.
+    #[doc(hidden)]
     pub pattern: Pattern,
     /// What a match reports.
+    #[doc(hidden)]
     pub emit: Option<Emit>,
     /// What a timeout reports; [`Pattern::report_timeouts`] is set exactly if this is.
+    #[doc(hidden)]
     pub on_timeout: Option<Emit>,
     /// What has to be true of a match for it to be reported. It sees what an emit sees.
+    #[doc(hidden)]
     pub having: Option<Expr>,
     /// Which matches are not reported because of one that was.
+    #[doc(hidden)]
     pub suppress: Option<Suppress>,
     /// What is over after its first match. A rule with this has no `suppress`.
     pub once: Option<Once>,
@@ -61,6 +66,7 @@ pub struct KeyPart {
 
 /// What a match or timeout reports.
 #[derive(Clone, Debug)]
+#[doc(hidden)]
 pub struct Emit {
     /// The record's fields.
     pub fields: Vec<(Arc<str>, Expr)>,
@@ -70,6 +76,7 @@ pub struct Emit {
 
 /// `suppress DUR by ...`: after a match is reported, others are not reported for a while.
 #[derive(Clone, Debug)]
+#[doc(hidden)]
 pub struct Suppress {
     /// For how long, counted from the match that is reported; what is no positive duration suppresses
     /// nothing. It sees what an emit sees.

@@ -12,6 +12,7 @@ pub const TEST_START: Timestamp = Timestamp::from_millis(946_684_800_000);
 
 /// A test of one rule. [`testing`](crate::testing) runs it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct TestBlock {
     /// The rule that it tests.
     pub rule: Arc<str>,
@@ -53,6 +54,7 @@ pub enum TestStep {
 
 /// `expect no? (match | timeout) record? (at DURATION)?`
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Expectation {
     /// True if it is expected not to be reported.
     pub no: bool,

@@ -46,9 +46,11 @@ mod registers;
 mod shared_suffix;
 mod states;
 
+#[doc(hidden)]
 pub use automaton::Automaton;
 pub use error::BuildError;
 pub use plan::Strategy;
+#[doc(hidden)]
 pub use program::Program;
 
 pub(crate) use cache::CompileCache;

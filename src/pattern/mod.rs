@@ -163,11 +163,13 @@ impl<E: Event> Pattern<E> {
     }
 
     /// Returns the pattern's intermediate representation, from which the automaton is built.
+    #[doc(hidden)]
     pub fn hir(&self) -> &hir::Pattern {
         &self.hir
     }
 
     /// Returns the closures that [`hir`](Pattern::hir) refers to by number.
+    #[doc(hidden)]
     pub fn host_conditions(&self) -> &[HostCondition<E>] {
         &self.host
     }
@@ -182,8 +184,7 @@ impl<E: Event> Pattern<E> {
         self.schema.as_ref()
     }
 
-    /// Returns the pattern as a rule called `name`, without an `emit`. The closures of the rule are
-    /// [`host_conditions`](Pattern::host_conditions).
+    /// Returns the pattern as a rule called `name`, without an `emit`.
     pub fn to_rule(&self, name: &str) -> Rule {
         Rule {
             name: name.into(),

@@ -138,6 +138,7 @@ impl<E: Event> EngineBuilder<E> {
 
     /// Adds a checked rule with the host closures that its conditions refer to. The types and
     /// fields of the rule must have the numbers of the events' own schema.
+    #[doc(hidden)]
     #[must_use]
     pub fn rule_with(mut self, rule: Arc<Rule>, host: Vec<HostCondition<E>>) -> Self {
         let (schema, text, program) = (None, None, None);

@@ -1,18 +1,18 @@
-//! Rule text to [`ast::File`] and back. Knows no schema; never fails: what cannot be read becomes
-//! a diagnostic, and reading goes on behind it.
+//! Rule text: its layout, its tokens and its names.
+//!
+//! The parser knows no schema and never fails. A mistake becomes a diagnostic, and the parser goes
+//! on behind it. The syntax tree is for Kleene's own crates and is not in the documentation.
 //!
 //! ```
 //! use kleene::diagnostic::Source;
-//! use kleene::syntax::{parse, print};
+//! use kleene::syntax::{format, is_name};
 //!
-//! let (file, diagnostics) = parse(&Source::new("shop.cep", "rule r { match a -> b{2,} }"));
-//! assert_eq!(diagnostics[0].help.as_deref(), Some("write `{2..}`"));
-//!
-//! let (file, diagnostics) = parse(&Source::new("shop.cep", "rule r {match a->b+ within 60s}"));
-//! assert!(diagnostics.is_empty());
-//! assert_eq!(print(&file), "rule r {\n  match a -> b+\n  within 1m\n}\n");
+//! let mistakes = format(&Source::new("shop.cep", "rule r { match a -> b{2,} }")).unwrap_err();
+//! assert_eq!(mistakes[0].help.as_deref(), Some("write `{2..}`"));
+//! assert!(is_name("paid") && !is_name("match"));
 //! ```
 
+#[doc(hidden)]
 pub mod ast;
 mod format;
 mod layout;
@@ -23,7 +23,9 @@ mod tokens;
 mod words;
 
 pub use format::format;
+#[doc(hidden)]
 pub use parse::{parse, parse_literal};
+#[doc(hidden)]
 pub use print::print;
 pub use tokens::{Token, TokenKind, tokens};
 pub use words::reserved_words;

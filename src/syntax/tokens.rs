@@ -24,6 +24,7 @@ pub enum TokenKind {
 
 /// A piece of rule text that is no blank and no comment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct Token {
     /// What it is.
     pub kind: TokenKind,

@@ -55,6 +55,7 @@ use crate::why::{self, Waits};
 
 /// An expectation that does not hold.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Failure {
     /// The expectation.
     pub expected: Expectation,
@@ -76,6 +77,7 @@ impl Failure {
 
 /// A match or timeout that was reported.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ActualOutput {
     /// When it was reported.
     pub at: Timestamp,
@@ -93,6 +95,7 @@ pub struct ActualOutput {
 
 /// A field that is not as expected.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Difference {
     /// Its name.
     pub field: Arc<str>,
@@ -104,6 +107,7 @@ pub struct Difference {
 
 /// A partial match that was open.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Open {
     /// The key.
     pub key: Vec<(Arc<str>, Value)>,
@@ -121,6 +125,7 @@ pub struct Open {
 
 /// A captured event.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Captured {
     /// The step that it was captured as.
     pub step: Arc<str>,

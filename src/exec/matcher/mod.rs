@@ -46,6 +46,7 @@ pub(crate) struct Arrival<'e, E> {
 }
 
 /// A condition that the host computes from the candidate event and the events captured before it.
+#[doc(hidden)]
 pub type HostCondition<E> = Arc<dyn Fn(&E, &Captures<'_, E>) -> bool + Send + Sync>;
 
 /// The limits of a matcher.
@@ -165,6 +166,7 @@ impl<E: Event> Matcher<E> {
     /// # Errors
     /// [`BuildError`] if the pattern has no automaton. Patterns of rule text and of the builder are
     /// checked before and always have one.
+    #[doc(hidden)]
     pub fn new(
         pattern: &Pattern,
         host: impl Into<Arc<[HostCondition<E>]>>,

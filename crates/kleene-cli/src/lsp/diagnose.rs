@@ -67,7 +67,7 @@ fn converted(reported: &LibraryDiagnostic, lines: &Lines<'_>, uri: &Uri) -> Diag
         range: lines.range(reported.primary.span),
         severity: Some(match reported.severity {
             Severity::Error => DiagnosticSeverity::Error,
-            Severity::Warning => DiagnosticSeverity::Warning,
+            _ => DiagnosticSeverity::Warning,
         }),
         code: Some(reported.code.as_str().into()),
         source: Some(String::from("kleene")),
