@@ -100,11 +100,16 @@ pub trait Event: Clone {
     /// Prefetches the memory that the event points to, before the engine drops the event. This is
     /// only a hint to the processor. The default does nothing and is right for events that own
     /// nothing.
+    ///
+    /// Hints are no trait of their own: an implementation for all events could not give
+    /// [`Record`] and pointers hints that differ from the default.
+    #[doc(hidden)]
     #[inline(always)]
     fn prefetch(&self) {}
 
     /// Prefetches the memory that matching reads: the event's fields. Fields may lie in more cache
     /// lines than [`prefetch`](Event::prefetch) fetches. The default calls `prefetch`.
+    #[doc(hidden)]
     #[inline(always)]
     fn prefetch_fields(&self) {
         self.prefetch();

@@ -97,6 +97,7 @@ pub use ingest::watermark::SourceId;
 pub use keys::cold::{ColdError, ColdStore};
 pub use output::id::MatchId;
 pub use output::matched::{Match, Output, OwnedMatch, OwnedTimeout, Partial, Timeout};
+#[doc(hidden)]
 pub use output::order::Position;
 pub use output::reason::Reason;
 pub use output::sink::{Ignore, Late, OnMatch, Overflow, Rejected, Sink, on_match};

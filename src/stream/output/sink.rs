@@ -81,6 +81,11 @@ pub trait Sink<E: Event> {
 
     /// Receives the position of the next output among the outputs of all
     /// [shards](crate::stream::Shard) in the current call. Only called if there are several shards.
+    ///
+    /// Only a host that merges the outputs of shards needs the method, as the crate `kleene-runner`
+    /// does. It is no trait of its own: each call from an engine down to the output would then ask
+    /// for that trait, which a plain sink lacks.
+    #[doc(hidden)]
     fn at(&mut self, position: Position) {
         let _ = position;
     }

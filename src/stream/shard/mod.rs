@@ -3,9 +3,8 @@
 //!
 //! Every shard reads every event and every watermark in the same order. Time, lateness and the
 //! numbers of events therefore agree in all shards. Each shard matches its own keys; a hash of the
-//! key selects the shard. The host merges the outputs by their
-//! [`Position`](crate::stream::Position): merged, all shards report the outputs of one engine in
-//! the order of one engine.
+//! key selects the shard. The crate `kleene-runner` runs each shard on a thread and merges the
+//! outputs: merged, all shards report the outputs of one engine in the order of one engine.
 //!
 //! ```
 //! use kleene::stream::{Ignore, Shard, Stats};
