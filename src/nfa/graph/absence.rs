@@ -1,5 +1,7 @@
 //! `not` between steps and at the end: stop transitions of the states around it.
 
+use hashbrown::HashMap;
+
 use crate::hir::{ConditionId, Contiguity, Gap, ItemKind, StepId};
 use crate::nfa::error::BuildError;
 use crate::nfa::graph::builder::{Builder, EarlierNot, ItemCursor, has_time};
@@ -174,24 +176,40 @@ impl<'p> Builder {
         self.copy_without(state, &stops)
     }
 
+    /// Copies a state, and what it leads to without an event or by one that it ignores, without the
+    /// ways to `stops`.
     pub(super) fn copy_without(
         &mut self,
         state: StateId,
         stops: &[StateId],
     ) -> Result<StateId, BuildError> {
+        self.copy_all_without(state, stops, &mut HashMap::new())
+    }
+
+    fn copy_all_without(
+        &mut self,
+        state: StateId,
+        stops: &[StateId],
+        copies: &mut HashMap<StateId, StateId>,
+    ) -> Result<StateId, BuildError> {
+        if let Some(copy) = copies.get(&state) {
+            return Ok(*copy);
+        }
         let copy = self.copy(state)?;
+        copies.insert(state, copy);
         if copy == state {
             return Ok(state);
         }
         let transitions = std::mem::take(&mut self.graph.states[copy.index()].transitions);
         let mut kept = Vec::with_capacity(transitions.len());
         for mut transition in transitions {
-            if transition.verb == Verb::Proceed && transition.target != copy {
+            let leads_on = matches!(transition.verb, Verb::Proceed | Verb::Ignore);
+            if leads_on && transition.target != copy {
                 if stops.contains(&transition.target) {
                     continue;
                 }
                 if self.graph.states[transition.target.index()].role != Role::Stop {
-                    transition.target = self.copy_without(transition.target, stops)?;
+                    transition.target = self.copy_all_without(transition.target, stops, copies)?;
                 }
             }
             kept.push(transition);
