@@ -89,8 +89,8 @@ pub struct Reference<E> {
 }
 
 impl<E: Event> Reference<E> {
-    /// Returns a matcher without captured events. `host` holds the closures of [`Test::Host`] by
-    /// number.
+    /// Returns a matcher without captured events. `host` holds the closures of
+    /// [`Test::Host`](crate::hir::Test::Host) by number.
     ///
     /// # Errors
     /// [`Refused`] for patterns without a sensible meaning: see the crate's documentation of
