@@ -1,5 +1,5 @@
-//! Each workload over a small generated stream, the engine beside the state machine that was written
-//! by hand for it, and the ratio of the two. A wrong count fails the measurement.
+//! Each workload over a small generated stream, the engine beside the state machine that was
+//! written by hand for it, and the ratio of the two. A wrong count fails the measurement.
 //!
 //! `examples/workloads.rs` measures the same on the full streams.
 

@@ -7,10 +7,10 @@
 //! cargo run --release --example workloads -- W8 funnel.csv --rules 1000
 //! ```
 //!
-//! `seconds` is the time for matching alone: the events were parsed before. `peak_rss_kb` is the most
-//! memory that the process ever held, events included, and null where the system is not Linux.
-//! `--baseline` runs the state machine that was written by hand for the workload. `--out-of-order N`
-//! shuffles the events by up to N milliseconds and sends them through the reorder buffer.
+//! `seconds` is the time for matching alone: the events were parsed before. `peak_rss_kb` is the
+//! most memory that the process ever held, events included, and null where the system is not Linux.
+//! `--baseline` runs the state machine that was written by hand for the workload. `--out-of-order
+//! N` shuffles the events by up to N milliseconds and sends them through the reorder buffer.
 
 #[path = "../benches/workloads/mod.rs"]
 mod suite;

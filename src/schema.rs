@@ -41,8 +41,8 @@ pub enum FieldType {
     Ip,
     /// `list<...>`
     List(Box<FieldType>),
-    /// Anything: what a rule feeds to others (`emit as`) where its type is not known before it runs.
-    /// It can't be written in a declaration.
+    /// Anything: what a rule feeds to others (`emit as`) where its type is not known before it
+    /// runs. It can't be written in a declaration.
     Any,
 }
 
@@ -79,7 +79,7 @@ pub struct Field {
     pub name: Arc<str>,
     /// The declared type.
     pub ty: FieldType,
-    /// Whether it may be missing or null (`?`).
+    /// True if it may be missing or null (`?`).
     pub optional: bool,
 }
 
@@ -99,13 +99,13 @@ pub struct EventType {
     pub fields: Vec<Field>,
     /// The field that holds the event time, if one is declared.
     pub time: Option<FieldId>,
-    /// Whether undeclared fields are allowed (`..`); they are read as dynamic values.
+    /// True if undeclared fields are allowed (`..`); they are read as dynamic values.
     pub open: bool,
 }
 
 impl EventType {
-    /// What the name of a map ends in: `labels.*` stands for every `labels.env`. Its type is that of the
-    /// entries, which are optional.
+    /// What the name of a map ends in: `labels.*` stands for every `labels.env`. Its type is that
+    /// of the entries, which are optional.
     pub(crate) const ENTRIES: &str = ".*";
 
     /// The map that has an entry at `path`.
@@ -191,7 +191,7 @@ impl Schema {
         self.types.len()
     }
 
-    /// Whether no type is declared.
+    /// True if no type is declared.
     pub fn is_empty(&self) -> bool {
         self.types.is_empty()
     }

@@ -1,5 +1,6 @@
-//! `not x for T` as an operand of `and`, `or` and `of`, held against its definition: every choice of
-//! events is tried, and kept if it is what docs/semantics.md says. Nothing here knows of automata.
+//! `not x for T` as an operand of `and`, `or` and `of`, held against its definition: every choice
+//! of events is tried, and kept if it is what docs/semantics.md says. Nothing here knows of
+//! automata.
 
 use std::collections::{BTreeMap, BTreeSet};
 

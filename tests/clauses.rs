@@ -1,5 +1,5 @@
-//! `suppress`, `once`, `limit` and `emit as` in an engine: order, batches, counters, failure. What they mean is
-//! in `testdata/suite`.
+//! `suppress`, `once`, `limit` and `emit as` in an engine: order, batches, counters, failure. What
+//! they mean is in `testdata/suite`.
 
 use std::time::Duration;
 
@@ -572,8 +572,8 @@ rule worthy { key k  match a -> b  within 9ms  skip none  emit as chain { k, v: 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// What a rule with `once` reports is what it reports without, up to the first match: of each key,
-    /// or of all.
+    /// What a rule with `once` reports is what it reports without, up to the first match: of each
+    /// key, or of all.
     #[test]
     fn once_is_all_up_to_the_first_match(
         pattern in random::runnable(),
@@ -718,7 +718,8 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
-    /// What rules feed is to other rules as if it had come from outside, after the events of its time.
+    /// What rules feed is to other rules as if it had come from outside, after the events of its
+    /// time.
     #[test]
     fn derived_events_are_as_if_they_had_come_from_outside(
         steps in prop::collection::vec((any::<bool>(), 0..4_i64, 0..2_i64, 0..4_i64), 0..40),

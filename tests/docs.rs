@@ -1,4 +1,5 @@
-//! The documentation holds: every block of rules in README.md and `docs/` is checked, and its tests run.
+//! The documentation holds: every block of rules in README.md and `docs/` is checked, and its tests
+//! run.
 //!
 //! * ```` ```cep ```` is a rule file: no mistakes, no warnings, and its tests pass.
 //! * `error=E0201` shows a mistake: just these codes are reported, several with commas between.
@@ -7,8 +8,8 @@
 //!   goes on where the block of that name ended, after a blank line.
 //! * `part=examples/unpaid.cep`: the block stands in that file of the repository, which is checked.
 //!
-//! `tests/semantics.rs` runs the blocks marked `kleene`, `crates/kleene-cli/tests/cli/docs.rs` those
-//! marked `console` and `mermaid`, and the compiler those marked `rust`.
+//! `tests/semantics.rs` runs the blocks marked `kleene`, `crates/kleene-cli/tests/cli/docs.rs`
+//! those marked `console` and `mermaid`, and the compiler those marked `rust`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

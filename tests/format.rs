@@ -1,5 +1,6 @@
-//! Every file under `testdata/format` formats as the `.expected` beside it says, and every rule file
-//! here keeps its meaning and its comments. `KLEENE_TEST_UPDATE=1` writes the expected files anew.
+//! Every file under `testdata/format` formats as the `.expected` beside it says, and every rule
+//! file here keeps its meaning and its comments. `KLEENE_TEST_UPDATE=1` writes the expected files
+//! anew.
 
 use std::fmt::Write as _;
 use std::fs;

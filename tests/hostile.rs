@@ -1,5 +1,5 @@
-//! Input that wants to break something: the engine takes it, or says what it does not take, and goes
-//! on.
+//! Input that wants to break something: the engine takes it, or says what it does not take, and
+//! goes on.
 
 use std::time::Duration;
 

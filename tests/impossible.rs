@@ -1,5 +1,6 @@
-//! Rules that can never match are refused, and those that are accepted match a stream that is made for
-//! them: every pair of facts about a field, and every small choice of gaps, silences and `within`.
+//! Rules that can never match are refused, and those that are accepted match a stream that is made
+//! for them: every pair of facts about a field, and every small choice of gaps, silences and
+//! `within`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fmt::Write as _;

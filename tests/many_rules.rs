@@ -203,8 +203,8 @@ fn run(rules: &RuleSet, events: &[Record], indexed: bool) -> (Vec<String>, Stats
     (shown(&reported), counted(&engine))
 }
 
-/// What is counted. Where nothing is reported at a deadline, it may be noticed sooner if a rule sees more
-/// events.
+/// What is counted. Where nothing is reported at a deadline, it may be noticed sooner if a rule
+/// sees more events.
 fn counted(engine: &Engine<Record>) -> Stats {
     let mut stats = engine.stats();
     (stats.partials, stats.peak_partials, stats.keys) = (0, 0, 0);

@@ -1,5 +1,5 @@
-//! Rule files that were damaged at random are reported for, in no more than a screenful, and never make
-//! anything panic.
+//! Rule files that were damaged at random are reported for, in no more than a screenful, and never
+//! make anything panic.
 
 use std::fs;
 use std::path::Path;

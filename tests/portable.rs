@@ -106,7 +106,8 @@ fn events_come_back() {
             assert_eq!(Shop::from_bytes(&written[..end]), None, "{event:?} cut after {end}");
         }
         assert_eq!(Shop::from_bytes(&[&written[..], &[0]].concat()), None);
-        // Damage is found, or gives another event: it never panics, nor takes memory that is not there.
+        // Damage is found, or gives another event: it never panics, nor takes memory that is not
+        // there.
         for place in 0..written.len() {
             let mut damaged = written.clone();
             damaged[place] ^= 0xff;

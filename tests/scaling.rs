@@ -1,8 +1,8 @@
 //! What hostile rule text costs: time in proportion to its length, or an early refusal.
 //!
-//! Each text is built three times, of `n`, `2n` and `4n` parts. Four times the text may take ten times
-//! as long, which leaves room for a noisy machine and for `n log n`; a quadratic step would take
-//! sixteen times as long, and a cubic one sixty-four times.
+//! Each text is built three times, of `n`, `2n` and `4n` parts. Four times the text may take ten
+//! times as long, which leaves room for a noisy machine and for `n log n`; a quadratic step would
+//! take sixteen times as long, and a cubic one sixty-four times.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};

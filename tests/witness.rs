@@ -1,18 +1,19 @@
 //! A rule that the checker accepts matches some stream.
 //!
 //! Random rules of all constructs are checked. For each that is accepted, a stream is made that it
-//! matches: random streams first, then a search that follows each event which leads to something new
-//! among what partial matches have captured and wait for. The engine has to agree.
+//! matches: random streams first, then a search that follows each event which leads to something
+//! new among what partial matches have captured and wait for. The engine has to agree.
 //!
-//! `KLEENE_WITNESS_RULES=25000 KLEENE_WITNESS_SEED=1 cargo test --release --test witness -- --nocapture`
-//! looks at so many accepted rules. With the seeds 1 to 4 it did at 100,000: 41,085 were refused beside
-//! them (13,021 of these by E0413), for 17,528 no random stream was found, and for 306 of these (0.3 %)
-//! no search. What these ask for, in the order of how many do: a `within` of 3 to 10 s; groups that
-//! repeat; `without`; conditions on captured events; silences; gaps of an exact length; operands beside
-//! each other. Looking at the shortest of them showed rules that match nothing, which are refused or
-//! warned of since (E0411 and E0413 of whole numbers, a last `next not` beside `without`, W0008), and
-//! streams that the search does not make, as it has few values. `KLEENE_WITNESS_FILE=rules.txt` looks
-//! at the rules of a file, the clauses of each behind a blank line.
+//! `KLEENE_WITNESS_RULES=25000 KLEENE_WITNESS_SEED=1 cargo test --release --test witness --
+//! --nocapture` looks at so many accepted rules. With the seeds 1 to 4 it did at 100,000: 41,085
+//! were refused beside them (13,021 of these by E0413), for 17,528 no random stream was found, and
+//! for 306 of these (0.3 %) no search. What these ask for, in the order of how many do: a `within`
+//! of 3 to 10 s; groups that repeat; `without`; conditions on captured events; silences; gaps of an
+//! exact length; operands beside each other. Looking at the shortest of them showed rules that
+//! match nothing, which are refused or warned of since (E0411 and E0413 of whole numbers, a last
+//! `next not` beside `without`, W0008), and streams that the search does not make, as it has few
+//! values. `KLEENE_WITNESS_FILE=rules.txt` looks at the rules of a file, the clauses of each behind
+//! a blank line.
 #![allow(clippy::print_stdout, reason = "the numbers of a hunt are for its reader")]
 
 use std::fmt::Write as _;

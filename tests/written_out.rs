@@ -72,9 +72,9 @@ const MOST_EVENTS: usize = 9;
 #[derive(Clone, Copy, PartialEq)]
 enum Relation {
     Same,
-    /// As in Flink, a `not` without a time holds from the first event of the loop before it, so that
-    /// what comes between two repetitions violates it, and ends the loop as well. A greedy loop
-    /// reports of its lengths those that left nothing that it could take.
+    /// As in Flink, a `not` without a time holds from the first event of the loop before it, so
+    /// that what comes between two repetitions violates it, and ends the loop as well. A greedy
+    /// loop reports of its lengths those that left nothing that it could take.
     Fewer,
 }
 

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use crate::Options;
 use crate::report::{OUT_OF_ORDER, Report, SHARE};
 
-/// Writes the numbers to `DATE-COMMIT.json` in `dir`. A later run of that day and commit replaces it.
+/// Writes the numbers to `DATE-COMMIT.json` in `dir`. A later run of that day and commit replaces
+/// it.
 pub(crate) fn record(dir: &Path, report: &Report, options: &Options) -> Result<PathBuf, String> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let now = Timestamp::from_millis(i64::try_from(now).unwrap_or(0)).to_string();

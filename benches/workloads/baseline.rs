@@ -1,9 +1,10 @@
 //! What a good engineer writes in an hour for one rule and nothing else: a hash map from the key to
-//! the least state that decides, over the same parsed events as the engine gets. They report nothing
-//! but counts, assume sorted input, and know by heart where which field is.
+//! the least state that decides, over the same parsed events as the engine gets. They report
+//! nothing but counts, assume sorted input, and know by heart where which field is.
 //!
 //! What would grow without end is forgotten: orders, views, hits. Users, addresses and symbols are
-//! not, however long they have been idle, which an engine can't afford: here there are only so many.
+//! not, however long they have been idle, which an engine can't afford: here there are only so
+//! many.
 
 use std::collections::VecDeque;
 use std::hint::black_box;

@@ -162,7 +162,7 @@ impl Diagnostic {
     }
 }
 
-/// So many candidates are looked at: files can hold any number of mistakes and of names.
+/// The maximum number of candidates: files can hold any number of mistakes and of names.
 const MAX_CANDIDATES: usize = 1000;
 
 /// Of `candidates`, the one that is most likely meant by `found`, if one is near enough.

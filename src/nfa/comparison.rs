@@ -6,8 +6,8 @@
 //! Why it is right: a comparison has the relation and the operands of the expression. Values of
 //! unequal types are left to [`Relation::holds`], which the expression asks, too.
 //!
-//! What it saves: the walk over the expression; for integers, floats and equal strings, also the jump
-//! on the type of the value.
+//! What it saves: the walk over the expression; for integers, floats and equal strings, also the
+//! jump on the type of the value.
 //!
 //! Which test holds it: `tests/null.rs` holds every compiled form of a condition against the table
 //! of docs/language.md.
@@ -134,9 +134,9 @@ impl Comparison {
     }
 }
 
-/// True if a text equals a literal. A short literal, as most names of states are, is compared without
-/// a branch: the branch is hard to predict, and a misprediction takes longer than to compare a few
-/// bytes.
+/// True if a text equals a literal. A short literal, as most names of states are, is compared
+/// without a branch: the branch is hard to predict, and a misprediction takes longer than to
+/// compare a few bytes.
 #[inline(always)]
 fn is_text(text: &[u8], literal: &[u8]) -> bool {
     const SHORT: usize = 8;

@@ -1,8 +1,9 @@
-//! Comparison tables: tests that compare one field with the only register, answered by one comparison.
+//! Comparison tables: tests that compare one field with the only register, answered by one
+//! comparison.
 //!
-//! When it applies: runs hold one value, and nodes of a decision tree that follow each other compare
-//! the same field with it, as in `down = tick[price < prev.price]` and
-//! `up = tick[price > prev.price]`. Only numbers are compared so.
+//! When it applies: runs hold one value, and nodes of a decision tree that follow each other
+//! compare the same field with it, as in `down = tick[price < prev.price]` and `up = tick[price >
+//! prev.price]`. Only numbers are compared so.
 //!
 //! Why it is right: how the two numbers are ordered answers every comparison of the field with the
 //! register, so the table leads to the node that the tests one after the other lead to.
@@ -36,8 +37,8 @@ impl ComparisonTable {
     }
 }
 
-/// Returns by node of the decision trees its comparison table, if it has one; nothing unless runs hold
-/// one value.
+/// Returns by node of the decision trees its comparison table, if it has one; nothing unless runs
+/// hold one value.
 pub(super) fn comparison_tables(
     automaton: &Automaton,
     registers: &[Register],

@@ -3,7 +3,7 @@
 //! When it applies: the strategies other than the general one follow edges by their effects.
 //!
 //! Why it is right: without branches, whether the target state accepts and whether a partial match
-//! can wait there decide what becomes of the partial match. If a guard decides,
+//! can wait there decide whether the partial match goes on. If a guard decides,
 //! [`EdgeEffect::Ask`] leaves that to the state.
 //!
 //! What it saves: a look at the target state and its guards for each captured event.
@@ -25,7 +25,7 @@ pub(crate) enum EdgeEffect {
     Capture { step: StepId, target: StateId, update: RegisterUpdate },
     /// The event is captured and the match is complete.
     End { step: StepId },
-    /// The event is captured; the target state's guards decide what becomes of the partial match.
+    /// The event is captured; the target state's guards move or end the partial match.
     Ask { step: StepId, target: StateId },
     /// The event is skipped.
     Skip { target: StateId },

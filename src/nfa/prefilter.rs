@@ -3,8 +3,8 @@
 //! When it applies: wherever a partial match waits, the first test of an event of the type is one
 //! condition, the same everywhere, and that condition compares fields of the event with literals.
 //!
-//! Why it is right: without that condition the event starts nothing, and all partial matches stay as
-//! they are.
+//! Why it is right: without that condition the event starts nothing, and all partial matches stay
+//! as they are.
 //!
 //! What it saves: an event that does not pass looks up no key and no state.
 //!

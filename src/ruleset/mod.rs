@@ -33,8 +33,8 @@ const MAX_FILES: usize = 1000;
 /// Rules that were checked together, with the event types that they declare.
 ///
 /// A rule set is immutable; cloning copies a pointer. Parsing also compiles the rules: a rule that
-/// cannot run is a mistake of the text, with its place. All engines of a rule set share the automata,
-/// if their events are numbered by the set's own [schema](RuleSet::schema), as
+/// cannot run is a mistake of the text, with its place. All engines of a rule set share the
+/// automata, if their events are numbered by the set's own [schema](RuleSet::schema), as
 /// [`Record`](crate::Record)s are. For events of a Rust type with other numbers, the first engine
 /// compiles the rules for that type, and later engines over the type share these automata.
 ///
@@ -178,7 +178,8 @@ impl fmt::Display for Reports<'_> {
 ///
 /// ```
 /// let error = kleene::RuleSet::parse("rule paid { match payed }").unwrap_err();
-/// assert!(error.to_string().starts_with("error[E0201]: there is no event type or define `payed`"));
+/// let text = error.to_string();
+/// assert!(text.starts_with("error[E0201]: there is no event type or define `payed`"));
 /// assert_eq!(format!("{error:?}"), error.to_string());
 /// ```
 #[derive(Clone, Eq, PartialEq)]
@@ -273,7 +274,8 @@ impl<'l> RuleSetBuilder<'l> {
     /// }
     ///
     /// let text = "rule unpaid { key order  match created -> not paid for 1h  emit { order } }";
-    /// let rules = RuleSet::builder().events::<Shop>().source(Source::new("shop.cep", text)).build()?;
+    /// let source = Source::new("shop.cep", text);
+    /// let rules = RuleSet::builder().events::<Shop>().source(source).build()?;
     /// let engine = Engine::<Shop>::builder().rules(rules).build()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

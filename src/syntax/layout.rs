@@ -32,7 +32,7 @@ pub(super) enum MarkKind {
     Dedent,
     /// A comma, if the lines are broken here.
     Comma,
-    /// A line break, which takes the place of so many blanks of the flat text.
+    /// A line break, which replaces a number of blanks of the flat text.
     Break {
         /// True if it breaks in any case.
         hard: bool,

@@ -1,5 +1,5 @@
-//! CRC-32C (Castagnoli), which distinguishes damaged bytes from whole ones. Eight tables take eight bytes a
-//! step ("slicing by 8", Kounavis and Berry 2005).
+//! CRC-32C (Castagnoli), which distinguishes damaged bytes from whole ones. Eight tables take eight
+//! bytes a step ("slicing by 8", Kounavis and Berry 2005).
 
 const POLYNOMIAL: u32 = 0x82f6_3b78;
 

@@ -41,7 +41,7 @@ impl<'a> Reader<'a> {
         Reader { rest: bytes }
     }
 
-    /// Whether everything was read.
+    /// True if everything was read.
     pub(crate) fn is_at_end(&self) -> bool {
         self.rest.is_empty()
     }

@@ -33,10 +33,10 @@ impl Value {
     /// Makes a Rust value of this one: of what a rule emits, a struct with a field for each name.
     /// Available with the feature `serde`.
     ///
-    /// A time becomes a [`Timestamp`](crate::Timestamp), a `SystemTime`, milliseconds since 1970 where
-    /// an integer is asked for, or text in RFC 3339. A duration becomes a `std::time::Duration`,
-    /// milliseconds where an integer is asked for, or text as rules spell it. An address becomes a
-    /// `std::net::IpAddr` or text. Null is `None`.
+    /// A time becomes a [`Timestamp`](crate::Timestamp), a `SystemTime`, milliseconds since 1970
+    /// where an integer is asked for, or text in RFC 3339. A duration becomes a
+    /// `std::time::Duration`, milliseconds where an integer is asked for, or text as rules spell
+    /// it. An address becomes a `std::net::IpAddr` or text. Null is `None`.
     ///
     /// # Errors
     /// A field is missing or of another type; the message names the field.

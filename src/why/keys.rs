@@ -55,8 +55,8 @@ impl fmt::Display for KeyError {
 
 impl Error for KeyError {}
 
-/// A key as it is typed, taken apart: `value`, `a,b`, or `name=value` in any order. Where the key has
-/// one part, commas are its own.
+/// A key as it is typed, taken apart: `value`, `a,b`, or `name=value` in any order. Where the key
+/// has one part, commas are its own.
 pub(super) fn parse(rule: &Rule, texts: &[String]) -> Result<Vec<String>, KeyError> {
     let names: Vec<&str> = rule.key.iter().map(|part| &*part.name).collect();
     if names.is_empty() {
@@ -176,8 +176,8 @@ impl Wanted {
         self.parts.join(",")
     }
 
-    /// Of the keys that occurred, the nearest to the one that was asked for, then the first ones; and
-    /// how many there were.
+    /// Of the keys that occurred, the nearest to the one that was asked for, then the first ones;
+    /// and how many there were.
     pub(super) fn suggestions(&self, count: usize) -> (Option<&str>, Vec<&str>, usize) {
         let near = nearest(&self.text(), self.others.iter().map(String::as_str));
         let others = self.others.iter().map(String::as_str);

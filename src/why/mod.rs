@@ -1,9 +1,10 @@
 //! Why a rule did or did not match for one key: its events one by one, and what each did.
 //!
 //! A [`Tracer`] is given the same events as an [`Engine`](crate::Engine), all of them, since events
-//! of other keys move time, too. It follows one key of one rule and keeps a story: each partial match
-//! with a number of its own, what began it, which event it took as which step, which it skipped and
-//! which part of a condition failed with which values, what ended it, and what it waits for.
+//! of other keys move time, too. It follows one key of one rule and keeps a story: each partial
+//! match with a number of its own, what began it, which event it took as which step, which it
+//! skipped and which part of a condition failed with which values, what ended it, and what it waits
+//! for.
 //!
 //! ```
 //! use kleene::why::Tracer;

@@ -3,8 +3,8 @@
 //!
 //! An import is a path that begins with `crate`, `super`, `self` or a module below the file. A path
 //! through a re-export leads to the file that defines the item. A module and the modules directly
-//! below it may know each other: their imports are left out, and so are tests, comments and the paths
-//! in `pub(in ..)`.
+//! below it may know each other: their imports are left out, and so are tests, comments and the
+//! paths in `pub(in ..)`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::text::{plain, tokens, without_tests};
 
-/// Functions of the standard library, and setters of one option, whose names say what the flag means.
+/// Functions of the standard library, and setters of one option, whose names say what the flag
+/// means.
 const SETTERS: [&str; 17] = [
     "append",
     "create",
@@ -52,8 +53,8 @@ pub(crate) fn flags(text: &str) -> BTreeSet<String> {
     found
 }
 
-/// Returns the function whose call a bracket opens behind these tokens. A name with a capital is that
-/// of a variant or of a struct.
+/// Returns the function whose call a bracket opens behind these tokens. A name with a capital is
+/// that of a variant or of a struct.
 fn called(before: &[String]) -> Option<&str> {
     const KEYWORDS: [&str; 10] =
         ["as", "else", "for", "if", "in", "let", "match", "pub", "return", "while"];

@@ -2,11 +2,12 @@
 //!
 //! As many orders are created, one of a hundred is paid, at random, and then time passes by the
 //! thirty days that the rules wait. That is done for each kind of rule: those that report what runs
-//! out of time, those that only forget it, silences, loops with and without aggregates, windows, what
-//! goes several ways, what has no bound, and what is remembered of matches. Each way is a
+//! out of time, those that only forget it, silences, loops with and without aggregates, windows,
+//! what goes several ways, what has no bound, and what is remembered of matches. Each way is a
 //! process of its own, since what is measured is the memory of one: all keys in memory, and a
 //! fiftieth of them, under a limit of the system (`ulimit -v`) that grows by 40 bytes a key. Both
-//! have to report the same. Without an argument it is a small number; one kind alone: `-- KEYS within`.
+//! have to report the same. Without an argument it is a small number; one kind alone: `-- KEYS
+//! within`.
 
 #[path = "../src/disk.rs"]
 #[expect(dead_code, reason = "idle keys need a part of it")]

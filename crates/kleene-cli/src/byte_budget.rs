@@ -1,8 +1,8 @@
 //! A semaphore in bytes: it bounds the input between the reader and the writer of a run on threads.
 //!
 //! The queues between threads are bounded in blocks. A block holds some 256 kB of lines as a rule,
-//! but one long line makes a block of many megabytes. Full queues of these blocks would take several
-//! times the memory of a run on one thread.
+//! but one long line makes a block of many megabytes. Full queues of these blocks would take
+//! several times the memory of a run on one thread.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 

@@ -1,8 +1,9 @@
-//! The file operations of what has to outlive a run, or must not be read by others: results, rejects,
-//! checkpoints, idle keys.
+//! The file operations of what has to outlive a run, or must not be read by others: results,
+//! rejects, checkpoints, idle keys.
 //!
 //! A test makes one of them fail, cuts it short, or ends the process there, and counts them: see
-//! `tests/crash/faults.rs`. It can do so in builds with debug assertions only, which releases are not.
+//! `tests/crash/faults.rs`. It can do so in builds with debug assertions only, which releases are
+//! not.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};

@@ -8,14 +8,14 @@ use anyhow::{Context as _, Result, bail};
 /// How deep directories are searched: more is a loop of links.
 const DEPTH: usize = 32;
 
-/// Returns the files that `paths` speak of: a file is itself, a directory all `*.cep` in it and below
-/// it, sorted by path. A file that is named twice is taken once.
+/// Returns the files that `paths` speak of: a file is itself, a directory all `*.cep` in it and
+/// below it, sorted by path. A file that is named twice is taken once.
 pub(crate) fn collect(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     collect_with(paths, &["cep"])
 }
 
-/// Returns the files that `paths` speak of, where a directory stands for its files with one of these
-/// endings.
+/// Returns the files that `paths` speak of, where a directory stands for its files with one of
+/// these endings.
 pub(crate) fn collect_with(paths: &[PathBuf], endings: &[&str]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {

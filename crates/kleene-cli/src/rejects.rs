@@ -1,4 +1,5 @@
-//! What could not be taken: reported on standard error while it is little, written to a file if asked.
+//! What could not be taken: reported on standard error while it is little, written to a file if
+//! asked.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Seek as _, Write as _};
@@ -82,8 +83,8 @@ impl Rejects {
         Ok(())
     }
 
-    /// Makes sure that what was written so far outlives the machine's going down, and gives how long
-    /// it is, if it is a file.
+    /// Makes sure that what was written so far outlives the machine's going down, and gives how
+    /// long it is, if it is a file.
     pub(crate) fn settle(&mut self) -> Option<u64> {
         let (_, writer) = self.file.as_mut()?;
         let synced = writer.flush().and_then(|()| disk::sync_data(&writer.get_ref().0));

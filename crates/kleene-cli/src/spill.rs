@@ -17,7 +17,7 @@ const ENTRIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("entries")
 /// How many bytes of the file are kept in memory.
 const CACHE: usize = 32 << 20;
 
-/// So many entries are forgotten at once.
+/// The number of entries that are forgotten at once.
 const MOST_GONE: usize = 1 << 16;
 
 /// A scratch file in a directory. It is gone when the process is, however that ends.

@@ -86,7 +86,7 @@ impl Counts {
     }
 }
 
-/// The summary as it is printed; `open` says what becomes of open partial matches. A brief one
+/// The summary as it is printed; `open` says whether open partial matches are kept. A brief one
 /// leaves out what is zero.
 pub(crate) fn summary(
     stats: &Stats,

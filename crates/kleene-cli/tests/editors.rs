@@ -1,5 +1,5 @@
-//! The editor support in `editors/`, held against the language: the grammar that colours rules knows
-//! its words, and reads rule files as the language does.
+//! The editor support in `editors/`, held against the language: the grammar that colours rules
+//! knows its words, and reads rule files as the language does.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;

@@ -1,5 +1,5 @@
-//! `#[derive(Event)]`, `#[derive(Fields)]`, `#[derive(Portable)]` and `#[derive(PortableField)]` for the
-//! crate `kleene`, which exports and documents them.
+//! `#[derive(Event)]`, `#[derive(Fields)]`, `#[derive(Portable)]` and `#[derive(PortableField)]`
+//! for the crate `kleene`, which exports and documents them.
 
 mod attributes;
 mod expand;
@@ -12,8 +12,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// Makes a struct, or an enum of such structs, an event.
 ///
 /// A struct's fields become the fields that rules see, without allocation when they are read. The
-/// event type is called as the struct, in snake case: `OrderPaid` is `order_paid`. The event time is
-/// the field marked `#[event(time)]`, or the only field of type `Timestamp` or `SystemTime`.
+/// event type is called as the struct, in snake case: `OrderPaid` is `order_paid`. The event time
+/// is the field marked `#[event(time)]`, or the only field of type `Timestamp` or `SystemTime`.
 ///
 /// An enum's variants hold one such struct each, perhaps in a `Box`, `Rc` or `Arc`, or have named
 /// fields themselves.
@@ -28,14 +28,14 @@ use syn::{DeriveInput, parse_macro_input};
 ///   alone means), `us` or `ns`.
 /// * `#[event(rename = "type")]`: its name for rules.
 /// * `#[event(skip)]`: rules do not see it.
-/// * `#[event(nested)]`: a struct (or an `Option` of one) that derives `Fields`: a field `city` in a
-///   field `address` becomes `address.city`.
-/// * `#[event(saturate)]`: a `u64` or `usize`, of which values beyond `i64::MAX` are all alike. Without
-///   it, an event with such a value is rejected.
+/// * `#[event(nested)]`: a struct (or an `Option` of one) that derives `Fields`: a field `city` in
+///   a field `address` becomes `address.city`.
+/// * `#[event(saturate)]`: a `u64` or `usize`, of which values beyond `i64::MAX` are all alike.
+///   Without it, an event with such a value is rejected.
 ///
 /// A `HashMap` or `BTreeMap` from names to values is a map: rules read `labels.env` as an optional
-/// field. Every other field is of a type that implements `kleene::event::FieldValue`; a `Vec` of such
-/// is a list.
+/// field. Every other field is of a type that implements `kleene::event::FieldValue`; a `Vec` of
+/// such is a list.
 #[proc_macro_derive(Event, attributes(event))]
 pub fn derive_event(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
@@ -55,9 +55,9 @@ pub fn derive_fields(input: TokenStream) -> TokenStream {
 /// `kleene::event::PortableField`, so that an enum of events can hold it.
 ///
 /// All fields are written, also those that rules do not see. A struct in a field derives
-/// `PortableField`. A struct is written behind a hash of its fields' names and types, a variant behind
-/// one of its name, too: bytes of a type with other fields are refused, and variants may be added and
-/// reordered.
+/// `PortableField`. A struct is written behind a hash of its fields' names and types, a variant
+/// behind one of its name, too: bytes of a type with other fields are refused, and variants may be
+/// added and reordered.
 ///
 /// * `#[portable(skip)]` on a field: it is not written, and comes back as its `Default`.
 /// * `#[portable(crate = "path")]`: where the crate `kleene` is, as for `#[derive(Event)]`.

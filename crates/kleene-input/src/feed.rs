@@ -48,8 +48,8 @@ impl Feed {
         }
     }
 
-    /// Reads on in an input that was read before: `opened` is at the position up to which it was read,
-    /// and `beginning` is the same input from its start, for the header of CSV.
+    /// Reads on in an input that was read before: `opened` is at the position up to which it was
+    /// read, and `beginning` is the same input from its start, for the header of CSV.
     ///
     /// # Errors
     /// The beginning cannot be read.

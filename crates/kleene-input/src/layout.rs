@@ -77,7 +77,8 @@ pub(crate) struct Layout {
     pub(crate) root: Node,
 }
 
-/// So many names that mean nothing are remembered in each object, if they are no longer than this.
+/// The number of names without meaning that are remembered in each object, and their maximum
+/// length.
 const REMEMBERED: usize = 256;
 const LONGEST: usize = 64;
 

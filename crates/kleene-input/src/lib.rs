@@ -2,11 +2,11 @@
 //! types that Kleene's rules declare.
 //!
 //! This is how the program `kleene` reads; it is published for that program, and changes with it.
-//! [`Feed`] is all that one thread needs. Where several parse, [`Blocks`] cuts the input into pieces
-//! of whole lines, and each thread has a [`Parser`] of its own.
+//! [`Feed`] is all that one thread needs. Where several parse, [`Blocks`] cuts the input into
+//! pieces of whole lines, and each thread has a [`Parser`] of its own.
 //!
-//! What cannot be read is reported with its line and a reason, and costs that line only. Nothing that is
-//! read makes memory grow beyond a few blocks and the longest line that is allowed.
+//! What cannot be read is reported with its line and a reason, and costs that line only. Nothing
+//! that is read makes memory grow beyond a few blocks and the longest line that is allowed.
 //!
 //! [`Record`]: kleene::Record
 

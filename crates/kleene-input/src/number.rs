@@ -4,7 +4,7 @@
 #[inline]
 pub(crate) fn whole(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
-    // So many fit in any case.
+    // This number of digits fits in any case.
     if digits.is_empty() || digits.len() > 18 {
         return None;
     }

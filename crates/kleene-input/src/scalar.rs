@@ -96,8 +96,8 @@ fn from_other(ty: &FieldType, scalar: Scalar<'_>, spelling: Spelling) -> Result<
     }
 }
 
-/// Returns the value of type `ty` that a piece of text stands for, where everything is text. Refuses
-/// lists.
+/// Returns the value of type `ty` that a piece of text stands for, where everything is text.
+/// Refuses lists.
 pub(crate) fn from_text(ty: &FieldType, text: &str, spelling: Spelling) -> Result<Value, String> {
     let wrong = || format!("expected {ty}, found {}", Scalar::Text(text));
     match ty {

@@ -84,7 +84,7 @@ impl fmt::Debug for Opened {
 /// A place between two lines of an input (in CSV: records).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Position {
-    /// So many bytes of the unpacked input are before it.
+    /// The number of bytes of the unpacked input before it.
     pub offset: u64,
     /// The number of the line that is next, from 1.
     pub line: u64,

@@ -39,8 +39,8 @@ pub(crate) fn time_from_int(number: i64, unit: TimeUnit) -> Result<Timestamp, St
     }
 }
 
-/// The moment that a number with a fraction stands for, if it is in the years 0 to 9999. What is below
-/// a millisecond is cut off.
+/// The moment that a number with a fraction stands for, if it is in the years 0 to 9999. What is
+/// below a millisecond is cut off.
 pub(crate) fn time_from_float(number: f64, unit: TimeUnit) -> Result<Timestamp, String> {
     let millis = match unit {
         TimeUnit::S => number * 1e3,
@@ -48,7 +48,8 @@ pub(crate) fn time_from_float(number: f64, unit: TimeUnit) -> Result<Timestamp, 
         TimeUnit::Us => number / 1e3,
         TimeUnit::Ns => number / 1e6,
     };
-    // Seconds such as 1473023700.123 have no exact float: the nearest microsecond is what was meant.
+    // Seconds such as 1473023700.123 have no exact float: the nearest microsecond is what was
+    // meant.
     let millis = ((millis * 1e3).round() / 1e3).floor();
     #[expect(clippy::cast_precision_loss, reason = "both bounds are below 2^53")]
     if (EARLIEST as f64..=LATEST as f64).contains(&millis) {

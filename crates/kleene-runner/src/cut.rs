@@ -34,8 +34,8 @@ where
     }
 
     /// Replaces the rules of all shards, between two batches, as
-    /// [`Runner::replace_rules`](crate::Runner::replace_rules) does between two events. Batches that
-    /// are sent after it have to have the numbers of [`schema`](Pipeline::schema).
+    /// [`Runner::replace_rules`](crate::Runner::replace_rules) does between two events. Batches
+    /// that are sent after it have to have the numbers of [`schema`](Pipeline::schema).
     ///
     /// # Errors
     /// If a rule cannot be run over these events; then the old rules go on. Or if a thread has

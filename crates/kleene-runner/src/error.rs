@@ -6,8 +6,8 @@ use std::fmt;
 
 use kleene::stream::Refused;
 
-/// Nothing is taken any more, since a thread has ended: whoever is reported wants no more, a rule's limit
-/// has stopped everything, or a thread has panicked. To finish says which.
+/// Nothing is taken any more, since a thread has ended: whoever is reported wants no more, a rule's
+/// limit has stopped everything, or a thread has panicked. To finish says which.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Stopped;
 

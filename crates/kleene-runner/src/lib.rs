@@ -1,5 +1,5 @@
-//! Runs the rules of [Kleene](kleene) on several threads, and reports what one engine would: the same
-//! matches and timeouts in the same order.
+//! Runs the rules of [Kleene](kleene) on several threads, and reports what one engine would: the
+//! same matches and timeouts in the same order.
 //!
 //! ```text
 //! push --> batches --+--> shard 0: its keys --> page --+--> merged in order --> reported
@@ -7,10 +7,10 @@
 //! ```
 //!
 //! Every shard is an engine with all rules that takes all events, and matches the keys that a hash
-//! gives it ([`kleene::stream::Shard`] says which rules can't be divided so). Batches go to
-//! all shards through bounded queues, and what they report a batch comes back through bounded queues
-//! to one thread that brings it in order. So memory is bounded: where whoever is reported is slow, queues
-//! fill up, and in the end [`push`](Runner::push) waits.
+//! gives it ([`kleene::stream::Shard`] says which rules can't be divided so). Batches go to all
+//! shards through bounded queues, and what they report a batch comes back through bounded queues to
+//! one thread that brings it in order. So memory is bounded: where whoever is reported is slow,
+//! queues fill up, and in the end [`push`](Runner::push) waits.
 //!
 //! ```
 //! use kleene::stream::Output;
@@ -32,7 +32,8 @@
 //!         let _ = sender.send(found.emit.to_string());
 //!     }
 //! })?;
-//! for (second, (ty, order)) in (0..).zip([("created", 1), ("created", 2), ("paid", 2), ("paid", 1)]) {
+//! let orders = [("created", 1), ("created", 2), ("paid", 2), ("paid", 1)];
+//! for (second, (ty, order)) in (0..).zip(orders) {
 //!     let at = Value::Time(Timestamp::from_millis(1000 * second));
 //!     runner.push(Record::from_fields(&schema, ty, [("order", order.into()), ("at", at)])?)?;
 //! }
@@ -43,14 +44,14 @@
 //! # }
 //! ```
 //!
-//! For async programs, the feature `futures` has `Outputs`: one engine, without threads, that makes a
-//! stream of outputs of a stream of events.
+//! For async programs, the feature `futures` has `Outputs`: one engine, without threads, that makes
+//! a stream of outputs of a stream of events.
 //!
 //! Three layers can be used apart:
 //!
 //! - [`Runner`] takes events one by one and reports [`Output`](kleene::stream::Output)s.
-//! - [`Pipeline`] takes batches of any kind and lets each shard keep what it reports in a form of the
-//!   host's choice, so that it can be rendered by the shard's own thread.
+//! - [`Pipeline`] takes batches of any kind and lets each shard keep what it reports in a form of
+//!   the host's choice, so that it can be rendered by the shard's own thread.
 //! - [`in_order`] does work on several threads, such as parsing, and gives the results in order.
 
 mod batch;

@@ -9,7 +9,8 @@ use futures_core::Stream;
 use kleene::stream::{Output, PushError};
 use kleene::{Engine, Event, Timestamp};
 
-/// A [`Stream`] of what an engine reports of a stream of events. Available with the feature `futures`.
+/// A [`Stream`] of what an engine reports of a stream of events. Available with the feature
+/// `futures`.
 ///
 /// It starts no thread and needs no particular runtime: the engine takes an event where the outputs
 /// are polled. An output is a match, a timeout, or what became of an event that no rule could take.
@@ -91,8 +92,8 @@ impl<S, E: Event> Outputs<S, E> {
         &self.engine
     }
 
-    /// Moves time on to `to`, as [`Engine::advance`] does: a silence ends although no event comes. The
-    /// outputs of it are the next ones.
+    /// Moves time on to `to`, as [`Engine::advance`] does: a silence ends although no event comes.
+    /// The outputs of it are the next ones.
     ///
     /// # Errors
     /// [`PushError`] if the engine has stopped or is finished.
@@ -103,7 +104,8 @@ impl<S, E: Event> Outputs<S, E> {
         advanced
     }
 
-    /// Gives the engine back, with what is still open in it. Outputs that were not polled yet are lost.
+    /// Gives the engine back, with what is still open in it. Outputs that were not polled yet are
+    /// lost.
     pub fn into_engine(self) -> Engine<E> {
         self.engine
     }

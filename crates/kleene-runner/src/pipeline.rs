@@ -21,8 +21,8 @@ pub struct Config {
     /// How many batches may wait for each shard, and for what each shard reports to be merged; at
     /// least 1, and 4 by default.
     pub waiting: usize,
-    /// How many events the [`Runner`](crate::Runner) makes a batch of; 1024 by default. What is reported
-    /// waits until a batch is full or [flushed](crate::Runner::flush).
+    /// How many events the [`Runner`](crate::Runner) makes a batch of; 1024 by default. What is
+    /// reported waits until a batch is full or [flushed](crate::Runner::flush).
     pub batch: usize,
 }
 

@@ -16,8 +16,8 @@ pub struct Case {
     /// `(time in milliseconds, type, v)`, in the order of time.
     #[serde(default)]
     pub events: Vec<(i64, String, i64)>,
-    /// What was reported: for each distinct time, and at the end of time. Nothing for patterns that were
-    /// refused.
+    /// What was reported: for each distinct time, and at the end of time. Nothing for patterns that
+    /// were refused.
     #[serde(default)]
     pub steps: Vec<Step>,
 }

@@ -68,8 +68,8 @@ fn not_before_next_not(stages: &[CaseStage]) -> bool {
 }
 
 /// A `not_followed_by` that an event can violate which a stage behind it takes, the next one or one
-/// behind what may be left out. In Flink such an event ends the partial match, unless it is the last
-/// of the match; in Kleene it is not between.
+/// behind what may be left out. In Flink such an event ends the partial match, unless it is the
+/// last of the match; in Kleene it is not between.
 fn not_of_the_next_step(stages: &[CaseStage]) -> bool {
     (0..stages.len()).filter(|&not| forbids(&stages[not])).any(|not| {
         let behind = stages[not + 1..].iter().filter(|stage| !convert::is_negated(stage));
@@ -117,7 +117,7 @@ fn may_both(one: &CaseStage, other: &CaseStage) -> bool {
         .any(|ty| (-20..=20).any(|v| can(one, ty, v) && can(other, ty, v)))
 }
 
-/// Whether an event fulfils a condition; `None` where that hangs on what was captured.
+/// True if an event fulfils a condition; `None` if that depends on captured events.
 fn may_hold(condition: &CaseCondition, ty: &str, v: i64) -> Option<bool> {
     let each = |conditions: &[CaseCondition], decisive: bool| {
         let mut parts = conditions.iter().map(|condition| may_hold(condition, ty, v));
@@ -151,7 +151,8 @@ fn not_at_group_end(stage: &CaseStage) -> bool {
     stage.group.as_deref().and_then(<[_]>::last).is_some_and(forbids)
 }
 
-/// A group that can be empty, repeated without bound: Flink hangs on some events, Kleene refuses it.
+/// A group that can be empty, repeated without bound: Flink hangs on some events, Kleene refuses
+/// it.
 fn endless_and_empty(stage: &CaseStage) -> bool {
     matches!(stage.times, Some((_, None)))
         && stage.group.as_ref().is_some_and(|group| group.iter().all(may_be_empty))
@@ -172,14 +173,15 @@ fn gap_at_a_loop(pattern: &CasePattern) -> bool {
     })
 }
 
-/// `previous_current` beside `within`: where time passes both at once, Flink reports the former even
-/// if the latter came first.
+/// `previous_current` beside `within`: where time passes both at once, Flink reports the former
+/// even if the latter came first.
 fn gap_and_within(pattern: &CasePattern) -> bool {
     pattern.within.is_some() && pattern.stages.iter().any(bounds_gap)
 }
 
 /// A skip strategy with deadlines: Flink lets everything time out that is due when time moves, and
-/// reports what that frees only then; Kleene takes one deadline after the other, however time moves.
+/// reports what that frees only then; Kleene takes one deadline after the other, however time
+/// moves.
 fn skip_and_deadlines(pattern: &CasePattern) -> bool {
     pattern.skip.strategy != "no_skip"
         && (pattern.within.is_some() || pattern.stages.iter().any(bounds_gap))

@@ -1,6 +1,7 @@
 //! The pages of the documentation and what is tested of them: their fenced blocks.
 //!
-//! The words behind the language of a block are its attributes: ```` ```cep file=shop.cep append ````.
+//! The words behind the language of a block are its attributes:
+//! ```` ```cep file=shop.cep append ````.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Whether an engine that is made again from a snapshot goes on as if nothing had happened: for
+//! Checks that an engine that is made again from a snapshot goes on as if nothing had happened: for
 //! tests and for fuzzing.
 
 use std::fmt::Write as _;

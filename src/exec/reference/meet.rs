@@ -1,4 +1,4 @@
-//! An event meets a partial match: which moves are open, and what becomes of the match.
+//! An event meets a partial match: the open moves, and the partial match after each.
 
 use std::collections::BTreeSet;
 
@@ -84,7 +84,7 @@ impl<E: Event> Reference<E> {
         (found, violated)
     }
 
-    /// What becomes of a partial match by one move.
+    /// The result of one move of a partial match.
     fn make(
         &self,
         tree: &Tree<'_>,

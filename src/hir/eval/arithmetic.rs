@@ -8,8 +8,8 @@ use crate::time::Timestamp;
 use crate::value::{Kind, Value, ValueRef, int_part};
 
 /// `a op b` for an arithmetic operator. Integers stay integers except under `/`, which gives a
-/// float. Null where a result would overflow or be too large, is no number, or where the types don't
-/// go together.
+/// float. Null where a result would overflow or be too large, is no number, or where the types
+/// don't go together.
 pub(crate) fn arithmetic(op: BinaryOp, a: ValueRef<'_>, b: ValueRef<'_>) -> Value {
     use ValueRef::{Duration, Float, Int, String, Time};
     match (a, b) {

@@ -133,8 +133,8 @@ impl Relation {
     }
 }
 
-/// Returns true if a list has an item that equals `value`: `value == a or value == b or ..`. `None` if
-/// none does and one does not compare, as null does not.
+/// Returns true if a list has an item that equals `value`: `value == a or value == b or ..`. `None`
+/// if none does and one does not compare, as null does not.
 pub(crate) fn has_item<'i>(
     mut items: impl Iterator<Item = ValueRef<'i>>,
     value: ValueRef<'_>,

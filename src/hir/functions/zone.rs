@@ -12,7 +12,7 @@ pub struct Zone(Repr);
 
 #[derive(Clone, Debug)]
 enum Repr {
-    /// So many milliseconds east of Greenwich.
+    /// An offset in milliseconds east of Greenwich.
     Offset(i64),
     #[cfg(feature = "tz")]
     Named(jiff::tz::TimeZone),
@@ -56,8 +56,8 @@ impl Zone {
     }
 
     /// The moment at which clocks there show so many milliseconds since 1970-01-01T00:00. An hour
-    /// that clocks show twice is the first one; an hour that they leave out is as long after the one
-    /// before. Nothing for moments too far away for calendars.
+    /// that clocks show twice is the first one; an hour that they leave out is as long after the
+    /// one before. Nothing for moments too far away for calendars.
     pub(super) fn moment(&self, millis: i64) -> Option<Timestamp> {
         let offset = match &self.0 {
             Repr::Offset(offset) => *offset,

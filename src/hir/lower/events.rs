@@ -241,8 +241,8 @@ impl<'a> Env<'a> {
     }
 }
 
-/// The first thing in which the declaration `other` is not as `text`, in words about `other`. The order
-/// of fields does not count.
+/// The first thing in which the declaration `other` is not as `text`, in words about `other`. The
+/// order of fields does not count.
 fn difference(other: &EventType, text: &EventType) -> Option<String> {
     for field in &text.fields {
         let Some(id) = other.field_id(&field.name) else {

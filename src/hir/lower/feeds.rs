@@ -55,8 +55,8 @@ impl<'a> Clauses<'a> {
 }
 
 impl<'a> Env<'a> {
-    /// Notes what the rules feed, and gives the order in which they can be checked: after those that
-    /// feed them. Those that feed each other in a circle are reported and put into `refused`.
+    /// Notes what the rules feed, and gives the order in which they can be checked: after those
+    /// that feed them. Those that feed each other in a circle are reported and put into `refused`.
     pub(super) fn plan(
         &mut self,
         rules: &[Gathered<'a>],
@@ -205,8 +205,8 @@ impl<'a> Env<'a> {
         reads
     }
 
-    /// Notes the records of a rule that was checked, `None` if it was refused, and declares the types
-    /// of which all are known now.
+    /// Notes the records of a rule that was checked, `None` if it was refused, and declares the
+    /// types of which all are known now.
     pub(super) fn note_fed(&mut self, rule: &Gathered<'a>, records: Option<Vec<Record<'a>>>) {
         match records {
             Some(records) => {

@@ -1,7 +1,7 @@
 //! From the tree of rule text to checked rules: names are resolved, types checked, sugar removed.
 //!
-//! Every mistake of every file is reported, not only the first. A rule with a mistake is left out of
-//! the result; the rules beside it are checked all the same.
+//! Every mistake of every file is reported, not only the first. A rule with a mistake is left out
+//! of the result; the rules beside it are checked all the same.
 //!
 //! * Events, lists, parameters and defines, and their tables, are here and in `events`, `literal`.
 //! * `clauses` gathers a rule's clauses. `rule` makes a rule of them: `pattern` lays out the steps,
@@ -46,7 +46,7 @@ use crate::syntax;
 use crate::syntax::ast::{self, Name};
 use crate::value::{Kind, Value};
 
-/// After so many errors nothing more is looked at.
+/// The number of errors after which checking stops.
 const MAX_ERRORS: usize = 1000;
 
 /// The most rules of a set, instances included.
@@ -233,7 +233,7 @@ impl<'a> Env<'a> {
         }
     }
 
-    /// True if there are so many errors that no more are looked for.
+    /// True if there are enough errors to stop checking.
     fn has_too_many_errors(&self) -> bool {
         self.errors > MAX_ERRORS
     }

@@ -77,7 +77,8 @@ pub(super) fn resolve_step<'a>(
     Resolved { ty, conditions }
 }
 
-/// Reports defines that build on each other too deeply: once, as every define above is too deep, too.
+/// Reports defines that build on each other too deeply: once, as every define above is too deep,
+/// too.
 fn report_depth(env: &mut Env<'_>, source: usize, name: &Name) {
     if std::mem::replace(&mut env.too_deep, true) {
         env.errors += 1;
@@ -112,8 +113,8 @@ fn report_circle<'a>(
     env.report(source, diagnostic);
 }
 
-/// The event type of this name. Reports if there is none, but not of what rules feed that were refused
-/// themselves.
+/// The event type of this name. Reports if there is none, but not of what rules feed that were
+/// refused themselves.
 pub(super) fn event_type(
     env: &mut Env<'_>,
     local: Option<&Defines<'_>>,

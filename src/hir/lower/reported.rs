@@ -7,8 +7,8 @@ use hashbrown::HashSet;
 use crate::diagnostic::{Code, Diagnostic, Severity, Span};
 use crate::syntax::MAX_DIAGNOSTICS;
 
-/// So many errors and so many warnings of a file are kept until all are known and can be put in the
-/// order of the text.
+/// The number of errors, and the number of warnings, of a file that are kept until all are known
+/// and can be put in the order of the text.
 const MAX_KEPT: usize = 4 * MAX_DIAGNOSTICS;
 
 /// The diagnostics of all files, by the numbers of the files.
@@ -77,7 +77,8 @@ impl FileDiagnostics {
 mod tests {
     use super::*;
 
-    /// The numbers of errors and warnings that are kept of these, and what says that there were more.
+    /// The numbers of errors and warnings that are kept of these, and what says that there were
+    /// more.
     fn reported(errors: usize, warnings: usize) -> (usize, usize, Option<Severity>) {
         let mut reported = FileDiagnostics::default();
         for number in 0..errors.max(warnings) {

@@ -43,8 +43,8 @@ pub(in crate::nfa) enum Role {
     Stop,
     /// A `not` at the end: complete when time runs out, at the latest so long after the last event.
     Pending(Option<Length>),
-    /// Several branches at the end, of which none but silences are waited for: complete so long after
-    /// what the clock has.
+    /// Several branches at the end, of which none but silences are waited for: complete so long
+    /// after what the clock has.
     Quiet { time: Length, clock: u32 },
 }
 
@@ -68,14 +68,16 @@ pub(in crate::nfa) struct Transition {
     /// Of an ignore: when the event may be skipped although it fits, because another way of a group
     /// of alternatives takes it.
     pub(in crate::nfa) skip: GuardId,
-    /// Of a take on one of several branches: the repetitions of clocked groups that it takes part in.
+    /// Of a take on one of several branches: the repetitions of clocked groups that it takes part
+    /// in.
     pub(in crate::nfa) instances: Option<Vec<usize>>,
     /// Of a take: the clocks that it sets to the event's time.
     pub(in crate::nfa) marks: Vec<u32>,
     /// Of one that leads to the stop of a `not`: whether what is taken where it stands comes behind
     /// that `not`, so that it is not between.
     pub(in crate::nfa) is_behind: bool,
-    /// The branches that it is on, outermost first: for each group of alternatives its end, and which branch.
+    /// The branches that it is on, outermost first: for each group of alternatives its end, and
+    /// which branch.
     pub(in crate::nfa) branches: Vec<(StateId, usize)>,
 }
 

@@ -100,7 +100,8 @@ impl<E: Portable> Engine<E> {
     /// # )?;
     /// # let paid = |order: i64, second: i64| {
     /// #     let at = Timestamp::from_millis(1000 * second);
-    /// #     Record::from_fields(rules.schema(), "paid", [("order", order.into()), ("at", at.into())])
+    /// #     let fields = [("order", order.into()), ("at", at.into())];
+    /// #     Record::from_fields(rules.schema(), "paid", fields)
     /// # };
     /// let mut engine = Engine::builder().rules(rules.clone()).build()?;
     /// engine.push(&paid(7, 1)?, &mut Ignore)?;
@@ -177,7 +178,9 @@ impl<E: Portable> EngineBuilder<E> {
     ///     Record::from_fields(rules.schema(), "paid", [("at", at.into())])
     /// };
     /// // Limits and the watermark strategy are the builder's: they are not in the bytes.
-    /// let builder = || Engine::builder().rules(rules.clone()).out_of_order(Duration::from_secs(5));
+    /// let builder = || {
+    ///     Engine::builder().rules(rules.clone()).out_of_order(Duration::from_secs(5))
+    /// };
     /// let mut engine = builder().build()?;
     /// engine.push(&paid(1)?, &mut Ignore)?;
     /// let bytes = engine.snapshot();

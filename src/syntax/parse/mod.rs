@@ -1,8 +1,8 @@
 //! Tokens to the tree: a recursive descent by hand, because the messages matter most.
 //!
 //! A function that cannot go on reports why and returns [`AlreadyReported`]; whoever knows a place
-//! to go on from (the end of a bracket, the next clause, the next item) catches it there. Where it is
-//! plain what was meant (`&&`, a missing arrow), it is reported and taken as that.
+//! to go on from (the end of a bracket, the next clause, the next item) catches it there. Where it
+//! is plain what was meant (`&&`, a missing arrow), it is reported and taken as that.
 
 mod brackets;
 mod clause;
@@ -66,7 +66,7 @@ pub fn parse_literal(text: &str) -> Option<Literal> {
     (whole && diagnostics.is_empty() && parser.diagnostics.is_empty()).then_some(literal.node)
 }
 
-/// After so many mistakes, reported or not, nothing more is read.
+/// The number of mistakes, reported or not, after which reading stops.
 const MAX_MISTAKES: usize = 4 * MAX_DIAGNOSTICS;
 
 /// A mistake that has been reported.

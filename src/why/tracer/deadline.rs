@@ -48,8 +48,8 @@ impl<E: Event> Tracer<E> {
         self.catch_up(to, Until::Through);
     }
 
-    /// Handles the deadlines up to `to` and takes what other rules have made before it, in the order
-    /// of time. What is made at `to` itself is taken as `until` says.
+    /// Handles the deadlines up to `to` and takes what other rules have made before it, in the
+    /// order of time. What is made at `to` itself is taken as `until` says.
     pub(super) fn catch_up(&mut self, to: Timestamp, until: Until) {
         loop {
             let made = self.shadow.as_ref().and_then(|shadow| shadow.heard.made.front());

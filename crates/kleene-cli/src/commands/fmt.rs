@@ -119,7 +119,7 @@ fn write_new(path: &Path, text: &str, permissions: fs::Permissions) -> io::Resul
     file.sync_all()
 }
 
-/// So many lines of a difference are shown on each side.
+/// The number of lines of a difference that are shown on each side.
 const SHOWN: usize = 8;
 
 /// The first place at which two texts differ, as a unified diff.

@@ -12,7 +12,7 @@ use crate::infer::{Sample, Wanted, argument};
 use crate::input::{self, Form, Format, RawFeed, RawItem};
 use crate::summary::counted;
 
-/// So many lines that are no events are shown with their reasons.
+/// The number of lines that are no events and are shown with their reasons.
 const SHOWN: usize = 3;
 
 /// Reads a sample and prints the declarations that fit it.

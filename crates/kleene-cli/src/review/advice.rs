@@ -13,9 +13,9 @@ use crate::infer::argument;
 use crate::input::{Format, Raw, delimiter_argument, fields_of_line};
 use crate::summary::{counted, grouped};
 
-/// So many reasons are printed.
+/// The number of reasons that are printed.
 const REASONS: usize = 3;
-/// So many types are named in one hint.
+/// The number of types that one hint names.
 const TYPES: usize = 5;
 /// So much of a line is printed, in characters.
 const SHOWN: usize = 120;

@@ -6,7 +6,7 @@ use kleene::diagnostic::edit_distance;
 use crate::infer::{argument, name_rank};
 use crate::input::{Raw, TimeUnit};
 
-/// So many values of a line are looked at, and so deep.
+/// The number of values of a line that are looked at, and their depth.
 const LEAVES: usize = 500;
 const DEPTH: usize = 6;
 

@@ -1,6 +1,6 @@
-//! A checkpoint as a file: a line of text that says what it is, a line of JSON that people can read,
-//! the snapshot of the engine, a checksum. Most hold only what has changed since the one before, and
-//! mean something together with it.
+//! A checkpoint as a file: a line of text that says what it is, a line of JSON that people can
+//! read, the snapshot of the engine, a checksum. Most hold only what has changed since the one
+//! before, and mean something together with it.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -91,7 +91,8 @@ impl Directory {
         Ok(found)
     }
 
-    /// The newest checkpoint that is whole; `say` is reported for others. `None` if there is none at all.
+    /// The newest checkpoint that is whole; `say` is reported for others. `None` if there is none
+    /// at all.
     pub(super) fn newest(&mut self, mut say: impl FnMut(&str)) -> Result<Option<Checkpoint>> {
         let name = self.path.display();
         let all = self.all().with_context(|| format!("cannot read the state in {name}"))?;
@@ -148,8 +149,8 @@ impl Directory {
         let before = self.last.filter(|_| !is_whole);
         head["follows"] = before.map_or(Value::Null, |last| last.number.into());
         let path = self.file(self.next);
-        // Under a name that nobody foresees, for the owner alone. It is removed where this fails: it
-        // would take up the space that is missing.
+        // Under a name that nobody foresees, for the owner alone. It is removed where this fails:
+        // it would take up the space that is missing.
         let temporary = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.path);
         let written = temporary
             .and_then(|mut temporary| {

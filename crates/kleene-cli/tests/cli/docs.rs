@@ -1,10 +1,11 @@
-//! The documentation, as its readers would try it: in each page, from above, blocks with a `file=` are
-//! written to that file (`append` adds them, after a blank line), and the commands of the blocks marked `console` print what is under them. A block `mermaid of=FILE` is the picture of the rule
-//! in that file.
+//! The documentation, as its readers would try it: in each page, from above, blocks with a `file=`
+//! are written to that file (`append` adds them, after a blank line), and the commands of the
+//! blocks marked `console` print what is under them. A block `mermaid of=FILE` is the picture of
+//! the rule in that file.
 //!
-//! In what is printed, `...` on a line of its own stands for any lines, and within a line for anything.
-//! Both streams count, in the order in which they were written. How long a run took, and its speed, are
-//! those of another machine.
+//! In what is printed, `...` on a line of its own stands for any lines, and within a line for
+//! anything. Both streams count, in the order in which they were written. How long a run took, and
+//! its speed, are those of another machine.
 
 use std::fmt::Write as _;
 use std::fs;

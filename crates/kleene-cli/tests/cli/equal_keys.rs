@@ -1,5 +1,5 @@
-//! `0.0` and `-0.0` are one key, and are reported with the same bytes: whichever came first, whether
-//! the slot of the key was emptied in between, and wherever the key was kept.
+//! `0.0` and `-0.0` are one key, and are reported with the same bytes: whichever came first,
+//! whether the slot of the key was emptied in between, and wherever the key was kept.
 
 use std::fmt::Write as _;
 

@@ -1,10 +1,10 @@
-//! The same events give the same output, byte for byte, however they are matched: all shipped rules,
-//! on made-up streams, with threads, without special strategies, with hardly a key in memory, in
-//! another order, in two parts, and from one checkpoint after the other.
+//! The same events give the same output, byte for byte, however they are matched: all shipped
+//! rules, on made-up streams, with threads, without special strategies, with hardly a key in
+//! memory, in another order, in two parts, and from one checkpoint after the other.
 //!
-//! One file in six is taken; `KLEENE_EQUALITY=1 cargo test -p kleene-cli --test cli equality` takes all.
-//! Random rules are held to the same in the library's `strategies`, `cold`, `snapshot` and `batches`,
-//! and with threads in the tests of `kleene-runner`.
+//! One file in six is taken; `KLEENE_EQUALITY=1 cargo test -p kleene-cli --test cli equality` takes
+//! all. Random rules are held to the same in the library's `strategies`, `cold`, `snapshot` and
+//! `batches`, and with threads in the tests of `kleene-runner`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -82,8 +82,8 @@ fn text(lines: &[(i64, String)]) -> String {
     })
 }
 
-/// The events in another order, none of them later than is allowed. Those of one moment keep theirs,
-/// which is the order in which they happened.
+/// The events in another order, none of them later than is allowed. Those of one moment keep
+/// theirs, which is the order in which they happened.
 fn shuffled(lines: &[(i64, String)]) -> String {
     let late = |time: i64| (time / 7).wrapping_mul(0x9e37_79b9).rem_euclid(BOUND);
     let mut lines = lines.to_vec();

@@ -121,7 +121,8 @@ fn many_blocks_of_anything_give_what_one_thread_gives() {
         for count in counts {
             assert!(ran.count(count) > 50, "{count} in\n{}", ran.stderr);
         }
-        // What is reported on the way goes to standard error, where it is reported in the same order.
+        // What is reported on the way goes to standard error, where it is reported in the same
+        // order.
         compare(&dir, &args);
         compare(&dir, &format!("run shop.cep --input {input} --sorted"));
         compare(&dir, &format!("run shop.cep --input {input} --sorted --quiet --max-line 64"));

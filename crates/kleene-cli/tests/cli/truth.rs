@@ -1,5 +1,5 @@
-//! What the pages name exists: paths, commands and their options, Rust items, tests and variables of
-//! the environment. Each name in backticks counts, outside of blocks of code.
+//! What the pages name exists: paths, commands and their options, Rust items, tests and variables
+//! of the environment. Each name in backticks counts, outside of blocks of code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -33,7 +33,8 @@ fn suggested(ran: &Exit) -> Vec<String> {
     options.map(|text| text.replace('\'', "")).collect()
 }
 
-/// The run says that nothing could be used, alike with `--quiet`, with threads, and in `kleene why`.
+/// The run says that nothing could be used, alike with `--quiet`, with threads, and in `kleene
+/// why`.
 fn assert_unusable(dir: &Dir, args: &str) -> Exit {
     let loud = dir.run(&format!("run shop.cep {args}"));
     assert_eq!((loud.code, &*loud.stdout), (Some(3), ""), "{}", loud.stderr);

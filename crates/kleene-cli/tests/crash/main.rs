@@ -1,7 +1,8 @@
-//! `kleene run --state` is killed at random moments, again and again, and goes on each time: what it
-//! has written in the end is what a run writes that nobody disturbs, byte for byte.
+//! `kleene run --state` is killed at random moments, again and again, and goes on each time: what
+//! it has written in the end is what a run writes that nobody disturbs, byte for byte.
 //!
-//! `KLEENE_CRASH_KILLS=200 KLEENE_CRASH_EVENTS=400000` looks longer; CONTRIBUTING.md has the command.
+//! `KLEENE_CRASH_KILLS=200 KLEENE_CRASH_EVENTS=400000` looks longer; CONTRIBUTING.md has the
+//! command.
 
 mod faults;
 
@@ -13,8 +14,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hashbrown::HashMap;
 
-/// Timeouts, loops with aggregates, late events, rules that feed others, and what is kept quiet: all
-/// that a checkpoint has to hold.
+/// Timeouts, loops with aggregates, late events, rules that feed others, and what is kept quiet:
+/// all that a checkpoint has to hold.
 const RULES: &str = r"
 event created { order_id: string, customer: string, amount: int, ts: time }
 event paid    { order_id: string, customer: string, amount: int, ts: time }

@@ -128,8 +128,8 @@ fn orders() -> String {
     stream.sorted()
 }
 
-/// How far each of the 36 users of [`clicks`] got: 1 a view, 2 in the cart, 3 ordered, 4 paid. At 5,
-/// the user paid, but more than an hour after the view.
+/// How far each of the 36 users of [`clicks`] got: 1 a view, 2 in the cart, 3 ordered, 4 paid. At
+/// 5, the user paid, but more than an hour after the view.
 pub(crate) const REACHED: &[u8; 36] = b"412114213411231411241311145112141231";
 
 /// One view of one item a user, and what became of it, with views of other users in between.
@@ -307,8 +307,8 @@ fn hits() -> String {
 }
 
 /// Coupons and refunds of 50 days.
-/// - accounts a-31, a-32 and a-33 redeem WELCOME10 on device d-07, two others do on d-08; four redeem
-///   FREESHIP on the kiosk;
+/// - accounts a-31, a-32 and a-33 redeem WELCOME10 on device d-07, two others do on d-08; four
+///   redeem FREESHIP on the kiosk;
 /// - d-20 tries 14 codes that do not exist and finds one that does; d-03 mistypes two;
 /// - k-05 has money back for four parcels that nobody can check, others for one;
 /// - the goods of o-509 and o-514 do not come back.
@@ -730,10 +730,11 @@ fn prices() -> String {
 }
 
 /// Three days of a cluster.
-/// - the container of cart-7d4 dies eight times in a row, and those of mail-2b1 and web-9c3 five times
-///   on the same node; that of search-5 dies three times of too little memory, and the job's ends as
-///   it should;
-/// - mail 2.1.0 is never healthy; search 3.0.1 is, and logs 45 errors soon after; cart 1.4.0 is fine;
+/// - the container of cart-7d4 dies eight times in a row, and those of mail-2b1 and web-9c3 five
+///   times on the same node; that of search-5 dies three times of too little memory, and the job's
+///   ends as it should;
+/// - mail 2.1.0 is never healthy; search 3.0.1 is, and logs 45 errors soon after; cart 1.4.0 is
+///   fine;
 /// - backup does not start on the third day, and the report of the second never ends;
 /// - the alert on web-3 comes and goes four times;
 /// - t-2 is answered late, t-4 resolved late.

@@ -3,7 +3,8 @@
 //! A line is read twice: up to its type, and then whole with that type's layout. The type is
 //! usually among the first fields, so that the first reading is short; in return the second knows
 //! what each field must be, keeps nothing in between, and skips what no rule declares. Names are
-//! compared with those that followed each other in the event before, and looked up where they differ.
+//! compared with those that followed each other in the event before, and looked up where they
+//! differ.
 
 #[cfg(test)]
 mod properties;

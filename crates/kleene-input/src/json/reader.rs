@@ -1,7 +1,8 @@
 //! The tokens of one line of JSON.
 //!
-//! It takes what `serde_json` takes and nothing else (`properties.rs` beside it holds the two against
-//! each other), but reads values in place, and knows of what is skipped only that it is valid.
+//! It takes what `serde_json` takes and nothing else (`properties.rs` beside it holds the two
+//! against each other), but reads values in place, and knows of what is skipped only that it is
+//! valid.
 
 use crate::number::decimal;
 use crate::scalar::Scalar;

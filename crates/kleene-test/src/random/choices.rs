@@ -1,5 +1,5 @@
-//! Patterns and streams out of any bytes, for fuzzing: each choice is the next byte, so that a small
-//! change of the bytes is a small change of what they stand for.
+//! Patterns and streams out of any bytes, for fuzzing: each choice is the next byte, so that a
+//! small change of the bytes is a small change of what they stand for.
 
 use kleene::hir::Contiguity;
 use kleene::hir::expr::{BinaryOp, Pick};

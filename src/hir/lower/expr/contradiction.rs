@@ -10,7 +10,7 @@ use crate::hir::lower::canon;
 use crate::schema::{Schema, TypeId};
 use crate::value::{Kind, Value, ValueRef};
 
-/// So many parts of a condition are looked at: each pair of them is.
+/// The maximum number of parts of a condition that are compared, each with each.
 const MAX_PARTS: usize = 200;
 
 /// The longest list that is compared item by item.
@@ -34,8 +34,8 @@ pub(in crate::hir::lower) fn contradiction(expr: &Expr, ty: TypeId, schema: &Sch
     contradict(vec![(expr, false)], ty, schema)
 }
 
-/// True if no event fulfils all of the first conditions and none of the others, which may be false or
-/// null.
+/// True if no event fulfils all of the first conditions and none of the others, which may be false
+/// or null.
 pub(in crate::hir::lower) fn exclude(
     yes: &[&Expr],
     no: &[&Expr],

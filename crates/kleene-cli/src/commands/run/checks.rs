@@ -40,7 +40,8 @@ pub(super) fn refuse_same_files(args: &RunArgs, files: &Files) -> Result<()> {
     Ok(())
 }
 
-/// Results and rejects are JSON lines as they are: a name that promises another form would be wrong.
+/// Results and rejects are JSON lines as they are: a name that promises another form would be
+/// wrong.
 pub(super) fn refuse_other_forms(args: &RunArgs) -> Result<()> {
     for (option, path) in [("--output", Some(&args.output)), ("--rejects", args.rejects.as_ref())] {
         let ending = path.and_then(|path| path.extension()).and_then(|ending| ending.to_str());

@@ -42,7 +42,8 @@ impl Current<'_> {
         let ended = if self.args.events.end_of_time {
             engine.finish(&mut sink)
         } else if let (Some(newest), None) = (self.newest, &self.state) {
-            // The moment of the last event is over. With a state it is not: the input may go on in it.
+            // The moment of the last event is over. With a state it is not: the input may go on in
+            // it.
             engine.advance(newest, &mut sink)
         } else {
             Ok(())
